@@ -1,0 +1,134 @@
+"""What a task is told: environment variables, set by the operator and read once by `python -m podreduce`.
+
+Rule: every variable has its name here and nowhere else. Local processes and pods get the same ones.
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar, Self
+
+from podreduce.contract.task import TaskRef
+from podreduce.contract.wire import Wire
+
+__all__ = ["CA_CERT_PATH", "StorageSettings", "TaskEnvironment"]
+
+CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
+"""Where a pod finds the Secret's `caCert`, if it has one."""
+
+
+class StorageSettings(Wire, kw_only=True):
+    """How to reach S3. All None: the usual AWS_* variables of the environment count. Never logged.
+
+    Attributes:
+        endpoint: `http://host:port` or `https://…`; None is AWS itself.
+        ca_cert: path of a PEM file.
+    """
+
+    endpoint: str | None = None
+    region: str | None = None
+    access_key: str | None = None
+    secret_key: str | None = None
+    session_token: str | None = None
+    ca_cert: str | None = None
+
+    VARIABLES: ClassVar[dict[str, str]] = {
+        "endpoint": "PODREDUCE_S3_ENDPOINT",
+        "region": "PODREDUCE_S3_REGION",
+        "access_key": "PODREDUCE_S3_ACCESS_KEY",
+        "secret_key": "PODREDUCE_S3_SECRET_KEY",
+        "session_token": "PODREDUCE_S3_SESSION_TOKEN",
+        "ca_cert": "PODREDUCE_S3_CA_CERT",
+    }
+
+    def __repr__(self) -> str:
+        """Return the endpoint only: the rest is secret."""
+        return f"StorageSettings(endpoint={self.endpoint!r})"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the settings a pod or process was given; empty values count as absent."""
+        return cls(**{field: environ.get(name) or None for field, name in cls.VARIABLES.items()})
+
+    def to_environ(self) -> dict[str, str]:
+        """Return the variables that `from_environ` reads."""
+        return {name: value for field, name in self.VARIABLES.items() if (value := getattr(self, field))}
+
+
+class TaskEnvironment(Wire, kw_only=True):
+    """Which attempt of which task this process is.
+
+    Attributes:
+        run_uri: the run's prefix, ending in `/`.
+        shuffle_generation: which shuffle manifest a reduce reads; None for a map.
+        pod_uid: with `sequence` (within the pod) it makes the attempt id.
+        memory_bytes: a limit to keep to where no cgroup sets one.
+        termination_log: where the outcome of a failure is written.
+    """
+
+    run_uri: str
+    plan_digest: str
+    task: TaskRef
+    generation: int
+    pod_uid: str
+    pod_name: str
+    sequence: int = 0
+    shuffle_generation: int | None = None
+    memory_bytes: int | None = None
+    scratch_directory: str = "/tmp"  # noqa: S108 - the pod's own emptyDir
+    termination_log: str = "/dev/termination-log"
+
+    @property
+    def attempt_id(self) -> str:
+        """What everything durable of this attempt is keyed by."""
+        return f"{self.pod_uid}-{self.sequence}"
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables of `to_environ`.
+
+        Raises:
+            KeyError: a variable is missing; it is the key.
+            ValueError: a variable does not hold what it should.
+        """
+        optional_int = {name: int(environ[name]) for name in (SHUFFLE_GENERATION, MEMORY_BYTES) if environ.get(name)}
+        return cls(
+            run_uri=environ[RUN_URI],
+            plan_digest=environ[PLAN_DIGEST],
+            task=TaskRef.parse(environ[TASK]),
+            generation=int(environ[GENERATION]),
+            pod_uid=environ[POD_UID],
+            pod_name=environ[POD_NAME],
+            sequence=int(environ.get(SEQUENCE, "0")),
+            shuffle_generation=optional_int.get(SHUFFLE_GENERATION),
+            memory_bytes=optional_int.get(MEMORY_BYTES),
+            scratch_directory=environ.get(SCRATCH_DIRECTORY, "/tmp"),  # noqa: S108 - the pod's own emptyDir
+            termination_log=environ.get(TERMINATION_LOG, "/dev/termination-log"),
+        )
+
+    def to_environ(self) -> dict[str, str]:
+        """Return every variable of this attempt, `POD_UID` and `POD_NAME` among them."""
+        optional = {SHUFFLE_GENERATION: self.shuffle_generation, MEMORY_BYTES: self.memory_bytes}
+        return {
+            RUN_URI: self.run_uri,
+            PLAN_DIGEST: self.plan_digest,
+            TASK: str(self.task),
+            GENERATION: str(self.generation),
+            POD_UID: self.pod_uid,
+            POD_NAME: self.pod_name,
+            SEQUENCE: str(self.sequence),
+            SCRATCH_DIRECTORY: self.scratch_directory,
+            TERMINATION_LOG: self.termination_log,
+            **{name: str(value) for name, value in optional.items() if value is not None},
+        }
+
+
+RUN_URI = "PODREDUCE_RUN_URI"
+PLAN_DIGEST = "PODREDUCE_PLAN_DIGEST"
+TASK = "PODREDUCE_TASK"
+GENERATION = "PODREDUCE_GENERATION"
+SHUFFLE_GENERATION = "PODREDUCE_SHUFFLE_GENERATION"
+POD_UID = "PODREDUCE_POD_UID"
+POD_NAME = "PODREDUCE_POD_NAME"
+SEQUENCE = "PODREDUCE_SEQUENCE"
+MEMORY_BYTES = "PODREDUCE_MEMORY_BYTES"
+SCRATCH_DIRECTORY = "PODREDUCE_SCRATCH_DIRECTORY"
+TERMINATION_LOG = "PODREDUCE_TERMINATION_LOG"

@@ -1,0 +1,32 @@
+"""A task's exit codes, by who must act. The operator reads them when a pod died without a termination message."""
+
+from enum import IntEnum
+
+__all__ = ["ExitCode"]
+
+
+class ExitCode(IntEnum):
+    """How an attempt ended, as its process says it."""
+
+    OK = 0
+    """The task is committed, by this attempt or by a twin that was faster."""
+    INTERNAL_ERROR = 1
+    """A bug of podreduce, or the interpreter's own failure."""
+    PROGRAM_ERROR = 64
+    """The user's program raised, cannot be loaded, or yielded what cannot be shuffled."""
+    INPUT_ERROR = 65
+    """An input object holds what the format does not allow, changed after planning, or is gone."""
+    STORAGE_DENIED = 66
+    """The store refused the credentials or the bucket does not exist: repeating will not help."""
+    STORAGE_UNAVAILABLE = 67
+    """The store did not answer, or answered with a passing fault, after the task's own retries."""
+    PLAN_MISMATCH = 68
+    """The plan in the store is not the one the operator named."""
+    MAP_OUTPUT_LOST = 69
+    """A committed map output is missing or fails its checksum."""
+    OUT_OF_MEMORY = 70
+    """Python raised MemoryError (the kernel's own kill shows as 137)."""
+    SCRATCH_FULL = 71
+    """The task's scratch volume has no room for its spills."""
+    TERMINATED = 143
+    """The attempt was told to stop (SIGTERM)."""

@@ -1,0 +1,126 @@
+"""Where everything lies: one function per object key.
+
+Keys are relative to the run's prefix `<workUri>/<installation>/<namespace>/<name>/<uid>-<runId>/`, or, for the
+output's own objects, to the output prefix. Flat prefixes where one list must name everything.
+"""
+
+from podreduce.contract.task import TaskRef
+
+__all__ = [
+    "CLAIM_KEY",
+    "COMMITS_PREFIX",
+    "COMMIT_INTENT_KEY",
+    "DATA_PREFIX",
+    "FAILURES_PREFIX",
+    "LOGS_PREFIX",
+    "OUTPUT_MANIFEST_KEY",
+    "PLAN_KEY",
+    "SHUFFLE_PREFIX",
+    "SUCCESS_KEY",
+    "blob_key",
+    "commit_key",
+    "failure_key",
+    "installation_prefix",
+    "job_prefix",
+    "log_key",
+    "parse_commit_key",
+    "parse_failure_key",
+    "parse_shuffle_key",
+    "part_name",
+    "run_prefix",
+    "shard_page_key",
+    "shuffle_key",
+    "staged_part_key",
+    "staging_prefix",
+]
+
+PLAN_KEY = "plan/plan.json"
+COMMITS_PREFIX = "commits/"
+FAILURES_PREFIX = "failures/"
+DATA_PREFIX = "data/"
+LOGS_PREFIX = "logs/"
+SHUFFLE_PREFIX = "shuffle-"
+COMMIT_INTENT_KEY = "commit-intent.json"
+
+CLAIM_KEY = "_podreduce-claim"
+SUCCESS_KEY = "_SUCCESS"
+OUTPUT_MANIFEST_KEY = "_MANIFEST.json"
+
+FORMAT_ENDINGS = {"Text": ".txt", "JSONLines": ".jsonl"}
+
+
+def installation_prefix(installation: str) -> str:
+    """Return the prefix, below `workUri`, of all that one installation keeps there."""
+    return f"{installation}/"
+
+
+def job_prefix(installation: str, namespace: str, name: str) -> str:
+    """Return the prefix, below `workUri`, of all runs of the jobs of that name."""
+    return f"{installation_prefix(installation)}{namespace}/{name}/"
+
+
+def run_prefix(installation: str, namespace: str, name: str, uid: str, run_id: str) -> str:
+    """Return the prefix, below `workUri`, of one run."""
+    return f"{job_prefix(installation, namespace, name)}{uid}-{run_id}/"
+
+
+def shard_page_key(number: int) -> str:
+    """Return the key of a page of shards."""
+    return f"plan/shards-{number:05}.json"
+
+
+def blob_key(index: int, attempt_id: str) -> str:
+    """Return the key of a map attempt's blob."""
+    return f"{DATA_PREFIX}map/{index}/{attempt_id}"
+
+
+def commit_key(task: TaskRef, generation: int) -> str:
+    """Return the key of a task's commit record."""
+    return f"{COMMITS_PREFIX}{task}-{generation}.json"
+
+
+def parse_commit_key(key: str) -> tuple[TaskRef, int]:
+    """Read the task and generation back from `commit_key`."""
+    task, _, generation = key.removeprefix(COMMITS_PREFIX).removesuffix(".json").rpartition("-")
+    return TaskRef.parse(task), int(generation)
+
+
+def failure_key(task: TaskRef, attempt_id: str) -> str:
+    """Return the key of an attempt's failure record."""
+    return f"{FAILURES_PREFIX}{task}-{attempt_id}.json"
+
+
+def parse_failure_key(key: str) -> tuple[TaskRef, str]:
+    """Read the task and attempt id back from `failure_key`."""
+    letter, index, attempt_id = key.removeprefix(FAILURES_PREFIX).removesuffix(".json").split("-", 2)
+    return TaskRef.parse(f"{letter}-{index}"), attempt_id
+
+
+def shuffle_key(generation: int) -> str:
+    """Return the key of a generation of the shuffle manifest."""
+    return f"{SHUFFLE_PREFIX}{generation}.json"
+
+
+def parse_shuffle_key(key: str) -> int:
+    """Read the generation back from `shuffle_key`."""
+    return int(key.removeprefix(SHUFFLE_PREFIX).removesuffix(".json"))
+
+
+def log_key(task: TaskRef, attempt_id: str) -> str:
+    """Return the key of an attempt's last log lines."""
+    return f"{LOGS_PREFIX}{task}-{attempt_id}.log"
+
+
+def part_name(task: TaskRef, output_format: str) -> str:
+    """Return a part's final name: `part-r-00003.txt`, or `part-m-…` from a map-only job."""
+    return f"part-{task.type.letter}-{task.index:05}{FORMAT_ENDINGS[output_format]}"
+
+
+def staging_prefix(uid: str, run_id: str) -> str:
+    """Return the prefix, below the output prefix, of a run's unpublished parts."""
+    return f"_podreduce-{uid}-{run_id}/"
+
+
+def staged_part_key(uid: str, run_id: str, task: TaskRef, attempt_id: str) -> str:
+    """Return the key, below the output prefix, of an attempt's unpublished part."""
+    return f"{staging_prefix(uid, run_id)}{task}-{attempt_id}"

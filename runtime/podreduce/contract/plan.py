@@ -1,0 +1,97 @@
+"""The plan: what a run will read, run and write, fixed before its first task starts.
+
+`plan/plan.json` holds a `Plan`; the shards lie in pages (`plan/shards-00000.json`) so that a task reads two small
+objects however many shards there are. The plan names each page's SHA-256, and the status and every task's
+environment name the plan's: nobody works from another plan.
+"""
+
+from typing import Any
+
+from podreduce.contract.wire import SCHEMA_VERSION, Wire
+
+__all__ = ["SHARDS_PER_PAGE", "JobIdentity", "PageRef", "Piece", "Plan", "Program", "Shard", "ShardPage"]
+
+SHARDS_PER_PAGE = 1000
+
+
+class JobIdentity(Wire, kw_only=True):
+    """Whose run this is."""
+
+    namespace: str
+    name: str
+    uid: str
+    run_id: str
+
+
+class Program(Wire, kw_only=True):
+    """The user's program as pinned: exactly one of `source` and `module` is set."""
+
+    source: str | None = None
+    module: str | None = None
+    class_name: str | None = None
+    parameters: dict[str, str] = {}
+
+
+class Piece(Wire, kw_only=True):
+    """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, all in stored (compressed) bytes.
+
+    A piece of a compressed object always covers the whole object.
+    """
+
+    uri: str
+    start: int
+    end: int
+    object_bytes: int
+    etag: str | None = None
+
+
+class Shard(Wire, kw_only=True):
+    """The planned unit of map work. `pieces` are in input order; a shard may be empty."""
+
+    index: int
+    pieces: tuple[Piece, ...]
+
+
+class ShardPage(Wire, kw_only=True):
+    """Up to `SHARDS_PER_PAGE` shards; page k starts with shard k * SHARDS_PER_PAGE."""
+
+    shards: tuple[Shard, ...]
+
+
+class PageRef(Wire, kw_only=True):
+    """A page and the SHA-256 (hexadecimal) of its bytes."""
+
+    number: int
+    digest: str
+
+
+class Plan(Wire, kw_only=True):
+    """One run of one job.
+
+    Attributes:
+        objects: how many input objects there are; `bytes` is their total size as stored.
+        shards: how many map tasks.
+        imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; `exact` cuts make it less than `shards`.
+        virtual_buckets: how many hash slots the map output is written in.
+        partitions: how many reduce tasks; None leaves it to the packing after the maps, 0 is map-only.
+        user_partitions: what `partition_func` gets as its `partitions`; without packing, it is also their number.
+        spec: the MapReduceJob's spec as pinned, with its defaults.
+    """
+
+    schema: int = SCHEMA_VERSION
+    job: JobIdentity
+    program: Program
+    input_format: str
+    encoding_errors: str
+    objects: int
+    bytes: int
+    shards: int
+    imbalance_bytes: float
+    pages: tuple[PageRef, ...]
+    virtual_buckets: int
+    partitions: int | None
+    user_partitions: int
+    output_uri: str
+    output_format: str
+    if_exists: str
+    spec: dict[str, Any]

@@ -1,0 +1,220 @@
+"""A task's records: what it is told (environment), what it leaves behind (commit, outcome), what the operator keeps of it.
+
+Success is a `CommitRecord` in the store and nothing else. A failing attempt says why in its termination message, a
+`TaskOutcome`, from which the operator makes the durable `FailureRecord`.
+"""
+
+from enum import StrEnum
+from typing import Self
+
+from podreduce.contract.wire import SCHEMA_VERSION, Wire
+
+__all__ = [
+    "TERMINATION_MESSAGE_BYTES",
+    "BlobRef",
+    "CommitIntent",
+    "CommitRecord",
+    "FailureRecord",
+    "IntentPart",
+    "LostMapOutput",
+    "OutputManifest",
+    "OutputPart",
+    "PartRef",
+    "ShuffleManifest",
+    "TaskOutcome",
+    "TaskRef",
+    "TaskType",
+]
+
+TERMINATION_MESSAGE_BYTES = 4096
+"""What a kubelet keeps of /dev/termination-log."""
+
+
+class TaskType(StrEnum):
+    """The two kinds of task."""
+
+    MAP = "map"
+    REDUCE = "reduce"
+
+    @property
+    def letter(self) -> str:
+        """`m` or `r`, as it stands in object keys and pod names."""
+        return "m" if self is TaskType.MAP else "r"
+
+
+class TaskRef(Wire, kw_only=True, order=True):
+    """One task of a run; prints as `m-3` or `r-0`."""
+
+    type: TaskType
+    index: int
+
+    def __str__(self) -> str:
+        """Return `m-3` or `r-0`."""
+        return f"{self.type.letter}-{self.index}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read what `str` wrote.
+
+        Raises:
+            ValueError: `text` is no task.
+        """
+        letter, _, index = text.partition("-")
+        types = {task_type.letter: task_type for task_type in TaskType}
+        if letter not in types or not index.isdecimal():
+            raise ValueError(f"{text!r} is no task: expected m-<index> or r-<index>")
+        return cls(type=types[letter], index=int(index))
+
+
+class BlobRef(Wire, kw_only=True):
+    """A map attempt's output: its key below the run's prefix, its size, and where its footer starts."""
+
+    key: str
+    bytes: int
+    footer_offset: int
+    footer_crc32: int
+
+
+class PartRef(Wire, kw_only=True):
+    """A staged output part: its key below the output prefix, and what it holds."""
+
+    key: str
+    bytes: int
+    records: int
+    sha256: str
+
+
+class CommitRecord(Wire, kw_only=True):
+    """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
+
+    Attributes:
+        bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order.
+        user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
+        started_at: seconds since the epoch, by the task's clock; `finished_at` likewise.
+        counters: group → name → value.
+    """
+
+    schema: int = SCHEMA_VERSION
+    task: TaskRef
+    generation: int
+    attempt_id: str
+    pod_name: str
+    started_at: float
+    finished_at: float
+    records_in: int
+    bytes_in: int
+    records_out: int
+    bytes_out: int
+    spills: int = 0
+    counters: dict[str, dict[str, int]] = {}
+    blob: BlobRef | None = None
+    bucket_bytes: tuple[int, ...] = ()
+    user_partitioned: bool = False
+    part: PartRef | None = None
+
+
+class LostMapOutput(Wire, kw_only=True):
+    """Which committed map output a reduce could not read."""
+
+    index: int
+    generation: int
+
+
+class TaskOutcome(Wire, kw_only=True):
+    """Why an attempt failed, in its own words: the termination message.
+
+    Attributes:
+        reason: CamelCase, e.g. `ProgramError`; becomes the failure's reason.
+        record: the record that raised, with its object and offset, as text.
+        lost: the map output that was missing, where that is the reason.
+    """
+
+    reason: str
+    message: str
+    traceback: str = ""
+    record: str = ""
+    lost: LostMapOutput | None = None
+
+
+class FailureRecord(Wire, kw_only=True):
+    """A failed attempt as the operator recorded it, before it removed the pod.
+
+    `counted` failures use up `backoffLimitPerTask`; `finished_at` (seconds since the epoch) starts the backoff.
+    """
+
+    schema: int = SCHEMA_VERSION
+    task: TaskRef
+    generation: int
+    attempt_id: str
+    pod_name: str
+    ordinal: int
+    counted: bool
+    reason: str
+    message: str
+    finished_at: float
+    exit_code: int | None = None
+    traceback: str = ""
+    record: str = ""
+    lost: LostMapOutput | None = None
+
+
+class ShuffleManifest(Wire, kw_only=True):
+    """The frozen answer to which map outputs the reduces read, and which virtual buckets each of them reduces.
+
+    Attributes:
+        maps: by map index, the generation and blob that count.
+        partitions: by partition, its virtual buckets in ascending order.
+        partition_bytes: stored bytes of each partition.
+        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is what hash mod R would have had.
+    """
+
+    schema: int = SCHEMA_VERSION
+    generation: int
+    map_generations: tuple[int, ...]
+    maps: tuple[BlobRef, ...]
+    partitions: tuple[tuple[int, ...], ...]
+    partition_bytes: tuple[int, ...]
+    imbalance_bytes: float
+    hash_imbalance_bytes: float
+
+
+class IntentPart(Wire, kw_only=True):
+    """One part to publish: the committed staged part and its final name."""
+
+    name: str
+    task: TaskRef
+    attempt_id: str
+    part: PartRef
+
+
+class CommitIntent(Wire, kw_only=True):
+    """The point of no return: exactly these parts become the output, whoever carries it out."""
+
+    schema: int = SCHEMA_VERSION
+    output_uri: str
+    if_exists: str
+    parts: tuple[IntentPart, ...]
+
+
+class OutputPart(Wire, kw_only=True):
+    """One published part."""
+
+    name: str
+    records: int
+    bytes: int
+    sha256: str
+
+
+class OutputManifest(Wire, kw_only=True):
+    """`_MANIFEST.json`: what the output consists of and which run made it."""
+
+    schema: int = SCHEMA_VERSION
+    job: str
+    namespace: str
+    uid: str
+    run_id: str
+    plan_digest: str
+    format: str
+    records: int
+    bytes: int
+    parts: tuple[OutputPart, ...]
