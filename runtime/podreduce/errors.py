@@ -1,0 +1,95 @@
+"""What can go wrong in a task, split by who must act: the job's author, the cluster's owner, or we ourselves.
+
+Rule: every error a task raises on purpose is one of these; `exit_code` and `reason` are mapped here and nowhere else.
+"""
+
+from typing import ClassVar
+
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import LostMapOutput
+
+__all__ = [
+    "InputError",
+    "InternalError",
+    "MapOutputLostError",
+    "PlanMismatchError",
+    "PodreduceError",
+    "ProgramError",
+    "ScratchFullError",
+    "StorageDeniedError",
+    "StorageUnavailableError",
+]
+
+
+class PodreduceError(Exception):
+    """The root. The message names the thing, its place and the remedy."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.INTERNAL_ERROR
+    reason: ClassVar[str] = "InternalError"
+
+
+class InternalError(PodreduceError):
+    """A bug of podreduce."""
+
+
+class ProgramError(PodreduceError):
+    """The job's program is at fault.
+
+    Attributes:
+        user_traceback: the user's frames only, as text; empty where there are none.
+        record: the record that raised, with its object and offset, as text.
+    """
+
+    exit_code = ExitCode.PROGRAM_ERROR
+    reason = "ProgramError"
+
+    def __init__(self, message: str, *, user_traceback: str = "", record: str = "") -> None:
+        super().__init__(message)
+        self.user_traceback = user_traceback
+        self.record = record
+
+
+class InputError(PodreduceError):
+    """An input object is not what the job says it is, or not what it was when the plan was made."""
+
+    exit_code = ExitCode.INPUT_ERROR
+    reason = "InputError"
+
+
+class StorageDeniedError(PodreduceError):
+    """The store refuses: credentials, permissions, or no such bucket."""
+
+    exit_code = ExitCode.STORAGE_DENIED
+    reason = "StorageDenied"
+
+
+class StorageUnavailableError(PodreduceError):
+    """The store does not answer, or answers with a passing fault; trying again later may help."""
+
+    exit_code = ExitCode.STORAGE_UNAVAILABLE
+    reason = "StorageUnavailable"
+
+
+class PlanMismatchError(PodreduceError):
+    """The plan in the store is not the one the operator named."""
+
+    exit_code = ExitCode.PLAN_MISMATCH
+    reason = "PlanMismatch"
+
+
+class MapOutputLostError(PodreduceError):
+    """A committed map output is missing or fails its checksum; `lost` says which."""
+
+    exit_code = ExitCode.MAP_OUTPUT_LOST
+    reason = "MapOutputLost"
+
+    def __init__(self, message: str, *, lost: LostMapOutput) -> None:
+        super().__init__(message)
+        self.lost = lost
+
+
+class ScratchFullError(PodreduceError):
+    """The scratch volume is full."""
+
+    exit_code = ExitCode.SCRATCH_FULL
+    reason = "ScratchFull"
