@@ -1,0 +1,78 @@
+"""What the loop asks of a cluster. Two implementations: `kubernetes` and `processes`; one conformance suite for both.
+
+Rule: everything is idempotent, and a refusal that the job's author must know of is an `ActionError`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce_operator.model import JobKey, JobView, PodView
+
+__all__ = ["Cluster", "JobStorage", "PodRequest"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRequest:
+    """A pod to create: its name is the lock, `environment` all that its task is told (the UID comes from the cluster)."""
+
+    name: str
+    job: JobView
+    run_hash: str
+    ordinal: int
+    environment: TaskEnvironment
+    spec: Mapping[str, Any]
+    """The spec as the plan pinned it: image, pod templates, storage."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobStorage:
+    """Where a job's intermediate data goes (ending in `/`), under which installation, and with what credentials."""
+
+    work_uri: str
+    installation: str
+    settings: StorageSettings
+
+
+class Cluster(Protocol):
+    """Pods, jobs, and what their author wrote beside them."""
+
+    async def find_job(self, key: JobKey) -> JobView | None:
+        """Return the job as last seen, or None if it is gone."""
+
+    async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        """Return all pods of the job (by owner UID), of whatever run, terminating ones included."""
+
+    async def create_pod(self, request: PodRequest) -> None:
+        """Create the pod. One of that name, of that job and run, not being deleted, means done.
+
+        Raises:
+            ActionError: the cluster refuses it (permanent), or not now.
+        """
+
+    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
+        """Delete the pod of that name if its UID is `uid`; gone means done."""
+
+    async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
+        """Return the pod's last log lines; empty if they are gone."""
+
+    async def read_source(self, job: JobView, config_map: str, key: str) -> str:
+        """Return the program text of `sourceFrom`.
+
+        Raises:
+            ActionError: no such ConfigMap or key.
+        """
+
+    async def read_storage(self, job: JobView) -> JobStorage:
+        """Return the job's storage, from the Secret it names.
+
+        Raises:
+            ActionError: the Secret or one of its keys is missing.
+        """
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        """Replace the job's status; False if the job changed meanwhile, so that the caller looks again."""
+
+    async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
+        """Tell the job's author, best effort. `kind` is `Normal` or `Warning`."""

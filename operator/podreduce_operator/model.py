@@ -1,0 +1,363 @@
+"""What the loop passes around: the world as observed, and the decision taken on it.
+
+Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef
+from podreduce_operator.spec import JobSpec
+
+__all__ = [
+    "Action",
+    "CommitOutput",
+    "CreatePod",
+    "Decision",
+    "DeletePod",
+    "DiscardRun",
+    "Fault",
+    "FreezeShuffle",
+    "JobKey",
+    "JobView",
+    "Observed",
+    "Phase",
+    "PlanRun",
+    "PlanSummary",
+    "PodPhase",
+    "PodView",
+    "PublishedOutput",
+    "RecordFailure",
+    "RemoveIntermediates",
+    "RemoveRun",
+    "RunState",
+    "ShuffleSummary",
+    "Verdict",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class JobKey:
+    """Which MapReduceJob, by name."""
+
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobView:
+    """A MapReduceJob as read: its identity, its spec decoded and raw, its last status."""
+
+    key: JobKey
+    uid: str
+    generation: int
+    spec: JobSpec
+    raw_spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    deleting: bool = False
+
+
+class PodPhase(StrEnum):
+    """A pod's phase, in Kubernetes' words."""
+
+    PENDING = "Pending"
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+    UNKNOWN = "Unknown"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodView:
+    """One attempt's pod.
+
+    Attributes:
+        run_hash: which run of which job it belongs to; see `names`.
+        reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
+        disrupted: it has the condition DisruptionTarget, or was lost with its node.
+        outcome: what the task itself said in its termination message.
+    """
+
+    name: str
+    uid: str
+    run_hash: str
+    task: TaskRef
+    ordinal: int
+    generation: int
+    phase: PodPhase
+    created_at: float
+    deleting: bool = False
+    finished_at: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    message: str = ""
+    disrupted: bool = False
+    outcome: TaskOutcome | None = None
+
+    @property
+    def attempt_id(self) -> str:
+        """The attempt's id; a pod runs one attempt, so its sequence is 0."""
+        return f"{self.uid}-0"
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether its container has ended."""
+        return self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+    @property
+    def is_active(self) -> bool:
+        """Whether it runs, or will."""
+        return not self.is_finished and not self.deleting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunState:
+    """What the status remembers of the run: the only state besides the store and the pods.
+
+    Attributes:
+        terminal: `Complete`, `Failed` or None; with `reason` and `message` of that condition.
+    """
+
+    run_id: str
+    started_at: float | None = None
+    terminal: str | None = None
+    reason: str = ""
+    message: str = ""
+    completed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanSummary:
+    """What `decide` needs of the plan. `partitions` is None where the packing chooses, 0 for a map-only job."""
+
+    digest: str
+    objects: int
+    bytes: int
+    shards: int
+    imbalance_bytes: float
+    partitions: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShuffleSummary:
+    """The newest frozen shuffle manifest. `map_generations[i]` is the generation of map i that it names."""
+
+    generation: int
+    partitions: int
+    map_generations: tuple[int, ...]
+    imbalance_bytes: float
+    hash_imbalance_bytes: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishedOutput:
+    """The output, complete: `_SUCCESS` is there and the manifest is this run's."""
+
+    uri: str
+    records: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An action or an observation that could not be done, in words for the job's author.
+
+    `permanent`: repeating will not help, the job fails. Otherwise it is tried again after a pause.
+    """
+
+    reason: str
+    message: str
+    permanent: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """One job's world at one moment.
+
+    Attributes:
+        run_id: the run that counts now: the spec's, or the status' while that one is past its commit intent.
+        run_hash: the hash that this run's pods carry.
+        superseded: the run in progress that a new runId replaced and that is not discarded yet.
+        pods: all pods of this job (same owner UID), of whatever run.
+        commits: the newest generation's commit of each committed task.
+        failures: every failure record, by task.
+        has_intent: the point of no return is passed.
+        has_intermediates: blobs, staged parts or the output's claim are left.
+        has_records: anything at all is left below the run's prefix.
+        parallelism_limit: the operator's own limit (locally: the cores).
+        faults: what the last attempt to act ran into.
+    """
+
+    job: JobView
+    run_id: str
+    run_hash: str
+    run: RunState
+    superseded: str | None = None
+    plan: PlanSummary | None = None
+    pods: tuple[PodView, ...] = ()
+    commits: Mapping[TaskRef, CommitRecord] = field(default_factory=dict)
+    failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
+    shuffle: ShuffleSummary | None = None
+    has_intent: bool = False
+    published: PublishedOutput | None = None
+    has_intermediates: bool = False
+    has_records: bool = False
+    parallelism_limit: int = 1000
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRun:
+    """List the input, claim the output, cut the shards, write the plan."""
+
+    def __str__(self) -> str:
+        return "plan"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreatePod:
+    """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`."""
+
+    task: TaskRef
+    ordinal: int
+    generation: int
+    shuffle_generation: int | None = None
+
+    def __str__(self) -> str:
+        return f"create({self.task}#{self.ordinal})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeletePod:
+    """Delete the pod of that name if it still has that UID, keeping its last log lines where `save_log`."""
+
+    name: str
+    uid: str
+    task: TaskRef
+    why: str
+    save_log: bool = False
+
+    def __str__(self) -> str:
+        return f"delete({self.task} {self.why})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordFailure:
+    """Make a failed attempt durable before its pod goes."""
+
+    record: FailureRecord
+
+    def __str__(self) -> str:
+        return f"record({self.record.task} {self.record.reason})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FreezeShuffle:
+    """Write the shuffle manifest of that generation; the first packs the buckets, later ones keep the packing."""
+
+    generation: int
+
+    def __str__(self) -> str:
+        return f"freeze({self.generation})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitOutput:
+    """Write the commit intent if there is none, then publish what it names."""
+
+    def __str__(self) -> str:
+        return "commit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveIntermediates:
+    """After the run's end: remove its blobs and staged parts, and release the output's claim."""
+
+    def __str__(self) -> str:
+        return "clean"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DiscardRun:
+    """Abort another run of this job: remove its staged parts, its claim and everything below its prefix."""
+
+    run_id: str
+
+    def __str__(self) -> str:
+        return f"discard({self.run_id})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveRun:
+    """After ttlSecondsAfterFinished: remove everything below the run's prefix."""
+
+    def __str__(self) -> str:
+        return "remove"
+
+
+Action = (
+    PlanRun
+    | CreatePod
+    | DeletePod
+    | RecordFailure
+    | FreezeShuffle
+    | CommitOutput
+    | RemoveIntermediates
+    | DiscardRun
+    | RemoveRun
+)
+
+
+class Phase(StrEnum):
+    """Where a run stands; shown, and never read back."""
+
+    PLANNING = "Planning"
+    MAPPING = "Mapping"
+    REDUCING = "Reducing"
+    COMMITTING = "Committing"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the decision says about the run: its phase, and why.
+
+    Attributes:
+        map_total: how many map tasks, `reduce_total` reduces; None while unknown.
+        next_attempt_at: when the next delayed attempt is due.
+    """
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    map_total: int | None = None
+    reduce_total: int | None = None
+    next_attempt_at: float | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self.phase in (Phase.COMPLETE, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do now, what to say about it, and when to look again (seconds; None: on the next event)."""
+
+    actions: tuple[Action, ...]
+    verdict: Verdict
+    wake_after: float | None = None
+
+    def __str__(self) -> str:
+        """Return the decision log's line: `Mapping: create(m-0#1) create(m-1#1); wake 5.0s`."""
+        acts = " ".join(map(str, self.actions)) or "-"
+        reason = f"/{self.verdict.reason}" if self.verdict.reason else ""
+        wake = "" if self.wake_after is None else f"; wake {self.wake_after:.1f}s"
+        return f"{self.verdict.phase}{reason}: {acts}{wake}"

@@ -1,0 +1,208 @@
+"""A MapReduceJob's spec as typed values, and which of its fields a running job still reads.
+
+Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` is a field the user may
+leave to the planner or the operator's settings.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
+
+import msgspec
+
+__all__ = [
+    "LIVE_FIELDS",
+    "BackoffSpec",
+    "ConfigMapKeyRef",
+    "InputSpec",
+    "JobSpec",
+    "MapSpec",
+    "OutputSpec",
+    "ProgramSpec",
+    "ReduceSpec",
+    "SecretRef",
+    "SourceFrom",
+    "SpecError",
+    "StorageSpec",
+    "decode_spec",
+    "parse_quantity_bytes",
+    "pinned_fields",
+    "spec_changed",
+]
+
+LIVE_FIELDS = frozenset(
+    {
+        "suspend",
+        "parallelism",
+        "backoff",
+        "backoffLimitPerTask",
+        "activeDeadlineSeconds",
+        "ttlSecondsAfterFinished",
+    }
+)
+"""Fields of the spec that take effect at once; all others are pinned by the plan until the next `runId`."""
+
+QUANTITY_FACTORS = {
+    "": 1,
+    **{suffix: 1000**power for power, suffix in enumerate(("k", "M", "G", "T"), start=1)},
+    **{suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)},
+}
+
+
+class SpecError(ValueError):
+    """A spec that is none: the message names the field's path and what is expected."""
+
+
+class Fields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Camel-case fields; unknown ones are the validator's business, not the decoder's."""
+
+
+class ConfigMapKeyRef(Fields):
+    """A key of a ConfigMap in the job's namespace."""
+
+    name: str
+    key: str
+
+
+class SourceFrom(Fields):
+    """Where the program's text lies."""
+
+    config_map_key_ref: ConfigMapKeyRef
+
+
+class ProgramSpec(Fields):
+    """The user's program: exactly one of `source`, `source_from` and `module` is set."""
+
+    source: str | None = None
+    source_from: SourceFrom | None = None
+    module: str | None = None
+    class_name: str | None = None
+    parameters: dict[str, str] = {}
+
+
+class InputSpec(Fields):
+    """What to read: objects, prefixes ending in `/`, globs, in this order."""
+
+    uris: tuple[str, ...]
+    format: Literal["Text"]
+    encoding_errors: Literal["Strict", "Replace"]
+
+
+class OutputSpec(Fields):
+    """Where the output goes, and what happens to objects that are there already."""
+
+    uri: str
+    format: Literal["Text", "JSONLines"]
+    if_exists: Literal["Fail", "Replace"]
+
+
+class MapSpec(Fields):
+    """The map tasks: at most one of `shards` and `shard_size` is set."""
+
+    shards: int | None = None
+    shard_size: int | str | None = None
+    pod_template: dict[str, Any] = {}
+
+    @property
+    def shard_bytes(self) -> int | None:
+        """`shard_size` in bytes."""
+        return None if self.shard_size is None else parse_quantity_bytes(self.shard_size)
+
+
+class ReduceSpec(Fields):
+    """The reduce tasks; `partitions` 0 is map-only, None leaves the number to the packing after the maps."""
+
+    partitions: int | None = None
+    pod_template: dict[str, Any] = {}
+
+
+class BackoffSpec(Fields):
+    """The delay after the n-th counted failure is min(initial x factor^(n-1), max) seconds."""
+
+    initial_seconds: int
+    factor: float
+    max_seconds: int
+
+
+class SecretRef(Fields):
+    """A Secret in the job's namespace."""
+
+    name: str
+
+
+class StorageSpec(Fields):
+    """How to reach the store."""
+
+    secret_ref: SecretRef
+
+
+class JobSpec(Fields):
+    """The spec of a MapReduceJob, defaulted."""
+
+    program: ProgramSpec
+    image: str | None = None
+    input: InputSpec
+    output: OutputSpec
+    map: MapSpec = MapSpec()
+    reduce: ReduceSpec = ReduceSpec()
+    parallelism: int | None = None
+    backoff_limit_per_task: int
+    backoff: BackoffSpec
+    active_deadline_seconds: int | None = None
+    ttl_seconds_after_finished: int
+    suspend: bool
+    run_id: str
+    storage: StorageSpec
+    pod_template: dict[str, Any] = {}
+
+
+def decode_spec(spec: Mapping[str, Any]) -> JobSpec:
+    """Decode a defaulted spec.
+
+    Raises:
+        SpecError: a field is missing or of the wrong type; the message starts with its path.
+    """
+    try:
+        return msgspec.convert(spec, JobSpec)
+    except msgspec.ValidationError as error:
+        reason, _, place = str(error).partition(" - at `")
+        path = place.removesuffix("`").replace("$", "spec", 1) or "spec"
+        raise SpecError(f"{path}: {reason}") from error
+
+
+def parse_quantity_bytes(quantity: int | str) -> int:
+    """Return the bytes of a quantity such as `64Mi`, `1G` or 1048576.
+
+    Raises:
+        SpecError: it is no whole number of bytes with an optional suffix.
+    """
+    text = str(quantity)
+    number = text.rstrip("kKMGTi")
+    factor = QUANTITY_FACTORS.get(text[len(number) :])
+    if factor is None or not (number.isascii() and number.isdecimal()):
+        suffixes = ", ".join(filter(None, QUANTITY_FACTORS))
+        raise SpecError(f"{text!r} is no size: expected a whole number with an optional suffix of {suffixes}")
+    return int(number) * factor
+
+
+def pinned_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `spec` that the plan pins."""
+    return {name: value for name, value in spec.items() if name not in LIVE_FIELDS}
+
+
+def spec_changed(pinned: Mapping[str, Any], current: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the paths (`spec.map.shards`) at which `current` differs from the pinned spec, in name order.
+
+    `runId` does not count: changing it is how the other changes take effect.
+    """
+    without_run_id = ({**pinned_fields(spec), "runId": None} for spec in (pinned, current))
+    return tuple(iter_differences("spec", *without_run_id))
+
+
+def iter_differences(path: str, left: Any, right: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    """Yield the paths of the deepest mappings' fields that differ; lists differ as a whole."""
+    if not (isinstance(left, Mapping) and isinstance(right, Mapping)):
+        if left != right:
+            yield path
+        return
+    for name in sorted({*left, *right}):
+        yield from iter_differences(f"{path}.{name}", left.get(name), right.get(name))
