@@ -1,7 +1,7 @@
 """A MapReduceJob's spec as typed values, and which of its fields a running job still reads.
 
-Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` is a field the user may
-leave to the planner or the operator's settings.
+Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` stands for a field
+that is left to the planner or to the operator's settings.
 """
 
 from collections.abc import Iterator, Mapping
@@ -41,10 +41,16 @@ LIVE_FIELDS = frozenset(
 )
 """Fields of the spec that take effect at once; all others are pinned by the plan until the next `runId`."""
 
-QUANTITY_FACTORS = {
+QUANTITY_FACTORS: dict[str, int] = {
     "": 1,
-    **{suffix: 1000**power for power, suffix in enumerate(("k", "M", "G", "T"), start=1)},
-    **{suffix: 1024**power for power, suffix in enumerate(("Ki", "Mi", "Gi", "Ti"), start=1)},
+    "k": 10**3,
+    "M": 10**6,
+    "G": 10**9,
+    "T": 10**12,
+    "Ki": 2**10,
+    "Mi": 2**20,
+    "Gi": 2**30,
+    "Ti": 2**40,
 }
 
 
@@ -52,24 +58,24 @@ class SpecError(ValueError):
     """A spec that is none: the message names the field's path and what is expected."""
 
 
-class Fields(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+class Fields(msgspec.Struct, frozen=True, rename="camel"):
     """Camel-case fields; unknown ones are the validator's business, not the decoder's."""
 
 
-class ConfigMapKeyRef(Fields):
+class ConfigMapKeyRef(Fields, frozen=True, kw_only=True):
     """A key of a ConfigMap in the job's namespace."""
 
     name: str
     key: str
 
 
-class SourceFrom(Fields):
+class SourceFrom(Fields, frozen=True, kw_only=True):
     """Where the program's text lies."""
 
     config_map_key_ref: ConfigMapKeyRef
 
 
-class ProgramSpec(Fields):
+class ProgramSpec(Fields, frozen=True, kw_only=True):
     """The user's program: exactly one of `source`, `source_from` and `module` is set."""
 
     source: str | None = None
@@ -79,7 +85,7 @@ class ProgramSpec(Fields):
     parameters: dict[str, str] = {}
 
 
-class InputSpec(Fields):
+class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, globs, in this order."""
 
     uris: tuple[str, ...]
@@ -87,7 +93,7 @@ class InputSpec(Fields):
     encoding_errors: Literal["Strict", "Replace"]
 
 
-class OutputSpec(Fields):
+class OutputSpec(Fields, frozen=True, kw_only=True):
     """Where the output goes, and what happens to objects that are there already."""
 
     uri: str
@@ -95,7 +101,7 @@ class OutputSpec(Fields):
     if_exists: Literal["Fail", "Replace"]
 
 
-class MapSpec(Fields):
+class MapSpec(Fields, frozen=True, kw_only=True):
     """The map tasks: at most one of `shards` and `shard_size` is set."""
 
     shards: int | None = None
@@ -108,14 +114,14 @@ class MapSpec(Fields):
         return None if self.shard_size is None else parse_quantity_bytes(self.shard_size)
 
 
-class ReduceSpec(Fields):
+class ReduceSpec(Fields, frozen=True, kw_only=True):
     """The reduce tasks; `partitions` 0 is map-only, None leaves the number to the packing after the maps."""
 
     partitions: int | None = None
     pod_template: dict[str, Any] = {}
 
 
-class BackoffSpec(Fields):
+class BackoffSpec(Fields, frozen=True, kw_only=True):
     """The delay after the n-th counted failure is min(initial x factor^(n-1), max) seconds."""
 
     initial_seconds: int
@@ -123,19 +129,19 @@ class BackoffSpec(Fields):
     max_seconds: int
 
 
-class SecretRef(Fields):
+class SecretRef(Fields, frozen=True, kw_only=True):
     """A Secret in the job's namespace."""
 
     name: str
 
 
-class StorageSpec(Fields):
+class StorageSpec(Fields, frozen=True, kw_only=True):
     """How to reach the store."""
 
     secret_ref: SecretRef
 
 
-class JobSpec(Fields):
+class JobSpec(Fields, frozen=True, kw_only=True):
     """The spec of a MapReduceJob, defaulted."""
 
     program: ProgramSpec
