@@ -1,6 +1,6 @@
 """What the operator can run into, mapped once to condition reasons.
 
-Rule: an `ActionError` is for the job's author and becomes a condition; anything else is a bug and is retried and logged.
+Rule: an `ActionError` is for the job's author and becomes a condition; anything else is a bug, retried and logged.
 """
 
 from podreduce_operator.model import Fault

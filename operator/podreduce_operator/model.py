@@ -191,6 +191,7 @@ class Observed:
         has_records: anything at all is left below the run's prefix.
         parallelism_limit: the operator's own limit (locally: the cores).
         faults: what the last attempt to act ran into.
+        is_blind: the store could not be read, so that its absent fields say nothing.
     """
 
     job: JobView
@@ -209,6 +210,22 @@ class Observed:
     has_records: bool = False
     parallelism_limit: int = 1000
     faults: tuple[Fault, ...] = ()
+    is_blind: bool = False
+
+    @property
+    def run_pods(self) -> list[PodView]:
+        """The pods of the run that counts."""
+        return [pod for pod in self.pods if pod.run_hash == self.run_hash]
+
+    @property
+    def active_pods(self) -> list[PodView]:
+        """The run's pods that run, or will."""
+        return [pod for pod in self.run_pods if pod.is_active]
+
+    @property
+    def foreign_pods(self) -> list[PodView]:
+        """The job's pods that belong to other runs of it."""
+        return [pod for pod in self.pods if pod.run_hash != self.run_hash]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ __all__ = ["Cluster", "JobStorage", "PodRequest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodRequest:
-    """A pod to create: its name is the lock, `environment` all that its task is told (the UID comes from the cluster)."""
+    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster)."""
 
     name: str
     job: JobView

@@ -33,7 +33,7 @@ class Program(Wire, kw_only=True):
 
 
 class Piece(Wire, kw_only=True):
-    """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, all in stored (compressed) bytes.
+    """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, counted as stored.
 
     A piece of a compressed object always covers the whole object.
     """

@@ -1,4 +1,4 @@
-"""A task's records: what it is told (environment), what it leaves behind (commit, outcome), what the operator keeps of it.
+"""A task's records: what it leaves behind (commit, outcome), and what the operator keeps of it.
 
 Success is a `CommitRecord` in the store and nothing else. A failing attempt says why in its termination message, a
 `TaskOutcome`, from which the operator makes the durable `FailureRecord`.
@@ -165,7 +165,7 @@ class ShuffleManifest(Wire, kw_only=True):
         maps: by map index, the generation and blob that count.
         partitions: by partition, its virtual buckets in ascending order.
         partition_bytes: stored bytes of each partition.
-        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is what hash mod R would have had.
+        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is that of hash mod R.
     """
 
     schema: int = SCHEMA_VERSION

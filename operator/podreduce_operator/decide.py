@@ -1,0 +1,88 @@
+"""The scheduling policy: one pure function from an observed world to what to do now.
+
+The policy, in prose
+--------------------
+A run goes through plan → maps → shuffle → reduces → commit, and each step is taken because its evidence is missing,
+never because of what happened before:
+
+1. A terminal run is final. What is left of it is tidied: active pods go, then blobs, staged parts and the output's
+   claim; after `ttlSecondsAfterFinished` its records and the kept failed pods.
+2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts.
+3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter.
+4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, or the deadline fails the run. The
+   verdict rests on evidence that lasts (records, times), so that a restart finds the same one.
+5. Suspended: no pods. What is committed stays.
+6. Otherwise the tasks of the current wave run: the uncommitted maps, and only when each map is committed and the
+   shuffle manifest names just those commits, the uncommitted reduces. A map-only run has no second wave.
+7. A task gets an attempt when none is active, its backoff is over and `parallelism` has room; lower indexes first. A
+   lower `parallelism` starts no more pods, and lets the running ones finish.
+8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record.
+9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest.
+
+Invariants, held by the simulation
+----------------------------------
+- one committed attempt per task and generation; no reduce attempt before the last map's commit;
+- at most backoffLimitPerTask + 1 counted attempts of a task, none before its time;
+- never more active pods than `parallelism`, when they are created;
+- a failed or complete run leaves no running pod, and a terminal verdict never changes.
+
+A worked example
+----------------
+Two shards, parallelism 1, nothing started: `Mapping: create(m-0#1)`. Its pod fails at t=100 with ProgramError:
+`Mapping: record(m-0 ProgramError)`. With the record visible and an initial backoff of 5 s, at t=101:
+`Mapping: create(m-1#1); wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1 still runs, so m-0
+waits for room. Both committed: `Mapping: freeze(0)`, then `Reducing: create(r-0#1)`, `Committing: commit`,
+`Complete: -`, and on the terminal run `Complete: clean; wake 86400.0s`.
+"""
+
+from dataclasses import replace
+
+from podreduce_operator.ending import find_end, supersede, tidy
+from podreduce_operator.failures import FAULT_RETRY_SECONDS
+from podreduce_operator.model import CommitOutput, Decision, Observed, Phase, PlanRun, Verdict
+from podreduce_operator.upkeep import delete_all, delete_foreign
+from podreduce_operator.waves import run_wave
+
+__all__ = ["decide"]
+
+
+def decide(observed: Observed, now: float) -> Decision:
+    """Decide what to do at `now` (seconds since the epoch) about one job."""
+    if observed.run.terminal is not None:
+        return tidy(observed, now)
+    if observed.published is not None:
+        return Decision(actions=(), verdict=Verdict(phase=Phase.COMPLETE, reason="OutputCommitted"))
+    failed = find_end(observed, now)
+    if failed is not None:
+        return Decision(actions=delete_all(observed.active_pods, "job failed"), verdict=failed)
+    decision = proceed(observed, now)
+    return retry_later(decision, observed) if observed.faults else decision
+
+
+def proceed(observed: Observed, now: float) -> Decision:
+    """Take the run's next step."""
+    if observed.is_blind:
+        return Decision(actions=(), verdict=Verdict(phase=Phase.PLANNING))
+    if observed.superseded is not None:
+        return supersede(observed, observed.superseded)
+    if observed.has_intent:
+        return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
+    if observed.job.spec.suspend:
+        return suspend(observed)
+    if observed.plan is None:
+        return Decision(actions=(*delete_foreign(observed), PlanRun()), verdict=Verdict(phase=Phase.PLANNING))
+    return run_wave(observed, observed.plan, now)
+
+
+def suspend(observed: Observed) -> Decision:
+    """Stop every pod; what is committed stays, and what was running does not count as failed."""
+    actions = (*delete_foreign(observed), *delete_all(observed.active_pods, "suspended"))
+    total = None if observed.plan is None else observed.plan.shards
+    return Decision(actions=actions, verdict=Verdict(phase=Phase.SUSPENDED, reason="Suspended", map_total=total))
+
+
+def retry_later(decision: Decision, observed: Observed) -> Decision:
+    """After a fault that may pass, say so and take the same step again after a pause."""
+    fault = observed.faults[0]
+    verdict = replace(decision.verdict, reason=fault.reason, message=fault.message)
+    return Decision(actions=(), verdict=verdict, wake_after=FAULT_RETRY_SECONDS)

@@ -1,0 +1,116 @@
+"""How a run ends and what is taken away after it: verdicts of failure, the tidying of terminal and replaced runs.
+
+Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
+"""
+
+from collections.abc import Sequence
+
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.failures import (
+    AWAITED_REASONS,
+    FATAL_REASONS,
+    FAULT_RETRY_SECONDS,
+    MAX_UNCOUNTED_FAILURES,
+    PENDING_GRACE_SECONDS,
+    render_failure,
+)
+from podreduce_operator.model import (
+    Action,
+    Decision,
+    DiscardRun,
+    Fault,
+    Observed,
+    Phase,
+    RemoveIntermediates,
+    RemoveRun,
+    Verdict,
+)
+from podreduce_operator.upkeep import delete_all, delete_foreign, kept_failed_pods
+
+__all__ = ["deadline_at", "find_end", "supersede", "tidy"]
+
+
+def tidy(observed: Observed, now: float) -> Decision:
+    """Take away what a terminal run left; never change its verdict."""
+    run = observed.run
+    verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
+    pods = observed.run_pods
+    unfinished = [pod for pod in pods if not pod.is_finished]
+    expires_at = (run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
+    expired = now >= expires_at
+    kept = [] if expired else kept_failed_pods(pods)
+    doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
+    actions: list[Action] = list(delete_all(doomed, "job ended"))
+    if observed.is_blind:
+        return Decision(actions=tuple(actions), verdict=verdict, wake_after=FAULT_RETRY_SECONDS)
+    if observed.has_intermediates and not unfinished:
+        actions.append(RemoveIntermediates())
+    if expired and observed.has_records:
+        actions.append(RemoveRun())
+    wake_after = None if expired or not (kept or observed.has_records) else expires_at - now
+    if observed.faults:
+        wake_after = FAULT_RETRY_SECONDS
+    return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+
+
+def supersede(observed: Observed, run_id: str) -> Decision:
+    """Take down the run that a new runId replaced: its pods first, then what it stored."""
+    verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
+    if any(not pod.is_finished for pod in observed.foreign_pods):
+        return Decision(actions=delete_foreign(observed), verdict=verdict)
+    actions = (*delete_foreign(observed), DiscardRun(run_id=run_id))
+    return Decision(actions=actions, verdict=verdict)
+
+
+def find_end(observed: Observed, now: float) -> Verdict | None:
+    """Return the verdict that fails the run, if there is evidence for one."""
+    fault = next((fault for fault in observed.faults if is_permanent(fault, observed, now)), None)
+    if fault is not None:
+        return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
+    if observed.is_blind or observed.has_intent:
+        return None
+    exhausted = find_exhausted(observed)
+    if exhausted is not None:
+        return exhausted
+    deadline = deadline_at(observed)
+    if deadline is not None and now >= deadline and not observed.job.spec.suspend:
+        seconds = observed.job.spec.active_deadline_seconds
+        return Verdict(phase=Phase.FAILED, reason="DeadlineExceeded", message=f"ran longer than {seconds} s")
+    return None
+
+
+def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
+    """Tell whether a fault fails the run; what is often applied beside the job gets a grace to appear."""
+    if fault.reason not in AWAITED_REASONS:
+        return fault.permanent
+    started_at = observed.run.started_at
+    return started_at is not None and now >= started_at + PENDING_GRACE_SECONDS
+
+
+def find_exhausted(observed: Observed) -> Verdict | None:
+    """Return the verdict for the first task, in order, whose failures end the run."""
+    limit = observed.job.spec.backoff_limit_per_task
+    for task in sorted(observed.failures):
+        failures = observed.failures[task]
+        fatal = next((failure for failure in failures if failure.reason in FATAL_REASONS), None)
+        if fatal is not None:
+            return Verdict(phase=Phase.FAILED, reason=fatal.reason, message=render_failure(fatal))
+        counted = [failure for failure in failures if failure.counted]
+        if len(counted) > limit:
+            message = f"{len(counted)} attempts failed; the last: {render_failure(newest(counted))}"
+            return Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=message)
+        if len(failures) - len(counted) >= MAX_UNCOUNTED_FAILURES:
+            message = f"disrupted {MAX_UNCOUNTED_FAILURES} times; the last: {render_failure(newest(failures))}"
+            return Verdict(phase=Phase.FAILED, reason="TooManyDisruptions", message=message)
+    return None
+
+
+def deadline_at(observed: Observed) -> float | None:
+    """Return when activeDeadlineSeconds runs out, if there is one and the run has started."""
+    seconds, started_at = observed.job.spec.active_deadline_seconds, observed.run.started_at
+    return None if seconds is None or started_at is None else started_at + seconds
+
+
+def newest(failures: Sequence[FailureRecord]) -> FailureRecord:
+    """Return the failure that finished last."""
+    return max(failures, key=lambda failure: (failure.finished_at, failure.attempt_id))

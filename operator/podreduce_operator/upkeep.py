@@ -1,0 +1,122 @@
+"""What happens to pods that have done their part: failures made durable, needless pods deleted, a few kept to look at.
+
+Rule: pure. A failed pod goes only after its failure record is seen.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from podreduce.contract.task import FailureRecord, TaskRef
+from podreduce_operator.failures import Classification, classify_failure, classify_stuck_pod
+from podreduce_operator.model import DeletePod, Observed, PodView, RecordFailure
+
+__all__ = [
+    "KEPT_FAILED_PODS",
+    "LINGER_SECONDS",
+    "delete_all",
+    "delete_foreign",
+    "delete_needless",
+    "kept_failed_pods",
+    "record_failures",
+]
+
+KEPT_FAILED_PODS = 10
+"""How many failed pods of a run stay for `kubectl logs`, until the ttl."""
+
+LINGER_SECONDS = 30.0
+"""How long a pod may take to exit after its commit before it is deleted."""
+
+
+def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]:
+    """Record each attempt that ended, or never will start, without its task being committed."""
+    recorded = recorded_attempts(observed)
+    return tuple(
+        RecordFailure(record=build_record(pod, classification, now))
+        for pod in observed.run_pods
+        if pod.attempt_id not in recorded
+        and not commits_own_generation(observed, pod)
+        and (classification := classify_pod(pod, now)) is not None
+    )
+
+
+def classify_pod(pod: PodView, now: float) -> Classification | None:
+    """Say why the pod's attempt failed, or None while it has not."""
+    return classify_stuck_pod(pod, now) if pod.is_active else classify_failure(pod)
+
+
+def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:
+    """Make the durable record of a failed attempt."""
+    outcome = pod.outcome
+    return FailureRecord(
+        task=pod.task,
+        generation=pod.generation,
+        attempt_id=pod.attempt_id,
+        pod_name=pod.name,
+        ordinal=pod.ordinal,
+        counted=classification.counted,
+        reason=classification.reason,
+        message=classification.message,
+        finished_at=now if pod.finished_at is None else pod.finished_at,
+        exit_code=pod.exit_code,
+        traceback="" if outcome is None else outcome.traceback,
+        record="" if outcome is None else outcome.record,
+        lost=None if outcome is None else outcome.lost,
+    )
+
+
+def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now: float) -> tuple[DeletePod, ...]:
+    """Delete the pods whose result is durable, and the active ones whose task no longer needs them."""
+    recorded = recorded_attempts(observed)
+    pods = [pod for pod in observed.run_pods if not pod.deleting]
+    kept = kept_failed_pods([pod for pod in pods if pod.attempt_id in recorded])
+    deletes = []
+    for pod in pods:
+        why = why_needless(observed, pod, generations, now)
+        if why is None and pod.attempt_id in recorded and pod not in kept:
+            why = "failure recorded"
+        if why is not None:
+            deletes.append(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished))
+    return tuple(deletes)
+
+
+def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int], now: float) -> str | None:
+    """Say why a pod has nothing left to do: its task is committed, or has a newer generation."""
+    if pod.generation < generations.get(pod.task, 0):
+        return "map output lost"
+    commit = observed.commits.get(pod.task)
+    if commit is None or commit.generation < pod.generation:
+        return None
+    if pod.is_finished:
+        return "committed"
+    if commit.attempt_id != pod.attempt_id:
+        return "beaten by a twin"
+    return "lingers after its commit" if now >= commit.finished_at + LINGER_SECONDS else None
+
+
+def commits_own_generation(observed: Observed, pod: PodView) -> bool:
+    """Tell whether the pod's task is committed in the pod's generation: whoever did it, this attempt did not fail."""
+    commit = observed.commits.get(pod.task)
+    return commit is not None and commit.generation >= pod.generation
+
+
+def recorded_attempts(observed: Observed) -> set[str]:
+    """Return the ids of all attempts with a failure record."""
+    return {failure.attempt_id for failures in observed.failures.values() for failure in failures}
+
+
+def kept_failed_pods(pods: Iterable[PodView]) -> list[PodView]:
+    """Return the last failed pods, which stay for whoever wants to look."""
+    failed = [pod for pod in pods if pod.is_finished and not pod.deleting and pod.exit_code != 0]
+    return sorted(failed, key=lambda pod: (pod.finished_at or pod.created_at, pod.name))[-KEPT_FAILED_PODS:]
+
+
+def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
+    """Delete each of `pods`, keeping the log of those that have one to the end."""
+    return tuple(
+        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished) for pod in pods
+    )
+
+
+def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:
+    """Delete what other runs of the job left running."""
+    doomed = [pod for pod in observed.foreign_pods if not pod.deleting]
+    return tuple(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why="other run") for pod in doomed)

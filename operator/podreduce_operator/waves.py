@@ -1,0 +1,163 @@
+"""Which tasks may run now, and the step that ends each wave: maps, the shuffle's freeze, reduces, the commit.
+
+Rule: pure. A step is due because its evidence is missing, never because of what happened before.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from podreduce.contract.task import FailureRecord, TaskRef, TaskType
+from podreduce_operator.ending import deadline_at
+from podreduce_operator.failures import next_attempt_at, stuck_deadline
+from podreduce_operator.model import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    Decision,
+    FreezeShuffle,
+    Observed,
+    Phase,
+    PlanSummary,
+    PodView,
+    Verdict,
+)
+from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
+
+__all__ = ["run_wave"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wave:
+    """The tasks that may run now. `step` is the action that ends the wave, once none is left."""
+
+    phase: Phase
+    tasks: Sequence[TaskRef]
+    step: Action | None
+    map_total: int
+    reduce_total: int | None
+    shuffle_generation: int | None = None
+
+
+def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
+    """Run the current wave: record, delete and create pods, or take the step that ends the wave."""
+    generations = map_generations(observed)
+    wave = find_wave(observed, plan, generations)
+    pods = pods_by_task(observed.run_pods)
+    records = record_failures(observed, now)
+    deletes = delete_needless(observed, generations, now)
+    doomed = {action.uid for action in deletes}
+    recording = {action.record.task for action in records}
+    active = sum(1 for pod in observed.active_pods if pod.uid not in doomed)
+    room = max(0, parallelism(observed) - active)
+    idle = [
+        task
+        for task in wave.tasks
+        if task not in recording and not any(is_trying(pod, generations.get(task, 0), doomed) for pod in pods[task])
+    ]
+    due = {task: next_attempt_at(observed.failures.get(task, ()), observed.job.spec.backoff) for task in idle}
+    due_at = [at for at in due.values() if at > now]
+    ready = [task for task, at in due.items() if at <= now]
+    creates = [
+        CreatePod(
+            task=task,
+            ordinal=next_ordinal(pods[task], observed.failures.get(task, ())),
+            generation=generations.get(task, 0),
+            shuffle_generation=wave.shuffle_generation,
+        )
+        for task in ready[:room]
+    ]
+    steps = () if wave.step is None else (wave.step,)
+    verdict = Verdict(
+        phase=wave.phase,
+        map_total=wave.map_total,
+        reduce_total=wave.reduce_total,
+        next_attempt_at=min(due_at, default=None),
+    )
+    actions = (*records, *deletes, *delete_foreign(observed), *steps, *creates)
+    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, due_at, now))
+
+
+def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRef, int]) -> Wave:
+    """Say which tasks may run: maps until all are committed and frozen, then reduces, then none but the commit."""
+    maps = [TaskRef(type=TaskType.MAP, index=index) for index in range(plan.shards)]
+    pending = [task for task in maps if not is_committed(observed, task, generations)]
+    shuffle = observed.shuffle
+    reduce_total = plan.partitions if shuffle is None else shuffle.partitions
+    if pending:
+        phase = Phase.MAPPING
+        return Wave(phase=phase, tasks=pending, step=None, map_total=plan.shards, reduce_total=reduce_total)
+    if observed.commits[maps[0]].part is not None:
+        phase = Phase.COMMITTING
+        return Wave(phase=phase, tasks=(), step=CommitOutput(), map_total=plan.shards, reduce_total=0)
+    wanted = tuple(generations.get(task, 0) for task in maps)
+    if shuffle is None or shuffle.map_generations != wanted:
+        step = FreezeShuffle(generation=0 if shuffle is None else shuffle.generation + 1)
+        return Wave(phase=Phase.MAPPING, tasks=(), step=step, map_total=plan.shards, reduce_total=reduce_total)
+    reduces = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(shuffle.partitions)]
+    left = [task for task in reduces if task not in observed.commits]
+    return Wave(
+        phase=Phase.REDUCING if left else Phase.COMMITTING,
+        tasks=left,
+        step=None if left else CommitOutput(),
+        map_total=plan.shards,
+        reduce_total=shuffle.partitions,
+        shuffle_generation=shuffle.generation,
+    )
+
+
+def map_generations(observed: Observed) -> dict[TaskRef, int]:
+    """Return the current generation of each map whose output was reported lost: one above the highest that was."""
+    generations: dict[TaskRef, int] = {}
+    for failures in observed.failures.values():
+        for failure in failures:
+            if failure.lost is not None:
+                task = TaskRef(type=TaskType.MAP, index=failure.lost.index)
+                generations[task] = max(generations.get(task, 0), failure.lost.generation + 1)
+    return generations
+
+
+def is_committed(observed: Observed, task: TaskRef, generations: Mapping[TaskRef, int]) -> bool:
+    """Tell whether the task's current generation is committed."""
+    commit = observed.commits.get(task)
+    return commit is not None and commit.generation >= generations.get(task, 0)
+
+
+def is_trying(pod: PodView, generation: int, doomed: set[str]) -> bool:
+    """Tell whether the pod may yet commit its task's current generation."""
+    return pod.is_active and pod.generation == generation and pod.uid not in doomed
+
+
+def parallelism(observed: Observed) -> int:
+    """Return how many pods of the run may be active: the spec's number within the operator's limit."""
+    wanted = observed.job.spec.parallelism
+    return observed.parallelism_limit if wanted is None else min(wanted, observed.parallelism_limit)
+
+
+def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> int:
+    """Return 1 + the highest ordinal among the task's visible pods, terminating ones included, and its records."""
+    return 1 + max((*(pod.ordinal for pod in pods), *(failure.ordinal for failure in failures)), default=0)
+
+
+def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float | None:
+    """Return in how many seconds time alone will change the decision."""
+    times = [*due_at]
+    times.extend(at for pod in observed.active_pods if (at := stuck_deadline(pod)) is not None)
+    times.extend(
+        commit.finished_at + LINGER_SECONDS
+        for pod in observed.active_pods
+        if (commit := observed.commits.get(pod.task)) is not None
+    )
+    deadline = deadline_at(observed)
+    if deadline is not None:
+        times.append(deadline)
+    later = [at - now for at in times if at > now]
+    return min(later, default=None)
+
+
+def pods_by_task(pods: Iterable[PodView]) -> Mapping[TaskRef, list[PodView]]:
+    """Index `pods` by task; a task without pods gives an empty list."""
+    index: defaultdict[TaskRef, list[PodView]] = defaultdict(list)
+    for pod in pods:
+        index[pod.task].append(pod)
+    return index
