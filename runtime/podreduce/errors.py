@@ -12,6 +12,8 @@ __all__ = [
     "InputError",
     "InternalError",
     "MapOutputLostError",
+    "ObjectChangedError",
+    "ObjectNotFoundError",
     "PlanMismatchError",
     "PodreduceError",
     "ProgramError",
@@ -68,6 +70,14 @@ class StorageUnavailableError(PodreduceError):
 
     exit_code = ExitCode.STORAGE_UNAVAILABLE
     reason = "StorageUnavailable"
+
+
+class ObjectNotFoundError(PodreduceError):
+    """The store holds no object at that key. Callers say what that means; uncaught it is a bug."""
+
+
+class ObjectChangedError(PodreduceError):
+    """The object is no longer the version (ETag) that was asked for. Callers say what that means."""
 
 
 class PlanMismatchError(PodreduceError):

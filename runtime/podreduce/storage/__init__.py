@@ -1,0 +1,20 @@
+"""Objects in S3, a directory or memory: a thin layer over obstore, the same for sync tasks and the async operator.
+
+Rule: every read and write of a store goes through `ObjectStore`; obstore is imported in this package only, and its
+exceptions never leave it (`faults` maps them to `podreduce.errors`).
+"""
+
+from podreduce.storage.connect import open_store
+from podreduce.storage.probe import probe_conditional_create
+from podreduce.storage.store import ObjectMeta, ObjectStore
+from podreduce.storage.uris import split_object_uri
+from podreduce.storage.writer import ObjectWriter
+
+__all__ = [
+    "ObjectMeta",
+    "ObjectStore",
+    "ObjectWriter",
+    "open_store",
+    "probe_conditional_create",
+    "split_object_uri",
+]

@@ -1,0 +1,124 @@
+"""obstore's exceptions become podreduce's here and nowhere else, and passing faults are tried again here.
+
+obstore repeats safe requests by itself (see `connect`); `persist` adds what it will not repeat: a conditional
+create, a bulk delete, and a body that broke off after its headers had come.
+"""
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from obstore.exceptions import (
+    BaseError,
+    PermissionDeniedError,
+    PreconditionError,
+    UnauthenticatedError,
+)
+
+from podreduce.errors import (
+    InputError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PodreduceError,
+    StorageDeniedError,
+    StorageUnavailableError,
+)
+
+__all__ = ["RETRY_SECONDS", "STORE_ERRORS", "Place", "persist", "persist_async", "translate"]
+
+RETRY_SECONDS = 40.0
+"""Longer than a restart of the store (some 20 s), and a wrong endpoint still shows within a minute."""
+
+STORE_ERRORS = (BaseError, OSError, ValueError)
+"""What obstore raises: its own classes, and FileNotFoundError, PermissionError and ValueError of Python."""
+
+T = TypeVar("T")
+
+REFUSALS = {
+    "NoSuchBucket": "the bucket does not exist: create it or correct the URI",
+    "InvalidAccessKeyId": "the access key is unknown there: correct accessKey in the storage secret",
+    "SignatureDoesNotMatch": "the secret key is wrong: correct secretKey in the storage secret",
+    "AccessDenied": "the credentials do not allow this: grant them list, read, write and delete",
+    "ExpiredToken": "the session token has expired: renew it in the storage secret",
+    "InvalidToken": "the session token is not valid: renew it in the storage secret",
+    "AuthorizationHeaderMalformed": "the region is wrong: correct region in the storage secret",
+    "PermanentRedirect": "the bucket is in another region: correct region in the storage secret",
+    "RequestTimeTooSkewed": "this machine's clock is wrong by minutes: set it",
+    "UnknownIssuer": "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret",
+    "Permission denied": "this user may not do that: change the directory's permissions",
+    "Read-only file system": "the directory is on a read-only file system: choose another",
+    "missing credentials": "there are no credentials: fill the storage secret, or set the AWS_* variables",
+}
+PAST_THE_END = ("StartTooLarge", "<Code>InvalidRange", "416 Range Not Satisfiable")
+CLIENT_ERROR_STATUS = re.compile(r"status:? (?:code )?4(?!08|09|29)\d\d\b")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network."""
+
+    verb: str
+    uri: str
+    endpoint: str | None
+
+
+def translate(error: Exception, place: Place) -> PodreduceError:
+    """Return what `error` of obstore means."""
+    text = str(error).split("\n\nDebug source", 1)[0]
+    detail = str(error)
+    where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
+    remedy = next((remedy for sign, remedy in REFUSALS.items() if sign in detail), None)
+    if remedy is not None or isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
+        return StorageDeniedError(f"{where}: {remedy or 'the store refuses the credentials'} ({text})")
+    if isinstance(error, FileNotFoundError):
+        return ObjectNotFoundError(f"{place.uri}: there is no such object")
+    if isinstance(error, PreconditionError) or any(sign in detail for sign in PAST_THE_END):
+        return ObjectChangedError(f"{place.uri}: the object is not the version that was asked for")
+    if isinstance(error, ValueError) or "are not supported" in text:
+        return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
+    if CLIENT_ERROR_STATUS.search(detail):
+        return StorageDeniedError(f"{where}: the store refuses the request ({text})")
+    return StorageUnavailableError(f"{where}: {text}; the attempt is repeated with the job's backoff")
+
+
+def delays_seconds(place: Place, started: float) -> Iterator[float]:
+    """Yield what to wait before each further try, until `RETRY_SECONDS` after `started`; nothing for a local store."""
+    delay = 0.2
+    while place.endpoint is not None and time.monotonic() - started + delay < RETRY_SECONDS:
+        yield delay
+        delay = min(delay * 2, 4.0)
+
+
+def persist(operation: Callable[[], T], place: Place) -> T:
+    """Return `operation()`, tried again while the store is unavailable, at most for `RETRY_SECONDS`.
+
+    Raises:
+        PodreduceError: as `translate` says.
+    """
+    delays = delays_seconds(place, time.monotonic())
+    while True:
+        try:
+            return operation()
+        except STORE_ERRORS as error:
+            fault = translate(error, place)
+            delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
+            if delay is None:
+                raise fault from error
+        time.sleep(delay)
+
+
+async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> T:
+    """Do as `persist` does, without holding up the event loop."""
+    delays = delays_seconds(place, time.monotonic())
+    while True:
+        try:
+            return await operation()
+        except STORE_ERRORS as error:
+            fault = translate(error, place)
+            delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
+            if delay is None:
+                raise fault from error
+        await asyncio.sleep(delay)

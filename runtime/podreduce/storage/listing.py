@@ -1,0 +1,131 @@
+"""Listing by string prefix and in key order, over stores that list by path segment and, for directories, in any order.
+
+The directory store hides names such as `x#1` (its own unfinished uploads look so) and fails a whole listing on one name
+that is no UTF-8; here both are left out, and `unreadable_names` finds them for whoever must not miss one.
+"""
+
+import asyncio
+import os
+import re
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+import obstore
+from obstore.store import LocalStore
+
+from podreduce.storage.faults import STORE_ERRORS, Place, persist, persist_async, translate
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta as ListedObject
+    from obstore.store import MemoryStore, S3Store
+
+    Store: TypeAlias = S3Store | LocalStore | MemoryStore
+
+__all__ = ["list_objects", "list_objects_async", "remove_empty_directories", "unreadable_names"]
+
+UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
+"""Control characters, and how the directory store names its unfinished uploads."""
+
+
+def list_objects(store: "Store", prefix: str, place: Place, *, recursive: bool) -> Iterator["ListedObject"]:
+    """Yield the objects whose whole key starts with `prefix`, in key order; see `ObjectStore.list`."""
+    if isinstance(store, LocalStore):
+        yield from persist(lambda: list_directory(store, prefix, recursive=recursive), place)
+        return
+    directory = prefix.rpartition("/")[0] or None
+    if not recursive:
+        level = persist(lambda: obstore.list_with_delimiter(store, directory), place)
+        yield from matching(level["objects"], prefix)
+        return
+    try:
+        for page in obstore.list(store, directory):
+            yield from matching(page, prefix)
+    except STORE_ERRORS as error:
+        raise translate(error, place) from error
+
+
+async def list_objects_async(
+    store: "Store", prefix: str, place: Place, *, recursive: bool
+) -> AsyncIterator["ListedObject"]:
+    """Do as `list_objects` does."""
+    if isinstance(store, LocalStore):
+        entries = await asyncio.to_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive)))
+        for entry in entries:
+            yield entry
+        return
+    directory = prefix.rpartition("/")[0] or None
+    if not recursive:
+        level = await persist_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
+        for entry in matching(level["objects"], prefix):
+            yield entry
+        return
+    try:
+        async for page in obstore.list(store, directory):
+            for entry in matching(page, prefix):
+                yield entry
+    except STORE_ERRORS as error:
+        raise translate(error, place) from error
+
+
+def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObject"]:
+    """Return the entries below `prefix`, without the marker some tools put at the prefix itself."""
+    return [entry for entry in entries if entry["path"].startswith(prefix)]
+
+
+def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:
+    """Return the files of a directory store below `prefix`, sorted."""
+    top = "/" + prefix.rpartition("/")[0]
+    names = (name for name in file_names(top, recursive=recursive) if is_readable(name))
+    keys = sorted(name.lstrip("/") for name in names)
+    return [entry for key in keys if key.startswith(prefix) and (entry := head_file(store, key))]
+
+
+def head_file(store: LocalStore, key: str) -> "ListedObject | None":
+    """Return the file's entry; None if it has gone since it was seen."""
+    try:
+        return obstore.head(store, key)
+    except FileNotFoundError:
+        return None
+
+
+def file_names(top: str, *, recursive: bool) -> Iterator[str]:
+    """Yield the paths of the files below `top`, links followed except into a directory that is being walked."""
+    for directory, subdirectories, names in os.walk(top, followlinks=True, onerror=raise_unless_missing):
+        real = os.path.realpath(directory)
+        subdirectories[:] = [
+            name
+            for name in subdirectories
+            if recursive and not f"{real}/".startswith(f"{os.path.realpath(f'{directory}/{name}')}/")
+        ]
+        for name in names:
+            yield f"{directory}/{name}"
+
+
+def raise_unless_missing(error: OSError) -> None:
+    """Let a listing fail for a directory it may not read, but not for one that is not there."""
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise error
+
+
+def is_readable(path: str) -> bool:
+    """Say whether a key can name this file: UTF-8, no control characters, and not as the store names its own."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return not UNREADABLE_NAME.search(path)
+
+
+def unreadable_names(top: Path) -> tuple[str, ...]:
+    """Return the paths below `top` that no key can name, with escapes for what cannot be shown."""
+    names = (name for name in file_names(str(top), recursive=True) if not is_readable(name))
+    return tuple(sorted(ascii(name)[1:-1] for name in names))
+
+
+def remove_empty_directories(top: Path) -> None:
+    """Remove `top` and what is below, as far as it holds no files."""
+    for directory, _, _ in os.walk(top, topdown=False):
+        with suppress(OSError):  # not empty, or gone already
+            Path(directory).rmdir()

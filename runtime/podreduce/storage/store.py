@@ -1,0 +1,348 @@
+"""`ObjectStore`: one prefix of one store, with the operations podreduce needs, each for sync and for async callers.
+
+Rule: keys are relative to the prefix; whatever goes wrong is an error of `podreduce.errors`, naming the object's URI.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import obstore
+from obstore.exceptions import AlreadyExistsError
+
+from podreduce.errors import InternalError, ObjectNotFoundError
+from podreduce.storage import listing
+from podreduce.storage.faults import Place, persist, persist_async
+from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
+from podreduce.storage.writer import MAX_PARTS, PART_BYTES, ObjectWriter
+
+if TYPE_CHECKING:
+    from obstore import GetOptions
+    from obstore import ObjectMeta as ListedObject
+    from obstore.store import LocalStore, MemoryStore, S3Store
+
+__all__ = ["MAX_COPY_BYTES", "ObjectMeta", "ObjectStore"]
+
+MAX_COPY_BYTES = 5 * 1024**3
+"""What S3 copies in one request."""
+
+DELETE_BATCH = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectMeta:
+    """An object as listed: its key below the store's prefix, size in bytes, version tag, time of last change."""
+
+    key: str
+    size: int
+    etag: str | None
+    modified: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class ObjectStore:
+    """Objects below one URI ending in `/`. Made by `open_store`; safe to share between threads and event loops.
+
+    Every method raises StorageDeniedError (credentials, permissions, no such bucket: do not repeat) or, after some 40 s
+    of own retries, StorageUnavailableError. Reads of a key raise ObjectNotFoundError. `*_async` do as their namesakes.
+    """
+
+    uri: str
+    prefix: str
+    store: "S3Store | LocalStore | MemoryStore"
+    copy_store: "S3Store | LocalStore | MemoryStore"
+    endpoint: str | None = None
+    directory: Path | None = None
+
+    def __repr__(self) -> str:
+        return f"ObjectStore({self.uri!r})"
+
+    def uri_of(self, key: str) -> str:
+        """Return the URI of the object at `key`."""
+        return self.uri + key
+
+    # Reading
+
+    def get(self, key: str, *, etag: str | None = None) -> bytes:
+        """Return the whole object; with `etag`, only that version of it.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+            ObjectChangedError: it is another version.
+        """
+        options = get_options(etag)
+        return persist(
+            lambda: bytes(obstore.get(self.store, self.prefix + key, options=options).bytes()),
+            self._place("read", key),
+        )
+
+    async def get_async(self, key: str, *, etag: str | None = None) -> bytes:
+        """Return the whole object."""
+
+        async def read() -> bytes:
+            result = await obstore.get_async(self.store, self.prefix + key, options=get_options(etag))
+            return bytes(await result.bytes_async())
+
+        return await persist_async(read, self._place("read", key))
+
+    def get_range(self, key: str, start: int, end: int, *, etag: str | None = None) -> bytes:
+        """Return bytes `start` to `end` (exclusive), fewer where the object ends before; an empty range reads nothing.
+
+        Raises:
+            ObjectNotFoundError: there is no such object.
+            ObjectChangedError: it is another version than `etag`, or ends before `start`.
+        """
+        if start >= end:
+            return b""
+        options = get_options(etag)
+        options["range"] = (start, end)
+        return persist(
+            lambda: bytes(obstore.get(self.store, self.prefix + key, options=options).bytes()),
+            self._place("read", key),
+        )
+
+    def stream(
+        self,
+        key: str,
+        start: int,
+        end: int,
+        *,
+        etag: str | None = None,
+        chunk_bytes: int = CHUNK_BYTES,
+        read_ahead: int = 2,
+    ) -> Iterator[bytes]:
+        """Yield bytes `start` to `end` in chunks, `read_ahead` of them fetched by threads before they are asked for.
+
+        Each chunk is a request of its own, so that a slow reader holds no connection and a restart of the store costs
+        one chunk. Close the iterator (or exhaust it) to stop the threads. Raises what `get_range` does.
+        """
+        return stream_ranges(
+            lambda low, high: self.get_range(key, low, high, etag=etag),
+            start,
+            end,
+            chunk_bytes=chunk_bytes,
+            read_ahead=read_ahead,
+        )
+
+    def head(self, key: str) -> ObjectMeta:
+        """Return the object's size, tag and time.
+
+        Raises:
+            ObjectNotFoundError: there is none.
+        """
+        found = persist(lambda: obstore.head(self.store, self.prefix + key), self._place("read", key))
+        return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
+
+    async def head_async(self, key: str) -> ObjectMeta:
+        """Return the object's size, tag and time."""
+        found = await persist_async(lambda: obstore.head_async(self.store, self.prefix + key), self._place("read", key))
+        return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
+
+    def exists(self, key: str) -> bool:
+        """Say whether there is an object at `key`."""
+        try:
+            self.head(key)
+        except ObjectNotFoundError:
+            return False
+        return True
+
+    async def exists_async(self, key: str) -> bool:
+        """Say whether there is an object at `key`."""
+        try:
+            await self.head_async(key)
+        except ObjectNotFoundError:
+            return False
+        return True
+
+    # Listing
+
+    def list(self, prefix: str = "", *, recursive: bool = True) -> Iterator[ObjectMeta]:
+        """Yield the objects whose key starts with `prefix`, in the order of their keys (code points).
+
+        `recursive=False` leaves out those with a further `/` after `prefix`, without reading through them. A prefix
+        without objects, or a directory that does not exist, yields nothing. A directory store leaves out what it
+        cannot read back: see `unreadable_names`.
+        """
+        place = self._place("list", prefix)
+        for found in listing.list_objects(self.store, self.prefix + prefix, place, recursive=recursive):
+            yield self._meta(found)
+
+    async def list_async(self, prefix: str = "", *, recursive: bool = True) -> AsyncIterator[ObjectMeta]:
+        """Yield the objects whose key starts with `prefix`."""
+        place = self._place("list", prefix)
+        async for found in listing.list_objects_async(self.store, self.prefix + prefix, place, recursive=recursive):
+            yield self._meta(found)
+
+    def unreadable_names(self, prefix: str = "") -> tuple[str, ...]:
+        """Return, for a directory, the files below `prefix` that no key can name: `x#1`, or bytes that are no UTF-8.
+
+        An input that has such names must be refused, or they would be left out in silence.
+        """
+        return listing.unreadable_names(self.directory / (self.prefix + prefix)) if self.directory else ()
+
+    # Writing
+
+    def put(self, key: str, data: bytes) -> None:
+        """Write the object, over any there is."""
+        persist(
+            lambda: obstore.put(self.store, self.prefix + key, data, use_multipart=False),
+            self._place("write", key),
+        )
+
+    async def put_async(self, key: str, data: bytes) -> None:
+        """Write the object, over any there is."""
+        await persist_async(
+            lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
+            self._place("write", key),
+        )
+
+    def create(self, key: str, data: bytes) -> bool:
+        """Write the object if there is none (`If-None-Match: *`), atomically; False when there is one already.
+
+        False may also mean that this very call got through before and its answer was lost: whoever must know, reads
+        the object and looks for a mark of its own in it.
+        """
+
+        def write() -> bool:
+            try:
+                obstore.put(self.store, self.prefix + key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return persist(write, self._place("create", key))
+
+    async def create_async(self, key: str, data: bytes) -> bool:
+        """Write the object if there is none; False when there is one already."""
+
+        async def write() -> bool:
+            try:
+                await obstore.put_async(self.store, self.prefix + key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+            return True
+
+        return await persist_async(write, self._place("create", key))
+
+    def open_writer(self, key: str, *, part_bytes: int = PART_BYTES, concurrency: int = 2) -> ObjectWriter:
+        """Open a new object for streaming; use it in a `with`, whose normal end makes the object visible.
+
+        It holds at most some (concurrency + 2) x part_bytes and makes `write` wait beyond that. An exception in the
+        block aborts the upload and leaves no object. S3 takes 10,000 parts: some 80 GB with the default size.
+        """
+        return ObjectWriter(
+            self.store,
+            self.prefix + key,
+            self._place("write", key),
+            part_bytes=part_bytes,
+            concurrency=concurrency,
+        )
+
+    def copy(self, source: str, target: str) -> None:
+        """Copy an object within the store, over any at `target`; the server does it (a directory makes a hard link).
+
+        Over 5 GiB S3 wants a multipart copy, which obstore does not offer: those are streamed through this process.
+
+        Raises:
+            ObjectNotFoundError: there is no object at `source`.
+        """
+        size = self.head(source).size if self.endpoint else 0
+        if size > MAX_COPY_BYTES:
+            self._copy_by_streaming(source, target, size)
+            return
+        persist(
+            lambda: obstore.copy(self.copy_store, self.prefix + source, self.prefix + target),
+            self._place("copy", source),
+        )
+
+    async def copy_async(self, source: str, target: str) -> None:
+        """Copy an object within the store, over any at `target`."""
+        size = (await self.head_async(source)).size if self.endpoint else 0
+        if size > MAX_COPY_BYTES:
+            await asyncio.to_thread(self._copy_by_streaming, source, target, size)
+            return
+        await persist_async(
+            lambda: obstore.copy_async(self.copy_store, self.prefix + source, self.prefix + target),
+            self._place("copy", source),
+        )
+
+    def _copy_by_streaming(self, source: str, target: str, size: int) -> None:
+        part_bytes = max(PART_BYTES, -(-size // MAX_PARTS))
+        with self.open_writer(target, part_bytes=part_bytes) as writer:
+            for chunk in self.stream(source, 0, size):
+                writer.write(chunk)
+
+    # Deleting
+
+    def delete(self, *keys: str) -> None:
+        """Delete these objects; one that is missing already is fine."""
+        for batch in self._delete_batches(keys):
+            persist(partial(self._delete_paths, batch), self._place("delete", keys[0]))
+
+    async def delete_async(self, *keys: str) -> None:
+        """Delete these objects; one that is missing already is fine."""
+        for batch in self._delete_batches(keys):
+            await persist_async(partial(self._delete_paths_async, batch), self._place("delete", keys[0]))
+
+    def delete_prefix(self, prefix: str) -> int:
+        """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
+        keys = [found.key for found in self.list(directory_prefix(prefix))]
+        self.delete(*keys)
+        self._remove_empty_directories(prefix)
+        return len(keys)
+
+    async def delete_prefix_async(self, prefix: str) -> int:
+        """Delete all objects below `prefix`; return how many there were."""
+        keys = [found.key async for found in self.list_async(directory_prefix(prefix))]
+        await self.delete_async(*keys)
+        self._remove_empty_directories(prefix)
+        return len(keys)
+
+    def _delete_batches(self, keys: Sequence[str]) -> Iterator[Sequence[str]]:
+        size = 1 if self.directory else DELETE_BATCH
+        for start in range(0, len(keys), size):
+            yield [self.prefix + key for key in keys[start : start + size]]
+
+    def _delete_paths(self, paths: Sequence[str]) -> None:
+        with suppress(FileNotFoundError):  # only a directory store minds, and its batches are single keys
+            obstore.delete(self.store, paths)
+
+    async def _delete_paths_async(self, paths: Sequence[str]) -> None:
+        with suppress(FileNotFoundError):
+            await obstore.delete_async(self.store, paths)
+
+    def _remove_empty_directories(self, prefix: str) -> None:
+        if self.directory:
+            listing.remove_empty_directories(self.directory / (self.prefix + prefix))
+
+    def _place(self, verb: str, key: str) -> Place:
+        return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint)
+
+    def _meta(self, found: "ListedObject") -> ObjectMeta:
+        return ObjectMeta(
+            key=found["path"][len(self.prefix) :],
+            size=found["size"],
+            etag=found["e_tag"],
+            modified=found["last_modified"],
+        )
+
+
+def get_options(etag: str | None) -> "GetOptions":
+    """Return the options of a read that wants this version; None takes any."""
+    return {"if_match": etag} if etag else {}
+
+
+def directory_prefix(prefix: str) -> str:
+    """Return `prefix` if it is empty or ends in `/`: anything else would take its neighbours along.
+
+    Raises:
+        InternalError: it does not.
+    """
+    if prefix and not prefix.endswith("/"):
+        raise InternalError(f"{prefix!r} is no directory prefix: it must end in /")
+    return prefix

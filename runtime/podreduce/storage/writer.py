@@ -1,0 +1,164 @@
+"""A streaming upload: written in parts as they fill up, visible only when closed, gone without a trace when aborted.
+
+obstore's own writer cannot be aborted; `obstore.put` of an iterator does abort the upload when the iterator raises,
+so a thread runs that over a bounded queue.
+"""
+
+import queue
+import threading
+from collections.abc import Iterator
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+import obstore
+
+from podreduce.errors import InternalError
+from podreduce.storage.faults import Place, persist, translate
+
+if TYPE_CHECKING:
+    from obstore.store import LocalStore, MemoryStore, S3Store
+
+__all__ = ["MAX_PARTS", "PART_BYTES", "ObjectWriter"]
+
+PART_BYTES = 8 * 1024 * 1024
+MAX_PARTS = 10_000
+"""What S3 takes of one upload."""
+
+
+class AbortError(Exception):
+    """Raised inside the upload to make obstore abort it."""
+
+
+class ObjectWriter:
+    """An open upload; `ObjectStore.open_writer` makes it.
+
+    Attributes:
+        bytes_written: what `write` has taken so far.
+    """
+
+    def __init__(
+        self,
+        store: "S3Store | LocalStore | MemoryStore",
+        path: str,
+        place: Place,
+        *,
+        part_bytes: int = PART_BYTES,
+        concurrency: int = 2,
+    ) -> None:
+        self.bytes_written = 0
+        self._store = store
+        self._path = path
+        self._place = place
+        self._part_bytes = part_bytes
+        self._concurrency = concurrency
+        self._buffer: list[bytes] = []
+        self._buffered_bytes = 0
+        self._blocks: queue.Queue[bytes | AbortError | None] = queue.Queue(maxsize=1)
+        self._thread: threading.Thread | None = None
+        self._error: Exception | None = None
+        self._closed = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.close()
+        else:
+            self.abort()
+
+    def write(self, data: bytes) -> None:
+        """Append `data`; waits while the upload is behind.
+
+        Raises:
+            PodreduceError: the upload has failed; nothing will be visible.
+        """
+        if self._closed:
+            raise InternalError(f"{self._place.uri}: written to after the end")
+        self._buffer.append(data)
+        self._buffered_bytes += len(data)
+        self.bytes_written += len(data)
+        if self._buffered_bytes >= self._part_bytes:
+            self._send(self._take_buffer())
+
+    def close(self) -> None:
+        """Finish the upload; the object is visible when this returns.
+
+        Raises:
+            PodreduceError: the upload has failed; nothing is visible.
+        """
+        if self._closed:
+            return
+        self._closed = True
+        rest = self._take_buffer()
+        if self._thread is None:
+            persist(
+                lambda: obstore.put(self._store, self._path, rest, use_multipart=False),
+                self._place,
+            )
+            return
+        if rest:
+            self._send(rest)
+        self._send(None)
+        self._thread.join()
+        self._raise_failure()
+
+    def abort(self) -> None:
+        """Give the upload up: parts already sent are removed, no object appears. After `close` it does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        self._buffer.clear()
+        if self._thread is None:
+            return
+        self._offer(AbortError())
+        self._thread.join()
+
+    def _take_buffer(self) -> bytes:
+        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
+        self._buffer.clear()
+        self._buffered_bytes = 0
+        return data
+
+    def _send(self, block: bytes | None) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._upload, name="upload", daemon=True)
+            self._thread.start()
+        if not self._offer(block):
+            self._raise_failure()
+
+    def _offer(self, block: bytes | AbortError | None) -> bool:
+        """Hand `block` to the upload; False when that has ended and will never take it."""
+        while self._thread is not None and self._thread.is_alive():
+            try:
+                self._blocks.put(block, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _raise_failure(self) -> None:
+        if self._error is not None:
+            self._closed = True
+            raise translate(self._error, self._place) from self._error
+
+    def _upload(self) -> None:
+        try:
+            obstore.put(
+                self._store,
+                self._path,
+                self._received_blocks(),
+                use_multipart=True,
+                chunk_size=self._part_bytes,
+                max_concurrency=self._concurrency,
+            )
+        except Exception as error:  # noqa: BLE001 - carried over to the writing thread
+            self._error = error
+
+    def _received_blocks(self) -> Iterator[bytes]:
+        while (block := self._blocks.get()) is not None:
+            if isinstance(block, AbortError):
+                raise block
+            yield block
