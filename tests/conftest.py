@@ -1,0 +1,63 @@
+"""The fixtures with a lifetime that every tier shares, and the line at the end for each tier that did not run.
+
+`minio` (session; needs Go once, no root): a MinIO server on loopback.
+    .endpoint "http://127.0.0.1:PORT"  .region  .access_key  .secret_key
+    .make_bucket(name) -> name     .store(bucket, prefix=None) -> obstore S3Store     .client() -> minio.Minio
+    .stop() crashes it, .start() brings it back on the same port and data, .restart() does both
+`cluster` (session): a Kubernetes cluster that may be broken at will; see tests/cluster/cluster.py.
+    .kubeconfig: Path              .provider: "named" | "kind" | "harness"
+    .kubectl(*args, stdin=None, check=True, timeout=60) -> CompletedProcess[str]
+    .helm(*args, check=True, timeout=300) -> CompletedProcess[str]
+    .get(kind, name, namespace) -> dict | None         .list(kind, namespace, selector="") -> list[dict]
+    .apply(*manifests: dict, namespace=None)           kubectl apply, server-side, of Python manifests
+    .namespace(prefix="e2e", restricted=True) -> str   a new namespace, deleted at the session's end; restricted puts
+                                                       the label pod-security.kubernetes.io/enforce=restricted on it
+    .load_image(archive: Path)                         a docker-archive into the nodes
+    .reach(namespace, service, port) -> "127.0.0.1:40001" or "10.96.1.2:9000": an address the tests' machine can use
+                                                       from now to the session's end, across restarts of the pods
+    .wait_for(condition: Callable[[], T | None], what: str, timeout=60) -> T    polls every 0.2 s
+`images` (session): the project's images, built from this checkout and loaded into the cluster.
+    .runtime "localhost/podreduce-runtime:test"  .operator "localhost/podreduce-operator:test"
+    .minio "localhost/minio:test"   (imagePullPolicy: Never or IfNotPresent)
+`tests.cluster.object_store.deploy(cluster, namespace) -> ClusterMinio` runs a MinIO in that namespace and waits for it.
+    .endpoint "http://minio.NAMESPACE.svc:9000" (for pods)   .outside "http://HOST:PORT" (for the tests)
+    .access_key .secret_key .region  .make_bucket(name)  .store(bucket, prefix=None) -> obstore S3Store (from the tests)
+    .restart()   kills the server's process; the kubelet restarts the container, data and pod stay
+    .secret(work_uri) -> dict   the manifest of the Secret `podreduce-storage`
+
+A tier is named by a marker: `integration` needs minio, `e2e` needs cluster. With CI=true a tier that cannot run fails.
+"""
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.build import BuildError
+from tests.cluster.minio import MinioServer
+
+NOT_RUN: dict[str, str] = {}
+
+
+def tier_cannot_run(tier: str, why: str) -> None:
+    """End the test: a failure in continuous integration, a skip with its reason elsewhere."""
+    NOT_RUN[tier] = why
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"tier {tier} cannot run: {why}", pytrace=False)
+    pytest.skip(f"tier {tier}: {why}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for tier, why in NOT_RUN.items():
+        terminalreporter.write_line(f"tier {tier} did not run: {why}")
+
+
+@pytest.fixture(scope="session")
+def minio() -> Iterator[MinioServer]:
+    try:
+        server = MinioServer.create()
+    except BuildError as missing:
+        tier_cannot_run("integration", str(missing))
+        return
+    yield server
+    server.close()
