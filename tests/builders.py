@@ -1,10 +1,32 @@
 """Values for tests: each builder has a default for everything, so that a test names only what it is about."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from podreduce_operator.model import JobKey, JobView
-from podreduce_operator.spec import decode_spec
+from podreduce.contract.task import (
+    BlobRef,
+    CommitRecord,
+    FailureRecord,
+    LostMapOutput,
+    PartRef,
+    TaskOutcome,
+    TaskRef,
+    TaskType,
+)
+from podreduce_operator.model import (
+    Fault,
+    JobKey,
+    JobView,
+    Observed,
+    PlanSummary,
+    PodPhase,
+    PodView,
+    PublishedOutput,
+    RunState,
+    ShuffleSummary,
+)
+from podreduce_operator.names import hash_run, pod_name
+from podreduce_operator.spec import JobSpec, decode_spec
 
 JOB_UID = "6f0c4a52-0000-4000-8000-000000000001"
 
@@ -45,4 +67,153 @@ def make_job(
         raw_spec=raw_spec,
         status=status or {},
         deleting=deleting,
+    )
+
+
+def make_spec(**changes: Any) -> JobSpec:
+    """A decoded spec; `changes` are those of `make_raw_spec`."""
+    return decode_spec(make_raw_spec(**changes))
+
+
+def map_task(index: int = 0) -> TaskRef:
+    return TaskRef(type=TaskType.MAP, index=index)
+
+
+def reduce_task(index: int = 0) -> TaskRef:
+    return TaskRef(type=TaskType.REDUCE, index=index)
+
+
+def make_pod(
+    task: TaskRef | None = None,
+    *,
+    ordinal: int = 1,
+    run_id: str = "1",
+    uid: str | None = None,
+    phase: PodPhase = PodPhase.RUNNING,
+    **fields: Any,
+) -> PodView:
+    """A pod of the default job's run `run_id`; running, unless `phase` says otherwise. Its name gives its UID."""
+    task = task or map_task()
+    run_hash = hash_run(JOB_UID, run_id)
+    name = pod_name("wordcount", run_hash, task, ordinal)
+    defaults: dict[str, Any] = {"generation": 0, "created_at": 0.0}
+    return PodView(
+        name=name,
+        uid=uid or f"uid-{name}",
+        run_hash=run_hash,
+        task=task,
+        ordinal=ordinal,
+        phase=phase,
+        **(defaults | fields),
+    )
+
+
+def make_failed_pod(
+    task: TaskRef | None = None, *, finished_at: float = 100.0, reason: str = "ProgramError", **fields: Any
+) -> PodView:
+    """A pod whose task said why it failed."""
+    outcome = TaskOutcome(reason=reason, message="boom")
+    defaults: dict[str, Any] = {"phase": PodPhase.FAILED, "finished_at": finished_at, "exit_code": 64}
+    return make_pod(task, **(defaults | {"outcome": outcome} | fields))
+
+
+def make_outcome(reason: str = "ProgramError", message: str = "boom", **fields: Any) -> TaskOutcome:
+    return TaskOutcome(reason=reason, message=message, **fields)
+
+
+def make_commit(
+    task: TaskRef | None = None, *, generation: int = 0, attempt_id: str | None = None, **fields: Any
+) -> CommitRecord:
+    """A commit: a map's names a blob, a reduce's a part. Without `attempt_id` it is by the pod of `make_pod`."""
+    task = task or map_task()
+    pod = make_pod(task)
+    attempt_id = attempt_id or pod.attempt_id
+    blob = BlobRef(key=f"data/map/{task.index}/{attempt_id}", bytes=10, footer_offset=5, footer_crc32=0)
+    part = PartRef(key=f"_podreduce-{JOB_UID}-1/{task}-{attempt_id}", bytes=10, records=1, sha256="0" * 64)
+    is_map = task.type is TaskType.MAP
+    defaults: dict[str, Any] = {
+        "pod_name": pod.name,
+        "started_at": 0.0,
+        "finished_at": 50.0,
+        "records_in": 1,
+        "bytes_in": 10,
+        "records_out": 1,
+        "bytes_out": 10,
+        "blob": blob if is_map else None,
+        "part": None if is_map else part,
+    }
+    return CommitRecord(task=task, generation=generation, attempt_id=attempt_id, **(defaults | fields))
+
+
+def make_failure(
+    task: TaskRef | None = None,
+    *,
+    ordinal: int = 1,
+    counted: bool = True,
+    reason: str = "ProgramError",
+    finished_at: float = 100.0,
+    lost: tuple[int, int] | None = None,
+    **fields: Any,
+) -> FailureRecord:
+    """The record of a failed attempt of `make_pod`; `lost` is the index and generation of a map output."""
+    pod = make_pod(task, ordinal=ordinal)
+    defaults: dict[str, Any] = {"generation": 0, "attempt_id": pod.attempt_id, "message": "boom"}
+    return FailureRecord(
+        task=pod.task,
+        pod_name=pod.name,
+        ordinal=ordinal,
+        counted=counted,
+        reason=reason,
+        finished_at=finished_at,
+        lost=None if lost is None else LostMapOutput(index=lost[0], generation=lost[1]),
+        **(defaults | fields),
+    )
+
+
+def make_plan_summary(*, shards: int = 2, partitions: int | None = 1, **fields: Any) -> PlanSummary:
+    defaults: dict[str, Any] = {"digest": "0" * 64, "objects": 1, "bytes": 100, "imbalance_bytes": 0.0}
+    return PlanSummary(shards=shards, partitions=partitions, **(defaults | fields))
+
+
+def make_shuffle(
+    *, generation: int = 0, partitions: int = 1, map_generations: tuple[int, ...] = (0, 0)
+) -> ShuffleSummary:
+    return ShuffleSummary(
+        generation=generation,
+        partitions=partitions,
+        map_generations=map_generations,
+        imbalance_bytes=0.0,
+        hash_imbalance_bytes=0.0,
+    )
+
+
+def make_published() -> PublishedOutput:
+    return PublishedOutput(uri="s3://corpus/counts/", records=1, bytes=10)
+
+
+def make_fault(reason: str = "StorageUnavailable", *, permanent: bool = False) -> Fault:
+    return Fault(reason=reason, message=f"{reason}: of the test's making", permanent=permanent)
+
+
+def make_observed(
+    *,
+    spec: Mapping[str, Any] | None = None,
+    run_id: str = "1",
+    run: RunState | None = None,
+    commits: Iterable[CommitRecord] = (),
+    failures: Iterable[FailureRecord] = (),
+    **fields: Any,
+) -> Observed:
+    """The default job's world: planned (two shards, one partition), started at 0, nothing else."""
+    defaults: dict[str, Any] = {"job": make_job(spec=spec), "plan": make_plan_summary()}
+    by_task: dict[TaskRef, tuple[FailureRecord, ...]] = {}
+    for failure in failures:
+        by_task[failure.task] = (*by_task.get(failure.task, ()), failure)
+    return Observed(
+        run_id=run_id,
+        run_hash=hash_run(JOB_UID, run_id),
+        run=run or RunState(run_id=run_id, started_at=0.0),
+        commits={commit.task: commit for commit in commits},
+        failures=by_task,
+        **(defaults | fields),
     )
