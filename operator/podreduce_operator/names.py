@@ -1,6 +1,6 @@
 """Names and labels of pods: functions of the job, the run and the attempt, and nothing else.
 
-Rule: pure. A pod's name is a lock: whoever creates it second gets a conflict, so that no attempt is started twice.
+Rule: pure. A pod's name is a lock: whoever creates it second gets a conflict, so no attempt is started twice.
 Names stay within 63 characters (they become host names) however long the job's name is.
 """
 

@@ -1,7 +1,7 @@
 """A MapReduceJob's spec as typed values, and which of its fields a running job still reads.
 
-Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` stands for a field
-that is left to the planner or to the operator's settings.
+Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` stands for a
+field that is left to the planner or to the operator's settings.
 """
 
 from collections.abc import Iterator, Mapping

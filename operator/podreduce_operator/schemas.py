@@ -1,0 +1,114 @@
+"""A structural OpenAPI schema applied to plain data as the API server applies it: nulls, defaults, unknown fields, CEL.
+
+Rule: pure, knows no field of any resource. Source: Kubernetes' documentation of CustomResourceDefinitions
+("Defaulting", "Defaulting and nullable", "Field pruning", "Validation rules").
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "END_OF_TEXT",
+    "FieldProblem",
+    "apply_defaults",
+    "as_json_schema",
+    "iter_rule_problems",
+    "iter_unknown_fields",
+]
+
+Schema = Mapping[str, Any]
+RULES = "x-kubernetes-validations"
+END_OF_TEXT = r"\Z"
+"""What `$`, with which each pattern ends, means to the API server: Python's also matches before a last newline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FieldProblem:
+    """What is wrong with the field at `path` (`spec.input.uris[0]`), and what is expected there."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `value` with its defaults; a null where none is allowed counts as absent."""
+    if isinstance(value, list) and "items" in schema:
+        return [apply_defaults(schema["items"], item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    given = {name: item for name, item in value.items() if item is not None or child_schema(schema, name) is None}
+    absent = {
+        name: child["default"]
+        for name, child in schema.get("properties", {}).items()
+        if "default" in child and name not in given
+    }
+    return {name: apply_defaults(child_schema(schema, name) or {}, item) for name, item in (given | absent).items()}
+
+
+def child_schema(schema: Schema, name: str) -> Schema | None:
+    """Return the schema of the object's field `name`; None if the schema does not know it."""
+    declared: Schema | None = schema.get("properties", {}).get(name)
+    additional: Schema | None = schema.get("additionalProperties")
+    return declared if declared is not None else additional
+
+
+def child_schemas(schema: Schema, value: Any, path: str) -> Iterator[tuple[Schema, Any, str]]:  # noqa: ANN401
+    """Yield schema, value and path of each field or item of `value` that `schema` describes."""
+    if isinstance(value, dict):
+        for name, item in value.items():
+            child = child_schema(schema, name)
+            if child is not None:
+                yield child, item, join_path(path, name)
+    elif isinstance(value, list) and "items" in schema:
+        for index, item in enumerate(value):
+            yield schema["items"], item, f"{path}[{index}]"
+
+
+def join_path(path: str, name: str) -> str:
+    """Return the path of the field `name` of the object at `path`."""
+    return f"{path}.{name}" if path else name
+
+
+def iter_unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[tuple[str, str, list[str]]]:  # noqa: ANN401
+    """Yield, for each field that no schema knows, its path, its name and the names that it could have been."""
+    is_open = schema.get("x-kubernetes-preserve-unknown-fields") or "properties" not in schema
+    if isinstance(value, dict) and not is_open:
+        for name in value:
+            if child_schema(schema, name) is None:
+                yield join_path(path, name), name, list(schema["properties"])
+    for child, item, child_path in child_schemas(schema, value, path):
+        yield from iter_unknown_fields(child, item, child_path)
+
+
+def iter_rule_problems(
+    schema: Schema,
+    value: Any,  # noqa: ANN401 - any JSON value
+    path: str,
+    holds: Callable[[str, Any], bool],
+    applies: Callable[[Mapping[str, str]], bool],
+) -> Iterator[FieldProblem]:
+    """Yield a problem for each CEL rule that `applies` and does not hold for the value it stands at."""
+    for rule in schema.get(RULES, ()):
+        if applies(rule) and not holds(rule["rule"], value):
+            yield FieldProblem(path=path, message=rule["message"])
+    for child, item, child_path in child_schemas(schema, value, path):
+        yield from iter_rule_problems(child, item, child_path, holds, applies)
+
+
+def as_json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the schema in plain JSON Schema: int-or-string spelled out, extensions dropped, patterns Python's."""
+    plain = {name: value for name, value in schema.items() if not name.startswith("x-")}
+    if "pattern" in schema:
+        plain["pattern"] = schema["pattern"].removesuffix("$") + END_OF_TEXT
+    if schema.get("x-kubernetes-int-or-string"):
+        plain["type"] = ["integer", "string"]
+    for name in ("items", "additionalProperties"):
+        if name in schema:
+            plain[name] = as_json_schema(schema[name])
+    if "properties" in schema:
+        plain["properties"] = {name: as_json_schema(child) for name, child in schema["properties"].items()}
+    return plain
