@@ -1,0 +1,72 @@
+"""A child's life is tied to its parent's: it dies with it, and so does all it has started, even on `kill -9`.
+
+The parent keeps the writing end of a pipe, the child's process group the reading end. Linux itself signals the group
+when the pipe breaks (fcntl(2), F_SETSIG), whatever the group is doing: a thread that watched the pipe would be held up
+by a regular expression that holds the interpreter's lock. Elsewhere such a thread is the best there is: `main`.
+"""
+
+import fcntl
+import os
+import runpy
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import Self
+
+__all__ = ["LIFELINE_VARIABLE", "Lifeline", "main"]
+
+LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
+"""Holds the number of the pipe's descriptor, for the thread of `main`."""
+
+IS_LINUX = sys.platform == "linux"
+
+
+class Lifeline:
+    """The pipe between this process and one child's process group. Close it when the child is gone."""
+
+    def __init__(self, reading: int, writing: int) -> None:
+        self.reading = reading
+        self.writing = writing
+
+    @classmethod
+    def open(cls) -> Self:
+        """Open the pipe; hand `reading` to the child, then call `attach`."""
+        return cls(*os.pipe())
+
+    def attach(self, group: int) -> None:
+        """Tie the process group to this process."""
+        if IS_LINUX:
+            fcntl.fcntl(self.reading, fcntl.F_SETSIG, signal.SIGKILL)
+            flags = fcntl.fcntl(self.reading, fcntl.F_GETFL)
+            fcntl.fcntl(self.reading, fcntl.F_SETFL, flags | os.O_ASYNC)
+            with suppress(ProcessLookupError):  # it has ended already
+                fcntl.fcntl(self.reading, fcntl.F_SETOWN, -group)
+        os.close(self.reading)
+        self.reading = -1
+
+    def close(self) -> None:
+        """Let go: what is left of the group ends."""
+        for end in (self.reading, self.writing):
+            if end >= 0:
+                os.close(end)
+        self.reading = self.writing = -1
+
+
+def main(arguments: list[str]) -> None:
+    """Run the module `arguments[0]` as `python -m` would, and end with the parent. For systems other than Linux."""
+    descriptor = int(os.environ[LIFELINE_VARIABLE])
+    threading.Thread(target=end_with_parent, args=(descriptor,), daemon=True).start()
+    sys.argv = arguments
+    runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
+
+
+def end_with_parent(descriptor: int) -> None:
+    """Wait until the pipe breaks, then kill the own process group."""
+    with suppress(OSError):
+        os.read(descriptor, 1)
+    os.killpg(0, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
