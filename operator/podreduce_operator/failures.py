@@ -13,8 +13,8 @@ from podreduce_operator.spec import BackoffSpec
 
 __all__ = [
     "AWAITED_REASONS",
-    "FAULT_RETRY_SECONDS",
     "FATAL_REASONS",
+    "FAULT_RETRY_SECONDS",
     "MAX_UNCOUNTED_FAILURES",
     "PENDING_GRACE_SECONDS",
     "Classification",

@@ -15,7 +15,7 @@ CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
 """Where a pod finds the Secret's `caCert`, if it has one."""
 
 
-class StorageSettings(Wire, kw_only=True):
+class StorageSettings(Wire, frozen=True, kw_only=True):
     """How to reach S3. All None: the usual AWS_* variables of the environment count. Never logged.
 
     Attributes:
@@ -53,7 +53,7 @@ class StorageSettings(Wire, kw_only=True):
         return {name: value for field, name in self.VARIABLES.items() if (value := getattr(self, field))}
 
 
-class TaskEnvironment(Wire, kw_only=True):
+class TaskEnvironment(Wire, frozen=True, kw_only=True):
     """Which attempt of which task this process is.
 
     Attributes:

@@ -14,7 +14,7 @@ __all__ = ["SHARDS_PER_PAGE", "JobIdentity", "PageRef", "Piece", "Plan", "Progra
 SHARDS_PER_PAGE = 1000
 
 
-class JobIdentity(Wire, kw_only=True):
+class JobIdentity(Wire, frozen=True, kw_only=True):
     """Whose run this is."""
 
     namespace: str
@@ -23,7 +23,7 @@ class JobIdentity(Wire, kw_only=True):
     run_id: str
 
 
-class Program(Wire, kw_only=True):
+class Program(Wire, frozen=True, kw_only=True):
     """The user's program as pinned: exactly one of `source` and `module` is set."""
 
     source: str | None = None
@@ -32,7 +32,7 @@ class Program(Wire, kw_only=True):
     parameters: dict[str, str] = {}
 
 
-class Piece(Wire, kw_only=True):
+class Piece(Wire, frozen=True, kw_only=True):
     """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, counted as stored.
 
     A piece of a compressed object always covers the whole object.
@@ -45,27 +45,27 @@ class Piece(Wire, kw_only=True):
     etag: str | None = None
 
 
-class Shard(Wire, kw_only=True):
+class Shard(Wire, frozen=True, kw_only=True):
     """The planned unit of map work. `pieces` are in input order; a shard may be empty."""
 
     index: int
     pieces: tuple[Piece, ...]
 
 
-class ShardPage(Wire, kw_only=True):
+class ShardPage(Wire, frozen=True, kw_only=True):
     """Up to `SHARDS_PER_PAGE` shards; page k starts with shard k * SHARDS_PER_PAGE."""
 
     shards: tuple[Shard, ...]
 
 
-class PageRef(Wire, kw_only=True):
+class PageRef(Wire, frozen=True, kw_only=True):
     """A page and the SHA-256 (hexadecimal) of its bytes."""
 
     number: int
     digest: str
 
 
-class Plan(Wire, kw_only=True):
+class Plan(Wire, frozen=True, kw_only=True):
     """One run of one job.
 
     Attributes:

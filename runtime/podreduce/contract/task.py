@@ -42,7 +42,7 @@ class TaskType(StrEnum):
         return "m" if self is TaskType.MAP else "r"
 
 
-class TaskRef(Wire, kw_only=True, order=True):
+class TaskRef(Wire, frozen=True, kw_only=True, order=True):
     """One task of a run; prints as `m-3` or `r-0`."""
 
     type: TaskType
@@ -66,7 +66,7 @@ class TaskRef(Wire, kw_only=True, order=True):
         return cls(type=types[letter], index=int(index))
 
 
-class BlobRef(Wire, kw_only=True):
+class BlobRef(Wire, frozen=True, kw_only=True):
     """A map attempt's output: its key below the run's prefix, its size, and where its footer starts."""
 
     key: str
@@ -75,7 +75,7 @@ class BlobRef(Wire, kw_only=True):
     footer_crc32: int
 
 
-class PartRef(Wire, kw_only=True):
+class PartRef(Wire, frozen=True, kw_only=True):
     """A staged output part: its key below the output prefix, and what it holds."""
 
     key: str
@@ -84,7 +84,7 @@ class PartRef(Wire, kw_only=True):
     sha256: str
 
 
-class CommitRecord(Wire, kw_only=True):
+class CommitRecord(Wire, frozen=True, kw_only=True):
     """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
 
     Attributes:
@@ -113,14 +113,14 @@ class CommitRecord(Wire, kw_only=True):
     part: PartRef | None = None
 
 
-class LostMapOutput(Wire, kw_only=True):
+class LostMapOutput(Wire, frozen=True, kw_only=True):
     """Which committed map output a reduce could not read."""
 
     index: int
     generation: int
 
 
-class TaskOutcome(Wire, kw_only=True):
+class TaskOutcome(Wire, frozen=True, kw_only=True):
     """Why an attempt failed, in its own words: the termination message.
 
     Attributes:
@@ -136,7 +136,7 @@ class TaskOutcome(Wire, kw_only=True):
     lost: LostMapOutput | None = None
 
 
-class FailureRecord(Wire, kw_only=True):
+class FailureRecord(Wire, frozen=True, kw_only=True):
     """A failed attempt as the operator recorded it, before it removed the pod.
 
     `counted` failures use up `backoffLimitPerTask`; `finished_at` (seconds since the epoch) starts the backoff.
@@ -158,7 +158,7 @@ class FailureRecord(Wire, kw_only=True):
     lost: LostMapOutput | None = None
 
 
-class ShuffleManifest(Wire, kw_only=True):
+class ShuffleManifest(Wire, frozen=True, kw_only=True):
     """The frozen answer to which map outputs the reduces read, and which virtual buckets each of them reduces.
 
     Attributes:
@@ -178,7 +178,7 @@ class ShuffleManifest(Wire, kw_only=True):
     hash_imbalance_bytes: float
 
 
-class IntentPart(Wire, kw_only=True):
+class IntentPart(Wire, frozen=True, kw_only=True):
     """One part to publish: the committed staged part and its final name."""
 
     name: str
@@ -187,7 +187,7 @@ class IntentPart(Wire, kw_only=True):
     part: PartRef
 
 
-class CommitIntent(Wire, kw_only=True):
+class CommitIntent(Wire, frozen=True, kw_only=True):
     """The point of no return: exactly these parts become the output, whoever carries it out."""
 
     schema: int = SCHEMA_VERSION
@@ -196,7 +196,7 @@ class CommitIntent(Wire, kw_only=True):
     parts: tuple[IntentPart, ...]
 
 
-class OutputPart(Wire, kw_only=True):
+class OutputPart(Wire, frozen=True, kw_only=True):
     """One published part."""
 
     name: str
@@ -205,7 +205,7 @@ class OutputPart(Wire, kw_only=True):
     sha256: str
 
 
-class OutputManifest(Wire, kw_only=True):
+class OutputManifest(Wire, frozen=True, kw_only=True):
     """`_MANIFEST.json`: what the output consists of and which run made it."""
 
     schema: int = SCHEMA_VERSION

@@ -1,0 +1,180 @@
+"""Applying: each action done, idempotently, by one `match`.
+
+Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import groupby
+
+import msgspec
+
+from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.layout import (
+    COMMIT_INTENT_KEY,
+    DATA_PREFIX,
+    failure_key,
+    log_key,
+    shuffle_key,
+)
+from podreduce.contract.task import TaskType
+from podreduce.contract.wire import encode
+from podreduce.errors import PodreduceError
+from podreduce_operator.cluster.seam import Cluster, PodRequest
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.errors import ActionError
+from podreduce_operator.model import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    DeletePod,
+    DiscardRun,
+    Fault,
+    FreezeShuffle,
+    PlanRun,
+    RecordFailure,
+    RemoveIntermediates,
+    RemoveRun,
+)
+from podreduce_operator.names import hash_run, pod_name
+from podreduce_operator.observe import Run, RunCache, storage_fault
+from podreduce_operator.output import (
+    build_intent,
+    build_manifest,
+    publish,
+    release_output,
+    remove_staged,
+)
+from podreduce_operator.planning import plan_run
+from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce_operator.sweep import discard_run
+
+__all__ = ["Applier", "FaultPoint"]
+
+CONCURRENT_CALLS = 16
+LOG_TAIL_LINES = 100
+
+FaultPoint = Callable[[str, Action], None]
+"""Called with `before` and `after` around each action, for tests that crash the operator there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applier:
+    """Carries out decisions on a cluster and its stores."""
+
+    cluster: Cluster
+    cache: RunCache
+    fault_point: FaultPoint | None = None
+
+    async def apply(self, actions: Sequence[Action], run: Run) -> tuple[Fault, ...]:
+        """Do `actions` in order, those of one kind beside each other; return the fault that ended it, if any."""
+        try:
+            for _, group in groupby(actions, type):
+                calls = [partial(self.apply_one, action, run) for action in group]
+                await gather_bounded(calls, limit=CONCURRENT_CALLS)
+        except ActionError as error:
+            return (error.as_fault(),)
+        except PodreduceError as error:
+            return (storage_fault(error),)
+        return ()
+
+    async def apply_one(self, action: Action, run: Run) -> None:
+        """Do one action between its two fault points."""
+        if self.fault_point is not None:
+            self.fault_point("before", action)
+        await self.act(action, run)
+        if self.fault_point is not None:
+            self.fault_point("after", action)
+
+    async def act(self, action: Action, run: Run) -> None:
+        """Do one action."""
+        match action:
+            case PlanRun():
+                await plan_run(run, self.cluster)
+            case CreatePod():
+                await self.create_pod(action, run)
+            case DeletePod():
+                await self.delete_pod(action, run)
+            case RecordFailure(record=record):
+                await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
+            case FreezeShuffle():
+                await freeze_shuffle(run)
+            case CommitOutput():
+                await commit_output(run)
+            case RemoveIntermediates():
+                await remove_intermediates(run)
+            case DiscardRun(run_id=run_id):
+                await discard_run(run.storage, msgspec.structs.replace(run.identity, run_id=run_id))
+                self.cache.forget(run.job)
+            case RemoveRun():
+                await run.work.delete_prefix_async("")
+
+    async def create_pod(self, action: CreatePod, run: Run) -> None:
+        """Start an attempt, under the name that is its lock."""
+        plan = run.records.plan
+        if plan is None:
+            return
+        run_hash = hash_run(run.job.uid, run.run_id)
+        name = pod_name(run.job.key.name, run_hash, action.task, action.ordinal)
+        environment = TaskEnvironment(
+            run_uri=run.work.uri,
+            plan_digest=run.records.plan_digest,
+            task=action.task,
+            generation=action.generation,
+            shuffle_generation=action.shuffle_generation,
+            pod_uid="",
+            pod_name=name,
+        )
+        await self.cluster.create_pod(
+            PodRequest(
+                name=name,
+                job=run.job,
+                run_hash=run_hash,
+                ordinal=action.ordinal,
+                environment=environment,
+                spec=plan.spec,
+            )
+        )
+
+    async def delete_pod(self, action: DeletePod, run: Run) -> None:
+        """Delete a pod; its last log lines are kept where they can be had."""
+        if action.save_log:
+            with contextlib.suppress(ActionError, PodreduceError, asyncio.TimeoutError):
+                tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
+                if tail:
+                    await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
+        await self.cluster.delete_pod(run.job, action.name, action.uid)
+
+
+async def freeze_shuffle(run: Run) -> None:
+    """Write the next shuffle manifest; whoever creates it first has frozen it."""
+    records = run.records
+    if records.plan is None:
+        return
+    manifest = build_shuffle_manifest(records.plan, records.commits, records.bucket_bytes, records.manifest)
+    await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
+
+
+async def commit_output(run: Run) -> None:
+    """Pass the point of no return, then publish what the intent says: ours, or that of whoever was first."""
+    records = run.records
+    if records.plan is None:
+        return
+    if records.intent is None:
+        last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
+        commits = [commit for task, commit in records.commits.items() if task.type is last]
+        await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
+        await records.refresh()
+    if records.intent is not None:
+        manifest = build_manifest(records.plan, records.plan_digest, records.intent)
+        await publish(run.output, records.intent, manifest)
+
+
+async def remove_intermediates(run: Run) -> None:
+    """Remove what only a run in progress needs: blobs, staged parts, and last the claim."""
+    await run.work.delete_prefix_async(DATA_PREFIX)
+    await remove_staged(run.output, run.identity)
+    await release_output(run.output, run.claim)

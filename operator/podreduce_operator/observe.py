@@ -1,0 +1,231 @@
+"""Observing: what a job's pods, records and output look like now, as one frozen value.
+
+Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
+succeeded has its commit in the listing that follows.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from podreduce.contract.layout import COMMIT_INTENT_KEY, DATA_PREFIX, run_prefix
+from podreduce.contract.plan import JobIdentity
+from podreduce.contract.task import ShuffleManifest
+from podreduce.errors import PodreduceError, StorageDeniedError
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.cluster.seam import Cluster, JobStorage
+from podreduce_operator.errors import ActionError
+from podreduce_operator.model import Fault, JobView, Observed, PlanSummary, PublishedOutput, RunState, ShuffleSummary
+from podreduce_operator.names import hash_run
+from podreduce_operator.output import Claim, has_leftovers, read_published
+from podreduce_operator.records import RunRecords
+
+__all__ = ["Run", "RunCache", "observe", "storage_fault"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a job and the stores it uses; what `apply` acts on."""
+
+    job: JobView
+    run_id: str
+    storage: JobStorage
+    records: RunRecords
+
+    @property
+    def identity(self) -> JobIdentity:
+        """Whose run this is, as it stands in plan and claim."""
+        key = self.job.key
+        return JobIdentity(namespace=key.namespace, name=key.name, uid=self.job.uid, run_id=self.run_id)
+
+    @property
+    def claim(self) -> Claim:
+        """The run's claim on its output."""
+        return Claim(installation=self.storage.installation, job=self.identity)
+
+    @property
+    def work(self) -> ObjectStore:
+        """The store at the run's prefix."""
+        return self.records.store
+
+    @property
+    def output(self) -> ObjectStore:
+        """The store at the output prefix: the plan's, or before there is one the spec's."""
+        plan = self.records.plan
+        uri = self.job.spec.output.uri if plan is None else plan.output_uri
+        return open_store(uri if uri.endswith("/") else f"{uri}/", self.storage.settings)
+
+
+@dataclass(slots=True)
+class RunCache:
+    """The records of the runs seen lately, so that immutable ones are read once. Losing it costs reads only."""
+
+    runs: dict[str, RunRecords] = field(default_factory=dict)
+
+    def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
+        """Return the run with whatever is known of it already, under the credentials as they are now."""
+        key = job.key
+        prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
+        uri = storage.work_uri + prefix
+        store = open_store(uri, storage.settings)
+        records = self.runs.setdefault(uri, RunRecords(store))
+        records.store = store
+        return Run(job=job, run_id=run_id, storage=storage, records=records)
+
+    def forget(self, job: JobView) -> None:
+        """Drop all that is known of the job's runs."""
+        mark = f"/{job.key.namespace}/{job.key.name}/{job.uid}-"
+        for uri in [uri for uri in self.runs if mark in uri]:
+            del self.runs[uri]
+
+
+async def observe(
+    job: JobView, cluster: Cluster, cache: RunCache, parallelism_limit: int
+) -> tuple[Observed, Run | None]:
+    """Return the job's world, and the run to act on; no run where the store cannot be reached."""
+    pods = await cluster.list_pods(job)
+    run_id = job.spec.run_id
+    blind = Observed(
+        job=job,
+        run_id=run_id,
+        run_hash=hash_run(job.uid, run_id),
+        run=read_run_state(job.status, run_id),
+        pods=pods,
+        parallelism_limit=parallelism_limit,
+        is_blind=True,
+    )
+    try:
+        storage = await cluster.read_storage(job)
+        return await observe_store(blind, storage, cache)
+    except ActionError as error:
+        return replace(blind, faults=(error.as_fault(),)), None
+    except PodreduceError as error:
+        return replace(blind, faults=(storage_fault(error),)), None
+
+
+async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
+    """Fill in what the store says, of the run that counts."""
+    job = blind.job
+    run = cache.open(job, blind.run_id, storage)
+    superseded = None
+    previous = job.status.get("runId")
+    if previous is not None and previous != blind.run_id:
+        old = cache.open(job, previous, storage)
+        if read_run_state(job.status, previous).terminal is None and await has_intent(old):
+            run = old
+        elif await has_objects(old.work):
+            superseded = previous
+    await run.records.refresh()
+    terminal = read_run_state(job.status, run.run_id).terminal
+    published, intermediates, records = await asyncio.gather(
+        read_published_run(run), has_intermediates(run, terminal), has_objects(run.work)
+    )
+    observed = Observed(
+        job=job,
+        run_id=run.run_id,
+        run_hash=hash_run(job.uid, run.run_id),
+        run=read_run_state(job.status, run.run_id),
+        superseded=superseded,
+        plan=summarize_plan(run.records),
+        pods=blind.pods,
+        commits=dict(run.records.commits),
+        failures=run.records.failures,
+        shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
+        has_intent=run.records.intent is not None,
+        published=published,
+        has_intermediates=intermediates,
+        has_records=records,
+        parallelism_limit=blind.parallelism_limit,
+        faults=digest_faults(job.status, run),
+    )
+    return observed, run
+
+
+async def has_intent(run: Run) -> bool:
+    """Tell whether the run is past its point of no return."""
+    return await run.work.exists_async(COMMIT_INTENT_KEY)
+
+
+async def has_objects(store: ObjectStore, prefix: str = "") -> bool:
+    """Tell whether there is anything below `prefix`."""
+    async for _ in store.list_async(prefix):
+        return True
+    return False
+
+
+async def has_intermediates(run: Run, terminal: str | None) -> bool:
+    """Tell whether a terminal run has left blobs, staged parts or its claim. A run in progress is not asked."""
+    if terminal is None:
+        return False
+    return await has_objects(run.work, DATA_PREFIX) or await has_leftovers(run.output, run.claim)
+
+
+async def read_published_run(run: Run) -> PublishedOutput | None:
+    """Return the run's output if its intent was carried out."""
+    if run.records.intent is None:
+        return None
+    return await read_published(run.output, run.job.uid, run.run_id)
+
+
+def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
+    """Read what the status remembers of that run: nothing, if it is another's."""
+    if status.get("runId") != run_id:
+        return RunState(run_id=run_id)
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    ended = next((kind for kind in ("Complete", "Failed") if conditions.get(kind, {}).get("status") == "True"), None)
+    condition = conditions[ended] if ended else {}
+    return RunState(
+        run_id=run_id,
+        started_at=parse_time(status.get("startTime")),
+        terminal=ended,
+        reason=condition.get("reason", ""),
+        message=condition.get("message", ""),
+        completed_at=parse_time(status.get("completionTime")),
+    )
+
+
+def parse_time(text: str | None) -> float | None:
+    """Return seconds since the epoch of an RFC 3339 time."""
+    return None if text is None else datetime.fromisoformat(text).timestamp()
+
+
+def summarize_plan(records: RunRecords) -> PlanSummary | None:
+    """Return what `decide` needs of the plan."""
+    plan = records.plan
+    if plan is None:
+        return None
+    return PlanSummary(
+        digest=records.plan_digest,
+        objects=plan.objects,
+        bytes=plan.bytes,
+        shards=plan.shards,
+        imbalance_bytes=plan.imbalance_bytes,
+        partitions=plan.partitions,
+    )
+
+
+def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
+    """Return what `decide` needs of the shuffle manifest."""
+    return ShuffleSummary(
+        generation=manifest.generation,
+        partitions=len(manifest.partitions),
+        map_generations=manifest.map_generations,
+        imbalance_bytes=manifest.imbalance_bytes,
+        hash_imbalance_bytes=manifest.hash_imbalance_bytes,
+    )
+
+
+def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
+    """Refuse a plan that is not the one the status names: somebody has changed it."""
+    named = status.get("planDigest") if status.get("runId") == run.run_id else None
+    if run.records.plan is None or named is None or named == run.records.plan_digest:
+        return ()
+    message = f"the plan at {run.work.uri} is not the one this run started with: set a new spec.runId to start over"
+    return (Fault(reason="PlanMismatch", message=message, permanent=True),)
+
+
+def storage_fault(error: PodreduceError) -> Fault:
+    """Say what a storage error means to the job: refusals are final, everything else may pass."""
+    return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError))

@@ -1,0 +1,177 @@
+"""The output prefix: claimed by one run, filled from staged parts at its commit, released at its end.
+
+Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
+"""
+
+from functools import partial
+
+from podreduce.contract.layout import (
+    CLAIM_KEY,
+    OUTPUT_MANIFEST_KEY,
+    SUCCESS_KEY,
+    part_name,
+    staging_prefix,
+)
+from podreduce.contract.plan import JobIdentity, Plan
+from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
+from podreduce.contract.wire import Wire, decode, encode
+from podreduce.errors import ObjectNotFoundError
+from podreduce.storage import ObjectStore
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.errors import ActionError
+from podreduce_operator.model import PublishedOutput
+
+__all__ = [
+    "Claim",
+    "build_intent",
+    "build_manifest",
+    "claim_output",
+    "has_leftovers",
+    "publish",
+    "read_claim",
+    "read_published",
+    "refuse_existing",
+    "release_output",
+    "remove_claim",
+    "remove_staged",
+]
+
+CONCURRENT_COPIES = 8
+OWN_NAMES = (CLAIM_KEY, OUTPUT_MANIFEST_KEY, SUCCESS_KEY)
+RESERVED_PREFIX = "_podreduce-"
+
+
+class Claim(Wire, frozen=True, kw_only=True):
+    """`_podreduce-claim`: which run may write to this output."""
+
+    installation: str
+    job: JobIdentity
+
+
+async def claim_output(output: ObjectStore, claim: Claim) -> Claim | None:
+    """Claim the output for a run; returns the holder's claim if another run has it, None once it is ours."""
+    if await output.create_async(CLAIM_KEY, encode(claim)):
+        return None
+    holder = await read_claim(output)
+    if holder is None:
+        return await claim_output(output, claim)
+    return None if holder == claim else holder
+
+
+async def read_claim(output: ObjectStore) -> Claim | None:
+    """Return the claim on the output, if there is one."""
+    try:
+        return decode(await output.get_async(CLAIM_KEY), Claim)
+    except ObjectNotFoundError:
+        return None
+
+
+async def release_output(output: ObjectStore, claim: Claim) -> None:
+    """Take the claim away, if it is this run's."""
+    if await read_claim(output) == claim:
+        await output.delete_async(CLAIM_KEY)
+
+
+async def remove_claim(output: ObjectStore) -> None:
+    """Take away the claim of a run that is over."""
+    await output.delete_async(CLAIM_KEY)
+
+
+async def refuse_existing(output: ObjectStore) -> None:
+    """Make sure that the output prefix holds nothing but our own claim and staging.
+
+    Raises:
+        ActionError: something else is there.
+    """
+    async for found in output.list_async(""):
+        if not found.key.startswith(RESERVED_PREFIX):
+            raise ActionError(
+                "OutputExists",
+                f"{output.uri} already holds {found.key}: remove it, choose another spec.output.uri, "
+                "or set spec.output.ifExists: Replace",
+                permanent=True,
+            )
+
+
+async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
+    """Tell whether the run's claim or staged parts are still there."""
+    async for _ in output.list_async(staging_prefix(claim.job.uid, claim.job.run_id)):
+        return True
+    return await read_claim(output) == claim
+
+
+async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
+    """Remove the run's unpublished parts."""
+    await output.delete_prefix_async(staging_prefix(job.uid, job.run_id))
+
+
+def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
+    """Say exactly which committed parts become the output, in task order.
+
+    Raises:
+        ValueError: a commit has no part.
+    """
+    parts = []
+    for commit in sorted(commits, key=lambda commit: commit.task):
+        if commit.part is None:
+            raise ValueError(f"the commit of {commit.task} names no output part")
+        name = part_name(commit.task, plan.output_format)
+        parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
+    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
+
+
+async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
+    """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on."""
+    if await read_published(output, manifest.uid, manifest.run_id) is not None:
+        return
+    await output.delete_async(SUCCESS_KEY)
+    copies = [partial(copy_part, output, part) for part in intent.parts]
+    await gather_bounded(copies, limit=CONCURRENT_COPIES)
+    if intent.if_exists == "Replace":
+        await remove_old(output, {part.name for part in intent.parts})
+    await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
+    await output.put_async(SUCCESS_KEY, b"")
+
+
+async def copy_part(output: ObjectStore, part: IntentPart) -> None:
+    """Copy one staged part to its final name, within the store."""
+    await output.copy_async(part.part.key, part.name)
+
+
+async def remove_old(output: ObjectStore, names: set[str]) -> None:
+    """Remove what an earlier output left: everything but the new parts and our own objects."""
+    kept = names | set(OWN_NAMES)
+    listed = [found.key async for found in output.list_async("")]
+    old = [key for key in listed if key not in kept and not key.startswith(RESERVED_PREFIX)]
+    await output.delete_async(*old)
+
+
+def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> OutputManifest:
+    """Describe the output and the run that made it."""
+    parts = tuple(
+        OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
+        for part in intent.parts
+    )
+    return OutputManifest(
+        job=plan.job.name,
+        namespace=plan.job.namespace,
+        uid=plan.job.uid,
+        run_id=plan.job.run_id,
+        plan_digest=plan_digest,
+        format=plan.output_format,
+        records=sum(part.records for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        parts=parts,
+    )
+
+
+async def read_published(output: ObjectStore, uid: str, run_id: str) -> PublishedOutput | None:
+    """Return the output if it is complete and this run's."""
+    try:
+        await output.head_async(SUCCESS_KEY)
+        manifest = decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
+    except ObjectNotFoundError:
+        return None
+    if (manifest.uid, manifest.run_id) != (uid, run_id):
+        return None
+    return PublishedOutput(uri=output.uri, records=manifest.records, bytes=manifest.bytes)

@@ -1,0 +1,94 @@
+"""Planning a run: the program pinned, the output claimed, the input listed and cut, the plan written last.
+
+Rule: may be repeated at any point; whoever creates `plan/plan.json` first has made the plan.
+"""
+
+from functools import partial
+
+from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.plan import Plan, Program, ShardPage
+from podreduce.contract.wire import encode
+from podreduce.storage import probe_conditional_create
+from podreduce_operator.cluster.seam import Cluster
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.errors import ActionError
+from podreduce_operator.listing import list_input
+from podreduce_operator.model import JobKey
+from podreduce_operator.observe import Run
+from podreduce_operator.output import Claim, claim_output, refuse_existing, release_output, remove_claim
+from podreduce_operator.planner import build_plan, plan_shards
+
+__all__ = ["plan_run"]
+
+CONCURRENT_WRITES = 8
+
+
+async def plan_run(run: Run, cluster: Cluster) -> None:
+    """Make the run's plan.
+
+    Raises:
+        ActionError: input, output, program or storage do not allow the run; its reason says which.
+    """
+    await probe_conditional_create(run.work)
+    await probe_conditional_create(run.output)
+    program = await pin_program(run, cluster)
+    spec = run.job.spec
+    objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
+    await take_output(run, cluster)
+    planned = plan_shards(objects, shards=spec.map.shards, shard_bytes=spec.map.shard_bytes)
+    plan, pages = build_plan(
+        job=run.identity, spec=spec, raw_spec=dict(run.job.raw_spec), program=program, planned=planned
+    )
+    await write_plan(run, plan, pages)
+
+
+async def pin_program(run: Run, cluster: Cluster) -> Program:
+    """Return the program as it is now: a ConfigMap's text becomes part of the plan."""
+    program = run.job.spec.program
+    source = program.source
+    if program.source_from is not None:
+        reference = program.source_from.config_map_key_ref
+        source = await cluster.read_source(run.job, reference.name, reference.key)
+    return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
+
+
+async def take_output(run: Run, cluster: Cluster) -> None:
+    """Claim the output, from a run that is over if need be, and make sure it is empty where it must be."""
+    holder = await claim_output(run.output, run.claim)
+    if holder is not None:
+        if not await is_over(holder, run, cluster):
+            raise ActionError(
+                "OutputClaimed",
+                f"{run.output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
+                f"(run {holder.job.run_id}): wait for it, delete it, or choose another spec.output.uri",
+                permanent=True,
+            )
+        await remove_claim(run.output)
+        await take_output(run, cluster)
+        return
+    if run.job.spec.output.if_exists == "Fail":
+        try:
+            await refuse_existing(run.output)
+        except ActionError:
+            await release_output(run.output, run.claim)
+            raise
+
+
+async def is_over(holder: Claim, run: Run, cluster: Cluster) -> bool:
+    """Tell whether the run that holds a claim can no longer write: gone, replaced or ended. Only ours can be asked."""
+    if holder.installation != run.storage.installation:
+        return False
+    if holder.job.uid == run.job.uid:
+        return True
+    job = await cluster.find_job(JobKey(namespace=holder.job.namespace, name=holder.job.name))
+    if job is None or job.uid != holder.job.uid or job.status.get("runId") != holder.job.run_id:
+        return True
+    conditions = job.status.get("conditions", ())
+    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+
+
+async def write_plan(run: Run, plan: Plan, pages: list[ShardPage]) -> None:
+    """Write the pages of shards, then the plan that names them."""
+    writes = [partial(run.work.put_async, shard_page_key(number), encode(page)) for number, page in enumerate(pages)]
+    await gather_bounded(writes, limit=CONCURRENT_WRITES)
+    await run.work.create_async(PLAN_KEY, encode(plan))

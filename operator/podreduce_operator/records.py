@@ -1,0 +1,132 @@
+"""What one run left in the store: its plan, commits, failures, shuffle manifests and intent.
+
+Rule: every record is immutable, so each is read once and kept; forgetting all of it costs reads and nothing else.
+The sizes of the virtual buckets are folded into sums as they come, so memory grows with tasks, not tasks x buckets.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
+from typing import TypeVar
+
+import msgspec
+
+from podreduce.contract.layout import (
+    COMMIT_INTENT_KEY,
+    COMMITS_PREFIX,
+    FAILURES_PREFIX,
+    PLAN_KEY,
+    SHUFFLE_PREFIX,
+    parse_commit_key,
+    parse_shuffle_key,
+)
+from podreduce.contract.plan import Plan
+from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.wire import Wire, decode, digest_bytes
+from podreduce.errors import ObjectNotFoundError
+from podreduce.storage import ObjectStore
+from podreduce_operator.concurrency import gather_bounded
+
+__all__ = ["RunRecords"]
+
+CONCURRENT_READS = 32
+
+T = TypeVar("T", bound=Wire)
+
+
+class RunRecords:
+    """The records of one run.
+
+    Attributes:
+        store: opened at the run's prefix.
+        plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
+        commits: by task, the commit of its newest generation, without its `bucket_bytes`.
+        bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
+        manifests: by generation.
+        intent: None until it is written.
+    """
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store = store
+        self.plan: Plan | None = None
+        self.plan_digest = ""
+        self.commits: dict[TaskRef, CommitRecord] = {}
+        self.bucket_bytes: list[int] = []
+        self.manifests: dict[int, ShuffleManifest] = {}
+        self.intent: CommitIntent | None = None
+        self._failures: dict[str, FailureRecord] = {}
+        self._read_commits: set[str] = set()
+
+    @property
+    def failures(self) -> Mapping[TaskRef, tuple[FailureRecord, ...]]:
+        """All failure records, by task, in order of their finish."""
+        by_task: dict[TaskRef, list[FailureRecord]] = {}
+        for failure in sorted(self._failures.values(), key=lambda failure: failure.finished_at):
+            by_task.setdefault(failure.task, []).append(failure)
+        return {task: tuple(failures) for task, failures in by_task.items()}
+
+    @property
+    def manifest(self) -> ShuffleManifest | None:
+        """The shuffle manifest of the newest generation."""
+        return self.manifests[max(self.manifests)] if self.manifests else None
+
+    async def refresh(self) -> None:
+        """Read what has come since the last time.
+
+        Raises:
+            PodreduceError: the store cannot be read.
+        """
+        if self.plan is None:
+            await self._read_plan()
+        if self.plan is None:
+            return
+        await asyncio.gather(self._read_commit_records(), self._read_failures(), self._read_manifests_and_intent())
+
+    async def _read_plan(self) -> None:
+        try:
+            data = await self.store.get_async(PLAN_KEY)
+        except ObjectNotFoundError:
+            return
+        self.plan, self.plan_digest = decode(data, Plan), digest_bytes(data)
+
+    async def _read_commit_records(self) -> None:
+        keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
+        for key, commit in await self._read_all(keys, CommitRecord):
+            self._read_commits.add(key)
+            self._fold(parse_commit_key(key)[1], commit)
+
+    def _fold(self, generation: int, commit: CommitRecord) -> None:
+        if generation == 0 and commit.task.type is TaskType.MAP:
+            self.bucket_bytes = add_columns(self.bucket_bytes, commit.bucket_bytes)
+        known = self.commits.get(commit.task)
+        if known is None or known.generation < commit.generation:
+            self.commits[commit.task] = msgspec.structs.replace(commit, bucket_bytes=())
+
+    async def _read_failures(self) -> None:
+        keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
+        self._failures.update(await self._read_all(keys, FailureRecord))
+
+    async def _read_manifests_and_intent(self) -> None:
+        keys = [key async for key in self._keys("", recursive=False)]
+        generations = [parse_shuffle_key(key) for key in keys if key.startswith(SHUFFLE_PREFIX)]
+        if generations and (newest := max(generations)) not in self.manifests:
+            data = await self.store.get_async(f"{SHUFFLE_PREFIX}{newest}.json")
+            self.manifests[newest] = decode(data, ShuffleManifest)
+        if COMMIT_INTENT_KEY in keys and self.intent is None:
+            self.intent = decode(await self.store.get_async(COMMIT_INTENT_KEY), CommitIntent)
+
+    async def _keys(self, prefix: str, *, recursive: bool = True) -> AsyncIterator[str]:
+        async for found in self.store.list_async(prefix, recursive=recursive):
+            yield found.key
+
+    async def _read_all(self, keys: Iterable[str], record_type: type[T]) -> list[tuple[str, T]]:
+        async def read(key: str) -> tuple[str, T]:
+            return key, decode(await self.store.get_async(key), record_type)
+
+        return await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
+
+
+def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:
+    """Add `more` to `sums`, element by element; the shorter counts as ending in zeros."""
+    return [left + right for left, right in zip_longest(sums, more, fillvalue=0)]

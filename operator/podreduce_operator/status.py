@@ -1,0 +1,288 @@
+"""The status: what the world and the verdict look like to whoever asks, and the events that tell of a change.
+
+Rule: pure, and under 10 KB whatever the number of tasks: every field has a cap. A terminal run's status is kept as it
+was written, since its records go after the ttl.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
+from podreduce_operator.model import Observed, Phase, Verdict
+from podreduce_operator.spec import spec_changed
+
+__all__ = ["JobEvent", "build_status", "compress_indexes", "events_between"]
+
+MAX_FAILURES = 10
+MAX_FAILURE_TEXT = 400
+MAX_TRACEBACK = 1500
+MAX_FAILURES_TEXT = 5000
+MAX_INDEXES = 1000
+MAX_MESSAGE = 1000
+MAX_COUNTERS = 40
+
+WARNING_PHASES = frozenset({Phase.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """Something to tell the job's author. `kind` is `Normal` or `Warning`."""
+
+    kind: str
+    reason: str
+    message: str
+
+
+def build_status(
+    observed: Observed, verdict: Verdict, now: float, pinned_spec: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the job's whole status; `pinned_spec` is the plan's, if there is one."""
+    previous = observed.job.status
+    status = dict(previous)
+    status["observedGeneration"] = observed.job.generation
+    if observed.run.terminal is None and observed.superseded is None:
+        if previous.get("runId") != observed.run_id:
+            status = {"observedGeneration": observed.job.generation, "conditions": []}
+        status.update(render_run(observed, verdict, status, now))
+    changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
+    status["conditions"] = render_conditions(observed, verdict, changed, status.get("conditions", ()), now)
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the fields that speak of the run in progress. Where the store could not be read, the old ones stay."""
+    started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
+    fields: dict[str, Any] = {
+        "runId": observed.run_id,
+        "phase": str(status.get("phase", verdict.phase) if observed.is_blind else verdict.phase),
+        "startTime": started_at,
+        "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
+    }
+    if verdict.is_terminal:
+        fields |= {"phase": str(verdict.phase), "completionTime": render_time(now)}
+    if observed.is_blind:
+        return fields
+    if observed.plan is not None:
+        plan = observed.plan
+        fields["planDigest"] = plan.digest
+        fields["plan"] = {
+            "objects": plan.objects,
+            "bytes": plan.bytes,
+            "shards": plan.shards,
+            "imbalance": round(plan.imbalance_bytes),
+        }
+        fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
+        fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
+        fields["counters"] = sum_counters(observed.commits.values())
+    if observed.shuffle is not None:
+        fields["shuffle"] = {
+            "generation": observed.shuffle.generation,
+            "imbalance": round(observed.shuffle.imbalance_bytes),
+            "hashImbalance": round(observed.shuffle.hash_imbalance_bytes),
+        }
+    fields["failures"] = render_failures(observed)
+    if observed.published is not None:
+        output = observed.published
+        fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
+    return fields
+
+
+def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]) -> int | None:
+    """Return how many reduce tasks there are; None while the packing has not said it."""
+    if verdict.reduce_total is not None:
+        return verdict.reduce_total
+    if observed.shuffle is not None:
+        return observed.shuffle.partitions
+    known = status.get("reduce", {}).get("total")
+    return known if known is not None or observed.plan is None else observed.plan.partitions
+
+
+def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> dict[str, Any]:
+    """Return the counts of the tasks of one type; `progress` is for the printer column."""
+    done = sorted(task.index for task in observed.commits if task.type is task_type)
+    failed = sum(
+        failure.counted
+        for task, failures in observed.failures.items()
+        if task.type is task_type
+        for failure in failures
+    )
+    fields: dict[str, Any] = {
+        "progress": f"{len(done)}/{'?' if total is None else total}",
+        "active": sum(1 for pod in observed.active_pods if pod.task.type is task_type),
+        "succeeded": len(done),
+        "failed": failed,
+        "completedIndexes": compress_indexes(done),
+    }
+    if total is not None:
+        fields["total"] = total
+    return fields
+
+
+def compress_indexes(indexes: Sequence[int]) -> str:
+    """Return ascending `indexes` as batch/v1 writes them, `0-4,7`; cut at 1,000 characters, ending in `…`."""
+    parts: list[str] = []
+    start = 0
+    for position, index in enumerate(indexes):
+        if position + 1 < len(indexes) and indexes[position + 1] == index + 1:
+            continue
+        first = indexes[start]
+        parts.append(str(index) if first == index else f"{first}-{index}")
+        start = position + 1
+    text = ",".join(parts)
+    return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
+
+
+def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
+    """Add up the counters of the committed attempts; at most `MAX_COUNTERS` names are shown, podreduce's own first."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for commit in commits:
+        prefix = commit.task.type.value
+        sums["podreduce", f"{prefix}RecordsIn"] += commit.records_in
+        sums["podreduce", f"{prefix}BytesIn"] += commit.bytes_in
+        sums["podreduce", f"{prefix}RecordsOut"] += commit.records_out
+        sums["podreduce", f"{prefix}BytesOut"] += commit.bytes_out
+        sums["podreduce", f"{prefix}Spills"] += commit.spills
+        for group, counters in commit.counters.items():
+            if group != "podreduce":
+                sums.update({(group, name): value for name, value in counters.items()})
+    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
+    rendered: dict[str, dict[str, int]] = {}
+    for group, name in shown:
+        rendered.setdefault(cut(group, 40), {})[cut(name, 60)] = sums[group, name]
+    return rendered
+
+
+def render_failures(observed: Observed) -> list[dict[str, Any]]:
+    """Return the last failed attempts, newest first, with the user's tracebacks while there is room for them."""
+    records = [failure for failures in observed.failures.values() for failure in failures]
+    newest = sorted(records, key=lambda failure: (failure.finished_at, failure.attempt_id), reverse=True)
+    room = MAX_FAILURES_TEXT
+    rendered = []
+    for failure in newest[:MAX_FAILURES]:
+        entry = render_failure_entry(failure, with_traceback=room > 0)
+        room -= len(entry.get("traceback", "")) + len(entry.get("record", ""))
+        rendered.append(entry)
+    return rendered
+
+
+def render_failure_entry(failure: FailureRecord, *, with_traceback: bool) -> dict[str, Any]:
+    """Return one failed attempt as the status shows it."""
+    entry: dict[str, Any] = {
+        "task": str(failure.task),
+        "attempt": failure.pod_name,
+        "reason": failure.reason,
+        "message": cut(failure.message, MAX_FAILURE_TEXT),
+        "counted": failure.counted,
+        "finishedAt": render_time(failure.finished_at),
+    }
+    if failure.exit_code is not None:
+        entry["exitCode"] = failure.exit_code
+    if failure.traceback and with_traceback:
+        entry["traceback"] = cut_front(failure.traceback, MAX_TRACEBACK)
+    if failure.record and with_traceback:
+        entry["record"] = cut(failure.record, MAX_FAILURE_TEXT)
+    return entry
+
+
+def render_conditions(
+    observed: Observed,
+    verdict: Verdict,
+    changed: Sequence[str],
+    previous: Iterable[Mapping[str, Any]],
+    now: float,
+) -> list[dict[str, Any]]:
+    """Return the conditions: kstatus' three, batch/v1's three, and SpecChanged where it applies."""
+    complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
+    suspended = verdict.phase is Phase.SUSPENDED
+    reason = verdict.reason or str(verdict.phase)
+    message = cut(verdict.message or describe(observed, verdict), MAX_MESSAGE)
+    progressing = not verdict.is_terminal and not suspended
+    wanted: dict[str, tuple[bool, str, str]] = {
+        "Ready": (complete, reason, message),
+        "Reconciling": (progressing, reason, message),
+        "Stalled": (failed, reason, message),
+        "Complete": (complete, reason, message),
+        "Failed": (failed, reason, message),
+        "Suspended": (suspended, reason, message),
+    }
+    if changed:
+        text = f"takes effect with the next spec.runId: {', '.join(changed)}"
+        wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
+    known = {condition["type"]: condition for condition in previous}
+    return [
+        {
+            "type": kind,
+            "status": "True" if holds else "False",
+            "reason": told_reason,
+            "message": told_message,
+            "observedGeneration": observed.job.generation,
+            "lastTransitionTime": transition_time(known.get(kind), holds=holds, now=now),
+        }
+        for kind, (holds, told_reason, told_message) in wanted.items()
+    ]
+
+
+def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
+    """Return since when the condition has its status: a transition time moves only with it."""
+    if previous is not None and (previous["status"] == "True") == holds:
+        return str(previous["lastTransitionTime"])
+    return render_time(now)
+
+
+def describe(observed: Observed, verdict: Verdict) -> str:
+    """Return one sentence on where the run stands."""
+    maps = sum(1 for task in observed.commits if task.type is TaskType.MAP)
+    reduces = len(observed.commits) - maps
+    output = observed.published
+    sentences = {
+        Phase.PLANNING: "the input is being listed and cut",
+        Phase.MAPPING: f"{maps} of {verdict.map_total} map tasks are committed",
+        Phase.REDUCING: f"{reduces} of {verdict.reduce_total} reduce tasks are committed",
+        Phase.COMMITTING: "the output is being published",
+        Phase.SUSPENDED: "spec.suspend is true: no pods run; what is committed stays",
+        Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
+    }
+    return sentences.get(verdict.phase, "")
+
+
+def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[JobEvent]:
+    """Return the events that tell how the status came from `before` to `after`."""
+    events = []
+    known = {failure["attempt"] for failure in before.get("failures", ())}
+    for failure in reversed(after.get("failures", ())):
+        if failure["attempt"] not in known:
+            text = f"{failure['task']} ({failure['attempt']}): {failure['reason']}: {failure['message']}"
+            events.append(JobEvent(kind="Warning", reason="AttemptFailed", message=text))
+    phase = after.get("phase")
+    told = find_told(after)
+    if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_told(before):
+        kind = "Warning" if phase in WARNING_PHASES or told is not None else "Normal"
+        condition = next((c for c in after.get("conditions", ()) if c["type"] == "Ready"), None)
+        if condition is not None:
+            events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
+    return events
+
+
+def find_told(status: Mapping[str, Any]) -> str | None:
+    """Return the reason of a fault that holds a run up, if there is one: a reason that is no phase."""
+    reason = next((c["reason"] for c in status.get("conditions", ()) if c["type"] == "Reconciling"), None)
+    progressing = any(c["type"] == "Reconciling" and c["status"] == "True" for c in status.get("conditions", ()))
+    return reason if progressing and reason not in {str(phase) for phase in Phase} else None
+
+
+def render_time(seconds: float) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def cut(text: str, limit: int) -> str:
+    """Return `text`, its end cut to `limit` characters."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+
+
+def cut_front(text: str, limit: int) -> str:
+    """Return `text`, its start cut to `limit` characters: a traceback's end says what happened."""
+    return text if len(text) <= limit else f"…{text[1 - limit :]}"
