@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from podreduce.contract.plan import JobIdentity, Plan, Program
 from podreduce.contract.task import (
     BlobRef,
     CommitRecord,
@@ -217,3 +218,23 @@ def make_observed(
         failures=by_task,
         **(defaults | fields),
     )
+
+
+def make_plan(*, shards: int = 2, partitions: int | None = 1, user_partitions: int = 1, **fields: Any) -> Plan:
+    """The default job's plan, as `planner.build_plan` would write it, over an input that is never read."""
+    defaults: dict[str, Any] = {
+        "job": JobIdentity(namespace="default", name="wordcount", uid=JOB_UID, run_id="1"),
+        "program": Program(source="class Job: ..."),
+        "input_format": "Text",
+        "encoding_errors": "Strict",
+        "objects": 1,
+        "bytes": 100,
+        "imbalance_bytes": 0.0,
+        "pages": (),
+        "virtual_buckets": 16,
+        "output_uri": "memory://output/counts/",
+        "output_format": "Text",
+        "if_exists": "Fail",
+        "spec": make_raw_spec(),
+    }
+    return Plan(shards=shards, partitions=partitions, user_partitions=user_partitions, **(defaults | fields))

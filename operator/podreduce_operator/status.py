@@ -17,12 +17,14 @@ from podreduce_operator.spec import spec_changed
 __all__ = ["JobEvent", "build_status", "compress_indexes", "events_between"]
 
 MAX_FAILURES = 10
-MAX_FAILURE_TEXT = 400
+MAX_FAILURE_MESSAGE = 120
 MAX_TRACEBACK = 1500
-MAX_FAILURES_TEXT = 5000
-MAX_INDEXES = 1000
-MAX_MESSAGE = 1000
-MAX_COUNTERS = 40
+MAX_RECORD = 300
+MAX_INDEXES = 400
+MAX_MESSAGE = 400
+MAX_COUNTERS = 20
+MAX_GROUP_NAME = 25
+MAX_COUNTER_NAME = 40
 
 WARNING_PHASES = frozenset({Phase.FAILED})
 
@@ -122,7 +124,7 @@ def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> 
 
 
 def compress_indexes(indexes: Sequence[int]) -> str:
-    """Return ascending `indexes` as batch/v1 writes them, `0-4,7`; cut at 1,000 characters, ending in `…`."""
+    """Return ascending `indexes` as batch/v1 writes them, `0-4,7`; cut at 400 characters, ending in `…`."""
     parts: list[str] = []
     start = 0
     for position, index in enumerate(indexes):
@@ -151,21 +153,16 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
     rendered: dict[str, dict[str, int]] = {}
     for group, name in shown:
-        rendered.setdefault(cut(group, 40), {})[cut(name, 60)] = sums[group, name]
+        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = sums[group, name]
     return rendered
 
 
 def render_failures(observed: Observed) -> list[dict[str, Any]]:
-    """Return the last failed attempts, newest first, with the user's tracebacks while there is room for them."""
+    """Return the last failed attempts, newest first; the newest that has one shows the user's traceback."""
     records = [failure for failures in observed.failures.values() for failure in failures]
     newest = sorted(records, key=lambda failure: (failure.finished_at, failure.attempt_id), reverse=True)
-    room = MAX_FAILURES_TEXT
-    rendered = []
-    for failure in newest[:MAX_FAILURES]:
-        entry = render_failure_entry(failure, with_traceback=room > 0)
-        room -= len(entry.get("traceback", "")) + len(entry.get("record", ""))
-        rendered.append(entry)
-    return rendered
+    told = next((failure for failure in newest[:MAX_FAILURES] if failure.traceback), None)
+    return [render_failure_entry(failure, with_traceback=failure is told) for failure in newest[:MAX_FAILURES]]
 
 
 def render_failure_entry(failure: FailureRecord, *, with_traceback: bool) -> dict[str, Any]:
@@ -174,7 +171,7 @@ def render_failure_entry(failure: FailureRecord, *, with_traceback: bool) -> dic
         "task": str(failure.task),
         "attempt": failure.pod_name,
         "reason": failure.reason,
-        "message": cut(failure.message, MAX_FAILURE_TEXT),
+        "message": cut(failure.message, MAX_FAILURE_MESSAGE),
         "counted": failure.counted,
         "finishedAt": render_time(failure.finished_at),
     }
@@ -183,7 +180,7 @@ def render_failure_entry(failure: FailureRecord, *, with_traceback: bool) -> dic
     if failure.traceback and with_traceback:
         entry["traceback"] = cut_front(failure.traceback, MAX_TRACEBACK)
     if failure.record and with_traceback:
-        entry["record"] = cut(failure.record, MAX_FAILURE_TEXT)
+        entry["record"] = cut(failure.record, MAX_RECORD)
     return entry
 
 
@@ -217,7 +214,7 @@ def render_conditions(
             "type": kind,
             "status": "True" if holds else "False",
             "reason": told_reason,
-            "message": told_message,
+            "message": told_message if holds or kind == "Ready" else "",
             "observedGeneration": observed.job.generation,
             "lastTransitionTime": transition_time(known.get(kind), holds=holds, now=now),
         }

@@ -1,0 +1,142 @@
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+import pytest
+
+from podreduce.contract.plan import JobIdentity
+from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.errors import ActionError
+from podreduce_operator.output import (
+    Claim,
+    build_intent,
+    build_manifest,
+    claim_output,
+    publish,
+    read_published,
+    refuse_existing,
+    release_output,
+)
+from tests.builders import JOB_UID, make_commit, make_plan, reduce_task
+
+
+class OperatorDiedError(Exception):
+    """The operator's process is gone."""
+
+
+@pytest.fixture
+def output() -> ObjectStore:
+    return open_store(f"memory://{uuid4().hex}/counts/")
+
+
+def make_claim(run_id: str = "1") -> Claim:
+    return Claim(
+        installation="local", job=JobIdentity(namespace="default", name="wordcount", uid=JOB_UID, run_id=run_id)
+    )
+
+
+def stage(output: ObjectStore, texts: list[str], if_exists: str = "Fail") -> tuple[CommitIntent, OutputManifest]:
+    plan = make_plan(partitions=len(texts), if_exists=if_exists)
+    commits = []
+    for index, text in enumerate(texts):
+        key = f"_podreduce-{JOB_UID}-1/r-{index}-a"
+        output.put(key, text.encode())
+        part = PartRef(key=key, bytes=len(text), records=text.count("\n"), sha256="0" * 64)
+        commits.append(make_commit(reduce_task(index), part=part))
+    intent = build_intent(plan, commits)
+    return intent, build_manifest(plan, "digest", intent)
+
+
+def dying(output: ObjectStore, steps: int) -> ObjectStore:
+    """The same store, whose changing operations work `steps` times and then no more."""
+    left = [steps]
+
+    def limit(call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def limited(*args: object) -> object:
+            if left[0] == 0:
+                raise OperatorDiedError
+            left[0] -= 1
+            return await call(*args)
+
+        return limited
+
+    class Dying:
+        uri = output.uri
+        list_async = output.list_async
+        head_async = output.head_async
+        get_async = output.get_async
+        delete_async = staticmethod(limit(output.delete_async))
+        copy_async = staticmethod(limit(output.copy_async))
+        put_async = staticmethod(limit(output.put_async))
+
+    return Dying()  # type: ignore[return-value]
+
+
+def visible(output: ObjectStore) -> dict[str, bytes]:
+    keys = [found.key for found in output.list("") if not found.key.startswith("_podreduce-")]
+    return {key: output.get(key) for key in keys}
+
+
+async def test_the_first_claim_holds_and_its_run_may_claim_again(output: ObjectStore) -> None:
+    assert await claim_output(output, make_claim("1")) is None
+    assert await claim_output(output, make_claim("1")) is None
+    assert await claim_output(output, make_claim("2")) == make_claim("1")
+    await release_output(output, make_claim("2"))
+    assert await claim_output(output, make_claim("2")) == make_claim("1")
+    await release_output(output, make_claim("1"))
+    assert await claim_output(output, make_claim("2")) is None
+
+
+async def test_only_our_own_objects_may_lie_in_an_output_that_must_be_new(output: ObjectStore) -> None:
+    await claim_output(output, make_claim())
+    output.put(f"_podreduce-{JOB_UID}-1/r-0-a", b"staged")
+    await refuse_existing(output)
+    output.put("part-r-00000.txt", b"old")
+    with pytest.raises(ActionError, match=r"already holds part-r-00000\.txt: remove it, choose another") as caught:
+        await refuse_existing(output)
+    assert caught.value.reason == "OutputExists"
+    assert caught.value.permanent
+
+
+async def test_the_output_is_complete_only_with_success_and_this_runs_manifest(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"])
+    assert await read_published(output, JOB_UID, "1") is None
+    await publish(output, intent, manifest)
+    published = await read_published(output, JOB_UID, "1")
+    assert published is not None
+    assert (published.records, published.bytes) == (2, 8)
+    assert await read_published(output, JOB_UID, "2") is None
+
+
+@pytest.mark.parametrize("if_exists", ["Fail", "Replace"])
+@pytest.mark.parametrize("steps", range(8))
+async def test_publishing_is_carried_on_from_wherever_it_stopped(
+    output: ObjectStore, steps: int, if_exists: str
+) -> None:
+    if if_exists == "Replace":
+        for name in ("part-r-00000.txt", "part-r-00007.txt", "_SUCCESS"):
+            output.put(name, b"old")
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"], if_exists)
+    try:
+        await publish(dying(output, steps), intent, manifest)
+    except OperatorDiedError:
+        complete = await read_published(output, JOB_UID, "1")
+        assert complete is None
+        assert "_SUCCESS" not in visible(output) or steps == 0
+    await publish(output, intent, manifest)
+    objects = visible(output)
+    assert set(objects) == {"part-r-00000.txt", "part-r-00001.txt", "_SUCCESS", "_MANIFEST.json"}
+    assert (objects["part-r-00000.txt"], objects["part-r-00001.txt"]) == (b"a\t1\n", b"b\t2\n")
+
+
+async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n"])
+    await publish(output, intent, manifest)
+    before = visible(output)
+    await publish(dying(output, 0), intent, manifest)
+    assert visible(output) == before
+
+
+def test_a_commit_without_a_part_is_no_intent() -> None:
+    with pytest.raises(ValueError, match="r-0 names no output part"):
+        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])
