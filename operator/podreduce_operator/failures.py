@@ -147,7 +147,7 @@ def delayed(finished: Sequence[float], initial: float, factor: float, maximum: f
     try:
         delay = initial * factor ** (len(finished) - 1)
     except OverflowError:
-        delay = maximum
+        delay = maximum if initial else 0.0
     return max(finished) + min(delay, maximum)
 
 
