@@ -1,34 +1,99 @@
-"""How keys and values become bytes and come back exactly. Rule: pure; encoding never runs user code."""
+"""How keys and values become bytes and come back exactly. Rule: pure, deterministic, and runs no user code.
 
-from typing import Any
+Values are written with marshal in its version 2. It keeps exactly the types that may travel (a tuple stays a tuple,
+an int has any size), it is one C call, encodings of equal values are equal (later versions mark shared references),
+they delimit themselves, so the values of a group are stored joined and read back as one list, and reading never
+imports or calls anything, as pickle does. Its looseness (it takes sets, complex, whatever has a buffer, numpy's
+scalars among them) is why the types are checked first.
+"""
 
-__all__ = ["UnsupportedTypeError", "decode_key", "decode_value", "decode_values", "encode_key", "encode_value"]
+import marshal
+import struct
+from collections.abc import Iterable
+from typing import Any, Final, TypeAlias
+
+from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, name_type
+
+__all__ = [
+    "Key",
+    "UnsupportedTypeError",
+    "Value",
+    "decode_key",
+    "decode_value",
+    "decode_values",
+    "encode_key",
+    "encode_value",
+]
+
+Value: TypeAlias = Any
+"""None, bool, int, float, str, bytes, tuple, list, dict, nested: anything else is refused when it is encoded."""
+
+MARSHAL_VERSION: Final = 2
+MAX_VALUE_DEPTH: Final = 200
+"""Well under marshal's own limit of 2,000 and Python's stack."""
+
+SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
+CONTAINERS: Final = frozenset({tuple, list, dict})
+LIST_HEADER: Final = struct.Struct("<cI")
+SMALL_INTS: Final = tuple(marshal.dumps(number, MARSHAL_VERSION) for number in range(256))
 
 
-class UnsupportedTypeError(TypeError):
-    """A key or value that cannot be shuffled; the message names its type and what to do."""
+def encode_value(value: Value) -> bytes:
+    """Encode `value` as it is now: later changes to it do not count.
+
+    Raises:
+        UnsupportedTypeError: `value`, or something in it, is not exactly a None, bool, int, float, str, bytes, tuple,
+            list or dict; or it nests deeper than 200, or is larger than 2 GiB.
+    """
+    kind = type(value)
+    if kind is int and 0 <= value < 256:  # noqa: PLR2004 - len(SMALL_INTS)
+        return SMALL_INTS[value]
+    if kind not in SCALARS:
+        check_types([value], MAX_VALUE_DEPTH)
+    try:
+        return marshal.dumps(value, MARSHAL_VERSION)
+    except ValueError as error:
+        raise UnsupportedTypeError(
+            f"a value of type {name_type(kind)} has a part over 2 GiB: yield it in pieces"
+        ) from error
 
 
-def encode_key(key: object) -> bytes:
-    """Encode `key` so that the bytes order as the keys do. Raises UnsupportedTypeError."""
-    raise NotImplementedError
+def decode_value(data: bytes) -> Value:
+    """Return the value that `encode_value` encoded, with its exact type."""
+    return marshal.loads(data)  # noqa: S302 - our own, checksummed bytes; see the module's docstring
 
 
-def decode_key(data: bytes) -> Any:
-    """Return the key that `encode_key` encoded, exactly (an integral float as the int)."""
-    raise NotImplementedError
-
-
-def encode_value(value: object) -> bytes:
-    """Encode `value`. Raises UnsupportedTypeError."""
-    raise NotImplementedError
-
-
-def decode_value(data: bytes) -> Any:
-    """Return the value that `encode_value` encoded, exactly."""
-    raise NotImplementedError
-
-
-def decode_values(data: bytes, count: int) -> list[Any]:
+def decode_values(data: bytes | memoryview, count: int) -> list[Value]:
     """Return the `count` values whose encodings, joined, are `data`."""
-    raise NotImplementedError
+    values: list[Value] = marshal.loads(b"".join((LIST_HEADER.pack(b"[", count), data)))  # noqa: S302 - likewise
+    return values
+
+
+def check_types(values: Iterable[Value], depth: int) -> None:
+    """Refuse anything that is not exactly of a type that may travel, however deep.
+
+    Raises:
+        UnsupportedTypeError: the message names the type.
+    """
+    if SCALARS.issuperset(map(type, values)):
+        return
+    if not depth:
+        raise UnsupportedTypeError(
+            f"a value may nest {MAX_VALUE_DEPTH} containers and this one nests more (or contains itself): flatten it"
+        )
+    for value in values:
+        kind = type(value)
+        if kind in CONTAINERS:
+            check_types(value, depth - 1)
+            if kind is dict:
+                check_types(value.values(), depth - 1)
+        elif kind not in SCALARS:
+            raise UnsupportedTypeError(describe_value_type(kind))
+
+
+def describe_value_type(kind: type) -> str:
+    """Say which type cannot travel, and what to yield in its place."""
+    allowed = "None, bool, int, float, str, bytes, tuple, list and dict"
+    bases = [base for base in (bool, int, float, str, bytes, tuple, list, dict) if issubclass(kind, base)]
+    remedy = f"yield {bases[0].__name__}(value)" if bases else "yield its parts as a tuple, or str(value)"
+    return f"{name_type(kind)} cannot be a value (values are exactly {allowed}): {remedy}"

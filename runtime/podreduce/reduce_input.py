@@ -1,34 +1,132 @@
-"""The reduce side's buffer: takes blobs in map order, hands out groups in key order."""
+"""The reduce side's buffer: takes the maps' segments in map order, spills what does not fit, hands out groups.
 
+Segments are held as they came, compressed; that is many times smaller than their objects. Half of the budget may be
+held so; the other half is for the frames that are open while segments are merged, to scratch or to the program.
+"""
+
+from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Final
 
-from podreduce.frames import StoredFrame
+from podreduce.codec import Value
+from podreduce.frames import StoredFrame, estimate_open_bytes
+from podreduce.merge import Group, Piece, merge_runs
+from podreduce.runs import RunStack, RunWriter, pack_group
 
 __all__ = ["ReduceInput"]
 
+STORED_FRAME_BYTES: Final = 250
+"""What a held frame takes beside its body."""
+
+
+@dataclass(slots=True, kw_only=True)
+class HeldRun:
+    """A segment in memory; its frames are freed as they are taken."""
+
+    stored: deque[StoredFrame] = field(default_factory=deque)
+    open_bytes: int = 0
+
+    def add(self, frame: StoredFrame) -> None:
+        """Hold one more frame."""
+        self.stored.append(frame)
+        self.open_bytes = max(self.open_bytes, estimate_open_bytes(frame))
+
+    def frames(self) -> Iterator[StoredFrame]:
+        """Yield the frames, once."""
+        while self.stored:
+            yield self.stored.popleft()
+
 
 class ReduceInput:
-    """Collects a partition's segments and merges them.
+    """Collects one partition's segments and merges them.
+
+    Args:
+        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled to.
 
     Attributes:
-        spills: how many runs were spilled to scratch; `records` and `bytes` (stored) taken so far.
+        records: how many values came; `stored_bytes` is what their frames took.
+        spills: how many runs were spilled.
     """
 
-    records: int
-    bytes: int
-    spills: int
-
     def __init__(self, *, budget_bytes: int, scratch_directory: str) -> None:
-        raise NotImplementedError
+        self._budget_bytes = budget_bytes // 2
+        self._directory = scratch_directory
+        self._runs = RunStack(buckets=1, budget_bytes=self._budget_bytes, directory=scratch_directory)
+        self._held: list[HeldRun] = []
+        self._held_bytes = 0
+        self.records = 0
+        self.stored_bytes = 0
+        self.spills = 0
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Take one map output's frames (`shuffle.read_frames`). Call in map index order. Raises ScratchFullError."""
-        raise NotImplementedError
+        """Take one map output's frames (`shuffle.read_frames`); call it in map index order.
 
-    def groups(self) -> Iterator[tuple[bytes, Iterator[Any]]]:
-        """Yield (encoded key, decoded values) in key order, once; values come in (map index, position) order.
-
-        The values must be consumed before the next group is asked for; what is left is skipped.
+        Raises:
+            ScratchFullError: there was no room to spill.
         """
-        raise NotImplementedError
+        run = HeldRun()
+        for frame in frames:
+            if not run.stored:
+                self._held.append(run)
+            run.add(frame)
+            self.records += frame.rows
+            self.stored_bytes += len(frame.body)
+            self._held_bytes += len(frame.body) + STORED_FRAME_BYTES
+            full = self._held_bytes > self._budget_bytes
+            if full:
+                self._spill()
+            if full or frame.ends_segment:
+                run = HeldRun()
+
+    def groups(self) -> Iterator[tuple[bytes, Iterator[Value]]]:
+        """Yield each encoded key with its values, in key order; once, when all blobs are in.
+
+        A key's values come in (map index, position) order. They are streamed: take them before the next group is
+        asked for; what is left of them is skipped.
+
+        Raises:
+            ScratchFullError: there was no room to spill.
+        """
+        for key, pieces in self._merge():
+            yield key, decode_pieces(pieces)
+        self._runs.close()
+
+    def _merge(self) -> Iterator[Group]:
+        """Merge from memory if nothing was spilled and all segments can be open at once, else from scratch."""
+        if not len(self._runs) and sum(run.open_bytes for run in self._held) <= self._budget_bytes:
+            return merge_runs(run.frames() for run in self._held)
+        self._spill()
+        self._runs.settle()
+        return self._runs.groups(0)
+
+    def _spill(self) -> None:
+        """Write what is held as runs, each of as many segments as can be open at once."""
+        for held in cut_by_open_bytes(self._held, self._budget_bytes):
+            writer = RunWriter(self._directory, buckets=1)
+            for key, pieces in merge_runs(run.frames() for run in held):
+                pack_group(writer.packer, 0, key, pieces)
+            self._runs.push(writer.finish())
+            self.spills += 1
+        self._held, self._held_bytes = [], 0
+
+
+def cut_by_open_bytes(runs: Iterable[HeldRun], budget_bytes: int) -> Iterator[list[HeldRun]]:
+    """Yield neighbouring runs in lists that fit the budget when open, or are a single run that does not."""
+    together: list[HeldRun] = []
+    open_bytes = 0
+    for run in runs:
+        if together and open_bytes + run.open_bytes > budget_bytes:
+            yield together
+            together, open_bytes = [], 0
+        together.append(run)
+        open_bytes += run.open_bytes
+    if together:
+        yield together
+
+
+def decode_pieces(pieces: Iterable[Piece]) -> Iterator[Value]:
+    """Yield a group's values."""
+    for frame, group in pieces:
+        yield from frame.values(group)

@@ -1,0 +1,85 @@
+"""Applies the job's combiner to groups, and stops where that does not pay.
+
+Combining may run never, once or repeatedly on parts of a key's values, always in their order: that is what a combiner
+allows, so where and how often is decided here by what it saves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+from podreduce.codec import Value, decode_values
+from podreduce.frame_packing import FramePacker
+from podreduce.merge import Piece
+
+__all__ = ["Combine", "Combiner"]
+
+Combine: TypeAlias = Callable[[bytes, list[Value]], list[bytes]]
+"""(encoded key, decoded values in order) → encoded values."""
+
+BATCH_ROWS: Final = 8192
+"""How many values are decoded at once, however large the group."""
+TRIAL_ROWS: Final = 8192
+PAYING_RATIO: Final = 0.8
+"""A combiner that leaves more than this share of the values costs more than it saves."""
+
+
+class Combiner:
+    """A combiner and what it has saved so far.
+
+    Attributes:
+        rows_in: values it was offered; `rows_out` is what was left of them.
+    """
+
+    __slots__ = ("_combine", "rows_in", "rows_out")
+
+    def __init__(self, combine: Combine) -> None:
+        self._combine = combine
+        self.rows_in = 0
+        self.rows_out = 0
+
+    @property
+    def pays(self) -> bool:
+        """Tell whether to go on: it has saved enough, or has not been tried on enough."""
+        return self.rows_in < TRIAL_ROWS or self.rows_out <= PAYING_RATIO * self.rows_in
+
+    def combine(self, key: bytes, values: list[bytes]) -> list[bytes]:
+        """Combine encoded values; a large group by batches, and what these leave once more."""
+        combined = values
+        if len(values) > 1:
+            batches = [values[start : start + BATCH_ROWS] for start in range(0, len(values), BATCH_ROWS)]
+            combined = [value for batch in batches for value in self._combine_batch(key, batch)]
+            if len(batches) > 1 and len(combined) <= BATCH_ROWS:
+                combined = self._combine_batch(key, combined)
+        self.rows_in += len(values)
+        self.rows_out += len(combined)
+        return combined
+
+    def pack_group(self, packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
+        """Hand a merged group on to `packer`, combined if that pays."""
+        for batch in batch_pieces(pieces):
+            if len(batch) > 1 and self.pays:
+                values = [value for frame, index in batch for value in frame.values(index)]
+                combined = self._combine(key, values)
+                self.rows_in += len(values)
+                self.rows_out += len(combined)
+                packer.add_values(bucket, key, combined)
+            else:
+                for frame, index in batch:
+                    packer.add(bucket, key, frame.counts[index], frame.data(index))
+
+    def _combine_batch(self, key: bytes, values: list[bytes]) -> list[bytes]:
+        """Decode and combine."""
+        return self._combine(key, decode_values(b"".join(values), len(values)))
+
+
+def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces in lists of about `BATCH_ROWS` values."""
+    batch, rows = [], 0
+    for piece in pieces:
+        batch.append(piece)
+        rows += piece[0].counts[piece[1]]
+        if rows >= BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch

@@ -1,0 +1,193 @@
+"""Keys as bytes that order as the keys do: None < bool < number < str (code points) < bytes < tuple. Rule: pure.
+
+One byte order serves sorting, merging, grouping and hashing, so that nothing after the map ever compares Python
+objects. A tag byte comes first; then:
+- a number: its double, sign-flipped so that bytes order as doubles do, and what the double missed of an int
+  (`n - int(float(n))`), length first: ints of any size, floats and infinities share one exact order;
+- str and bytes: UTF-8 (its byte order is code point order; surrogates pass) or the bytes themselves;
+- a tuple: its elements and a 00. Inside it str and bytes end with 00 and write a 00 of theirs as 00 FF
+  (the idea is FoundationDB's tuple layer).
+"""
+
+import struct
+from typing import Any, Final, TypeAlias
+
+__all__ = ["Key", "UnsupportedTypeError", "decode_key", "encode_key", "name_type"]
+
+MAX_KEY_DEPTH: Final = 100
+
+NONE, FALSE, TRUE, NUMBER, STR, BYTES, TUPLE = (bytes([tag]) for tag in range(1, 8))
+END: Final = b"\x00"
+ESCAPED_ZERO: Final = b"\x00\xff"
+
+DOUBLE: Final = struct.Struct(">d")
+LENGTH: Final = struct.Struct(">Q")
+FLIPPED: Final = bytes(255 - byte for byte in range(256))
+MAX_DOUBLE_INT: Final = int(1.7976931348623157e308)
+NO_REST: Final = b"\x80"
+LONG_REST: Final = 0x7E
+"""From this many bytes on, the rest's length takes eight bytes of its own."""
+
+Key: TypeAlias = Any
+"""None, bool, int, float, str, bytes, or a tuple of these: anything else is refused when it is encoded."""
+
+
+class UnsupportedTypeError(TypeError):
+    """A key or value that cannot be shuffled; the message names what it is and what to do."""
+
+
+def encode_key(key: Key) -> bytes:
+    """Encode `key` so that the bytes order as the keys do; an integral float becomes the int.
+
+    Raises:
+        UnsupportedTypeError: `key` is not exactly a None, bool, int, float, str, bytes or a tuple of these, is NaN,
+            or is nested deeper than 100 tuples.
+    """
+    if type(key) is str:
+        return STR + key.encode("utf-8", "surrogatepass")
+    if type(key) is bytes:
+        return BYTES + key
+    return encode_element(key, MAX_KEY_DEPTH)
+
+
+def decode_key(data: bytes) -> Key:
+    """Return the key that `encode_key` encoded, with its exact type."""
+    tag = data[:1]
+    if tag == STR:
+        return data[1:].decode("utf-8", "surrogatepass")
+    if tag == BYTES:
+        return data[1:]
+    return decode_element(data, 0)[0]
+
+
+def encode_element(key: Key, depth: int) -> bytes:  # noqa: PLR0911 - one return a type
+    """Encode `key` so that something may follow it."""
+    kind = type(key)
+    if kind is str:
+        return STR + escape(key.encode("utf-8", "surrogatepass"))
+    if kind is int:
+        return NUMBER + encode_int(key)
+    if kind is float:
+        return NUMBER + encode_float(key)
+    if kind is tuple:
+        return encode_tuple(key, depth)
+    if kind is bytes:
+        return BYTES + escape(key)
+    if key is None:
+        return NONE
+    if kind is bool:
+        return TRUE if key else FALSE
+    raise UnsupportedTypeError(describe_key_type(kind))
+
+
+def encode_tuple(key: tuple[Key, ...], depth: int) -> bytes:
+    """Encode the elements, each in its place, and the end."""
+    if not depth:
+        raise UnsupportedTypeError(f"a key may nest {MAX_KEY_DEPTH} tuples and this one nests more: flatten it")
+    return b"".join([TUPLE, *[encode_element(element, depth - 1) for element in key], END])
+
+
+def encode_int(number: int) -> bytes:
+    """Encode an int as its double and what that missed."""
+    try:
+        double = float(number)
+    except OverflowError:
+        double = 1.7976931348623157e308 if number > 0 else -1.7976931348623157e308
+    return encode_double(double) + encode_rest(number - int(double))
+
+
+def encode_float(number: float) -> bytes:
+    """Encode a float; an integral one (-0.0 too) becomes the int."""
+    if number != number:  # noqa: PLR0124 - NaN is what differs from itself
+        raise UnsupportedTypeError("NaN cannot be a key: it equals nothing, itself included; yield None or 'NaN'")
+    return encode_double(number + 0.0) + NO_REST
+
+
+def encode_double(number: float) -> bytes:
+    """Return eight bytes that order as doubles do: negatives inverted, the sign bit flipped."""
+    raw = DOUBLE.pack(number)
+    return raw.translate(FLIPPED) if raw[0] & 0x80 else bytes([raw[0] | 0x80]) + raw[1:]
+
+
+def encode_rest(rest: int) -> bytes:
+    """Encode a signed int of any size: sign and length first, one byte when it is 0."""
+    if not rest:
+        return NO_REST
+    magnitude = abs(rest)
+    size = (magnitude.bit_length() + 7) // 8
+    length = bytes([0x80 + size]) if size < LONG_REST else b"\xfe" + LENGTH.pack(size)
+    encoded = length + magnitude.to_bytes(size, "big")
+    return encoded if rest > 0 else encoded.translate(FLIPPED)
+
+
+def escape(data: bytes) -> bytes:
+    """End `data` so that it can be followed by more: 00 is written 00 FF."""
+    return data.replace(END, ESCAPED_ZERO) + END
+
+
+def decode_element(data: bytes, at: int) -> tuple[Key, int]:
+    """Return the key that starts at `at`, and its end."""
+    tag = data[at : at + 1]
+    if tag == STR:
+        text, end = unescape(data, at + 1)
+        return text.decode("utf-8", "surrogatepass"), end
+    if tag == NUMBER:
+        return decode_number(data, at + 1)
+    if tag == TUPLE:
+        return decode_tuple(data, at + 1)
+    if tag == BYTES:
+        return unescape(data, at + 1)
+    return {NONE: None, FALSE: False, TRUE: True}[tag], at + 1
+
+
+def decode_tuple(data: bytes, at: int) -> tuple[Key, int]:
+    """Return the tuple whose first element starts at `at`."""
+    elements = []
+    while data[at]:
+        element, at = decode_element(data, at)
+        elements.append(element)
+    return tuple(elements), at + 1
+
+
+def decode_number(data: bytes, at: int) -> tuple[Key, int]:
+    """Return the int or float at `at`: an int whenever the double is integral."""
+    raw = data[at : at + 8]
+    raw = bytes([raw[0] & 0x7F]) + raw[1:] if raw[0] & 0x80 else raw.translate(FLIPPED)
+    double = DOUBLE.unpack(raw)[0]
+    rest, end = decode_rest(data, at + 8)
+    return (int(double) + rest if double.is_integer() else double), end
+
+
+def decode_rest(data: bytes, at: int) -> tuple[int, int]:
+    """Return the signed int that `encode_rest` wrote, and its end."""
+    if data[at] == 0x80:  # noqa: PLR2004 - NO_REST
+        return 0, at + 1
+    positive = data[at] > 0x80  # noqa: PLR2004 - likewise
+    size, start = abs(data[at] - 0x80 if positive else data[at] - 0x7F), at + 1
+    if size == LONG_REST:
+        length = data[start : start + 8]
+        size, start = LENGTH.unpack(length if positive else length.translate(FLIPPED))[0], start + 8
+    digits = data[start : start + size]
+    magnitude = int.from_bytes(digits if positive else digits.translate(FLIPPED), "big")
+    return (magnitude if positive else -magnitude), start + size
+
+
+def unescape(data: bytes, at: int) -> tuple[bytes, int]:
+    """Return what `escape` ended, and where the next element starts."""
+    end = data.index(END, at)
+    while data[end + 1 : end + 2] == b"\xff":
+        end = data.index(END, end + 2)
+    return data[at:end].replace(ESCAPED_ZERO, END), end + 1
+
+
+def describe_key_type(kind: type) -> str:
+    """Say which type is no key, and what to yield in its place."""
+    allowed = "None, bool, int, float, str, bytes and tuples of these"
+    bases = [base for base in (bool, int, float, str, bytes, tuple) if issubclass(kind, base)]
+    remedy = f"yield {bases[0].__name__}(key)" if bases else "yield str(key), or a tuple of its parts"
+    return f"{name_type(kind)} cannot be a key (keys are exactly {allowed}): {remedy}"
+
+
+def name_type(kind: type) -> str:
+    """Return `module.Type`, or the bare name of a builtin."""
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
