@@ -1,0 +1,113 @@
+"""`python -m podreduce`: what every pod and every local task process runs. One attempt, then an exit code.
+
+Standard output carries the log and nothing else: what the program prints goes to standard error, from C code as well.
+A failure is told twice: as the termination message (a TaskOutcome) and by the exit code.
+"""
+
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import TaskType
+from podreduce.errors import PodreduceError
+from podreduce.logs import configure_logs, get_logger
+from podreduce.outcome import outcome_of, write_outcome
+
+__all__ = ["main", "run_task"]
+
+GC_THRESHOLD = 100_000
+"""Records are rarely cyclic; what exists at the start is frozen besides."""
+
+
+def main(environ: Mapping[str, str]) -> ExitCode:
+    """Run the attempt that `environ` describes and return how it ended."""
+    logger = get_logger()
+    try:
+        environment = TaskEnvironment.from_environ(environ)
+    except (KeyError, ValueError) as error:
+        hint = "tasks are started by podreduce; to run a job: podreduce run job.yaml"
+        logger.error("no task", error=f"{type(error).__name__} {error}: {hint}")  # noqa: TRY400 - no use of a traceback
+        return ExitCode.INTERNAL_ERROR
+    logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
+    try:
+        run_task(environment, StorageSettings.from_environ(environ))
+    except BaseException as error:  # noqa: BLE001 - every way to fail ends as an outcome and an exit code
+        return report(error, environment)
+    logger.info("task committed")
+    return ExitCode.OK
+
+
+def run_task(environment: TaskEnvironment, settings: StorageSettings) -> None:
+    """Run the attempt and commit it.
+
+    Raises:
+        PodreduceError: it has failed.
+    """
+    # Imported here: a task that has no sound environment should say so at once.
+    from podreduce.attempt import open_attempt  # noqa: PLC0415
+    from podreduce.map_task import run_map_task  # noqa: PLC0415
+    from podreduce.reduce_task import run_reduce_task  # noqa: PLC0415
+
+    gc.freeze()
+    gc.set_threshold(GC_THRESHOLD, 10, 10)
+    attempt = open_attempt(environment, settings)
+    run = run_map_task if environment.task.type is TaskType.MAP else run_reduce_task
+    with attempt.progress:
+        run(attempt)
+
+
+def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
+    """Write the failed attempt's outcome and return its exit code."""
+    outcome = outcome_of(error)
+    logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
+    logger.error("task failed", reason=outcome.reason, error=outcome.message, traceback=outcome.traceback)
+    write_outcome(outcome, Path(environment.termination_log))
+    if isinstance(error, MemoryError):
+        return ExitCode.OUT_OF_MEMORY
+    if isinstance(error, KeyboardInterrupt):
+        return ExitCode.TERMINATED
+    return error.exit_code if isinstance(error, PodreduceError) else ExitCode.INTERNAL_ERROR
+
+
+def exit_on_sigterm() -> None:
+    """End the process within moments of SIGTERM, whatever it is doing.
+
+    A thread waits for it: a handler would run only once the main thread is back from obstore or from a long C call. And
+    as process 1 of a container the default action does not apply at all.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        signal.sigwait({signal.SIGTERM})
+        os._exit(ExitCode.TERMINATED)
+
+    threading.Thread(target=wait, name="sigterm", daemon=True).start()
+
+
+def claim_stdout() -> None:
+    """Keep standard output for the log alone and point everything else that writes there to standard error."""
+    log = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
+    configure_logs(log)
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+
+
+def start() -> NoReturn:
+    """Be the process."""
+    exit_on_sigterm()
+    claim_stdout()
+    sys.set_int_max_str_digits(0)  # ints of any size are promised, in the output too
+    code = main(os.environ)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # threads the program left behind must not keep the pod alive
+
+
+if __name__ == "__main__":
+    start()

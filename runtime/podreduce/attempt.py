@@ -1,0 +1,147 @@
+"""One attempt of a task: what it was told, read and verified, and what it keeps while it works."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from podreduce.api import Context
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.plan import SHARDS_PER_PAGE, Plan, Shard, ShardPage
+from podreduce.contract.task import CommitRecord
+from podreduce.contract.wire import decode, digest_bytes
+from podreduce.counters import Counters
+from podreduce.errors import ObjectNotFoundError, PlanMismatchError
+from podreduce.loading import LoadedProgram, load_program
+from podreduce.logs import get_logger
+from podreduce.memory import buffer_budget_bytes, memory_limit_bytes
+from podreduce.progress import Progress
+from podreduce.storage import ObjectStore, open_store
+from podreduce.tracebacks import raise_blamed
+
+__all__ = ["Attempt", "open_attempt", "read_shard"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What every part of a task needs to know.
+
+    Attributes:
+        run_store: the run's prefix; `output_store` is the output's.
+        started_at: seconds since the epoch.
+    """
+
+    environment: TaskEnvironment
+    settings: StorageSettings
+    plan: Plan
+    run_store: ObjectStore
+    output_store: ObjectStore
+    counters: Counters
+    context: Context
+    progress: Progress
+    started_at: float
+
+    def load_program(self) -> LoadedProgram:
+        """Load the job's program. Raises ProgramError."""
+        return load_program(self.plan.program, name=self.plan.job.name)
+
+    def budget_bytes(self) -> int:
+        """Return what buffers may take of memory from here on."""
+        return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+
+    @contextmanager
+    def in_use(self, program: LoadedProgram) -> Iterator[None]:
+        """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process."""
+        if program.setup:
+            self._call(program.setup, self.context, where="setup")
+        yield
+        if program.teardown:
+            self._call(program.teardown, where="teardown")
+
+    def commit_record(self, **results: Any) -> CommitRecord:  # noqa: ANN401 - the struct checks them
+        """Return the commit record of this attempt with these results, finished now."""
+        return CommitRecord(
+            task=self.environment.task,
+            generation=self.environment.generation,
+            attempt_id=self.environment.attempt_id,
+            pod_name=self.environment.pod_name,
+            started_at=self.started_at,
+            finished_at=time.time(),
+            **results,
+        )
+
+    @staticmethod
+    def _call(member: Any, *arguments: object, where: str) -> None:  # noqa: ANN401 - the program's
+        try:
+            member(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            raise_blamed(error, where)
+
+
+def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Attempt:
+    """Read the plan and set the attempt up.
+
+    Raises:
+        PlanMismatchError: the plan in the store is not the one named.
+    """
+    run_store = open_store(environment.run_uri, settings)
+    plan = read_plan(run_store, environment.plan_digest)
+    counters = Counters()
+    logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
+    return Attempt(
+        environment=environment,
+        settings=settings,
+        plan=plan,
+        run_store=run_store,
+        output_store=open_store(plan.output_uri, settings),
+        counters=counters,
+        context=Context(
+            parameters=plan.program.parameters,
+            task=environment.task,
+            counters=counters,
+            logger=logger.bind(logger="program"),
+        ),
+        progress=Progress(environment.task, logger),
+        started_at=time.time(),
+    )
+
+
+def read_plan(run_store: ObjectStore, digest: str) -> Plan:
+    """Read the run's plan and verify it.
+
+    Raises:
+        PlanMismatchError: there is none, or its SHA-256 is not `digest`.
+    """
+    return decode(read_verified(run_store, PLAN_KEY, digest), Plan)
+
+
+def read_shard(run_store: ObjectStore, plan: Plan, index: int) -> Shard:
+    """Read the shard of map task `index`.
+
+    Raises:
+        PlanMismatchError: there is no such shard, or its page is not the plan's.
+    """
+    number, place = divmod(index, SHARDS_PER_PAGE)
+    digests = {page.number: page.digest for page in plan.pages}
+    if number not in digests:
+        raise PlanMismatchError(f"{run_store.uri}: the plan has no shard {index} (it has {plan.shards})")
+    page = decode(read_verified(run_store, shard_page_key(number), digests[number]), ShardPage)
+    if place >= len(page.shards) or page.shards[place].index != index:
+        raise PlanMismatchError(f"{run_store.uri_of(shard_page_key(number))}: the page has no shard {index}")
+    return page.shards[place]
+
+
+def read_verified(store: ObjectStore, key: str, digest: str) -> bytes:
+    """Return the object at `key` if its SHA-256 is `digest`."""
+    try:
+        data = store.get(key)
+    except ObjectNotFoundError:
+        raise PlanMismatchError(f"{store.uri_of(key)}: the plan is gone; was the run removed?") from None
+    found = digest_bytes(data)
+    if found != digest:
+        raise PlanMismatchError(
+            f"{store.uri_of(key)}: its SHA-256 is {found}, this task was started for {digest}; start a new run"
+        )
+    return data

@@ -1,0 +1,120 @@
+"""Calls into the program: what it returned is checked here, and its combining and partitioning made fit for buffers."""
+
+from collections.abc import Callable, Iterable, Iterator
+from operator import index
+from types import GeneratorType
+from typing import Any
+
+from podreduce.codec import decode_key, encode_key, encode_value
+from podreduce.errors import ProgramError
+from podreduce.loading import LoadedProgram
+from podreduce.tracebacks import describe_key, raise_blamed
+
+__all__ = ["aggregate", "bucket_by_program", "check_pair", "combine_by_program", "iterate"]
+
+AGGREGATES: dict[str, Callable[[Iterable[Any]], Any]] = {"sum": sum, "min": min, "max": max, "count": sum}
+"""`count` adds up, too: its maps put a 1 in place of every value."""
+
+
+def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whatever the program returns
+    """Return an iterator over what `member` of the program returned; None is no pairs.
+
+    Raises:
+        ProgramError: it is not iterable, or a str, bytes or dict, which is never a list of pairs.
+    """
+    if isinstance(pairs, GeneratorType):
+        return pairs
+    if pairs is None:
+        return iter(())
+    if isinstance(pairs, Iterable) and not isinstance(pairs, str | bytes | dict):
+        return iter(pairs)
+    raise ProgramError(
+        f"{member} returned {type(pairs).__name__} {pairs!r:.200}: yield key, value (or return a list of pairs)"
+    )
+
+
+def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - whatever the program yields
+    """Return `pair` as key and value.
+
+    Raises:
+        ProgramError: it is neither a tuple nor a list of two.
+    """
+    if isinstance(pair, tuple | list) and len(pair) == 2:  # noqa: PLR2004 - a pair
+        return pair[0], pair[1]
+    raise ProgramError(f"{member} yielded {type(pair).__name__} {pair!r:.200}, which is no pair: yield key, value")
+
+
+def aggregate(combiner: str, key: Any, values: Iterable[Any]) -> Any:  # noqa: ANN401 - whatever the program yields
+    """Return the aggregate of one key's values.
+
+    Raises:
+        ProgramError: these values have none.
+    """
+    try:
+        return AGGREGATES[combiner](values)
+    except TypeError as error:
+        raise ProgramError(
+            f"combiner {combiner!r} cannot take the values of {describe_key(key)}: {error}; "
+            "write a reduce_func for such values",
+            record=describe_key(key),
+        ) from None
+
+
+def combine_by_program(program: LoadedProgram) -> Callable[[bytes, list[Any]], list[bytes]] | None:
+    """Return what the map's buffer calls to shrink a key's values; None if the program does not combine."""
+    combiner = program.combiner
+    if combiner is not None:
+        return lambda key, values: [encode_value(aggregate(combiner, decode_key(key), values))]
+    if program.combine_func is not None:
+        return lambda key, values: call_combine(program, decode_key(key), values)
+    return None
+
+
+def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[bytes]:  # noqa: ANN401 - the program's
+    """Return what `combine_func` makes of one key's values, encoded.
+
+    Raises:
+        ProgramError: it raised, or yielded what is no pair or has another key.
+    """
+    assert program.combine_func is not None  # noqa: S101 - for the type checker
+    member = f"{program.class_name}.combine_func"
+    try:
+        return [encode_combined(pair, key, member) for pair in iterate(program.combine_func(key, iter(values)), member)]
+    except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        raise_blamed(error, describe_key(key))
+
+
+def encode_combined(pair: Any, key: Any, member: str) -> bytes:  # noqa: ANN401 - whatever the program yields
+    """Return the value of what `combine_func` yielded for `key`, encoded.
+
+    Raises:
+        ProgramError: it is no pair, or has another key.
+    """
+    new_key, value = check_pair(pair, member)
+    if encode_key(new_key) != encode_key(key):
+        raise ProgramError(f"{member} yielded the key {new_key!r:.200} for {key!r:.200}: it must yield its own")
+    return encode_value(value)
+
+
+def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[bytes], int]:
+    """Return what the map's buffer calls to find a key's bucket: the program's `partition_func`, checked.
+
+    What it returns raises ProgramError for anything but an int from 0 to `partitions` - 1.
+    """
+    member = f"{program.class_name}.partition_func"
+
+    def bucket_of(encoded: bytes) -> int:
+        assert program.partition_func is not None  # noqa: S101 - for the type checker
+        key = decode_key(encoded)
+        try:
+            chosen = program.partition_func(key, partitions)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            raise_blamed(error, describe_key(key))
+        if not hasattr(chosen, "__index__") or not 0 <= index(chosen) < partitions:
+            raise ProgramError(
+                f"{member} returned {chosen!r:.200}: it must return an int from 0 to {partitions - 1}",
+                record=describe_key(key),
+            )
+        return index(chosen)
+
+    return bucket_of

@@ -1,0 +1,53 @@
+"""Counters: group → name → a number that only grows. Rule: pure; few names, for every commit record carries them all.
+
+The group `podreduce` is ours: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
+combineOutput.
+"""
+
+from podreduce.errors import ProgramError
+
+__all__ = ["BUILT_IN_GROUP", "MAX_COUNTERS", "MAX_NAME_LENGTH", "Counters"]
+
+BUILT_IN_GROUP = "podreduce"
+MAX_COUNTERS = 1000
+MAX_NAME_LENGTH = 200
+
+
+class Counters:
+    """The counters of one attempt."""
+
+    def __init__(self) -> None:
+        self._groups: dict[str, dict[str, int]] = {}
+        self._names = 0
+
+    def count(self, group: str, name: str, n: int = 1) -> None:
+        """Add `n` to a counter of the program.
+
+        Raises:
+            ProgramError: it is not a counter a program may have.
+        """
+        try:
+            self._groups[group][name] += n
+        except KeyError:
+            self._open(group, name)
+            self.count(group, name, n)
+        except TypeError:
+            raise ProgramError(f"context.count({group!r}, {name!r}, {n!r}): the third argument is an int") from None
+
+    def built_in(self, **values: int) -> dict[str, dict[str, int]]:
+        """Return all counters, with our own group of these values."""
+        return {BUILT_IN_GROUP: values, **{group: dict(names) for group, names in self._groups.items()}}
+
+    def _open(self, group: str, name: str) -> None:
+        for text in (group, name):
+            if type(text) is not str or not 0 < len(text) <= MAX_NAME_LENGTH:
+                raise ProgramError(f"context.count: {text!r:.100} is no name: a str of 1 to {MAX_NAME_LENGTH} letters")
+        if group == BUILT_IN_GROUP:
+            raise ProgramError(f"context.count: the group {group!r} is reserved; choose another")
+        if self._names >= MAX_COUNTERS:
+            raise ProgramError(
+                f"context.count: {group}/{name} would be counter {MAX_COUNTERS + 1} of at most {MAX_COUNTERS}; "
+                "counters are for a few totals, yield a record to count by data"
+            )
+        self._names += 1
+        self._groups.setdefault(group, {})[name] = 0

@@ -1,0 +1,152 @@
+"""Reads a piece of an input object as blocks of whole lines. Rule: a line belongs to the piece in which it starts.
+
+So a piece starting past 0 drops through the first newline at or after `start` - 1, and reads past its end to finish its
+last line. Cuts may fall anywhere; every line is read exactly once. A gzip object is one piece, whatever its size.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from itertools import chain
+
+from podreduce.contract.plan import Piece
+from podreduce.errors import InputError, ObjectChangedError, ObjectNotFoundError
+from podreduce.formats.gzip import GZIP_ENDING, gunzip
+from podreduce.storage import ObjectStore
+
+__all__ = ["Block", "is_splittable", "read_blocks", "read_lines"]
+
+CHUNK_BYTES = 4 * 1024 * 1024
+TAIL_BYTES = 64 * 1024
+BLOCK_BYTES = 256 * 1024
+"""Blocks are small because Python's objects are not: half a megabyte of two-letter lines takes ten in memory."""
+
+NEWLINE = b"\n"
+
+ReadRange = Callable[[int, int], Iterator[bytes]]
+"""(start, end) -> those bytes in chunks, fetched ahead as suits."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Block:
+    """Whole lines, newlines included; only the last block of an object may lack its last newline.
+
+    Attributes:
+        offset: where the block starts, in the decompressed object.
+        stored_bytes: what it takes of the object as stored; over all pieces the sum is the object's size.
+    """
+
+    offset: int
+    data: bytes
+    stored_bytes: int
+
+
+def is_splittable(uri: str) -> bool:
+    """Say whether an object may be cut into pieces at any byte: not if it is compressed."""
+    return not uri.lower().endswith(GZIP_ENDING)
+
+
+def read_blocks(store: ObjectStore, key: str, piece: Piece) -> Iterator[Block]:
+    """Yield the blocks of `piece`, the object at `key` of `store`; chunks are fetched ahead by threads.
+
+    Raises:
+        InputError: the object is gone, changed after planning, or is a broken gzip file.
+    """
+
+    def read_range(start: int, end: int) -> Iterator[bytes]:
+        return store.stream(key, start, end, etag=piece.etag, chunk_bytes=CHUNK_BYTES)
+
+    def read_tail(start: int, end: int) -> Iterator[bytes]:
+        for low, high in growing_ranges(start, end):
+            yield store.get_range(key, low, high, etag=piece.etag)
+
+    try:
+        if is_splittable(piece.uri):
+            yield from read_lines(read_range, read_tail, piece.start, piece.end, piece.object_bytes)
+        else:
+            yield from read_gzip_lines(read_range(0, piece.object_bytes), piece)
+    except ObjectNotFoundError as error:
+        raise InputError(f"{piece.uri}: the object is gone since the plan was made; start a new run") from error
+    except ObjectChangedError as error:
+        raise InputError(f"{piece.uri}: the object changed after planning; start a new run (a new runId)") from error
+
+
+def growing_ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield consecutive ranges from `start` to `end`: small at first, for the end of a line is mostly near."""
+    size = TAIL_BYTES
+    while start < end:
+        yield start, min(start + size, end)
+        start += size
+        size = min(size * 2, CHUNK_BYTES)
+
+
+def read_lines(read_range: ReadRange, read_tail: ReadRange, start: int, end: int, object_bytes: int) -> Iterator[Block]:
+    """Yield the lines that start in `start` to `end` of an object; `read_tail` is for the few bytes after `end`."""
+    if start >= end:
+        return
+    body = read_range(max(start - 1, 0), end)
+    offset = 0
+    if start:
+        offset, body = skip_line(body, start - 1)
+    if offset < end:
+        for data in whole_lines(finish_line(body, lambda: read_tail(end, object_bytes))):
+            yield Block(offset=offset, data=data, stored_bytes=len(data))
+            offset += len(data)
+
+
+def skip_line(chunks: Iterator[bytes], offset: int) -> tuple[int, Iterator[bytes]]:
+    """Drop through the first newline of `chunks`, which start at `offset`; return where what is left starts."""
+    for chunk in chunks:
+        cut = chunk.find(NEWLINE) + 1
+        if cut:
+            return offset + cut, chain([chunk[cut:]], chunks)
+        offset += len(chunk)
+    return offset, iter(())
+
+
+def finish_line(body: Iterable[bytes], tail: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
+    """Yield `body`, and of `tail()` as much as the last line of `body` lacks."""
+    last = b""
+    for chunk in body:
+        yield chunk
+        last = chunk[-1:] or last
+    if last == NEWLINE:
+        return
+    for chunk in tail():
+        cut = chunk.find(NEWLINE) + 1
+        yield chunk[:cut] if cut else chunk
+        if cut:
+            return
+
+
+def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Regroup `chunks` into blocks of whole lines, of some `BLOCK_BYTES`; a longer line is a block of its own."""
+    unfinished: list[bytes] = []
+    for chunk in chunks:
+        start = 0
+        while start < len(chunk):
+            cut = chunk.rfind(NEWLINE, start, start + BLOCK_BYTES) + 1 or chunk.find(NEWLINE, start) + 1
+            if not cut:
+                unfinished.append(chunk[start:])
+                break
+            yield b"".join([*unfinished, chunk[start:cut]])
+            unfinished.clear()
+            start = cut
+    if unfinished:
+        yield b"".join(unfinished)
+
+
+def read_gzip_lines(stored: Iterator[bytes], piece: Piece) -> Iterator[Block]:
+    """Yield the lines of a whole gzip object; each block is charged what was taken of the object since the last."""
+    taken = charged = 0
+
+    def counted() -> Iterator[bytes]:
+        nonlocal taken
+        for chunk in stored:
+            taken += len(chunk)
+            yield chunk
+
+    offset = 0
+    for data in whole_lines(gunzip(counted(), piece.uri)):
+        yield Block(offset=offset, data=data, stored_bytes=taken - charged)
+        charged = taken
+        offset += len(data)

@@ -1,0 +1,181 @@
+"""A reduce task: its partition's part of every map's blob, merged by key, through `reduce_func` into an output part."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from itertools import islice
+
+from podreduce.attempt import Attempt
+from podreduce.calling import aggregate, check_pair, iterate
+from podreduce.codec import decode_key
+from podreduce.commit import conclude
+from podreduce.contract.layout import shuffle_key, staged_part_key
+from podreduce.contract.task import CommitRecord, LostMapOutput, ShuffleManifest
+from podreduce.contract.wire import decode
+from podreduce.errors import (
+    InternalError,
+    MapOutputLostError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PlanMismatchError,
+)
+from podreduce.formats import PartWriter
+from podreduce.frames import StoredFrame
+from podreduce.loading import LoadedProgram, Member
+from podreduce.reduce_input import ReduceInput
+from podreduce.shuffle import CorruptBlobError, read_footer, read_frames
+from podreduce.storage import ObjectStore
+from podreduce.tracebacks import describe_key, raise_blamed
+
+__all__ = ["run_reduce_task"]
+
+FETCH_THREADS = 4
+SMALL_BYTES = 2 * 1024 * 1024
+"""A map's segments up to this size are fetched ahead; larger ones stream, a request at a time."""
+LOST = (CorruptBlobError, ObjectNotFoundError, ObjectChangedError)
+"""How a committed blob shows that it is not there any more, or not whole."""
+
+
+def run_reduce_task(attempt: Attempt) -> CommitRecord:
+    """Run the reduce task and commit it; a faster twin's commit is as good.
+
+    Raises:
+        MapOutputLostError: a blob of the manifest is missing or corrupt.
+        PodreduceError: the attempt has failed for another reason; nothing it wrote counts.
+    """
+    program = attempt.load_program()
+    if program.map_only:
+        raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
+    environment = attempt.environment
+    manifest = read_manifest(attempt.run_store, environment.shuffle_generation)
+    taken = ReduceInput(budget_bytes=attempt.budget_bytes(), scratch_directory=environment.scratch_directory)
+    take_partition(attempt, manifest, taken)
+    plan = attempt.plan
+    key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
+    with attempt.in_use(program), PartWriter(attempt.output_store, key, plan.output_format) as part:
+        reduce_groups(attempt, program, taken, part)
+    record = commit_record(attempt, taken, part)
+    conclude(attempt.run_store, attempt.output_store, record)
+    return record
+
+
+def read_manifest(run_store: ObjectStore, generation: int | None) -> ShuffleManifest:
+    """Read the shuffle manifest that the operator named.
+
+    Raises:
+        PlanMismatchError: there is none.
+    """
+    if generation is None:
+        raise InternalError("a reduce task was started without a shuffle generation")
+    try:
+        return decode(run_store.get(shuffle_key(generation)), ShuffleManifest)
+    except ObjectNotFoundError:
+        raise PlanMismatchError(f"{run_store.uri_of(shuffle_key(generation))}: the manifest is gone") from None
+
+
+def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: ReduceInput) -> None:
+    """Fetch this partition's segments of every blob, in map order, a few blobs ahead."""
+    buckets = manifest.partitions[attempt.environment.task.index]
+    fetches = (
+        partial(fetch_map, attempt.run_store, manifest, number, buckets)
+        for number, blob in enumerate(manifest.maps)
+        if blob.footer_offset  # a blob without segments has nothing to ask for
+    )
+    for frames in run_ahead(fetches, threads=FETCH_THREADS):
+        taken.add_blob(frames)
+        attempt.progress.records, attempt.progress.bytes = taken.records, taken.stored_bytes
+
+
+def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: int) -> Iterator[Iterable[StoredFrame]]:
+    """Yield what `calls` return, in order, `threads` of them at work while the caller is."""
+    waiting = iter(calls)
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
+    try:
+        running: deque[Future[Iterable[StoredFrame]]] = deque(pool.submit(call) for call in islice(waiting, threads))
+        while running:
+            yield running.popleft().result()
+            running.extend(pool.submit(call) for call in islice(waiting, 1))
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def fetch_map(
+    run_store: ObjectStore, manifest: ShuffleManifest, number: int, buckets: tuple[int, ...]
+) -> Iterable[StoredFrame]:
+    """Return the frames of `buckets` in one map's blob: at hand if they are few, else as they are asked for.
+
+    Raises:
+        MapOutputLostError: the blob is missing or not what was committed.
+    """
+    blob = manifest.maps[number]
+    try:
+        footer = read_footer(run_store.get_range(blob.key, blob.footer_offset, blob.bytes), crc32=blob.footer_crc32)
+    except LOST as error:
+        raise map_output_lost(run_store, manifest, number, error) from error
+    frames = watch_frames(
+        run_store, manifest, number, read_frames(footer, buckets, partial(run_store.get_range, blob.key))
+    )
+    size = sum(footer.offsets[bucket + 1] - footer.offsets[bucket] for bucket in buckets)
+    return list(frames) if size <= SMALL_BYTES else frames
+
+
+def watch_frames(
+    run_store: ObjectStore, manifest: ShuffleManifest, number: int, frames: Iterator[StoredFrame]
+) -> Iterator[StoredFrame]:
+    """Yield `frames`, and tell which map's output is lost if they cannot be had."""
+    try:
+        yield from frames
+    except LOST as error:
+        raise map_output_lost(run_store, manifest, number, error) from error
+
+
+def map_output_lost(
+    run_store: ObjectStore, manifest: ShuffleManifest, number: int, error: Exception
+) -> MapOutputLostError:
+    """Return the error that makes the operator run a map again."""
+    return MapOutputLostError(
+        f"{run_store.uri_of(manifest.maps[number].key)}: the output of map {number} is lost ({error}); it runs again",
+        lost=LostMapOutput(index=number, generation=manifest.map_generations[number]),
+    )
+
+
+def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, part: PartWriter) -> None:
+    """Feed every key with its values to the program's reduce and write what it yields."""
+    reduce_func = reducer(program)
+    member = f"{program.class_name}.reduce_func"
+    for encoded, values in taken.groups():
+        key = decode_key(encoded)
+        try:
+            for pair in iterate(reduce_func(key, values), member):
+                part.write(*check_pair(pair, member))
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            raise_blamed(error, describe_key(key))
+        attempt.progress.records_out = part.records
+
+
+def reducer(program: LoadedProgram) -> Member:
+    """Return the program's `reduce_func`, or the aggregate it declared in its place."""
+    if program.reduce_func is not None:
+        return program.reduce_func
+    combiner = program.combiner or ""
+    return lambda key, values: ((key, aggregate(combiner, key, values)),)
+
+
+def commit_record(attempt: Attempt, taken: ReduceInput, part: PartWriter) -> CommitRecord:
+    """Return the commit record, with our own counters."""
+    return attempt.commit_record(
+        records_in=taken.records,
+        bytes_in=taken.stored_bytes,
+        records_out=part.records,
+        bytes_out=part.bytes_written,
+        spills=taken.spills,
+        counters=attempt.counters.built_in(
+            recordsRead=taken.records,
+            bytesRead=taken.stored_bytes,
+            recordsWritten=part.records,
+            bytesWritten=part.bytes_written,
+            spills=taken.spills,
+        ),
+        part=part.part_ref(),
+    )
