@@ -1,0 +1,260 @@
+"""The API server as paths, JSON objects and one kind of error, over the official asyncio client.
+
+Rule: the only file that imports the kubernetes package, which is untyped. It takes from it what is hard (finding and
+refreshing credentials, TLS) and leaves its models alone: they cost more time than the requests at a thousand pods.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from kubernetes.aio import client
+from kubernetes.aio import config as untyped_config
+
+from podreduce_operator.errors import OperatorError
+
+__all__ = ["ApiError", "ApiServer", "Credentials", "Json", "connect", "core_path", "custom_path"]
+
+config: Any = untyped_config
+
+Json = dict[str, Any]
+"""An object of the API, decoded."""
+
+REQUEST_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+WATCH_SILENCE_SECONDS = 90.0
+"""The server sends a bookmark every minute: a watch that is silent for longer has lost its connection."""
+
+THROTTLED = 429
+THROTTLED_ATTEMPTS = 4
+THROTTLED_SECONDS = 1.0
+GONE = 410
+ERRORS_FROM = 400
+
+
+class ApiError(OperatorError):
+    """The API server refused a request, or could not be reached (`status` 0).
+
+    Attributes:
+        status: the HTTP status, also of an error inside a watch.
+        reason: the API's own word: `AlreadyExists`, `Conflict`, `Expired`, …
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether a watch or a paged list came too late to be continued."""
+        return self.status == GONE or self.reason in {"Expired", "Gone"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """How to reach the API server, for other clients than this one. Never logged."""
+
+    server: str
+    ca_path: str | None
+    ca_data: str | bytes | None
+    insecure: bool
+    certificate_path: str | None
+    key_path: str | None
+    token: str | None
+
+    def __repr__(self) -> str:
+        """Return the server only: the rest is secret."""
+        return f"Credentials(server={self.server!r})"
+
+
+def core_path(resource: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+    """Return the path of a resource of the core group, in all namespaces if none is given."""
+    return join_path("/api/v1", resource, namespace, name, subresource)
+
+
+def custom_path(
+    api_version: str, resource: str, namespace: str | None = None, name: str = "", subresource: str = ""
+) -> str:
+    """Return the path of a resource of a named group."""
+    return join_path(f"/apis/{api_version}", resource, namespace, name, subresource)
+
+
+def join_path(root: str, resource: str, namespace: str | None, name: str, subresource: str) -> str:
+    """Return the path, each part quoted."""
+    place = ["namespaces", namespace] if namespace else []
+    return "/".join([root, *(quote(part, safe="") for part in [*place, resource, name, subresource] if part)])
+
+
+class ApiServer:
+    """Requests to one API server. Every method raises ApiError and nothing else."""
+
+    def __init__(self, api_client: Any) -> None:  # noqa: ANN401 - the kubernetes package is untyped
+        self._client = api_client
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
+        """Return the object or list at `path`."""
+        return decode_object(await self._request("GET", path, query or {}, accept=accept))
+
+    async def read_text(self, path: str, query: Mapping[str, str]) -> str:
+        """Return a text, such as a log; bytes that are no UTF-8 are replaced."""
+        return (await self._request("GET", path, query)).decode(errors="replace")
+
+    async def create(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
+        """Create an object in the collection at `path` and return it as created."""
+        return decode_object(await self._request("POST", path, query or {}, body))
+
+    async def replace(self, path: str, body: Json) -> Json:
+        """Replace the object at `path` and return it as it is now."""
+        return decode_object(await self._request("PUT", path, {}, body))
+
+    async def patch(self, path: str, body: Json) -> Json:
+        """Merge `body` (a JSON merge patch) into the object at `path` and return it as it is now."""
+        return decode_object(await self._request("PATCH", path, {}, body))
+
+    async def delete(self, path: str, body: Json) -> Json:
+        """Delete the object at `path` and return what the server says of it."""
+        return decode_object(await self._request("DELETE", path, {}, body))
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Json]:
+        """Yield the events of a watch until the server ends it; an event of type ERROR is raised."""
+        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
+        with translated_errors(path):
+            response = await self._send("GET", path, {**query, "watch": "true"}, limits=limits)
+            async with response:
+                if response.status >= ERRORS_FROM:
+                    raise refusal(response.status, await response.read(), path)
+                async for line in response.content:
+                    yield read_event(line)
+
+    async def credentials(self) -> Credentials:
+        """Return how this client reaches the server, its token refreshed."""
+        found = self._client.configuration
+        header = await found.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return Credentials(
+            server=found.host,
+            ca_path=found.ssl_ca_cert,
+            ca_data=found.ca_cert_data,
+            insecure=not found.verify_ssl,
+            certificate_path=found.cert_file,
+            key_path=found.key_file,
+            token=header.split()[-1] if header else None,
+        )
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
+    ) -> bytes:
+        limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        with translated_errors(path):
+            for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+                response = await self._send(method, path, query, body, accept=accept, limits=limits)
+                async with response:
+                    data: bytes = await response.read()
+                if response.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
+                    break
+                await asyncio.sleep(float(response.headers.get("Retry-After") or THROTTLED_SECONDS))
+        if response.status >= ERRORS_FROM:
+            raise refusal(response.status, data, path)
+        return data
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        limits: aiohttp.ClientTimeout,
+        accept: str = "",
+    ) -> aiohttp.ClientResponse:
+        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        method, url, headers, payload, _ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list(query.items()),
+            header_params={"Accept": accept or "application/json", "Content-Type": content},
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        answer = await self._client.call_api(method, url, headers, payload, _request_timeout=limits)
+        response: aiohttp.ClientResponse = answer.response
+        return response
+
+
+@asynccontextmanager
+async def connect(kubeconfig: Path | None = None) -> AsyncIterator[ApiServer]:
+    """Open a client: by `kubeconfig`, else by KUBECONFIG, else by the pod's service account, else by ~/.kube/config.
+
+    Raises:
+        OperatorError: there are no credentials.
+    """
+    configuration = client.Configuration()
+    configuration.client_side_validation = False
+    try:
+        await load_credentials(configuration, kubeconfig)
+    except config.ConfigException as error:
+        raise OperatorError(
+            f"no way to the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
+        ) from error
+    async with client.ApiClient(configuration) as api_client:
+        api_client.user_agent = "podreduce-operator"
+        yield ApiServer(api_client)
+
+
+async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
+    """Fill in the configuration; a service account's token is read again as it rotates."""
+    named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
+    if named or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        await config.load_kube_config(named, client_configuration=configuration, persist_config=False)
+    else:
+        config.load_incluster_config(client_configuration=configuration)
+
+
+class translated_errors:  # noqa: N801 - reads as a statement
+    """Turns what the transport raises into ApiError with status 0."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Start."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Translate."""
+        if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
+            words = str(error) or type(error).__name__
+            raise ApiError(0, "Unreachable", f"the API server did not answer {self._path}: {words}") from error
+
+
+def decode_object(data: bytes) -> Json:
+    """Decode an answer that should be an object."""
+    try:
+        return msgspec.json.decode(data, type=Json)
+    except msgspec.DecodeError as error:
+        raise ApiError(0, "Garbled", f"the API server answered no JSON object: {error}") from error
+
+
+def read_event(line: bytes) -> Json:
+    """Decode an event of a watch; one of type ERROR is raised."""
+    event = decode_object(line)
+    if event.get("type") == "ERROR":
+        status = event.get("object") or {}
+        raise ApiError(int(status.get("code") or 0), status.get("reason") or "", status.get("message") or "")
+    return event
+
+
+def refusal(status: int, data: bytes, path: str) -> ApiError:
+    """Return the error that the answer describes; a proxy's answer may be no Status object."""
+    try:
+        details = msgspec.json.decode(data, type=Json)
+    except msgspec.DecodeError:
+        details = {}
+    message = details.get("message") or data[:200].decode(errors="replace") or "no message"
+    return ApiError(status, details.get("reason") or "", f"{message} ({path})")

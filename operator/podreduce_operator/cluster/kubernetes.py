@@ -1,0 +1,260 @@
+"""The seam on a Kubernetes cluster: pods by the API, seen through a reflector; jobs as kopf's watch feeds them.
+
+Rule: one request or none a call, and every write is safe to repeat: names are locks, deletes name the UID, a status
+write names the version it replaces. What the API server refuses is an ActionError in its own words.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NoReturn
+
+from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path, custom_path
+from podreduce_operator.cluster.events import EventRecorder
+from podreduce_operator.cluster.job_cache import key_of
+from podreduce_operator.cluster.job_store import JobStore
+from podreduce_operator.cluster.object_cache import uid_of
+from podreduce_operator.cluster.pod_watch import PodWatch
+from podreduce_operator.cluster.refusals import classify_refusal
+from podreduce_operator.cluster.seam import JobStorage, PodRequest
+from podreduce_operator.cluster.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.crd import API_VERSION, PLURAL
+from podreduce_operator.errors import ActionError, OperatorError
+from podreduce_operator.model import JobKey, JobView, PodView
+from podreduce_operator.names import RUN_HASH_LABEL
+from podreduce_operator.pods import TASK_CONTAINER, build_pod
+from podreduce_operator.settings import Settings
+from podreduce_operator.templates import PodTemplateError
+
+__all__ = ["KubernetesCluster", "open_cluster"]
+
+BAD_REQUEST = 400
+NOT_FOUND = 404
+CONFLICT = 409
+LOG_BYTES = 256 * 1024
+SILENT_SECONDS = 600.0
+NEW_JOB_SECONDS = 20.0
+"""What a job names may be applied a moment after it: a missing thing fails the job only when it is older."""
+
+
+class KubernetesCluster:
+    """Implements `cluster.seam.Cluster`; `run` must be running for `list_pods` to answer.
+
+    Args:
+        installation: whose data it is that lies below `workUri`.
+        directory: for files that other libraries want as paths.
+    """
+
+    def __init__(self, api: ApiServer, settings: Settings, *, installation: str, directory: Path) -> None:
+        self.api = api
+        self._settings = settings
+        self._installation = installation
+        self._directory = directory
+        self._jobs = JobStore(api, settings.namespaces)
+        self._pods = PodWatch(api, settings.namespaces)
+        self._storage = StorageReader(api, installation, directory)
+        self._events = EventRecorder(api)
+
+    async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> NoReturn:
+        """Watch the cluster until cancelled; both callbacks must return at once.
+
+        Args:
+            wake: called with the job of each pod that changed.
+            on_gone: called with each job that turned out to be deleted.
+        """
+        self._jobs.cache.call_when_gone(on_gone)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._pods.run(wake))
+            group.create_task(self._jobs.run())
+        raise AssertionError("watches do not end")
+
+    def observe_job(self, manifest: Json) -> JobView:
+        """Take a job as a watch showed it.
+
+        Raises:
+            SpecError: its spec is none.
+        """
+        return self._jobs.cache.put(manifest)
+
+    def observe_deletion(self, manifest: Json) -> None:
+        """Take a job's end as a watch showed it."""
+        self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
+
+    def knows_job(self, key: JobKey) -> bool:
+        """Tell whether there is a job of that name, as far as the watch has shown."""
+        return self._jobs.cache.get(key) is not None
+
+    async def list_job_uids(self) -> set[str]:
+        """Ask the API server for the UIDs of all jobs there are."""
+        return await self._jobs.list_uids()
+
+    def own_storage(self) -> JobStorage | None:
+        """Return the installation's own storage, if it was given one.
+
+        Raises:
+            SecretError: a key of it is missing.
+        """
+        directory = self._settings.storage_directory
+        if directory is None:
+            return None
+        return read_storage_directory(directory, self._installation, self._directory)
+
+    def check_health(self) -> None:
+        """Do nothing if the cluster can be seen.
+
+        Raises:
+            OperatorError: nothing was heard for so long that starting again is better.
+        """
+        silent = self._pods.seconds_since_contact()
+        if silent > SILENT_SECONDS:
+            raise OperatorError(f"the API server has said nothing of pods for {silent:.0f} s")
+
+    async def find_job(self, key: JobKey) -> JobView | None:
+        """See `Cluster.find_job`."""
+        return await self._jobs.find(key)
+
+    async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        """See `Cluster.list_pods`."""
+        return await self._pods.pods_of(job.uid)
+
+    async def create_pod(self, request: PodRequest) -> None:
+        """See `Cluster.create_pod`."""
+        job, namespace = request.job, request.job.key.namespace
+        storage = await self.read_storage(job)
+        try:
+            manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=storage.settings.ca_cert is not None)
+            created = await self.api.create(core_path("pods", namespace), manifest, {"fieldValidation": "Strict"})
+        except PodTemplateError as error:
+            raise ActionError("PodRejected", f"a pod of {job.key} cannot be built: {error}", permanent=True) from error
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise classify_refusal(error, job.key) from error
+            created = await self._find_own(request)
+        self._pods.remember(namespace, created)
+
+    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
+        """See `Cluster.delete_pod`."""
+        namespace = job.key.namespace
+        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        try:
+            answer = await self.api.delete(core_path("pods", namespace, name), body)
+        except ApiError as error:
+            if error.status in {NOT_FOUND, CONFLICT}:
+                return
+            raise unavailable(f"the pod {namespace}/{name} cannot be deleted now", error) from error
+        if answer.get("kind") == "Pod":
+            self._pods.remember(namespace, answer)
+
+    async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
+        """See `Cluster.read_log_tail`."""
+        path = core_path("pods", job.key.namespace, name, "log")
+        query = {"container": TASK_CONTAINER, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+        try:
+            return await self.api.read_text(path, query)
+        except ApiError:
+            return ""
+
+    async def read_source(self, job: JobView, config_map: str, key: str) -> str:
+        """See `Cluster.read_source`."""
+        place = f"the ConfigMap {job.key.namespace}/{config_map} (spec.program.sourceFrom)"
+        try:
+            found = await self.api.get(core_path("configmaps", job.key.namespace, config_map))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise unavailable(f"{place} cannot be read now", error) from error
+            raise self._missing(job, "ProgramNotFound", f"{place} does not exist") from error
+        data = found.get("data") or {}
+        if key not in data:
+            known = ", ".join(sorted(data)) or "none"
+            raise self._missing(job, "ProgramNotFound", f"{place} has no key {key!r}; its keys: {known}")
+        return str(data[key])
+
+    async def read_storage(self, job: JobView) -> JobStorage:
+        """See `Cluster.read_storage`. Of a job that is gone, with its Secret, the last known storage serves."""
+        namespace, name = job.key.namespace, job.spec.storage.secret_ref.name
+        try:
+            return await self._storage.read(namespace, name)
+        except ActionError as error:
+            if not error.permanent:
+                raise
+            entry = self._jobs.cache.get(job.key)
+            if entry is not None and entry.view.uid == job.uid and not entry.view.deleting:
+                raise self._missing(job, error.reason, str(error)) from error
+            known = self._storage.last_known(namespace, name) or self.own_storage()
+            if known is None:
+                raise
+            return known
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        """See `Cluster.write_status`."""
+        return await self._jobs.write_status(job, status)
+
+    async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
+        """See `Cluster.record_event`."""
+        await self._events.record(job, kind, reason, message)
+
+    async def _find_own(self, request: PodRequest) -> Json:
+        """Return the pod that has the name already, if it is this very attempt."""
+        path = core_path("pods", request.job.key.namespace, request.name)
+        try:
+            found = await self.api.get(path)
+        except ApiError as error:
+            raise unavailable(f"the pod {request.name} exists, or just did", error) from error
+        metadata = found["metadata"]
+        owners = {owner["uid"] for owner in metadata.get("ownerReferences") or []}
+        is_ours = (metadata.get("labels") or {}).get(RUN_HASH_LABEL) == request.run_hash and request.job.uid in owners
+        if is_ours and not metadata.get("deletionTimestamp"):
+            return found
+        state = "is being deleted" if is_ours else "belongs to something else: delete it"
+        words = f"the pod {request.job.key.namespace}/{request.name} is in the way: it {state}"
+        raise ActionError("PodNameTaken", words, permanent=False)
+
+    def _missing(self, job: JobView, reason: str, message: str) -> ActionError:
+        """Return the error for a thing that the job names and that is not there; a new job may be just early."""
+        entry = self._jobs.cache.get(job.key)
+        is_new = entry is not None and time.time() - entry.created_at < NEW_JOB_SECONDS
+        return ActionError(reason, message, permanent=not is_new)
+
+
+def unavailable(what: str, error: ApiError) -> ActionError:
+    """Return the error for a request that may go through later."""
+    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
+
+
+@asynccontextmanager
+async def open_cluster(settings: Settings, kubeconfig: Path | None = None) -> AsyncIterator[KubernetesCluster]:
+    """Connect to the API server, and make sure that it serves MapReduceJobs.
+
+    Raises:
+        OperatorError: it cannot be reached, or lacks the CRD.
+    """
+    async with connect(kubeconfig) as api:
+        await check_api(api)
+        installation = settings.installation or f"{await read_cluster_uid(api)}-{settings.release}"
+        with tempfile.TemporaryDirectory(prefix="podreduce-") as directory:
+            yield KubernetesCluster(api, settings, installation=installation, directory=Path(directory))
+
+
+async def check_api(api: ApiServer) -> None:
+    """Make sure that the API server has the CRD."""
+    try:
+        served = await api.get(custom_path(API_VERSION, ""))
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise OperatorError(f"the API server does not serve {API_VERSION}: apply the files in crds/") from error
+    if PLURAL not in {resource["name"] for resource in served.get("resources") or []}:
+        raise OperatorError(f"the API server serves {API_VERSION} without {PLURAL}: apply the files in crds/")
+
+
+async def read_cluster_uid(api: ApiServer) -> str:
+    """Return what tells this cluster from all others: the UID of its namespace kube-system."""
+    try:
+        return uid_of(await api.get(core_path("namespaces", name="kube-system")))
+    except ApiError as error:
+        raise OperatorError(
+            f"the namespace kube-system cannot be read ({error}): grant it, or set PODREDUCE_OPERATOR_INSTALLATION"
+        ) from error

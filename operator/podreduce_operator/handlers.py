@@ -1,0 +1,104 @@
+"""The shell: kopf's start-up, login, watch of MapReduceJobs, and liveness endpoint.
+
+Rule: the only file that imports kopf, and it decides nothing. kopf gets no handler that patches (no finalizers, no
+annotations), no pods, no peering; of each event it hands on the job and the wake-up.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import kopf
+import structlog
+
+from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.crd import GROUP, PLURAL, VERSION
+from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.settings import Settings
+from podreduce_operator.spec import SpecError
+
+__all__ = ["serve"]
+
+EXIT_SECONDS = 20.0
+log = structlog.get_logger(__name__)
+
+
+class EndlessBackoffs:
+    """Delays between kopf's tries of a request: it ends the operator when they run out, so they do not."""
+
+    def __iter__(self) -> Iterator[float]:
+        """Yield 1, 2, 4, 8, then 15 s for ever."""
+        yield from (1.0, 2.0, 4.0, 8.0)
+        while True:
+            yield 15.0
+
+
+async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Settings) -> None:
+    """Run kopf until the process is told to stop (SIGTERM, SIGINT)."""
+    await kopf.operator(
+        registry=build_registry(cluster, reconciler),
+        settings=build_kopf_settings(),
+        standalone=True,
+        clusterwide=not settings.namespaces,
+        namespaces=settings.namespaces,
+        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+    )
+
+
+def build_kopf_settings() -> kopf.OperatorSettings:
+    """Return kopf's settings: nothing is posted, scanned for or given up."""
+    settings = kopf.OperatorSettings()
+    settings.posting.enabled = False
+    settings.scanning.disabled = True
+    settings.networking.error_backoffs = EndlessBackoffs()
+    settings.watching.chunk_size = 500
+    settings.process.ultimate_exiting_timeout = EXIT_SECONDS
+    return settings
+
+
+def build_registry(cluster: KubernetesCluster, reconciler: Reconciler) -> kopf.OperatorRegistry:
+    """Return the three things that kopf calls."""
+    registry = kopf.OperatorRegistry()
+
+    @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
+    async def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401 - kopf's keyword arguments
+        return await read_connection(cluster)
+
+    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
+    async def on_job(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
+        handle_event(cluster, reconciler, event)
+
+    @kopf.on.probe(registry=registry, id="cluster", errors=kopf.ErrorsMode.PERMANENT, retries=1)
+    async def probe(**_: Any) -> str:  # noqa: ANN401 - kopf's keyword arguments
+        cluster.check_health()
+        return "ok"
+
+    return registry
+
+
+async def read_connection(cluster: KubernetesCluster) -> kopf.ConnectionInfo:
+    """Return our own client's credentials in kopf's form; kopf asks again when they are refused."""
+    found = await cluster.api.credentials()
+    return kopf.ConnectionInfo(
+        server=found.server,
+        ca_path=found.ca_path,
+        ca_data=found.ca_data,
+        insecure=found.insecure,
+        certificate_path=found.certificate_path,
+        private_key_path=found.key_path,
+        token=found.token,
+    )
+
+
+def handle_event(cluster: KubernetesCluster, reconciler: Reconciler, event: Mapping[str, Any]) -> None:
+    """Hand on what a watch event says of a job."""
+    manifest: dict[str, Any] = event["object"]
+    if event["type"] == "DELETED":
+        cluster.observe_deletion(manifest)
+        return
+    try:
+        job = cluster.observe_job(manifest)
+    except SpecError as error:
+        name = manifest["metadata"]["name"]
+        log.error("job not understood: is the CRD of another version?", job=name, error=str(error))  # noqa: TRY400
+        return
+    reconciler.wake(job.key)

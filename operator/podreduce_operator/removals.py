@@ -1,0 +1,82 @@
+"""What is left of jobs that are gone: removed when the deletion is seen, and swept for those whose deletion nobody saw.
+
+Rule: nothing waits for it, and what goes wrong is left to the next sweep. A sweep lists the store before it asks which
+jobs there are, so that a job created meanwhile is never taken for one that is gone.
+"""
+
+import asyncio
+from typing import NoReturn
+
+import structlog
+
+from podreduce.contract.layout import installation_prefix
+from podreduce.errors import PodreduceError
+from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.errors import OperatorError
+from podreduce_operator.model import JobView
+from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.storage_secret import SecretError
+from podreduce_operator.sweep import discard_run, find_runs
+
+__all__ = ["Removals", "sweep", "sweep_forever"]
+
+SWEEP_SECONDS = 3600.0
+log = structlog.get_logger(__name__)
+
+
+class Removals:
+    """The removals under way, by the jobs' UIDs."""
+
+    def __init__(self, cluster: KubernetesCluster, reconciler: Reconciler) -> None:
+        self._cluster = cluster
+        self._reconciler = reconciler
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    def add(self, job: JobView) -> None:
+        """Start to remove what the job stored. A job of the same name may run already: it is woken again."""
+        if job.uid in self._tasks:
+            return
+        self._tasks[job.uid] = asyncio.create_task(self._remove(job), name=f"remove {job.key}")
+        asyncio.get_running_loop().call_soon(self._wake_successor, job)
+
+    async def close(self) -> None:
+        """Leave the rest to the sweeper."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _remove(self, job: JobView) -> None:
+        try:
+            await self._reconciler.forget(job)
+        except Exception:
+            log.exception("left to the sweeper", job=str(job.key), uid=job.uid)
+        finally:
+            self._tasks.pop(job.uid, None)
+
+    def _wake_successor(self, job: JobView) -> None:
+        if self._cluster.knows_job(job.key):
+            self._reconciler.wake(job.key)
+
+
+async def sweep_forever(cluster: KubernetesCluster) -> NoReturn:
+    """Sweep once an hour, beginning now, until cancelled."""
+    while True:
+        try:
+            await sweep(cluster)
+        except (OperatorError, PodreduceError, SecretError) as error:
+            log.warning("not swept", error=str(error))
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def sweep(cluster: KubernetesCluster) -> None:
+    """Remove every run in the installation's own storage whose job is gone."""
+    storage = cluster.own_storage()
+    if storage is None:
+        return
+    runs = await find_runs(storage, installation_prefix(storage.installation))
+    living = await cluster.list_job_uids()
+    for run in runs:
+        if run.uid not in living:
+            log.info("swept", namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
+            await discard_run(storage, run)

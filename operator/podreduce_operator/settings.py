@@ -1,0 +1,148 @@
+"""What an installation sets: the chart's values, as environment variables PODREDUCE_OPERATOR_*.
+
+Rule: read once at the start; every variable has its name here and its meaning in the chart's values.yaml.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import msgspec
+
+from podreduce_operator.errors import OperatorError
+from podreduce_operator.pods import PodDefaults
+
+__all__ = ["LogFormat", "Settings", "SettingsError"]
+
+PREFIX = "PODREDUCE_OPERATOR_"
+LogFormat = Literal["auto", "json", "console"]
+LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_RESOURCES = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
+
+T = TypeVar("T")
+
+
+class SettingsError(OperatorError):
+    """A variable is missing or holds what it should not; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The operator's settings.
+
+    Attributes:
+        pod_defaults: of every task's pod.
+        parallelism_limit: how many pods a job may have at a time that does not say.
+        namespaces: which are served; empty means all.
+        release: tells the installations in one cluster apart: the chart's namespace and release.
+        installation: stands for the cluster's UID and the release, where kube-system may not be read.
+        storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
+        log_format: `auto` is console on a terminal, else JSON.
+        faults: points to crash at, for tests, each once; `faults_file` remembers which have been.
+    """
+
+    pod_defaults: PodDefaults
+    parallelism_limit: int = 1000
+    namespaces: tuple[str, ...] = ()
+    release: str = "podreduce"
+    installation: str | None = None
+    storage_directory: Path | None = None
+    health_port: int = 8080
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
+    faults: tuple[str, ...] = ()
+    faults_file: Path | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables; an empty one counts as absent.
+
+        Raises:
+            SettingsError: one is missing or wrong.
+        """
+        read = Variables(environ)
+        return cls(
+            pod_defaults=read_pod_defaults(read),
+            parallelism_limit=read.parse("PARALLELISM_LIMIT", parse_positive, 1000),
+            namespaces=read.parse("NAMESPACES", split_names, ()),
+            release=read.parse("RELEASE", str, "podreduce"),
+            installation=read.parse("INSTALLATION", str, None),
+            storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+            health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
+            log_format=read.parse("LOG_FORMAT", parse_log_format, "auto"),
+            log_level=read.parse("LOG_LEVEL", parse_log_level, "info"),
+            faults=read.parse("FAULTS", split_names, ()),
+            faults_file=read.parse("FAULTS_FILE", Path, None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The environment, by the names' last part."""
+
+    environ: Mapping[str, str]
+
+    def parse(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        """Return the parsed variable, or the default where it is absent."""
+        text = self.environ.get(PREFIX + name, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{PREFIX}{name}: {error}, not {text!r}") from error
+
+    def require(self, name: str, what: str) -> str:
+        """Return the variable."""
+        text = self.environ.get(PREFIX + name, "").strip()
+        if not text:
+            raise SettingsError(f"{PREFIX}{name} is not set: expected {what}")
+        return text
+
+
+def read_pod_defaults(read: Variables) -> PodDefaults:
+    """Read what concerns the task pods."""
+    return PodDefaults(
+        image=read.require("RUNTIME_IMAGE", "the image of tasks whose job names none"),
+        pull_policy=read.parse("IMAGE_PULL_POLICY", str, "IfNotPresent"),
+        resources=read.parse("TASK_RESOURCES", parse_mapping, DEFAULT_RESOURCES),
+        scratch_size=read.parse("SCRATCH_SIZE", str, None),
+        grace_seconds=read.parse("TASK_GRACE_SECONDS", parse_positive, 10),
+    )
+
+
+def parse_positive(text: str) -> int:
+    """Return a whole number above 0."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("expected a whole number above 0")
+    return int(text)
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return names separated by commas, blanks ignored."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def parse_mapping(text: str) -> Mapping[str, Any]:
+    """Return a JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"expected a JSON object ({error})") from error
+
+
+def parse_log_format(text: str) -> LogFormat:
+    """Return a log format."""
+    for known in LOG_FORMATS:
+        if text == known:
+            return known
+    raise ValueError(f"expected one of {', '.join(LOG_FORMATS)}")
+
+
+def parse_log_level(text: str) -> str:
+    """Return a log level."""
+    if text not in LOG_LEVELS:
+        raise ValueError(f"expected one of {', '.join(LOG_LEVELS)}")
+    return text
