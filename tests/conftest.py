@@ -33,7 +33,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.cluster import provider
 from tests.cluster.build import BuildError
+from tests.cluster.cluster import Cluster
+from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
 
 NOT_RUN: dict[str, str] = {}
@@ -61,3 +64,19 @@ def minio() -> Iterator[MinioServer]:
         return
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    chosen = provider.choose()
+    if isinstance(chosen, provider.NoCluster):
+        tier_cannot_run("e2e", chosen.why)
+        return
+    found = chosen.start()
+    yield found
+    found.close()
+
+
+@pytest.fixture(scope="session")
+def images(cluster: Cluster) -> Images:
+    return load_project_images(cluster)

@@ -18,6 +18,7 @@ from pathlib import Path
 import obstore.store
 from minio import Minio
 
+from tests.cluster.buckets import Buckets
 from tests.cluster.build import program
 
 START_SECONDS = 30.0
@@ -31,16 +32,18 @@ class MinioServer:
         self.directory = directory
         self.port = port
         self.endpoint = f"http://127.0.0.1:{port}"
-        self.region = "us-east-1"
         self.access_key = "podreduce-tests"
         self.secret_key = secrets.token_hex(16)
+        self._buckets = Buckets(endpoint=self.endpoint, access_key=self.access_key, secret_key=self.secret_key)
+        self.region = self._buckets.region
         self._process: subprocess.Popen[bytes] | None = None
 
     @classmethod
     def create(cls) -> "MinioServer":
         """Build MinIO where needed and start a server with an empty store."""
         executable = program("minio")
-        server = cls(executable=executable, directory=Path(tempfile.mkdtemp(prefix="podreduce-minio-")), port=_free_port())
+        directory = Path(tempfile.mkdtemp(prefix="podreduce-minio-"))
+        server = cls(executable=executable, directory=directory, port=free_port())
         server.start()
         return server
 
@@ -52,8 +55,14 @@ class MinioServer:
         (self.directory / "data").mkdir(exist_ok=True)
         with (self.directory / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [self.executable, "server", "--quiet", f"--address=127.0.0.1:{self.port}",
-                 f"--certs-dir={self.directory / 'certs'}", self.directory / "data"],
+                [
+                    self.executable,
+                    "server",
+                    "--quiet",
+                    f"--address=127.0.0.1:{self.port}",
+                    f"--certs-dir={self.directory / 'certs'}",
+                    self.directory / "data",
+                ],
                 env=os.environ | credentials | {"MINIO_BROWSER": "off", "MINIO_UPDATE": "off"},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -80,28 +89,16 @@ class MinioServer:
         shutil.rmtree(self.directory)
 
     def client(self) -> Minio:
-        """Return a client with the server's root credentials, for set-up (buckets, users, lifecycle)."""
-        host = self.endpoint.removeprefix("http://")
-        return Minio(host, access_key=self.access_key, secret_key=self.secret_key, secure=False, region=self.region)
+        """Return a client with the server's root credentials."""
+        return self._buckets.client()
 
     def make_bucket(self, name: str) -> str:
         """Create a bucket, or find it there, and return its name."""
-        if not self.client().bucket_exists(name):
-            self.client().make_bucket(name)
-        return name
+        return self._buckets.make_bucket(name)
 
     def store(self, bucket: str, prefix: str | None = None) -> obstore.store.S3Store:
         """Return an obstore store over one of its buckets, which is created where it is missing."""
-        return obstore.store.S3Store(
-            self.make_bucket(bucket),
-            prefix=prefix,
-            endpoint=self.endpoint,
-            region=self.region,
-            access_key_id=self.access_key,
-            secret_access_key=self.secret_key,
-            virtual_hosted_style_request=False,
-            client_options={"allow_http": True},
-        )
+        return self._buckets.store(bucket, prefix)
 
     def _wait_until_it_serves(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -121,7 +118,8 @@ def answers(url: str) -> bool:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a loopback port that nothing listens on just now."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]

@@ -1,0 +1,51 @@
+# Two images from one file: `runtime` runs a job's tasks, `operator` runs the controller. Build with docker, podman or
+# buildah: `docker build --target runtime -t podreduce-runtime .`
+# Both run as user 65532 with a read-only root; they write to /tmp only.
+ARG BASE=python:3.13-slim
+
+FROM ${BASE} AS tools
+COPY requirements/build.lock /requirements/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m venv /opt/tools && /opt/tools/bin/pip install --require-hashes --requirement /requirements/build.lock
+
+# The pip of `tools` installs into an environment without one, so that no image carries a pip. The project itself goes
+# to a directory of its own, named by a .pth file: its layer is small and the only one a change of source makes anew.
+FROM tools AS dependencies
+COPY requirements/runtime.lock /requirements/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    python3 -m venv --without-pip /opt/podreduce \
+    && /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
+       --requirement /requirements/runtime.lock \
+    && echo /opt/podreduce/project > \
+       "$(/opt/podreduce/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podreduce.pth"
+
+FROM dependencies AS operator-dependencies
+COPY requirements/operator.lock /requirements/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
+       --requirement /requirements/operator.lock
+
+FROM tools AS project
+COPY pyproject.toml README.md LICENSE /source/
+COPY crds /source/crds
+COPY runtime /source/runtime
+COPY operator /source/operator
+RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels /source \
+    && /opt/tools/bin/pip install --no-deps --no-index --no-compile --target /project /wheels/*.whl \
+    && /opt/tools/bin/python -m compileall -q --invalidation-mode unchecked-hash \
+       -s /project -p /opt/podreduce/project /project
+
+FROM ${BASE} AS base
+ENV PATH=/opt/podreduce/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+WORKDIR /tmp
+USER 65532:65532
+
+FROM base AS runtime
+COPY --from=dependencies /opt/podreduce /opt/podreduce
+COPY --from=project /project /opt/podreduce/project
+ENTRYPOINT ["/opt/podreduce/bin/python", "-m", "podreduce"]
+
+FROM base AS operator
+COPY --from=operator-dependencies /opt/podreduce /opt/podreduce
+COPY --from=project /project /opt/podreduce/project
+ENTRYPOINT ["/opt/podreduce/bin/python", "-m", "podreduce_operator"]

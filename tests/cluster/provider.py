@@ -1,0 +1,103 @@
+"""Chooses the cluster for the tests: the one named on purpose, else kind, else the harness, else none with a reason.
+
+Rule: a plain KUBECONFIG is never touched, because the tests kill things.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster import harness
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import run, succeeds
+from tests.cluster.node import import_image
+from tests.cluster.paths import STATE
+from tests.cluster.processes import ClusterError
+
+NAMED = "PODREDUCE_TEST_KUBECONFIG"
+NAMED_LOAD = "PODREDUCE_TEST_LOAD_IMAGE"
+KIND_CLUSTER = "podreduce-tests"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoCluster:
+    """There is no cluster here, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """A way to a cluster that looks as if it would work."""
+
+    name: str
+    start: Callable[[], Cluster]
+
+
+def choose() -> Provider | NoCluster:
+    """Choose the first way that this machine offers."""
+    if os.environ.get(NAMED):
+        return Provider(name="named", start=_named)
+    if shutil.which("kind") and succeeds(["docker", "info"]):
+        return Provider(name="kind", start=_kind)
+    if why := harness.why_not():
+        return NoCluster(why=f"{NAMED} is not set, kind with a running Docker is not here, and {why}")
+    return Provider(name="harness", start=_harness)
+
+
+def _named() -> Cluster:
+    return Cluster(provider="named", kubeconfig=Path(os.environ[NAMED]), load=_load_into_named, release=_keep)
+
+
+def _load_into_named(archive: Path) -> None:
+    command = os.environ.get(NAMED_LOAD)
+    if not command:
+        raise ClusterError(
+            f"{NAMED} names a cluster; {NAMED_LOAD} must name the command that loads an image archive "
+            f"into its nodes, for example `minikube image load` or `k3s ctr images import`"
+        )
+    run([*command.split(), archive])
+
+
+def _kind() -> Cluster:
+    kubeconfig = Path(tempfile.gettempdir()) / f"{KIND_CLUSTER}.kubeconfig"
+    is_ours = KIND_CLUSTER not in run(["kind", "get", "clusters"]).split()
+    verb = ["create", "cluster", "--wait=120s"] if is_ours else ["export", "kubeconfig"]
+    run(["kind", *verb, f"--name={KIND_CLUSTER}", f"--kubeconfig={kubeconfig}"])
+    return Cluster(
+        provider="kind",
+        kubeconfig=kubeconfig,
+        load=lambda archive: _discard(run(["kind", "load", "image-archive", archive, f"--name={KIND_CLUSTER}"])),
+        release=(lambda: _discard(run(["kind", "delete", "cluster", f"--name={KIND_CLUSTER}"]))) if is_ours else _keep,
+    )
+
+
+def _harness() -> Cluster:
+    was_up = harness.is_up()
+    return Cluster(
+        provider="harness",
+        kubeconfig=harness.up(),
+        load=_load_into_harness,
+        release=_keep if was_up else harness.down,
+        services_are_reachable=True,
+    )
+
+
+def _load_into_harness(archive: Path) -> None:
+    for node in harness.NODES:
+        loaded = STATE / node.name / "loaded" / archive.name
+        if not loaded.exists():
+            import_image(node, archive)
+            loaded.parent.mkdir(exist_ok=True)
+            loaded.touch()
+
+
+def _keep() -> None:
+    """Leave a cluster that was there before as it is."""
+
+
+def _discard(_: str) -> None:
+    """Drop a command's output."""
