@@ -1,16 +1,116 @@
-"""Signatures first; the listing proper comes with the next commits."""
+"""Lists the objects of the input, in the order of the URIs and then of the keys, each once.
 
-from collections.abc import Sequence
+Rule: reads names and sizes, never contents. What the user named and what is not there, or could not be read in full,
+fails here: a job that silently reads less than it was told to would be worse than none.
+"""
 
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+
+from podreduce.contract.environment import StorageSettings
+from podreduce.errors import ObjectNotFoundError
+from podreduce.formats import is_splittable
+from podreduce.storage import ObjectMeta, ObjectStore, open_store
+from podreduce_operator.errors import ActionError
 from podreduce_operator.planner import InputObject
+from podreduce_operator.uris import InputUri, UriKind, as_prefix, parse_input_uri
 
 __all__ = ["list_input"]
 
 
-async def list_input(uris: Sequence[str], *, output_uri: str) -> tuple[InputObject, ...]:
-    """List the objects that `uris` name, in the order of `uris` and then of their keys, each once.
+async def list_input(
+    uris: Iterable[str], settings: StorageSettings | None, *, output_uri: str
+) -> tuple[InputObject, ...]:
+    """List the objects that `uris` name.
 
     Raises:
-        ActionError: reason `InputNotFound`: a URI names nothing.
+        ActionError: `InputNotFound`: a URI names nothing; `InputUnreadable`: a file has a name that no key can have;
+            `InputInOutput`: an object lies in the output, where it could be replaced.
+        StorageDeniedError, StorageUnavailableError: the store cannot be asked.
     """
-    raise NotImplementedError
+    found: dict[str, InputObject] = {}
+    for uri in uris:
+        for each in await list_uri(parse_input_uri(uri), settings):
+            found.setdefault(each.uri, each)
+    refuse_overlap(found, as_prefix(output_uri))
+    return tuple(found.values())
+
+
+async def list_uri(uri: InputUri, settings: StorageSettings | None) -> list[InputObject]:
+    """Return the objects that one URI names; a local directory may be named without its `/`.
+
+    Raises:
+        ActionError: there are none, or some have names that cannot be read.
+    """
+    store = open_store(uri.store_uri, settings)
+    if uri.kind is UriKind.OBJECT:
+        return await list_object(uri, store)
+    await refuse_unreadable(uri, store)
+    found = [as_input(store, meta) async for meta in list_keys(uri, store)]
+    if not found:
+        raise not_found(uri, "no object there (names that start with _ or . do not count)")
+    return found
+
+
+async def list_object(uri: InputUri, store: ObjectStore) -> list[InputObject]:
+    """Return the one object that is named, or, if that is a local directory, what lies in it."""
+    try:
+        return [as_input(store, await store.head_async(uri.key))]
+    except ObjectNotFoundError as error:
+        below = parse_input_uri(as_prefix(uri.uri))
+        is_prefix = [meta async for meta in first(list_keys(below, store))]
+        if is_prefix and store.directory:
+            return await list_uri(below, None)
+        hint = f"no such object; did you mean {below.uri}?" if is_prefix else "no such object"
+        raise not_found(uri, hint) from error
+
+
+async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMeta]:
+    """Yield what lies at the keys that the URI names, in key order."""
+    async for meta in store.list_async(uri.literal_prefix, recursive=uri.is_recursive):
+        if uri.names(meta.key):
+            yield meta
+
+
+async def first(metas: AsyncIterator[ObjectMeta]) -> AsyncIterator[ObjectMeta]:
+    """Yield the first of `metas`, if there is one."""
+    async for meta in metas:
+        yield meta
+        return
+
+
+async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
+    """Fail if the URI names files of a directory that no key can name: they would be left out in silence."""
+    directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
+    names = await asyncio.to_thread(store.unreadable_names, directory, recursive=uri.is_recursive)
+    named = [name for name in names if uri.names(name.lstrip("/"))]
+    if named:
+        raise ActionError(
+            "InputUnreadable",
+            f"{uri.uri}: {len(named)} file(s) have names that cannot be read, such as {named[0]}: rename them "
+            "(no control characters, UTF-8, no ending like #1)",
+            permanent=True,
+        )
+
+
+def refuse_overlap(uris: Iterable[str], output_uri: str) -> None:
+    """Fail if an object of the input lies in the output."""
+    inside = next((uri for uri in uris if uri.startswith(output_uri)), None)
+    if inside is not None:
+        raise ActionError(
+            "InputInOutput",
+            f"{inside}: this input lies in the output {output_uri}, where it could be replaced: choose another "
+            "spec.output.uri or narrow spec.input.uris",
+            permanent=True,
+        )
+
+
+def as_input(store: ObjectStore, meta: ObjectMeta) -> InputObject:
+    """Return a listed object as the planner wants it."""
+    uri = store.uri_of(meta.key)
+    return InputObject(uri=uri, size_bytes=meta.size, etag=meta.etag, is_splittable=is_splittable(uri))
+
+
+def not_found(uri: InputUri, what: str) -> ActionError:
+    """Return the error of a URI that names nothing."""
+    return ActionError("InputNotFound", f"{uri.uri}: {what}: check spec.input.uris", permanent=True)

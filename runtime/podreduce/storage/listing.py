@@ -118,9 +118,9 @@ def is_readable(path: str) -> bool:
     return not UNREADABLE_NAME.search(path)
 
 
-def unreadable_names(top: Path) -> tuple[str, ...]:
+def unreadable_names(top: Path, *, recursive: bool = True) -> tuple[str, ...]:
     """Return the paths below `top` that no key can name, with escapes for what cannot be shown."""
-    names = (name for name in file_names(str(top), recursive=True) if not is_readable(name))
+    names = (name for name in file_names(str(top), recursive=recursive) if not is_readable(name))
     return tuple(sorted(ascii(name)[1:-1] for name in names))
 
 

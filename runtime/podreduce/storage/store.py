@@ -178,12 +178,14 @@ class ObjectStore:
         async for found in listing.list_objects_async(self.store, self.prefix + prefix, place, recursive=recursive):
             yield self._meta(found)
 
-    def unreadable_names(self, prefix: str = "") -> tuple[str, ...]:
+    def unreadable_names(self, prefix: str = "", *, recursive: bool = True) -> tuple[str, ...]:
         """Return, for a directory, the files below `prefix` that no key can name: `x#1`, or bytes that are no UTF-8.
 
         An input that has such names must be refused, or they would be left out in silence.
         """
-        return listing.unreadable_names(self.directory / (self.prefix + prefix)) if self.directory else ()
+        if self.directory is None:
+            return ()
+        return listing.unreadable_names(self.directory / (self.prefix + prefix), recursive=recursive)
 
     # Writing
 
