@@ -1,0 +1,49 @@
+"""What the end-to-end tests share: one MinIO, one operator installed by its chart, the corpus, and a world a test."""
+
+from collections.abc import Iterator
+
+import obstore
+import pytest
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.images import Images
+from tests.cluster.object_store import ClusterMinio, deploy
+from tests.e2e.corpus import access_log, real_text
+from tests.e2e.installation import Installation
+from tests.e2e.jobs import JobWorld
+
+CORPUS, OUTPUT, WORK = "corpus", "output", "work"
+
+
+@pytest.fixture(scope="session")
+def cluster_minio(cluster: Cluster) -> ClusterMinio:
+    minio = deploy(cluster, cluster.namespace("minio"))
+    for bucket in (CORPUS, OUTPUT, WORK):
+        minio.make_bucket(bucket)
+    store = minio.store(CORPUS)
+    for prefix, objects in (("words", real_text()), ("logs", access_log())):
+        for name, data in objects.items():
+            obstore.put(store, f"{prefix}/{name}", data)
+    return minio
+
+
+@pytest.fixture(scope="session")
+def installation(cluster: Cluster, images: Images) -> Iterator[Installation]:
+    installed = Installation.install(cluster, images)
+    yield installed
+    installed.uninstall()
+
+
+@pytest.fixture
+def world(cluster: Cluster, cluster_minio: ClusterMinio, installation: Installation) -> JobWorld:
+    namespace = cluster.namespace("jobs")
+    cluster.apply(cluster_minio.secret(f"s3://{WORK}/"), namespace=namespace)
+    return JobWorld(
+        cluster=cluster,
+        minio=cluster_minio,
+        namespace=namespace,
+        corpus_bucket=CORPUS,
+        output_bucket=OUTPUT,
+        work_bucket=WORK,
+        installation=installation,
+    )

@@ -1,0 +1,193 @@
+"""Jobs as the end-to-end tests apply and watch them: by kubectl, in a namespace with its own storage Secret."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import obstore
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.object_store import ClusterMinio
+from tests.e2e.installation import Installation
+
+__all__ = ["LOG_ANALYSIS", "WORD_COUNT", "JobWorld", "make_manifest", "slow_attempt"]
+
+WORD_COUNT = """\
+class WordCount:
+    def map_func(self, key, value):
+        for word in value.split():
+            yield word, 1
+
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+"""
+
+LOG_ANALYSIS = """\
+class LogAnalysis:
+    def map_func(self, key, value):
+        fields = value.split(',')
+        yield fields[0], fields[1]
+
+    def reduce_func(self, key, values):
+        counts = {}
+        for url in values:
+            counts[url] = counts.get(url, 0) + 1
+        for url, count in counts.items():
+            yield key, (url, count)
+"""
+
+
+def slow_attempt(program: str, attempt: str) -> str:
+    """Return `program`, slowed down to a crawl in the pod whose name ends in `attempt`, such as `m-3-1`."""
+    return f"""\
+import os
+import time
+
+{program}
+    def setup(self, context):
+        if os.environ["PODREDUCE_POD_NAME"].endswith("-{attempt}"):
+            self.map_func = slowed(self.map_func)
+            self.reduce_func = slowed(self.reduce_func)
+
+
+def slowed(function):
+    def slow(*arguments):
+        time.sleep(0.02)
+        yield from function(*arguments)
+    return slow
+"""
+
+
+def make_manifest(name: str, source: str, *, input_uri: str, output_uri: str, **spec: Any) -> dict[str, Any]:
+    """Return a MapReduceJob of 8 shards and 3 partitions that retries soon."""
+    defaults: dict[str, Any] = {
+        "program": {"source": source},
+        "input": {"uris": [input_uri]},
+        "output": {"uri": output_uri},
+        "map": {"shards": 8},
+        "reduce": {"partitions": 3},
+        "parallelism": 4,
+        "backoff": {"initialSeconds": 1, "factor": 2, "maxSeconds": 8},
+    }
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReduceJob",
+        "metadata": {"name": name},
+        "spec": {**defaults, **spec},
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobWorld:
+    """A namespace with a storage Secret, for one test."""
+
+    cluster: Cluster
+    minio: ClusterMinio
+    installation: Installation
+    namespace: str
+    corpus_bucket: str
+    output_bucket: str
+    work_bucket: str
+
+    def input_uri(self, corpus: str) -> str:
+        """Return the prefix of a corpus: `words` or `logs`."""
+        return f"s3://{self.corpus_bucket}/{corpus}/"
+
+    def output_uri(self, name: str) -> str:
+        """Return an output prefix of this test's own."""
+        return f"s3://{self.output_bucket}/{self.namespace}/{name}/"
+
+    def start(self, name: str, source: str, *, corpus: str = "words", **spec: Any) -> None:
+        """Apply a job over a corpus."""
+        spec = {"output_uri": self.output_uri(name), "input_uri": self.input_uri(corpus), **spec}
+        self.cluster.apply(make_manifest(name, source, **spec), namespace=self.namespace)
+
+    def wait(self, name: str, condition: str, timeout: int = 240) -> dict[str, Any]:
+        """Wait for a condition as a user would, and return the job; a failure shows the job's story."""
+        arguments = ("wait", f"--for=condition={condition}", f"--timeout={timeout}s", f"mrj/{name}")
+        waited = self.cluster.kubectl(*arguments, "--namespace", self.namespace, check=False, timeout=timeout + 10)
+        assert waited.returncode == 0, waited.stderr + self.describe(name)
+        return self.job(name)
+
+    def run(self, name: str, source: str, **spec: Any) -> dict[str, Any]:
+        """Apply a job and wait until it is complete."""
+        self.start(name, source, **spec)
+        return self.wait(name, "Complete")
+
+    def job(self, name: str) -> dict[str, Any]:
+        """Return the MapReduceJob."""
+        job = self.cluster.get("mrj", name, self.namespace)
+        assert job is not None, f"no job {name}"
+        return job
+
+    def describe(self, name: str) -> str:
+        """Return what a person would look at: the job's description and its pods."""
+        place = ("--namespace", self.namespace)
+        texts = [
+            self.cluster.kubectl("describe", "mrj", name, *place, check=False).stdout,
+            self.cluster.kubectl("get", "pods", *place, "-o", "wide", check=False).stdout,
+            self.installation.logs(),
+        ]
+        return "\n".join(texts)
+
+    def condition(self, name: str, kind: str) -> dict[str, Any]:
+        """Return a condition, or nothing while there is none."""
+        conditions = self.job(name).get("status", {}).get("conditions", [])
+        return next((condition for condition in conditions if condition["type"] == kind), {})
+
+    def pods(self, name: str) -> list[dict[str, Any]]:
+        """Return the job's pods."""
+        return self.cluster.list("pods", self.namespace, f"podreduce.dev/job={name}")
+
+    def running_pods(self, name: str) -> list[str]:
+        """Return the names of the job's pods that have not ended."""
+        return [
+            pod["metadata"]["name"]
+            for pod in self.pods(name)
+            if pod.get("status", {}).get("phase") not in ("Succeeded", "Failed")
+        ]
+
+    def wait_for_progress(self, name: str, attempt: str, timeout: int = 90) -> dict[str, Any]:
+        """Wait until the pod whose name ends in `attempt` has logged that it read records; return the pod."""
+
+        def progressing() -> dict[str, Any] | None:
+            for pod in self.pods(name):
+                if pod["metadata"]["name"].endswith(f"-{attempt}") and self.records_logged(pod) > 0:
+                    return pod
+            return None
+
+        return self.cluster.wait_for(progressing, f"progress of {attempt}", timeout)
+
+    def records_logged(self, pod: dict[str, Any]) -> int:
+        """Return how many records the pod's last progress line says it has read; 0 without one."""
+        name = pod["metadata"]["name"]
+        logs = self.cluster.kubectl("logs", name, "--namespace", self.namespace, check=False).stdout
+        lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
+        records = [line["records"] for line in lines if line.get("event") == "progress"]
+        return max(records, default=0)
+
+    def parts(self, name: str, output_uri: str | None = None) -> list[bytes]:
+        """Return the published parts, in order; the output must be complete."""
+        bucket, _, prefix = (output_uri or self.output_uri(name)).removeprefix("s3://").partition("/")
+        store = self.minio.store(bucket)
+        keys = self.keys(bucket, prefix)
+        assert f"{prefix}_SUCCESS" in keys, keys
+        assert not [key for key in keys if "_podreduce-" in key], keys
+        names = sorted(key for key in keys if key.removeprefix(prefix).startswith("part-"))
+        return [bytes(obstore.get(store, key).bytes()) for key in names]
+
+    def keys(self, bucket: str, prefix: str) -> list[str]:
+        """Return all keys below a prefix."""
+        pages = obstore.list(self.minio.store(bucket), prefix=prefix or None)
+        return [found["path"] for page in pages for found in page if found["path"].startswith(prefix)]
+
+    def work_keys(self, name: str) -> list[str]:
+        """Return what the operator and tasks keep for the job's runs."""
+        return [key for key in self.keys(self.work_bucket, "") if f"/{self.namespace}/{name}/" in f"/{key}"]
+
+    def commit(self, name: str, task: str) -> dict[str, Any]:
+        """Return the commit record of a task, such as `m-3`."""
+        keys = [key for key in self.work_keys(name) if f"/commits/{task}-" in key]
+        assert len(keys) == 1, keys
+        record: dict[str, Any] = json.loads(bytes(obstore.get(self.minio.store(self.work_bucket), keys[0]).bytes()))
+        return record

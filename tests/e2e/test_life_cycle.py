@@ -1,0 +1,94 @@
+"""Jobs deleted, replaced, suspended and run again, at inconvenient moments."""
+
+import json
+
+import pytest
+
+from tests.e2e.jobs import WORD_COUNT, JobWorld, make_manifest, slow_attempt
+from tests.e2e.oracle import count_words, read_words
+
+pytestmark = pytest.mark.e2e
+
+
+def test_deleting_a_running_job_removes_its_pods_and_its_data(world: JobWorld) -> None:
+    world.start("gone", slow_attempt(WORD_COUNT, "m-2-1"))
+    world.wait_for_progress("gone", "m-2-1")
+    assert world.work_keys("gone")
+    world.cluster.kubectl("delete", "mrj", "gone", "--namespace", world.namespace)
+    world.cluster.wait_for(lambda: not world.pods("gone"), "the end of its pods", timeout=60)
+    world.cluster.wait_for(lambda: not world.work_keys("gone"), "the end of its data", timeout=60)
+    bucket, _, prefix = world.output_uri("gone").removeprefix("s3://").partition("/")
+    world.cluster.wait_for(lambda: not world.keys(bucket, prefix), "the end of its claim and staging", timeout=30)
+
+
+def test_deleting_the_namespace_removes_the_data_and_does_not_hang(world: JobWorld) -> None:
+    world.start("gone", slow_attempt(WORD_COUNT, "m-2-1"))
+    world.wait_for_progress("gone", "m-2-1")
+    world.cluster.kubectl("delete", "namespace", world.namespace, "--timeout=90s", timeout=100)
+    world.cluster.wait_for(lambda: not world.work_keys("gone"), "the end of its data", timeout=150)
+
+
+def test_a_second_run_id_right_after_the_first_never_adopts_its_pods(world: JobWorld) -> None:
+    output = {"uri": world.output_uri("again"), "ifExists": "Replace"}
+    world.start("again", slow_attempt(WORD_COUNT, "m-2-1"), output=output)
+    old = world.wait_for_progress("again", "m-2-1")
+    before = {pod["metadata"]["uid"] for pod in world.pods("again")}
+    patch = json.dumps({"spec": {"runId": "2"}})
+    world.cluster.kubectl("patch", "mrj", "again", "--type=merge", "-p", patch, "--namespace", world.namespace)
+    job = world.wait("again", "Complete")
+    assert job["status"]["runId"] == "2"
+    assert old["metadata"]["uid"] in before
+    attempts = {world.commit("again", f"m-{index}")["attemptId"].rsplit("-", 1)[0] for index in range(8)}
+    assert not attempts & before
+    assert read_words(world.parts("again")) == count_words()
+
+
+def test_the_same_name_applied_again_at_once_never_adopts_the_old_pods(world: JobWorld) -> None:
+    output = {"uri": world.output_uri("same"), "ifExists": "Replace"}
+    world.start("same", slow_attempt(WORD_COUNT, "m-2-1"), output=output)
+    world.wait_for_progress("same", "m-2-1")
+    before = {pod["metadata"]["uid"] for pod in world.pods("same")}
+    world.cluster.kubectl("delete", "mrj", "same", "--namespace", world.namespace)
+    world.start("same", WORD_COUNT, output=output)
+    world.wait("same", "Complete")
+    attempts = {world.commit("same", f"m-{index}")["attemptId"].rsplit("-", 1)[0] for index in range(8)}
+    assert not attempts & before
+    assert read_words(world.parts("same")) == count_words()
+
+
+def test_a_suspended_job_runs_no_pods_and_keeps_what_is_committed(world: JobWorld) -> None:
+    world.start("paused", slow_attempt(WORD_COUNT, "m-7-1"))
+    world.wait_for_progress("paused", "m-7-1")
+    suspend(world, suspended=True)
+    world.wait("paused", "Suspended", timeout=30)
+    world.cluster.wait_for(lambda: not world.running_pods("paused"), "no running pods", timeout=60)
+    kept = world.commit("paused", "m-0")["attemptId"]
+    suspend(world, suspended=False)
+    job = world.wait("paused", "Complete")
+    assert world.commit("paused", "m-0")["attemptId"] == kept
+    assert job["status"]["map"]["failed"] == 0
+    assert read_words(world.parts("paused")) == count_words()
+
+
+def suspend(world: JobWorld, *, suspended: bool) -> None:
+    patch = json.dumps({"spec": {"suspend": suspended}})
+    world.cluster.kubectl("patch", "mrj", "paused", "--type=merge", "-p", patch, "--namespace", world.namespace)
+
+
+def test_finished_records_go_after_their_ttl_and_the_output_stays(world: JobWorld) -> None:
+    world.run("brief", WORD_COUNT, ttlSecondsAfterFinished=5)
+    world.cluster.wait_for(lambda: not world.work_keys("brief"), "the end of the records", timeout=60)
+    assert read_words(world.parts("brief")) == count_words()
+    assert world.condition("brief", "Complete")["status"] == "True"
+
+
+def test_intermediate_data_is_gone_when_the_job_is_complete(world: JobWorld) -> None:
+    manifest = make_manifest(
+        "tidy", WORD_COUNT, input_uri=world.input_uri("words"), output_uri=world.output_uri("tidy")
+    )
+    world.cluster.apply(manifest, namespace=world.namespace)
+    world.wait("tidy", "Complete")
+    world.cluster.wait_for(
+        lambda: not [key for key in world.work_keys("tidy") if "/data/" in key], "the end of the blobs", timeout=30
+    )
+    assert [key for key in world.work_keys("tidy") if "/commits/" in key]

@@ -1,0 +1,57 @@
+# ruff: noqa: ARG002 - the seam names its arguments, and this side needs few of them
+"""A cluster of plain values for unit tests: what a test puts in, the loop finds; what the loop does is written down."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podreduce.contract.environment import StorageSettings
+from podreduce_operator.cluster.seam import JobStorage, PodRequest
+from podreduce_operator.errors import ActionError
+from podreduce_operator.model import JobKey, JobView, PodView
+
+
+@dataclass(slots=True)
+class QuietCluster:
+    """Pods never run here."""
+
+    work_uri: str = "memory://work/"
+    jobs: dict[JobKey, JobView] = field(default_factory=dict)
+    pods: tuple[PodView, ...] = ()
+    sources: dict[tuple[str, str], str] = field(default_factory=dict)
+    storage_error: ActionError | None = None
+    created: list[PodRequest] = field(default_factory=list)
+    deleted: list[str] = field(default_factory=list)
+    statuses: list[Mapping[str, Any]] = field(default_factory=list)
+    events: list[tuple[str, str]] = field(default_factory=list)
+    log_tail: str = ""
+
+    async def find_job(self, key: JobKey) -> JobView | None:
+        return self.jobs.get(key)
+
+    async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        return self.pods
+
+    async def create_pod(self, request: PodRequest) -> None:
+        self.created.append(request)
+
+    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
+        self.deleted.append(name)
+
+    async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
+        return self.log_tail
+
+    async def read_source(self, job: JobView, config_map: str, key: str) -> str:
+        return self.sources[config_map, key]
+
+    async def read_storage(self, job: JobView) -> JobStorage:
+        if self.storage_error is not None:
+            raise self.storage_error
+        return JobStorage(work_uri=self.work_uri, installation="local", settings=StorageSettings())
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        self.statuses.append(status)
+        return True
+
+    async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
+        self.events.append((kind, reason))

@@ -1,0 +1,142 @@
+import uuid
+from typing import Any
+
+import pytest
+
+from podreduce.contract.layout import COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key, run_prefix, shuffle_key
+from podreduce.contract.task import CommitIntent, ShuffleManifest
+from podreduce.contract.wire import digest_bytes, encode
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.errors import ActionError
+from podreduce_operator.model import JobView, Observed
+from podreduce_operator.observe import RunCache, observe
+from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, map_task
+from tests.unit.quiet_cluster import QuietCluster
+
+
+class StoredRuns:
+    """Runs of the default job in a memory store."""
+
+    def __init__(self) -> None:
+        self.place = f"memory://{uuid.uuid4().hex}/"
+        self.cluster = QuietCluster(work_uri=f"{self.place}work/")
+        self.cache = RunCache()
+
+    def store(self, run_id: str = "1") -> ObjectStore:
+        prefix = run_prefix("local", "default", "wordcount", JOB_UID, run_id)
+        return open_store(f"{self.place}work/{prefix}")
+
+    def put_plan(self, run_id: str = "1", **fields: Any) -> str:
+        data = encode(make_plan(output_uri=f"{self.place}out/", **fields))
+        self.store(run_id).put(PLAN_KEY, data)
+        return digest_bytes(data)
+
+    def put_intent(self, run_id: str = "1") -> None:
+        intent = CommitIntent(output_uri=f"{self.place}out/", if_exists="Fail", parts=())
+        self.store(run_id).put(COMMIT_INTENT_KEY, encode(intent))
+
+    async def observe(self, job: JobView | None = None) -> Observed:
+        return (await observe(job or make_job(), self.cluster, self.cache, 10))[0]
+
+
+@pytest.fixture
+def runs() -> StoredRuns:
+    return StoredRuns()
+
+
+async def test_a_new_job_has_neither_plan_nor_past(runs: StoredRuns) -> None:
+    observed = await runs.observe()
+    assert observed.plan is None
+    assert not observed.is_blind
+    assert (observed.run.started_at, observed.superseded, observed.has_records) == (None, None, False)
+
+
+async def test_the_newest_generation_of_a_commit_counts(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for generation in (0, 2, 1):
+        commit = make_commit(map_task(1), generation=generation)
+        runs.store().put(commit_key(commit.task, generation), encode(commit))
+    observed = await runs.observe()
+    assert observed.commits[map_task(1)].generation == 2
+
+
+async def test_records_are_read_once_and_new_ones_added(runs: StoredRuns) -> None:
+    runs.put_plan()
+    first, second = make_failure(map_task(0), ordinal=1), make_failure(map_task(0), ordinal=2, finished_at=200.0)
+    for failure in (first, second):
+        runs.store().put(failure_key(failure.task, failure.attempt_id), encode(failure))
+        observed = await runs.observe()
+    assert observed.failures[map_task(0)] == (first, second)
+
+
+async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for index, sizes in ((0, (1, 2, 3)), (1, (10, 20, 30))):
+        commit = make_commit(map_task(index), bucket_bytes=sizes)
+        runs.store().put(commit_key(commit.task, 0), encode(commit))
+    job = make_job()
+    await runs.observe(job)
+    _, run = await observe(job, runs.cluster, runs.cache, 10)
+    assert run is not None
+    assert run.records.bucket_bytes == [11, 22, 33]
+    assert run.records.commits[map_task(0)].bucket_bytes == ()
+
+
+async def test_the_newest_shuffle_manifest_counts(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for generation in (0, 1):
+        manifest = ShuffleManifest(
+            generation=generation,
+            map_generations=(0, generation),
+            maps=(),
+            partitions=((0,), (1,)),
+            partition_bytes=(1, 1),
+            imbalance_bytes=0.0,
+            hash_imbalance_bytes=0.0,
+        )
+        runs.store().put(shuffle_key(generation), encode(manifest))
+    observed = await runs.observe()
+    assert observed.shuffle is not None
+    assert observed.shuffle.map_generations == (0, 1)
+
+
+async def test_a_new_run_id_takes_the_old_run_down_first(runs: StoredRuns) -> None:
+    runs.put_plan("1")
+    job = make_job(spec={"runId": "2"}, status={"runId": "1"})
+    observed = await runs.observe(job)
+    assert (observed.run_id, observed.superseded) == ("2", "1")
+
+
+async def test_an_old_run_of_which_nothing_is_left_is_no_hindrance(runs: StoredRuns) -> None:
+    observed = await runs.observe(make_job(spec={"runId": "2"}, status={"runId": "1"}))
+    assert (observed.run_id, observed.superseded) == ("2", None)
+
+
+async def test_an_old_run_past_its_intent_is_carried_through_first(runs: StoredRuns) -> None:
+    digest = runs.put_plan("1")
+    runs.put_intent("1")
+    job = make_job(spec={"runId": "2"}, status={"runId": "1", "planDigest": digest})
+    observed = await runs.observe(job)
+    assert (observed.run_id, observed.superseded, observed.has_intent) == ("1", None, True)
+    assert observed.run_hash != (await runs.observe(make_job(spec={"runId": "2"}))).run_hash
+
+
+async def test_a_plan_that_was_tampered_with_is_a_permanent_fault(runs: StoredRuns) -> None:
+    runs.put_plan()
+    observed = await runs.observe(make_job(status={"runId": "1", "planDigest": "somebody else's"}))
+    assert [(fault.reason, fault.permanent) for fault in observed.faults] == [("PlanMismatch", True)]
+
+
+async def test_without_storage_the_observation_is_blind_and_says_why(runs: StoredRuns) -> None:
+    runs.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret", permanent=True)
+    observed = await runs.observe()
+    assert observed.is_blind
+    assert [fault.reason for fault in observed.faults] == ["StorageSecretNotFound"]
+
+
+async def test_the_times_of_the_status_are_read_back(runs: StoredRuns) -> None:
+    conditions = [{"type": "Failed", "status": "True", "reason": "DeadlineExceeded", "message": "late"}]
+    times = {"startTime": "1970-01-01T00:01:40Z", "completionTime": "1970-01-01T00:03:20Z"}
+    observed = await runs.observe(make_job(status={"runId": "1", "conditions": conditions, **times}))
+    run = observed.run
+    assert (run.started_at, run.completed_at, run.terminal, run.reason) == (100.0, 200.0, "Failed", "DeadlineExceeded")
