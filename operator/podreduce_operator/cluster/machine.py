@@ -6,7 +6,7 @@ Linux tells all of it under /proc and /sys; elsewhere half of the physical memor
 import os
 from pathlib import Path
 
-__all__ = ["count_oom_kills", "share_memory_bytes"]
+__all__ = ["count_cores", "count_oom_kills", "share_memory_bytes"]
 
 USABLE_FRACTION = 0.8
 MIN_SHARE_BYTES = 256 * 2**20
@@ -20,6 +20,13 @@ def share_memory_bytes(parallelism: int) -> int:
     """Return what each of `parallelism` processes may use: an equal share of what is free now, at least 256 MiB."""
     usable = min([free_memory_bytes(), *cgroup_limits_bytes()])
     return max(MIN_SHARE_BYTES, int(usable * USABLE_FRACTION) // max(1, parallelism))
+
+
+def count_cores() -> int:
+    """Return how many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def free_memory_bytes() -> int:

@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 from podreduce_operator.cluster.lifeline import IS_LINUX, LIFELINE_VARIABLE, Lifeline
 
@@ -19,6 +19,8 @@ __all__ = ["TASK_COMMAND", "TaskProcess"]
 
 LIFELINE_MODULE = "podreduce_operator.cluster.lifeline"
 TASK_COMMAND = (sys.executable, "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
+
+OnLine = Callable[[str], None]
 
 TAIL_LINES = 500
 READ_BYTES = 64 * 2**10
@@ -31,51 +33,51 @@ DRAIN_SECONDS = 1.0
 class TaskProcess:
     """A running or finished process and what it wrote. Made by `start`; `wait` must be awaited once."""
 
-    def __init__(self, process: asyncio.subprocess.Process, lifeline: Lifeline, output: "OutputPipe") -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, lifeline: Lifeline, pipes: Sequence["OutputPipe"], log: "TaskLog"
+    ) -> None:
         self.process = process
         self.lifeline = lifeline
-        self.output = output
+        self.pipes = pipes
+        self.log = log
 
     @classmethod
-    async def start(
-        cls, command: Sequence[str], environ: Mapping[str, str], log_path: Path, on_line: Callable[[str], None]
-    ) -> Self:
+    async def start(cls, command: Sequence[str], environ: Mapping[str, str], log_path: Path, on_line: OnLine) -> Self:
         """Start `command` with exactly the environment `environ`; each line it writes goes to `on_line`.
 
         Raises:
             OSError: the system will not start it.
         """
         lifeline = Lifeline.open()
-        reading, writing = os.pipe()
+        (output, output_end), (error, error_end) = os.pipe(), os.pipe()
         try:
             process = await asyncio.create_subprocess_exec(
                 *command,
                 env={**environ, LIFELINE_VARIABLE: str(lifeline.reading)},
                 stdin=asyncio.subprocess.DEVNULL,
-                stdout=writing,
-                stderr=writing,
+                stdout=output_end,
+                stderr=error_end,
                 pass_fds=(lifeline.reading,),
                 start_new_session=True,
             )
         except OSError:
             lifeline.close()
-            os.close(reading)
+            os.close(output)
+            os.close(error)
             raise
         finally:
-            os.close(writing)
+            os.close(output_end)
+            os.close(error_end)
         lifeline.attach(process.pid)
-        return cls(process, lifeline, OutputPipe(reading, LineLog(log_path, on_line)))
-
-    @property
-    def log(self) -> "LineLog":
-        """What the process wrote."""
-        return self.output.log
+        log = TaskLog(log_path)
+        return cls(process, lifeline, (OutputPipe(output, log, on_line), OutputPipe(error, log, on_line)), log)
 
     async def wait(self) -> int:
         """Wait for the end; return the exit code, 128 + n after signal n, as a container's is told."""
         code = await self.process.wait()
         self.send_signal(signal.SIGKILL)
-        await self.output.close()
+        await asyncio.gather(*(pipe.close() for pipe in self.pipes))
+        self.log.close()
         self.lifeline.close()
         return 128 - code if code < 0 else code
 
@@ -95,11 +97,16 @@ class TaskProcess:
 
 
 class OutputPipe:
-    """The reading end of a process's output. Not asyncio's own: there, a process ends only when its pipes do."""
+    """The reading end of one output of a process: bytes in, lines out.
 
-    def __init__(self, descriptor: int, log: "LineLog") -> None:
+    Not asyncio's own: there, a process ends only when its pipes do.
+    """
+
+    def __init__(self, descriptor: int, log: "TaskLog", on_line: OnLine) -> None:
         self.descriptor = descriptor
         self.log = log
+        self.on_line = on_line
+        self.pending = b""
         self.ended = asyncio.Event()
         os.set_blocking(descriptor, False)
         asyncio.get_running_loop().add_reader(descriptor, self.read)
@@ -109,35 +116,9 @@ class OutputPipe:
         with suppress(BlockingIOError):
             data = os.read(self.descriptor, READ_BYTES)
             if data:
-                self.log.feed(data)
+                self.feed(data)
             else:
                 self.end()
-
-    def end(self) -> None:
-        """Stop reading."""
-        if not self.ended.is_set():
-            self.ended.set()
-            asyncio.get_running_loop().remove_reader(self.descriptor)
-            os.close(self.descriptor)
-
-    async def close(self) -> None:
-        """Read what is left, and wait no longer than `DRAIN_SECONDS` for heirs of the writing end."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self.ended.wait(), DRAIN_SECONDS)
-        self.end()
-        self.log.close()
-
-
-class LineLog:
-    """Bytes in, lines out: to a file, to a bounded tail, to whoever listens."""
-
-    def __init__(self, path: Path, on_line: Callable[[str], None]) -> None:
-        self.path = path
-        self.on_line = on_line
-        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
-        self.pending = b""
-        self.written_bytes = 0
-        self.file: BinaryIO = path.open("wb")
 
     def feed(self, data: bytes) -> None:
         """Take bytes as they come; a line longer than 16 KiB is cut into several."""
@@ -149,16 +130,43 @@ class LineLog:
             self.add(line)
 
     def add(self, line: bytes) -> None:
-        """Add one line, without its newline."""
-        if self.written_bytes < MAX_LOG_BYTES:
-            self.written_bytes += self.file.write(line + b"\n")
+        """Pass one line on, without its newline."""
         text = line.decode(errors="replace")
-        self.tail.append(text)
+        self.log.add(text)
         self.on_line(text)
 
-    def close(self) -> None:
-        """Add a last line that has no newline, and close the file."""
+    def end(self) -> None:
+        """Stop reading; a last line may lack its newline."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        asyncio.get_running_loop().remove_reader(self.descriptor)
+        os.close(self.descriptor)
         if self.pending:
             self.add(self.pending)
-            self.pending = b""
+
+    async def close(self) -> None:
+        """Read what is left, and wait no longer than `DRAIN_SECONDS` for heirs of the writing end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), DRAIN_SECONDS)
+        self.end()
+
+
+class TaskLog:
+    """What a process wrote: all of it in a file, up to 64 MiB, and the last lines at hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.written_bytes = 0
+        self.file = path.open("wb")
+
+    def add(self, line: str) -> None:
+        """Add one line, without its newline."""
+        self.tail.append(line)
+        if self.written_bytes < MAX_LOG_BYTES:
+            self.written_bytes += self.file.write(f"{line}\n".encode())
+
+    def close(self) -> None:
+        """Close the file."""
         self.file.close()

@@ -1,0 +1,133 @@
+"""The local engine: the operator's loop over a cluster of processes, until the job has ended or somebody interrupts it.
+
+Rule: the loop is the operator's own (`Reconciler`); here it is only started, woken, watched and, once, stopped.
+"""
+
+import asyncio
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from typing import Any
+
+from podreduce_operator.cli.watcher import Watcher
+from podreduce_operator.cli.workspace import Workspace
+from podreduce_operator.cluster.notices import Notice, PodEnded
+from podreduce_operator.cluster.processes import ProcessCluster
+from podreduce_operator.model import Action, CommitOutput, JobView
+from podreduce_operator.reconcile import Reconciler
+
+__all__ = ["Outcome", "run_engine"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a run ended: its last status, or an interruption before it had one."""
+
+    status: Mapping[str, Any]
+    interrupted: bool
+
+
+@dataclass(slots=True)
+class Stop:
+    """The wish to stop: the first is granted when that leaves nothing half done, the second at once."""
+
+    wished: asyncio.Event
+    insisted: asyncio.Event
+    committing: bool = False
+
+    def wish(self) -> None:
+        """Take a signal."""
+        (self.insisted if self.wished.is_set() else self.wished).set()
+
+    def see(self, moment: str, action: Action) -> None:
+        """Note that the output is about to be committed: from here the shortest way to an end is forward."""
+        del moment
+        self.committing = self.committing or isinstance(action, CommitOutput)
+
+
+async def run_engine(
+    job: JobView,
+    *,
+    config_maps: Mapping[str, Mapping[str, str]],
+    workspace: Workspace,
+    parallelism: int,
+    watcher: Watcher,
+) -> Outcome:
+    """Run the job to its end. Interrupted, it stops every process and removes all but what was committed."""
+    stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
+
+    def tell(notice: Notice) -> None:
+        watcher.take(notice)
+        if isinstance(notice, PodEnded):
+            reconciler.wake(job.key)
+
+    cluster = ProcessCluster(
+        job=job,
+        config_maps=config_maps,
+        work_directory=workspace.path,
+        parallelism=parallelism,
+        tell=tell,
+    )
+    reconciler = Reconciler(cluster, parallelism_limit=parallelism, fault_point=stop.see)
+    drawing = asyncio.create_task(watcher.draw_regularly())
+    with listen(stop):
+        try:
+            finished = await settle(reconciler, job, stop)
+            if not finished:
+                watcher.view.say("interrupted: stopping the tasks and removing what is not committed", "warning")
+                await undo(reconciler, cluster, job, stop)
+        finally:
+            drawing.cancel()
+            await reconciler.close()
+            await cluster.close()
+    found = await cluster.find_job(job.key)
+    return Outcome(status={} if found is None else found.status, interrupted=not finished)
+
+
+async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:
+    """Run the job until it has ended and tidied up; False if a signal came first and nothing was being committed."""
+    settling = asyncio.create_task(reconciler.settle(job.key))
+    await first_of(settling, stop.wished)
+    if stop.committing and not settling.done():
+        await first_of(settling, stop.insisted)
+    if settling.done():
+        settling.result()
+        return True
+    settling.cancel()
+    return False
+
+
+async def undo(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, stop: Stop) -> None:
+    """Stop the loop and the tasks, then remove staged parts and the output's claim; a second signal ends that."""
+    await reconciler.close()
+    await cluster.close()
+    forgetting = asyncio.create_task(reconciler.forget(job))
+    await first_of(forgetting, stop.insisted)
+    if forgetting.done():
+        forgetting.result()
+    forgetting.cancel()
+
+
+async def first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:
+    """Wait until the task is done or the event is set."""
+    waiting = asyncio.create_task(event.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await waiting
+
+
+@contextmanager
+def listen(stop: Stop) -> Iterator[None]:
+    """Turn the signals that end a program into wishes."""
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, stop.wish)
+    try:
+        yield
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,76 @@
+"""A job file as a person writes it: one MapReduceJob, and beside it the ConfigMaps that hold its program.
+
+Rule: reads text, changes nothing; `overrides` applies the command line, `validation` the CRD.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from podreduce_operator.crd import KIND
+from podreduce_operator.manifests import ManifestError, load_documents, parse_manifest
+
+__all__ = ["JobFile", "parse_job_file", "read_job_file"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobFile:
+    """What a job file holds. `config_maps` are by name, then by key."""
+
+    source: str
+    manifest: dict[str, Any]
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+
+def read_job_file(path: str) -> JobFile:
+    """Read a YAML or JSON file; `-` is the standard input.
+
+    Raises:
+        ManifestError: it cannot be read, or does not hold exactly one MapReduceJob.
+    """
+    if path == "-":
+        return parse_job_file(sys.stdin.read(), "standard input")
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise ManifestError(f"{path}: cannot be read: {reason}") from error
+    return parse_job_file(text, path)
+
+
+def parse_job_file(text: str, source: str) -> JobFile:
+    """Return the job and the ConfigMaps in `text`.
+
+    Raises:
+        ManifestError: it is no YAML, or does not hold exactly one MapReduceJob.
+    """
+    documents = load_documents(text, source)
+    others = [document for document in documents if not is_kind(document, "ConfigMap")]
+    jobs = [document for document in others if is_kind(document, KIND)]
+    if len(jobs) > 1:
+        names = ", ".join(str(job.get("metadata", {}).get("name")) for job in jobs)
+        raise ManifestError(f"{source}: expected one {KIND}, found {len(jobs)} ({names}): give each a file of its own")
+    job = (jobs or others or [None])[0]
+    manifest = parse_manifest("" if job is None else json.dumps(job), source)
+    config_maps = [document for document in documents if is_kind(document, "ConfigMap")]
+    return JobFile(source=source, manifest=manifest, config_maps=index_config_maps(config_maps, source))
+
+
+def index_config_maps(documents: Iterable[dict[str, Any]], source: str) -> dict[str, dict[str, str]]:
+    """Return the ConfigMaps' data by name; those of every namespace, since a local run has only one job."""
+    index = {}
+    for document in documents:
+        name = document.get("metadata", {}).get("name")
+        data = document.get("data", {})
+        if not isinstance(name, str) or not isinstance(data, dict):
+            raise ManifestError(f"{source}: a ConfigMap needs metadata.name, and data that is a mapping")
+        index[name] = {key: str(value) for key, value in data.items()}
+    return index
+
+
+def is_kind(document: object, kind: str) -> bool:
+    """Tell whether a document is a resource of that kind."""
+    return isinstance(document, dict) and document.get("kind") == kind

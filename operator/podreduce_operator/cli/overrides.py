@@ -1,0 +1,166 @@
+"""What the command line changes in a job before it is validated, and how local paths become URIs.
+
+Rule: pure but for the current directory and the look whether a path is a directory. What is wrong with a value is for
+validation to say; here only what cannot be put in place is refused.
+"""
+
+import copy
+import itertools
+import os.path
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from podreduce_operator.crd import job_schema
+
+__all__ = ["OverrideError", "Overrides", "apply_overrides", "resolve_uri"]
+
+PATH_PART = re.compile(r"((?:[^.\[\]\\=]|\\.)+)|\[(\d+)\]")
+
+
+class OverrideError(ValueError):
+    """A `--set` that cannot be applied; the message names it and says what is expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overrides:
+    """The command line's word on a job. None and empty leave the file's."""
+
+    inputs: Sequence[str] = ()
+    output: str | None = None
+    parallelism: int | None = None
+    retries: int | None = None
+    assignments: Sequence[str] = ()
+
+
+def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """Return `manifest` as it is to run on this machine: overridden, with URIs for paths, and without retries.
+
+    Raises:
+        OverrideError: an assignment has no such place.
+    """
+    changed = copy.deepcopy(manifest)
+    for assignment in overrides.assignments:
+        assign(changed, assignment)
+    spec = changed.setdefault("spec", {})
+    if not isinstance(spec, dict):
+        return changed
+    if overrides.inputs:
+        put(spec, "input", "uris", list(overrides.inputs))
+    if overrides.output is not None:
+        put(spec, "output", "uri", overrides.output)
+    if overrides.parallelism is not None:
+        spec["parallelism"] = overrides.parallelism
+    if overrides.retries is not None:
+        spec["backoffLimitPerTask"] = overrides.retries
+    spec.setdefault("backoffLimitPerTask", 0)
+    resolve_uris(spec)
+    return changed
+
+
+def put(spec: dict[str, Any], section: str, name: str, value: object) -> None:
+    """Set a field of a section of the spec, unless the section is no mapping: then validation says so."""
+    fields = spec.setdefault(section, {})
+    if isinstance(fields, dict):
+        fields[name] = value
+
+
+def assign(manifest: dict[str, Any], assignment: str) -> None:
+    """Apply one `spec.path=value`.
+
+    Raises:
+        OverrideError: it has no `=`, or its path leads nowhere.
+    """
+    path, separator, text = assignment.partition("=")
+    parts = parse_path(path)
+    if not separator or len(parts) < 2 or parts[0] not in ("spec", "metadata"):  # noqa: PLR2004 - a place and a field
+        raise OverrideError(f"--set {assignment}: expected spec.path=value, such as spec.reduce.partitions=4")
+    target: Any = manifest
+    for part, following in itertools.pairwise(parts):
+        target = descend(target, part, [] if isinstance(following, int) else {}, assignment)
+    place(target, parts[-1], parse_value(text, parts), assignment)
+
+
+def parse_path(path: str) -> list[str | int]:
+    r"""Return the parts of `spec.input.uris[0]`; a dot within a name is written `\.`."""
+    parts: list[str | int] = []
+    for name, index in PATH_PART.findall(path):
+        parts.append(int(index) if index else re.sub(r"\\(.)", r"\1", name))
+    return parts
+
+
+def descend(target: Any, part: str | int, empty: Any, assignment: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return what lies at `part` of `target`, made if it is absent."""
+    if isinstance(target, dict) and isinstance(part, str):
+        return target.setdefault(part, empty)
+    place(target, part, empty, assignment, only_if_absent=True)
+    return target[part]
+
+
+def place(
+    target: Any,  # noqa: ANN401 - any JSON value
+    part: str | int,
+    value: object,
+    assignment: str,
+    *,
+    only_if_absent: bool = False,
+) -> None:
+    """Put `value` at `part` of a mapping or a list; a list grows by one at most."""
+    if isinstance(target, dict) and isinstance(part, str):
+        target[part] = value
+    elif isinstance(target, list) and isinstance(part, int) and part <= len(target):
+        if part == len(target):
+            target.append(value)
+        elif not only_if_absent:
+            target[part] = value
+    else:
+        kind = "a list" if isinstance(target, list) else "a mapping" if isinstance(target, dict) else "a plain value"
+        raise OverrideError(f"--set {assignment}: there is no {part!r} in {kind}; check the path")
+
+
+def parse_value(text: str, parts: Sequence[str | int]) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `text` as it is where the schema wants a string, else as YAML reads it."""
+    import yaml  # noqa: PLC0415 - an extra's
+
+    if find_type(parts) == "string":
+        return text
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return text
+
+
+def find_type(parts: Sequence[str | int]) -> str | None:
+    """Return the schema's type of the field at that path; None where the schema does not know it."""
+    schema: Any = job_schema()
+    for part in parts:
+        if isinstance(part, int):
+            schema = schema.get("items", {})
+        else:
+            schema = schema.get("properties", {}).get(part) or schema.get("additionalProperties") or {}
+    found: str | None = schema.get("type")
+    return found
+
+
+def resolve_uris(spec: dict[str, Any]) -> None:
+    """Replace the spec's paths by file URIs."""
+    inputs, output = spec.get("input"), spec.get("output")
+    if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
+        inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
+    if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
+        uri = resolve_uri(output["uri"])
+        output["uri"] = uri if uri.endswith("/") else f"{uri}/"
+
+
+def resolve_uri(text: str) -> str:
+    """Return `text` as a URI: a path counts from where one stands, a directory gets its slash."""
+    scheme, separator, rest = text.partition("://")
+    if not text or (separator and scheme != "file"):
+        return text
+    if separator and not rest.startswith("/"):
+        return text
+    path = os.path.abspath(os.path.expanduser(rest if separator else text))  # noqa: PTH100, PTH111 - never raise
+    ending = "/" if path != "/" and (text.endswith("/") or Path(path).is_dir()) else ""
+    return f"file://{path}{ending}"

@@ -1,0 +1,144 @@
+"""How far a run is: what its tasks and its status have told so far, folded into one value to show.
+
+Rule: pure; the clock is the caller's. What an attempt has read counts until it fails; what is committed stays.
+"""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from podreduce.contract.task import TaskRef, TaskType
+from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, PodEnded, PodStarted, StatusWritten
+
+__all__ = ["RunProgress", "TaskLine", "TasksShown", "parse_line"]
+
+Status = Mapping[str, Any]
+
+RATE_SECONDS = 5.0
+"""Over how long records per second are averaged."""
+
+OWN_FIELDS = frozenset({"event", "level", "timestamp", "task", "attempt", "logger"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskLine:
+    """A line of a task's output: its counts so far, or the program's words, or neither (podreduce's own log)."""
+
+    records: int | None = None
+    bytes: int = 0
+    words: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TasksShown:
+    """The tasks of one type, to show. `total` and `total_bytes` are None while unknown."""
+
+    total: int | None
+    done: int
+    active: int
+    records: int
+    bytes: int
+    total_bytes: int | None
+    records_per_second: float
+
+
+@dataclass(slots=True)
+class Attempt:
+    """What one attempt has read so far."""
+
+    task: TaskRef
+    records: int = 0
+    bytes: int = 0
+    running: bool = True
+
+
+@dataclass(slots=True)
+class Meter:
+    """Totals over time, for a rate."""
+
+    samples: deque[tuple[float, int]] = field(default_factory=deque)
+
+    def rate(self, now: float, total: int) -> float:
+        """Take a sample and return the growth per second over the last `RATE_SECONDS`."""
+        self.samples.append((now, total))
+        while len(self.samples) > 2 and now - self.samples[1][0] >= RATE_SECONDS:  # noqa: PLR2004 - two make a rate
+            self.samples.popleft()
+        started, first = self.samples[0]
+        return max(0.0, (total - first) / (now - started)) if now > started else 0.0
+
+
+class RunProgress:
+    """Folds notices; `show` says where the tasks of a type are."""
+
+    def __init__(self) -> None:
+        self.status: Status = {}
+        self.attempts: dict[str, Attempt] = {}
+        self.done: set[TaskRef] = set()
+        self.meters = {task_type: Meter() for task_type in TaskType}
+
+    @property
+    def phase(self) -> str:
+        """The status' phase; `Planning` before there is one."""
+        phase: str = self.status.get("phase", "Planning")
+        return phase
+
+    def take(self, notice: Notice) -> None:
+        """Fold one notice in."""
+        match notice:
+            case PodStarted(pod=pod):
+                self.attempts[pod.attempt_id] = Attempt(task=pod.task)
+            case LineWritten(attempt_id=attempt_id, line=line):
+                self.take_line(attempt_id, line)
+            case PodEnded(pod=pod):
+                if pod.exit_code == 0:
+                    self.done.add(pod.task)
+                    self.attempts[pod.attempt_id].running = False
+                else:
+                    self.attempts.pop(pod.attempt_id, None)
+            case StatusWritten(status=status):
+                self.status = status
+            case EventRecorded():
+                pass
+
+    def take_line(self, attempt_id: str, line: str) -> None:
+        """Take the counts of a progress line."""
+        told = parse_line(line)
+        attempt = self.attempts.get(attempt_id)
+        if attempt is not None and told.records is not None:
+            attempt.records, attempt.bytes = told.records, told.bytes
+
+    def show(self, task_type: TaskType, now: float) -> TasksShown:
+        """Return the tasks of that type at `now` (monotonic seconds)."""
+        attempts = [attempt for attempt in self.attempts.values() if attempt.task.type is task_type]
+        tasks = self.status.get(task_type.value, {})
+        records = sum(attempt.records for attempt in attempts)
+        read_bytes = sum(attempt.bytes for attempt in attempts)
+        seen = sum(1 for task in self.done if task.type is task_type)
+        return TasksShown(
+            total=tasks.get("total"),
+            done=max(tasks.get("succeeded", 0), seen),
+            active=sum(attempt.running for attempt in attempts),
+            records=records,
+            bytes=read_bytes,
+            total_bytes=self.status.get("plan", {}).get("bytes") if task_type is TaskType.MAP else None,
+            records_per_second=self.meters[task_type].rate(now, records),
+        )
+
+
+def parse_line(line: str) -> TaskLine:
+    """Tell a task's progress from what the user's program prints or logs, and from podreduce's own log."""
+    try:
+        fields = json.loads(line) if line.startswith("{") else None
+    except ValueError:
+        fields = None
+    if not isinstance(fields, dict) or not isinstance(fields.get("event"), str) or "attempt" not in fields:
+        return TaskLine(words=line)
+    if fields.get("logger") == "program":
+        more = " ".join(f"{name}={value}" for name, value in fields.items() if name not in OWN_FIELDS)
+        return TaskLine(words=f"{fields['event']} {more}".rstrip())
+    records, read_bytes = fields.get("records"), fields.get("bytes")
+    if fields["event"] == "progress" and isinstance(records, int) and isinstance(read_bytes, int):
+        return TaskLine(records=records, bytes=read_bytes)
+    return TaskLine()

@@ -1,0 +1,82 @@
+"""The last words on a run: where the output lies, or what failed, on which record, and what to do about it. Pure."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from podreduce_operator.cli.wording import render_bytes, render_seconds
+
+__all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
+
+REMEDIES = {
+    "BackoffLimitExceeded": "mend what the last failure names; --retries N tries a failed task N more times",
+    "ProgramError": "mend the program, and try it on a small piece of input first: --input PATH",
+    "InputError": "mend the object; bytes that are not UTF-8 pass with --set spec.input.encodingErrors=Replace",
+    "InputNotFound": "check the path; relative ones count from the current directory, a prefix ends in /",
+    "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
+    "OutputClaimed": "wait for the other run, or choose another --output",
+    "OutOfMemory": "give each task more: lower --parallelism, or raise --set spec.reduce.partitions=N",
+    "Killed": "somebody or the system killed the process; if it was for memory, lower --parallelism",
+    "ScratchFull": "make room where the tasks write their temporary files, or choose another place with --work-dir",
+    "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",
+    "StorageUnavailable": "check AWS_ENDPOINT_URL and whether the store is up",
+    "DeadlineExceeded": "raise it: --set spec.activeDeadlineSeconds=N",
+    "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---",
+}
+"""What to do, by the reason of the failure or else of the condition."""
+
+
+def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Return `Complete` or `Failed`, or empty while neither, with the condition's reason and message."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
+            return condition["type"], condition["reason"], condition["message"]
+    return "", "", ""
+
+
+def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
+    """Return what was made, and where."""
+    output = status.get("output", {})
+    records, size = output.get("records", 0), render_bytes(output.get("bytes", 0))
+    lines = [
+        f"{name}: complete in {render_seconds(seconds)}: {records:,} records, {size}",
+        f"output: {show_uri(output.get('uri', ''))}",
+    ]
+    return "\n".join([*lines, *render_counters(status)])
+
+
+def render_counters(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line for each counter of the program's own."""
+    for group, counters in status.get("counters", {}).items():
+        if group != "podreduce":
+            yield from (f"counter {group}/{name}: {value:,}" for name, value in counters.items())
+
+
+def render_failed(name: str, status: Mapping[str, Any], logs: Path | None) -> str:
+    """Return what failed: the last failure with the user's traceback, and what to do."""
+    _, reason, message = find_verdict(status)
+    failures = status.get("failures", [])
+    last = failures[0] if failures else None
+    lines = [f"{name}: failed: {reason}: {message}"]
+    if last is not None:
+        lines = [f"{name}: failed: {reason}", *render_failure(last)]
+    remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
+    if remedy is not None:
+        lines.append(f"what to do: {remedy}")
+    if logs is not None:
+        lines.append(f"logs of the failed attempts: {logs}")
+    return "\n".join(lines)
+
+
+def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines on one failed attempt."""
+    yield f"task {failure['task']}: {failure['reason']}: {failure['message']}"
+    if failure.get("record"):
+        yield f"at the record: {failure['record']}"
+    if failure.get("traceback"):
+        yield failure["traceback"].rstrip("\n")
+
+
+def show_uri(uri: str) -> str:
+    """Return a file URI as the path it is."""
+    return uri.removeprefix("file://")

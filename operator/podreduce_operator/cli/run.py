@@ -1,0 +1,166 @@
+"""`podreduce run`: a job file, changed by the command line, validated, run to its end, and told of.
+
+Rule: each step either goes on or says why not and ends with the exit code of the design's table.
+"""
+
+import asyncio
+import json
+import sys
+import time
+from dataclasses import dataclass
+from enum import IntEnum
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from podreduce_operator.cli.job_file import JobFile, read_job_file
+from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
+from podreduce_operator.cluster.machine import count_cores
+from podreduce_operator.manifests import ManifestError
+from podreduce_operator.model import JobKey, JobView
+from podreduce_operator.spec import SpecError, decode_spec
+from podreduce_operator.validation import InvalidJobError, validate_job
+
+__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "run_job"]
+
+
+class ExitStatus(IntEnum):
+    """How the command ends."""
+
+    COMPLETE = 0
+    FAILED = 1
+    INVALID = 2
+    INTERRUPTED = 130
+
+
+class InvalidFileError(ValueError):
+    """A job that will not run; the message names the fields and what is expected."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """The command line of `podreduce run`."""
+
+    file: str
+    overrides: Overrides
+    as_json: bool = False
+    log_format: str = "auto"
+    work_directory: Path | None = None
+
+
+def run_job(options: RunOptions) -> ExitStatus:
+    """Run the job of a file on this machine."""
+    try:
+        file = read_file(options.file)
+        job = load_job(file, options.overrides)
+        refuse_suspended(job, file)
+    except InvalidFileError as error:
+        complain(str(error))
+        return ExitStatus.INVALID
+    return run_loaded(job, file, options)
+
+
+def run_loaded(job: JobView, file: JobFile, options: RunOptions) -> ExitStatus:
+    """Run a valid job: its directory, its engine, its report."""
+    from podreduce_operator.cli.engine import Outcome, run_engine  # noqa: PLC0415 - obstore, and it can wait
+    from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - likewise
+    from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415
+    from podreduce_operator.cli.views import open_view  # noqa: PLC0415
+    from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
+
+    configure_logs(options.log_format)
+    started = time.monotonic()
+    parallelism = job.spec.parallelism or count_cores()
+    try:
+        with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
+            view = open_view(options.log_format)
+            try:
+                outcome: Outcome = asyncio.run(
+                    run_engine(
+                        job,
+                        config_maps=file.config_maps,
+                        workspace=workspace,
+                        parallelism=parallelism,
+                        watcher=Watcher(view),
+                    )
+                )
+            finally:
+                view.close()
+            if options.as_json:
+                say(json.dumps(outcome.status, indent=2))
+            if outcome.interrupted:
+                complain("interrupted: no output was written")
+                return ExitStatus.INTERRUPTED
+            if find_verdict(outcome.status)[0] == "Complete":
+                if not options.as_json:
+                    say(render_success(job.key.name, outcome.status, time.monotonic() - started))
+                return ExitStatus.COMPLETE
+            complain(render_failed(job.key.name, outcome.status, workspace.keep_logs()))
+            return ExitStatus.FAILED
+    except OutputBusyError as error:
+        complain(f"{job.key.name}: failed: OutputClaimed: {error}")
+        return ExitStatus.FAILED
+
+
+def read_file(path: str) -> JobFile:
+    """Read the job file.
+
+    Raises:
+        InvalidFileError: it holds no job.
+    """
+    try:
+        return read_job_file(path)
+    except ManifestError as error:
+        raise InvalidFileError(str(error)) from error
+
+
+def load_job(file: JobFile, overrides: Overrides) -> JobView:
+    """Return the job as it is to run on this machine.
+
+    Raises:
+        InvalidFileError: the command line or the file asks for what cannot be.
+    """
+    try:
+        manifest = validate_job(apply_overrides(file.manifest, overrides))
+        return view_job(manifest)
+    except OverrideError as error:
+        raise InvalidFileError(str(error)) from error
+    except InvalidJobError as error:
+        lines = [f"{file.source}: {problem}" for problem in error.problems]
+        raise InvalidFileError("\n".join(lines)) from error
+    except SpecError as error:
+        raise InvalidFileError(f"{file.source}: {error}") from error
+
+
+def view_job(manifest: dict[str, Any]) -> JobView:
+    """Return a valid manifest as the job that the loop gets to see."""
+    metadata, spec = manifest["metadata"], manifest["spec"]
+    return JobView(
+        key=JobKey(namespace=metadata.get("namespace", "default"), name=metadata["name"]),
+        uid=str(uuid4()),
+        generation=1,
+        spec=decode_spec(spec),
+        raw_spec=spec,
+        status={},
+    )
+
+
+def refuse_suspended(job: JobView, file: JobFile) -> None:
+    """Refuse a job that would wait for ever: nobody can resume a local run.
+
+    Raises:
+        InvalidFileError: it is suspended.
+    """
+    if job.spec.suspend:
+        raise InvalidFileError(f"{file.source}: spec.suspend: is true, so nothing would run: --set spec.suspend=false")
+
+
+def say(text: str) -> None:
+    """Print a result."""
+    print(text, flush=True)  # noqa: T201 - the command's output
+
+
+def complain(text: str) -> None:
+    """Print what went wrong."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's output

@@ -1,0 +1,29 @@
+"""`podreduce validate`: what is wrong with a job file, field by field, or that nothing is."""
+
+from podreduce_operator.cli.overrides import Overrides
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
+from podreduce_operator.model import JobView
+
+__all__ = ["validate_file"]
+
+
+def validate_file(path: str) -> ExitStatus:
+    """Say whether the file holds a job that can run, and where."""
+    try:
+        file = read_file(path)
+        job = load_job(file, Overrides())
+    except InvalidFileError as error:
+        complain(str(error))
+        return ExitStatus.INVALID
+    say(f"{file.source}: {job.key.name} is a valid MapReduceJob")
+    local = find_local_uris(job)
+    if local:
+        say(f"it runs on this machine only: a cluster reads and writes s3://, not {', '.join(local)}")
+    return ExitStatus.COMPLETE
+
+
+def find_local_uris(job: JobView) -> list[str]:
+    """Return the fields whose URIs a cluster cannot reach."""
+    uris = {f"spec.input.uris[{index}]": uri for index, uri in enumerate(job.spec.input.uris)}
+    uris["spec.output.uri"] = job.spec.output.uri
+    return [field for field, uri in uris.items() if not uri.startswith("s3://")]

@@ -1,0 +1,180 @@
+"""Three ways to show a run while it runs: bars on a terminal, lines elsewhere, JSON lines for machines.
+
+Rule: everything goes to standard error; standard output is for the result. A view is told what to say and when to draw
+anew, and decides nothing.
+"""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TextIO
+
+from podreduce.contract.task import TaskType
+from podreduce_operator.cli.progress import RunProgress, TasksShown
+from podreduce_operator.cli.wording import render_bytes, render_tasks
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+__all__ = ["BarsView", "JsonView", "LinesView", "View", "open_view"]
+
+
+class LinesView:
+    """A line for each event, and one each second while something changes."""
+
+    interval_seconds = 1.0
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.shown: tuple[object, ...] = ()
+
+    def say(self, text: str, kind: str = "") -> None:
+        """Show a message; the kind is for its colour."""
+        del kind
+        print(text, file=self.stream, flush=True)
+
+    def draw(self, progress: RunProgress) -> None:
+        """Show where the run is, if that has changed."""
+        now = time.monotonic()
+        maps, reduces = (progress.show(task_type, now) for task_type in TaskType)
+        if maps.total is None:
+            return
+        counts = (maps.done, maps.records, maps.bytes, reduces.done, reduces.records, reduces.bytes, reduces.active)
+        if counts == self.shown:
+            return
+        self.shown = counts
+        parts = [render_tasks(TaskType.MAP, maps)]
+        if reduces.active or reduces.done:
+            parts.append(render_tasks(TaskType.REDUCE, reduces))
+        self.say("; ".join(parts))
+
+    def close(self) -> None:
+        """Do nothing more."""
+
+
+class BarsView:
+    """A bar for the map tasks and one for the reduce tasks, messages above them."""
+
+    interval_seconds = 0.1
+    styles = {"": "", "warning": "yellow", "failure": "red", "words": "dim"}
+
+    def __init__(self, stream: TextIO) -> None:
+        from rich.console import Console  # noqa: PLC0415 - an extra's, and slow to import
+        from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415
+
+        self.console = Console(file=stream, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description:6}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.fields[tasks]}"),
+            TextColumn("{task.fields[amount]}", style="dim"),
+            TimeElapsedColumn(),
+            console=self.console,
+            auto_refresh=False,
+        )
+        self.rows: dict[TaskType, TaskID] = {}
+        self.bars.start()
+
+    def say(self, text: str, kind: str = "") -> None:
+        """Show a message above the bars."""
+        self.bars.console.print(text, style=self.styles[kind], markup=False, soft_wrap=True)
+
+    def draw(self, progress: RunProgress) -> None:
+        """Bring the bars up to date."""
+        now = time.monotonic()
+        for task_type in TaskType:
+            self.draw_row(task_type, progress.show(task_type, now))
+        self.bars.refresh()
+
+    def draw_row(self, task_type: TaskType, shown: TasksShown) -> None:
+        """Bring one bar up to date; the map's goes by bytes, and its time stops with its last task."""
+        if task_type not in self.rows:
+            if shown.total is None and not shown.active:
+                return
+            self.rows[task_type] = self.bars.add_task(str(task_type), total=None, tasks="", amount="")
+        row = self.rows[task_type]
+        done, total = measure(shown)
+        self.bars.update(row, completed=done, total=total, tasks=count_tasks(shown), amount=describe_amount(shown))
+        if shown.total is not None and shown.done >= shown.total:
+            self.bars.stop_task(row)
+
+    def close(self) -> None:
+        """Leave the bars as they are."""
+        self.bars.refresh()
+        self.bars.stop()
+
+
+class JsonView:
+    """A JSON object for each message and each second."""
+
+    interval_seconds = 1.0
+
+    def __init__(self, stream: TextIO) -> None:
+        self.stream = stream
+        self.shown: dict[str, object] = {}
+
+    def say(self, text: str, kind: str = "") -> None:
+        """Show a message."""
+        self.write({"event": kind or "message", "text": text})
+
+    def draw(self, progress: RunProgress) -> None:
+        """Show where the run is, if that has changed."""
+        fields: dict[str, object] = {"event": "progress", "phase": progress.phase}
+        for task_type in TaskType:
+            shown = progress.show(task_type, time.monotonic())
+            fields[str(task_type)] = {
+                "total": shown.total,
+                "done": shown.done,
+                "active": shown.active,
+                "records": shown.records,
+                "bytes": shown.bytes,
+            }
+        if fields != self.shown:
+            self.shown = fields
+            self.write(fields)
+
+    def write(self, fields: dict[str, object]) -> None:
+        """Write one line."""
+        stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
+        print(json.dumps({"timestamp": stamp, **fields}), file=self.stream, flush=True)
+
+    def close(self) -> None:
+        """Do nothing more."""
+
+
+View = LinesView | BarsView | JsonView
+
+
+def open_view(log_format: str) -> View:
+    """Return the view of that name: `bars`, `lines`, `json`; `auto` is bars on a terminal and lines elsewhere."""
+    stream = sys.stderr
+    if log_format == "json":
+        return JsonView(stream)
+    if log_format == "bars" or (log_format == "auto" and stream.isatty()):
+        return BarsView(stream)
+    return LinesView(stream)
+
+
+def measure(shown: TasksShown) -> tuple[float, float | None]:
+    """Return how much of a bar is done, and of what: bytes where their total is known, else tasks."""
+    if shown.total is not None and shown.done >= shown.total:
+        return 1, 1
+    if shown.total_bytes:
+        return min(shown.bytes, shown.total_bytes), shown.total_bytes
+    return shown.done, shown.total
+
+
+def count_tasks(shown: TasksShown) -> str:
+    """Return `3/8 tasks`, with those that run."""
+    total = "?" if shown.total is None else shown.total
+    running = f", {shown.active} running" if shown.active else ""
+    return f"{shown.done}/{total} tasks{running}"
+
+
+def describe_amount(shown: TasksShown) -> str:
+    """Return the bytes and records read, and how fast while tasks run."""
+    if not shown.records and not shown.bytes:
+        return ""
+    rate = f"  {shown.records_per_second:,.0f}/s" if shown.active and shown.records_per_second >= 1 else ""
+    return f"{render_bytes(shown.bytes)}  {shown.records:,} records{rate}"

@@ -1,0 +1,69 @@
+"""What a person gets to see of a run while it runs: progress, failures as they happen, what the program prints.
+
+Rule: only passes on and counts; what to make of it is the view's business.
+"""
+
+import asyncio
+
+from podreduce_operator.cli.progress import RunProgress, parse_line
+from podreduce_operator.cli.views import View
+from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, StatusWritten
+from podreduce_operator.model import Phase
+
+__all__ = ["Watcher"]
+
+MAX_WORDS_LINES = 200
+"""A program that prints for each record would drown everything else."""
+
+
+class Watcher:
+    """Takes notices and keeps a view up to date."""
+
+    def __init__(self, view: View) -> None:
+        self.view = view
+        self.progress = RunProgress()
+        self.words_lines = 0
+        self.waiting = ""
+
+    def take(self, notice: Notice) -> None:
+        """Fold a notice in and tell what cannot wait."""
+        self.progress.take(notice)
+        match notice:
+            case EventRecorded(kind="Warning", reason=reason, message=message) if reason == "AttemptFailed":
+                self.view.say(f"failed: {first_line(message)}", "failure")
+            case EventRecorded(kind="Warning", reason=reason, message=message) if not self.is_over:
+                self.view.say(f"waiting: {reason}: {message}", "warning")
+            case LineWritten(task=task, line=line):
+                self.take_words(str(task), parse_line(line).words)
+            case StatusWritten():
+                self.view.draw(self.progress)
+            case _:
+                pass
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the run has its verdict; the report tells of it."""
+        return self.progress.phase in (Phase.COMPLETE, Phase.FAILED)
+
+    def take_words(self, task: str, words: str) -> None:
+        """Show what the program prints, up to a limit."""
+        if not words:
+            return
+        self.words_lines += 1
+        if self.words_lines <= MAX_WORDS_LINES:
+            self.view.say(f"{task} | {words}", "words")
+        elif self.words_lines == MAX_WORDS_LINES + 1:
+            self.view.say(
+                f"the program prints a lot: nothing after its first {MAX_WORDS_LINES} lines is shown", "warning"
+            )
+
+    async def draw_regularly(self) -> None:
+        """Draw at the view's pace until cancelled."""
+        while True:
+            await asyncio.sleep(self.view.interval_seconds)
+            self.view.draw(self.progress)
+
+
+def first_line(text: str) -> str:
+    """Return the first line of `text`."""
+    return text.splitlines()[0] if text else text

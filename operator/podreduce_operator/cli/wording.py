@@ -1,0 +1,38 @@
+"""Numbers as a person reads them, and one line on the tasks of a type. Pure."""
+
+from podreduce.contract.task import TaskType
+from podreduce_operator.cli.progress import TasksShown
+
+__all__ = ["render_bytes", "render_seconds", "render_tasks"]
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
+
+
+def render_bytes(number: float) -> str:
+    """Return bytes with a binary unit: `731 B`, `12.3 MiB`."""
+    for unit in UNITS:
+        if number < 1024 or unit == UNITS[-1]:  # noqa: PLR2004 - the step of binary units
+            break
+        number /= 1024
+    return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def render_seconds(seconds: float) -> str:
+    """Return a duration: `2.1 s`, `3 min 20 s`, `2 h 05 min`."""
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest:02} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02} min"  # noqa: PLR2004
+
+
+def render_tasks(task_type: TaskType, shown: TasksShown) -> str:
+    """Return one line: `map 3/8 tasks, 12.3 of 20.1 MiB, 84,000 records, 41,000 records/s`."""
+    total = "?" if shown.total is None else shown.total
+    parts = [f"{task_type} {shown.done}/{total} tasks"]
+    if shown.records or shown.bytes:
+        of_total = "" if shown.total_bytes is None else f" of {render_bytes(shown.total_bytes)}"
+        parts.append(f"{render_bytes(shown.bytes)}{of_total}")
+        parts.append(f"{shown.records:,} records")
+    if shown.active and shown.records_per_second >= 1:
+        parts.append(f"{shown.records_per_second:,.0f} records/s")
+    return ", ".join(parts)

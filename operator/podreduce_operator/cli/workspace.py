@@ -1,0 +1,107 @@
+"""The directory a local run works in: made, locked, and taken away again, also after an engine that was killed.
+
+Each engine holds a lock on its directory as long as it lives, whatever ends it. A directory whose lock is free belongs
+to nobody: the next run removes it. The locks also tell whether another run writes to the same output just now.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["OutputBusyError", "Workspace", "open_workspace"]
+
+PREFIX = "podreduce-run-"
+LOCK_NAME = "engine.lock"
+LOGS_NAME = "logs"
+
+
+class OutputBusyError(Exception):
+    """Another local run writes to this output; the message names its process."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Workspace:
+    """A run's own directory."""
+
+    path: Path
+
+    @property
+    def logs(self) -> Path:
+        """Where the logs of failed attempts are."""
+        return self.path / LOGS_NAME
+
+    def keep_logs(self) -> Path | None:
+        """Let the logs of failed attempts outlive the run; return where they are, if there are any."""
+        if not self.logs.is_dir() or not any(self.logs.iterdir()):
+            return None
+        (self.path / LOCK_NAME).unlink(missing_ok=True)
+        return self.logs
+
+
+@contextmanager
+def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Workspace]:
+    """Make a run's directory below `parent` (default: the system's temporary directory); remove it at the end.
+
+    Raises:
+        OutputBusyError: a run of this machine writes to `output_uri` just now.
+    """
+    parent = parent or Path(tempfile.gettempdir())
+    parent.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        os.write(lock, f"{os.getpid()}\n{output_uri}\n".encode())
+        visit_others(parent, path, output_uri)
+        yield Workspace(path=path)
+    finally:
+        remove(path)
+        os.close(lock)
+
+
+def visit_others(parent: Path, own: Path, output_uri: str) -> None:
+    """Remove the directories of engines that were killed; refuse an output that a living one writes to."""
+    for directory in sorted(parent.glob(f"{PREFIX}*")):
+        if directory == own or directory.is_symlink():
+            continue
+        with suppress(OSError):
+            pid, uri = read_lock(directory)
+            if pid is None:
+                shutil.rmtree(directory, ignore_errors=True)
+            elif uri == output_uri:
+                raise OutputBusyError(f"{output_uri} is being written by process {pid}: wait for it or stop it")
+
+
+def read_lock(directory: Path) -> tuple[str | None, str]:
+    """Return the process and output of the engine that works in `directory`; no process if it is dead.
+
+    A lock file that is still empty is that of an engine that starts just now.
+
+    Raises:
+        OSError: there is no lock: this is no workspace, or one whose logs were kept.
+    """
+    lock = os.open(directory / LOCK_NAME, os.O_RDWR)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        pid, _, uri = os.read(lock, 64 * 1024).decode(errors="replace").partition("\n")
+        return pid, uri.rstrip("\n")
+    else:
+        return (None, "") if os.fstat(lock).st_size else ("", "")
+    finally:
+        os.close(lock)
+
+
+def remove(path: Path) -> None:
+    """Remove the directory, but for logs that were kept."""
+    if (path / LOCK_NAME).exists():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    for child in path.iterdir():
+        if child.name != LOGS_NAME:
+            shutil.rmtree(child, ignore_errors=True)
