@@ -1,0 +1,53 @@
+# What there is to do in this checkout; `make help` lists it. Needs Python 3.11+ and make, and nothing else to start with.
+.DEFAULT_GOAL := help
+BASE_PYTHON ?= python3
+PYTHON = .venv/bin/python
+SOURCES = operator runtime tests examples
+DEMO_OUTPUT = demo-output
+
+.PHONY: help venv demo test test-unit lint format build clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
+
+venv: .venv/.installed ## set up .venv from the lock files, with pip alone
+
+.venv/.installed: pyproject.toml requirements.lock requirements/build.lock
+	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$$($(BASE_PYTHON) --version) is too old: name a Python 3.11 or later, make venv BASE_PYTHON=python3.13"; exit 1; }
+	@echo "setting up .venv (once)"
+	@$(BASE_PYTHON) -m venv .venv
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
+	@.venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: venv ## count the words of three books with the local engine
+	@rm -rf $(DEMO_OUTPUT)
+	@.venv/bin/podreduce run examples/wordcount/job.yaml --input examples/wordcount/books/ --output $(DEMO_OUTPUT)/
+	@echo "the ten most frequent words:"
+	@$(PYTHON) examples/wordcount/top.py $(DEMO_OUTPUT)
+
+test: venv lint ## everything: lint, then all test tiers (those that cannot run here say why)
+	$(PYTHON) -m pytest
+
+test-unit: venv ## what needs neither a cluster nor MinIO; under a minute
+	$(PYTHON) -m pytest --quiet tests/unit tests/simulation tests/conformance -m 'not integration and not e2e'
+
+lint: venv ## ruff, mypy and the import contracts
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+
+format: venv ## bring the sources into shape
+	.venv/bin/ruff check --fix .
+	.venv/bin/ruff format .
+
+build: venv ## the wheel and the source archive, in dist/
+	$(PYTHON) -m hatchling build
+
+clean: ## remove what make has made
+	rm -rf .venv dist build $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+-include tests/cluster/cluster.mk
