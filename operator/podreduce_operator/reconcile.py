@@ -170,9 +170,10 @@ class Reconciler:
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
-    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps."""
+    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps, or what cannot be reached."""
     unfinished = any(not pod.is_finished for pod in observed.pods)
-    return observed.run.terminal is not None and not decision.actions and not unfinished and not observed.faults
+    held_up = observed.faults and not observed.is_blind
+    return observed.run.terminal is not None and not decision.actions and not unfinished and not held_up
 
 
 def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
