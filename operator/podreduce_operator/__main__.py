@@ -29,7 +29,7 @@ async def run(settings: Settings) -> None:
         reconciler = Reconciler(
             cluster,
             parallelism_limit=settings.parallelism_limit,
-            fault_point=build_fault_hook(settings.faults, settings.faults_file),
+            fault_point=build_fault_hook(settings.faults, settings.faults_state),
         )
         removals = Removals(cluster, reconciler)
         parts = (

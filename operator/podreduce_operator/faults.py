@@ -1,7 +1,7 @@
 """Crashes the operator before and after actions, each point once: how the tests show that a restart loses nothing.
 
 Rule: off unless PODREDUCE_OPERATOR_FAULTS names points, such as `before:CreatePod,after:CommitOutput`. The file
-PODREDUCE_OPERATOR_FAULTS_FILE outlives the process and remembers which points have been; it is written before the end.
+PODREDUCE_OPERATOR_FAULTS_STATE outlives the process and remembers which points have been; it is written before the end.
 """
 
 import os
@@ -56,5 +56,5 @@ def build_fault_hook(points: tuple[str, ...], file: Path | None) -> FaultHook | 
     if not points:
         return None
     if file is None:
-        raise OperatorError("PODREDUCE_OPERATOR_FAULTS is set without PODREDUCE_OPERATOR_FAULTS_FILE")
+        raise OperatorError("PODREDUCE_OPERATOR_FAULTS is set without PODREDUCE_OPERATOR_FAULTS_STATE")
     return FaultHook(points=frozenset(points), file=file)

@@ -40,7 +40,7 @@ class Settings:
         installation: stands for the cluster's UID and the release, where kube-system may not be read.
         storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
         log_format: `auto` is console on a terminal, else JSON.
-        faults: points to crash at, for tests, each once; `faults_file` remembers which have been.
+        faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
     """
 
     pod_defaults: PodDefaults
@@ -53,7 +53,7 @@ class Settings:
     log_format: LogFormat = "auto"
     log_level: str = "info"
     faults: tuple[str, ...] = ()
-    faults_file: Path | None = None
+    faults_state: Path | None = None
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
@@ -74,7 +74,7 @@ class Settings:
             log_format=read.parse("LOG_FORMAT", parse_log_format, "auto"),
             log_level=read.parse("LOG_LEVEL", parse_log_level, "info"),
             faults=read.parse("FAULTS", split_names, ()),
-            faults_file=read.parse("FAULTS_FILE", Path, None),
+            faults_state=read.parse("FAULTS_STATE", Path, None),
         )
 
 

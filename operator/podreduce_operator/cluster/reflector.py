@@ -88,11 +88,11 @@ class Reflector(Generic[T]):
     async def follow(self) -> None:
         """List if there is no version to go on from, then watch once, until the server ends it."""
         if not self._listed:
-            await self.list()
-        if not await self.watch():
+            await self.take_listing()
+        if not await self.watch_once():
             await self._pause("the watch ended at once", None)
 
-    async def list(self) -> None:
+    async def take_listing(self) -> None:
         """Read all pages and take them as the truth of their version."""
         query = {**self._selector, "limit": str(PAGE_OBJECTS)}
         listed: set[str] = set()
@@ -108,7 +108,7 @@ class Reflector(Generic[T]):
         self.synced.set()
         log.debug("listed", resource=self._name, objects=len(listed), version=self.cache.version)
 
-    async def watch(self) -> bool:
+    async def watch_once(self) -> bool:
         """Apply the events of one watch request; return whether it was a useful one."""
         started, events = self._clock(), 0
         query = {
