@@ -58,7 +58,7 @@ def supersede(observed: Observed, run_id: str) -> Decision:
     verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
     if any(not pod.is_finished for pod in observed.foreign_pods):
         return Decision(actions=delete_foreign(observed), verdict=verdict)
-    actions = (*delete_foreign(observed), DiscardRun(run_id=run_id))
+    actions: tuple[Action, ...] = (*delete_foreign(observed), DiscardRun(run_id=run_id))
     return Decision(actions=actions, verdict=verdict)
 
 

@@ -118,15 +118,15 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         elif await has_objects(old.work):
             superseded = previous
     await run.records.refresh()
-    terminal = read_run_state(job.status, run.run_id).terminal
+    state = read_run_state(job.status, run.run_id)
     published, intermediates, records = await asyncio.gather(
-        read_published_run(run), has_intermediates(run, terminal), has_objects(run.work)
+        read_published_run(run), has_intermediates(run, state), has_records(run, state)
     )
     observed = Observed(
         job=job,
         run_id=run.run_id,
         run_hash=hash_run(job.uid, run.run_id),
-        run=read_run_state(job.status, run.run_id),
+        run=state,
         superseded=superseded,
         plan=summarize_plan(run.records),
         pods=blind.pods,
@@ -155,11 +155,16 @@ async def has_objects(store: ObjectStore, prefix: str = "") -> bool:
     return False
 
 
-async def has_intermediates(run: Run, terminal: str | None) -> bool:
+async def has_intermediates(run: Run, state: RunState) -> bool:
     """Tell whether a terminal run has left blobs, staged parts or its claim. A run in progress is not asked."""
-    if terminal is None:
+    if state.terminal is None:
         return False
     return await has_objects(run.work, DATA_PREFIX) or await has_leftovers(run.output, run.claim)
+
+
+async def has_records(run: Run, state: RunState) -> bool:
+    """Tell whether anything is left of a terminal run. A run in progress is not asked."""
+    return state.terminal is not None and await has_objects(run.work)
 
 
 async def read_published_run(run: Run) -> PublishedOutput | None:
