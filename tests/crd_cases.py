@@ -1,0 +1,240 @@
+"""One table for whoever applies the CRD: the local validator and the API server must agree on each manifest.
+
+Each case is a name, the changes to a valid spec (dotted path → value, `ABSENT` removes the field), and the path at
+which the change must be refused, or None where it must be taken.
+"""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+ABSENT = object()
+
+VALID_SPEC: dict[str, Any] = {
+    "program": {"source": "class Job:\n    def map_func(self, key, value):\n        yield value, 1\n"},
+    "input": {"uris": ["s3://corpus/books/"]},
+    "output": {"uri": "s3://corpus/counts/"},
+}
+
+DEFAULTED_SPEC: dict[str, Any] = {
+    "program": VALID_SPEC["program"],
+    "input": {"uris": ["s3://corpus/books/"], "format": "Text", "encodingErrors": "Strict"},
+    "output": {"uri": "s3://corpus/counts/", "format": "Text", "ifExists": "Fail"},
+    "backoffLimitPerTask": 4,
+    "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300},
+    "ttlSecondsAfterFinished": 86400,
+    "suspend": False,
+    "runId": "1",
+    "storage": {"secretRef": {"name": "podreduce-storage"}},
+}
+"""What becomes of `VALID_SPEC`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CrdCase:
+    """A manifest and what becomes of it. `only_on_cluster`: a local run takes it."""
+
+    id: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    refused_at: str | None = None
+    only_on_cluster: bool = False
+    is_unknown_field: bool = False
+
+    def manifest(self, name: str = "case") -> dict[str, Any]:
+        """The manifest, with that name."""
+        spec = deepcopy(VALID_SPEC)
+        for path, value in self.changes.items():
+            change(spec, path.split("."), value)
+        return {
+            "apiVersion": "podreduce.dev/v1beta1",
+            "kind": "MapReduceJob",
+            "metadata": {"name": name},
+            "spec": spec,
+        }
+
+
+def change(target: dict[str, Any], path: list[str], value: Any) -> None:
+    *parents, last = path
+    for parent in parents:
+        target = target.setdefault(parent, {})
+    if value is ABSENT:
+        del target[last]
+    else:
+        target[last] = value
+
+
+def taken(name: str, **changes: Any) -> CrdCase:
+    return CrdCase(id=name, changes={path.replace("__", "."): value for path, value in changes.items()})
+
+
+def refused(at: str, name: str, changes: dict[str, Any]) -> CrdCase:
+    return CrdCase(id=name, changes=changes, refused_at=f"spec.{at}" if at else "spec")
+
+
+def cluster_only(at: str, name: str, changes: dict[str, Any]) -> CrdCase:
+    return CrdCase(id=name, changes=changes, refused_at=f"spec.{at}", only_on_cluster=True)
+
+
+def unknown(at: str, name: str) -> CrdCase:
+    return CrdCase(id=name, changes={at: 1}, refused_at=f"spec.{at}", is_unknown_field=True)
+
+
+TAKEN = [
+    taken("the-least-there-can-be"),
+    taken("module", program={"module": "mypackage.jobs", "className": "WordCount"}),
+    taken("config-map", program={"sourceFrom": {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}}),
+    taken("source-of-128-kib", program__source="x" * 131072),
+    taken("parameters", program__parameters={"minLength": "3", "empty": ""}),
+    taken("image-with-digest", image="registry.example:5000/me/wordcount@sha256:" + "0" * 64),
+    taken("several-inputs", input__uris=["s3://corpus/a.txt", "s3://corpus/logs/**/*.gz", "s3://other/"]),
+    taken("a-thousand-inputs", input__uris=[f"s3://corpus/books/{n}.txt" for n in range(1000)]),
+    taken("replace-bad-bytes", input__encodingErrors="Replace"),
+    taken("output-without-slash", output__uri="s3://corpus/counts"),
+    taken("output-beside-input", output__uri="s3://corpus/books-counted/"),
+    taken("output-in-other-bucket", output__uri="s3://counts/books/"),
+    taken("input-object-beside-output", input__uris=["s3://corpus/counts.txt"]),
+    taken("json-lines", output__format="JSONLines", output__ifExists="Replace"),
+    taken("shards-1", map__shards=1),
+    taken("shards-most", map__shards=100_000),
+    taken("shard-size", map__shardSize="64Mi"),
+    taken("shard-size-in-bytes", map__shardSize=67108864),
+    taken("shard-size-decimal", map__shardSize="1G"),
+    taken("map-only", reduce__partitions=0),
+    taken("partitions-most", reduce__partitions=4096),
+    taken("parallelism-1", parallelism=1),
+    taken("no-attempt-is-repeated", backoffLimitPerTask=0),
+    taken("no-delay", backoff={"initialSeconds": 0, "maxSeconds": 0}),
+    taken("factor-1.5", backoff={"factor": 1.5}),
+    taken("delays-equal", backoff={"initialSeconds": 300}),
+    taken("deadline", activeDeadlineSeconds=1),
+    taken("removed-at-once", ttlSecondsAfterFinished=0),
+    taken("suspended", suspend=True),
+    taken("run-id-a-date", runId="2026-11-22"),
+    taken("run-id-longest", runId="a" * 63),
+    taken("secret", storage={"secretRef": {"name": "my.secret"}}),
+    taken("storage-without-secret", storage={}),
+    taken("pod-template", podTemplate={"metadata": {"labels": {"a": "b"}}, "spec": {"anything": [1, None]}}),
+    taken("map-pod-template", map__podTemplate={"spec": {}}, reduce__podTemplate={"spec": {}}),
+    taken("nulls-count-as-absent", map=None, suspend=None, image=None),
+]
+
+REFUSED = [
+    refused("program", "no-program", {"program": ABSENT}),
+    refused("program", "empty-program", {"program": {}}),
+    refused("program", "two-programs", {"program.module": "jobs"}),
+    refused("program.source", "empty-source", {"program.source": ""}),
+    refused("program.source", "source-too-long", {"program.source": "x" * 131073}),
+    refused("program", "source-too-long-in-utf-8", {"program.source": "ä" * 65537}),
+    refused("program.source", "source-no-text", {"program.source": ["class Job: ..."]}),
+    refused("program.sourceFrom.configMapKeyRef", "source-from-nothing", {"program": {"sourceFrom": {}}}),
+    refused(
+        "program.sourceFrom.configMapKeyRef.key",
+        "config-map-without-key",
+        {"program": {"sourceFrom": {"configMapKeyRef": {"name": "jobs"}}}},
+    ),
+    refused(
+        "program.sourceFrom.configMapKeyRef.name",
+        "config-map-without-name",
+        {"program": {"sourceFrom": {"configMapKeyRef": {"key": "job.py"}}}},
+    ),
+    refused(
+        "program.sourceFrom.configMapKeyRef.name",
+        "config-map-misnamed",
+        {"program": {"sourceFrom": {"configMapKeyRef": {"name": "Jobs", "key": "job.py"}}}},
+    ),
+    refused(
+        "program.sourceFrom.configMapKeyRef.key",
+        "config-map-key-misnamed",
+        {"program": {"sourceFrom": {"configMapKeyRef": {"name": "jobs", "key": "a/b"}}}},
+    ),
+    refused("program.module", "module-no-identifier", {"program": {"module": "my-package.jobs"}}),
+    refused("program.className", "class-no-identifier", {"program.className": "1Job"}),
+    refused("program.className", "class-with-dot", {"program.className": "jobs.Job"}),
+    refused("program.parameters.n", "parameter-no-string", {"program.parameters": {"n": 3}}),
+    refused("program.parameters.n", "parameter-too-long", {"program.parameters": {"n": "x" * 16385}}),
+    refused("program.parameters", "parameters-too-many", {"program.parameters": {f"p{n}": "" for n in range(257)}}),
+    refused("image", "image-empty", {"image": ""}),
+    refused("image", "image-with-space", {"image": "my image"}),
+    refused("input", "no-input", {"input": ABSENT}),
+    refused("input.uris", "no-uris", {"input": {}}),
+    refused("input.uris", "uris-empty", {"input.uris": []}),
+    refused("input.uris", "uris-no-list", {"input.uris": "s3://corpus/books/"}),
+    refused("input.uris", "uris-too-many", {"input.uris": ["s3://corpus/a"] * 1001}),
+    refused("input.uris[0]", "uri-empty", {"input.uris": [""]}),
+    refused("input.uris[1]", "uri-of-other-store", {"input.uris": ["s3://corpus/a", "gs://corpus/b"]}),
+    refused("input.uris[0]", "uri-too-long", {"input.uris": ["s3://corpus/" + "x" * 2048]}),
+    refused("input.uris[0]", "uri-a-bucket-without-slash", {"input.uris": ["s3://corpus"]}),
+    refused("input.uris[0]", "uri-without-bucket", {"input.uris": ["s3:///books/"]}),
+    refused("input.format", "input-format-unknown", {"input.format": "text"}),
+    refused("input.encodingErrors", "encoding-errors-unknown", {"input.encodingErrors": "Ignore"}),
+    refused("output", "no-output", {"output": ABSENT}),
+    refused("output.uri", "no-output-uri", {"output": {}}),
+    refused("output.uri", "output-a-bucket", {"output.uri": "s3://counts"}),
+    refused("output.uri", "output-a-buckets-root", {"output.uri": "s3://counts/"}),
+    refused("output.uri", "output-a-buckets-root-in-disguise", {"output.uri": "s3://counts//"}),
+    refused("output.uri", "output-a-glob", {"output.uri": "s3://corpus/*/"}),
+    refused("output.uri", "output-with-question-mark", {"output.uri": "s3://corpus/a?/"}),
+    refused("output.uri", "output-with-bracket", {"output.uri": "s3://corpus/[a]/"}),
+    refused("output.uri", "output-of-other-store", {"output.uri": "gs://corpus/counts/"}),
+    refused("output.uri", "output-too-long", {"output.uri": "s3://corpus/" + "x" * 1024}),
+    refused("output.format", "output-format-unknown", {"output.format": "CSV"}),
+    refused("output.ifExists", "if-exists-unknown", {"output.ifExists": "Overwrite"}),
+    refused("", "output-in-input", {"output.uri": "s3://corpus/books/counts/"}),
+    refused("", "output-is-input", {"output.uri": "s3://corpus/books"}),
+    refused("", "output-in-whole-bucket", {"input.uris": ["s3://corpus/"]}),
+    refused("", "input-in-output", {"input.uris": ["s3://corpus/counts/old/"]}),
+    refused("", "input-object-in-output", {"input.uris": ["s3://corpus/counts/part-r-00000.txt"]}),
+    refused("map", "shards-and-shard-size", {"map": {"shards": 8, "shardSize": "64Mi"}}),
+    refused("map.shards", "shards-0", {"map.shards": 0}),
+    refused("map.shards", "shards-too-many", {"map.shards": 100_001}),
+    refused("map.shards", "shards-a-string", {"map.shards": "8"}),
+    refused("map.shards", "shards-a-fraction", {"map.shards": 1.5}),
+    refused("map.shardSize", "shard-size-0", {"map.shardSize": 0}),
+    refused("map.shardSize", "shard-size-0-as-string", {"map.shardSize": "0"}),
+    refused("map.shardSize", "shard-size-unit-unknown", {"map.shardSize": "64MB"}),
+    refused("map.shardSize", "shard-size-a-fraction", {"map.shardSize": "1.5Gi"}),
+    refused("map.shardSize", "shard-size-a-boolean", {"map.shardSize": True}),
+    refused("map.podTemplate", "map-pod-template-a-string", {"map.podTemplate": "x"}),
+    refused("reduce.partitions", "partitions-negative", {"reduce.partitions": -1}),
+    refused("reduce.partitions", "partitions-too-many", {"reduce.partitions": 4097}),
+    refused("reduce.partitions", "partitions-in-words", {"reduce.partitions": "four"}),
+    refused("reduce.podTemplate", "reduce-pod-template-a-list", {"reduce.podTemplate": []}),
+    refused("parallelism", "parallelism-0", {"parallelism": 0}),
+    refused("parallelism", "parallelism-too-much", {"parallelism": 100_001}),
+    refused("backoffLimitPerTask", "backoff-limit-negative", {"backoffLimitPerTask": -1}),
+    refused("backoffLimitPerTask", "backoff-limit-too-high", {"backoffLimitPerTask": 1001}),
+    refused("backoff", "initial-delay-above-default-maximum", {"backoff": {"initialSeconds": 301}}),
+    refused("backoff", "initial-delay-above-maximum", {"backoff": {"initialSeconds": 5, "maxSeconds": 4}}),
+    refused("backoff.initialSeconds", "initial-delay-negative", {"backoff.initialSeconds": -1}),
+    refused("backoff.initialSeconds", "initial-delay-too-long", {"backoff.initialSeconds": 86401}),
+    refused("backoff.maxSeconds", "maximal-delay-negative", {"backoff.maxSeconds": -1}),
+    refused("backoff.maxSeconds", "maximal-delay-too-long", {"backoff.maxSeconds": 86401}),
+    refused("backoff.factor", "factor-below-1", {"backoff.factor": 0.5}),
+    refused("backoff.factor", "factor-above-100", {"backoff.factor": 101}),
+    refused("activeDeadlineSeconds", "deadline-0", {"activeDeadlineSeconds": 0}),
+    refused("ttlSecondsAfterFinished", "ttl-negative", {"ttlSecondsAfterFinished": -1}),
+    refused("suspend", "suspend-in-words", {"suspend": "yes"}),
+    refused("runId", "run-id-a-number", {"runId": 2}),
+    refused("runId", "run-id-empty", {"runId": ""}),
+    refused("runId", "run-id-with-slash", {"runId": "a/b"}),
+    refused("runId", "run-id-ends-in-a-newline", {"runId": "1\n"}),
+    refused("runId", "run-id-too-long", {"runId": "a" * 64}),
+    refused("storage.secretRef.name", "secret-misnamed", {"storage.secretRef.name": "My_Secret"}),
+    refused("podTemplate", "pod-template-a-string", {"podTemplate": "x"}),
+]
+
+CLUSTER_ONLY = [
+    cluster_only("input.uris[0]", "input-a-path", {"input.uris": ["books/"]}),
+    cluster_only("input.uris[0]", "input-a-file", {"input.uris": ["file:///data/books/"]}),
+    cluster_only("output.uri", "output-a-path", {"output.uri": "counts/"}),
+    cluster_only("output.uri", "output-a-file", {"output.uri": "file:///data/counts/"}),
+]
+
+UNKNOWN = [
+    unknown("reduces", "unknown-in-spec"),
+    unknown("input.paths", "unknown-in-input"),
+    unknown("backoff.initial", "unknown-in-backoff"),
+    unknown("storage.secretRef.namespace", "unknown-in-secret-ref"),
+]
+
+CRD_CASES = [*TAKEN, *REFUSED, *CLUSTER_ONLY, *UNKNOWN]
