@@ -1,0 +1,93 @@
+"""The chart without helm: its copies, its values and their schema, its settings. Rendered in e2e/test_chart.py."""
+
+import json
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from podreduce_operator.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+CHART = ROOT / "charts" / "podreduce"
+CRD = "podreduce.dev_mapreducejobs.yaml"
+DEPLOYMENT = (CHART / "templates" / "deployment.yaml").read_text()
+SET_BY_TESTS_ONLY = {"FAULTS", "FAULTS_STATE"}
+
+
+def load_values() -> dict[str, Any]:
+    values: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
+    return values
+
+
+def load_schema() -> dict[str, Any]:
+    schema: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
+    return schema
+
+
+def test_the_charts_crd_is_the_one_in_crds() -> None:
+    assert (CHART / "crds" / CRD).read_bytes() == (ROOT / "crds" / CRD).read_bytes(), (
+        "the CRD was changed in crds/ alone: cp crds/*.yaml charts/podreduce/crds/"
+    )
+
+
+def test_the_chart_has_the_packages_version() -> None:
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert chart["version"] == chart["appVersion"] == project["version"]
+
+
+def test_the_values_fit_their_schema() -> None:
+    schema = load_schema()
+    jsonschema.Draft7Validator.check_schema(schema)
+    jsonschema.validate(load_values(), schema)
+
+
+def test_the_schema_knows_exactly_the_values_there_are() -> None:
+    schema = load_schema()
+    assert set(schema["properties"]) - {"global"} == set(load_values())
+    for name, value in load_values().items():
+        properties = schema["properties"][name].get("properties")
+        if properties is not None:
+            assert set(properties) == set(value), name
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"namespace": ["a"]},
+        {"storage": {"workUri": "work/"}},
+        {"storage": {"endpoint": "minio:9000"}},
+        {"tasks": {"scratchSize": "much"}},
+        {"minio": {"buckets": []}},
+        {"minio": {"buckets": ["Upper"]}},
+        {"parallelismLimit": 0},
+    ],
+    ids=["misspelt", "work-uri", "endpoint", "quantity", "no-bucket", "bucket-name", "parallelism"],
+)
+def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(values, load_schema())
+
+
+def test_the_deployment_sets_exactly_the_variables_that_the_operator_reads() -> None:
+    settings_source = (ROOT / "operator" / "podreduce_operator" / "settings.py").read_text()
+    read = set(re.findall(r'read\.(?:parse|require)\("([A-Z_]+)"', settings_source))
+    assert set(re.findall(rf"{PREFIX}([A-Z_]+)", DEPLOYMENT)) == read - SET_BY_TESTS_ONLY
+
+
+def test_the_charts_task_resources_are_the_operators_own_defaults() -> None:
+    defaults = Settings.from_environ({f"{PREFIX}RUNTIME_IMAGE": "runtime:1"}).pod_defaults
+    tasks = load_values()["tasks"]
+    assert (tasks["resources"], tasks["graceSeconds"]) == (defaults.resources, defaults.grace_seconds)
+
+
+def test_every_value_is_explained() -> None:
+    lines = (CHART / "values.yaml").read_text().splitlines()
+    top = [number for number, line in enumerate(lines) if re.match(r"[a-zA-Z]+:", line)]
+    alone = [lines[number] for number in top if number and not lines[number - 1].strip()]
+    assert not alone, "values without a comment above them"
