@@ -120,14 +120,20 @@ class TaskRun:
     def run(self) -> list[CommitRecord]:
         """Run every task; return the records of those that wrote output."""
         maps = [self.map(index) for index in range(self.plan.shards)]
-        if maps[0].part:
-            return maps
+        return maps if maps[0].part else self.reduce_all(maps)
+
+    def reduce_all(self, maps: Sequence[CommitRecord]) -> list[CommitRecord]:
+        """Run every reduce over these maps."""
         partitions = self.shuffle(maps).partitions
         return [self.reduce(index) for index in range(len(partitions))]
 
     def output_lines(self) -> list[str]:
         """Run every task; return the lines of all parts, in part order."""
-        parts = (record.part for record in self.run())
+        return self.lines_of(self.run())
+
+    def lines_of(self, records: Sequence[CommitRecord]) -> list[str]:
+        """Return the lines of the parts of these records."""
+        parts = (record.part for record in records)
         text = b"".join(self.output.get(part.key) for part in parts if part).decode()
         return text.splitlines(keepends=False) if "\r" not in text else text.split("\n")[:-1]
 

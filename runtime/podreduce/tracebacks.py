@@ -58,10 +58,14 @@ def raise_blamed(error: BaseException, record: str) -> NoReturn:
 
 
 def is_users(trace: TracebackType | None) -> bool:
-    """Say whether the last of our frames in `trace` is a call into the program, and not the end."""
-    files = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(trace)]
-    own = [number for number, name in enumerate(files) if name.startswith(OWN_DIRECTORY)]
-    return not own or (files[own[-1]] in CALLERS and own[-1] < len(files) - 1)
+    """Say whether the last of our frames in `trace` is a call into the program.
+
+    It may be the last of all: what the program passed to us may be written in C, as `map(int, words)` is.
+    """
+    own = [
+        name for frame, _ in traceback.walk_tb(trace) if (name := frame.f_code.co_filename).startswith(OWN_DIRECTORY)
+    ]
+    return not own or own[-1] in CALLERS
 
 
 def format_user_traceback(error: BaseException) -> str:

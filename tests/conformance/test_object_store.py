@@ -376,12 +376,20 @@ def test_a_restart_of_the_store_is_survived(request: pytest.FixtureRequest) -> N
     assert store.create("c", b"1")
 
 
-@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:9", "http://no-such-host.invalid:9000"])
-def test_an_endpoint_that_does_not_answer_is_unavailable(endpoint: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("endpoint", "message"),
+    [
+        ("http://127.0.0.1:9", "nothing listens there"),
+        ("http://no-such-host.invalid:9000", "its host name is unknown"),
+    ],
+)
+def test_an_endpoint_that_does_not_answer_is_unavailable(
+    endpoint: str, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("podreduce.storage.connect.RETRY_CONFIG", {"max_retries": 2})
     monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.5)
     store = open_store("s3://bucket/", StorageSettings(endpoint=endpoint, access_key="a", secret_key="b"))  # noqa: S106
-    with pytest.raises(StorageUnavailableError, match=f"s3://bucket/a: cannot read it at {endpoint}"):
+    with pytest.raises(StorageUnavailableError, match=f"s3://bucket/a: cannot read it at {endpoint}: {message}"):
         store.get("a")
 
 

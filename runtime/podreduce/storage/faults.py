@@ -52,6 +52,12 @@ REFUSALS = {
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": "there are no credentials: fill the storage secret, or set the AWS_* variables",
 }
+OUTAGES = {
+    "Connection refused": "nothing listens there",
+    "dns error": "its host name is unknown",
+    "TimedOut": "it does not answer in time",
+    "No space left on device": "the disk is full",
+}
 PAST_THE_END = ("StartTooLarge", "<Code>InvalidRange", "416 Range Not Satisfiable")
 CLIENT_ERROR_STATUS = re.compile(r"status:? (?:code )?4(?!08|09|29)\d\d\b")
 
@@ -81,7 +87,8 @@ def translate(error: Exception, place: Place) -> PodreduceError:
         return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
     if CLIENT_ERROR_STATUS.search(detail):
         return StorageDeniedError(f"{where}: the store refuses the request ({text})")
-    return StorageUnavailableError(f"{where}: {text}; the attempt is repeated with the job's backoff")
+    outage = next((outage for sign, outage in OUTAGES.items() if sign in detail), "a passing fault, it seems")
+    return StorageUnavailableError(f"{where}: {outage} ({text})")
 
 
 def delays_seconds(place: Place, started: float) -> Iterator[float]:

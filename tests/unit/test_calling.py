@@ -1,0 +1,98 @@
+from typing import Any
+
+import pytest
+
+from podreduce.calling import aggregate, bucket_by_program, check_pair, combine_by_program, iterate
+from podreduce.codec import decode_value, encode_key
+from podreduce.contract.plan import Program
+from podreduce.errors import ProgramError
+from podreduce.loading import LoadedProgram, load_program
+
+
+def load(*members: str) -> LoadedProgram:
+    lines = ["class Job:", " def map_func(self, k, v): pass", *members]
+    return load_program(Program(source="\n".join(lines)), name="job")
+
+
+REDUCES = " def reduce_func(self, k, v): pass"
+
+
+@pytest.mark.parametrize(
+    ("returned", "expected"),
+    [(None, []), ([], []), ([("a", 1)], [("a", 1)]), ((pair for pair in [(1, 2)]), [(1, 2)]), ({("a", 1)}, [("a", 1)])],
+)
+def test_pairs_may_come_in_any_iterable(returned: Any, expected: list[Any]) -> None:
+    assert list(iterate(returned, "Job.map_func")) == expected
+
+
+@pytest.mark.parametrize("returned", [5, "text", b"bytes", {"a": 1}, object])
+def test_what_is_no_list_of_pairs_is_refused(returned: Any) -> None:
+    with pytest.raises(ProgramError, match=r"Job.map_func returned .*: yield key, value"):
+        iterate(returned, "Job.map_func")
+
+
+@pytest.mark.parametrize("pair", ["ab", ("a",), ("a", 1, 2), None, 7, {"a": 1, "b": 2}])
+def test_what_is_no_pair_is_refused(pair: Any) -> None:
+    with pytest.raises(ProgramError, match="which is no pair"):
+        check_pair(pair, "Job.map_func")
+
+
+@pytest.mark.parametrize(
+    ("combiner", "values", "expected"),
+    [("sum", [1, 2, 3.5], 6.5), ("count", [1, 1, 5], 7), ("min", [3, 1, 2], 1), ("max", ["a", "c", "b"], "c")],
+)
+def test_declared_combiners_aggregate(combiner: str, values: list[Any], expected: Any) -> None:
+    assert aggregate(combiner, "k", values) == expected
+    combine = combine_by_program(load(f" combiner = {combiner!r}"))
+    assert combine
+    assert [decode_value(value) for value in combine(encode_key("k"), values)] == [expected]
+
+
+@pytest.mark.parametrize(("combiner", "values"), [("sum", ["a", "b"]), ("min", [1, "a"]), ("max", [{}, {}])])
+def test_values_without_an_aggregate_are_named_by_key(combiner: str, values: list[Any]) -> None:
+    with pytest.raises(ProgramError, match=f"combiner '{combiner}' cannot take the values of key 'k'"):
+        aggregate(combiner, "k", values)
+
+
+def test_nothing_combines_without_a_combiner() -> None:
+    assert combine_by_program(load(REDUCES)) is None
+
+
+def test_combine_func_gets_an_iterator_and_may_yield_less_or_more() -> None:
+    combine = combine_by_program(load(REDUCES, " def combine_func(self, k, vs): return [(k, next(vs)), [k, [*vs]]]"))
+    assert combine
+    assert [decode_value(value) for value in combine(encode_key(("a", 1)), [1, 2, 3])] == [1, [2, 3]]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("yield k + 'x', 1", "Job.combine_func yielded the key 'kx' for 'k': it must yield its own"),
+        ("yield 1.5, 1", "must yield its own"),
+        ("yield k", "which is no pair"),
+        ("yield k, {1}", "builtins.set|set cannot be a value"),
+        ("yield k, 1 / 0", "ZeroDivisionError"),
+        ("return 5", "Job.combine_func returned int 5"),
+    ],
+)
+def test_a_wrong_combine_func_is_told_with_its_key(body: str, message: str) -> None:
+    combine = combine_by_program(load(REDUCES, f" def combine_func(self, k, vs): {body}"))
+    assert combine
+    with pytest.raises(ProgramError, match=message) as raised:
+        combine(encode_key("k"), [1])
+    assert raised.value.record == "key 'k'"
+
+
+def test_the_program_chooses_the_partition() -> None:
+    bucket_of = bucket_by_program(load(REDUCES, " def partition_func(self, k, n): return k % n"), 3)
+    assert [bucket_of(encode_key(key)) for key in range(5)] == [0, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "body", ["return 3", "return -1", "return 'a'", "return None", "return 1.0", "raise KeyError(k)"]
+)
+def test_a_partition_out_of_range_is_told_with_its_key(body: str) -> None:
+    bucket_of = bucket_by_program(load(REDUCES, f" def partition_func(self, k, n): {body}"), 3)
+    with pytest.raises(ProgramError, match=r"must return an int from 0 to 2|KeyError") as raised:
+        bucket_of(encode_key("k"))
+    assert raised.value.record == "key 'k'"

@@ -1,0 +1,30 @@
+import pytest
+
+from podreduce.counters import MAX_COUNTERS, Counters
+from podreduce.errors import ProgramError
+
+
+def test_counters_add_up_by_group_and_name() -> None:
+    counters = Counters()
+    counters.count("words", "long")
+    counters.count("words", "long", 4)
+    counters.count("lines", "empty", 0)
+    assert counters.built_in(spills=2) == {"podreduce": {"spills": 2}, "words": {"long": 5}, "lines": {"empty": 0}}
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "n"),
+    [("podreduce", "spills", 1), ("", "a", 1), ("a", "", 1), ("a", "x" * 201, 1), (1, "a", 1), ("a", "b", "1")],
+)
+def test_what_is_no_counter_is_refused(group: str, name: str, n: int) -> None:
+    with pytest.raises(ProgramError, match=r"context\.count"):
+        Counters().count(group, name, n)
+
+
+def test_too_many_names_are_refused() -> None:
+    counters = Counters()
+    for number in range(MAX_COUNTERS):
+        counters.count("a", str(number))
+    counters.count("a", "7")
+    with pytest.raises(ProgramError, match="at most 1000"):
+        counters.count("a", "one more")
