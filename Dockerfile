@@ -16,13 +16,14 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/podreduce \
     && /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
        --requirement /requirements/runtime.lock \
-    && echo /opt/podreduce/project > \
+    && printf '/opt/podreduce/project\n/opt/podreduce/operator\n' > \
        "$(/opt/podreduce/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podreduce.pth"
 
-FROM dependencies AS operator-dependencies
+# What the operator needs beyond the runtime, in a directory and so a layer of its own.
+FROM tools AS operator-dependencies
 COPY requirements/operator.lock /requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
-    /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
+    /opt/tools/bin/pip install --require-hashes --no-deps --compile --target /opt/podreduce/operator \
        --requirement /requirements/operator.lock
 
 FROM tools AS project
@@ -40,12 +41,14 @@ ENV PATH=/opt/podreduce/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 H
 WORKDIR /tmp
 USER 65532:65532
 
-FROM base AS runtime
+FROM base AS runtime-base
 COPY --from=dependencies /opt/podreduce /opt/podreduce
+
+FROM runtime-base AS runtime
 COPY --from=project /project /opt/podreduce/project
 ENTRYPOINT ["/opt/podreduce/bin/python", "-m", "podreduce"]
 
-FROM base AS operator
-COPY --from=operator-dependencies /opt/podreduce /opt/podreduce
+FROM runtime-base AS operator
+COPY --from=operator-dependencies /opt/podreduce/operator /opt/podreduce/operator
 COPY --from=project /project /opt/podreduce/project
 ENTRYPOINT ["/opt/podreduce/bin/python", "-m", "podreduce_operator"]

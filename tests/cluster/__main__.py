@@ -1,13 +1,14 @@
 """`python -m tests.cluster COMMAND`: the cluster, MinIO and the images by hand."""
 
 import argparse
+import shutil
 import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cluster import control_plane, harness, processes
-from tests.cluster.build import BuildError, build_all
+from tests.cluster import control_plane, harness, processes, provider
+from tests.cluster.build import BuildError, build_all, program
 from tests.cluster.images import Images, minio_archive, project_archive
 from tests.cluster.minio import MinioServer
 from tests.cluster.node import import_image
@@ -51,6 +52,20 @@ def build(_: argparse.Namespace) -> int:
     return 0
 
 
+def prepare(_: argparse.Namespace) -> int:
+    """Build what the tests on this machine will need, so that no test waits for a compiler."""
+    if shutil.which("go") is None:
+        _say("Go is not here: tests that need MinIO will not run")
+        return 0
+    program("minio")
+    chosen = provider.choose()
+    if isinstance(chosen, provider.NoCluster):
+        _say(f"no cluster here: {chosen.why}")
+    elif chosen.name == "harness":
+        harness.prepare()
+    return 0
+
+
 def load(arguments: argparse.Namespace) -> int:
     """Load an image archive into the cluster's nodes."""
     for node in harness.NODES:
@@ -80,7 +95,17 @@ def minio(_: argparse.Namespace) -> int:
     return 0
 
 
-COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (up, down, status, kubeconfig, build, load, images, minio)
+COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (
+    up,
+    down,
+    status,
+    kubeconfig,
+    build,
+    prepare,
+    load,
+    images,
+    minio,
+)
 
 
 def main() -> int:

@@ -1,7 +1,10 @@
 # The test cluster and MinIO by hand, and the images. Included by the Makefile.
 PYTHON ?= .venv/bin/python
 
-.PHONY: cluster-up cluster-down cluster-status minio images lock
+.PHONY: cluster-prepare cluster-up cluster-down cluster-status minio images lock
+
+cluster-prepare: ## build what the tests need on this machine (once; half an hour where Kubernetes is built)
+	$(PYTHON) -m tests.cluster prepare
 
 cluster-up: ## a real cluster on this machine; prints the KUBECONFIG
 	$(PYTHON) -m tests.cluster up
@@ -19,10 +22,17 @@ images: ## build the images of the present sources, and load them into the clust
 	$(PYTHON) -m tests.cluster images
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
+IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock
+IN_RUNTIME = $(shell grep --only-matching --extended-regexp '^[a-z0-9-]+==' requirements/runtime.lock | tr -d = | sort -u)
 
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) pyproject.toml --extra cli --extra operator --extra test --output-file requirements.lock
-	$(COMPILE) pyproject.toml --no-annotate --constraint requirements.lock --output-file requirements/runtime.lock
-	$(COMPILE) pyproject.toml --no-annotate --constraint requirements.lock --extra operator \
-	  --output-file requirements/operator.lock
+	$(IN_IMAGES) pyproject.toml --output-file requirements/runtime.lock
+	$(MAKE) lock-operator
 	$(COMPILE) requirements/build.in --no-annotate --output-file requirements/build.lock
+
+# What the operator needs beyond the runtime: its image is built on the runtime's layers.
+.PHONY: lock-operator
+lock-operator:
+	$(IN_IMAGES) pyproject.toml --extra operator $(addprefix --no-emit-package ,$(IN_RUNTIME)) \
+	  --output-file requirements/operator.lock

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.cluster import cgroups, control_plane, dns, network, packages, processes
+from tests.cluster.base_image import base_archive
 from tests.cluster.build import BuildError, announce, build_all, program
 from tests.cluster.commands import run, succeeds
 from tests.cluster.node import FIRST, Node, import_image, start_containerd, start_kubelet
@@ -36,6 +37,14 @@ def why_not() -> str | None:
     return None
 
 
+def prepare() -> None:
+    """Install packages, build the programs and make the base image: what happens once per machine."""
+    packages.install_missing()
+    build_all()
+    base_archive()
+    pause_archive()
+
+
 def is_up() -> bool:
     """Tell whether the cluster runs: each recorded process lives and the API server is ready."""
     running = processes.recorded()
@@ -51,8 +60,7 @@ def up() -> Path:
     with _only_caller():
         if is_up():
             return control_plane.admin_kubeconfig()
-        packages.install_missing()
-        build_all()
+        prepare()
         _down()
         started = time.monotonic()
         try:

@@ -4,8 +4,10 @@ Rule: docker and podman build as a user would. Where there is neither, buildah b
 its storage in the cache so that unchanged layers are never made again.
 """
 
+import fcntl
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.cluster.base_image import BASE_IMAGE, base_archive
@@ -41,27 +43,31 @@ def _build_with_podman(target: str, reference: str, archive: Path) -> None:
 
 
 def _build_with_buildah(target: str, reference: str, archive: Path) -> None:
+    with _buildah() as buildah:
+        if not succeeds([*buildah, "inspect", "--type=image", BASE_IMAGE]):
+            run([*buildah, "pull", f"docker-archive:{base_archive()}"])
+        options = ["--layers", "--isolation=chroot", "--network=host", "--pull=false", *_trust()]
+        names = [f"--build-arg=BASE={BASE_IMAGE}", f"--target={target}", f"--tag={reference}"]
+        run([*buildah, "build", *options, *names, CHECKOUT], timeout=1800)
+        run([*buildah, "push", reference, f"docker-archive:{archive}:{reference}"])
+
+
+@contextmanager
+def _buildah() -> Iterator[list[str]]:
+    """Give the beginning of a buildah command over a storage of our own, to one caller at a time.
+
+    A failed build leaves its containers, mounted; they and the storage's own mount go when the caller is done.
+    """
     storage = cache_directory() / "buildah"
+    storage.mkdir(parents=True, exist_ok=True)
     buildah = ["buildah", f"--root={storage}", "--runroot=/run/podreduce-buildah", "--storage-driver=overlay"]
-    if not succeeds([*buildah, "inspect", "--type=image", BASE_IMAGE]):
-        run([*buildah, "pull", f"docker-archive:{base_archive()}"])
-    run(
-        [
-            *buildah,
-            "build",
-            "--layers",
-            "--isolation=chroot",
-            "--network=host",
-            "--pull=false",
-            *_trust(),
-            f"--build-arg=BASE={BASE_IMAGE}",
-            f"--target={target}",
-            f"--tag={reference}",
-            CHECKOUT,
-        ],
-        timeout=1800,
-    )
-    run([*buildah, "push", reference, f"docker-archive:{archive}:{reference}"])
+    with (storage.parent / "buildah.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield buildah
+        finally:
+            succeeds([*buildah, "rm", "--all"])
+            succeeds(["umount", storage / "overlay"])
 
 
 def _trust() -> list[str]:

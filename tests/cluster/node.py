@@ -76,7 +76,7 @@ def start_kubelet(node: Node) -> None:
     (node.state / "resolv.conf").write_text(f"nameserver {DNS_ADDRESS}\n")
     (node.state / "kubelet.json").write_text(json.dumps(_kubelet(node), indent=1))
     kubelet = _start(node, "kubelet", _kubelet_command(node))
-    lookup = [program("kubectl"), f"--kubeconfig={admin_kubeconfig()}", "get", "node", node.name]
+    lookup = (program("kubectl"), f"--kubeconfig={admin_kubeconfig()}", "get", "node", node.name)
     processes.await_ready(f"the node {node.name}", lambda: succeeds(lookup), of=kubelet)
     (node.state / "kube-proxy.json").write_text(json.dumps(_kube_proxy(node), indent=1))
     _start(node, "kube-proxy", [program("kube-proxy"), f"--config={node.state / 'kube-proxy.json'}"])
