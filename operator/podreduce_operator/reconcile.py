@@ -50,6 +50,7 @@ class Reconciler:
         cluster: pods and jobs.
         parallelism_limit: how many pods of one job may be active at once.
         fault_point: called around each action; crashes the operator in tests.
+        status_interval_seconds: how often a job's status is written at most; where that is cheap, less than a second.
         clock: seconds since the epoch.
     """
 
@@ -59,10 +60,12 @@ class Reconciler:
         *,
         parallelism_limit: int,
         fault_point: FaultPoint | None = None,
+        status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.cluster = cluster
         self.parallelism_limit = parallelism_limit
+        self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
@@ -158,7 +161,7 @@ class Reconciler:
         status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
         if status == observed.job.status:
             return None
-        due_in = worker.status_written_at + STATUS_INTERVAL_SECONDS - time.monotonic()
+        due_in = worker.status_written_at + self.status_interval_seconds - time.monotonic()
         if due_in > 0 and not decision.verdict.is_terminal:
             return due_in
         if not await self.cluster.write_status(observed.job, status):

@@ -21,6 +21,9 @@ __all__ = ["Outcome", "run_engine"]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
+STATUS_INTERVAL_SECONDS = 0.1
+"""The status is in memory here, and people watch it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -71,7 +74,12 @@ async def run_engine(
         parallelism=parallelism,
         tell=tell,
     )
-    reconciler = Reconciler(cluster, parallelism_limit=parallelism, fault_point=stop.see)
+    reconciler = Reconciler(
+        cluster,
+        parallelism_limit=parallelism,
+        fault_point=stop.see,
+        status_interval_seconds=STATUS_INTERVAL_SECONDS,
+    )
     drawing = asyncio.create_task(watcher.draw_regularly())
     with listen(stop):
         try:

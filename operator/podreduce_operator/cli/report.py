@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
 
@@ -37,9 +37,9 @@ def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
 def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
     """Return what was made, and where."""
     output = status.get("output", {})
-    records, size = output.get("records", 0), render_bytes(output.get("bytes", 0))
+    records, size = render_count(output.get("records", 0), "record"), render_bytes(output.get("bytes", 0))
     lines = [
-        f"{name}: complete in {render_seconds(seconds)}: {records:,} records, {size}",
+        f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
     return "\n".join([*lines, *render_counters(status)])

@@ -82,7 +82,7 @@ def run_loaded(job: JobView, file: JobFile, options: RunOptions) -> ExitStatus:
                         config_maps=file.config_maps,
                         workspace=workspace,
                         parallelism=parallelism,
-                        watcher=Watcher(view),
+                        watcher=Watcher(job.key.name, view),
                     )
                 )
             finally:

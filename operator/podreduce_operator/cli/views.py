@@ -92,8 +92,10 @@ class BarsView:
         if task_type not in self.rows:
             if shown.total is None and not shown.active:
                 return
-            self.rows[task_type] = self.bars.add_task(str(task_type), total=None, tasks="", amount="")
+            self.rows[task_type] = self.bars.add_task(str(task_type), start=False, total=None, tasks="", amount="")
         row = self.rows[task_type]
+        if shown.active:
+            self.bars.start_task(row)
         done, total = measure(shown)
         self.bars.update(row, completed=done, total=total, tasks=count_tasks(shown), amount=describe_amount(shown))
         if shown.total is not None and shown.done >= shown.total:

@@ -4,9 +4,12 @@ Rule: only passes on and counts; what to make of it is the view's business.
 """
 
 import asyncio
+from collections.abc import Mapping
+from typing import Any
 
 from podreduce_operator.cli.progress import RunProgress, parse_line
 from podreduce_operator.cli.views import View
+from podreduce_operator.cli.wording import render_bytes, render_count
 from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, StatusWritten
 from podreduce_operator.model import Phase
 
@@ -19,11 +22,12 @@ MAX_WORDS_LINES = 200
 class Watcher:
     """Takes notices and keeps a view up to date."""
 
-    def __init__(self, view: View) -> None:
+    def __init__(self, name: str, view: View) -> None:
+        self.name = name
         self.view = view
         self.progress = RunProgress()
         self.words_lines = 0
-        self.waiting = ""
+        self.is_planned = False
 
     def take(self, notice: Notice) -> None:
         """Fold a notice in and tell what cannot wait."""
@@ -35,7 +39,8 @@ class Watcher:
                 self.view.say(f"waiting: {reason}: {message}", "warning")
             case LineWritten(task=task, line=line):
                 self.take_words(str(task), parse_line(line).words)
-            case StatusWritten():
+            case StatusWritten(status=status):
+                self.take_plan(status.get("plan"))
                 self.view.draw(self.progress)
             case _:
                 pass
@@ -44,6 +49,13 @@ class Watcher:
     def is_over(self) -> bool:
         """Whether the run has its verdict; the report tells of it."""
         return self.progress.phase in (Phase.COMPLETE, Phase.FAILED)
+
+    def take_plan(self, plan: Mapping[str, Any] | None) -> None:
+        """Say once what there is to do."""
+        if plan is not None and not self.is_planned:
+            self.is_planned = True
+            objects, shards = render_count(plan["objects"], "object"), render_count(plan["shards"], "shard")
+            self.view.say(f"{self.name}: {objects}, {render_bytes(plan['bytes'])}, in {shards}")
 
     def take_words(self, task: str, words: str) -> None:
         """Show what the program prints, up to a limit."""

@@ -3,7 +3,7 @@
 from podreduce.contract.task import TaskType
 from podreduce_operator.cli.progress import TasksShown
 
-__all__ = ["render_bytes", "render_seconds", "render_tasks"]
+__all__ = ["render_bytes", "render_count", "render_seconds", "render_tasks"]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -15,6 +15,11 @@ def render_bytes(number: float) -> str:
             break
         number /= 1024
     return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+
+
+def render_count(number: int, noun: str) -> str:
+    """Return `1 object`, `2,000 objects`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def render_seconds(seconds: float) -> str:

@@ -58,10 +58,24 @@ def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Work
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.write(lock, f"{os.getpid()}\n{output_uri}\n".encode())
         visit_others(parent, path, output_uri)
-        yield Workspace(path=path)
+        with no_empty_directory(output_uri):
+            yield Workspace(path=path)
     finally:
         remove(path)
         os.close(lock)
+
+
+@contextmanager
+def no_empty_directory(output_uri: str) -> Iterator[None]:
+    """Take away an output directory that the run has made and left empty."""
+    path = Path(output_uri.removeprefix("file://"))
+    existed = not output_uri.startswith("file://") or path.exists()
+    try:
+        yield
+    finally:
+        if not existed:
+            with suppress(OSError):
+                path.rmdir()
 
 
 def visit_others(parent: Path, own: Path, output_uri: str) -> None:
