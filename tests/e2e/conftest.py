@@ -28,8 +28,8 @@ def cluster_minio(cluster: Cluster) -> ClusterMinio:
 
 
 @pytest.fixture(scope="session")
-def installation(cluster: Cluster, images: Images) -> Iterator[Installation]:
-    installed = Installation.install(cluster, images)
+def installation(cluster: Cluster, images: Images, cluster_minio: ClusterMinio) -> Iterator[Installation]:
+    installed = Installation.install(cluster, images, cluster_minio, f"s3://{WORK}/")
     yield installed
     installed.uninstall()
 

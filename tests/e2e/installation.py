@@ -1,9 +1,12 @@
 """The operator as a platform engineer installs it: by its chart, with the images of this checkout."""
 
+import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
+from tests.cluster.object_store import ClusterMinio
 from tests.cluster.paths import CHECKOUT
 
 __all__ = ["Installation"]
@@ -19,16 +22,23 @@ class Installation:
     namespace: str
 
     @classmethod
-    def install(cls, cluster: Cluster, images: Images) -> "Installation":
-        """Install the chart and wait until the operator is ready."""
+    def install(cls, cluster: Cluster, images: Images, minio: ClusterMinio, work_uri: str) -> "Installation":
+        """Install the chart, with a storage credential of its own, and wait until the operator is ready."""
         namespace = cluster.namespace("podreduce-system")
-        cluster.helm(
-            *("install", RELEASE, CHECKOUT / "charts" / "podreduce", "--namespace", namespace),
-            *("--set", f"image.repository={images.operator.rpartition(':')[0]}"),
-            *("--set", f"image.tag={images.operator.rpartition(':')[2]}"),
-            *("--set", f"runtimeImage={images.runtime}"),
-            *("--wait", "--timeout", "120s"),
-        )
+        repository, _, tag = images.operator.rpartition(":")
+        values = {
+            "image.repository": repository,
+            "image.tag": tag,
+            "runtimeImage": images.runtime,
+            "log.level": "debug",
+            "storage.endpoint": minio.endpoint,
+            "storage.accessKey": minio.access_key,
+            "storage.secretKey": minio.secret_key,
+            "storage.workUri": work_uri,
+        }
+        settings = [f"--set-string={name}={value}" for name, value in values.items()]
+        chart = CHECKOUT / "charts" / "podreduce"
+        cluster.helm("install", RELEASE, chart, "--namespace", namespace, *settings, "--wait", "--timeout=120s")
         return cls(cluster=cluster, namespace=namespace)
 
     def uninstall(self) -> None:
@@ -37,5 +47,30 @@ class Installation:
 
     def logs(self, lines: int = 60) -> str:
         """Return the operator's last log lines."""
-        command = ("logs", f"deployment/{RELEASE}", "--namespace", self.namespace, f"--tail={lines}")
-        return self.cluster.kubectl(*command, check=False).stdout
+        return self.cluster.kubectl("logs", *self.place, f"--tail={lines}", check=False).stdout
+
+    def patch_container(self, *, command: Sequence[str], environment: dict[str, str]) -> None:
+        """Run the operator's container with another command and more variables."""
+        env = [{"name": name, "value": value} for name, value in environment.items()]
+        container = {"name": "operator", "command": list(command), "env": env}
+        patch = json.dumps({"spec": {"template": {"spec": {"containers": [container]}}}})
+        self.cluster.kubectl("patch", *self.place, "--patch", patch)
+        self.await_rollout()
+
+    def restore(self) -> None:
+        """Take the last patch back."""
+        self.cluster.kubectl("rollout", "undo", *self.place)
+        self.await_rollout()
+
+    def await_rollout(self) -> None:
+        """Return once the patched operator is ready and the one before it is gone."""
+        self.cluster.kubectl("rollout", "status", *self.place, "--timeout=120s", timeout=130)
+
+    def read_file(self, path: str) -> str:
+        """Return the contents of a file in the operator's container; empty while there is none."""
+        return self.cluster.kubectl("exec", *self.place, "--", "cat", path, check=False).stdout
+
+    @property
+    def place(self) -> tuple[str, ...]:
+        """How kubectl names the operator."""
+        return (f"deployment/{RELEASE}", "--namespace", self.namespace)

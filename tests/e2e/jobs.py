@@ -185,6 +185,10 @@ class JobWorld:
         """Return what the operator and tasks keep for the job's runs."""
         return [key for key in self.keys(self.work_bucket, "") if f"/{self.namespace}/{name}/" in f"/{key}"]
 
+    def commits(self, name: str) -> list[str]:
+        """Return the keys of the job's commit records."""
+        return [key for key in self.work_keys(name) if "/commits/" in key]
+
     def commit(self, name: str, task: str) -> dict[str, Any]:
         """Return the commit record of a task, such as `m-3`."""
         keys = [key for key in self.work_keys(name) if f"/commits/{task}-" in key]
