@@ -37,24 +37,25 @@ class LogAnalysis:
 """
 
 
-def slow_attempt(program: str, attempt: str) -> str:
-    """Return `program`, slowed down to a crawl in the pod whose name ends in `attempt`, such as `m-3-1`."""
+def slow_attempt(program: str, attempt: str, seconds: float = 0.02) -> str:
+    """Return `program`, slowed down by `seconds` a call in the pod whose name ends in `attempt`, such as `m-3-1`."""
     return f"""\
 import os
 import time
 
 {program}
-    def setup(self, context):
-        if os.environ["PODREDUCE_POD_NAME"].endswith("-{attempt}"):
-            self.map_func = slowed(self.map_func)
-            self.reduce_func = slowed(self.reduce_func)
-
 
 def slowed(function):
     def slow(*arguments):
-        time.sleep(0.02)
+        time.sleep({seconds})
         yield from function(*arguments)
     return slow
+
+
+if os.environ["PODREDUCE_POD_NAME"].endswith("-{attempt}"):
+    for job in [value for value in globals().values() if hasattr(value, "map_func")]:
+        job.map_func = slowed(job.map_func)
+        job.reduce_func = slowed(job.reduce_func)
 """
 
 
