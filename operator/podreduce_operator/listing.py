@@ -5,7 +5,7 @@ fails here: a job that silently reads less than it was told to would be worse th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Iterator
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import ObjectNotFoundError
@@ -37,32 +37,49 @@ async def list_input(
 
 
 async def list_uri(uri: InputUri, settings: StorageSettings | None) -> list[InputObject]:
-    """Return the objects that one URI names; a local directory may be named without its `/`.
+    """Return the objects that one URI names.
 
     Raises:
         ActionError: there are none, or some have names that cannot be read.
     """
     store = open_store(uri.store_uri, settings)
+    for meaning in iter_meanings(uri, is_local=store.directory is not None):
+        found = await list_meaning(meaning, store)
+        if found:
+            return found
+    raise ActionError(
+        "InputNotFound", f"{uri.uri}: {await explain_nothing(uri, store)}: check spec.input.uris", permanent=True
+    )
+
+
+def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
+    """Yield what the URI can mean, the likeliest first: names may have a `[`, directories lack their `/`."""
+    yield uri
+    literal = uri.literally
+    if uri.kind is UriKind.GLOB:
+        yield literal
+    if literal.kind is UriKind.OBJECT and is_local:
+        yield literal.below
+
+
+async def list_meaning(uri: InputUri, store: ObjectStore) -> list[InputObject]:
+    """Return the objects that the URI names, taken as its kind says; none if there are none."""
     if uri.kind is UriKind.OBJECT:
-        return await list_object(uri, store)
+        try:
+            return [as_input(store, await store.head_async(uri.key))]
+        except ObjectNotFoundError:
+            return []
     await refuse_unreadable(uri, store)
-    found = [as_input(store, meta) async for meta in list_keys(uri, store)]
-    if not found:
-        raise not_found(uri, "no object there (names that start with _ or . do not count)")
-    return found
+    return [as_input(store, meta) async for meta in list_keys(uri, store)]
 
 
-async def list_object(uri: InputUri, store: ObjectStore) -> list[InputObject]:
-    """Return the one object that is named, or, if that is a local directory, what lies in it."""
-    try:
-        return [as_input(store, await store.head_async(uri.key))]
-    except ObjectNotFoundError as error:
-        below = parse_input_uri(as_prefix(uri.uri))
-        is_prefix = [meta async for meta in first(list_keys(below, store))]
-        if is_prefix and store.directory:
-            return await list_uri(below, None)
-        hint = f"no such object; did you mean {below.uri}?" if is_prefix else "no such object"
-        raise not_found(uri, hint) from error
+async def explain_nothing(uri: InputUri, store: ObjectStore) -> str:
+    """Return why the URI names nothing."""
+    if uri.kind is not UriKind.OBJECT:
+        return "no object there (names that start with _ or . do not count)"
+    async for _ in list_keys(uri.below, store):
+        return f"no such object; did you mean {uri.below.uri}?"
+    return "no such object"
 
 
 async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMeta]:
@@ -70,13 +87,6 @@ async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMe
     async for meta in store.list_async(uri.literal_prefix, recursive=uri.is_recursive):
         if uri.names(meta.key):
             yield meta
-
-
-async def first(metas: AsyncIterator[ObjectMeta]) -> AsyncIterator[ObjectMeta]:
-    """Yield the first of `metas`, if there is one."""
-    async for meta in metas:
-        yield meta
-        return
 
 
 async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
@@ -109,8 +119,3 @@ def as_input(store: ObjectStore, meta: ObjectMeta) -> InputObject:
     """Return a listed object as the planner wants it."""
     uri = store.uri_of(meta.key)
     return InputObject(uri=uri, size_bytes=meta.size, etag=meta.etag, is_splittable=is_splittable(uri))
-
-
-def not_found(uri: InputUri, what: str) -> ActionError:
-    """Return the error of a URI that names nothing."""
-    return ActionError("InputNotFound", f"{uri.uri}: {what}: check spec.input.uris", permanent=True)

@@ -13,7 +13,7 @@ No other cuts do better than 6, which is the plan's imbalance: sum |D_i - mean D
 
 Invariants, which the property tests state: the pieces of all shards in order are the objects' bytes in order, each
 once; no piece is a part of an atom; sum D_i = D; with plain objects only the imbalance is less than the number of
-shards. There is at least one shard. If the user set `map.shards` there are exactly so many, empty ones at the end if
+shards. There is at least one shard. If the user set `map.shards` there are exactly so many, empty ones among them if
 need be; else shards without bytes are dropped. Empty objects count as objects and have no piece.
 
 Rule: pure; the same objects and spec give the same bytes of plan.

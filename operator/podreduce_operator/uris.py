@@ -5,7 +5,7 @@ character. Under a prefix or glob, names whose last part starts with `_` or `.` 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
@@ -61,6 +61,17 @@ class InputUri:
         if self.kind is UriKind.GLOB:
             return re.compile(translate_glob(self.key), re.DOTALL)
         return re.compile(re.escape(self.key) + (".*" if self.kind is UriKind.PREFIX else ""), re.DOTALL)
+
+    @property
+    def literally(self) -> "InputUri":
+        """The object or prefix whose key has these very characters, wildcards or not."""
+        kind = UriKind.PREFIX if self.key.endswith("/") else UriKind.OBJECT
+        return replace(self, kind=kind)
+
+    @property
+    def below(self) -> "InputUri":
+        """The prefix of the same name."""
+        return replace(self, uri=as_prefix(self.uri), key=as_prefix(self.key), kind=UriKind.PREFIX)
 
     def names(self, key: str) -> bool:
         """Tell whether the object at `key` is named by this URI."""

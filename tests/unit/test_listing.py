@@ -1,0 +1,123 @@
+import uuid
+from pathlib import Path
+
+import pytest
+
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.errors import ActionError
+from podreduce_operator.listing import list_input
+from podreduce_operator.planner import InputObject
+
+OUTPUT = "memory://elsewhere/out/"
+
+
+@pytest.fixture
+def store() -> ObjectStore:
+    store = open_store(f"memory://{uuid.uuid4()}/")
+    for key, data in {
+        "books/b.txt": b"bb",
+        "books/a.txt": b"a",
+        "books/_SUCCESS": b"",
+        "books/deep/c.gz": b"ccc",
+        "booksellers.txt": b"no",
+        "empty/e.txt": b"",
+    }.items():
+        store.put(key, data)
+    return store
+
+
+async def list_keys(store: ObjectStore, *names: str) -> list[str]:
+    listed = await list_input([store.uri + name for name in names], None, output_uri=OUTPUT)
+    return [each.uri.removeprefix(store.uri) for each in listed]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        pytest.param(["books/b.txt"], ["books/b.txt"], id="object"),
+        pytest.param(["books/"], ["books/a.txt", "books/b.txt", "books/deep/c.gz"], id="prefix-in-key-order"),
+        pytest.param(["books/*"], ["books/a.txt", "books/b.txt"], id="glob"),
+        pytest.param(["**/*.gz", "books/a.txt"], ["books/deep/c.gz", "books/a.txt"], id="in-the-order-of-the-uris"),
+        pytest.param(["books/b.txt", "books/"], ["books/b.txt", "books/a.txt", "books/deep/c.gz"], id="each-once"),
+        pytest.param(["books/_SUCCESS"], ["books/_SUCCESS"], id="hidden-but-named"),
+        pytest.param(["empty/"], ["empty/e.txt"], id="only-empty-objects"),
+    ],
+)
+async def test_the_objects_of_the_uris(store: ObjectStore, names: list[str], expected: list[str]) -> None:
+    assert await list_keys(store, *names) == expected
+
+
+async def test_objects_have_size_version_and_splittability(store: ObjectStore) -> None:
+    plain, compressed = (store.head("books/b.txt"), store.head("books/deep/c.gz"))
+    assert await list_input([f"{store.uri}books/b.txt", f"{store.uri}**/*.gz"], None, output_uri=OUTPUT) == (
+        InputObject(uri=f"{store.uri}books/b.txt", size_bytes=2, etag=plain.etag),
+        InputObject(uri=f"{store.uri}books/deep/c.gz", size_bytes=3, etag=compressed.etag, is_splittable=False),
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        pytest.param("books/z.txt", "books/z.txt: no such object: check spec.input.uris", id="object"),
+        pytest.param("books", "no such object; did you mean .*books/[?]", id="prefix-without-slash"),
+        pytest.param("none/", "no object there", id="prefix"),
+        pytest.param("*.gz", "no object there", id="glob"),
+        pytest.param("books/_*", "names that start with _", id="only-hidden-names"),
+    ],
+)
+async def test_a_uri_that_names_nothing_is_an_error(store: ObjectStore, name: str, hint: str) -> None:
+    with pytest.raises(ActionError, match=hint) as refusal:
+        await list_keys(store, "books/", name)
+    assert (refusal.value.reason, refusal.value.permanent) == ("InputNotFound", True)
+
+
+@pytest.mark.parametrize("output", ["books", "books/", "books/deep/"])
+async def test_input_in_the_output_is_refused(store: ObjectStore, output: str) -> None:
+    with pytest.raises(ActionError, match=r"choose another spec\.output\.uri") as refusal:
+        await list_input([f"{store.uri}books/**"], None, output_uri=store.uri + output)
+    assert refusal.value.reason == "InputInOutput"
+
+
+async def test_input_beside_the_output_is_fine(store: ObjectStore) -> None:
+    assert await list_input([f"{store.uri}booksellers.txt"], None, output_uri=f"{store.uri}books")
+
+
+@pytest.mark.parametrize("name", ["books", "books/", "books/*.txt", "books/**", "b*/", "b*/a.txt", "[ab]ooks/?.txt"])
+async def test_local_directories(tmp_path: Path, name: str) -> None:
+    (tmp_path / "books").mkdir()
+    for file in ("a.txt", ".hidden"):
+        (tmp_path / "books" / file).write_text(file)
+    listed = await list_input([f"file://{tmp_path}/{name}"], None, output_uri=OUTPUT)
+    assert [each.uri for each in listed] == [f"file://{tmp_path}/books/a.txt"]
+
+
+@pytest.mark.parametrize("name", ["old [1]", "old [1]/", "old [1]/what?.txt", "old [[]1]/*", "old ?1]/**"])
+async def test_names_with_wildcards_in_them(tmp_path: Path, name: str) -> None:
+    (tmp_path / "old [1]").mkdir()
+    (tmp_path / "old [1]" / "what?.txt").write_text("a")
+    listed = await list_input([f"file://{tmp_path}/{name}"], None, output_uri=OUTPUT)
+    assert [each.uri for each in listed] == [f"file://{tmp_path}/old [1]/what?.txt"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "is_refused"),
+    [
+        pytest.param("", True, id="directory"),
+        pytest.param("*", True, id="glob"),
+        pytest.param("a*", False, id="glob-of-others"),
+        pytest.param("deep/**", False, id="beside"),
+    ],
+)
+async def test_files_that_no_key_can_name_are_not_left_out_in_silence(
+    tmp_path: Path, pattern: str, is_refused: bool
+) -> None:
+    (tmp_path / "deep").mkdir()
+    for name in ("a.txt", "b#1", "deep/a.txt"):
+        (tmp_path / name).write_text(name)
+    uris = [f"file://{tmp_path}/{pattern}"]
+    if not is_refused:
+        assert await list_input(uris, None, output_uri=OUTPUT)
+        return
+    with pytest.raises(ActionError, match="b#1: rename them") as refusal:
+        await list_input(uris, None, output_uri=OUTPUT)
+    assert refusal.value.reason == "InputUnreadable"

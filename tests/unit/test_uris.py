@@ -1,0 +1,114 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce.errors import InputError
+from podreduce_operator.uris import UriKind, as_prefix, parse_input_uri
+
+KEYS = [
+    "a.txt",
+    "a1.txt",
+    "b.csv",
+    "logs/a.txt",
+    "logs/b.txt.gz",
+    "logs/_tmp.txt",
+    "logs/.hidden.txt",
+    "logs/2026/a.txt",
+    "logs/2026/11/a.txt",
+    "logs/2026/_SUCCESS",
+    "_old/a.txt",
+    "books/",
+    "books/one",
+    "x[1].txt",
+    "é.txt",
+]
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "expected"),
+    [
+        pytest.param("a.txt", UriKind.OBJECT, ["a.txt"], id="object"),
+        pytest.param("logs/_tmp.txt", UriKind.OBJECT, ["logs/_tmp.txt"], id="hidden-object-by-name"),
+        pytest.param("logs/2026/", UriKind.PREFIX, ["logs/2026/a.txt", "logs/2026/11/a.txt"], id="prefix"),
+        pytest.param("_old/", UriKind.PREFIX, ["_old/a.txt"], id="only-the-last-part-hides"),
+        pytest.param("books/", UriKind.PREFIX, ["books/one"], id="markers-are-no-objects"),
+        pytest.param("*.txt", UriKind.GLOB, ["a.txt", "a1.txt", "x[1].txt", "é.txt"], id="star-in-one-part"),
+        pytest.param("*/*.txt", UriKind.GLOB, ["logs/a.txt", "_old/a.txt"], id="star-in-two-parts"),
+        pytest.param("logs/*.txt*", UriKind.GLOB, ["logs/a.txt", "logs/b.txt.gz"], id="hidden-names-left-out"),
+        pytest.param("a?.txt", UriKind.GLOB, ["a1.txt"], id="question-mark"),
+        pytest.param("?.txt", UriKind.GLOB, ["a.txt", "é.txt"], id="question-mark-is-a-character"),
+        pytest.param("logs?a.txt", UriKind.GLOB, [], id="question-mark-is-no-slash"),
+        pytest.param("logs[/]a.txt", UriKind.GLOB, [], id="set-is-no-slash"),
+        pytest.param("logs[!x]a.txt", UriKind.GLOB, [], id="negated-set-is-no-slash"),
+        pytest.param("[ab].*", UriKind.GLOB, ["a.txt", "b.csv"], id="set"),
+        pytest.param("[!b].*", UriKind.GLOB, ["a.txt", "é.txt"], id="negated-set"),
+        pytest.param("[^b].*", UriKind.GLOB, ["a.txt", "é.txt"], id="negated-set-as-in-regex"),
+        pytest.param("[a-b].csv", UriKind.GLOB, ["b.csv"], id="range"),
+        pytest.param("[b-a].csv", UriKind.GLOB, [], id="range-upside-down"),
+        pytest.param("x[[]1].txt", UriKind.GLOB, ["x[1].txt"], id="bracket-in-a-set"),
+        pytest.param("x[1].txt", UriKind.GLOB, [], id="bracket-is-a-set"),
+        pytest.param("x[1", UriKind.OBJECT, [], id="bracket-that-is-not-closed"),
+        pytest.param(
+            "**.txt",
+            UriKind.GLOB,
+            [
+                "a.txt",
+                "a1.txt",
+                "logs/a.txt",
+                "logs/2026/a.txt",
+                "logs/2026/11/a.txt",
+                "_old/a.txt",
+                "x[1].txt",
+                "é.txt",
+            ],
+            id="two-stars-cross",
+        ),
+        pytest.param(
+            "logs/**/a.txt",
+            UriKind.GLOB,
+            ["logs/a.txt", "logs/2026/a.txt", "logs/2026/11/a.txt"],
+            id="two-stars-are-also-nothing",
+        ),
+        pytest.param("logs/**/*/a.txt", UriKind.GLOB, ["logs/2026/a.txt", "logs/2026/11/a.txt"], id="mixed-stars"),
+        pytest.param("logs/20*/", UriKind.GLOB, ["logs/2026/a.txt", "logs/2026/11/a.txt"], id="glob-of-prefixes"),
+    ],
+)
+def test_what_a_uri_names(key: str, kind: UriKind, expected: list[str]) -> None:
+    uri = parse_input_uri(f"s3://corpus/{key}")
+    assert (uri.kind, [each for each in KEYS if uri.names(each)]) == (kind, expected)
+
+
+@pytest.mark.parametrize(
+    ("uri", "store_uri", "prefix", "is_recursive"),
+    [
+        pytest.param("s3://corpus/", "s3://corpus/", "", True, id="whole-bucket"),
+        pytest.param("s3://corpus/a/b/", "s3://corpus/", "a/b/", True, id="prefix"),
+        pytest.param("s3://corpus/a/b*.txt", "s3://corpus/", "a/b", False, id="star-in-the-last-part"),
+        pytest.param("s3://corpus/a/*/b", "s3://corpus/", "a/", True, id="star-before"),
+        pytest.param("s3://corpus/a/**", "s3://corpus/", "a/", True, id="two-stars"),
+        pytest.param("s3://corpus/a/[bc]?", "s3://corpus/", "a/", False, id="set"),
+        pytest.param("file:///data/*.txt", "file:///", "data/", False, id="file"),
+        pytest.param("s3://corpus/a b%20c#d", "s3://corpus/", "a b%20c#d", False, id="nothing-is-decoded"),
+    ],
+)
+def test_where_to_look_for_it(uri: str, store_uri: str, prefix: str, is_recursive: bool) -> None:
+    parsed = parse_input_uri(uri)
+    assert (parsed.store_uri, parsed.literal_prefix, parsed.is_recursive) == (store_uri, prefix, is_recursive)
+
+
+@given(st.text(alphabet="ab/*?[]!^-_.\n", max_size=12), st.text(alphabet="ab/_.\n", max_size=8))
+def test_whatever_is_named_starts_with_the_literal_prefix(glob: str, key: str) -> None:
+    uri = parse_input_uri(f"s3://corpus/{glob}")
+    if uri.names(key):
+        assert key.startswith(uri.literal_prefix)
+        assert uri.is_recursive or "/" not in key[len(uri.literal_prefix) :]
+
+
+@pytest.mark.parametrize("uri", ["books/", "gs://corpus/a", "s3:///a", "file://data/a"])
+def test_what_is_no_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InputError, match="URI"):
+        parse_input_uri(uri)
+
+
+def test_a_prefix_ends_in_a_slash() -> None:
+    assert [as_prefix("s3://a/b"), as_prefix("s3://a/b/")] == ["s3://a/b/", "s3://a/b/"]
