@@ -32,12 +32,17 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.cluster import provider
 from tests.cluster.build import BuildError
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
+
+# Wall-clock figures decide no test: a busy machine is no failure.
+settings.register_profile("podreduce", deadline=None)
+settings.load_profile("podreduce")
 
 NOT_RUN: dict[str, str] = {}
 

@@ -43,9 +43,8 @@ class FramePacker:
 
     def add_values(self, bucket: int, key: bytes, values: list[bytes]) -> None:
         """Take a group of encoded values, cut where it is larger than a frame."""
-        data = b"".join(values)
-        if len(values) <= MAX_ROWS and len(data) <= MAX_RAW_BYTES:
-            self.add(bucket, key, len(values), data)
+        if len(values) == 1 or (len(values) <= MAX_ROWS and sum(map(len, values)) <= MAX_RAW_BYTES):
+            self.add(bucket, key, len(values), b"".join(values))
             return
         for start, end in cut_values(values):
             self.add(bucket, key, end - start, b"".join(values[start:end]))

@@ -6,6 +6,7 @@ They have no name: however the task ends, the kernel gives the space back, and t
 import errno
 import os
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -19,19 +20,20 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ScratchFile:
-    """A file to append to, then to read from anywhere; closed, it is gone.
+    """A file to append to, then to read from anywhere; closed or forgotten, it is gone.
 
     Every method but `close` raises ScratchFullError where the volume has no more room.
     """
 
-    __slots__ = ("_directory", "_file", "_pending", "_pending_bytes")
+    __slots__ = ("__weakref__", "_close", "_descriptor", "_directory", "_pending", "_pending_bytes")
 
     def __init__(self, directory: str) -> None:
         self._directory = directory
         self._pending: list[bytes] = []
         self._pending_bytes = 0
-        with self._naming_full():
-            self._file = tempfile.TemporaryFile(dir=directory, buffering=0)  # noqa: SIM115 - lives as long as its runs
+        with self._naming_full(), tempfile.TemporaryFile(dir=directory) as file:
+            self._descriptor = os.dup(file.fileno())
+        self._close = weakref.finalize(self, os.close, self._descriptor)
 
     def write(self, data: bytes) -> None:
         """Append `data`."""
@@ -46,15 +48,15 @@ class ScratchFile:
         self._pending, self._pending_bytes = [], 0
         with self._naming_full():
             while data:
-                data = data[self._file.write(data) :]
+                data = data[os.write(self._descriptor, data) :]
 
     def fetch(self, start: int, end: int) -> bytes:
         """Return bytes `start` to `end`, fewer where the file ends before."""
-        return os.pread(self._file.fileno(), end - start, start)
+        return os.pread(self._descriptor, end - start, start)
 
     def close(self) -> None:
         """Give the space back."""
-        self._file.close()
+        self._close()
 
     @contextmanager
     def _naming_full(self) -> Iterator[None]:

@@ -120,7 +120,8 @@ class MapOutputBuffer:
         blob = BlobWriter(write, buckets=self._buckets)
         packer = FramePacker(blob.append)
         if len(self._runs):
-            self._spill()
+            if self._used_bytes:
+                self._spill()
             self._write_merged(packer)
         else:
             self._write_groups(packer)

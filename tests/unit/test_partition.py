@@ -1,0 +1,118 @@
+"""The hash is stable and even; the packing uses every bucket once and beats hash mod R."""
+
+import random
+from collections import Counter
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce.codec import encode_key
+from podreduce.partition import (
+    choose_partitions,
+    hash_bucket,
+    imbalance,
+    pack_buckets,
+    pack_by_hash,
+    virtual_buckets,
+)
+
+MIB = 1 << 20
+
+
+@pytest.mark.parametrize(
+    ("key", "buckets", "bucket"),
+    [("the", 1024, 380), ("", 64, 38), (0, 64, 6), (None, 4096, 2567), (("a", 1), 1024, 723), (b"\x00", 16, 14)],
+    ids=repr,
+)
+def test_the_hash_never_changes(key: object, buckets: int, bucket: int) -> None:
+    assert hash_bucket(encode_key(key), buckets) == bucket
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [range(16_000), [f"word{n}" for n in range(16_000)], [(n, "x") for n in range(16_000)], range(0, 16_000 << 10, 1 << 10)],
+    ids=["ints", "words", "tuples", "multiples of 1024"],
+)
+@pytest.mark.parametrize("buckets", [3, 64])
+def test_the_hash_spreads_even_regular_keys(keys: list[object], buckets: int) -> None:
+    found = Counter(hash_bucket(encode_key(key), buckets) for key in keys)
+    mean = 16_000 / buckets
+    assert sorted(found) == list(range(buckets))
+    assert sum((count - mean) ** 2 / mean for count in found.values()) < 2 * buckets + 30  # chi-squared
+
+
+@pytest.mark.parametrize(
+    ("partitions", "buckets"),
+    [(None, 1024), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 4096), (4096, 4096), (5000, 5000)],
+)
+def test_there_are_16_buckets_a_partition_up_to_4096(partitions: int | None, buckets: int) -> None:
+    assert virtual_buckets(partitions) == buckets
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "partitions"),
+    [(0, 1), (1, 1), (256 * MIB, 1), (256 * MIB + 1, 2), (1 << 40, 4096), (1 << 50, 4096)],
+)
+def test_there_is_a_partition_for_each_256_mib(total_bytes: int, partitions: int) -> None:
+    assert choose_partitions(total_bytes) == partitions
+
+
+@pytest.mark.parametrize(("sizes", "expected"), [([], 0.0), ([5], 0.0), ([1, 2], 1.0), ([0, 0, 3], 4.0)], ids=repr)
+def test_imbalance_is_the_sum_of_distances_from_the_mean(sizes: list[int], expected: float) -> None:
+    assert imbalance(sizes) == expected
+
+
+def achieved(bucket_bytes: list[int], packing: tuple[tuple[int, ...], ...]) -> float:
+    return imbalance([sum(bucket_bytes[bucket] for bucket in buckets) for buckets in packing])
+
+
+@given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 12))
+def test_packing_uses_every_bucket_once_and_is_never_worse_than_hash_mod_r(sizes: list[int], partitions: int) -> None:
+    packing = pack_buckets(sizes, partitions)
+    assert sorted(bucket for buckets in packing for bucket in buckets) == list(range(len(sizes)))
+    assert all(list(buckets) == sorted(buckets) for buckets in packing)
+    assert len(packing) == partitions
+    assert achieved(sizes, packing) <= achieved(sizes, pack_by_hash(len(sizes), partitions))
+    assert packing == pack_buckets(sizes, partitions)
+
+
+def skewed_sizes(rng: random.Random, buckets: int) -> list[int]:
+    return [int(1000 * rng.paretovariate(1.1)) for _ in range(buckets)]
+
+
+def test_packing_is_nearly_always_optimal_where_all_packings_can_be_tried() -> None:
+    rng, optimal, cases = random.Random(7), 0, 60
+    for _ in range(cases):
+        sizes, partitions = [rng.randrange(1, 50) for _ in range(rng.randrange(3, 8))], rng.randrange(2, 4)
+        best = min(
+            imbalance([sum(size for size, at in zip(sizes, places, strict=True) if at == p) for p in range(partitions)])
+            for places in product(range(partitions), repeat=len(sizes))
+        )
+        found = achieved(sizes, pack_buckets(sizes, partitions))
+        assert found >= best - 1e-9
+        optimal += found <= best + 1e-9
+    assert optimal >= 0.9 * cases
+
+
+@pytest.mark.parametrize("partitions", [2, 4, 16, 64])
+def test_packing_evens_out_skew_that_hash_mod_r_leaves(partitions: int) -> None:
+    rng = random.Random(partitions)
+    for _ in range(5):
+        sizes = skewed_sizes(rng, 16 * partitions)
+        mean = sum(sizes) / partitions
+        unavoidable = 2 * sum(size - mean for size in sizes if size > mean)
+        packed = achieved(sizes, pack_buckets(sizes, partitions))
+        hashed = achieved(sizes, pack_by_hash(len(sizes), partitions))
+        assert packed <= hashed
+        assert packed - unavoidable < 0.02 * sum(sizes)
+
+
+def test_empty_buckets_are_spread() -> None:
+    packing = pack_buckets([0] * 60 + [100, 1, 1, 1], 4)
+    assert {len(buckets) for buckets in packing} == {16}
+
+
+def test_more_partitions_than_buckets_leave_some_empty() -> None:
+    assert sorted(map(len, pack_buckets([5, 5], 4))) == [0, 0, 1, 1]
