@@ -18,7 +18,7 @@ Status = Mapping[str, Any]
 
 RATE_SECONDS = 5.0
 """Over how long records per second are averaged."""
-
+MIN_RATE_SECONDS = 0.5
 OWN_FIELDS = frozenset({"event", "level", "timestamp", "task", "attempt", "logger"})
 
 
@@ -66,7 +66,7 @@ class Meter:
         while len(self.samples) > 2 and now - self.samples[1][0] >= RATE_SECONDS:  # noqa: PLR2004 - two make a rate
             self.samples.popleft()
         started, first = self.samples[0]
-        return max(0.0, (total - first) / (now - started)) if now > started else 0.0
+        return max(0.0, (total - first) / (now - started)) if now - started >= MIN_RATE_SECONDS else 0.0
 
 
 class RunProgress:

@@ -1,0 +1,69 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podreduce_operator.cli.report import REMEDIES, find_verdict, render_failed, render_success
+
+
+def make_status(kind: str, reason: str, message: str = "", **fields: Any) -> dict[str, Any]:
+    return {"conditions": [{"type": kind, "status": "True", "reason": reason, "message": message}], **fields}
+
+
+FAILURE = {
+    "task": "m-1",
+    "attempt": "job-m-1-1",
+    "reason": "ProgramError",
+    "message": "ValueError: boom",
+    "traceback": 'Traceback (most recent call last):\n  File "job.py", line 3, in map_func\nValueError: boom\n',
+    "record": "file:///in.txt at byte 7: 'oops'",
+}
+
+
+@pytest.mark.parametrize(
+    ("status", "verdict"),
+    [
+        ({}, ("", "", "")),
+        (make_status("Failed", "OutputExists", "there"), ("Failed", "OutputExists", "there")),
+        (make_status("Complete", "OutputCommitted"), ("Complete", "OutputCommitted", "")),
+        (make_status("Ready", "OutputCommitted"), ("", "", "")),
+    ],
+    ids=["none", "failed", "complete", "neither"],
+)
+def test_the_verdict_is_that_of_the_conditions(status: dict[str, Any], verdict: tuple[str, str, str]) -> None:
+    assert find_verdict(status) == verdict
+
+
+def test_success_says_what_was_made_and_where() -> None:
+    status = make_status(
+        "Complete",
+        "OutputCommitted",
+        output={"uri": "file:///out/", "records": 29627, "bytes": 2048},
+        counters={"podreduce": {"mapRecordsIn": 1}, "words": {"long": 1234}},
+    )
+    assert render_success("wordcount", status, 2.1).splitlines() == [
+        "wordcount: complete in 2.1 s: 29,627 records, 2.0 KiB",
+        "output: /out/",
+        "counter words/long: 1,234",
+    ]
+
+
+def test_a_failed_program_shows_traceback_record_remedy_and_logs() -> None:
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
+    assert render_failed("job", status, Path("/tmp/logs")).splitlines() == [  # noqa: S108 - never opened
+        "job: failed: BackoffLimitExceeded",
+        "task m-1: ProgramError: ValueError: boom",
+        "at the record: file:///in.txt at byte 7: 'oops'",
+        "Traceback (most recent call last):",
+        '  File "job.py", line 3, in map_func',
+        "ValueError: boom",
+        f"what to do: {REMEDIES['ProgramError']}",
+        "logs of the failed attempts: /tmp/logs",
+    ]
+
+
+def test_a_failure_before_any_attempt_shows_the_conditions_message() -> None:
+    status = make_status("Failed", "OutputExists", "file:///out/ already holds part-r-00000.txt", failures=[])
+    first, remedy = render_failed("job", status, None).splitlines()
+    assert first == "job: failed: OutputExists: file:///out/ already holds part-r-00000.txt"
+    assert "--set spec.output.ifExists=Replace" in remedy
