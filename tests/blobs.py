@@ -45,7 +45,7 @@ def make_frames(records: Iterable[Record], *, frame_rows: int = 8192, bucket: in
     return [*frames[:-1], *(replace(frame, ends_segment=True) for frame in frames[-1:])]
 
 
-def make_map_output(  # noqa: PLR0913 - every knob of the buffer
+def make_map_output(
     records: Iterable[Record],
     *,
     scratch: Any,

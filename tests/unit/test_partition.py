@@ -32,7 +32,12 @@ def test_the_hash_never_changes(key: object, buckets: int, bucket: int) -> None:
 
 @pytest.mark.parametrize(
     "keys",
-    [range(16_000), [f"word{n}" for n in range(16_000)], [(n, "x") for n in range(16_000)], range(0, 16_000 << 10, 1 << 10)],
+    [
+        range(16_000),
+        [f"word{n}" for n in range(16_000)],
+        [(n, "x") for n in range(16_000)],
+        range(0, 16_000 << 10, 1 << 10),
+    ],
     ids=["ints", "words", "tuples", "multiples of 1024"],
 )
 @pytest.mark.parametrize("buckets", [3, 64])
@@ -83,7 +88,7 @@ def skewed_sizes(rng: random.Random, buckets: int) -> list[int]:
 
 
 def test_packing_is_nearly_always_optimal_where_all_packings_can_be_tried() -> None:
-    rng, optimal, cases = random.Random(7), 0, 60
+    rng, optimal, cases = random.Random(7), 0, 60  # noqa: S311 - a seeded case
     for _ in range(cases):
         sizes, partitions = [rng.randrange(1, 50) for _ in range(rng.randrange(3, 8))], rng.randrange(2, 4)
         best = min(
@@ -98,7 +103,7 @@ def test_packing_is_nearly_always_optimal_where_all_packings_can_be_tried() -> N
 
 @pytest.mark.parametrize("partitions", [2, 4, 16, 64])
 def test_packing_evens_out_skew_that_hash_mod_r_leaves(partitions: int) -> None:
-    rng = random.Random(partitions)
+    rng = random.Random(partitions)  # noqa: S311 - a seeded case
     for _ in range(5):
         sizes = skewed_sizes(rng, 16 * partitions)
         mean = sum(sizes) / partitions

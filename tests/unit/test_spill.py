@@ -1,6 +1,5 @@
 """The map's buffer: whatever was spilled and combined, a blob holds the same groups in the same order."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +99,15 @@ def test_a_group_of_any_size_is_combined_by_batches(tmp_path: Path) -> None:
 
 
 def test_keys_that_are_equal_in_a_dict_stay_apart(tmp_path: Path) -> None:
-    records = [(True, "bool"), (1, "int"), (1.0, "float"), ("1", "str"), (b"1", "bytes"), ((1,), "tuple"), (None, "none")]
+    records = [
+        (True, "bool"),
+        (1, "int"),
+        (1.0, "float"),
+        ("1", "str"),
+        (b"1", "bytes"),
+        ((1,), "tuple"),
+        (None, "none"),
+    ]
     groups = read_groups([make_map_output(records, scratch=tmp_path)[0]], scratch=tmp_path)[0]
     assert groups == [
         (None, ["none"]),
@@ -140,7 +147,7 @@ def test_what_the_program_raises_comes_out_as_it_is(tmp_path: Path, budget_bytes
     def fail(*_: Any) -> Any:
         raise LookupError("the program's own")
 
-    hooks: dict[str, Callable[..., Any]] = {hook: fail}
+    hooks: dict[str, Any] = {hook: fail}
     with pytest.raises(LookupError, match="own"):
         make_map_output([("k", 1), ("k", 2), ("k", 3)] * 10, scratch=tmp_path, budget_bytes=budget_bytes, **hooks)
 
