@@ -65,7 +65,7 @@ def choose_cuts(
 ) -> list[int]:
     """Return the shards + 1 cuts, from 0 to `total_bytes`; shard i lies between cuts i and i + 1.
 
-    Optimal without atoms, with nothing but atoms (some 50,000 of them), and where cuts at every byte are few enough to
+    Optimal without atoms, with nothing but atoms (up to 100,000), and where cuts at every byte are few enough to
     search. Else the search ignores that bytes are whole, which costs at most a byte a shard; and where even that is
     too much, each even cut moves to the nearer edge of the atom that it falls into: at most these atoms' weights.
     """
