@@ -12,7 +12,7 @@ import yaml
 
 from podreduce_operator.crd import API_VERSION, KIND
 
-__all__ = ["ManifestError", "parse_manifest", "show"]
+__all__ = ["ManifestError", "load_documents", "parse_manifest", "show"]
 
 
 SHOWN_CHARACTERS = 60
