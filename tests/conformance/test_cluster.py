@@ -8,18 +8,25 @@ import pytest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, PodPhase
 from tests.builders import make_job
+from tests.conformance.kubernetes_world import KubernetesWorld, open_kubernetes_world
 from tests.conformance.process_world import ProcessWorld
 
+World = ProcessWorld | KubernetesWorld
 
-@pytest.fixture(params=["processes"])
-async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[ProcessWorld]:
-    assert request.param == "processes"
+
+@pytest.fixture(params=["processes", pytest.param("kubernetes", marks=pytest.mark.e2e)])
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    if request.param == "kubernetes":
+        outside, images = request.getfixturevalue("cluster"), request.getfixturevalue("images")
+        async with open_kubernetes_world(outside, images) as opened:
+            yield opened
+        return
     made = ProcessWorld(tmp_path)
     yield made
     await made.close()
 
 
-async def test_a_pod_tells_which_attempt_it_is(world: ProcessWorld) -> None:
+async def test_a_pod_tells_which_attempt_it_is(world: World) -> None:
     await world.cluster.create_pod(world.request("r-7", ordinal=3))
     (pod,) = await world.cluster.list_pods(world.job)
     told = (str(pod.task), pod.ordinal, pod.generation, pod.run_hash, pod.name)
@@ -28,21 +35,21 @@ async def test_a_pod_tells_which_attempt_it_is(world: ProcessWorld) -> None:
     assert pod.is_active
 
 
-async def test_creating_a_pod_twice_starts_it_once(world: ProcessWorld) -> None:
+async def test_creating_a_pod_twice_starts_it_once(world: World) -> None:
     first = await world.running(world.request())
     await world.cluster.create_pod(world.request())
     (pod,) = await world.cluster.list_pods(world.job)
     assert pod.uid == first.uid
 
 
-async def test_a_name_held_by_another_run_is_refused_for_now(world: ProcessWorld) -> None:
+async def test_a_name_held_by_another_run_is_refused_for_now(world: World) -> None:
     await world.cluster.create_pod(world.request(run_hash="aaaaaaaaaa"))
     with pytest.raises(ActionError) as refusal:
         await world.cluster.create_pod(world.request(run_hash="bbbbbbbbbb"))
     assert not refusal.value.permanent
 
 
-async def test_a_name_held_by_a_pod_being_deleted_is_refused_for_now(world: ProcessWorld) -> None:
+async def test_a_name_held_by_a_pod_being_deleted_is_refused_for_now(world: World) -> None:
     pod = await world.running(world.request())
     await world.cluster.delete_pod(world.job, pod.name, pod.uid)
     with pytest.raises(ActionError) as refusal:
@@ -50,7 +57,7 @@ async def test_a_name_held_by_a_pod_being_deleted_is_refused_for_now(world: Proc
     assert not refusal.value.permanent
 
 
-async def test_a_deleted_pod_is_seen_as_deleting_and_then_gone(world: ProcessWorld) -> None:
+async def test_a_deleted_pod_is_seen_as_deleting_and_then_gone(world: World) -> None:
     pod = await world.running(world.request())
     await world.cluster.delete_pod(world.job, pod.name, pod.uid)
     assert all(seen.deleting for seen in await world.cluster.list_pods(world.job))
@@ -59,13 +66,13 @@ async def test_a_deleted_pod_is_seen_as_deleting_and_then_gone(world: ProcessWor
     assert await world.cluster.list_pods(world.job) == ()
 
 
-async def test_a_delete_with_another_uid_leaves_the_pod_alone(world: ProcessWorld) -> None:
+async def test_a_delete_with_another_uid_leaves_the_pod_alone(world: World) -> None:
     pod = await world.running(world.request())
     await world.cluster.delete_pod(world.job, pod.name, "00000000-0000-4000-8000-000000000000")
     assert (await world.pod(pod.name)).is_active
 
 
-async def test_a_killed_pod_has_failed_with_137_and_stays_until_it_is_deleted(world: ProcessWorld) -> None:
+async def test_a_killed_pod_has_failed_with_137_and_stays_until_it_is_deleted(world: World) -> None:
     pod = await world.running(world.request())
     await world.kill(pod)
     seen = await world.pod(pod.name)
@@ -76,51 +83,51 @@ async def test_a_killed_pod_has_failed_with_137_and_stays_until_it_is_deleted(wo
     await world.gone(seen.name)
 
 
-async def test_pods_belong_to_the_jobs_uid_not_to_its_name(world: ProcessWorld) -> None:
+async def test_pods_belong_to_the_jobs_uid_not_to_its_name(world: World) -> None:
     await world.cluster.create_pod(world.request())
-    successor = make_job(uid="7a0c4a52-0000-4000-8000-000000000002")
+    successor = make_job(uid="7a0c4a52-0000-4000-8000-000000000002", namespace=world.job.key.namespace)
     assert await world.cluster.list_pods(successor) == ()
 
 
-async def test_the_log_tail_is_the_last_lines(world: ProcessWorld) -> None:
+async def test_the_log_tail_is_the_last_lines(world: World) -> None:
     pod = await world.running(world.request())
     assert (await world.cluster.read_log_tail(world.job, pod.name, 5)).splitlines() == ["ready"]
     assert await world.cluster.read_log_tail(world.job, pod.name, 0) == ""
 
 
-async def test_the_log_of_a_pod_that_is_gone_is_empty(world: ProcessWorld) -> None:
+async def test_the_log_of_a_pod_that_is_gone_is_empty(world: World) -> None:
     assert await world.cluster.read_log_tail(world.job, "wordcount-m-9-1", 5) == ""
 
 
-async def test_a_status_is_read_back_with_the_job(world: ProcessWorld) -> None:
+async def test_a_status_is_read_back_with_the_job(world: World) -> None:
     assert await world.cluster.write_status(world.job, {"phase": "Mapping"})
     job = await world.cluster.find_job(world.job.key)
     assert job is not None
     assert job.status["phase"] == "Mapping"
 
 
-async def test_a_job_that_does_not_exist_is_not_found(world: ProcessWorld) -> None:
+async def test_a_job_that_does_not_exist_is_not_found(world: World) -> None:
     assert await world.cluster.find_job(JobKey(namespace=world.job.key.namespace, name="nobody")) is None
 
 
-async def test_a_program_is_read_from_its_config_map(world: ProcessWorld) -> None:
+async def test_a_program_is_read_from_its_config_map(world: World) -> None:
     assert await world.cluster.read_source(world.job, "programs", "job.py") == "class Job: ..."
 
 
 @pytest.mark.parametrize(
     ("config_map", "key"), [("absent", "job.py"), ("programs", "absent.py")], ids=["no-config-map", "no-key"]
 )
-async def test_a_missing_program_is_named(world: ProcessWorld, config_map: str, key: str) -> None:
+async def test_a_missing_program_is_named(world: World, config_map: str, key: str) -> None:
     with pytest.raises(ActionError, match="absent") as missing:
         await world.cluster.read_source(world.job, config_map, key)
     assert missing.value.reason == "ProgramNotFound"
 
 
-async def test_storage_has_a_prefix_and_an_installation(world: ProcessWorld) -> None:
+async def test_storage_has_a_prefix_and_an_installation(world: World) -> None:
     storage = await world.cluster.read_storage(world.job)
     assert storage.work_uri.endswith("/")
     assert storage.installation
 
 
-async def test_an_event_is_taken(world: ProcessWorld) -> None:
+async def test_an_event_is_taken(world: World) -> None:
     await world.cluster.record_event(world.job, "Normal", "Planned", "3 shards over 2 objects")

@@ -37,6 +37,7 @@ THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
 GONE = 410
 ERRORS_FROM = 400
+MAX_CAUSES = 5
 
 
 class ApiError(OperatorError):
@@ -253,8 +254,16 @@ def read_event(line: bytes) -> Json:
 def refusal(status: int, data: bytes, path: str) -> ApiError:
     """Return the error that the answer describes; a proxy's answer may be no Status object."""
     try:
-        details = msgspec.json.decode(data, type=Json)
+        answer = msgspec.json.decode(data, type=Json)
     except msgspec.DecodeError:
-        details = {}
-    message = details.get("message") or data[:200].decode(errors="replace") or "no message"
-    return ApiError(status, details.get("reason") or "", f"{message} ({path})")
+        answer = {}
+    words = answer.get("message") or data[:200].decode(errors="replace") or "no message"
+    return ApiError(status, answer.get("reason") or "", f"{words}{explain_causes(answer)} ({path})")
+
+
+def explain_causes(answer: Json) -> str:
+    """Return the causes that the message leaves out: with several, it only hints at them."""
+    causes = (answer.get("details") or {}).get("causes") or []
+    texts = [f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes[:MAX_CAUSES]]
+    said = answer.get("message") or ""
+    return "".join(f"; {text}" for text in texts if text.partition(": ")[2] not in said)
