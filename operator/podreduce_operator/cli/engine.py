@@ -10,11 +10,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from podreduce.contract.plan import JobIdentity
+from podreduce.errors import PodreduceError
+from podreduce.storage import open_store
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.notices import Notice, PodEnded
 from podreduce_operator.cluster.processes import ProcessCluster
 from podreduce_operator.model import Action, CommitOutput, JobView
+from podreduce_operator.output import Claim, release_output
 from podreduce_operator.reconcile import Reconciler
 
 __all__ = ["Outcome", "run_engine"]
@@ -35,11 +39,15 @@ class Outcome:
 
 @dataclass(slots=True)
 class Stop:
-    """The wish to stop: the first is granted when that leaves nothing half done, the second at once."""
+    """The wish to stop: the first is granted when that leaves nothing half done, the second at once.
+
+    `ended`: the loop has been stopped, and nothing may wake it again.
+    """
 
     wished: asyncio.Event
     insisted: asyncio.Event
     committing: bool = False
+    ended: bool = False
 
     def wish(self) -> None:
         """Take a signal."""
@@ -64,7 +72,7 @@ async def run_engine(
 
     def tell(notice: Notice) -> None:
         watcher.take(notice)
-        if isinstance(notice, PodEnded):
+        if isinstance(notice, PodEnded) and not stop.ended:
             reconciler.wake(job.key)
 
     cluster = ProcessCluster(
@@ -84,10 +92,12 @@ async def run_engine(
     with listen(stop):
         try:
             finished = await settle(reconciler, job, stop)
+            stop.ended = True
             if not finished:
                 watcher.view.say("interrupted: stopping the tasks and removing what is not committed", "warning")
                 await undo(reconciler, cluster, job, stop)
         finally:
+            stop.ended = True
             drawing.cancel()
             await reconciler.close()
             await cluster.close()
@@ -112,11 +122,20 @@ async def undo(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, st
     """Stop the loop and the tasks, then remove staged parts and the output's claim; a second signal ends that."""
     await reconciler.close()
     await cluster.close()
-    forgetting = asyncio.create_task(reconciler.forget(job))
+    forgetting = asyncio.create_task(forget(reconciler, cluster, job))
     await first_of(forgetting, stop.insisted)
     if forgetting.done():
         forgetting.result()
     forgetting.cancel()
+
+
+async def forget(reconciler: Reconciler, cluster: ProcessCluster, job: JobView) -> None:
+    """Remove what the run stored, and the claim that it may have made before it had a plan."""
+    await reconciler.forget(job)
+    storage = await cluster.read_storage(job)
+    identity = JobIdentity(namespace=job.key.namespace, name=job.key.name, uid=job.uid, run_id=job.spec.run_id)
+    with suppress(PodreduceError):
+        await release_output(open_store(job.spec.output.uri), Claim(installation=storage.installation, job=identity))
 
 
 async def first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:

@@ -7,13 +7,14 @@ a UID, a stopped attempt is seen as deleted and one that was killed as failed. N
 import asyncio
 import itertools
 import os
+import platform
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import msgspec
 
@@ -35,7 +36,9 @@ from podreduce_operator.model import JobKey, JobView, PodPhase, PodView
 
 __all__ = ["INSTALLATION", "ProcessCluster"]
 
-INSTALLATION = "local"
+INSTALLATION = f"local-{uuid5(NAMESPACE_DNS, f'{platform.node()}/{os.getuid()}').hex[:8]}"
+"""Another person's claims on an output, or another machine's, are not ours to call stale."""
+
 STOP_GRACE_SECONDS = 3.0
 KILLED_EXIT_CODE = 137
 

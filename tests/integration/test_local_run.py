@@ -1,0 +1,354 @@
+"""`podreduce run` as a person starts it: the real command, real processes, a directory or MinIO for the data."""
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.cluster.minio import MinioServer
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
+SECONDS = 120
+
+JOB: dict[str, Any] = {
+    "apiVersion": "podreduce.dev/v1beta1",
+    "kind": "MapReduceJob",
+    "metadata": {"name": "job"},
+    "spec": {
+        "program": {"source": "class Lines:\n    def map_func(self, key, value):\n        yield value, 1\n"},
+        "input": {"uris": ["in/"]},
+        "output": {"uri": "out/"},
+        "reduce": {"partitions": 1},
+    },
+}
+
+SLOW = """
+import subprocess, time
+class Slow:
+    def setup(self, context):
+        print("child", subprocess.Popen(["sleep", "300"]).pid, flush=True)
+    def map_func(self, key, value):
+        time.sleep(0.5)
+        yield value, 1
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A directory with an input of 100 lines and an empty one for temporary files."""
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "numbers.txt").write_text("".join(f"{number}\n" for number in range(100)))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def environ(here: Path, **more: str) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(here / "tmp"), **more}
+
+
+def podreduce(here: Path, *arguments: str | Path, **more: str) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=here, env=environ(here, **more), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def write_job(here: Path, name: str = "job.json", **spec: Any) -> Path:
+    path = here / name
+    path.write_text(json.dumps({**JOB, "spec": {**JOB["spec"], **spec}}))
+    return path
+
+
+def source(text: str) -> dict[str, str]:
+    return {"source": text}
+
+
+def read_output(directory: Path) -> list[str]:
+    parts = sorted(directory.glob("part-*"))
+    return [line for part in parts for line in part.read_text(encoding="utf-8").split("\n")[:-1]]
+
+
+def leftovers(here: Path) -> list[str]:
+    """What lies about that should not: temporary files, staging, claims."""
+    staged = [path.name for path in (here / "out").glob("_podreduce*")] if (here / "out").exists() else []
+    return [path.name for path in (here / "tmp").iterdir()] + staged
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline, f"waited in vain for {what}"
+        time.sleep(0.02)
+
+
+def test_word_count_equals_a_counter(here: Path) -> None:
+    books = EXAMPLES / "wordcount" / "books"
+    ran = podreduce(here, "run", EXAMPLES / "wordcount" / "job.yaml", "--input", books, "--output", "out")
+    assert ran.returncode == 0, ran.stderr
+    expected: Counter[str] = Counter()
+    for book in books.iterdir():
+        expected.update(book.read_text(encoding="utf-8").split())
+    lines = [f"{word.replace(chr(92), chr(92) * 2)}\t{count}" for word, count in expected.items()]
+    assert sorted(read_output(here / "out")) == sorted(lines)
+    assert sorted(path.name for path in (here / "out").iterdir()) == [
+        "_MANIFEST.json",
+        "_SUCCESS",
+        *(f"part-r-{index:05}.txt" for index in range(3)),
+    ]
+    assert "complete in" in ran.stdout
+    assert str(here / "out") in ran.stdout
+    assert "map 8/8 tasks" in ran.stderr
+    assert leftovers(here) == []
+
+
+def test_log_analysis_equals_duckdb(here: Path) -> None:
+    logs = EXAMPLES / "loganalysis" / "logs" / "*.csv"
+    ran = podreduce(here, "run", EXAMPLES / "loganalysis" / "job.yaml", "--input", logs, "--output", "out")
+    assert ran.returncode == 0, ran.stderr
+    query = f"select column0, column1, count(*) from read_csv('{logs}', header=false, all_varchar=true) group by all"  # noqa: S608 - our own path
+    expected = [f'{stamp}\t["{url}",{count}]' for stamp, url, count in duckdb.execute(query).fetchall()]
+    assert sorted(read_output(here / "out")) == sorted(expected)
+
+
+def test_json_prints_the_status_and_nothing_else(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here), "--json")
+    status = json.loads(ran.stdout)
+    assert ran.returncode == 0
+    assert (status["phase"], status["output"]["records"]) == ("Complete", 100)
+    assert status["output"]["uri"] == f"file://{here}/out/"
+
+
+def test_json_of_a_failed_job_has_its_failures(here: Path) -> None:
+    job = write_job(here, program=source("class Bad:\n    def map_func(self, key, value):\n        1 / 0\n"))
+    ran = podreduce(here, "run", job, "--json")
+    status = json.loads(ran.stdout)
+    assert (ran.returncode, status["phase"]) == (1, "Failed")
+    assert status["failures"][0]["reason"] == "ProgramError"
+
+
+def test_a_raising_program_ends_with_traceback_record_and_remedy(here: Path) -> None:
+    program = "class Bad:\n    def map_func(self, key, value):\n        yield value, 10 // (50 - int(value))\n"
+    ran = podreduce(here, "run", write_job(here, program=source(program), map={"shards": 1}))
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    for words in ("ZeroDivisionError", "line 3, in map_func", "'50'", "in/numbers.txt at byte", "what to do:"):
+        assert words in ran.stderr
+    assert "podreduce/" not in ran.stderr.partition("Traceback")[2].partition("what to do")[0]
+    assert not (here / "out").exists()
+    (kept,) = (here / "tmp").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["logs"]
+
+
+@pytest.mark.parametrize(("retries", "attempts"), [((), 1), (("--retries", "2"), 3)], ids=["by-default", "asked-for"])
+def test_failed_tasks_are_tried_again_only_when_asked_for(here: Path, retries: tuple[str, ...], attempts: int) -> None:
+    job = write_job(
+        here,
+        program=source("class Bad:\n    def map_func(self, key, value):\n        1 / 0\n"),
+        backoff={"initialSeconds": 0},
+        map={"shards": 1},
+    )
+    ran = podreduce(here, "run", job, *retries)
+    assert ran.returncode == 1
+    assert ran.stderr.count("failed: m-0") == attempts
+
+
+@pytest.mark.parametrize(
+    ("spec", "arguments", "words"),
+    [
+        ({"map": {"shards": "many"}}, (), ["spec.map.shards", "an integer"]),
+        ({"maps": {}}, (), ["spec.maps", "did you mean map?"]),
+        ({}, ("--set", "spec.reduce.partitions=-1"), ["spec.reduce.partitions", "-1"]),
+        ({}, ("--set", "spec.reduce"), ["--set spec.reduce", "expected"]),
+        ({"suspend": True}, (), ["spec.suspend", "--set spec.suspend=false"]),
+        ({}, ("--output", "in/out"), ["the output must not lie inside an input prefix"]),
+        ({}, ("--parallelism", "0"), ["--parallelism"]),
+    ],
+    ids=["wrong-type", "unknown-field", "bad-override", "no-value", "suspended", "output-in-input", "usage"],
+)
+def test_an_invalid_job_is_told_by_field_and_never_runs(
+    here: Path, spec: dict[str, Any], arguments: tuple[str, ...], words: list[str]
+) -> None:
+    ran = podreduce(here, "run", write_job(here, **spec), *arguments)
+    assert ran.returncode == 2
+    assert ran.stdout == ""
+    for word in words:
+        assert word in ran.stderr
+    assert not (here / "out").exists()
+    assert leftovers(here) == []
+
+
+def test_a_file_that_is_not_there_is_invalid(here: Path) -> None:
+    ran = podreduce(here, "run", "absent.yaml")
+    assert ran.returncode == 2
+    assert "absent.yaml" in ran.stderr
+
+
+def test_an_existing_output_fails_with_the_remedy_which_helps(here: Path) -> None:
+    job = write_job(here)
+    assert podreduce(here, "run", job).returncode == 0
+    again = podreduce(here, "run", job)
+    assert again.returncode == 1
+    assert "spec.output.ifExists=Replace" in again.stderr
+    assert len(read_output(here / "out")) == 100
+    replaced = podreduce(here, "run", job, "--set", "spec.output.ifExists=Replace")
+    assert replaced.returncode == 0
+    assert leftovers(here) == []
+
+
+def test_a_missing_input_fails_by_name(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here), "--input", "absent/")
+    assert ran.returncode == 1
+    assert "InputNotFound" in ran.stderr
+    assert "absent/" in ran.stderr
+
+
+def test_a_module_comes_from_the_current_directory(here: Path) -> None:
+    (here / "myjob.py").write_text("class Lines:\n    def map_func(self, key, value):\n        yield 'n', int(value)\n")
+    job = write_job(here, program={"module": "myjob"}, reduce={"partitions": 0})
+    ran = podreduce(here, "run", job)
+    assert ran.returncode == 0, ran.stderr
+    assert len(read_output(here / "out")) == 100
+
+
+def test_a_program_comes_from_a_config_map_in_the_same_file(here: Path) -> None:
+    reference = {"sourceFrom": {"configMapKeyRef": {"name": "programs", "key": "job.py"}}}
+    job = json.dumps({**JOB, "spec": {**JOB["spec"], "program": reference}})
+    config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "programs"}}
+    program = JOB["spec"]["program"]["source"]
+    (here / "job.yaml").write_text(f"{job}\n---\n{json.dumps({**config_map, 'data': {'job.py': program}})}\n")
+    ran = podreduce(here, "run", "job.yaml")
+    assert ran.returncode == 0, ran.stderr
+    assert len(read_output(here / "out")) == 100
+
+
+def test_what_the_program_prints_is_seen(here: Path) -> None:
+    program = "class Loud:\n    def map_func(self, key, value):\n        print('seen', value)\n        yield value, 1\n"
+    ran = podreduce(here, "run", write_job(here, program=source(program), map={"shards": 1}))
+    assert "m-0 | seen 7\n" in ran.stderr
+
+
+def test_validate_says_what_is_wrong_and_what_only_runs_here(here: Path) -> None:
+    good = podreduce(here, "validate", write_job(here))
+    assert good.returncode == 0
+    assert "valid MapReduceJob" in good.stdout
+    assert "spec.output.uri" in good.stdout
+    bad = podreduce(here, "validate", write_job(here, image=3))
+    assert bad.returncode == 2
+    assert "spec.image" in bad.stderr
+
+
+def test_version_is_told_quickly_enough(here: Path) -> None:
+    assert podreduce(here, "version").stdout.startswith("podreduce 0.")
+
+
+@contextlib.contextmanager
+def running(here: Path, job: Path) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """Start a run of a slow job in a process group of its own; yield it with the children that its tasks started."""
+    command = [*COMMAND, "run", str(job)]
+    with (here / "stderr").open("w") as stderr:
+        engine = subprocess.Popen(command, cwd=here, env=environ(here), stderr=stderr, text=True, process_group=0)
+    try:
+        wait_for(lambda: (here / "stderr").read_text().count("| child") >= 2, "two tasks")
+        lines = (here / "stderr").read_text().splitlines()
+        yield engine, [int(line.split()[-1]) for line in lines if "| child" in line]
+    finally:
+        engine.kill()
+        engine.wait()
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
+def test_an_interrupted_run_leaves_no_process_and_no_half_output(here: Path, number: signal.Signals) -> None:
+    job = write_job(here, program=source(SLOW), map={"shards": 2}, parallelism=2)
+    with running(here, job) as (engine, grandchildren):
+        tasks = children_of(engine.pid)
+        assert len(tasks) >= 2
+        assert all(map(is_alive, grandchildren))
+        os.killpg(engine.pid, number)
+        assert engine.wait(SECONDS) == 130
+    assert [pid for pid in [*tasks, *grandchildren] if is_alive(pid)] == []
+    assert not (here / "out").exists()
+    assert leftovers(here) == []
+    assert "interrupted" in (here / "stderr").read_text()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_run_leaves_no_process_and_the_next_one_succeeds(here: Path) -> None:
+    job = write_job(here, program=source(SLOW), map={"shards": 2}, parallelism=2)
+    with running(here, job) as (engine, grandchildren):
+        tasks = children_of(engine.pid)
+        engine.kill()
+        engine.wait()
+        wait_for(lambda: not any(map(is_alive, [*tasks, *grandchildren])), "the tasks' end")
+    assert not (here / "out" / "_SUCCESS").exists()
+    ran = podreduce(here, "run", write_job(here))
+    assert ran.returncode == 0, ran.stderr
+    assert len(read_output(here / "out")) == 100
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_two_runs_at_once_do_not_share_an_output(here: Path) -> None:
+    job = write_job(here, program=source(SLOW), map={"shards": 2}, parallelism=2)
+    with running(here, job):
+        second = podreduce(here, "run", write_job(here, "second.json"))
+    assert second.returncode == 1
+    assert "is being written by process" in second.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_killed_task_fails_as_killed_and_is_tried_again_when_asked_for(here: Path) -> None:
+    program = (
+        "import os, pathlib\nclass Dies:\n    def map_func(self, key, value):\n"
+        "        mark = pathlib.Path('died')\n"
+        "        if not mark.exists():\n            mark.touch(); os.kill(os.getpid(), 9)\n        yield value, 1\n"
+    )
+    job = write_job(here, program=source(program), map={"shards": 1}, backoff={"initialSeconds": 0})
+    ran = podreduce(here, "run", job, "--retries", "1", "--json")
+    status = json.loads(ran.stdout)
+    assert ran.returncode == 0, ran.stderr
+    assert [(failure["reason"], failure["exitCode"]) for failure in status["failures"]] == [("Killed", 137)]
+    assert len(read_output(here / "out")) == 100
+    assert leftovers(here) == []
+
+
+@pytest.mark.integration
+def test_input_and_output_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
+    bucket = minio.make_bucket("local-run")
+    minio.store(bucket).put("in/numbers.txt", (here / "in" / "numbers.txt").read_bytes())
+    job = write_job(here, input={"uris": [f"s3://{bucket}/in/"]}, output={"uri": f"s3://{bucket}/out/"})
+    ran = podreduce(
+        here,
+        "run",
+        job,
+        AWS_ENDPOINT_URL=minio.endpoint,
+        AWS_REGION=minio.region,
+        AWS_ACCESS_KEY_ID=minio.access_key,
+        AWS_SECRET_ACCESS_KEY=minio.secret_key,
+    )
+    assert ran.returncode == 0, ran.stderr
+    names = sorted(found["path"] for page in minio.store(bucket).list("out/") for found in page)
+    assert names == ["out/_MANIFEST.json", "out/_SUCCESS", "out/part-m-00000.txt"]
