@@ -94,7 +94,7 @@ def test_failure_is_classified(fields: dict[str, Any], expected: tuple[str, str,
     assert classify_failure(pod) == Classification(reason=reason, message=message, counted=counted)
 
 
-@pytest.mark.parametrize(("code", "reason"), EXIT_CODES.items(), ids=lambda value: str(value))
+@pytest.mark.parametrize(("code", "reason"), EXIT_CODES.items(), ids=str)
 def test_exit_code_alone_gives_the_reason_and_counts(code: int, reason: str) -> None:
     expected = Classification(reason=reason, message=f"exited with {int(code)}", counted=True)
     assert classify_failure(make_pod(**FAILED, exit_code=int(code))) == expected

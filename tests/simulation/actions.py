@@ -1,0 +1,218 @@
+"""A model of `apply`: each action as the same steps in the same order, with a point between any two to break at.
+
+Rule: mirrors apply, planning and output of the operator, on the models of store and cluster.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import groupby
+
+from podreduce.contract.task import TaskRef, TaskType
+from podreduce_operator.model import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    DeletePod,
+    DiscardRun,
+    Fault,
+    FreezeShuffle,
+    Observed,
+    PlanRun,
+    PlanSummary,
+    RecordFailure,
+    RemoveIntermediates,
+    RemoveRun,
+)
+from podreduce_operator.names import pod_name
+from tests.simulation.judge import Judge
+from tests.simulation.object_store import Manifest, ObjectStore
+from tests.simulation.pods import Cluster, SimPod
+
+__all__ = ["ActionFailedError", "Actor", "OperatorDiedError"]
+
+
+class OperatorDiedError(Exception):
+    """The operator's process ends here."""
+
+
+class ActionFailedError(Exception):
+    """An action was not done, or its answer was lost."""
+
+    def __init__(self, reason: str, *, permanent: bool = False) -> None:
+        super().__init__(reason)
+        self.fault = Fault(reason=reason, message=f"{reason}: of the simulation's making", permanent=permanent)
+
+
+@dataclass(slots=True, kw_only=True)
+class Actor:
+    """Carries out decisions on the models.
+
+    Attributes:
+        plan: what planning finds. `if_exists` is the output's, `chosen_partitions` what the packing will choose.
+        point: called between any two steps, with the action and whether it has begun; raises where the world breaks there.
+        judge: told of what is about to be created, deleted and recorded.
+    """
+
+    rng: random.Random
+    cluster: Cluster
+    store: ObjectStore
+    plan: PlanSummary
+    chosen_partitions: int
+    if_exists: str
+    point: Callable[[Action, bool], None]
+    judge: Judge
+    created: int = 0
+    doing: Action = field(default_factory=PlanRun)
+
+    def apply(self, actions: Sequence[Action], observed: Observed, *, shuffled: bool) -> tuple[Fault, ...]:
+        """Do `actions`; those of one kind run beside each other, so that any of them may be the first to break."""
+        try:
+            for _, group in groupby(actions, type):
+                todo = list(group)
+                if shuffled:
+                    self.rng.shuffle(todo)
+                for action in todo:
+                    self.act(action, observed)
+        except ActionFailedError as error:
+            return (error.fault,)
+        return ()
+
+    def act(self, action: Action, observed: Observed) -> None:
+        """Do one action."""
+        self.doing = action
+        self.point(action, False)  # noqa: FBT003 - it has not begun
+        match action:
+            case PlanRun():
+                self.plan_run(observed)
+            case CreatePod():
+                self.create_pod(action, observed)
+            case DeletePod(name=name, uid=uid):
+                self.delete_pod(name, uid, observed)
+            case RecordFailure(record=record):
+                self.judge.record(observed, record)
+                self.store.run(observed.run_id).create_failure(record)
+            case FreezeShuffle():
+                self.freeze(observed)
+            case CommitOutput():
+                self.commit_output(observed)
+            case RemoveIntermediates():
+                self.remove_intermediates(observed.run_id)
+            case DiscardRun(run_id=run_id):
+                self.remove_intermediates(run_id)
+                self.step()
+                self.store.run(run_id).clear()
+                self.store.run(run_id).was_discarded = True
+            case RemoveRun():
+                self.store.run(observed.run_id).clear()
+        self.step()
+
+    def step(self) -> None:
+        """Break here, within an action or after it, if the world says so."""
+        self.point(self.doing, True)  # noqa: FBT003 - it has begun
+
+    def plan_run(self, observed: Observed) -> None:
+        """Claim the output, from another run of this job if need be, look whether it is free, write pages and plan."""
+        output, run_id = self.store.output, observed.run_id
+        if output.claim not in (None, run_id):
+            output.claim = None
+            self.step()
+        output.claim = run_id
+        self.step()
+        if self.if_exists == "Fail" and output.holds_output:
+            output.claim = None
+            raise ActionFailedError("OutputExists", permanent=True)
+        run = self.store.run(run_id)
+        run.pages = True
+        self.step()
+        if run.plan is None:
+            run.plan = self.plan
+
+    def create_pod(self, action: CreatePod, observed: Observed) -> None:
+        """Create the pod, unless one of its name is there: ours means done, one that is going means not now."""
+        name = pod_name("job", observed.run_hash, action.task, action.ordinal)
+        known = self.cluster.pods.get(name)
+        if known is not None:
+            if known.deleting:
+                raise ActionFailedError("PodTerminating")
+            return
+        self.judge.create(observed, action)
+        self.new_pod(action, observed, name)
+
+    def new_pod(self, action: CreatePod, observed: Observed, name: str) -> None:
+        """Build and create the pod."""
+        self.created += 1
+        fault = self.cluster.chaos.draw_pod_fault()
+        pod = SimPod(
+            name=name,
+            uid=f"u{self.created}",
+            run_id=observed.run_id,
+            run_hash=observed.run_hash,
+            task=action.task,
+            ordinal=action.ordinal,
+            generation=action.generation,
+            shuffle_generation=action.shuffle_generation,
+            created_at=self.cluster.now,
+            skew=0.0,
+            fault=fault,
+        )
+        self.cluster.create(pod)
+
+    def delete_pod(self, name: str, uid: str, observed: Observed) -> None:
+        """Delete the pod if it is that one."""
+        pod = self.cluster.pods.get(name)
+        if pod is not None and pod.uid == uid:
+            self.judge.delete(observed, pod)
+            self.cluster.delete(name, uid)
+
+    def freeze(self, observed: Observed) -> None:
+        """Write the next manifest from the commits as observed; whoever creates it first has frozen it."""
+        previous = observed.shuffle
+        commits = [observed.commits[TaskRef(type=TaskType.MAP, index=index)] for index in range(self.plan.shards)]
+        generation = 0 if previous is None else previous.generation + 1
+        partitions = (self.plan.partitions or self.chosen_partitions) if previous is None else previous.partitions
+        manifests = self.store.run(observed.run_id).manifests
+        if all(manifest.generation != generation for manifest in manifests):
+            manifests.append(
+                Manifest(
+                    generation=generation,
+                    partitions=partitions,
+                    map_generations=tuple(commit.generation for commit in commits),
+                    blobs=tuple(commit.attempt_id for commit in commits if commit.blob is not None),
+                )
+            )
+
+    def commit_output(self, observed: Observed) -> None:
+        """Pass the point of no return with the commits as observed, then publish what the intent says."""
+        run, output, run_id = self.store.run(observed.run_id), self.store.output, observed.run_id
+        if run.intent is None:
+            last = TaskType.MAP if observed.shuffle is None else TaskType.REDUCE
+            commits = [commit for task, commit in observed.commits.items() if task.type is last]
+            run.intent = {commit.task: commit.attempt_id for commit in commits if commit.part is not None}
+            self.step()
+        if output.is_published(run_id):
+            return
+        output.success = False
+        self.step()
+        staged = output.staged.get(run_id, set())
+        for task, attempt_id in run.intent.items():
+            if (task, attempt_id) not in staged:
+                raise ActionFailedError("PartMissing")
+            output.parts[task] = (run_id, attempt_id)
+        self.step()
+        if self.if_exists == "Replace":
+            output.parts = {task: part for task, part in output.parts.items() if task in run.intent}
+        self.step()
+        output.manifest = run_id
+        self.step()
+        output.success = True
+        output.published.append(run_id)
+
+    def remove_intermediates(self, run_id: str) -> None:
+        """Remove blobs and staged parts, then the claim."""
+        self.store.run(run_id).blobs.clear()
+        self.step()
+        self.store.output.staged.pop(run_id, None)
+        self.step()
+        if self.store.output.claim == run_id:
+            self.store.output.claim = None

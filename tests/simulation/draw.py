@@ -1,0 +1,119 @@
+"""Draws worlds from seeds, and runs them.
+
+Rule: everything about a world follows from its seed, so that a world that failed can be looked at again.
+"""
+
+import random
+from typing import Any
+
+from podreduce.contract.task import TaskRef, TaskType
+from podreduce_operator.decide import decide
+from podreduce_operator.model import PlanSummary
+from tests.builders import make_raw_spec
+from tests.simulation.chaos import Chaos
+from tests.simulation.judge import Judge, ViolationError
+from tests.simulation.object_store import ObjectStore
+from tests.simulation.pods import Cluster
+from tests.simulation.user import User, plan_acts
+from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Result, World
+
+__all__ = ["draw_world", "run_world"]
+
+
+def run_world(seed: int, policy: Decide = decide, *, faultless: bool = False) -> Result:
+    """Run the world of that seed under a policy and say how it went."""
+    world = draw_world(seed, policy, faultless=faultless)
+    violation, invariant = "", ""
+    try:
+        world.run()
+    except ViolationError as error:
+        violation, invariant = str(error), error.invariant
+    verdict = next(iter(reversed(world.judge.verdicts.values())), ("", ""))
+    return Result(
+        seed=seed,
+        violation=violation,
+        invariant=invariant,
+        verdict="/".join(verdict),
+        tasks=world.actor.plan.shards + (len(world.judge.tasks) if world.actor.plan.partitions != 0 else 0),
+        passes=world.passes,
+        faults=world.chaos.total,
+        counts=dict(world.chaos.counts),
+        log=tuple(world.render_log()) if violation else (),
+    )
+
+
+def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
+    """Draw the world of that seed: its job, and what will go wrong."""
+    rng = random.Random(seed)
+    chaos = Chaos(
+        rng=rng,
+        budget=0 if faultless else rng.randint(5, 30),
+        pod_rate=rng.choice([0.1, 0.2, 0.4, 0.7]),
+        pass_rate=rng.choice([0.02, 0.05, 0.1, 0.25]),
+        is_on=not faultless,
+    )
+    raw_spec = draw_spec(rng)
+    plan, partitions = draw_plan(rng)
+    if faultless:
+        raw_spec |= {"activeDeadlineSeconds": None}
+    store = ObjectStore()
+    cluster = Cluster(
+        rng=rng,
+        chaos=chaos,
+        store=store,
+        now=EPOCH,
+        map_only=partitions == 0,
+        poison=None
+        if faultless or rng.random() < 0.9
+        else TaskRef(type=TaskType.MAP, index=rng.randrange(plan.shards)),
+    )
+    last, count = (TaskType.MAP, plan.shards) if partitions == 0 else (TaskType.REDUCE, partitions)
+    judge = Judge(store=store, cluster=cluster, tasks=[TaskRef(type=last, index=index) for index in range(count)])
+    user = User([] if faultless else plan_acts(rng, EPOCH))
+    return World.build(
+        seed=seed,
+        rng=rng,
+        chaos=chaos,
+        store=store,
+        cluster=cluster,
+        judge=judge,
+        user=user,
+        decide=policy,
+        raw_spec=raw_spec,
+        plan=plan,
+        chosen_partitions=partitions,
+    )
+
+
+def draw_spec(rng: random.Random) -> dict[str, Any]:
+    """Draw the job's spec."""
+    return make_raw_spec(
+        output={
+            "uri": "s3://corpus/counts/",
+            "format": "Text",
+            "ifExists": rng.choice(["Fail", "Replace"]),
+        },
+        parallelism=rng.choice([None, 1, 2, 3, 5, 8, 12, 20, 30]),
+        backoffLimitPerTask=rng.choice([0, 1, 2, 3, 4, 4]),
+        backoff={
+            "initialSeconds": rng.choice([0, 1, 5]),
+            "factor": rng.choice([1, 2, 3]),
+            "maxSeconds": rng.choice([5, 20, 60]),
+        },
+        activeDeadlineSeconds=rng.choice([None] * 8 + [40, 150]),
+        ttlSecondsAfterFinished=rng.choice([SHORT_TTL_SECONDS, 86400, 86400]),
+    )
+
+
+def draw_plan(rng: random.Random) -> tuple[PlanSummary, int]:
+    """Draw what planning finds, and how many partitions there turn out to be; 0 is map-only.
+
+    They are the plan's, the packing's or the program's own; a map-only job may be planned as such or turn out to be.
+    """
+    shards, partitions = rng.randint(14, 24), rng.randint(6, 10)
+    planned: int | None = rng.choice([partitions, partitions, None])
+    if rng.random() < 0.12:
+        shards, partitions = rng.randint(20, 30), 0
+        planned = rng.choice([0, None])
+    plan = PlanSummary(digest="digest", objects=3, bytes=1000, shards=shards, imbalance_bytes=0.0, partitions=planned)
+    return plan, partitions

@@ -1,0 +1,285 @@
+"""What must hold in every world, whatever goes wrong: the invariants, and who watches over them.
+
+Rule: judged by the models of store and cluster, as they truly are, not by what the operator believes.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from podreduce.contract.task import FailureRecord, TaskRef, TaskType
+from podreduce_operator.failures import FATAL_REASONS, MAX_UNCOUNTED_FAILURES
+from podreduce_operator.model import CreatePod, Decision, Observed, Phase
+from podreduce_operator.upkeep import KEPT_FAILED_PODS
+from tests.simulation.object_store import ObjectStore, RunPrefix
+from tests.simulation.pods import Cluster, SimPod
+
+__all__ = ["Judge", "ViolationError"]
+
+REDUCES_WAIT = "no reduce starts before the last map's commit of the generations its manifest names"
+BACKOFF_HELD = "no attempt starts before its time"
+ATTEMPTS_BOUNDED = "a task has at most backoffLimitPerTask + 1 counted attempts"
+PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
+ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit"
+NEEDED = "attempts are only made of tasks that are not committed, in their current generation"
+ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
+OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
+SUSPENDED_IS_IDLE = "a suspended job starts nothing"
+DEADLINE_HELD = "nothing starts after the deadline"
+ENDED_IS_IDLE = "an ended run starts nothing"
+FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
+HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
+COUNTED_IF_DESERVED = "a failure counts if it is the attempt's own, and only then"
+COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
+TERMINAL_IS_FINAL = "a terminal verdict never changes"
+FAILURE_JUSTIFIED = "a run fails only on evidence"
+INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
+COMPLETE_IS_PUBLISHED = "a complete run's output is published"
+PUBLISHED_ONCE = "an output is published once"
+PUBLISHED_COMMITTED = "an output consists of the committed attempt of each task"
+DISCARDED_IS_SILENT = "a discarded run publishes nothing"
+ENDS_CLEAN = "an ended run leaves no running pod, no claim, no blob, no staged part"
+PROGRESS = "a world whose faults stop comes to an end"
+COMPLETES_WITHOUT_FAULTS = "a world without faults ends Complete"
+DOES_NOT_RAISE = "decide answers"
+
+START_SLACK_SECONDS = 1.0
+"""The status keeps whole seconds."""
+
+
+class ViolationError(Exception):
+    """An invariant does not hold."""
+
+    def __init__(self, invariant: str, detail: str) -> None:
+        super().__init__(f"{invariant}: {detail}")
+        self.invariant = invariant
+
+
+def demand(holds: bool, invariant: str, detail: object = "") -> None:
+    """Raise unless it holds."""
+    if not holds:
+        raise ViolationError(invariant, str(detail))
+
+
+@dataclass(slots=True, kw_only=True)
+class Judge:
+    """Watches one world. `begin` tells it of each pass; `is_fresh` says that the pass saw pods and job as they are.
+
+    Attributes:
+        tasks: the tasks whose parts make the output.
+        verdicts: the terminal condition of each run, as first written; `told` are the runs that a status has named.
+        refused: reasons of permanent faults that truly struck.
+    """
+
+    store: ObjectStore
+    cluster: Cluster
+    tasks: Sequence[TaskRef] = ()
+    observed: Observed | None = None
+    decision: Decision | None = None
+    is_fresh: bool = True
+    verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    started: dict[str, float] = field(default_factory=dict)
+    checked: int = 0
+
+    def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool) -> None:
+        """A pass has decided and is about to act."""
+        self.observed, self.decision, self.is_fresh = observed, decision, is_fresh
+
+    def create(self, observed: Observed, action: CreatePod) -> None:
+        """A pod is about to be created."""
+        task, run = action.task, self.store.run(observed.run_id)
+        demand(not observed.job.spec.suspend, SUSPENDED_IS_IDLE, task)
+        self.judge_task(observed, action, run)
+        self.judge_time(observed, task, run)
+        if self.is_fresh:
+            demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
+            self.judge_neighbours(observed, action, run)
+
+    def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+        """The task needs this attempt."""
+        wanted = wanted_generation(observed.failures, action.task)
+        known = run.commits.get(action.task)
+        demand(action.generation == wanted, NEEDED, f"{action} of generation {action.generation}, wanted {wanted}")
+        demand(known is None or known.generation < wanted, NEEDED, f"{action}: committed")
+        if action.task.type is TaskType.MAP:
+            return
+        manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
+        demand(manifest is not None, REDUCES_WAIT, f"{action}: no manifest {action.shuffle_generation}")
+        assert observed.plan is not None
+        for index in range(observed.plan.shards):
+            task = TaskRef(type=TaskType.MAP, index=index)
+            generation = wanted_generation(observed.failures, task)
+            demand((task, generation) in run.all_commits, REDUCES_WAIT, f"{action}: {task} is not committed")
+            named = manifest is not None and manifest.map_generations[index] == generation
+            demand(named, REDUCES_WAIT, f"{action}: the manifest is too old for {task}")
+
+    def judge_time(self, observed: Observed, task: TaskRef, run: RunPrefix) -> None:
+        """The attempt may start now."""
+        spec, failures = observed.job.spec, run.failures.get(task, ())
+        counted = [failure.finished_at for failure in failures if failure.counted]
+        others = [failure.finished_at for failure in failures if not failure.counted]
+        demand(len(counted) <= spec.backoff_limit_per_task, ATTEMPTS_BOUNDED, f"{task}: {len(counted)} have failed")
+        now, backoff = self.cluster.now, spec.backoff
+        if counted:
+            delay = min(backoff.initial_seconds * backoff.factor ** (len(counted) - 1), backoff.max_seconds)
+            demand(now >= max(counted) + delay, BACKOFF_HELD, f"{task} at {now}, {delay} s after {max(counted)}")
+        if others:
+            delay = min(2.0 ** (len(others) - 1), 60.0)
+            demand(now >= max(others) + delay, BACKOFF_HELD, f"{task} at {now}, {delay} s after {max(others)}")
+        started, limit = self.started.get(observed.run_id), spec.active_deadline_seconds
+        if started is not None and limit is not None:
+            demand(now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
+
+    def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+        """The attempt has room, and no rival."""
+        ordinals = [failure.ordinal for failure in run.failures.get(action.task, ())]
+        active = 0
+        for pod in self.cluster.pods.values():
+            if pod.run_id != observed.run_id:
+                demand(
+                    pod.run_id not in self.told or not pod.is_active,
+                    OLD_RUN_STOPS_FIRST,
+                    f"{action} beside {pod.name} of run {pod.run_id}",
+                )
+                continue
+            active += pod.is_active
+            if pod.task == action.task:
+                ordinals.append(pod.ordinal)
+                rival = pod.is_active and pod.generation == action.generation
+                demand(not rival, ONE_AT_A_TIME, f"{action} beside {pod.name}")
+        demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, f"{action} after {ordinals}")
+        wanted = observed.job.spec.parallelism
+        limit = observed.parallelism_limit if wanted is None else min(wanted, observed.parallelism_limit)
+        demand(active < limit, PARALLELISM_HELD, f"{action} beside {active} of {limit}")
+
+    def delete(self, observed: Observed, pod: SimPod) -> None:
+        """A pod is about to be deleted."""
+        if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
+            return
+        run = self.store.run(pod.run_id)
+        recorded = pod.attempt_id in run.failure_ids
+        commit = run.commits.get(pod.task)
+        durable = recorded or (commit is not None and commit.generation >= pod.generation)
+        if pod.is_finished:
+            demand(durable, FAILURES_DURABLE, pod.name)
+        elif not pod.deleting:
+            stale = pod.generation < wanted_generation(run.failures, pod.task)
+            demand(durable or stale, HEALTHY_STAYS, pod.name)
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the pass has just failed the run."""
+        return self.decision is not None and self.decision.verdict.is_terminal
+
+    def record(self, observed: Observed, record: FailureRecord) -> None:
+        """A failure is about to be recorded."""
+        pod = self.cluster.attempts[record.attempt_id]
+        if not self.store.run(observed.run_id).was_discarded:
+            own = pod.own if record.counted else pod.outside
+            demand(own, COUNTED_IF_DESERVED, f"{record.attempt_id} {record.reason} counted={record.counted}")
+        commit = self.store.run(observed.run_id).all_commits.get((record.task, record.generation))
+        committed = commit is not None and commit.attempt_id == record.attempt_id
+        demand(not committed, COMMITTED_IS_NO_FAILURE, f"{record.task} {record.reason}")
+
+    def write_status(self, before: Mapping[str, Any], after: Mapping[str, Any], spec_run_id: str) -> None:
+        """The status is about to be replaced."""
+        run_id, ended = after.get("runId", ""), find_terminal(after)
+        old_id = before.get("runId")
+        if old_id is not None and old_id != run_id and old_id not in self.verdicts:
+            demand(self.store.run(old_id).intent is None, INTENT_ROLLS_FORWARD, f"run {old_id} is left for {run_id}")
+        known = self.verdicts.get(run_id)
+        final = known is not None and run_id == spec_run_id
+        demand(not final or known == ended, TERMINAL_IS_FINAL, f"run {run_id}: {known} became {ended}")
+        self.told.add(run_id)
+        self.note_start(run_id, after)
+        if ended is None or known is not None:
+            return
+        if ended[0] == "Failed":
+            demand(self.store.run(run_id).intent is None, INTENT_ROLLS_FORWARD, f"run {run_id} failed: {ended[1]}")
+            demand(self.is_justified(run_id, ended[1]), FAILURE_JUSTIFIED, f"run {run_id}: {ended[1]}")
+        else:
+            demand(run_id in self.store.output.published, COMPLETE_IS_PUBLISHED, run_id)
+        self.verdicts[run_id] = ended
+
+    def note_start(self, run_id: str, status: Mapping[str, Any]) -> None:
+        """Remember since when the run's deadline counts: its first status, or the first after a suspension."""
+        if "startTime" not in status:
+            self.started.pop(run_id, None)
+        else:
+            self.started.setdefault(run_id, self.cluster.now)
+
+    def is_justified(self, run_id: str, reason: str) -> bool:
+        """Tell whether there is evidence for the verdict."""
+        assert self.observed is not None
+        run, spec = self.store.run(run_id), self.observed.job.spec
+        counts = [sum(failure.counted for failure in failures) for failures in run.failures.values()]
+        match reason:
+            case "BackoffLimitExceeded":
+                return max(counts, default=0) > spec.backoff_limit_per_task
+            case "TooManyDisruptions":
+                return any(
+                    sum(not failure.counted for failure in failures) >= MAX_UNCOUNTED_FAILURES
+                    for failures in run.failures.values()
+                )
+            case "DeadlineExceeded":
+                started, limit = self.started.get(run_id), spec.active_deadline_seconds
+                late = started is not None and limit is not None and self.cluster.now >= started + limit - 1.0
+                return late and not spec.suspend
+            case "OutputExists":
+                return self.store.output.holds_output
+        recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
+        return reason in self.refused or (reason in FATAL_REASONS and recorded)
+
+    def look(self) -> None:
+        """Check what lies in the store, after each step of the world."""
+        published = self.store.output.published
+        if len(published) == self.checked:
+            return
+        self.checked = len(published)
+        run_id = published[-1]
+        run = self.store.run(run_id)
+        demand(published.count(run_id) == 1, PUBLISHED_ONCE, run_id)
+        demand(not run.was_discarded, DISCARDED_IS_SILENT, run_id)
+        demand(self.verdicts.get(run_id) is None, TERMINAL_IS_FINAL, f"run {run_id} published after its end")
+        for task in self.tasks:
+            part, commit = self.store.output.parts.get(task), run.commits.get(task)
+            committed = part is not None and commit is not None and part == (run_id, commit.attempt_id)
+            demand(committed, PUBLISHED_COMMITTED, f"{task}: {part}")
+
+    def end(self, run_now: str, *, expired: bool) -> None:
+        """The world has come to rest."""
+        output = self.store.output
+        for pod in self.cluster.pods.values():
+            demand(pod.is_finished and not expired, ENDS_CLEAN, f"{pod.name} is {pod.phase}")
+        demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, f"{len(self.cluster.pods)} pods stay")
+        demand(output.claim is None, ENDS_CLEAN, f"run {output.claim} still claims the output")
+        for run_id, run in self.store.runs.items():
+            if run.was_discarded or run_id not in self.told:
+                continue  # what zombies wrote later, and runs that no status ever named, are the sweeper's business
+            demand(not output.staged.get(run_id), ENDS_CLEAN, f"run {run_id} left staged parts")
+            demand(not run.blobs, ENDS_CLEAN, f"run {run_id} left blobs")
+            kept = run.has_objects and (expired or run_id != run_now)
+            demand(not kept, ENDS_CLEAN, f"run {run_id} left records")
+
+
+def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: TaskRef) -> int:
+    """Return the generation that the task's output must have: one above the highest reported lost."""
+    if task.type is TaskType.REDUCE:
+        return 0
+    lost = (
+        failure.lost.generation + 1
+        for failures in records.values()
+        for failure in failures
+        if failure.lost is not None and failure.lost.index == task.index
+    )
+    return max(lost, default=0)
+
+
+def find_terminal(status: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return the terminal condition and its reason."""
+    for condition in status.get("conditions", ()):
+        if condition["type"] in (Phase.COMPLETE, Phase.FAILED) and condition["status"] == "True":
+            return condition["type"], condition["reason"]
+    return None

@@ -1,0 +1,366 @@
+"""A model of the cluster: attempts run, fail, are taken away, linger, and go on as zombies when their pod is gone.
+
+Rule: a pod object and the process behind it are two things. What is drawn for an attempt is drawn when it is created.
+"""
+
+import heapq
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import (
+    BlobRef,
+    CommitRecord,
+    LostMapOutput,
+    PartRef,
+    TaskOutcome,
+    TaskRef,
+    TaskType,
+)
+from podreduce_operator.model import PodPhase, PodView
+from tests.simulation.chaos import Chaos, FaultKind
+from tests.simulation.object_store import ObjectStore, RunPrefix
+
+__all__ = ["Cluster", "SimPod"]
+
+K = FaultKind
+SKEW_SECONDS = 2.0
+FAILS = {
+    K.PROGRAM_ERROR: (ExitCode.PROGRAM_ERROR, "", "ProgramError"),
+    K.INPUT_ERROR: (ExitCode.INPUT_ERROR, "", "InputError"),
+    K.CRASH: (1, "Error", ""),
+    K.OUT_OF_MEMORY: (137, "OOMKilled", ""),
+    K.EVICTED: (None, "Evicted", ""),
+    K.COMMIT_THEN_FAIL: (ExitCode.STORAGE_UNAVAILABLE, "", "StorageUnavailable"),
+}
+"""By fault: the exit code, the kubelet's reason, and the task's own if it could still speak."""
+
+
+@dataclass(slots=True, eq=False)
+class SimPod:
+    """One attempt. `own` and `outside`: whether its end so far is its own doing, or that of something else."""
+
+    name: str
+    uid: str
+    run_id: str
+    run_hash: str
+    task: TaskRef
+    ordinal: int
+    generation: int
+    shuffle_generation: int | None
+    created_at: float
+    skew: float
+    fault: FaultKind | None
+    phase: PodPhase = PodPhase.PENDING
+    exists: bool = True
+    alive: bool = True
+    deleting: bool = False
+    finished_at: float | None = None
+    exit_code: int | None = None
+    reason: str = ""
+    disrupted: bool = False
+    outcome: TaskOutcome | None = None
+    own: bool = False
+    outside: bool = False
+    view: PodView | None = None
+
+    @property
+    def attempt_id(self) -> str:
+        return f"{self.uid}-0"
+
+    @property
+    def is_finished(self) -> bool:
+        return self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+    @property
+    def is_active(self) -> bool:
+        return self.exists and not self.deleting and not self.is_finished
+
+    def look(self) -> PodView:
+        """Return the pod as a list shows it now."""
+        if self.view is None:
+            self.view = PodView(
+                name=self.name,
+                uid=self.uid,
+                run_hash=self.run_hash,
+                task=self.task,
+                ordinal=self.ordinal,
+                generation=self.generation,
+                phase=self.phase,
+                created_at=self.created_at,
+                deleting=self.deleting,
+                finished_at=self.finished_at,
+                exit_code=self.exit_code,
+                reason=self.reason,
+                disrupted=self.disrupted,
+                outcome=self.outcome,
+            )
+        return self.view
+
+
+Step = Callable[[SimPod], None]
+
+
+@dataclass(slots=True)
+class Cluster:
+    """The pods of one job.
+
+    Attributes:
+        poison: a task whose program always raises.
+        pods: by name, those whose object is there; `attempts` by attempt id, all there ever were.
+        due: what happens next, as a heap.
+        changed: whether a watcher has heard something new; `stirred_at` is when anything happened last.
+    """
+
+    rng: random.Random
+    chaos: Chaos
+    store: ObjectStore
+    now: float
+    map_only: bool = False
+    poison: TaskRef | None = None
+    pods: dict[str, SimPod] = field(default_factory=dict)
+    attempts: dict[str, SimPod] = field(default_factory=dict)
+    due: list[tuple[float, int, SimPod, Step]] = field(default_factory=list)
+    sequence: int = 0
+    changed: bool = False
+    stirred_at: float = 0.0
+
+    def look(self) -> tuple[PodView, ...]:
+        """Return the pods as a fresh list shows them."""
+        return tuple([pod.look() for pod in self.pods.values()])
+
+    def at(self, delay: float, pod: SimPod, step: Step) -> None:
+        """Have something happen to the pod, or to its process, after `delay` seconds."""
+        self.sequence += 1
+        heapq.heappush(self.due, (self.now + delay, self.sequence, pod, step))
+
+    def advance(self, until: float) -> None:
+        """Let everything happen that is due by then."""
+        while self.due and self.due[0][0] <= until:
+            self.now, _, pod, step = heapq.heappop(self.due)
+            step(pod)
+            self.stirred_at = self.now
+        self.now = until
+
+    def touch(self, pod: SimPod) -> None:
+        """Note that the pod's object has changed: a watcher hears of it."""
+        pod.view = None
+        if pod.exists:
+            self.changed = True
+
+    def create(self, pod: SimPod) -> None:
+        """Take a new pod in and draw its life."""
+        self.pods[pod.name] = self.attempts[pod.attempt_id] = pod
+        self.changed = True
+        if pod.task == self.poison:
+            pod.fault = K.PROGRAM_ERROR
+            self.chaos.counts[K.POISON] += 1
+        if self.chaos.is_on and self.rng.random() < 0.3:
+            pod.skew = self.rng.uniform(-SKEW_SECONDS, SKEW_SECONDS)
+            self.chaos.counts[K.CLOCK_SKEW] += 1
+        start = float(self.rng.randint(1, 3))
+        match pod.fault:
+            case K.IMAGE_MISSING:
+                pod.reason = self.rng.choice(["InvalidImageName", "ErrImagePull", "CreateContainerConfigError"])
+                pod.own = True
+                return
+            case K.IMAGE_LATE:
+                pod.reason, start = "ImagePullBackOff", float(self.rng.randint(5, 24))
+            case K.UNSCHEDULABLE:
+                pod.reason, start = "Unschedulable", float(self.rng.randint(20, 90))
+        self.at(start, pod, self.run)
+
+    def run(self, pod: SimPod) -> None:
+        """The container starts; what will end it is on its way."""
+        if not pod.alive or pod.deleting:
+            return
+        pod.phase, pod.reason = PodPhase.RUNNING, ""
+        self.touch(pod)
+        work = float(self.rng.randint(2, 12))
+        match pod.fault:
+            case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.EVICTED:
+                self.at(work, pod, self.fail)
+            case K.EXIT_WITHOUT_COMMIT:
+                self.at(work, pod, self.exit_early)
+            case K.COMMIT_THEN_FAIL:
+                self.at(work, pod, self.commit)
+                self.at(work + self.rng.randint(0, 2), pod, self.fail)
+            case K.LINGER:
+                self.at(work, pod, self.commit)
+                self.at(work + self.rng.randint(20, 200), pod, self.succeed)
+            case K.DISRUPTED:
+                self.at(work, pod, self.disrupt)
+            case K.NODE_LOST:
+                self.at(work, pod, self.lose_node)
+            case K.VANISHED:
+                self.at(work, pod, self.kill)
+                self.at(work, pod, self.remove)
+            case K.ZOMBIE:
+                self.at(work, pod, self.remove)
+                self.at(work + self.rng.randint(1, 60), pod, self.commit)
+            case K.DELETED_BY_HAND:
+                self.at(work, pod, self.delete_by_hand)
+            case _:
+                self.at(work, pod, self.commit)
+                self.at(work + self.rng.randint(0, 1), pod, self.succeed)
+
+    def commit(self, pod: SimPod) -> None:
+        """The process writes its data, then its commit record, unless a twin was faster."""
+        if not pod.alive:
+            return
+        run = self.store.run(pod.run_id)
+        is_map = pod.task.type is TaskType.MAP
+        if not is_map and (lost := find_lost(run, pod)) is not None:
+            self.report_lost(pod, lost)
+            return
+        blob = part = None
+        if is_map and not self.map_only:
+            run.blobs.add(pod.attempt_id)
+            blob = BlobRef(key=pod.attempt_id, bytes=1, footer_offset=0, footer_crc32=0)
+        else:
+            self.store.output.staged.setdefault(pod.run_id, set()).add((pod.task, pod.attempt_id))
+            part = PartRef(key=f"{pod.task}-{pod.attempt_id}", bytes=1, records=1, sha256="")
+        won = run.create_commit(
+            CommitRecord(
+                task=pod.task,
+                generation=pod.generation,
+                attempt_id=pod.attempt_id,
+                pod_name=pod.name,
+                started_at=pod.created_at,
+                finished_at=self.now + pod.skew,
+                records_in=1,
+                bytes_in=1,
+                records_out=1,
+                bytes_out=1,
+                blob=blob,
+                part=part,
+            )
+        )
+        if not won and run.all_commits[pod.task, pod.generation].attempt_id != pod.attempt_id:
+            run.blobs.discard(pod.attempt_id)
+            self.store.output.staged.get(pod.run_id, set()).discard((pod.task, pod.attempt_id))
+
+    def report_lost(self, pod: SimPod, lost: LostMapOutput) -> None:
+        """A reduce says which map output it could not read."""
+        pod.outside = True
+        self.finish(
+            pod,
+            code=int(ExitCode.MAP_OUTPUT_LOST),
+            outcome=TaskOutcome(reason="MapOutputLost", message=f"m-{lost.index}", lost=lost),
+        )
+
+    def succeed(self, pod: SimPod) -> None:
+        """The process exits with 0."""
+        if pod.alive:
+            self.finish(pod, code=0)
+
+    def exit_early(self, pod: SimPod) -> None:
+        """The process exits with 0 and has committed nothing."""
+        if pod.alive:
+            pod.own = True
+            self.finish(pod, code=0)
+
+    def fail(self, pod: SimPod) -> None:
+        """The attempt fails as drawn."""
+        if not pod.alive or pod.fault is None:
+            return
+        code, reason, spoken = FAILS[pod.fault]
+        pod.own = True
+        outcome = TaskOutcome(reason=spoken, message="boom") if spoken and self.rng.random() < 0.8 else None
+        self.finish(pod, code=None if code is None else int(code), reason=reason, outcome=outcome)
+
+    def finish(self, pod: SimPod, *, code: int | None, reason: str = "", outcome: TaskOutcome | None = None) -> None:
+        """The process is over, and the kubelet says so."""
+        pod.alive = False
+        pod.phase = PodPhase.SUCCEEDED if code == 0 else PodPhase.FAILED
+        pod.finished_at, pod.exit_code, pod.reason = self.now + pod.skew, code, reason
+        pod.outcome = outcome
+        self.touch(pod)
+
+    def disrupt(self, pod: SimPod) -> None:
+        """A drain or a preemption: told by a condition, then a graceful deletion, or none at all."""
+        if not (pod.alive and pod.exists):
+            return
+        pod.disrupted = pod.outside = True
+        if self.rng.random() < 0.5:
+            self.begin_deletion(pod)
+        else:
+            self.finish(pod, code=143)
+
+    def lose_node(self, pod: SimPod) -> None:
+        """The node stops answering. Its pod is given up later; the process may well run on and commit."""
+        if not (pod.alive and pod.exists):
+            return
+        pod.phase, pod.disrupted, pod.outside = PodPhase.UNKNOWN, True, True
+        self.touch(pod)
+        self.at(self.rng.randint(3, 30), pod, self.give_up)
+        if self.rng.random() < 0.7:
+            self.at(self.rng.randint(1, 90), pod, self.commit)
+
+    def give_up(self, pod: SimPod) -> None:
+        """The node controller deletes the pod; the object stays until somebody forces it."""
+        if pod.exists:
+            pod.deleting = True
+            self.touch(pod)
+            self.at(self.rng.randint(5, 120), pod, self.remove)
+
+    def kill(self, pod: SimPod) -> None:
+        pod.alive = False
+        pod.outside = True
+
+    def delete_by_hand(self, pod: SimPod) -> None:
+        if pod.exists and not pod.deleting:
+            self.begin_deletion(pod)
+
+    def delete(self, name: str, uid: str) -> None:
+        """Delete the pod if it is still that one."""
+        pod = self.pods.get(name)
+        if pod is not None and pod.uid == uid and not pod.deleting:
+            self.begin_deletion(pod)
+
+    def begin_deletion(self, pod: SimPod) -> None:
+        """Ask the pod to end: most do at once, some commit in their grace, some take long, lost ones do not hear it."""
+        if pod.is_finished:
+            self.remove(pod)
+            return
+        pod.deleting = pod.outside = True
+        self.touch(pod)
+        if pod.phase is PodPhase.UNKNOWN:
+            self.at(self.rng.randint(5, 120), pod, self.remove)
+        elif pod.phase is PodPhase.PENDING:
+            self.at(1.0, pod, self.kill)
+            self.at(1.0, pod, self.remove)
+        elif self.chaos.strikes(K.SLOW_TO_TERMINATE, 0.15):
+            grace = self.rng.randint(10, 90)
+            self.at(self.rng.randint(1, grace), pod, self.commit)
+            self.at(grace, pod, self.kill)
+            self.at(grace, pod, self.remove)
+        else:
+            self.at(1.0, pod, self.terminate)
+            self.at(2.0, pod, self.remove)
+
+    def terminate(self, pod: SimPod) -> None:
+        """The process obeys SIGTERM."""
+        if pod.alive:
+            self.finish(pod, code=int(ExitCode.TERMINATED))
+
+    def remove(self, pod: SimPod) -> None:
+        """The pod's object is gone."""
+        if pod.exists:
+            self.changed = True
+            pod.exists = False
+            pod.outside = True
+            if self.pods.get(pod.name) is pod:
+                del self.pods[pod.name]
+
+
+def find_lost(run: RunPrefix, pod: SimPod) -> LostMapOutput | None:
+    """Return the first map output of the reduce's manifest that is not there."""
+    manifest = next((one for one in run.manifests if one.generation == pod.shuffle_generation), None)
+    if manifest is None:
+        return LostMapOutput(index=0, generation=0)
+    for index, blob in enumerate(manifest.blobs):
+        if blob not in run.blobs:
+            return LostMapOutput(index=index, generation=manifest.map_generations[index])
+    return None

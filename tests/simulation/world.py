@@ -1,0 +1,396 @@
+"""A hostile world: one job, its user, the cluster and the store, and an operator that folds decide over them.
+
+Rule: a world is a function of its seed. It mirrors reconcile and observe; decide, build_status and the pauses between
+passes are the product's own.
+"""
+
+import random
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from podreduce_operator.model import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    Decision,
+    DeletePod,
+    Fault,
+    JobKey,
+    JobView,
+    Observed,
+    PlanRun,
+    PlanSummary,
+    PodView,
+    PublishedOutput,
+    ShuffleSummary,
+)
+from podreduce_operator.names import hash_run
+from podreduce_operator.observe import read_run_state
+from podreduce_operator.reconcile import seconds_to_next_pass
+from podreduce_operator.spec import decode_spec
+from podreduce_operator.status import build_status
+from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
+from tests.simulation.chaos import Chaos, FaultKind
+from tests.simulation.judge import (
+    COMPLETES_WITHOUT_FAULTS,
+    DOES_NOT_RAISE,
+    PROGRESS,
+    Judge,
+    ViolationError,
+    find_terminal,
+)
+from tests.simulation.object_store import ObjectStore
+from tests.simulation.pods import Cluster
+from tests.simulation.user import User
+
+__all__ = ["EPOCH", "SHORT_TTL_SECONDS", "Decide", "Result", "World"]
+
+K = FaultKind
+Decide = Callable[[Observed, float], Decision]
+
+EPOCH = 1_000_000.0
+UID = "job-uid"
+COALESCED_SECONDS = 1.0
+MAX_PASSES = 1500
+MAX_SECONDS = 20_000.0
+SHORT_TTL_SECONDS = 60
+PARALLELISM_LIMIT = 1000
+STALE_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How a world went. `violation` is empty if all invariants held."""
+
+    seed: int
+    violation: str
+    invariant: str
+    verdict: str
+    tasks: int
+    passes: int
+    faults: int
+    counts: Mapping[FaultKind, int]
+    log: tuple[str, ...]
+
+
+@dataclass(slots=True, kw_only=True)
+class World:
+    """Everything there is. `draw` makes one."""
+
+    seed: int
+    rng: random.Random
+    chaos: Chaos
+    store: ObjectStore
+    cluster: Cluster
+    judge: Judge
+    user: User
+    decide: Decide
+    raw_spec: dict[str, Any]
+    actor: Actor = field(init=False)
+    now: float = EPOCH
+    status: Mapping[str, Any] = field(default_factory=dict)
+    generation: int = 1
+    pinned: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    job: JobView | None = None
+    jobs: deque[JobView] = field(default_factory=lambda: deque(maxlen=3))
+    lists: deque[tuple[float, tuple[PodView, ...]]] = field(default_factory=lambda: deque(maxlen=6))
+    hashes: dict[str, str] = field(default_factory=dict)
+    fuse: int = -1
+    fuse_kind: FaultKind = K.ACTION_FAILED
+    next_pass: float = EPOCH
+    last_pass: float = 0.0
+    deaf_until: float = 0.0
+    blind_until: float = 0.0
+    blind_reason: str = ""
+    refused: set[tuple[str, type]] = field(default_factory=set)
+    status_written_at: float = 0.0
+    told: tuple[object, ...] = ()
+    passes: int = 0
+    log: list[tuple[float, object]] = field(default_factory=list)
+    is_at_rest: bool = False
+
+    @classmethod
+    def build(cls, *, plan: PlanSummary, chosen_partitions: int, **parts: Any) -> Self:
+        """Put a world together."""
+        world = cls(**parts)
+        world.actor = Actor(
+            rng=world.rng,
+            cluster=world.cluster,
+            store=world.store,
+            plan=plan,
+            chosen_partitions=chosen_partitions,
+            if_exists=world.raw_spec["output"]["ifExists"],
+            point=world.point,
+            judge=world.judge,
+        )
+        return world
+
+    def run(self) -> None:
+        """Let time pass until the world has come to rest."""
+        while not self.is_done():
+            if self.passes > MAX_PASSES or self.now > EPOCH + MAX_SECONDS:
+                raise ViolationError(PROGRESS, f"{self.passes} passes, {self.now - EPOCH:.0f} s")
+            self.step()
+        self.judge.end(self.raw_spec["runId"], expired=self.has_short_ttl)
+        if not self.chaos.is_on and find_terminal(self.status) != ("Complete", "OutputCommitted"):
+            raise ViolationError(COMPLETES_WITHOUT_FAULTS, str(find_terminal(self.status)))
+
+    def step(self) -> None:
+        """Go to the next moment at which something happens."""
+        pods_at = self.cluster.due[0][0] if self.cluster.due else self.next_pass
+        self.now = max(self.now, min(self.next_pass, pods_at, self.user.next_at(self.next_pass)))
+        self.cluster.advance(self.now)
+        if self.user.act(self) or self.cluster.changed:
+            self.is_at_rest = False
+            if self.now >= self.deaf_until:
+                self.next_pass = min(self.next_pass, max(self.now, self.last_pass + COALESCED_SECONDS))
+        self.cluster.changed = False
+        if self.now >= self.next_pass:
+            self.last_pass = self.now
+            self.next_pass = self.now + max(0.02, self.make_pass())
+        self.judge.look()
+
+    def is_done(self) -> bool:
+        """Tell whether nothing can happen any more but what the ttl still holds."""
+        stirred = self.cluster.stirred_at >= self.last_pass
+        if not self.is_at_rest or stirred or self.cluster.due or self.user.has_plans:
+            return False
+        return not self.has_short_ttl or not (self.store.run(self.raw_spec["runId"]).has_objects or self.cluster.pods)
+
+    @property
+    def has_short_ttl(self) -> bool:
+        return bool(self.raw_spec["ttlSecondsAfterFinished"] == SHORT_TTL_SECONDS)
+
+    def make_pass(self) -> float:
+        """Reconcile once; return when to look again."""
+        self.passes += 1
+        self.is_at_rest = False
+        try:
+            return self.reconcile()
+        except OperatorDiedError:
+            self.note("the operator died")
+            self.lists.clear()
+            return float(self.rng.randint(1, 10))
+
+    def reconcile(self) -> float:
+        """Observe, decide, apply, tell."""
+        job, pods, fresh = self.see()
+        observed = self.observe(job, pods)
+        decision = self.decide_on(observed)
+        self.judge.begin(observed, decision, is_fresh=fresh)
+        faults = self.apply(decision, observed)
+        if faults:
+            observed = replace(observed, faults=faults)
+            decision = self.decide_on(observed)
+            self.judge.begin(observed, decision, is_fresh=fresh)
+            self.fuse = -1
+            self.apply(decision, observed)
+        due = self.tell(observed, decision)
+        self.is_at_rest = fresh and not faults and self.is_settled(observed, decision)
+        if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
+            self.deaf_until = self.now + 60.0
+        return seconds_to_next_pass(decision, due, faulty=bool(observed.faults))
+
+    def is_settled(self, observed: Observed, decision: Decision) -> bool:
+        """Tell whether the run has ended and nothing is left to tidy."""
+        ended = observed.run.terminal is not None and observed.run_id == self.raw_spec["runId"]
+        return ended and not decision.actions and not observed.faults
+
+    def decide_on(self, observed: Observed) -> Decision:
+        """Decide; an exception is a violation."""
+        try:
+            decision = self.decide(observed, self.now)
+        except Exception as error:
+            raise ViolationError(DOES_NOT_RAISE, repr(error)) from error
+        self.note(decision)
+        return decision
+
+    def see(self) -> tuple[JobView, tuple[PodView, ...], bool]:
+        """Return the job and its pods as the operator's caches show them, and whether that is how they are."""
+        pods, job = self.cluster.look(), self.view_job()
+        self.lists.append((self.now, pods))
+        if not self.jobs or self.jobs[-1] is not job:
+            self.jobs.append(job)
+        fresh = True
+        older = [held for at, held in self.lists if at >= self.now - STALE_SECONDS]
+        if len(older) > 1 and self.chaos.strikes(K.STALE_LIST, self.chaos.pass_rate / 2):
+            pods, fresh = self.rng.choice(older[:-1]), False
+            self.cluster.changed = True
+        if len(self.jobs) > 1 and self.chaos.strikes(K.STALE_STATUS, self.chaos.pass_rate / 4):
+            job, fresh = self.jobs[-2], False
+        return job, pods, fresh
+
+    def view_job(self) -> JobView:
+        """Return the job as it is."""
+        job = self.job
+        if job is None or job.raw_spec is not self.raw_spec or job.status is not self.status:
+            job = self.job = JobView(
+                key=JobKey(namespace="default", name="job"),
+                uid=UID,
+                generation=self.generation,
+                spec=decode_spec(self.raw_spec),
+                raw_spec=self.raw_spec,
+                status=self.status,
+            )
+        return job
+
+    def hash_of(self, run_id: str) -> str:
+        """Return the run's hash."""
+        if run_id not in self.hashes:
+            self.hashes[run_id] = hash_run(UID, run_id)
+        return self.hashes[run_id]
+
+    def observe(self, job: JobView, pods: tuple[PodView, ...]) -> Observed:
+        """Build what `observe.observe` would: pods first, then the store."""
+        run_id = job.spec.run_id
+        blind = self.draw_blindness(job)
+        previous = job.status.get("runId")
+        if blind is not None:
+            return Observed(
+                job=job,
+                run_id=run_id,
+                run_hash=self.hash_of(run_id),
+                run=read_run_state(job.status, run_id),
+                superseded=previous if previous != run_id else None,
+                pods=pods,
+                parallelism_limit=PARALLELISM_LIMIT,
+                faults=(blind,),
+                is_blind=True,
+            )
+        superseded = None
+        if previous is not None and previous != run_id:
+            old = self.store.run(previous)
+            if read_run_state(job.status, previous).terminal is None and old.intent is not None:
+                run_id = previous
+            elif old.has_objects:
+                superseded = previous
+        return self.observe_store(job, pods, run_id, superseded)
+
+    def observe_store(self, job: JobView, pods: tuple[PodView, ...], run_id: str, superseded: str | None) -> Observed:
+        """Read the run's records and its output."""
+        run, output = self.store.run(run_id), self.store.output
+        state = read_run_state(job.status, run_id)
+        manifest = max(run.manifests, key=lambda one: one.generation, default=None)
+        published = run.intent is not None and output.is_published(run_id)
+        left = bool(run.blobs or output.staged.get(run_id)) or output.claim == run_id
+        return Observed(
+            job=job,
+            run_id=run_id,
+            run_hash=self.hash_of(run_id),
+            run=state,
+            superseded=superseded,
+            plan=run.plan,
+            pods=pods,
+            commits=run.commits.copy(),
+            failures=run.failures.copy(),
+            shuffle=None
+            if manifest is None
+            else ShuffleSummary(
+                generation=manifest.generation,
+                partitions=manifest.partitions,
+                map_generations=manifest.map_generations,
+                imbalance_bytes=0.0,
+                hash_imbalance_bytes=0.0,
+            ),
+            has_intent=run.intent is not None,
+            published=PublishedOutput(uri="s3://out/", records=1, bytes=1) if published else None,
+            has_intermediates=left and state.terminal is not None,
+            has_records=run.has_objects,
+            parallelism_limit=PARALLELISM_LIMIT,
+        )
+
+    def draw_blindness(self, job: JobView) -> Fault | None:
+        """Say why the store cannot be read this time, if it cannot."""
+        if self.now >= self.blind_until:
+            if self.chaos.strikes(K.BLIND, self.chaos.pass_rate / 3):
+                self.blind_reason = "StorageUnavailable"
+            elif self.chaos.strikes(K.SECRET_MISSING, self.chaos.pass_rate / 20):
+                self.blind_reason = "StorageSecretNotFound"
+                self.judge.refused.add(self.blind_reason)
+            else:
+                return None
+            self.blind_until = self.now + self.rng.choice([0.1, 3.0, 12.0, 40.0])
+        return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
+
+    def apply(self, decision: Decision, observed: Observed) -> tuple[Fault, ...]:
+        """Carry the decision out, unless the world breaks on the way."""
+        if observed.is_blind:
+            for action in decision.actions:
+                if isinstance(action, DeletePod):
+                    self.actor.act(action, observed)
+            return ()
+        self.light_fuse(decision)
+        faults = self.actor.apply(decision.actions, observed, shuffled=self.fuse >= 0)
+        self.fuse = -1
+        for fault in faults:
+            self.note(f"held up: {fault.reason}")
+        return faults
+
+    def light_fuse(self, decision: Decision) -> None:
+        """Draw whether, how and where this pass breaks."""
+        if not decision.actions or self.chaos.budget <= 0 or self.rng.random() >= self.chaos.pass_rate:
+            return
+        self.fuse = self.rng.randint(0, 2 * len(decision.actions) + 4)
+        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 1])[0]
+
+    def point(self, action: Action, has_begun: bool) -> None:
+        """Break here if the fuse is burnt down. What was refused once is refused again."""
+        key = (self.raw_spec["runId"], type(action))
+        if key in self.refused and not has_begun:
+            raise ActionFailedError("StorageDenied", permanent=True)
+        if self.fuse < 0:
+            return
+        self.fuse -= 1
+        if self.fuse >= 0:
+            return
+        kind = self.fuse_kind
+        if kind is K.OPERATOR_DIED:
+            self.chaos.spend(kind)
+            raise OperatorDiedError
+        if kind is K.REFUSED and not has_begun and isinstance(action, PlanRun | CreatePod | CommitOutput):
+            self.chaos.spend(kind)
+            self.refused.add(key)
+            self.judge.refused.add("StorageDenied")
+            raise ActionFailedError("StorageDenied", permanent=True)
+        self.chaos.spend(K.ANSWER_LOST if has_begun else K.ACTION_FAILED)
+        raise ActionFailedError("StorageUnavailable")
+
+    def tell(self, observed: Observed, decision: Decision) -> float | None:
+        """Write the status if it changed, once a second; return in how many seconds to look again for it.
+
+        Counts and times that nothing reads back are not worth a status here: it is written when its gist changes.
+        """
+        gist = (observed.run_id, decision.verdict.phase, decision.verdict.reason, observed.superseded, observed.run)
+        if gist == self.told and observed.job.status is self.status:
+            return None
+        pinned = None if observed.plan is None else self.pinned.setdefault(observed.run_id, self.raw_spec)
+        status = build_status(observed, decision.verdict, self.now, pinned)
+        if status == observed.job.status:
+            return None
+        due_in = self.status_written_at + 1.0 - self.now
+        if due_in > 0 and not decision.verdict.is_terminal:
+            return due_in
+        conflict = observed.job is not self.view_job()
+        if conflict or self.chaos.strikes(K.STATUS_CONFLICT, self.chaos.pass_rate):
+            return 0.0
+        if self.chaos.strikes(K.STATUS_LOST, self.chaos.pass_rate):
+            return 0.5
+        self.judge.write_status(self.status, status, self.raw_spec["runId"])
+        self.status, self.status_written_at, self.told = status, self.now, gist
+        return 0.0 if decision.verdict.is_terminal else None
+
+    def change_spec(self, **changes: Any) -> None:
+        """The user applies the job again."""
+        self.raw_spec = {**self.raw_spec, **changes}
+        self.generation += 1
+
+    def note(self, entry: object) -> None:
+        """Keep a line for the decision log; it is rendered only if the world fails."""
+        self.log.append((self.now, entry))
+
+    def render_log(self) -> Iterator[str]:
+        """Yield the decision log, line by line."""
+        for at, entry in self.log:
+            yield f"{at - EPOCH:9.2f}  {entry}"
