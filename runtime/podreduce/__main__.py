@@ -79,8 +79,8 @@ def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
 def exit_on_sigterm() -> None:
     """End the process within moments of SIGTERM, whatever it is doing.
 
-    A thread waits for it: a handler would run only once the main thread is back from obstore or from a long C call. And
-    as process 1 of a container the default action does not apply at all.
+    A thread waits for it: a handler would run only once the main thread is back from obstore or another C call (one
+    that keeps the interpreter locked delays this, too). And as process 1 of a container a task has no default action.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
