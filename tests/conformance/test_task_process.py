@@ -240,4 +240,5 @@ def test_a_task_imports_nothing_of_the_operator() -> None:
     code = "import podreduce.map_task, podreduce.reduce_task, podreduce.__main__, sys; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     names = {name.partition(".")[0] for name in done.stdout.split()}
-    assert not names & {"kubernetes", "kopf", "typer", "rich", "podreduce_operator", "minio", "pyarrow", "yaml"}
+    # rich is not in the list: structlog imports it where it is installed, and the image of tasks has none.
+    assert not names & {"kubernetes", "kopf", "typer", "podreduce_operator", "minio", "pyarrow", "yaml"}

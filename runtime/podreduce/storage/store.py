@@ -4,7 +4,7 @@ Rule: keys are relative to the prefix; whatever goes wrong is an error of `podre
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -55,7 +55,7 @@ class ObjectStore:
     uri: str
     prefix: str
     store: "S3Store | LocalStore | MemoryStore"
-    copy_store: "S3Store | LocalStore | MemoryStore"
+    connect_for_copies: "Callable[[], S3Store | LocalStore | MemoryStore]"
     endpoint: str | None = None
     directory: Path | None = None
 
@@ -258,7 +258,7 @@ class ObjectStore:
             self._copy_by_streaming(source, target, size)
             return
         persist(
-            lambda: obstore.copy(self.copy_store, self.prefix + source, self.prefix + target),
+            lambda: obstore.copy(self.connect_for_copies(), self.prefix + source, self.prefix + target),
             self._place("copy", source),
         )
 
@@ -269,7 +269,7 @@ class ObjectStore:
             await asyncio.to_thread(self._copy_by_streaming, source, target, size)
             return
         await persist_async(
-            lambda: obstore.copy_async(self.copy_store, self.prefix + source, self.prefix + target),
+            lambda: obstore.copy_async(self.connect_for_copies(), self.prefix + source, self.prefix + target),
             self._place("copy", source),
         )
 
