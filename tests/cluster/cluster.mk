@@ -23,7 +23,8 @@ images: ## build the images of the present sources, and load them into the clust
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock
-IN_RUNTIME = $(shell grep --invert-match ';' requirements/runtime.lock | grep --only-matching --extended-regexp '^[a-z0-9-]+==' | tr -d = | sort -u)
+# typing-extensions is in the runtime's image below Python 3.13 only; the operator needs it always.
+IN_RUNTIME = $(filter-out typing-extensions,$(shell grep --only-matching --extended-regexp '^[a-z0-9-]+==' requirements/runtime.lock | tr -d = | sort -u))
 
 lock: ## renew the lock files (needs uv)
 	$(COMPILE) pyproject.toml --extra cli --extra operator --extra test --output-file requirements.lock
