@@ -335,20 +335,37 @@ def test_a_killed_task_fails_as_killed_and_is_tried_again_when_asked_for(here: P
     assert leftovers(here) == []
 
 
+def test_copy_copies_directories_and_single_files(here: Path) -> None:
+    (here / "in" / "deep").mkdir()
+    (here / "in" / "deep" / "more.txt").write_text("more\n")
+    assert podreduce(here, "copy", "in", "twin").stdout == "2 objects, 295 B copied to twin\n"
+    assert (here / "twin" / "deep" / "more.txt").read_text() == "more\n"
+    assert podreduce(here, "copy", "in/numbers.txt", "twin/deep/").returncode == 0
+    assert (here / "twin" / "deep" / "numbers.txt").read_bytes() == (here / "in" / "numbers.txt").read_bytes()
+
+
+def test_copying_what_is_not_there_fails_by_name(here: Path) -> None:
+    ran = podreduce(here, "copy", "absent", "twin")
+    assert ran.returncode == 1
+    assert "absent: nothing is there" in ran.stderr
+
+
 @pytest.mark.integration
 def test_input_and_output_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
     bucket = minio.make_bucket("local-run")
-    minio.store(bucket).put("in/numbers.txt", (here / "in" / "numbers.txt").read_bytes())
+    variables = {
+        "AWS_ENDPOINT_URL": minio.endpoint,
+        "AWS_REGION": minio.region,
+        "AWS_ACCESS_KEY_ID": minio.access_key,
+        "AWS_SECRET_ACCESS_KEY": minio.secret_key,
+    }
+    copied = podreduce(here, "copy", "in/", f"s3://{bucket}/in/", **variables)
+    assert copied.returncode == 0, copied.stderr
     job = write_job(here, input={"uris": [f"s3://{bucket}/in/"]}, output={"uri": f"s3://{bucket}/out/"})
-    ran = podreduce(
-        here,
-        "run",
-        job,
-        AWS_ENDPOINT_URL=minio.endpoint,
-        AWS_REGION=minio.region,
-        AWS_ACCESS_KEY_ID=minio.access_key,
-        AWS_SECRET_ACCESS_KEY=minio.secret_key,
-    )
+    ran = podreduce(here, "run", job, **variables)
     assert ran.returncode == 0, ran.stderr
+    fetched = podreduce(here, "copy", f"s3://{bucket}/out/", "fetched", **variables)
+    assert fetched.returncode == 0, fetched.stderr
+    assert len(read_output(here / "fetched")) == 100
     names = sorted(found["path"] for page in minio.store(bucket).list("out/") for found in page)
     assert names == ["out/_MANIFEST.json", "out/_SUCCESS", "out/part-m-00000.txt"]

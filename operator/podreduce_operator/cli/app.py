@@ -89,6 +89,17 @@ def validate(file: JobFileArgument) -> None:
 
 
 @app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An object, or a directory or prefix ending in /.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where to; a prefix if it ends in /.")],
+) -> None:
+    """Copy objects between directories and S3, which is reached by the AWS_* variables."""
+    from podreduce_operator.cli.copy import copy_objects  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(copy_objects(source, target))
+
+
+@app.command()
 def version() -> None:
     """Print the version."""
     from importlib.metadata import version as find_version  # noqa: PLC0415 - slow for what it does

@@ -1,0 +1,60 @@
+"""`podreduce copy`: objects between directories and S3, so that trying a cluster out needs no other tool.
+
+Rule: as `cp -r` would, by streams; S3 is reached by the AWS_* variables, as in a local run.
+"""
+
+from collections.abc import Iterator
+
+from podreduce.errors import ObjectNotFoundError, PodreduceError
+from podreduce.storage import ObjectStore, open_store, split_object_uri
+from podreduce_operator.cli.overrides import resolve_uri
+from podreduce_operator.cli.run import ExitStatus, complain, say
+from podreduce_operator.cli.wording import render_bytes, render_count
+
+__all__ = ["copy_objects"]
+
+
+def copy_objects(source: str, target: str) -> ExitStatus:
+    """Copy an object, or all below a directory or a prefix ending in `/`, to `target`."""
+    try:
+        sizes = list(copy_all(resolve_uri(source), resolve_uri(target)))
+    except PodreduceError as error:
+        complain(f"{source}: cannot be copied: {error}")
+        return ExitStatus.FAILED
+    if not sizes:
+        complain(f"{source}: nothing is there: name an object, or a directory or prefix ending in /")
+        return ExitStatus.FAILED
+    say(f"{render_count(len(sizes), 'object')}, {render_bytes(sum(sizes))} copied to {target}")
+    return ExitStatus.COMPLETE
+
+
+def copy_all(source: str, target: str) -> Iterator[int]:
+    """Copy what `source` names; yield the size of each object."""
+    if source.endswith("/"):
+        below, above = open_store(source), open_store(target if target.endswith("/") else f"{target}/")
+        for found in below.list():
+            yield copy_one(below, found.key, above, found.key)
+        return
+    store, key = open_object(source)
+    if not store.exists(key):
+        return
+    place, name = open_object(f"{target}{key.rpartition('/')[2]}" if target.endswith("/") else target)
+    yield copy_one(store, key, place, name)
+
+
+def open_object(uri: str) -> tuple[ObjectStore, str]:
+    """Return the store of an object, and its key there."""
+    root, key = split_object_uri(uri)
+    return open_store(root), key
+
+
+def copy_one(source: ObjectStore, key: str, target: ObjectStore, name: str) -> int:
+    """Copy one object; return its size."""
+    found = source.head(key)
+    try:
+        with target.open_writer(name) as writer:
+            for chunk in source.stream(key, 0, found.size, etag=found.etag):
+                writer.write(chunk)
+    except ObjectNotFoundError:
+        raise PodreduceError(f"{source.uri_of(key)} has gone while it was copied") from None
+    return found.size
