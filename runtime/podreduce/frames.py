@@ -177,8 +177,8 @@ def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: b
 
 
 def estimate_open_bytes(frame: StoredFrame) -> int:
-    """Return what a frame takes when it is unpacked and its values are decoded: body, keys, lists, small objects."""
-    return 2 * frame.raw_bytes + 120 * frame.groups + 64 * frame.rows
+    """Return what a frame takes when it is unpacked and its values are decoded: body, keys, lists, places in a merge."""
+    return 2000 + 2 * frame.raw_bytes + 250 * frame.groups + 80 * frame.rows
 
 
 @cache

@@ -4,7 +4,6 @@ Segments are held as they came, compressed; that is many times smaller than thei
 held so; the other half is for the frames that are open while segments are merged, to scratch or to the program.
 """
 
-from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
@@ -16,15 +15,15 @@ from podreduce.runs import RunStack, RunWriter, pack_group
 
 __all__ = ["ReduceInput"]
 
-STORED_FRAME_BYTES: Final = 250
-"""What a held frame takes beside its body."""
+STORED_FRAME_BYTES: Final = 400
+"""What a held frame takes beside its body, its run included."""
 
 
 @dataclass(slots=True, kw_only=True)
 class HeldRun:
     """A segment in memory; its frames are freed as they are taken."""
 
-    stored: deque[StoredFrame] = field(default_factory=deque)
+    stored: list[StoredFrame] = field(default_factory=list)
     open_bytes: int = 0
 
     def add(self, frame: StoredFrame) -> None:
@@ -34,8 +33,9 @@ class HeldRun:
 
     def frames(self) -> Iterator[StoredFrame]:
         """Yield the frames, once."""
+        self.stored.reverse()
         while self.stored:
-            yield self.stored.popleft()
+            yield self.stored.pop()
 
 
 class ReduceInput:

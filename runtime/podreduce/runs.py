@@ -19,7 +19,7 @@ __all__ = ["PackGroup", "Run", "RunStack", "RunWriter", "pack_group"]
 
 READ_BYTES: Final = 256 << 10
 MAX_FAN_IN: Final = 32
-OPEN_BYTES: Final = 2 << 20
+OPEN_BYTES: Final = 3 << 20
 """About what a run of full frames takes while it is merged; the fan-in is what of these fits the budget."""
 
 PackGroup = Callable[[FramePacker, int, bytes, Iterable[Piece]], None]
