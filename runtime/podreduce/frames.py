@@ -177,7 +177,7 @@ def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: b
 
 
 def estimate_open_bytes(frame: StoredFrame) -> int:
-    """Return what a frame takes when it is unpacked and its values are decoded: body, keys, lists, places in a merge."""
+    """Return what a frame takes when it is unpacked, decoded and merged: body, keys, values, lists of places."""
     return 2000 + 2 * frame.raw_bytes + 250 * frame.groups + 80 * frame.rows
 
 

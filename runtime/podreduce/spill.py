@@ -6,6 +6,7 @@ values are encoded at once, because the program may change a list after it yield
 
 from collections.abc import Callable, Iterator
 from operator import itemgetter
+from sys import getsizeof
 from typing import Final
 
 from podreduce.codec import SMALL_INTS, Key, Value, encode_key, encode_value
@@ -16,8 +17,8 @@ from podreduce.shuffle import BlobSummary, BlobWriter
 
 __all__ = ["MapOutputBuffer"]
 
-GROUP_BYTES: Final = 240
-"""What a key takes beside its own bytes: its header, its share of the dict, its list with room for four values."""
+GROUP_BYTES: Final = 200
+"""What a group takes beside its key: its share of the dict, its list with room for four values."""
 VALUE_BYTES: Final = 50
 """What a value takes beside its own bytes: header, rounding, its place in the list."""
 SHARED_VALUE_BYTES: Final = 9
@@ -97,13 +98,13 @@ class MapOutputBuffer:
             values = self._texts.get(key)
             if values is None:
                 self._texts[key] = values = []
-                size += len(key) + GROUP_BYTES
+                size += getsizeof(key) + GROUP_BYTES
         else:
             encoded = encode_key(key)
             values = self._others.get(encoded)
             if values is None:
                 self._others[encoded] = values = []
-                size += len(encoded) + GROUP_BYTES
+                size += getsizeof(encoded) + GROUP_BYTES
         values.append(data)
         self.records += 1
         self._used_bytes += size
@@ -150,7 +151,7 @@ class MapOutputBuffer:
             if not combiner.pays:
                 return
             values[:] = combiner.combine(encoded, values)
-            used_bytes += GROUP_BYTES + len(encoded) + sum(map(len, values)) + VALUE_BYTES * len(values)
+            used_bytes += GROUP_BYTES + getsizeof(encoded) + sum(map(len, values)) + VALUE_BYTES * len(values)
         self._used_bytes = used_bytes
 
     def _encoded_groups(self) -> Iterator[tuple[bytes, list[bytes]]]:
