@@ -7,8 +7,10 @@ never because of what happened before:
 
 1. A terminal run is final. What is left of it is tidied: active pods go, then blobs, staged parts and the output's
    claim; after `ttlSecondsAfterFinished` its records and the kept failed pods.
-2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts.
-3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter.
+2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts;
+   until then it cannot fail.
+3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter, and a
+   fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent.
 4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, or the deadline fails the run. The
    verdict rests on evidence that lasts (records, times), so that a restart finds the same one.
 5. Suspended: no pods. What is committed stays.
@@ -28,11 +30,13 @@ Invariants, held by the simulation
 
 A worked example
 ----------------
-Two shards, parallelism 1, nothing started: `Mapping: create(m-0#1)`. Its pod fails at t=100 with ProgramError:
-`Mapping: record(m-0 ProgramError)`. With the record visible and an initial backoff of 5 s, at t=101:
-`Mapping: create(m-1#1); wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1 still runs, so m-0
-waits for room. Both committed: `Mapping: freeze(0)`, then `Reducing: create(r-0#1)`, `Committing: commit`,
-`Complete: -`, and on the terminal run `Complete: clean; wake 86400.0s`.
+Two shards, one partition, parallelism 1, nothing started: `Mapping: create(m-0#1)`. Its pod fails at t=100 with
+ProgramError, which makes room: `Mapping: record(m-0 ProgramError) create(m-1#1)`. With the record visible and an
+initial backoff of 5 s, at t=101: `Mapping: -; wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1
+still runs, so m-0 waits for room: `Mapping: -`. Once m-1 is committed and its pod has ended:
+`Mapping: delete(m-1 committed) create(m-0#2)`. Both committed: `Mapping: freeze(0)`, then `Reducing: create(r-0#1)`,
+`Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run `Complete/OutputCommitted: clean; wake
+86400.0s`.
 """
 
 from dataclasses import replace

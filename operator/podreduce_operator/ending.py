@@ -45,7 +45,7 @@ def tidy(observed: Observed, now: float) -> Decision:
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=FAULT_RETRY_SECONDS)
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
-    if expired and observed.has_records:
+    if observed.has_records and expired and not unfinished:
         actions.append(RemoveRun())
     wake_after = None if expired or not (kept or observed.has_records) else expires_at - now
     if observed.faults:
@@ -63,11 +63,16 @@ def supersede(observed: Observed, run_id: str) -> Decision:
 
 
 def find_end(observed: Observed, now: float) -> Verdict | None:
-    """Return the verdict that fails the run, if there is evidence for one."""
+    """Return the verdict that fails the run, if there is evidence for one.
+
+    None while the run has not begun, because the one it replaces still stands, and none past the commit intent.
+    """
+    if observed.superseded is not None or may_have_intent(observed):
+        return None
     fault = next((fault for fault in observed.faults if is_permanent(fault, observed, now)), None)
     if fault is not None:
         return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
-    if observed.is_blind or observed.has_intent:
+    if observed.is_blind:
         return None
     exhausted = find_exhausted(observed)
     if exhausted is not None:
@@ -77,6 +82,13 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
         seconds = observed.job.spec.active_deadline_seconds
         return Verdict(phase=Phase.FAILED, reason="DeadlineExceeded", message=f"ran longer than {seconds} s")
     return None
+
+
+def may_have_intent(observed: Observed) -> bool:
+    """Tell whether the run is past its point of no return, or may be: planned, and now the store cannot be read."""
+    status = observed.job.status
+    was_planned = status.get("runId") == observed.run_id and "planDigest" in status
+    return observed.has_intent or (observed.is_blind and was_planned)
 
 
 def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:

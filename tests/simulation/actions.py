@@ -25,7 +25,7 @@ from podreduce_operator.model import (
     RemoveRun,
 )
 from podreduce_operator.names import pod_name
-from tests.simulation.judge import Judge
+from tests.simulation.judge import POSSIBLE, Judge, ViolationError
 from tests.simulation.object_store import Manifest, ObjectStore
 from tests.simulation.pods import Cluster, SimPod
 
@@ -76,6 +76,8 @@ class Actor:
                     self.act(action, observed)
         except ActionFailedError as error:
             return (error.fault,)
+        except KeyError as missing:
+            raise ViolationError(POSSIBLE, f"no commit of {missing}") from missing
         return ()
 
     def act(self, action: Action, observed: Observed) -> None:
@@ -97,13 +99,16 @@ class Actor:
             case CommitOutput():
                 self.commit_output(observed)
             case RemoveIntermediates():
+                self.judge.remove(observed, action)
                 self.remove_intermediates(observed.run_id)
             case DiscardRun(run_id=run_id):
+                self.judge.remove(observed, action)
                 self.remove_intermediates(run_id)
                 self.step()
                 self.store.run(run_id).clear()
                 self.store.run(run_id).was_discarded = True
             case RemoveRun():
+                self.judge.remove(observed, action)
                 self.store.run(observed.run_id).clear()
         self.step()
 
@@ -112,7 +117,7 @@ class Actor:
         self.point(self.doing, True)  # noqa: FBT003 - it has begun
 
     def plan_run(self, observed: Observed) -> None:
-        """Claim the output, from another run of this job if need be, look whether it is free, write pages and plan."""
+        """Claim the output, from another run of this job if need be; see whether it is free; write pages and plan."""
         output, run_id = self.store.output, observed.run_id
         if output.claim not in (None, run_id):
             output.claim = None

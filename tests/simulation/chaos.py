@@ -1,4 +1,4 @@
-"""What goes wrong in a simulated world, and how often: kinds of fault, a budget of them, and the count of those that did.
+"""What goes wrong in a simulated world, and how often: the kinds of fault, a budget, and the count of those that did.
 
 Rule: a fault is counted when it takes effect. Once the budget is spent the world heals, and must come to an end.
 """
@@ -37,7 +37,7 @@ class FaultKind(StrEnum):
     STALE_LIST = "a stale list of pods"
     STALE_STATUS = "a stale view of the job"
     BLIND = "the store cannot be read"
-    SECRET_MISSING = "the storage Secret is missing"
+    SECRET_MISSING = "the storage Secret is missing"  # noqa: S105 - words, no password
     ACTION_FAILED = "an action fails without effect"
     ANSWER_LOST = "an action takes effect, its answer is lost"
     REFUSED = "an action is refused for good"

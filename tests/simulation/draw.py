@@ -44,7 +44,7 @@ def run_world(seed: int, policy: Decide = decide, *, faultless: bool = False) ->
 
 def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
     """Draw the world of that seed: its job, and what will go wrong."""
-    rng = random.Random(seed)
+    rng = random.Random(seed)  # noqa: S311 - worlds must be repeatable
     chaos = Chaos(
         rng=rng,
         budget=0 if faultless else rng.randint(5, 30),
@@ -80,6 +80,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         user=user,
         decide=policy,
         raw_spec=raw_spec,
+        parallelism_limit=rng.choice([1000, 1000, 1000, 4]),
         plan=plan,
         chosen_partitions=partitions,
     )

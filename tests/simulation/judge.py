@@ -8,13 +8,29 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
-from podreduce_operator.failures import FATAL_REASONS, MAX_UNCOUNTED_FAILURES
-from podreduce_operator.model import CreatePod, Decision, Observed, Phase
-from podreduce_operator.upkeep import KEPT_FAILED_PODS
+from podreduce_operator.failures import FATAL_REASONS
+from podreduce_operator.model import (
+    CreatePod,
+    Decision,
+    DiscardRun,
+    Observed,
+    Phase,
+    RemoveIntermediates,
+    RemoveRun,
+)
+from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
 
-__all__ = ["Judge", "ViolationError"]
+__all__ = [
+    "COMPLETES_WITHOUT_FAULTS",
+    "DOES_NOT_RAISE",
+    "POSSIBLE",
+    "PROGRESS",
+    "Judge",
+    "ViolationError",
+    "find_terminal",
+]
 
 REDUCES_WAIT = "no reduce starts before the last map's commit of the generations its manifest names"
 BACKOFF_HELD = "no attempt starts before its time"
@@ -25,11 +41,15 @@ NEEDED = "attempts are only made of tasks that are not committed, in their curre
 ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
 OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
 SUSPENDED_IS_IDLE = "a suspended job starts nothing"
+POINTLESS_PODS_GO = "a pod whose task needs it no more is deleted"
+FATAL_ENDS = "after a failure that repeating cannot mend nothing starts"
 DEADLINE_HELD = "nothing starts after the deadline"
 ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
 HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
 COUNTED_IF_DESERVED = "a failure counts if it is the attempt's own, and only then"
+FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
+DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
 COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
 TERMINAL_IS_FINAL = "a terminal verdict never changes"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
@@ -41,6 +61,7 @@ DISCARDED_IS_SILENT = "a discarded run publishes nothing"
 ENDS_CLEAN = "an ended run leaves no running pod, no claim, no blob, no staged part"
 PROGRESS = "a world whose faults stop comes to an end"
 COMPLETES_WITHOUT_FAULTS = "a world without faults ends Complete"
+POSSIBLE = "what is decided can be done"
 DOES_NOT_RAISE = "decide answers"
 
 START_SLACK_SECONDS = 1.0
@@ -103,6 +124,8 @@ class Judge:
         known = run.commits.get(action.task)
         demand(action.generation == wanted, NEEDED, f"{action} of generation {action.generation}, wanted {wanted}")
         demand(known is None or known.generation < wanted, NEEDED, f"{action}: committed")
+        fatal = [failure for failures in observed.failures.values() for failure in failures]
+        demand(all(failure.reason not in FATAL_REASONS for failure in fatal), FATAL_ENDS, action)
         if action.task.type is TaskType.MAP:
             return
         manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
@@ -182,6 +205,51 @@ class Judge:
         commit = self.store.run(observed.run_id).all_commits.get((record.task, record.generation))
         committed = commit is not None and commit.attempt_id == record.attempt_id
         demand(not committed, COMMITTED_IS_NO_FAILURE, f"{record.task} {record.reason}")
+        if pod.finished_at is not None and self.is_fresh:
+            demand(record.finished_at == pod.finished_at, FINISH_IS_THE_PODS, record.attempt_id)
+
+    def remove(self, observed: Observed, action: RemoveIntermediates | DiscardRun | RemoveRun) -> None:
+        """A run's data is about to be removed."""
+        run_id = action.run_id if isinstance(action, DiscardRun) else observed.run_id
+        if isinstance(action, RemoveRun):
+            expires_at = (observed.run.completed_at or 0.0) + observed.job.spec.ttl_seconds_after_finished
+            demand(self.cluster.now >= expires_at, DATA_STAYS, f"removed at {self.cluster.now}, due {expires_at}")
+        if self.is_fresh:
+            unfinished = [
+                pod.name for pod in self.cluster.pods.values() if pod.run_id == run_id and not pod.is_finished
+            ]
+            demand(not unfinished, DATA_STAYS, f"{action} beside {unfinished}")
+
+    def finish(self, observed: Observed) -> None:
+        """A pass has gone through, with all its actions."""
+        if not self.is_fresh or observed.is_blind:
+            return
+        active = [pod for pod in self.cluster.pods.values() if pod.is_active]
+        if observed.run.terminal is not None:
+            demand(not active, ENDED_IS_IDLE, f"{len(active)} pods run on")
+        elif self.is_ending:
+            return
+        elif observed.superseded is not None:
+            others = [pod.name for pod in active if pod.run_id != observed.run_id]
+            demand(not others, OLD_RUN_STOPS_FIRST, others)
+        elif observed.has_intent:
+            published = observed.run_id in self.store.output.published
+            demand(published, INTENT_ROLLS_FORWARD, f"run {observed.run_id} stands still")
+        elif observed.job.spec.suspend:
+            demand(not active, SUSPENDED_IS_IDLE, f"{len(active)} pods run on")
+        else:
+            for pod in active:
+                demand(not self.is_pointless(observed, pod), POINTLESS_PODS_GO, pod.name)
+
+    def is_pointless(self, observed: Observed, pod: SimPod) -> bool:
+        """Tell whether the pod should have gone in this pass."""
+        if pod.run_id != observed.run_id or pod.generation < wanted_generation(observed.failures, pod.task):
+            return True
+        commit = observed.commits.get(pod.task)
+        if commit is None or commit.generation < pod.generation:
+            return False
+        late = self.cluster.now >= commit.finished_at + LINGER_SECONDS
+        return late or commit.attempt_id != pod.attempt_id
 
     def write_status(self, before: Mapping[str, Any], after: Mapping[str, Any], spec_run_id: str) -> None:
         """The status is about to be replaced."""
@@ -219,10 +287,7 @@ class Judge:
             case "BackoffLimitExceeded":
                 return max(counts, default=0) > spec.backoff_limit_per_task
             case "TooManyDisruptions":
-                return any(
-                    sum(not failure.counted for failure in failures) >= MAX_UNCOUNTED_FAILURES
-                    for failures in run.failures.values()
-                )
+                return False  # no world has that many faults
             case "DeadlineExceeded":
                 started, limit = self.started.get(run_id), spec.active_deadline_seconds
                 late = started is not None and limit is not None and self.cluster.now >= started + limit - 1.0

@@ -56,7 +56,6 @@ COALESCED_SECONDS = 1.0
 MAX_PASSES = 1500
 MAX_SECONDS = 20_000.0
 SHORT_TTL_SECONDS = 60
-PARALLELISM_LIMIT = 1000
 STALE_SECONDS = 5.0
 
 
@@ -88,6 +87,7 @@ class World:
     user: User
     decide: Decide
     raw_spec: dict[str, Any]
+    parallelism_limit: int = 1000
     actor: Actor = field(init=False)
     now: float = EPOCH
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -187,6 +187,8 @@ class World:
             self.judge.begin(observed, decision, is_fresh=fresh)
             self.fuse = -1
             self.apply(decision, observed)
+        else:
+            self.judge.finish(observed)
         due = self.tell(observed, decision)
         self.is_at_rest = fresh and not faults and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
@@ -255,7 +257,7 @@ class World:
                 run=read_run_state(job.status, run_id),
                 superseded=previous if previous != run_id else None,
                 pods=pods,
-                parallelism_limit=PARALLELISM_LIMIT,
+                parallelism_limit=self.parallelism_limit,
                 faults=(blind,),
                 is_blind=True,
             )
@@ -298,7 +300,7 @@ class World:
             published=PublishedOutput(uri="s3://out/", records=1, bytes=1) if published else None,
             has_intermediates=left and state.terminal is not None,
             has_records=run.has_objects,
-            parallelism_limit=PARALLELISM_LIMIT,
+            parallelism_limit=self.parallelism_limit,
         )
 
     def draw_blindness(self, job: JobView) -> Fault | None:

@@ -1,0 +1,449 @@
+"""Worlds and the decision that each must get, as the decision log shows it.
+
+Read by the unit tests of decide, and by the mutants: a wrong policy is one that answers one of these differently.
+"""
+
+from dataclasses import dataclass
+
+from podreduce_operator.model import Observed, PodPhase, RunState
+from tests.builders import (
+    make_commit,
+    make_failed_pod,
+    make_failure,
+    make_fault,
+    make_job,
+    make_observed,
+    make_plan_summary,
+    make_pod,
+    make_published,
+    make_shuffle,
+    map_task,
+    reduce_task,
+)
+
+__all__ = ["RULES", "WORKED_EXAMPLE", "Example"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A world, a moment, and what to do then."""
+
+    name: str
+    observed: Observed
+    now: float
+    expected: str
+
+
+ONE = {"parallelism": 1}
+M0, M1, R0 = map_task(0), map_task(1), reduce_task(0)
+BOTH = (make_commit(M0), make_commit(M1))
+ALL = (*BOTH, make_commit(R0))
+COMPLETE = RunState(run_id="1", started_at=0.0, terminal="Complete", reason="OutputCommitted", completed_at=300.0)
+FAILED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="DeadlineExceeded", completed_at=300.0)
+LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(1, 0))
+
+WORKED_EXAMPLE = [
+    Example(name="nothing started", observed=make_observed(spec=ONE), now=90.0, expected="Mapping: create(m-0#1)"),
+    Example(
+        name="a pod fails",
+        observed=make_observed(spec=ONE, pods=(make_failed_pod(M0),)),
+        now=100.0,
+        expected="Mapping: record(m-0 ProgramError) create(m-1#1)",
+    ),
+    Example(
+        name="its record is visible",
+        observed=make_observed(spec=ONE, pods=(make_failed_pod(M0), make_pod(M1)), failures=(make_failure(M0),)),
+        now=101.0,
+        expected="Mapping: -; wake 4.0s",
+    ),
+    Example(
+        name="its backoff is over but there is no room",
+        observed=make_observed(spec=ONE, pods=(make_failed_pod(M0), make_pod(M1)), failures=(make_failure(M0),)),
+        now=105.0,
+        expected="Mapping: -",
+    ),
+    Example(
+        name="the other map is done",
+        observed=make_observed(
+            spec=ONE,
+            pods=(make_failed_pod(M0), make_pod(M1, phase=PodPhase.SUCCEEDED, finished_at=110.0, exit_code=0)),
+            failures=(make_failure(M0),),
+            commits=(make_commit(M1),),
+        ),
+        now=110.0,
+        expected="Mapping: delete(m-1 committed) create(m-0#2)",
+    ),
+    Example(
+        name="both maps are committed",
+        observed=make_observed(spec=ONE, commits=BOTH),
+        now=120.0,
+        expected="Mapping: freeze(0)",
+    ),
+    Example(
+        name="the shuffle is frozen",
+        observed=make_observed(spec=ONE, commits=BOTH, shuffle=make_shuffle()),
+        now=130.0,
+        expected="Reducing: create(r-0#1)",
+    ),
+    Example(
+        name="the reduce is committed",
+        observed=make_observed(spec=ONE, commits=ALL, shuffle=make_shuffle()),
+        now=140.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="the output is published",
+        observed=make_observed(
+            spec=ONE, commits=ALL, shuffle=make_shuffle(), has_intent=True, published=make_published()
+        ),
+        now=150.0,
+        expected="Complete/OutputCommitted: -",
+    ),
+    Example(
+        name="the verdict is written",
+        observed=make_observed(run=COMPLETE, has_intermediates=True, has_records=True),
+        now=300.0,
+        expected="Complete/OutputCommitted: clean; wake 86400.0s",
+    ),
+]
+
+RULES = [
+    Example(name="no plan yet", observed=make_observed(plan=None), now=0.0, expected="Planning: plan"),
+    Example(
+        name="lower indexes first",
+        observed=make_observed(spec={"parallelism": 2}, plan=make_plan_summary(shards=4)),
+        now=0.0,
+        expected="Mapping: create(m-0#1) create(m-1#1)",
+    ),
+    Example(
+        name="the operator's limit holds where the job wants more",
+        observed=make_observed(spec={"parallelism": 9}, plan=make_plan_summary(shards=4), parallelism_limit=1),
+        now=0.0,
+        expected="Mapping: create(m-0#1)",
+    ),
+    Example(
+        name="without parallelism the operator's limit holds",
+        observed=make_observed(plan=make_plan_summary(shards=4), parallelism_limit=3),
+        now=0.0,
+        expected="Mapping: create(m-0#1) create(m-1#1) create(m-2#1)",
+    ),
+    Example(
+        name="a lower parallelism lets running pods finish",
+        observed=make_observed(
+            spec=ONE, plan=make_plan_summary(shards=4), pods=tuple(make_pod(map_task(index)) for index in range(3))
+        ),
+        now=0.0,
+        expected="Mapping: -",
+    ),
+    Example(
+        name="the seventh counted failure waits for the longest delay",
+        observed=make_observed(
+            spec={"backoffLimitPerTask": 9},
+            pods=(make_pod(M1),),
+            failures=[make_failure(M0, ordinal=ordinal, attempt_id=f"a{ordinal}") for ordinal in range(1, 8)],
+        ),
+        now=100.0,
+        expected="Mapping: -; wake 300.0s",
+    ),
+    Example(
+        name="a disrupted attempt is made again after a second",
+        observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, counted=False, reason="Disrupted"),)),
+        now=100.5,
+        expected="Mapping: -; wake 0.5s",
+    ),
+    Example(
+        name="ordinals count records as well as pods",
+        observed=make_observed(
+            spec=ONE,
+            pods=(make_failed_pod(M0, ordinal=2),),
+            failures=(
+                make_failure(M0, ordinal=2),
+                make_failure(M0, ordinal=6, attempt_id="gone", finished_at=90.0),
+            ),
+        ),
+        now=200.0,
+        expected="Mapping: create(m-0#7)",
+    ),
+    Example(
+        name="terminating pods count for ordinals and have failed",
+        observed=make_observed(pods=(make_pod(M0, ordinal=3, deleting=True), make_pod(M1))),
+        now=100.0,
+        expected="Mapping: record(m-0 PodDeleted)",
+    ),
+    Example(
+        name="a record is waited for before the pod goes",
+        observed=make_observed(
+            pods=(make_pod(M0, phase=PodPhase.PENDING, reason="InvalidImageName"), make_pod(M1)),
+        ),
+        now=1.0,
+        expected="Mapping: record(m-0 ImageUnavailable)",
+    ),
+    Example(
+        name="an image has its grace",
+        observed=make_observed(pods=(make_pod(M0, phase=PodPhase.PENDING, reason="ErrImagePull"), make_pod(M1))),
+        now=10.0,
+        expected="Mapping: -; wake 20.0s",
+    ),
+    Example(
+        name="a pod may take its time to exit after its commit",
+        observed=make_observed(pods=(make_pod(M0), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)),
+        now=60.0,
+        expected="Mapping: -; wake 20.0s",
+    ),
+    Example(
+        name="but not for ever",
+        observed=make_observed(pods=(make_pod(M0), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)),
+        now=80.0,
+        expected="Mapping: delete(m-0 lingers after its commit)",
+    ),
+    Example(
+        name="a twin that was slower goes",
+        observed=make_observed(
+            pods=(make_pod(M0, ordinal=2), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)
+        ),
+        now=50.0,
+        expected="Mapping: delete(m-0 beaten by a twin); wake 30.0s",
+    ),
+    Example(
+        name="a failed attempt of a committed task is no failure",
+        observed=make_observed(pods=(make_failed_pod(M0), make_pod(M1)), commits=(make_commit(M0),)),
+        now=100.0,
+        expected="Mapping: delete(m-0 committed)",
+    ),
+    Example(
+        name="a map-only run has no second wave",
+        observed=make_observed(commits=[make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]),
+        now=100.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="a lost map output opens the next generation",
+        observed=make_observed(commits=BOTH, shuffle=make_shuffle(), failures=(LOST,)),
+        now=200.0,
+        expected="Mapping: create(m-1#1)",
+    ),
+    Example(
+        name="and of the manifest",
+        observed=make_observed(
+            commits=(make_commit(M0), make_commit(M1, generation=1)), shuffle=make_shuffle(), failures=(LOST,)
+        ),
+        now=200.0,
+        expected="Mapping: freeze(1)",
+    ),
+    Example(
+        name="an attempt of a lost generation goes",
+        observed=make_observed(commits=BOTH, shuffle=make_shuffle(), failures=(LOST,), pods=(make_pod(M1),)),
+        now=60.0,
+        expected="Mapping: delete(m-1 map output lost) create(m-1#2); wake 20.0s",
+    ),
+    Example(
+        name="pods of other runs go",
+        observed=make_observed(spec=ONE, pods=(make_pod(M0, run_id="0"),)),
+        now=0.0,
+        expected="Mapping: delete(m-0 other run) create(m-0#1)",
+    ),
+    Example(
+        name="suspended: pods go, and nothing starts",
+        observed=make_observed(spec={"suspend": True}, pods=(make_pod(M0), make_failed_pod(M1))),
+        now=100.0,
+        expected="Suspended/Suspended: delete(m-0 suspended)",
+    ),
+    Example(
+        name="suspended before it was planned",
+        observed=make_observed(spec={"suspend": True}, plan=None),
+        now=100.0,
+        expected="Suspended/Suspended: -",
+    ),
+    Example(
+        name="suspended past the intent: forward",
+        observed=make_observed(spec={"suspend": True}, commits=ALL, shuffle=make_shuffle(), has_intent=True),
+        now=100.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="the deadline ends a run",
+        observed=make_observed(spec={"activeDeadlineSeconds": 60}, pods=(make_pod(M0),)),
+        now=60.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job failed)",
+    ),
+    Example(
+        name="the deadline is waited for",
+        observed=make_observed(spec={"activeDeadlineSeconds": 60}, pods=(make_pod(M0), make_pod(M1))),
+        now=59.0,
+        expected="Mapping: -; wake 1.0s",
+    ),
+    Example(
+        name="the deadline rests while suspended",
+        observed=make_observed(spec={"activeDeadlineSeconds": 60, "suspend": True}),
+        now=1000.0,
+        expected="Suspended/Suspended: -",
+    ),
+    Example(
+        name="the deadline is over past the intent: forward",
+        observed=make_observed(spec={"activeDeadlineSeconds": 60}, commits=ALL, has_intent=True),
+        now=1000.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="the last attempt has failed",
+        observed=make_observed(
+            spec={"backoffLimitPerTask": 1},
+            pods=(make_pod(M1),),
+            failures=(make_failure(M0, attempt_id="a"), make_failure(M0, ordinal=2, attempt_id="b")),
+        ),
+        now=500.0,
+        expected="Failed/BackoffLimitExceeded: delete(m-1 job failed)",
+    ),
+    Example(
+        name="one attempt is left",
+        observed=make_observed(
+            spec={"backoffLimitPerTask": 2},
+            pods=(make_pod(M1),),
+            failures=(make_failure(M0, attempt_id="a"), make_failure(M0, ordinal=2, attempt_id="b")),
+        ),
+        now=500.0,
+        expected="Mapping: create(m-0#3)",
+    ),
+    Example(
+        name="no attempt is made again with a limit of 0",
+        observed=make_observed(spec={"backoffLimitPerTask": 0}, failures=(make_failure(M0),)),
+        now=500.0,
+        expected="Failed/BackoffLimitExceeded: -",
+    ),
+    Example(
+        name="disrupted 49 times",
+        observed=make_observed(
+            pods=(make_pod(M1),),
+            failures=[make_failure(M0, counted=False, ordinal=n, attempt_id=f"a{n}") for n in range(1, 50)],
+        ),
+        now=500.0,
+        expected="Mapping: create(m-0#50)",
+    ),
+    Example(
+        name="disrupted 50 times",
+        observed=make_observed(
+            failures=[make_failure(M0, counted=False, ordinal=n, attempt_id=f"a{n}") for n in range(1, 51)]
+        ),
+        now=500.0,
+        expected="Failed/TooManyDisruptions: -",
+    ),
+    Example(
+        name="a failure that repeating cannot mend",
+        observed=make_observed(failures=(make_failure(M0, reason="InputError"),)),
+        now=500.0,
+        expected="Failed/InputError: -",
+    ),
+    Example(
+        name="a permanent fault",
+        observed=make_observed(plan=None, faults=(make_fault("InputNotFound", permanent=True),)),
+        now=0.0,
+        expected="Failed/InputNotFound: -",
+    ),
+    Example(
+        name="a permanent fault past the intent is waited out",
+        observed=make_observed(commits=ALL, has_intent=True, faults=(make_fault("StorageDenied", permanent=True),)),
+        now=0.0,
+        expected="Committing/StorageDenied: -; wake 5.0s",
+    ),
+    Example(
+        name="a fault that may pass",
+        observed=make_observed(faults=(make_fault(),)),
+        now=0.0,
+        expected="Mapping/StorageUnavailable: -; wake 5.0s",
+    ),
+    Example(
+        name="a missing Secret has its grace",
+        observed=make_observed(plan=None, faults=(make_fault("StorageSecretNotFound", permanent=True),), is_blind=True),
+        now=29.0,
+        expected="Planning/StorageSecretNotFound: -; wake 5.0s",
+    ),
+    Example(
+        name="a missing Secret fails a run that never began",
+        observed=make_observed(plan=None, faults=(make_fault("StorageSecretNotFound"),), is_blind=True),
+        now=30.0,
+        expected="Failed/StorageSecretNotFound: -",
+    ),
+    Example(
+        name="a planned run whose store cannot be read may be past its intent",
+        observed=make_observed(
+            job=make_job(status={"runId": "1", "planDigest": "0" * 64}),
+            plan=None,
+            faults=(make_fault("StorageDenied", permanent=True),),
+            is_blind=True,
+        ),
+        now=1000.0,
+        expected="Planning/StorageDenied: -; wake 5.0s",
+    ),
+    Example(
+        name="nothing starts on a store that cannot be read",
+        observed=make_observed(plan=None, faults=(make_fault(),), is_blind=True),
+        now=0.0,
+        expected="Planning/StorageUnavailable: -; wake 5.0s",
+    ),
+    Example(
+        name="a replaced run's pods go first",
+        observed=make_observed(plan=None, run_id="2", superseded="1", pods=(make_pod(M0), make_failed_pod(M1))),
+        now=0.0,
+        expected="Planning/Superseding: delete(m-0 other run) delete(m-1 other run)",
+    ),
+    Example(
+        name="a replaced run's terminating pods are waited for",
+        observed=make_observed(plan=None, run_id="2", superseded="1", pods=(make_pod(M0, deleting=True),)),
+        now=0.0,
+        expected="Planning/Superseding: -",
+    ),
+    Example(
+        name="then it is discarded",
+        observed=make_observed(plan=None, run_id="2", superseded="1"),
+        now=0.0,
+        expected="Planning/Superseding: discard(1)",
+    ),
+    Example(
+        name="a run that has not begun cannot fail",
+        observed=make_observed(
+            plan=None, run_id="2", superseded="1", faults=(make_fault("StorageDenied", permanent=True),)
+        ),
+        now=0.0,
+        expected="Planning/StorageDenied: -; wake 5.0s",
+    ),
+    Example(
+        name="an ended run's running pods go",
+        observed=make_observed(run=FAILED, pods=(make_pod(M0), make_pod(M1, deleting=True)), has_intermediates=True),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job ended)",
+    ),
+    Example(
+        name="an ended run keeps failed pods until the ttl",
+        observed=make_observed(run=FAILED, pods=(make_failed_pod(M0),), has_records=True),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: -; wake 86390.0s",
+    ),
+    Example(
+        name="after the ttl all goes",
+        observed=make_observed(
+            run=FAILED, pods=(make_failed_pod(M0),), has_records=True, spec={"ttlSecondsAfterFinished": 10}
+        ),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job ended) remove",
+    ),
+    Example(
+        name="records stay while a pod of theirs does",
+        observed=make_observed(
+            run=FAILED, pods=(make_pod(M0, deleting=True),), has_records=True, spec={"ttlSecondsAfterFinished": 10}
+        ),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: -",
+    ),
+    Example(
+        name="an ended run whose store cannot be read is tidied later",
+        observed=make_observed(run=COMPLETE, pods=(make_pod(M0),), is_blind=True, faults=(make_fault(),)),
+        now=310.0,
+        expected="Complete/OutputCommitted: delete(m-0 job ended); wake 5.0s",
+    ),
+    Example(
+        name="a terminal verdict outlives a new deadline",
+        observed=make_observed(run=COMPLETE, spec={"activeDeadlineSeconds": 1}),
+        now=310.0,
+        expected="Complete/OutputCommitted: -",
+    ),
+]

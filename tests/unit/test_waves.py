@@ -1,0 +1,157 @@
+import pytest
+
+from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.waves import (
+    find_wave,
+    is_committed,
+    is_trying,
+    map_generations,
+    next_look,
+    next_ordinal,
+    parallelism,
+    pods_by_task,
+    run_wave,
+)
+from tests.builders import (
+    make_commit,
+    make_failed_pod,
+    make_failure,
+    make_observed,
+    make_plan_summary,
+    make_pod,
+    make_shuffle,
+    map_task,
+    reduce_task,
+)
+
+M0, M1, R0, R1 = map_task(0), map_task(1), reduce_task(0), reduce_task(1)
+
+
+def test_maps_start_in_generation_0() -> None:
+    assert map_generations(make_observed(failures=[make_failure(M0)])) == {}
+
+
+@pytest.mark.parametrize(
+    ("reported", "expected"),
+    [
+        ([(1, 0)], {M1: 1}),
+        ([(1, 0), (1, 0)], {M1: 1}),
+        ([(1, 0), (1, 1), (1, 0)], {M1: 2}),
+        ([(0, 0), (1, 3)], {M0: 1, M1: 4}),
+    ],
+)
+def test_generation_is_one_above_the_highest_that_was_lost(
+    reported: list[tuple[int, int]], expected: dict[object, int]
+) -> None:
+    failures = [make_failure(R0, ordinal=n, lost=pair) for n, pair in enumerate(reported, start=1)]
+    assert map_generations(make_observed(failures=failures)) == expected
+
+
+@pytest.mark.parametrize(("generation", "wanted", "expected"), [(0, 0, True), (0, 1, False), (1, 1, True)])
+def test_commit_counts_for_its_generation(generation: int, wanted: int, expected: bool) -> None:
+    observed = make_observed(commits=[make_commit(M0, generation=generation)])
+    assert is_committed(observed, M0, {M0: wanted}) is expected
+
+
+TRYING: dict[str, tuple[PodView, bool]] = {
+    "running": (make_pod(), True),
+    "pending": (make_pod(phase=PodPhase.PENDING), True),
+    "on a node that does not answer": (make_pod(phase=PodPhase.UNKNOWN), True),
+    "failed": (make_failed_pod(), False),
+    "terminating": (make_pod(deleting=True), False),
+    "of an older generation": (make_pod(generation=4), False),
+    "about to be deleted": (make_pod(uid="doomed"), False),
+}
+
+
+@pytest.mark.parametrize(("pod", "expected"), TRYING.values(), ids=TRYING.keys())
+def test_pod_may_yet_commit(pod: PodView, expected: bool) -> None:
+    assert is_trying(pod, 0, {"doomed"}) is expected
+
+
+@pytest.mark.parametrize(("wanted", "limit", "expected"), [(None, 8, 8), (3, 8, 3), (8, 8, 8), (9, 8, 8)], ids=str)
+def test_parallelism_is_the_jobs_within_the_operators(wanted: int | None, limit: int, expected: int) -> None:
+    assert parallelism(make_observed(spec={"parallelism": wanted}, parallelism_limit=limit)) == expected
+
+
+def test_ordinals_start_at_1_and_follow_the_highest_seen() -> None:
+    assert next_ordinal([], []) == 1
+    assert next_ordinal([make_pod(ordinal=3, deleting=True)], [make_failure(ordinal=2)]) == 4
+    assert next_ordinal([make_pod(ordinal=3)], [make_failure(ordinal=7)]) == 8
+
+
+def test_wave_of_reduces_waits_for_the_manifest_of_just_these_commits() -> None:
+    commits = [make_commit(M0), make_commit(M1)]
+    plan = make_plan_summary()
+    wave = find_wave(make_observed(commits=commits), plan, {})
+    assert (wave.tasks, str(wave.step)) == ((), "freeze(0)")
+    wave = find_wave(make_observed(commits=commits, shuffle=make_shuffle(map_generations=(1, 0))), plan, {})
+    assert (wave.tasks, str(wave.step)) == ((), "freeze(1)")
+    wave = find_wave(make_observed(commits=commits, shuffle=make_shuffle(partitions=2)), plan, {})
+    assert (wave.tasks, wave.step) == ([R0, R1], None)
+
+
+@pytest.mark.parametrize(("partitions", "frozen", "expected"), [(None, None, None), (3, None, 3), (None, 5, 5)])
+def test_number_of_reduces_is_told_as_soon_as_it_is_known(
+    partitions: int | None, frozen: int | None, expected: int | None
+) -> None:
+    shuffle = None if frozen is None else make_shuffle(partitions=frozen)
+    wave = find_wave(make_observed(shuffle=shuffle), make_plan_summary(partitions=partitions), {})
+    assert wave.reduce_total == expected
+
+
+def test_committed_reduces_stay_when_a_map_is_made_again() -> None:
+    commits = [make_commit(M0), make_commit(M1, generation=1), make_commit(R0)]
+    shuffle = make_shuffle(generation=1, partitions=2, map_generations=(0, 1))
+    observed = make_observed(commits=commits, shuffle=shuffle)
+    assert find_wave(observed, make_plan_summary(partitions=2), {M1: 1}).tasks == [R1]
+
+
+def test_reduces_already_running_may_finish_while_a_lost_map_is_made_again() -> None:
+    failure = make_failure(R0, counted=False, reason="MapOutputLost", lost=(0, 0))
+    observed = make_observed(
+        commits=[make_commit(M0), make_commit(M1)],
+        shuffle=make_shuffle(partitions=2),
+        failures=[failure],
+        pods=(make_pod(R1),),
+    )
+    decision = run_wave(observed, make_plan_summary(partitions=2), 200.0)
+    assert [str(action) for action in decision.actions] == ["create(m-0#1)"]
+
+
+def test_verdict_tells_totals_and_the_next_attempt() -> None:
+    verdict = run_wave(make_observed(failures=[make_failure(M0)]), make_plan_summary(), 101.0).verdict
+    assert (verdict.map_total, verdict.reduce_total, verdict.next_attempt_at) == (2, 1, 105.0)
+
+
+def test_pending_pod_takes_room() -> None:
+    pods = (make_pod(M0, phase=PodPhase.PENDING),)
+    decision = run_wave(make_observed(spec={"parallelism": 1}, pods=pods), make_plan_summary(), 1.0)
+    assert decision.actions == ()
+
+
+def test_pod_that_is_deleted_in_this_pass_makes_room() -> None:
+    twin = make_pod(M0, ordinal=2)
+    observed = make_observed(spec={"parallelism": 1}, pods=(twin,), commits=[make_commit(M0)])
+    decision = run_wave(observed, make_plan_summary(), 51.0)
+    assert [str(action) for action in decision.actions] == ["delete(m-0 beaten by a twin)", "create(m-1#1)"]
+
+
+def test_next_look_is_the_earliest_of_what_time_will_change() -> None:
+    observed = make_observed(
+        spec={"activeDeadlineSeconds": 500},
+        pods=(make_pod(M0), make_pod(M1, phase=PodPhase.PENDING, reason="ErrImagePull", created_at=100.0)),
+        commits=[make_commit(M0, finished_at=90.0)],
+    )
+    assert next_look(observed, [], 95.0) == 25.0
+    assert next_look(observed, [], 121.0) == 9.0
+    assert next_look(observed, [], 140.0) == 360.0
+    assert next_look(observed, [150.0, 145.0], 140.0) == 5.0
+    assert next_look(make_observed(), [], 140.0) is None
+
+
+def test_pods_are_indexed_by_task() -> None:
+    first, second = make_pod(M0), make_pod(M0, ordinal=2)
+    index = pods_by_task([first, second, make_pod(R0)])
+    assert index[M0] == [first, second]
+    assert index[M1] == []
