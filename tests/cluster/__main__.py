@@ -75,9 +75,7 @@ def load(arguments: argparse.Namespace) -> int:
 
 def images(_: argparse.Namespace) -> int:
     """Build the project's images and load them into the cluster where it is up."""
-    names = Images()
-    archives = [project_archive("runtime", names.runtime), project_archive("operator", names.operator), minio_archive()]
-    for archive in archives:
+    for archive in (project_archive(Images()), minio_archive()):
         _say(str(archive))
         for node in harness.NODES if harness.is_up() else ():
             import_image(node, archive)

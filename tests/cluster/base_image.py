@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tests.cluster.build import announce
 from tests.cluster.commands import run
-from tests.cluster.image_archive import write_archive
+from tests.cluster.image_archive import image_of_one_layer, write_archive
 from tests.cluster.paths import cache_directory
 
 BASE_IMAGE = "localhost/podreduce-base:trixie"
@@ -34,12 +34,8 @@ def base_archive() -> Path:
         announce(f"making a base image of Debian {SUITE} (once per machine)")
         with tempfile.TemporaryDirectory(prefix="podreduce-base-") as scratch:
             layer = _layer(Path(scratch))
-            write_archive(
-                BASE_IMAGE,
-                layer=layer,
-                configuration={"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], "Cmd": ["python3"]},
-                target=target,
-            )
+            configuration = {"Env": ["PATH=/usr/local/bin:/usr/bin:/bin", "LANG=C.UTF-8"], "Cmd": ["python3"]}
+            write_archive([image_of_one_layer(BASE_IMAGE, layer=layer, configuration=configuration)], target)
         announce(f"made the base image in {time.monotonic() - started:.0f} s")
     return target
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.cluster.build import TOOLS, announce, pins_digest, program
 from tests.cluster.cluster import Cluster
-from tests.cluster.image_archive import layer_of_programs, write_archive
+from tests.cluster.image_archive import image_of_one_layer, layer_of_programs, write_archive
 from tests.cluster.image_builder import build_archive
 from tests.cluster.paths import CHECKOUT, HARNESS, cache_directory
 from tests.cluster.pause import compile_static
@@ -34,25 +34,21 @@ class Images:
 def load_project_images(cluster: Cluster) -> Images:
     """Build what is not built yet and load all images into the cluster."""
     images = Images()
-    for archive in (
-        project_archive("runtime", images.runtime),
-        project_archive("operator", images.operator),
-        minio_archive(),
-    ):
+    for archive in (project_archive(images), minio_archive()):
         started = time.monotonic()
         cluster.load_image(archive)
         announce(f"{archive.name} is in the cluster after {time.monotonic() - started:.1f} s")
     return images
 
 
-def project_archive(target: str, reference: str) -> Path:
-    """Return the archive of a Dockerfile target for the checkout's present sources."""
-    archive = cache_directory() / "images" / f"podreduce-{target}-{sources_digest(CHECKOUT)}.tar"
+def project_archive(images: Images) -> Path:
+    """Return the archive of both images, built from the checkout's present sources."""
+    archive = cache_directory() / "images" / f"podreduce-{sources_digest(CHECKOUT)}.tar"
     if not archive.exists():
         started = time.monotonic()
-        build_archive(target, reference, archive)
-        _remove_older_archives(archive.parent, f"podreduce-{target}-*.tar")
-        announce(f"built the {target} image in {time.monotonic() - started:.1f} s")
+        build_archive({"runtime": images.runtime, "operator": images.operator}, archive)
+        _remove_older_archives(archive.parent)
+        announce(f"built the images in {time.monotonic() - started:.1f} s")
     return archive
 
 
@@ -66,7 +62,8 @@ def minio_archive() -> Path:
             programs = {"/minio": program("minio"), "/crash": compile_static("crash", Path(scratch))}
             layer_of_programs(programs, layer)
             configuration = {"Entrypoint": ["/minio"], "User": "65532:65532", "Env": ["HOME=/tmp"]}
-            write_archive(MINIO_IMAGE, layer=layer, configuration=configuration, target=archive)
+            image = image_of_one_layer(MINIO_IMAGE, layer=layer, configuration=configuration)
+            write_archive([image], archive)
     return archive
 
 
@@ -86,7 +83,7 @@ def _source_files(checkout: Path) -> Iterator[Path]:
         yield from (path for path in files if path.is_file() and "__pycache__" not in path.parts)
 
 
-def _remove_older_archives(directory: Path, pattern: str) -> None:
-    newest_first = sorted(directory.glob(pattern), key=lambda path: -path.stat().st_mtime)
+def _remove_older_archives(directory: Path) -> None:
+    newest_first = sorted(directory.glob("podreduce-*.tar"), key=lambda path: -path.stat().st_mtime)
     for archive in newest_first[KEPT_ARCHIVES:]:
         archive.unlink()

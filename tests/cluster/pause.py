@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from tests.cluster.commands import run
-from tests.cluster.image_archive import layer_of_programs, write_archive
+from tests.cluster.image_archive import image_of_one_layer, layer_of_programs, write_archive
 from tests.cluster.paths import HARNESS, cache_directory
 
 PAUSE_IMAGE = "localhost/pause:test"
@@ -17,12 +17,8 @@ def pause_archive() -> Path:
         with tempfile.TemporaryDirectory() as scratch:
             layer = Path(scratch) / "layer.tar"
             layer_of_programs({"/pause": compile_static("pause", Path(scratch))}, layer)
-            write_archive(
-                PAUSE_IMAGE,
-                layer=layer,
-                configuration={"Entrypoint": ["/pause"], "User": "65535:65535"},
-                target=target,
-            )
+            configuration = {"Entrypoint": ["/pause"], "User": "65535:65535"}
+            write_archive([image_of_one_layer(PAUSE_IMAGE, layer=layer, configuration=configuration)], target)
     return target
 
 
