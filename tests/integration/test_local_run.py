@@ -130,6 +130,18 @@ def test_log_analysis_equals_duckdb(here: Path) -> None:
     assert sorted(read_output(here / "out")) == sorted(expected)
 
 
+def test_the_readmes_job_runs_as_it_stands(here: Path) -> None:
+    readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
+    (here / "job.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])
+    books = EXAMPLES / "wordcount" / "books"
+    ran = podreduce(here, "run", "job.yaml", "-i", books, "-o", "out")
+    assert ran.returncode == 0, ran.stderr
+    words = Counter(word for book in books.iterdir() for word in book.read_text(encoding="utf-8").split())
+    long_words = {word: count for word, count in words.items() if len(word) >= 12}
+    assert sorted(read_output(here / "out")) == sorted(f"{word}\t{count}" for word, count in long_words.items())
+    assert f"counter words/tooShort: {words.total() - sum(long_words.values()):,}" in ran.stdout
+
+
 def test_json_prints_the_status_and_nothing_else(here: Path) -> None:
     ran = podreduce(here, "run", write_job(here), "--json")
     status = json.loads(ran.stdout)

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from podreduce_operator.cluster.machine import share_memory_bytes
+from podreduce_operator.cluster.machine import count_oom_kills, share_memory_bytes
 from podreduce_operator.cluster.notices import EventRecorded, PodEnded, PodStarted, StatusWritten
+from podreduce_operator.cluster.processes import finished_pod
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import PodPhase, PodView
 from tests.conformance.process_world import ProcessWorld
@@ -196,6 +198,22 @@ def test_the_thread_of_other_systems_ends_the_task_too(tmp_path: Path) -> None:
         assert int(task.stdout.readline()) == task.pid
         os.close(writing)
         assert task.wait(10) == -9
+
+
+@pytest.mark.parametrize(
+    ("kills_since", "deleting", "reason"),
+    [(1, False, "OOMKilled"), (0, False, "Error"), (1, True, "Error")],
+    ids=["killed-for-memory", "killed-by-somebody", "killed-by-us"],
+)
+async def test_a_kill_is_for_want_of_memory_if_the_kernel_counts_one(
+    tmp_path: Path, kills_since: int, deleting: bool, reason: str
+) -> None:
+    world = ProcessWorld(tmp_path)
+    pod = await world.running(world.request())
+    attempt = replace(world.cluster.attempts[pod.uid], oom_kills=(count_oom_kills() or 0) - kills_since)
+    ended = finished_pod(replace(pod, deleting=deleting), 137, attempt)
+    assert (ended.reason, ended.exit_code) == (reason, 137)
+    await world.close()
 
 
 def test_memory_is_shared_evenly_with_a_floor() -> None:

@@ -1,6 +1,6 @@
-"""Where the loop's own log goes in a local run: to standard error, and only what a person should know of.
+"""Where the loop's own log goes in a local run: to standard error, and to people only its errors.
 
-Rule: called once, before the loop starts. On a cluster `handlers` does this.
+Rule: called once, before the loop starts. What the log warns of, a person is told by the view and the report.
 """
 
 import logging
@@ -12,8 +12,8 @@ __all__ = ["configure_logs"]
 
 
 def configure_logs(log_format: str) -> None:
-    """Send warnings, or for machines everything but debugging, to standard error."""
-    level = logging.INFO if log_format == "json" else logging.WARNING
+    """Send errors, or for machines everything but debugging, to standard error as it is at that moment."""
+    level = logging.INFO if log_format == "json" else logging.ERROR
     renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     structlog.configure(
         processors=[
@@ -23,5 +23,5 @@ def configure_logs(log_format: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # while bars are shown, it is theirs
     )
