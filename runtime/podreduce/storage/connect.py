@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import InputError
-from podreduce.storage.faults import RETRY_SECONDS
+from podreduce.errors import InputError, StorageDeniedError
+from podreduce.storage.faults import RETRY_SECONDS, STORE_ERRORS
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.uris import split_uri
 
@@ -46,6 +46,7 @@ def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore
 
     Raises:
         InputError: `uri` is no such URI.
+        StorageDeniedError: the CA's certificate cannot be read, or is none.
     """
     scheme, bucket, prefix = split_uri(uri)
     if prefix and not prefix.endswith("/"):
@@ -86,8 +87,22 @@ def access_of(settings: StorageSettings) -> Access:
         endpoint=settings.endpoint or next(filter(None, map(os.environ.get, variables)), None),
         region=settings.region,
         keys=keys,
-        ca_certificate=Path(settings.ca_cert).read_bytes() if settings.ca_cert else None,
+        ca_certificate=read_certificate(settings.ca_cert) if settings.ca_cert else None,
     )
+
+
+def read_certificate(path: str) -> bytes:
+    """Return the CA's certificate.
+
+    Raises:
+        StorageDeniedError: the file cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise StorageDeniedError(
+            f"{path}: the storage's CA certificate cannot be read ({error.strerror}); correct caCert"
+        ) from error
 
 
 @lru_cache(maxsize=64)
@@ -101,12 +116,16 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int) -> S3Store:
         config["endpoint"] = access.endpoint
     if access.region:
         config["region"] = access.region
-    return S3Store(
-        config=config,
-        client_options=client_options(access, timeout_seconds),
-        retry_config=RETRY_CONFIG,
-        credential_provider=credential_provider(access),
-    )
+    try:
+        return S3Store(
+            config=config,
+            client_options=client_options(access, timeout_seconds),
+            retry_config=RETRY_CONFIG,
+            credential_provider=credential_provider(access),
+        )
+    except STORE_ERRORS as error:
+        where = f"s3://{bucket}/ at {access.endpoint or 'AWS'}"
+        raise StorageDeniedError(f"{where}: the storage settings are unusable ({error}); correct them") from error
 
 
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":

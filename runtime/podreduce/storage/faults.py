@@ -59,7 +59,7 @@ OUTAGES = {
     "No space left on device": "the disk is full",
 }
 PAST_THE_END = ("StartTooLarge", "<Code>InvalidRange", "416 Range Not Satisfiable")
-CLIENT_ERROR_STATUS = re.compile(r"status:? (?:code )?4(?!08|09|29)\d\d\b")
+CLIENT_ERROR_STATUS = re.compile(r"status(?: code)?: 4(?!08|09|29)\d\d\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Place:
 
 def translate(error: Exception, place: Place) -> PodreduceError:
     """Return what `error` of obstore means."""
-    text = str(error).split("\n\nDebug source", 1)[0]
+    text = str(error).split("\n\nDebug source", 1)[0][:400]
     detail = str(error)
     where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
     remedy = next((remedy for sign, remedy in REFUSALS.items() if sign in detail), None)

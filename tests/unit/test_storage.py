@@ -1,0 +1,110 @@
+from pathlib import Path
+
+import pytest
+from obstore import exceptions
+
+from podreduce.contract.environment import StorageSettings
+from podreduce.errors import (
+    InputError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PodreduceError,
+    StorageDeniedError,
+    StorageUnavailableError,
+)
+from podreduce.storage import open_store, split_object_uri
+from podreduce.storage.connect import access_of, client_options
+from podreduce.storage.faults import Place, translate
+
+PLACE = Place(verb="read", uri="s3://b/k", endpoint="http://minio:9000")
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "key"),
+    [
+        ("s3://bucket/a/b.txt", "s3://bucket/", "a/b.txt"),
+        ("s3://bucket/", "s3://bucket/", ""),
+        ("s3://bucket", "s3://bucket/", ""),
+        ("file:///data/a b%20c", "file:///", "data/a b%20c"),
+        ("memory://name/a", "memory://name/", "a"),
+    ],
+)
+def test_an_object_uri_is_a_store_and_a_key(uri: str, root: str, key: str) -> None:
+    assert split_object_uri(uri) == (root, key)
+
+
+@pytest.mark.parametrize("uri", ["/data/a", "gs://bucket/a", "s3:///a", "file://data/a", "s3:bucket", ""])
+def test_what_is_no_object_uri_is_refused(uri: str) -> None:
+    with pytest.raises(InputError, match="URI"):
+        split_object_uri(uri)
+
+
+def test_a_store_is_opened_at_a_prefix() -> None:
+    with pytest.raises(InputError, match="ends in /"):
+        open_store("memory://name/a")
+    assert open_store("memory://name/a/").uri_of("b") == "memory://name/a/b"
+
+
+@pytest.mark.parametrize(
+    ("settings", "environment", "expected"),
+    [
+        ({}, {}, None),
+        ({"endpoint": "http://a"}, {"AWS_ENDPOINT_URL": "http://b"}, "http://a"),
+        ({}, {"AWS_ENDPOINT_URL": "http://b"}, "http://b"),
+        ({}, {"AWS_ENDPOINT_URL": "http://b", "AWS_ENDPOINT_URL_S3": "http://c"}, "http://c"),
+        ({}, {"AWS_ENDPOINT_URL": ""}, None),
+    ],
+)
+def test_the_environment_counts_where_the_settings_say_nothing(
+    settings: dict[str, str], environment: dict[str, str], expected: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert access_of(StorageSettings(**settings)).endpoint == expected
+
+
+@pytest.mark.parametrize(("endpoint", "allowed"), [("http://a", True), ("https://a", False), (None, False)])
+def test_plain_http_is_allowed_only_where_the_endpoint_says_so(endpoint: str | None, allowed: bool) -> None:
+    options = client_options(access_of(StorageSettings(endpoint=endpoint)), 30)
+    assert ("allow_http" in options) is allowed
+
+
+@pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "no PEM"])
+def test_a_ca_certificate_that_cannot_be_used_is_refused(content: bytes | None, tmp_path: Path) -> None:
+    path = tmp_path / "ca.crt"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(StorageDeniedError, match="correct"):
+        open_store("s3://bucket/", StorageSettings(endpoint="https://a", ca_cert=str(path)))
+
+
+def test_secrets_are_in_no_repr() -> None:
+    settings = StorageSettings(endpoint="http://a", access_key="key", secret_key="hush")  # noqa: S106
+    store = open_store("s3://bucket/", settings)
+    assert "hush" not in repr((settings, access_of(settings), store))
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "message"),
+    [
+        (FileNotFoundError("Object at location k not found"), ObjectNotFoundError, "no such object"),
+        (FileNotFoundError("<Code>NoSuchBucket</Code>"), StorageDeniedError, "create it or correct the URI"),
+        (exceptions.PermissionDeniedError("403"), StorageDeniedError, "refuses the credentials"),
+        (exceptions.UnauthenticatedError("<Code>InvalidAccessKeyId"), StorageDeniedError, "correct accessKey"),
+        (exceptions.GenericError("status code: 400 Bad Request"), StorageDeniedError, "refuses the request"),
+        (exceptions.GenericError("invalid peer certificate: UnknownIssuer"), StorageDeniedError, "caCert"),
+        (exceptions.GenericError("status code: 429 Too Many"), StorageUnavailableError, "passing fault"),
+        (exceptions.GenericError("status code: 503 Slow Down"), StorageUnavailableError, "passing fault"),
+        (exceptions.GenericError('message: "Connection refused"'), StorageUnavailableError, "nothing listens there"),
+        (exceptions.GenericError("No space left on device"), StorageUnavailableError, "the disk is full"),
+        (exceptions.PreconditionError("etag"), ObjectChangedError, "not the version"),
+        (ValueError("Could not parse path"), InputError, "rename the object"),
+    ],
+)
+def test_every_fault_says_who_must_act(error: Exception, kind: type[PodreduceError], message: str) -> None:
+    found = translate(error, PLACE)
+    assert type(found) is kind
+    assert str(found).startswith("s3://b/k: ")
+    assert message in str(found)
