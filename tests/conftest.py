@@ -29,7 +29,8 @@ A tier is named by a marker: `integration` needs minio, `e2e` needs cluster. Wit
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 
 import pytest
 from hypothesis import settings
@@ -61,9 +62,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @pytest.fixture(scope="session")
-def minio() -> Iterator[MinioServer]:
+def visible_progress(pytestconfig: pytest.Config) -> Callable[[], AbstractContextManager[None]]:
+    """Let what takes minutes once per machine be seen while it happens, past pytest's capture."""
+    capture = pytestconfig.pluginmanager.getplugin("capturemanager")
+    return capture.global_and_fixture_disabled if capture else nullcontext
+
+
+@pytest.fixture(scope="session")
+def minio(visible_progress: Callable[[], AbstractContextManager[None]]) -> Iterator[MinioServer]:
     try:
-        server = MinioServer.create()
+        with visible_progress():
+            server = MinioServer.create()
     except BuildError as missing:
         tier_cannot_run("integration", str(missing))
         return
@@ -72,16 +81,18 @@ def minio() -> Iterator[MinioServer]:
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+def cluster(visible_progress: Callable[[], AbstractContextManager[None]]) -> Iterator[Cluster]:
     chosen = provider.choose()
     if isinstance(chosen, provider.NoCluster):
         tier_cannot_run("e2e", chosen.why)
         return
-    found = chosen.start()
+    with visible_progress():
+        found = chosen.start()
     yield found
     found.close()
 
 
 @pytest.fixture(scope="session")
-def images(cluster: Cluster) -> Images:
-    return load_project_images(cluster)
+def images(cluster: Cluster, visible_progress: Callable[[], AbstractContextManager[None]]) -> Images:
+    with visible_progress():
+        return load_project_images(cluster)

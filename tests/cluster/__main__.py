@@ -15,10 +15,12 @@ from tests.cluster.node import import_image
 
 
 def up(_: argparse.Namespace) -> int:
-    """Bring the cluster up and print its KUBECONFIG."""
+    """Bring the cluster up, to stay, and print its KUBECONFIG."""
     if why := harness.why_not():
         return _refuse(why)
-    _say(f"export KUBECONFIG={harness.up()}")
+    kubeconfig_path = harness.up()
+    harness.keep()
+    _say(f"export KUBECONFIG={kubeconfig_path}")
     return 0
 
 

@@ -3,22 +3,22 @@ PYTHON ?= .venv/bin/python
 
 .PHONY: cluster-prepare cluster-up cluster-down cluster-status minio images lock
 
-cluster-prepare: ## build what the tests need on this machine (once; half an hour where Kubernetes is built)
+cluster-prepare: venv ## build what the tests need on this machine (once; half an hour where Kubernetes is built)
 	$(PYTHON) -m tests.cluster prepare
 
-cluster-up: ## a real cluster on this machine; prints the KUBECONFIG
+cluster-up: venv ## a real cluster on this machine; prints the KUBECONFIG
 	$(PYTHON) -m tests.cluster up
 
-cluster-down: ## take that cluster down, with everything it holds
+cluster-down: venv ## take that cluster down, with everything it holds
 	$(PYTHON) -m tests.cluster down
 
-cluster-status:
+cluster-status: venv ## what runs of that cluster
 	$(PYTHON) -m tests.cluster status
 
-minio: ## a MinIO on loopback until Ctrl-C; prints endpoint and credentials
+minio: venv ## a MinIO on loopback until Ctrl-C; prints endpoint and credentials
 	$(PYTHON) -m tests.cluster minio
 
-images: ## build the images of the present sources, and load them into the cluster where it is up
+images: venv ## build the images of the present sources, and load them into the cluster where it is up
 	$(PYTHON) -m tests.cluster images
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header

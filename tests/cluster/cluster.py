@@ -5,6 +5,7 @@ Rule: tests speak to it through kubectl and helm, as users do. Everything a test
 
 import json
 import os
+import shutil
 import subprocess
 import time
 import uuid
@@ -44,13 +45,13 @@ class Cluster:
         self, *arguments: str | Path, stdin: str | None = None, check: bool = True, timeout: float = 60
     ) -> subprocess.CompletedProcess[str]:
         """Run kubectl as the administrator; with `check` a failure raises with what kubectl said."""
-        return self._run(program("kubectl"), *arguments, stdin=stdin, check=check, timeout=timeout)
+        return self._run(self._program("kubectl"), *arguments, stdin=stdin, check=check, timeout=timeout)
 
     def helm(
         self, *arguments: str | Path, check: bool = True, timeout: float = 300
     ) -> subprocess.CompletedProcess[str]:
         """Run helm as the administrator."""
-        return self._run(program("helm"), *arguments, stdin=None, check=check, timeout=timeout)
+        return self._run(self._program("helm"), *arguments, stdin=None, check=check, timeout=timeout)
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """Return an object, or None where there is none."""
@@ -93,7 +94,13 @@ class Cluster:
             return f"{found['spec']['clusterIP']}:{port}"
         place = (namespace, service, port)
         if place not in self._forwards:
-            command = (program("kubectl"), f"--kubeconfig={self.kubeconfig}", "port-forward", "--namespace", namespace)
+            command = (
+                self._program("kubectl"),
+                f"--kubeconfig={self.kubeconfig}",
+                "port-forward",
+                "--namespace",
+                namespace,
+            )
             self._forwards[place] = PortForward(command, f"service/{service}", port)
         return self._forwards[place].address
 
@@ -117,6 +124,11 @@ class Cluster:
         if self._namespaces:
             self.kubectl("delete", "namespace", *self._namespaces, "--wait=false", "--ignore-not-found", check=False)
         self._release()
+
+    def _program(self, name: str) -> Path:
+        """Return the harness's own program; on another's cluster rather the one that is installed."""
+        installed = None if self.provider == "harness" else shutil.which(name)
+        return Path(installed) if installed else program(name)
 
     def _run(
         self, *argv: str | Path, stdin: str | None, check: bool, timeout: float

@@ -23,6 +23,7 @@ from tests.cluster.paths import DATA, STATE
 from tests.cluster.pause import pause_archive
 
 NODES = (FIRST,)
+KEPT = STATE / "kept"
 LOCK = Path("/run/lock/podreduce-cluster")
 
 
@@ -73,10 +74,22 @@ def up() -> Path:
         return control_plane.admin_kubeconfig()
 
 
+def keep() -> None:
+    """Let the cluster outlive the test sessions that use it."""
+    KEPT.touch()
+
+
+def is_kept() -> bool:
+    """Tell whether somebody brought the cluster up by hand."""
+    return KEPT.exists()
+
+
 def down() -> None:
     """Take down whatever runs: processes, pods, mounts, namespaces, control groups, files."""
+    started = time.monotonic()
     with _only_caller():
         _down()
+    announce(f"cluster is down after {time.monotonic() - started:.0f} s")
 
 
 def leftovers() -> list[str]:
@@ -117,6 +130,9 @@ def _start() -> None:
 
 def _prepare(node: Node) -> None:
     start_containerd(node)
+    for other in NODES:
+        if other != node:
+            network.route(other.pod_subnet, via=other.address, netns=node.netns)
     import_image(node, pause_archive())
 
 

@@ -3,12 +3,15 @@
 Rule: a plain KUBECONFIG is never touched, because the tests kill things.
 """
 
+import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from tests.cluster import harness
 from tests.cluster.cluster import Cluster
@@ -20,6 +23,7 @@ from tests.cluster.processes import ClusterError
 NAMED = "PODREDUCE_TEST_KUBECONFIG"
 NAMED_LOAD = "PODREDUCE_TEST_LOAD_IMAGE"
 KIND_CLUSTER = "podreduce-tests"
+USERS = Path("/run/lock/podreduce-cluster-users")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +43,8 @@ class Provider:
 
 def choose() -> Provider | NoCluster:
     """Choose the first way that this machine offers."""
+    if os.uname().sysname != "Linux" or shutil.which("go") is None:
+        return NoCluster(why="the tests put a MinIO of their own into the cluster, which takes Linux and Go to build")
     if os.environ.get(NAMED):
         return Provider(name="named", start=_named)
     if shutil.which("kind") and succeeds(["docker", "info"]):
@@ -76,14 +82,23 @@ def _kind() -> Cluster:
 
 
 def _harness() -> Cluster:
-    was_up = harness.is_up()
+    # Each session that uses the cluster holds the lock shared; the last one, which can have it alone, takes it down.
+    users = USERS.open("w")
+    fcntl.flock(users, fcntl.LOCK_SH)
     return Cluster(
         provider="harness",
         kubeconfig=harness.up(),
         load=_load_into_harness,
-        release=_keep if was_up else harness.down,
+        release=lambda: _leave_harness(users),
         services_are_reachable=True,
     )
+
+
+def _leave_harness(users: IO[str]) -> None:
+    with users, suppress(BlockingIOError):
+        fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not harness.is_kept():
+            harness.down()
 
 
 def _load_into_harness(archive: Path) -> None:

@@ -5,9 +5,12 @@ from typing import Any
 import pytest
 
 from tests.cluster import object_store
+from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
+from tests.cluster.minio import answers
 from tests.cluster.object_store import ClusterMinio
+from tests.cluster.port_forward import PortForward
 
 pytestmark = pytest.mark.e2e
 
@@ -117,3 +120,24 @@ def test_a_crash_of_the_object_store_loses_no_data(object_store_there: ClusterMi
     object_store_there.store("kept").put("before", b"1")
     object_store_there.restart()
     assert bytes(object_store_there.store("kept").get("before").bytes()) == b"1"
+
+
+def test_a_forwarded_port_outlives_the_container_behind_it(cluster: Cluster, object_store_there: ClusterMinio) -> None:
+    command = (
+        "kubectl",
+        f"--kubeconfig={cluster.kubeconfig}",
+        "port-forward",
+        f"--namespace={object_store_there.namespace}",
+    )
+    forward = PortForward((program(command[0]), *command[1:]), "service/minio", object_store.PORT)
+    try:
+        ready = f"http://{forward.address}/minio/health/ready"
+        cluster.wait_for(lambda: answers(ready), "an answer through the forwarded port")
+        object_store_there.restart()
+        cluster.wait_for(lambda: answers(ready), "an answer through the forwarded port after the restart")
+    finally:
+        forward.close()
+
+
+def test_helm_speaks_to_the_cluster(cluster: Cluster, namespace: str) -> None:
+    assert cluster.helm("list", "--namespace", namespace, "--output", "json").stdout.strip() == "[]"

@@ -1,0 +1,45 @@
+"""Processes of the test cluster are known by pid and start time."""
+
+import os
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.cluster import build, processes
+from tests.cluster.processes import Process
+
+
+def make_process(pid: int) -> Process:
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    return Process(name="unit-test", pid=pid, start_time=ticks, order=0.0)
+
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs Linux")
+
+
+def test_a_process_is_alive_while_pid_and_start_time_agree() -> None:
+    itself = make_process(os.getpid())
+    assert processes.is_alive(itself)
+    assert not processes.is_alive(replace(itself, start_time=itself.start_time + 1))
+
+
+def test_a_reused_pid_is_not_ended() -> None:
+    with subprocess.Popen(["sleep", "30"]) as other:
+        processes.stop(replace(make_process(other.pid), start_time=1))
+        assert other.poll() is None
+        other.kill()
+
+
+def test_a_process_is_ended_by_its_record() -> None:
+    with subprocess.Popen(["sleep", "30"]) as other:
+        recorded = make_process(other.pid)
+        processes.stop(recorded)
+        assert not processes.is_alive(recorded)
+
+
+def test_the_directory_of_a_tool_depends_on_what_decides_its_bytes() -> None:
+    minio = build.TOOLS["minio"]
+    assert build.tool_directory(minio) == build.tool_directory(build.TOOLS["minio"])
+    assert build.pins_digest(minio) != build.pins_digest(replace(minio, tags="other"))
