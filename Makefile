@@ -15,7 +15,7 @@ venv: .venv/.installed ## set up .venv from the lock files, with pip alone
 .venv/.installed: pyproject.toml requirements.lock requirements/build.lock
 	@$(BASE_PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "$$($(BASE_PYTHON) --version) is too old: name a Python 3.11 or later, make venv BASE_PYTHON=python3.13"; exit 1; }
-	@echo "setting up .venv (once)"
+	@echo "setting up .venv: once, a minute or two"
 	@$(BASE_PYTHON) -m venv .venv
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	@.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/build.lock
@@ -32,7 +32,7 @@ test: venv lint ## everything: lint, then all test tiers (those that cannot run 
 	$(PYTHON) -m pytest
 
 test-unit: venv ## what needs neither a cluster nor MinIO; under a minute
-	$(PYTHON) -m pytest --quiet tests/unit tests/simulation tests/conformance -m 'not integration and not e2e'
+	$(PYTHON) -m pytest --quiet tests/unit tests/conformance -m 'not integration and not e2e'
 
 lint: venv ## ruff, mypy and the import contracts
 	.venv/bin/ruff check .
@@ -50,4 +50,4 @@ build: venv ## the wheel and the source archive, in dist/
 clean: ## remove what make has made
 	rm -rf .venv dist build $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
--include tests/cluster/cluster.mk
+-include tests/cluster/cluster.mk tests/simulation/simulate.mk
