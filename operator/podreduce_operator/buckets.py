@@ -21,6 +21,7 @@ from podreduce.contract.environment import StorageSettings
 __all__ = ["main", "make_buckets"]
 
 PATIENCE_SECONDS = 300.0
+USAGE_ERROR = 2
 PAUSE_SECONDS = 2.0
 RULE_ID = "podreduce-intermediate-data"
 
@@ -66,7 +67,11 @@ def insist(act: Callable[[], None], patience_seconds: float = PATIENCE_SECONDS) 
 
 def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
     """Make the buckets named by `arguments`."""
-    client = connect(StorageSettings.from_environ(environ))
+    settings = StorageSettings.from_environ(environ)
+    if settings.endpoint is None:
+        print("PODREDUCE_S3_ENDPOINT is not set", file=sys.stderr)  # noqa: T201 - the Job's log
+        return USAGE_ERROR
+    client = connect(settings)
     days = int(environ["PODREDUCE_WORK_EXPIRY_DAYS"])
     insist(lambda: make_buckets(client, arguments, environ["PODREDUCE_WORK_URI"], days))
     print(f"buckets: {', '.join(arguments)}")  # noqa: T201 - the Job's log

@@ -60,8 +60,8 @@ def build_registry(cluster: KubernetesCluster, reconciler: Reconciler) -> kopf.O
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
-    async def login(**_: Any) -> kopf.ConnectionInfo:  # noqa: ANN401 - kopf's keyword arguments
-        return await read_connection(cluster)
+    async def login(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - kopf's keyword arguments
+        return kopf.AiohttpSession(server=cluster.api.server, aiohttp_session=await cluster.api.open_session())
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def on_job(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
@@ -73,20 +73,6 @@ def build_registry(cluster: KubernetesCluster, reconciler: Reconciler) -> kopf.O
         return "ok"
 
     return registry
-
-
-async def read_connection(cluster: KubernetesCluster) -> kopf.ConnectionInfo:
-    """Return our own client's credentials in kopf's form; kopf asks again when they are refused."""
-    found = await cluster.api.credentials()
-    return kopf.ConnectionInfo(
-        server=found.server,
-        ca_path=found.ca_path,
-        ca_data=found.ca_data,
-        insecure=found.insecure,
-        certificate_path=found.certificate_path,
-        private_key_path=found.key_path,
-        token=found.token,
-    )
 
 
 def handle_event(cluster: KubernetesCluster, reconciler: Reconciler, event: Mapping[str, Any]) -> None:

@@ -8,7 +8,6 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,7 +19,7 @@ from kubernetes.aio import config as untyped_config
 
 from podreduce_operator.errors import OperatorError
 
-__all__ = ["ApiError", "ApiServer", "Credentials", "Json", "connect", "core_path", "custom_path"]
+__all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path"]
 
 config: Any = untyped_config
 
@@ -57,23 +56,6 @@ class ApiError(OperatorError):
     def is_expired(self) -> bool:
         """Whether a watch or a paged list came too late to be continued."""
         return self.status == GONE or self.reason in {"Expired", "Gone"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Credentials:
-    """How to reach the API server, for other clients than this one. Never logged."""
-
-    server: str
-    ca_path: str | None
-    ca_data: str | bytes | None
-    insecure: bool
-    certificate_path: str | None
-    key_path: str | None
-    token: str | None
-
-    def __repr__(self) -> str:
-        """Return the server only: the rest is secret."""
-        return f"Credentials(server={self.server!r})"
 
 
 def core_path(resource: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
@@ -135,18 +117,18 @@ class ApiServer:
                 async for line in response.content:
                     yield read_event(line)
 
-    async def credentials(self) -> Credentials:
-        """Return how this client reaches the server, its token refreshed."""
-        found = self._client.configuration
-        header = await found.get_api_key_with_prefix("BearerToken", alias="authorization")
-        return Credentials(
-            server=found.host,
-            ca_path=found.ssl_ca_cert,
-            ca_data=found.ca_cert_data,
-            insecure=not found.verify_ssl,
-            certificate_path=found.cert_file,
-            key_path=found.key_file,
-            token=header.split()[-1] if header else None,
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._client.configuration.host)
+
+    async def open_session(self) -> aiohttp.ClientSession:
+        """Open a session for another client, with this one's TLS and its credentials as they are now."""
+        header = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, ssl=self._client.rest_client.ssl_context),
+            headers={"Authorization": header} if header else {},
+            trust_env=True,
         )
 
     async def _request(
@@ -198,6 +180,8 @@ async def connect(kubeconfig: Path | None = None) -> AsyncIterator[ApiServer]:
     """
     configuration = client.Configuration()
     configuration.client_side_validation = False
+    # Python 3.13 refuses authorities without RFC 5280's extensions, which many clusters have and kubectl takes.
+    configuration.disable_strict_ssl_verification = True
     try:
         await load_credentials(configuration, kubeconfig)
     except config.ConfigException as error:
