@@ -9,6 +9,7 @@ from typing import Any
 
 import kopf
 import structlog
+from kopf._core.engines.peering import Identity
 
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.crd import GROUP, PLURAL, VERSION
@@ -38,6 +39,7 @@ async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Se
         registry=build_registry(cluster, reconciler),
         settings=build_kopf_settings(),
         standalone=True,
+        identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",

@@ -12,6 +12,14 @@ from tests.cluster.network import CONTROL_ADDRESS
 from tests.cluster.paths import STATE
 
 KEYS = STATE / "keys"
+STRICT = """\
+basicConstraints=critical,CA:FALSE
+keyUsage=critical,digitalSignature,keyEncipherment
+subjectKeyIdentifier=hash
+authorityKeyIdentifier=keyid
+"""
+"""What RFC 5280 asks of a certificate, and Python 3.13 of its peers."""
+
 SERVER = f"https://{CONTROL_ADDRESS}:6443"
 
 
@@ -41,6 +49,8 @@ def authority() -> Certificate:
                 "3650",
                 "-subj",
                 "/CN=podreduce-tests",
+                "-addext",
+                "keyUsage=critical,keyCertSign,cRLSign",
                 "-out",
                 made.certificate,
             ]
@@ -66,7 +76,7 @@ def issue(name: str, *, subject: str, addresses: tuple[str, ...] = ()) -> Certif
     request = run(["openssl", "req", "-new", "-key", made.key, "-subj", subject])
     extensions = KEYS / f"{name}.ext"
     names = f"subjectAltName={','.join(addresses)}\n" if addresses else ""
-    extensions.write_text(f"extendedKeyUsage=clientAuth,serverAuth\n{names}")
+    extensions.write_text(f"{STRICT}extendedKeyUsage=clientAuth,serverAuth\n{names}")
     run(
         [
             "openssl",
