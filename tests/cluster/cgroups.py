@@ -61,7 +61,19 @@ def remove(group: str) -> None:
     """Remove a group that holds no process, children first."""
     for tree in _trees():
         for directory, _, _ in os.walk(tree / group, topdown=False):
-            Path(directory).rmdir()
+            _remove_directory(Path(directory))
+
+
+def _remove_directory(directory: Path) -> None:
+    """Remove a group's directory; for a moment after its last process died the kernel calls it busy."""
+    for _ in range(100):
+        try:
+            directory.rmdir()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    directory.rmdir()
 
 
 def _trees() -> Iterator[Path]:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from tests.cluster import certificates, cgroups, network, processes
 from tests.cluster.build import program
-from tests.cluster.commands import run, succeeds
+from tests.cluster.commands import succeeds
 from tests.cluster.control_plane import admin_kubeconfig
+from tests.cluster.image_import import import_archive
 from tests.cluster.paths import DATA, STATE
 from tests.cluster.pause import PAUSE_IMAGE
 
@@ -89,7 +90,7 @@ def ctr(node: Node, *arguments: str | Path) -> list[str | Path]:
 
 def import_image(node: Node, archive: Path) -> None:
     """Import an image archive into the node, unpacked and ready to run."""
-    run(ctr(node, "images", "import", "--local", archive))
+    import_archive(ctr(node), archive)
 
 
 def _start(node: Node, name: str, argv: list[str | Path]) -> processes.Process:

@@ -12,6 +12,7 @@ from tests.cluster.image_archive import (
     with_last_layer,
     write_archive,
 )
+from tests.cluster.image_import import write_layout
 
 
 def make_layer(directory: Path, name: str, content: str) -> Path:
@@ -61,3 +62,19 @@ def test_programs_are_executable_in_their_layer(tmp_path: Path) -> None:
             "data": "0o1777",
             "bin/program": "0o755",
         }
+
+
+def test_a_containerd_is_given_only_the_layers_that_it_lacks(tmp_path: Path) -> None:
+    known, new = make_layer(tmp_path, "a", "1"), make_layer(tmp_path, "b", "2")
+    first = image_of_one_layer("localhost/x:test", layer=known, configuration={})
+    second = image_of_one_layer("localhost/y:test", layer=new, configuration={})
+    write_archive([first, second, second], tmp_path / "both.tar")
+    with tarfile.open(tmp_path / "both.tar") as source, (tmp_path / "layout.tar").open("wb") as target:
+        write_layout(source, target, {first.configuration["rootfs"]["diff_ids"][0]})
+    with tarfile.open(tmp_path / "layout.tar") as layout:
+        blobs = {name.removeprefix("blobs/sha256/") for name in layout.getnames()}
+        index = json.load(layout.extractfile("index.json") or tmp_path.open())
+    assert second.configuration["rootfs"]["diff_ids"][0].removeprefix("sha256:") in blobs
+    assert first.configuration["rootfs"]["diff_ids"][0].removeprefix("sha256:") not in blobs
+    names = [entry["annotations"]["io.containerd.image.name"] for entry in index["manifests"]]
+    assert names == ["localhost/x:test", "localhost/y:test", "localhost/y:test"]
