@@ -171,6 +171,7 @@ async def commit_output(run: Run) -> None:
     if records.intent is not None:
         manifest = build_manifest(records.plan, records.plan_digest, records.intent)
         await publish(run.output, records.intent, manifest)
+        await remove_staged(run.output, run.identity)
 
 
 async def remove_intermediates(run: Run) -> None:
