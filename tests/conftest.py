@@ -36,10 +36,10 @@ import pytest
 from hypothesis import settings
 
 from tests.cluster import provider
-from tests.cluster.build import BuildError
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
+from tests.cluster.minio import why_not as why_no_minio
 
 # Wall-clock figures decide no test: a busy machine is no failure.
 settings.register_profile("podreduce", deadline=None)
@@ -56,7 +56,9 @@ def tier_cannot_run(tier: str, why: str) -> None:
     pytest.skip(f"tier {tier}: {why}")
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
+    yield  # the lines about tiers come after everything else
     for tier, why in NOT_RUN.items():
         terminalreporter.write_line(f"tier {tier} did not run: {why}")
 
@@ -70,12 +72,11 @@ def visible_progress(pytestconfig: pytest.Config) -> Callable[[], AbstractContex
 
 @pytest.fixture(scope="session")
 def minio(visible_progress: Callable[[], AbstractContextManager[None]]) -> Iterator[MinioServer]:
-    try:
-        with visible_progress():
-            server = MinioServer.create()
-    except BuildError as missing:
-        tier_cannot_run("integration", str(missing))
+    if why := why_no_minio():
+        tier_cannot_run("integration", why)
         return
+    with visible_progress():
+        server = MinioServer.create()
     yield server
     server.close()
 

@@ -41,8 +41,10 @@ def why_not() -> str | None:
 def prepare() -> None:
     """Install packages, build the programs and make the base image: what happens once per machine."""
     packages.install_missing()
-    build_all()
-    base_archive()
+    with ThreadPoolExecutor() as pool:
+        base = pool.submit(base_archive)  # waits for the network, while the compiler has the processors
+        build_all()
+        base.result()
     pause_archive()
 
 

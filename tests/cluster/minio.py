@@ -19,9 +19,16 @@ import obstore.store
 from minio import Minio
 
 from tests.cluster.buckets import Buckets
-from tests.cluster.build import program
+from tests.cluster.build import TOOLS, program, tool_directory
 
 START_SECONDS = 30.0
+
+
+def why_not() -> str | None:
+    """Return why MinIO cannot run here; None where it can."""
+    if tool_directory(TOOLS["minio"]).is_dir() or shutil.which("go"):
+        return None
+    return "MinIO is built from its Go module, and Go is not here"
 
 
 class MinioServer:
