@@ -12,8 +12,8 @@ from podreduce_operator.settings import LogFormat
 
 __all__ = ["configure_logs"]
 
-NOISY = {"kopf.objects": "WARNING", "kopf._core": "WARNING", "aiohttp.access": "WARNING", "asyncio": "WARNING"}
-"""Libraries whose INFO says nothing that the decision log does not say better."""
+NOISY = {"kopf": "WARNING", "aiohttp.access": "WARNING", "asyncio": "WARNING", "kubernetes": "WARNING"}
+"""Libraries whose INFO and DEBUG say nothing that the decision log does not say better."""
 
 
 def configure_logs(log_format: LogFormat, level: str) -> None:
@@ -49,9 +49,8 @@ def configure_logs(log_format: LogFormat, level: str) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
-    if level != "debug":
-        for name, quiet in NOISY.items():
-            logging.getLogger(name).setLevel(quiet)
+    for name, quiet in NOISY.items():
+        logging.getLogger(name).setLevel(quiet)
 
 
 def json_renderers() -> list[structlog.typing.Processor]:

@@ -1,36 +1,46 @@
-import io
 import json
-from collections.abc import Iterator
+import subprocess
+import sys
 
 import pytest
-import structlog
 
-from podreduce.logs import configure_logs, get_logger
-
-
-class Terminal(io.StringIO):
-    def isatty(self) -> bool:
-        return True
-
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    yield
-    structlog.reset_defaults()
-
-
-def test_logs_are_json_lines_where_nobody_reads_along() -> None:
-    stream = io.StringIO()
-    configure_logs(stream)
-    get_logger(task="m-3").info("task committed", records=5, odd={1})
-    line = json.loads(stream.getvalue())
-    assert (line["event"], line["task"], line["records"], line["level"]) == ("task committed", "m-3", 5, "info")
-    assert line["timestamp"].endswith("Z")
+SCRIPT = """\
+import logging, structlog
+from podreduce_operator.logs import configure_logs
+configure_logs({log_format!r}, {level!r})
+structlog.get_logger("mine").info("planned", job="a/b", shards=3)
+structlog.get_logger("mine").debug("decided")
+logging.getLogger("library").warning("half %s", "full")
+logging.getLogger("kopf.objects").info("noise")
+try:
+    1 / 0
+except ZeroDivisionError:
+    structlog.get_logger("mine").exception("failed")
+"""
 
 
-def test_logs_are_readable_on_a_terminal() -> None:
-    stream = Terminal()
-    configure_logs(stream)
-    get_logger(task="m-3").info("task committed")
-    assert "task committed" in stream.getvalue()
-    assert "{" not in stream.getvalue()
+def run(log_format: str, level: str = "info") -> list[str]:
+    script = SCRIPT.format(log_format=log_format, level=level)
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert finished.stdout == ""
+    return finished.stderr.splitlines()
+
+
+@pytest.mark.parametrize("log_format", ["json", "auto"])
+def test_in_a_cluster_every_line_is_one_json_object(log_format: str) -> None:
+    planned, library, failed = (json.loads(line) for line in run(log_format))
+    assert (planned["message"], planned["job"], planned["shards"], planned["level"]) == ("planned", "a/b", 3, "info")
+    assert (library["message"], library["logger"], library["level"]) == ("half full", "library", "warning")
+    assert "ZeroDivisionError" in failed["exception"]
+    assert all(line["time"].endswith("Z") for line in (planned, library, failed))
+
+
+def test_for_people_lines_are_readable() -> None:
+    text = "\n".join(run("console"))
+    assert "planned" in text
+    assert "job=a/b" in text
+    assert "{" not in text.splitlines()[0]
+
+
+def test_debug_shows_the_decisions() -> None:
+    assert any("decided" in line for line in run("json", "debug"))

@@ -1,0 +1,111 @@
+"""The chart as helm renders it and a real API server takes it: its MinIO, its rights, each way to set it up."""
+
+from collections.abc import Iterator
+
+import pytest
+import yaml
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.images import Images
+from tests.cluster.paths import CHECKOUT
+
+pytestmark = pytest.mark.e2e
+
+CHART = CHECKOUT / "charts" / "podreduce"
+STORAGE = ["storage.endpoint=http://s3:9000", "storage.accessKey=a", "storage.secretKey=b", "storage.workUri=s3://w/"]
+
+WAYS: dict[str, list[str]] = {
+    "plain": [],
+    "storage in three namespaces": [*STORAGE, "storage.namespaces={default,kube-public}", "storage.caCert=PEM"],
+    "an existing secret": ["storage.existingSecret=mine"],
+    "some namespaces": ["namespaces={default,kube-public}", "installationId=here"],
+    "a MinIO that keeps its data": ["minio.enabled=true", "minio.persistence.enabled=true"],
+    "decorated": [
+        "podLabels.a=b",
+        "podAnnotations.c=d",
+        "nodeSelector.e=f",
+        "priorityClassName=high",
+        "fullnameOverride=mr",
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def namespace(cluster: Cluster, images: Images) -> Iterator[str]:
+    """A namespace with a release that serves nothing but itself, and brings its own MinIO."""
+    name = cluster.namespace("chart")
+    cluster.helm(
+        *("install", "podreduce", CHART, "--namespace", name, "--wait", "--timeout", "120s"),
+        *settings(
+            f"image.repository={images.operator.rpartition(':')[0]}",
+            f"image.tag={images.operator.rpartition(':')[2]}",
+            f"runtimeImage={images.runtime}",
+            f"namespaces={{{name}}}",
+            "minio.enabled=true",
+            f"minio.image={images.minio}",
+        ),
+    )
+    yield name
+    cluster.helm("uninstall", "podreduce", "--namespace", name, check=False)
+
+
+def settings(*values: str) -> list[str]:
+    return [part for value in values for part in ("--set", value)]
+
+
+@pytest.mark.parametrize("values", WAYS.values(), ids=WAYS.keys())
+def test_each_way_to_set_it_up_is_taken_by_the_api_server(cluster: Cluster, values: list[str]) -> None:
+    cluster.helm("lint", CHART, "--strict", *settings(*values))
+    rendered = cluster.helm("template", "podreduce", CHART, "--namespace", "default", *settings(*values)).stdout
+    objects = [one for one in yaml.safe_load_all(rendered) if one and "helm.sh/hook" not in str(one)]
+    text = yaml.safe_dump_all(objects)
+    cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
+
+
+def test_storage_without_credentials_is_refused_by_name(cluster: Cluster) -> None:
+    refused = cluster.helm("template", CHART, *settings("storage.endpoint=http://s3:9000"), check=False)
+    assert refused.returncode != 0
+    assert "storage.accessKey is needed" in refused.stderr
+
+
+def test_the_operator_is_ready_and_its_minio_has_its_buckets(cluster: Cluster, namespace: str) -> None:
+    deployments = {one["metadata"]["name"]: one["status"] for one in cluster.list("deployments", namespace)}
+    assert {name: status.get("readyReplicas") for name, status in deployments.items()} == {
+        "podreduce": 1,
+        "podreduce-minio": 1,
+    }
+    secret = cluster.get("secret", "podreduce-storage", namespace)
+    assert secret is not None
+    assert set(secret["data"]) == {"endpoint", "region", "accessKey", "secretKey", "workUri"}
+    assert cluster.list("jobs", namespace) == [], "the hook that made the buckets succeeded and went"
+
+
+RIGHTS = {
+    "read a Secret by name": (["get", "secrets"], True),
+    "list Secrets": (["list", "secrets"], False),
+    "create pods": (["create", "pods"], True),
+    "exec into pods": (["create", "pods/exec"], False),
+    "write a status": (["update", "mapreducejobs.podreduce.dev/status"], True),
+    "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
+    "delete a job": (["delete", "mapreducejobs.podreduce.dev"], False),
+}
+
+
+@pytest.mark.parametrize(("question", "answer"), RIGHTS.values(), ids=RIGHTS.keys())
+def test_the_operator_may_do_what_it_must_and_no_more(
+    cluster: Cluster, namespace: str, question: list[str], answer: bool
+) -> None:
+    account = f"--as=system:serviceaccount:{namespace}:podreduce"
+    for place, expected in ((namespace, answer), ("default", False)):
+        said = cluster.kubectl("auth", "can-i", *question, account, "--namespace", place, check=False).stdout.strip()
+        assert said == ("yes" if expected else "no"), (question, place)
+
+
+def test_who_may_edit_a_namespace_may_run_jobs_in_it(cluster: Cluster, namespace: str) -> None:
+    cluster.kubectl("create", "rolebinding", "ann", "--clusterrole=edit", "--user=ann", "--namespace", namespace)
+
+    def allowed() -> bool:
+        question = ("auth", "can-i", "create", "mapreducejobs.podreduce.dev", "--as=ann", "--namespace", namespace)
+        return cluster.kubectl(*question, check=False).stdout.strip() == "yes"
+
+    assert cluster.wait_for(allowed, "the aggregated role")

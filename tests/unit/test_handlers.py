@@ -1,0 +1,72 @@
+"""What is handed on of a watch event, by a real cluster object that no server stands behind."""
+
+from pathlib import Path
+from typing import Any
+
+import kopf
+import pytest
+
+from podreduce_operator.cluster.api import ApiServer
+from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event
+from podreduce_operator.model import JobKey
+from podreduce_operator.pods import PodDefaults
+from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.settings import Settings
+from tests.builders import make_raw_spec
+
+KEY = JobKey(namespace="team", name="wordcount")
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> KubernetesCluster:
+    settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
+    return KubernetesCluster(ApiServer(None), settings, installation="here", directory=tmp_path)
+
+
+@pytest.fixture
+def reconciler(cluster: KubernetesCluster) -> Reconciler:
+    return Reconciler(cluster, parallelism_limit=1)
+
+
+def make_event(kind: str | None, version: int = 1, **spec: Any) -> dict[str, Any]:
+    metadata = {"namespace": "team", "name": "wordcount", "uid": "uid-1", "resourceVersion": str(version)}
+    return {"type": kind, "object": {"metadata": metadata, "spec": make_raw_spec(**spec)}}
+
+
+@pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"], ids=["listed", "added", "modified"])
+async def test_a_job_that_is_seen_is_known_and_woken(
+    cluster: KubernetesCluster, reconciler: Reconciler, kind: str | None
+) -> None:
+    handle_event(cluster, reconciler, make_event(kind))
+    assert cluster.knows_job(KEY)
+    assert KEY in reconciler.workers
+    await reconciler.close()
+
+
+async def test_a_deleted_job_is_forgotten_and_not_woken(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
+    cluster.observe_job(make_event("ADDED")["object"])
+    handle_event(cluster, reconciler, make_event("DELETED", version=2))
+    assert not cluster.knows_job(KEY)
+    assert KEY not in reconciler.workers
+
+
+async def test_a_job_that_is_not_understood_is_not_woken(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
+    handle_event(cluster, reconciler, make_event("ADDED", backoff="often"))
+    assert KEY not in reconciler.workers
+
+
+def test_kopf_gets_no_handler_that_would_patch_a_job(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
+    registry = build_registry(cluster, reconciler)
+    assert isinstance(registry, kopf.OperatorRegistry)
+    assert not registry._changing.get_all_handlers()  # noqa: SLF001 - kopf has no public way to ask
+    assert not registry._spawning.get_all_handlers()  # noqa: SLF001 - likewise
+    assert len(registry._watching.get_all_handlers()) == 1  # noqa: SLF001 - likewise
+
+
+def test_kopf_never_gives_up_on_the_api_server() -> None:
+    delays = iter(EndlessBackoffs())
+    assert [next(delays) for _ in range(6)] == [1, 2, 4, 8, 15, 15]
+    settings = build_kopf_settings()
+    assert settings.scanning.disabled
+    assert not settings.posting.enabled
