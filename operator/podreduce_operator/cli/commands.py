@@ -1,0 +1,106 @@
+"""The commands and their options. What a command does is in a module of its own, imported when it is called."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+__all__ = ["app"]
+
+app = typer.Typer(
+    name="podreduce",
+    help="MapReduce as a Kubernetes resource; the same job file runs here, with no cluster at all.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+JobFileArgument = Annotated[str, typer.Argument(metavar="FILE", help="The job, as YAML or JSON; - is standard input.")]
+
+
+class LogFormat(StrEnum):
+    """How `podreduce run` shows what happens, on standard error."""
+
+    AUTO = "auto"
+    BARS = "bars"
+    LINES = "lines"
+    JSON = "json"
+
+
+@app.command()
+def run(  # noqa: PLR0917 - typer passes them by name
+    file: JobFileArgument,
+    inputs: Annotated[
+        list[str] | None,
+        typer.Option("--input", "-i", metavar="URI", help="Read this instead: a path or URI. May be repeated."),
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="URI", help="Write there instead: a directory or URI.")
+    ] = None,
+    parallelism: Annotated[
+        int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks at a time.", show_default="the cores")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Change a field: spec.reduce.partitions=4. May be repeated."),
+    ] = None,
+    retries: Annotated[
+        int | None,
+        typer.Option(min=0, help="Try a failed task so often again.", show_default="the file's, or 0"),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the final status as JSON.")] = False,  # noqa: FBT002
+    log_format: Annotated[LogFormat, typer.Option(help="Progress: auto is bars on a terminal, else lines.")] = (
+        LogFormat.AUTO
+    ),
+    work_dir: Annotated[
+        Path | None,
+        typer.Option(help="Keep intermediate data below this directory.", show_default="the temporary directory"),
+    ] = None,
+) -> None:
+    """Run a job on this machine: processes in place of pods, a directory in place of a bucket.
+
+    Paths count from the current directory, in the file as well. Exit codes: 0 complete, 1 failed, 2 invalid,
+    130 interrupted.
+    """
+    from podreduce_operator.cli.overrides import Overrides  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.run import RunOptions, run_job  # noqa: PLC0415
+
+    overrides = Overrides(
+        inputs=tuple(inputs or ()),
+        output=output,
+        parallelism=parallelism,
+        retries=retries,
+        assignments=tuple(assignments or ()),
+    )
+    options = RunOptions(
+        file=file, overrides=overrides, as_json=as_json, log_format=log_format.value, work_directory=work_dir
+    )
+    raise typer.Exit(run_job(options))
+
+
+@app.command()
+def validate(file: JobFileArgument) -> None:
+    """Check a job file without running it: fields, types and rules of the MapReduceJob."""
+    from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(validate_file(file))
+
+
+@app.command()
+def copy(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An object, or a directory or prefix ending in /.")],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where to; a prefix if it ends in /.")],
+) -> None:
+    """Copy objects between directories and S3, which is reached by the AWS_* variables."""
+    from podreduce_operator.cli.copy import copy_objects  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(copy_objects(source, target))
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version as find_version  # noqa: PLC0415 - slow for what it does
+
+    typer.echo(f"podreduce {find_version('podreduce')}")
