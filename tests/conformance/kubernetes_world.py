@@ -96,7 +96,7 @@ class KubernetesWorld:
 
     async def kill(self, pod: PodView) -> None:
         """End the pod's container as signal 9 would: the kernel spares a container's first process its own."""
-        await self.kubectl("exec", pod.name, "--container=task", "--", "python", "-S", "-c", DIE)
+        await self.kubectl("exec", pod.name, "--container=task", "--", "python", "-S", "-c", DIE, check=False)
         await self.until_pods(lambda pods: any(seen.is_finished for seen in pods))
 
     async def gone(self, name: str) -> None:
@@ -115,9 +115,9 @@ class KubernetesWorld:
     async def apply(self, *manifests: dict[str, Any]) -> None:
         await asyncio.to_thread(self.outside.apply, *manifests, namespace=self.namespace)
 
-    async def kubectl(self, *arguments: str) -> str:
+    async def kubectl(self, *arguments: str, check: bool = True) -> str:
         place = ("--namespace", self.namespace)
-        return (await asyncio.to_thread(self.outside.kubectl, *place, *arguments)).stdout
+        return (await asyncio.to_thread(self.outside.kubectl, *place, *arguments, check=check)).stdout
 
 
 async def eventually(probe: Callable[[], Awaitable[object]]) -> None:

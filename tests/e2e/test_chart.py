@@ -84,8 +84,8 @@ RIGHTS = {
     "read a Secret by name": (["get", "secrets"], True),
     "list Secrets": (["list", "secrets"], False),
     "create pods": (["create", "pods"], True),
-    "exec into pods": (["create", "pods/exec"], False),
-    "write a status": (["update", "mapreducejobs.podreduce.dev/status"], True),
+    "exec into pods": (["create", "pods", "--subresource=exec"], False),
+    "write a status": (["update", "mapreducejobs.podreduce.dev", "--subresource=status"], True),
     "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
     "delete a job": (["delete", "mapreducejobs.podreduce.dev"], False),
 }
