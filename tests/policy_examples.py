@@ -205,6 +205,17 @@ RULES = [
         expected="Mapping: delete(m-0 beaten by a twin); wake 30.0s",
     ),
     Example(
+        name="of twelve failed pods the last ten stay",
+        observed=make_observed(
+            spec=ONE,
+            plan=make_plan_summary(shards=12),
+            pods=tuple(make_failed_pod(map_task(index), finished_at=100.0 - index) for index in range(12)),
+            failures=[make_failure(map_task(index), finished_at=100.0 - index) for index in range(12)],
+        ),
+        now=101.0,
+        expected="Mapping: delete(m-10 failure recorded) delete(m-11 failure recorded) create(m-4#2); wake 1.0s",
+    ),
+    Example(
         name="a failed attempt of a committed task is no failure",
         observed=make_observed(pods=(make_failed_pod(M0), make_pod(M1)), commits=(make_commit(M0),)),
         now=100.0,

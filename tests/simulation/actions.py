@@ -50,7 +50,7 @@ class Actor:
 
     Attributes:
         plan: what planning finds. `if_exists` is the output's, `chosen_partitions` what the packing will choose.
-        point: called between any two steps, with the action and whether it has begun; raises where the world breaks there.
+        point: called between any two steps with the action and whether it has begun; raises where the world breaks.
         judge: told of what is about to be created, deleted and recorded.
     """
 
@@ -212,6 +212,8 @@ class Actor:
         self.step()
         output.success = True
         output.published.append(run_id)
+        self.step()
+        output.staged.pop(run_id, None)
 
     def remove_intermediates(self, run_id: str) -> None:
         """Remove blobs and staged parts, then the claim."""

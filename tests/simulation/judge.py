@@ -76,10 +76,10 @@ class ViolationError(Exception):
         self.invariant = invariant
 
 
-def demand(holds: bool, invariant: str, detail: object = "") -> None:
-    """Raise unless it holds."""
+def demand(holds: bool, invariant: str, *details: object) -> None:
+    """Raise unless it holds; the details are put into words only then."""
     if not holds:
-        raise ViolationError(invariant, str(detail))
+        raise ViolationError(invariant, " ".join(map(str, details)))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -122,35 +122,35 @@ class Judge:
         """The task needs this attempt."""
         wanted = wanted_generation(observed.failures, action.task)
         known = run.commits.get(action.task)
-        demand(action.generation == wanted, NEEDED, f"{action} of generation {action.generation}, wanted {wanted}")
-        demand(known is None or known.generation < wanted, NEEDED, f"{action}: committed")
+        demand(action.generation == wanted, NEEDED, action, "of generation", action.generation, ", wanted", wanted)
+        demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
         demand(all(failure.reason not in FATAL_REASONS for failure in fatal), FATAL_ENDS, action)
         if action.task.type is TaskType.MAP:
             return
         manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
-        demand(manifest is not None, REDUCES_WAIT, f"{action}: no manifest {action.shuffle_generation}")
+        demand(manifest is not None, REDUCES_WAIT, action, ": no manifest", action.shuffle_generation)
         assert observed.plan is not None
         for index in range(observed.plan.shards):
             task = TaskRef(type=TaskType.MAP, index=index)
             generation = wanted_generation(observed.failures, task)
-            demand((task, generation) in run.all_commits, REDUCES_WAIT, f"{action}: {task} is not committed")
+            demand((task, generation) in run.all_commits, REDUCES_WAIT, action, ":", task, "is not committed")
             named = manifest is not None and manifest.map_generations[index] == generation
-            demand(named, REDUCES_WAIT, f"{action}: the manifest is too old for {task}")
+            demand(named, REDUCES_WAIT, action, ": the manifest is too old for", task)
 
     def judge_time(self, observed: Observed, task: TaskRef, run: RunPrefix) -> None:
         """The attempt may start now."""
         spec, failures = observed.job.spec, run.failures.get(task, ())
         counted = [failure.finished_at for failure in failures if failure.counted]
         others = [failure.finished_at for failure in failures if not failure.counted]
-        demand(len(counted) <= spec.backoff_limit_per_task, ATTEMPTS_BOUNDED, f"{task}: {len(counted)} have failed")
+        demand(len(counted) <= spec.backoff_limit_per_task, ATTEMPTS_BOUNDED, task, ":", len(counted), "have failed")
         now, backoff = self.cluster.now, spec.backoff
         if counted:
             delay = min(backoff.initial_seconds * backoff.factor ** (len(counted) - 1), backoff.max_seconds)
-            demand(now >= max(counted) + delay, BACKOFF_HELD, f"{task} at {now}, {delay} s after {max(counted)}")
+            demand(now >= max(counted) + delay, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(counted))
         if others:
             delay = min(2.0 ** (len(others) - 1), 60.0)
-            demand(now >= max(others) + delay, BACKOFF_HELD, f"{task} at {now}, {delay} s after {max(others)}")
+            demand(now >= max(others) + delay, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(others))
         started, limit = self.started.get(observed.run_id), spec.active_deadline_seconds
         if started is not None and limit is not None:
             demand(now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
@@ -171,11 +171,11 @@ class Judge:
             if pod.task == action.task:
                 ordinals.append(pod.ordinal)
                 rival = pod.is_active and pod.generation == action.generation
-                demand(not rival, ONE_AT_A_TIME, f"{action} beside {pod.name}")
-        demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, f"{action} after {ordinals}")
+                demand(not rival, ONE_AT_A_TIME, action, "beside", pod.name)
+        demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, action, "after", ordinals)
         wanted = observed.job.spec.parallelism
         limit = observed.parallelism_limit if wanted is None else min(wanted, observed.parallelism_limit)
-        demand(active < limit, PARALLELISM_HELD, f"{action} beside {active} of {limit}")
+        demand(active < limit, PARALLELISM_HELD, action, "beside", active, "of", limit)
 
     def delete(self, observed: Observed, pod: SimPod) -> None:
         """A pod is about to be deleted."""
@@ -201,10 +201,10 @@ class Judge:
         pod = self.cluster.attempts[record.attempt_id]
         if not self.store.run(observed.run_id).was_discarded:
             own = pod.own if record.counted else pod.outside
-            demand(own, COUNTED_IF_DESERVED, f"{record.attempt_id} {record.reason} counted={record.counted}")
+            demand(own, COUNTED_IF_DESERVED, record.attempt_id, record.reason, "counted=", record.counted)
         commit = self.store.run(observed.run_id).all_commits.get((record.task, record.generation))
         committed = commit is not None and commit.attempt_id == record.attempt_id
-        demand(not committed, COMMITTED_IS_NO_FAILURE, f"{record.task} {record.reason}")
+        demand(not committed, COMMITTED_IS_NO_FAILURE, record.task, record.reason)
         if pod.finished_at is not None and self.is_fresh:
             demand(record.finished_at == pod.finished_at, FINISH_IS_THE_PODS, record.attempt_id)
 
@@ -213,12 +213,12 @@ class Judge:
         run_id = action.run_id if isinstance(action, DiscardRun) else observed.run_id
         if isinstance(action, RemoveRun):
             expires_at = (observed.run.completed_at or 0.0) + observed.job.spec.ttl_seconds_after_finished
-            demand(self.cluster.now >= expires_at, DATA_STAYS, f"removed at {self.cluster.now}, due {expires_at}")
+            demand(self.cluster.now >= expires_at, DATA_STAYS, "removed at", self.cluster.now, ", due", expires_at)
         if self.is_fresh:
             unfinished = [
                 pod.name for pod in self.cluster.pods.values() if pod.run_id == run_id and not pod.is_finished
             ]
-            demand(not unfinished, DATA_STAYS, f"{action} beside {unfinished}")
+            demand(not unfinished, DATA_STAYS, action, "beside", unfinished)
 
     def finish(self, observed: Observed) -> None:
         """A pass has gone through, with all its actions."""
@@ -226,7 +226,7 @@ class Judge:
             return
         active = [pod for pod in self.cluster.pods.values() if pod.is_active]
         if observed.run.terminal is not None:
-            demand(not active, ENDED_IS_IDLE, f"{len(active)} pods run on")
+            demand(not active, ENDED_IS_IDLE, len(active), "pods run on")
         elif self.is_ending:
             return
         elif observed.superseded is not None:
@@ -234,9 +234,9 @@ class Judge:
             demand(not others, OLD_RUN_STOPS_FIRST, others)
         elif observed.has_intent:
             published = observed.run_id in self.store.output.published
-            demand(published, INTENT_ROLLS_FORWARD, f"run {observed.run_id} stands still")
+            demand(published, INTENT_ROLLS_FORWARD, "run", observed.run_id, "stands still")
         elif observed.job.spec.suspend:
-            demand(not active, SUSPENDED_IS_IDLE, f"{len(active)} pods run on")
+            demand(not active, SUSPENDED_IS_IDLE, len(active), "pods run on")
         else:
             for pod in active:
                 demand(not self.is_pointless(observed, pod), POINTLESS_PODS_GO, pod.name)
@@ -256,17 +256,17 @@ class Judge:
         run_id, ended = after.get("runId", ""), find_terminal(after)
         old_id = before.get("runId")
         if old_id is not None and old_id != run_id and old_id not in self.verdicts:
-            demand(self.store.run(old_id).intent is None, INTENT_ROLLS_FORWARD, f"run {old_id} is left for {run_id}")
+            demand(self.store.run(old_id).intent is None, INTENT_ROLLS_FORWARD, "run", old_id, "is left for", run_id)
         known = self.verdicts.get(run_id)
         final = known is not None and run_id == spec_run_id
-        demand(not final or known == ended, TERMINAL_IS_FINAL, f"run {run_id}: {known} became {ended}")
+        demand(not final or known == ended, TERMINAL_IS_FINAL, "run", run_id, ":", known, "became", ended)
         self.told.add(run_id)
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return
         if ended[0] == "Failed":
-            demand(self.store.run(run_id).intent is None, INTENT_ROLLS_FORWARD, f"run {run_id} failed: {ended[1]}")
-            demand(self.is_justified(run_id, ended[1]), FAILURE_JUSTIFIED, f"run {run_id}: {ended[1]}")
+            demand(self.store.run(run_id).intent is None, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
+            demand(self.is_justified(run_id, ended[1]), FAILURE_JUSTIFIED, "run", run_id, ":", ended[1])
         else:
             demand(run_id in self.store.output.published, COMPLETE_IS_PUBLISHED, run_id)
         self.verdicts[run_id] = ended
@@ -307,26 +307,26 @@ class Judge:
         run = self.store.run(run_id)
         demand(published.count(run_id) == 1, PUBLISHED_ONCE, run_id)
         demand(not run.was_discarded, DISCARDED_IS_SILENT, run_id)
-        demand(self.verdicts.get(run_id) is None, TERMINAL_IS_FINAL, f"run {run_id} published after its end")
+        demand(self.verdicts.get(run_id) is None, TERMINAL_IS_FINAL, "run", run_id, "published after its end")
         for task in self.tasks:
             part, commit = self.store.output.parts.get(task), run.commits.get(task)
             committed = part is not None and commit is not None and part == (run_id, commit.attempt_id)
-            demand(committed, PUBLISHED_COMMITTED, f"{task}: {part}")
+            demand(committed, PUBLISHED_COMMITTED, task, ":", part)
 
     def end(self, run_now: str, *, expired: bool) -> None:
         """The world has come to rest."""
         output = self.store.output
         for pod in self.cluster.pods.values():
-            demand(pod.is_finished and not expired, ENDS_CLEAN, f"{pod.name} is {pod.phase}")
-        demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, f"{len(self.cluster.pods)} pods stay")
-        demand(output.claim is None, ENDS_CLEAN, f"run {output.claim} still claims the output")
+            demand(pod.is_finished and not expired, ENDS_CLEAN, pod.name, "is", pod.phase)
+        demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, len(self.cluster.pods), "pods stay")
+        demand(output.claim is None, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
             if run.was_discarded or run_id not in self.told:
                 continue  # what zombies wrote later, and runs that no status ever named, are the sweeper's business
-            demand(not output.staged.get(run_id), ENDS_CLEAN, f"run {run_id} left staged parts")
-            demand(not run.blobs, ENDS_CLEAN, f"run {run_id} left blobs")
+            demand(not output.staged.get(run_id), ENDS_CLEAN, "run", run_id, "left staged parts")
+            demand(not run.blobs, ENDS_CLEAN, "run", run_id, "left blobs")
             kept = run.has_objects and (expired or run_id != run_now)
-            demand(not kept, ENDS_CLEAN, f"run {run_id} left records")
+            demand(not kept, ENDS_CLEAN, "run", run_id, "left records")
 
 
 def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: TaskRef) -> int:

@@ -175,8 +175,7 @@ class Cluster:
         """The container starts; what will end it is on its way."""
         if not pod.alive or pod.deleting:
             return
-        pod.phase, pod.reason = PodPhase.RUNNING, ""
-        self.touch(pod)
+        pod.phase, pod.reason, pod.view = PodPhase.RUNNING, "", None  # a start alone changes no decision: nobody wakes
         work = float(self.rng.randint(2, 12))
         match pod.fault:
             case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.EVICTED:

@@ -16,6 +16,7 @@ from podreduce_operator.model import (
     CreatePod,
     Decision,
     DeletePod,
+    DiscardRun,
     Fault,
     JobKey,
     JobView,
@@ -305,16 +306,24 @@ class World:
 
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""
+        rate = self.chaos.pass_rate * (4 if self.is_delicate(job) else 1)
         if self.now >= self.blind_until:
-            if self.chaos.strikes(K.BLIND, self.chaos.pass_rate / 3):
+            if self.chaos.strikes(K.BLIND, rate / 3):
                 self.blind_reason = "StorageUnavailable"
-            elif self.chaos.strikes(K.SECRET_MISSING, self.chaos.pass_rate / 20):
+            elif self.chaos.strikes(K.SECRET_MISSING, rate / 20):
                 self.blind_reason = "StorageSecretNotFound"
                 self.judge.refused.add(self.blind_reason)
             else:
                 return None
             self.blind_until = self.now + self.rng.choice([0.1, 3.0, 12.0, 40.0])
         return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
+
+    def is_delicate(self, job: JobView) -> bool:
+        """Tell whether the job is between two runs, or between intent and output: where trouble is most instructive."""
+        run_id = job.status.get("runId")
+        run = self.store.run(run_id or job.spec.run_id)
+        committing = run.intent is not None and run_id not in self.judge.verdicts
+        return committing or run_id != job.spec.run_id
 
     def apply(self, decision: Decision, observed: Observed) -> tuple[Fault, ...]:
         """Carry the decision out, unless the world breaks on the way."""
@@ -332,10 +341,12 @@ class World:
 
     def light_fuse(self, decision: Decision) -> None:
         """Draw whether, how and where this pass breaks."""
-        if not decision.actions or self.chaos.budget <= 0 or self.rng.random() >= self.chaos.pass_rate:
+        delicate = any(isinstance(action, CommitOutput | DiscardRun | PlanRun) for action in decision.actions)
+        rate = min(0.7, self.chaos.pass_rate * (4 if delicate else 1))
+        if not decision.actions or self.chaos.budget <= 0 or self.rng.random() >= rate:
             return
         self.fuse = self.rng.randint(0, 2 * len(decision.actions) + 4)
-        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 1])[0]
+        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 2])[0]
 
     def point(self, action: Action, has_begun: bool) -> None:
         """Break here if the fuse is burnt down. What was refused once is refused again."""

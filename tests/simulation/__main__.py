@@ -1,0 +1,47 @@
+"""`python -m tests.simulation [WORLDS] [FIRST_SEED]`: that many hostile worlds; `--seed N`: one, with its whole log."""
+
+import argparse
+import sys
+
+from podreduce_operator.decide import decide
+from tests.simulation.draw import draw_world
+from tests.simulation.judge import ViolationError
+from tests.simulation.runner import render_coverage, render_failure, run_worlds
+
+
+def main() -> int:
+    """Run what the command line asks for; 1 if an invariant broke."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("worlds", type=int, nargs="?", default=5000)
+    parser.add_argument("first_seed", type=int, nargs="?", default=0)
+    parser.add_argument("--seed", type=int, help="run the one world of this seed and show its decision log")
+    arguments = parser.parse_args()
+    if arguments.seed is not None:
+        return show_world(arguments.seed)
+    summary = run_worlds(arguments.worlds, first_seed=arguments.first_seed)
+    write(render_coverage(summary))
+    for result in summary.violations:
+        write(render_failure(result))
+    return 1 if summary.violations else 0
+
+
+def show_world(seed: int) -> int:
+    """Run one world and show its log."""
+    world = draw_world(seed, decide)
+    try:
+        world.run()
+    except ViolationError as violation:
+        write("\n".join(world.render_log()))
+        write(f"seed {seed}: {violation}")
+        return 1
+    write("\n".join(world.render_log()))
+    return 0
+
+
+def write(text: str) -> None:
+    """Show it."""
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

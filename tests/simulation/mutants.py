@@ -1,0 +1,345 @@
+"""Wrong policies: a line of decide or its neighbours, replaced. Each must be caught, by a world or by an example.
+
+Rule: `old` is found exactly once in the module's source; where the policy is rewritten, so is its mutant.
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import cast
+
+import podreduce_operator
+from tests.policy_examples import RULES, WORKED_EXAMPLE
+from tests.simulation.draw import run_world
+from tests.simulation.world import Decide
+
+__all__ = ["MUTANTS", "Mutant", "MutantStaleError", "find_killer", "load_policy"]
+
+MODULES = ("failures", "upkeep", "ending", "waves", "decide")
+"""In the order of their imports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A wrong policy: in `module`, `new` stands where `old` should."""
+
+    name: str
+    module: str
+    old: str
+    new: str
+
+
+class MutantStaleError(Exception):
+    """The line that a mutant changes is not in the source, or not only once."""
+
+
+def load_policy(*mutants: Mutant) -> Decide:
+    """Return the policy with these mutations.
+
+    Raises:
+        MutantStaleError: `old` does not occur just once.
+    """
+    with fresh_modules():
+        for name in MODULES:
+            source = Path(podreduce_operator.__path__[0], f"{name}.py").read_text()
+            for mutant in mutants:
+                if mutant.module == name:
+                    source = mutate(source, mutant)
+            module = ModuleType(f"podreduce_operator.{name}")
+            sys.modules[module.__name__] = module
+            exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
+        return cast("Decide", sys.modules["podreduce_operator.decide"].decide)
+
+
+def mutate(source: str, mutant: Mutant) -> str:
+    """Replace the mutant's line."""
+    if source.count(mutant.old) != 1:
+        raise MutantStaleError(
+            f"mutant {mutant.name!r}: {mutant.module}.py has {source.count(mutant.old)} times {mutant.old!r}; "
+            "make its line follow the source"
+        )
+    return source.replace(mutant.old, mutant.new)
+
+
+@contextmanager
+def fresh_modules() -> Iterator[None]:
+    """Put the policy's modules back where they were."""
+    names = [f"podreduce_operator.{name}" for name in MODULES]
+    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    try:
+        yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+
+
+def find_killer(mutant: Mutant, worlds: int) -> str | None:
+    """Return what caught the mutant: a world's broken invariant, else an example; None if it survived."""
+    policy = load_policy(mutant)
+    for seed in range(worlds):
+        result = run_world(seed, policy)
+        if result.violation:
+            return f"seed {seed}: {result.invariant}"
+    for example in (*WORKED_EXAMPLE, *RULES):
+        try:
+            answer = str(policy(example.observed, example.now))
+        except Exception as error:  # noqa: BLE001 - a policy that raises is caught, too
+            answer = repr(error)
+        if answer != example.expected:
+            return f"example: {example.name}"
+    return None
+
+
+def wave(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="waves", old=old, new=new)
+
+
+def ending(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="ending", old=old, new=new)
+
+
+def upkeep(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="upkeep", old=old, new=new)
+
+
+def failure(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="failures", old=old, new=new)
+
+
+def policy(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="decide", old=old, new=new)
+
+
+MUTANTS = (
+    policy(
+        "a failed run is decided again",
+        "if observed.run.terminal is not None:",
+        'if observed.run.terminal == "Complete":',
+    ),
+    policy(
+        "a complete run is decided again",
+        "if observed.run.terminal is not None:",
+        'if observed.run.terminal == "Failed":',
+    ),
+    policy("published is not noticed", "if observed.published is not None:", "if False:"),
+    policy("nothing ever fails", "if failed is not None:", "if False:"),
+    policy(
+        "no pause after a fault",
+        "return retry_later(decision, observed) if observed.faults else decision",
+        "return decision",
+    ),
+    policy("a replaced run is forgotten", "if observed.superseded is not None:", "if False:"),
+    policy("the intent is forgotten", "if observed.has_intent:", "if False:"),
+    policy(
+        "suspension weighs more than the intent",
+        "if observed.has_intent:",
+        "if observed.has_intent and not observed.job.spec.suspend:",
+    ),
+    policy("suspension is ignored", "if observed.job.spec.suspend:", "if False:"),
+    policy(
+        "suspended pods run on", '(*delete_foreign(observed), *delete_all(observed.active_pods, "suspended"))', "()"
+    ),
+    policy("planned anew on each pass", "if observed.plan is None:", "if not observed.commits:"),
+    wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n"),
+    wave("reduces start at once", "    if pending:\n", "    if pending and shuffle is None:\n"),
+    wave("parallelism is ignored", "room = max(0, parallelism(observed) - active)", "room = len(wave.tasks)"),
+    wave(
+        "parallelism is off by one",
+        "room = max(0, parallelism(observed) - active)",
+        "room = max(0, parallelism(observed) - active + 1)",
+    ),
+    wave(
+        "parallelism is for each pass", "room = max(0, parallelism(observed) - active)", "room = parallelism(observed)"
+    ),
+    wave("the operator's limit is ignored", "min(wanted, observed.parallelism_limit)", "wanted"),
+    wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
+    wave("retried before the record is seen", "if task not in recording and not any(", "if not any("),
+    wave(
+        "a second attempt beside the first",
+        "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
+        "return False",
+    ),
+    wave(
+        "ended pods are waited for",
+        "return pod.is_active and pod.generation == generation",
+        "return pod.generation == generation",
+    ),
+    wave(
+        "pods of other runs are adopted", "pods = pods_by_task(observed.run_pods)", "pods = pods_by_task(observed.pods)"
+    ),
+    wave("ordinals do not count records", "*(failure.ordinal for failure in failures)), default=0", "), default=0"),
+    wave("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *"),
+    wave("the ordinal is not incremented", "return 1 + max((*(pod.ordinal", "return max((1, *(pod.ordinal"),
+    wave("no generation is opened", "failure.lost.generation + 1)", "failure.lost.generation)"),
+    wave("any generation is good enough", "commit.generation >= generations.get(task, 0)", "commit.generation >= 0"),
+    wave(
+        "lost output is made again in its old generation",
+        "            generation=generations.get(task, 0),\n",
+        "            generation=0,\n",
+    ),
+    wave(
+        "the manifest of old generations stays",
+        "if shuffle is None or shuffle.map_generations != wanted:",
+        "if shuffle is None:",
+    ),
+    wave(
+        "the manifest is frozen again and again",
+        "if shuffle is None or shuffle.map_generations != wanted:",
+        "if shuffle is None or observed.failures:",
+    ),
+    wave("reduces read the first manifest", "shuffle_generation=shuffle.generation,", "shuffle_generation=0,"),
+    wave(
+        "the last reduce is not waited for",
+        "left = [task for task in reduces if",
+        "left = [task for task in reduces[:-1] if",
+    ),
+    wave(
+        "a map-only program is not noticed",
+        "if observed.commits[maps[0]].part is not None:",
+        "if plan.partitions == 0:",
+    ),
+    wave("higher indexes first", "for task in ready[:room]", "for task in ready[::-1][:room]"),
+    wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
+    wave("needless pods stay", "deletes = delete_needless(observed, generations, now)", "deletes = ()"),
+    wave("time is not waited for", "return min(later, default=None)", "return None"),
+    ending("the deadline is ignored", "if deadline is not None and now >= deadline and", "if False and"),
+    ending(
+        "the deadline runs on while suspended", "now >= deadline and not observed.job.spec.suspend", "now >= deadline"
+    ),
+    ending("the deadline counts from nowhere", "else started_at + seconds", "else 2 * started_at + seconds"),
+    ending(
+        "the intent does not protect from the deadline",
+        "return observed.has_intent or (observed.is_blind and was_planned)",
+        "return observed.is_blind",
+    ),
+    ending(
+        "blind runs fail past their intent",
+        "return observed.has_intent or (observed.is_blind and was_planned)",
+        "return observed.has_intent",
+    ),
+    ending(
+        "a run fails before it has begun",
+        "if observed.superseded is not None or may_have_intent(observed):",
+        "if may_have_intent(observed):",
+    ),
+    ending("one attempt too few", "if len(counted) > limit:", "if len(counted) >= max(limit, 1):"),
+    ending("one attempt too many", "if len(counted) > limit:", "if len(counted) > limit + 1:"),
+    ending(
+        "uncounted failures count",
+        "counted = [failure for failure in failures if failure.counted]",
+        "counted = list(failures)",
+    ),
+    ending("no disruption is one too many", ">= MAX_UNCOUNTED_FAILURES:", "> 10 * MAX_UNCOUNTED_FAILURES:"),
+    ending("a fatal failure is retried", "if fatal is not None:", "if False:"),
+    ending("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
+    ending("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
+    ending(
+        "an ended run's pods run on",
+        "if not pod.deleting and pod not in kept]",
+        "if pod.is_finished and not pod.deleting and pod not in kept]",
+    ),
+    ending(
+        "data goes while pods run",
+        "if observed.has_intermediates and not unfinished:",
+        "if observed.has_intermediates:",
+    ),
+    ending("data stays", "if observed.has_intermediates and not unfinished:", "if False:"),
+    ending(
+        "records go at once",
+        "if observed.has_records and expired and not unfinished:",
+        "if observed.has_records and not unfinished:",
+    ),
+    ending(
+        "records go while pods run",
+        "if observed.has_records and expired and not unfinished:",
+        "if observed.has_records and expired:",
+    ),
+    ending("records stay", "if observed.has_records and expired and not unfinished:", "if False:"),
+    ending("the ttl is ignored", "kept = [] if expired else kept_failed_pods(pods)", "kept = kept_failed_pods(pods)"),
+    ending(
+        "a replaced run is discarded while its pods run",
+        "if any(not pod.is_finished for pod in observed.foreign_pods):",
+        "if False:",
+    ),
+    upkeep(
+        "a pod goes before its failure is recorded",
+        "if why is None and pod.attempt_id in recorded and",
+        "if why is None and pod.is_finished and",
+    ),
+    upkeep("committed attempts are recorded as failed", "        and not commits_own_generation(observed, pod)\n", ""),
+    upkeep(
+        "failures are recorded again and again",
+        "        if pod.attempt_id not in recorded\n        and not",
+        "        if not",
+    ),
+    upkeep("everything counts", "counted=classification.counted,", "counted=True,"),
+    upkeep("nothing counts", "counted=classification.counted,", "counted=False,"),
+    upkeep(
+        "failures are dated by the operator",
+        "finished_at=now if pod.finished_at is None else pod.finished_at,",
+        "finished_at=now,",
+    ),
+    upkeep("the lost map output is not written down", "lost=None if outcome is None else outcome.lost,", "lost=None,"),
+    upkeep("the twin is not deleted", 'return "beaten by a twin"', "return None"),
+    upkeep("the winner is deleted with its twin", "if commit.attempt_id != pod.attempt_id:", "if True:"),
+    upkeep("attempts of a lost generation run on", "if pod.generation < generations.get(pod.task, 0):", "if False:"),
+    upkeep(
+        "who lingers is left alone", "if now >= commit.finished_at + LINGER_SECONDS else None", "if False else None"
+    ),
+    upkeep("all failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:]"),
+    upkeep("the first failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:KEPT_FAILED_PODS]"),
+    upkeep("no failed pod is kept", "[-KEPT_FAILED_PODS:]", "[:0]"),
+    upkeep(
+        "running pods are deleted as needless",
+        "if commit is None or commit.generation < pod.generation:\n        return None",
+        "if commit is None:\n        return 'needless'",
+    ),
+    failure("the delay does not grow", "factor ** (len(finished) - 1)", "factor ** 0"),
+    failure("the delay grows one failure early", "factor ** (len(finished) - 1)", "factor ** len(finished)"),
+    failure("the delay has no maximum", "return max(finished) + min(delay, maximum)", "return max(finished) + delay"),
+    failure(
+        "the delay counts from the first failure",
+        "return max(finished) + min(delay, maximum)",
+        "return min(finished) + min(delay, maximum)",
+    ),
+    failure(
+        "uncounted failures are retried at once",
+        "delayed(uncounted, UNCOUNTED_FIRST_DELAY_SECONDS, 2.0, UNCOUNTED_MAX_DELAY_SECONDS),",
+        "0.0,",
+    ),
+    failure(
+        "a disruption counts",
+        'message=pod.message or "taken away by the cluster", counted=False)',
+        "message=pod.message, counted=True)",
+    ),
+    failure(
+        "a deletion by hand counts",
+        'message="deleted while it ran", counted=False)',
+        'message="deleted while it ran", counted=True)',
+    ),
+    failure("a lost map output counts", "counted = pod.outcome.reason not in UNCOUNTED_OUTCOMES", "counted = True"),
+    failure(
+        "an eviction for its own use does not count",
+        "message=pod.message or message, counted=True)",
+        "message=pod.message or message, counted=False)",
+    ),
+    failure(
+        "an exit without a commit does not count",
+        'message="exited with 0 without a commit record", counted=True)',
+        'message="exited with 0 without a commit record", counted=False)',
+    ),
+    failure(
+        "an image gets no grace",
+        "if reason is None and now >= pod.created_at + PENDING_GRACE_SECONDS:",
+        "if reason is None:",
+    ),
+    failure(
+        "an image is waited for without end",
+        "if reason is None and now >= pod.created_at + PENDING_GRACE_SECONDS:",
+        "if False:",
+    ),
+)

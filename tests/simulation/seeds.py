@@ -1,0 +1,36 @@
+"""Worlds in which the policy was once wrong: what went wrong, and in which seed it shows.
+
+Rule: `mutant` brings the fault back; the seed is told good by passing without it and failing with it. Draws that change
+make other worlds of the seeds: then a new seed is looked for (`find_seed`), and the sentence stays.
+"""
+
+from dataclasses import dataclass
+
+from tests.simulation.draw import run_world
+from tests.simulation.mutants import MUTANTS, Mutant, load_policy
+
+__all__ = ["NAMED_SEEDS", "NamedSeed", "find_seed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedSeed:
+    """A fault that a world found."""
+
+    name: str
+    seed: int
+    mutant: str
+    sentence: str
+
+
+NAMED_SEEDS = ()
+
+
+def find_mutant(name: str) -> Mutant:
+    """Return the mutant of that name."""
+    return next(mutant for mutant in MUTANTS if mutant.name == name)
+
+
+def find_seed(mutant: str, first: int = 0, last: int = 10_000) -> int | None:
+    """Return the first seed whose world catches the mutant."""
+    policy = load_policy(find_mutant(mutant))
+    return next((seed for seed in range(first, last) if run_world(seed, policy).violation), None)
