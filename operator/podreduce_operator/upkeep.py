@@ -70,8 +70,10 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
     kept = kept_failed_pods([pod for pod in pods if pod.attempt_id in recorded])
     deletes = []
     for pod in pods:
+        if pod in kept:
+            continue
         why = why_needless(observed, pod, generations, now)
-        if why is None and pod.attempt_id in recorded and pod not in kept:
+        if why is None and pod.attempt_id in recorded:
             why = "failure recorded"
         if why is not None:
             deletes.append(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished))
