@@ -9,6 +9,7 @@ import fcntl
 import json
 import os
 import shutil
+import signal
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,7 @@ def leftovers() -> list[str]:
     """Name everything of a cluster that is on the machine; empty after `down`."""
     held = [f"process {process.name} {process.pid}" for process in processes.recorded() if processes.is_alive(process)]
     held += [f"process {pid} in {group}" for group in cgroups.groups() for pid in cgroups.processes(group)]
+    held += [f"process {pid} in a namespace" for pid in network.processes()]
     held += [f"mount {place}" for place in _mounts()]
     held += [f"namespace {name}" for name in network.namespaces()]
     held += [f"link {name}" for name in network.links()]
@@ -166,6 +168,9 @@ def _down() -> None:
         processes.stop(process, grace_seconds=0 if "-node-" in process.name else 3)
     for group in cgroups.groups():
         cgroups.kill(group)
+    for pid in network.processes():  # of an `up` that was killed between starting a process and recording it
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     for place in _mounts():
         succeeds(["umount", "--lazy", place])
     if shutil.which("ip"):

@@ -61,6 +61,11 @@ def namespaces() -> list[str]:
     return sorted(path.name for path in Path("/run/netns").glob("podreduce-*"))
 
 
+def processes() -> list[int]:
+    """Return the ids of the processes in the cluster's namespaces, whether their records were written or not."""
+    return [int(pid) for name in namespaces() for pid in run(["ip", "netns", "pids", name]).split()]
+
+
 def links() -> list[str]:
     """Name the cluster's network interfaces on the host that exist."""
     names = [link["ifname"] for link in json.loads(run(["ip", "-json", "link", "show"]))]
