@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
 
 import structlog
 
-from podreduce_operator.cluster.kubernetes import open_cluster
+from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
 from podreduce_operator.errors import OperatorError
 from podreduce_operator.faults import build_fault_hook
 from podreduce_operator.handlers import serve
@@ -32,28 +31,29 @@ async def run(settings: Settings) -> None:
             fault_point=build_fault_hook(settings.faults, settings.faults_state),
         )
         removals = Removals(cluster, reconciler)
-        parts = (
-            cluster.run(reconciler.wake, removals.add),
-            sweep_forever(cluster),
-            serve(cluster, reconciler, settings),
-        )
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            results = await stop(tasks)
+        watching = asyncio.create_task(watch(cluster, reconciler, removals))
+
+        async def stop() -> None:
+            watching.cancel()
+            await asyncio.wait([watching])
             await removals.close()
             await reconciler.close()
-    for result in results:
-        if isinstance(result, Exception):
-            raise result
+
+        serving = asyncio.create_task(serve(cluster, reconciler, settings, stop))
+        watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
+        try:
+            await serving
+        except asyncio.CancelledError:
+            if watching.done() and not watching.cancelled():
+                watching.result()
+            raise
+        finally:
+            await stop()
 
 
-async def stop(tasks: Sequence[asyncio.Task[None]]) -> Sequence[BaseException | None]:
-    """Cancel all tasks, wait for them, and return what they raised."""
-    for task in tasks:
-        task.cancel()
-    return await asyncio.gather(*tasks, return_exceptions=True)
+async def watch(cluster: KubernetesCluster, reconciler: Reconciler, removals: Removals) -> None:
+    """Watch the cluster and sweep the store until cancelled."""
+    await asyncio.gather(cluster.run(reconciler.wake, removals.add), sweep_forever(cluster))
 
 
 def main() -> int:

@@ -4,7 +4,7 @@ Rule: the only file that imports kopf, and it decides nothing. kopf gets no hand
 annotations), no pods, no peering; of each event it hands on the job and the wake-up.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Any
 
 import kopf
@@ -20,6 +20,8 @@ from podreduce_operator.spec import SpecError
 __all__ = ["serve"]
 
 EXIT_SECONDS = 20.0
+Stop = Callable[[], Awaitable[None]]
+
 log = structlog.get_logger(__name__)
 
 
@@ -33,10 +35,14 @@ class EndlessBackoffs:
             yield 15.0
 
 
-async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Settings) -> None:
-    """Run kopf until the process is told to stop (SIGTERM, SIGINT)."""
+async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Settings, stop: Stop) -> None:
+    """Run kopf until the process is told to stop (SIGTERM, SIGINT).
+
+    `stop` is called then, to end every other task: kopf takes all of the loop's tasks for its own and would first wait
+    for them.
+    """
     await kopf.operator(
-        registry=build_registry(cluster, reconciler),
+        registry=build_registry(cluster, reconciler, stop),
         settings=build_kopf_settings(),
         standalone=True,
         identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
@@ -57,8 +63,8 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(cluster: KubernetesCluster, reconciler: Reconciler) -> kopf.OperatorRegistry:
-    """Return the three things that kopf calls."""
+def build_registry(cluster: KubernetesCluster, reconciler: Reconciler, stop: Stop) -> kopf.OperatorRegistry:
+    """Return the four things that kopf calls."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
@@ -73,6 +79,10 @@ def build_registry(cluster: KubernetesCluster, reconciler: Reconciler) -> kopf.O
     async def probe(**_: Any) -> str:  # noqa: ANN401 - kopf's keyword arguments
         cluster.check_health()
         return "ok"
+
+    @kopf.on.cleanup(registry=registry, errors=kopf.ErrorsMode.PERMANENT, retries=1)
+    async def cleanup(**_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
+        await stop()
 
     return registry
 

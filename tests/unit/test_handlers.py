@@ -57,7 +57,7 @@ async def test_a_job_that_is_not_understood_is_not_woken(cluster: KubernetesClus
 
 
 def test_kopf_gets_no_handler_that_would_patch_a_job(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
-    registry = build_registry(cluster, reconciler)
+    registry = build_registry(cluster, reconciler, reconciler.close)
     assert isinstance(registry, kopf.OperatorRegistry)
     assert not registry._changing.get_all_handlers()  # noqa: SLF001 - kopf has no public way to ask
     assert not registry._spawning.get_all_handlers()  # noqa: SLF001 - likewise

@@ -11,7 +11,6 @@ from typing import Any
 from podreduce_operator.cluster.api import Json
 from podreduce_operator.cluster.object_cache import uid_of, version_of
 from podreduce_operator.model import JobKey, JobView
-from podreduce_operator.podviews import parse_time
 from podreduce_operator.spec import decode_spec
 
 __all__ = ["JobCache", "JobEntry", "key_of", "parse_job"]
@@ -23,7 +22,6 @@ class JobEntry:
 
     view: JobView
     version: int
-    created_at: float
 
 
 class JobCache:
@@ -50,7 +48,7 @@ class JobCache:
         key, version = key_of(manifest), version_of(manifest)
         known = self._entries.get(key)
         if known is None or known.version < version:
-            entry = parse_entry(manifest, key, version)
+            entry = JobEntry(view=parse_job(manifest, key), version=version)
             if known is not None and known.view.uid != entry.view.uid:
                 self.remove(key, known.view.uid)
             self._entries[key] = known = entry
@@ -74,12 +72,6 @@ def key_of(manifest: Mapping[str, Any]) -> JobKey:
     """Return whose manifest it is."""
     metadata = manifest["metadata"]
     return JobKey(namespace=metadata["namespace"], name=metadata["name"])
-
-
-def parse_entry(manifest: Json, key: JobKey, version: int) -> JobEntry:
-    """Return the entry of a job."""
-    created_at = parse_time(manifest["metadata"].get("creationTimestamp")) or 0.0
-    return JobEntry(view=parse_job(manifest, key), version=version, created_at=created_at)
 
 
 def parse_job(manifest: Json, key: JobKey) -> JobView:

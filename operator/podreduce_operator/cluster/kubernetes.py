@@ -6,11 +6,10 @@ write names the version it replaces. What the API server refuses is an ActionErr
 
 import asyncio
 import tempfile
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path, custom_path
 from podreduce_operator.cluster.events import EventRecorder
@@ -36,8 +35,6 @@ NOT_FOUND = 404
 CONFLICT = 409
 LOG_BYTES = 256 * 1024
 SILENT_SECONDS = 600.0
-NEW_JOB_SECONDS = 20.0
-"""What a job names may be applied a moment after it: a missing thing fails the job only when it is older."""
 
 
 class KubernetesCluster:
@@ -58,7 +55,7 @@ class KubernetesCluster:
         self._storage = StorageReader(api, installation, directory)
         self._events = EventRecorder(api)
 
-    async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> NoReturn:
+    async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> None:
         """Watch the cluster until cancelled; both callbacks must return at once.
 
         Args:
@@ -66,10 +63,7 @@ class KubernetesCluster:
             on_gone: called with each job that turned out to be deleted.
         """
         self._jobs.cache.call_when_gone(on_gone)
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._pods.run(wake))
-            group.create_task(self._jobs.run())
-        raise AssertionError("watches do not end")
+        await asyncio.gather(self._pods.run(wake), self._jobs.run())
 
     def observe_job(self, manifest: Json) -> JobView:
         """Take a job as a watch showed it.
@@ -165,11 +159,12 @@ class KubernetesCluster:
         except ApiError as error:
             if error.status != NOT_FOUND:
                 raise unavailable(f"{place} cannot be read now", error) from error
-            raise self._missing(job, "ProgramNotFound", f"{place} does not exist") from error
+            raise ActionError("ProgramNotFound", f"{place} does not exist", permanent=True) from error
         data = found.get("data") or {}
         if key not in data:
             known = ", ".join(sorted(data)) or "none"
-            raise self._missing(job, "ProgramNotFound", f"{place} has no key {key!r}; its keys: {known}")
+            words = f"{place} has no key {key!r}; its keys: {known}"
+            raise ActionError("ProgramNotFound", words, permanent=True)
         return str(data[key])
 
     async def read_storage(self, job: JobView) -> JobStorage:
@@ -182,7 +177,7 @@ class KubernetesCluster:
                 raise
             entry = self._jobs.cache.get(job.key)
             if entry is not None and entry.view.uid == job.uid and not entry.view.deleting:
-                raise self._missing(job, error.reason, str(error)) from error
+                raise
             known = self._storage.last_known(namespace, name) or self.own_storage()
             if known is None:
                 raise
@@ -211,12 +206,6 @@ class KubernetesCluster:
         state = "is being deleted" if is_ours else "belongs to something else: delete it"
         words = f"the pod {request.job.key.namespace}/{request.name} is in the way: it {state}"
         raise ActionError("PodNameTaken", words, permanent=False)
-
-    def _missing(self, job: JobView, reason: str, message: str) -> ActionError:
-        """Return the error for a thing that the job names and that is not there; a new job may be just early."""
-        entry = self._jobs.cache.get(job.key)
-        is_new = entry is not None and time.time() - entry.created_at < NEW_JOB_SECONDS
-        return ActionError(reason, message, permanent=not is_new)
 
 
 def unavailable(what: str, error: ApiError) -> ActionError:

@@ -6,7 +6,6 @@ Rule: reads never go to the API server: they are answered from what the reflecto
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import NoReturn
 
 from podreduce_operator.cluster.api import ApiServer, Json, core_path
 from podreduce_operator.cluster.object_cache import ObjectCache
@@ -27,13 +26,10 @@ class PodWatch:
         places: Sequence[str | None] = namespaces or (None,)
         self._reflectors = {place: self._reflector(api, place) for place in places}
 
-    async def run(self, wake: Callable[[JobKey], None]) -> NoReturn:
+    async def run(self, wake: Callable[[JobKey], None]) -> None:
         """Watch until cancelled; `wake` is called with the job of every pod that changed."""
         self._index.call_on_change(wake)
-        async with asyncio.TaskGroup() as group:
-            for reflector in self._reflectors.values():
-                group.create_task(reflector.run())
-        raise AssertionError("reflectors do not end")
+        await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
     async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
         """Return the pods of the job with that UID, after the first listing."""
