@@ -42,7 +42,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
     actions: list[Action] = list(delete_all(doomed, "job ended"))
     if observed.is_blind:
-        return Decision(actions=tuple(actions), verdict=verdict, wake_after=FAULT_RETRY_SECONDS)
+        return Decision(actions=tuple(actions), verdict=verdict)
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
     if observed.has_records and expired and not unfinished:

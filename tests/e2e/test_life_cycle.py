@@ -33,7 +33,7 @@ def test_a_second_run_id_right_after_the_first_never_adopts_its_pods(world: JobW
     world.start("again", slow_attempt(WORD_COUNT, "m-2-1"), output=output)
     old = world.wait_for_progress("again", "m-2-1")
     before = {pod["metadata"]["uid"] for pod in world.pods("again")}
-    patch = json.dumps({"spec": {"runId": "2"}})
+    patch = json.dumps({"spec": {"runId": "2", "program": {"source": WORD_COUNT}}})
     world.cluster.kubectl("patch", "mrj", "again", "--type=merge", "-p", patch, "--namespace", world.namespace)
     job = world.wait("again", "Complete")
     assert job["status"]["runId"] == "2"
