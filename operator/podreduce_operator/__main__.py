@@ -30,7 +30,7 @@ async def run(settings: Settings) -> None:
             parallelism_limit=settings.parallelism_limit,
             fault_point=build_fault_hook(settings.faults, settings.faults_state),
         )
-        removals = Removals(cluster, reconciler)
+        removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
         watching = asyncio.create_task(watch(cluster, reconciler, removals))
 
         async def stop() -> None:

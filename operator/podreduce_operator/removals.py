@@ -5,6 +5,7 @@ jobs there are, so that a job created meanwhile is never taken for one that is g
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 import structlog
@@ -13,8 +14,7 @@ from podreduce.contract.layout import installation_prefix
 from podreduce.errors import PodreduceError
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.errors import OperatorError
-from podreduce_operator.model import JobView
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.model import JobKey, JobView
 from podreduce_operator.storage_secret import SecretError
 from podreduce_operator.sweep import discard_run, find_runs
 
@@ -25,11 +25,23 @@ log = structlog.get_logger(__name__)
 
 
 class Removals:
-    """The removals under way, by the jobs' UIDs."""
+    """The removals under way, by the jobs' UIDs.
 
-    def __init__(self, cluster: KubernetesCluster, reconciler: Reconciler) -> None:
-        self._cluster = cluster
-        self._reconciler = reconciler
+    Args:
+        forget: removes what a job stored.
+        wake: called with the job's key if there `is_known` a job of that name, which forgetting has stopped.
+    """
+
+    def __init__(
+        self,
+        *,
+        forget: Callable[[JobView], Awaitable[None]],
+        wake: Callable[[JobKey], None],
+        is_known: Callable[[JobKey], bool],
+    ) -> None:
+        self._forget = forget
+        self._wake = wake
+        self._is_known = is_known
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def add(self, job: JobView) -> None:
@@ -48,15 +60,15 @@ class Removals:
 
     async def _remove(self, job: JobView) -> None:
         try:
-            await self._reconciler.forget(job)
+            await self._forget(job)
         except Exception:
             log.exception("left to the sweeper", job=str(job.key), uid=job.uid)
         finally:
             self._tasks.pop(job.uid, None)
 
     def _wake_successor(self, job: JobView) -> None:
-        if self._cluster.knows_job(job.key):
-            self._reconciler.wake(job.key)
+        if self._is_known(job.key):
+            self._wake(job.key)
 
 
 async def sweep_forever(cluster: KubernetesCluster) -> NoReturn:

@@ -1,0 +1,95 @@
+import base64
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from podreduce_operator.cluster.api import ApiError, ApiServer
+from podreduce_operator.cluster.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.errors import ActionError
+
+VALUES = {"endpoint": "http://s3:9000", "region": "r", "accessKey": "a", "secretKey": "s", "workUri": "s3://work/x"}
+PEM = "-----BEGIN CERTIFICATE-----"
+
+
+class Secrets:
+    """An API server that has one Secret, or an error in its place."""
+
+    def __init__(self, answer: dict[str, str] | ApiError) -> None:
+        self.answer, self.requests = answer, 0
+
+    async def get(self, path: str) -> dict[str, Any]:
+        assert path == "/api/v1/namespaces/team/secrets/mine"
+        self.requests += 1
+        if isinstance(self.answer, ApiError):
+            raise self.answer
+        return {"data": {key: base64.b64encode(value.encode()).decode() for key, value in self.answer.items()}}
+
+
+class World:
+    def __init__(self, directory: Path, answer: dict[str, str] | ApiError = VALUES) -> None:
+        self.secrets, self.now = Secrets(answer), 0.0
+        self.reader = StorageReader(cast("ApiServer", self.secrets), "here", directory, clock=lambda: self.now)
+
+
+async def test_a_secret_is_read_again_only_when_it_may_have_changed(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for _ in range(3):
+        storage = await world.reader.read("team", "mine")
+    assert (storage.work_uri, storage.installation, world.secrets.requests) == ("s3://work/x/", "here", 1)
+    world.now += 11
+    world.secrets.answer = VALUES | {"endpoint": "http://corrected"}
+    assert (await world.reader.read("team", "mine")).settings.endpoint == "http://corrected"
+
+
+async def test_a_secret_that_is_gone_is_an_error_and_its_last_values_can_be_had(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    await world.reader.read("team", "mine")
+    world.now += 11
+    world.secrets.answer = ApiError(404, "NotFound", "no")
+    with pytest.raises(ActionError, match="team/mine"):
+        await world.reader.read("team", "mine")
+    known = world.reader.last_known("team", "mine")
+    assert known is not None
+    assert known.work_uri == "s3://work/x/"
+
+
+FAILURES: dict[str, tuple[dict[str, str] | ApiError, str, bool]] = {
+    "gone": (ApiError(404, "NotFound", "no"), "StorageSecretNotFound", True),
+    "without a key": (VALUES | {"region": ""}, "StorageSecretInvalid", True),
+    "with a work URI that is none": (VALUES | {"workUri": "work"}, "StorageSecretInvalid", True),
+    "server down": (ApiError(0, "Unreachable", "no"), "StorageSecretUnreadable", False),
+}
+
+
+@pytest.mark.parametrize(("answer", "reason", "permanent"), FAILURES.values(), ids=FAILURES.keys())
+async def test_a_secret_of_no_use_is_named(
+    tmp_path: Path, answer: dict[str, str] | ApiError, reason: str, permanent: bool
+) -> None:
+    with pytest.raises(ActionError, match="team/mine") as refused:
+        await World(tmp_path, answer).reader.read("team", "mine")
+    assert (refused.value.reason, refused.value.permanent) == (reason, permanent)
+
+
+async def test_certificates_become_a_file_that_is_written_once(tmp_path: Path) -> None:
+    world = World(tmp_path, VALUES | {"caCert": PEM})
+    paths = set()
+    for _ in range(2):
+        paths.add((await world.reader.read("team", "mine")).settings.ca_cert)
+        world.now += 11
+    assert {path: read_text(path) for path in paths} == dict.fromkeys(paths, f"{PEM}\n")
+    assert len(paths) == 1
+
+
+def test_the_installations_own_secret_is_read_from_its_files(tmp_path: Path) -> None:
+    mounted = tmp_path / "mounted"
+    (mounted / "..data").mkdir(parents=True)
+    for key, value in VALUES.items():
+        (mounted / key).write_text(f"{value}\n")
+    storage = read_storage_directory(mounted, "here", tmp_path)
+    assert (storage.work_uri, storage.settings.access_key) == ("s3://work/x/", "a")
+
+
+def read_text(path: str | None) -> str:
+    assert path is not None
+    return Path(path).read_text()
