@@ -108,7 +108,10 @@ class KubernetesCluster:
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """See `Cluster.find_job`."""
-        return await self._jobs.find(key)
+        try:
+            return await self._jobs.find(key)
+        except ApiError as error:
+            raise unavailable(f"the MapReduceJob {key} cannot be read now", error) from error
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
