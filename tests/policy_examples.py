@@ -449,7 +449,7 @@ RULES = [
         name="an ended run whose store cannot be read is tidied later",
         observed=make_observed(run=COMPLETE, pods=(make_pod(M0),), is_blind=True, faults=(make_fault(),)),
         now=310.0,
-        expected="Complete/OutputCommitted: delete(m-0 job ended); wake 5.0s",
+        expected="Complete/OutputCommitted: delete(m-0 job ended)",
     ),
     Example(
         name="a terminal verdict outlives a new deadline",
