@@ -25,6 +25,7 @@ from podreduce.contract.wire import encode
 from podreduce.errors import PodreduceError
 from podreduce_operator.cluster.seam import Cluster, PodRequest
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.discard import discard_run
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import (
     Action,
@@ -50,7 +51,6 @@ from podreduce_operator.output import (
 )
 from podreduce_operator.planning import plan_run
 from podreduce_operator.shuffling import build_shuffle_manifest
-from podreduce_operator.sweep import discard_run
 
 __all__ = ["Applier", "FaultPoint"]
 

@@ -16,10 +16,10 @@ import structlog
 from podreduce_operator.apply import Applier, FaultPoint
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.decide import decide
+from podreduce_operator.discard import discard_job
 from podreduce_operator.model import CreatePod, Decision, DeletePod, Fault, JobKey, JobView, Observed
 from podreduce_operator.observe import Run, RunCache, observe
 from podreduce_operator.status import build_status, events_between
-from podreduce_operator.sweep import discard_job
 
 __all__ = ["Reconciler"]
 

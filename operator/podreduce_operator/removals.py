@@ -13,10 +13,10 @@ import structlog
 from podreduce.contract.layout import installation_prefix
 from podreduce.errors import PodreduceError
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.discard import discard_run, find_runs
 from podreduce_operator.errors import OperatorError
 from podreduce_operator.model import JobKey, JobView
 from podreduce_operator.storage_secret import SecretError
-from podreduce_operator.sweep import discard_run, find_runs
 
 __all__ = ["Removals", "sweep", "sweep_forever"]
 

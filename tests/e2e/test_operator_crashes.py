@@ -37,7 +37,7 @@ RESTARTED_FOR_EVER = ["sh", "-c", "while true; do python -m podreduce_operator; 
 @pytest.fixture
 def crashing(world: JobWorld) -> Iterator[JobWorld]:
     """The installed operator, which dies at each point once and is started again by a loop in its own container."""
-    variables = {"PODREDUCE_OPERATOR_FAULTS": ",".join(POINTS), "PODREDUCE_OPERATOR_FAULTS_FILE": STATE}
+    variables = {"PODREDUCE_OPERATOR_FAULTS": ",".join(POINTS), "PODREDUCE_OPERATOR_FAULTS_STATE": STATE}
     world.installation.patch_container(command=RESTARTED_FOR_EVER, environment=variables)
     yield world
     world.installation.restore()

@@ -5,7 +5,6 @@ finalizer: a job's deletion never waits for this.
 """
 
 import asyncio
-from collections.abc import Set as AbstractSet
 
 import structlog
 
@@ -20,7 +19,7 @@ from podreduce_operator.observe import RunCache
 from podreduce_operator.output import Claim, release_output, remove_staged
 from podreduce_operator.records import RunRecords
 
-__all__ = ["discard_job", "discard_run", "find_runs", "sweep_installation"]
+__all__ = ["discard_job", "discard_run", "find_runs"]
 
 PODS_GONE_SECONDS = 120
 POLL_SECONDS = 1.0
@@ -52,16 +51,6 @@ async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
         if not await cluster.list_pods(job):
             return
         await asyncio.sleep(POLL_SECONDS)
-
-
-async def sweep_installation(storage: JobStorage, live_uids: AbstractSet[str]) -> int:
-    """Remove all runs of jobs whose UID is not among `live_uids`; return how many there were."""
-    runs = await find_runs(storage, installation_prefix(storage.installation))
-    gone = [run for run in runs if run.uid not in live_uids]
-    for run in gone:
-        log.info("sweeping", namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
-        await discard_run(storage, run)
-    return len(gone)
 
 
 async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
