@@ -37,8 +37,8 @@ class LogAnalysis:
 """
 
 
-def slow_attempt(program: str, attempt: str, seconds: float = 0.02) -> str:
-    """Return `program`, slowed down by `seconds` a call in the pod whose name ends in `attempt`, such as `m-3-1`."""
+def slow_attempt(program: str, attempt: str) -> str:
+    """Return `program`, slowed down for some 20 s in the pod whose name ends in `attempt`, such as `m-3-1`."""
     return f"""\
 import os
 import time
@@ -46,8 +46,12 @@ import time
 {program}
 
 def slowed(function):
+    calls = iter(range(1000))
+
     def slow(*arguments):
-        time.sleep({seconds})
+        for _ in calls:
+            time.sleep(0.02)
+            break
         yield from function(*arguments)
     return slow
 

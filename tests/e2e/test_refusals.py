@@ -75,9 +75,7 @@ def test_an_invalid_spec_is_refused_by_apply_with_the_remedy(world: JobWorld) ->
 
 def test_a_raising_program_fails_after_its_attempts_with_its_traceback(world: JobWorld) -> None:
     backoff = {"initialSeconds": 2, "factor": 5, "maxSeconds": 60}
-    world.start(
-        "raising", RAISING, map={"shards": 1}, reduce={"partitions": 1}, backoffLimitPerTask=2, backoff=backoff
-    )
+    world.start("raising", RAISING, map={"shards": 1}, reduce={"partitions": 1}, backoffLimitPerTask=2, backoff=backoff)
     job = world.wait("raising", "Failed", timeout=120)
     assert world.condition("raising", "Failed")["reason"] == "BackoffLimitExceeded"
     failures = job["status"]["failures"]
