@@ -52,6 +52,7 @@ FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
 DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
 COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
 TERMINAL_IS_FINAL = "a terminal verdict never changes"
+VERDICT_WAITS = "a run that has not begun has no verdict"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
 INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
 COMPLETE_IS_PUBLISHED = "a complete run's output is published"
@@ -116,6 +117,7 @@ class Judge:
         self.judge_time(observed, task, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
+            self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
 
     def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
@@ -151,9 +153,12 @@ class Judge:
         if others:
             delay = min(2.0 ** (len(others) - 1), 60.0)
             demand(now >= max(others) + delay, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(others))
-        started, limit = self.started.get(observed.run_id), spec.active_deadline_seconds
+
+    def judge_deadline(self, observed: Observed, task: TaskRef) -> None:
+        """The run has time left."""
+        started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
         if started is not None and limit is not None:
-            demand(now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
+            demand(self.cluster.now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
@@ -264,6 +269,8 @@ class Judge:
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return
+        begun = self.observed is not None and self.observed.superseded is None
+        demand(begun, VERDICT_WAITS, ended)
         if ended[0] == "Failed":
             demand(self.store.run(run_id).intent is None, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
             demand(self.is_justified(run_id, ended[1]), FAILURE_JUSTIFIED, "run", run_id, ":", ended[1])
@@ -319,7 +326,8 @@ class Judge:
         for pod in self.cluster.pods.values():
             demand(pod.is_finished and not expired, ENDS_CLEAN, pod.name, "is", pod.phase)
         demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, len(self.cluster.pods), "pods stay")
-        demand(output.claim is None, ENDS_CLEAN, "run", output.claim, "still claims the output")
+        # A run that no status ever named may leave its claim; whoever plans next takes it over.
+        demand(output.claim not in self.told, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
             if run.was_discarded or run_id not in self.told:
                 continue  # what zombies wrote later, and runs that no status ever named, are the sweeper's business

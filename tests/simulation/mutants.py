@@ -267,8 +267,8 @@ MUTANTS = (
     ),
     upkeep(
         "a pod goes before its failure is recorded",
-        "if why is None and pod.attempt_id in recorded and",
-        "if why is None and pod.is_finished and",
+        "if why is None and pod.attempt_id in recorded:",
+        "if why is None and pod.is_finished:",
     ),
     upkeep("committed attempts are recorded as failed", "        and not commits_own_generation(observed, pod)\n", ""),
     upkeep(

@@ -4,6 +4,7 @@ Rule: a world is a function of its seed. It mirrors reconcile and observe; decid
 passes are the product's own.
 """
 
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -58,6 +59,7 @@ MAX_PASSES = 1500
 MAX_SECONDS = 20_000.0
 SHORT_TTL_SECONDS = 60
 STALE_SECONDS = 5.0
+MENDED_AFTER_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +97,7 @@ class World:
     generation: int = 1
     pinned: dict[str, Mapping[str, Any]] = field(default_factory=dict)
     job: JobView | None = None
-    jobs: deque[JobView] = field(default_factory=lambda: deque(maxlen=3))
+    jobs: deque[tuple[float, JobView]] = field(default_factory=lambda: deque(maxlen=3))
     lists: deque[tuple[float, tuple[PodView, ...]]] = field(default_factory=lambda: deque(maxlen=6))
     hashes: dict[str, str] = field(default_factory=dict)
     fuse: int = -1
@@ -105,7 +107,7 @@ class World:
     deaf_until: float = 0.0
     blind_until: float = 0.0
     blind_reason: str = ""
-    refused: set[tuple[str, type]] = field(default_factory=set)
+    refused: dict[tuple[str, type], float] = field(default_factory=dict)
     status_written_at: float = 0.0
     told: tuple[object, ...] = ()
     passes: int = 0
@@ -214,15 +216,16 @@ class World:
         """Return the job and its pods as the operator's caches show them, and whether that is how they are."""
         pods, job = self.cluster.look(), self.view_job()
         self.lists.append((self.now, pods))
-        if not self.jobs or self.jobs[-1] is not job:
-            self.jobs.append(job)
+        if not self.jobs or self.jobs[-1][1] is not job:
+            self.jobs.append((self.now, job))
         fresh = True
         older = [held for at, held in self.lists if at >= self.now - STALE_SECONDS]
         if len(older) > 1 and self.chaos.strikes(K.STALE_LIST, self.chaos.pass_rate / 2):
             pods, fresh = self.rng.choice(older[:-1]), False
             self.cluster.changed = True
-        if len(self.jobs) > 1 and self.chaos.strikes(K.STALE_STATUS, self.chaos.pass_rate / 4):
-            job, fresh = self.jobs[-2], False
+        is_new = len(self.jobs) > 1 and self.jobs[-1][0] >= self.now - STALE_SECONDS
+        if is_new and self.chaos.strikes(K.STALE_STATUS, self.chaos.pass_rate):
+            job, fresh = self.jobs[-2][1], False
         return job, pods, fresh
 
     def view_job(self) -> JobView:
@@ -346,12 +349,12 @@ class World:
         if not decision.actions or self.chaos.budget <= 0 or self.rng.random() >= rate:
             return
         self.fuse = self.rng.randint(0, 2 * len(decision.actions) + 4)
-        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 2])[0]
+        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 4])[0]
 
     def point(self, action: Action, has_begun: bool) -> None:
-        """Break here if the fuse is burnt down. What was refused once is refused again."""
+        """Break here if the fuse is burnt down. What was refused stays so; what cannot fail a run is mended."""
         key = (self.raw_spec["runId"], type(action))
-        if key in self.refused and not has_begun:
+        if not has_begun and self.now < self.refused.get(key, 0.0):
             raise ActionFailedError("StorageDenied", permanent=True)
         if self.fuse < 0:
             return
@@ -362,9 +365,11 @@ class World:
         if kind is K.OPERATOR_DIED:
             self.chaos.spend(kind)
             raise OperatorDiedError
-        if kind is K.REFUSED and not has_begun and isinstance(action, PlanRun | CreatePod | CommitOutput):
+        if kind is K.REFUSED and not has_begun and isinstance(action, PlanRun | CreatePod | CommitOutput | DiscardRun):
             self.chaos.spend(kind)
-            self.refused.add(key)
+            past_intent = self.store.run(self.status.get("runId", "")).intent is not None
+            is_mended = past_intent or isinstance(action, DiscardRun)
+            self.refused[key] = self.now + MENDED_AFTER_SECONDS if is_mended else math.inf
             self.judge.refused.add("StorageDenied")
             raise ActionFailedError("StorageDenied", permanent=True)
         self.chaos.spend(K.ANSWER_LOST if has_begun else K.ACTION_FAILED)
