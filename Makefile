@@ -32,7 +32,7 @@ test: venv lint ## everything: lint, then all test tiers (those that cannot run 
 	$(PYTHON) -m pytest
 
 test-unit: venv ## what needs neither a cluster nor MinIO; under a minute
-	$(PYTHON) -m pytest --quiet tests/unit tests/conformance -m 'not integration and not e2e'
+	$(PYTHON) -m pytest --quiet tests/unit
 
 lint: venv ## ruff, mypy and the import contracts
 	.venv/bin/ruff check .
