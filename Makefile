@@ -28,7 +28,7 @@ demo: venv ## count the words of three books with the local engine
 	@echo "the ten most frequent words:"
 	@$(PYTHON) examples/wordcount/top.py $(DEMO_OUTPUT)
 
-test: venv lint ## everything: lint, then all test tiers (those that cannot run here say why)
+test: venv lint cluster-prepare ## everything: lint, then all test tiers (those that cannot run here say why)
 	$(PYTHON) -m pytest
 
 test-unit: venv ## what needs neither a cluster nor MinIO; under a minute
