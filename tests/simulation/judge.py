@@ -326,8 +326,9 @@ class Judge:
         for pod in self.cluster.pods.values():
             demand(pod.is_finished and not expired, ENDS_CLEAN, pod.name, "is", pod.phase)
         demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, len(self.cluster.pods), "pods stay")
-        # A run that no status ever named may leave its claim; whoever plans next takes it over.
-        demand(output.claim not in self.told, ENDS_CLEAN, "run", output.claim, "still claims the output")
+        # A run that was replaced before it had a plan may leave its claim; whoever plans next takes it over.
+        bound = output.claim == run_now or (output.claim is not None and self.store.run(output.claim).was_discarded)
+        demand(not bound, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
             if run.was_discarded or run_id not in self.told:
                 continue  # what zombies wrote later, and runs that no status ever named, are the sweeper's business

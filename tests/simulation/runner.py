@@ -3,6 +3,7 @@
 Rule: a world counts if it has at least `MIN_TASKS` tasks and `MIN_FAULTS` faults; the others are run all the same.
 """
 
+import gc
 import os
 import time
 from collections import Counter
@@ -74,8 +75,11 @@ def batches(first_seed: int, wanted: int, summary: Summary) -> Iterator[int]:
 
 
 def run_batch(first_seed: int) -> list[Result]:
-    """Run the worlds of `BATCH` seeds."""
-    return [run_world(seed) for seed in range(first_seed, first_seed + BATCH)]
+    """Run the worlds of `BATCH` seeds. They leave cycles; looking for these once a batch is a tenth faster."""
+    gc.disable()
+    results = [run_world(seed) for seed in range(first_seed, first_seed + BATCH)]
+    gc.collect()
+    return results
 
 
 def render_coverage(summary: Summary) -> str:

@@ -25,13 +25,13 @@ class NamedSeed:
 NAMED_SEEDS = (
     NamedSeed(
         name="failed past its intent",
-        seed=457,
+        seed=2645,
         mutant="the intent does not protect from the deadline",
         sentence="A fault that was final, met while publishing, failed a run past its point of no return.",
     ),
     NamedSeed(
         name="failed unseen",
-        seed=457,
+        seed=1216,
         mutant="blind runs fail past their intent",
         sentence="The Secret was missing for a moment, long after the start: a run that had just published failed.",
     ),
