@@ -185,6 +185,12 @@ RULES = [
         expected="Mapping: -; wake 20.0s",
     ),
     Example(
+        name="and no more than that",
+        observed=make_observed(pods=(make_pod(M0, phase=PodPhase.PENDING, reason="ErrImagePull"), make_pod(M1))),
+        now=30.0,
+        expected="Mapping: record(m-0 ImageUnavailable)",
+    ),
+    Example(
         name="a pod may take its time to exit after its commit",
         observed=make_observed(pods=(make_pod(M0), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)),
         now=60.0,

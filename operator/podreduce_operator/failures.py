@@ -132,6 +132,8 @@ def next_attempt_at(failures: Sequence[FailureRecord], backoff: BackoffSpec) -> 
     After the n-th counted failure: min(initial x factor^(n-1), max) seconds from its finish. Failures that do not count
     have their own delay: 1 s, doubling to 60 s.
     """
+    if not failures:
+        return 0.0
     counted = [failure.finished_at for failure in failures if failure.counted]
     uncounted = [failure.finished_at for failure in failures if not failure.counted]
     return max(
