@@ -15,6 +15,7 @@ from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.crd import API_VERSION, KIND
 from podreduce_operator.model import JobView
 from podreduce_operator.names import AttemptLabels, pod_labels
+from podreduce_operator.resources import remaining_defaults
 from podreduce_operator.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.templates import PodTemplateError, merge_template
 
@@ -100,11 +101,12 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
 def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
     """Return the task's container, before templates."""
     image = request.spec.get("image")
+    templates = [template for _, template in user_templates(request)]
     container: dict[str, Any] = {
         "name": TASK_CONTAINER,
         "image": image or defaults.image,
         "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}, {"name": "HOME", "value": scratch(request)}],
-        "resources": dict(defaults.resources),
+        "resources": remaining_defaults(defaults.resources, templates, TASK_CONTAINER),
         "volumeMounts": [{"name": SCRATCH_VOLUME, "mountPath": scratch(request)}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
