@@ -8,6 +8,7 @@ import obstore
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.object_store import ClusterMinio
+from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 
 __all__ = ["LOG_ANALYSIS", "WORD_COUNT", "JobWorld", "make_manifest", "slow_attempt"]
@@ -108,10 +109,17 @@ class JobWorld:
         self.cluster.apply(make_manifest(name, source, **spec), namespace=self.namespace)
 
     def wait(self, name: str, condition: str, timeout: int = 240) -> dict[str, Any]:
-        """Wait for a condition as a user would, and return the job; a failure shows the job's story."""
-        arguments = ("wait", f"--for=condition={condition}", f"--timeout={timeout}s", f"mrj/{name}")
-        waited = self.cluster.kubectl(*arguments, "--namespace", self.namespace, check=False, timeout=timeout + 10)
-        assert waited.returncode == 0, waited.stderr + self.describe(name)
+        """Wait for a condition and return the job; a job that ends otherwise, or never, shows its story."""
+
+        def settled() -> str | None:
+            kinds = (condition, "Complete", "Failed")
+            return next((kind for kind in kinds if self.condition(name, kind).get("status") == "True"), None)
+
+        try:
+            found = self.cluster.wait_for(settled, f"{condition} of {name}", timeout)
+        except ClusterError as late:
+            raise AssertionError(f"{late}\n{self.describe(name)}") from late
+        assert found == condition, self.describe(name)
         return self.job(name)
 
     def run(self, name: str, source: str, **spec: Any) -> dict[str, Any]:
