@@ -110,6 +110,12 @@ WORKED_EXAMPLE = [
 RULES = [
     Example(name="no plan yet", observed=make_observed(plan=None), now=0.0, expected="Planning: plan"),
     Example(
+        name="a run is named in the status before anything is done for it",
+        observed=make_observed(plan=None, run=RunState(run_id="1")),
+        now=0.0,
+        expected="Planning: -; wake 0.0s",
+    ),
+    Example(
         name="lower indexes first",
         observed=make_observed(spec={"parallelism": 2}, plan=make_plan_summary(shards=4)),
         now=0.0,

@@ -111,6 +111,7 @@ class Applier:
                 self.cache.forget(run.job)
             case RemoveRun():
                 await run.work.delete_prefix_async("")
+                self.cache.forget(run.job)
 
     async def create_pod(self, action: CreatePod, run: Run) -> None:
         """Start an attempt, under the name that is its lock."""
@@ -159,7 +160,7 @@ async def freeze_shuffle(run: Run) -> None:
 
 
 async def commit_output(run: Run) -> None:
-    """Pass the point of no return, then publish what the intent says: ours, or that of whoever was first."""
+    """Pass the point of no return; once that is seen, publish what the intent says, whoever wrote it."""
     records = run.records
     if records.plan is None:
         return
@@ -167,11 +168,10 @@ async def commit_output(run: Run) -> None:
         last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
         commits = [commit for task, commit in records.commits.items() if task.type is last]
         await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
-        await records.refresh()
-    if records.intent is not None:
-        manifest = build_manifest(records.plan, records.plan_digest, records.intent)
-        await publish(run.output, records.intent, manifest)
-        await remove_staged(run.output, run.identity)
+        return
+    manifest = build_manifest(records.plan, records.plan_digest, records.intent)
+    await publish(run.output, records.intent, manifest)
+    await remove_staged(run.output, run.identity)
 
 
 async def remove_intermediates(run: Run) -> None:

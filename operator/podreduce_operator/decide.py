@@ -9,6 +9,7 @@ never because of what happened before:
    claim; after `ttlSecondsAfterFinished` its records and the kept failed pods.
 2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts;
    until then it cannot fail.
+   A run is named in the status before anything is done for it, so that whoever replaces it finds it there.
 3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter, and a
    fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent.
 4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, or the deadline fails the run. The
@@ -73,9 +74,17 @@ def proceed(observed: Observed, now: float) -> Decision:
         return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
     if observed.job.spec.suspend:
         return suspend(observed)
-    if observed.plan is None:
-        return Decision(actions=(*delete_foreign(observed), PlanRun()), verdict=Verdict(phase=Phase.PLANNING))
+    if observed.plan is None or observed.run.started_at is None:
+        return begin(observed)
     return run_wave(observed, observed.plan, now)
+
+
+def begin(observed: Observed) -> Decision:
+    """Have the status name the run, and look again at once; then plan it."""
+    verdict = Verdict(phase=Phase.PLANNING)
+    if observed.run.started_at is None:
+        return Decision(actions=(), verdict=verdict, wake_after=0.0)
+    return Decision(actions=(*delete_foreign(observed), PlanRun()), verdict=verdict)
 
 
 def suspend(observed: Observed) -> Decision:

@@ -285,7 +285,7 @@ class FreezeShuffle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitOutput:
-    """Write the commit intent if there is none, then publish what it names."""
+    """Write the commit intent; where it is seen, publish what it names."""
 
     def __str__(self) -> str:
         return "commit"

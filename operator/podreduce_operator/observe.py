@@ -86,12 +86,13 @@ async def observe(
 ) -> tuple[Observed, Run | None]:
     """Return the job's world, and the run to act on; no run where the store cannot be reached."""
     pods = await cluster.list_pods(job)
-    run_id = job.spec.run_id
+    run_id, previous = job.spec.run_id, job.status.get("runId")
     blind = Observed(
         job=job,
         run_id=run_id,
         run_hash=hash_run(job.uid, run_id),
         run=read_run_state(job.status, run_id),
+        superseded=None if previous == run_id else previous,
         pods=pods,
         parallelism_limit=parallelism_limit,
         is_blind=True,
@@ -107,16 +108,14 @@ async def observe(
 
 async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
     """Fill in what the store says, of the run that counts."""
-    job = blind.job
+    job, superseded = blind.job, blind.superseded
     run = cache.open(job, blind.run_id, storage)
-    superseded = None
-    previous = job.status.get("runId")
-    if previous is not None and previous != blind.run_id:
-        old = cache.open(job, previous, storage)
-        if read_run_state(job.status, previous).terminal is None and await has_intent(old):
-            run = old
-        elif await has_objects(old.work):
-            superseded = previous
+    if superseded is not None:
+        old = cache.open(job, superseded, storage)
+        if read_run_state(job.status, superseded).terminal is None and await has_intent(old):
+            run, superseded = old, None
+        elif not await has_objects(old.work):
+            superseded = None
     await run.records.refresh()
     state = read_run_state(job.status, run.run_id)
     published, intermediates, records = await asyncio.gather(

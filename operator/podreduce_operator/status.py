@@ -26,6 +26,7 @@ MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
 
+ENDINGS = ("Complete", "Failed", "Suspended")
 WARNING_PHASES = frozenset({Phase.FAILED})
 
 
@@ -209,7 +210,11 @@ def render_conditions(
         text = f"takes effect with the next spec.runId: {', '.join(changed)}"
         wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
     known = {condition["type"]: condition for condition in previous}
-    return [
+    # The run being replaced stays in the status until it is discarded, and how it ended with it.
+    kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
+    for condition in kept:
+        del wanted[condition["type"]]
+    return kept + [
         {
             "type": kind,
             "status": "True" if holds else "False",

@@ -140,3 +140,9 @@ async def test_the_times_of_the_status_are_read_back(runs: StoredRuns) -> None:
     observed = await runs.observe(make_job(status={"runId": "1", "conditions": conditions, **times}))
     run = observed.run
     assert (run.started_at, run.completed_at, run.terminal, run.reason) == (100.0, 200.0, "Failed", "DeadlineExceeded")
+
+
+async def test_a_run_that_a_new_one_replaces_is_not_forgotten_while_the_store_cannot_be_read(runs: StoredRuns) -> None:
+    runs.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
+    observed = await runs.observe(make_job(spec={"runId": "2"}, status={"runId": "1"}))
+    assert (observed.run_id, observed.superseded) == ("2", "1")

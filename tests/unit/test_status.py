@@ -159,3 +159,12 @@ def test_counters_of_committed_attempts_are_added_up() -> None:
     status = build_status(make_observed(commits=commits), Verdict(phase=Phase.MAPPING), NOW, None)
     assert status["counters"]["words"] == {"long": 6}
     assert status["counters"]["podreduce"]["mapRecordsIn"] == 30
+
+
+def test_how_a_run_ended_stays_told_while_a_new_one_takes_its_place() -> None:
+    old = build_status(make_observed(published=make_published()), Verdict(phase=Phase.COMPLETE), NOW, None)
+    observed = make_observed(job=make_job(status=old), run_id="2", run=RunState(run_id="2"), superseded="1")
+    replacing = build_status(observed, Verdict(phase=Phase.PLANNING, reason="Superseding"), NOW + 60, None)
+    assert replacing["runId"] == "1"
+    held = {kind for kind, value in conditions(replacing).items() if value == "True"}
+    assert held == {"Complete", "Reconciling"}
