@@ -74,17 +74,17 @@ def proceed(observed: Observed, now: float) -> Decision:
         return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
     if observed.job.spec.suspend:
         return suspend(observed)
-    if observed.plan is None or observed.run.started_at is None:
+    if observed.plan is None:
         return begin(observed)
     return run_wave(observed, observed.plan, now)
 
 
 def begin(observed: Observed) -> Decision:
     """Have the status name the run, and look again at once; then plan it."""
-    verdict = Verdict(phase=Phase.PLANNING)
+    verdict, foreign = Verdict(phase=Phase.PLANNING), delete_foreign(observed)
     if observed.run.started_at is None:
-        return Decision(actions=(), verdict=verdict, wake_after=0.0)
-    return Decision(actions=(*delete_foreign(observed), PlanRun()), verdict=verdict)
+        return Decision(actions=foreign, verdict=verdict, wake_after=0.0)
+    return Decision(actions=(*foreign, PlanRun()), verdict=verdict)
 
 
 def suspend(observed: Observed) -> Decision:

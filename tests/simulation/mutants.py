@@ -115,6 +115,7 @@ def policy(name: str, old: str, new: str) -> Mutant:
 
 
 MUTANTS = (
+    policy("a run begins before the status names it", "    if observed.run.started_at is None:\n", "    if False:\n"),
     policy(
         "a failed run is decided again",
         "if observed.run.terminal is not None:",
