@@ -36,12 +36,6 @@ NAMED_SEEDS = (
         sentence="The Secret was missing for a moment, long after the start: a run that had just published failed.",
     ),
     NamedSeed(
-        name="failed before it began",
-        seed=779,
-        mutant="a run fails before it has begun",
-        sentence="Discarding the replaced run was refused: the new run failed, and the old one's data was forgotten.",
-    ),
-    NamedSeed(
         name="records gone too early",
         seed=42,
         mutant="records go while pods run",
