@@ -30,7 +30,8 @@ pytestmark = pytest.mark.e2e
 
 HOST_NETWORK = {"spec": {"hostNetwork": True}}
 UNKNOWN_FIELD = {"spec": {"containers": [{"name": "task", "colour": "red"}]}}
-INVALID = {"spec": {"containers": [{"name": "task", "resources": {"requests": {"memory": "2Gi"}}}]}}
+TOO_MUCH = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
+INVALID = {"spec": {"containers": [{"name": "task", "resources": TOO_MUCH}]}}
 NO_SHAPE = {"spec": {"containers": "task"}}
 
 
