@@ -70,6 +70,7 @@ def test_it_gets_well_and_ends_at_once_when_told_to(cluster: Cluster) -> None:
     )
     try:
         cluster.wait_for(lambda: is_healthy(port), "the operator's health", timeout=30)
+        time.sleep(2)  # kopf is well before it knows the API's resources, and a stop amid that ends with its traceback
         asked = time.monotonic()
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=10)
