@@ -41,15 +41,28 @@ async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Se
     `stop` is called then, to end every other task: kopf takes all of the loop's tasks for its own and would first wait
     for them.
     """
-    await kopf.operator(
-        registry=build_registry(cluster, reconciler, stop),
-        settings=build_kopf_settings(),
-        standalone=True,
-        identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
-        clusterwide=not settings.namespaces,
-        namespaces=settings.namespaces,
-        liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
-    )
+    is_stopping = False
+
+    async def begin_stop() -> None:
+        nonlocal is_stopping
+        is_stopping = True
+        await stop()
+
+    try:
+        await kopf.operator(
+            registry=build_registry(cluster, reconciler, begin_stop),
+            settings=build_kopf_settings(),
+            standalone=True,
+            identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
+            clusterwide=not settings.namespaces,
+            namespaces=settings.namespaces,
+            liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
+        )
+    except Exception as error:
+        if not is_stopping:
+            raise
+        # Told to stop amid its first scan of the API, kopf closes the session under it.
+        log.info("stopped while it started", error=repr(error))
 
 
 def build_kopf_settings() -> kopf.OperatorSettings:
