@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.plan import JobIdentity, Plan, Program
 from podreduce.contract.task import (
     BlobRef,
@@ -14,6 +15,7 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
+from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.model import (
     Fault,
     JobKey,
@@ -238,3 +240,25 @@ def make_plan(*, shards: int = 2, partitions: int | None = 1, user_partitions: i
         "spec": make_raw_spec(),
     }
     return Plan(shards=shards, partitions=partitions, user_partitions=user_partitions, **(defaults | fields))
+
+
+def make_pod_request(
+    job: JobView, task: str = "m-0", *, ordinal: int = 1, run_hash: str = "0123456789", run_uri: str, **spec: Any
+) -> PodRequest:
+    """A pod to create for `job`, of a run whose store is never read; `spec` are changes to the job's own."""
+    environment = TaskEnvironment(
+        run_uri=run_uri,
+        plan_digest="0" * 64,
+        task=TaskRef.parse(task),
+        generation=0,
+        pod_uid="",
+        pod_name="",
+    )
+    return PodRequest(
+        name=f"{job.key.name}-{task}-{ordinal}",
+        job=job,
+        run_hash=run_hash,
+        ordinal=ordinal,
+        environment=environment,
+        spec={**job.raw_spec, **spec},
+    )

@@ -22,7 +22,7 @@ from podreduce_operator.names import hash_run
 from podreduce_operator.output import Claim, has_leftovers, read_published
 from podreduce_operator.records import RunRecords
 
-__all__ = ["Run", "RunCache", "observe", "storage_fault"]
+__all__ = ["Run", "RunCache", "observe", "read_run_state", "storage_fault"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.errors import ActionError
 from podreduce_operator.listing import list_input
 from podreduce_operator.model import JobKey
-from podreduce_operator.observe import Run
+from podreduce_operator.observe import Run, read_run_state
 from podreduce_operator.output import Claim, claim_output, refuse_existing, release_output, remove_claim
 from podreduce_operator.planner import build_plan, plan_shards
 
@@ -85,8 +85,7 @@ async def is_over(holder: Claim, run: Run, cluster: Cluster) -> bool:
     job = await cluster.find_job(JobKey(namespace=holder.job.namespace, name=holder.job.name))
     if job is None or job.uid != holder.job.uid or job.status.get("runId") != holder.job.run_id:
         return True
-    conditions = job.status.get("conditions", ())
-    return any(c["type"] in ("Complete", "Failed") and c["status"] == "True" for c in conditions)
+    return read_run_state(job.status, holder.job.run_id).terminal is not None
 
 
 async def write_plan(run: Run, plan: Plan, pages: list[ShardPage]) -> None:

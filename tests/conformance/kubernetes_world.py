@@ -6,15 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from podreduce.contract.environment import TaskEnvironment
-from podreduce.contract.task import TaskRef
 from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.crd import API_VERSION, KIND, load_crd
 from podreduce_operator.model import JobKey, JobView, PodView
 from podreduce_operator.pods import PodDefaults
 from podreduce_operator.settings import Settings
-from tests.builders import make_raw_spec
+from tests.builders import make_pod_request, make_raw_spec
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
 
@@ -71,22 +69,7 @@ class KubernetesWorld:
     gone_jobs: list[JobView] = field(default_factory=list)
 
     def request(self, task: str = "m-0", *, ordinal: int = 1, run_hash: str = "0123456789", **spec: Any) -> PodRequest:
-        environment = TaskEnvironment(
-            run_uri="s3://nowhere/",
-            plan_digest="0" * 64,
-            task=TaskRef.parse(task),
-            generation=0,
-            pod_uid="",
-            pod_name="",
-        )
-        return PodRequest(
-            name=f"{self.job.key.name}-{task}-{ordinal}",
-            job=self.job,
-            run_hash=run_hash,
-            ordinal=ordinal,
-            environment=environment,
-            spec={**self.job.raw_spec, **spec},
-        )
+        return make_pod_request(self.job, task, ordinal=ordinal, run_hash=run_hash, run_uri="s3://nowhere/", **spec)
 
     async def running(self, request: PodRequest) -> PodView:
         """Create the pod and wait until its container runs."""

@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from podreduce.contract.environment import TaskEnvironment
-from podreduce.contract.task import TaskRef
 from podreduce_operator.cluster.notices import LineWritten, Notice
 from podreduce_operator.cluster.processes import ProcessCluster
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.model import PodView
-from tests.builders import make_job
+from tests.builders import make_job, make_pod_request
 
 SCRIPT = (sys.executable, "-S", "-E", "-c")
 UNTIL_STOPPED = "import time; print('ready', flush=True); time.sleep(60)"
@@ -38,22 +36,7 @@ class ProcessWorld:
         )
 
     def request(self, task: str = "m-0", *, ordinal: int = 1, run_hash: str = "0123456789") -> PodRequest:
-        environment = TaskEnvironment(
-            run_uri="file:///nowhere/",
-            plan_digest="0" * 64,
-            task=TaskRef.parse(task),
-            generation=0,
-            pod_uid="",
-            pod_name="",
-        )
-        return PodRequest(
-            name=f"{self.job.key.name}-{task}-{ordinal}",
-            job=self.job,
-            run_hash=run_hash,
-            ordinal=ordinal,
-            environment=environment,
-            spec=self.job.raw_spec,
-        )
+        return make_pod_request(self.job, task, ordinal=ordinal, run_hash=run_hash, run_uri="file:///nowhere/")
 
     async def running(self, request: PodRequest) -> PodView:
         """Create the pod and wait until its container runs."""

@@ -24,7 +24,6 @@ __all__ = [
     "job_prefix",
     "log_key",
     "parse_commit_key",
-    "parse_failure_key",
     "parse_shuffle_key",
     "part_name",
     "run_prefix",
@@ -88,12 +87,6 @@ def parse_commit_key(key: str) -> tuple[TaskRef, int]:
 def failure_key(task: TaskRef, attempt_id: str) -> str:
     """Return the key of an attempt's failure record."""
     return f"{FAILURES_PREFIX}{task}-{attempt_id}.json"
-
-
-def parse_failure_key(key: str) -> tuple[TaskRef, str]:
-    """Read the task and attempt id back from `failure_key`."""
-    letter, index, attempt_id = key.removeprefix(FAILURES_PREFIX).removesuffix(".json").split("-", 2)
-    return TaskRef.parse(f"{letter}-{index}"), attempt_id
 
 
 def shuffle_key(generation: int) -> str:
