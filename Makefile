@@ -48,6 +48,6 @@ build: venv ## the wheel and the source archive, in dist/
 	$(PYTHON) -m hatchling build
 
 clean: ## remove what make has made
-	rm -rf .venv dist build $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-bench dist build bench-results $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
--include tests/cluster/cluster.mk tests/simulation/simulate.mk
+-include tests/cluster/cluster.mk tests/simulation/simulate.mk tests/bench/bench.mk

@@ -1,0 +1,28 @@
+# How fast it is, beside its peers and by itself. Included by the Makefile.
+PYTHON ?= .venv/bin/python
+BASE_PYTHON ?= python3
+BENCH ?=
+
+.PHONY: bench bench-micro bench-memory bench-overhead bench-lock
+
+bench: venv .venv-bench/.installed ## whole jobs beside their peers; BENCH="--only wordcount --repeats 3" for less
+	$(PYTHON) -m tests.bench compare $(BENCH)
+
+bench-micro: venv ## the kernels alone, nanoseconds a record
+	$(PYTHON) -m tests.bench micro $(BENCH)
+
+bench-memory: venv ## tasks limited to 512 MiB with 4 GB of shuffled data, and with one heavy key
+	$(PYTHON) -m tests.bench memory $(BENCH)
+
+bench-overhead: venv ## how long an empty task takes from exec to commit
+	$(PYTHON) -m tests.bench overhead $(BENCH)
+
+.venv-bench/.installed: requirements/bench.txt
+	@echo "setting up .venv-bench with the peers: once, a few minutes"
+	@$(BASE_PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.txt
+	@touch $@
+
+bench-lock: ## renew the peers' lock file (needs uv)
+	uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --constraint requirements.lock pyproject.toml --extra bench --output-file requirements/bench.txt
