@@ -56,9 +56,7 @@ def digest_lines(directory: Path) -> Digest:
 def digest_pair_lines(directory: Path) -> Digest:
     """Digest lines `key TAB ["url",count]`, as podreduce writes a pair, in the form `key TAB url TAB count`."""
     texts = (path.read_bytes() for path in output_files(directory))
-    return digest_texts(
-        text.replace(b'\t["', b"\t").replace(b'",', b"\t").replace(b"]\n", b"\n") for text in texts
-    )
+    return digest_texts(text.replace(b'\t["', b"\t").replace(b'",', b"\t").replace(b"]\n", b"\n") for text in texts)
 
 
 def digest_texts(texts: Iterable[bytes]) -> Digest:

@@ -45,6 +45,11 @@ class MinioServer:
         self.region = self._buckets.region
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The server's process; None while it is stopped."""
+        return None if self._process is None else self._process.pid
+
     @classmethod
     def create(cls) -> "MinioServer":
         """Build MinIO where needed and start a server with an empty store."""

@@ -1,0 +1,85 @@
+"""`python -m tests.bench [compare|micro|memory|overhead]`: how fast it is, and in how much memory."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from tests.bench import comparison, report
+from tests.bench.paths import RESULTS
+from tests.bench.works import WORKS, Work
+
+DEFAULT_COMMAND = "compare"
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """Run every work by podreduce and its peers; 1 if a run failed."""
+    results: Path = arguments.results
+    results.mkdir(parents=True, exist_ok=True)
+    plan = comparison.Plan(
+        works=choose_works(arguments),
+        repeats=arguments.repeats,
+        named=arguments.competitor,
+        slow=arguments.slow,
+        with_store=not arguments.no_minio,
+    )
+    done = None
+    try:
+        for done in comparison.compare(plan, say):
+            report.save_results(done, results / "bench.json")
+    except KeyboardInterrupt:
+        say("interrupted: what follows is what there was")
+    if done is None:
+        say("nothing ran")
+        return 1
+    report.show_table(done.summaries(), results / "bench.txt")
+    say(report.draw_plot(results / "bench.json", results / "bench.png") or f"results: {results}")
+    return 1 if any(run.problem for run in done.runs) else 0
+
+
+def choose_works(arguments: argparse.Namespace) -> list[Work]:
+    """Return the works asked for, with the sizes asked for."""
+    sizes = {"wordcount": arguments.words_mb, "log": arguments.log_mb, "sort": arguments.sort_mb}
+    return [replace(work, megabytes=sizes[name]) for name, work in WORKS.items() if name in (arguments.only or WORKS)]
+
+
+def add_compare(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `compare`."""
+    parser.add_argument("--only", action="append", choices=list(WORKS), help="this work; may be repeated")
+    parser.add_argument("--competitor", default="", metavar="NAME", help="only those whose name holds NAME")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--slow", action="store_true", help="also mrjob, which takes minutes")
+    parser.add_argument("--no-minio", action="store_true", help="nothing over MinIO")
+    parser.add_argument("--words-mb", type=int, default=WORKS["wordcount"].megabytes)
+    parser.add_argument("--log-mb", type=int, default=WORKS["log"].megabytes)
+    parser.add_argument("--sort-mb", type=int, default=WORKS["sort"].megabytes)
+    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY")
+
+
+COMMANDS = {compare: add_compare}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Carry out one command, `compare` if none is named; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    subparsers = parser.add_subparsers(required=True)
+    for command, add_options in COMMANDS.items():
+        subparser = subparsers.add_parser(command.__name__, help=command.__doc__)
+        subparser.set_defaults(command=command)
+        add_options(subparser)
+    names = [command.__name__ for command in COMMANDS]
+    named = argv if argv and argv[0] in (*names, "-h", "--help") else [DEFAULT_COMMAND, *argv]
+    arguments = parser.parse_args(named)
+    code: int = arguments.command(arguments)
+    return code
+
+
+def say(line: str) -> None:
+    """Show one line of progress or result."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
