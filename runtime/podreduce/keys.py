@@ -12,7 +12,7 @@ objects. A tag byte comes first; then:
 import struct
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Key", "UnsupportedTypeError", "decode_key", "encode_key", "name_type"]
+__all__ = ["Key", "UnsupportedTypeError", "decode_key", "encode_key", "key_prefix", "name_type"]
 
 MAX_KEY_DEPTH: Final = 100
 
@@ -58,6 +58,21 @@ def decode_key(data: bytes) -> Key:
     if tag == BYTES:
         return data[1:]
     return decode_element(data, 0)[0]
+
+
+def key_prefix(data: bytes, elements: int) -> bytes:
+    """Return the bytes that encoded tuples with the same first `elements` elements begin with; of others, the whole.
+
+    A tuple with fewer elements has them all, without its end.
+    """
+    if data[:1] != TUPLE:
+        return data
+    at = 1
+    for _ in range(elements):
+        if not data[at]:
+            break
+        at = skip_element(data, at)
+    return data[:at]
 
 
 def encode_element(key: Key, depth: int) -> bytes:  # noqa: PLR0911 - one return a type
@@ -149,6 +164,29 @@ def decode_tuple(data: bytes, at: int) -> tuple[Key, int]:
     return tuple(elements), at + 1
 
 
+def skip_element(data: bytes, at: int) -> int:
+    """Return the end of the key that starts at `at`."""
+    tag = data[at : at + 1]
+    if tag in (STR, BYTES):
+        return find_end(data, at + 1) + 1
+    if tag == NUMBER:
+        return skip_rest(data, at + 9)
+    if tag == TUPLE:
+        at += 1
+        while data[at]:
+            at = skip_element(data, at)
+    return at + 1
+
+
+def skip_rest(data: bytes, at: int) -> int:
+    """Return the end of what `encode_rest` wrote at `at`."""
+    size = abs(data[at] - 0x80) if data[at] >= 0x80 else 0x7F - data[at]  # noqa: PLR2004 - NO_REST
+    if size != LONG_REST:
+        return at + 1 + size
+    length = data[at + 1 : at + 9]
+    return at + 9 + int(LENGTH.unpack(length if data[at] >= 0x80 else length.translate(FLIPPED))[0])  # noqa: PLR2004
+
+
 def decode_number(data: bytes, at: int) -> tuple[Key, int]:
     """Return the int or float at `at`: an int whenever the double is integral."""
     raw = data[at : at + 8]
@@ -174,10 +212,16 @@ def decode_rest(data: bytes, at: int) -> tuple[int, int]:
 
 def unescape(data: bytes, at: int) -> tuple[bytes, int]:
     """Return what `escape` ended, and where the next element starts."""
+    end = find_end(data, at)
+    return data[at:end].replace(ESCAPED_ZERO, END), end + 1
+
+
+def find_end(data: bytes, at: int) -> int:
+    """Return where the 00 is that `escape` ended its data with."""
     end = data.index(END, at)
     while data[end + 1 : end + 2] == b"\xff":
         end = data.index(END, end + 2)
-    return data[at:end].replace(ESCAPED_ZERO, END), end + 1
+    return end
 
 
 def describe_key_type(kind: type) -> str:

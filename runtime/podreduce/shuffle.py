@@ -8,76 +8,149 @@
 
 Frames (see frames) lie in bucket order, sorted by key within a bucket: its segment. The footer, whose offset and
 CRC stand in the commit record, holds nothing but each segment's size; the frames describe themselves, so a spill
-file is read the same way. Every byte is under a CRC, from the map to the reduce. Rule: no input or output here, only
-the callables `write(bytes)` and `fetch(start, end)`.
+file is read the same way. A blob in total order has one bucket, and an index of keys behind its size (see ranges).
+Every byte is under a CRC, from the map to the reduce. Rule: no input or output here, only the callables `write(bytes)`
+and `fetch(start, end)`; and nothing of what is in a frame.
 """
 
+import struct
 import zlib
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from itertools import accumulate
-from typing import Final
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import accumulate, pairwise
+from typing import Final, TypeAlias
 
+from podreduce.contract.task import KeySample
 from podreduce.frames import HEADER_BYTES, CorruptBlobError, StoredFrame, check_frame, parse_header
+from podreduce.ranges import MAX_CUT_BYTES, KeyIndex, KeyRange, KeySampler
 
-__all__ = ["BlobFooter", "BlobSummary", "BlobWriter", "CorruptBlobError", "Fetch", "read_footer", "read_frames"]
+__all__ = [
+    "BlobFooter",
+    "BlobSummary",
+    "BlobWriter",
+    "Clip",
+    "CorruptBlobError",
+    "Fetch",
+    "read_footer",
+    "read_frames",
+    "read_range",
+]
 
 MAGIC: Final = b"PRBLOB01"
+MAGIC_ORDERED: Final = b"PRBLOBT1"
+ORDERED: Final = struct.Struct("<QQ")
+"""In total order: the segment's size and the number of index entries, before the index."""
+MAX_INDEX_ENTRIES: Final = 4096
+"""Every k-th frame is in the index, k the least power of two that keeps to this."""
 REQUEST_BYTES: Final = 8 << 20
 """What one ranged read asks for at most (a larger frame takes several)."""
 GAP_BYTES: Final = 128 << 10
 """Ranges this near are read together: on S3 a request costs about as much as that many bytes."""
 
-Fetch = Callable[[int, int], bytes | memoryview]
+Fetch: TypeAlias = Callable[[int, int], bytes | memoryview]
+
+Clip: TypeAlias = Callable[[StoredFrame, KeyRange], StoredFrame | None]
+"""Cuts a frame to a range of keys; None where it has none of them (see clipping)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSummary:
-    """What a commit record says of a blob (see BlobRef): its size, its footer, the stored bytes of each bucket."""
+    """What a commit record says of a blob (see BlobRef): its size, its footer, the stored bytes of each bucket.
+
+    Attributes:
+        key_samples: of a blob in total order; see CommitRecord.
+    """
 
     bytes: int
     footer_offset: int
     footer_crc32: int
     bucket_bytes: tuple[int, ...]
+    key_samples: tuple[KeySample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobFooter:
-    """Where each bucket's segment lies: bucket b is bytes `offsets[b]` to `offsets[b + 1]`."""
+    """Where each bucket's segment lies: bucket b is bytes `offsets[b]` to `offsets[b + 1]`.
+
+    Attributes:
+        index: of a blob in total order.
+    """
 
     offsets: tuple[int, ...]
+    index: KeyIndex | None = None
+
+    def range_bytes(self, key_range: KeyRange) -> int:
+        """Return how many bytes have to be read for a range of keys, in a blob in total order."""
+        start, end = self.ordered().overlap(key_range)
+        return self.ordered().offsets[end] - self.ordered().offsets[start]
+
+    def ordered(self) -> KeyIndex:
+        """Return the index.
+
+        Raises:
+            CorruptBlobError: there is none: the blob was not written in total order.
+        """
+        if self.index is None:
+            raise CorruptBlobError("the blob has no index of keys")
+        return self.index
 
 
 class BlobWriter:
-    """Writes frames in bucket order, then the footer. The caller closes what is behind `write`."""
+    """Writes frames in bucket order, then the footer. The caller closes what is behind `write`.
 
-    __slots__ = ("_bucket", "_bucket_bytes", "_write")
+    Args:
+        write: takes the bytes, one after the other.
+        buckets: how many buckets there are.
+        sampler: the blob is in total order, has one bucket, and its keys are sampled with this.
+    """
 
-    def __init__(self, write: Callable[[bytes], object], *, buckets: int) -> None:
+    __slots__ = ("_bucket", "_bucket_bytes", "_frames", "_index", "_sampler", "_stride", "_write")
+
+    def __init__(self, write: Callable[[bytes], object], *, buckets: int, sampler: KeySampler | None = None) -> None:
+        if sampler and buckets != 1:
+            raise ValueError(f"a blob in total order has one bucket, not {buckets}")
         self._write = write
         self._bucket_bytes = array("Q", bytes(8 * buckets))
         self._bucket = 0
+        self._sampler = sampler
+        self._index: list[tuple[bytes, int]] = []
+        self._frames = 0
+        self._stride = 1
 
-    def append(self, frame: StoredFrame) -> None:
+    def append(self, frame: StoredFrame, keys: Sequence[bytes] = (), sizes: Sequence[int] | None = None) -> None:
         """Write one frame.
+
+        Args:
+            frame: the frame.
+            keys: in total order, encoded keys of the frame, ascending: the first at least, better all of them.
+            sizes: what the values of each of `keys` take, if that is known.
 
         Raises:
             ValueError: its bucket comes before that of the frame before, or there is no such bucket.
         """
         if not self._bucket <= frame.bucket < len(self._bucket_bytes):
             raise ValueError(f"a frame of bucket {frame.bucket} cannot follow one of {self._bucket}")
+        stored_bytes = HEADER_BYTES + len(frame.body)
+        if self._sampler:
+            self._sampler.add(stored_bytes, keys, sizes)
+            self._add_to_index(keys[0])
         self._bucket = frame.bucket
-        self._bucket_bytes[frame.bucket] += HEADER_BYTES + len(frame.body)
+        self._bucket_bytes[frame.bucket] += stored_bytes
         self._write(frame.header() + frame.body)
 
     def footer(self) -> BlobFooter:
         """Return where the segments written so far lie."""
-        return BlobFooter(offsets=tuple(accumulate(self._bucket_bytes, initial=0)))
+        offsets = tuple(accumulate(self._bucket_bytes, initial=0))
+        if not self._sampler:
+            return BlobFooter(offsets=offsets)
+        places = tuple(offset for _, offset in self._index)
+        index = KeyIndex(keys=tuple(key for key, _ in self._index), offsets=(*places, offsets[-1]))
+        return BlobFooter(offsets=offsets, index=index)
 
     def finish(self) -> BlobSummary:
         """Write the footer."""
-        footer = MAGIC + self._bucket_bytes.tobytes()
+        footer = encode_footer(self.footer())
         self._write(footer)
         offset = sum(self._bucket_bytes)
         return BlobSummary(
@@ -85,7 +158,25 @@ class BlobWriter:
             footer_offset=offset,
             footer_crc32=zlib.crc32(footer),
             bucket_bytes=tuple(self._bucket_bytes),
+            key_samples=self._sampler.samples() if self._sampler else (),
         )
+
+    def _add_to_index(self, first_key: bytes) -> None:
+        """Note where the next frame begins; every other entry goes when they are too many."""
+        if self._frames % self._stride == 0:
+            if len(self._index) == MAX_INDEX_ENTRIES:
+                self._index = self._index[::2]
+                self._stride *= 2
+            self._index.append((first_key[:MAX_CUT_BYTES], self._bucket_bytes[0]))
+        self._frames += 1
+
+
+def encode_footer(footer: BlobFooter) -> bytes:
+    """Return what `read_footer` reads."""
+    if footer.index is None:
+        sizes = array("Q", (end - start for start, end in pairwise(footer.offsets)))
+        return MAGIC + sizes.tobytes()
+    return MAGIC_ORDERED + ORDERED.pack(footer.offsets[-1], len(footer.index.keys)) + footer.index.encode()
 
 
 def read_footer(data: bytes | memoryview, *, crc32: int) -> BlobFooter:
@@ -94,9 +185,13 @@ def read_footer(data: bytes | memoryview, *, crc32: int) -> BlobFooter:
     Raises:
         CorruptBlobError: this is not what was written.
     """
-    if zlib.crc32(data) != crc32 or bytes(data[: len(MAGIC)]) != MAGIC:
+    magic, rest = bytes(data[: len(MAGIC)]), memoryview(data)[len(MAGIC) :]
+    if zlib.crc32(data) != crc32 or magic not in (MAGIC, MAGIC_ORDERED):
         raise CorruptBlobError(f"the footer ({len(data)} bytes) fails its CRC")
-    return BlobFooter(offsets=tuple(accumulate(memoryview(data)[len(MAGIC) :].cast("Q"), initial=0)))
+    if magic == MAGIC:
+        return BlobFooter(offsets=tuple(accumulate(rest.cast("Q"), initial=0)))
+    size, entries = ORDERED.unpack(rest[: ORDERED.size])
+    return BlobFooter(offsets=(0, size), index=KeyIndex.decode(rest[ORDERED.size :], entries))
 
 
 def read_frames(
@@ -115,7 +210,44 @@ def read_frames(
         CorruptBlobError: what `fetch` returned is not what was written.
     """
     ranges = [(footer.offsets[bucket], footer.offsets[bucket + 1]) for bucket in buckets]
-    ranges = [(start, end) for start, end in ranges if start < end]
+    for _, frame in walk_frames([(start, end) for start, end in ranges if start < end], fetch, request_bytes):
+        yield frame
+
+
+def read_range(
+    footer: BlobFooter, key_range: KeyRange, fetch: Fetch, clip: Clip, *, request_bytes: int = REQUEST_BYTES
+) -> Iterator[StoredFrame]:
+    """Yield what a blob in total order has of a range of keys, as the frames of one segment.
+
+    Args:
+        footer: the blob's.
+        key_range: which keys; if it has none of them, nothing is fetched.
+        fetch: see `read_frames`.
+        clip: cuts the frames at both ends.
+        request_bytes: see `read_frames`.
+
+    Raises:
+        CorruptBlobError: see `read_frames`; or the blob is not in total order.
+    """
+    index = footer.ordered()
+    first, end = index.overlap(key_range)
+    if first == end:
+        return
+    inner_start, inner_end = index.offsets[first + 1], index.offsets[end - 1]
+    last: StoredFrame | None = None
+    for at, stored in walk_frames([(index.offsets[first], index.offsets[end])], fetch, request_bytes):
+        frame = stored if inner_start <= at < inner_end else clip(stored, key_range)
+        if frame and last:
+            yield last
+        last = frame or last
+    if last:
+        yield replace(last, ends_segment=True)
+
+
+def walk_frames(
+    ranges: Sequence[tuple[int, int]], fetch: Fetch, request_bytes: int
+) -> Iterator[tuple[int, StoredFrame]]:
+    """Yield the frames in these ranges, each checked, after its offset. The last of a range ends a segment."""
     window = Window(fetch, plan_requests(ranges, request_bytes))
     for start, end in ranges:
         at = start
@@ -127,7 +259,7 @@ def read_frames(
             if frame_end > end:
                 raise CorruptBlobError(f"the frame at byte {at} ends after its segment, at {frame_end}")
             body = window.take(at + HEADER_BYTES, frame_end)
-            yield check_frame(header, body, ends_segment=frame_end == end)
+            yield at, check_frame(header, body, ends_segment=frame_end == end)
             at = frame_end
 
 

@@ -75,6 +75,8 @@ class Plan(Wire, frozen=True, kw_only=True):
         virtual_buckets: how many hash slots the map output is written in.
         partitions: how many reduce tasks; None leaves it to the packing after the maps, 0 is map-only.
         user_partitions: what `partition_func` gets as its `partitions`; without packing, it is also their number.
+        order: `Partition` sorts each part by itself, `Total` all of them together.
+        partition_key_length: how many elements of a tuple choose its partition; None: the whole key does.
         spec: the MapReduceJob's spec as pinned, with its defaults.
     """
 
@@ -91,6 +93,8 @@ class Plan(Wire, frozen=True, kw_only=True):
     virtual_buckets: int
     partitions: int | None
     user_partitions: int
+    order: str = "Partition"
+    partition_key_length: int | None = None
     output_uri: str
     output_format: str
     if_exists: str

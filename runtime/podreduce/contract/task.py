@@ -15,7 +15,9 @@ __all__ = [
     "CommitIntent",
     "CommitRecord",
     "FailureRecord",
+    "HeavyKey",
     "IntentPart",
+    "KeySample",
     "LostMapOutput",
     "OutputManifest",
     "OutputPart",
@@ -84,12 +86,41 @@ class PartRef(Wire, frozen=True, kw_only=True):
     sha256: str
 
 
+class KeySample(Wire, frozen=True, array_like=True):
+    """A place in a blob in total order: an encoded key, or its first bytes, and the stored bytes up to the next sample.
+
+    On the wire it is a pair, the key in base64.
+    """
+
+    key: bytes
+    size_bytes: int
+
+
+class HeavyKey(Wire, frozen=True, kw_only=True):
+    """One of the keys with the most bytes in a blob.
+
+    Attributes:
+        key: as text, for people; cut where it is long.
+        encoded: the encoded key, or its first bytes: which key it is.
+        bucket: the virtual bucket it fell into.
+        size_bytes: what key and values take before compression.
+    """
+
+    key: str
+    encoded: bytes
+    bucket: int
+    size_bytes: int
+    values: int
+
+
 class CommitRecord(Wire, frozen=True, kw_only=True):
     """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
 
     Attributes:
         bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order.
         user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
+        key_samples: of a blob in total order, keys at about equal distances, ascending.
+        heavy_keys: the blob's heaviest keys, of `encoded_bytes` that all its groups take before compression.
         started_at: seconds since the epoch, by the task's clock; `finished_at` likewise.
         counters: group → name → value.
     """
@@ -110,6 +141,9 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     blob: BlobRef | None = None
     bucket_bytes: tuple[int, ...] = ()
     user_partitioned: bool = False
+    key_samples: tuple[KeySample, ...] = ()
+    heavy_keys: tuple[HeavyKey, ...] = ()
+    encoded_bytes: int = 0
     part: PartRef | None = None
 
 
@@ -159,13 +193,17 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
 
 
 class ShuffleManifest(Wire, frozen=True, kw_only=True):
-    """The frozen answer to which map outputs the reduces read, and which virtual buckets each of them reduces.
+    """The frozen answer to which map outputs the reduces read, and which keys each of them reduces.
 
     Attributes:
         maps: by map index, the generation and blob that count.
-        partitions: by partition, its virtual buckets in ascending order.
-        partition_bytes: stored bytes of each partition.
-        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is that of hash mod R.
+        partitions: by partition, its virtual buckets in ascending order. In total order there is but one bucket, and
+            each partition reads its range of it.
+        ranges: in total order, the encoded keys (or their first bytes) at which a partition ends and the next begins:
+            partition r takes the keys from `ranges[r - 1]` to `ranges[r]`, exclusive. None: the buckets say it all.
+        partition_bytes: stored bytes of each partition, in total order by estimate.
+        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is that of hash mod R (in total
+            order there is no such, and it is the same).
     """
 
     schema: int = SCHEMA_VERSION
@@ -173,6 +211,7 @@ class ShuffleManifest(Wire, frozen=True, kw_only=True):
     map_generations: tuple[int, ...]
     maps: tuple[BlobRef, ...]
     partitions: tuple[tuple[int, ...], ...]
+    ranges: tuple[bytes, ...] | None = None
     partition_bytes: tuple[int, ...]
     imbalance_bytes: float
     hash_imbalance_bytes: float
