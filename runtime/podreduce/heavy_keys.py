@@ -1,0 +1,92 @@
+"""The heaviest keys of a blob, found while its frames are written: what a skewed job's author has to know.
+
+Exact within a blob: a key's groups come in a row, so it is enough to keep the heaviest so far in a heap. The operator
+folds the blobs' lists.
+"""
+
+from collections.abc import Sequence
+from heapq import heappush, heapreplace
+from itertools import groupby
+from operator import add
+from typing import Final
+
+from podreduce.codec import decode_key
+from podreduce.contract.task import HeavyKey
+from podreduce.ranges import MAX_CUT_BYTES
+
+__all__ = ["HeavyKeys"]
+
+MAX_KEYS: Final = 16
+LEAST_SHARE: Final = 0.001
+"""Keys with less of the blob are not worth a record: only shares of 0.01 are shown."""
+SHOWN_CHARACTERS: Final = 100
+
+
+class HeavyKeys:
+    """Collects the heaviest keys of the frames of one blob, given in their order.
+
+    Attributes:
+        encoded_bytes: what all keys and values took so far, before compression.
+    """
+
+    __slots__ = ("_heap", "_key", "_least", "_open", "encoded_bytes")
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[int, int, bytes, int]] = []
+        self._least = 0
+        self._key = (-1, b"")
+        self._open = (0, 0)
+        self.encoded_bytes = 0
+
+    def add_frame(self, bucket: int, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
+        """Take a frame with at least one group: `counts[i]` values of `keys[i]`, whose encodings take `sizes[i]`."""
+        weights = list(map(add, map(len, keys), sizes))
+        self.encoded_bytes += sum(weights)
+        chosen: Sequence[int] = range(len(keys))
+        if len(set(keys)) == len(keys):
+            last = len(keys) - 1
+            chosen = [at for at, weight in enumerate(weights) if weight > self._least or at in (0, last)]
+        for key, places in groupby(chosen, key=keys.__getitem__):
+            group = list(places)
+            self._take(bucket, key, sum(weights[at] for at in group), sum(counts[at] for at in group))
+
+    def heaviest(self) -> tuple[HeavyKey, ...]:
+        """Return at most 16 keys, the heaviest first; none that has less than a thousandth. Call it last."""
+        self._settle()
+        self._open = (0, 0)
+        least = self.encoded_bytes * LEAST_SHARE
+        return tuple(
+            HeavyKey(
+                key=show_key(key), encoded=key[:MAX_CUT_BYTES], bucket=bucket, size_bytes=size_bytes, values=values
+            )
+            for size_bytes, bucket, key, values in sorted(self._heap, key=lambda item: (-item[0], *item[1:]))
+            if size_bytes >= least
+        )
+
+    def _take(self, bucket: int, key: bytes, size_bytes: int, values: int) -> None:
+        """Take a group; it may go on with the key of the one before."""
+        if (bucket, key) == self._key:
+            self._open = (self._open[0] + size_bytes, self._open[1] + values)
+            return
+        self._settle()
+        self._key, self._open = (bucket, key), (size_bytes, values)
+
+    def _settle(self) -> None:
+        """Put the key that is complete now among the heaviest, if it is one of them."""
+        (bucket, key), (size_bytes, values) = self._key, self._open
+        if size_bytes <= self._least:
+            return
+        item = (size_bytes, bucket, key, values)
+        if len(self._heap) < MAX_KEYS:
+            heappush(self._heap, item)
+        else:
+            heapreplace(self._heap, item)
+        if len(self._heap) == MAX_KEYS:
+            self._least = self._heap[0][0]
+
+
+def show_key(encoded: bytes) -> str:
+    """Return the key as text, cut at 100 characters."""
+    key = decode_key(encoded)
+    text = key if isinstance(key, str) and key.isprintable() else repr(key)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

@@ -1,0 +1,86 @@
+"""The heaviest keys of a blob are found exactly, however their values lie in frames."""
+
+from collections import Counter
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce.codec import encode_key
+from podreduce.contract.task import HeavyKey
+from podreduce.heavy_keys import MAX_KEYS, HeavyKeys
+from podreduce.ranges import MAX_CUT_BYTES
+
+Group = tuple[bytes, int, int]
+
+
+def find_heaviest(frames: list[list[Group]]) -> HeavyKeys:
+    found = HeavyKeys()
+    for frame in frames:
+        keys, counts, sizes = zip(*frame, strict=True)
+        found.add_frame(0, keys, counts, sizes)
+    return found
+
+
+GROUPS = st.lists(
+    st.tuples(st.integers(0, 40).map(encode_key), st.integers(1, 5), st.integers(0, 200)), min_size=1, max_size=200
+)
+
+
+@given(GROUPS, st.integers(1, 50))
+def test_they_are_those_of_a_count_of_all(groups: list[Group], frame_groups: int) -> None:
+    groups.sort(key=lambda group: group[0])
+    frames = [groups[start : start + frame_groups] for start in range(0, len(groups), frame_groups)]
+    found = find_heaviest(frames)
+    size_bytes, values = Counter[bytes](), Counter[bytes]()
+    for key, count, size in groups:
+        size_bytes[key] += len(key) + size
+        values[key] += count
+    heaviest = found.heaviest()
+    assert [each.size_bytes for each in heaviest] == sorted(size_bytes.values(), reverse=True)[:MAX_KEYS]
+    assert all((each.size_bytes, each.values) == (size_bytes[each.encoded], values[each.encoded]) for each in heaviest)
+    assert found.encoded_bytes == sum(size_bytes.values())
+
+
+def test_a_key_of_two_buckets_is_two() -> None:
+    found = HeavyKeys()
+    found.add_frame(0, [b"\x05a"], [1], [10])
+    found.add_frame(1, [b"\x05a"], [2], [20])
+    assert found.heaviest() == (
+        HeavyKey(key="a", encoded=b"\x05a", bucket=1, size_bytes=22, values=2),
+        HeavyKey(key="a", encoded=b"\x05a", bucket=0, size_bytes=12, values=1),
+    )
+
+
+def test_keys_below_a_thousandth_are_left_out() -> None:
+    light = [(encode_key(number), 1, 0) for number in range(2000)]
+    assert find_heaviest([[*light, (encode_key("x"), 9, 5000)]]).heaviest() == (
+        HeavyKey(key="x", encoded=encode_key("x"), bucket=0, size_bytes=5002, values=9),
+    )
+
+
+@pytest.mark.parametrize(
+    ("key", "shown"),
+    [
+        ("the", "the"),
+        ("a\tb", "'a\\tb'"),
+        (7, "7"),
+        (("a", 1), "('a', 1)"),
+        (None, "None"),
+        ("x" * 100, "x" * 100),
+        ("x" * 101, "x" * 99 + "…"),
+    ],
+    ids=["str", "unprintable", "int", "tuple", "None", "as long as may be", "longer"],
+)
+def test_a_key_is_shown_as_text(key: object, shown: str) -> None:
+    (heaviest,) = find_heaviest([[(encode_key(key), 1, 1)]]).heaviest()
+    assert heaviest.key == shown
+
+
+def test_of_a_long_key_the_first_bytes_are_kept() -> None:
+    (heaviest,) = find_heaviest([[(encode_key("x" * 5000), 1, 1)]]).heaviest()
+    assert heaviest.encoded == encode_key("x" * 5000)[:MAX_CUT_BYTES]
+
+
+def test_nothing_has_no_heaviest() -> None:
+    assert HeavyKeys().heaviest() == ()
