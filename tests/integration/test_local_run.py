@@ -347,6 +347,14 @@ def test_a_killed_task_fails_as_killed_and_is_tried_again_when_asked_for(here: P
     assert leftovers(here) == []
 
 
+def test_a_task_keeps_to_the_memory_of_the_command_line(here: Path) -> None:
+    program = "import os\nclass Memory:\n    def map_func(self, key, value):\n"
+    program += "        yield int(os.environ['PODREDUCE_MEMORY_BYTES']), 1\n"
+    job = write_job(here, program={"source": program})
+    assert podreduce(here, "run", job, "--memory", "300Mi").returncode == 0
+    assert {line.split("\t")[0] for line in read_output(here / "out")} == {str(300 * 2**20)}
+
+
 def test_copy_copies_directories_and_single_files(here: Path) -> None:
     (here / "in" / "deep").mkdir()
     (here / "in" / "deep" / "more.txt").write_text("more\n")

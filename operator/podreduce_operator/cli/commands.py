@@ -49,6 +49,12 @@ def run(  # noqa: PLR0917 - typer passes them by name
         int | None,
         typer.Option(min=0, help="Try a failed task so often again.", show_default="the file's, or 0"),
     ] = None,
+    memory: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SIZE", help="Memory of each task: 512Mi, 2G.", show_default="an equal share of what is free"
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the final status as JSON.")] = False,  # noqa: FBT002
     log_format: Annotated[LogFormat, typer.Option(help="Progress: auto is bars on a terminal, else lines.")] = (
         LogFormat.AUTO
@@ -74,7 +80,12 @@ def run(  # noqa: PLR0917 - typer passes them by name
         assignments=tuple(assignments or ()),
     )
     options = RunOptions(
-        file=file, overrides=overrides, as_json=as_json, log_format=log_format.value, work_directory=work_dir
+        file=file,
+        overrides=overrides,
+        memory=memory,
+        as_json=as_json,
+        log_format=log_format.value,
+        work_directory=work_dir,
     )
     raise typer.Exit(run_job(options))
 

@@ -66,6 +66,7 @@ async def run_engine(
     workspace: Workspace,
     parallelism: int,
     watcher: Watcher,
+    memory_bytes: int | None = None,
 ) -> Outcome:
     """Run the job to its end. Interrupted, it stops every process and removes all but what was committed."""
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
@@ -80,6 +81,7 @@ async def run_engine(
         config_maps=config_maps,
         work_directory=workspace.path,
         parallelism=parallelism,
+        memory_bytes=memory_bytes,
         tell=tell,
     )
     reconciler = Reconciler(

@@ -18,10 +18,10 @@ from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_ove
 from podreduce_operator.cluster.machine import count_cores
 from podreduce_operator.manifests import ManifestError
 from podreduce_operator.model import JobKey, JobView
-from podreduce_operator.spec import SpecError, decode_spec
+from podreduce_operator.spec import SpecError, decode_spec, parse_quantity_bytes
 from podreduce_operator.validation import InvalidJobError, validate_job
 
-__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "run_job"]
+__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
 
 
 class ExitStatus(IntEnum):
@@ -43,6 +43,7 @@ class RunOptions:
 
     file: str
     overrides: Overrides
+    memory: str | None = None
     as_json: bool = False
     log_format: str = "auto"
     work_directory: Path | None = None
@@ -54,13 +55,14 @@ def run_job(options: RunOptions) -> ExitStatus:
         file = read_file(options.file)
         job = load_job(file, options.overrides)
         refuse_suspended(job, file)
+        memory_bytes = read_memory(options.memory)
     except InvalidFileError as error:
         complain(str(error))
         return ExitStatus.INVALID
-    return run_loaded(job, file, options)
+    return run_loaded(job, file, options, memory_bytes)
 
 
-def run_loaded(job: JobView, file: JobFile, options: RunOptions) -> ExitStatus:
+def run_loaded(job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None) -> ExitStatus:
     """Run a valid job: its directory, its engine, its report."""
     from podreduce_operator.cli.engine import Outcome, run_engine  # noqa: PLC0415 - obstore, and it can wait
     from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - likewise
@@ -82,6 +84,7 @@ def run_loaded(job: JobView, file: JobFile, options: RunOptions) -> ExitStatus:
                         config_maps=file.config_maps,
                         workspace=workspace,
                         parallelism=parallelism,
+                        memory_bytes=memory_bytes,
                         watcher=Watcher(job.key.name, view),
                     )
                 )
@@ -154,6 +157,23 @@ def refuse_suspended(job: JobView, file: JobFile) -> None:
     """
     if job.spec.suspend:
         raise InvalidFileError(f"{file.source}: spec.suspend: is true, so nothing would run: --set spec.suspend=false")
+
+
+def read_memory(size: str | None) -> int | None:
+    """Return the bytes that each task may use, if the command line says.
+
+    Raises:
+        InvalidFileError: it is no size.
+    """
+    if size is None:
+        return None
+    try:
+        memory_bytes = parse_quantity_bytes(size)
+    except SpecError as error:
+        raise InvalidFileError(f"--memory: {error}") from error
+    if memory_bytes == 0:
+        raise InvalidFileError("--memory: a task cannot do with none: leave the option out to share what is free")
+    return memory_bytes
 
 
 def say(text: str) -> None:

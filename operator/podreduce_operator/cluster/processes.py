@@ -58,7 +58,10 @@ class Attempt:
 
 
 class ProcessCluster:
-    """Runs the pods of one job. `work_directory` takes intermediate data, scratch files and logs."""
+    """Runs the pods of one job. `work_directory` takes intermediate data, scratch files and logs.
+
+    `memory_bytes`: what each may use; by default an equal share of what is free now.
+    """
 
     def __init__(
         self,
@@ -68,13 +71,14 @@ class ProcessCluster:
         work_directory: Path,
         parallelism: int,
         tell: Tell,
+        memory_bytes: int | None = None,
         command: Sequence[str] = TASK_COMMAND,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
         self.job = job
         self.config_maps = config_maps
         self.work_directory = work_directory
-        self.memory_bytes = share_memory_bytes(parallelism)
+        self.memory_bytes = memory_bytes or share_memory_bytes(parallelism)
         self.tell = tell
         self.command = command
         self.stop_grace_seconds = stop_grace_seconds
