@@ -7,7 +7,8 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from podreduce.codec import decode_key, encode_key, encode_value
+from podreduce.codec import capture, decode_key, encode_key
+from podreduce.combine import Combine
 from podreduce.frame_packing import FramePacker
 from podreduce.frames import StoredFrame
 from podreduce.partition import hash_bucket
@@ -37,7 +38,7 @@ def make_frames(records: Iterable[Record], *, frame_rows: int = 8192, bucket: in
     """A run of `records`, sorted by key; a frame ends after `frame_rows` values at the latest."""
     frames: list[StoredFrame] = []
     packer = FramePacker(frames.append)
-    rows = sorted(((encode_key(key), encode_value(value)) for key, value in records), key=itemgetter(0))
+    rows = sorted(((encode_key(key), capture(value)) for key, value in records), key=itemgetter(0))
     for start in range(0, len(rows), frame_rows):
         for key, group in groupby(rows[start : start + frame_rows], key=itemgetter(0)):
             packer.add_values(bucket, key, [value for _, value in group])
@@ -51,13 +52,15 @@ def make_map_output(
     scratch: Any,
     buckets: int = 4,
     budget_bytes: int = PLENTY,
-    combine: Callable[[bytes, list[Any]], list[bytes]] | None = None,
+    aggregation: str | None = None,
+    combine: Combine | None = None,
     bucket_of: Callable[[bytes], int] | None = None,
 ) -> tuple[Blob, MapOutputBuffer]:
     """What a map task makes of `records`."""
     buffer = MapOutputBuffer(
         buckets=buckets,
         bucket_of=bucket_of or partial(hash_bucket, buckets=buckets),
+        aggregation=aggregation,
         combine=combine,
         budget_bytes=budget_bytes,
         scratch_directory=str(scratch),

@@ -1,19 +1,18 @@
 """Calls into the program: what it returned is checked here, and its combining and partitioning made fit for buffers."""
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from operator import index
 from types import GeneratorType
 from typing import Any
 
-from podreduce.codec import decode_key, encode_key, encode_value
+from podreduce.codec import capture, decode_key, encode_key
+from podreduce.combine import Combine
 from podreduce.errors import ProgramError
 from podreduce.loading import LoadedProgram
 from podreduce.tracebacks import describe_key, raise_blamed
 
-__all__ = ["aggregate", "bucket_by_program", "check_pair", "combine_by_program", "iterate"]
-
-AGGREGATES: dict[str, Callable[[Iterable[Any]], Any]] = {"sum": sum, "min": min, "max": max, "count": sum}
-"""`count` adds up, too: its maps put a 1 in place of every value."""
+__all__ = ["bucket_by_program", "cannot_aggregate", "check_pair", "combine_by_program", "iterate"]
 
 
 def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whatever the program returns
@@ -44,34 +43,25 @@ def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - wha
     raise ProgramError(f"{member} yielded {type(pair).__name__} {pair!r:.200}, which is no pair: yield key, value")
 
 
-def aggregate(combiner: str, key: Any, values: Iterable[Any]) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return the aggregate of one key's values.
-
-    Raises:
-        ProgramError: these values have none.
-    """
-    try:
-        return AGGREGATES[combiner](values)
-    except TypeError as error:
-        raise ProgramError(
-            f"combiner {combiner!r} cannot take the values of {describe_key(key)}: {error}; "
-            "write a reduce_func for such values",
-            record=describe_key(key),
-        ) from None
+def cannot_aggregate(program: LoadedProgram, key: Any, error: TypeError) -> ProgramError:  # noqa: ANN401 - the program's
+    """Return the error for values of `key` that have no aggregate."""
+    if program.combiner is not None:
+        message = f"combiner {program.combiner!r} cannot take the values of {describe_key(key)}: {error}; write a "
+        return ProgramError(f"{message}reduce_func for such values", record=describe_key(key))
+    member = f"{program.class_name}.reduce_func"
+    return ProgramError(
+        f"TypeError: {error} (in the {program.aggregation} of {member} over the values of {describe_key(key)})",
+        record=describe_key(key),
+    )
 
 
-def combine_by_program(program: LoadedProgram) -> Callable[[bytes, list[Any]], list[bytes]] | None:
-    """Return what the map's buffer calls to shrink a key's values; None if the program does not combine."""
-    combiner = program.combiner
-    if combiner is not None:
-        return lambda key, values: [encode_value(aggregate(combiner, decode_key(key), values))]
-    if program.combine_func is not None:
-        return lambda key, values: call_combine(program, decode_key(key), values)
-    return None
+def combine_by_program(program: LoadedProgram) -> Combine | None:
+    """Return what the map's buffer calls to shrink a key's values; None if the program has no `combine_func`."""
+    return partial(call_combine, program) if program.combine_func is not None else None
 
 
-def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[bytes]:  # noqa: ANN401 - the program's
-    """Return what `combine_func` makes of one key's values, encoded.
+def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[Any]:  # noqa: ANN401 - the program's
+    """Return what `combine_func` makes of one key's values, captured.
 
     Raises:
         ProgramError: it raised, or yielded what is no pair or has another key.
@@ -79,21 +69,22 @@ def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[by
     assert program.combine_func is not None  # noqa: S101 - for the type checker
     member = f"{program.class_name}.combine_func"
     try:
-        return [encode_combined(pair, key, member) for pair in iterate(program.combine_func(key, iter(values)), member)]
+        pairs = iterate(program.combine_func(key, iter(values)), member)
+        return [capture_combined(pair, key, member) for pair in pairs]
     except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
         raise_blamed(error, describe_key(key))
 
 
-def encode_combined(pair: Any, key: Any, member: str) -> bytes:  # noqa: ANN401 - whatever the program yields
-    """Return the value of what `combine_func` yielded for `key`, encoded.
+def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 - whatever the program yields
+    """Return the value of what `combine_func` yielded for `key`, captured.
 
     Raises:
         ProgramError: it is no pair, or has another key.
     """
     new_key, value = check_pair(pair, member)
-    if encode_key(new_key) != encode_key(key):
+    if new_key is not key and encode_key(new_key) != encode_key(key):
         raise ProgramError(f"{member} yielded the key {new_key!r:.200} for {key!r:.200}: it must yield its own")
-    return encode_value(value)
+    return capture(value)
 
 
 def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[bytes], int]:

@@ -15,18 +15,32 @@ from typing import Any, Final, TypeAlias
 from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, name_type
 
 __all__ = [
+    "SCALARS",
+    "Encoded",
     "Key",
     "UnsupportedTypeError",
     "Value",
+    "capture",
     "decode_key",
     "decode_value",
     "decode_values",
+    "encode_captured",
     "encode_key",
     "encode_value",
+    "encode_values",
+    "is_flat",
+    "restore",
 ]
 
 Value: TypeAlias = Any
 """None, bool, int, float, str, bytes, tuple, list, dict, nested: anything else is refused when it is encoded."""
+
+
+class Encoded(bytes):
+    """The encoding of a value that could still be changed: taken when it was yielded."""
+
+    __slots__ = ()
+
 
 MARSHAL_VERSION: Final = 2
 MAX_VALUE_DEPTH: Final = 200
@@ -66,6 +80,39 @@ def decode_value(data: bytes) -> Value:
 def decode_values(data: bytes | memoryview, count: int) -> list[Value]:
     """Return the `count` values whose encodings, joined, are `data`."""
     values: list[Value] = marshal.loads(b"".join((LIST_HEADER.pack(b"[", count), data)))  # noqa: S302 - likewise
+    return values
+
+
+def encode_values(values: list[Value | Encoded]) -> bytes:
+    """Return the encodings of captured values, joined."""
+    if Encoded in set(map(type, values)):
+        return b"".join(map(encode_captured, values))
+    return marshal.dumps(values, MARSHAL_VERSION)[LIST_HEADER.size :]
+
+
+def encode_captured(value: Value | Encoded) -> bytes:
+    """Return the encoding of a captured value."""
+    return value if type(value) is Encoded else encode_value(value)
+
+
+def capture(value: Value) -> Value | Encoded:
+    """Return `value` such that nobody can change it any more: itself if it is a scalar or a tuple of scalars.
+
+    Raises:
+        UnsupportedTypeError: see `encode_value`.
+    """
+    return value if type(value) in SCALARS or is_flat(value) else Encoded(encode_value(value))
+
+
+def is_flat(value: Value) -> bool:
+    """Tell whether `value` is a tuple of scalars."""
+    return type(value) is tuple and SCALARS.issuperset(map(type, value))
+
+
+def restore(values: list[Value | Encoded]) -> list[Value]:
+    """Return captured values as they were."""
+    if Encoded in set(map(type, values)):
+        return [decode_value(value) if type(value) is Encoded else value for value in values]
     return values
 
 

@@ -7,14 +7,18 @@ allows, so where and how often is decided here by what it saves.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
-from podreduce.codec import Value, decode_values
+from podreduce.codec import Encoded, Key, Value, decode_key, restore
 from podreduce.frame_packing import FramePacker
+from podreduce.groups import aggregate
 from podreduce.merge import Piece
 
-__all__ = ["Combine", "Combiner"]
+__all__ = ["Combine", "Combiner", "PackGroup", "aggregating"]
 
-Combine: TypeAlias = Callable[[bytes, list[Value]], list[bytes]]
-"""(encoded key, decoded values in order) → encoded values."""
+Combine: TypeAlias = Callable[[Key, list[Value]], list[Value | Encoded]]
+"""(key, values in order) → captured values (`codec.capture`)."""
+
+PackGroup: TypeAlias = Callable[[FramePacker, int, bytes, Iterable[Piece]], None]
+"""Hands a merged group of a bucket on to a packer, combined or as it is."""
 
 BATCH_ROWS: Final = 8192
 """How many values are decoded at once, however large the group."""
@@ -42,8 +46,8 @@ class Combiner:
         """Tell whether to go on: it has saved enough, or has not been tried on enough."""
         return self.rows_in < TRIAL_ROWS or self.rows_out <= PAYING_RATIO * self.rows_in
 
-    def combine(self, key: bytes, values: list[bytes]) -> list[bytes]:
-        """Combine encoded values; a large group by batches, and what these leave once more."""
+    def combine(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
+        """Combine captured values; a large group by batches, and what these leave once more."""
         combined = values
         if len(values) > 1:
             batches = [values[start : start + BATCH_ROWS] for start in range(0, len(values), BATCH_ROWS)]
@@ -59,7 +63,7 @@ class Combiner:
         for batch in batch_pieces(pieces):
             if len(batch) > 1 and self.pays:
                 values = [value for frame, index in batch for value in frame.values(index)]
-                combined = self._combine(key, values)
+                combined = self._combine(decode_key(key), values)
                 self.rows_in += len(values)
                 self.rows_out += len(combined)
                 packer.add_values(bucket, key, combined)
@@ -67,9 +71,9 @@ class Combiner:
                 for frame, index in batch:
                     packer.add(bucket, key, frame.counts[index], frame.data(index))
 
-    def _combine_batch(self, key: bytes, values: list[bytes]) -> list[bytes]:
-        """Decode and combine."""
-        return self._combine(key, decode_values(b"".join(values), len(values)))
+    def _combine_batch(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
+        """Combine as many values as are restored at once."""
+        return self._combine(key, restore(values))
 
 
 def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
@@ -83,3 +87,13 @@ def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
             batch, rows = [], 0
     if batch:
         yield batch
+
+
+def aggregating(aggregation: str) -> PackGroup:
+    """Return what packs a merged group of aggregates as one."""
+
+    def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
+        values = (value for frame, index in pieces for value in frame.values(index))
+        packer.add_one(bucket, key, aggregate(aggregation, key, values))
+
+    return pack_group

@@ -5,20 +5,28 @@ merges; a single larger value makes a frame of its own.
 """
 
 from collections.abc import Callable, Iterator
+from sys import getsizeof
 from typing import Final
 
-from podreduce.frames import GROUP_BYTES, StoredFrame, pack_frame
+from podreduce.codec import Encoded, Value, encode_captured, encode_values
+from podreduce.frames import GROUP_BYTES, StoredFrame, pack_frame, pack_ones
 
 __all__ = ["MAX_RAW_BYTES", "MAX_ROWS", "FramePacker"]
 
 MAX_ROWS: Final = 8192
 MAX_RAW_BYTES: Final = 256 << 10
+SAMPLE_VALUES: Final = 64
+HEADER_BYTES: Final = 24
+"""What any object takes in memory more than its encoding, at least."""
+NUMBERS: Final = frozenset({int, float})
+NUMBER_BYTES: Final = 9
+"""What an encoded number takes, unless it is a very large int."""
 
 
 class FramePacker:
     """Packs groups, given in (bucket, key) order, into frames and hands each to `emit` as soon as it is full."""
 
-    __slots__ = ("_bucket", "_counts", "_data", "_emit", "_keys", "_raw_bytes", "_rows")
+    __slots__ = ("_bucket", "_counts", "_data", "_emit", "_keys", "_ones", "_raw_bytes", "_rows")
 
     def __init__(self, emit: Callable[[StoredFrame], object]) -> None:
         self._emit = emit
@@ -26,13 +34,15 @@ class FramePacker:
         self._keys: list[bytes] = []
         self._counts: list[int] = []
         self._data: list[bytes] = []
+        self._ones: list[Value] = []
         self._rows = 0
         self._raw_bytes = 0
 
     def add(self, bucket: int, key: bytes, count: int, data: bytes) -> None:
         """Take a group of `count` values whose joined encodings are `data`; it is not cut."""
         size = len(key) + len(data) + GROUP_BYTES
-        if bucket != self._bucket or self._raw_bytes + size > MAX_RAW_BYTES or self._rows + count > MAX_ROWS:
+        full = self._raw_bytes + size > MAX_RAW_BYTES or self._rows + count > MAX_ROWS
+        if full or bucket != self._bucket or self._ones:
             self.flush()
             self._bucket = bucket
         self._keys.append(key)
@@ -41,27 +51,62 @@ class FramePacker:
         self._rows += count
         self._raw_bytes += size
 
-    def add_values(self, bucket: int, key: bytes, values: list[bytes]) -> None:
-        """Take a group of encoded values, cut where it is larger than a frame."""
-        if len(values) == 1 or (len(values) <= MAX_ROWS and sum(map(len, values)) <= MAX_RAW_BYTES):
-            self.add(bucket, key, len(values), b"".join(values))
+    def add_values(self, bucket: int, key: bytes, values: list[Value | Encoded]) -> None:
+        """Take a group of captured values (`codec.capture`), cut where it is larger than a frame."""
+        rows = rows_of_frame(values)
+        for start in range(0, len(values), rows):
+            batch = values[start : start + rows] if len(values) > rows else values
+            data = encode_values(batch)
+            if len(data) <= MAX_RAW_BYTES or len(batch) == 1:
+                self.add(bucket, key, len(batch), data)
+            else:
+                for piece in cut_values(list(map(encode_captured, batch))):
+                    self.add(bucket, key, len(piece), b"".join(piece))
+
+    def add_one(self, bucket: int, key: bytes, value: Value) -> None:
+        """Take a group of one value, the only one of its key."""
+        if bucket != self._bucket or self._counts or len(self._ones) == MAX_ROWS or self._raw_bytes > MAX_RAW_BYTES:
+            self.flush()
+            self._bucket = bucket
+        self._keys.append(key)
+        self._ones.append(value)
+        self._raw_bytes += len(key) + (NUMBER_BYTES if type(value) in NUMBERS else len(encode_captured(value)))
+
+    def add_ones(self, bucket: int, keys: list[bytes], values: list[Value]) -> None:
+        """Take a bucket's groups of one value, each the only one of its key."""
+        fits = len(keys) <= MAX_ROWS and sum(map(len, keys)) <= MAX_RAW_BYTES and NUMBERS.issuperset(map(type, values))
+        if keys and fits:
+            self.flush()
+            self._emit(pack_ones(bucket, keys, values))
             return
-        for start, end in cut_values(values):
-            self.add(bucket, key, end - start, b"".join(values[start:end]))
+        for key, value in zip(keys, values, strict=True):
+            self.add_one(bucket, key, value)
 
     def flush(self) -> None:
         """Emit what is left."""
-        if self._keys:
+        if self._ones:
+            self._emit(pack_ones(self._bucket, self._keys, self._ones))
+        elif self._keys:
             self._emit(pack_frame(self._bucket, self._keys, self._counts, self._data))
-            self._keys, self._counts, self._data, self._rows, self._raw_bytes = [], [], [], 0, 0
+        self._keys, self._counts, self._data, self._ones = [], [], [], []
+        self._rows, self._raw_bytes = 0, 0
 
 
-def cut_values(values: list[bytes]) -> Iterator[tuple[int, int]]:
-    """Yield the ranges of `values` that fit into a frame each, or are a single value that fits into none."""
+def rows_of_frame(values: list[Value | Encoded]) -> int:
+    """Return about how many of `values` fill a frame, so that what is encoded at once stays small."""
+    if len(values) <= SAMPLE_VALUES:
+        return SAMPLE_VALUES
+    sample = values[:: len(values) // SAMPLE_VALUES]
+    mean_bytes = max(sum(map(getsizeof, sample)) // len(sample) - HEADER_BYTES, NUMBER_BYTES)
+    return min(max(MAX_RAW_BYTES // mean_bytes, 1), MAX_ROWS)
+
+
+def cut_values(encoded: list[bytes]) -> Iterator[list[bytes]]:
+    """Yield the encoded values in lists that fit into a frame each, or are a single value that fits into none."""
     start, size = 0, 0
-    for at, value in enumerate(values):
-        if at > start and (at - start == MAX_ROWS or size + len(value) > MAX_RAW_BYTES):
-            yield start, at
+    for at, value in enumerate(encoded):
+        if at > start and size + len(value) > MAX_RAW_BYTES:
+            yield encoded[start:at]
             start, size = at, 0
         size += len(value)
-    yield start, len(values)
+    yield encoded[start:]

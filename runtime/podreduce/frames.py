@@ -8,6 +8,8 @@
             keys          joined
             values        joined: each group's encodings one after the other
 
+Where every group has one value (what aggregating leaves), there are key lengths, keys and values only.
+
 A group is a key and some of its values; keys never decrease, and a key with many values stands in several groups, in
 a row. So a key is stored once for its values, and a group's values are cut out and decoded in one piece. The CRC
 covers header and body. Lengths are in the machine's byte order, like everything here: little-endian. `kind` 0 is
@@ -21,19 +23,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate, pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
-from podreduce.codec import Value, decode_values
+from podreduce.codec import Value, decode_values, encode_value, encode_values
 
 __all__ = [
     "HEADER_BYTES",
+    "AnyFrame",
     "CorruptBlobError",
     "Frame",
     "Header",
+    "OnesFrame",
     "StoredFrame",
     "check_frame",
     "estimate_open_bytes",
     "pack_frame",
+    "pack_ones",
     "parse_header",
     "unpack_frame",
 ]
@@ -41,11 +46,14 @@ __all__ = [
 VERSION: Final = 1
 KIND_GROUPS: Final = 0
 FLAG_LZ4: Final = 1
+FLAG_ONES: Final = 2
 
 HEADER: Final = struct.Struct("<BBHIIIQQI")
 HEADER_BYTES: Final = HEADER.size
 GROUP_BYTES: Final = 12
 """What a group takes of the body beside its key and values."""
+KEY_BYTES: Final = 4
+"""What it takes where every group has one value."""
 LEAST_COMPRESSED: Final = 4096
 """Smaller bodies are stored as they are, so that a small job never imports pyarrow (0.3 s, 27 MB)."""
 MOST_COMPRESSED: Final = 0x7E000000
@@ -101,11 +109,9 @@ class Frame:
     __slots__ = ("_body", "_ends", "_rows", "_values", "counts", "keys")
 
     def __init__(self, body: bytes, groups: int) -> None:
-        lengths = memoryview(body)[: GROUP_BYTES * groups].cast("I").tolist()
-        key_ends = list(accumulate(lengths[:groups], initial=GROUP_BYTES * groups))
-        self.keys = [body[start:end] for start, end in pairwise(key_ends)]
+        lengths, self.keys, end = cut_keys(body, groups, GROUP_BYTES)
         self.counts = lengths[groups : 2 * groups]
-        self._ends = list(accumulate(lengths[2 * groups :], initial=key_ends[-1]))
+        self._ends = list(accumulate(lengths[2 * groups :], initial=end))
         self._body = body
         self._rows: list[int] = []
         self._values: list[Value] = []
@@ -122,24 +128,64 @@ class Frame:
         return self._values[self._rows[group] : self._rows[group + 1]]
 
 
+class OnesFrame:
+    """A frame in memory whose groups have one value each. `keys` never repeat; `ones[i]` is the value of `keys[i]`."""
+
+    __slots__ = ("counts", "keys", "ones")
+
+    def __init__(self, body: bytes, groups: int) -> None:
+        _, self.keys, end = cut_keys(body, groups, KEY_BYTES)
+        self.counts = [1] * groups
+        self.ones = decode_values(memoryview(body)[end:], groups)
+
+    def data(self, group: int) -> bytes:
+        """Return a group's encoded value."""
+        return encode_value(self.ones[group])
+
+    def values(self, group: int) -> list[Value]:
+        """Return a group's value."""
+        return [self.ones[group]]
+
+
+AnyFrame: TypeAlias = Frame | OnesFrame
+
+
+def cut_keys(body: bytes, groups: int, group_bytes: int) -> tuple[list[int], list[bytes], int]:
+    """Return the lengths at the start of `body`, `group_bytes` for each group, the keys behind them, and their end."""
+    lengths = memoryview(body)[: group_bytes * groups].cast("I").tolist()
+    ends = list(accumulate(lengths[:groups], initial=group_bytes * groups))
+    return lengths, [body[start:end] for start, end in pairwise(ends)], ends[-1]
+
+
 def pack_frame(bucket: int, keys: Sequence[bytes], counts: Sequence[int], data: Sequence[bytes]) -> StoredFrame:
     """Make a frame of groups: `counts[i]` values of `keys[i]`, whose joined encodings are `data[i]`."""
     lengths = array("I", [*map(len, keys), *counts, *map(len, data)])
-    body = b"".join([lengths.tobytes(), *keys, *data])
-    raw_bytes, flags = len(body), 0
+    return compress_body(bucket, b"".join([lengths.tobytes(), *keys, *data]), groups=len(keys), rows=sum(counts))
+
+
+def pack_ones(bucket: int, keys: Sequence[bytes], values: list[Value]) -> StoredFrame:
+    """Make a frame of distinct keys with one value each, which nobody changes meanwhile."""
+    lengths = array("I", map(len, keys))
+    body = b"".join([lengths.tobytes(), *keys, encode_values(values)])
+    return compress_body(bucket, body, groups=len(keys), rows=len(keys), flags=FLAG_ONES)
+
+
+def compress_body(bucket: int, body: bytes, *, groups: int, rows: int, flags: int = 0) -> StoredFrame:
+    """Make a frame of `body`, compressed where that makes it smaller."""
+    raw_bytes = len(body)
     if LEAST_COMPRESSED <= raw_bytes <= MOST_COMPRESSED:
         compressed = lz4().compress(body, asbytes=True)
         if len(compressed) < raw_bytes:
-            body, flags = compressed, FLAG_LZ4
-    return StoredFrame(bucket=bucket, groups=len(keys), rows=sum(counts), raw_bytes=raw_bytes, flags=flags, body=body)
+            body, flags = compressed, flags | FLAG_LZ4
+    return StoredFrame(bucket=bucket, groups=groups, rows=rows, raw_bytes=raw_bytes, flags=flags, body=body)
 
 
-def unpack_frame(stored: StoredFrame) -> Frame:
+def unpack_frame(stored: StoredFrame) -> AnyFrame:
     """Decompress a frame that was checked."""
     body = stored.body
     if stored.flags & FLAG_LZ4:
         body = lz4().decompress(body, decompressed_size=stored.raw_bytes, asbytes=True)
-    return Frame(body, stored.groups)
+    return (OnesFrame if stored.flags & FLAG_ONES else Frame)(body, stored.groups)
 
 
 def parse_header(data: bytes | memoryview) -> Header:

@@ -7,13 +7,14 @@ import importlib
 import inspect
 import linecache
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, NoReturn
 
 from podreduce.contract.plan import Program
 from podreduce.errors import ProgramError
+from podreduce.idioms import recognise_aggregation
 from podreduce.tracebacks import format_user_traceback, raise_blamed
 
 __all__ = ["COMBINERS", "LoadedProgram", "Member", "load_program"]
@@ -33,13 +34,20 @@ Member = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedProgram:
-    """An instance of the job class, its members bound; None where it has no such member."""
+    """An instance of the job class, its members bound; None where it has no such member.
+
+    Attributes:
+        combiner: as declared.
+        aggregation: what the values of a key are reduced to: the declared combiner, or the one that `reduce_func`
+            amounts to (see idioms); None leaves the reduce to `reduce_func`.
+    """
 
     class_name: str
     map_func: Member
     reduce_func: Member | None
     combine_func: Member | None
     combiner: str | None
+    aggregation: str | None
     partition_func: Member | None
     setup: Member | None
     teardown: Member | None
@@ -71,8 +79,19 @@ def load_program(program: Program, *, name: str) -> LoadedProgram:
         class_name=job_class.__name__,
         map_func=map_func,
         combiner=getattr(job_class, "combiner", None),
+        aggregation=choose_aggregation(job_class, members),
         **members,
     )
+
+
+def choose_aggregation(job_class: type, members: Mapping[str, Member | None]) -> str | None:
+    """Return the combiner that the class declares, or else that its `reduce_func` amounts to; None if there is none.
+
+    `combiner = None` in the class keeps `reduce_func` as it is written.
+    """
+    if hasattr(job_class, "combiner") or members["combine_func"] is not None:
+        return getattr(job_class, "combiner", None)
+    return recognise_aggregation(members["reduce_func"])
 
 
 def load_source(source: str, name: str) -> ModuleType:

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, repeat
 from typing import TypeAlias
 
-from podreduce.frames import Frame, StoredFrame, unpack_frame
+from podreduce.frames import AnyFrame, StoredFrame, unpack_frame
 
 __all__ = ["Group", "Piece", "merge_runs"]
 
-Piece: TypeAlias = tuple[Frame, int]
+Piece: TypeAlias = tuple[AnyFrame, int]
 """Some values of a key: a frame and the group's number in it."""
 
 Group: TypeAlias = tuple[bytes, Iterable[Piece]]
@@ -36,7 +36,7 @@ class Cursor:
 
     def refill(self) -> bool:
         """Load the next frame; without one the cursor is `is_last` with no keys."""
-        self.frame: Frame | None = None  # before the next one is made
+        self.frame: AnyFrame | None = None  # before the next one is made
         stored = next(self._frames, None)
         self.at, self.is_last = 0, stored is None or stored.ends_segment
         self.frame = unpack_frame(stored) if stored else None

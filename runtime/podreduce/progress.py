@@ -11,14 +11,18 @@ them ever falls. The line after the last record has `"done":true`.
 
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from operator import length_hint
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
 from podreduce.contract.task import TaskRef
 
 __all__ = ["INTERVAL_SECONDS", "Progress"]
+
+T = TypeVar("T")
 
 INTERVAL_SECONDS = 0.9
 """Less than the promised second, so that a busy interpreter still keeps it."""
@@ -34,7 +38,7 @@ class Progress:
     def __init__(
         self, task: TaskRef, logger: FilteringBoundLogger, *, interval_seconds: float = INTERVAL_SECONDS
     ) -> None:
-        self.records = 0
+        self._following: tuple[int, Iterator[Any]] = (0, iter(()))
         self.bytes = 0
         self.records_out = 0
         self._task = str(task)
@@ -55,6 +59,22 @@ class Progress:
         self._thread.join()
         if kind is None:
             self._log(done=True)
+
+    @property
+    def records(self) -> int:
+        """How many input records were taken."""
+        total, following = self._following
+        return total - length_hint(following)
+
+    @records.setter
+    def records(self, number: int) -> None:
+        self._following = (number, iter(()))
+
+    def follow(self, records: Sequence[T]) -> Iterator[T]:
+        """Return an iterator over the next input records, each of which counts as taken when it is asked for."""
+        iterator = iter(records)
+        self._following = (self.records + len(records), iterator)
+        return iterator
 
     def _report(self) -> None:
         while not self._stopped.wait(self._interval_seconds):

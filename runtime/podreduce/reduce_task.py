@@ -7,8 +7,6 @@ from functools import partial
 from itertools import islice
 
 from podreduce.attempt import Attempt
-from podreduce.calling import aggregate, check_pair, iterate
-from podreduce.codec import decode_key
 from podreduce.commit import conclude
 from podreduce.contract.layout import shuffle_key, staged_part_key
 from podreduce.contract.task import CommitRecord, LostMapOutput, ShuffleManifest
@@ -22,11 +20,9 @@ from podreduce.errors import (
 )
 from podreduce.formats import PartWriter
 from podreduce.frames import StoredFrame
-from podreduce.loading import LoadedProgram, Member
-from podreduce.reduce_input import ReduceInput
+from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
 from podreduce.shuffle import CorruptBlobError, read_footer, read_frames
 from podreduce.storage import ObjectStore
-from podreduce.tracebacks import describe_key, raise_blamed
 
 __all__ = ["run_reduce_task"]
 
@@ -49,12 +45,13 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord:
         raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
     environment = attempt.environment
     manifest = read_manifest(attempt.run_store, environment.shuffle_generation)
-    taken = ReduceInput(budget_bytes=attempt.budget_bytes(), scratch_directory=environment.scratch_directory)
-    take_partition(attempt, manifest, taken)
+    taken = open_taken(attempt, program)
+    with naming_aggregates(program):
+        take_partition(attempt, manifest, taken)
     plan = attempt.plan
     key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
     with attempt.in_use(program), PartWriter(attempt.output_store, key, plan.output_format) as part:
-        reduce_groups(attempt, program, taken, part)
+        reduce_taken(attempt, program, taken, part)
     record = commit_record(attempt, taken, part)
     conclude(attempt.run_store, attempt.output_store, record)
     return record
@@ -74,7 +71,7 @@ def read_manifest(run_store: ObjectStore, generation: int | None) -> ShuffleMani
         raise PlanMismatchError(f"{run_store.uri_of(shuffle_key(generation))}: the manifest is gone") from None
 
 
-def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: ReduceInput) -> None:
+def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:
     """Fetch this partition's segments of every blob, in map order, a few blobs ahead."""
     buckets = manifest.partitions[attempt.environment.task.index]
     fetches = (
@@ -140,29 +137,7 @@ def map_output_lost(
     )
 
 
-def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, part: PartWriter) -> None:
-    """Feed every key with its values to the program's reduce and write what it yields."""
-    reduce_func = reducer(program)
-    member = f"{program.class_name}.reduce_func"
-    for encoded, values in taken.groups():
-        key = decode_key(encoded)
-        try:
-            for pair in iterate(reduce_func(key, values), member):
-                part.write(*check_pair(pair, member))
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
-            raise_blamed(error, describe_key(key))
-        attempt.progress.records_out = part.records
-
-
-def reducer(program: LoadedProgram) -> Member:
-    """Return the program's `reduce_func`, or the aggregate it declared in its place."""
-    if program.reduce_func is not None:
-        return program.reduce_func
-    combiner = program.combiner or ""
-    return lambda key, values: ((key, aggregate(combiner, key, values)),)
-
-
-def commit_record(attempt: Attempt, taken: ReduceInput, part: PartWriter) -> CommitRecord:
+def commit_record(attempt: Attempt, taken: Taken, part: PartWriter) -> CommitRecord:
     """Return the commit record, with our own counters."""
     return attempt.commit_record(
         records_in=taken.records,

@@ -4,10 +4,11 @@ Runs are levelled: as soon as enough of one level stand next to each other they 
 is rewritten once a level and files stay few. Only neighbours are merged: values of a key keep the order of the runs.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from podreduce.combine import PackGroup
 from podreduce.errors import InternalError
 from podreduce.frame_packing import FramePacker
 from podreduce.frames import StoredFrame, estimate_open_bytes
@@ -15,15 +16,12 @@ from podreduce.merge import Group, Piece, merge_runs
 from podreduce.scratch import ScratchFile
 from podreduce.shuffle import BlobFooter, BlobWriter, CorruptBlobError, read_frames
 
-__all__ = ["PackGroup", "Run", "RunStack", "RunWriter", "pack_group"]
+__all__ = ["Run", "RunStack", "RunWriter", "pack_group"]
 
 READ_BYTES: Final = 256 << 10
 MAX_FAN_IN: Final = 32
 OPEN_BYTES: Final = 3 << 20
 """About what a run of full frames takes while it is merged; the fan-in is what of these fits the budget."""
-
-PackGroup = Callable[[FramePacker, int, bytes, Iterable[Piece]], None]
-"""Hands a merged group of a bucket on to a packer, combined or as it is."""
 
 
 def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:

@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from podreduce.calling import aggregate, bucket_by_program, check_pair, combine_by_program, iterate
-from podreduce.codec import decode_value, encode_key
+from podreduce.calling import bucket_by_program, check_pair, combine_by_program, iterate
+from podreduce.codec import encode_key, restore
 from podreduce.contract.plan import Program
 from podreduce.errors import ProgramError
 from podreduce.loading import LoadedProgram, load_program
@@ -37,23 +37,6 @@ def test_what_is_no_pair_is_refused(pair: Any) -> None:
         check_pair(pair, "Job.map_func")
 
 
-@pytest.mark.parametrize(
-    ("combiner", "values", "expected"),
-    [("sum", [1, 2, 3.5], 6.5), ("count", [1, 1, 5], 7), ("min", [3, 1, 2], 1), ("max", ["a", "c", "b"], "c")],
-)
-def test_declared_combiners_aggregate(combiner: str, values: list[Any], expected: Any) -> None:
-    assert aggregate(combiner, "k", values) == expected
-    combine = combine_by_program(load(f" combiner = {combiner!r}"))
-    assert combine
-    assert [decode_value(value) for value in combine(encode_key("k"), values)] == [expected]
-
-
-@pytest.mark.parametrize(("combiner", "values"), [("sum", ["a", "b"]), ("min", [1, "a"]), ("max", [{}, {}])])
-def test_values_without_an_aggregate_are_named_by_key(combiner: str, values: list[Any]) -> None:
-    with pytest.raises(ProgramError, match=f"combiner '{combiner}' cannot take the values of key 'k'"):
-        aggregate(combiner, "k", values)
-
-
 def test_nothing_combines_without_a_combiner() -> None:
     assert combine_by_program(load(REDUCES)) is None
 
@@ -61,7 +44,7 @@ def test_nothing_combines_without_a_combiner() -> None:
 def test_combine_func_gets_an_iterator_and_may_yield_less_or_more() -> None:
     combine = combine_by_program(load(REDUCES, " def combine_func(self, k, vs): return [(k, next(vs)), [k, [*vs]]]"))
     assert combine
-    assert [decode_value(value) for value in combine(encode_key(("a", 1)), [1, 2, 3])] == [1, [2, 3]]
+    assert restore(combine(("a", 1), [1, 2, 3])) == [1, [2, 3]]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +62,7 @@ def test_a_wrong_combine_func_is_told_with_its_key(body: str, message: str) -> N
     combine = combine_by_program(load(REDUCES, f" def combine_func(self, k, vs): {body}"))
     assert combine
     with pytest.raises(ProgramError, match=message) as raised:
-        combine(encode_key("k"), [1])
+        combine("k", [1])
     assert raised.value.record == "key 'k'"
 
 

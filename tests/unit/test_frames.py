@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from podreduce.codec import encode_value
+from podreduce.codec import Encoded, encode_value
 from podreduce.frame_packing import MAX_RAW_BYTES, MAX_ROWS, FramePacker
 from podreduce.frames import (
     HEADER_BYTES,
@@ -58,7 +58,7 @@ def test_a_header_or_body_that_changed_is_refused() -> None:
             check_frame(bytes(changed[:HEADER_BYTES]), bytes(changed[HEADER_BYTES:]), ends_segment=False)
 
 
-def pack(groups: list[tuple[int, bytes, list[bytes]]]) -> list[StoredFrame]:
+def pack(groups: list[tuple[int, bytes, list[Encoded]]]) -> list[StoredFrame]:
     frames: list[StoredFrame] = []
     packer = FramePacker(frames.append)
     for bucket, key, values in groups:
@@ -67,9 +67,9 @@ def pack(groups: list[tuple[int, bytes, list[bytes]]]) -> list[StoredFrame]:
     return frames
 
 
-ONE = encode_value(1)
-HALF = encode_value("x" * (MAX_RAW_BYTES // 2))
-HUGE = encode_value("x" * (50 << 20))
+ONE = Encoded(encode_value(1))
+HALF = Encoded(encode_value("x" * (MAX_RAW_BYTES // 2)))
+HUGE = Encoded(encode_value("x" * (50 << 20)))
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ HUGE = encode_value("x" * (50 << 20))
         "two buckets", "by bytes in a group", "by bytes between keys", "50 MB between small", "50 MB alone",
     ],
 )  # fmt: skip
-def test_a_frame_ends_where_it_is_full(groups: list[tuple[int, bytes, list[bytes]]], rows: list[int]) -> None:
+def test_a_frame_ends_where_it_is_full(groups: list[tuple[int, bytes, list[Encoded]]], rows: list[int]) -> None:
     frames = pack(groups)
     assert [frame.rows for frame in frames] == rows
     packed = [(stored, unpack_frame(stored)) for stored in frames]

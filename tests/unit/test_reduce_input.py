@@ -107,7 +107,7 @@ random, pool, before = Random(1), Random(2).randbytes(1 << 20), peak_bytes()
 blobs, spills = [], 0
 for number in range(4):
     buffer = MapOutputBuffer(
-        buckets=8, bucket_of=lambda key: key[-1] % 8, combine=None, budget_bytes=budget_bytes, scratch_directory=scratch
+        buckets=8, bucket_of=lambda key: key[-1] % 8, budget_bytes=budget_bytes, scratch_directory=scratch
     )
     for n in range(rows):
         at = random.randrange(1 << 19)

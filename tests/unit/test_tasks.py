@@ -201,6 +201,8 @@ class Job:
         "spills": 0,
         "combineInput": 0,
         "combineOutput": 0,
+        "genericTasks": 1,
+        "fusedTasks": 1,
     }
 
 
@@ -217,7 +219,7 @@ def test_the_commit_record_says_what_was_read_and_written() -> None:
         assert sum(record.bucket_bytes) == record.blob.footer_offset
     run.shuffle(maps)
     reduces = [run.reduce(0), run.reduce(1)]
-    assert sum(record.records_in for record in reduces) == words_of(OBJECTS).total()
+    assert sum(record.records_in for record in reduces) == 14  # a map sends each of its words once
     assert sum(record.records_out for record in reduces) == len(words_of(OBJECTS))
     assert all(record.started_at <= record.finished_at for record in maps + reduces)
 

@@ -37,7 +37,7 @@ def blame(call: Callable[[], object]) -> BaseException:
 def test_only_the_users_frames_are_shown_with_their_lines_and_causes() -> None:
     combine = calling.combine_by_program(load_program(Program(source=SOURCE), name="myjob"))
     assert combine
-    error = blame(lambda: combine(b"\x05k", ["{"]))
+    error = blame(lambda: combine("k", ["{"]))
     assert isinstance(error, ProgramError)
     assert str(error) == "RuntimeError: bad line"
     assert error.record == "key 'k'"

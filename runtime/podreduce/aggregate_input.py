@@ -1,0 +1,108 @@
+"""What a reduce task takes in where only aggregates are wanted: one dict, spilled when it is full.
+
+The maps have aggregated already, so most keys come once from each map: a dict look-up for each is cheaper than a merge.
+What does not fit in memory is spilled as sorted runs, and these are merged.
+"""
+
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from sys import getsizeof
+from typing import Any, Final
+
+from podreduce.codec import Value
+from podreduce.combine import aggregating
+from podreduce.frames import OnesFrame, StoredFrame, unpack_frame
+from podreduce.groups import aggregate
+from podreduce.runs import RunStack, RunWriter
+
+__all__ = ["AggregateInput"]
+
+KEY_BYTES: Final = 200
+"""What a key takes beside itself: its share of the dict, its value, its place in a list when they are sorted."""
+
+
+class AggregateInput:
+    """Collects one partition's segments and aggregates them.
+
+    Args:
+        aggregation: a name of `groups.AGGREGATIONS`.
+        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled to.
+
+    Attributes:
+        records: how many values came; `stored_bytes` is what their frames took.
+        spills: how many runs were spilled.
+    """
+
+    def __init__(self, aggregation: str, *, budget_bytes: int, scratch_directory: str) -> None:
+        self._aggregation = aggregation
+        self._budget_bytes = budget_bytes // 2
+        self._directory = scratch_directory
+        self._pack = aggregating(aggregation)
+        self._runs = RunStack(buckets=1, budget_bytes=self._budget_bytes, directory=scratch_directory, pack=self._pack)
+        self._aggregates: dict[bytes, Value] = {}
+        self._used_bytes = 0
+        self.records = 0
+        self.stored_bytes = 0
+        self.spills = 0
+
+    def add_blob(self, frames: Iterable[StoredFrame]) -> None:
+        """Take one map output's frames (`shuffle.read_frames`); call it in map index order.
+
+        Raises:
+            AggregationError: the values of a key have no such aggregate.
+            ScratchFullError: there was no room to spill.
+        """
+        for stored in frames:
+            self.records += stored.rows
+            self.stored_bytes += len(stored.body)
+            self._add_frame(stored)
+            if self._used_bytes > self._budget_bytes:
+                self._spill()
+
+    def aggregates(self) -> Iterator[tuple[bytes, Value]]:
+        """Yield each encoded key with its aggregate, in key order; once, when all blobs are in.
+
+        Raises:
+            ScratchFullError: there was no room to spill.
+        """
+        if not len(self._runs):
+            yield from ((key, self._aggregates[key]) for key in sorted(self._aggregates))
+            return
+        self._spill()
+        self._runs.settle()
+        for key, pieces in self._runs.groups(0):
+            yield key, aggregate(self._aggregation, key, (value for frame, at in pieces for value in frame.values(at)))
+        self._runs.close()
+
+    def _add_frame(self, stored: StoredFrame) -> None:
+        """Aggregate one frame."""
+        frame, known = unpack_frame(stored), len(self._aggregates)
+        if isinstance(frame, OnesFrame) and self._aggregation in ("sum", "count"):
+            add_up(self._aggregates, frame.keys, frame.ones)
+        else:
+            for at, key in enumerate(frame.keys):
+                values = frame.values(at)
+                if key in self._aggregates:
+                    values = [self._aggregates[key], *values]
+                self._aggregates[key] = aggregate(self._aggregation, key, values)
+        grown = len(self._aggregates) - known
+        if grown:  # a dict keeps its order: the new keys are its last
+            new_keys = islice(reversed(self._aggregates), grown)
+            self._used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
+
+    def _spill(self) -> None:
+        """Write what is held as a run."""
+        writer = RunWriter(self._directory, buckets=1)
+        for key in sorted(self._aggregates):
+            writer.packer.add_one(0, key, self._aggregates.pop(key))
+        self._runs.push(writer.finish())
+        self.spills += 1
+        self._used_bytes = 0
+
+
+def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> None:
+    """Add each key's value to its total."""
+    get = totals.get
+    for key, value in zip(keys, values, strict=True):
+        totals[key] = get(key, 0) + value

@@ -1,0 +1,274 @@
+"""Map output in memory, grouped by key: every value (`ListGroups`), or only their aggregate (`Aggregates`).
+
+A record costs one dict look-up. str, int and flat tuples of them are their own dict keys; of other types 1, True and
+1.0 would be one, so these are encoded first. Distinct keys are encoded, hashed and sorted only when they are written.
+Memory is asked for in steps: `grant` gets what is missing and returns how much more may be taken before the next call,
+and may call `write` meanwhile. The innermost loops of a task run here, or are written into the program (see fusion).
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from itertools import chain, islice
+from operator import itemgetter
+from sys import getsizeof
+from typing import Any, Final, TypeAlias
+
+from podreduce.codec import (
+    SCALARS,
+    Encoded,
+    Key,
+    UnsupportedTypeError,
+    Value,
+    capture,
+    decode_key,
+    decode_value,
+    encode_key,
+)
+from podreduce.frame_packing import FramePacker
+
+__all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate"]
+
+Grant: TypeAlias = Callable[[int], int]
+"""How much memory is missing → how much more there is then, in bytes."""
+
+BucketOf: TypeAlias = Callable[[bytes], int]
+
+GROUP_BYTES: Final = 200
+"""What a group takes beside its key: its share of the dict, its list with room for four values."""
+SLOT_BYTES: Final = 8
+"""What a value takes beside the object: its place in the list."""
+PLAIN_KEYS: Final = frozenset({str, int})
+
+
+class ListGroups:
+    """Keys with all their values, in the order they came.
+
+    Attributes:
+        kind: `list`.
+        plain: values by key, for keys that are str, int or flat tuples of these; `others` by encoded key.
+        records: how many were added here.
+    """
+
+    __slots__ = ("_grant", "_room", "kind", "others", "plain", "records")
+
+    def __init__(self, grant: Grant) -> None:
+        self.kind = "list"
+        self._grant = grant
+        self._room = 0
+        self.plain: dict[Any, list[Value | Encoded]] = {}
+        self.others: dict[bytes, list[Value | Encoded]] = {}
+        self.records = 0
+
+    def add(self, key: Key, value: Value) -> None:
+        """Take one record as it is now.
+
+        Raises:
+            UnsupportedTypeError: the key or the value cannot travel.
+        """
+        if type(value) in SCALARS:
+            size = SLOT_BYTES if type(value) is int and -5 <= value < 257 else getsizeof(value) + SLOT_BYTES  # noqa: PLR2004 - Python keeps one object of each of these
+        else:
+            value = capture(value)
+            size = size_of(value) + SLOT_BYTES
+        groups: dict[Any, list[Value | Encoded]] = self.plain
+        if type(key) is not str and not is_plain(key):
+            key = normalise(key)
+            groups = self.others if type(key) is bytes else self.plain
+        values = groups.get(key)
+        if values is None:
+            groups[key] = values = []
+            size += size_of(key) + GROUP_BYTES
+        values.append(value)
+        self.records += 1
+        self._room -= size
+        if self._room < 0:
+            self._room = self._grant(-self._room)
+
+    def settle(self) -> None:
+        """Have all records in the groups: they always are."""
+
+    def handles(self) -> dict[str, object]:
+        """Return what `yield_rewriting` names."""
+        return {"plain": self.plain, "get": self.plain.get, "grant": self._grant}
+
+    def groups(self) -> Iterator[tuple[Key, list[Value | Encoded]]]:
+        """Yield each key, encoded if it is in `others`, with its list of values, which may be changed."""
+        yield from self.plain.items()
+        yield from self.others.items()
+
+    def used_bytes(self) -> int:
+        """Measure what all groups take."""
+        return sum(
+            GROUP_BYTES + size_of(key) + sum(map(size_of, values)) + SLOT_BYTES * len(values)
+            for key, values in self.groups()
+        )
+
+    def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
+        """Write all groups in (bucket, key) order, and forget them."""
+        for bucket, keys in enumerate(keys_by_bucket(self.plain, self.others, buckets, bucket_of)):
+            for encoded, key in sort_keys(keys):
+                values = self.others.pop(encoded) if key is encoded else self.plain.pop(key)
+                packer.add_values(bucket, encoded, values)
+
+
+class Aggregates:
+    """Keys with the aggregate of their values so far.
+
+    Attributes:
+        kind: the aggregation.
+        plain: aggregates, by keys as in ListGroups; `others` likewise.
+        uncounted: str keys that came with the value 1, to add up; call `settle` when they are some thousands.
+        records: how many were added here.
+    """
+
+    __slots__ = ("_grant", "_room", "_start", "_step", "kind", "others", "plain", "records", "uncounted")
+
+    def __init__(self, aggregation: str, grant: Grant) -> None:
+        self.kind = aggregation
+        self._start, self._step = AGGREGATIONS[aggregation]
+        self._grant = grant
+        self._room = 0
+        self.plain: dict[Any, Value] = {}
+        self.others: dict[bytes, Value] = {}
+        self.uncounted: list[str] = []
+        self.records = 0
+
+    def add(self, key: Key, value: Value) -> None:
+        """Take one record as it is now.
+
+        Raises:
+            UnsupportedTypeError: the key or the value cannot travel.
+            AggregationError: the values of this key have no such aggregate.
+        """
+        slots: dict[Any, Value] = self.plain
+        if type(key) is not str and not is_plain(key):
+            key = normalise(key)
+            slots = self.others if type(key) is bytes else self.plain
+        known = slots.get(key, self)  # no value is this store
+        try:
+            slots[key] = self._start(value) if known is self else self._step(known, value)
+        except UnsupportedTypeError:
+            raise
+        except TypeError as error:
+            raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
+        self.records += 1
+        if known is self:
+            size = size_of(key) + getsizeof(value) + GROUP_BYTES
+        elif type(value) is int or type(value) is float:
+            return
+        else:
+            size = getsizeof(value)
+        self._room -= size
+        if self._room < 0:
+            self._room = self._grant(-self._room)
+
+    def handles(self) -> dict[str, object]:
+        """Return what `yield_rewriting` names."""
+        return {"plain": self.plain, "get": self.plain.get, "uncounted": self.uncounted, "count": self.settle}
+
+    def settle(self) -> None:
+        """Have all records in the groups: count what is in `uncounted`."""
+        keys, known = self.uncounted, len(self.plain)
+        Counter.update(self.plain, keys)  # type: ignore[call-overload] # its C loop takes any dict, which is faster
+        self.records += len(keys)
+        keys.clear()
+        grown = len(self.plain) - known
+        if grown:  # a dict keeps its order: the new keys are its last
+            self._room -= sum(map(getsizeof, islice(reversed(self.plain), grown))) + grown * GROUP_BYTES
+            if self._room < 0:
+                self._room = self._grant(-self._room)
+
+    def used_bytes(self) -> int:
+        """Measure what all groups take."""
+        stored = chain(self.plain, self.plain.values(), self.others, self.others.values())
+        return sum(map(size_of, stored)) + GROUP_BYTES * (len(self.plain) + len(self.others))
+
+    def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
+        """Write all groups in (bucket, key) order, and forget them; `uncounted` is left."""
+        for bucket, keys in enumerate(keys_by_bucket(self.plain, self.others, buckets, bucket_of)):
+            pairs = sort_keys(keys)
+            values = [self.others.pop(encoded) if key is encoded else self.plain.pop(key) for encoded, key in pairs]
+            packer.add_ones(bucket, [encoded for encoded, _ in pairs], values)
+
+
+def fixed(value: Value) -> Value:
+    """Return `value`, or a copy that nobody else can change."""
+    captured = capture(value)
+    return decode_value(captured) if type(captured) is Encoded else captured
+
+
+AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
+    "sum": (lambda value: 0 + value, lambda total, value: total + value),
+    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
+    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
+    "count": (lambda _: 1, lambda total, _: total + 1),
+}
+"""Aggregation → its aggregate of one value, and of an aggregate and one value more."""
+MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
+"""Aggregation → what makes one aggregate of several."""
+
+
+class AggregationError(Exception):
+    """The values of a key have no such aggregate.
+
+    Attributes:
+        key: the key.
+        error: what comparing or adding them raised.
+    """
+
+    def __init__(self, key: Key, error: TypeError) -> None:
+        super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
+        self.key = key
+        self.error = error
+
+
+def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Value:
+    """Return the aggregate of the aggregates of an encoded key; there is at least one.
+
+    Raises:
+        AggregationError: they have none.
+    """
+    try:
+        return MERGES[aggregation](aggregates)
+    except TypeError as error:
+        raise AggregationError(decode_key(key), error) from error
+
+
+def is_plain(key: Key) -> bool:
+    """Tell whether no key of another type equals `key`, so that it may be a dict's key as it stands."""
+    kind = type(key)
+    return kind is str or kind is int or (kind is tuple and PLAIN_KEYS.issuperset(map(type, key)))
+
+
+def normalise(key: Key) -> Key:
+    """Return the key that `key`, which is not plain, stands for: a plain one (1.0 is 1), else its encoding."""
+    encoded = encode_key(key)
+    if type(key) is float or type(key) is tuple:
+        key = decode_key(encoded)
+        if is_plain(key):
+            return key
+    return encoded
+
+
+def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
+    """Return what a key or a captured value takes in memory."""
+    return getsizeof(item) + (sum(map(getsizeof, item)) if type(item) is tuple else 0)
+
+
+def keys_by_bucket(
+    plain: Iterable[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
+) -> Iterator[list[Key]]:
+    """Yield the keys of each bucket, in no order."""
+    by_bucket: list[list[Key]] = [[] for _ in range(buckets)]
+    for key in plain:
+        by_bucket[bucket_of(encode_key(key))].append(key)
+    for encoded in others:
+        by_bucket[bucket_of(encoded)].append(encoded)
+    for bucket in range(buckets):
+        yield by_bucket[bucket]
+        by_bucket[bucket] = []
+
+
+def sort_keys(keys: Iterable[Key]) -> list[tuple[bytes, Key]]:
+    """Return the keys, in the order of their encodings, each after it; of an encoded key it is the same object."""
+    return sorted([(key if type(key) is bytes else encode_key(key), key) for key in keys], key=itemgetter(0))

@@ -1,0 +1,78 @@
+"""The reduce loop: feeds each key's values to `reduce_func` and writes what it yields; or writes the aggregates."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeAlias
+
+from podreduce.aggregate_input import AggregateInput
+from podreduce.attempt import Attempt
+from podreduce.calling import cannot_aggregate, check_pair, iterate
+from podreduce.codec import decode_key
+from podreduce.formats import PartWriter
+from podreduce.groups import AggregationError
+from podreduce.loading import LoadedProgram
+from podreduce.reduce_input import ReduceInput
+from podreduce.tracebacks import describe_key, raise_blamed
+
+__all__ = ["Taken", "naming_aggregates", "open_taken", "reduce_taken"]
+
+Taken: TypeAlias = AggregateInput | ReduceInput
+"""What a reduce task has taken of the maps' output."""
+
+BATCH_KEYS = 4096
+
+
+def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
+    """Return what the task's partition goes into."""
+    budget_bytes, directory = attempt.budget_bytes(), attempt.environment.scratch_directory
+    if program.aggregation is not None:
+        return AggregateInput(program.aggregation, budget_bytes=budget_bytes, scratch_directory=directory)
+    return ReduceInput(budget_bytes=budget_bytes, scratch_directory=directory)
+
+
+@contextmanager
+def naming_aggregates(program: LoadedProgram) -> Iterator[None]:
+    """Make the program's error of values without an aggregate."""
+    try:
+        yield
+    except AggregationError as error:
+        raise cannot_aggregate(program, error.key, error.error) from None
+
+
+def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: PartWriter) -> None:
+    """Reduce all keys in order and write the output."""
+    if isinstance(taken, AggregateInput):
+        with naming_aggregates(program):
+            write_aggregates(attempt, taken, part)
+    else:
+        reduce_groups(attempt, program, taken, part)
+
+
+def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) -> None:
+    """Write each key with its aggregate."""
+    aggregates = taken.aggregates()
+    while batch := [(decode_key(key), value) for key, value in islice(aggregates, BATCH_KEYS)]:
+        for key, value in batch:
+            part.write(key, value)
+        attempt.progress.records_out = part.records
+
+
+def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, part: PartWriter) -> None:
+    """Feed every key with its values to the program's reduce and write what it yields."""
+    reduce_func: Any = program.reduce_func
+    member = f"{program.class_name}.reduce_func"
+    for encoded, values in taken.groups():
+        key = decode_key(encoded)
+        try:
+            for pair in check_pairs(iterate(reduce_func(key, values), member), member):
+                part.write(*pair)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            raise_blamed(error, describe_key(key))
+        attempt.progress.records_out = part.records
+
+
+def check_pairs(pairs: Iterator[Any], member: str) -> Iterator[tuple[Any, Any]]:
+    """Yield what the program yields, each checked to be a pair."""
+    for pair in pairs:
+        yield pair if type(pair) is tuple and len(pair) == 2 else check_pair(pair, member)  # noqa: PLR2004 - a pair

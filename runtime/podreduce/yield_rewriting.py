@@ -1,0 +1,169 @@
+"""What a `yield key, value` statement becomes when it puts its pair into the map's store (see fusion). Rule: pure.
+
+A key that is known already is dealt with on the spot, by type; everything else goes through the store's `add`. What is
+certain from the syntax (a constant, a str: see str_types) is not asked again for each record.
+"""
+
+import ast
+from collections import Counter
+from textwrap import indent
+from typing import Any, Final
+
+from podreduce.str_types import StrTypes
+
+__all__ = ["PREFIX", "SCOPES", "YieldRewriter", "is_pair_statement"]
+
+PREFIX: Final = "_podreduce_"
+"""Of all names that the rewriting brings in; $ stands for it below."""
+SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
+
+ADD: Final = "$add(KEY, VALUE)"
+FAST_PATH: Final = """
+if {guards}($known := $get(KEY)) is not None:
+    $records += 1
+{step}
+else:
+    $add(KEY, VALUE)
+"""
+COUNT_ALL: Final = """
+$uncounted.extend(KEYS)
+if $len($uncounted) >= 8192:
+    $count()
+"""
+STEPS: Final = {
+    "list": """
+$known.append(VALUE)
+$room -= {size}
+if $room < 0:
+    $room = $grant(-$room)
+""",
+    "sum": "$plain[KEY] = $known + VALUE",
+    "count": "$plain[KEY] = $known + 1",
+    "min": "if VALUE < $known: $plain[KEY] = VALUE",
+    "max": "if VALUE > $known: $plain[KEY] = VALUE",
+}
+"""What a pair with a known key does to the store."""
+
+KEY_GUARD: Final = "($type(KEY) is $str or $type(KEY) is $int) and "
+SCALAR_GUARD: Final = "$type(VALUE) in $scalars and "
+NUMBER_GUARD: Final = "($type(VALUE) is $int or $type(VALUE) is $float) and "
+SAME_TYPE_GUARD: Final = "$type($plain.get(KEY)) is $type(VALUE) and "
+VALUE_GUARDS: Final = {
+    "list": SCALAR_GUARD,
+    "sum": NUMBER_GUARD,
+    "count": "",
+    "min": NUMBER_GUARD + SAME_TYPE_GUARD,
+    "max": NUMBER_GUARD + SAME_TYPE_GUARD,
+}
+
+
+class YieldRewriter(ast.NodeTransformer):
+    """Rewrites the yield statements of one function.
+
+    Args:
+        definition: the function.
+        kind: what the store keeps: `list`, or the aggregation; empty where every pair goes to `add`.
+        text: the parameter that is a str, if one is.
+        local_names: the function's own variables: they cannot change between two looks.
+    """
+
+    def __init__(
+        self, definition: ast.FunctionDef, *, kind: str, text: str | None, local_names: tuple[str, ...]
+    ) -> None:
+        self.kind = kind
+        self.types = StrTypes(definition, text=text)
+        self.local_names = local_names
+        self.names = Counter(node.id for node in ast.walk(definition) if isinstance(node, ast.Name))
+
+    def rewrite(self, statements: list[ast.stmt]) -> list[ast.stmt]:
+        """Return the function's body, rewritten."""
+        return [new for statement in statements for new in as_list(self.visit(statement))]
+
+    def visit(self, node: ast.AST) -> Any:  # noqa: ANN401 - as ast has it
+        """Rewrite `node`, unless it has a frame of its own."""
+        return node if isinstance(node, SCOPES) else super().visit(node)
+
+    def visit_For(self, node: ast.For) -> Any:  # noqa: ANN401 - as ast has it
+        """Rewrite a loop that yields a 1 for each str of a list into one call; else what is in it."""
+        match node:
+            case ast.For(
+                target=ast.Name(id=name),
+                body=[ast.Expr(value=ast.Yield(value=ast.Tuple(elts=[ast.Name(id=key), ast.Constant(value=one)])))],
+                orelse=[],
+            ) if key == name and type(one) is int and one == 1 and self.may_count(name, node.iter):
+                return parse_template(COUNT_ALL, node, KEYS=node.iter)
+            case _:
+                return self.generic_visit(node)
+
+    def may_count(self, variable: str, iterable: ast.expr) -> bool:
+        """Tell whether a loop's pairs may be counted at once: they add up, and nobody else sees its variable."""
+        return self.kind in ("sum", "count") and self.names[variable] == 2 and self.types.is_str_list(iterable)  # noqa: PLR2004 - bound and yielded
+
+    def visit_Expr(self, node: ast.Expr) -> Any:  # noqa: ANN401 - as ast has it
+        """Rewrite a yield."""
+        if not is_pair_statement(node):
+            return node
+        key, value = node.value.value.elts  # type: ignore[attr-defined] # it is a pair
+        template = self.choose_template(key, value) if self.kind else ADD
+        named, found = [], {}
+        for name, expression in (("KEY", key), ("VALUE", value)):
+            found[name] = expression
+            if not self.is_steady(expression):
+                named += parse_template(f"${name.lower()} = EXPRESSION", node, EXPRESSION=expression)
+                found[name] = ast.Name(id=f"{PREFIX}{name.lower()}", ctx=ast.Load())
+        return [*named, *parse_template(template, node, **found)]
+
+    def is_steady(self, node: ast.expr) -> bool:
+        """Tell whether `node` is the same however often it is evaluated."""
+        return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names)
+
+    def choose_template(self, key: ast.expr, value: ast.expr) -> str:
+        """Return the template for a pair, without the questions whose answers are known."""
+        guards = "" if self.types.is_str(key) else KEY_GUARD
+        if not self.is_known_to_fit(value):
+            guards += VALUE_GUARDS[self.kind]
+        size = "8" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 8"
+        return FAST_PATH.format(guards=guards, step=indent(STEPS[self.kind].format(size=size), "    "))
+
+    def is_known_to_fit(self, value: ast.expr) -> bool:
+        """Tell whether the guard of the value is certain to hold."""
+        kind = type(value.value) if isinstance(value, ast.Constant) else None
+        if self.kind == "list":
+            return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value)
+        return self.kind == "sum" and kind in (int, float)
+
+
+def is_pair_statement(node: ast.AST) -> bool:
+    """Tell whether `node` is the statement `yield key, value`."""
+    match node:
+        case ast.Expr(value=ast.Yield(value=ast.Tuple(elts=[key, value]))):
+            return not isinstance(key, ast.Starred) and not isinstance(value, ast.Starred)
+        case _:
+            return False
+
+
+def parse_template(template: str, place: ast.AST, **expressions: ast.expr) -> list[ast.stmt]:
+    """Return the statements of `template` with `expressions` for their names, all new ones at the place of `place`."""
+    statements = ast.parse(template.replace("$", PREFIX)).body
+    for statement in statements:
+        for node in ast.walk(statement):
+            if isinstance(node, ast.expr | ast.stmt):
+                ast.copy_location(node, place)
+    filler = Filler(expressions)
+    return [filler.visit(statement) for statement in statements]
+
+
+class Filler(ast.NodeTransformer):
+    """Puts expressions in the place of names."""
+
+    def __init__(self, expressions: dict[str, ast.expr]) -> None:
+        self.expressions = expressions
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        """Replace a placeholder."""
+        return self.expressions.get(node.id, node)
+
+
+def as_list(found: Any) -> list[ast.stmt]:  # noqa: ANN401 - as ast has it
+    """Return what a visitor returned as a list."""
+    return found if isinstance(found, list) else [found]
