@@ -7,6 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from tests.bench import comparison, report
+from tests.bench.memory import measure_memory
+from tests.bench.overhead import measure_overhead
 from tests.bench.paths import RESULTS
 from tests.bench.works import WORKS, Work
 
@@ -54,10 +56,30 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--words-mb", type=int, default=WORKS["wordcount"].megabytes)
     parser.add_argument("--log-mb", type=int, default=WORKS["log"].megabytes)
     parser.add_argument("--sort-mb", type=int, default=WORKS["sort"].megabytes)
-    parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY")
 
 
-COMMANDS = {compare: add_compare}
+def memory(arguments: argparse.Namespace) -> int:
+    """Run tasks limited to 512 MiB over data many times that; 1 if one exceeded it or the output is wrong."""
+    return 0 if measure_memory(scale=arguments.scale, results=arguments.results / "memory.json", tell=say) else 1
+
+
+def add_memory(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `memory`."""
+    parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the data: 0.1")
+
+
+def overhead(arguments: argparse.Namespace) -> int:
+    """Time an empty task from exec to its first record and its commit."""
+    measure_overhead(arguments.repeats, arguments.results / "overhead.json")
+    return 0
+
+
+def add_overhead(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `overhead`."""
+    parser.add_argument("--repeats", type=int, default=10)
+
+
+COMMANDS = {compare: add_compare, memory: add_memory, overhead: add_overhead}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -67,6 +89,7 @@ def main(argv: Sequence[str]) -> int:
     for command, add_options in COMMANDS.items():
         subparser = subparsers.add_parser(command.__name__, help=command.__doc__)
         subparser.set_defaults(command=command)
+        subparser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY", help="where JSON goes")
         add_options(subparser)
     names = [command.__name__ for command in COMMANDS]
     named = argv if argv and argv[0] in (*names, "-h", "--help") else [DEFAULT_COMMAND, *argv]

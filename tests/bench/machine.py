@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ PACKAGES: Final = ("msgspec", "numpy", "obstore", "pyarrow")
 PEER_PACKAGES: Final = ("dask", "duckdb", "mrjob", "numpy", "polars", "pyarrow", "pyspark")
 
 
+@cache
 def describe_machine() -> dict[str, object]:
     """Return everything that figures depend on."""
     return {

@@ -1,6 +1,5 @@
 """What is shown and kept of a comparison: the table on the terminal, the JSON, the plot."""
 
-import json
 import subprocess
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,8 +10,8 @@ from rich.table import Table
 
 from tests.bench.comparison import Comparison
 from tests.bench.figures import Summary
-from tests.bench.machine import describe_machine
 from tests.bench.paths import CHECKOUT, PEER_PYTHON
+from tests.bench.results import write_json
 from tests.bench.works import PARALLELISM
 
 __all__ = ["draw_plot", "render_notes", "render_row", "render_table", "save_results", "show_table"]
@@ -73,17 +72,14 @@ def show_table(summaries: Sequence[Summary], path: Path) -> None:
 
 
 def save_results(comparison: Comparison, path: Path) -> None:
-    """Write everything as JSON; the file is whole or that of before."""
+    """Write everything as JSON."""
     document = {
-        "machine": describe_machine(),
         "parallelism": PARALLELISM,
         "memory": "sum of resident memory of all processes, sampled every 50 ms",
         "summaries": [asdict(summary) for summary in comparison.summaries()],
         "runs": [asdict(run) for run in comparison.runs],
     }
-    partial = path.with_suffix(".partial")
-    partial.write_text(json.dumps(document, indent=2))
-    partial.rename(path)
+    write_json(document, path)
 
 
 def draw_plot(results: Path, path: Path) -> str:
