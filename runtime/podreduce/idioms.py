@@ -34,7 +34,7 @@ def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - wha
         return None
     key, values = (argument.arg for argument in parameters.args[1:])
     aggregated = find_aggregated(without_docstring(source.definition.body), key, values)
-    if aggregated is None or not uses_builtins(aggregated, values, source.function):
+    if aggregated is None or not uses_builtins(aggregated, source.function):
         return None
     return FORMS.get(ast.unparse(Renamed(values).visit(aggregated)))
 
@@ -62,14 +62,16 @@ def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
             return body
 
 
-def uses_builtins(node: ast.expr, values: str, function: FunctionType) -> bool:
+def uses_builtins(node: ast.expr, function: FunctionType) -> bool:
     """Tell whether the functions that `node` calls are Python's own, under their own names."""
     called = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
     names = [each.id for each in called if isinstance(each, ast.Name)]
     own = function.__globals__.get("__builtins__", builtins)
     found = own if isinstance(own, dict) else vars(own)
     return len(names) == len(called) and all(
-        name != values and name not in function.__globals__ and found.get(name) is getattr(builtins, name, None)
+        name not in function.__code__.co_varnames
+        and name not in function.__globals__
+        and found.get(name) is getattr(builtins, name, None)
         for name in names
     )
 
