@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.bench import comparison, report
 from tests.bench.memory import measure_memory
+from tests.bench.micro import measure_kernels
 from tests.bench.overhead import measure_overhead
 from tests.bench.paths import RESULTS
 from tests.bench.works import WORKS, Work
@@ -79,7 +80,20 @@ def add_overhead(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=10)
 
 
-COMMANDS = {compare: add_compare, memory: add_memory, overhead: add_overhead}
+def micro(arguments: argparse.Namespace) -> int:
+    """Time the kernels alone."""
+    results = arguments.results / "micro.json"
+    measure_kernels(named=arguments.kernel, repeats=arguments.repeats, results=results, tell=say)
+    return 0
+
+
+def add_micro(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `micro`."""
+    parser.add_argument("--kernel", default="", metavar="NAME", help="only those whose name holds NAME")
+    parser.add_argument("--repeats", type=int, default=7)
+
+
+COMMANDS = {compare: add_compare, micro: add_micro, memory: add_memory, overhead: add_overhead}
 
 
 def main(argv: Sequence[str]) -> int:

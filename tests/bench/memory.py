@@ -55,7 +55,7 @@ def measure_memory(*, scale: float, results: Path, tell: Callable[[str], None]) 
         sized = replace(case, lines=max(1, int(case.lines * scale)))
         tell(f"{sized.name}: {sized.lines:,} lines, a thousand values each")
         outcomes.append(run_case(sized))
-    Console().print(render_outcomes(outcomes))
+    Console(width=100).print(render_outcomes(outcomes))
     for outcome in outcomes:
         if outcome.problem:
             tell(f"{outcome.case}: {outcome.problem}")

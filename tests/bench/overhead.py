@@ -58,7 +58,7 @@ def measure_overhead(repeats: int, results: Path) -> None:
         times = [getattr(moment, name) * 1000 for moment in moments]
         label = "exit of a bare python -c pass" if name == "bare_python" else name.replace("_", " ")
         table.add_row(label, *(f"{value:.0f}" for value in (median(times), min(times), max(times))))
-    Console().print(table)
+    Console(width=100).print(table)
     write_json({"seconds": [asdict(moment) for moment in moments]}, results)
 
 
