@@ -37,7 +37,7 @@ class Blob:
 def make_frames(records: Iterable[Record], *, frame_rows: int = 8192, bucket: int = 0) -> list[StoredFrame]:
     """A run of `records`, sorted by key; a frame ends after `frame_rows` values at the latest."""
     frames: list[StoredFrame] = []
-    packer = FramePacker(frames.append)
+    packer = FramePacker(lambda frame, *_: frames.append(frame))
     rows = sorted(((encode_key(key), capture(value)) for key, value in records), key=itemgetter(0))
     for start in range(0, len(rows), frame_rows):
         for key, group in groupby(rows[start : start + frame_rows], key=itemgetter(0)):

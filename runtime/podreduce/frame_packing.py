@@ -4,14 +4,17 @@ A frame holds up to 8,192 values and 256 KiB of one bucket, so that a reader nee
 merges; a single larger value makes a frame of its own.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from sys import getsizeof
-from typing import Final
+from typing import Final, TypeAlias
 
 from podreduce.codec import Encoded, Value, encode_captured, encode_values
 from podreduce.frames import GROUP_BYTES, StoredFrame, pack_frame, pack_ones
 
-__all__ = ["MAX_RAW_BYTES", "MAX_ROWS", "FramePacker"]
+__all__ = ["MAX_RAW_BYTES", "MAX_ROWS", "Emit", "FramePacker"]
+
+Emit: TypeAlias = Callable[[StoredFrame, Sequence[bytes], Sequence[int], Sequence[int]], object]
+"""Takes a frame, its keys, how many values each of its groups has, and how many bytes these take."""
 
 MAX_ROWS: Final = 8192
 MAX_RAW_BYTES: Final = 256 << 10
@@ -28,7 +31,7 @@ class FramePacker:
 
     __slots__ = ("_bucket", "_counts", "_data", "_emit", "_keys", "_ones", "_raw_bytes", "_rows")
 
-    def __init__(self, emit: Callable[[StoredFrame], object]) -> None:
+    def __init__(self, emit: Emit) -> None:
         self._emit = emit
         self._bucket = 0
         self._keys: list[bytes] = []
@@ -77,17 +80,21 @@ class FramePacker:
         fits = len(keys) <= MAX_ROWS and sum(map(len, keys)) <= MAX_RAW_BYTES and NUMBERS.issuperset(map(type, values))
         if keys and fits:
             self.flush()
-            self._emit(pack_ones(bucket, keys, values))
+            self._bucket, self._keys, self._ones = bucket, keys, values
+            self.flush()
             return
         for key, value in zip(keys, values, strict=True):
             self.add_one(bucket, key, value)
 
     def flush(self) -> None:
         """Emit what is left."""
+        keys, groups = self._keys, len(self._keys)
         if self._ones:
-            self._emit(pack_ones(self._bucket, self._keys, self._ones))
-        elif self._keys:
-            self._emit(pack_frame(self._bucket, self._keys, self._counts, self._data))
+            frame = pack_ones(self._bucket, keys, self._ones)
+            self._emit(frame, keys, [1] * groups, [NUMBER_BYTES] * groups)
+        elif keys:
+            frame = pack_frame(self._bucket, keys, self._counts, self._data)
+            self._emit(frame, keys, self._counts, list(map(len, self._data)))
         self._keys, self._counts, self._data, self._ones = [], [], [], []
         self._rows, self._raw_bytes = 0, 0
 

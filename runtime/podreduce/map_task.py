@@ -1,10 +1,9 @@
 """A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
 
-from functools import partial
 from typing import Any
 
 from podreduce.attempt import Attempt, read_shard
-from podreduce.calling import bucket_by_program, cannot_aggregate, combine_by_program
+from podreduce.calling import cannot_aggregate, combine_by_program
 from podreduce.codec import decode_key, encode_key
 from podreduce.commit import conclude
 from podreduce.contract.layout import blob_key, staged_part_key
@@ -13,7 +12,7 @@ from podreduce.formats import PartWriter
 from podreduce.groups import AggregationError
 from podreduce.loading import LoadedProgram
 from podreduce.mapping import MapLoop, Sink
-from podreduce.partition import hash_bucket
+from podreduce.partitioning import check_order, choose_buckets, key_sampler
 from podreduce.spill import MapOutputBuffer
 from podreduce.storage import open_store, split_object_uri
 from podreduce.text_blocks import read_records
@@ -28,6 +27,7 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
         PodreduceError: the attempt has failed; nothing it wrote counts.
     """
     program = attempt.load_program()
+    check_order(attempt.plan, program)
     map_only = program.map_only or attempt.plan.partitions == 0
     record = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
     conclude(attempt.run_store, attempt.output_store, record)
@@ -62,6 +62,9 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
         ),
         bucket_bytes=summary.bucket_bytes,
         user_partitioned=program.partition_func is not None,
+        key_samples=summary.key_samples,
+        heavy_keys=buffer.heavy_keys.heaviest(),
+        encoded_bytes=buffer.heavy_keys.encoded_bytes,
     )
 
 
@@ -82,12 +85,11 @@ def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
 
 def open_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
     """Return the buffer for the map's output, with the program's combining and partitioning."""
-    plan = attempt.plan
-    partitioned = program.partition_func is not None
-    buckets = plan.user_partitions if partitioned else plan.virtual_buckets
+    buckets, bucket_of = choose_buckets(attempt.plan, program)
     return MapOutputBuffer(
         buckets=buckets,
-        bucket_of=bucket_by_program(program, buckets) if partitioned else partial(hash_bucket, buckets=buckets),
+        bucket_of=bucket_of,
+        sampler=key_sampler(attempt.plan),
         aggregation=program.aggregation,
         combine=combine_by_program(program),
         budget_bytes=attempt.budget_bytes(),

@@ -63,7 +63,7 @@ class RunWriter:
         self._open_bytes = 0
         self.packer = FramePacker(self._append)
 
-    def _append(self, frame: StoredFrame) -> None:
+    def _append(self, frame: StoredFrame, *_: object) -> None:
         """Write a frame."""
         self._open_bytes = max(self._open_bytes, estimate_open_bytes(frame) + READ_BYTES)
         self._blob.append(frame)

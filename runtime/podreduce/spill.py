@@ -3,13 +3,16 @@
 How records are held is for `groups` to say; here it is decided when memory is short and what is written.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from podreduce.codec import Key, Value, decode_key
 from podreduce.combine import Combine, Combiner, aggregating
 from podreduce.frame_packing import FramePacker
+from podreduce.frames import StoredFrame
 from podreduce.groups import Aggregates, ListGroups
+from podreduce.heavy_keys import HeavyKeys
+from podreduce.ranges import KeySampler
 from podreduce.runs import RunStack, RunWriter, pack_group
 from podreduce.shuffle import BlobSummary, BlobWriter
 
@@ -29,6 +32,7 @@ class MapOutputBuffer:
         bucket_of: encoded key → its bucket; called a few times per distinct key and run.
         aggregation: what is kept of a key's values, in place of all of them: a name of `groups.AGGREGATIONS`, or None.
         combine: see `combine.Combine`, or None.
+        sampler: samples the keys of a blob in total order, or None.
         budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
         scratch_directory: where runs are spilled to.
 
@@ -37,6 +41,7 @@ class MapOutputBuffer:
     Attributes:
         store: what holds the records; see `fusion` for who else puts some there.
         spills: how many runs were spilled.
+        heavy_keys: the heaviest keys, once the blob is written.
     """
 
     def __init__(
@@ -48,9 +53,11 @@ class MapOutputBuffer:
         scratch_directory: str,
         aggregation: str | None = None,
         combine: Combine | None = None,
+        sampler: KeySampler | None = None,
     ) -> None:
         self._buckets = buckets
         self._bucket_of = bucket_of
+        self._sampler = sampler
         self._combiner = Combiner(combine) if combine else None
         self._budget_bytes = budget_bytes
         self._directory = scratch_directory
@@ -65,6 +72,7 @@ class MapOutputBuffer:
             Aggregates(aggregation, self.grant) if aggregation else ListGroups(self.grant)
         )
         self.spills = 0
+        self.heavy_keys = HeavyKeys()
 
     @property
     def records(self) -> int:
@@ -106,8 +114,13 @@ class MapOutputBuffer:
         """
         self.store.settle()
         self._combine_groups()
-        blob = BlobWriter(write, buckets=self._buckets)
-        packer = FramePacker(blob.append)
+        blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
+
+        def append(frame: StoredFrame, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
+            blob.append(frame, keys, sizes)
+            self.heavy_keys.add_frame(frame.bucket, keys, counts, sizes)
+
+        packer = FramePacker(append)
         if len(self._runs):
             self._spill()
             self._write_merged(packer)

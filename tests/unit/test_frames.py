@@ -60,7 +60,7 @@ def test_a_header_or_body_that_changed_is_refused() -> None:
 
 def pack(groups: list[tuple[int, bytes, list[Encoded]]]) -> list[StoredFrame]:
     frames: list[StoredFrame] = []
-    packer = FramePacker(frames.append)
+    packer = FramePacker(lambda frame, *_: frames.append(frame))
     for bucket, key, values in groups:
         packer.add_values(bucket, key, values)
     packer.flush()
