@@ -35,8 +35,8 @@ BucketOf: TypeAlias = Callable[[bytes], int]
 
 GROUP_BYTES: Final = 200
 """What a group takes beside its key: its share of the dict, its list with room for four values."""
-SLOT_BYTES: Final = 8
-"""What a value takes beside the object: its place in the list."""
+SLOT_BYTES: Final = 16
+"""What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
 
 

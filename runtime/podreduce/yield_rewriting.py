@@ -122,7 +122,7 @@ class YieldRewriter(ast.NodeTransformer):
         guards = "" if self.types.is_str(key) else KEY_GUARD
         if not self.is_known_to_fit(value):
             guards += VALUE_GUARDS[self.kind]
-        size = "8" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 8"
+        size = "16" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 16"
         return FAST_PATH.format(guards=guards, step=indent(STEPS[self.kind].format(size=size), "    "))
 
     def is_known_to_fit(self, value: ast.expr) -> bool:
