@@ -56,6 +56,7 @@ def time_kernel(kernel: Kernel, sample: Sample, repeats: int) -> Timing:
         call()
         times.append(time.perf_counter_ns() - started)
         gc.enable()
+        del call  # what it held must not be in the way of the next one
     return Timing(
         kernel=kernel.name,
         sample=sample.name,
