@@ -12,15 +12,15 @@ from tests.blobs import Blob, Record, make_frames
 
 
 def make_ordered_blob(
-    records: Iterable[Record], *, frame_rows: int = 8192, key_elements: int | None = None, with_sizes: bool = True
+    records: Iterable[Record], *, frame_rows: int = 8192, key_elements: int | None = None, maps: int = 1
 ) -> Blob:
-    """What a map writes in total order of `records`."""
+    """What one of `maps` maps writes in total order of `records`."""
     data = bytearray()
-    writer = BlobWriter(data.extend, buckets=1, sampler=KeySampler(key_elements=key_elements))
+    writer = BlobWriter(data.extend, buckets=1, sampler=KeySampler(key_elements=key_elements, maps=maps))
     for stored in make_frames(records, frame_rows=frame_rows):
         frame = unpack_frame(stored)
         sizes = [len(frame.data(group)) for group in range(len(frame.keys))]
-        writer.append(stored, frame.keys, sizes if with_sizes else None)
+        writer.append(stored, frame.keys, sizes)
     return Blob(summary=writer.finish(), data=bytes(data))
 
 

@@ -100,8 +100,8 @@ class Applier:
                 await self.delete_pod(action, run)
             case RecordFailure(record=record):
                 await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
-            case FreezeShuffle():
-                await freeze_shuffle(run)
+            case FreezeShuffle(parallelism=parallelism):
+                await freeze_shuffle(run, parallelism)
             case CommitOutput():
                 await commit_output(run)
             case RemoveIntermediates():
@@ -150,12 +150,19 @@ class Applier:
         await self.cluster.delete_pod(run.job, action.name, action.uid)
 
 
-async def freeze_shuffle(run: Run) -> None:
+async def freeze_shuffle(run: Run, parallelism: int) -> None:
     """Write the next shuffle manifest; whoever creates it first has frozen it."""
     records = run.records
     if records.plan is None:
         return
-    manifest = build_shuffle_manifest(records.plan, records.commits, records.bucket_bytes, records.manifest)
+    manifest = build_shuffle_manifest(
+        records.plan,
+        records.commits,
+        records.bucket_bytes,
+        records.manifest,
+        parallelism=parallelism,
+        key_spread=records.key_spread,
+    )
     await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "DiscardRun",
     "Fault",
     "FreezeShuffle",
+    "HeavyKeyView",
     "JobKey",
     "JobView",
     "Observed",
@@ -155,6 +156,15 @@ class ShuffleSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HeavyKeyView:
+    """A key with much of the shuffled data: its share of the bytes, and its partition once that is known."""
+
+    key: str
+    share: float
+    partition: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedOutput:
     """The output, complete: `_SUCCESS` is there and the manifest is this run's."""
 
@@ -186,6 +196,7 @@ class Observed:
         pods: all pods of this job (same owner UID), of whatever run.
         commits: the newest generation's commit of each committed task.
         failures: every failure record, by task.
+        skew: the heaviest keys, the heaviest first.
         has_intent: the point of no return is passed.
         has_intermediates: blobs, staged parts or the output's claim are left.
         has_records: anything at all is left below the run's prefix.
@@ -204,6 +215,7 @@ class Observed:
     commits: Mapping[TaskRef, CommitRecord] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
     shuffle: ShuffleSummary | None = None
+    skew: tuple[HeavyKeyView, ...] = ()
     has_intent: bool = False
     published: PublishedOutput | None = None
     has_intermediates: bool = False
@@ -275,9 +287,13 @@ class RecordFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeShuffle:
-    """Write the shuffle manifest of that generation; the first packs the buckets, later ones keep the packing."""
+    """Write the shuffle manifest of that generation; the first packs the buckets, later ones keep the packing.
+
+    `parallelism`: how many reduces may run at a time.
+    """
 
     generation: int
+    parallelism: int
 
     def __str__(self) -> str:
         return f"freeze({self.generation})"

@@ -5,6 +5,7 @@ succeeded has its commit in the listing that follows.
 """
 
 import asyncio
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,10 +18,20 @@ from podreduce.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import Fault, JobView, Observed, PlanSummary, PublishedOutput, RunState, ShuffleSummary
+from podreduce_operator.model import (
+    Fault,
+    HeavyKeyView,
+    JobView,
+    Observed,
+    PlanSummary,
+    PublishedOutput,
+    RunState,
+    ShuffleSummary,
+)
 from podreduce_operator.names import hash_run
 from podreduce_operator.output import Claim, has_leftovers, read_published
 from podreduce_operator.records import RunRecords
+from podreduce_operator.skew import KeyShare
 
 __all__ = ["Run", "RunCache", "observe", "read_run_state", "storage_fault"]
 
@@ -132,6 +143,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         commits=dict(run.records.commits),
         failures=run.records.failures,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
+        skew=summarize_skew(run.records),
         has_intent=run.records.intent is not None,
         published=published,
         has_intermediates=intermediates,
@@ -219,6 +231,23 @@ def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
         imbalance_bytes=manifest.imbalance_bytes,
         hash_imbalance_bytes=manifest.hash_imbalance_bytes,
     )
+
+
+def summarize_skew(records: RunRecords) -> tuple[HeavyKeyView, ...]:
+    """Return the heaviest keys, each with the partition that the shuffle manifest gives it to."""
+    return tuple(
+        HeavyKeyView(key=heavy.key, share=heavy.share, partition=find_partition(heavy, records.manifest))
+        for heavy in records.skew.heaviest()
+    )
+
+
+def find_partition(heavy: KeyShare, manifest: ShuffleManifest | None) -> int | None:
+    """Return the partition of a key; None while there is no manifest."""
+    if manifest is None:
+        return None
+    if manifest.ranges is not None:
+        return bisect_right(manifest.ranges, heavy.encoded)
+    return next((index for index, buckets in enumerate(manifest.partitions) if heavy.bucket in buckets), None)
 
 
 def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:

@@ -1,7 +1,8 @@
 """What one run left in the store: its plan, commits, failures, shuffle manifests and intent.
 
 Rule: every record is immutable, so each is read once and kept; forgetting all of it costs reads and nothing else.
-The sizes of the virtual buckets are folded into sums as they come, so memory grows with tasks, not tasks x buckets.
+What the maps say of their keys (sizes of virtual buckets, samples, heaviest keys) is folded as it comes, so memory
+grows with tasks, not tasks x buckets.
 """
 
 import asyncio
@@ -27,6 +28,8 @@ from podreduce.contract.wire import Wire, decode, digest_bytes
 from podreduce.errors import ObjectNotFoundError
 from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.key_spread import KeySpread
+from podreduce_operator.skew import Skew
 
 __all__ = ["RunRecords"]
 
@@ -41,8 +44,9 @@ class RunRecords:
     Attributes:
         store: opened at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
-        commits: by task, the commit of its newest generation, without its `bucket_bytes`.
+        commits: by task, the commit of its newest generation, without what is folded.
         bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
+        key_spread: how their keys are spread, in total order; `skew` is which of them are heaviest.
         manifests: by generation.
         intent: None until it is written.
     """
@@ -53,6 +57,8 @@ class RunRecords:
         self.plan_digest = ""
         self.commits: dict[TaskRef, CommitRecord] = {}
         self.bucket_bytes: list[int] = []
+        self.key_spread = KeySpread()
+        self.skew = Skew()
         self.manifests: dict[int, ShuffleManifest] = {}
         self.intent: CommitIntent | None = None
         self._failures: dict[str, FailureRecord] = {}
@@ -99,9 +105,11 @@ class RunRecords:
     def _fold(self, generation: int, commit: CommitRecord) -> None:
         if generation == 0 and commit.task.type is TaskType.MAP:
             self.bucket_bytes = add_columns(self.bucket_bytes, commit.bucket_bytes)
+            self.key_spread.add(commit.key_samples)
+            self.skew.add(commit)
         known = self.commits.get(commit.task)
         if known is None or known.generation < commit.generation:
-            self.commits[commit.task] = msgspec.structs.replace(commit, bucket_bytes=())
+            self.commits[commit.task] = msgspec.structs.replace(commit, bucket_bytes=(), key_samples=(), heavy_keys=())
 
     async def _read_failures(self) -> None:
         keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]

@@ -99,6 +99,7 @@ class OutputSpec(Fields, frozen=True, kw_only=True):
     uri: str
     format: Literal["Text", "JSONLines"]
     if_exists: Literal["Fail", "Replace"]
+    order: Literal["Partition", "Total"]
 
 
 class MapSpec(Fields, frozen=True, kw_only=True):
@@ -115,9 +116,13 @@ class MapSpec(Fields, frozen=True, kw_only=True):
 
 
 class ReduceSpec(Fields, frozen=True, kw_only=True):
-    """The reduce tasks; `partitions` 0 is map-only, None leaves the number to the packing after the maps."""
+    """The reduce tasks; `partitions` 0 is map-only, None leaves the number to the packing after the maps.
+
+    `partition_key_length`: how many elements of a key that is a tuple choose its partition; None is all.
+    """
 
     partitions: int | None = None
+    partition_key_length: int | None = None
     pod_template: dict[str, Any] = {}
 
 

@@ -86,6 +86,8 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
             "imbalance": round(observed.shuffle.imbalance_bytes),
             "hashImbalance": round(observed.shuffle.hash_imbalance_bytes),
         }
+    if observed.skew:
+        fields["skew"] = render_skew(observed)
     fields["failures"] = render_failures(observed)
     if observed.published is not None:
         output = observed.published
@@ -156,6 +158,15 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     for group, name in shown:
         rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = sums[group, name]
     return rendered
+
+
+def render_skew(observed: Observed) -> list[dict[str, Any]]:
+    """Return the heaviest keys, the heaviest first."""
+    return [
+        {"key": heavy.key, "share": round(heavy.share, 3)}
+        | ({} if heavy.partition is None else {"partition": heavy.partition})
+        for heavy in observed.skew
+    ]
 
 
 def render_failures(observed: Observed) -> list[dict[str, Any]]:

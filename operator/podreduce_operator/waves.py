@@ -92,7 +92,8 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
         return Wave(phase=phase, tasks=(), step=CommitOutput(), map_total=plan.shards, reduce_total=0)
     wanted = tuple(generations.get(task, 0) for task in maps)
     if shuffle is None or shuffle.map_generations != wanted:
-        step = FreezeShuffle(generation=0 if shuffle is None else shuffle.generation + 1)
+        generation = 0 if shuffle is None else shuffle.generation + 1
+        step = FreezeShuffle(generation=generation, parallelism=parallelism(observed))
         return Wave(phase=Phase.MAPPING, tasks=(), step=step, map_total=plan.shards, reduce_total=reduce_total)
     reduces = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(shuffle.partitions)]
     left = [task for task in reduces if task not in observed.commits]

@@ -18,6 +18,8 @@ BUCKETS_PER_PARTITION: Final = 16
 MAX_PARTITIONS: Final = 4096
 UNDECIDED_BUCKETS: Final = 1024
 PARTITION_BYTES: Final = 256 << 20
+LEAST_PARTITION_BYTES: Final = 4 << 20
+"""Partitions this small still pay, where a core would be idle otherwise."""
 FIBONACCI: Final = 2654435769
 """2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4): carries low bits upwards."""
 MAX_EXCHANGES: Final = 4096
@@ -31,16 +33,25 @@ def hash_bucket(key: bytes, buckets: int) -> int:
     return ((zlib.crc32(key) * FIBONACCI & 0xFFFFFFFF) * buckets) >> 32
 
 
-def virtual_buckets(partitions: int | None) -> int:
-    """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: decided after them)."""
+def virtual_buckets(partitions: int | None, *, order: str = "Partition") -> int:
+    """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: decided after them).
+
+    In total order that is one, since ranges of keys are cut instead; and none where nothing is reduced.
+    """
+    if order == "Total":
+        return 0 if partitions == 0 else 1
     if partitions is None:
         return UNDECIDED_BUCKETS
     return max(min(BUCKETS_PER_PARTITION * partitions, MAX_PARTITIONS), partitions)
 
 
-def choose_partitions(total_bytes: int) -> int:
-    """Return how many partitions suit a map output of `total_bytes`: one per 256 MiB, 1 to 4,096."""
-    return min(max(-(-total_bytes // PARTITION_BYTES), 1), MAX_PARTITIONS)
+def choose_partitions(total_bytes: int, parallelism: int) -> int:
+    """Return how many partitions suit a map output of `total_bytes`, 1 to 4,096.
+
+    One per 256 MiB; more, down to 4 MiB each, while fewer than `parallelism` tasks would run.
+    """
+    wanted = max(-(-total_bytes // PARTITION_BYTES), min(-(-total_bytes // LEAST_PARTITION_BYTES), parallelism), 1)
+    return min(wanted, MAX_PARTITIONS)
 
 
 def imbalance(sizes: Sequence[int]) -> float:

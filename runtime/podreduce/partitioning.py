@@ -37,7 +37,9 @@ def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
 
 def key_sampler(plan: Plan) -> KeySampler | None:
     """Return what the blob's writer samples keys with; None where the job has no total order."""
-    return KeySampler(key_elements=plan.partition_key_length) if plan.order == "Total" else None
+    if plan.order != "Total":
+        return None
+    return KeySampler(key_elements=plan.partition_key_length, maps=plan.shards)
 
 
 def check_order(plan: Plan, program: LoadedProgram) -> None:

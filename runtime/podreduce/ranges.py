@@ -10,6 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
+from math import isqrt
 from operator import add
 from typing import Final, Self
 
@@ -20,11 +21,12 @@ __all__ = ["MAX_CUT_BYTES", "KeyIndex", "KeyRange", "KeySampler"]
 
 MAX_CUT_BYTES: Final = 256
 """How many bytes of a key are kept."""
-MAX_SAMPLES: Final = 256
-"""How many samples a commit record holds."""
+MAX_SAMPLES: Final = 1024
+LEAST_SAMPLES: Final = 256
+"""How many samples a commit record holds: fewer where there are more maps, whose errors cancel each other out."""
 MAX_HELD_SAMPLES: Final = 4096
 """How many are held while a blob is written."""
-FRAME_SAMPLES: Final = 16
+FRAME_SAMPLES: Final = 64
 """How many samples a frame gives: small blobs have few frames."""
 
 
@@ -95,12 +97,14 @@ class KeySampler:
 
     Args:
         key_elements: tuples are cut after so many elements, so that keys that begin alike are never parted.
+        maps: how many maps the job has.
     """
 
-    __slots__ = ("_key_elements", "_samples")
+    __slots__ = ("_key_elements", "_limit", "_samples")
 
-    def __init__(self, *, key_elements: int | None = None) -> None:
+    def __init__(self, *, key_elements: int | None = None, maps: int = 1) -> None:
         self._key_elements = key_elements
+        self._limit = max(MAX_SAMPLES // isqrt(maps), LEAST_SAMPLES)
         self._samples: list[KeySample] = []
 
     def add(self, stored_bytes: int, keys: Sequence[bytes], sizes: Sequence[int] | None = None) -> None:
@@ -118,8 +122,8 @@ class KeySampler:
             self._samples = thin(self._samples, MAX_HELD_SAMPLES)
 
     def samples(self) -> tuple[KeySample, ...]:
-        """Return at most 256 samples."""
-        return tuple(thin(self._samples, MAX_SAMPLES))
+        """Return what a commit record holds of them."""
+        return tuple(thin(self._samples, self._limit))
 
     def _cut(self, key: bytes) -> bytes:
         """Return where a range may begin instead of at `key`."""

@@ -93,6 +93,7 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
             "uri": "s3://corpus/counts/",
             "format": "Text",
             "ifExists": rng.choice(["Fail", "Replace"]),
+            "order": "Partition",
         },
         parallelism=rng.choice([None, 1, 2, 3, 5, 8, 12, 20, 30]),
         backoffLimitPerTask=rng.choice([0, 1, 2, 3, 4, 4]),

@@ -6,7 +6,7 @@ import pytest
 from jsonschema import Draft4Validator
 
 from podreduce_operator.crd import job_schema, load_crd
-from podreduce_operator.model import Phase, Verdict
+from podreduce_operator.model import HeavyKeyView, Phase, Verdict
 from podreduce_operator.schemas import as_json_schema, iter_unknown_fields
 from podreduce_operator.spec import LIVE_FIELDS, pinned_fields
 from podreduce_operator.status import build_status
@@ -38,6 +38,7 @@ def write_status() -> dict[str, Any]:
         + [make_commit(reduce_task(0))],
         failures=failures,
         shuffle=make_shuffle(),
+        skew=tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5)),
         published=make_published(),
     )
     verdict = Verdict(phase=Phase.FAILED, reason="ProgramError", message=LONG, next_attempt_at=5.5)

@@ -61,7 +61,29 @@ def test_there_are_16_buckets_a_partition_up_to_4096(partitions: int | None, buc
     [(0, 1), (1, 1), (256 * MIB, 1), (256 * MIB + 1, 2), (1 << 40, 4096), (1 << 50, 4096)],
 )
 def test_there_is_a_partition_for_each_256_mib(total_bytes: int, partitions: int) -> None:
-    assert choose_partitions(total_bytes) == partitions
+    assert choose_partitions(total_bytes, 1) == partitions
+
+
+@pytest.mark.parametrize(
+    ("total_bytes", "parallelism", "partitions"),
+    [
+        (0, 8, 1),
+        (4 * MIB, 8, 1),
+        (4 * MIB + 1, 8, 2),
+        (28 * MIB + 1, 8, 8),
+        (100 * MIB, 8, 8),
+        (100 * MIB, 5000, 25),
+        (9 * 256 * MIB, 8, 9),
+        (1 << 40, 10_000, 4096),
+    ],
+)
+def test_small_partitions_keep_the_parallel_tasks_busy(total_bytes: int, parallelism: int, partitions: int) -> None:
+    assert choose_partitions(total_bytes, parallelism) == partitions
+
+
+@pytest.mark.parametrize(("partitions", "buckets"), [(None, 1), (0, 0), (1, 1), (4096, 1)])
+def test_in_total_order_there_is_one_bucket(partitions: int | None, buckets: int) -> None:
+    assert virtual_buckets(partitions, order="Total") == buckets
 
 
 @pytest.mark.parametrize(("sizes", "expected"), [([], 0.0), ([5], 0.0), ([1, 2], 1.0), ([0, 0, 3], 4.0)], ids=repr)

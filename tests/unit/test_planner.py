@@ -180,8 +180,40 @@ def test_partitions_of_the_plan(
     assert (plan.partitions, plan.user_partitions, plan.virtual_buckets) == expected
 
 
+@pytest.mark.parametrize(
+    ("output", "reduce", "expected"),
+    [
+        pytest.param("Partition", {}, ("Partition", None, 1024), id="within-parts"),
+        pytest.param("Total", {}, ("Total", None, 1), id="total"),
+        pytest.param("Total", {"partitions": 4, "partitionKeyLength": 2}, ("Total", 2, 1), id="total-by-prefix"),
+        pytest.param("Partition", {"partitions": 4, "partitionKeyLength": 1}, ("Partition", 1, 64), id="by-prefix"),
+    ],
+)
+def test_the_plan_says_how_keys_are_ordered_and_placed(
+    output: str, reduce: dict[str, int], expected: tuple[str, int | None, int]
+) -> None:
+    raw_spec = make_raw_spec(reduce=reduce)
+    raw_spec["output"]["order"] = output
+    planned = PlannedShards(shards=(), objects=1, bytes=1, imbalance_bytes=0.0)
+    plan, _ = build_plan(
+        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=planned
+    )
+    assert (plan.order, plan.partition_key_length, plan.virtual_buckets) == expected
+
+
+def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:
+    raw_spec = make_raw_spec(parallelism=3)
+    planned = PlannedShards(shards=(), objects=1, bytes=100 * MIB, imbalance_bytes=0.0)
+    plan, _ = build_plan(
+        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=planned
+    )
+    assert plan.user_partitions == 3
+
+
 def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
-    raw_spec = make_raw_spec(parallelism=3, output={"uri": "s3://corpus/counts", "format": "Text", "ifExists": "Fail"})
+    raw_spec = make_raw_spec(
+        parallelism=3, output={"uri": "s3://corpus/counts", "format": "Text", "ifExists": "Fail", "order": "Partition"}
+    )
     plan, _ = build_plan(
         job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
     )

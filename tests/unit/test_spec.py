@@ -35,7 +35,7 @@ def test_a_defaulted_spec_is_decoded() -> None:
             id="item",
         ),
         pytest.param(
-            {"output": {"uri": "s3://a/b/", "format": "CSV", "ifExists": "Fail"}},
+            {"output": {"uri": "s3://a/b/", "format": "CSV", "ifExists": "Fail", "order": "Partition"}},
             "spec.output.format: Invalid enum value 'CSV'",
             id="enum",
         ),

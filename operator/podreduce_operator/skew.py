@@ -1,0 +1,65 @@
+"""Which keys hold most of the shuffled data, folded from the heaviest keys of each map. Rule: pure.
+
+A merge of summaries after Agarwal, Cormode, Huang, Phillips, Wei, Yi, "Mergeable summaries" (2012), section 2
+(Misra-Gries): counters are added, and when they are too many, the first that is too many is subtracted from all. So a
+key's bytes are never overstated, and understated by less than a thousandth of all, what its maps left out included.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from podreduce.contract.task import CommitRecord, HeavyKey
+
+__all__ = ["KeyShare", "Skew"]
+
+MAX_COUNTERS = 1024
+MAX_SHOWN = 5
+LEAST_SHARE = 0.01
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyShare:
+    """A heavy key: as text, encoded (its first bytes), its virtual bucket, and its share of all shuffled bytes."""
+
+    key: str
+    encoded: bytes
+    bucket: int
+    share: float
+
+
+@dataclass(slots=True)
+class Skew:
+    """The heaviest keys of all maps so far."""
+
+    counters: dict[tuple[int, bytes, str], int] = field(default_factory=dict)
+    total_bytes: int = 0
+
+    def add(self, commit: CommitRecord) -> None:
+        """Take a map's heaviest keys."""
+        self.total_bytes += commit.encoded_bytes
+        for heavy in commit.heavy_keys:
+            counter = identify(heavy)
+            self.counters[counter] = self.counters.get(counter, 0) + heavy.size_bytes
+        if len(self.counters) > 2 * MAX_COUNTERS:
+            self.counters = subtract(self.counters)
+
+    def heaviest(self) -> tuple[KeyShare, ...]:
+        """Return at most five keys, the heaviest first, each of which has more than 1 %."""
+        least = self.total_bytes * LEAST_SHARE
+        heavy = [(size_bytes, counter) for counter, size_bytes in self.counters.items() if size_bytes > least]
+        heavy.sort(key=lambda item: (-item[0], item[1]))
+        return tuple(
+            KeyShare(key=key, encoded=encoded, bucket=bucket, share=size_bytes / self.total_bytes)
+            for size_bytes, (bucket, encoded, key) in heavy[:MAX_SHOWN]
+        )
+
+
+def identify(heavy: HeavyKey) -> tuple[int, bytes, str]:
+    """Return what tells a key from others: of a very long one its start."""
+    return heavy.bucket, heavy.encoded, heavy.key
+
+
+def subtract(counters: Mapping[tuple[int, bytes, str], int]) -> dict[tuple[int, bytes, str], int]:
+    """Return at most `MAX_COUNTERS` counters: what the next one has is taken from each."""
+    taken = sorted(counters.values(), reverse=True)[MAX_COUNTERS]
+    return {counter: size_bytes - taken for counter, size_bytes in counters.items() if size_bytes > taken}

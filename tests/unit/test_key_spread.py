@@ -1,0 +1,153 @@
+"""Ranges cut from the maps' samples divide the bytes of real blobs evenly, unless a single key is too heavy."""
+
+import random
+from bisect import bisect
+from collections import Counter
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce.codec import encode_key
+from podreduce.contract.task import KeySample
+from podreduce.keys import key_prefix
+from podreduce.ranges import KeyRange
+from podreduce_operator.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
+from tests.blobs import Blob, Record
+from tests.ordered_blobs import frames_in, make_ordered_blob, records_in, stored_bytes
+
+RANKS = list(accumulate(1 / rank for rank in range(1, 5001)))
+
+
+def random_bytes(rng: random.Random, _: int) -> Record:
+    return rng.randbytes(10), rng.randbytes(90)
+
+
+def words(rng: random.Random, _: int) -> Record:
+    """Zipf's law, the ranks spread over the alphabet; values do not compress."""
+    rank = bisect(RANKS, rng.random() * RANKS[-1])
+    return f"{rank * 7919 % 5000:04}", rng.randbytes(20)
+
+
+def regions(rng: random.Random, number: int) -> Record:
+    """Maps over input that is sorted already: each has keys of its own."""
+    return number * 1000 + rng.randrange(1000), rng.randbytes(rng.randrange(200))
+
+
+def make_blobs(make_record: Callable[[random.Random, int], Record], *, maps: int, records: int) -> list[Blob]:
+    rng = random.Random(maps)  # noqa: S311 - a seeded case
+    return [make_ordered_blob([make_record(rng, number) for _ in range(records)], maps=maps) for number in range(maps)]
+
+
+def cut(blobs: list[Blob], partitions: int) -> KeyRanges:
+    spread = KeySpread()
+    for blob in blobs:
+        spread.add(blob.summary.key_samples)
+    return spread.cut(partitions)
+
+
+def read_partitions(blobs: list[Blob], cuts: tuple[bytes, ...]) -> list[int]:
+    """The bytes that each partition's frames take, as a reduce task gets them."""
+    return [
+        sum(stored_bytes(frames_in(blob, KeyRange.of_partition(cuts, number))) for blob in blobs)
+        for number in range(len(cuts) + 1)
+    ]
+
+
+@pytest.mark.parametrize("partitions", [2, 5, 16])
+@pytest.mark.parametrize("maps", [1, 6])
+@pytest.mark.parametrize("make_record", [random_bytes, regions])
+def test_partitions_are_balanced_within_5_percent(
+    make_record: Callable[[random.Random, int], Record], maps: int, partitions: int
+) -> None:
+    blobs = make_blobs(make_record, maps=maps, records=24_000 // maps)
+    ranges = cut(blobs, partitions)
+    found = read_partitions(blobs, ranges.cuts)
+    mean = sum(found) / partitions
+    assert max(abs(size - mean) for size in found) < 0.05 * mean
+    assert max(abs(size - told) for size, told in zip(found, ranges.partition_bytes, strict=True)) < 0.05 * mean
+
+
+@pytest.mark.parametrize("partitions", [2, 5, 16])
+def test_a_heavy_key_leaves_the_others_balanced_as_far_as_it_allows(partitions: int) -> None:
+    blobs = make_blobs(words, maps=3, records=10_000)
+    found = read_partitions(blobs, cut(blobs, partitions).cuts)
+    key_bytes = Counter[Any]()
+    for blob in blobs:
+        for key, value in records_in(blob.frames()):
+            key_bytes[key] += len(value)
+    mean = sum(found) / partitions
+    heaviest = max(key_bytes.values()) / key_bytes.total() * sum(found)
+    assert max(found) < max(1.05 * mean, heaviest) + heaviest / 2
+    assert sum(found) == pytest.approx(sum(blob.summary.footer_offset for blob in blobs), rel=0.05)
+
+
+def test_one_key_of_more_than_a_partition_gets_one_and_the_rest_is_even() -> None:
+    samples = [KeySample(b"a%03d" % number, 10) for number in range(100)]
+    samples += [KeySample(b"b", 4000), *(KeySample(b"c%03d" % number, 10) for number in range(300))]
+    spread = KeySpread()
+    spread.add(samples)
+    ranges = spread.cut(5)
+    assert ranges.cuts == (b"b", b"c000", b"c100", b"c200")
+    assert ranges.partition_bytes == (1000, 4000, 1000, 1000, 1000)
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.binary(max_size=3), st.integers(0, 100)), max_size=20), max_size=5),
+    st.integers(1, 8),
+)
+def test_cuts_ascend_and_partitions_account_for_every_byte(maps: list[list[tuple[bytes, int]]], parts: int) -> None:
+    spread = KeySpread()
+    for samples in maps:
+        spread.add([KeySample(key, size) for key, size in sorted(dict(samples).items())])
+    ranges = spread.cut(parts)
+    assert (len(ranges.cuts), len(ranges.partition_bytes)) == (parts - 1, parts)
+    assert list(ranges.cuts) == sorted(ranges.cuts)
+    assert sum(ranges.partition_bytes) == sum(size for samples in maps for size in dict(samples).values())
+
+
+def test_without_samples_there_are_ranges_of_nothing() -> None:
+    assert KeySpread().cut(3) == KeyRanges(cuts=(BEYOND, BEYOND), partition_bytes=(0, 0, 0))
+
+
+def test_maps_errors_cancel_each_other_out() -> None:
+    rng, spread = random.Random(5), KeySpread()  # noqa: S311 - a seeded case
+    keys = [sorted(rng.randrange(1 << 30) for _ in range(2560)) for _ in range(40)]
+    for each in keys:
+        spread.add([KeySample(key.to_bytes(4, "big"), 10) for key in each[::10]])
+    cuts = [int.from_bytes(key, "big") for key in spread.cut(50).cuts]
+    found = Counter(bisect(cuts, key) for each in keys for key in each)
+    mean = found.total() / 50
+    assert max(abs(count - mean) for count in found.values()) < 0.05 * mean
+
+
+def test_many_maps_are_merged_into_points_that_keep_the_balance() -> None:
+    rng = random.Random(5)  # noqa: S311 - a seeded case
+    keys = sorted(rng.randrange(1 << 30) for _ in range(100_000))
+    points = merge_points([(key.to_bytes(4, "big"), 10, 10) for key in keys], 5000)
+    assert len(points) <= 5001
+    cuts = [int.from_bytes(key, "big") for key in KeySpread(points=points).cut(50).cuts]
+    found = Counter(bisect(cuts, key) for key in keys)
+    assert max(abs(count - 2000) for count in found.values()) < 0.05 * 2000
+
+
+@given(st.lists(st.tuples(st.binary(max_size=2), st.integers(0, 9), st.integers(0, 9)), min_size=1), st.integers(1, 9))
+def test_merging_points_keeps_order_limit_and_mass(points: list[tuple[bytes, int, int]], limit: int) -> None:
+    merged = merge_points(sorted(points), limit)
+    assert [key for key, _, _ in merged] == sorted(key for key, _, _ in merged)
+    assert sum(below + above for _, below, above in merged) == sum(below + above for _, below, above in points)
+    assert len(merged) <= limit + 1
+
+
+def test_keys_that_begin_alike_are_never_parted() -> None:
+    rng = random.Random(3)  # noqa: S311 - a seeded case
+    records = [((rng.randrange(40), rng.randrange(1000)), rng.randbytes(20)) for _ in range(5000)]
+    blobs = [make_ordered_blob(records[start::3], maps=3, key_elements=1) for start in range(3)]
+    cuts = cut(blobs, 7).cuts
+    assert all(key_prefix(edge + b"\x00", 1) == edge for edge in cuts)
+    homes = {(key[0], bisect(cuts, encode_key(key))) for key, _ in records}
+    assert len(homes) == 40
+    assert len({home for _, home in homes}) == 7
