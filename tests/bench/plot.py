@@ -74,8 +74,8 @@ def draw_panel(panel: Axes, title: str, rows: list[Row]) -> None:
     panel.barh(names, walls, color=[color(name) for name in names], xerr=whiskers, error_kw={"lw": 1, "capsize": 2})
     limit = find_limit([row["most_seconds"] for row in rows])
     for place, row in enumerate(rows):
-        text = f" {row['wall_seconds']:.1f} s"
         end = row["most_seconds"]
+        text = f"{row['wall_seconds']:.1f} s" + ("" if end < limit else ", bar cut off")
         side = {"xytext": (3, 0), "ha": "left"} if end < limit else {"xytext": (-3, 0), "ha": "right"}
         panel.annotate(text, (min(end, limit), place), textcoords="offset points", va="center", size=8, **side)
     panel.set_title(title, loc="left", fontsize=10, fontweight="bold")
