@@ -17,7 +17,7 @@ DEFAULT_COMMAND = "compare"
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Run every work by podreduce and its peers; 1 if a run failed."""
+    """Run every work by podreduce and its peers; 1 if a run failed, 130 if it was interrupted."""
     results: Path = arguments.results
     results.mkdir(parents=True, exist_ok=True)
     plan = comparison.Plan(
@@ -27,18 +27,19 @@ def compare(arguments: argparse.Namespace) -> int:
         slow=arguments.slow,
         with_store=not arguments.no_minio,
     )
-    done = None
+    done, interrupted = None, False
     try:
         for done in comparison.compare(plan, say):
             report.save_results(done, results / "bench.json")
     except KeyboardInterrupt:
+        interrupted = True
         say("interrupted: what follows is what there was")
     if done is None:
         say("nothing ran")
         return 1
     report.show_table(done.summaries(), results / "bench.txt")
     say(report.draw_plot(results / "bench.json", results / "bench.png") or f"results: {results}")
-    return 1 if any(run.problem for run in done.runs) else 0
+    return 130 if interrupted else int(any(run.problem for run in done.runs))
 
 
 def choose_works(arguments: argparse.Namespace) -> list[Work]:
