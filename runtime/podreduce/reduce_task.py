@@ -7,6 +7,7 @@ from functools import partial
 from itertools import islice
 
 from podreduce.attempt import Attempt
+from podreduce.clipping import clip_frame
 from podreduce.commit import conclude
 from podreduce.contract.layout import shuffle_key, staged_part_key
 from podreduce.contract.task import CommitRecord, LostMapOutput, ShuffleManifest
@@ -20,8 +21,9 @@ from podreduce.errors import (
 )
 from podreduce.formats import PartWriter
 from podreduce.frames import StoredFrame
+from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
-from podreduce.shuffle import CorruptBlobError, read_footer, read_frames
+from podreduce.shuffle import BlobFooter, CorruptBlobError, Fetch, read_footer, read_frames, read_range
 from podreduce.storage import ObjectStore
 
 __all__ = ["run_reduce_task"]
@@ -73,9 +75,9 @@ def read_manifest(run_store: ObjectStore, generation: int | None) -> ShuffleMani
 
 def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:
     """Fetch this partition's segments of every blob, in map order, a few blobs ahead."""
-    buckets = manifest.partitions[attempt.environment.task.index]
+    partition = attempt.environment.task.index
     fetches = (
-        partial(fetch_map, attempt.run_store, manifest, number, buckets)
+        partial(fetch_map, attempt.run_store, manifest, number, partition)
         for number, blob in enumerate(manifest.maps)
         if blob.footer_offset  # a blob without segments has nothing to ask for
     )
@@ -97,10 +99,8 @@ def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: 
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def fetch_map(
-    run_store: ObjectStore, manifest: ShuffleManifest, number: int, buckets: tuple[int, ...]
-) -> Iterable[StoredFrame]:
-    """Return the frames of `buckets` in one map's blob: at hand if they are few, else as they are asked for.
+def fetch_map(run_store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int) -> Iterable[StoredFrame]:
+    """Return a partition's frames in one map's blob: at hand if they are few, else as they are asked for.
 
     Raises:
         MapOutputLostError: the blob is missing or not what was committed.
@@ -108,13 +108,23 @@ def fetch_map(
     blob = manifest.maps[number]
     try:
         footer = read_footer(run_store.get_range(blob.key, blob.footer_offset, blob.bytes), crc32=blob.footer_crc32)
+        size, stored = select_frames(footer, manifest, partition, partial(run_store.get_range, blob.key))
     except LOST as error:
         raise map_output_lost(run_store, manifest, number, error) from error
-    frames = watch_frames(
-        run_store, manifest, number, read_frames(footer, buckets, partial(run_store.get_range, blob.key))
-    )
-    size = sum(footer.offsets[bucket + 1] - footer.offsets[bucket] for bucket in buckets)
+    frames = watch_frames(run_store, manifest, number, stored)
     return list(frames) if size <= SMALL_BYTES else frames
+
+
+def select_frames(
+    footer: BlobFooter, manifest: ShuffleManifest, partition: int, fetch: Fetch
+) -> tuple[int, Iterator[StoredFrame]]:
+    """Return how many bytes of a blob a partition reads, and its frames there, which are fetched as they are taken."""
+    if manifest.ranges is not None:
+        key_range = KeyRange.of_partition(manifest.ranges, partition)
+        return footer.range_bytes(key_range), read_range(footer, key_range, fetch, clip_frame)
+    buckets = manifest.partitions[partition]
+    size = sum(footer.offsets[bucket + 1] - footer.offsets[bucket] for bucket in buckets)
+    return size, read_frames(footer, buckets, fetch)
 
 
 def watch_frames(
