@@ -15,6 +15,7 @@ from podreduce.map_task import run_map_task
 from podreduce.partition import pack_by_hash, virtual_buckets
 from podreduce.reduce_task import run_reduce_task
 from podreduce.storage import open_store
+from podreduce_operator.key_spread import KeySpread
 
 NUMBERS = itertools.count()
 
@@ -105,11 +106,15 @@ class TaskRun:
         """Write the manifest over these maps."""
         buckets = len(maps[0].bucket_bytes)
         packing = pack_by_hash(buckets, buckets if maps[0].user_partitioned else self.partitions)
+        ranges = None
+        if self.plan.order == "Total":
+            packing, ranges = ((0,),) * self.partitions, self._cut_ranges(maps)
         manifest = ShuffleManifest(
             generation=generation,
             map_generations=tuple(record.generation for record in maps),
             maps=tuple(record.blob for record in maps if record.blob),
             partitions=packing,
+            ranges=ranges,
             partition_bytes=(0,) * len(packing),
             imbalance_bytes=0.0,
             hash_imbalance_bytes=0.0,
@@ -136,6 +141,12 @@ class TaskRun:
         parts = (record.part for record in records)
         text = b"".join(self.output.get(part.key) for part in parts if part).decode()
         return text.splitlines(keepends=False) if "\r" not in text else text.split("\n")[:-1]
+
+    def _cut_ranges(self, maps: Sequence[CommitRecord]) -> tuple[bytes, ...]:
+        spread = KeySpread()
+        for record in maps:
+            spread.add(record.key_samples)
+        return spread.cut(self.partitions).cuts
 
     def _cut_pieces(self) -> Iterator[tuple[Piece, ...]]:
         edges = [0, *self.cuts, sum(map(len, self.objects.values()))]
@@ -169,7 +180,7 @@ class TaskRun:
             "shards": shards,
             "imbalance_bytes": 0.0,
             "pages": (PageRef(number=0, digest=page_digest),),
-            "virtual_buckets": virtual_buckets(self.partitions),
+            "virtual_buckets": virtual_buckets(self.partitions, order=self.plan_changes.get("order", "Partition")),
             "partitions": self.partitions,
             "user_partitions": self.partitions,
             "output_uri": self.output.uri,

@@ -104,7 +104,8 @@ def choose_masses(masses: Sequence[int], partitions: int) -> list[int]:
 
 def find_heavy(gaps: Sequence[tuple[int, int]], partitions: int) -> list[tuple[int, int]]:
     """Return the gaps that are larger than the mean of the partitions that are left for those not larger."""
-    heavy, rest = [], sum(end - start for start, end in gaps)
+    heavy: list[tuple[int, int]] = []
+    rest = sum(end - start for start, end in gaps)
     for start, end in sorted(gaps, key=lambda gap: gap[0] - gap[1]):
         if (end - start) * (partitions - len(heavy)) <= rest:
             break
