@@ -15,6 +15,8 @@ __all__ = ["KeyShare", "Skew"]
 MAX_COUNTERS = 1024
 MAX_SHOWN = 5
 LEAST_SHARE = 0.01
+LEAST_BYTES = 1 << 20
+"""A lighter key holds up nobody, whatever its share: every key of a tiny job is a heavy one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,8 +46,8 @@ class Skew:
             self.counters = subtract(self.counters)
 
     def heaviest(self) -> tuple[KeyShare, ...]:
-        """Return at most five keys, the heaviest first, each of which has more than 1 %."""
-        least = self.total_bytes * LEAST_SHARE
+        """Return at most five keys, the heaviest first, each of which has more than 1 % and 1 MiB."""
+        least = max(self.total_bytes * LEAST_SHARE, LEAST_BYTES)
         heavy = [(size_bytes, counter) for counter, size_bytes in self.counters.items() if size_bytes > least]
         heavy.sort(key=lambda item: (-item[0], item[1]))
         return tuple(

@@ -48,6 +48,18 @@ def test_success_says_what_was_made_and_where() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("share", "told"),
+    [(0.2, []), (0.414, ["skew: the key the has 41% of the shuffled data"])],
+    ids=["a fifth", "more"],
+)
+def test_a_key_with_more_than_a_fifth_of_the_data_is_told(share: float, told: list[str]) -> None:
+    skew = [{"key": "the", "share": share, "partition": 1}, {"key": "of", "share": 0.1, "partition": 0}]
+    status = make_status("Complete", "OutputCommitted", output={"uri": "file:///out/"}, skew=skew)
+    lines = render_success("wordcount", status, 2.1).splitlines()
+    assert [line.partition(",")[0] for line in lines[2:]] == told
+
+
 def test_a_failed_program_shows_traceback_record_remedy_and_logs() -> None:
     status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
     assert render_failed("job", status, Path("/tmp/logs")).splitlines() == [  # noqa: S108 - never opened

@@ -4,14 +4,17 @@ from typing import Any
 import pytest
 
 from podreduce.contract.layout import COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key, run_prefix, shuffle_key
-from podreduce.contract.task import CommitIntent, ShuffleManifest
+from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobView, Observed
+from podreduce_operator.key_spread import KeyRanges
+from podreduce_operator.model import HeavyKeyView, JobView, Observed
 from podreduce_operator.observe import RunCache, observe
 from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, map_task
 from tests.unit.quiet_cluster import QuietCluster
+
+MIB = 1 << 20
 
 
 class StoredRuns:
@@ -80,6 +83,51 @@ async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:
     assert run is not None
     assert run.records.bucket_bytes == [11, 22, 33]
     assert run.records.commits[map_task(0)].bucket_bytes == ()
+
+
+async def test_samples_and_heavy_keys_are_folded_over_the_maps(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for index in range(2):
+        heavy = HeavyKey(key="the", encoded=b"\x05the", bucket=index, size_bytes=3 * MIB, values=9)
+        samples = (KeySample(b"\x05a", 10), KeySample(b"\x05z", 20))
+        commit = make_commit(map_task(index), heavy_keys=(heavy,), key_samples=samples, encoded_bytes=10 * MIB)
+        runs.store().put(commit_key(commit.task, 0), encode(commit))
+    observed, run = await observe(make_job(), runs.cluster, runs.cache, 10)
+    assert run is not None
+    assert run.records.key_spread.cut(2) == KeyRanges(cuts=(b"\x05z",), partition_bytes=(20, 40))
+    assert run.records.commits[map_task(0)].key_samples == run.records.commits[map_task(0)].heavy_keys == ()
+    assert observed.skew == (HeavyKeyView(key="the", share=0.15), HeavyKeyView(key="the", share=0.15))
+
+
+@pytest.mark.parametrize(
+    ("ranges", "partitions", "expected"),
+    [
+        (None, ((0, 2), (1, 3)), 1),
+        ((b"\x05a", b"\x05the", b"\x05z"), ((0,),) * 4, 2),
+        ((b"\x05thf",), ((0,),) * 2, 0),
+    ],
+    ids=["by bucket", "from its range's first key", "below a range"],
+)
+async def test_a_heavy_key_is_shown_with_its_partition(
+    runs: StoredRuns, ranges: tuple[bytes, ...] | None, partitions: tuple[tuple[int, ...], ...], expected: int
+) -> None:
+    runs.put_plan()
+    heavy = HeavyKey(key="the", encoded=b"\x05the", bucket=3, size_bytes=3 * MIB, values=9)
+    commit = make_commit(map_task(0), heavy_keys=(heavy,), encoded_bytes=10 * MIB)
+    runs.store().put(commit_key(commit.task, 0), encode(commit))
+    manifest = ShuffleManifest(
+        generation=0,
+        map_generations=(0, 0),
+        maps=(),
+        partitions=partitions,
+        ranges=ranges,
+        partition_bytes=(),
+        imbalance_bytes=0.0,
+        hash_imbalance_bytes=0.0,
+    )
+    runs.store().put(shuffle_key(0), encode(manifest))
+    observed = await runs.observe()
+    assert observed.skew == (HeavyKeyView(key="the", share=0.3, partition=expected),)
 
 
 async def test_the_newest_shuffle_manifest_counts(runs: StoredRuns) -> None:

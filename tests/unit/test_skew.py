@@ -8,13 +8,16 @@ from podreduce.contract.task import CommitRecord, HeavyKey
 from podreduce_operator.skew import MAX_COUNTERS, KeyShare, Skew
 from tests.builders import make_commit
 
+MIB = 1 << 20
+
 
 def make_heavy(sizes: dict[str, int], *, of: int, bucket: int = 3) -> CommitRecord:
-    """A map whose heaviest keys have these bytes of `of`."""
+    """A map whose heaviest keys have these MiB of `of`."""
     heavy = [
-        HeavyKey(key=key, encoded=key.encode(), bucket=bucket, size_bytes=size, values=1) for key, size in sizes.items()
+        HeavyKey(key=key, encoded=key.encode(), bucket=bucket, size_bytes=size * MIB, values=1)
+        for key, size in sizes.items()
     ]
-    return make_commit(heavy_keys=tuple(heavy), encoded_bytes=of)
+    return make_commit(heavy_keys=tuple(heavy), encoded_bytes=of * MIB)
 
 
 def fold(*commits: CommitRecord) -> Skew:
@@ -36,6 +39,11 @@ def test_shares_are_of_what_all_maps_shuffled() -> None:
 @pytest.mark.parametrize(("size", "shown"), [(9, False), (10, False), (11, True)], ids=["below", "at", "above"])
 def test_keys_up_to_a_hundredth_are_not_shown(size: int, shown: bool) -> None:
     assert bool(fold(make_heavy({"the": size}, of=1000)).heaviest()) == shown
+
+
+@pytest.mark.parametrize(("size", "shown"), [(1, False), (2, True)], ids=["a MiB", "more"])
+def test_keys_up_to_a_mebibyte_are_not_shown(size: int, shown: bool) -> None:
+    assert bool(fold(make_heavy({"the": size}, of=2)).heaviest()) == shown
 
 
 def test_five_keys_are_shown() -> None:

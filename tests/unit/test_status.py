@@ -3,7 +3,7 @@ import json
 import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.model import Phase, RunState, Verdict
+from podreduce_operator.model import HeavyKeyView, Phase, RunState, Verdict
 from podreduce_operator.status import build_status, compress_indexes, events_between
 from tests.builders import (
     make_commit,
@@ -121,6 +121,16 @@ def test_an_edit_of_a_pinned_field_is_told() -> None:
     assert [condition["message"] for condition in told] == ["takes effect with the next spec.runId: spec.map.shards"]
 
 
+def test_the_heaviest_keys_are_shown_with_their_share_and_partition() -> None:
+    skew = (HeavyKeyView(key="the", share=0.41449, partition=3), HeavyKeyView(key="of", share=0.1))
+    status = build_status(make_observed(skew=skew), Verdict(phase=Phase.MAPPING), NOW, None)
+    assert status["skew"] == [{"key": "the", "share": 0.414, "partition": 3}, {"key": "of", "share": 0.1}]
+
+
+def test_without_heavy_keys_nothing_is_said_of_them() -> None:
+    assert "skew" not in build_status(make_observed(), Verdict(phase=Phase.MAPPING), NOW, None)
+
+
 def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
     long = "x" * 5000
     commits = [
@@ -132,7 +142,8 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
         for index in range(1, 200, 2)
         for ordinal in range(5)
     ]
-    observed = make_observed(commits=commits, failures=failures, plan=make_plan_summary(shards=20_000))
+    skew = tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5))
+    observed = make_observed(commits=commits, failures=failures, plan=make_plan_summary(shards=20_000), skew=skew)
     status = build_status(observed, Verdict(phase=Phase.FAILED, reason="ProgramError", message=long), NOW, None)
     assert len(json.dumps(status, ensure_ascii=False).encode()) < 10_240
     assert len(status["failures"]) == 10

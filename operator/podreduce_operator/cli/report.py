@@ -8,6 +8,8 @@ from podreduce_operator.cli.wording import render_bytes, render_count, render_se
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
 
+SKEWED_SHARE = 0.2
+
 REMEDIES = {
     "BackoffLimitExceeded": "mend what the last failure names; --retries N tries a failed task N more times",
     "ProgramError": "mend the program, and try it on a small piece of input first: --input PATH",
@@ -42,7 +44,7 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
         f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
-    return "\n".join([*lines, *render_counters(status)])
+    return "\n".join([*lines, *render_counters(status), *render_skew(status)])
 
 
 def render_counters(status: Mapping[str, Any]) -> Iterator[str]:
@@ -50,6 +52,16 @@ def render_counters(status: Mapping[str, Any]) -> Iterator[str]:
     for group, counters in status.get("counters", {}).items():
         if group != "podreduce":
             yield from (f"counter {group}/{name}: {value:,}" for name, value in counters.items())
+
+
+def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line if one key has so much of the shuffled data that its reduce task held up the others."""
+    for heavy in status.get("skew", [])[:1]:
+        if heavy["share"] > SKEWED_SHARE:
+            yield (
+                f"skew: the key {heavy['key']} has {heavy['share']:.0%} of the shuffled data, which one reduce task "
+                "takes alone: see Skew in docs/troubleshooting.md"
+            )
 
 
 def render_failed(name: str, status: Mapping[str, Any], logs: Path | None) -> str:
