@@ -6,12 +6,13 @@ folds the blobs' lists.
 
 from collections.abc import Sequence
 from heapq import heappush, heapreplace
-from itertools import groupby
+from itertools import accumulate, pairwise
 from operator import add
 from typing import Final
 
 from podreduce.codec import decode_key
 from podreduce.contract.task import HeavyKey
+from podreduce.keys import complete_prefix, key_prefix
 from podreduce.ranges import MAX_CUT_BYTES
 
 __all__ = ["HeavyKeys"]
@@ -25,13 +26,17 @@ SHOWN_CHARACTERS: Final = 100
 class HeavyKeys:
     """Collects the heaviest keys of the frames of one blob, given in their order.
 
+    Args:
+        key_elements: tuples with so many first elements in common count as one key, as they share a partition.
+
     Attributes:
         encoded_bytes: what all keys and values took so far, before compression.
     """
 
-    __slots__ = ("_heap", "_key", "_least", "_open", "encoded_bytes")
+    __slots__ = ("_heap", "_key", "_key_elements", "_least", "_open", "encoded_bytes")
 
-    def __init__(self) -> None:
+    def __init__(self, *, key_elements: int | None = None) -> None:
+        self._key_elements = key_elements
         self._heap: list[tuple[int, int, bytes, int]] = []
         self._least = 0
         self._key = (-1, b"")
@@ -40,15 +45,21 @@ class HeavyKeys:
 
     def add_frame(self, bucket: int, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
         """Take a frame with at least one group: `counts[i]` values of `keys[i]`, whose encodings take `sizes[i]`."""
-        weights = list(map(add, map(len, keys), sizes))
-        self.encoded_bytes += sum(weights)
-        chosen: Sequence[int] = range(len(keys))
-        if len(set(keys)) == len(keys):
-            last = len(keys) - 1
-            chosen = [at for at, weight in enumerate(weights) if weight > self._least or at in (0, last)]
-        for key, places in groupby(chosen, key=keys.__getitem__):
-            group = list(places)
-            self._take(bucket, key, sum(weights[at] for at in group), sum(counts[at] for at in group))
+        lengths, groups = list(map(len, keys)), len(keys)
+        self.encoded_bytes += sum(lengths) + sum(sizes)
+        if self._key_elements is not None:
+            keys = [key_prefix(key, self._key_elements) for key in keys]
+        elif max(lengths) + max(sizes) <= self._least and len(set(keys)) == groups:
+            # None can be one of the heaviest by itself, but the first and the last may go on in other frames.
+            for at in sorted({0, groups - 1}):
+                self._take(bucket, keys[at], lengths[at] + sizes[at], counts[at])
+            return
+        ends = list(accumulate(map(add, lengths, sizes), initial=0))
+        starts = [at for at, (left, right) in enumerate(pairwise(keys), 1) if left != right]
+        for start, end in pairwise([0, *starts, groups]):
+            size_bytes = ends[end] - ends[start]
+            if size_bytes > self._least or not start or end == groups:
+                self._take(bucket, keys[start], size_bytes, sum(counts[start:end]))
 
     def heaviest(self) -> tuple[HeavyKey, ...]:
         """Return at most 16 keys, the heaviest first; none that has less than a thousandth. Call it last."""
@@ -86,7 +97,7 @@ class HeavyKeys:
 
 
 def show_key(encoded: bytes) -> str:
-    """Return the key as text, cut at 100 characters."""
-    key = decode_key(encoded)
+    """Return the key, or the tuple of the first elements, as text, cut at 100 characters."""
+    key = decode_key(complete_prefix(encoded))
     text = key if isinstance(key, str) and key.isprintable() else repr(key)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

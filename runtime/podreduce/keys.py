@@ -12,7 +12,7 @@ objects. A tag byte comes first; then:
 import struct
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Key", "UnsupportedTypeError", "decode_key", "encode_key", "key_prefix", "name_type"]
+__all__ = ["Key", "UnsupportedTypeError", "complete_prefix", "decode_key", "encode_key", "key_prefix", "name_type"]
 
 MAX_KEY_DEPTH: Final = 100
 
@@ -73,6 +73,16 @@ def key_prefix(data: bytes, elements: int) -> bytes:
             break
         at = skip_element(data, at)
     return data[:at]
+
+
+def complete_prefix(prefix: bytes) -> bytes:
+    """Return the encoding of the tuple whose prefix this is; any other encoding as it is."""
+    if prefix[:1] != TUPLE:
+        return prefix
+    at = 1
+    while at < len(prefix) and prefix[at]:
+        at = skip_element(prefix, at)
+    return prefix[:at] + END
 
 
 def encode_element(key: Key, depth: int) -> bytes:  # noqa: PLR0911 - one return a type

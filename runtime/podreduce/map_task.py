@@ -90,6 +90,7 @@ def open_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
         buckets=buckets,
         bucket_of=bucket_of,
         sampler=key_sampler(attempt.plan),
+        key_elements=attempt.plan.partition_key_length,
         aggregation=program.aggregation,
         combine=combine_by_program(program),
         budget_bytes=attempt.budget_bytes(),

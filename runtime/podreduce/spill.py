@@ -33,6 +33,7 @@ class MapOutputBuffer:
         aggregation: what is kept of a key's values, in place of all of them: a name of `groups.AGGREGATIONS`, or None.
         combine: see `combine.Combine`, or None.
         sampler: samples the keys of a blob in total order, or None.
+        key_elements: how many elements of a tuple make a key, where the heaviest are looked for; None is all.
         budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
         scratch_directory: where runs are spilled to.
 
@@ -54,6 +55,7 @@ class MapOutputBuffer:
         aggregation: str | None = None,
         combine: Combine | None = None,
         sampler: KeySampler | None = None,
+        key_elements: int | None = None,
     ) -> None:
         self._buckets = buckets
         self._bucket_of = bucket_of
@@ -72,7 +74,7 @@ class MapOutputBuffer:
             Aggregates(aggregation, self.grant) if aggregation else ListGroups(self.grant)
         )
         self.spills = 0
-        self.heavy_keys = HeavyKeys()
+        self.heavy_keys = HeavyKeys(key_elements=key_elements)
 
     @property
     def records(self) -> int:

@@ -42,6 +42,18 @@ def test_they_are_those_of_a_count_of_all(groups: list[Group], frame_groups: int
     assert found.encoded_bytes == sum(size_bytes.values())
 
 
+def test_tuples_with_a_first_element_in_common_count_as_one() -> None:
+    found = HeavyKeys(key_elements=1)
+    keys = [encode_key(key) for key in ("lone", ("a", 1), ("a", 2), ("b", 1))]
+    found.add_frame(0, keys, [1, 2, 3, 4], [10, 10, 10, 10])
+    heaviest = [
+        (each.key, each.size_bytes - 10 * number, each.values)
+        for each, number in zip(found.heaviest(), (2, 1, 1), strict=True)
+    ]
+    assert heaviest == [("('a',)", 2 * len(keys[1]), 5), ("('b',)", len(keys[3]), 4), ("lone", len(keys[0]), 1)]
+    assert found.encoded_bytes == sum(map(len, keys)) + 40
+
+
 def test_a_key_of_two_buckets_is_two() -> None:
     found = HeavyKeys()
     found.add_frame(0, [b"\x05a"], [1], [10])
