@@ -1,3 +1,6 @@
+import time
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
@@ -14,7 +17,7 @@ from podreduce.errors import (
 )
 from podreduce.storage import open_store, split_object_uri
 from podreduce.storage.connect import access_of, client_options
-from podreduce.storage.faults import Place, translate
+from podreduce.storage.faults import LONGEST_DELAY_SECONDS, Place, delays_seconds, persist, translate
 
 PLACE = Place(verb="read", uri="s3://b/k", endpoint="http://minio:9000")
 
@@ -108,3 +111,45 @@ def test_every_fault_says_who_must_act(error: Exception, kind: type[PodreduceErr
     assert type(found) is kind
     assert str(found).startswith("s3://b/k: ")
     assert message in str(found)
+
+
+def test_delays_double_and_differ_by_chance_up_to_half() -> None:
+    nominal = [0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_DELAY_SECONDS, LONGEST_DELAY_SECONDS]
+    tries = [[*islice(delays_seconds(PLACE, time.monotonic()), len(nominal))] for _ in range(20)]
+    for delays in tries:
+        assert all(most / 2 <= delay <= most for delay, most in zip(delays, nominal, strict=True))
+    assert len({*map(tuple, tries)}) == len(tries)
+
+
+def test_waiting_ends_after_its_time_and_a_local_store_is_not_waited_for() -> None:
+    long_ago = time.monotonic() - 60
+    assert [*delays_seconds(PLACE, long_ago)] == []
+    assert [*delays_seconds(replace(PLACE, endpoint=None), time.monotonic())] == []
+
+
+@pytest.mark.parametrize(
+    ("answers", "calls", "fails"),
+    [
+        (["status code: 503 Service Unavailable: <Code>SlowDown</Code>"], 2, False),
+        (["status code: 429 Too Many Requests"], 2, False),
+        (["status code: 503 <Code>SlowDown</Code>", "status code: 403 <Code>AccessDenied</Code>"], 2, True),
+        (["status code: 400 Bad Request"], 1, True),
+    ],
+)
+def test_a_store_that_says_slow_down_is_asked_again_and_one_that_refuses_is_not(
+    answers: list[str], calls: int, fails: bool
+) -> None:
+    left, made = iter(answers), []
+
+    def operation() -> str:
+        made.append(1)
+        if (answer := next(left, None)) is not None:
+            raise exceptions.GenericError(answer)
+        return "done"
+
+    if fails:
+        with pytest.raises(StorageDeniedError):
+            persist(operation, PLACE)
+    else:
+        assert persist(operation, PLACE) == "done"
+    assert len(made) == calls

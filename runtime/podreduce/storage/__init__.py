@@ -8,9 +8,11 @@ from podreduce.storage.connect import open_store
 from podreduce.storage.probe import probe_conditional_create
 from podreduce.storage.store import ObjectMeta, ObjectStore
 from podreduce.storage.uris import split_object_uri
-from podreduce.storage.writer import ObjectWriter
+from podreduce.storage.writer import Blocks, Data, ObjectWriter
 
 __all__ = [
+    "Blocks",
+    "Data",
     "ObjectMeta",
     "ObjectStore",
     "ObjectWriter",

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from random import uniform
 from typing import TypeVar
 
 from obstore.exceptions import (
@@ -29,6 +30,7 @@ from podreduce.errors import (
 
 __all__ = ["RETRY_SECONDS", "STORE_ERRORS", "Place", "persist", "persist_async", "translate"]
 
+LONGEST_DELAY_SECONDS = 4.0
 RETRY_SECONDS = 40.0
 """Longer than a restart of the store (some 20 s), and a wrong endpoint still shows within a minute."""
 
@@ -92,11 +94,15 @@ def translate(error: Exception, place: Place) -> PodreduceError:
 
 
 def delays_seconds(place: Place, started: float) -> Iterator[float]:
-    """Yield what to wait before each further try, until `RETRY_SECONDS` after `started`; nothing for a local store."""
+    """Yield what to wait before each further try, until `RETRY_SECONDS` after `started`; nothing for a local store.
+
+    A store that says 503 SlowDown says so to many tasks at once: by chance each waits between half and all of a delay
+    that doubles, or they would all come back together.
+    """
     delay = 0.2
     while place.endpoint is not None and time.monotonic() - started + delay < RETRY_SECONDS:
-        yield delay
-        delay = min(delay * 2, 4.0)
+        yield delay * uniform(0.5, 1.0)  # noqa: S311 - no secret
+        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
 
 def persist(operation: Callable[[], T], place: Place) -> T:

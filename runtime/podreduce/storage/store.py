@@ -19,7 +19,7 @@ from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
 from podreduce.storage.faults import Place, persist, persist_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
-from podreduce.storage.writer import MAX_PARTS, PART_BYTES, ObjectWriter
+from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectWriter
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -231,11 +231,19 @@ class ObjectStore:
 
         return await persist_async(write, self._place("create", key))
 
-    def open_writer(self, key: str, *, part_bytes: int = PART_BYTES, concurrency: int = 2) -> ObjectWriter:
+    def open_writer(
+        self,
+        key: str,
+        *,
+        part_bytes: int = PART_BYTES,
+        concurrency: int = 2,
+        encode: Callable[[Blocks], Blocks] = iter,
+    ) -> ObjectWriter:
         """Open a new object for streaming; use it in a `with`, whose normal end makes the object visible.
 
         It holds at most some (concurrency + 2) x part_bytes and makes `write` wait beyond that. An exception in the
         block aborts the upload and leaves no object. S3 takes 10,000 parts: some 80 GB with the default size.
+        `encode` is given all blocks that were written and yields those to upload; it runs in the upload's thread.
         """
         return ObjectWriter(
             self.store,
@@ -243,6 +251,7 @@ class ObjectStore:
             self._place("write", key),
             part_bytes=part_bytes,
             concurrency=concurrency,
+            encode=encode,
         )
 
     def copy(self, source: str, target: str) -> None:

@@ -1,12 +1,13 @@
 """A streaming upload: written in parts as they fill up, visible only when closed, gone without a trace when aborted.
 
 obstore's own writer cannot be aborted; `obstore.put` of an iterator does abort the upload when the iterator raises,
-so a thread runs that over a bounded queue.
+so a thread runs that over a bounded queue. What is done to the bytes on their way (compressing, hashing) is done there
+too: meanwhile the interpreter is free for others.
 """
 
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -18,9 +19,14 @@ from podreduce.storage.faults import Place, persist, translate
 if TYPE_CHECKING:
     from obstore.store import LocalStore, MemoryStore, S3Store
 
-__all__ = ["MAX_PARTS", "PART_BYTES", "ObjectWriter"]
+__all__ = ["MAX_PARTS", "PART_BYTES", "Blocks", "Data", "ObjectWriter"]
+
+Data = bytes | memoryview
+Blocks = Iterator[Data]
 
 PART_BYTES = 8 * 1024 * 1024
+SMALL_BYTES = 64 * 1024
+"""Blocks below this, on average, are joined: each costs obstore a call back into Python."""
 MAX_PARTS = 10_000
 """What S3 takes of one upload."""
 
@@ -44,6 +50,7 @@ class ObjectWriter:
         *,
         part_bytes: int = PART_BYTES,
         concurrency: int = 2,
+        encode: Callable[[Blocks], Blocks] = iter,
     ) -> None:
         self.bytes_written = 0
         self._store = store
@@ -51,9 +58,10 @@ class ObjectWriter:
         self._place = place
         self._part_bytes = part_bytes
         self._concurrency = concurrency
-        self._buffer: list[bytes] = []
+        self._encode = encode
+        self._buffer: list[Data] = []
         self._buffered_bytes = 0
-        self._blocks: queue.Queue[bytes | AbortError | None] = queue.Queue(maxsize=1)
+        self._batches: queue.Queue[list[Data] | AbortError | None] = queue.Queue(maxsize=1)
         self._thread: threading.Thread | None = None
         self._error: Exception | None = None
         self._closed = False
@@ -69,7 +77,7 @@ class ObjectWriter:
         else:
             self.abort()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Data) -> None:
         """Append `data`; waits while the upload is behind.
 
         Raises:
@@ -94,8 +102,9 @@ class ObjectWriter:
         self._closed = True
         rest = self._take_buffer()
         if self._thread is None:
+            whole = b"".join(self._encode(iter(rest)))
             persist(
-                lambda: obstore.put(self._store, self._path, rest, use_multipart=False),
+                lambda: obstore.put(self._store, self._path, whole, use_multipart=False),
                 self._place,
             )
             return
@@ -116,24 +125,23 @@ class ObjectWriter:
         self._offer(AbortError())
         self._thread.join()
 
-    def _take_buffer(self) -> bytes:
-        data = self._buffer[0] if len(self._buffer) == 1 else b"".join(self._buffer)
-        self._buffer.clear()
-        self._buffered_bytes = 0
-        return data
+    def _take_buffer(self) -> list[Data]:
+        blocks, size = self._buffer, self._buffered_bytes
+        self._buffer, self._buffered_bytes = [], 0
+        return [b"".join(blocks)] if size < SMALL_BYTES * len(blocks) else blocks
 
-    def _send(self, block: bytes | None) -> None:
+    def _send(self, batch: list[Data] | None) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._upload, name="upload", daemon=True)
             self._thread.start()
-        if not self._offer(block):
+        if not self._offer(batch):
             self._raise_failure()
 
-    def _offer(self, block: bytes | AbortError | None) -> bool:
-        """Hand `block` to the upload; False when that has ended and will never take it."""
+    def _offer(self, batch: list[Data] | AbortError | None) -> bool:
+        """Hand `batch` to the upload; False when that has ended and will never take it."""
         while self._thread is not None and self._thread.is_alive():
             try:
-                self._blocks.put(block, timeout=0.2)
+                self._batches.put(batch, timeout=0.2)
             except queue.Full:
                 continue
             return True
@@ -149,7 +157,7 @@ class ObjectWriter:
             obstore.put(
                 self._store,
                 self._path,
-                self._received_blocks(),
+                self._encode(self._received_blocks()),
                 use_multipart=True,
                 chunk_size=self._part_bytes,
                 max_concurrency=self._concurrency,
@@ -157,8 +165,8 @@ class ObjectWriter:
         except Exception as error:  # noqa: BLE001 - carried over to the writing thread
             self._error = error
 
-    def _received_blocks(self) -> Iterator[bytes]:
-        while (block := self._blocks.get()) is not None:
-            if isinstance(block, AbortError):
-                raise block
-            yield block
+    def _received_blocks(self) -> Blocks:
+        while (batch := self._batches.get()) is not None:
+            if isinstance(batch, AbortError):
+                raise batch
+            yield from batch
