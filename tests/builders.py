@@ -39,7 +39,13 @@ def make_raw_spec(**changes: Any) -> dict[str, Any]:
     return {
         "program": {"source": "class Job:\n    def map_func(self, key, value):\n        yield value, 1\n"},
         "input": {"uris": ["s3://corpus/books/"], "format": "Text", "encodingErrors": "Strict"},
-        "output": {"uri": "s3://corpus/counts/", "format": "Text", "ifExists": "Fail", "order": "Partition"},
+        "output": {
+            "uri": "s3://corpus/counts/",
+            "format": "Text",
+            "compression": "None",
+            "ifExists": "Fail",
+            "order": "Partition",
+        },
         "backoffLimitPerTask": 4,
         "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300},
         "ttlSecondsAfterFinished": 86400,

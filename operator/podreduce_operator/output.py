@@ -115,7 +115,7 @@ def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
     for commit in sorted(commits, key=lambda commit: commit.task):
         if commit.part is None:
             raise ValueError(f"the commit of {commit.task} names no output part")
-        name = part_name(commit.task, plan.output_format)
+        name = part_name(commit.task, plan.output_format, plan.output_compression)
         parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
     return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
 

@@ -172,6 +172,9 @@ def build_plan(
         partition_key_length=spec.reduce.partition_key_length,
         output_uri=as_prefix(spec.output.uri),
         output_format=spec.output.format,
+        output_compression=spec.output.compression,
+        output_columns=spec.output.columns,
+        output_record_length=spec.output.record_length,
         if_exists=spec.output.if_exists,
         spec=pinned_fields(raw_spec),
     )

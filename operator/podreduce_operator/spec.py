@@ -94,10 +94,13 @@ class InputSpec(Fields, frozen=True, kw_only=True):
 
 
 class OutputSpec(Fields, frozen=True, kw_only=True):
-    """Where the output goes, and what happens to objects that are there already."""
+    """Where the output goes, how it is written, and what happens to objects that are there already."""
 
     uri: str
-    format: Literal["Text", "JSONLines"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength"]
+    compression: Literal["None", "Gzip", "Bzip2", "Zstd"]
+    columns: tuple[str, ...] = ()
+    record_length: int | None = None
     if_exists: Literal["Fail", "Replace"]
     order: Literal["Partition", "Total"]
 

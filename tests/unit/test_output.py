@@ -137,6 +137,22 @@ async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStor
     assert visible(output) == before
 
 
+@pytest.mark.parametrize(
+    ("output_format", "compression", "name"),
+    [
+        ("Text", "None", "part-r-00000.txt"),
+        ("Text", "Gzip", "part-r-00000.txt.gz"),
+        ("JSONLines", "Zstd", "part-r-00000.jsonl.zst"),
+        ("CSV", "Bzip2", "part-r-00000.csv.bz2"),
+        ("Parquet", "None", "part-r-00000.parquet"),
+        ("FixedLength", "None", "part-r-00000.bin"),
+    ],
+)
+def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, compression: str, name: str) -> None:
+    plan = make_plan(output_format=output_format, output_compression=compression)
+    assert [part.name for part in build_intent(plan, [make_commit(reduce_task(0))]).parts] == [name]
+
+
 def test_a_commit_without_a_part_is_no_intent() -> None:
     with pytest.raises(ValueError, match="r-0 names no output part"):
         build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])

@@ -1,19 +1,28 @@
+import bz2
+import csv
+import gzip
 import hashlib
+import io
 import itertools
-import json
+from collections.abc import Callable
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.errors import InternalError, ProgramError
 from podreduce.formats import PartWriter
+from podreduce.formats.compression import COMPRESSIONS
+from podreduce.formats.csv_fields import csv_field
 from podreduce.formats.fields import UnwritableError, json_text, text_field
-from podreduce.formats.output import json_line, text_line
+from podreduce.formats.line_formats import LINE_FORMATS, text_line
 from podreduce.storage import ObjectStore, open_store
+from tests.unit import line_oracle
 
 NUMBERS = itertools.count()
+WritePairs = Callable[[PartWriter, list[tuple[Any, Any]]], None]
 INFINITY = float("inf")
 
 FIELDS = [
@@ -72,21 +81,53 @@ def test_a_list_in_itself_is_refused() -> None:
         json_text(ring)
 
 
-VALUES = st.recursive(
+AWKWARD = st.text('aé\t\r\n\\"\x00\x1f\x7f\u2028', max_size=8)
+SCALARS = (
     st.none()
     | st.booleans()
     | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text('a\t\r\n\\é"'),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    | st.sampled_from([2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), -(2**63) - 1])
+    | st.floats()
+    | st.floats(-2e-4, 2e-4)
+    | st.floats(9e15, 2e16)
+    | st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+    | AWKWARD
+    | st.binary(max_size=8)
 )
+VALUES = st.recursive(
+    SCALARS,
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.lists(inner, max_size=3).map(tuple)
+        | st.dictionaries(AWKWARD, inner, max_size=3)
+    ),
+)
+KEYS = [AWKWARD, st.text("ab "), st.integers(), SCALARS]
+PLAIN_VALUES = [*KEYS, st.floats(), st.tuples(st.text("ab\\"), st.integers()), st.lists(st.booleans())]
+PAIRS = st.lists(st.tuples(VALUES, VALUES)) | st.tuples(st.sampled_from(KEYS), st.sampled_from(PLAIN_VALUES)).flatmap(
+    lambda kinds: st.lists(st.tuples(*kinds), max_size=20)
+)
+ORACLES = {"Text": line_oracle.text_line, "JSONLines": line_oracle.json_line}
 
 
+@pytest.mark.parametrize("output_format", ORACLES)
 @given(key=VALUES, value=VALUES)
-def test_json_lines_read_back(key: Any, value: Any) -> None:
-    line = json_line(key, value)
-    assert line.count("\n") == 1
-    assert json.loads(line) == {"key": key, "value": value}
+def test_a_line_is_what_the_plainest_program_would_write(output_format: str, key: Any, value: Any) -> None:
+    line = LINE_FORMATS[output_format]((), None).line(key, value)
+    assert line == ORACLES[output_format](key, value)
+    assert line.count(b"\n") == 1
+
+
+@pytest.mark.parametrize("output_format", ORACLES)
+@given(pairs=PAIRS)
+def test_many_pairs_are_written_as_each_of_them(output_format: str, pairs: list[tuple[Any, Any]]) -> None:
+    written = written_part(output_format, lambda part: part.write_all(pairs))
+    assert written == b"".join(ORACLES[output_format](key, value) for key, value in pairs)
+
+
+@given(value=VALUES)
+def test_a_line_has_one_tab_whatever_the_value(value: Any) -> None:
+    assert text_line("key", value).count(b"\t") == 1
 
 
 def unescape(text: str) -> str:
@@ -97,15 +138,94 @@ def unescape(text: str) -> str:
 
 @given(key=st.text("a\t\r\n\\é"), value=st.text("b\t\r\n\\"))
 def test_text_lines_read_back(key: str, value: str) -> None:
-    line = text_line(key, value)
+    line = text_line(key, value).decode()
     assert line[-1:] == "\n"
     assert [unescape(part) for part in line[:-1].split("\t")] == [key, value]
     assert not set("\r\n") & set(line[:-1])
 
 
-@given(value=VALUES)
-def test_a_line_has_one_tab_whatever_the_value(value: Any) -> None:
-    assert text_line("key", value).count("\t") == 1
+CSV_FIELDS = [
+    ("word", "word"),
+    ("", '""'),
+    (None, ""),
+    ("a,b", '"a,b"'),
+    ('say "a"', '"say ""a"""'),
+    ("two\nlines\r", '"two\nlines\r"'),
+    (1, "1"),
+    (1.5, "1.5"),
+    (True, "true"),
+    (-INFINITY, "-Infinity"),
+    (b"\x00\xff", "AP8="),
+    ([1, "a"], '"[1,""a""]"'),
+    ({"a": 1}, '"{""a"":1}"'),
+]
+
+
+@pytest.mark.parametrize(("field", "text"), CSV_FIELDS, ids=[repr(field)[:30] for field, _ in CSV_FIELDS])
+def test_how_a_field_of_csv_is_written(field: Any, text: str) -> None:
+    assert csv_field(field) == text
+
+
+@pytest.mark.parametrize(
+    ("columns", "key", "value", "row"),
+    [
+        ((), "k", 1, "k,1\n"),
+        ((), ("a", "b"), ["c", 2], "a,b,c,2\n"),
+        ((), "k", (), "k\n"),
+        ((), (), (), '""\n'),
+        (("time", "url", "n"), "k", ("u", 1), "time,url,n\nk,u,1\n"),
+        (("url", "key"), "k", {"url": "u"}, "url,key\nu,k\n"),
+        (("url", "n"), "k", {"n": 1}, "url,n\n,1\n"),
+        (("key",), "k", {"key": "its own"}, "key\nits own\n"),
+    ],
+)
+def test_a_row_is_the_fields_of_key_and_value(columns: tuple[str, ...], key: Any, value: Any, row: str) -> None:
+    assert written_part("CSV", lambda part: part.write(key, value), columns=columns).decode() == row
+
+
+@given(rows=st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=2)))
+def test_csv_rows_are_read_back(rows: list[list[str]]) -> None:
+    written = written_part("CSV", lambda part: part.write_all([(first, rest) for first, *rest in rows]))
+    assert [*csv.reader(io.StringIO(written.decode(), newline=""))] == rows
+
+
+@pytest.mark.parametrize(
+    ("output_format", "options", "value", "message"),
+    [
+        ("CSV", {}, {"a": 1}, "key 'k' cannot be written: a dict has no order of columns"),
+        ("CSV", {"columns": ("a",)}, {"b": 1}, "the field 'b', which is not in output.columns: a"),
+        ("CSV", {"columns": ("a",)}, 1, "it has 2 fields, and output.columns names 1"),
+        ("CSV", {}, [{1: 2}], "has the key 1"),
+        ("FixedLength", {}, b"", "this is str: yield bytes, bytes"),
+        pytest.param("Text", {}, 10**5000, "an int is too long", id="int-too-long"),
+        ("Parquet", {}, {1}, "builtins.set"),
+    ],
+)
+def test_what_a_format_has_no_place_for_is_the_programs_error(
+    output_format: str, options: dict[str, Any], value: Any, message: str
+) -> None:
+    for write in (lambda part: part.write("k", value), lambda part: part.write_all([("k", value)])):
+        with pytest.raises(ProgramError, match=message):
+            written_part(output_format, write, **options)
+
+
+def test_fixed_length_is_the_bytes_of_key_and_value() -> None:
+    pairs = [(b"ab", b"1"), (b"", b"cd2")]
+    for write in (lambda part: part.write_all(pairs), lambda part: [part.write(*pair) for pair in pairs]):
+        assert written_part("FixedLength", write, record_length=3) == b"ab1cd2"
+    for write in (lambda part: part.write_all([*pairs, (b"x", b"")]), lambda part: part.write(b"x", b"")):
+        with pytest.raises(ProgramError, match=r"key b'x' .* 1 bytes together, and output.recordLength is 3"):
+            written_part("FixedLength", write, record_length=3)
+
+
+def written_part(output_format: str, write: Callable[[PartWriter], object], **options: Any) -> bytes:
+    store = open_store(f"memory://output-{next(NUMBERS)}/")
+    with PartWriter(store, "part", output_format, **options) as part:
+        write(part)
+    data = store.get("part")
+    assert part.part_ref().sha256 == hashlib.sha256(data).hexdigest()
+    assert part.part_ref().bytes == len(data)
+    return data
 
 
 @pytest.fixture
@@ -113,11 +233,21 @@ def store() -> ObjectStore:
     return open_store(f"memory://output-{next(NUMBERS)}/")
 
 
-@pytest.mark.parametrize("records", [0, 1, 30_000])
-def test_a_part_knows_its_digest_records_and_bytes(store: ObjectStore, records: int) -> None:
+def write_one_by_one(part: PartWriter, pairs: list[tuple[Any, Any]]) -> None:
+    for key, value in pairs:
+        part.write(key, value)
+
+
+def write_at_once(part: PartWriter, pairs: list[tuple[Any, Any]]) -> None:
+    part.write_all(pairs)
+
+
+@pytest.mark.parametrize("write", [write_one_by_one, write_at_once])
+@pytest.mark.parametrize("records", [0, 1, 4095, 4096, 4097, 400_000])
+def test_a_part_knows_its_digest_records_and_bytes(store: ObjectStore, records: int, write: WritePairs) -> None:
     with PartWriter(store, "staged/part", "JSONLines") as part:
-        for number in range(records):
-            part.write(str(number), number)
+        write(part, [(str(number), number) for number in range(records)])
+        assert part.records == records
     data = store.get("staged/part")
     assert part.part_ref().sha256 == hashlib.sha256(data).hexdigest()
     assert (part.part_ref().bytes, part.part_ref().records) == (len(data), records)
@@ -125,18 +255,42 @@ def test_a_part_knows_its_digest_records_and_bytes(store: ObjectStore, records: 
     assert data.count(b"\n") == records
 
 
+DECOMPRESS = {
+    "None": bytes,
+    "Gzip": gzip.decompress,
+    "Bzip2": bz2.decompress,
+    "Zstd": lambda data: pa.input_stream(pa.BufferReader(data), compression="zstd").read(),
+}
+
+
+@pytest.mark.parametrize("records", [0, 1, 300_000])
+@pytest.mark.parametrize("compression", COMPRESSIONS)
+def test_a_compressed_part_reads_back_and_is_the_same_each_time(compression: str, records: int) -> None:
+    pairs = [(number, number) for number in range(records)]
+    first = written_part("Text", lambda part: part.write_all(pairs), compression=compression)
+    assert DECOMPRESS[compression](first) == b"".join(text_line(*pair) for pair in pairs)
+    assert written_part("Text", lambda part: part.write_all(pairs), compression=compression) == first
+    assert written_part("Text", lambda part: write_one_by_one(part, pairs), compression=compression) == first
+
+
 @pytest.mark.parametrize(
-    ("key", "value", "message"),
-    [("k", {1}, "key 'k'.*set"), ("k", "\ud800", "key 'k'.*lone surrogate"), ("\udcff", 1, "'.udcff'.*lone surrogate")],
+    ("record", "message"),
+    [
+        (("k", {1}), "key 'k'.*set"),
+        (("k", "\ud800"), "key 'k'.*lone surrogate"),
+        (("\udcff", 1), "'.udcff'.*lone surrogate"),
+    ],
 )
+@pytest.mark.parametrize("output_format", ["Text", "JSONLines", "CSV", "Parquet"])
+@pytest.mark.parametrize("write", [write_one_by_one, write_at_once])
 def test_a_record_that_cannot_be_written_is_the_programs_error(
-    store: ObjectStore, key: str, value: Any, message: str
+    store: ObjectStore, write: WritePairs, output_format: str, record: tuple[Any, Any], message: str
 ) -> None:
-    with pytest.raises(ProgramError, match=message), PartWriter(store, "part", "Text") as part:
-        part.write(key, value)
+    with pytest.raises(ProgramError, match=message), PartWriter(store, "part", output_format) as part:
+        write(part, [("a", None), record])
     assert not store.exists("part")
 
 
 def test_an_unknown_format_is_our_error(store: ObjectStore) -> None:
-    with pytest.raises(InternalError, match="Parquet"):
-        PartWriter(store, "part", "Parquet")
+    with pytest.raises(InternalError, match="Avro"):
+        PartWriter(store, "part", "Avro")

@@ -212,13 +212,30 @@ def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:
 
 def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
     raw_spec = make_raw_spec(
-        parallelism=3, output={"uri": "s3://corpus/counts", "format": "Text", "ifExists": "Fail", "order": "Partition"}
+        parallelism=3,
+        output={
+            "uri": "s3://corpus/counts",
+            "format": "Text",
+            "compression": "None",
+            "ifExists": "Fail",
+            "order": "Partition",
+        },
     )
     plan, _ = build_plan(
         job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
     )
     assert sorted(plan.spec) == ["input", "output", "program", "runId", "storage"]
     assert plan.output_uri == "s3://corpus/counts/"
+
+
+def test_the_plan_says_how_parts_are_written() -> None:
+    output = make_raw_spec()["output"] | {"format": "CSV", "compression": "Zstd", "columns": ["word", "count"]}
+    raw_spec = make_raw_spec(output=output)
+    plan, _ = build_plan(
+        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
+    )
+    assert (plan.output_format, plan.output_compression) == ("CSV", "Zstd")
+    assert (plan.output_columns, plan.output_record_length) == (("word", "count"), None)
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:

@@ -30,7 +30,13 @@ class PlanningWorld:
     def make_job(self, **changes: Any) -> JobView:
         spec = {
             "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
-            "output": {"uri": f"{self.place}out/", "format": "Text", "ifExists": "Fail", "order": "Partition"},
+            "output": {
+                "uri": f"{self.place}out/",
+                "format": "Text",
+                "compression": "None",
+                "ifExists": "Fail",
+                "order": "Partition",
+            },
             "map": {"shards": 2},
         }
         return make_job(spec=spec | changes.pop("spec", {}), **changes)

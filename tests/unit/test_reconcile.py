@@ -37,7 +37,13 @@ class World:
     def add_job(self, **spec: Any) -> None:
         places = {
             "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
-            "output": {"uri": f"{self.place}out/", "format": "Text", "ifExists": "Fail", "order": "Partition"},
+            "output": {
+                "uri": f"{self.place}out/",
+                "format": "Text",
+                "compression": "None",
+                "ifExists": "Fail",
+                "order": "Partition",
+            },
             "map": {"shards": 3},
         }
         self.cluster.jobs[KEY] = make_job(spec=places | spec)
@@ -152,7 +158,15 @@ async def test_forgetting_a_deleted_job_removes_what_it_stored_but_not_its_outpu
     store = open_store(world.place)
     store.put("in/a.txt", b"one\n")
     store.put("out/keep.txt", b"not ours")
-    world.add_job(output={"uri": f"{world.place}out/", "format": "Text", "ifExists": "Replace", "order": "Partition"})
+    world.add_job(
+        output={
+            "uri": f"{world.place}out/",
+            "format": "Text",
+            "compression": "None",
+            "ifExists": "Replace",
+            "order": "Partition",
+        }
+    )
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
     assert [found.key for found in store.list("work/")]

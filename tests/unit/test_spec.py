@@ -35,8 +35,8 @@ def test_a_defaulted_spec_is_decoded() -> None:
             id="item",
         ),
         pytest.param(
-            {"output": {"uri": "s3://a/b/", "format": "CSV", "ifExists": "Fail", "order": "Partition"}},
-            "spec.output.format: Invalid enum value 'CSV'",
+            {"output": {"uri": "s3://a/b/", "format": "Avro", "ifExists": "Fail", "order": "Partition"}},
+            "spec.output.format: Invalid enum value 'Avro'",
             id="enum",
         ),
     ],

@@ -70,7 +70,9 @@ def test_validation_does_not_change_what_it_is_given() -> None:
         pytest.param(
             {"activeDeadlineSeconds": 0}, "spec.activeDeadlineSeconds: must be an integer ≥ 1, got 0", id="minimum"
         ),
-        pytest.param({"output.format": "CSV"}, 'spec.output.format: must be Text or JSONLines, got "CSV"', id="enum"),
+        pytest.param(
+            {"output.ifExists": "Skip"}, 'spec.output.ifExists: must be Fail or Replace, got "Skip"', id="enum"
+        ),
         pytest.param({"output": ABSENT}, "spec.output: is required: a mapping", id="required"),
         pytest.param(
             {"runId": 2},

@@ -45,7 +45,8 @@ CLAIM_KEY = "_podreduce-claim"
 SUCCESS_KEY = "_SUCCESS"
 OUTPUT_MANIFEST_KEY = "_MANIFEST.json"
 
-FORMAT_ENDINGS = {"Text": ".txt", "JSONLines": ".jsonl"}
+FORMAT_ENDINGS = {"Text": ".txt", "JSONLines": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "FixedLength": ".bin"}
+COMPRESSION_ENDINGS = {"None": "", "Gzip": ".gz", "Bzip2": ".bz2", "Zstd": ".zst"}
 
 
 def installation_prefix(installation: str) -> str:
@@ -104,9 +105,10 @@ def log_key(task: TaskRef, attempt_id: str) -> str:
     return f"{LOGS_PREFIX}{task}-{attempt_id}.log"
 
 
-def part_name(task: TaskRef, output_format: str) -> str:
-    """Return a part's final name: `part-r-00003.txt`, or `part-m-…` from a map-only job."""
-    return f"part-{task.type.letter}-{task.index:05}{FORMAT_ENDINGS[output_format]}"
+def part_name(task: TaskRef, output_format: str, compression: str = "None") -> str:
+    """Return a part's final name: `part-r-00003.txt`, or `part-m-…` from a map-only job, `.gz` after it if compressed."""
+    ending = FORMAT_ENDINGS[output_format] + COMPRESSION_ENDINGS[compression]
+    return f"part-{task.type.letter}-{task.index:05}{ending}"
 
 
 def staging_prefix(uid: str, run_id: str) -> str:

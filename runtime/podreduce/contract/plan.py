@@ -97,5 +97,8 @@ class Plan(Wire, frozen=True, kw_only=True):
     partition_key_length: int | None = None
     output_uri: str
     output_format: str
+    output_compression: str = "None"
+    output_columns: tuple[str, ...] = ()
+    output_record_length: int | None = None
     if_exists: str
     spec: dict[str, Any]

@@ -5,7 +5,7 @@
 """
 
 from podreduce.formats.blocks import Block, is_splittable, read_blocks
-from podreduce.formats.output import PartWriter
+from podreduce.formats.output import PartWriter, open_part
 from podreduce.formats.records import RecordReader, record_reader
 
-__all__ = ["Block", "PartWriter", "RecordReader", "is_splittable", "read_blocks", "record_reader"]
+__all__ = ["Block", "PartWriter", "RecordReader", "is_splittable", "open_part", "read_blocks", "record_reader"]

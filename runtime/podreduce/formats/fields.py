@@ -3,21 +3,44 @@ r"""How a key or value is written as JSON, and as a field of Text output. Rule: 
 Text: a str as it stands, with `\t` for TAB, `\r` for CR, `\n` for LF and `\\` for a backslash; anything else as compact
 JSON, which has none of these unescaped. So a line has exactly one TAB and a str is read back by undoing the four
 escapes; which fields were str and which JSON, the program's author knows.
-JSON: bytes as base64, NaN and infinities as the strings "NaN", "Infinity", "-Infinity", a tuple as a list.
+JSON: bytes as base64, NaN and infinities as the strings "NaN", "Infinity", "-Infinity", a tuple as a list. Numbers look
+as `repr` shows them. These functions run once or twice a record: what is flat goes to msgspec whole, much faster than
+item by item.
 """
 
 import base64
-import json
 import math
 import re
+from collections.abc import Callable, Sequence
+from itertools import chain
+from json.encoder import encode_basestring
 from typing import Any
 
-__all__ = ["UnwritableError", "json_text", "text_field"]
+import msgspec
+
+__all__ = [
+    "ALIKE",
+    "ESCAPES",
+    "TEXT_WRITERS",
+    "WRITERS",
+    "UnwritableError",
+    "encode_json_lines",
+    "json_text",
+    "json_texts",
+    "name_text",
+    "refuse",
+    "text_field",
+]
 
 ESCAPES = {"\t": "\\t", "\r": "\\r", "\n": "\\n", "\\": "\\\\"}
 MUST_ESCAPE = re.compile(r"[\t\r\n\\]")
-ENCODE = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False, check_circular=False).encode
-PLAIN = (str, int, bool, type(None))
+
+encode_json = msgspec.json.Encoder().encode
+encode_json_lines = msgspec.json.Encoder().encode_lines
+ALIKE = frozenset((str, int, bool, type(None)))
+"""What msgspec writes as we do, but for an int of more than 64 bits, which it refuses."""
+ARRAYS = frozenset((tuple, list))
+STR_ALONE = frozenset((str,))
 
 
 class UnwritableError(Exception):
@@ -30,11 +53,7 @@ def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
-    if type(field) is str:
-        if MUST_ESCAPE.search(field):
-            return MUST_ESCAPE.sub(lambda found: ESCAPES[found[0]], field)
-        return field
-    return json_text(field)
+    return escape(field) if type(field) is str else json_text(field)
 
 
 def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
@@ -43,31 +62,54 @@ def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
-    if type(field) is int:
-        return repr(field)
     try:
-        return ENCODE(field if type(field) in PLAIN else to_json(field))
+        return WRITERS[type(field)](field)
+    except KeyError:
+        raise refuse(field) from None
     except RecursionError:
         raise UnwritableError("it is nested too deeply, or holds itself: yield something flatter") from None
 
 
-def to_json(value: Any) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return `value` with everything JSON does not know replaced by what stands for it."""
-    kind = type(value)
-    if kind in PLAIN:
-        return value
-    if kind is float:
-        return value if math.isfinite(value) else name_of_float(value)
-    if kind in (list, tuple):
-        return [to_json(item) for item in value]
-    if kind is dict:
-        return {checked_name(name): to_json(item) for name, item in value.items()}
-    if kind is bytes:
-        return base64.b64encode(value).decode("ascii")
-    raise UnwritableError(
+def json_texts(fields: Sequence[Any]) -> list[str]:
+    """Return each of `fields` as compact JSON, the faster for being many.
+
+    Raises:
+        UnwritableError: one has no such form; OverflowError or UnicodeEncodeError may come in its place.
+    """
+    if ARRAYS.issuperset(map(type, fields)) and ALIKE.issuperset(map(type, chain.from_iterable(fields))):
+        return encode_json_lines(fields).decode().split("\n")[:-1]
+    return [json_text(field) for field in fields]
+
+
+def escape(field: str) -> str:
+    """Return a str for Text. Four searches of a character are faster than one of a regex, however long the field."""
+    if "\\" in field or "\t" in field or "\n" in field or "\r" in field:
+        return MUST_ESCAPE.sub(lambda found: ESCAPES[found[0]], field)
+    return field
+
+
+def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - whatever the program yields
+    """Return the error for a field of a type that no format knows."""
+    kind = type(field)
+    return UnwritableError(
         f"type {kind.__module__}.{kind.__qualname__} cannot be written: yield None, bool, int, float, str, bytes, "
         "tuple, list or dict"
     )
+
+
+def int_text(value: int) -> str:
+    """Return an int as JSON; Python itself refuses thousands of digits, unless told not to."""
+    try:
+        return repr(value)
+    except ValueError as error:
+        raise UnwritableError(f"an int is too long ({error}): yield hex(value), which has no limit") from None
+
+
+def float_text(value: float) -> str:
+    """Return a float as JSON. Where there is no exponent msgspec writes what `repr` does, at seven times its speed."""
+    if 1e-4 <= value < 1e16 or -1e16 < value <= -1e-4:  # noqa: PLR2004 - where repr begins to write exponents
+        return encode_json(value).decode()
+    return repr(value) if math.isfinite(value) else f'"{name_of_float(value)}"'
 
 
 def name_of_float(value: float) -> str:
@@ -75,8 +117,48 @@ def name_of_float(value: float) -> str:
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
-def checked_name(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return the key of a dict, which in JSON must be a str: 1 and "1" would become one name."""
+def array_text(value: list[Any] | tuple[Any, ...]) -> str:
+    """Return a list or tuple as JSON."""
+    if ALIKE.issuperset(map(type, value)):
+        try:
+            return encode_json(value).decode()
+        except OverflowError:
+            pass  # an int of more than 64 bits
+    return f"[{','.join([json_text(item) for item in value])}]"
+
+
+def object_text(value: dict[Any, Any]) -> str:
+    """Return a dict as JSON, in its own order."""
+    if STR_ALONE.issuperset(map(type, value)) and ALIKE.issuperset(map(type, value.values())):
+        try:
+            return encode_json(value).decode()
+        except OverflowError:
+            pass
+    return f"{{{','.join([f'{name_text(name)}:{json_text(item)}' for name, item in value.items()])}}}"
+
+
+def name_text(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    """Return the key of a dict as JSON, where it must be a str: 1 and "1" would become one name."""
     if type(name) is not str:
         raise UnwritableError(f"a dict has the key {name!r}, and JSON has only str keys: yield str(key)")
-    return name
+    return encode_basestring(name)
+
+
+def bytes_text(value: bytes) -> str:
+    """Return bytes as JSON."""
+    return f'"{base64.b64encode(value).decode("ascii")}"'
+
+
+WRITERS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: int_text,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+    float: float_text,
+    tuple: array_text,
+    list: array_text,
+    dict: object_text,
+    bytes: bytes_text,
+}
+"""By exact type: a subclass may mean anything."""
+TEXT_WRITERS = WRITERS | {str: escape}

@@ -1,54 +1,73 @@
-"""Writes records into a staged part, streamed: digest, records and bytes are known at its end."""
+"""Writes records into a staged part, streamed: digest, records and bytes are known at its end.
 
-import hashlib
-from collections.abc import Callable
+`PartWriter` is what a task uses. Behind it a body makes bytes of records (`LineBody` for Text, JSONLines, CSV and
+FixedLength, `ParquetBody`), and a `PartStream` compresses, hashes and uploads them.
+"""
+
+from collections.abc import Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from podreduce.contract.plan import Plan
 from podreduce.contract.task import PartRef
-from podreduce.errors import InternalError, ProgramError
-from podreduce.formats.fields import UnwritableError, json_text, text_field
+from podreduce.errors import InternalError
+from podreduce.formats.line_formats import LINE_FORMATS
+from podreduce.formats.line_output import LineBody
+from podreduce.formats.parquet_output import ParquetBody
+from podreduce.formats.part_stream import PartStream
 from podreduce.storage import ObjectStore
 
-__all__ = ["RECORD_WRITERS", "PartWriter"]
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-FLUSH_BYTES = 256 * 1024
-
-RecordWriter = Callable[[Any, Any], str]
-"""(key, value) -> the record's line, newline included."""
+__all__ = ["PartWriter", "open_part"]
 
 
-def text_line(key: Any, value: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return `key TAB value` as a line."""
-    return f"{text_field(key)}\t{text_field(value)}\n"
-
-
-def json_line(key: Any, value: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return `{"key":…,"value":…}` as a line."""
-    return f'{{"key":{json_text(key)},"value":{json_text(value)}}}\n'
-
-
-RECORD_WRITERS: dict[str, RecordWriter] = {"Text": text_line, "JSONLines": json_line}
+def open_part(store: ObjectStore, key: str, plan: Plan) -> "PartWriter":
+    """Open an output part as the plan wants it."""
+    return PartWriter(
+        store,
+        key,
+        plan.output_format,
+        compression=plan.output_compression,
+        columns=plan.output_columns,
+        record_length=plan.output_record_length,
+    )
 
 
 class PartWriter:
     """An unpublished output part; use it in a `with`, whose normal end completes the object.
 
+    Args:
+        compression: `spec.output.compression`; `columns` and `record_length` likewise, for the formats that have them.
+
     Attributes:
-        records: how many were written; `bytes_written` likewise, of those sent on their way.
+        write: (key, value) writes one record. Raises ProgramError if it has no form in the output format.
+        write_all: writes pairs that are at hand, the faster for being many. No code of the program may run in it: its
+            errors would be taken for ours.
+        write_batch: writes a `pyarrow.RecordBatch`, a row a record.
     """
 
-    def __init__(self, store: ObjectStore, key: str, output_format: str) -> None:
-        if output_format not in RECORD_WRITERS:
-            raise InternalError(f"output.format {output_format!r}: the plan should not have let this pass")
-        self.records = 0
-        self.bytes_written = 0
+    write: Callable[[Any, Any], None]
+    write_all: Callable[[Iterable[tuple[Any, Any]]], None]
+    write_batch: "Callable[[pa.RecordBatch], None]"
+
+    def __init__(
+        self,
+        store: ObjectStore,
+        key: str,
+        output_format: str,
+        *,
+        compression: str = "None",
+        columns: tuple[str, ...] = (),
+        record_length: int | None = None,
+    ) -> None:
         self._key = key
-        self._line = RECORD_WRITERS[output_format]
-        self._upload = store.open_writer(key)
-        self._digest = hashlib.sha256()
-        self._lines: list[bytes] = []
-        self._pending_bytes = 0
+        self._stream = PartStream(store, key, compression)
+        self._body = open_body(self._stream, output_format, columns, record_length)
+        self.write = self._body.write
+        self.write_all = self._body.write_all
+        self.write_batch = self._body.write_batch
 
     def __enter__(self) -> Self:
         return self
@@ -56,46 +75,37 @@ class PartWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if kind is None:
-            self._flush()
-            self._upload.close()
-        else:
-            self._upload.abort()
-
-    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
-        """Write one record.
-
-        Raises:
-            ProgramError: the key or value has no form in the output format.
-        """
+        if kind is not None:
+            self._stream.abort()
+            return
         try:
-            line = self._line(key, value).encode()
-        except UnwritableError as error:
-            raise ProgramError(f"the record with the key {shown(key)} cannot be written: {error}") from None
-        except UnicodeEncodeError:
-            raise ProgramError(
-                f"the record with the key {shown(key)} holds a lone surrogate, which is no UTF-8: "
-                "yield text.encode('utf-8', 'replace').decode()"
-            ) from None
-        self.records += 1
-        self._lines.append(line)
-        self._pending_bytes += len(line)
-        if self._pending_bytes >= FLUSH_BYTES:
-            self._flush()
+            self._body.finish()
+        except BaseException:
+            self._stream.abort()
+            raise
+        self._stream.close()
+
+    @property
+    def records(self) -> int:
+        """How many records were written."""
+        return self._body.records
+
+    @property
+    def bytes_written(self) -> int:
+        """How many bytes, compressed, have gone on their way; all of them after the `with`."""
+        return self._stream.bytes_written
 
     def part_ref(self) -> PartRef:
         """Return what a commit record says of the part; call it after the `with`."""
-        return PartRef(key=self._key, bytes=self.bytes_written, records=self.records, sha256=self._digest.hexdigest())
-
-    def _flush(self) -> None:
-        data = b"".join(self._lines)
-        self._lines.clear()
-        self._pending_bytes = 0
-        self._digest.update(data)
-        self._upload.write(data)
-        self.bytes_written += len(data)
+        return PartRef(key=self._key, bytes=self.bytes_written, records=self.records, sha256=self._stream.sha256())
 
 
-def shown(key: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return `key` for a message, in ASCII and cut to a readable length."""
-    return ascii(key)[:200]
+def open_body(
+    stream: PartStream, output_format: str, columns: tuple[str, ...], record_length: int | None
+) -> LineBody | ParquetBody:
+    """Return what makes bytes of records in that format."""
+    if output_format == "Parquet":
+        return ParquetBody(stream)
+    if output_format not in LINE_FORMATS:
+        raise InternalError(f"output.format {output_format!r}: the plan should not have let this pass")
+    return LineBody(stream, LINE_FORMATS[output_format](columns, record_length))
