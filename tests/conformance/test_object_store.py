@@ -12,10 +12,11 @@ from podreduce.errors import (
     InternalError,
     ObjectChangedError,
     ObjectNotFoundError,
+    PodreduceError,
     StorageDeniedError,
     StorageUnavailableError,
 )
-from podreduce.storage import ObjectStore, open_store, probe_conditional_create, split_object_uri
+from podreduce.storage import Blocks, ObjectStore, open_store, probe_conditional_create, split_object_uri
 from podreduce.storage.connect import connect_s3
 from podreduce.storage.store import MAX_COPY_BYTES
 
@@ -229,6 +230,33 @@ def test_a_writer_makes_one_object_of_what_it_is_given(store: ObjectStore, sizes
         assert not store.exists("big")
     assert store.get("big") == b"".join(pieces)
     assert writer.bytes_written == sum(sizes)
+
+
+@pytest.mark.parametrize("count", [0, 1, 17])
+def test_a_writer_uploads_what_its_blocks_are_encoded_to(store: ObjectStore, count: int) -> None:
+    def encode(blocks: Blocks) -> Blocks:
+        yield b"head"
+        for block in blocks:
+            yield bytes(block)[::2]
+            yield b""
+        yield b"tail"
+
+    with store.open_writer("big", part_bytes=5 * MIB, encode=encode) as writer:
+        for number in range(count):
+            writer.write(memoryview(bytes([number]) * MIB))
+    assert store.get("big") == b"head" + b"".join(bytes([number]) * (MIB // 2) for number in range(count)) + b"tail"
+
+
+def test_an_error_of_the_encoding_leaves_no_object(store: ObjectStore) -> None:
+    def encode(blocks: Blocks) -> Blocks:
+        yield next(blocks)
+        raise OSError("no more")
+
+    upload = store.open_writer("big", encode=encode)
+    with pytest.raises(PodreduceError, match="no more"), upload:  # noqa: PT012 - which write fails is open
+        for _ in range(30):
+            upload.write(bytes(MIB))
+    assert keys(store) == []
 
 
 @pytest.mark.parametrize("written", [0, 1, 30 * MIB])

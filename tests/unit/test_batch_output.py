@@ -114,6 +114,15 @@ def test_a_batch_that_has_no_form_is_the_programs_error(
         written(output_format, pa.RecordBatch.from_pydict(columns), **options)
 
 
+@pytest.mark.parametrize("output_format", ["Text", "JSONLines", "CSV", "FixedLength"])
+def test_a_batch_may_be_larger_than_what_is_uploaded_at_a_time(output_format: str) -> None:
+    row = b"x" * 1024
+    column = pa.array([row] * 9 * 1024)
+    column = column if output_format == "FixedLength" else column.cast(pa.string())
+    data = written(output_format, pa.RecordBatch.from_arrays([column, column], names=["key", "value"]))
+    assert data.count(row) == 2 * 9 * 1024
+
+
 def test_records_and_batches_follow_each_other() -> None:
     store = open_store(f"memory://batches-{next(NUMBERS)}/")
     with PartWriter(store, "part", "Text") as part:

@@ -59,7 +59,8 @@ def joined_bytes(strings: "pa.Array") -> memoryview:
     _, offsets_buffer, data = strings.buffers()
     offsets = memoryview(offsets_buffer).cast("q")
     start, end = offsets[strings.offset], offsets[strings.offset + len(strings)]
-    return memoryview(data)[start:end] if start < end else memoryview(b"")
+    # Arrow's bytes are signed, which obstore does not take.
+    return memoryview(data).cast("B")[start:end] if start < end else memoryview(b"")
 
 
 def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryview:
