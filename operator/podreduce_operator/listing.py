@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import ObjectNotFoundError
-from podreduce.formats import is_splittable
+from podreduce.inputs import is_splittable
 from podreduce.storage import ObjectMeta, ObjectStore, open_store
 from podreduce_operator.errors import ActionError
 from podreduce_operator.planner import InputObject

@@ -89,8 +89,10 @@ class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, globs, in this order."""
 
     uris: tuple[str, ...]
-    format: Literal["Text"]
+    format: Literal["Text", "FixedLength"]
     encoding_errors: Literal["Strict", "Replace"]
+    record_length: int | None = None
+    key_length: int = 0
 
 
 class OutputSpec(Fields, frozen=True, kw_only=True):

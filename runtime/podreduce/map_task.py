@@ -15,7 +15,7 @@ from podreduce.mapping import MapLoop, Sink
 from podreduce.partitioning import check_order, choose_buckets, key_sampler
 from podreduce.spill import MapOutputBuffer
 from podreduce.storage import open_store, split_object_uri
-from podreduce.text_blocks import read_records
+from podreduce.inputs import read_records
 
 __all__ = ["run_map_task"]
 
@@ -89,7 +89,7 @@ def open_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
     return MapOutputBuffer(
         buckets=buckets,
         bucket_of=bucket_of,
-        sampler=key_sampler(attempt.plan),
+        sampler=key_sampler(attempt.plan, attempt.environment.task.index),
         key_elements=attempt.plan.partition_key_length,
         aggregation=program.aggregation,
         combine=combine_by_program(program),

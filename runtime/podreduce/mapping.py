@@ -16,7 +16,7 @@ from podreduce.errors import ProgramError
 from podreduce.fusion import Fused, fuse
 from podreduce.groups import Aggregates, AggregationError, ListGroups
 from podreduce.loading import LoadedProgram
-from podreduce.text_blocks import RecordBlock
+from podreduce.inputs import RecordBlock
 from podreduce.tracebacks import describe_record, raise_blamed
 
 __all__ = ["MapLoop", "Sink"]
@@ -115,7 +115,7 @@ class MapLoop:
     def _blame(self, error: BaseException, block: RecordBlock, left: int) -> NoReturn:
         """Raise what `error` means; `left` records of the block had not been taken."""
         number = len(block.values) - left - 1
-        record = describe_record(self._attempt.context.uri, block.place(number), block.values[number])
+        record = describe_record(self._attempt.context.uri, block.keys()[number], block.values[number])
         if isinstance(error, AggregationError):
             error = cannot_aggregate(self._program, error.key, error.error)
         raise_blamed(error, record)

@@ -8,8 +8,11 @@ from hypothesis import strategies as st
 
 from podreduce.contract.plan import Piece
 from podreduce.errors import InputError
-from podreduce.formats import blocks, is_splittable, read_blocks, record_reader
+from podreduce.inputs import blocks, is_splittable, read_records
+from podreduce.inputs.blocks import read_blocks
+from podreduce.inputs.text import text_records
 from podreduce.storage import ObjectStore, open_store
+from tests.task_runs import TaskRun
 
 TEXTS = st.lists(st.sampled_from([b"\n", b"\r\n", b"a", b"bc", "é".encode(), b"", b"x" * 40])).map(b"".join)
 
@@ -80,10 +83,9 @@ def test_stored_bytes_add_up_to_the_object(data: bytes, places: list[float]) -> 
     assert sum(taken) == len(data)
 
 
-def test_blocks_are_small_whole_lines(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+def test_blocks_are_small_whole_lines() -> None:
     data = b"".join(b"%d\n" % number for number in range(1000))
-    found = list(blocks.whole_lines([data[:777], data[777:]]))
+    found = list(blocks.whole_lines([data[:777], data[777:]], 100))
     assert b"".join(found) == data
     assert all(block.endswith(b"\n") and len(block) <= 200 for block in found)
 
@@ -172,8 +174,11 @@ def test_an_object_that_has_gone_is_named(store: ObjectStore) -> None:
 
 
 def read_text(data: bytes, errors: str = "Strict", offset: int = 0) -> list[tuple[int, str]]:
-    reader = record_reader("Text", errors)
-    return list(reader(blocks.Block(offset=offset, data=data, stored_bytes=len(data)), "s3://b/a"))
+    block = blocks.Block(offset=offset, data=data, stored_bytes=len(data))
+    records = text_records(block, "s3://b/a", errors="replace" if errors == "Replace" else "strict")
+    found = list(zip(records.keys(), records.values, strict=True))
+    assert records.to_arrow().to_pylist() == [{"key": key, "value": value} for key, value in found]
+    return found
 
 
 @pytest.mark.parametrize(
@@ -208,6 +213,7 @@ def test_bad_bytes_are_replaced_where_the_job_says_so() -> None:
     assert read_text(b"a\xff\nb\n", "Replace") == [(0, "a\ufffd"), (3, "b")]
 
 
-def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(InputError, match="JSONLines"):
-        record_reader("JSONLines", "Strict")
+def test_an_unknown_format_is_refused(store: ObjectStore) -> None:
+    plan = TaskRun(plan_changes={"input_format": "Runes"}).plan
+    with pytest.raises(InputError, match="'Runes': this version reads Text, FixedLength"):
+        read_records(plan, store, "a", put_piece(store, "a", b""))

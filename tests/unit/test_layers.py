@@ -4,7 +4,7 @@ from pathlib import Path
 from importlinter import cli
 
 ROOT = Path(__file__).parents[2]
-SHARED = {"contract", "counters", "errors", "formats", "partition", "storage"}
+SHARED = {"contract", "counters", "errors", "formats", "inputs", "partition", "storage"}
 
 
 def read_contracts() -> configparser.ConfigParser:

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from podreduce.contract.plan import JobIdentity, Piece, Program
 from podreduce.contract.wire import decode, digest_bytes, encode
-from podreduce.formats import read_blocks, record_reader
+from podreduce.inputs.blocks import read_blocks
+from podreduce.inputs.text import text_records
 from podreduce.storage import open_store
 from podreduce_operator.errors import ActionError
 from podreduce_operator.planner import InputObject, PlannedShards, build_plan, plan_shards
@@ -138,12 +139,12 @@ def test_every_record_is_read_exactly_once(contents: list[tuple[bytes, bool]], s
             offset = sum(len(each) + 1 for each in lines[:position])
             is_ended = position < len(lines) - 1 or content.endswith(b"\n")
             expected.append((key, offset, (line.removesuffix(b"\r") if is_ended else line).decode()))
-    read_records = record_reader("Text", "Strict")
     records = []
     for piece in pieces_of(plan_shards(objects, shards=shards)):
         key = piece.uri.removeprefix("memory://planner/")
         for block in read_blocks(store, key, piece):
-            records += [(key, offset, value) for offset, value in read_records(block, piece.uri)]
+            found = text_records(block, piece.uri, errors="strict")
+            records += [(key, offset, value) for offset, value in zip(found.keys(), found.values, strict=True)]
     assert records == expected
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
-__all__ = ["SHARDS_PER_PAGE", "JobIdentity", "PageRef", "Piece", "Plan", "Program", "Shard", "ShardPage"]
+__all__ = ["SHARDS_PER_PAGE", "InputOptions", "JobIdentity", "PageRef", "Piece", "Plan", "Program", "Shard", "ShardPage"]
 
 SHARDS_PER_PAGE = 1000
 
@@ -43,6 +43,17 @@ class Piece(Wire, frozen=True, kw_only=True):
     end: int
     object_bytes: int
     etag: str | None = None
+
+
+class InputOptions(Wire, frozen=True, kw_only=True):
+    """What `spec.input` says beyond the format, for the formats that have it; see the resource's schema.
+
+    Attributes:
+        record_length: FixedLength: bytes of a record; `key_length`: how many of them are the key.
+    """
+
+    record_length: int | None = None
+    key_length: int = 0
 
 
 class Shard(Wire, frozen=True, kw_only=True):
@@ -84,6 +95,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     job: JobIdentity
     program: Program
     input_format: str
+    input_options: InputOptions = InputOptions()
     encoding_errors: str
     objects: int
     bytes: int

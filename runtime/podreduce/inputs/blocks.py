@@ -1,19 +1,20 @@
 """Reads a piece of an input object as blocks of whole lines. Rule: a line belongs to the piece in which it starts.
 
 So a piece starting past 0 drops through the first newline at or after `start` - 1, and reads past its end to finish its
-last line. Cuts may fall anywhere; every line is read exactly once. A gzip object is one piece, whatever its size.
+last line. Cuts may fall anywhere; every line is read exactly once. A compressed object is one piece, whatever its size.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain
 
 from podreduce.contract.plan import Piece
 from podreduce.errors import InputError, ObjectChangedError, ObjectNotFoundError
-from podreduce.formats.gzip import GZIP_ENDING, gunzip
+from podreduce.inputs.compression import is_compressed, read_decompressed
 from podreduce.storage import ObjectStore
 
-__all__ = ["Block", "is_splittable", "read_blocks", "read_lines"]
+__all__ = ["BLOCK_BYTES", "Block", "naming_changes", "read_blocks", "read_lines"]
 
 CHUNK_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = 64 * 1024
@@ -40,16 +41,11 @@ class Block:
     stored_bytes: int
 
 
-def is_splittable(uri: str) -> bool:
-    """Say whether an object may be cut into pieces at any byte: not if it is compressed."""
-    return not uri.lower().endswith(GZIP_ENDING)
-
-
-def read_blocks(store: ObjectStore, key: str, piece: Piece) -> Iterator[Block]:
+def read_blocks(store: ObjectStore, key: str, piece: Piece, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
     """Yield the blocks of `piece`, the object at `key` of `store`; chunks are fetched ahead by threads.
 
     Raises:
-        InputError: the object is gone, changed after planning, or is a broken gzip file.
+        InputError: the object is gone, changed after planning, or is not sound compressed data.
     """
 
     def read_range(start: int, end: int) -> Iterator[bytes]:
@@ -59,15 +55,24 @@ def read_blocks(store: ObjectStore, key: str, piece: Piece) -> Iterator[Block]:
         for low, high in growing_ranges(start, end):
             yield store.get_range(key, low, high, etag=piece.etag)
 
-    try:
-        if is_splittable(piece.uri):
-            yield from read_lines(read_range, read_tail, piece.start, piece.end, piece.object_bytes)
+    with naming_changes(piece.uri):
+        if is_compressed(piece.uri):
+            yield from compressed_lines(store, key, piece, block_bytes)
         else:
-            yield from read_gzip_lines(read_range(0, piece.object_bytes), piece)
+            yield from read_lines(
+                read_range, read_tail, piece.start, piece.end, piece.object_bytes, block_bytes=block_bytes
+            )
+
+
+@contextmanager
+def naming_changes(uri: str) -> Iterator[None]:
+    """Say of an object that is not what was planned what to do."""
+    try:
+        yield
     except ObjectNotFoundError as error:
-        raise InputError(f"{piece.uri}: the object is gone since the plan was made; start a new run") from error
+        raise InputError(f"{uri}: the object is gone since the plan was made; start a new run") from error
     except ObjectChangedError as error:
-        raise InputError(f"{piece.uri}: the object changed after planning; start a new run (a new runId)") from error
+        raise InputError(f"{uri}: the object changed after planning; start a new run (a new runId)") from error
 
 
 def growing_ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -79,7 +84,15 @@ def growing_ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
         size = min(size * 2, CHUNK_BYTES)
 
 
-def read_lines(read_range: ReadRange, read_tail: ReadRange, start: int, end: int, object_bytes: int) -> Iterator[Block]:
+def read_lines(
+    read_range: ReadRange,
+    read_tail: ReadRange,
+    start: int,
+    end: int,
+    object_bytes: int,
+    *,
+    block_bytes: int = BLOCK_BYTES,
+) -> Iterator[Block]:
     """Yield the lines that start in `start` to `end` of an object; `read_tail` is for the few bytes after `end`."""
     if start >= end:
         return
@@ -88,7 +101,7 @@ def read_lines(read_range: ReadRange, read_tail: ReadRange, start: int, end: int
     if start:
         offset, body = skip_line(body, start - 1)
     if offset < end:
-        for data in whole_lines(finish_line(body, lambda: read_tail(end, object_bytes))):
+        for data in whole_lines(finish_line(body, lambda: read_tail(end, object_bytes)), block_bytes):
             yield Block(offset=offset, data=data, stored_bytes=len(data))
             offset += len(data)
 
@@ -118,13 +131,13 @@ def finish_line(body: Iterable[bytes], tail: Callable[[], Iterable[bytes]]) -> I
             return
 
 
-def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Regroup `chunks` into blocks of whole lines, of some `BLOCK_BYTES`; a longer line is a block of its own."""
+def whole_lines(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
+    """Regroup `chunks` into blocks of whole lines, of some `block_bytes`; a longer line is a block of its own."""
     unfinished: list[bytes] = []
     for chunk in chunks:
         start = 0
         while start < len(chunk):
-            cut = chunk.rfind(NEWLINE, start, start + BLOCK_BYTES) + 1 or chunk.find(NEWLINE, start) + 1
+            cut = chunk.rfind(NEWLINE, start, start + block_bytes) + 1 or chunk.find(NEWLINE, start) + 1
             if not cut:
                 unfinished.append(chunk[start:])
                 break
@@ -135,18 +148,18 @@ def whole_lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield b"".join(unfinished)
 
 
-def read_gzip_lines(stored: Iterator[bytes], piece: Piece) -> Iterator[Block]:
-    """Yield the lines of a whole gzip object; each block is charged what was taken of the object since the last."""
-    taken = charged = 0
+def compressed_lines(store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[Block]:
+    """Yield the lines of a compressed object; each block is charged what was taken of the object since the last."""
+    charged = 0
 
     def counted() -> Iterator[bytes]:
-        nonlocal taken
-        for chunk in stored:
-            taken += len(chunk)
-            yield chunk
+        nonlocal charged
+        for data, stored_bytes in read_decompressed(store, key, piece):
+            charged += stored_bytes
+            yield data
 
     offset = 0
-    for data in whole_lines(gunzip(counted(), piece.uri)):
-        yield Block(offset=offset, data=data, stored_bytes=taken - charged)
-        charged = taken
+    for data in whole_lines(counted(), block_bytes):
+        yield Block(offset=offset, data=data, stored_bytes=charged)
+        charged = 0
         offset += len(data)

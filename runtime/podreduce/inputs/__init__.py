@@ -1,0 +1,10 @@
+"""Reads pieces of input objects as blocks of records.
+
+`blocks` reads a piece of an object as whole lines, one module a format makes records of what is stored, `reading`
+chooses among them. Rule: no scheduling, no user code; a record belongs to the piece in which it starts.
+"""
+
+from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records
+from podreduce.inputs.record_block import RecordBlock
+
+__all__ = ["LARGE_BLOCK_BYTES", "RecordBlock", "is_splittable", "read_records"]

@@ -1,0 +1,82 @@
+r"""Text: a record is a line, without its `\n` or `\r\n`; its key is its byte offset in the decompressed object."""
+
+from functools import partial
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+from podreduce.errors import InputError
+from podreduce.inputs.blocks import Block
+from podreduce.inputs.record_block import RecordBlock
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["decode_block", "line_offsets", "text_records"]
+
+NEWLINE = b"\n"
+
+
+def text_records(block: Block, uri: str, *, errors: str) -> RecordBlock:
+    """Make records of whole lines; `errors` is `strict` or `replace`.
+
+    The block's methods raise InputError where bytes are no UTF-8 and `errors` is `strict`.
+    """
+    return RecordBlock(
+        stored_bytes=block.stored_bytes,
+        make_values=partial(split_lines, block, uri, errors),
+        make_keys=partial(line_offsets, block),
+        make_arrow=partial(to_arrow, block, uri, errors),
+    )
+
+
+def decode_block(block: Block, uri: str, errors: str) -> str:
+    """Decode a block's lines at once: no byte of a longer UTF-8 sequence is a newline.
+
+    Raises:
+        InputError: bytes are no UTF-8 and `errors` is `strict`; the message has their offset.
+    """
+    try:
+        return block.data.decode("utf-8", errors)
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{uri}: byte {block.offset + error.start} is no UTF-8 ({error.reason}); correct the object, or set "
+            "input.encodingErrors: Replace"
+        ) from error
+
+
+def split_lines(block: Block, uri: str, errors: str) -> list[str]:
+    """Return the lines."""
+    text = decode_block(block, uri, errors)
+    *lines, rest = text.split("\n")
+    if "\r" in text:
+        lines = [line.removesuffix("\r") for line in lines]
+    if rest:
+        lines.append(rest)
+    return lines
+
+
+def line_offsets(block: Block) -> list[int]:
+    """Return where each line starts."""
+    lines = block.data.split(NEWLINE)
+    if not lines[-1]:
+        lines.pop()
+    offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.offset))
+    offsets.pop()
+    return offsets
+
+
+def to_arrow(block: Block, uri: str, errors: str) -> "pa.RecordBatch":
+    """Return the lines as a column, without making a Python object of each."""
+    import numpy as np  # noqa: PLC0415 - only the columnar tier needs it
+    import pyarrow as pa  # noqa: PLC0415 - likewise
+    import pyarrow.compute as pc  # noqa: PLC0415 - likewise
+
+    text = decode_block(block, uri, errors)
+    lines = pc.split_pattern(pa.array([text], pa.string()), "\n").flatten()
+    ended, rest = lines[:-1], lines[-1:]
+    if "\r" in text:
+        ended = pc.replace_substring_regex(ended, r"\r$", "")
+    lines = ended if text.endswith("\n") else pa.concat_arrays([ended, rest])
+    ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == NEWLINE[0]) + 1
+    starts = np.concatenate(([0], ends))[: len(lines)] + block.offset
+    return pa.record_batch({"key": pa.array(starts, pa.int64()), "value": lines})
