@@ -19,6 +19,7 @@ from podreduce.contract.task import TaskRef
 from podreduce.frame_packing import FramePacker
 from podreduce.frames import StoredFrame, unpack_frame
 from podreduce.groups import Aggregates, ListGroups, sort_keys
+from podreduce.inputs import RecordBlock, read_records
 from podreduce.loading import LoadedProgram
 from podreduce.map_task import open_buffer
 from podreduce.mapping import MapLoop, Sink
@@ -26,7 +27,6 @@ from podreduce.merge import merge_runs
 from podreduce.partition import hash_bucket
 from podreduce.reduce_input import ReduceInput
 from podreduce.storage import open_store, split_object_uri
-from podreduce.text_blocks import RecordBlock, read_records
 from tests.bench.data import Kind, prepare_data
 from tests.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 
