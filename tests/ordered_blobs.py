@@ -12,11 +12,11 @@ from tests.blobs import Blob, Record, make_frames
 
 
 def make_ordered_blob(
-    records: Iterable[Record], *, frame_rows: int = 8192, key_elements: int | None = None, maps: int = 1
+    records: Iterable[Record], *, frame_rows: int = 8192, key_elements: int | None = None, maps: int = 1, index: int = 0
 ) -> Blob:
-    """What one of `maps` maps writes in total order of `records`."""
+    """What map `index` of `maps` maps writes in total order of `records`."""
     data = bytearray()
-    writer = BlobWriter(data.extend, buckets=1, sampler=KeySampler(key_elements=key_elements, maps=maps))
+    writer = BlobWriter(data.extend, buckets=1, sampler=KeySampler(key_elements=key_elements, maps=maps, index=index))
     for stored in make_frames(records, frame_rows=frame_rows):
         frame = unpack_frame(stored)
         sizes = [len(frame.data(group)) for group in range(len(frame.keys))]

@@ -35,11 +35,11 @@ def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
     return hash_bucket(key_prefix(key, elements), buckets)
 
 
-def key_sampler(plan: Plan) -> KeySampler | None:
-    """Return what the blob's writer samples keys with; None where the job has no total order."""
+def key_sampler(plan: Plan, index: int) -> KeySampler | None:
+    """Return what the writer of that map's blob samples keys with; None where the job has no total order."""
     if plan.order != "Total":
         return None
-    return KeySampler(key_elements=plan.partition_key_length, maps=plan.shards)
+    return KeySampler(key_elements=plan.partition_key_length, maps=plan.shards, index=index)
 
 
 def check_order(plan: Plan, program: LoadedProgram) -> None:

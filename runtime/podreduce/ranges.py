@@ -10,7 +10,6 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
-from math import isqrt
 from operator import add
 from typing import Final, Self
 
@@ -21,11 +20,14 @@ __all__ = ["MAX_CUT_BYTES", "KeyIndex", "KeyRange", "KeySampler"]
 
 MAX_CUT_BYTES: Final = 256
 """How many bytes of a key are kept."""
-MAX_SAMPLES: Final = 1024
+JOB_SAMPLES: Final = 1 << 16
 LEAST_SAMPLES: Final = 256
-"""How many samples a commit record holds: fewer where there are more maps, whose errors cancel each other out."""
+MAX_SAMPLES: Final = 1024
+"""How many samples all maps have together, if each has no fewer than the least and no more than the most."""
 MAX_HELD_SAMPLES: Final = 4096
 """How many are held while a blob is written."""
+GOLDEN_RATIO: Final = 0.6180339887498949
+"""Its multiples, modulo 1, lie evenly however many there are (Knuth, The Art of Computer Programming, vol. 3, 6.4)."""
 FRAME_SAMPLES: Final = 64
 """How many samples a frame gives: small blobs have few frames."""
 
@@ -98,14 +100,17 @@ class KeySampler:
     Args:
         key_elements: tuples are cut after so many elements, so that keys that begin alike are never parted.
         maps: how many maps the job has.
+        index: which of them this is: each takes its samples at other places, so that together they leave no gaps.
     """
 
-    __slots__ = ("_key_elements", "_limit", "_samples")
+    __slots__ = ("_key_elements", "_last", "_limit", "_phase", "_samples")
 
-    def __init__(self, *, key_elements: int | None = None, maps: int = 1) -> None:
+    def __init__(self, *, key_elements: int | None = None, maps: int = 1, index: int = 0) -> None:
         self._key_elements = key_elements
-        self._limit = max(MAX_SAMPLES // isqrt(maps), LEAST_SAMPLES)
+        self._limit = min(max(JOB_SAMPLES // maps, LEAST_SAMPLES), MAX_SAMPLES)
+        self._phase = 1 - index * GOLDEN_RATIO % 1
         self._samples: list[KeySample] = []
+        self._last = b""
 
     def add(self, stored_bytes: int, keys: Sequence[bytes], sizes: Sequence[int] | None = None) -> None:
         """Take a frame of `stored_bytes`.
@@ -118,12 +123,14 @@ class KeySampler:
         weights = [1] * len(keys) if sizes is None else list(map(add, map(len, keys), sizes))
         for key, size_bytes in pick(stored_bytes, keys, weights):
             self._append(self._cut(key), size_bytes)
+        self._last = self._cut(keys[-1])
         if len(self._samples) > 2 * MAX_HELD_SAMPLES:
             self._samples = thin(self._samples, MAX_HELD_SAMPLES)
 
     def samples(self) -> tuple[KeySample, ...]:
-        """Return what a commit record holds of them."""
-        return tuple(thin(self._samples, self._limit))
+        """Return what a commit record holds of them: the least key first, and last the greatest that was seen."""
+        samples = thin(self._samples, self._limit - 1, phase=self._phase)
+        return (*samples, *[KeySample(self._last, 0) for sample in samples[-1:] if sample.key != self._last])
 
     def _cut(self, key: bytes) -> bytes:
         """Return where a range may begin instead of at `key`."""
@@ -146,22 +153,26 @@ def pick(stored_bytes: int, keys: Sequence[bytes], weights: Sequence[int]) -> It
         yield keys[number], end - start
 
 
-def thin(samples: Sequence[KeySample], limit: int) -> list[KeySample]:
-    """Return at most `limit` samples of about equal bytes; a key that is heavier keeps a sample of its own."""
+def thin(samples: Sequence[KeySample], limit: int, *, phase: float = 1.0) -> list[KeySample]:
+    """Return at most `limit` (4 or more) samples of about equal bytes; a heavier key keeps a sample of its own.
+
+    The first has only the part `phase` of the others' bytes.
+    """
     if len(samples) <= limit:
         return list(samples)
     total = sum(sample.size_bytes for sample in samples)
-    kept = merge_light(samples, total // limit)
-    return kept if len(kept) <= limit else merge_light(samples, 2 * total // (limit - 1) + 1)
+    kept = merge_light(samples, total // (limit - 1) + 1, phase)
+    return kept if len(kept) <= limit else merge_light(samples, 2 * total // (limit - 2) + 1, phase)
 
 
-def merge_light(samples: Sequence[KeySample], step_bytes: int) -> list[KeySample]:
+def merge_light(samples: Sequence[KeySample], step_bytes: int, phase: float) -> list[KeySample]:
     """Merge each sample into the one before until that has `step_bytes`; one that has them by itself is not merged."""
-    kept: list[KeySample] = []
-    for sample in samples:
-        if kept and kept[-1].size_bytes < step_bytes and sample.size_bytes < step_bytes:
-            last = kept[-1]
+    kept, wanted = [samples[0]], step_bytes * phase
+    for sample in samples[1:]:
+        last = kept[-1]
+        if last.size_bytes < wanted and sample.size_bytes < step_bytes:
             kept[-1] = KeySample(last.key, last.size_bytes + sample.size_bytes)
         else:
             kept.append(sample)
+            wanted = step_bytes
     return kept

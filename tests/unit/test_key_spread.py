@@ -39,7 +39,10 @@ def regions(rng: random.Random, number: int) -> Record:
 
 def make_blobs(make_record: Callable[[random.Random, int], Record], *, maps: int, records: int) -> list[Blob]:
     rng = random.Random(maps)  # noqa: S311 - a seeded case
-    return [make_ordered_blob([make_record(rng, number) for _ in range(records)], maps=maps) for number in range(maps)]
+    return [
+        make_ordered_blob([make_record(rng, number) for _ in range(records)], maps=maps, index=number)
+        for number in range(maps)
+    ]
 
 
 def cut(blobs: list[Blob], partitions: int) -> KeyRanges:

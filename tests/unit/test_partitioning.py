@@ -107,5 +107,5 @@ def test_the_rest_goes_together(members: tuple[str, ...], plan: dict[str, Any]) 
 
 
 def test_keys_are_sampled_in_total_order_only() -> None:
-    assert key_sampler(make_plan()) is None
-    assert key_sampler(make_plan(order="Total")) is not None
+    assert key_sampler(make_plan(), 0) is None
+    assert key_sampler(make_plan(order="Total"), 0) is not None
