@@ -4,7 +4,7 @@ import random
 from bisect import bisect
 from collections import Counter
 from collections.abc import Callable
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from podreduce.codec import encode_key
 from podreduce.contract.task import KeySample
 from podreduce.keys import key_prefix
-from podreduce.ranges import KeyRange
+from podreduce.ranges import KeyRange, KeySampler
 from podreduce_operator.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
 from tests.blobs import Blob, Record
 from tests.ordered_blobs import frames_in, make_ordered_blob, records_in, stored_bytes
@@ -154,3 +154,16 @@ def test_keys_that_begin_alike_are_never_parted() -> None:
     homes = {(key[0], bisect(cuts, encode_key(key))) for key, _ in records}
     assert len(homes) == 40
     assert len({home for _, home in homes}) == 7
+
+
+def test_maps_that_are_alike_are_cut_between_their_samples() -> None:
+    maps, partitions, spread = 40, 100, KeySpread()
+    for index in range(maps):
+        sampler = KeySampler(maps=1000, index=index)
+        for start in range(0, 1 << 18, 1 << 10):
+            keys = [(maps * key + index).to_bytes(4, "big") for key in range(start, start + (1 << 10), 16)]
+            sampler.add(1 << 10, keys)
+        spread.add(sampler.samples())
+    cuts = [0, *(int.from_bytes(key, "big") for key in spread.cut(partitions).cuts), maps << 18]
+    mean = (maps << 18) / partitions
+    assert max(abs(end - start - mean) for start, end in pairwise(cuts)) < 0.05 * mean
