@@ -33,8 +33,8 @@ Grant: TypeAlias = Callable[[int], int]
 
 BucketOf: TypeAlias = Callable[[bytes], int]
 
-GROUP_BYTES: Final = 200
-"""What a group takes beside its key: its share of the dict, its list with room for four values."""
+GROUP_BYTES: Final = 240
+"""What a group takes beside its key: its share of the dict, its list with room for four values, being sorted."""
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
@@ -105,8 +105,8 @@ class ListGroups:
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
         """Write all groups in (bucket, key) order, and forget them."""
-        for bucket, keys in enumerate(keys_by_bucket(self.plain, self.others, buckets, bucket_of)):
-            for encoded, key in sort_keys(keys):
+        for bucket, pairs in enumerate(sorted_by_bucket(self.plain, self.others, buckets, bucket_of)):
+            for encoded, key in pairs:
                 values = self.others.pop(encoded) if key is encoded else self.plain.pop(key)
                 packer.add_values(bucket, encoded, values)
 
@@ -185,8 +185,7 @@ class Aggregates:
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
         """Write all groups in (bucket, key) order, and forget them; `uncounted` is left."""
-        for bucket, keys in enumerate(keys_by_bucket(self.plain, self.others, buckets, bucket_of)):
-            pairs = sort_keys(keys)
+        for bucket, pairs in enumerate(sorted_by_bucket(self.plain, self.others, buckets, bucket_of)):
             values = [self.others.pop(encoded) if key is encoded else self.plain.pop(key) for encoded, key in pairs]
             packer.add_ones(bucket, [encoded for encoded, _ in pairs], values)
 
@@ -255,20 +254,16 @@ def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
     return getsizeof(item) + (sum(map(getsizeof, item)) if type(item) is tuple else 0)
 
 
-def keys_by_bucket(
+def sorted_by_bucket(
     plain: Iterable[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
-) -> Iterator[list[Key]]:
-    """Yield the keys of each bucket, in no order."""
-    by_bucket: list[list[Key]] = [[] for _ in range(buckets)]
+) -> Iterator[list[tuple[bytes, Key]]]:
+    """Yield each bucket's keys, each after its encoding, in the order of these; an encoded key is the same object twice."""
+    by_bucket: list[list[tuple[bytes, Key]]] = [[] for _ in range(buckets)]
     for key in plain:
-        by_bucket[bucket_of(encode_key(key))].append(key)
+        encoded = encode_key(key)
+        by_bucket[bucket_of(encoded)].append((encoded, key))
     for encoded in others:
-        by_bucket[bucket_of(encoded)].append(encoded)
-    for bucket in range(buckets):
-        yield by_bucket[bucket]
+        by_bucket[bucket_of(encoded)].append((encoded, encoded))
+    for bucket, pairs in enumerate(by_bucket):
         by_bucket[bucket] = []
-
-
-def sort_keys(keys: Iterable[Key]) -> list[tuple[bytes, Key]]:
-    """Return the keys, in the order of their encodings, each after it; of an encoded key it is the same object."""
-    return sorted([(key if type(key) is bytes else encode_key(key), key) for key in keys], key=itemgetter(0))
+        yield sorted(pairs, key=itemgetter(0))

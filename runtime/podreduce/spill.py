@@ -61,6 +61,7 @@ class MapOutputBuffer:
         self._bucket_of = bucket_of
         self._sampler = sampler
         self._combiner = Combiner(combine) if combine else None
+        self._aggregates = aggregation is not None
         self._budget_bytes = budget_bytes
         self._directory = scratch_directory
         self._pack = (
@@ -120,7 +121,8 @@ class MapOutputBuffer:
 
         def append(frame: StoredFrame, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
             blob.append(frame, keys, sizes)
-            self.heavy_keys.add_frame(frame.bucket, keys, counts, sizes)
+            if not self._aggregates:  # else all keys weigh the same
+                self.heavy_keys.add_frame(frame.bucket, keys, counts, sizes)
 
         packer = FramePacker(append)
         if len(self._runs):
