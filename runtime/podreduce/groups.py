@@ -66,7 +66,8 @@ class ListGroups:
             UnsupportedTypeError: the key or the value cannot travel.
         """
         if type(value) in SCALARS:
-            size = SLOT_BYTES if type(value) is int and -5 <= value < 257 else getsizeof(value) + SLOT_BYTES  # noqa: PLR2004 - Python keeps one object of each of these
+            is_shared = type(value) is int and -5 <= value < 257  # noqa: PLR2004 - of these Python keeps one object each
+            size = SLOT_BYTES if is_shared else getsizeof(value) + SLOT_BYTES
         else:
             value = capture(value)
             size = size_of(value) + SLOT_BYTES
@@ -257,7 +258,7 @@ def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
 def sorted_by_bucket(
     plain: Iterable[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
 ) -> Iterator[list[tuple[bytes, Key]]]:
-    """Yield each bucket's keys, each after its encoding, in the order of these; an encoded key is the same object twice."""
+    """Yield each bucket's keys, each after its encoding, in their order; an encoded key is the same object twice."""
     by_bucket: list[list[tuple[bytes, Key]]] = [[] for _ in range(buckets)]
     for key in plain:
         encoded = encode_key(key)

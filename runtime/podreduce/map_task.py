@@ -8,14 +8,14 @@ from podreduce.codec import decode_key, encode_key
 from podreduce.commit import conclude
 from podreduce.contract.layout import blob_key, staged_part_key
 from podreduce.contract.task import BlobRef, CommitRecord
-from podreduce.formats import PartWriter
+from podreduce.formats import open_part
 from podreduce.groups import AggregationError
+from podreduce.inputs import read_records
 from podreduce.loading import LoadedProgram
 from podreduce.mapping import MapLoop, Sink
 from podreduce.partitioning import check_order, choose_buckets, key_sampler
 from podreduce.spill import MapOutputBuffer
 from podreduce.storage import open_store, split_object_uri
-from podreduce.inputs import read_records
 
 __all__ = ["run_map_task"]
 
@@ -72,7 +72,7 @@ def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     """Map the shard straight into an output part, in the order of its records."""
     plan, environment = attempt.plan, attempt.environment
     key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
-    with attempt.in_use(program), PartWriter(attempt.output_store, key, plan.output_format) as part:
+    with attempt.in_use(program), open_part(attempt.output_store, key, plan) as part:
         write = part.write
         loop = MapLoop(
             attempt,

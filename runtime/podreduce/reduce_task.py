@@ -19,7 +19,7 @@ from podreduce.errors import (
     ObjectNotFoundError,
     PlanMismatchError,
 )
-from podreduce.formats import PartWriter
+from podreduce.formats import PartWriter, open_part
 from podreduce.frames import StoredFrame
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
@@ -52,7 +52,7 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord:
         take_partition(attempt, manifest, taken)
     plan = attempt.plan
     key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
-    with attempt.in_use(program), PartWriter(attempt.output_store, key, plan.output_format) as part:
+    with attempt.in_use(program), open_part(attempt.output_store, key, plan) as part:
         reduce_taken(attempt, program, taken, part)
     record = commit_record(attempt, taken, part)
     conclude(attempt.run_store, attempt.output_store, record)

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from podreduce.aggregate_input import AggregateInput
 from podreduce.attempt import Attempt
 from podreduce.calling import cannot_aggregate, check_pair, iterate
-from podreduce.codec import decode_key
+from podreduce.codec import SCALARS, decode_key, is_flat
 from podreduce.formats import PartWriter
 from podreduce.groups import AggregationError
 from podreduce.loading import LoadedProgram
@@ -20,7 +20,7 @@ __all__ = ["Taken", "naming_aggregates", "open_taken", "reduce_taken"]
 Taken: TypeAlias = AggregateInput | ReduceInput
 """What a reduce task has taken of the maps' output."""
 
-BATCH_KEYS = 4096
+BATCH_PAIRS = 4096
 
 
 def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
@@ -52,9 +52,8 @@ def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: P
 def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) -> None:
     """Write each key with its aggregate."""
     aggregates = taken.aggregates()
-    while batch := [(decode_key(key), value) for key, value in islice(aggregates, BATCH_KEYS)]:
-        for key, value in batch:
-            part.write(key, value)
+    while batch := [(decode_key(key), value) for key, value in islice(aggregates, BATCH_PAIRS)]:
+        part.write_all(batch)
         attempt.progress.records_out = part.records
 
 
@@ -62,17 +61,22 @@ def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, 
     """Feed every key with its values to the program's reduce and write what it yields."""
     reduce_func: Any = program.reduce_func
     member = f"{program.class_name}.reduce_func"
+    pending: list[tuple[Any, Any]] = []
     for encoded, values in taken.groups():
         key = decode_key(encoded)
         try:
-            for pair in check_pairs(iterate(reduce_func(key, values), member), member):
-                part.write(*pair)
+            for pair in iterate(reduce_func(key, values), member):
+                pending.append(pair if type(pair) is tuple and len(pair) == 2 else check_pair(pair, member))  # noqa: PLR2004 - a pair
+                if len(pending) == BATCH_PAIRS or not is_fixed(pending[-1]):
+                    part.write_all(pending)
+                    pending.clear()
         except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
             raise_blamed(error, describe_key(key))
-        attempt.progress.records_out = part.records
+        attempt.progress.records_out = part.records + len(pending)
+    part.write_all(pending)
 
 
-def check_pairs(pairs: Iterator[Any], member: str) -> Iterator[tuple[Any, Any]]:
-    """Yield what the program yields, each checked to be a pair."""
-    for pair in pairs:
-        yield pair if type(pair) is tuple and len(pair) == 2 else check_pair(pair, member)  # noqa: PLR2004 - a pair
+def is_fixed(pair: tuple[Any, Any]) -> bool:
+    """Tell whether the program cannot change what it yielded any more, so that it may be written later."""
+    key, value = pair
+    return (type(value) in SCALARS or is_flat(value)) and (type(key) in SCALARS or is_flat(key))

@@ -74,7 +74,11 @@ class LineBody:
             self._send(block, len(pairs))
             return
         for key, value in pairs:
-            self.write(key, value)
+            try:
+                self.write(key, value)
+            except ProgramError as error:  # the caller does not know which record it was
+                error.record = f"key {ascii(key)[:200]}"
+                raise
 
     def _send(self, block: bytes | memoryview, records: int) -> None:
         self._flush()
