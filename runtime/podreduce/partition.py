@@ -19,6 +19,8 @@ MAX_PARTITIONS: Final = 4096
 UNDECIDED_BUCKETS: Final = 1024
 PARTITION_BYTES: Final = 256 << 20
 LEAST_PARTITION_BYTES: Final = 4 << 20
+MOST_SMALL_PARTITIONS: Final = 16
+"""Starting a pod costs about a second: more of them gain little where each has little to do."""
 """Partitions this small still pay, where a core would be idle otherwise."""
 FIBONACCI: Final = 2654435769
 """2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4): carries low bits upwards."""
@@ -48,10 +50,10 @@ def virtual_buckets(partitions: int | None, *, order: str = "Partition") -> int:
 def choose_partitions(total_bytes: int, parallelism: int) -> int:
     """Return how many partitions suit a map output of `total_bytes`, 1 to 4,096.
 
-    One per 256 MiB; more, down to 4 MiB each, while fewer than `parallelism` tasks would run.
+    One per 256 MiB; more, down to 4 MiB each, while fewer than `parallelism` tasks, and fewer than 16, would run.
     """
-    wanted = max(-(-total_bytes // PARTITION_BYTES), min(-(-total_bytes // LEAST_PARTITION_BYTES), parallelism), 1)
-    return min(wanted, MAX_PARTITIONS)
+    side_by_side = min(-(-total_bytes // LEAST_PARTITION_BYTES), parallelism, MOST_SMALL_PARTITIONS)
+    return min(max(-(-total_bytes // PARTITION_BYTES), side_by_side, 1), MAX_PARTITIONS)
 
 
 def imbalance(sizes: Sequence[int]) -> float:
