@@ -119,10 +119,9 @@ class Aggregates:
         kind: the aggregation.
         plain: aggregates, by keys as in ListGroups; `others` likewise.
         uncounted: str keys that came with the value 1, to add up; call `settle` when they are some thousands.
-        records: how many were added here.
     """
 
-    __slots__ = ("_grant", "_room", "_start", "_step", "kind", "others", "plain", "records", "uncounted")
+    __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "others", "plain", "uncounted")
 
     def __init__(self, aggregation: str, grant: Grant) -> None:
         self.kind = aggregation
@@ -132,7 +131,12 @@ class Aggregates:
         self.plain: dict[Any, Value] = {}
         self.others: dict[bytes, Value] = {}
         self.uncounted: list[str] = []
-        self.records = 0
+        self._taken = 0
+
+    @property
+    def records(self) -> int:
+        """How many were added here."""
+        return self._taken + len(self.uncounted)
 
     def add(self, key: Key, value: Value) -> None:
         """Take one record as it is now.
@@ -152,7 +156,7 @@ class Aggregates:
             raise
         except TypeError as error:
             raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
-        self.records += 1
+        self._taken += 1
         if known is self:
             size = size_of(key) + getsizeof(value) + GROUP_BYTES
         elif type(value) is int or type(value) is float:
@@ -171,7 +175,7 @@ class Aggregates:
         """Have all records in the groups: count what is in `uncounted`."""
         keys, known = self.uncounted, len(self.plain)
         Counter.update(self.plain, keys)  # type: ignore[call-overload] # its C loop takes any dict, which is faster
-        self.records += len(keys)
+        self._taken += len(keys)
         keys.clear()
         grown = len(self.plain) - known
         if grown:  # a dict keeps its order: the new keys are its last
