@@ -9,7 +9,7 @@ all else, is as in JSON.
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from podreduce.formats.fields import UnwritableError, json_text
+from podreduce.formats.fields import WRITERS, UnwritableError, json_text, refuse
 
 __all__ = ["csv_field", "csv_line", "header_line", "row_writer"]
 
@@ -20,17 +20,38 @@ def csv_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
-    kind = type(field)
-    if kind is int:
-        return json_text(field)
-    if field is None:
-        return ""
-    text = field if kind is str else json_text(field)
-    if kind is not str and text[:1] == '"':
-        text = text[1:-1]  # bytes, NaN and infinities, in which JSON escapes nothing
+    try:
+        return CSV_WRITERS[type(field)](field)
+    except KeyError:
+        raise refuse(field) from None
+
+
+def quote(text: str) -> str:
+    """Return a str as a field."""
     if not text or "," in text or '"' in text or "\n" in text or "\r" in text:
         return '"' + text.replace('"', '""') + '"'
     return text
+
+
+def unquoted_json(field: Any) -> str:  # noqa: ANN401 - bytes or a float
+    """Return what JSON has in quotes, in which it escapes nothing, or a number."""
+    return quote(json_text(field).strip('"'))
+
+
+def nested(field: Any) -> str:  # noqa: ANN401 - a tuple, list or dict
+    """Return a field that is JSON."""
+    return quote(json_text(field))
+
+
+CSV_WRITERS = WRITERS | {
+    type(None): {None: ""}.__getitem__,
+    str: quote,
+    bytes: unquoted_json,
+    float: unquoted_json,
+    tuple: nested,
+    list: nested,
+    dict: nested,
+}
 
 
 def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
@@ -69,7 +90,10 @@ def pick(columns: Sequence[str], fields: dict[str, Any], value: dict[str, Any]) 
 
 def csv_line(fields: Sequence[Any]) -> str:
     """Return a row as a line; an empty one would be no row, so its only field is quoted."""
-    return (",".join([csv_field(field) for field in fields]) or '""') + "\n"
+    try:
+        return (",".join([CSV_WRITERS[type(field)](field) for field in fields]) or '""') + "\n"
+    except KeyError:
+        raise refuse(next(field for field in fields if type(field) not in CSV_WRITERS)) from None
 
 
 def header_line(columns: Sequence[str]) -> str:
