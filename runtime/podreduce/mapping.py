@@ -15,8 +15,8 @@ from podreduce.codec import UnsupportedTypeError
 from podreduce.errors import ProgramError
 from podreduce.fusion import Fused, fuse
 from podreduce.groups import Aggregates, AggregationError, ListGroups
-from podreduce.loading import LoadedProgram
 from podreduce.inputs import RecordBlock
+from podreduce.loading import LoadedProgram
 from podreduce.tracebacks import describe_record, raise_blamed
 
 __all__ = ["MapLoop", "Sink"]
