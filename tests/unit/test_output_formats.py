@@ -291,6 +291,13 @@ def test_a_record_that_cannot_be_written_is_the_programs_error(
     assert not store.exists("part")
 
 
+@pytest.mark.parametrize("output_format", ["Text", "JSONLines", "CSV", "Parquet"])
+def test_an_error_among_many_pairs_names_its_own_record(store: ObjectStore, output_format: str) -> None:
+    with pytest.raises(ProgramError) as caught, PartWriter(store, "part", output_format) as part:
+        part.write_all([("a", "x"), ("b", "\ud800"), ("c", "x")])
+    assert caught.value.record == "key 'b'"
+
+
 def test_an_unknown_format_is_our_error(store: ObjectStore) -> None:
     with pytest.raises(InternalError, match="Avro"):
         PartWriter(store, "part", "Avro")

@@ -104,7 +104,7 @@ class ParquetBody:
             return find_type(self._keys), find_type(self._values)
         except UnwritableError as error:
             clash = bisect_left(range(1, len(self._keys)), True, key=self._clashes)  # noqa: FBT003 - what to look for
-            raise unwritable(self._keys[clash], error) from None
+            raise blamed(self._keys[clash], error) from None
 
     def _clashes(self, records: int) -> bool:
         """Say whether there is no type for the first so many records."""
@@ -122,8 +122,8 @@ class ParquetBody:
                 build_column([key], kinds[0])
                 build_column([value], kinds[1])
             except UnwritableError as its_own:
-                return unwritable(key, its_own)
-        return unwritable(self._keys[0], error)
+                return blamed(key, its_own)
+        return blamed(self._keys[0], error)
 
     def _add(self, batch: "pa.RecordBatch") -> None:
         self._schema = self._schema or batch.schema
@@ -166,6 +166,13 @@ class StreamFile:
 
     def close(self) -> None:
         """Do nothing: the part is completed by its writer."""
+
+
+def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - whatever the program yields
+    """Return the error for a record that was taken some time ago: the caller does not know which it was."""
+    found = unwritable(key, error)
+    found.record = f"key {ascii(key)[:200]}"
+    return found
 
 
 def one_line(schema: "pa.Schema") -> str:
