@@ -24,6 +24,7 @@ __all__ = [
     "TEXT_WRITERS",
     "WRITERS",
     "UnwritableError",
+    "are_flat_arrays",
     "encode_json_lines",
     "json_text",
     "json_texts",
@@ -76,9 +77,14 @@ def json_texts(fields: Sequence[Any]) -> list[str]:
     Raises:
         UnwritableError: one has no such form; OverflowError or UnicodeEncodeError may come in its place.
     """
-    if ARRAYS.issuperset(map(type, fields)) and ALIKE.issuperset(map(type, chain.from_iterable(fields))):
+    if are_flat_arrays(fields):
         return encode_json_lines(fields).decode().split("\n")[:-1]
     return [json_text(field) for field in fields]
+
+
+def are_flat_arrays(fields: Sequence[Any]) -> bool:
+    """Say whether all of these are tuples or lists of what msgspec writes as we do."""
+    return ARRAYS.issuperset(map(type, fields)) and ALIKE.issuperset(map(type, chain.from_iterable(fields)))
 
 
 def escape(field: str) -> str:

@@ -16,6 +16,7 @@ from podreduce.formats.fields import (
     TEXT_WRITERS,
     WRITERS,
     UnwritableError,
+    are_flat_arrays,
     encode_json_lines,
     json_texts,
     name_text,
@@ -97,7 +98,10 @@ def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the pro
 
 def json_lines(pairs: Pairs) -> bytes | None:
     """Return the lines of pairs that msgspec writes as we do."""
-    if not ALIKE.issuperset(map(type, chain.from_iterable(pairs))):
+    keys, values = zip(*pairs, strict=True)
+    if not ALIKE.issuperset(map(type, keys)):
+        return None
+    if not ALIKE.issuperset(map(type, values)) and not are_flat_arrays(values):
         return None
     try:
         return encode_json_lines([{"key": key, "value": value} for key, value in pairs])
