@@ -33,7 +33,7 @@ def load_crd() -> Mapping[str, Any]:
     """Return the CRD, parsed. Shared: do not change it."""
     import yaml  # noqa: PLC0415 - an extra's, needed only where manifests are handled
 
-    crd: Mapping[str, Any] = yaml.safe_load(read_crd())
+    crd: Mapping[str, Any] = yaml.load(read_crd(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     return crd
 
 

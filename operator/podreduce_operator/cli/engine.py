@@ -15,6 +15,7 @@ from podreduce.errors import PodreduceError
 from podreduce.storage import open_store
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
+from podreduce_operator.cluster.fork_server import ForkServer
 from podreduce_operator.cluster.notices import Notice, PodEnded
 from podreduce_operator.cluster.processes import ProcessCluster
 from podreduce_operator.model import Action, CommitOutput, JobView
@@ -67,6 +68,7 @@ async def run_engine(
     parallelism: int,
     watcher: Watcher,
     memory_bytes: int | None = None,
+    fork_server: ForkServer | None = None,
 ) -> Outcome:
     """Run the job to its end. Interrupted, it stops every process and removes all but what was committed."""
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
@@ -83,6 +85,7 @@ async def run_engine(
         parallelism=parallelism,
         memory_bytes=memory_bytes,
         tell=tell,
+        fork_server=fork_server,
     )
     reconciler = Reconciler(
         cluster,

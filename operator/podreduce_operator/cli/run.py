@@ -7,6 +7,8 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -15,6 +17,7 @@ from uuid import uuid4
 
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
+from podreduce_operator.cluster.fork_server import ForkServer
 from podreduce_operator.cluster.machine import count_cores
 from podreduce_operator.manifests import ManifestError
 from podreduce_operator.model import JobKey, JobView
@@ -51,18 +54,32 @@ class RunOptions:
 
 def run_job(options: RunOptions) -> ExitStatus:
     """Run the job of a file on this machine."""
+    with warm_up() as fork_server:
+        try:
+            file = read_file(options.file)
+            job = load_job(file, options.overrides)
+            refuse_suspended(job, file)
+            memory_bytes = read_memory(options.memory)
+        except InvalidFileError as error:
+            complain(str(error))
+            return ExitStatus.INVALID
+        return run_loaded(job, file, options, memory_bytes, fork_server)
+
+
+@contextmanager
+def warm_up() -> Iterator[ForkServer | None]:
+    """Have the fork server import what tasks need while this process validates and plans."""
+    fork_server = ForkServer.open()
     try:
-        file = read_file(options.file)
-        job = load_job(file, options.overrides)
-        refuse_suspended(job, file)
-        memory_bytes = read_memory(options.memory)
-    except InvalidFileError as error:
-        complain(str(error))
-        return ExitStatus.INVALID
-    return run_loaded(job, file, options, memory_bytes)
+        yield fork_server
+    finally:
+        if fork_server is not None:
+            fork_server.close()
 
 
-def run_loaded(job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None) -> ExitStatus:
+def run_loaded(
+    job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
+) -> ExitStatus:
     """Run a valid job: its directory, its engine, its report."""
     from podreduce_operator.cli.engine import Outcome, run_engine  # noqa: PLC0415 - obstore, and it can wait
     from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - likewise
@@ -86,6 +103,7 @@ def run_loaded(job: JobView, file: JobFile, options: RunOptions, memory_bytes: i
                         parallelism=parallelism,
                         memory_bytes=memory_bytes,
                         watcher=Watcher(job.key.name, view),
+                        fork_server=fork_server,
                     )
                 )
             finally:

@@ -14,10 +14,10 @@ import threading
 from contextlib import suppress
 from typing import Self
 
-__all__ = ["LIFELINE_VARIABLE", "Lifeline", "main"]
+from podreduce.contract.environment import LIFELINE_VARIABLE
 
-LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
-"""Holds the number of the pipe's descriptor, for the thread of `main`."""
+__all__ = ["IS_LINUX", "Lifeline", "main"]
+
 
 IS_LINUX = sys.platform == "linux"
 

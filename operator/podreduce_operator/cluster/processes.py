@@ -20,6 +20,7 @@ import msgspec
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
+from podreduce_operator.cluster.fork_server import ForkServer
 from podreduce_operator.cluster.machine import count_oom_kills, share_memory_bytes
 from podreduce_operator.cluster.notices import (
     EventRecorded,
@@ -73,6 +74,7 @@ class ProcessCluster:
         tell: Tell,
         memory_bytes: int | None = None,
         command: Sequence[str] = TASK_COMMAND,
+        fork_server: ForkServer | None = None,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
         self.job = job
@@ -81,6 +83,7 @@ class ProcessCluster:
         self.memory_bytes = memory_bytes or share_memory_bytes(parallelism)
         self.tell = tell
         self.command = command
+        self.fork_server = fork_server
         self.stop_grace_seconds = stop_grace_seconds
         self.pods: dict[str, PodView] = {}
         self.attempts: dict[str, Attempt] = {}
@@ -135,6 +138,7 @@ class ProcessCluster:
             {**os.environ, "PYTHONUNBUFFERED": "1", **environment.to_environ()},
             self.make_directory("logs") / f"{pod.name}.log",
             lambda line: self.tell(LineWritten(task=pod.task, attempt_id=pod.attempt_id, line=line)),
+            self.fork_server,
         )
         return Attempt(process=process, scratch=scratch, oom_kills=count_oom_kills())
 

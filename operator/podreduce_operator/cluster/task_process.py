@@ -11,9 +11,11 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias
 
-from podreduce_operator.cluster.lifeline import IS_LINUX, LIFELINE_VARIABLE, Lifeline
+from podreduce.contract.environment import LIFELINE_VARIABLE
+from podreduce_operator.cluster.fork_server import ForkedProcess, ForkServer, ForkServerGoneError
+from podreduce_operator.cluster.lifeline import IS_LINUX, Lifeline
 
 __all__ = ["TASK_COMMAND", "TaskProcess"]
 
@@ -21,6 +23,7 @@ LIFELINE_MODULE = "podreduce_operator.cluster.lifeline"
 TASK_COMMAND = (sys.executable, "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
 
 OnLine = Callable[[str], None]
+Process: TypeAlias = asyncio.subprocess.Process | ForkedProcess
 
 TAIL_LINES = 500
 READ_BYTES = 64 * 2**10
@@ -33,17 +36,24 @@ DRAIN_SECONDS = 1.0
 class TaskProcess:
     """A running or finished process and what it wrote. Made by `start`; `wait` must be awaited once."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, lifeline: Lifeline, pipes: Sequence["OutputPipe"], log: "TaskLog"
-    ) -> None:
+    def __init__(self, process: Process, lifeline: Lifeline, pipes: Sequence["OutputPipe"], log: "TaskLog") -> None:
         self.process = process
         self.lifeline = lifeline
         self.pipes = pipes
         self.log = log
 
     @classmethod
-    async def start(cls, command: Sequence[str], environ: Mapping[str, str], log_path: Path, on_line: OnLine) -> Self:
+    async def start(
+        cls,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        log_path: Path,
+        on_line: OnLine,
+        fork_server: ForkServer | None = None,
+    ) -> Self:
         """Start `command` with exactly the environment `environ`; each line it writes goes to `on_line`.
+
+        With a `fork_server` the process is forked, and `command` is for when that cannot be.
 
         Raises:
             OSError: the system will not start it.
@@ -51,15 +61,8 @@ class TaskProcess:
         lifeline = Lifeline.open()
         (output, output_end), (error, error_end) = os.pipe(), os.pipe()
         try:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                env={**environ, LIFELINE_VARIABLE: str(lifeline.reading)},
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output_end,
-                stderr=error_end,
-                pass_fds=(lifeline.reading,),
-                start_new_session=True,
-            )
+            descriptors = (output_end, error_end, lifeline.reading)
+            process = await start_process(command, environ, descriptors, fork_server)
         except OSError:
             lifeline.close()
             os.close(output)
@@ -94,6 +97,28 @@ class TaskProcess:
         """Signal the whole process group; gone means done."""
         with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
             os.killpg(self.process.pid, number)
+
+
+async def start_process(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    descriptors: tuple[int, int, int],
+    fork_server: ForkServer | None,
+) -> Process:
+    """Start a process; `descriptors`: its output, error output and lifeline."""
+    if fork_server is not None:
+        with suppress(ForkServerGoneError):
+            return await fork_server.start(environ, descriptors)
+    output, error, lifeline = descriptors
+    return await asyncio.create_subprocess_exec(
+        *command,
+        env={**environ, LIFELINE_VARIABLE: str(lifeline)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=error,
+        pass_fds=(lifeline,),
+        start_new_session=True,
+    )
 
 
 class OutputPipe:

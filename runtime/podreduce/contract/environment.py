@@ -9,10 +9,24 @@ from typing import ClassVar, Self
 from podreduce.contract.task import TaskRef
 from podreduce.contract.wire import Wire
 
-__all__ = ["CA_CERT_PATH", "StorageSettings", "TaskEnvironment"]
+__all__ = [
+    "CA_CERT_PATH",
+    "FORK_CHANNEL_VARIABLE",
+    "LIFELINE_VARIABLE",
+    "SINGLE_THREADED",
+    "StorageSettings",
+    "TaskEnvironment",
+]
 
 CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
 """Where a pod finds the Secret's `caCert`, if it has one."""
+
+LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
+"""A local process's: the number of the descriptor whose pipe breaks when the engine ends."""
+FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
+"""The fork server's: the number of the descriptor of its socket to the engine."""
+SINGLE_THREADED = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
+"""What keeps pyarrow and numpy from starting threads when they are imported: a fork would lose them."""
 
 
 class StorageSettings(Wire, frozen=True, kw_only=True):
