@@ -44,6 +44,7 @@ def import_all() -> None:
     import podreduce.reduce_task  # noqa: F401, PLC0415
 
     pa.set_cpu_count(1)
+    pa.set_memory_pool(pa.system_memory_pool())  # as numpy: what one of them frees is there for the other
 
 
 def serve(channel: socket.socket) -> None:

@@ -22,6 +22,8 @@ __all__ = ["COMBINERS", "LoadedProgram", "Member", "load_program"]
 COMBINERS = ("sum", "min", "max", "count")
 ARGUMENTS = {
     "map_func": ("key", "value"),
+    "map_batch": ("batch",),
+    "reduce_batch": ("batch",),
     "reduce_func": ("key", "values"),
     "combine_func": ("key", "values"),
     "partition_func": ("key", "partitions"),
@@ -43,7 +45,9 @@ class LoadedProgram:
     """
 
     class_name: str
-    map_func: Member
+    map_func: Member | None
+    map_batch: Member | None
+    reduce_batch: Member | None
     reduce_func: Member | None
     combine_func: Member | None
     combiner: str | None
@@ -55,7 +59,7 @@ class LoadedProgram:
     @property
     def map_only(self) -> bool:
         """Whether the maps write the output."""
-        return self.reduce_func is None and self.combiner is None
+        return self.reduce_func is None and self.reduce_batch is None and self.combiner is None
 
 
 def load_program(program: Program, *, name: str) -> LoadedProgram:
@@ -72,12 +76,8 @@ def load_program(program: Program, *, name: str) -> LoadedProgram:
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is the program's error, too
         raise_blamed(error, f"{job_class.__name__}()")
     members = {member: bind_member(instance, member) for member in ARGUMENTS}
-    map_func = members.pop("map_func")
-    if map_func is None:
-        raise ProgramError(f"{job_class.__name__}.map_batch: not in this version; write map_func(self, key, value)")
     return LoadedProgram(
         class_name=job_class.__name__,
-        map_func=map_func,
         combiner=getattr(job_class, "combiner", None),
         aggregation=choose_aggregation(job_class, members),
         **members,
@@ -160,17 +160,20 @@ def check_declarations(job: type) -> None:
     """Refuse members that contradict each other, or that this version does not know."""
     name = job.__name__
     combiner = getattr(job, "combiner", None)
-    has = {member for member in (*ARGUMENTS, "reduce_batch") if getattr(job, member, None) is not None}
+    has = {member for member in ARGUMENTS if getattr(job, member, None) is not None}
     if combiner is not None and combiner not in COMBINERS:
         raise ProgramError(f"{name}.combiner is {combiner!r}: it is one of {', '.join(COMBINERS)}")
-    rivals = sorted(has & {"reduce_func", "combine_func"})
+    rivals = sorted(has & {"reduce_func", "reduce_batch", "combine_func"})
     if combiner is not None and rivals:
         raise ProgramError(
             f"{name} has combiner = {combiner!r}, which is its reduce, and {' and '.join(rivals)}: "
             "remove the one or the other"
         )
-    if "reduce_batch" in has and "reduce_func" not in has:
-        raise ProgramError(f"{name}.reduce_batch: not in this version; write reduce_func(self, key, values)")
+    for one, other in (("map_func", "map_batch"), ("reduce_func", "reduce_batch")):
+        if one in has and other in has:
+            raise ProgramError(f"{name} has {one} and {other}, which do the same work: remove one of the two")
+    if "reduce_batch" in has and "map_batch" not in has:
+        raise ProgramError(f"{name}.reduce_batch takes the columns of a map_batch: write one, or a reduce_func")
     if "combine_func" in has and "reduce_func" not in has:
         raise ProgramError(f"{name}.combine_func has no reduce_func to help: write one, or remove it")
 

@@ -1,6 +1,6 @@
 """A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from podreduce.attempt import Attempt, read_shard
 from podreduce.calling import cannot_aggregate, combine_by_program
@@ -8,7 +8,7 @@ from podreduce.codec import decode_key, encode_key
 from podreduce.commit import conclude
 from podreduce.contract.layout import blob_key, staged_part_key
 from podreduce.contract.task import BlobRef, CommitRecord
-from podreduce.formats import open_part
+from podreduce.formats import PartWriter, open_part
 from podreduce.groups import AggregationError
 from podreduce.inputs import read_records
 from podreduce.loading import LoadedProgram
@@ -17,7 +17,12 @@ from podreduce.partitioning import check_order, choose_buckets, key_sampler
 from podreduce.spill import MapOutputBuffer
 from podreduce.storage import open_store, split_object_uri
 
+if TYPE_CHECKING:
+    from podreduce.column_map import BatchLoop, ColumnBuffer
+
 __all__ = ["run_map_task"]
+
+Loop: TypeAlias = "MapLoop | BatchLoop"
 
 
 def run_map_task(attempt: Attempt) -> CommitRecord:
@@ -36,10 +41,7 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
 
 def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     """Map the shard into a blob of virtual buckets."""
-    buffer = open_buffer(attempt, program)
-    loop = MapLoop(
-        attempt, program, Sink(add=buffer.store.add, records=lambda: buffer.store.records, store=buffer.store)
-    )
+    buffer, loop = open_buffer(attempt, program)
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
     with attempt.in_use(program):
         map_shard(attempt, loop)
@@ -73,29 +75,72 @@ def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     plan, environment = attempt.plan, attempt.environment
     key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
     with attempt.in_use(program), open_part(attempt.output_store, key, plan) as part:
-        write = part.write
-        loop = MapLoop(
-            attempt,
-            program,
-            Sink(add=lambda key, value: write(yielded_key(key), value), records=lambda: part.records),
+        loop = (
+            open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )
         map_shard(attempt, loop)
     return commit_record(attempt, loop, part.bytes_written, part=part.part_ref())
 
 
-def open_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
-    """Return the buffer for the map's output, with the program's combining and partitioning."""
+def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:
+    """Return the loop that writes what `map_func` yields."""
+    write = part.write
+    sink = Sink(add=lambda key, value: write(yielded_key(key), value), records=lambda: part.records)
+    return MapLoop(attempt, program, sink)
+
+
+def open_batch_loop_to_part(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> "BatchLoop":
+    """Return the loop that writes what `map_batch` returns."""
+    from podreduce.column_map import BatchLoop, part_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    return BatchLoop(attempt, program, part_sink(part), keyed=False)
+
+
+def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer | ColumnBuffer, Loop]":
+    """Return the buffer for the map's output and the loop that fills it, as the program wants them."""
+    if program.reduce_batch is not None:
+        return open_column_buffer(attempt, program)
+    buffer = open_row_buffer(attempt, program)
+    if program.map_batch is not None:
+        from podreduce.column_map import BatchLoop, RowSink  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+        rows = RowSink(program, buffer)
+        return buffer, BatchLoop(attempt, program, rows.add, finish=rows.flush)
+    sink = Sink(add=buffer.store.add, records=lambda: buffer.store.records, store=buffer.store)
+    return buffer, MapLoop(attempt, program, sink)
+
+
+def open_row_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
+    """Return the row tiers' buffer, with the program's combining and partitioning."""
     buckets, bucket_of = choose_buckets(attempt.plan, program)
+    aggregation = program.aggregation
     return MapOutputBuffer(
         buckets=buckets,
         bucket_of=bucket_of,
         sampler=key_sampler(attempt.plan, attempt.environment.task.index),
         key_elements=attempt.plan.partition_key_length,
-        aggregation=program.aggregation,
+        # What comes out of batches is counted already: counts are added up.
+        aggregation="sum" if aggregation == "count" and program.map_batch is not None else aggregation,
         combine=combine_by_program(program),
         budget_bytes=attempt.budget_bytes(),
         scratch_directory=attempt.environment.scratch_directory,
     )
+
+
+def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[ColumnBuffer, BatchLoop]":
+    """Return the buffer that keeps columns, and its loop."""
+    from podreduce.column_map import BatchLoop, ColumnBuffer  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    buckets, bucket_of = choose_buckets(attempt.plan, program)
+    buffer = ColumnBuffer(
+        buckets=buckets,
+        bucket_of=bucket_of,
+        sampler=key_sampler(attempt.plan, attempt.environment.task.index),
+        budget_bytes=attempt.budget_bytes(),
+        scratch_directory=attempt.environment.scratch_directory,
+        member=f"{program.class_name}.map_batch",
+    )
+    return buffer, BatchLoop(attempt, program, buffer.add)
 
 
 def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
@@ -103,19 +148,21 @@ def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
     return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
 
 
-def map_shard(attempt: Attempt, loop: MapLoop) -> None:
+def map_shard(attempt: Attempt, loop: "Loop") -> None:
     """Feed every record of the shard to the program."""
     context = attempt.context
     for piece in read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces:
         context.uri, context.start, context.end = piece.uri, piece.start, piece.end
         store_uri, key = split_object_uri(piece.uri)
-        for block in read_records(attempt.plan, open_store(store_uri, attempt.settings), key, piece):
+        store = open_store(store_uri, attempt.settings)
+        for block in read_records(attempt.plan, store, key, piece, block_bytes=loop.block_bytes):
             loop.map_block(block)
+    loop.finish()
 
 
 def commit_record(
     attempt: Attempt,
-    loop: MapLoop,
+    loop: "Loop",
     bytes_out: int,
     *,
     spills: int = 0,

@@ -15,7 +15,7 @@ from podreduce.codec import UnsupportedTypeError
 from podreduce.errors import ProgramError
 from podreduce.fusion import Fused, fuse
 from podreduce.groups import Aggregates, AggregationError, ListGroups
-from podreduce.inputs import RecordBlock
+from podreduce.inputs import BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
 from podreduce.tracebacks import describe_record, raise_blamed
 
@@ -38,7 +38,9 @@ class Sink:
 
 
 class MapLoop:
-    """One map task's loop. Give it the blocks of the shard, one by one."""
+    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, one by one; then `finish`."""
+
+    block_bytes = BLOCK_BYTES
 
     def __init__(self, attempt: Attempt, program: LoadedProgram, sink: Sink) -> None:
         self._attempt = attempt
@@ -52,6 +54,9 @@ class MapLoop:
     def records(self) -> int:
         """Return how many pairs the sink has."""
         return self._sink.records() + (self.fused.records() if self.fused else 0)
+
+    def finish(self) -> None:
+        """Let nothing be pending: nothing is."""
 
     def tier(self) -> dict[str, int]:
         """Return the counters that name the tier this task ran in."""
@@ -87,7 +92,8 @@ class MapLoop:
 
     def _drain(self, block: RecordBlock) -> None:
         """Call `map_func` for each record and take what it yields or returns."""
-        map_func, add, member = self._program.map_func, self._sink.add, self._member
+        map_func: Any = self._program.map_func
+        add, member = self._sink.add, self._member
         values, pair = self._attempt.progress.follow(block.values), None
         try:
             for key, value in zip(block.keys(), values, strict=True):

@@ -20,7 +20,7 @@ from podreduce.errors import (
     PlanMismatchError,
 )
 from podreduce.formats import PartWriter, open_part
-from podreduce.frames import StoredFrame
+from podreduce.frames import KIND_COLUMNS, StoredFrame
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
 from podreduce.shuffle import BlobFooter, CorruptBlobError, Fetch, read_footer, read_frames, read_range
@@ -121,10 +121,19 @@ def select_frames(
     """Return how many bytes of a blob a partition reads, and its frames there, which are fetched as they are taken."""
     if manifest.ranges is not None:
         key_range = KeyRange.of_partition(manifest.ranges, partition)
-        return footer.range_bytes(key_range), read_range(footer, key_range, fetch, clip_frame)
+        return footer.range_bytes(key_range), read_range(footer, key_range, fetch, clip_any)
     buckets = manifest.partitions[partition]
     size = sum(footer.offsets[bucket + 1] - footer.offsets[bucket] for bucket in buckets)
     return size, read_frames(footer, buckets, fetch)
+
+
+def clip_any(stored: StoredFrame, key_range: KeyRange) -> StoredFrame | None:
+    """Return the part of a frame of either kind whose keys are in the range."""
+    if stored.kind == KIND_COLUMNS:
+        from podreduce.column_frames import clip_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+        return clip_columns(stored, key_range)
+    return clip_frame(stored, key_range)
 
 
 def watch_frames(

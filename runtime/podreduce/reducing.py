@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from podreduce.aggregate_input import AggregateInput
 from podreduce.attempt import Attempt
@@ -15,9 +15,12 @@ from podreduce.loading import LoadedProgram
 from podreduce.reduce_input import ReduceInput
 from podreduce.tracebacks import describe_key, raise_blamed
 
+if TYPE_CHECKING:
+    from podreduce.column_reduce import ColumnInput
+
 __all__ = ["Taken", "naming_aggregates", "open_taken", "reduce_taken"]
 
-Taken: TypeAlias = AggregateInput | ReduceInput
+Taken: TypeAlias = "AggregateInput | ReduceInput | ColumnInput"
 """What a reduce task has taken of the maps' output."""
 
 BATCH_PAIRS = 4096
@@ -26,6 +29,11 @@ BATCH_PAIRS = 4096
 def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
     """Return what the task's partition goes into."""
     budget_bytes, directory = attempt.budget_bytes(), attempt.environment.scratch_directory
+    if program.reduce_batch is not None:
+        from podreduce.column_reduce import ColumnInput  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+        member = f"{program.class_name}.map_batch"
+        return ColumnInput(budget_bytes=budget_bytes, scratch_directory=directory, member=member)
     if program.aggregation is not None:
         return AggregateInput(program.aggregation, budget_bytes=budget_bytes, scratch_directory=directory)
     return ReduceInput(budget_bytes=budget_bytes, scratch_directory=directory)
@@ -45,8 +53,12 @@ def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: P
     if isinstance(taken, AggregateInput):
         with naming_aggregates(program):
             write_aggregates(attempt, taken, part)
-    else:
+    elif isinstance(taken, ReduceInput):
         reduce_groups(attempt, program, taken, part)
+    else:
+        from podreduce.column_reduce import reduce_batches  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+        reduce_batches(attempt, program, taken, part)
 
 
 def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) -> None:

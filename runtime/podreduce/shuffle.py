@@ -45,6 +45,8 @@ MAX_INDEX_ENTRIES: Final = 4096
 """Every k-th frame is in the index, k the least power of two that keeps to this."""
 REQUEST_BYTES: Final = 8 << 20
 """What one ranged read asks for at most (a larger frame takes several)."""
+LARGE_BODY_BYTES: Final = 512 << 10
+"""Frames with a larger body are not copied once more, to go with their header in one piece."""
 GAP_BYTES: Final = 128 << 10
 """Ranges this near are read together: on S3 a request costs about as much as that many bytes."""
 
@@ -137,7 +139,11 @@ class BlobWriter:
             self._add_to_index(keys[0])
         self._bucket = frame.bucket
         self._bucket_bytes[frame.bucket] += stored_bytes
-        self._write(frame.header() + frame.body)
+        if len(frame.body) < LARGE_BODY_BYTES:
+            self._write(frame.header() + frame.body)
+        else:
+            self._write(frame.header())
+            self._write(frame.body)
 
     def footer(self) -> BlobFooter:
         """Return where the segments written so far lie."""

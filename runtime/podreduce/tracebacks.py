@@ -14,7 +14,10 @@ from podreduce.keys import UnsupportedTypeError
 __all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "raise_blamed"]
 
 OWN_DIRECTORY = f"{Path(__file__).parent}/"
-CALLERS = tuple(f"{OWN_DIRECTORY}{name}.py" for name in ("loading", "calling", "attempt", "mapping", "reducing"))
+CALLERS = tuple(
+    f"{OWN_DIRECTORY}{name}.py"
+    for name in ("loading", "calling", "attempt", "mapping", "reducing", "column_map", "column_reduce")
+)
 """The only modules that call into user code."""
 RECORD_LENGTH = 1024
 

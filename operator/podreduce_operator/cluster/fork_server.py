@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, SINGLE_THREADED
+from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES
 from podreduce_operator.cluster.lifeline import IS_LINUX
 
 __all__ = ["ForkServer", "ForkServerGoneError", "ForkedProcess"]
@@ -66,7 +66,7 @@ class ForkServer:
             process = subprocess.Popen(
                 [sys.executable, "-m", "podreduce.fork_server"],
                 env={
-                    **SINGLE_THREADED,
+                    **FORK_SERVER_VARIABLES,
                     **os.environ,
                     "PYTHONUNBUFFERED": "1",
                     FORK_CHANNEL_VARIABLE: str(other.fileno()),

@@ -12,8 +12,8 @@ from podreduce.contract.wire import Wire
 __all__ = [
     "CA_CERT_PATH",
     "FORK_CHANNEL_VARIABLE",
+    "FORK_SERVER_VARIABLES",
     "LIFELINE_VARIABLE",
-    "SINGLE_THREADED",
     "StorageSettings",
     "TaskEnvironment",
 ]
@@ -25,8 +25,13 @@ LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
 """A local process's: the number of the descriptor whose pipe breaks when the engine ends."""
 FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
 """The fork server's: the number of the descriptor of its socket to the engine."""
-SINGLE_THREADED = {"JE_ARROW_MALLOC_CONF": "background_thread:false", "OPENBLAS_NUM_THREADS": "1"}
-"""What keeps pyarrow and numpy from starting threads when they are imported: a fork would lose them."""
+FORK_SERVER_VARIABLES = {
+    "JE_ARROW_MALLOC_CONF": "background_thread:false",
+    "OPENBLAS_NUM_THREADS": "1",
+    "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
+}
+"""What the fork server starts with: nothing may start a thread when it is imported (a fork would lose it), and large
+columns in huge pages take a small part of the page faults."""
 
 
 class StorageSettings(Wire, frozen=True, kw_only=True):

@@ -76,12 +76,31 @@ def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryvie
         if not is_binary(column.type) or column.null_count:
             found = "nulls" if column.null_count else f"type {column.type}"
             raise UnwritableError(f"column {name} has {found}: FixedLength writes binary columns without nulls")
+    if all(pa.types.is_fixed_size_binary(column.type) for column in batch.columns):
+        return join_fixed_width(batch, record_length)
     binaries = [column.cast(pa.large_binary()) for column in batch.columns]
     rows = pc.binary_join_element_wise(*binaries, pa.scalar(b"", pa.large_binary())) if binaries[1:] else binaries[0]
     lengths = pc.min_max(pc.binary_length(rows)).as_py() if len(rows) else {}
     if record_length is not None and not {*lengths.values()} <= {record_length}:
         raise UnwritableError(f"not every row has the {record_length} bytes of output.recordLength")
     return joined_bytes(rows)
+
+
+def join_fixed_width(batch: "pa.RecordBatch", record_length: int | None) -> memoryview:
+    """Return the bytes of rows of columns of fixed width."""
+    import numpy as np  # noqa: PLC0415 - only columnar jobs need it
+
+    widths = [kind.byte_width for kind in batch.schema.types]
+    if record_length is not None and sum(widths) != record_length:
+        raise UnwritableError(f"a row has {sum(widths)} bytes and output.recordLength is {record_length}")
+    rows = np.empty((batch.num_rows, sum(widths)), np.uint8)
+    start = 0
+    for column, width in zip(batch.columns, widths, strict=True):
+        data = np.frombuffer(column.buffers()[1], np.uint8) if width and len(column) else np.empty(0, np.uint8)
+        part = data[column.offset * width : (column.offset + len(column)) * width]
+        rows[:, start : start + width] = part.reshape(batch.num_rows, width)
+        start += width
+    return memoryview(rows.reshape(-1))
 
 
 def is_binary(kind: "pa.DataType") -> bool:

@@ -57,7 +57,8 @@ def read_fixed_length(
             chunks = read_decompressed(store, key, piece)
         else:
             start, end = record_range(piece, shape)
-            stream = store.stream(key, start, end, etag=piece.etag, chunk_bytes=CHUNK_BYTES) if start < end else ()
+            whole_bytes = max(CHUNK_BYTES // shape.record_length, 1) * shape.record_length  # else each is copied
+            stream = store.stream(key, start, end, etag=piece.etag, chunk_bytes=whole_bytes) if start < end else ()
             chunks = ((chunk, len(chunk)) for chunk in stream)
         yield from fixed_length_records(chunks, piece.uri, shape, block_bytes=block_bytes)
 

@@ -1,0 +1,266 @@
+"""The columnar tier's map: feeds batches to `map_batch` and keeps what it returns as columns until it is written.
+
+Where a `reduce_batch` follows, everything stays in columns (`ColumnBuffer`). Where a row reduce or an aggregation does,
+batches are aggregated as columns as far as that goes, and then go into the row tiers' buffer.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from podreduce.attempt import Attempt
+from podreduce.calling import cannot_aggregate
+from podreduce.codec import UnsupportedTypeError
+from podreduce.column_runs import ColumnRun, merge_tables, sort_table, write_frames
+from podreduce.columns import canonical_table, unify_tables
+from podreduce.errors import ProgramError
+from podreduce.formats import PartWriter
+from podreduce.groups import AggregationError
+from podreduce.heavy_keys import HeavyKeys
+from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
+from podreduce.loading import LoadedProgram
+from podreduce.ranges import KeySampler
+from podreduce.shuffle import BlobSummary, BlobWriter
+from podreduce.spill import MapOutputBuffer
+from podreduce.tracebacks import raise_blamed
+
+__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "RowSink", "part_sink", "tables_of"]
+
+HELD_SHARE: Final = 3
+"""A third of the budget is held: sorting takes as much again, and the order."""
+COMBINED_BYTES: Final = 32 << 20
+"""Batches are aggregated together when they hold so much."""
+MAX_EXACT_SUM: Final = 2**62
+PAYING_RATIO: Final = 0.8
+"""Aggregating columns that leaves more than this share of the rows does not pay."""
+
+BatchSink = Callable[[pa.Table], None]
+
+
+class ColumnBuffer:
+    """Collects a map task's batches and writes them as one blob of columns; see `spill.MapOutputBuffer`."""
+
+    def __init__(
+        self,
+        *,
+        buckets: int,
+        bucket_of: Callable[[bytes], int],
+        sampler: KeySampler | None,
+        budget_bytes: int,
+        scratch_directory: str,
+        member: str,
+    ) -> None:
+        self._buckets = buckets
+        self._bucket_of = bucket_of
+        self._sampler = sampler
+        self._held_limit_bytes = budget_bytes // HELD_SHARE
+        self._directory = scratch_directory
+        self._member = member
+        self._held: list[pa.Table] = []
+        self._held_bytes = 0
+        self._runs: list[ColumnRun] = []
+        self.spills = 0
+        self.combined_in = self.combined_out = 0
+        self.heavy_keys = HeavyKeys()
+
+    def add(self, table: pa.Table) -> None:
+        """Take a batch.
+
+        Raises:
+            ProgramError: it does not go with those before.
+            ScratchFullError: there was no room to spill.
+        """
+        self._held.append(table)
+        self._held_bytes += table.nbytes
+        if self._held_bytes > self._held_limit_bytes:
+            self._spill()
+
+    def finish(self, write: Callable[[bytes], object]) -> BlobSummary:
+        """Write everything as a blob to `write`; call it once, last."""
+        blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
+        if self._runs:
+            self._spill()
+            for bucket in range(self._buckets):
+                for table in merge_tables([run.tables(bucket) for run in self._runs], self._member):
+                    write_frames(blob, bucket, table)
+            for run in self._runs:
+                run.close()
+        else:
+            for bucket, table in self._sorted():
+                write_frames(blob, bucket, table)
+        return blob.finish()
+
+    def _sorted(self) -> Iterator[tuple[int, pa.Table]]:
+        """Yield what is held, sorted by bucket and key, and forget it."""
+        if self._held:
+            table = unify_tables(self._held, self._member)
+            self._held, self._held_bytes = [], 0
+            yield from sort_table(table, self._buckets, self._bucket_of)
+
+    def _spill(self) -> None:
+        """Write what is held as a run."""
+        if self._held:
+            self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sorted()))
+            self.spills += 1
+
+
+class RowSink:
+    """Puts batches into the row tiers' buffer, aggregated as columns first where that is asked for."""
+
+    def __init__(self, program: LoadedProgram, buffer: MapOutputBuffer) -> None:
+        self._program = program
+        self._member = f"{program.class_name}.map_batch"
+        self._add = buffer.store.add
+        self._aggregation = program.aggregation
+        self._held: list[pa.Table] = []
+        self._held_bytes = 0
+        self._pays = program.aggregation is not None
+
+    def add(self, table: pa.Table) -> None:
+        """Take a batch with the columns key and value."""
+        if table.column_names != ["key", "value"]:
+            raise ProgramError(
+                f"{self._member} returned the columns {', '.join(table.column_names)}: before a reduce of rows there "
+                "are two, key and value"
+            )
+        self._held.append(table)
+        self._held_bytes += table.nbytes
+        if not self._pays or self._held_bytes > COMBINED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what is held into the buffer."""
+        if not self._held:
+            return
+        table = unify_tables(self._held, self._member)
+        self._held, self._held_bytes = [], 0
+        if self._pays and self._aggregation:
+            combined = aggregate_table(table, self._aggregation, self._program)
+            self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows
+            table = combined
+        self._add_rows(table)
+
+    def _add_rows(self, table: pa.Table) -> None:
+        """Put rows into the buffer."""
+        for batch in table.to_batches(max_chunksize=1 << 16):
+            for key, value in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                try:
+                    self._add(key, value)
+                except UnsupportedTypeError as error:
+                    raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
+                except AggregationError as error:
+                    raise cannot_aggregate(self._program, error.key, error.error) from None
+
+
+def aggregate_table(table: pa.Table, aggregation: str, program: LoadedProgram) -> pa.Table:
+    """Return each key once, with the aggregate of its values.
+
+    Raises:
+        ProgramError: the values have none, or a sum of theirs could exceed 64 bits.
+    """
+    values = table.column("value")
+    if aggregation == "sum":
+        refuse_overflow(values, table.num_rows, program)
+    wanted = ([], "count_all") if aggregation == "count" else ("value", aggregation)
+    try:
+        grouped = table.group_by("key", use_threads=False).aggregate([wanted])
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
+        raise ProgramError(
+            f"{program.class_name}: the {aggregation} of a column of type {values.type} is not to be had: {error}"
+        ) from None
+    return pa.table({"key": grouped.column("key"), "value": grouped.column(grouped.column_names.index("key") ^ 1)})
+
+
+def refuse_overflow(values: pa.ChunkedArray, rows: int, program: LoadedProgram) -> None:
+    """Refuse ints whose sum could exceed 64 bits, where Arrow would wrap around in silence."""
+    if pa.types.is_integer(values.type) and rows:
+        bounds = pc.min_max(values).as_py()
+        largest = max(abs(bounds["min"] or 0), abs(bounds["max"] or 0))
+        if largest * rows > MAX_EXACT_SUM:
+            raise ProgramError(
+                f"{program.class_name}: a sum of values such as {largest} could exceed 64 bits: cast the column to "
+                "float64, or yield rows from map_func, whose ints have any size"
+            )
+
+
+def part_sink(part: PartWriter) -> BatchSink:
+    """Return what writes batches into an output part."""
+
+    def add(table: pa.Table) -> None:
+        for batch in table.to_batches():
+            part.write_batch(batch)
+
+    return add
+
+
+class BatchLoop:
+    """One map task's loop over batches. Give it the shard's blocks, of some `block_bytes`, one by one; then `finish`."""
+
+    block_bytes = LARGE_BLOCK_BYTES
+
+    def __init__(
+        self,
+        attempt: Attempt,
+        program: LoadedProgram,
+        add: BatchSink,
+        *,
+        keyed: bool = True,
+        finish: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._attempt = attempt
+        self.finish = finish
+        self._map_batch: Any = program.map_batch
+        self._member = f"{program.class_name}.map_batch"
+        self._add = add
+        self._keyed = keyed
+        self._rows = 0
+
+    def records(self) -> int:
+        """Return how many rows the program returned."""
+        return self._rows
+
+    def tier(self) -> dict[str, int]:
+        """Return the counters that name the tier this task ran in."""
+        return {"columnarTasks": 1}
+
+    def map_block(self, block: RecordBlock) -> None:
+        """Feed the records of one block to `map_batch`.
+
+        Raises:
+            PodreduceError: the attempt has failed.
+        """
+        progress, batch = self._attempt.progress, block.to_arrow()
+        try:
+            for table in tables_of(self._map_batch(batch), self._member):
+                self._rows += table.num_rows
+                if table.num_rows:
+                    self._add(canonical_table(table, self._member) if self._keyed else table)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            uri = self._attempt.context.uri
+            raise_blamed(error, f"{uri}: a batch of {batch.num_rows} records after the first {progress.records}")
+        progress.records += batch.num_rows
+        progress.bytes += block.stored_bytes
+        progress.records_out = self._rows
+
+
+def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - whatever the program returns
+    """Yield what a function of the program returned, or yields, as tables.
+
+    Raises:
+        ProgramError: it is no batch.
+    """
+    if returned is None:
+        return
+    if isinstance(returned, pa.Table):
+        yield returned
+    elif isinstance(returned, pa.RecordBatch):
+        yield pa.Table.from_batches([returned])
+    elif hasattr(returned, "__iter__") and not isinstance(returned, str | bytes | dict):
+        for each in returned:
+            yield from tables_of(each, member)
+    else:
+        raise ProgramError(
+            f"{member} returned {type(returned).__name__} {returned!r:.200}: return a pyarrow.RecordBatch or Table"
+        )
