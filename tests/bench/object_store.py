@@ -34,6 +34,11 @@ class ObjectStore:
         """Where a run writes."""
         return f"s3://{BUCKET}/{TARGET}/"
 
+    @property
+    def work_uri(self) -> str:
+        """Where a run keeps its intermediate data, which it removes itself."""
+        return f"s3://{BUCKET}/work/"
+
     def environ(self) -> dict[str, str]:
         """Return the variables by which a client finds the server."""
         return {

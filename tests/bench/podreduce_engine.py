@@ -49,7 +49,8 @@ class PodreduceEngine:
         source, target = f"{place.source}/", f"{place.target}/"
         if self.over_store and place.store is not None:
             source, target = place.store.source_uri(work.kind), place.store.target_uri
-        return engine_command(self.job(work), source=source, target=target, scratch=place.scratch)
+        command = engine_command(self.job(work), source=source, target=target, scratch=place.scratch)
+        return [*command, "--work-uri", place.store.work_uri] if self.over_store and place.store else command
 
     def environ(self, place: Place) -> Mapping[str, str]:
         return place.store.environ() if self.over_store and place.store is not None else {}

@@ -373,7 +373,7 @@ def test_copying_what_is_not_there_fails_by_name(here: Path) -> None:
 
 
 @pytest.mark.integration
-def test_input_and_output_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
+def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
     bucket = minio.make_bucket("local-run")
     variables = {
         "AWS_ENDPOINT_URL": minio.endpoint,
@@ -384,8 +384,12 @@ def test_input_and_output_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
     copied = podreduce(here, "copy", "in/", f"s3://{bucket}/in/", **variables)
     assert copied.returncode == 0, copied.stderr
     job = write_job(here, input={"uris": [f"s3://{bucket}/in/"]}, output={"uri": f"s3://{bucket}/out/"})
-    ran = podreduce(here, "run", job, **variables)
+    refused = podreduce(here, "run", job, "--work-uri", "s3://absent-bucket/work/", **variables)
+    assert refused.returncode == 1
+    assert "absent-bucket" in refused.stderr
+    ran = podreduce(here, "run", job, "--work-uri", f"s3://{bucket}/work/", **variables)
     assert ran.returncode == 0, ran.stderr
+    assert list(minio.store(bucket).list("work/")) == []
     fetched = podreduce(here, "copy", f"s3://{bucket}/out/", "fetched", **variables)
     assert fetched.returncode == 0, fetched.stderr
     assert len(read_output(here / "fetched")) == 100

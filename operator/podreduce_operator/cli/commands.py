@@ -63,6 +63,10 @@ def run(  # noqa: PLR0917 - typer passes them by name
         Path | None,
         typer.Option(help="Keep intermediate data below this directory.", show_default="the temporary directory"),
     ] = None,
+    work_uri: Annotated[
+        str | None,
+        typer.Option(metavar="URI", help="Keep intermediate data below this prefix of a bucket: s3://bucket/work/."),
+    ] = None,
 ) -> None:
     """Run a job on this machine: processes in place of pods, a directory in place of a bucket.
 
@@ -86,6 +90,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
         as_json=as_json,
         log_format=log_format.value,
         work_directory=work_dir,
+        work_uri=work_uri,
     )
     raise typer.Exit(run_job(options))
 

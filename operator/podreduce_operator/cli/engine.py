@@ -69,8 +69,12 @@ async def run_engine(
     watcher: Watcher,
     memory_bytes: int | None = None,
     fork_server: ForkServer | None = None,
+    work_uri: str | None = None,
 ) -> Outcome:
-    """Run the job to its end. Interrupted, it stops every process and removes all but what was committed."""
+    """Run the job to its end. Interrupted, it stops every process and removes all but what was committed.
+
+    With a `work_uri` intermediate data goes there in place of the workspace, and is removed at the end.
+    """
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
 
     def tell(notice: Notice) -> None:
@@ -86,6 +90,7 @@ async def run_engine(
         memory_bytes=memory_bytes,
         tell=tell,
         fork_server=fork_server,
+        work_uri=work_uri,
     )
     reconciler = Reconciler(
         cluster,
@@ -106,6 +111,8 @@ async def run_engine(
             drawing.cancel()
             await reconciler.close()
             await cluster.close()
+        if finished and work_uri is not None:
+            await reconciler.forget(job)
     found = await cluster.find_job(job.key)
     return Outcome(status={} if found is None else found.status, interrupted=not finished)
 

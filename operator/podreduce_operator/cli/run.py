@@ -5,6 +5,7 @@ Rule: each step either goes on or says why not and ends with the exit code of th
 
 import asyncio
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from podreduce_operator.cluster.machine import count_cores
 from podreduce_operator.manifests import ManifestError
 from podreduce_operator.model import JobKey, JobView
 from podreduce_operator.spec import SpecError, decode_spec, parse_quantity_bytes
+from podreduce_operator.uris import as_prefix
 from podreduce_operator.validation import InvalidJobError, validate_job
 
 __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
@@ -50,6 +52,7 @@ class RunOptions:
     as_json: bool = False
     log_format: str = "auto"
     work_directory: Path | None = None
+    work_uri: str | None = None
 
 
 def run_job(options: RunOptions) -> ExitStatus:
@@ -60,6 +63,7 @@ def run_job(options: RunOptions) -> ExitStatus:
             job = load_job(file, options.overrides)
             refuse_suspended(job, file)
             memory_bytes = read_memory(options.memory)
+            check_work_uri(options.work_uri)
         except InvalidFileError as error:
             complain(str(error))
             return ExitStatus.INVALID
@@ -104,6 +108,7 @@ def run_loaded(
                         memory_bytes=memory_bytes,
                         watcher=Watcher(job.key.name, view),
                         fork_server=fork_server,
+                        work_uri=options.work_uri and as_prefix(options.work_uri),
                     )
                 )
             finally:
@@ -192,6 +197,16 @@ def read_memory(size: str | None) -> int | None:
     if memory_bytes == 0:
         raise InvalidFileError("--memory: a task cannot do with none: leave the option out to share what is free")
     return memory_bytes
+
+
+def check_work_uri(uri: str | None) -> None:
+    """Refuse a place for intermediate data that is no prefix of a bucket.
+
+    Raises:
+        InvalidFileError: it is none.
+    """
+    if uri is not None and not re.fullmatch(r"s3://[^/]+/[^/].*", uri):
+        raise InvalidFileError(f"--work-uri: {uri}: give a prefix in a bucket, s3://bucket/work/, or use --work-dir")
 
 
 def say(text: str) -> None:

@@ -75,6 +75,7 @@ class ProcessCluster:
         memory_bytes: int | None = None,
         command: Sequence[str] = TASK_COMMAND,
         fork_server: ForkServer | None = None,
+        work_uri: str | None = None,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
     ) -> None:
         self.job = job
@@ -84,6 +85,7 @@ class ProcessCluster:
         self.tell = tell
         self.command = command
         self.fork_server = fork_server
+        self.work_uri = work_uri
         self.stop_grace_seconds = stop_grace_seconds
         self.pods: dict[str, PodView] = {}
         self.attempts: dict[str, Attempt] = {}
@@ -204,9 +206,9 @@ class ProcessCluster:
         return data[key]
 
     async def read_storage(self, job: JobView) -> JobStorage:
-        """Return the work directory for intermediate data; S3 is reached by the AWS_* variables."""
+        """Return where intermediate data goes; S3 is reached by the AWS_* variables."""
         del job
-        work_uri = f"file://{self.make_directory('store').absolute()}/"
+        work_uri = self.work_uri or f"file://{self.make_directory('store').absolute()}/"
         return JobStorage(work_uri=work_uri, installation=INSTALLATION, settings=StorageSettings())
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:

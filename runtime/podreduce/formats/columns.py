@@ -100,7 +100,7 @@ def join_fixed_width(batch: "pa.RecordBatch", record_length: int | None) -> memo
         part = data[column.offset * width : (column.offset + len(column)) * width]
         rows[:, start : start + width] = part.reshape(batch.num_rows, width)
         start += width
-    return memoryview(rows.reshape(-1))
+    return rows.reshape(-1).data
 
 
 def is_binary(kind: "pa.DataType") -> bool:
