@@ -26,7 +26,6 @@ from typing import Any
 
 from podreduce.contract.plan import (
     SHARDS_PER_PAGE,
-    InputOptions,
     JobIdentity,
     PageRef,
     Piece,
@@ -160,7 +159,7 @@ def build_plan(
         job=job,
         program=program,
         input_format=spec.input.format,
-        input_options=InputOptions(record_length=spec.input.record_length, key_length=spec.input.key_length),
+        input_options=spec.input.options,
         encoding_errors=spec.input.encoding_errors,
         objects=planned.objects,
         bytes=planned.bytes,

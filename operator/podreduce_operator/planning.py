@@ -4,11 +4,13 @@ Rule: may be repeated at any point; whoever creates `plan/plan.json` first has m
 """
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, Program, ShardPage
 from podreduce.contract.wire import encode
+from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.concurrency import gather_bounded
@@ -35,6 +37,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     program = await pin_program(run, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
+    if reads_whole_objects(spec.input.format, spec.input.options):
+        objects = tuple(replace(each, is_splittable=False) for each in objects)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
     planned = await asyncio.to_thread(plan_shards, objects, shards=spec.map.shards, shard_bytes=spec.map.shard_bytes)

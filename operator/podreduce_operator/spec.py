@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from podreduce.contract.plan import InputOptions
+
 __all__ = [
     "LIVE_FIELDS",
     "BackoffSpec",
@@ -85,14 +87,37 @@ class ProgramSpec(Fields, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
 
 
+class CsvSpec(Fields, frozen=True, kw_only=True):
+    """How CSV input is written."""
+
+    delimiter: str = ","
+    quote: str = '"'
+    header: bool = True
+    multiline: bool = False
+
+
 class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, globs, in this order."""
 
     uris: tuple[str, ...]
-    format: Literal["Text", "FixedLength"]
+    format: Literal["Text", "JSONLines", "CSV", "FixedLength", "WholeObject"]
     encoding_errors: Literal["Strict", "Replace"]
     record_length: int | None = None
     key_length: int = 0
+    csv: CsvSpec | None = None
+
+    @property
+    def options(self) -> InputOptions:
+        """What a plan keeps beyond the format."""
+        csv = self.csv or CsvSpec()
+        return InputOptions(
+            record_length=self.record_length,
+            key_length=self.key_length,
+            csv_delimiter=csv.delimiter,
+            csv_quote=csv.quote,
+            csv_header=csv.header,
+            csv_multiline=csv.multiline,
+        )
 
 
 class OutputSpec(Fields, frozen=True, kw_only=True):

@@ -126,7 +126,7 @@ def translate_token(token: re.Match[str]) -> str:
 
 def translate_set(members: str, *, negated: bool) -> str:
     r"""Return the regular expression of `[members]`, which like `?` never matches `/`; of `[z-a]`, one of nothing."""
-    escaped = re.sub(r"([\\\[\]^&~|])", r"\\\1", members)
+    escaped = re.sub(r"([\\\[\]^&~|]|-(?=-))", r"\\\1", members)
     expression = f"(?!/)[{'^' if negated else ''}{escaped}]"
     try:
         re.compile(expression)

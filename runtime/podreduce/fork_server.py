@@ -73,12 +73,18 @@ def report_end(channel: socket.socket, pid: int, pidfd: int) -> None:
 
 
 def fork_task(channel: socket.socket, environ: dict[str, str], descriptors: list[int]) -> int:
-    """Fork a task and return its process's number, having told it."""
+    """Fork a task and return its process's number, having told it once it leads a group, which can be signalled."""
+    waiting, ready = os.pipe()
     pid = os.fork()
     if not pid:
+        os.setsid()
+        os.close(waiting)
+        os.close(ready)
         become_task(channel, environ, descriptors)
-    for descriptor in descriptors:
+    for descriptor in (ready, *descriptors):
         os.close(descriptor)
+    os.read(waiting, 1)  # ends when the child closes its end
+    os.close(waiting)
     with suppress(OSError):
         channel.send(json.dumps({"started": pid}).encode())
     return pid
@@ -86,7 +92,6 @@ def fork_task(channel: socket.socket, environ: dict[str, str], descriptors: list
 
 def become_task(channel: socket.socket, environ: dict[str, str], descriptors: list[int]) -> NoReturn:
     """Be a process like one that was started for the task alone."""
-    os.setsid()
     channel.close()
     output, error, lifeline = descriptors
     nothing = os.open(os.devnull, os.O_RDONLY)

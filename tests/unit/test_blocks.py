@@ -215,5 +215,5 @@ def test_bad_bytes_are_replaced_where_the_job_says_so() -> None:
 
 def test_an_unknown_format_is_refused(store: ObjectStore) -> None:
     plan = TaskRun(plan_changes={"input_format": "Runes"}).plan
-    with pytest.raises(InputError, match="'Runes': this version reads Text, FixedLength"):
+    with pytest.raises(InputError, match="'Runes': this version reads Text, JSONLines"):
         read_records(plan, store, "a", put_piece(store, "a", b""))

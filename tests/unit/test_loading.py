@@ -119,8 +119,9 @@ def test_the_class_named_is_taken_of_several() -> None:
         ),
         (JOB + "    combiner = 'sum'\n    def combine_func(self, k, v): pass", {}, "and combine_func: remove"),
         (JOB + "    def combine_func(self, k, v): pass", {}, "combine_func has no reduce_func"),
-        (JOB + "    def reduce_batch(self, batch): pass", {}, "reduce_batch: not in this version"),
-        ("class Job:\n def map_batch(self, batch): pass", {}, "map_batch: not in this version; write map_func"),
+        (JOB + "    def reduce_batch(self, batch): pass", {}, "reduce_batch takes the columns of a map_batch"),
+        (JOB + "    def map_batch(self, batch): pass", {}, "map_func and map_batch, which do the same work"),
+        ("class Job:\n def map_batch(self): pass", {}, "write def map_batch.self, batch."),
         ("class Job:\n async def map_func(self, key, value): pass", {}, "Job.map_func is async"),
         (
             "class Job:\n def __init__(self, n): pass\n def map_func(self, k, v): pass",

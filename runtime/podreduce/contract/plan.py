@@ -9,7 +9,17 @@ from typing import Any
 
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
-__all__ = ["SHARDS_PER_PAGE", "InputOptions", "JobIdentity", "PageRef", "Piece", "Plan", "Program", "Shard", "ShardPage"]
+__all__ = [
+    "SHARDS_PER_PAGE",
+    "InputOptions",
+    "JobIdentity",
+    "PageRef",
+    "Piece",
+    "Plan",
+    "Program",
+    "Shard",
+    "ShardPage",
+]
 
 SHARDS_PER_PAGE = 1000
 
@@ -50,10 +60,17 @@ class InputOptions(Wire, frozen=True, kw_only=True):
 
     Attributes:
         record_length: FixedLength: bytes of a record; `key_length`: how many of them are the key.
+        csv_delimiter, csv_quote: CSV: one character each.
+        csv_header: CSV: whether each object's first row names the columns.
+        csv_multiline: CSV: whether quoted fields may hold newlines; then an object is read as a whole.
     """
 
     record_length: int | None = None
     key_length: int = 0
+    csv_delimiter: str = ","
+    csv_quote: str = '"'
+    csv_header: bool = True
+    csv_multiline: bool = False
 
 
 class Shard(Wire, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ chooses among them. Rule: no scheduling, no user code; a record belongs to the p
 """
 
 from podreduce.inputs.blocks import BLOCK_BYTES
-from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records
+from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records, reads_whole_objects
 from podreduce.inputs.record_block import RecordBlock
 
-__all__ = ["BLOCK_BYTES", "LARGE_BLOCK_BYTES", "RecordBlock", "is_splittable", "read_records"]
+__all__ = ["BLOCK_BYTES", "LARGE_BLOCK_BYTES", "RecordBlock", "is_splittable", "read_records", "reads_whole_objects"]

@@ -3,6 +3,8 @@
 A broken file is the user's to hear of.
 """
 
+import bz2
+import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -70,5 +72,68 @@ def gunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
         raise InputError(f"{uri}: the gzip file ends early; upload it again")
 
 
-DECOMPRESSORS: dict[str, Callable[[Iterable[bytes], str], Iterator[bytes]]] = {".gz": gunzip}
+def bunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of `chunks`; streams follow each other.
+
+    Raises:
+        InputError: it is not bzip2, is corrupt, or ends early.
+    """
+    stream = bz2.BZ2Decompressor()
+    begun = False
+    for chunk in chunks:
+        data = chunk
+        while data or not stream.needs_input:
+            try:
+                yield stream.decompress(data, OUTPUT_BYTES)
+            except (OSError, ValueError) as error:
+                raise InputError(f"{uri}: not a sound bzip2 file ({error}); repair it or drop the ending") from error
+            begun, data = True, b""
+            if stream.eof:
+                data, begun = stream.unused_data, False
+                stream = bz2.BZ2Decompressor()
+    if begun:
+        raise InputError(f"{uri}: the bzip2 file ends early; upload it again")
+
+
+def unzstd(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
+    """Yield the decompressed bytes of `chunks`; frames follow each other.
+
+    Raises:
+        InputError: it is not zstd, is corrupt, or ends early.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - only this compression needs it
+
+    try:
+        with pa.CompressedInputStream(pa.PythonFile(ChunkReader(chunks), mode="r"), "zstd") as stream:
+            while data := stream.read(OUTPUT_BYTES):
+                yield data
+    except OSError as error:
+        raise InputError(f"{uri}: not a sound zstd file ({error}); repair it or drop the ending") from error
+
+
+class ChunkReader(io.RawIOBase):
+    """Chunks as a file to read from."""
+
+    def __init__(self, chunks: Iterable[bytes]) -> None:
+        self._chunks = iter(chunks)
+        self._rest = b""
+
+    def readable(self) -> bool:
+        """Say that it can be read."""
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return up to `size` bytes, none at the end."""
+        if not self._rest:
+            self._rest = next(self._chunks, b"")
+        size = len(self._rest) if size < 0 else size
+        data, self._rest = self._rest[:size], self._rest[size:]
+        return data
+
+
+DECOMPRESSORS: dict[str, Callable[[Iterable[bytes], str], Iterator[bytes]]] = {
+    ".gz": gunzip,
+    ".bz2": bunzip,
+    ".zst": unzstd,
+}
 """Ending → what yields the decompressed bytes of chunks; the URI is for messages."""

@@ -1,29 +1,43 @@
 """Chooses what reads a piece: by the input's format, as the plan has it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING
 
-from podreduce.contract.plan import Piece, Plan
+from podreduce.contract.plan import InputOptions, Piece, Plan
 from podreduce.errors import InputError
-from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, naming_changes, read_blocks
+from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
+from podreduce.inputs.csv_rows import CsvShape, csv_records, multiline_records, parse_header
 from podreduce.inputs.fixed_length import RecordShape, fixed_length_records, record_range
+from podreduce.inputs.json_lines import json_records
 from podreduce.inputs.record_block import RecordBlock
-from podreduce.inputs.text import text_records
+from podreduce.inputs.text import decode_block, text_records
 from podreduce.storage import ObjectStore
 
-__all__ = ["LARGE_BLOCK_BYTES", "is_splittable", "read_records"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LARGE_BLOCK_BYTES", "is_splittable", "read_records", "reads_whole_objects"]
 
 LARGE_BLOCK_BYTES = 4 * 1024 * 1024
 """For the columnar tier, where each block costs some calls and its records nothing."""
+
+MAX_WHOLE_BYTES = 1024 * 1024 * 1024
 
 Reader = Callable[[Plan, ObjectStore, str, Piece, int], Iterator[RecordBlock]]
 """(plan, store, key in it, piece, bytes of a block) → the piece's records."""
 
 
 def is_splittable(uri: str) -> bool:
-    """Say whether an object may be cut into pieces at any byte."""
+    """Say whether an object may be cut into pieces at any byte, as far as its name says."""
     return not is_compressed(uri)
+
+
+def reads_whole_objects(input_format: str, options: InputOptions) -> bool:
+    """Say whether the format wants every object in one piece."""
+    return input_format == "WholeObject" or (input_format == "CSV" and options.csv_multiline)
 
 
 def read_records(
@@ -63,4 +77,83 @@ def read_fixed_length(
         yield from fixed_length_records(chunks, piece.uri, shape, block_bytes=block_bytes)
 
 
-READERS: dict[str, Reader] = {"Text": read_text, "FixedLength": read_fixed_length}
+def read_json_lines(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
+    """Read lines of JSON."""
+    del plan
+    return map(partial(json_records, uri=piece.uri), read_blocks(store, key, piece, block_bytes=block_bytes))
+
+
+def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
+    """Read rows."""
+    options = plan.input_options
+    errors = "replace" if plan.encoding_errors == "Replace" else "strict"
+    shape = CsvShape(delimiter=options.csv_delimiter, quote=options.csv_quote, columns=None)
+    if options.csv_multiline:
+        whole = list(read_blocks(store, key, piece, block_bytes=block_bytes))
+        data = b"".join(block.data for block in whole)
+        block = Block(offset=0, data=data, stored_bytes=sum(block.stored_bytes for block in whole))
+        yield multiline_records(block, piece.uri, shape, errors=errors, header=options.csv_header)
+        return
+    if options.csv_header:
+        shape = replace(shape, columns=read_header(store, key, piece, shape, errors))
+    for block in read_blocks(store, key, piece, block_bytes=block_bytes):
+        skip = int(options.csv_header and block.offset == 0)
+        yield csv_records(block, piece.uri, shape, errors=errors, skip=skip)
+
+
+def read_header(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, errors: str) -> tuple[str, ...]:
+    """Read the first line of a piece's object."""
+    first = Piece(
+        uri=piece.uri, start=0, end=min(1, piece.object_bytes), object_bytes=piece.object_bytes, etag=piece.etag
+    )
+    if is_compressed(piece.uri):
+        first = piece
+    block = next(read_blocks(store, key, first, block_bytes=1), None)
+    if block is None:
+        return ()
+    return parse_header(decode_block(block, piece.uri, errors).rstrip("\r\n"), shape)
+
+
+def read_whole_object(
+    plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int
+) -> Iterator[RecordBlock]:
+    """Read an object as one record: its URI and its bytes, decompressed."""
+    del plan, block_bytes
+    with naming_changes(piece.uri):
+        if is_compressed(piece.uri):
+            data = b"".join(chunk for chunk, _ in read_decompressed(store, key, piece))
+        else:
+            refuse_large(piece.uri, piece.object_bytes)
+            data = store.get(key) if piece.object_bytes else b""
+    refuse_large(piece.uri, len(data))
+    yield RecordBlock(
+        stored_bytes=piece.object_bytes,
+        make_values=lambda: [data],
+        make_keys=lambda: [piece.uri],
+        make_arrow=partial(object_to_arrow, piece.uri, data),
+    )
+
+
+def refuse_large(uri: str, size: int) -> None:
+    """Refuse an object that is too large to be one record."""
+    if size > MAX_WHOLE_BYTES:
+        raise InputError(
+            f"{uri}: {size} bytes are too many for one record (WholeObject takes {MAX_WHOLE_BYTES}): read it by "
+            "another input.format"
+        )
+
+
+def object_to_arrow(uri: str, data: bytes) -> "pa.RecordBatch":
+    """Return the object as a batch of one row."""
+    import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
+
+    return pa.record_batch({"key": [uri], "value": [data]})
+
+
+READERS: dict[str, Reader] = {
+    "Text": read_text,
+    "JSONLines": read_json_lines,
+    "CSV": read_csv,
+    "FixedLength": read_fixed_length,
+    "WholeObject": read_whole_object,
+}

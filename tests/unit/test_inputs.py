@@ -1,0 +1,143 @@
+"""JSONLines, CSV, whole objects and compressed ones: each record once wherever the cuts are, bad ones named."""
+
+import bz2
+import csv
+import gzip
+import io
+import itertools
+import json
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce.contract.plan import InputOptions, Piece
+from podreduce.errors import InputError
+from podreduce.inputs import read_records, reads_whole_objects
+from podreduce.storage import open_store
+from tests.task_runs import TaskRun
+
+STORE = open_store("memory://inputs/")
+
+
+def zstd(data: bytes) -> bytes:
+    return bytes(pa.Codec("zstd").compress(data, asbytes=True))
+
+
+COMPRESSED = {".gz": gzip.compress, ".bz2": bz2.compress, ".zst": zstd}
+
+
+def read(
+    data: bytes,
+    input_format: str,
+    *,
+    cuts: list[int] | None = None,
+    name: str = "a",
+    arrow: bool = False,
+    **options: Any,
+) -> list[Any]:
+    plan = TaskRun(plan_changes={"input_format": input_format, "input_options": InputOptions(**options)}).plan
+    STORE.put(name, data)
+    found: list[Any] = []
+    charged = 0
+    for start, end in itertools.pairwise([0, *(cuts or []), len(data)]):
+        piece = Piece(uri=STORE.uri_of(name), start=start, end=end, object_bytes=len(data))
+        for block in read_records(plan, STORE, name, piece, block_bytes=16):
+            found += block.to_arrow().to_pylist() if arrow else zip(block.keys(), block.values, strict=True)
+            charged += block.stored_bytes
+    assert charged == len(data)
+    return found
+
+
+def cut(data: bytes, places: list[float]) -> list[int]:
+    return sorted(round(place * len(data)) for place in places)
+
+
+PLACES = st.lists(st.floats(0, 1), max_size=4)
+JSON = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(-(2**60), 2**60), st.text(max_size=5)),
+    lambda inner: st.one_of(st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=3), inner, max_size=3)),
+    max_leaves=5,
+)
+
+
+@given(st.lists(st.one_of(JSON, st.just("blank")), max_size=8), PLACES, st.booleans())
+def test_every_line_of_json_is_read_exactly_once(values: list[Any], places: list[float], ended: bool) -> None:
+    lines = ["  " if value == "blank" else json.dumps(value) for value in values]
+    data = "\n".join(lines).encode() + b"\n" * ended
+    found = read(data, "JSONLines", cuts=cut(data, places))
+    assert [value for _, value in found] == [value for value in values if value != "blank"]
+    assert all(json.loads(data[key:].split(b"\n")[0]) == value for key, value in found)
+
+
+def test_objects_of_json_become_columns() -> None:
+    assert read(b'{"a":1}\n\n{"a":2}\n', "JSONLines", arrow=True) == [{"a": 1}, {"a": 2}]
+
+
+FIELDS = st.text(alphabet='ab,;"é ', max_size=4)
+
+
+@given(st.lists(st.lists(FIELDS, min_size=2, max_size=2), min_size=1, max_size=8), PLACES, st.booleans(), st.booleans())
+def test_every_row_is_read_exactly_once(rows: list[list[str]], places: list[float], header: bool, crlf: bool) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n" if crlf else "\n").writerows([["one", "two"], *rows])
+    data = text.getvalue().encode()
+    found = [value for _, value in read(data, "CSV", cuts=cut(data, places), csv_header=header)]
+    expected: list[Any] = [{"one": one, "two": two} for one, two in rows] if header else [["one", "two"], *rows]
+    assert found == expected
+
+
+def test_fields_with_newlines_need_multiline() -> None:
+    data = b'a;b\n"1\n2";3\n4;5\n'
+    options: dict[str, Any] = {"csv_delimiter": ";", "csv_multiline": True}
+    assert read(data, "CSV", **options) == [(0, {"a": "1\n2", "b": "3"}), (1, {"a": "4", "b": "5"})]
+    with pytest.raises(InputError, match=r"the row at byte 4 cannot be read .*multiline"):
+        read(data, "CSV", csv_delimiter=";")
+
+
+@pytest.mark.parametrize(
+    ("data", "input_format", "message"),
+    [
+        (b'{"a": 1}\n{"a": \n', "JSONLines", "the line at byte 9 is no JSON"),
+        (b"a,b\n1,2\n3\n", "CSV", "the row at byte 8 cannot be read"),
+        (b'a,b\n"1,2\n', "CSV", "the row at byte 4 cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_named(data: bytes, input_format: str, message: str) -> None:
+    with pytest.raises(InputError, match=f"memory://inputs/a: {message}"):
+        read(data, input_format)
+
+
+@pytest.mark.parametrize("ending", COMPRESSED)
+def test_compressed_objects_of_any_members_are_read(ending: str) -> None:
+    lines = [b"line %d\n" % number for number in range(3000)]
+    members = [COMPRESSED[ending](b"".join(part)) for part in (lines[:1000], lines[1000:2999], lines[2999:])]
+    found = read(b"".join(members), "Text", name=f"a{ending}")
+    assert [value for _, value in found] == [line.decode().rstrip() for line in lines]
+    table = COMPRESSED[ending](b"a,b\n1,2\n")
+    assert read(table, "CSV", name=f"t{ending}") == [(4, {"a": "1", "b": "2"})]
+
+
+@pytest.mark.parametrize("ending", COMPRESSED)
+@pytest.mark.parametrize("broken", ["cut short", "plain"])
+def test_broken_compressed_objects_are_named(ending: str, broken: str) -> None:
+    data = b"plain text" if broken == "plain" else COMPRESSED[ending](bytes(range(256)) * 400)[:-9]
+    with pytest.raises(InputError, match=f"memory://inputs/a{ending}: "):
+        read(data, "Text", name=f"a{ending}")
+
+
+@pytest.mark.parametrize("data", [b"", b"any\nbytes\x00"])
+def test_a_whole_object_is_one_record(data: bytes) -> None:
+    assert read(data, "WholeObject") == [("memory://inputs/a", data)]
+    assert read(gzip.compress(data), "WholeObject", name="a.gz") == [("memory://inputs/a.gz", data)]
+    assert read(data, "WholeObject", arrow=True) == [{"key": "memory://inputs/a", "value": data}]
+
+
+@pytest.mark.parametrize(
+    ("input_format", "options", "whole"),
+    [("Text", {}, False), ("CSV", {}, False), ("CSV", {"csv_multiline": True}, True), ("WholeObject", {}, True)],
+)
+def test_some_formats_want_whole_objects(input_format: str, options: dict[str, Any], *, whole: bool) -> None:
+    assert reads_whole_objects(input_format, InputOptions(**options)) is whole
