@@ -196,7 +196,7 @@ def part_sink(part: PartWriter) -> BatchSink:
 
 
 class BatchLoop:
-    """One map task's loop over batches. Give it the shard's blocks, of some `block_bytes`, one by one; then `finish`."""
+    """One map task's loop over batches. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
 
     block_bytes = LARGE_BLOCK_BYTES
 

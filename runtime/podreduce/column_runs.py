@@ -12,7 +12,6 @@ import pyarrow as pa
 
 from podreduce.column_frames import FRAME_BYTES, pack_columns, unpack_columns
 from podreduce.columns import bisect_keys, bucket_rows, encoded_key, sort_rows, unify_tables
-from podreduce.frames import StoredFrame
 from podreduce.scratch import ScratchFile
 from podreduce.shuffle import BlobFooter, BlobWriter, read_frames
 
@@ -63,8 +62,7 @@ class ColumnRun:
 
     def tables(self, bucket: int) -> Iterator[pa.Table]:
         """Yield a bucket's rows in order."""
-        frames: Iterator[StoredFrame] = read_frames(self._footer, [bucket], self._file.fetch, request_bytes=READ_BYTES)
-        return map(unpack_columns, frames)
+        return map(unpack_columns, read_frames(self._footer, [bucket], self._file.fetch, request_bytes=READ_BYTES))
 
     def close(self) -> None:
         """Give the scratch space back."""

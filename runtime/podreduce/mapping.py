@@ -38,7 +38,7 @@ class Sink:
 
 
 class MapLoop:
-    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, one by one; then `finish`."""
+    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
 
     block_bytes = BLOCK_BYTES
 

@@ -18,10 +18,10 @@ from podreduce.combine import Combiner
 from podreduce.contract.task import TaskRef
 from podreduce.frame_packing import FramePacker
 from podreduce.frames import StoredFrame, unpack_frame
-from podreduce.groups import Aggregates, ListGroups, sort_keys
+from podreduce.groups import Aggregates, ListGroups, sorted_by_bucket
 from podreduce.inputs import RecordBlock, read_records
 from podreduce.loading import LoadedProgram
-from podreduce.map_task import open_buffer
+from podreduce.map_task import open_row_buffer
 from podreduce.mapping import MapLoop, Sink
 from podreduce.merge import merge_runs
 from podreduce.partition import hash_bucket
@@ -110,7 +110,7 @@ def read_sample(sample: Sample) -> tuple[LoadedProgram, list[RecordBlock], int]:
 
 def open_loop(sample: Sample, program: LoadedProgram, *, fused: bool) -> tuple[MapLoop, ListGroups | Aggregates]:
     """Return a map loop over a new store, draining generators if it is not to be fused."""
-    store = open_buffer(open_map(sample), program).store
+    store = open_row_buffer(open_map(sample), program).store
     loop = MapLoop(open_map(sample), program, Sink(add=store.add, records=lambda: store.records, store=store))
     if not fused:
         loop.fused = None
@@ -183,7 +183,7 @@ def prepare_sort(sample: Sample) -> Prepared:
     """Encode and sort the distinct keys."""
     program, blocks, _ = read_sample(sample)
     keys = list(fill_store(sample, program, blocks).plain)
-    return partial(sort_keys, keys), len(keys)
+    return lambda: exhaust(sorted_by_bucket(keys, (), 1, lambda _: 0)), len(keys)
 
 
 def prepare_encode(sample: Sample) -> Prepared:
@@ -195,7 +195,7 @@ def prepare_encode(sample: Sample) -> Prepared:
 def prepare_packing(sample: Sample) -> Prepared:
     """Pack sorted groups into compressed frames, values encoded."""
     groups = [(encoded, values) for (encoded, _), values in sorted_groups(sample)]
-    packer = FramePacker(lambda _frame: None)
+    packer = FramePacker(lambda *_: None)
 
     def pack() -> None:
         for key, values in groups:
@@ -208,14 +208,14 @@ def prepare_packing(sample: Sample) -> Prepared:
 def sorted_groups(sample: Sample) -> list[tuple[tuple[bytes, Any], list[Any]]]:
     """Return each key, encoded and as it is, with its values, in order."""
     groups = list_groups(sample)
-    return [(pair, groups[pair[1]]) for pair in sort_keys(groups)]
+    return [(pair, groups[pair[1]]) for pairs in sorted_by_bucket(groups, (), 1, lambda _: 0) for pair in pairs]
 
 
 def prepare_writing(sample: Sample) -> Prepared:
     """Write a store: hash the keys, sort, encode, pack."""
     program, blocks, pairs = read_sample(sample)
     store = fill_store(sample, program, blocks)
-    packer = FramePacker(lambda _frame: None)
+    packer = FramePacker(lambda *_: None)
     return partial(store.write, packer, BUCKETS, partial(hash_bucket, buckets=BUCKETS)), pairs
 
 
@@ -229,7 +229,7 @@ def make_segments(sample: Sample) -> list[list[StoredFrame]]:
 def make_segment(store: ListGroups | Aggregates) -> list[StoredFrame]:
     """Return the frames of a store written as one bucket."""
     frames: list[StoredFrame] = []
-    packer = FramePacker(frames.append)
+    packer = FramePacker(lambda frame, *_: frames.append(frame))
     store.write(packer, 1, lambda _key: 0)
     packer.flush()
     return [*frames[:-1], replace(frames[-1], ends_segment=True)]

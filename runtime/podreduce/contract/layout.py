@@ -106,7 +106,7 @@ def log_key(task: TaskRef, attempt_id: str) -> str:
 
 
 def part_name(task: TaskRef, output_format: str, compression: str = "None") -> str:
-    """Return a part's final name: `part-r-00003.txt`, or `part-m-…` from a map-only job, `.gz` after it if compressed."""
+    """Return a part's final name: `part-r-00003.txt`, `part-m-…` from a map-only job, and `.gz` if compressed."""
     ending = FORMAT_ENDINGS[output_format] + COMPRESSION_ENDINGS[compression]
     return f"part-{task.type.letter}-{task.index:05}{ending}"
 
