@@ -23,7 +23,7 @@ def compare(arguments: argparse.Namespace) -> int:
     plan = comparison.Plan(
         works=choose_works(arguments),
         repeats=arguments.repeats,
-        named=arguments.competitor,
+        named=tuple(arguments.competitor or ()),
         slow=arguments.slow,
         with_store=not arguments.no_minio,
     )
@@ -51,7 +51,9 @@ def choose_works(arguments: argparse.Namespace) -> list[Work]:
 def add_compare(parser: argparse.ArgumentParser) -> None:
     """Add the options of `compare`."""
     parser.add_argument("--only", action="append", choices=list(WORKS), help="this work; may be repeated")
-    parser.add_argument("--competitor", default="", metavar="NAME", help="only those whose name holds NAME")
+    parser.add_argument(
+        "--competitor", action="append", metavar="NAME", help="only those whose name holds NAME; may be repeated"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--slow", action="store_true", help="also mrjob, which takes minutes")
     parser.add_argument("--no-minio", action="store_true", help="nothing over MinIO")

@@ -27,11 +27,11 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be compared. `named`: only competitors whose name holds it; `slow`: those of minutes as well."""
+    """What is to be compared. `named`: only competitors whose name holds one; `slow`: those of minutes as well."""
 
     works: Sequence[Work]
     repeats: int
-    named: str = ""
+    named: tuple[str, ...] = ()
     slow: bool = False
     with_store: bool = True
 

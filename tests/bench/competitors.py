@@ -1,5 +1,6 @@
 """Everybody who does the works, in the order of the table."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from tests.bench.competitor import Competitor
@@ -18,10 +19,15 @@ COMPETITORS: Final[tuple[Competitor, ...]] = (
 )
 
 
-def find_competitors(work: Work, *, slow: bool, named: str = "") -> list[Competitor]:
-    """Return who does the work, the slow ones if asked for, and only those whose name holds `named`."""
+def find_competitors(work: Work, *, slow: bool, named: Sequence[str] = ()) -> list[Competitor]:
+    """Return who does the work, the slow ones if asked for, and only those whose name holds one of `named`."""
     return [
         competitor
         for competitor in COMPETITORS
-        if competitor.does(work) and (slow or not competitor.is_slow) and named.lower() in competitor.name.lower()
+        if competitor.does(work) and (slow or not competitor.is_slow) and is_named(competitor.name, named)
     ]
+
+
+def is_named(name: str, wanted: Sequence[str]) -> bool:
+    """Tell whether `name` holds one of `wanted`; nothing wanted is all."""
+    return not wanted or any(each.lower() in name.lower() for each in wanted)
