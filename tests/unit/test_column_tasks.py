@@ -1,0 +1,111 @@
+"""Whole tasks of the columnar tier: each way of reducing gives what the row tiers give."""
+
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from podreduce.contract.plan import InputOptions
+from podreduce.errors import ProgramError
+from tests.task_runs import TaskRun
+
+TEXT = b"the quick brown fox\njumps over the lazy dog\nthe end\n" * 50
+COUNTS = Counter(TEXT.decode().split())
+
+SPLIT = """
+import pyarrow as pa, pyarrow.compute as pc
+class Job:
+    {members}
+    def map_batch(self, batch):
+        words = pc.split_pattern_regex(batch["value"], " +").flatten()
+        return pa.record_batch({{"key": words, "value": pa.array([1] * len(words))}})
+"""
+WAYS = {
+    "declared": "combiner = 'sum'",
+    "counted": "combiner = 'count'",
+    "recognised": "def reduce_func(self, key, values): yield key, sum(values)",
+    "rows": "def reduce_func(self, key, values): yield key, len([*values])",
+    "combined rows": (
+        "def combine_func(self, key, values): yield key, sum(values)\n"
+        "    def reduce_func(self, key, values): yield key, sum(0 + value for value in values)"
+    ),
+    "batches": (
+        "def reduce_batch(self, batch):\n"
+        "        counted = pa.table(batch).group_by('key').aggregate([('value', 'sum')])\n"
+        "        return pa.table({'key': counted['key'], 'value': counted['value_sum']})"
+    ),
+}
+
+
+def output_of(run: TaskRun, partitions: int = 2) -> list[str]:
+    run.shuffle([run.map(index) for index in range(run.plan.shards)])
+    lines = []
+    for index in range(partitions):
+        part = run.reduce(index).part
+        assert part
+        lines += run.output.get(part.key).decode().splitlines()
+    return lines
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_to_reduce_counts_the_words(way: str) -> None:
+    run = TaskRun(source=SPLIT.format(members=WAYS[way]), objects={"a": TEXT}, cuts=[1000])
+    counts = {word: int(count) for word, count in (line.split("\t") for line in output_of(run))}
+    assert counts == COUNTS
+
+
+def test_the_tier_is_named_in_the_counters() -> None:
+    record = TaskRun(source=SPLIT.format(members=WAYS["batches"]), objects={"a": TEXT}).map(0)
+    assert record.counters["podreduce"]["columnarTasks"] == 1
+    assert record.records_in == 150
+
+
+def test_without_a_reduce_batches_are_the_output() -> None:
+    run = TaskRun(source=SPLIT.format(members=""), objects={"a": TEXT}, partitions=0)
+    part = run.map(0).part
+    assert part
+    assert run.output.get(part.key).decode().split("\n")[:2] == ["the\t1", "quick\t1"]
+
+
+SORT = """
+class Sort:
+    def map_batch(self, batch): return batch
+    def reduce_batch(self, batch): return batch
+"""
+
+
+def test_records_of_fixed_length_are_sorted() -> None:
+    data = b"".join(b"%03d-value " % (number * 7919 % 1000) for number in range(1000))
+    changes: dict[str, Any] = {
+        "input_format": "FixedLength",
+        "input_options": InputOptions(record_length=10, key_length=3),
+        "output_format": "FixedLength",
+    }
+    run = TaskRun(source=SORT, objects={"a": data}, cuts=[3005], partitions=1, plan_changes=changes)
+    run.shuffle([run.map(0), run.map(1)])
+    part = run.reduce(0).part
+    assert part
+    assert run.output.get(part.key) == b"".join(b"%03d-value " % number for number in range(1000))
+
+
+@pytest.mark.parametrize(
+    ("members", "body", "message"),
+    [
+        ("", "return 5", "Job.map_batch returned int 5: return a pyarrow.RecordBatch"),
+        ("combiner = 'sum'", "return batch.rename_columns(['a', 'b'])", "one must be named key"),
+        ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
+        ("combiner = 'sum'", "return batch", "the sum of a column of type string"),
+        ("combiner = 'sum'", "return pa.record_batch({'key': ['a', 'a'], 'value': [2**62, 2**62]})", "exceed 64 bits"),
+        ("combiner = 'max'", "return 1 / 0", "ZeroDivisionError"),
+        (
+            "def reduce_batch(self, batch): return batch",
+            "yield pa.record_batch({'key': ['a'], 'value': [1]}); yield pa.record_batch({'key': [1], 'value': [1]})",
+            "do not go together",
+        ),
+    ],
+)
+def test_what_a_batch_may_not_be_is_a_program_error(members: str, body: str, message: str) -> None:
+    source = f"import pyarrow as pa\nclass Job:\n    {members}\n    def map_batch(self, batch):\n        {body}\n"
+    run = TaskRun(source=source, objects={"a": b"x\ny\n"}, partitions=1 if members else 0)
+    with pytest.raises(ProgramError, match=message):
+        run.map(0)
