@@ -94,7 +94,7 @@ def run_columns(
     st.sampled_from([1, 600, PLENTY]),
     st.booleans(),
 )
-@example([["a"] * 30, ["a"] * 30], 1, False)
+@example([["a"] * 30, ["a"] * 30], 1, False)  # noqa: FBT003 - by position, as given
 @IN_ONE_DIRECTORY
 def test_spills_never_change_rows_or_their_order(
     tmp_path: Path, batches: list[list[str]], budget_bytes: int, total: bool
