@@ -1,6 +1,7 @@
 """Values for tests: each builder has a default for everything, so that a test names only what it is about."""
 
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 from typing import Any
 
 from podreduce.contract.environment import TaskEnvironment
@@ -30,30 +31,19 @@ from podreduce_operator.model import (
 )
 from podreduce_operator.names import hash_run, pod_name
 from podreduce_operator.spec import JobSpec, decode_spec
+from tests.crd_cases import DEFAULTED_SPEC
 
 JOB_UID = "6f0c4a52-0000-4000-8000-000000000001"
 
 
+def make_raw_output(**changes: Any) -> dict[str, Any]:
+    """The `output` of a spec, with the CRD's defaults. Keys are those of the YAML."""
+    return DEFAULTED_SPEC["output"] | changes
+
+
 def make_raw_spec(**changes: Any) -> dict[str, Any]:
     """A spec as the API server stores it: with the CRD's defaults. Keys are those of the YAML."""
-    return {
-        "program": {"source": "class Job:\n    def map_func(self, key, value):\n        yield value, 1\n"},
-        "input": {"uris": ["s3://corpus/books/"], "format": "Text", "encodingErrors": "Strict"},
-        "output": {
-            "uri": "s3://corpus/counts/",
-            "format": "Text",
-            "compression": "None",
-            "ifExists": "Fail",
-            "order": "Partition",
-        },
-        "backoffLimitPerTask": 4,
-        "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300},
-        "ttlSecondsAfterFinished": 86400,
-        "suspend": False,
-        "runId": "1",
-        "storage": {"secretRef": {"name": "podreduce-storage"}},
-        **changes,
-    }
+    return deepcopy(DEFAULTED_SPEC) | changes
 
 
 def make_job(

@@ -9,7 +9,7 @@ from typing import Any
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.decide import decide
 from podreduce_operator.model import PlanSummary
-from tests.builders import make_raw_spec
+from tests.builders import make_raw_output, make_raw_spec
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError
 from tests.simulation.object_store import ObjectStore
@@ -89,12 +89,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
 def draw_spec(rng: random.Random) -> dict[str, Any]:
     """Draw the job's spec."""
     return make_raw_spec(
-        output={
-            "uri": "s3://corpus/counts/",
-            "format": "Text",
-            "ifExists": rng.choice(["Fail", "Replace"]),
-            "order": "Partition",
-        },
+        output=make_raw_output(ifExists=rng.choice(["Fail", "Replace"])),
         parallelism=rng.choice([None, 1, 2, 3, 5, 8, 12, 20, 30]),
         backoffLimitPerTask=rng.choice([0, 1, 2, 3, 4, 4]),
         backoff={

@@ -13,7 +13,7 @@ from podreduce.storage import open_store
 from podreduce_operator.errors import ActionError
 from podreduce_operator.planner import InputObject, PlannedShards, build_plan, plan_shards
 from podreduce_operator.spec import decode_spec
-from tests.builders import make_raw_spec
+from tests.builders import make_raw_output, make_raw_spec
 
 MIB = 1024**2
 JOB = JobIdentity(namespace="default", name="wordcount", uid="u", run_id="1")
@@ -214,13 +214,7 @@ def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:
 def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
     raw_spec = make_raw_spec(
         parallelism=3,
-        output={
-            "uri": "s3://corpus/counts",
-            "format": "Text",
-            "compression": "None",
-            "ifExists": "Fail",
-            "order": "Partition",
-        },
+        output=make_raw_output(uri="s3://corpus/counts"),
     )
     plan, _ = build_plan(
         job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
@@ -230,7 +224,7 @@ def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
 
 
 def test_the_plan_says_how_parts_are_written() -> None:
-    output = make_raw_spec()["output"] | {"format": "CSV", "compression": "Zstd", "columns": ["word", "count"]}
+    output = make_raw_output(format="CSV", compression="Zstd", columns=["word", "count"])
     raw_spec = make_raw_spec(output=output)
     plan, _ = build_plan(
         job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])

@@ -13,7 +13,7 @@ from podreduce_operator.observe import Run, RunCache
 from podreduce_operator.output import claim_output, read_claim
 from podreduce_operator.planning import plan_run
 from podreduce_operator.spec import pinned_fields
-from tests.builders import make_job
+from tests.builders import make_job, make_raw_output
 from tests.unit.quiet_cluster import QuietCluster
 
 OTHER_UID = "6f0c4a52-0000-4000-8000-000000000002"
@@ -30,13 +30,7 @@ class PlanningWorld:
     def make_job(self, **changes: Any) -> JobView:
         spec = {
             "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
-            "output": {
-                "uri": f"{self.place}out/",
-                "format": "Text",
-                "compression": "None",
-                "ifExists": "Fail",
-                "order": "Partition",
-            },
+            "output": make_raw_output(uri=f"{self.place}out/"),
             "map": {"shards": 2},
         }
         return make_job(spec=spec | changes.pop("spec", {}), **changes)

@@ -12,7 +12,7 @@ from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, JobView, PlanRun, PodPhase
 from podreduce_operator.reconcile import Reconciler
-from tests.builders import make_job, make_pod, map_task
+from tests.builders import make_job, make_pod, make_raw_output, map_task
 from tests.unit.quiet_cluster import QuietCluster
 
 KEY = JobKey(namespace="default", name="wordcount")
@@ -37,13 +37,7 @@ class World:
     def add_job(self, **spec: Any) -> None:
         places = {
             "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
-            "output": {
-                "uri": f"{self.place}out/",
-                "format": "Text",
-                "compression": "None",
-                "ifExists": "Fail",
-                "order": "Partition",
-            },
+            "output": make_raw_output(uri=f"{self.place}out/"),
             "map": {"shards": 3},
         }
         self.cluster.jobs[KEY] = make_job(spec=places | spec)
@@ -158,15 +152,7 @@ async def test_forgetting_a_deleted_job_removes_what_it_stored_but_not_its_outpu
     store = open_store(world.place)
     store.put("in/a.txt", b"one\n")
     store.put("out/keep.txt", b"not ours")
-    world.add_job(
-        output={
-            "uri": f"{world.place}out/",
-            "format": "Text",
-            "compression": "None",
-            "ifExists": "Replace",
-            "order": "Partition",
-        }
-    )
+    world.add_job(output=make_raw_output(uri=f"{world.place}out/", ifExists="Replace"))
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
     assert [found.key for found in store.list("work/")]
