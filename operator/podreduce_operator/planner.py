@@ -37,15 +37,11 @@ from podreduce.contract.plan import (
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.partition import choose_partitions, virtual_buckets
 from podreduce_operator.cuts import choose_cuts, imbalance_bytes
-from podreduce_operator.errors import ActionError
+from podreduce_operator.shard_count import count_shards
 from podreduce_operator.spec import JobSpec, pinned_fields
 from podreduce_operator.uris import as_prefix
 
 __all__ = ["InputObject", "PlannedShards", "build_plan", "plan_shards"]
-
-DEFAULT_SHARD_BYTES = 64 * 1024**2
-MAX_SHARDS = 100_000
-"""As in the CRD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,15 +76,20 @@ class PlannedShards:
 
 
 def plan_shards(
-    objects: Sequence[InputObject], *, shards: int | None = None, shard_bytes: int | None = None
+    objects: Sequence[InputObject],
+    *,
+    shards: int | None = None,
+    shard_bytes: int | None = None,
+    parallelism: int | None = None,
 ) -> PlannedShards:
-    """Cut the concatenation of `objects` into `shards` shards, or into shards of about `shard_bytes`.
+    """Cut the concatenation of `objects` into `shards` shards, or into as many as `shard_count` says.
 
     Raises:
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
     """
     total = sum(each.size_bytes for each in objects)
-    cuts = choose_cuts(total, find_atoms(objects), shards or count_shards(total, shard_bytes))
+    wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism)
+    cuts = choose_cuts(total, find_atoms(objects), wanted)
     if shards is None:
         cuts = [0, *sorted({*cuts} - {0})] if total else [0, 0]
     pieces = cut_pieces([each for each in objects if each.size_bytes], cuts)
@@ -98,21 +99,6 @@ def plan_shards(
         bytes=total,
         imbalance_bytes=imbalance_bytes(cuts),
     )
-
-
-def count_shards(total_bytes: int, shard_bytes: int | None) -> int:
-    """Return how many shards of that size, or else of the default size, the input makes."""
-    if shard_bytes is None:
-        return min(max(-(-total_bytes // DEFAULT_SHARD_BYTES), 1), MAX_SHARDS)
-    count = max(-(-total_bytes // shard_bytes), 1)
-    if count > MAX_SHARDS:
-        raise ActionError(
-            "TooManyShards",
-            f"spec.map.shardSize: {total_bytes} bytes of input make {count} shards, and {MAX_SHARDS} is the limit: "
-            f"set it to at least {-(-total_bytes // MAX_SHARDS)}",
-            permanent=True,
-        )
-    return count
 
 
 def find_atoms(objects: Sequence[InputObject]) -> list[tuple[int, int]]:

@@ -41,7 +41,13 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         objects = tuple(replace(each, is_splittable=False) for each in objects)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
-    planned = await asyncio.to_thread(plan_shards, objects, shards=spec.map.shards, shard_bytes=spec.map.shard_bytes)
+    planned = await asyncio.to_thread(
+        plan_shards,
+        objects,
+        shards=spec.map.shards,
+        shard_bytes=spec.map.shard_bytes,
+        parallelism=spec.parallelism,
+    )
     plan, pages = build_plan(
         job=run.identity, spec=spec, raw_spec=dict(run.job.raw_spec), program=program, planned=planned
     )

@@ -10,11 +10,13 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+
+import msgspec
 
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
@@ -95,6 +97,7 @@ def run_loaded(
     configure_logs(options.log_format)
     started = time.monotonic()
     parallelism = job.spec.parallelism or count_cores()
+    job = replace(job, spec=msgspec.structs.replace(job.spec, parallelism=parallelism))
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
             view = open_view(options.log_format)
