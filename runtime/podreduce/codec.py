@@ -3,8 +3,10 @@
 Values are written with marshal in its version 2. It keeps exactly the types that may travel (a tuple stays a tuple,
 an int has any size), it is one C call, encodings of equal values are equal (later versions mark shared references),
 they delimit themselves, so the values of a group are stored joined and read back as one list, and reading never
-imports or calls anything, as pickle does. Its looseness (it takes sets, complex, whatever has a buffer, numpy's
-scalars among them) is why the types are checked first.
+imports or calls anything, as pickle does. Only the lists of larger groups of str are in version 4 (`encode_list`):
+there an object that stands in several places is written once, and is one object again when it is read. Marshal's
+looseness (it takes sets, complex, whatever has a buffer, numpy's scalars among them) is why the types are checked
+first.
 """
 
 import marshal
@@ -15,6 +17,7 @@ from typing import Any, Final, TypeAlias
 from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, name_type
 
 __all__ = [
+    "LIST_MARK",
     "SCALARS",
     "Encoded",
     "Key",
@@ -22,10 +25,12 @@ __all__ = [
     "Value",
     "capture",
     "decode_key",
+    "decode_list",
     "decode_value",
     "decode_values",
     "encode_captured",
     "encode_key",
+    "encode_list",
     "encode_value",
     "encode_values",
     "is_flat",
@@ -43,6 +48,9 @@ class Encoded(bytes):
 
 
 MARSHAL_VERSION: Final = 2
+SHARING_VERSION: Final = 4
+LIST_MARK: Final = b"\0"
+"""No encoding of a value starts with it."""
 MAX_VALUE_DEPTH: Final = 200
 """Well under marshal's own limit of 2,000 and Python's stack."""
 
@@ -88,6 +96,17 @@ def encode_values(values: list[Value | Encoded]) -> bytes:
     if Encoded in set(map(type, values)):
         return b"".join(map(encode_captured, values))
     return marshal.dumps(values, MARSHAL_VERSION)[LIST_HEADER.size :]
+
+
+def encode_list(values: list[Value]) -> bytes:
+    """Return the encoding of scalars as one list: objects that are the same are stored once."""
+    return LIST_MARK + marshal.dumps(values, SHARING_VERSION)
+
+
+def decode_list(data: bytes | memoryview) -> list[Value]:
+    """Return the values that `encode_list` encoded."""
+    values: list[Value] = marshal.loads(memoryview(data)[1:])  # noqa: S302 - our own, checksummed bytes; see above
+    return values
 
 
 def encode_captured(value: Value | Encoded) -> bytes:

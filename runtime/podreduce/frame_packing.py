@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from sys import getsizeof
 from typing import Final, TypeAlias
 
-from podreduce.codec import Encoded, Value, encode_captured, encode_values
+from podreduce.codec import Encoded, Value, encode_captured, encode_list, encode_values
 from podreduce.frames import GROUP_BYTES, StoredFrame, pack_frame, pack_ones
 
 __all__ = ["MAX_RAW_BYTES", "MAX_ROWS", "Emit", "FramePacker"]
@@ -18,6 +18,8 @@ Emit: TypeAlias = Callable[[StoredFrame, Sequence[bytes], Sequence[int], Sequenc
 
 MAX_ROWS: Final = 8192
 MAX_RAW_BYTES: Final = 256 << 10
+LEAST_LISTED: Final = 32
+"""Groups of fewer values are decoded with their whole frame, which costs less than a call for each."""
 SAMPLE_VALUES: Final = 64
 HEADER_BYTES: Final = 24
 """What any object takes in memory more than its encoding, at least."""
@@ -42,7 +44,7 @@ class FramePacker:
         self._raw_bytes = 0
 
     def add(self, bucket: int, key: bytes, count: int, data: bytes) -> None:
-        """Take a group of `count` values whose joined encodings are `data`; it is not cut."""
+        """Take a group of `count` values that `data` encodes (`encode_group`); it is not cut."""
         size = len(key) + len(data) + GROUP_BYTES
         full = self._raw_bytes + size > MAX_RAW_BYTES or self._rows + count > MAX_ROWS
         if full or bucket != self._bucket or self._ones:
@@ -59,7 +61,7 @@ class FramePacker:
         rows = rows_of_frame(values)
         for start in range(0, len(values), rows):
             batch = values[start : start + rows] if len(values) > rows else values
-            data = encode_values(batch)
+            data = encode_group(batch)
             if len(data) <= MAX_RAW_BYTES or len(batch) == 1:
                 self.add(bucket, key, len(batch), data)
             else:
@@ -97,6 +99,13 @@ class FramePacker:
             self._emit(frame, keys, self._counts, list(map(len, self._data)))
         self._keys, self._counts, self._data, self._ones = [], [], [], []
         self._rows, self._raw_bytes = 0, 0
+
+
+def encode_group(values: list[Value | Encoded]) -> bytes:
+    """Return the encoding of captured values: as a list where that may store what repeats once, else joined."""
+    if len(values) >= LEAST_LISTED and type(values[0]) is str and Encoded not in set(map(type, values)):
+        return encode_list(values)
+    return encode_values(values)
 
 
 def rows_of_frame(values: list[Value | Encoded]) -> int:

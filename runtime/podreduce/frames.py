@@ -6,7 +6,7 @@
             value counts  u32 x groups
             value sizes   u32 x groups   (bytes of all the group's values)
             keys          joined
-            values        joined: each group's encodings one after the other
+            values        joined: each group's encodings one after the other, or a mark and one encoding of them all
 
 Where every group has one value (what aggregating leaves), there are key lengths, keys and values only.
 
@@ -25,7 +25,7 @@ from functools import cache
 from itertools import accumulate, pairwise
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from podreduce.codec import Value, decode_values, encode_value, encode_values
+from podreduce.codec import LIST_MARK, Value, decode_list, decode_values, encode_value, encode_values
 
 __all__ = [
     "HEADER_BYTES",
@@ -127,11 +127,26 @@ class Frame:
         return self._body[self._ends[group] : self._ends[group + 1]]
 
     def values(self, group: int) -> list[Value]:
-        """Return a group's values. The frame is decoded as a whole, once."""
+        """Return a group's values. What is joined in the frame is decoded as a whole, once."""
+        if self._is_list(group):
+            return decode_list(self.data(group))
         if not self._rows:
-            self._rows = list(accumulate(self.counts, initial=0))
-            self._values = decode_values(memoryview(self._body)[self._ends[0] :], self._rows[-1])
+            self._decode_joined()
         return self._values[self._rows[group] : self._rows[group + 1]]
+
+    def _is_list(self, group: int) -> bool:
+        """Tell whether a group is encoded as a list of its own."""
+        return self._body.startswith(LIST_MARK, self._ends[group])
+
+    def _decode_joined(self) -> None:
+        """Decode all groups but those that are lists."""
+        listed = set(filter(self._is_list, range(len(self.keys))))
+        counts, data = self.counts, memoryview(self._body)[self._ends[0] :]
+        if listed:
+            counts = [0 if group in listed else count for group, count in enumerate(counts)]
+            data = memoryview(b"".join(self.data(group) for group in range(len(counts)) if group not in listed))
+        self._rows = list(accumulate(counts, initial=0))
+        self._values = decode_values(data, self._rows[-1])
 
 
 class OnesFrame:

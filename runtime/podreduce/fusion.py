@@ -79,6 +79,7 @@ def fuse(
     rewriter = YieldRewriter(
         definition,
         kind=store.kind if store is not None else "",
+        interns=isinstance(store, ListGroups) and store.interns,
         text=parameters[2] if is_text else None,
         local_names=source.function.__code__.co_varnames,
     )

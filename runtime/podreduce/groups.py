@@ -35,6 +35,11 @@ BucketOf: TypeAlias = Callable[[bytes], int]
 
 GROUP_BYTES: Final = 240
 """What a group takes beside its key: its share of the dict, its list with room for four values, being sorted."""
+INTERNED_BYTES: Final = 120
+"""What an interned value takes beside the object: its share of the dict."""
+MAX_INTERNED: Final = 1 << 16
+TRIAL_RECORDS: Final = 1 << 16
+"""Interning is weighed each time so many records more have come."""
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
@@ -43,13 +48,17 @@ PLAIN_KEYS: Final = frozenset({str, int})
 class ListGroups:
     """Keys with all their values, in the order they came.
 
+    Values that are str are interned: of equal ones one object is kept, which takes a tenth of the memory, is encoded
+    once a group, and need not be hashed anew. Where few are equal, that is given up.
+
     Attributes:
         kind: `list`.
         plain: values by key, for keys that are str, int or flat tuples of these; `others` by encoded key.
+        interned: each str value kept so far, by itself; `interns` says whether that goes on.
         records: how many were added here.
     """
 
-    __slots__ = ("_grant", "_room", "kind", "others", "plain", "records")
+    __slots__ = ("_grant", "_missed", "_room", "_weighed", "interned", "interns", "kind", "others", "plain", "records")
 
     def __init__(self, grant: Grant) -> None:
         self.kind = "list"
@@ -57,7 +66,11 @@ class ListGroups:
         self._room = 0
         self.plain: dict[Any, list[Value | Encoded]] = {}
         self.others: dict[bytes, list[Value | Encoded]] = {}
+        self.interned: dict[str, str] = {}
+        self.interns = True
         self.records = 0
+        self._missed = 0
+        self._weighed = (0, 0)
 
     def add(self, key: Key, value: Value) -> None:
         """Take one record as it is now.
@@ -65,7 +78,9 @@ class ListGroups:
         Raises:
             UnsupportedTypeError: the key or the value cannot travel.
         """
-        if type(value) in SCALARS:
+        if type(value) is str and self.interns:
+            value, size = self._intern(value)
+        elif type(value) in SCALARS:
             is_shared = type(value) is int and -5 <= value < 257  # noqa: PLR2004 - of these Python keeps one object each
             size = SLOT_BYTES if is_shared else getsizeof(value) + SLOT_BYTES
         else:
@@ -85,12 +100,34 @@ class ListGroups:
         if self._room < 0:
             self._room = self._grant(-self._room)
 
+    def _intern(self, value: str) -> tuple[str, int]:
+        """Return the object that stands for `value`, and what it takes to keep it once more."""
+        same = self.interned.get(value)
+        if same is not None:
+            return same, SLOT_BYTES
+        self._missed += 1
+        size = getsizeof(value) + SLOT_BYTES
+        if len(self.interned) < MAX_INTERNED:
+            self.interned[value] = value
+            size += INTERNED_BYTES
+        return value, size
+
+    def weigh_interning(self, records: int) -> None:
+        """Give interning up where at least half of the values were new; `records` have come in all, fused ones too."""
+        came = records - self._weighed[0]
+        if came < TRIAL_RECORDS:
+            return
+        if 2 * (self._missed - self._weighed[1]) > came:
+            self.interns = False
+            self.interned.clear()
+        self._weighed = (records, self._missed)
+
     def settle(self) -> None:
         """Have all records in the groups: they always are."""
 
     def handles(self) -> dict[str, object]:
         """Return what `yield_rewriting` names."""
-        return {"plain": self.plain, "get": self.plain.get, "grant": self._grant}
+        return {"plain": self.plain, "get": self.plain.get, "grant": self._grant, "interned": self.interned.get}
 
     def groups(self) -> Iterator[tuple[Key, list[Value | Encoded]]]:
         """Yield each key, encoded if it is in `others`, with its list of values, which may be changed."""
@@ -99,10 +136,15 @@ class ListGroups:
 
     def used_bytes(self) -> int:
         """Measure what all groups take."""
-        return sum(
-            GROUP_BYTES + size_of(key) + sum(map(size_of, values)) + SLOT_BYTES * len(values)
+        interned = sum(map(getsizeof, self.interned)) + INTERNED_BYTES * len(self.interned)
+        return interned + sum(
+            GROUP_BYTES + size_of(key) + sum(map(self._own_bytes, values)) + SLOT_BYTES * len(values)
             for key, values in self.groups()
         )
+
+    def _own_bytes(self, value: Value | Encoded) -> int:
+        """Measure what a value takes that is not interned."""
+        return 0 if type(value) is str and self.interned.get(value) is value else size_of(value)
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
         """Write all groups in (bucket, key) order, and forget them."""
@@ -110,6 +152,7 @@ class ListGroups:
             for encoded, key in pairs:
                 values = self.others.pop(encoded) if key is encoded else self.plain.pop(key)
                 packer.add_values(bucket, encoded, values)
+        self.interned.clear()
 
 
 class Aggregates:

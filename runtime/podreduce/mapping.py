@@ -47,9 +47,12 @@ class MapLoop:
         self._program = program
         self._sink = sink
         self._member = f"{program.class_name}.map_func"
-        self.fused: Fused | None = fuse(
-            program.map_func, self._add_or_blame, sink.store, is_text=attempt.plan.input_format == "Text"
-        )
+        self.fused = self._fuse()
+
+    def _fuse(self) -> Fused | None:
+        """Return the fused function for what the store keeps now."""
+        is_text = self._attempt.plan.input_format == "Text"
+        return fuse(self._program.map_func, self._add_or_blame, self._sink.store, is_text=is_text)
 
     def records(self) -> int:
         """Return how many pairs the sink has."""
@@ -76,6 +79,15 @@ class MapLoop:
             self._drain(block)
         progress.bytes += block.stored_bytes
         progress.records_out = self.records()
+        if isinstance(self._sink.store, ListGroups) and self._sink.store.interns:
+            self._weigh_interning(self._sink.store)
+
+    def _weigh_interning(self, store: ListGroups) -> None:
+        """Let the store give up interning; then the function is fused anew."""
+        store.weigh_interning(self.records())
+        if self.fused and not store.interns:
+            store.records += self.fused.records()
+            self.fused = self._fuse()
 
     def _run_fused(self, fused: Fused, block: RecordBlock) -> None:
         """Call the fused function for each record."""

@@ -6,6 +6,7 @@ held so; the other half is for the frames that are open while segments are merge
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Final
 
 from podreduce.codec import Value
@@ -127,6 +128,5 @@ def cut_by_open_bytes(runs: Iterable[HeldRun], budget_bytes: int) -> Iterator[li
 
 
 def decode_pieces(pieces: Iterable[Piece]) -> Iterator[Value]:
-    """Yield a group's values."""
-    for frame, group in pieces:
-        yield from frame.values(group)
+    """Return an iterator over a group's values; not a generator, which would take longer over each."""
+    return chain.from_iterable(frame.values(group) for frame, group in pieces)

@@ -19,7 +19,7 @@ SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef
 
 ADD: Final = "$add(KEY, VALUE)"
 FAST_PATH: Final = """
-if {guards}($known := $get(KEY)) is not None:
+if {guards}($known := $get(KEY)) is not None{found}:
     $records += 1
 {step}
 else:
@@ -37,6 +37,12 @@ $room -= {size}
 if $room < 0:
     $room = $grant(-$room)
 """,
+    "interned": """
+$known.append($same)
+$room -= 16
+if $room < 0:
+    $room = $grant(-$room)
+""",
     "sum": "$plain[KEY] = $known + VALUE",
     "count": "$plain[KEY] = $known + 1",
     "min": "if VALUE < $known: $plain[KEY] = VALUE",
@@ -44,6 +50,7 @@ if $room < 0:
 }
 """What a pair with a known key does to the store."""
 
+INTERNED: Final = " and ($same := $interned(VALUE)) is not None"
 KEY_GUARD: Final = "($type(KEY) is $str or $type(KEY) is $int) and "
 SCALAR_GUARD: Final = "$type(VALUE) in $scalars and "
 NUMBER_GUARD: Final = "($type(VALUE) is $int or $type(VALUE) is $float) and "
@@ -63,14 +70,22 @@ class YieldRewriter(ast.NodeTransformer):
     Args:
         definition: the function.
         kind: what the store keeps: `list`, or the aggregation; empty where every pair goes to `add`.
+        interns: whether a list store keeps one object of equal str values.
         text: the parameter that is a str, if one is.
         local_names: the function's own variables: they cannot change between two looks.
     """
 
     def __init__(
-        self, definition: ast.FunctionDef, *, kind: str, text: str | None, local_names: tuple[str, ...]
+        self,
+        definition: ast.FunctionDef,
+        *,
+        kind: str,
+        text: str | None,
+        local_names: tuple[str, ...],
+        interns: bool = False,
     ) -> None:
         self.kind = kind
+        self.interns = interns
         self.types = StrTypes(definition, text=text)
         self.local_names = local_names
         self.names = Counter(node.id for node in ast.walk(definition) if isinstance(node, ast.Name))
@@ -123,7 +138,9 @@ class YieldRewriter(ast.NodeTransformer):
         if not self.is_known_to_fit(value):
             guards += VALUE_GUARDS[self.kind]
         size = "16" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 16"
-        return FAST_PATH.format(guards=guards, step=indent(STEPS[self.kind].format(size=size), "    "))
+        interned = self.interns and self.types.is_str(value) and not isinstance(value, ast.Constant)
+        step = STEPS["interned" if interned else self.kind].format(size=size)
+        return FAST_PATH.format(guards=guards, found=INTERNED if interned else "", step=indent(step, "    "))
 
     def is_known_to_fit(self, value: ast.expr) -> bool:
         """Tell whether the guard of the value is certain to hold."""

@@ -106,13 +106,13 @@ def test_without_total_order_no_keys_are_sampled() -> None:
 
 
 def test_a_skewed_map_names_its_heaviest_key() -> None:
-    source = "class Job:\n    def map_func(self, key, value): yield value, 'x' * 50\n"
+    source = "class Job:\n    def map_func(self, key, value): yield value, str(key).rjust(50)\n"
     source += "    def reduce_func(self, key, values): yield key, ''.join(values)\n"
     data = b"".join(b"the\n" if number % 2 else b"word%d\n" % number for number in range(4000))
     record = TaskRun(source=source, objects={"in": data}).map(0)
     heaviest = record.heavy_keys[0]
     assert (heaviest.key, heaviest.values) == ("the", 2000)
-    assert 0.45 < heaviest.size_bytes / record.encoded_bytes < 0.5
+    assert 0.44 < heaviest.size_bytes / record.encoded_bytes < 0.5
 
 
 def flip(run: TaskRun, record: CommitRecord, at: int) -> None:
