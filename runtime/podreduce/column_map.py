@@ -17,7 +17,7 @@ from podreduce.column_runs import ColumnRun, merge_tables, sort_table, write_fra
 from podreduce.columns import canonical_table, unify_tables
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter
-from podreduce.groups import AggregationError
+from podreduce.groups import Aggregates, AggregationError
 from podreduce.heavy_keys import HeavyKeys
 from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
@@ -112,7 +112,7 @@ class RowSink:
     def __init__(self, program: LoadedProgram, buffer: MapOutputBuffer) -> None:
         self._program = program
         self._member = f"{program.class_name}.map_batch"
-        self._add = buffer.store.add
+        self._store = buffer.store
         self._aggregation = program.aggregation
         self._held: list[pa.Table] = []
         self._held_bytes = 0
@@ -136,22 +136,25 @@ class RowSink:
             return
         table = unify_tables(self._held, self._member)
         self._held, self._held_bytes = [], 0
+        distinct = self._pays and self._aggregation is not None
         if self._pays and self._aggregation:
             combined = aggregate_table(table, self._aggregation, self._program)
             self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows
             table = combined
-        self._add_rows(table)
-
-    def _add_rows(self, table: pa.Table) -> None:
-        """Put rows into the buffer."""
         for batch in table.to_batches(max_chunksize=1 << 16):
-            for key, value in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                try:
-                    self._add(key, value)
-                except UnsupportedTypeError as error:
-                    raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
-                except AggregationError as error:
-                    raise cannot_aggregate(self._program, error.key, error.error) from None
+            keys, values = (column.to_pylist() for column in batch.columns)
+            if not (distinct and isinstance(self._store, Aggregates) and self._store.take_distinct(keys, values)):
+                self._add_rows(keys, values)
+
+    def _add_rows(self, keys: list[Any], values: list[Any]) -> None:
+        """Put rows into the buffer, one by one."""
+        for key, value in zip(keys, values, strict=True):
+            try:
+                self._store.add(key, value)
+            except UnsupportedTypeError as error:
+                raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
+            except AggregationError as error:
+                raise cannot_aggregate(self._program, error.key, error.error) from None
 
 
 def aggregate_table(table: pa.Table, aggregation: str, program: LoadedProgram) -> pa.Table:

@@ -40,6 +40,7 @@ INTERNED_BYTES: Final = 120
 MAX_INTERNED: Final = 1 << 16
 TRIAL_RECORDS: Final = 1 << 16
 """Interning is weighed each time so many records more have come."""
+INT_BYTES: Final = 32
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
@@ -206,6 +207,19 @@ class Aggregates:
             return
         else:
             size = getsizeof(value)
+        self._charge(size)
+
+    def take_distinct(self, keys: list[Key], values: list[Value]) -> bool:
+        """Take records of one key each, at once; False, and none is taken, where they have to be added one by one."""
+        if {*map(type, keys)} != {str} or {*map(type, values)} != {int} or not self.plain.keys().isdisjoint(keys):
+            return False
+        self.plain.update(zip(keys, map(self._start, values), strict=True))
+        self._taken += len(keys)
+        self._charge(sum(map(getsizeof, keys)) + len(keys) * (GROUP_BYTES + INT_BYTES))
+        return True
+
+    def _charge(self, size: int) -> None:
+        """Use up memory."""
         self._room -= size
         if self._room < 0:
             self._room = self._grant(-self._room)
@@ -222,9 +236,7 @@ class Aggregates:
         keys.clear()
         grown = len(self.plain) - known
         if grown:  # a dict keeps its order: the new keys are its last
-            self._room -= sum(map(getsizeof, islice(reversed(self.plain), grown))) + grown * GROUP_BYTES
-            if self._room < 0:
-                self._room = self._grant(-self._room)
+            self._charge(sum(map(getsizeof, islice(reversed(self.plain), grown))) + grown * GROUP_BYTES)
 
     def used_bytes(self) -> int:
         """Measure what all groups take."""
