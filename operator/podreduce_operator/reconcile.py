@@ -35,12 +35,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Worker:
-    """One job's loop: its wake-up, its task, and when it last wrote the status. Nothing here outlives a restart."""
+    """One job's loop: its wake-up, its task, when it last wrote the status, and how long it last took to observe.
+
+    Nothing here outlives a restart.
+    """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
+    observing_seconds: float = 0.0
 
 
 class Reconciler:
@@ -103,11 +107,10 @@ class Reconciler:
         self.workers.clear()
 
     async def run_worker(self, key: JobKey, worker: Worker) -> None:
-        """Reconcile the job whenever it is woken or due, until it is gone."""
+        """Reconcile the job whenever it is woken or due, until it is gone; observe it half of the time at most."""
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
-            started = time.monotonic()
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
@@ -117,8 +120,7 @@ class Reconciler:
             if wake_after is None:
                 self.workers.pop(key, None)
                 return
-            took = time.monotonic() - started
-            await asyncio.sleep(min(max(took, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
+            await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
             await wait_for_wake(worker.wake, wake_after)
 
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
@@ -126,7 +128,9 @@ class Reconciler:
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
+        started = time.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.parallelism_limit)
+        worker.observing_seconds = time.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.tell(observed, run, decision, worker)
         if is_settled(observed, decision):
