@@ -45,7 +45,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
     with attempt.in_use(program):
         map_shard(attempt, loop)
-        with attempt.run_store.open_writer(key) as upload:
+        with attempt.run_store.open_writer(key, checksummed=True) as upload:
             try:
                 summary = buffer.finish(upload.write)
             except AggregationError as error:

@@ -222,9 +222,10 @@ def test_a_large_copy_goes_through_this_process(store: ObjectStore, monkeypatch:
     [[], [0], [1], [5 * MIB], [5 * MIB - 1, 1], [5 * MIB + 1], [MIB] * 17, [11 * MIB, 1], [64 * 1024] * 200],
     ids=str,
 )
-def test_a_writer_makes_one_object_of_what_it_is_given(store: ObjectStore, sizes: list[int]) -> None:
+@pytest.mark.parametrize("checksummed", [False, True])
+def test_a_writer_makes_one_object_of_what_it_is_given(store: ObjectStore, sizes: list[int], checksummed: bool) -> None:
     pieces = [bytes([number % 251]) * size for number, size in enumerate(sizes)]
-    with store.open_writer("big", part_bytes=5 * MIB) as writer:
+    with store.open_writer("big", part_bytes=5 * MIB, checksummed=checksummed) as writer:
         for piece in pieces:
             writer.write(piece)
         assert not store.exists("big")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from obstore import exceptions
+from obstore.store import S3Store
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import (
@@ -72,6 +73,24 @@ def test_the_environment_counts_where_the_settings_say_nothing(
 def test_plain_http_is_allowed_only_where_the_endpoint_says_so(endpoint: str | None, allowed: bool) -> None:
     options = client_options(access_of(StorageSettings(endpoint=endpoint)), 30)
     assert ("allow_http" in options) is allowed
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "checksummed", "unsigned"),
+    [
+        pytest.param("http://a", False, False, id="nothing-else-guards-it"),
+        pytest.param("http://a", True, True, id="its-own-checksums-do"),
+        pytest.param("https://a", False, True, id="tls-does"),
+        pytest.param(None, False, True, id="aws-is-tls"),
+    ],
+)
+def test_a_payload_is_signed_where_nothing_else_guards_it(
+    endpoint: str | None, checksummed: bool, unsigned: bool
+) -> None:
+    store = open_store("s3://bucket/", StorageSettings(endpoint=endpoint, access_key="key", secret_key="hush"))  # noqa: S106
+    client = store.connect_for_checksummed() if checksummed else store.store
+    assert isinstance(client, S3Store)
+    assert ("unsigned_payload" in client.config) is unsigned
 
 
 @pytest.mark.parametrize("content", [None, b"no certificate"], ids=["missing", "no PEM"])

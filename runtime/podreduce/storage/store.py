@@ -56,6 +56,7 @@ class ObjectStore:
     prefix: str
     store: "S3Store | LocalStore | MemoryStore"
     connect_for_copies: "Callable[[], S3Store | LocalStore | MemoryStore]"
+    connect_for_checksummed: "Callable[[], S3Store | LocalStore | MemoryStore]"
     endpoint: str | None = None
     directory: Path | None = None
 
@@ -238,15 +239,17 @@ class ObjectStore:
         part_bytes: int = PART_BYTES,
         concurrency: int = 2,
         encode: Callable[[Blocks], Blocks] = iter,
+        checksummed: bool = False,
     ) -> ObjectWriter:
         """Open a new object for streaming; use it in a `with`, whose normal end makes the object visible.
 
         It holds at most some (concurrency + 2) x part_bytes and makes `write` wait beyond that. An exception in the
         block aborts the upload and leaves no object. S3 takes 10,000 parts: some 80 GB with the default size.
         `encode` is given all blocks that were written and yields those to upload; it runs in the upload's thread.
+        `checksummed`: the data has checksums that whoever reads it will check, so that the requests need none.
         """
         return ObjectWriter(
-            self.store,
+            self.connect_for_checksummed() if checksummed else self.store,
             self.prefix + key,
             self._place("write", key),
             part_bytes=part_bytes,
