@@ -26,6 +26,7 @@ def compare(arguments: argparse.Namespace) -> int:
         named=tuple(arguments.competitor or ()),
         slow=arguments.slow,
         with_store=not arguments.no_minio,
+        store_directory=arguments.minio_directory,
     )
     done, interrupted = None, False
     try:
@@ -57,6 +58,9 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--slow", action="store_true", help="also mrjob, which takes minutes")
     parser.add_argument("--no-minio", action="store_true", help="nothing over MinIO")
+    parser.add_argument(
+        "--minio-directory", type=Path, metavar="DIRECTORY", help="where MinIO keeps its data; default: in memory"
+    )
     parser.add_argument("--words-mb", type=int, default=WORKS["wordcount"].megabytes)
     parser.add_argument("--log-mb", type=int, default=WORKS["log"].megabytes)
     parser.add_argument("--sort-mb", type=int, default=WORKS["sort"].megabytes)

@@ -14,7 +14,7 @@ from tests.bench.digests import Digest, find_difference
 from tests.bench.expected import find_expected
 from tests.bench.figures import Run, Summary, summarize
 from tests.bench.measure import Measured, measure
-from tests.bench.object_store import ObjectStore, open_object_store
+from tests.bench.object_store import ObjectStore, choose_directory, open_object_store
 from tests.bench.podreduce_engine import BASELINE
 from tests.bench.schedule import interleave
 from tests.bench.works import Work
@@ -27,13 +27,19 @@ Tell = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What is to be compared. `named`: only competitors whose name holds one; `slow`: those of minutes as well."""
+    """What is to be compared.
+
+    Attributes:
+        named: only competitors whose name holds one of these; `slow`: those of minutes as well.
+        store_directory: where MinIO keeps its data; None lets `choose_directory` say.
+    """
 
     works: Sequence[Work]
     repeats: int
     named: tuple[str, ...] = ()
     slow: bool = False
     with_store: bool = True
+    store_directory: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +89,9 @@ def open_store(plan: Plan, tell: Tell) -> Iterator[ObjectStore | None]:
         tell(f"no MinIO: {why}")
         yield None
         return
-    with open_object_store() as store:
+    directory = plan.store_directory or choose_directory()
+    tell(f"MinIO keeps its data in {directory}")
+    with open_object_store(directory) as store:
         yield store
 
 

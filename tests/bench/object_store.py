@@ -1,6 +1,8 @@
 """A MinIO on loopback with the benchmark's data, for the runs that read and write S3 on the same cores."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,10 +14,13 @@ from obstore.store import S3Store
 from tests.bench.data import Kind
 from tests.cluster.minio import MinioServer
 
-__all__ = ["ObjectStore", "open_object_store"]
+__all__ = ["ObjectStore", "choose_directory", "open_object_store"]
 
 BUCKET: Final = "bench"
 TARGET: Final = "output"
+MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108 - a directory of the server's own is made in it
+MEMORY_BYTES: Final = 8 << 30
+"""Input, shuffle, staged and published output of the largest work, and as much again."""
 TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
@@ -83,10 +88,16 @@ def list_names(store: S3Store, prefix: str) -> Iterator[list[str]]:
         yield [entry["path"] for entry in entries]
 
 
+def choose_directory() -> Path:
+    """Return where the server keeps its data: in memory if there is room, for a store's disks are its own elsewhere."""
+    in_memory = MEMORY_DIRECTORY.is_dir() and shutil.disk_usage(MEMORY_DIRECTORY).free >= MEMORY_BYTES
+    return MEMORY_DIRECTORY if in_memory else Path(tempfile.gettempdir())
+
+
 @contextmanager
-def open_object_store() -> Iterator[ObjectStore]:
-    """Run a server as long as it is needed, and remove it with its data."""
-    server = MinioServer.create()
+def open_object_store(directory: Path) -> Iterator[ObjectStore]:
+    """Run a server that keeps its data below `directory` as long as it is needed, and remove it with its data."""
+    server = MinioServer.create(directory)
     try:
         server.make_bucket(BUCKET)
         yield ObjectStore(server=server)

@@ -51,10 +51,10 @@ class MinioServer:
         return None if self._process is None else self._process.pid
 
     @classmethod
-    def create(cls) -> "MinioServer":
-        """Build MinIO where needed and start a server with an empty store."""
+    def create(cls, parent: Path | None = None) -> "MinioServer":
+        """Build MinIO where needed and start a server with an empty store, below `parent` (default: temporary)."""
         executable = program("minio")
-        directory = Path(tempfile.mkdtemp(prefix="podreduce-minio-"))
+        directory = Path(tempfile.mkdtemp(prefix="podreduce-minio-", dir=parent))
         server = cls(executable=executable, directory=directory, port=free_port())
         server.start()
         return server
