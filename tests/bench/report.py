@@ -44,7 +44,8 @@ def render_notes(summaries: Sequence[Summary]) -> list[str]:
 CAPTION = (
     f"MB/s per core: input over wall time over {PARALLELISM} cores. CPU: user and system time of all processes, "
     "+ what MinIO took. Peak: sum of the resident memory of all processes, every 50 ms (shared pages count in each; "
-    "without MinIO, which keeps its data in memory where there is room). Ratio: wall time over that of podreduce on a directory; over 1 is slower than it."
+    "without MinIO, which keeps its data in memory where there is room). Ratio: wall time over that of podreduce on a "
+    "directory; over 1 is slower than it."
 )
 
 
