@@ -179,7 +179,7 @@ class TaskRun:
             "bytes": sum(map(len, self.objects.values())),
             "shards": shards,
             "imbalance_bytes": 0.0,
-            "pages": (PageRef(number=0, digest=page_digest),),
+            "pages": (PageRef(number=0, first_shard=0, digest=page_digest),),
             "virtual_buckets": virtual_buckets(self.partitions, order=self.plan_changes.get("order", "Partition")),
             "partitions": self.partitions,
             "user_partitions": self.partitions,

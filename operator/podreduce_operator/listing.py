@@ -5,22 +5,30 @@ fails here: a job that silently reads less than it was told to would be worse th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+
+import structlog
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import ObjectNotFoundError
 from podreduce.inputs import is_splittable
 from podreduce.storage import ObjectMeta, ObjectStore, open_store
 from podreduce_operator.errors import ActionError
-from podreduce_operator.planner import InputObject
+from podreduce_operator.input_listing import InputListing, InputObject
 from podreduce_operator.uris import InputUri, UriKind, as_prefix, parse_input_uri
 
 __all__ = ["list_input"]
 
+TOLD_OBJECTS = 100_000
+"""How often a long listing is told of in the log."""
+
+log = structlog.get_logger(__name__)
+
 
 async def list_input(
-    uris: Iterable[str], settings: StorageSettings | None, *, output_uri: str
-) -> tuple[InputObject, ...]:
+    uris: Sequence[str], settings: StorageSettings | None, *, output_uri: str
+) -> Sequence[InputObject]:
     """List the objects that `uris` name.
 
     Raises:
@@ -28,25 +36,34 @@ async def list_input(
             `InputInOutput`: an object lies in the output, where it could be replaced.
         StorageDeniedError, StorageUnavailableError: the store cannot be asked.
     """
-    found: dict[str, InputObject] = {}
+    found, seen = InputListing(), set()
     for uri in uris:
-        for each in await list_uri(parse_input_uri(uri), settings):
-            found.setdefault(each.uri, each)
-    refuse_overlap(found, as_prefix(output_uri))
-    return tuple(found.values())
+        async for each in list_uri(parse_input_uri(uri), settings):
+            refuse_overlap(each.uri, as_prefix(output_uri))
+            if len(uris) > 1:  # one names nothing twice
+                if each.uri in seen:
+                    continue
+                seen.add(each.uri)
+            found.append(each)
+            if not len(found) % TOLD_OBJECTS:
+                log.info("listing the input", objects=len(found), uri=uri)
+    return found
 
 
-async def list_uri(uri: InputUri, settings: StorageSettings | None) -> list[InputObject]:
-    """Return the objects that one URI names.
+async def list_uri(uri: InputUri, settings: StorageSettings | None) -> AsyncIterator[InputObject]:
+    """Yield the objects that one URI names.
 
     Raises:
         ActionError: there are none, or some have names that cannot be read.
     """
     store = open_store(uri.store_uri, settings)
     for meaning in iter_meanings(uri, is_local=store.directory is not None):
-        found = await list_meaning(meaning, store)
+        found = False
+        async for each in list_meaning(meaning, store):
+            found = True
+            yield each
         if found:
-            return found
+            return
     raise ActionError(
         "InputNotFound", f"{uri.uri}: {await explain_nothing(uri, store)}: check spec.input.uris", permanent=True
     )
@@ -62,15 +79,15 @@ def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
         yield literal.below
 
 
-async def list_meaning(uri: InputUri, store: ObjectStore) -> list[InputObject]:
-    """Return the objects that the URI names, taken as its kind says; none if there are none."""
+async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[InputObject]:
+    """Yield the objects that the URI names, taken as its kind says; none if there are none."""
     if uri.kind is UriKind.OBJECT:
-        try:
-            return [as_input(store, await store.head_async(uri.key))]
-        except ObjectNotFoundError:
-            return []
+        with suppress(ObjectNotFoundError):
+            yield as_input(store, await store.head_async(uri.key))
+        return
     await refuse_unreadable(uri, store)
-    return [as_input(store, meta) async for meta in list_keys(uri, store)]
+    async for meta in list_keys(uri, store):
+        yield as_input(store, meta)
 
 
 async def explain_nothing(uri: InputUri, store: ObjectStore) -> str:
@@ -103,13 +120,12 @@ async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
         )
 
 
-def refuse_overlap(uris: Iterable[str], output_uri: str) -> None:
+def refuse_overlap(uri: str, output_uri: str) -> None:
     """Fail if an object of the input lies in the output."""
-    inside = next((uri for uri in uris if uri.startswith(output_uri)), None)
-    if inside is not None:
+    if uri.startswith(output_uri):
         raise ActionError(
             "InputInOutput",
-            f"{inside}: this input lies in the output {output_uri}, where it could be replaced: choose another "
+            f"{uri}: this input lies in the output {output_uri}, where it could be replaced: choose another "
             "spec.output.uri or narrow spec.input.uris",
             permanent=True,
         )

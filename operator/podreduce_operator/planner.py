@@ -19,12 +19,13 @@ need be; else shards without bytes are dropped. Empty objects count as objects a
 Rule: pure; the same objects and spec give the same bytes of plan.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from podreduce.contract.plan import (
+    PIECES_PER_PAGE,
     SHARDS_PER_PAGE,
     JobIdentity,
     PageRef,
@@ -34,30 +35,14 @@ from podreduce.contract.plan import (
     Shard,
     ShardPage,
 )
-from podreduce.contract.wire import digest_bytes, encode
 from podreduce.partition import choose_partitions, virtual_buckets
 from podreduce_operator.cuts import choose_cuts, imbalance_bytes
+from podreduce_operator.input_listing import InputObject
 from podreduce_operator.shard_count import count_shards
 from podreduce_operator.spec import JobSpec, pinned_fields
 from podreduce_operator.uris import as_prefix
 
-__all__ = ["InputObject", "PlannedShards", "build_plan", "plan_shards"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InputObject:
-    """One object of the input, as listed.
-
-    Attributes:
-        size_bytes: its stored (compressed) size.
-        etag: what the store says of its content, if it does.
-        is_splittable: whether it can be cut anywhere.
-    """
-
-    uri: str
-    size_bytes: int
-    etag: str | None = None
-    is_splittable: bool = True
+__all__ = ["PlannedShards", "build_plan", "plan_shards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,60 +50,80 @@ class PlannedShards:
     """The input, cut.
 
     Attributes:
-        objects: how many objects there are; `bytes` is their total stored size, D.
-        imbalance_bytes: sum over shards of |D_i - mean D|.
+        objects: the input.
+        cuts: where shards end and begin in the row: shard i lies between cuts i and i + 1.
     """
 
-    shards: tuple[Shard, ...]
-    objects: int
-    bytes: int
-    imbalance_bytes: float
+    objects: Sequence[InputObject]
+    cuts: Sequence[int]
+
+    def __len__(self) -> int:
+        return len(self.cuts) - 1
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield the shards; their pieces are made one shard at a time, for there may be millions."""
+        for index, pieces in enumerate(cut_pieces(self.objects, self.cuts)):
+            yield Shard(index=index, pieces=tuple(pieces))
+
+    def pages(self) -> Iterator[ShardPage]:
+        """Yield the shards in pages: as many as go into one, a single one if need be."""
+        page: list[Shard] = []
+        pieces = 0
+        for shard in self.shards():
+            pieces += len(shard.pieces)
+            if page and (len(page) == SHARDS_PER_PAGE or pieces > PIECES_PER_PAGE):
+                yield ShardPage(shards=tuple(page))
+                page, pieces = [], len(shard.pieces)
+            page.append(shard)
+        yield ShardPage(shards=tuple(page))
 
 
 def plan_shards(
     objects: Sequence[InputObject],
     *,
+    whole_objects: bool = False,
     shards: int | None = None,
     shard_bytes: int | None = None,
     parallelism: int | None = None,
 ) -> PlannedShards:
     """Cut the concatenation of `objects` into `shards` shards, or into as many as `shard_count` says.
 
+    With `whole_objects` none of them may be cut.
+
     Raises:
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
     """
     total = sum(each.size_bytes for each in objects)
     wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism)
-    cuts = choose_cuts(total, find_atoms(objects), wanted)
+    cuts = choose_cuts(total, find_atoms(objects, whole_objects=whole_objects), wanted)
     if shards is None:
         cuts = [0, *sorted({*cuts} - {0})] if total else [0, 0]
-    pieces = cut_pieces([each for each in objects if each.size_bytes], cuts)
-    return PlannedShards(
-        shards=tuple(Shard(index=index, pieces=tuple(each)) for index, each in enumerate(pieces)),
-        objects=len(objects),
-        bytes=total,
-        imbalance_bytes=imbalance_bytes(cuts),
-    )
+    return PlannedShards(objects=objects, cuts=cuts)
 
 
-def find_atoms(objects: Sequence[InputObject]) -> list[tuple[int, int]]:
-    """Return where the unsplittable objects start and end in the row."""
-    atoms, start = [], 0
+def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[tuple[int, int]]:
+    """Return where the objects that may not be cut start and end in the row."""
+    return [(start, end) for start, end, each in lay_out(objects) if whole_objects or not each.is_splittable]
+
+
+def lay_out(objects: Iterable[InputObject]) -> Iterator[tuple[int, int, InputObject]]:
+    """Yield the objects that have bytes, with where each starts and ends in the row."""
+    start = 0
     for each in objects:
-        if not each.is_splittable:
-            atoms.append((start, start + each.size_bytes))
-        start += each.size_bytes
-    return atoms
+        if each.size_bytes:
+            yield start, start + each.size_bytes, each
+            start += each.size_bytes
 
 
-def cut_pieces(objects: Sequence[InputObject], cuts: Sequence[int]) -> Iterator[list[Piece]]:
-    """Yield each shard's pieces; none of `objects` is empty."""
-    number, object_start = 0, 0
+def cut_pieces(objects: Iterable[InputObject], cuts: Sequence[int]) -> Iterator[list[Piece]]:
+    """Yield each shard's pieces."""
+    row = lay_out(objects)
+    object_end = 0
     for start, end in pairwise(cuts):
         pieces, position = [], start
         while position < end:
-            each = objects[number]
-            object_end = object_start + each.size_bytes
+            if position == object_end:
+                object_start, object_end, each = next(row)
             piece_end = min(end, object_end)
             pieces.append(
                 Piece(
@@ -130,31 +135,34 @@ def cut_pieces(objects: Sequence[InputObject], cuts: Sequence[int]) -> Iterator[
                 )
             )
             position = piece_end
-            if piece_end == object_end:
-                number, object_start = number + 1, object_end
         yield pieces
 
 
 def build_plan(
-    *, job: JobIdentity, spec: JobSpec, raw_spec: Mapping[str, Any], program: Program, planned: PlannedShards
-) -> tuple[Plan, list[ShardPage]]:
-    """Assemble the plan and its pages of shards; the plan names the SHA-256 of each page's bytes (`wire.encode`)."""
-    starts = range(0, len(planned.shards), SHARDS_PER_PAGE)
-    pages = [ShardPage(shards=planned.shards[start : start + SHARDS_PER_PAGE]) for start in starts]
-    plan = Plan(
+    *,
+    job: JobIdentity,
+    spec: JobSpec,
+    raw_spec: Mapping[str, Any],
+    program: Program,
+    planned: PlannedShards,
+    pages: Iterable[PageRef],
+) -> Plan:
+    """Assemble the plan of shards whose pages are written."""
+    total = planned.cuts[-1]
+    return Plan(
         job=job,
         program=program,
         input_format=spec.input.format,
         input_options=spec.input.options,
         encoding_errors=spec.input.encoding_errors,
-        objects=planned.objects,
-        bytes=planned.bytes,
-        shards=len(planned.shards),
-        imbalance_bytes=planned.imbalance_bytes,
-        pages=tuple(PageRef(number=n, digest=digest_bytes(encode(page))) for n, page in enumerate(pages)),
+        objects=len(planned.objects),
+        bytes=total,
+        shards=len(planned),
+        imbalance_bytes=imbalance_bytes(planned.cuts),
+        pages=tuple(pages),
         virtual_buckets=virtual_buckets(spec.reduce.partitions, order=spec.output.order),
         partitions=spec.reduce.partitions,
-        user_partitions=spec.reduce.partitions or choose_partitions(planned.bytes, spec.parallelism or 1),
+        user_partitions=spec.reduce.partitions or choose_partitions(total, spec.parallelism or 1),
         order=spec.output.order,
         partition_key_length=spec.reduce.partition_key_length,
         output_uri=as_prefix(spec.output.uri),
@@ -165,4 +173,3 @@ def build_plan(
         if_exists=spec.output.if_exists,
         spec=pinned_fields(raw_spec),
     )
-    return plan, pages

@@ -4,12 +4,12 @@ Rule: may be repeated at any point; whoever creates `plan/plan.json` first has m
 """
 
 import asyncio
-from dataclasses import replace
 from functools import partial
+from itertools import islice
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
-from podreduce.contract.plan import Plan, Program, ShardPage
-from podreduce.contract.wire import encode
+from podreduce.contract.plan import PageRef, Program, ShardPage
+from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
 from podreduce_operator.cluster.seam import Cluster
@@ -19,7 +19,7 @@ from podreduce_operator.listing import list_input
 from podreduce_operator.model import JobKey
 from podreduce_operator.observe import Run, read_run_state
 from podreduce_operator.output import Claim, claim_output, refuse_existing, release_output, remove_claim
-from podreduce_operator.planner import build_plan, plan_shards
+from podreduce_operator.planner import PlannedShards, build_plan, plan_shards
 
 __all__ = ["plan_run"]
 
@@ -37,21 +37,25 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     program = await pin_program(run, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
-    if reads_whole_objects(spec.input.format, spec.input.options):
-        objects = tuple(replace(each, is_splittable=False) for each in objects)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
     planned = await asyncio.to_thread(
         plan_shards,
         objects,
+        whole_objects=reads_whole_objects(spec.input.format, spec.input.options),
         shards=spec.map.shards,
         shard_bytes=spec.map.shard_bytes,
         parallelism=spec.parallelism,
     )
-    plan, pages = build_plan(
-        job=run.identity, spec=spec, raw_spec=dict(run.job.raw_spec), program=program, planned=planned
+    plan = build_plan(
+        job=run.identity,
+        spec=spec,
+        raw_spec=dict(run.job.raw_spec),
+        program=program,
+        planned=planned,
+        pages=await write_pages(run, planned),
     )
-    await write_plan(run, plan, pages)
+    await run.work.create_async(PLAN_KEY, encode(plan))
 
 
 async def pin_program(run: Run, cluster: Cluster) -> Program:
@@ -98,8 +102,17 @@ async def is_over(holder: Claim, run: Run, cluster: Cluster) -> bool:
     return read_run_state(job.status, holder.job.run_id).terminal is not None
 
 
-async def write_plan(run: Run, plan: Plan, pages: list[ShardPage]) -> None:
-    """Write the pages of shards, then the plan that names them."""
-    writes = [partial(run.work.put_async, shard_page_key(number), encode(page)) for number, page in enumerate(pages)]
-    await gather_bounded(writes, limit=CONCURRENT_WRITES)
-    await run.work.create_async(PLAN_KEY, encode(plan))
+async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:
+    """Write the pages of shards, a few at a time, and return what the plan is to say of them."""
+    pages, refs = enumerate(planned.pages()), []
+    while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):
+        writes = [partial(run.work.put_async, shard_page_key(ref.number), data) for ref, data in batch]
+        await gather_bounded(writes, limit=CONCURRENT_WRITES)
+        refs += [ref for ref, _ in batch]
+    return refs
+
+
+def encode_page(number: int, page: ShardPage) -> tuple[PageRef, bytes]:
+    """Return a page's reference and bytes."""
+    data = encode(page)
+    return PageRef(number=number, first_shard=page.shards[0].index, digest=digest_bytes(data)), data

@@ -1,15 +1,17 @@
 """One attempt of a task: what it was told, read and verified, and what it keeps while it works."""
 
 import time
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any
 
 from podreduce.api import Context
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
-from podreduce.contract.plan import SHARDS_PER_PAGE, Plan, Shard, ShardPage
+from podreduce.contract.plan import Plan, Shard, ShardPage
 from podreduce.contract.task import CommitRecord
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.counters import Counters
@@ -123,13 +125,15 @@ def read_shard(run_store: ObjectStore, plan: Plan, index: int) -> Shard:
     Raises:
         PlanMismatchError: there is no such shard, or its page is not the plan's.
     """
-    number, place = divmod(index, SHARDS_PER_PAGE)
-    digests = {page.number: page.digest for page in plan.pages}
-    if number not in digests:
+    after = bisect_right(plan.pages, index, key=attrgetter("first_shard"))
+    if not after or not 0 <= index < plan.shards:
         raise PlanMismatchError(f"{run_store.uri}: the plan has no shard {index} (it has {plan.shards})")
-    page = decode(read_verified(run_store, shard_page_key(number), digests[number]), ShardPage)
+    ref = plan.pages[after - 1]
+    key = shard_page_key(ref.number)
+    page = decode(read_verified(run_store, key, ref.digest), ShardPage)
+    place = index - ref.first_shard
     if place >= len(page.shards) or page.shards[place].index != index:
-        raise PlanMismatchError(f"{run_store.uri_of(shard_page_key(number))}: the page has no shard {index}")
+        raise PlanMismatchError(f"{run_store.uri_of(key)}: the page has no shard {index}")
     return page.shards[place]
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.errors import ActionError
+from podreduce_operator.input_listing import InputObject
 from podreduce_operator.listing import list_input
-from podreduce_operator.planner import InputObject
 
 OUTPUT = "memory://elsewhere/out/"
 
@@ -49,10 +49,11 @@ async def test_the_objects_of_the_uris(store: ObjectStore, names: list[str], exp
 
 async def test_objects_have_size_version_and_splittability(store: ObjectStore) -> None:
     plain, compressed = (store.head("books/b.txt"), store.head("books/deep/c.gz"))
-    assert await list_input([f"{store.uri}books/b.txt", f"{store.uri}**/*.gz"], None, output_uri=OUTPUT) == (
+    listed = await list_input([f"{store.uri}books/b.txt", f"{store.uri}**/*.gz"], None, output_uri=OUTPUT)
+    assert list(listed) == [
         InputObject(uri=f"{store.uri}books/b.txt", size_bytes=2, etag=plain.etag),
         InputObject(uri=f"{store.uri}books/deep/c.gz", size_bytes=3, etag=compressed.etag, is_splittable=False),
-    )
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,17 +1,21 @@
 import gzip
+from collections.abc import Iterable
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import JobIdentity, Piece, Program
-from podreduce.contract.wire import decode, digest_bytes, encode
+from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program
+from podreduce.contract.wire import decode, encode
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records
 from podreduce.storage import open_store
+from podreduce_operator.cuts import imbalance_bytes
 from podreduce_operator.errors import ActionError
-from podreduce_operator.planner import InputObject, PlannedShards, build_plan, plan_shards
+from podreduce_operator.input_listing import InputObject
+from podreduce_operator.planner import PlannedShards, build_plan, plan_shards
 from podreduce_operator.spec import decode_spec
 from tests.builders import make_raw_output, make_raw_spec
 
@@ -35,11 +39,11 @@ def make_objects(*described: tuple[int, bool]) -> list[InputObject]:
 
 
 def pieces_of(planned: PlannedShards) -> list[Piece]:
-    return [piece for shard in planned.shards for piece in shard.pieces]
+    return [piece for shard in planned.shards() for piece in shard.pieces]
 
 
 def shard_sizes(planned: PlannedShards) -> list[int]:
-    return [sum(piece.end - piece.start for piece in shard.pieces) for shard in planned.shards]
+    return [sum(piece.end - piece.start for piece in shard.pieces) for shard in planned.shards()]
 
 
 @given(inputs, st.none() | st.integers(1, 40))
@@ -66,16 +70,16 @@ def test_compressed_objects_are_never_cut(described: list[tuple[int, bool]], sha
 def test_shard_sizes_add_up_and_give_the_imbalance(described: list[tuple[int, bool]], shards: int) -> None:
     planned = plan_shards(make_objects(*described), shards=shards)
     total = sum(size for size, _ in described)
-    assert [shard.index for shard in planned.shards] == list(range(shards))
-    assert (planned.objects, planned.bytes, sum(shard_sizes(planned))) == (len(described), total, total)
+    assert [shard.index for shard in planned.shards()] == list(range(shards))
+    assert (len(planned.objects), planned.cuts[-1], sum(shard_sizes(planned))) == (len(described), total, total)
     deviation = sum(abs(size * shards - total) for size in shard_sizes(planned)) / shards
-    assert planned.imbalance_bytes == pytest.approx(deviation)
+    assert imbalance_bytes(planned.cuts) == pytest.approx(deviation)
 
 
 @given(st.lists(sizes, max_size=12), st.integers(1, 40))
 def test_plain_objects_are_cut_to_less_than_a_byte_a_shard(plain: list[int], shards: int) -> None:
     planned = plan_shards(make_objects(*((size, True) for size in plain)), shards=shards)
-    assert planned.imbalance_bytes < shards
+    assert imbalance_bytes(planned.cuts) < shards
 
 
 @pytest.mark.parametrize(
@@ -96,7 +100,7 @@ def test_a_shard_for_each_64_mib_and_none_without_bytes(described: list[tuple[in
 
 def test_the_worked_example_holds() -> None:
     planned = plan_shards(make_objects((6, True), (7, False), (2, True)), shards=3)
-    assert planned.imbalance_bytes == 6
+    assert imbalance_bytes(planned.cuts) == 6
     assert sorted(shard_sizes(planned)) in ([2, 5, 8], [2, 6, 7])
 
 
@@ -117,7 +121,7 @@ def test_a_shard_size_too_small_for_the_input_is_refused() -> None:
 
 def test_a_hundred_thousand_shards_are_planned() -> None:
     planned = plan_shards(make_objects(*[(10**9 + number, True) for number in range(1000)]), shards=100_000)
-    assert len(planned.shards) == 100_000
+    assert len(planned) == len(list(planned.shards())) == 100_000
 
 
 text = st.lists(st.sampled_from([b"", b"a", b"bc", b"\r", b"x" * 9, "é".encode()]), max_size=8).map(b"\n".join)
@@ -148,16 +152,40 @@ def test_every_record_is_read_exactly_once(contents: list[tuple[bytes, bool]], s
     assert records == expected
 
 
-def test_the_plan_names_the_digest_of_each_page_of_shards() -> None:
-    planned = plan_shards(make_objects((5000, True)), shards=2001)
-    raw_spec = make_raw_spec(reduce={"partitions": 4}, suspend=True)
-    plan, pages = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(source="x"), planned=planned
+def make_plan(raw_spec: dict[str, Any], planned: PlannedShards | None = None, pages: Iterable[PageRef] = ()) -> Plan:
+    return build_plan(
+        job=JOB,
+        spec=decode_spec(raw_spec),
+        raw_spec=raw_spec,
+        program=Program(module="jobs"),
+        planned=planned or plan_shards([]),
+        pages=pages,
     )
-    assert [len(page.shards) for page in pages] == [1000, 1000, 1]
-    assert [page.digest for page in plan.pages] == [digest_bytes(encode(page)) for page in pages]
-    assert pages[2].shards[0].index == 2000
-    assert decode(encode(plan), type(plan)) == plan
+
+
+@pytest.mark.parametrize(
+    ("objects", "shards", "pages"),
+    [
+        pytest.param(1, 1, [1], id="one"),
+        pytest.param(1, 1000, [1000], id="a-full-page"),
+        pytest.param(1, 2001, [1000, 1000, 1], id="pages-of-a-thousand-shards"),
+        pytest.param(10_000, 1, [1], id="as-many-pieces-as-a-page-holds"),
+        pytest.param(10_001, 2, [1, 1], id="more-pieces"),
+        pytest.param(30_000, 6, [2, 2, 2], id="pages-of-ten-thousand-pieces"),
+        pytest.param(25_000, 2, [1, 1], id="a-shard-is-never-cut"),
+        pytest.param(0, 2, [2], id="no-pieces"),
+    ],
+)
+def test_shards_come_in_pages_that_a_task_can_read(objects: int, shards: int, pages: list[int]) -> None:
+    planned = plan_shards(make_objects(*[(6000, True)] * objects), shards=shards)
+    found = list(planned.pages())
+    assert [len(page.shards) for page in found] == pages
+    assert [shard for page in found for shard in page.shards] == list(planned.shards())
+
+
+def test_small_objects_are_packed_into_shards() -> None:
+    planned = plan_shards(make_objects(*[(10_000, True)] * 20_000))
+    assert [len(shard.pieces) for shard in planned.shards()] == [6667, 6668, 6667]
 
 
 @pytest.mark.parametrize(
@@ -174,10 +202,8 @@ def test_partitions_of_the_plan(
     partitions: int | None, input_bytes: int, expected: tuple[int | None, int, int]
 ) -> None:
     raw_spec = make_raw_spec(reduce={} if partitions is None else {"partitions": partitions})
-    planned = PlannedShards(shards=(), objects=1, bytes=input_bytes, imbalance_bytes=0.0)
-    plan, _ = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=planned
-    )
+    planned = PlannedShards(objects=(), cuts=[0, input_bytes])
+    plan = make_plan(raw_spec, planned)
     assert (plan.partitions, plan.user_partitions, plan.virtual_buckets) == expected
 
 
@@ -195,19 +221,15 @@ def test_the_plan_says_how_keys_are_ordered_and_placed(
 ) -> None:
     raw_spec = make_raw_spec(reduce=reduce)
     raw_spec["output"]["order"] = output
-    planned = PlannedShards(shards=(), objects=1, bytes=1, imbalance_bytes=0.0)
-    plan, _ = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=planned
-    )
+    planned = PlannedShards(objects=(), cuts=[0, 1])
+    plan = make_plan(raw_spec, planned)
     assert (plan.order, plan.partition_key_length, plan.virtual_buckets) == expected
 
 
 def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:
     raw_spec = make_raw_spec(parallelism=3)
-    planned = PlannedShards(shards=(), objects=1, bytes=100 * MIB, imbalance_bytes=0.0)
-    plan, _ = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=planned
-    )
+    planned = PlannedShards(objects=(), cuts=[0, 100 * MIB])
+    plan = make_plan(raw_spec, planned)
     assert plan.user_partitions == 3
 
 
@@ -216,9 +238,7 @@ def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
         parallelism=3,
         output=make_raw_output(uri="s3://corpus/counts"),
     )
-    plan, _ = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
-    )
+    plan = make_plan(raw_spec)
     assert sorted(plan.spec) == ["input", "output", "program", "runId", "storage"]
     assert plan.output_uri == "s3://corpus/counts/"
 
@@ -226,24 +246,13 @@ def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
 def test_the_plan_says_how_parts_are_written() -> None:
     output = make_raw_output(format="CSV", compression="Zstd", columns=["word", "count"])
     raw_spec = make_raw_spec(output=output)
-    plan, _ = build_plan(
-        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(module="jobs"), planned=plan_shards([])
-    )
+    plan = make_plan(raw_spec)
     assert (plan.output_format, plan.output_compression) == ("CSV", "Zstd")
     assert (plan.output_columns, plan.output_record_length) == (("word", "count"), None)
 
 
 def test_the_same_input_gives_the_same_bytes() -> None:
-    raw_spec = make_raw_spec()
     objects = make_objects(*((number * 7919 % 10_007, number % 3 > 0) for number in range(50)))
-    plans = [
-        build_plan(
-            job=JOB,
-            spec=decode_spec(raw_spec),
-            raw_spec=raw_spec,
-            program=Program(module="jobs"),
-            planned=plan_shards(objects, shards=9),
-        )[0]
-        for _ in range(2)
-    ]
+    plans = [make_plan(make_raw_spec(), plan_shards(objects, shards=9)) for _ in range(2)]
     assert encode(plans[0]) == encode(plans[1])
+    assert decode(encode(plans[0]), Plan) == plans[0]

@@ -10,6 +10,7 @@ from typing import Any
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
+    "PIECES_PER_PAGE",
     "SHARDS_PER_PAGE",
     "InputOptions",
     "JobIdentity",
@@ -22,6 +23,8 @@ __all__ = [
 ]
 
 SHARDS_PER_PAGE = 1000
+PIECES_PER_PAGE = 10_000
+"""So that no task reads megabytes to find its shard; a shard of more pieces has a page of its own."""
 
 
 class JobIdentity(Wire, frozen=True, kw_only=True):
@@ -81,15 +84,16 @@ class Shard(Wire, frozen=True, kw_only=True):
 
 
 class ShardPage(Wire, frozen=True, kw_only=True):
-    """Up to `SHARDS_PER_PAGE` shards; page k starts with shard k * SHARDS_PER_PAGE."""
+    """Consecutive shards: up to `SHARDS_PER_PAGE` of them, and `PIECES_PER_PAGE` pieces."""
 
     shards: tuple[Shard, ...]
 
 
 class PageRef(Wire, frozen=True, kw_only=True):
-    """A page and the SHA-256 (hexadecimal) of its bytes."""
+    """A page: the first of its shards, and the SHA-256 (hexadecimal) of its bytes."""
 
     number: int
+    first_shard: int
     digest: str
 
 
