@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import InputOptions
+from podreduce.contract.plan import Condition, InputOptions
 
 __all__ = [
     "LIVE_FIELDS",
@@ -96,15 +96,30 @@ class CsvSpec(Fields, frozen=True, kw_only=True):
     multiline: bool = False
 
 
+class ConditionSpec(Fields, frozen=True, kw_only=True):
+    """A condition on a column of the input."""
+
+    column: str
+    operator: str
+    value: int | str | None = None
+    values: tuple[int | str, ...] = ()
+
+    def as_condition(self) -> Condition:
+        """Return it as a plan keeps it."""
+        return Condition(column=self.column, operator=self.operator, value=self.value, values=self.values)
+
+
 class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, globs, in this order."""
 
     uris: tuple[str, ...]
-    format: Literal["Text", "JSONLines", "CSV", "FixedLength", "WholeObject"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject"]
     encoding_errors: Literal["Strict", "Replace"]
     record_length: int | None = None
     key_length: int = 0
     csv: CsvSpec | None = None
+    columns: tuple[str, ...] = ()
+    filter: tuple[ConditionSpec, ...] = ()
 
     @property
     def options(self) -> InputOptions:
@@ -117,6 +132,8 @@ class InputSpec(Fields, frozen=True, kw_only=True):
             csv_quote=csv.quote,
             csv_header=csv.header,
             csv_multiline=csv.multiline,
+            columns=self.columns,
+            filter=tuple(map(ConditionSpec.as_condition, self.filter)),
         )
 
 

@@ -235,6 +235,9 @@ class BatchLoop:
             PodreduceError: the attempt has failed.
         """
         progress, batch = self._attempt.progress, block.to_arrow()
+        if not batch.num_rows:
+            progress.bytes += block.stored_bytes
+            return
         try:
             for table in tables_of(self._map_batch(batch), self._member):
                 self._rows += table.num_rows

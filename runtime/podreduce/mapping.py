@@ -133,7 +133,7 @@ class MapLoop:
     def _blame(self, error: BaseException, block: RecordBlock, left: int) -> NoReturn:
         """Raise what `error` means; `left` records of the block had not been taken."""
         number = len(block.values) - left - 1
-        record = describe_record(self._attempt.context.uri, block.keys()[number], block.values[number])
+        record = describe_record(self._attempt.context.uri, block.key_unit, block.keys()[number], block.values[number])
         if isinstance(error, AggregationError):
             error = cannot_aggregate(self._program, error.key, error.error)
         raise_blamed(error, record)

@@ -22,9 +22,9 @@ CALLERS = tuple(
 RECORD_LENGTH = 1024
 
 
-def describe_record(uri: str, offset: int, value: object) -> str:
-    """Return the record for a message: its object, offset and text, cut at 1 KiB."""
-    return f"{uri} at byte {offset}: {cut(repr(value))}"
+def describe_record(uri: str, unit: str, key: object, value: object) -> str:
+    """Return the record for a message: its object, place in it (`unit` and `key`) and text, cut at 1 KiB."""
+    return f"{uri} at {unit} {cut(str(key))}: {cut(repr(value))}"
 
 
 def describe_key(key: object) -> str:

@@ -357,6 +357,42 @@ def test_a_task_keeps_to_the_memory_of_the_command_line(here: Path) -> None:
     assert {line.split("\t")[0] for line in read_output(here / "out")} == {str(300 * 2**20)}
 
 
+SUMS = """
+class Sums:
+    combiner = "sum"
+    def map_func(self, key, value):
+        yield value["shop"], value["price"]
+"""
+BATCH_SUMS = """
+class Sums:
+    combiner = "sum"
+    def map_batch(self, batch):
+        return batch.rename_columns(["key", "value"])
+"""
+
+
+@pytest.mark.parametrize("program", [SUMS, BATCH_SUMS], ids=["rows", "batches"])
+def test_parquet_is_read_by_columns_and_filter(here: Path, program: str) -> None:
+    sales = [(number % 3, number, f"2026-{1 + number // 9:02}-01") for number in range(100)]  # from January on
+    duckdb.execute("create or replace table sales (shop int, price int, day date, note text)")
+    duckdb.executemany("insert into sales values (?, ?, ?, 'long')", sales)
+    duckdb.execute(f"copy sales to '{here / 'sales.parquet'}' (format parquet, row_group_size 2048)")
+    job = write_job(
+        here,
+        program=source(program),
+        input={
+            "uris": ["sales.parquet"],
+            "format": "Parquet",
+            "columns": ["shop", "price"],
+            "filter": [{"column": "day", "operator": "GreaterOrEqual", "value": "2026-05-01"}],
+        },
+    )
+    ran = podreduce(here, "run", job, "--set", "spec.map.shards=3")
+    assert ran.returncode == 0, ran.stderr
+    query = "select shop, sum(price) from sales where day >= '2026-05-01' group by shop order by shop"
+    assert read_output(here / "out") == [f"{shop}\t{total}" for shop, total in duckdb.execute(query).fetchall()]
+
+
 def test_copy_copies_directories_and_single_files(here: Path) -> None:
     (here / "in" / "deep").mkdir()
     (here / "in" / "deep" / "more.txt").write_text("more\n")

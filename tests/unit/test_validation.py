@@ -88,7 +88,8 @@ def test_validation_does_not_change_what_it_is_given() -> None:
         pytest.param({"reduces": {}}, "spec.reduces: unknown field; did you mean reduce?", id="unknown-field"),
         pytest.param(
             {"input.q": 1},
-            "spec.input.q: unknown field; expected one of csv, encodingErrors, format, keyLength, recordLength, uris",
+            "spec.input.q: unknown field; expected one of columns, csv, encodingErrors, filter, format, keyLength, "
+            "recordLength, uris",
             id="unknown-field-like-none",
         ),
     ],

@@ -12,6 +12,7 @@ from podreduce.contract.wire import SCHEMA_VERSION, Wire
 __all__ = [
     "PIECES_PER_PAGE",
     "SHARDS_PER_PAGE",
+    "Condition",
     "InputOptions",
     "JobIdentity",
     "PageRef",
@@ -58,6 +59,15 @@ class Piece(Wire, frozen=True, kw_only=True):
     etag: str | None = None
 
 
+class Condition(Wire, frozen=True, kw_only=True):
+    """One condition of `spec.input.filter`; `value` is None where `values` count, or neither."""
+
+    column: str
+    operator: str
+    value: int | str | None = None
+    values: tuple[int | str, ...] = ()
+
+
 class InputOptions(Wire, frozen=True, kw_only=True):
     """What `spec.input` says beyond the format, for the formats that have it; see the resource's schema.
 
@@ -66,6 +76,8 @@ class InputOptions(Wire, frozen=True, kw_only=True):
         csv_delimiter, csv_quote: CSV: one character each.
         csv_header: CSV: whether each object's first row names the columns.
         csv_multiline: CSV: whether quoted fields may hold newlines; then an object is read as a whole.
+        columns: Parquet: which columns are read, all without any.
+        filter: Parquet: what must hold of a row, all of it.
     """
 
     record_length: int | None = None
@@ -74,6 +86,8 @@ class InputOptions(Wire, frozen=True, kw_only=True):
     csv_quote: str = '"'
     csv_header: bool = True
     csv_multiline: bool = False
+    columns: tuple[str, ...] = ()
+    filter: tuple[Condition, ...] = ()
 
 
 class Shard(Wire, frozen=True, kw_only=True):

@@ -115,4 +115,5 @@ def multiline_records(block: Block, uri: str, shape: CsvShape, *, errors: str, h
         make_values=lambda: values,
         make_keys=lambda: range(len(values)),
         make_arrow=partial(rows_to_arrow, values),
+        key_unit="row",
     )

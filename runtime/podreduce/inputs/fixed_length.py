@@ -77,6 +77,7 @@ def make_block(data: memoryview, shape: RecordShape, *, stored_bytes: int) -> Re
         make_values=partial(cut, data, shape.record_length, shape.key_length, shape.record_length),
         make_keys=partial(cut, data, shape.record_length, 0, shape.key_length),
         make_arrow=partial(to_arrow, data, shape),
+        key_unit="key",
     )
 
 

@@ -114,6 +114,16 @@ def read_header(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, err
     return parse_header(decode_block(block, piece.uri, errors).rstrip("\r\n"), shape)
 
 
+def read_parquet(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
+    """Read rows of Parquet."""
+    from podreduce.inputs.parquet_rows import parquet_records  # noqa: PLC0415 - pyarrow, which other formats do without
+
+    if is_compressed(piece.uri):
+        raise InputError(f"{piece.uri}: Parquet is compressed inside, not as a whole: decompress the object")
+    with naming_changes(piece.uri):
+        yield from parquet_records(store, key, piece, plan.input_options, block_bytes=block_bytes)
+
+
 def read_whole_object(
     plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int
 ) -> Iterator[RecordBlock]:
@@ -131,6 +141,7 @@ def read_whole_object(
         make_values=lambda: [data],
         make_keys=lambda: [piece.uri],
         make_arrow=partial(object_to_arrow, piece.uri, data),
+        key_unit="key",
     )
 
 
@@ -154,6 +165,7 @@ READERS: dict[str, Reader] = {
     "Text": read_text,
     "JSONLines": read_json_lines,
     "CSV": read_csv,
+    "Parquet": read_parquet,
     "FixedLength": read_fixed_length,
     "WholeObject": read_whole_object,
 }

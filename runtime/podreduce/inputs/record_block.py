@@ -17,6 +17,7 @@ class RecordBlock:
 
     Attributes:
         stored_bytes: what the block takes of the object as stored; over all pieces the sum is the object's size.
+        key_unit: what a key counts or is, for messages.
         make_values: makes the records' values; `make_keys` their keys, and `make_arrow` a batch of both.
     """
 
@@ -24,6 +25,7 @@ class RecordBlock:
     make_values: Callable[[], Sequence[Any]]
     make_keys: Callable[[], Sequence[Any]]
     make_arrow: "Callable[[], pa.RecordBatch]"
+    key_unit: str = "byte"
 
     @cached_property
     def values(self) -> Sequence[Any]:
