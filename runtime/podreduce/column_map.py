@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from podreduce.attempt import Attempt
 from podreduce.calling import cannot_aggregate
 from podreduce.codec import UnsupportedTypeError
-from podreduce.column_runs import ColumnRun, merge_tables, sort_table, write_frames
+from podreduce.column_runs import write_frames
+from podreduce.column_sorting import ColumnSorter
 from podreduce.columns import canonical_table, unify_tables
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter
@@ -28,8 +29,6 @@ from podreduce.tracebacks import raise_blamed
 
 __all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "RowSink", "part_sink", "tables_of"]
 
-HELD_SHARE: Final = 3
-"""A third of the budget is held: sorting takes as much again, and the order."""
 COMBINED_BYTES: Final = 32 << 20
 """Batches are aggregated together when they hold so much."""
 MAX_EXACT_SUM: Final = 2**62
@@ -53,57 +52,29 @@ class ColumnBuffer:
         member: str,
     ) -> None:
         self._buckets = buckets
-        self._bucket_of = bucket_of
         self._sampler = sampler
-        self._held_limit_bytes = budget_bytes // HELD_SHARE
-        self._directory = scratch_directory
-        self._member = member
-        self._held: list[pa.Table] = []
-        self._held_bytes = 0
-        self._runs: list[ColumnRun] = []
-        self.spills = 0
+        self._sorter = ColumnSorter(
+            buckets=buckets,
+            bucket_of=bucket_of,
+            budget_bytes=budget_bytes,
+            scratch_directory=scratch_directory,
+            member=member,
+        )
+        self.add = self._sorter.add
         self.combined_in = self.combined_out = 0
         self.heavy_keys = HeavyKeys()
 
-    def add(self, table: pa.Table) -> None:
-        """Take a batch.
-
-        Raises:
-            ProgramError: it does not go with those before.
-            ScratchFullError: there was no room to spill.
-        """
-        self._held.append(table)
-        self._held_bytes += table.nbytes
-        if self._held_bytes > self._held_limit_bytes:
-            self._spill()
+    @property
+    def spills(self) -> int:
+        """How many runs were spilled."""
+        return self._sorter.spills
 
     def finish(self, write: Callable[[bytes], object]) -> BlobSummary:
         """Write everything as a blob to `write`; call it once, last."""
         blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
-        if self._runs:
-            self._spill()
-            for bucket in range(self._buckets):
-                for table in merge_tables([run.tables(bucket) for run in self._runs], self._member):
-                    write_frames(blob, bucket, table)
-            for run in self._runs:
-                run.close()
-        else:
-            for bucket, table in self._sorted():
-                write_frames(blob, bucket, table)
+        for bucket, table in self._sorter.tables():
+            write_frames(blob, bucket, table)
         return blob.finish()
-
-    def _sorted(self) -> Iterator[tuple[int, pa.Table]]:
-        """Yield what is held, sorted by bucket and key, and forget it."""
-        if self._held:
-            table = unify_tables(self._held, self._member)
-            self._held, self._held_bytes = [], 0
-            yield from sort_table(table, self._buckets, self._bucket_of)
-
-    def _spill(self) -> None:
-        """Write what is held as a run."""
-        if self._held:
-            self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sorted()))
-            self.spills += 1
 
 
 class RowSink:

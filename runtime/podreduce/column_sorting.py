@@ -1,0 +1,99 @@
+"""Columns sorted by bucket and key, however many: held in memory as far as they fit, else spilled as sorted runs."""
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pyarrow as pa
+
+from podreduce.column_runs import ColumnRun, merge_tables, sort_table
+from podreduce.columns import unify_tables
+
+__all__ = ["ColumnSorter"]
+
+HELD_SHARE: Final = 3
+"""A third of the budget is held: sorting takes as much again, and the order."""
+MAX_RUNS: Final = 64
+"""More runs than these are merged into one: each has a frame open."""
+
+
+class ColumnSorter:
+    """Takes tables, and yields all their rows sorted; rows of one key in the order in which they came.
+
+    Args:
+        buckets: how many virtual buckets there are.
+        bucket_of: encoded key → its bucket.
+        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled to.
+        member: which function of the program made the tables, for messages.
+
+    Attributes:
+        spills: how many runs were spilled.
+    """
+
+    def __init__(
+        self,
+        *,
+        buckets: int,
+        bucket_of: Callable[[bytes], int],
+        budget_bytes: int,
+        scratch_directory: str,
+        member: str,
+    ) -> None:
+        self._buckets = buckets
+        self._bucket_of = bucket_of
+        self._held_limit_bytes = budget_bytes // HELD_SHARE
+        self._directory = scratch_directory
+        self._member = member
+        self._held: list[pa.Table] = []
+        self._held_bytes = 0
+        self._runs: list[ColumnRun] = []
+        self.spills = 0
+
+    def add(self, table: pa.Table) -> None:
+        """Take a table.
+
+        Raises:
+            ProgramError: it does not go with those before.
+            ScratchFullError: there was no room to spill.
+        """
+        self._held.append(table)
+        self._held_bytes += table.nbytes
+        if self._held_bytes > self._held_limit_bytes:
+            self._spill()
+
+    def tables(self) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken."""
+        if not self._runs:
+            yield from self._sort_held()
+            return
+        self._spill()
+        yield from self._merge(self._runs)
+        self._close(self._runs)
+
+    def _sort_held(self) -> Iterator[tuple[int, pa.Table]]:
+        """Yield what is held, sorted, and forget it."""
+        if self._held:
+            table = unify_tables(self._held, self._member)
+            self._held, self._held_bytes = [], 0
+            yield from sort_table(table, self._buckets, self._bucket_of)
+
+    def _spill(self) -> None:
+        """Write what is held as a run."""
+        if self._held:
+            self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sort_held()))
+            self.spills += 1
+        if len(self._runs) >= MAX_RUNS:
+            runs, self._runs = self._runs, []
+            self._runs = [ColumnRun(self._directory, buckets=self._buckets, parts=self._merge(runs))]
+            self._close(runs)
+
+    def _merge(self, runs: list[ColumnRun]) -> Iterator[tuple[int, pa.Table]]:
+        """Yield the rows of runs, merged."""
+        for bucket in range(self._buckets):
+            for table in merge_tables([run.tables(bucket) for run in runs], self._member):
+                yield bucket, table
+
+    def _close(self, runs: list[ColumnRun]) -> None:
+        """Give scratch space back."""
+        for run in runs:
+            run.close()
