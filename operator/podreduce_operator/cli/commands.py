@@ -30,6 +30,7 @@ class LogFormat(StrEnum):
 
 @app.command()
 def run(  # noqa: PLR0917 - typer passes them by name
+    context: typer.Context,
     file: JobFileArgument,
     inputs: Annotated[
         list[str] | None,
@@ -92,7 +93,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
         work_directory=work_dir,
         work_uri=work_uri,
     )
-    raise typer.Exit(run_job(options))
+    raise typer.Exit(run_job(options, context.obj))
 
 
 @app.command()

@@ -8,8 +8,6 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
@@ -57,30 +55,18 @@ class RunOptions:
     work_uri: str | None = None
 
 
-def run_job(options: RunOptions) -> ExitStatus:
+def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
     """Run the job of a file on this machine."""
-    with warm_up() as fork_server:
-        try:
-            file = read_file(options.file)
-            job = load_job(file, options.overrides)
-            refuse_suspended(job, file)
-            memory_bytes = read_memory(options.memory)
-            check_work_uri(options.work_uri)
-        except InvalidFileError as error:
-            complain(str(error))
-            return ExitStatus.INVALID
-        return run_loaded(job, file, options, memory_bytes, fork_server)
-
-
-@contextmanager
-def warm_up() -> Iterator[ForkServer | None]:
-    """Have the fork server import what tasks need while this process validates and plans."""
-    fork_server = ForkServer.open()
     try:
-        yield fork_server
-    finally:
-        if fork_server is not None:
-            fork_server.close()
+        file = read_file(options.file)
+        job = load_job(file, options.overrides)
+        refuse_suspended(job, file)
+        memory_bytes = read_memory(options.memory)
+        check_work_uri(options.work_uri)
+    except InvalidFileError as error:
+        complain(str(error))
+        return ExitStatus.INVALID
+    return run_loaded(job, file, options, memory_bytes, fork_server)
 
 
 def run_loaded(
