@@ -19,6 +19,7 @@ __all__ = ["ColumnRun", "cut_batches", "merge_tables", "sort_table", "write_fram
 
 READ_BYTES: Final = 1 << 20
 BATCH_ROWS: Final = 1 << 16
+BATCH_BYTES: Final = 16 << 20
 SAMPLED_KEYS: Final = 64
 """How many keys of a frame are encoded for the samples of total order."""
 
@@ -29,7 +30,9 @@ def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int])
     keys = table.column(0).combine_chunks()
     order = sort_rows(keys)
     if buckets == 1:
-        yield 0, table.take(order)
+        table = table.take(order)
+        del keys, order  # nothing of the unsorted table is kept meanwhile
+        yield 0, table
         return
     by_row = bucket_rows(keys, bucket_of)[order]
     places = np.argsort(by_row, kind="stable")
@@ -130,28 +133,37 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
 
 
 def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
-    """Regroup sorted tables into batches of some 65,536 rows that end where a key does, if it does within one."""
+    """Regroup sorted tables into batches that end where a key does, if it does within one.
+
+    A batch has some 65,536 rows or 16 MiB, whichever is less.
+    """
     pending: list[pa.Table] = []
-    rows = 0
+    rows = size = 0
     for table in tables:
         pending.append(table)
-        rows += table.num_rows
-        if rows < 2 * BATCH_ROWS:
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows < 2 * BATCH_ROWS and size < 2 * BATCH_BYTES:
             continue
         whole = pa.concat_tables(pending, promote_options="permissive").combine_chunks()
-        start = 0
-        while whole.num_rows - start > BATCH_ROWS:
-            end = end_of_batch(whole.column(0), start)
+        start, step = 0, rows_of_batch(whole)
+        while whole.num_rows - start > step:
+            end = end_of_batch(whole.column(0), start, start + step)
             yield from whole.slice(start, end - start).combine_chunks().to_batches()
             start = end
-        pending, rows = [whole.slice(start)], whole.num_rows - start
+        rest = whole.slice(start)
+        pending, rows, size = [rest], rest.num_rows, rest.nbytes
     if rows:
         yield from pa.concat_tables(pending, promote_options="permissive").combine_chunks().to_batches()
 
 
-def end_of_batch(keys: Any, start: int) -> int:  # noqa: ANN401 - a chunked array
-    """Return where a batch from `start` on ends: before the key that would be cut, unless there is no other."""
-    end = start + BATCH_ROWS
+def rows_of_batch(table: pa.Table) -> int:
+    """Return how many rows of a table a batch has."""
+    rows: int = table.num_rows * BATCH_BYTES // max(table.nbytes, 1)
+    return min(max(rows, 1), BATCH_ROWS)
+
+
+def end_of_batch(keys: Any, start: int, end: int) -> int:  # noqa: ANN401 - a chunked array
+    """Return where a batch from `start` to about `end` ends: before the key that would be cut, if there is another."""
     key = encoded_key(keys, end)
     if encoded_key(keys, end - 1) != key:
         return end

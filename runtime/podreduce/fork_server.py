@@ -15,9 +15,10 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
-from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, LIFELINE_VARIABLE
+from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, LIFELINE_VARIABLE, TASK
 
 __all__ = ["main"]
 
@@ -101,6 +102,7 @@ def become_task(channel: socket.socket, environ: dict[str, str], descriptors: li
     os.set_inheritable(lifeline, True)  # noqa: FBT003 - whatever the program starts ends with the engine as well
     os.environ.clear()
     os.environ.update({**environ, LIFELINE_VARIABLE: str(lifeline)})
+    show_name(environ)
     time.tzset()
     reseed()
     signal.set_wakeup_fd(-1)
@@ -108,6 +110,12 @@ def become_task(channel: socket.socket, environ: dict[str, str], descriptors: li
     from podreduce.__main__ import start  # noqa: PLC0415 - it is imported already
 
     start()
+
+
+def show_name(environ: dict[str, str]) -> None:
+    """Let ps and top show which task the process is; its command line is the server's."""
+    with suppress(OSError):
+        Path("/proc/self/comm").write_text(f"task {environ.get(TASK, '')}", encoding="ascii")
 
 
 def reseed() -> None:

@@ -17,7 +17,6 @@ from typing import Final
 from rich.console import Console
 from rich.table import Table
 
-from podreduce.contract.environment import TASK
 from tests.bench.data import MEGABYTE
 from tests.bench.memory_cases import MEMORY_CASES, MemoryCase
 from tests.bench.paths import PODREDUCE
@@ -28,6 +27,7 @@ __all__ = ["LIMIT_BYTES", "measure_memory"]
 
 LIMIT_BYTES: Final = 512 * 2**20
 SAMPLE_SECONDS: Final = 0.02
+TASKS: Final = frozenset({"m-0", "r-0"})
 MAP_COUNTERS: Final = ("mapBytesOut", "mapSpills")
 REDUCE_COUNTERS: Final = ("reduceBytesIn", "reduceSpills")
 
@@ -44,8 +44,12 @@ class Outcome:
 
     @property
     def is_good(self) -> bool:
-        """Whether the output is right and no task exceeded its limit."""
-        return self.problem is None and all(peak <= LIMIT_BYTES for peak in self.peaks.values())
+        """Whether the output is right and no task, all of which were watched, exceeded its limit."""
+        return (
+            self.problem is None
+            and self.peaks.keys() == TASKS
+            and all(peak <= LIMIT_BYTES for peak in self.peaks.values())
+        )
 
 
 def measure_memory(*, scale: float, results: Path, tell: Callable[[str], None]) -> bool:
@@ -83,13 +87,15 @@ def run_case(case: MemoryCase) -> Outcome:
         if process.returncode:
             problem = f"exit code {process.returncode}: {errors[-1000:]}"
             return Outcome(case=case.name, peaks=watcher.peaks, wall_seconds=wall_seconds, problem=problem)
-        right = dict(read_answer(directory / "output")) == case.answer(case.lines)
+        problem = None if watcher.peaks.keys() == TASKS else f"only {sorted(watcher.peaks)} were watched"
+        if dict(read_answer(directory / "output")) != case.answer(case.lines):
+            problem = "the output is wrong"
         return Outcome(
             case=case.name,
             peaks=watcher.peaks,
             wall_seconds=wall_seconds,
             counters=json.loads(output)["counters"]["podreduce"],
-            problem=None if right else "the output is wrong",
+            problem=problem,
         )
 
 
@@ -113,12 +119,10 @@ class TaskWatcher(threading.Thread):
 
 
 def read_task(process: int) -> str:
-    """Return which task a process is; empty if none, or not yet."""
+    """Return which task a process is, as it has named itself; empty if none, or not yet."""
     with suppress(OSError):
-        for variable in Path(f"/proc/{process}/environ").read_bytes().split(b"\0"):
-            name, _, value = variable.partition(b"=")
-            if name == TASK.encode():
-                return value.decode()
+        kind, _, task = Path(f"/proc/{process}/comm").read_text().strip().partition(" ")
+        return task if kind == "task" else ""
     return ""
 
 

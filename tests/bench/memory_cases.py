@@ -1,4 +1,4 @@
-"""Two jobs whose data are many times a task's memory: what they read, what they do, and what must come out.
+"""Three jobs whose data are many times a task's memory: what they read, what they do, and what must come out.
 
 The right answer is folded here record by record, without podreduce; the folds depend on the order of a key's values.
 """
@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-__all__ = ["LARGE_SHUFFLE", "MEMORY_CASES", "ONE_HEAVY_KEY", "MemoryCase"]
+import numpy as np
+
+__all__ = ["LARGE_BATCHES", "LARGE_SHUFFLE", "MEMORY_CASES", "ONE_HEAVY_KEY", "MemoryCase"]
 
 Answer = dict[str, tuple[int, int]]
 """Key → number of values and their fold."""
@@ -52,6 +54,29 @@ class Heavy:
             count += 1
             fold = (fold * {FOLD_FACTOR} + value) % {FOLD_LIMIT}
         yield key, (count, fold)
+"""
+
+
+BATCHES: Final = f"""\
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+class Batches:
+    def map_batch(self, batch):
+        for line in batch.column("value").to_pylist():
+            numbers = np.random.default_rng(int(line))
+            keys = numbers.integers(0, {LARGE_KEYS}, {VALUES_PER_LINE})
+            values = pa.py_buffer(numbers.bytes({VALUES_PER_LINE * VALUE_BYTES}))
+            column = pa.FixedSizeBinaryArray.from_buffers(pa.binary({VALUE_BYTES}), {VALUES_PER_LINE}, [None, values])
+            yield pa.record_batch({{"key": keys, "value": column}})
+
+    def reduce_batch(self, batch):
+        table = pa.table({{"key": batch["key"], "first": pc.binary_slice(batch["value"], 0, 1)}})
+        for key in pc.unique(table["key"]).to_pylist():
+            firsts = table.filter(pc.field("key") == key)["first"].to_pylist()
+            text = f"[{{len(firsts)}},{{sum(map(ord, firsts))}}]"
+            yield pa.record_batch({{"key": [str(key)], "value": [text]}})
 """
 
 
@@ -107,10 +132,26 @@ def answer_heavy(lines: int) -> Answer:
     return answer
 
 
+def answer_batches(lines: int) -> Answer:
+    """Return what the job of batches must give."""
+    counts = np.zeros(LARGE_KEYS, np.int64)
+    folds = np.zeros(LARGE_KEYS, np.int64)
+    for line in range(lines):
+        numbers = np.random.default_rng(line)
+        keys = numbers.integers(0, LARGE_KEYS, VALUES_PER_LINE)
+        values = np.frombuffer(numbers.bytes(VALUES_PER_LINE * VALUE_BYTES), np.uint8)
+        np.add.at(counts, keys, 1)
+        np.add.at(folds, keys, values[::VALUE_BYTES])
+    return {str(key): (int(counts[key]), int(folds[key])) for key in range(LARGE_KEYS) if counts[key]}
+
+
 LARGE_SHUFFLE: Final = MemoryCase(name="large-shuffle", source=LARGE, lines=4000, answer=answer_large)
 """4,000 x 1,000 values of 1,000 random bytes: 4 GB, which do not compress."""
 
 ONE_HEAVY_KEY: Final = MemoryCase(name="one-heavy-key", source=HEAVY, lines=20_000, answer=answer_heavy)
 """20 million values, half of them under one key."""
 
-MEMORY_CASES: Final = (LARGE_SHUFFLE, ONE_HEAVY_KEY)
+LARGE_BATCHES: Final = MemoryCase(name="large-batches", source=BATCHES, lines=4000, answer=answer_batches)
+"""As the large shuffle, in columns."""
+
+MEMORY_CASES: Final = (LARGE_SHUFFLE, LARGE_BATCHES, ONE_HEAVY_KEY)

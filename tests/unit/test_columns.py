@@ -132,6 +132,14 @@ def test_batches_end_where_a_key_does(rows: int) -> None:
     assert all(not (one & other) for one, other in itertools.pairwise(keys))
 
 
+@pytest.mark.parametrize(("value_bytes", "most"), [(1000, 16_777), (100_000, 167), (20 << 20, 1)])
+def test_batches_of_large_values_have_fewer_rows(value_bytes: int, most: int) -> None:
+    values = pa.array([bytes(value_bytes)] * (3 * most), pa.binary())
+    batches = list(cut_batches(iter([pa.table({"key": range(3 * most), "value": values})])))
+    assert [key for batch in batches for key in batch.column(0).to_pylist()] == list(range(3 * most))
+    assert max(batch.num_rows for batch in batches) <= most
+
+
 def test_a_key_larger_than_a_batch_comes_in_several() -> None:
     batches = list(cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})])))
     assert len(batches) >= 2
