@@ -53,9 +53,10 @@ def write_frames(blob: BlobWriter, bucket: int, table: pa.Table) -> None:
 
 
 class ColumnRun:
-    """A sorted run on scratch."""
+    """A sorted run on scratch; `level` is how often its rows were merged."""
 
-    def __init__(self, directory: str, *, buckets: int, parts: Iterable[tuple[int, pa.Table]]) -> None:
+    def __init__(self, directory: str, *, buckets: int, parts: Iterable[tuple[int, pa.Table]], level: int = 0) -> None:
+        self.level = level
         self._file = ScratchFile(directory)
         blob = BlobWriter(self._file.write, buckets=buckets)
         for bucket, table in parts:

@@ -12,8 +12,9 @@ __all__ = ["ColumnSorter"]
 
 HELD_SHARE: Final = 3
 """A third of the budget is held: sorting takes as much again, and the order."""
-MAX_RUNS: Final = 64
-"""More runs than these are merged into one: each has a frame open."""
+MAX_FAN_IN: Final = 64
+OPEN_BYTES: Final = 8 << 20
+"""About what a run takes while it is merged: two frames, their rows put together, and these sorted."""
 
 
 class ColumnSorter:
@@ -46,6 +47,7 @@ class ColumnSorter:
         self._member = member
         self._held: list[pa.Table] = []
         self._held_bytes = 0
+        self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
         self._runs: list[ColumnRun] = []
         self.spills = 0
 
@@ -67,6 +69,8 @@ class ColumnSorter:
             yield from self._sort_held()
             return
         self._spill()
+        while len(self._runs) > self._fan_in:
+            self._merge_last(self._fan_in)
         yield from self._merge(self._runs)
         self._close(self._runs)
 
@@ -78,14 +82,20 @@ class ColumnSorter:
             yield from sort_table(table, self._buckets, self._bucket_of)
 
     def _spill(self) -> None:
-        """Write what is held as a run."""
+        """Write what is held as a run; merge the last ones while enough of them are of one level."""
         if self._held:
             self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sort_held()))
             self.spills += 1
-        if len(self._runs) >= MAX_RUNS:
-            runs, self._runs = self._runs, []
-            self._runs = [ColumnRun(self._directory, buckets=self._buckets, parts=self._merge(runs))]
-            self._close(runs)
+        while len(tail := self._runs[-self._fan_in :]) == self._fan_in and len({run.level for run in tail}) == 1:
+            self._merge_last(self._fan_in)
+
+    def _merge_last(self, count: int) -> None:
+        """Replace the last runs by one of the next level: so each row is written again but once a level."""
+        runs = self._runs[-count:]
+        level = 1 + max(run.level for run in runs)
+        merged = ColumnRun(self._directory, buckets=self._buckets, parts=self._merge(runs), level=level)
+        self._runs[-count:] = [merged]
+        self._close(runs)
 
     def _merge(self, runs: list[ColumnRun]) -> Iterator[tuple[int, pa.Table]]:
         """Yield the rows of runs, merged."""
