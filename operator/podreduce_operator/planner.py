@@ -160,7 +160,7 @@ def build_plan(
         shards=len(planned),
         imbalance_bytes=imbalance_bytes(planned.cuts),
         pages=tuple(pages),
-        virtual_buckets=virtual_buckets(spec.reduce.partitions, order=spec.output.order),
+        virtual_buckets=virtual_buckets(spec.reduce.partitions, order=spec.output.order, input_bytes=total),
         partitions=spec.reduce.partitions,
         user_partitions=spec.reduce.partitions or choose_partitions(total, spec.parallelism or 1),
         order=spec.output.order,

@@ -14,7 +14,7 @@ import struct
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, name_type
+from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, encode_keys, name_type
 
 __all__ = [
     "LIST_MARK",
@@ -30,6 +30,7 @@ __all__ = [
     "decode_values",
     "encode_captured",
     "encode_key",
+    "encode_keys",
     "encode_list",
     "encode_value",
     "encode_values",

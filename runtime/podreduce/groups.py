@@ -7,7 +7,7 @@ and may call `write` meanwhile. The innermost loops of a task run here, or are w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice
 from operator import itemgetter
 from sys import getsizeof
@@ -23,6 +23,7 @@ from podreduce.codec import (
     decode_key,
     decode_value,
     encode_key,
+    encode_keys,
 )
 from podreduce.frame_packing import FramePacker
 
@@ -315,12 +316,11 @@ def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
 
 
 def sorted_by_bucket(
-    plain: Iterable[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
+    plain: Collection[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
 ) -> Iterator[list[tuple[bytes, Key]]]:
     """Yield each bucket's keys, each after its encoding, in their order; an encoded key is the same object twice."""
     by_bucket: list[list[tuple[bytes, Key]]] = [[] for _ in range(buckets)]
-    for key in plain:
-        encoded = encode_key(key)
+    for encoded, key in zip(encode_keys(plain), plain, strict=True):
         by_bucket[bucket_of(encoded)].append((encoded, key))
     for encoded in others:
         by_bucket[bucket_of(encoded)].append((encoded, encoded))

@@ -10,9 +10,19 @@ objects. A tag byte comes first; then:
 """
 
 import struct
+from collections.abc import Collection
 from typing import Any, Final, TypeAlias
 
-__all__ = ["Key", "UnsupportedTypeError", "complete_prefix", "decode_key", "encode_key", "key_prefix", "name_type"]
+__all__ = [
+    "Key",
+    "UnsupportedTypeError",
+    "complete_prefix",
+    "decode_key",
+    "encode_key",
+    "encode_keys",
+    "key_prefix",
+    "name_type",
+]
 
 MAX_KEY_DEPTH: Final = 100
 
@@ -48,6 +58,13 @@ def encode_key(key: Key) -> bytes:
     if type(key) is bytes:
         return BYTES + key
     return encode_element(key, MAX_KEY_DEPTH)
+
+
+def encode_keys(keys: Collection[Key]) -> list[bytes]:
+    """Encode many keys, which is faster where all are str."""
+    if {*map(type, keys)} == {str}:
+        return [STR + key.encode("utf-8", "surrogatepass") for key in keys]
+    return list(map(encode_key, keys))
 
 
 def decode_key(data: bytes) -> Key:

@@ -16,7 +16,10 @@ __all__ = ["choose_partitions", "hash_bucket", "imbalance", "pack_buckets", "pac
 
 BUCKETS_PER_PARTITION: Final = 16
 MAX_PARTITIONS: Final = 4096
-UNDECIDED_BUCKETS: Final = 1024
+LEAST_UNDECIDED_BUCKETS: Final = 256
+MOST_UNDECIDED_BUCKETS: Final = 1024
+INPUT_BYTES_PER_BUCKET: Final = 4 << 20
+"""Where the partitions are chosen later: each bucket costs a frame in every blob, and small ones hardly compress."""
 PARTITION_BYTES: Final = 256 << 20
 LEAST_PARTITION_BYTES: Final = 4 << 20
 MOST_SMALL_PARTITIONS: Final = 16
@@ -35,7 +38,7 @@ def hash_bucket(key: bytes, buckets: int) -> int:
     return ((zlib.crc32(key) * FIBONACCI & 0xFFFFFFFF) * buckets) >> 32
 
 
-def virtual_buckets(partitions: int | None, *, order: str = "Partition") -> int:
+def virtual_buckets(partitions: int | None, *, order: str = "Partition", input_bytes: int = 0) -> int:
     """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: decided after them).
 
     In total order that is one, since ranges of keys are cut instead; and none where nothing is reduced.
@@ -43,7 +46,7 @@ def virtual_buckets(partitions: int | None, *, order: str = "Partition") -> int:
     if order == "Total":
         return 0 if partitions == 0 else 1
     if partitions is None:
-        return UNDECIDED_BUCKETS
+        return min(max(input_bytes // INPUT_BYTES_PER_BUCKET, LEAST_UNDECIDED_BUCKETS), MOST_UNDECIDED_BUCKETS)
     return max(min(BUCKETS_PER_PARTITION * partitions, MAX_PARTITIONS), partitions)
 
 

@@ -50,10 +50,15 @@ def test_the_hash_spreads_even_regular_keys(keys: list[object], buckets: int) ->
 
 @pytest.mark.parametrize(
     ("partitions", "buckets"),
-    [(None, 1024), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 4096), (4096, 4096), (5000, 5000)],
+    [(None, 256), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 4096), (4096, 4096), (5000, 5000)],
 )
 def test_there_are_16_buckets_a_partition_up_to_4096(partitions: int | None, buckets: int) -> None:
     assert virtual_buckets(partitions) == buckets
+
+
+@pytest.mark.parametrize(("gibibytes", "buckets"), [(0, 256), (1, 256), (2, 512), (4, 1024), (400, 1024)])
+def test_undecided_partitions_get_buckets_by_the_input(gibibytes: int, buckets: int) -> None:
+    assert virtual_buckets(None, input_bytes=gibibytes << 30) == buckets
 
 
 @pytest.mark.parametrize(

@@ -193,8 +193,8 @@ def test_small_objects_are_packed_into_shards() -> None:
     [
         pytest.param(4, 1, (4, 4, 64), id="as-the-user-says"),
         pytest.param(0, 1, (0, 1, 0), id="map-only"),
-        pytest.param(None, 0, (None, 1, 1024), id="left-to-the-packing"),
-        pytest.param(None, 256 * MIB + 1, (None, 2, 1024), id="one-for-each-256-mib"),
+        pytest.param(None, 0, (None, 1, 256), id="left-to-the-packing"),
+        pytest.param(None, 256 * MIB + 1, (None, 2, 256), id="one-for-each-256-mib"),
         pytest.param(None, 10**15, (None, 4096, 1024), id="not-beyond-4096"),
     ],
 )
@@ -210,7 +210,7 @@ def test_partitions_of_the_plan(
 @pytest.mark.parametrize(
     ("output", "reduce", "expected"),
     [
-        pytest.param("Partition", {}, ("Partition", None, 1024), id="within-parts"),
+        pytest.param("Partition", {}, ("Partition", None, 256), id="within-parts"),
         pytest.param("Total", {}, ("Total", None, 1), id="total"),
         pytest.param("Total", {"partitions": 4, "partitionKeyLength": 2}, ("Total", 2, 1), id="total-by-prefix"),
         pytest.param("Partition", {"partitions": 4, "partitionKeyLength": 1}, ("Partition", 1, 64), id="by-prefix"),
