@@ -1,6 +1,7 @@
 """How many shards to cut the input into. Rule: pure.
 
-A shard costs the start of a task, and a failed one is done again, so neither many nor few will do: about 64 MiB each.
+A shard costs the start of a task, and each sends its own aggregates; but a failed one is done again, and what it maps
+should fit into memory. About 128 MiB each is what Hadoop's blocks and Spark's partitions have, too.
 Where it is known how many tasks run at once, they should be busy to the end. So the shards come in full waves (7 shards
 on 2 slots would take 4 turns, the last with one slot idle; 8 take as many), and where there are fewer shards than slots
 the input is spread further.
@@ -12,7 +13,7 @@ from podreduce_operator.errors import ActionError
 
 __all__ = ["MAX_SHARDS", "count_shards"]
 
-DEFAULT_SHARD_BYTES: Final = 64 << 20
+DEFAULT_SHARD_BYTES: Final = 128 << 20
 MIN_SHARD_BYTES: Final = 16 << 20
 """Spreading over idle slots stops here: less is read in about the time a pod takes to start."""
 MAX_SHARDS: Final = 100_000

@@ -88,13 +88,13 @@ def test_plain_objects_are_cut_to_less_than_a_byte_a_shard(plain: list[int], sha
         pytest.param([], [0], id="no-objects"),
         pytest.param([(0, True), (0, False)], [0], id="only-empty-objects"),
         pytest.param([(1, True)], [1], id="one-byte"),
-        pytest.param([(64 * MIB, True)], [64 * MIB], id="one-shard-exactly"),
-        pytest.param([(64 * MIB + 1, True)], [32 * MIB, 32 * MIB + 1], id="one-byte-more"),
+        pytest.param([(128 * MIB, True)], [128 * MIB], id="one-shard-exactly"),
+        pytest.param([(128 * MIB + 1, True)], [64 * MIB, 64 * MIB + 1], id="one-byte-more"),
         pytest.param([(200 * MIB, False)], [200 * MIB], id="one-compressed-object"),
-        pytest.param([(100 * MIB, False)] * 3, [100 * MIB] * 3, id="compressed-objects"),
+        pytest.param([(200 * MIB, False)] * 3, [200 * MIB] * 3, id="compressed-objects"),
     ],
 )
-def test_a_shard_for_each_64_mib_and_none_without_bytes(described: list[tuple[int, bool]], expected: list[int]) -> None:
+def test_a_shard_for_each_128_mib_and_none_without_bytes(described: list[tuple[int, bool]], expected: list[int]) -> None:
     assert shard_sizes(plan_shards(make_objects(*described))) == expected
 
 
@@ -184,7 +184,7 @@ def test_shards_come_in_pages_that_a_task_can_read(objects: int, shards: int, pa
 
 
 def test_small_objects_are_packed_into_shards() -> None:
-    planned = plan_shards(make_objects(*[(10_000, True)] * 20_000))
+    planned = plan_shards(make_objects(*[(20_000, True)] * 20_000))
     assert [len(shard.pieces) for shard in planned.shards()] == [6667, 6668, 6667]
 
 

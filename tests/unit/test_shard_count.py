@@ -9,17 +9,17 @@ MIB = 1 << 20
     ("total_mib", "parallelism", "shards"),
     [
         pytest.param(0, None, 1, id="no-bytes"),
-        pytest.param(64, None, 1, id="one-full-shard"),
-        pytest.param(65, None, 2, id="a-little-more"),
-        pytest.param(385, None, 7, id="slots-unknown"),
-        pytest.param(385, 2, 8, id="waves-are-filled"),
-        pytest.param(384, 2, 6, id="waves-are-full"),
-        pytest.param(384, 5, 10, id="two-waves"),
+        pytest.param(128, None, 1, id="one-full-shard"),
+        pytest.param(129, None, 2, id="a-little-more"),
+        pytest.param(770, None, 7, id="slots-unknown"),
+        pytest.param(770, 2, 8, id="waves-are-filled"),
+        pytest.param(768, 2, 6, id="waves-are-full"),
+        pytest.param(768, 5, 10, id="two-waves"),
         pytest.param(100, 4, 4, id="spread-over-idle-slots"),
         pytest.param(100, 40, 6, id="not-below-16-MiB"),
         pytest.param(1, 8, 1, id="too-small-to-spread"),
         pytest.param(0, 8, 1, id="nothing-to-spread"),
-        pytest.param(128, 1, 2, id="one-slot"),
+        pytest.param(256, 1, 2, id="one-slot"),
     ],
 )
 def test_shards_fill_the_slots(total_mib: int, parallelism: int | None, shards: int) -> None:
@@ -32,4 +32,4 @@ def test_the_size_the_user_set_is_kept_whatever_the_slots() -> None:
 
 @pytest.mark.parametrize("parallelism", [None, 7])
 def test_there_are_never_more_shards_than_the_resource_allows(parallelism: int | None) -> None:
-    assert count_shards(10 * MAX_SHARDS * 64 * MIB, parallelism=parallelism) == MAX_SHARDS
+    assert count_shards(10 * MAX_SHARDS * 128 * MIB, parallelism=parallelism) == MAX_SHARDS
