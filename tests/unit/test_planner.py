@@ -94,7 +94,7 @@ def test_plain_objects_are_cut_to_less_than_a_byte_a_shard(plain: list[int], sha
         pytest.param([(200 * MIB, False)] * 3, [200 * MIB] * 3, id="compressed-objects"),
     ],
 )
-def test_a_shard_for_each_128_mib_and_none_without_bytes(described: list[tuple[int, bool]], expected: list[int]) -> None:
+def test_a_shard_for_each_128_mib_with_bytes(described: list[tuple[int, bool]], expected: list[int]) -> None:
     assert shard_sizes(plan_shards(make_objects(*described))) == expected
 
 
