@@ -10,7 +10,7 @@ from podreduce.contract.task import (
     BlobRef,
     CommitRecord,
     FailureRecord,
-    LostMapOutput,
+    LostOutput,
     PartRef,
     TaskOutcome,
     TaskRef,
@@ -151,10 +151,10 @@ def make_failure(
     counted: bool = True,
     reason: str = "ProgramError",
     finished_at: float = 100.0,
-    lost: tuple[int, int] | None = None,
+    lost: tuple[TaskRef, int] | None = None,
     **fields: Any,
 ) -> FailureRecord:
-    """The record of a failed attempt of `make_pod`; `lost` is the index and generation of a map output."""
+    """The record of a failed attempt of `make_pod`; `lost` is the task and the generation of an output."""
     pod = make_pod(task, ordinal=ordinal)
     defaults: dict[str, Any] = {"generation": 0, "attempt_id": pod.attempt_id, "message": "boom"}
     return FailureRecord(
@@ -164,7 +164,7 @@ def make_failure(
         counted=counted,
         reason=reason,
         finished_at=finished_at,
-        lost=None if lost is None else LostMapOutput(index=lost[0], generation=lost[1]),
+        lost=None if lost is None else LostOutput(task=lost[0], generation=lost[1]),
         **(defaults | fields),
     )
 

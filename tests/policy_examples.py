@@ -40,7 +40,9 @@ BOTH = (make_commit(M0), make_commit(M1))
 ALL = (*BOTH, make_commit(R0))
 COMPLETE = RunState(run_id="1", started_at=0.0, terminal="Complete", reason="OutputCommitted", completed_at=300.0)
 FAILED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="DeadlineExceeded", completed_at=300.0)
-LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(1, 0))
+LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
+
+DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(R0, 0))
 
 WORKED_EXAMPLE = [
     Example(name="nothing started", observed=make_observed(spec=ONE), now=90.0, expected="Mapping: create(m-0#1)"),
@@ -257,7 +259,29 @@ RULES = [
         name="an attempt of a lost generation goes",
         observed=make_observed(commits=BOTH, shuffle=make_shuffle(), failures=(LOST,), pods=(make_pod(M1),)),
         now=60.0,
-        expected="Mapping: delete(m-1 map output lost) create(m-1#2); wake 20.0s",
+        expected="Mapping: delete(m-1 output lost) create(m-1#2); wake 20.0s",
+    ),
+    Example(
+        name="a part that was dropped before the intent is made again",
+        observed=make_observed(commits=ALL, shuffle=make_shuffle(), failures=(DROPPED,)),
+        now=200.0,
+        expected="Reducing: create(r-0#1)",
+    ),
+    Example(
+        name="and then published",
+        observed=make_observed(
+            commits=(*BOTH, make_commit(R0, generation=1)), shuffle=make_shuffle(), failures=(DROPPED,)
+        ),
+        now=200.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="a part that was dropped past the intent fails the run",
+        observed=make_observed(
+            commits=ALL, shuffle=make_shuffle(), has_intent=True, faults=(make_fault("UploadLost"),)
+        ),
+        now=200.0,
+        expected="Failed/UploadLost: -",
     ),
     Example(
         name="pods of other runs go",

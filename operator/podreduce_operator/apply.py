@@ -20,7 +20,7 @@ from podreduce.contract.layout import (
     log_key,
     shuffle_key,
 )
-from podreduce.contract.task import TaskType
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
 from podreduce.contract.wire import encode
 from podreduce.errors import PodreduceError
 from podreduce_operator.cluster.seam import Cluster, PodRequest
@@ -45,6 +45,7 @@ from podreduce_operator.observe import Run, RunCache, storage_fault
 from podreduce_operator.output import (
     build_intent,
     build_manifest,
+    find_lost,
     publish,
     release_output,
     remove_staged,
@@ -174,11 +175,35 @@ async def commit_output(run: Run) -> None:
     if records.intent is None:
         last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
         commits = [commit for task, commit in records.commits.items() if task.type is last]
-        await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
+        lost = await find_lost(run.output, commits)
+        for commit in lost:
+            await record_lost_part(run, commit)
+        if not lost:
+            await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
         return
     manifest = build_manifest(records.plan, records.plan_digest, records.intent)
     await publish(run.output, records.intent, manifest)
     await remove_staged(run.output, run.identity)
+
+
+async def record_lost_part(run: Run, commit: CommitRecord) -> None:
+    """Record that a committed part is gone, so that its task runs once more; that does not count against it.
+
+    Its attempt may have a failure record already, of a pod that was given up and committed all the same.
+    """
+    record = FailureRecord(
+        task=commit.task,
+        generation=commit.generation,
+        attempt_id=commit.attempt_id,
+        pod_name=commit.pod_name,
+        ordinal=0,
+        counted=False,
+        reason="UploadLost",
+        message="the store dropped the part before it was published: see its rule for unfinished uploads",
+        finished_at=commit.finished_at,
+        lost=LostOutput(task=commit.task, generation=commit.generation),
+    )
+    await run.work.create_async(failure_key(commit.task, f"{commit.attempt_id}-lost"), encode(record))
 
 
 async def remove_intermediates(run: Run) -> None:

@@ -11,7 +11,8 @@ never because of what happened before:
    until then it cannot fail.
    A run is named in the status before anything is done for it, so that whoever replaces it finds it there.
 3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter, and a
-   fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent.
+   fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent. One
+   thing fails a run even then, for it cannot pass: the store dropped a part that was to be published.
 4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, or the deadline fails the run. The
    verdict rests on evidence that lasts (records, times), so that a restart finds the same one.
 5. Suspended: no pods. What is committed stays.
@@ -20,7 +21,8 @@ never because of what happened before:
 7. A task gets an attempt when none is active, its backoff is over and `parallelism` has room; lower indexes first. A
    lower `parallelism` starts no more pods, and lets the running ones finish.
 8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record.
-9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest.
+9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest; a
+   part found missing before the commit intent, that of its task's commit.
 
 Invariants, held by the simulation
 ----------------------------------

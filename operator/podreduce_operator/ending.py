@@ -6,6 +6,7 @@ Rule: pure. Every verdict rests on evidence that lasts, so that it is found agai
 from collections.abc import Sequence
 
 from podreduce.contract.task import FailureRecord
+from podreduce.errors import UploadLostError
 from podreduce_operator.failures import (
     AWAITED_REASONS,
     FATAL_REASONS,
@@ -28,6 +29,9 @@ from podreduce_operator.model import (
 from podreduce_operator.upkeep import delete_all, delete_foreign, kept_failed_pods
 
 __all__ = ["deadline_at", "find_end", "supersede", "tidy"]
+
+PART_GONE_REASON = UploadLostError.reason
+"""Met before the commit intent it runs the task again and is no fault; after it the output can never be complete."""
 
 
 def tidy(observed: Observed, now: float) -> Decision:
@@ -65,14 +69,16 @@ def supersede(observed: Observed, run_id: str) -> Decision:
 def find_end(observed: Observed, now: float) -> Verdict | None:
     """Return the verdict that fails the run, if there is evidence for one.
 
-    None while the run has not begun, because the one it replaces still stands, and none past the commit intent.
+    None while the run has not begun, because the one it replaces still stands. Past the commit intent there is but one:
+    a part that was to be published is gone.
     """
-    if observed.superseded is not None or may_have_intent(observed):
+    if observed.superseded is not None:
         return None
-    fault = next((fault for fault in observed.faults if is_permanent(fault, observed, now)), None)
-    if fault is not None:
-        return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
-    if observed.is_blind:
+    rolls_forward = may_have_intent(observed)
+    for fault in observed.faults:
+        if fault.reason == PART_GONE_REASON or (not rolls_forward and is_permanent(fault, observed, now)):
+            return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
+    if rolls_forward or observed.is_blind:
         return None
     exhausted = find_exhausted(observed)
     if exhausted is not None:

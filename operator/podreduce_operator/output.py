@@ -3,6 +3,8 @@
 Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
 """
 
+import asyncio
+from collections.abc import Sequence
 from functools import partial
 
 from podreduce.contract.layout import (
@@ -15,8 +17,8 @@ from podreduce.contract.layout import (
 from podreduce.contract.plan import JobIdentity, Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
 from podreduce.contract.wire import Wire, decode, encode
-from podreduce.errors import ObjectNotFoundError
-from podreduce.storage import ObjectStore
+from podreduce.errors import ObjectNotFoundError, UploadLostError
+from podreduce.storage import ObjectStore, check_staged, discard_staged, is_pending, publish_staged
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import PublishedOutput
@@ -26,6 +28,7 @@ __all__ = [
     "build_intent",
     "build_manifest",
     "claim_output",
+    "find_lost",
     "has_leftovers",
     "publish",
     "read_claim",
@@ -36,7 +39,7 @@ __all__ = [
     "remove_staged",
 ]
 
-CONCURRENT_COPIES = 8
+CONCURRENT_PARTS = 8
 OWN_NAMES = (CLAIM_KEY, OUTPUT_MANIFEST_KEY, SUCCESS_KEY)
 RESERVED_PREFIX = "_podreduce-"
 
@@ -101,8 +104,12 @@ async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
 
 
 async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
-    """Remove the run's unpublished parts."""
-    await output.delete_prefix_async(staging_prefix(job.uid, job.run_id))
+    """Remove the run's unpublished parts, and the uploads among them."""
+    prefix = staging_prefix(job.uid, job.run_id)
+    pending = [found.key async for found in output.list_async(prefix) if is_pending(found.key)]
+    calls = [partial(asyncio.to_thread, discard_staged, output, key) for key in pending]
+    await gather_bounded(calls, limit=CONCURRENT_PARTS)
+    await output.delete_prefix_async(prefix)
 
 
 def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
@@ -120,22 +127,41 @@ def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
     return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
 
 
+async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
+    """Return those whose part waits as an upload that the store has dropped since."""
+
+    async def is_lost(commit: CommitRecord) -> bool:
+        if commit.part is None or not is_pending(commit.part.key):
+            return False
+        try:
+            await asyncio.to_thread(check_staged, output, commit.part.key)
+        except UploadLostError:
+            return True
+        return False
+
+    lost = await gather_bounded([partial(is_lost, commit) for commit in commits], limit=CONCURRENT_PARTS)
+    return [commit for commit, is_gone in zip(commits, lost, strict=True) if is_gone]
+
+
 async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
     """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on."""
     if await read_published(output, manifest.uid, manifest.run_id) is not None:
         return
     await output.delete_async(SUCCESS_KEY)
-    copies = [partial(copy_part, output, part) for part in intent.parts]
-    await gather_bounded(copies, limit=CONCURRENT_COPIES)
+    parts = [partial(publish_part, output, part) for part in intent.parts]
+    await gather_bounded(parts, limit=CONCURRENT_PARTS)
     if intent.if_exists == "Replace":
         await remove_old(output, {part.name for part in intent.parts})
     await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
     await output.put_async(SUCCESS_KEY, b"")
 
 
-async def copy_part(output: ObjectStore, part: IntentPart) -> None:
-    """Copy one staged part to its final name, within the store."""
-    await output.copy_async(part.part.key, part.name)
+async def publish_part(output: ObjectStore, part: IntentPart) -> None:
+    """Give one staged part its final name."""
+    if is_pending(part.part.key):
+        await asyncio.to_thread(publish_staged, output, part.part.key, part.name)
+    else:
+        await output.copy_async(part.part.key, part.name)
 
 
 async def remove_old(output: ObjectStore, names: set[str]) -> None:

@@ -83,7 +83,7 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
 def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int], now: float) -> str | None:
     """Say why a pod has nothing left to do: its task is committed, or has a newer generation."""
     if pod.generation < generations.get(pod.task, 0):
-        return "map output lost"
+        return "output lost"
     commit = observed.commits.get(pod.task)
     if commit is None or commit.generation < pod.generation:
         return None

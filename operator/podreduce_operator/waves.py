@@ -41,7 +41,7 @@ class Wave:
 
 def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     """Run the current wave: record, delete and create pods, or take the step that ends the wave."""
-    generations = map_generations(observed)
+    generations = current_generations(observed)
     wave = find_wave(observed, plan, generations)
     pods = pods_by_task(observed.run_pods)
     records = record_failures(observed, now)
@@ -96,7 +96,7 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
         step = FreezeShuffle(generation=generation, parallelism=parallelism(observed))
         return Wave(phase=Phase.MAPPING, tasks=(), step=step, map_total=plan.shards, reduce_total=reduce_total)
     reduces = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(shuffle.partitions)]
-    left = [task for task in reduces if task not in observed.commits]
+    left = [task for task in reduces if not is_committed(observed, task, generations)]
     return Wave(
         phase=Phase.REDUCING if left else Phase.COMMITTING,
         tasks=left,
@@ -107,13 +107,13 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
     )
 
 
-def map_generations(observed: Observed) -> dict[TaskRef, int]:
-    """Return the current generation of each map whose output was reported lost: one above the highest that was."""
+def current_generations(observed: Observed) -> dict[TaskRef, int]:
+    """Return the current generation of each task whose output was reported lost: one above the highest that was."""
     generations: dict[TaskRef, int] = {}
     for failures in observed.failures.values():
         for failure in failures:
             if failure.lost is not None:
-                task = TaskRef(type=TaskType.MAP, index=failure.lost.index)
+                task = failure.lost.task
                 generations[task] = max(generations.get(task, 0), failure.lost.generation + 1)
     return generations
 

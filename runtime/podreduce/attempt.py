@@ -16,6 +16,7 @@ from podreduce.contract.task import CommitRecord
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.counters import Counters
 from podreduce.errors import ObjectNotFoundError, PlanMismatchError
+from podreduce.formats import PartWriter, open_part
 from podreduce.loading import LoadedProgram, load_program
 from podreduce.logs import get_logger
 from podreduce.memory import buffer_budget_bytes, memory_limit_bytes
@@ -52,6 +53,10 @@ class Attempt:
     def budget_bytes(self) -> int:
         """Return what buffers may take of memory from here on."""
         return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+
+    def open_part(self) -> PartWriter:
+        """Open the attempt's output part; use it in a `with`."""
+        return open_part(self.output_store, self.plan, self.environment.task, self.environment.attempt_id)
 
     @contextmanager
     def in_use(self, program: LoadedProgram) -> Iterator[None]:

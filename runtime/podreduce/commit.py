@@ -10,7 +10,7 @@ from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord
 from podreduce.contract.wire import decode, encode
 from podreduce.errors import PodreduceError
-from podreduce.storage import ObjectStore
+from podreduce.storage import ObjectStore, discard_staged
 
 __all__ = ["commit_task", "conclude"]
 
@@ -38,8 +38,8 @@ def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRe
 
 
 def discard(store: ObjectStore, key: str) -> None:
-    """Delete an object if that is possible; the run's clean-up takes it otherwise."""
+    """Delete what was written if that is possible; the run's clean-up takes it otherwise."""
     try:
-        store.delete(key)
+        discard_staged(store, key)
     except PodreduceError as error:
         structlog.get_logger().warning("left for the clean-up", uri=store.uri_of(key), error=str(error))

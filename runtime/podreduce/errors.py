@@ -6,7 +6,7 @@ Rule: every error a task raises on purpose is one of these; `exit_code` and `rea
 from typing import ClassVar
 
 from podreduce.contract.exit_codes import ExitCode
-from podreduce.contract.task import LostMapOutput
+from podreduce.contract.task import LostOutput
 
 __all__ = [
     "InputError",
@@ -20,6 +20,7 @@ __all__ = [
     "ScratchFullError",
     "StorageDeniedError",
     "StorageUnavailableError",
+    "UploadLostError",
 ]
 
 
@@ -76,6 +77,13 @@ class ObjectNotFoundError(PodreduceError):
     """The store holds no object at that key. Callers say what that means; uncaught it is a bug."""
 
 
+class UploadLostError(PodreduceError):
+    """The store no longer has a multipart upload: it was aborted, or expired unfinished."""
+
+    exit_code = ExitCode.STORAGE_UNAVAILABLE
+    reason = "UploadLost"
+
+
 class ObjectChangedError(PodreduceError):
     """The object is no longer the version (ETag) that was asked for. Callers say what that means."""
 
@@ -93,7 +101,7 @@ class MapOutputLostError(PodreduceError):
     exit_code = ExitCode.MAP_OUTPUT_LOST
     reason = "MapOutputLost"
 
-    def __init__(self, message: str, *, lost: LostMapOutput) -> None:
+    def __init__(self, message: str, *, lost: LostOutput) -> None:
         super().__init__(message)
         self.lost = lost
 

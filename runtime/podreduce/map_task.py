@@ -6,9 +6,9 @@ from podreduce.attempt import Attempt, read_shard
 from podreduce.calling import cannot_aggregate, combine_by_program
 from podreduce.codec import decode_key, encode_key
 from podreduce.commit import conclude
-from podreduce.contract.layout import blob_key, staged_part_key
+from podreduce.contract.layout import blob_key
 from podreduce.contract.task import BlobRef, CommitRecord
-from podreduce.formats import PartWriter, open_part
+from podreduce.formats import PartWriter
 from podreduce.groups import AggregationError
 from podreduce.inputs import read_records
 from podreduce.loading import LoadedProgram
@@ -72,9 +72,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
 
 def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     """Map the shard straight into an output part, in the order of its records."""
-    plan, environment = attempt.plan, attempt.environment
-    key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
-    with attempt.in_use(program), open_part(attempt.output_store, key, plan) as part:
+    with attempt.in_use(program), attempt.open_part() as part:
         loop = (
             open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )

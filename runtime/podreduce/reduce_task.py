@@ -9,8 +9,8 @@ from itertools import islice
 from podreduce.attempt import Attempt
 from podreduce.clipping import clip_frame
 from podreduce.commit import conclude
-from podreduce.contract.layout import shuffle_key, staged_part_key
-from podreduce.contract.task import CommitRecord, LostMapOutput, ShuffleManifest
+from podreduce.contract.layout import shuffle_key
+from podreduce.contract.task import CommitRecord, LostOutput, ShuffleManifest, TaskRef, TaskType
 from podreduce.contract.wire import decode
 from podreduce.errors import (
     InternalError,
@@ -19,7 +19,7 @@ from podreduce.errors import (
     ObjectNotFoundError,
     PlanMismatchError,
 )
-from podreduce.formats import PartWriter, open_part
+from podreduce.formats import PartWriter
 from podreduce.frames import KIND_COLUMNS, StoredFrame
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
@@ -45,14 +45,11 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord:
     program = attempt.load_program()
     if program.map_only:
         raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
-    environment = attempt.environment
-    manifest = read_manifest(attempt.run_store, environment.shuffle_generation)
+    manifest = read_manifest(attempt.run_store, attempt.environment.shuffle_generation)
     taken = open_taken(attempt, program)
     with naming_aggregates(program):
         take_partition(attempt, manifest, taken)
-    plan = attempt.plan
-    key = staged_part_key(plan.job.uid, plan.job.run_id, environment.task, environment.attempt_id)
-    with attempt.in_use(program), open_part(attempt.output_store, key, plan) as part:
+    with attempt.in_use(program), attempt.open_part() as part:
         reduce_taken(attempt, program, taken, part)
     record = commit_record(attempt, taken, part)
     conclude(attempt.run_store, attempt.output_store, record)
@@ -152,7 +149,7 @@ def map_output_lost(
     """Return the error that makes the operator run a map again."""
     return MapOutputLostError(
         f"{run_store.uri_of(manifest.maps[number].key)}: the output of map {number} is lost ({error}); it runs again",
-        lost=LostMapOutput(index=number, generation=manifest.map_generations[number]),
+        lost=LostOutput(task=TaskRef(type=TaskType.MAP, index=number), generation=manifest.map_generations[number]),
     )
 
 

@@ -18,7 +18,7 @@ import pytest
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.layout import commit_key
-from podreduce.contract.task import CommitRecord, LostMapOutput, TaskOutcome, TaskRef
+from podreduce.contract.task import CommitRecord, LostOutput, TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from tests.builders import map_task, reduce_task
 from tests.task_runs import TaskRun
@@ -149,7 +149,7 @@ def test_a_lost_map_output_is_told_by_index_and_generation(tasks: Tasks) -> None
     ended = tasks.call(run, reduce_task(0))
     assert ended.code == ExitCode.MAP_OUTPUT_LOST
     assert ended.outcome
-    assert ended.outcome.lost == LostMapOutput(index=0, generation=0)
+    assert ended.outcome.lost == LostOutput(task=map_task(0), generation=0)
 
 
 def limit_file_size() -> None:

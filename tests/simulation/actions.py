@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from podreduce.contract.task import TaskRef, TaskType
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
 from podreduce_operator.model import (
     Action,
     CommitOutput,
@@ -193,6 +193,8 @@ class Actor:
         if run.intent is None:
             last = TaskType.MAP if observed.shuffle is None else TaskType.REDUCE
             commits = [commit for task, commit in observed.commits.items() if task.type is last]
+            if self.record_lost_parts(observed, commits):
+                return
             run.intent = {commit.task: commit.attempt_id for commit in commits if commit.part is not None}
             self.step()
         if output.is_published(run_id):
@@ -201,8 +203,8 @@ class Actor:
         self.step()
         staged = output.staged.get(run_id, set())
         for task, attempt_id in run.intent.items():
-            if (task, attempt_id) not in staged:
-                raise ActionFailedError("PartMissing")
+            if (task, attempt_id) not in staged and output.parts.get(task) != (run_id, attempt_id):
+                raise ActionFailedError("UploadLost")
             output.parts[task] = (run_id, attempt_id)
         self.step()
         if self.if_exists == "Replace":
@@ -214,6 +216,27 @@ class Actor:
         output.published.append(run_id)
         self.step()
         output.staged.pop(run_id, None)
+
+    def record_lost_parts(self, observed: Observed, commits: Sequence[CommitRecord]) -> bool:
+        """Record each committed part that the store has dropped; tell whether there is one."""
+        staged = self.store.output.staged.get(observed.run_id, set())
+        lost = [commit for commit in commits if (commit.task, commit.attempt_id) not in staged]
+        for commit in lost:
+            record = FailureRecord(
+                task=commit.task,
+                generation=commit.generation,
+                attempt_id=commit.attempt_id,
+                pod_name=commit.pod_name,
+                ordinal=0,
+                counted=False,
+                reason="UploadLost",
+                message="lost",
+                finished_at=commit.finished_at,
+                lost=LostOutput(task=commit.task, generation=commit.generation),
+            )
+            self.store.run(observed.run_id).create_failure(record, suffix="-lost")
+            self.step()
+        return bool(lost)
 
     def remove_intermediates(self, run_id: str) -> None:
         """Remove blobs and staged parts, then the claim."""

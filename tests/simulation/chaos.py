@@ -53,6 +53,7 @@ class FaultKind(StrEnum):
     DEADLINE_SET = "a deadline is set"
     SPEC_EDITED = "a pinned field is edited"
     BLOB_LOST = "a committed map output is lost"
+    UPLOAD_LOST = "a committed part is lost"
     TWIN = "a deposed operator starts a twin"
 
 
@@ -86,6 +87,7 @@ USER_FAULTS = {
     K.DEADLINE_SET: 1,
     K.SPEC_EDITED: 1,
     K.BLOB_LOST: 4,
+    K.UPLOAD_LOST: 4,
     K.TWIN: 3,
 }
 """What may be done to a job, or to its store, from outside."""

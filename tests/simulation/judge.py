@@ -91,6 +91,7 @@ class Judge:
         tasks: the tasks whose parts make the output.
         verdicts: the terminal condition of each run, as first written; `told` are the runs that a status has named.
         refused: reasons of permanent faults that truly struck.
+        bereft: the runs that lost a part between their intent and its publication.
     """
 
     store: ObjectStore
@@ -101,6 +102,7 @@ class Judge:
     is_fresh: bool = True
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
     checked: int = 0
@@ -272,7 +274,8 @@ class Judge:
         begun = self.observed is not None and self.observed.superseded is None
         demand(begun, VERDICT_WAITS, ended)
         if ended[0] == "Failed":
-            demand(self.store.run(run_id).intent is None, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
+            stands = self.store.run(run_id).intent is None or run_id in self.bereft
+            demand(stands, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
             demand(self.is_justified(run_id, ended[1]), FAILURE_JUSTIFIED, "run", run_id, ":", ended[1])
         else:
             demand(run_id in self.store.output.published, COMPLETE_IS_PUBLISHED, run_id)
@@ -299,6 +302,8 @@ class Judge:
                 started, limit = self.started.get(run_id), spec.active_deadline_seconds
                 late = started is not None and limit is not None and self.cluster.now >= started + limit - 1.0
                 return late and not spec.suspend
+            case "UploadLost":
+                return run_id in self.bereft
             case "OutputExists":
                 return self.store.output.holds_output
         recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
@@ -340,13 +345,11 @@ class Judge:
 
 def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: TaskRef) -> int:
     """Return the generation that the task's output must have: one above the highest reported lost."""
-    if task.type is TaskType.REDUCE:
-        return 0
     lost = (
         failure.lost.generation + 1
         for failures in records.values()
         for failure in failures
-        if failure.lost is not None and failure.lost.index == task.index
+        if failure.lost is not None and failure.lost.task == task
     )
     return max(lost, default=0)
 

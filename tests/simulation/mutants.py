@@ -176,6 +176,11 @@ MUTANTS = (
     wave("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *"),
     wave("the ordinal is not incremented", "return 1 + max((*(pod.ordinal", "return max((1, *(pod.ordinal"),
     wave("no generation is opened", "failure.lost.generation + 1)", "failure.lost.generation)"),
+    wave(
+        "a part that is gone is not made again",
+        "left = [task for task in reduces if not is_committed(observed, task, generations)]",
+        "left = [task for task in reduces if task not in observed.commits]",
+    ),
     wave("any generation is good enough", "commit.generation >= generations.get(task, 0)", "commit.generation >= 0"),
     wave(
         "lost output is made again in its old generation",
@@ -224,9 +229,10 @@ MUTANTS = (
     ),
     ending(
         "a run fails before it has begun",
-        "if observed.superseded is not None or may_have_intent(observed):",
-        "if may_have_intent(observed):",
+        "if observed.superseded is not None:\n        return None\n    rolls_forward",
+        "rolls_forward",
     ),
+    ending("a part that is gone is waited for", "fault.reason == PART_GONE_REASON or", "False or"),
     ending("one attempt too few", "if len(counted) > limit:", "if len(counted) >= max(limit, 1):"),
     ending("one attempt too many", "if len(counted) > limit:", "if len(counted) > limit + 1:"),
     ending(

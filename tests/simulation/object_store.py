@@ -60,11 +60,11 @@ class RunPrefix:
             self.commits[commit.task] = commit
         return True
 
-    def create_failure(self, record: FailureRecord) -> bool:
+    def create_failure(self, record: FailureRecord, *, suffix: str = "") -> bool:
         """Create an attempt's failure record, unless there is one."""
-        if record.attempt_id in self.failure_ids:
+        if record.attempt_id + suffix in self.failure_ids:
             return False
-        self.failure_ids.add(record.attempt_id)
+        self.failure_ids.add(record.attempt_id + suffix)
         known = (*self.failures.get(record.task, ()), record)
         self.failures[record.task] = tuple(sorted(known, key=lambda failure: failure.finished_at))
         return True

@@ -12,7 +12,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import (
     BlobRef,
     CommitRecord,
-    LostMapOutput,
+    LostOutput,
     PartRef,
     TaskOutcome,
     TaskRef,
@@ -240,13 +240,13 @@ class Cluster:
             run.blobs.discard(pod.attempt_id)
             self.store.output.staged.get(pod.run_id, set()).discard((pod.task, pod.attempt_id))
 
-    def report_lost(self, pod: SimPod, lost: LostMapOutput) -> None:
+    def report_lost(self, pod: SimPod, lost: LostOutput) -> None:
         """A reduce says which map output it could not read."""
         pod.outside = True
         self.finish(
             pod,
             code=int(ExitCode.MAP_OUTPUT_LOST),
-            outcome=TaskOutcome(reason="MapOutputLost", message=f"m-{lost.index}", lost=lost),
+            outcome=TaskOutcome(reason="MapOutputLost", message=str(lost.task), lost=lost),
         )
 
     def succeed(self, pod: SimPod) -> None:
@@ -354,12 +354,13 @@ class Cluster:
                 del self.pods[pod.name]
 
 
-def find_lost(run: RunPrefix, pod: SimPod) -> LostMapOutput | None:
+def find_lost(run: RunPrefix, pod: SimPod) -> LostOutput | None:
     """Return the first map output of the reduce's manifest that is not there."""
     manifest = next((one for one in run.manifests if one.generation == pod.shuffle_generation), None)
     if manifest is None:
-        return LostMapOutput(index=0, generation=0)
+        return LostOutput(task=TaskRef(type=TaskType.MAP, index=0), generation=0)
     for index, blob in enumerate(manifest.blobs):
         if blob not in run.blobs:
-            return LostMapOutput(index=index, generation=manifest.map_generations[index])
+            task = TaskRef(type=TaskType.MAP, index=index)
+            return LostOutput(task=task, generation=manifest.map_generations[index])
     return None

@@ -110,6 +110,24 @@ def lose_blob(world: "World") -> bool:
     return True
 
 
+def lose_upload(world: "World") -> bool:
+    """The store drops a committed part that waits to be published."""
+    run_id = world.status.get("runId", "")
+    run, output = world.store.run(run_id), world.store.output
+    staged = output.staged.get(run_id, set())
+    waiting = sorted(
+        (commit.task, commit.attempt_id)
+        for commit in run.commits.values()
+        if (commit.task, commit.attempt_id) in staged and output.parts.get(commit.task) != (run_id, commit.attempt_id)
+    )
+    if not waiting:
+        return False
+    staged.discard(world.rng.choice(waiting))
+    if run.intent is not None:
+        world.judge.bereft.add(run_id)
+    return True
+
+
 def start_twin(world: "World") -> bool:
     """An operator that does not know yet that it was deposed starts one more attempt of a task that has one."""
     active = [pod for pod in world.cluster.pods.values() if pod.is_active and pod.name + "0" not in world.cluster.pods]
@@ -143,6 +161,7 @@ ACTS: dict[FaultKind, Callable[["World"], bool]] = {
     K.DEADLINE_SET: set_deadline,
     K.SPEC_EDITED: edit_spec,
     K.BLOB_LOST: lose_blob,
+    K.UPLOAD_LOST: lose_upload,
     K.TWIN: start_twin,
 }
 assert set(ACTS) == set(USER_FAULTS), Chaos

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter
-from podreduce.storage import open_store
+from podreduce.storage import StagedUpload, open_store
 
 NUMBERS = itertools.count()
 STRINGS = st.none() | st.text('aé,\t\r\n\\"\x00\x1f\u2028', max_size=6)
@@ -45,7 +45,7 @@ def batches(draw: st.DrawFn) -> pa.RecordBatch:
 
 def written(output_format: str, batch: pa.RecordBatch, **options: Any) -> bytes:
     store = open_store(f"memory://batches-{next(NUMBERS)}/")
-    with PartWriter(store, "part", output_format, **options) as part:
+    with PartWriter(StagedUpload(store, "part", "published"), output_format, **options) as part:
         part.write_batch(batch)
     assert part.records == batch.num_rows
     return store.get("part")
@@ -53,7 +53,7 @@ def written(output_format: str, batch: pa.RecordBatch, **options: Any) -> bytes:
 
 def written_by_record(output_format: str, pairs: list[tuple[Any, Any]]) -> bytes:
     store = open_store(f"memory://records-{next(NUMBERS)}/")
-    with PartWriter(store, "part", output_format) as part:
+    with PartWriter(StagedUpload(store, "part", "published"), output_format) as part:
         for key, value in pairs:
             part.write(key, value)
     return store.get("part")
@@ -125,7 +125,7 @@ def test_a_batch_may_be_larger_than_what_is_uploaded_at_a_time(output_format: st
 
 def test_records_and_batches_follow_each_other() -> None:
     store = open_store(f"memory://batches-{next(NUMBERS)}/")
-    with PartWriter(store, "part", "Text") as part:
+    with PartWriter(StagedUpload(store, "part", "published"), "Text") as part:
         part.write("a", 1)
         part.write_batch(pa.RecordBatch.from_pydict({"key": ["b"], "value": [2]}))
         part.write_all([("c", 3)])

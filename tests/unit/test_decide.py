@@ -32,7 +32,7 @@ def test_rule_holds(example: Example) -> None:
 
 
 def test_reduces_read_the_newest_manifest_and_attempts_the_newest_generation() -> None:
-    lost = make_failure(reduce_task(0), counted=False, reason="MapOutputLost", lost=(0, 1))
+    lost = make_failure(reduce_task(0), counted=False, reason="MapOutputLost", lost=(map_task(0), 1))
     commits = [make_commit(map_task(0), generation=2), make_commit(map_task(1))]
     shuffle = make_shuffle(generation=3, map_generations=(2, 0))
     observed = make_observed(commits=commits, failures=[lost], shuffle=shuffle)
@@ -42,7 +42,7 @@ def test_reduces_read_the_newest_manifest_and_attempts_the_newest_generation() -
 
 
 def test_lost_map_is_made_again_in_its_next_generation() -> None:
-    lost = make_failure(reduce_task(0), counted=False, reason="MapOutputLost", lost=(0, 1))
+    lost = make_failure(reduce_task(0), counted=False, reason="MapOutputLost", lost=(map_task(0), 1))
     commits = [make_commit(map_task(0), generation=1), make_commit(map_task(1))]
     observed = make_observed(commits=commits, failures=[lost], shuffle=make_shuffle())
     assert decide(observed, 200.0).actions == (CreatePod(task=map_task(0), ordinal=1, generation=2),)

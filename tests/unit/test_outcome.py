@@ -2,7 +2,7 @@ import msgspec
 import pytest
 
 from podreduce.contract.exit_codes import ExitCode
-from podreduce.contract.task import LostMapOutput, TaskOutcome
+from podreduce.contract.task import LostOutput, TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from podreduce.errors import InputError, InternalError, MapOutputLostError, PodreduceError, ProgramError
 from podreduce.outcome import fit_outcome, outcome_of
@@ -40,7 +40,7 @@ def test_every_failure_has_a_reason_and_a_message(error: BaseException, reason: 
 def test_what_the_error_knows_is_passed_on() -> None:
     outcome = outcome_of(ProgramError("boom", user_traceback="File job.py", record="s3://a at byte 5"))
     assert (outcome.traceback, outcome.record) == ("File job.py", "s3://a at byte 5")
-    lost = LostMapOutput(index=3, generation=1)
+    lost = LostOutput(task=TaskRef.parse("m-3"), generation=1)
     assert outcome_of(MapOutputLostError("gone", lost=lost)).lost == lost
 
 

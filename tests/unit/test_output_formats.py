@@ -18,7 +18,7 @@ from podreduce.formats.compression import COMPRESSIONS
 from podreduce.formats.csv_fields import csv_field
 from podreduce.formats.fields import UnwritableError, json_text, text_field
 from podreduce.formats.line_formats import LINE_FORMATS, text_line
-from podreduce.storage import ObjectStore, open_store
+from podreduce.storage import ObjectStore, StagedUpload, open_store
 from tests.unit import line_oracle
 
 NUMBERS = itertools.count()
@@ -220,7 +220,7 @@ def test_fixed_length_is_the_bytes_of_key_and_value() -> None:
 
 def written_part(output_format: str, write: Callable[[PartWriter], object], **options: Any) -> bytes:
     store = open_store(f"memory://output-{next(NUMBERS)}/")
-    with PartWriter(store, "part", output_format, **options) as part:
+    with PartWriter(StagedUpload(store, "part", "published"), output_format, **options) as part:
         write(part)
     data = store.get("part")
     assert part.part_ref().sha256 == hashlib.sha256(data).hexdigest()
@@ -245,7 +245,7 @@ def write_at_once(part: PartWriter, pairs: list[tuple[Any, Any]]) -> None:
 @pytest.mark.parametrize("write", [write_one_by_one, write_at_once])
 @pytest.mark.parametrize("records", [0, 1, 4095, 4096, 4097, 400_000])
 def test_a_part_knows_its_digest_records_and_bytes(store: ObjectStore, records: int, write: WritePairs) -> None:
-    with PartWriter(store, "staged/part", "JSONLines") as part:
+    with PartWriter(StagedUpload(store, "staged/part", "published"), "JSONLines") as part:
         write(part, [(str(number), number) for number in range(records)])
         assert part.records == records
     data = store.get("staged/part")
@@ -286,18 +286,24 @@ def test_a_compressed_part_reads_back_and_is_the_same_each_time(compression: str
 def test_a_record_that_cannot_be_written_is_the_programs_error(
     store: ObjectStore, write: WritePairs, output_format: str, record: tuple[Any, Any], message: str
 ) -> None:
-    with pytest.raises(ProgramError, match=message), PartWriter(store, "part", output_format) as part:
+    with (
+        pytest.raises(ProgramError, match=message),
+        PartWriter(StagedUpload(store, "part", "published"), output_format) as part,
+    ):
         write(part, [("a", None), record])
     assert not store.exists("part")
 
 
 @pytest.mark.parametrize("output_format", ["Text", "JSONLines", "CSV", "Parquet"])
 def test_an_error_among_many_pairs_names_its_own_record(store: ObjectStore, output_format: str) -> None:
-    with pytest.raises(ProgramError) as caught, PartWriter(store, "part", output_format) as part:
+    with (
+        pytest.raises(ProgramError) as caught,
+        PartWriter(StagedUpload(store, "part", "published"), output_format) as part,
+    ):
         part.write_all([("a", "x"), ("b", "\ud800"), ("c", "x")])
     assert caught.value.record == "key 'b'"
 
 
 def test_an_unknown_format_is_our_error(store: ObjectStore) -> None:
     with pytest.raises(InternalError, match="Avro"):
-        PartWriter(store, "part", "Avro")
+        PartWriter(StagedUpload(store, "part", "published"), "Avro")

@@ -10,14 +10,14 @@ from pyarrow import parquet as pq
 
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter, parquet_output
-from podreduce.storage import open_store
+from podreduce.storage import StagedUpload, open_store
 
 NUMBERS = itertools.count()
 
 
 def written(pairs: list[tuple[Any, Any]], batches: tuple[pa.RecordBatch, ...] = ()) -> pq.ParquetFile:
     store = open_store(f"memory://parquet-{next(NUMBERS)}/")
-    with PartWriter(store, "part", "Parquet") as part:
+    with PartWriter(StagedUpload(store, "part", "published"), "Parquet") as part:
         for batch in batches:
             part.write_batch(batch)
         for key, value in pairs:
@@ -117,7 +117,7 @@ def test_a_later_int_may_stand_among_floats() -> None:
 
 def test_a_value_is_written_as_it_was_when_yielded() -> None:
     store = open_store(f"memory://parquet-{next(NUMBERS)}/")
-    with PartWriter(store, "part", "Parquet") as part:
+    with PartWriter(StagedUpload(store, "part", "published"), "Parquet") as part:
         value = {"n": [0]}
         for number in range(3):
             value["n"][0] = number

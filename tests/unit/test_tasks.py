@@ -366,7 +366,7 @@ def test_a_lost_map_output_is_named_with_its_generation(harm: str) -> None:
             run.store.put(key, bytes(data))
     with pytest.raises(MapOutputLostError, match="the output of map 1 is lost") as raised:
         run.reduce(0)
-    assert (raised.value.lost.index, raised.value.lost.generation) == (1, 2)
+    assert (str(raised.value.lost.task), raised.value.lost.generation) == ("m-1", 2)
     assert list(run.output.list()) == []
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from podreduce.contract.task import CommitRecord, LostMapOutput
+from podreduce.contract.task import CommitRecord, LostOutput
 from podreduce_operator.model import DeletePod, PodPhase, PodView
 from podreduce_operator.upkeep import (
     KEPT_FAILED_PODS,
@@ -67,7 +67,7 @@ def test_failure_of_a_new_generation_is_recorded_though_the_old_one_is_committed
 
 
 def test_record_keeps_what_the_task_and_its_pod_said() -> None:
-    lost = LostMapOutput(index=3, generation=1)
+    lost = LostOutput(task=map_task(3), generation=1)
     outcome = make_outcome("MapOutputLost", "m-3", traceback="Traceback …", record="line 7", lost=lost)
     pod = make_pod(R0, ordinal=4, generation=2, phase=PodPhase.FAILED, finished_at=77.5, exit_code=69, outcome=outcome)
     (action,) = record_failures(make_observed(pods=(pod,)), 100.0)
@@ -82,7 +82,7 @@ def test_record_keeps_what_the_task_and_its_pod_said() -> None:
         exit_code=69,
         traceback="Traceback …",
         record="line 7",
-        lost=(3, 1),
+        lost=(map_task(3), 1),
     )
 
 
@@ -118,7 +118,7 @@ def test_pod_goes_when_it_has_done_its_part(
 
 def test_pod_of_a_lost_generation_goes() -> None:
     (delete,) = delete_needless(make_observed(pods=(make_pod(M0),)), {M0: 1}, 60.0)
-    assert delete.why == "map output lost"
+    assert delete.why == "output lost"
 
 
 def test_recorded_pod_goes_unless_it_is_one_of_the_last_failed() -> None:

@@ -1,11 +1,12 @@
 import pytest
 
+from podreduce.contract.task import TaskRef
 from podreduce_operator.model import PodPhase, PodView
 from podreduce_operator.waves import (
+    current_generations,
     find_wave,
     is_committed,
     is_trying,
-    map_generations,
     next_look,
     next_ordinal,
     parallelism,
@@ -28,23 +29,24 @@ M0, M1, R0, R1 = map_task(0), map_task(1), reduce_task(0), reduce_task(1)
 
 
 def test_maps_start_in_generation_0() -> None:
-    assert map_generations(make_observed(failures=[make_failure(M0)])) == {}
+    assert current_generations(make_observed(failures=[make_failure(M0)])) == {}
 
 
 @pytest.mark.parametrize(
     ("reported", "expected"),
     [
-        ([(1, 0)], {M1: 1}),
-        ([(1, 0), (1, 0)], {M1: 1}),
-        ([(1, 0), (1, 1), (1, 0)], {M1: 2}),
-        ([(0, 0), (1, 3)], {M0: 1, M1: 4}),
+        ([(M1, 0)], {M1: 1}),
+        ([(M1, 0), (M1, 0)], {M1: 1}),
+        ([(M1, 0), (M1, 1), (M1, 0)], {M1: 2}),
+        ([(M0, 0), (M1, 3)], {M0: 1, M1: 4}),
+        ([(R0, 0), (M0, 0)], {R0: 1, M0: 1}),
     ],
 )
 def test_generation_is_one_above_the_highest_that_was_lost(
-    reported: list[tuple[int, int]], expected: dict[object, int]
+    reported: list[tuple[TaskRef, int]], expected: dict[TaskRef, int]
 ) -> None:
     failures = [make_failure(R0, ordinal=n, lost=pair) for n, pair in enumerate(reported, start=1)]
-    assert map_generations(make_observed(failures=failures)) == expected
+    assert current_generations(make_observed(failures=failures)) == expected
 
 
 @pytest.mark.parametrize(("generation", "wanted", "expected"), [(0, 0, True), (0, 1, False), (1, 1, True)])
@@ -108,7 +110,7 @@ def test_committed_reduces_stay_when_a_map_is_made_again() -> None:
 
 
 def test_reduces_already_running_may_finish_while_a_lost_map_is_made_again() -> None:
-    failure = make_failure(R0, counted=False, reason="MapOutputLost", lost=(0, 0))
+    failure = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M0, 0))
     observed = make_observed(
         commits=[make_commit(M0), make_commit(M1)],
         shuffle=make_shuffle(partitions=2),

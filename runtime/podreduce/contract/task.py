@@ -18,7 +18,7 @@ __all__ = [
     "HeavyKey",
     "IntentPart",
     "KeySample",
-    "LostMapOutput",
+    "LostOutput",
     "OutputManifest",
     "OutputPart",
     "PartRef",
@@ -147,10 +147,10 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     part: PartRef | None = None
 
 
-class LostMapOutput(Wire, frozen=True, kw_only=True):
-    """Which committed map output a reduce could not read."""
+class LostOutput(Wire, frozen=True, kw_only=True):
+    """Which committed output is not there any more: a map's blob, or a part that waited to be published."""
 
-    index: int
+    task: TaskRef
     generation: int
 
 
@@ -167,7 +167,7 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
     message: str
     traceback: str = ""
     record: str = ""
-    lost: LostMapOutput | None = None
+    lost: LostOutput | None = None
 
 
 class FailureRecord(Wire, frozen=True, kw_only=True):
@@ -189,7 +189,7 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
     exit_code: int | None = None
     traceback: str = ""
     record: str = ""
-    lost: LostMapOutput | None = None
+    lost: LostOutput | None = None
 
 
 class ShuffleManifest(Wire, frozen=True, kw_only=True):

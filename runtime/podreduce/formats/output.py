@@ -8,14 +8,15 @@ from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from podreduce.contract.layout import part_name, staged_part_key
 from podreduce.contract.plan import Plan
-from podreduce.contract.task import PartRef
+from podreduce.contract.task import PartRef, TaskRef
 from podreduce.errors import InternalError
 from podreduce.formats.line_formats import LINE_FORMATS
 from podreduce.formats.line_output import LineBody
 from podreduce.formats.parquet_output import ParquetBody
 from podreduce.formats.part_stream import PartStream
-from podreduce.storage import ObjectStore
+from podreduce.storage import ObjectStore, StagedUpload
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,11 +24,12 @@ if TYPE_CHECKING:
 __all__ = ["PartWriter", "open_part"]
 
 
-def open_part(store: ObjectStore, key: str, plan: Plan) -> "PartWriter":
-    """Open an output part as the plan wants it."""
+def open_part(store: ObjectStore, plan: Plan, task: TaskRef, attempt_id: str) -> "PartWriter":
+    """Open an attempt's output part as the plan wants it."""
+    key = staged_part_key(plan.job.uid, plan.job.run_id, task, attempt_id)
+    name = part_name(task, plan.output_format, plan.output_compression)
     return PartWriter(
-        store,
-        key,
+        StagedUpload(store, key, name),
         plan.output_format,
         compression=plan.output_compression,
         columns=plan.output_columns,
@@ -36,7 +38,7 @@ def open_part(store: ObjectStore, key: str, plan: Plan) -> "PartWriter":
 
 
 class PartWriter:
-    """An unpublished output part; use it in a `with`, whose normal end completes the object.
+    """An unpublished output part; use it in a `with`, whose normal end has all of it in the store.
 
     Args:
         compression: `spec.output.compression`; `columns` and `record_length` likewise, for the formats that have them.
@@ -54,16 +56,15 @@ class PartWriter:
 
     def __init__(
         self,
-        store: ObjectStore,
-        key: str,
+        staged: StagedUpload,
         output_format: str,
         *,
         compression: str = "None",
         columns: tuple[str, ...] = (),
         record_length: int | None = None,
     ) -> None:
-        self._key = key
-        self._stream = PartStream(store, key, compression)
+        self._staged = staged
+        self._stream = PartStream(staged, compression)
         self._body = open_body(self._stream, output_format, columns, record_length)
         self.write = self._body.write
         self.write_all = self._body.write_all
@@ -97,7 +98,9 @@ class PartWriter:
 
     def part_ref(self) -> PartRef:
         """Return what a commit record says of the part; call it after the `with`."""
-        return PartRef(key=self._key, bytes=self.bytes_written, records=self.records, sha256=self._stream.sha256())
+        return PartRef(
+            key=self._staged.key, bytes=self.bytes_written, records=self.records, sha256=self._stream.sha256()
+        )
 
 
 def open_body(

@@ -3,7 +3,7 @@
 import hashlib
 
 from podreduce.formats.compression import compress
-from podreduce.storage import Blocks, ObjectStore
+from podreduce.storage import Blocks, ObjectWriter, StagedUpload
 
 __all__ = ["PartStream"]
 
@@ -15,14 +15,14 @@ class PartStream:
         bytes_written: what has gone on its way, compressed; exact after `close`.
     """
 
-    def __init__(self, store: ObjectStore, key: str, compression: str) -> None:
+    def __init__(self, staged: StagedUpload, compression: str) -> None:
         self.bytes_written = 0
         self._compression = compression
         self._digest = hashlib.sha256()
-        self._upload = store.open_writer(key, encode=self._encode)
-        self.write = self._upload.write
-        self.close = self._upload.close
-        self.abort = self._upload.abort
+        writer = ObjectWriter(staged, encode=self._encode)
+        self.write = writer.write
+        self.close = writer.close
+        self.abort = writer.abort
 
     def sha256(self) -> str:
         """Return the digest of the object; call it after `close`."""

@@ -6,6 +6,7 @@ exceptions never leave it (`faults` maps them to `podreduce.errors`).
 
 from podreduce.storage.connect import open_store
 from podreduce.storage.probe import probe_conditional_create
+from podreduce.storage.staging import StagedUpload, check_staged, discard_staged, is_pending, publish_staged
 from podreduce.storage.store import ObjectMeta, ObjectStore
 from podreduce.storage.uris import split_object_uri
 from podreduce.storage.writer import Blocks, Data, ObjectWriter
@@ -16,7 +17,12 @@ __all__ = [
     "ObjectMeta",
     "ObjectStore",
     "ObjectWriter",
+    "StagedUpload",
+    "check_staged",
+    "discard_staged",
+    "is_pending",
     "open_store",
     "probe_conditional_create",
+    "publish_staged",
     "split_object_uri",
 ]

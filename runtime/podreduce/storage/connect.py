@@ -23,6 +23,8 @@ from podreduce.storage.uris import split_uri
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential, S3CredentialProvider
 
+    from podreduce.storage.multipart import MultipartClient
+
 __all__ = ["open_store"]
 
 MEMORY_STORES: dict[str, MemoryStore] = {}
@@ -77,6 +79,7 @@ def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore
         store=connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS),
         connect_for_copies=lambda: connect_s3(bucket, access, COPY_TIMEOUT_SECONDS),
         connect_for_checksummed=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, signs_payload=False),
+        connect_for_uploads=lambda: connect_uploads(bucket, access),
         endpoint=access.endpoint or "AWS",
     )
 
@@ -89,6 +92,12 @@ class Access:
     region: str | None
     keys: tuple[str, str, str | None] | None
     ca_certificate: bytes | None
+    ca_file: str | None
+
+    @property
+    def is_plain_http(self) -> bool:
+        """Whether requests go without TLS."""
+        return self.endpoint is not None and urlsplit(self.endpoint).scheme == "http"
 
 
 def access_of(settings: StorageSettings) -> Access:
@@ -102,6 +111,7 @@ def access_of(settings: StorageSettings) -> Access:
         region=settings.region,
         keys=keys,
         ca_certificate=read_certificate(settings.ca_cert) if settings.ca_cert else None,
+        ca_file=settings.ca_cert,
     )
 
 
@@ -127,7 +137,7 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_paylo
     compute its SHA-256; it can be left out where something else guards the bytes on their way, as TLS does.
     """
     config: S3Config = {"bucket": bucket}
-    if not signs_payload or not is_plain_http(access):
+    if not signs_payload or not access.is_plain_http:
         config["unsigned_payload"] = True
     if access.endpoint:
         config["endpoint"] = access.endpoint
@@ -145,22 +155,25 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_paylo
         raise StorageDeniedError(f"{where}: the storage settings are unusable ({error}); correct them") from error
 
 
+@lru_cache(maxsize=64)
+def connect_uploads(bucket: str, access: Access) -> "MultipartClient":
+    """Build the client for uploads that are completed later, once (a fifth of a second with the import)."""
+    from podreduce.storage.multipart import connect_multipart  # noqa: PLC0415 - botocore, which few tasks need
+
+    return connect_multipart(bucket, access)
+
+
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":
     """Return the HTTP client's options; the CA is trusted besides the system's."""
     options: ClientConfig = {
         "connect_timeout": timedelta(seconds=5),
         "timeout": timedelta(seconds=timeout_seconds),
     }
-    if is_plain_http(access):
+    if access.is_plain_http:
         options["allow_http"] = True
     if access.ca_certificate:
         options["root_certificate"] = access.ca_certificate
     return options
-
-
-def is_plain_http(access: Access) -> bool:
-    """Tell whether requests go without TLS."""
-    return access.endpoint is not None and urlsplit(access.endpoint).scheme == "http"
 
 
 def credential_provider(access: Access) -> "S3CredentialProvider | None":

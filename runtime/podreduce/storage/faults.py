@@ -39,6 +39,8 @@ STORE_ERRORS = (BaseError, OSError, ValueError)
 
 T = TypeVar("T")
 
+UNTRUSTED = "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret"
+NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
 REFUSALS = {
     "NoSuchBucket": "the bucket does not exist: create it or correct the URI",
     "InvalidAccessKeyId": "the access key is unknown there: correct accessKey in the storage secret",
@@ -49,13 +51,16 @@ REFUSALS = {
     "AuthorizationHeaderMalformed": "the region is wrong: correct region in the storage secret",
     "PermanentRedirect": "the bucket is in another region: correct region in the storage secret",
     "RequestTimeTooSkewed": "this machine's clock is wrong by minutes: set it",
-    "UnknownIssuer": "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret",
+    "UnknownIssuer": UNTRUSTED,
+    "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "Permission denied": "this user may not do that: change the directory's permissions",
     "Read-only file system": "the directory is on a read-only file system: choose another",
-    "missing credentials": "there are no credentials: fill the storage secret, or set the AWS_* variables",
+    "missing credentials": NO_CREDENTIALS,
+    "Unable to locate credentials": NO_CREDENTIALS,
 }
 OUTAGES = {
     "Connection refused": "nothing listens there",
+    "Could not connect": "nothing listens there",
     "dns error": "its host name is unknown",
     "TimedOut": "it does not answer in time",
     "No space left on device": "the disk is full",

@@ -19,12 +19,14 @@ from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
 from podreduce.storage.faults import Place, persist, persist_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
-from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectWriter
+from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
 if TYPE_CHECKING:
     from obstore import GetOptions
     from obstore import ObjectMeta as ListedObject
     from obstore.store import LocalStore, MemoryStore, S3Store
+
+    from podreduce.storage.multipart import MultipartClient
 
 __all__ = ["MAX_COPY_BYTES", "ObjectMeta", "ObjectStore"]
 
@@ -57,6 +59,7 @@ class ObjectStore:
     store: "S3Store | LocalStore | MemoryStore"
     connect_for_copies: "Callable[[], S3Store | LocalStore | MemoryStore]"
     connect_for_checksummed: "Callable[[], S3Store | LocalStore | MemoryStore]"
+    connect_for_uploads: "Callable[[], MultipartClient] | None" = None
     endpoint: str | None = None
     directory: Path | None = None
 
@@ -248,14 +251,14 @@ class ObjectStore:
         `encode` is given all blocks that were written and yields those to upload; it runs in the upload's thread.
         `checksummed`: the data has checksums that whoever reads it will check, so that the requests need none.
         """
-        return ObjectWriter(
-            self.connect_for_checksummed() if checksummed else self.store,
-            self.prefix + key,
-            self._place("write", key),
+        upload = ObjectUpload(
+            store=self.connect_for_checksummed() if checksummed else self.store,
+            path=self.prefix + key,
+            place=self._place("write", key),
             part_bytes=part_bytes,
             concurrency=concurrency,
-            encode=encode,
         )
+        return ObjectWriter(upload, encode=encode)
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object within the store, over any at `target`; the server does it (a directory makes a hard link).

@@ -1,25 +1,25 @@
 """A streaming upload: written in parts as they fill up, visible only when closed, gone without a trace when aborted.
 
-obstore's own writer cannot be aborted; `obstore.put` of an iterator does abort the upload when the iterator raises,
-so a thread runs that over a bounded queue. What is done to the bytes on their way (compressing, hashing) is done there
-too: meanwhile the interpreter is free for others.
+A thread takes the blocks from a bounded queue. What is done to the bytes on their way (compressing, hashing) is done
+there too: meanwhile the interpreter is free for others.
 """
 
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import obstore
 
-from podreduce.errors import InternalError
+from podreduce.errors import InternalError, PodreduceError
 from podreduce.storage.faults import Place, persist, translate
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore, MemoryStore, S3Store
 
-__all__ = ["MAX_PARTS", "PART_BYTES", "Blocks", "Data", "ObjectWriter"]
+__all__ = ["MAX_PARTS", "PART_BYTES", "Blocks", "Data", "ObjectUpload", "ObjectWriter", "Upload"]
 
 Data = bytes | memoryview
 Blocks = Iterator[Data]
@@ -35,6 +35,53 @@ class AbortError(Exception):
     """Raised inside the upload to make obstore abort it."""
 
 
+class Upload(Protocol):
+    """Where the bytes go. Whichever of the two methods is called, a normal return has all of them in the store."""
+
+    @property
+    def place(self) -> Place:
+        """What is being done, for messages."""
+
+    @property
+    def part_bytes(self) -> int:
+        """How much is collected before the streaming begins, and the size of a part."""
+
+    def put(self, data: bytes) -> None:
+        """Upload all there is, in one request."""
+
+    def stream(self, blocks: Blocks) -> None:
+        """Upload in parts what `blocks` yields; if it raises, leave nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectUpload:
+    """An object that is visible once it is whole.
+
+    obstore's own writer cannot be aborted; `obstore.put` of an iterator aborts the upload when the iterator raises.
+    """
+
+    store: "S3Store | LocalStore | MemoryStore"
+    path: str
+    place: Place
+    part_bytes: int = PART_BYTES
+    concurrency: int = 2
+
+    def put(self, data: bytes) -> None:
+        """Write the object in one request."""
+        persist(lambda: obstore.put(self.store, self.path, data, use_multipart=False), self.place)
+
+    def stream(self, blocks: Blocks) -> None:
+        """Write the object in parts, `concurrency` of them at a time."""
+        obstore.put(
+            self.store,
+            self.path,
+            blocks,
+            use_multipart=True,
+            chunk_size=self.part_bytes,
+            max_concurrency=self.concurrency,
+        )
+
+
 class ObjectWriter:
     """An open upload; `ObjectStore.open_writer` makes it.
 
@@ -42,22 +89,9 @@ class ObjectWriter:
         bytes_written: what `write` has taken so far.
     """
 
-    def __init__(
-        self,
-        store: "S3Store | LocalStore | MemoryStore",
-        path: str,
-        place: Place,
-        *,
-        part_bytes: int = PART_BYTES,
-        concurrency: int = 2,
-        encode: Callable[[Blocks], Blocks] = iter,
-    ) -> None:
+    def __init__(self, upload: Upload, *, encode: Callable[[Blocks], Blocks] = iter) -> None:
         self.bytes_written = 0
-        self._store = store
-        self._path = path
-        self._place = place
-        self._part_bytes = part_bytes
-        self._concurrency = concurrency
+        self._upload = upload
         self._encode = encode
         self._buffer: list[Data] = []
         self._buffered_bytes = 0
@@ -84,11 +118,11 @@ class ObjectWriter:
             PodreduceError: the upload has failed; nothing will be visible.
         """
         if self._closed:
-            raise InternalError(f"{self._place.uri}: written to after the end")
+            raise InternalError(f"{self._upload.place.uri}: written to after the end")
         self._buffer.append(data)
         self._buffered_bytes += len(data)
         self.bytes_written += len(data)
-        if self._buffered_bytes >= self._part_bytes:
+        if self._buffered_bytes >= self._upload.part_bytes:
             self._send(self._take_buffer())
 
     def close(self) -> None:
@@ -102,11 +136,7 @@ class ObjectWriter:
         self._closed = True
         rest = self._take_buffer()
         if self._thread is None:
-            whole = b"".join(self._encode(iter(rest)))
-            persist(
-                lambda: obstore.put(self._store, self._path, whole, use_multipart=False),
-                self._place,
-            )
+            self._upload.put(b"".join(self._encode(iter(rest))))
             return
         if rest:
             self._send(rest)
@@ -132,7 +162,7 @@ class ObjectWriter:
 
     def _send(self, batch: list[Data] | None) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._upload, name="upload", daemon=True)
+            self._thread = threading.Thread(target=self._stream, name="upload", daemon=True)
             self._thread.start()
         if not self._offer(batch):
             self._raise_failure()
@@ -148,20 +178,16 @@ class ObjectWriter:
         return False
 
     def _raise_failure(self) -> None:
-        if self._error is not None:
-            self._closed = True
-            raise translate(self._error, self._place) from self._error
+        if self._error is None:
+            return
+        self._closed = True
+        if isinstance(self._error, PodreduceError):
+            raise self._error
+        raise translate(self._error, self._upload.place) from self._error
 
-    def _upload(self) -> None:
+    def _stream(self) -> None:
         try:
-            obstore.put(
-                self._store,
-                self._path,
-                self._encode(self._received_blocks()),
-                use_multipart=True,
-                chunk_size=self._part_bytes,
-                max_concurrency=self._concurrency,
-            )
+            self._upload.stream(self._encode(self._received_blocks()))
         except Exception as error:  # noqa: BLE001 - carried over to the writing thread
             self._error = error
 

@@ -1,0 +1,125 @@
+"""S3's multipart uploads, step by step: what obstore does only as a whole. Botocore's client, with our own retries.
+
+Rule: botocore's exceptions end here, as `podreduce.errors` like obstore's; importing it takes a tenth of a second, so
+that is done by whoever connects.
+"""
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from podreduce.errors import UploadLostError
+from podreduce.storage.faults import Place, persist
+
+if TYPE_CHECKING:
+    from podreduce.storage.connect import Access
+
+__all__ = ["MultipartClient", "connect_multipart"]
+
+CONNECT_TIMEOUT_SECONDS = 5
+REQUEST_TIMEOUT_SECONDS = 30
+CONNECTIONS = 16
+
+
+class MultipartClient:
+    """The uploads to one bucket; safe to share between threads.
+
+    Every method repeats what fails in passing and raises StorageDeniedError or StorageUnavailableError, as
+    `ObjectStore` does, and UploadLostError where the store knows no such upload (any more).
+
+    Args:
+        client: botocore's S3 client.
+    """
+
+    def __init__(self, client: Any, bucket: str, endpoint: str) -> None:  # noqa: ANN401 - untyped package
+        self._client = client
+        self._bucket = bucket
+        self._endpoint = endpoint
+
+    def create(self, path: str, metadata: Mapping[str, str]) -> str:
+        """Begin an upload to `path` that gives the object this metadata; return the upload's id.
+
+        Repeated after an answer that was lost it leaves an upload that nobody knows: the bucket's own rule for
+        unfinished uploads takes that.
+        """
+        answer = self._call("create_multipart_upload", path, Metadata=dict(metadata))
+        return str(answer["UploadId"])
+
+    def upload_part(self, path: str, upload_id: str, number: int, data: bytes) -> str:
+        """Upload part `number` (from 1), over any of that number; return its ETag."""
+        answer = self._call("upload_part", path, UploadId=upload_id, PartNumber=number, Body=data)
+        return str(answer["ETag"])
+
+    def complete(self, path: str, upload_id: str, etags: Sequence[str]) -> None:
+        """Make the object of the upload's parts, over any there is."""
+        parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
+        self._call("complete_multipart_upload", path, UploadId=upload_id, MultipartUpload={"Parts": parts})
+
+    def abort(self, path: str, upload_id: str) -> None:
+        """Give the upload up, and its parts."""
+        self._call("abort_multipart_upload", path, UploadId=upload_id)
+
+    def check(self, path: str, upload_id: str) -> None:
+        """Make sure that the store still has the upload."""
+        self._call("list_parts", path, UploadId=upload_id, MaxParts=1)
+
+    def read_metadata(self, path: str) -> Mapping[str, str] | None:
+        """Return the metadata of the object at `path`; None if there is none."""
+        answer = self._call("head_object", path)
+        return None if answer is None else answer["Metadata"]
+
+    def _call(self, operation: str, path: str, **arguments: object) -> Any:  # noqa: ANN401 - botocore answers dicts
+        call = partial(getattr(self._client, operation), Bucket=self._bucket, Key=path, **arguments)
+        place = Place(verb=operation.replace("_", " "), uri=f"s3://{self._bucket}/{path}", endpoint=self._endpoint)
+        return persist(lambda: translated(call, place), place)
+
+
+def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts
+    """Return `call()`, None where there is no such object; errors in words that `faults` knows."""
+    from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import; see above
+
+    try:
+        return call()
+    except ClientError as error:
+        code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if code == "NoSuchUpload":
+            raise UploadLostError(f"{place.uri}: the store no longer has the upload") from error
+        if code in ("404", "NoSuchKey"):
+            return None
+        raise OSError(f"{error}, status: {status}") from error
+    except BotoCoreError as error:
+        raise OSError(str(error)) from error
+
+
+def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
+    """Build a client with the access that obstore's has: `~/.aws` is not read, requests are path-style and signed.
+
+    A CA's certificate takes the place of the system's here; it does not come besides them.
+    """
+    from botocore.config import Config  # noqa: PLC0415
+    from botocore.session import Session  # noqa: PLC0415
+
+    session = Session()
+    for variable in ("config_file", "credentials_file"):
+        session.set_config_variable(variable, os.devnull)
+    access_key, secret_key, session_token = access.keys or (None, None, None)
+    client = session.create_client(
+        "s3",
+        region_name=access.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
+        endpoint_url=access.endpoint,
+        aws_access_key_id=access_key,
+        aws_secret_access_key=secret_key,
+        aws_session_token=session_token,
+        verify=access.ca_file,
+        config=Config(
+            connect_timeout=CONNECT_TIMEOUT_SECONDS,
+            read_timeout=REQUEST_TIMEOUT_SECONDS,
+            max_pool_connections=CONNECTIONS,
+            retries={"total_max_attempts": 1, "mode": "standard"},
+            s3={"addressing_style": "path", "payload_signing_enabled": access.is_plain_http},
+            request_checksum_calculation="when_required",
+            response_checksum_validation="when_required",
+        ),
+    )
+    return MultipartClient(client, bucket, access.endpoint or "AWS")

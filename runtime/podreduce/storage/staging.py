@@ -1,0 +1,169 @@
+"""Staged objects: whole in the store and yet not published, so that any attempt may write one and one is chosen.
+
+A small one is an object under its staged key, copied to its final name. A large one in S3 is a multipart upload to the
+final name that has all its parts and is not completed: nobody sees it until `publish_staged` completes it, and no byte
+moves then. What is found under its staged key (which ends in `.pending`) is a `PendingUpload`, the record of it.
+
+Rule: the record is written before the first part, so that whoever discards the staged keys finds every upload. It is
+the way of Hadoop's S3A "magic" committer, with the marker objects left out.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from podreduce.contract.wire import Wire, decode, encode
+from podreduce.errors import InternalError, ObjectNotFoundError, PodreduceError, UploadLostError
+from podreduce.storage.faults import Place
+from podreduce.storage.store import ObjectStore
+from podreduce.storage.writer import PART_BYTES, Blocks, Data
+
+if TYPE_CHECKING:
+    from podreduce.storage.multipart import MultipartClient
+
+__all__ = ["StagedUpload", "check_staged", "discard_staged", "is_pending", "publish_staged"]
+
+PENDING_SUFFIX = ".pending"
+CONCURRENT_PARTS = 2
+METADATA_NAME = "podreduce-staged"
+"""On a published object: the staged key it came from, by which a publication that is repeated knows its own work."""
+
+
+class PendingUpload(Wire, frozen=True, kw_only=True):
+    """An upload that waits: `key` below the store's prefix is where it will appear; no `etags` before all parts are."""
+
+    key: str
+    upload_id: str
+    etags: tuple[str, ...] = ()
+
+
+class StagedUpload:
+    """Where an `ObjectWriter` puts an object that `publish_staged` may give the name `target`.
+
+    Attributes:
+        key: the staged key; final only after the writing.
+    """
+
+    def __init__(self, store: ObjectStore, key: str, target: str) -> None:
+        self.key = key
+        self.place = Place(verb="write", uri=store.uri_of(target), endpoint=store.endpoint)
+        self.part_bytes = PART_BYTES
+        self._store = store
+        self._target = target
+
+    def put(self, data: bytes) -> None:
+        """Stage an object."""
+        self._store.put(self.key, data)
+
+    def stream(self, blocks: Blocks) -> None:
+        """Stage an upload, where the store has such; else an object."""
+        if self._store.connect_for_uploads is None:
+            with self._store.open_writer(self.key) as writer:
+                for block in blocks:
+                    writer.write(block)
+            return
+        self._upload(self._store.connect_for_uploads(), blocks)
+
+    def _upload(self, client: "MultipartClient", blocks: Blocks) -> None:
+        path = self._store.prefix + self._target
+        upload_id = client.create(path, {METADATA_NAME: self.key})
+        record_key = self.key + PENDING_SUFFIX
+        try:
+            self._store.put(record_key, encode(PendingUpload(key=self._target, upload_id=upload_id)))
+            etags = upload_parts(client, path, upload_id, blocks, self.part_bytes)
+            self._store.put(record_key, encode(PendingUpload(key=self._target, upload_id=upload_id, etags=etags)))
+        except BaseException:
+            with suppress(PodreduceError):  # what is left then is found by its record
+                client.abort(path, upload_id)
+                self._store.delete(record_key)
+            raise
+        self.key = record_key
+
+
+def upload_parts(
+    client: "MultipartClient", path: str, upload_id: str, blocks: Blocks, part_bytes: int
+) -> tuple[str, ...]:
+    """Upload `blocks` in parts, a few of them at a time; return the parts' ETags."""
+    etags: list[str] = []
+    running: deque[Future[str]] = deque()
+    with ThreadPoolExecutor(CONCURRENT_PARTS, thread_name_prefix="upload-part") as pool:
+        for number, part in enumerate(join_blocks(blocks, part_bytes), 1):
+            if len(running) == CONCURRENT_PARTS:
+                etags.append(running.popleft().result())
+            running.append(pool.submit(client.upload_part, path, upload_id, number, part))
+        etags.extend(future.result() for future in running)
+    return tuple(etags)
+
+
+def join_blocks(blocks: Blocks, part_bytes: int) -> Iterator[bytes]:
+    """Yield what `blocks` hold in pieces of exactly `part_bytes`, but for the last; at least one."""
+    waiting: list[Data] = []
+    size = 0
+    yielded = False
+    for block in blocks:
+        rest = memoryview(block)
+        while size + len(rest) >= part_bytes:
+            cut = part_bytes - size
+            yield b"".join([*waiting, rest[:cut]])
+            yielded = True
+            rest, waiting, size = rest[cut:], [], 0
+        waiting.append(rest)
+        size += len(rest)
+    if size or not yielded:
+        yield b"".join(waiting)
+
+
+def is_pending(key: str) -> bool:
+    """Tell whether what is staged at `key` is an upload."""
+    return key.endswith(PENDING_SUFFIX)
+
+
+def check_staged(store: ObjectStore, key: str) -> None:
+    """Make sure that the upload staged at `key` can be published.
+
+    Raises:
+        UploadLostError: the store has dropped it. MinIO does that 24 hours after an upload's beginning, AWS when a
+            bucket's life-cycle rule says so.
+    """
+    try:
+        pending = decode(store.get(key), PendingUpload)
+    except ObjectNotFoundError:
+        raise UploadLostError(f"{store.uri_of(key)}: the record of a pending upload is gone") from None
+    connect(store).check(store.prefix + pending.key, pending.upload_id)
+
+
+def publish_staged(store: ObjectStore, key: str, target: str) -> None:
+    """Give the upload staged at `key` its name `target`, over any object there; done already, it stays as it is.
+
+    Raises:
+        UploadLostError: the store has dropped the upload, and the object at `target` is not it.
+        ObjectNotFoundError: nothing is staged there.
+    """
+    pending = decode(store.get(key), PendingUpload)
+    if pending.key != target:
+        raise InternalError(f"{store.uri_of(key)}: an upload to {pending.key} cannot be published as {target}")
+    client, path = connect(store), store.prefix + target
+    try:
+        client.complete(path, pending.upload_id, pending.etags)
+    except UploadLostError:
+        metadata = client.read_metadata(path)
+        if metadata is None or metadata.get(METADATA_NAME) != key.removesuffix(PENDING_SUFFIX):
+            raise
+
+
+def discard_staged(store: ObjectStore, key: str) -> None:
+    """Remove what is staged at `key`; nothing there is fine, and so is an upload that was published or dropped."""
+    if is_pending(key):
+        with suppress(ObjectNotFoundError, UploadLostError):
+            pending = decode(store.get(key), PendingUpload)
+            connect(store).abort(store.prefix + pending.key, pending.upload_id)
+    store.delete(key)
+
+
+def connect(store: ObjectStore) -> "MultipartClient":
+    """Return the client for the store's uploads."""
+    if store.connect_for_uploads is None:
+        raise InternalError(f"{store.uri}: uploads are pending in a store that has none")
+    return store.connect_for_uploads()
