@@ -17,6 +17,7 @@ from podreduce.contract.task import (
     TaskType,
 )
 from podreduce_operator.cluster.seam import PodRequest
+from podreduce_operator.failure_classes import class_of
 from podreduce_operator.model import (
     Fault,
     JobKey,
@@ -152,6 +153,7 @@ def make_failure(
     reason: str = "ProgramError",
     finished_at: float = 100.0,
     lost: tuple[TaskRef, int] | None = None,
+    ends_job: bool | None = None,
     **fields: Any,
 ) -> FailureRecord:
     """The record of a failed attempt of `make_pod`; `lost` is the task and the generation of an output."""
@@ -162,6 +164,7 @@ def make_failure(
         pod_name=pod.name,
         ordinal=ordinal,
         counted=counted,
+        ends_job=class_of(reason).is_fatal if ends_job is None else ends_job,
         reason=reason,
         finished_at=finished_at,
         lost=None if lost is None else LostOutput(task=lost[0], generation=lost[1]),

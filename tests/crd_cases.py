@@ -27,7 +27,7 @@ DEFAULTED_SPEC: dict[str, Any] = {
         "order": "Partition",
     },
     "backoffLimitPerTask": 4,
-    "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300},
+    "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300, "outOfMemoryFactor": 1.5},
     "ttlSecondsAfterFinished": 86400,
     "suspend": False,
     "runId": "1",
@@ -85,6 +85,10 @@ def unknown(at: str, name: str) -> CrdCase:
     return CrdCase(id=name, changes={at: 1}, refused_at=f"spec.{at}", is_unknown_field=True)
 
 
+def rules(*failure_rules: dict[str, Any]) -> dict[str, Any]:
+    return {"failurePolicy": {"rules": list(failure_rules)}}
+
+
 TAKEN = [
     taken("the-least-there-can-be"),
     taken("module", program={"module": "mypackage.jobs", "className": "WordCount"}),
@@ -140,6 +144,21 @@ TAKEN = [
     taken("no-delay", backoff={"initialSeconds": 0, "maxSeconds": 0}),
     taken("factor-1.5", backoff={"factor": 1.5}),
     taken("delays-equal", backoff={"initialSeconds": 300}),
+    taken("memory-never-raised", backoff={"outOfMemoryFactor": 1}),
+    taken("no-failure-rules", failurePolicy={"rules": []}),
+    taken(
+        "failure-rules",
+        failurePolicy={
+            "rules": [
+                {"action": "FailJob", "onExitCodes": {"operator": "NotIn", "values": [1, 137]}},
+                {"action": "Ignore", "onReasons": ["OutOfMemory", "Evicted"]},
+                {
+                    "action": "Count",
+                    "onPodConditions": [{"type": "DisruptionTarget"}, {"type": "x", "status": "False"}],
+                },
+            ]
+        },
+    ),
     taken("deadline", activeDeadlineSeconds=1),
     taken("removed-at-once", ttlSecondsAfterFinished=0),
     taken("suspended", suspend=True),
@@ -292,6 +311,38 @@ REFUSED = [
     refused("backoff.maxSeconds", "maximal-delay-too-long", {"backoff.maxSeconds": 86401}),
     refused("backoff.factor", "factor-below-1", {"backoff.factor": 0.5}),
     refused("backoff.factor", "factor-above-100", {"backoff.factor": 101}),
+    refused("backoff.outOfMemoryFactor", "memory-lowered", {"backoff": {"outOfMemoryFactor": 0.5}}),
+    refused("backoff.outOfMemoryFactor", "memory-raised-too-much", {"backoff": {"outOfMemoryFactor": 17}}),
+    refused("failurePolicy.rules[0]", "failure-rule-without-criterion", rules({"action": "Ignore"})),
+    refused(
+        "failurePolicy.rules[0]",
+        "failure-rule-with-two-criteria",
+        rules({"action": "Ignore", "onReasons": ["Evicted"], "onPodConditions": [{"type": "x"}]}),
+    ),
+    refused("failurePolicy.rules[0].action", "failure-rule-without-action", rules({"onReasons": ["Evicted"]})),
+    refused(
+        "failurePolicy.rules[0].action",
+        "failure-action-unknown",
+        rules({"action": "FailIndex", "onReasons": ["Evicted"]}),
+    ),
+    refused(
+        "failurePolicy.rules[0].onExitCodes.values[0]",
+        "failure-rule-on-exit-code-0",
+        rules({"action": "Ignore", "onExitCodes": {"operator": "In", "values": [0]}}),
+    ),
+    refused(
+        "failurePolicy.rules[0].onExitCodes.operator",
+        "failure-rule-operator-unknown",
+        rules({"action": "Ignore", "onExitCodes": {"operator": "Is", "values": [1]}}),
+    ),
+    refused(
+        "failurePolicy.rules[0].onPodConditions[0].type",
+        "failure-rule-on-untyped-condition",
+        rules({"action": "Ignore", "onPodConditions": [{"status": "True"}]}),
+    ),
+    refused(
+        "failurePolicy.rules[0].onReasons", "failure-rule-on-no-reason", rules({"action": "Ignore", "onReasons": []})
+    ),
     refused("activeDeadlineSeconds", "deadline-0", {"activeDeadlineSeconds": 0}),
     refused("ttlSecondsAfterFinished", "ttl-negative", {"ttlSecondsAfterFinished": -1}),
     refused("suspend", "suspend-in-words", {"suspend": "yes"}),

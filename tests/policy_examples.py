@@ -5,7 +5,8 @@ Read by the unit tests of decide, and by the mutants: a wrong policy is one that
 
 from dataclasses import dataclass
 
-from podreduce_operator.model import Observed, PodPhase, RunState
+from podreduce.contract.task import TaskRef
+from podreduce_operator.model import Limits, Observed, PendingDeadlines, PodPhase, PodView, RunState
 from tests.builders import (
     make_commit,
     make_failed_pod,
@@ -43,6 +44,19 @@ FAILED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="Deadlin
 LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
 
 DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(R0, 0))
+
+GONE = make_failure(M0, counted=False, reason="Disrupted", finished_at=60.0)
+IMPATIENT = Limits(pending=PendingDeadlines(unschedulable_seconds=60.0))
+
+
+IGNORE_ERRORS = {"rules": [{"action": "Ignore", "onReasons": ["ProgramError"]}]}
+
+
+def make_waiting_pod(
+    task: TaskRef, reason: str = "Unschedulable", message: str = "0/2 nodes fit", scheduled_at: float | None = None
+) -> PodView:
+    return make_pod(task, phase=PodPhase.PENDING, reason=reason, message=message, scheduled_at=scheduled_at)
+
 
 WORKED_EXAMPLE = [
     Example(name="nothing started", observed=make_observed(spec=ONE), now=90.0, expected="Mapping: create(m-0#1)"),
@@ -125,13 +139,13 @@ RULES = [
     ),
     Example(
         name="the operator's limit holds where the job wants more",
-        observed=make_observed(spec={"parallelism": 9}, plan=make_plan_summary(shards=4), parallelism_limit=1),
+        observed=make_observed(spec={"parallelism": 9}, plan=make_plan_summary(shards=4), limits=Limits(parallelism=1)),
         now=0.0,
         expected="Mapping: create(m-0#1)",
     ),
     Example(
         name="without parallelism the operator's limit holds",
-        observed=make_observed(plan=make_plan_summary(shards=4), parallelism_limit=3),
+        observed=make_observed(plan=make_plan_summary(shards=4), limits=Limits(parallelism=3)),
         now=0.0,
         expected="Mapping: create(m-0#1) create(m-1#1) create(m-2#1)",
     ),
@@ -176,7 +190,7 @@ RULES = [
         name="terminating pods count for ordinals and have failed",
         observed=make_observed(pods=(make_pod(M0, ordinal=3, deleting=True), make_pod(M1))),
         now=100.0,
-        expected="Mapping: record(m-0 PodDeleted)",
+        expected="Mapping: record(m-0 PodDeleted, free)",
     ),
     Example(
         name="a record is waited for before the pod goes",
@@ -184,19 +198,19 @@ RULES = [
             pods=(make_pod(M0, phase=PodPhase.PENDING, reason="InvalidImageName"), make_pod(M1)),
         ),
         now=1.0,
-        expected="Mapping: record(m-0 ImageUnavailable)",
+        expected="Mapping: record(m-0 ImageUnavailable); wake 4.0s",
     ),
     Example(
         name="an image has its grace",
-        observed=make_observed(pods=(make_pod(M0, phase=PodPhase.PENDING, reason="ErrImagePull"), make_pod(M1))),
+        observed=make_observed(pods=(make_waiting_pod(M0, "ErrImagePull", "not found"), make_pod(M1))),
         now=10.0,
-        expected="Mapping: -; wake 20.0s",
+        expected="Mapping/ImageUnavailable: -; wake 20.0s",
     ),
     Example(
         name="and no more than that",
-        observed=make_observed(pods=(make_pod(M0, phase=PodPhase.PENDING, reason="ErrImagePull"), make_pod(M1))),
+        observed=make_observed(pods=(make_waiting_pod(M0, "ErrImagePull", "not found"), make_pod(M1))),
         now=30.0,
-        expected="Mapping: record(m-0 ImageUnavailable)",
+        expected="Mapping/ImageUnavailable: record(m-0 ImageUnavailable)",
     ),
     Example(
         name="a pod may take its time to exit after its commit",
@@ -282,6 +296,97 @@ RULES = [
         ),
         now=200.0,
         expected="Failed/UploadLost: -",
+    ),
+    Example(
+        name="pods that wait are told of after a while",
+        observed=make_observed(pods=(make_waiting_pod(M0), make_pod(M1))),
+        now=4.0,
+        expected="Mapping: -; wake 1.0s",
+    ),
+    Example(
+        name="with the scheduler's reason",
+        observed=make_observed(pods=(make_waiting_pod(M0), make_pod(M1))),
+        now=5.0,
+        expected="Mapping/Unschedulable: -",
+    ),
+    Example(
+        name="pods that wait for too long end the run",
+        observed=make_observed(pods=(make_waiting_pod(M0), make_pod(M1)), limits=IMPATIENT),
+        now=60.0,
+        expected="Mapping/Unschedulable: record(m-0 Unschedulable)",
+    ),
+    Example(
+        name="by their record",
+        observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, reason="Unschedulable"),)),
+        now=61.0,
+        expected="Failed/Unschedulable: delete(m-1 job failed)",
+    ),
+    Example(
+        name="the first lack of memory gets more of it",
+        observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, reason="OutOfMemory", counted=False),)),
+        now=101.0,
+        expected="Mapping: create(m-0#2 memory x1.5)",
+    ),
+    Example(
+        name="and costs nothing",
+        observed=make_observed(pods=(make_failed_pod(M0, reason="OutOfMemory"), make_pod(M1))),
+        now=100.0,
+        expected="Mapping: record(m-0 OutOfMemory, free)",
+    ),
+    Example(
+        name="the second one costs an attempt",
+        observed=make_observed(
+            pods=(make_failed_pod(M0, ordinal=2, reason="OutOfMemory"), make_pod(M1)),
+            failures=(make_failure(M0, reason="OutOfMemory", counted=False),),
+        ),
+        now=200.0,
+        expected="Mapping: record(m-0 OutOfMemory)",
+    ),
+    Example(
+        name="a failure that the job's policy ignores costs nothing",
+        observed=make_observed(spec={"failurePolicy": IGNORE_ERRORS}, pods=(make_failed_pod(M0), make_pod(M1))),
+        now=100.0,
+        expected="Mapping: record(m-0 ProgramError, free)",
+    ),
+    Example(
+        name="time without a node does not count against an image",
+        observed=make_observed(
+            pods=(make_waiting_pod(M0, "ErrImagePull", "not found", scheduled_at=90.0), make_pod(M1))
+        ),
+        now=100.0,
+        expected="Mapping/ImageUnavailable: -; wake 20.0s",
+    ),
+    Example(
+        name="the store's outages have a budget",
+        observed=make_observed(
+            pods=(make_pod(M1),),
+            failures=[
+                make_failure(M0, reason="StorageUnavailable", counted=False, attempt_id=str(n)) for n in range(20)
+            ],
+        ),
+        now=101.0,
+        expected="Failed/StorageUnavailable: delete(m-1 job failed)",
+    ),
+    Example(
+        name="a pod that does not end in its grace is waited for a while",
+        observed=make_observed(pods=(make_pod(M0, deleting=True, vanishes_at=70.0), make_pod(M1)), failures=(GONE,)),
+        now=99.0,
+        expected="Mapping: create(m-0#2); wake 1.0s",
+    ),
+    Example(
+        name="and then let go of",
+        observed=make_observed(
+            pods=(make_pod(M0, deleting=True, vanishes_at=70.0), make_pod(M0, ordinal=2), make_pod(M1)),
+            failures=(GONE,),
+        ),
+        now=100.0,
+        expected="Mapping: delete(m-0 lost with its node)",
+    ),
+    Example(
+        name="also after the run's end",
+        observed=make_observed(run=COMPLETE, pods=(make_pod(M0, deleting=True, vanishes_at=280.0),)),
+        now=310.0,
+        expected="Complete/OutputCommitted: delete(m-0 lost with its node)",
     ),
     Example(
         name="pods of other runs go",

@@ -27,7 +27,7 @@ async def run(settings: Settings) -> None:
     async with open_cluster(settings) as cluster:
         reconciler = Reconciler(
             cluster,
-            parallelism_limit=settings.parallelism_limit,
+            limits=settings.limits,
             fault_point=build_fault_hook(settings.faults, settings.faults_state),
         )
         removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)

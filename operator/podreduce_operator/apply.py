@@ -137,6 +137,7 @@ class Applier:
                 run_hash=run_hash,
                 ordinal=action.ordinal,
                 environment=environment,
+                memory_factor=action.memory_factor,
                 spec=plan.spec,
             )
         )
@@ -148,7 +149,7 @@ class Applier:
                 tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
                 if tail:
                     await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
-        await self.cluster.delete_pod(run.job, action.name, action.uid)
+        await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
 
 
 async def freeze_shuffle(run: Run, parallelism: int) -> None:

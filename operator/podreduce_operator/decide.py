@@ -20,7 +20,9 @@ never because of what happened before:
    shuffle manifest names just those commits, the uncommitted reduces. A map-only run has no second wave.
 7. A task gets an attempt when none is active, its backoff is over and `parallelism` has room; lower indexes first. A
    lower `parallelism` starts no more pods, and lets the running ones finish.
-8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record.
+8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record. What a
+   failure costs is its class's (`failure_classes`), unless the job's `failurePolicy` says otherwise. A pod whose node
+   does not answer its deletion is let go of.
 9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest; a
    part found missing before the commit intent, that of its task's commit.
 
@@ -47,7 +49,7 @@ from dataclasses import replace
 from podreduce_operator.ending import find_end, supersede, tidy
 from podreduce_operator.failures import FAULT_RETRY_SECONDS
 from podreduce_operator.model import CommitOutput, Decision, Observed, Phase, PlanRun, Verdict
-from podreduce_operator.upkeep import delete_all, delete_foreign
+from podreduce_operator.upkeep import delete_all, delete_foreign, let_go
 from podreduce_operator.waves import run_wave
 
 __all__ = ["decide"]
@@ -55,6 +57,11 @@ __all__ = ["decide"]
 
 def decide(observed: Observed, now: float) -> Decision:
     """Decide what to do at `now` (seconds since the epoch) about one job."""
+    return let_go(take_step(observed, now), observed, now)
+
+
+def take_step(observed: Observed, now: float) -> Decision:
+    """Take the next step of the run's life: tidied, complete, failed, or one step on."""
     if observed.run.terminal is not None:
         return tidy(observed, now)
     if observed.published is not None:

@@ -7,14 +7,7 @@ from collections.abc import Sequence
 
 from podreduce.contract.task import FailureRecord
 from podreduce.errors import UploadLostError
-from podreduce_operator.failures import (
-    AWAITED_REASONS,
-    FATAL_REASONS,
-    FAULT_RETRY_SECONDS,
-    MAX_UNCOUNTED_FAILURES,
-    PENDING_GRACE_SECONDS,
-    render_failure,
-)
+from podreduce_operator.failures import AWAITED_REASONS, FAULT_RETRY_SECONDS, render_failure, uncounted_by_budget
 from podreduce_operator.model import (
     Action,
     Decision,
@@ -101,8 +94,8 @@ def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
     """Tell whether a fault fails the run; what is often applied beside the job gets a grace to appear."""
     if fault.reason not in AWAITED_REASONS:
         return fault.permanent
-    started_at = observed.run.started_at
-    return started_at is not None and now >= started_at + PENDING_GRACE_SECONDS
+    started_at, grace_seconds = observed.run.started_at, observed.limits.pending.absent_seconds
+    return started_at is not None and grace_seconds is not None and now >= started_at + grace_seconds
 
 
 def find_exhausted(observed: Observed) -> Verdict | None:
@@ -110,16 +103,17 @@ def find_exhausted(observed: Observed) -> Verdict | None:
     limit = observed.job.spec.backoff_limit_per_task
     for task in sorted(observed.failures):
         failures = observed.failures[task]
-        fatal = next((failure for failure in failures if failure.reason in FATAL_REASONS), None)
+        fatal = next((failure for failure in failures if failure.ends_job), None)
         if fatal is not None:
             return Verdict(phase=Phase.FAILED, reason=fatal.reason, message=render_failure(fatal))
         counted = [failure for failure in failures if failure.counted]
         if len(counted) > limit:
             message = f"{len(counted)} attempts failed; the last: {render_failure(newest(counted))}"
             return Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=message)
-        if len(failures) - len(counted) >= MAX_UNCOUNTED_FAILURES:
-            message = f"disrupted {MAX_UNCOUNTED_FAILURES} times; the last: {render_failure(newest(failures))}"
-            return Verdict(phase=Phase.FAILED, reason="TooManyDisruptions", message=message)
+        for budget, uncounted in uncounted_by_budget(failures).items():
+            if len(uncounted) >= budget.limit:
+                message = f"{len(uncounted)} attempts were lost; the last: {render_failure(newest(uncounted))}"
+                return Verdict(phase=Phase.FAILED, reason=budget.exhausted, message=message)
     return None
 
 

@@ -1,51 +1,38 @@
 """What a failed attempt means: whether it counts, whether it ends the job, and when the next one may start.
 
-Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay.
+Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay. What
+follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import FailureRecord
+from podreduce_operator.failure_classes import DISRUPTION, MEMORY, OUTAGE, FailureClass, class_of
+from podreduce_operator.failure_policy import find_action
 from podreduce_operator.model import PodPhase, PodView
-from podreduce_operator.spec import BackoffSpec
+from podreduce_operator.spec import BackoffSpec, JobSpec
 
 __all__ = [
     "AWAITED_REASONS",
-    "FATAL_REASONS",
     "FAULT_RETRY_SECONDS",
-    "MAX_UNCOUNTED_FAILURES",
-    "PENDING_GRACE_SECONDS",
+    "Cause",
     "Classification",
-    "classify_failure",
-    "classify_stuck_pod",
+    "classify",
+    "find_cause",
+    "memory_factor",
     "next_attempt_at",
     "render_failure",
-    "stuck_deadline",
+    "uncounted_by_budget",
 ]
-
-MAX_UNCOUNTED_FAILURES = 50
-"""A task that is disrupted this often fails the job: something takes its pods away for good."""
-
-PENDING_GRACE_SECONDS = 30.0
-"""How long an image, a Secret or a ConfigMap that is missing may still appear."""
 
 FAULT_RETRY_SECONDS = 5.0
 """How long to wait after a fault that may pass."""
 
-UNCOUNTED_FIRST_DELAY_SECONDS = 1.0
-UNCOUNTED_MAX_DELAY_SECONDS = 60.0
-
-FATAL_REASONS = frozenset(
-    {"InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"},
-)
-"""Another attempt would end the same way: the job fails at once."""
-
 AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"})
 """Faults of things that are often applied together with the job: permanent only after the grace."""
-
-UNCOUNTED_OUTCOMES = frozenset({"MapOutputLost"})
 
 REASONS_BY_EXIT_CODE = {
     ExitCode.INTERNAL_ERROR: "InternalError",
@@ -65,81 +52,115 @@ REASONS_BY_KUBELET = {
     "Evicted": ("Evicted", "evicted by the kubelet"),
 }
 
-STUCK_AT_ONCE = {"InvalidImageName": "ImageUnavailable", "ErrImageNeverPull": "ImageUnavailable"}
-STUCK_AFTER_GRACE = {
-    "ErrImagePull": "ImageUnavailable",
-    "ImagePullBackOff": "ImageUnavailable",
-    "RegistryUnavailable": "ImageUnavailable",
-    "CreateContainerConfigError": "PodConfigInvalid",
-    "CreateContainerError": "PodConfigInvalid",
-}
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why an attempt failed."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """Why an attempt failed, and whether it uses up `backoffLimitPerTask`."""
+    """Why an attempt failed, whether it uses up `backoffLimitPerTask`, and whether it is the job's end."""
 
     reason: str
     message: str
     counted: bool
+    ends_job: bool = False
 
 
-def classify_failure(pod: PodView) -> Classification:
+def classify(pod: PodView, cause: Cause, spec: JobSpec, earlier: Sequence[FailureRecord]) -> Classification:
+    """Say what an attempt's failure means after the `earlier` ones of its task."""
+    reason, message, failure_class = cause.reason, cause.message, class_of(cause.reason)
+    match find_action(spec.failure_policy.rules, pod, reason):
+        case "FailJob":
+            return Classification(reason=reason, message=message, counted=True, ends_job=True)
+        case "Ignore":
+            return Classification(reason=reason, message=message, counted=False)
+        case "Count":
+            return Classification(reason=reason, message=message, counted=True)
+    if failure_class is MEMORY and may_raise_memory(spec) and not ran_out_of_memory(earlier):
+        told = f"{message}; the next attempt gets {spec.backoff.out_of_memory_factor:g} times the memory"
+        return Classification(reason=reason, message=told, counted=False)
+    has_no_retries = failure_class is OUTAGE and spec.backoff_limit_per_task == 0
+    counted = failure_class.is_counted or failure_class.is_fatal or has_no_retries
+    return Classification(reason=reason, message=message, counted=counted, ends_job=failure_class.is_fatal)
+
+
+def find_cause(pod: PodView) -> Cause:
     """Say why a finished or terminating pod whose task it did not commit has failed."""
     if pod.disrupted:
-        return Classification(reason="Disrupted", message=pod.message or "taken away by the cluster", counted=False)
+        return Cause(reason="Disrupted", message=pod.message or "taken away by the cluster")
     if pod.outcome is not None:
-        counted = pod.outcome.reason not in UNCOUNTED_OUTCOMES
-        return Classification(reason=pod.outcome.reason, message=pod.outcome.message, counted=counted)
+        return Cause(reason=pod.outcome.reason, message=pod.outcome.message)
     if pod.reason in REASONS_BY_KUBELET:
         reason, message = REASONS_BY_KUBELET[pod.reason]
-        return Classification(reason=reason, message=pod.message or message, counted=True)
+        return Cause(reason=reason, message=pod.message or message)
     if pod.deleting:
-        return Classification(reason="PodDeleted", message="deleted while it ran", counted=False)
-    return classify_exit(pod)
+        return Cause(reason="PodDeleted", message="deleted while it ran")
+    return cause_by_exit(pod)
 
 
-def classify_exit(pod: PodView) -> Classification:
+def cause_by_exit(pod: PodView) -> Cause:
     """Say why, by the exit code alone: the pod left no message."""
     code = pod.exit_code
     if pod.phase is PodPhase.SUCCEEDED:
-        return Classification(reason="CommitMissing", message="exited with 0 without a commit record", counted=True)
+        return Cause(reason="CommitMissing", message="exited with 0 without a commit record")
     if code is None:
-        return Classification(reason="PodFailed", message=pod.message or pod.reason or "no reason given", counted=True)
+        return Cause(reason="PodFailed", message=pod.message or pod.reason or "no reason given")
     reason = REASONS_BY_EXIT_CODE.get(code, "PodFailed")
-    return Classification(reason=reason, message=pod.message or f"exited with {code}", counted=True)
+    return Cause(reason=reason, message=pod.message or f"exited with {code}")
 
 
-def classify_stuck_pod(pod: PodView, now: float) -> Classification | None:
-    """Say why a pending pod will never start, or None while it may."""
-    reason = STUCK_AT_ONCE.get(pod.reason)
-    if reason is None and now >= pod.created_at + PENDING_GRACE_SECONDS:
-        reason = STUCK_AFTER_GRACE.get(pod.reason)
-    if reason is None or pod.phase is not PodPhase.PENDING:
-        return None
-    return Classification(reason=reason, message=f"{pod.reason}: {pod.message}", counted=True)
+def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:
+    """Return what the memory of a task's next attempt is multiplied by: more, once, if one ran out of it."""
+    return spec.backoff.out_of_memory_factor if may_raise_memory(spec) and ran_out_of_memory(failures) else 1.0
 
 
-def stuck_deadline(pod: PodView) -> float | None:
-    """Return when to look at a pending pod again, if its reason is one that has a grace."""
-    waits = pod.phase is PodPhase.PENDING and pod.reason in STUCK_AFTER_GRACE
-    return pod.created_at + PENDING_GRACE_SECONDS if waits else None
+def may_raise_memory(spec: JobSpec) -> bool:
+    """Tell whether a task that runs out of memory may try once more with more of it."""
+    return spec.backoff.out_of_memory_factor > 1.0 and spec.backoff_limit_per_task > 0
+
+
+def ran_out_of_memory(failures: Sequence[FailureRecord]) -> bool:
+    """Tell whether one of the attempts did."""
+    return any(failure.reason in MEMORY.reasons for failure in failures)
+
+
+def budget_of(failure: FailureRecord) -> FailureClass:
+    """Return the class whose budget a failure that does not count is taken from: its own, if that has one."""
+    known = class_of(failure.reason)
+    return DISRUPTION if known.is_counted or known.is_fatal else known
 
 
 def next_attempt_at(failures: Sequence[FailureRecord], backoff: BackoffSpec) -> float:
     """Return when the task's next attempt may start (0.0: at once), from the recorded times alone.
 
     After the n-th counted failure: min(initial x factor^(n-1), max) seconds from its finish. Failures that do not count
-    have their own delay: 1 s, doubling to 60 s.
+    have the delay of their class, from its own last finish; the latest of all holds.
     """
-    if not failures:
-        return 0.0
     counted = [failure.finished_at for failure in failures if failure.counted]
-    uncounted = [failure.finished_at for failure in failures if not failure.counted]
-    return max(
-        delayed(counted, backoff.initial_seconds, backoff.factor, backoff.max_seconds),
-        delayed(uncounted, UNCOUNTED_FIRST_DELAY_SECONDS, 2.0, UNCOUNTED_MAX_DELAY_SECONDS),
-    )
+    others = [
+        delayed(
+            [failure.finished_at for failure in uncounted],
+            budget.first_delay_seconds,
+            2.0,
+            budget.max_delay_seconds,
+        )
+        for budget, uncounted in uncounted_by_budget(failures).items()
+    ]
+    return max(delayed(counted, backoff.initial_seconds, backoff.factor, backoff.max_seconds), *others, 0.0)
+
+
+def uncounted_by_budget(failures: Sequence[FailureRecord]) -> Mapping[FailureClass, list[FailureRecord]]:
+    """Return the failures that do not count, by the class whose budget they are taken from."""
+    by_budget: defaultdict[FailureClass, list[FailureRecord]] = defaultdict(list)
+    for failure in failures:
+        if not failure.counted:
+            by_budget[budget_of(failure)].append(failure)
+    return by_budget
 
 
 def delayed(finished: Sequence[float], initial: float, factor: float, maximum: float) -> float:

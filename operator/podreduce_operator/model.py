@@ -23,7 +23,9 @@ __all__ = [
     "HeavyKeyView",
     "JobKey",
     "JobView",
+    "Limits",
     "Observed",
+    "PendingDeadlines",
     "Phase",
     "PlanRun",
     "PlanSummary",
@@ -80,7 +82,10 @@ class PodView:
     Attributes:
         run_hash: which run of which job it belongs to; see `names`.
         reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
+        scheduled_at: when it got its node.
+        vanishes_at: of one that is being deleted, when its grace is over.
         disrupted: it has the condition DisruptionTarget, or was lost with its node.
+        conditions: type and status of each, for the job's own failure policy.
         outcome: what the task itself said in its termination message.
     """
 
@@ -93,11 +98,14 @@ class PodView:
     phase: PodPhase
     created_at: float
     deleting: bool = False
+    scheduled_at: float | None = None
+    vanishes_at: float | None = None
     finished_at: float | None = None
     exit_code: int | None = None
     reason: str = ""
     message: str = ""
     disrupted: bool = False
+    conditions: tuple[tuple[str, str], ...] = ()
     outcome: TaskOutcome | None = None
 
     @property
@@ -114,6 +122,29 @@ class PodView:
     def is_active(self) -> bool:
         """Whether it runs, or will."""
         return not self.is_finished and not self.deleting
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDeadlines:
+    """How long pods may wait before the job fails, by what they wait for; None is for ever.
+
+    Attributes:
+        absent_seconds: an image, Secret or ConfigMap that is not there: it may be applied a little later.
+        image_seconds: an image that cannot be pulled for another reason, such as a registry that is away.
+        unschedulable_seconds: a node.
+    """
+
+    absent_seconds: float | None = 30.0
+    image_seconds: float | None = 600.0
+    unschedulable_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the installation allows a job: `parallelism` is how many pods may be active at once (locally: the cores)."""
+
+    parallelism: int = 1000
+    pending: PendingDeadlines = PendingDeadlines()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +231,6 @@ class Observed:
         has_intent: the point of no return is passed.
         has_intermediates: blobs, staged parts or the output's claim are left.
         has_records: anything at all is left below the run's prefix.
-        parallelism_limit: the operator's own limit (locally: the cores).
         faults: what the last attempt to act ran into.
         is_blind: the store could not be read, so that its absent fields say nothing.
     """
@@ -220,7 +250,7 @@ class Observed:
     published: PublishedOutput | None = None
     has_intermediates: bool = False
     has_records: bool = False
-    parallelism_limit: int = 1000
+    limits: Limits = Limits()
     faults: tuple[Fault, ...] = ()
     is_blind: bool = False
 
@@ -250,26 +280,35 @@ class PlanRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreatePod:
-    """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`."""
+    """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`.
+
+    `memory_factor`: what its requested memory is multiplied by.
+    """
 
     task: TaskRef
     ordinal: int
     generation: int
     shuffle_generation: int | None = None
+    memory_factor: float = 1.0
 
     def __str__(self) -> str:
-        return f"create({self.task}#{self.ordinal})"
+        more = "" if self.memory_factor == 1.0 else f" memory x{self.memory_factor:g}"
+        return f"create({self.task}#{self.ordinal}{more})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePod:
-    """Delete the pod of that name if it still has that UID, keeping its last log lines where `save_log`."""
+    """Delete the pod of that name if it still has that UID, keeping its last log lines where `save_log`.
+
+    `force`: do not wait for its node.
+    """
 
     name: str
     uid: str
     task: TaskRef
     why: str
     save_log: bool = False
+    force: bool = False
 
     def __str__(self) -> str:
         return f"delete({self.task} {self.why})"
@@ -282,7 +321,8 @@ class RecordFailure:
     record: FailureRecord
 
     def __str__(self) -> str:
-        return f"record({self.record.task} {self.record.reason})"
+        free = "" if self.record.counted else ", free"
+        return f"record({self.record.task} {self.record.reason}{free})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,14 +22,17 @@ from podreduce_operator.model import (
     Fault,
     HeavyKeyView,
     JobView,
+    Limits,
     Observed,
     PlanSummary,
+    PodView,
     PublishedOutput,
     RunState,
     ShuffleSummary,
 )
 from podreduce_operator.names import hash_run
 from podreduce_operator.output import Claim, has_leftovers, read_published
+from podreduce_operator.pending import is_silent, silent_since
 from podreduce_operator.records import RunRecords
 from podreduce_operator.skew import KeyShare
 
@@ -93,10 +96,10 @@ class RunCache:
 
 
 async def observe(
-    job: JobView, cluster: Cluster, cache: RunCache, parallelism_limit: int
+    job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
 ) -> tuple[Observed, Run | None]:
     """Return the job's world, and the run to act on; no run where the store cannot be reached."""
-    pods = await cluster.list_pods(job)
+    pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
     run_id, previous = job.spec.run_id, job.status.get("runId")
     blind = Observed(
         job=job,
@@ -105,7 +108,7 @@ async def observe(
         run=read_run_state(job.status, run_id),
         superseded=None if previous == run_id else previous,
         pods=pods,
-        parallelism_limit=parallelism_limit,
+        limits=limits,
         is_blind=True,
     )
     try:
@@ -115,6 +118,19 @@ async def observe(
         return replace(blind, faults=(error.as_fault(),)), None
     except PodreduceError as error:
         return replace(blind, faults=(storage_fault(error),)), None
+
+
+async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:
+    """Let the cluster speak for the pod that has kept silent longest about why it does not start; one tells enough."""
+    silent = [(at, pod.name, pod) for pod in pods if (at := silent_since(pod)) is not None and is_silent(pod, now)]
+    if not silent:
+        return pods
+    longest = min(silent)[2]
+    warned = await cluster.last_warning(job, longest)
+    if warned is None:
+        return pods
+    told = replace(longest, reason=warned.reason, message=warned.message)
+    return tuple(told if pod is longest else pod for pod in pods)
 
 
 async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
@@ -148,7 +164,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         published=published,
         has_intermediates=intermediates,
         has_records=records,
-        parallelism_limit=blind.parallelism_limit,
+        limits=blind.limits,
         faults=digest_faults(job.status, run),
     )
     return observed, run

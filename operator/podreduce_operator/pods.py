@@ -15,7 +15,7 @@ from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.crd import API_VERSION, KIND
 from podreduce_operator.model import JobView
 from podreduce_operator.names import AttemptLabels, pod_labels
-from podreduce_operator.resources import remaining_defaults
+from podreduce_operator.resources import raise_memory, remaining_defaults
 from podreduce_operator.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.templates import PodTemplateError, merge_template
 
@@ -30,6 +30,7 @@ TASK_USER = 65532
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
 
+LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
 
@@ -42,6 +43,7 @@ class PodDefaults:
         resources: the task container's, as in a pod.
         scratch_size: a limit to the scratch volume, e.g. `10Gi`; None leaves it to the node.
         grace_seconds: how long a task that is told to stop may take.
+        node_lost_seconds: how long after its node stopped answering a pod is given up, to be placed elsewhere.
     """
 
     image: str
@@ -49,6 +51,7 @@ class PodDefaults:
     resources: Mapping[str, Any] = field(default_factory=dict)
     scratch_size: str | None = None
     grace_seconds: int = 10
+    node_lost_seconds: int = 20
 
 
 def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) -> dict[str, Any]:
@@ -85,6 +88,7 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
         "spec": {
             "terminationGracePeriodSeconds": defaults.grace_seconds,
             "enableServiceLinks": False,
+            "tolerations": [tolerate(taint, defaults.node_lost_seconds) for taint in LOST_NODE_TAINTS],
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": TASK_USER,
@@ -96,6 +100,11 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
             "volumes": [{"name": SCRATCH_VOLUME, "emptyDir": size}],
         },
     }
+
+
+def tolerate(taint: str, seconds: int) -> dict[str, Any]:
+    """Return the toleration of a node's taint for that long; Kubernetes' own default is five minutes."""
+    return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
 
 
 def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
@@ -184,6 +193,7 @@ def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
     container = {
         **template,
         "command": list(TASK_COMMAND),
+        "resources": raise_memory(template.get("resources") or {}, request.memory_factor),
         "env": [*forced, *kept],
         "volumeMounts": [*mounts, *([CA_MOUNT] if has_ca_cert else [])],
         "terminationMessagePath": request.environment.termination_log,

@@ -8,6 +8,7 @@ from an end that the task brought about itself: see `is_disrupted`.
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -66,11 +67,14 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         phase=phase,
         created_at=parse_time(metadata.get("creationTimestamp")) or 0.0,
         deleting=bool(metadata.get("deletionTimestamp")),
+        scheduled_at=scheduled_time(status),
+        vanishes_at=parse_time(metadata.get("deletionTimestamp")),
         finished_at=finish_time(manifest) if phase in (PodPhase.SUCCEEDED, PodPhase.FAILED) else None,
         exit_code=terminated.get("exitCode"),
         reason=words.reason,
         message=words.message,
         disrupted=is_disrupted(status),
+        conditions=condition_pairs(status),
         outcome=parse_outcome(terminated.get("message") or ""),
     )
     return OwnedPod(job=JobKey(namespace=metadata["namespace"], name=owner["name"]), owner_uid=owner["uid"], view=view)
@@ -130,6 +134,24 @@ def disruption(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
 def conditions(status: Mapping[str, Any], condition_type: str) -> Iterator[Mapping[str, Any]]:
     """Yield the conditions of that type; there is one at most."""
     return (one for one in status.get("conditions") or [] if one.get("type") == condition_type)
+
+
+def condition_pairs(status: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """Return type and status of each condition; among thousands of pods there are but a few of these tuples."""
+    pairs = [(str(one.get("type", "")), str(one.get("status", ""))) for one in status.get("conditions") or []]
+    return shared(tuple(sorted(pairs)))
+
+
+@lru_cache(maxsize=256)
+def shared(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    """Return the same object for equal `pairs`."""
+    return pairs
+
+
+def scheduled_time(status: Mapping[str, Any]) -> float | None:
+    """Return when the pod got its node; None before."""
+    scheduled = next((one for one in conditions(status, "PodScheduled") if one.get("status") == "True"), {})
+    return parse_time(scheduled.get("lastTransitionTime"))
 
 
 def explain(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Words:

@@ -17,7 +17,7 @@ from podreduce_operator.apply import Applier, FaultPoint
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.decide import decide
 from podreduce_operator.discard import discard_job
-from podreduce_operator.model import CreatePod, Decision, DeletePod, Fault, JobKey, JobView, Observed
+from podreduce_operator.model import CreatePod, Decision, DeletePod, Fault, JobKey, JobView, Limits, Observed
 from podreduce_operator.observe import Run, RunCache, observe
 from podreduce_operator.status import build_status, events_between
 
@@ -52,7 +52,7 @@ class Reconciler:
 
     Args:
         cluster: pods and jobs.
-        parallelism_limit: how many pods of one job may be active at once.
+        limits: how many pods of one job may be active at once, and how long pods may wait.
         fault_point: called around each action; crashes the operator in tests.
         status_interval_seconds: how often a job's status is written at most; where that is cheap, less than a second.
         clock: seconds since the epoch.
@@ -62,13 +62,13 @@ class Reconciler:
         self,
         cluster: Cluster,
         *,
-        parallelism_limit: int,
+        limits: Limits,
         fault_point: FaultPoint | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.cluster = cluster
-        self.parallelism_limit = parallelism_limit
+        self.limits = limits
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.cache = RunCache()
@@ -129,7 +129,7 @@ class Reconciler:
         if job is None or job.deleting:
             return None
         started = time.monotonic()
-        observed, run = await observe(job, self.cluster, self.cache, self.parallelism_limit)
+        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = time.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.tell(observed, run, decision, worker)
@@ -156,7 +156,7 @@ class Reconciler:
             return await self.applier.apply(decision.actions, run)
         for action in decision.actions:
             if isinstance(action, DeletePod):
-                await self.cluster.delete_pod(observed.job, action.name, action.uid)
+                await self.cluster.delete_pod(observed.job, action.name, action.uid, force=action.force)
         return ()
 
     async def tell(self, observed: Observed, run: Run | None, decision: Decision, worker: Worker) -> float | None:

@@ -1,15 +1,24 @@
-"""Which of the installation's default resources a task's container gets.
+"""Which resources a task's container gets: the installation's defaults, the templates' own, more after too little.
 
 Rule: pure. A resource that a pod template names, as a limit or as a request, is the template's alone: a default
 request above its limit would make the pod invalid.
 """
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
-__all__ = ["remaining_defaults"]
+__all__ = ["raise_memory", "remaining_defaults"]
 
 KINDS = ("limits", "requests")
+QUANTITY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[mkMGTPE]?|[eE][0-9]+)")
+FACTORS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
 
 
 def remaining_defaults(
@@ -21,6 +30,26 @@ def remaining_defaults(
         kind: {resource: amount for resource, amount in amounts.items() if resource not in named}
         for kind, amounts in defaults.items()
     }
+
+
+def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """Return `resources` with `factor` times the memory, in the limit and in the request, where they name any."""
+    raised = dict(resources)
+    for kind in KINDS:
+        amounts = mapping(resources.get(kind))
+        if "memory" in amounts and factor != 1.0:
+            raised[kind] = {**amounts, "memory": multiply(amounts["memory"], factor)}
+    return raised
+
+
+def multiply(quantity: Any, factor: float) -> Any:  # noqa: ANN401 - a template's value
+    """Return a Kubernetes quantity multiplied, in whole bytes; what is none stays, for the API server to refuse."""
+    found = QUANTITY.fullmatch(str(quantity))
+    if found is None:
+        return quantity
+    suffix = found["suffix"]
+    unit = FACTORS[suffix] if suffix in FACTORS else Decimal(10) ** int(suffix[1:])
+    return str(int(Decimal(found["number"]) * unit * Decimal(factor)))
 
 
 def named_resources(template: Mapping[str, Any], container: str) -> Iterator[str]:

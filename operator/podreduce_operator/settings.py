@@ -4,13 +4,14 @@ Rule: read once at the start; every variable has its name here and its meaning i
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
 from podreduce_operator.errors import OperatorError
+from podreduce_operator.model import Limits, PendingDeadlines
 from podreduce_operator.pods import PodDefaults
 
 __all__ = ["LogFormat", "Settings", "SettingsError"]
@@ -34,7 +35,7 @@ class Settings:
 
     Attributes:
         pod_defaults: of every task's pod.
-        parallelism_limit: how many pods a job may have at a time that does not say.
+        limits: how many pods a job may have at a time that does not say, and how long pods may wait.
         namespaces: which are served; empty means all.
         release: tells the installations in one cluster apart: the chart's namespace and release.
         installation: stands for the cluster's UID and the release, where kube-system may not be read.
@@ -44,7 +45,7 @@ class Settings:
     """
 
     pod_defaults: PodDefaults
-    parallelism_limit: int = 1000
+    limits: Limits = field(default_factory=Limits)
     namespaces: tuple[str, ...] = ()
     release: str = "podreduce"
     installation: str | None = None
@@ -65,7 +66,7 @@ class Settings:
         read = Variables(environ)
         return cls(
             pod_defaults=read_pod_defaults(read),
-            parallelism_limit=read.parse("PARALLELISM_LIMIT", parse_positive, 1000),
+            limits=read_limits(read),
             namespaces=read.parse("NAMESPACES", split_names, ()),
             release=read.parse("RELEASE", str, "podreduce"),
             installation=read.parse("INSTALLATION", str, None),
@@ -110,7 +111,28 @@ def read_pod_defaults(read: Variables) -> PodDefaults:
         resources=read.parse("TASK_RESOURCES", parse_mapping, DEFAULT_RESOURCES),
         scratch_size=read.parse("SCRATCH_SIZE", str, None),
         grace_seconds=read.parse("TASK_GRACE_SECONDS", parse_positive, 10),
+        node_lost_seconds=read.parse("NODE_LOST_SECONDS", parse_positive, 20),
     )
+
+
+def read_limits(read: Variables) -> Limits:
+    """Read what the installation allows a job."""
+    pending, limits = PendingDeadlines(), Limits()
+    return Limits(
+        parallelism=read.parse("PARALLELISM_LIMIT", parse_positive, limits.parallelism),
+        pending=PendingDeadlines(
+            absent_seconds=read.parse("PENDING_ABSENT_SECONDS", parse_deadline, pending.absent_seconds),
+            image_seconds=read.parse("PENDING_IMAGE_SECONDS", parse_deadline, pending.image_seconds),
+            unschedulable_seconds=read.parse("PENDING_NODE_SECONDS", parse_deadline, pending.unschedulable_seconds),
+        ),
+    )
+
+
+def parse_deadline(text: str) -> float | None:
+    """Return a deadline in seconds; `0` and `none` mean that there is none."""
+    if text in {"0", "none"}:
+        return None
+    return float(parse_positive(text))
 
 
 def parse_positive(text: str) -> int:

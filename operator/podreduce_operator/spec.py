@@ -15,6 +15,9 @@ __all__ = [
     "LIVE_FIELDS",
     "BackoffSpec",
     "ConfigMapKeyRef",
+    "ExitCodesRule",
+    "FailurePolicySpec",
+    "FailureRule",
     "InputSpec",
     "JobSpec",
     "MapSpec",
@@ -37,6 +40,7 @@ LIVE_FIELDS = frozenset(
         "parallelism",
         "backoff",
         "backoffLimitPerTask",
+        "failurePolicy",
         "activeDeadlineSeconds",
         "ttlSecondsAfterFinished",
     }
@@ -174,11 +178,44 @@ class ReduceSpec(Fields, frozen=True, kw_only=True):
 
 
 class BackoffSpec(Fields, frozen=True, kw_only=True):
-    """The delay after the n-th counted failure is min(initial x factor^(n-1), max) seconds."""
+    """The delay after the n-th counted failure is min(initial x factor^(n-1), max) seconds.
+
+    `out_of_memory_factor`: what the memory of a task that ran out of it is multiplied by, once; 1 leaves it.
+    """
 
     initial_seconds: int
     factor: float
     max_seconds: int
+    out_of_memory_factor: float
+
+
+class ExitCodesRule(Fields, frozen=True, kw_only=True):
+    """Exit codes of the task's container: one of `values`, or with `NotIn` none of them."""
+
+    operator: Literal["In", "NotIn"]
+    values: tuple[int, ...]
+
+
+class PodConditionRule(Fields, frozen=True, kw_only=True):
+    """A condition of the pod."""
+
+    type: str
+    status: Literal["True", "False", "Unknown"]
+
+
+class FailureRule(Fields, frozen=True, kw_only=True):
+    """What a failed attempt means that fits the one criterion that is set."""
+
+    action: Literal["FailJob", "Ignore", "Count"]
+    on_exit_codes: ExitCodesRule | None = None
+    on_reasons: tuple[str, ...] = ()
+    on_pod_conditions: tuple[PodConditionRule, ...] = ()
+
+
+class FailurePolicySpec(Fields, frozen=True, kw_only=True):
+    """The first rule that fits decides."""
+
+    rules: tuple[FailureRule, ...] = ()
 
 
 class SecretRef(Fields, frozen=True, kw_only=True):
@@ -205,6 +242,7 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     parallelism: int | None = None
     backoff_limit_per_task: int
     backoff: BackoffSpec
+    failure_policy: FailurePolicySpec = FailurePolicySpec()
     active_deadline_seconds: int | None = None
     ttl_seconds_after_finished: int
     suspend: bool

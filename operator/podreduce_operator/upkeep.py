@@ -4,23 +4,30 @@ Rule: pure. A failed pod goes only after its failure record is seen.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from podreduce.contract.task import FailureRecord, TaskRef
-from podreduce_operator.failures import Classification, classify_failure, classify_stuck_pod
-from podreduce_operator.model import DeletePod, Observed, PodView, RecordFailure
+from podreduce_operator.failures import Cause, Classification, classify, find_cause
+from podreduce_operator.model import Decision, DeletePod, Observed, PodView, RecordFailure
+from podreduce_operator.pending import find_expired
 
 __all__ = [
     "KEPT_FAILED_PODS",
     "LINGER_SECONDS",
+    "LOST_AFTER_SECONDS",
     "delete_all",
     "delete_foreign",
     "delete_needless",
     "kept_failed_pods",
+    "let_go",
     "record_failures",
 ]
 
 KEPT_FAILED_PODS = 10
 """How many failed pods of a run stay for `kubectl logs`, until the ttl."""
+
+LOST_AFTER_SECONDS = 30.0
+"""How long past its grace a deleted pod may stay: then its node is lost."""
 
 LINGER_SECONDS = 30.0
 """How long a pod may take to exit after its commit before it is deleted."""
@@ -34,13 +41,19 @@ def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]
         for pod in observed.run_pods
         if pod.attempt_id not in recorded
         and not commits_own_generation(observed, pod)
-        and (classification := classify_pod(pod, now)) is not None
+        and (classification := classify_pod(observed, pod, now)) is not None
     )
 
 
-def classify_pod(pod: PodView, now: float) -> Classification | None:
-    """Say why the pod's attempt failed, or None while it has not."""
-    return classify_stuck_pod(pod, now) if pod.is_active else classify_failure(pod)
+def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification | None:
+    """Say what the failure of the pod's attempt means, or None while it has not failed."""
+    cause = find_cause(pod)
+    if pod.is_active:
+        expired = find_expired(pod, now, observed.limits.pending)
+        if expired is None:
+            return None
+        cause = Cause(reason=expired.reason, message=expired.message)
+    return classify(pod, cause, observed.job.spec, observed.failures.get(pod.task, ()))
 
 
 def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:
@@ -53,6 +66,7 @@ def build_record(pod: PodView, classification: Classification, now: float) -> Fa
         pod_name=pod.name,
         ordinal=pod.ordinal,
         counted=classification.counted,
+        ends_job=classification.ends_job,
         reason=classification.reason,
         message=classification.message,
         finished_at=now if pod.finished_at is None else pod.finished_at,
@@ -116,6 +130,23 @@ def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
     return tuple(
         DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished) for pod in pods
     )
+
+
+def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
+    """Delete without grace the pods whose node does not answer their deletion, so that nothing waits for them.
+
+    That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's.
+    """
+    gone_at = {pod: at + LOST_AFTER_SECONDS for pod in observed.pods if (at := pod.vanishes_at) is not None}
+    lost = tuple(
+        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why="lost with its node", force=True)
+        for pod, at in gone_at.items()
+        if now >= at
+    )
+    waits = [at - now for at in gone_at.values() if at > now]
+    if decision.wake_after is not None:
+        waits.append(decision.wake_after)
+    return replace(decision, actions=(*decision.actions, *lost), wake_after=min(waits, default=None))
 
 
 def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.ending import deadline_at
-from podreduce_operator.failures import next_attempt_at, stuck_deadline
+from podreduce_operator.failures import memory_factor, next_attempt_at
 from podreduce_operator.model import (
     Action,
     CommitOutput,
@@ -22,6 +22,7 @@ from podreduce_operator.model import (
     PodView,
     Verdict,
 )
+from podreduce_operator.pending import explain_waiting, moments
 from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
 
 __all__ = ["run_wave"]
@@ -64,12 +65,16 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
             ordinal=next_ordinal(pods[task], observed.failures.get(task, ())),
             generation=generations.get(task, 0),
             shuffle_generation=wave.shuffle_generation,
+            memory_factor=memory_factor(observed.failures.get(task, ()), observed.job.spec),
         )
         for task in ready[:room]
     ]
     steps = () if wave.step is None else (wave.step,)
+    waiting = explain_waiting(observed.active_pods, now)
     verdict = Verdict(
         phase=wave.phase,
+        reason="" if waiting is None else waiting.reason,
+        message="" if waiting is None else waiting.message,
         map_total=wave.map_total,
         reduce_total=wave.reduce_total,
         next_attempt_at=min(due_at, default=None),
@@ -132,7 +137,7 @@ def is_trying(pod: PodView, generation: int, doomed: set[str]) -> bool:
 def parallelism(observed: Observed) -> int:
     """Return how many pods of the run may be active: the spec's number within the operator's limit."""
     wanted = observed.job.spec.parallelism
-    return observed.parallelism_limit if wanted is None else min(wanted, observed.parallelism_limit)
+    return observed.limits.parallelism if wanted is None else min(wanted, observed.limits.parallelism)
 
 
 def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> int:
@@ -143,7 +148,8 @@ def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> 
 def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float | None:
     """Return in how many seconds time alone will change the decision."""
     times = [*due_at]
-    times.extend(at for pod in observed.active_pods if (at := stuck_deadline(pod)) is not None)
+    for pod in observed.active_pods:
+        times.extend(moments(pod, observed.limits.pending))
     times.extend(
         commit.finished_at + LINGER_SECONDS
         for pod in observed.active_pods

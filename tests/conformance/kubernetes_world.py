@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
 from podreduce_operator.cluster.seam import PodRequest
@@ -24,6 +24,7 @@ time.sleep(60)
 """
 DIE = "import os, signal; os.kill(1, signal.SIGUSR1)"
 SECONDS = 60.0
+T = TypeVar("T")
 
 STORAGE = {"endpoint": "http://minio:9000", "region": "r", "accessKey": "a", "secretKey": "s", "workUri": "s3://work"}
 
@@ -103,11 +104,12 @@ class KubernetesWorld:
         return (await asyncio.to_thread(self.outside.kubectl, *place, *arguments, check=check)).stdout
 
 
-async def eventually(probe: Callable[[], Awaitable[object]]) -> None:
-    """Wait until the probe returns something true."""
+async def eventually(probe: Callable[[], Awaitable[T | None]]) -> T:
+    """Wait until the probe returns something true, and return that."""
     async with asyncio.timeout(SECONDS):
-        while not await probe():  # noqa: ASYNC110 - the cluster changes without telling us
+        while not (found := await probe()):  # noqa: ASYNC110 - the cluster changes without telling us
             await asyncio.sleep(0.05)
+    return found
 
 
 @asynccontextmanager

@@ -66,6 +66,12 @@ async def test_a_deleted_pod_is_seen_as_deleting_and_then_gone(world: World) -> 
     assert await world.cluster.list_pods(world.job) == ()
 
 
+async def test_a_forced_delete_waits_for_no_node(world: World) -> None:
+    pod = await world.running(world.request())
+    await world.cluster.delete_pod(world.job, pod.name, pod.uid, force=True)
+    await world.gone(pod.name)
+
+
 async def test_a_delete_with_another_uid_leaves_the_pod_alone(world: World) -> None:
     pod = await world.running(world.request())
     await world.cluster.delete_pod(world.job, pod.name, "00000000-0000-4000-8000-000000000000")

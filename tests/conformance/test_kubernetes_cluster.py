@@ -12,6 +12,7 @@ from podreduce_operator.cluster.api import ApiError, core_path
 from podreduce_operator.cluster.object_cache import ObjectCache
 from podreduce_operator.cluster.pod_index import PodIndex
 from podreduce_operator.cluster.reflector import Reflector
+from podreduce_operator.cluster.seam import Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, PodPhase
 from podreduce_operator.names import managed_selector
@@ -32,6 +33,12 @@ HOST_NETWORK = {"spec": {"hostNetwork": True}}
 UNKNOWN_FIELD = {"spec": {"containers": [{"name": "task", "colour": "red"}]}}
 TOO_MUCH = {"requests": {"memory": "2Gi"}, "limits": {"memory": "1Gi"}}
 INVALID = {"spec": {"containers": [{"name": "task", "resources": TOO_MUCH}]}}
+MISSING_VOLUME = {
+    "spec": {
+        "containers": [{"name": "task", "volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}],
+        "volumes": [{"name": "keys", "secret": {"secretName": "nowhere"}}],
+    }
+}
 NO_SHAPE = {"spec": {"containers": "task"}}
 
 
@@ -232,6 +239,20 @@ async def test_a_pod_that_cannot_start_says_why(world: KubernetesWorld) -> None:
     await world.until_pods(lambda pods: any(pod.reason in {"ErrImagePull", "ImagePullBackOff"} for pod in pods))
     (pod,) = await world.cluster.list_pods(world.job)
     assert "no-such-image" in pod.message
+
+
+async def test_the_cluster_speaks_for_a_pod_that_says_nothing(world: KubernetesWorld) -> None:
+    await world.cluster.create_pod(world.request(podTemplate=MISSING_VOLUME))
+
+    async def warned() -> Warned | None:
+        (pod,) = await world.cluster.list_pods(world.job)
+        assert pod.phase is PodPhase.PENDING
+        world.cluster._pod_events._known.clear()  # noqa: SLF001 - a test does not wait for what is fresh to age
+        return await world.cluster.last_warning(world.job, pod)
+
+    found = await eventually(warned)
+    assert found.reason == "FailedMount"
+    assert 'secret "nowhere" not found' in found.message
 
 
 async def test_jobs_of_other_names_are_found_by_asking(world: KubernetesWorld) -> None:

@@ -89,8 +89,8 @@ class Actor:
                 self.plan_run(observed)
             case CreatePod():
                 self.create_pod(action, observed)
-            case DeletePod(name=name, uid=uid):
-                self.delete_pod(name, uid, observed)
+            case DeletePod():
+                self.delete_pod(action, observed)
             case RecordFailure(record=record):
                 self.judge.record(observed, record)
                 self.store.run(observed.run_id).create_failure(record)
@@ -163,12 +163,12 @@ class Actor:
         )
         self.cluster.create(pod)
 
-    def delete_pod(self, name: str, uid: str, observed: Observed) -> None:
+    def delete_pod(self, action: DeletePod, observed: Observed) -> None:
         """Delete the pod if it is that one."""
-        pod = self.cluster.pods.get(name)
-        if pod is not None and pod.uid == uid:
-            self.judge.delete(observed, pod)
-            self.cluster.delete(name, uid)
+        pod = self.cluster.pods.get(action.name)
+        if pod is not None and pod.uid == action.uid:
+            self.judge.delete(observed, pod, force=action.force)
+            self.cluster.delete(action.name, action.uid, force=action.force)
 
     def freeze(self, observed: Observed) -> None:
         """Write the next manifest from the commits as observed; whoever creates it first has frozen it."""

@@ -17,6 +17,7 @@ class FaultKind(StrEnum):
     PROGRAM_ERROR = "the program raises"
     CRASH = "a task dies without a word"
     OUT_OF_MEMORY = "killed at the memory limit"
+    STORE_AWAY = "a task cannot reach the store"
     EVICTED = "evicted for its own use"
     INPUT_ERROR = "the input cannot be read"
     EXIT_WITHOUT_COMMIT = "exits with 0, commits nothing"
@@ -63,6 +64,7 @@ POD_FAULTS = {
     K.PROGRAM_ERROR: 8,
     K.CRASH: 5,
     K.OUT_OF_MEMORY: 3,
+    K.STORE_AWAY: 3,
     K.EVICTED: 3,
     K.INPUT_ERROR: 0.3,
     K.EXIT_WITHOUT_COMMIT: 3,

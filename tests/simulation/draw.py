@@ -8,7 +8,7 @@ from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.decide import decide
-from podreduce_operator.model import PlanSummary
+from podreduce_operator.model import Limits, PendingDeadlines, PlanSummary
 from tests.builders import make_raw_output, make_raw_spec
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError
@@ -80,10 +80,16 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         user=user,
         decide=policy,
         raw_spec=raw_spec,
-        parallelism_limit=rng.choice([1000, 1000, 1000, 4]),
+        limits=draw_limits(rng),
         plan=plan,
         chosen_partitions=partitions,
     )
+
+
+def draw_limits(rng: random.Random) -> Limits:
+    """Draw what the installation allows."""
+    pending = PendingDeadlines(image_seconds=30.0, unschedulable_seconds=rng.choice([None, None, None, 80.0]))
+    return Limits(parallelism=rng.choice([1000, 1000, 1000, 4]), pending=pending)
 
 
 def draw_spec(rng: random.Random) -> dict[str, Any]:
@@ -96,6 +102,7 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
             "initialSeconds": rng.choice([0, 1, 5]),
             "factor": rng.choice([1, 2, 3]),
             "maxSeconds": rng.choice([5, 20, 60]),
+            "outOfMemoryFactor": 1.5,
         },
         activeDeadlineSeconds=rng.choice([None] * 8 + [40, 150]),
         ttlSecondsAfterFinished=rng.choice([SHORT_TTL_SECONDS, 86400, 86400]),

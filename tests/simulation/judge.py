@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
-from podreduce_operator.failures import FATAL_REASONS
+from podreduce_operator.failure_classes import REFUSAL
 from podreduce_operator.model import (
     CreatePod,
     Decision,
@@ -18,7 +18,7 @@ from podreduce_operator.model import (
     RemoveIntermediates,
     RemoveRun,
 )
-from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS
+from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS, LOST_AFTER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
 
@@ -47,6 +47,8 @@ DEADLINE_HELD = "nothing starts after the deadline"
 ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
 HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
+FORCED_IF_LOST = "a pod is let go of only if it does not end within its grace and a while"
+MEMORY_RAISED = "an attempt has more memory once one of its task ran out of it, and only then"
 COUNTED_IF_DESERVED = "a failure counts if it is the attempt's own, and only then"
 FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
 DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
@@ -64,6 +66,14 @@ PROGRESS = "a world whose faults stop comes to an end"
 COMPLETES_WITHOUT_FAULTS = "a world without faults ends Complete"
 POSSIBLE = "what is decided can be done"
 DOES_NOT_RAISE = "decide answers"
+
+OUTAGE = "StorageUnavailable"
+FREE_FAILURES = (
+    ({OUTAGE}, 5.0, 300.0),
+    ({"MapOutputLost", "UploadLost"}, 1.0, 60.0),
+    ({"Disrupted", "PodDeleted", "OutOfMemory"}, 1.0, 60.0),
+)
+"""Reasons of failures that need not count, with their first and longest delay."""
 
 START_SLACK_SECONDS = 1.0
 """The status keeps whole seconds."""
@@ -129,7 +139,10 @@ class Judge:
         demand(action.generation == wanted, NEEDED, action, "of generation", action.generation, ", wanted", wanted)
         demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
-        demand(all(failure.reason not in FATAL_REASONS for failure in fatal), FATAL_ENDS, action)
+        demand(not any(failure.ends_job for failure in fatal), FATAL_ENDS, action)
+        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(action.task, ()))
+        raised = short and observed.job.spec.backoff_limit_per_task > 0
+        demand(action.memory_factor == (1.5 if raised else 1.0), MEMORY_RAISED, action)
         if action.task.type is TaskType.MAP:
             return
         manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
@@ -146,15 +159,17 @@ class Judge:
         """The attempt may start now."""
         spec, failures = observed.job.spec, run.failures.get(task, ())
         counted = [failure.finished_at for failure in failures if failure.counted]
-        others = [failure.finished_at for failure in failures if not failure.counted]
         demand(len(counted) <= spec.backoff_limit_per_task, ATTEMPTS_BOUNDED, task, ":", len(counted), "have failed")
         now, backoff = self.cluster.now, spec.backoff
-        if counted:
-            delay = min(backoff.initial_seconds * backoff.factor ** (len(counted) - 1), backoff.max_seconds)
-            demand(now >= max(counted) + delay, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(counted))
-        if others:
-            delay = min(2.0 ** (len(others) - 1), 60.0)
-            demand(now >= max(others) + delay, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(others))
+        delays = [(counted, backoff.initial_seconds, backoff.factor, backoff.max_seconds)]
+        for reasons, first, most in FREE_FAILURES:
+            finished = [each.finished_at for each in failures if not each.counted and each.reason in reasons]
+            delays.append((finished, first, 2.0, most))
+        for finished, first, factor, most in delays:
+            if finished:
+                delay = min(first * factor ** (len(finished) - 1), most)
+                late = now >= max(finished) + delay
+                demand(late, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(finished))
 
     def judge_deadline(self, observed: Observed, task: TaskRef) -> None:
         """The run has time left."""
@@ -181,11 +196,15 @@ class Judge:
                 demand(not rival, ONE_AT_A_TIME, action, "beside", pod.name)
         demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, action, "after", ordinals)
         wanted = observed.job.spec.parallelism
-        limit = observed.parallelism_limit if wanted is None else min(wanted, observed.parallelism_limit)
+        most = observed.limits.parallelism
+        limit = most if wanted is None else min(wanted, most)
         demand(active < limit, PARALLELISM_HELD, action, "beside", active, "of", limit)
 
-    def delete(self, observed: Observed, pod: SimPod) -> None:
+    def delete(self, observed: Observed, pod: SimPod, *, force: bool) -> None:
         """A pod is about to be deleted."""
+        if force:
+            late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
+            demand(late, FORCED_IF_LOST, pod.name)
         if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
             return
         run = self.store.run(pod.run_id)
@@ -207,8 +226,9 @@ class Judge:
         """A failure is about to be recorded."""
         pod = self.cluster.attempts[record.attempt_id]
         if not self.store.run(observed.run_id).was_discarded:
-            own = pod.own if record.counted else pod.outside
-            demand(own, COUNTED_IF_DESERVED, record.attempt_id, record.reason, "counted=", record.counted)
+            free = is_free(record, observed)
+            deserved = pod.own and not free if record.counted else pod.outside or free
+            demand(deserved, COUNTED_IF_DESERVED, record.attempt_id, record.reason, "counted=", record.counted)
         commit = self.store.run(observed.run_id).all_commits.get((record.task, record.generation))
         committed = commit is not None and commit.attempt_id == record.attempt_id
         demand(not committed, COMMITTED_IS_NO_FAILURE, record.task, record.reason)
@@ -307,7 +327,7 @@ class Judge:
             case "OutputExists":
                 return self.store.output.holds_output
         recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
-        return reason in self.refused or (reason in FATAL_REASONS and recorded)
+        return reason in self.refused or (reason in REFUSAL.reasons and recorded)
 
     def look(self) -> None:
         """Check what lies in the store, after each step of the world."""
@@ -341,6 +361,15 @@ class Judge:
             demand(not run.blobs, ENDS_CLEAN, "run", run_id, "left blobs")
             kept = run.has_objects and (expired or run_id != run_now)
             demand(not kept, ENDS_CLEAN, "run", run_id, "left records")
+
+
+def is_free(record: FailureRecord, observed: Observed) -> bool:
+    """Tell whether a failure of the attempt's own doing costs nothing: an outage, or the first lack of memory."""
+    if observed.job.spec.backoff_limit_per_task == 0:
+        return False
+    earlier = observed.failures.get(record.task, ())
+    first_time = all(failure.reason != record.reason for failure in earlier)
+    return record.reason == OUTAGE or (record.reason == "OutOfMemory" and first_time)
 
 
 def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: TaskRef) -> int:

@@ -18,7 +18,7 @@ from tests.simulation.world import Decide
 
 __all__ = ["MUTANTS", "Mutant", "MutantStaleError", "find_killer", "load_policy"]
 
-MODULES = ("failures", "upkeep", "ending", "waves", "decide")
+MODULES = ("failure_classes", "failure_policy", "failures", "pending", "upkeep", "ending", "waves", "decide")
 """In the order of their imports."""
 
 
@@ -110,6 +110,14 @@ def failure(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="failures", old=old, new=new)
 
 
+def failure_class(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="failure_classes", old=old, new=new)
+
+
+def waiting(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="pending", old=old, new=new)
+
+
 def policy(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="decide", old=old, new=new)
 
@@ -156,7 +164,7 @@ MUTANTS = (
     wave(
         "parallelism is for each pass", "room = max(0, parallelism(observed) - active)", "room = parallelism(observed)"
     ),
-    wave("the operator's limit is ignored", "min(wanted, observed.parallelism_limit)", "wanted"),
+    wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
     wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
     wave("retried before the record is seen", "if task not in recording and not any(", "if not any("),
     wave(
@@ -240,7 +248,7 @@ MUTANTS = (
         "counted = [failure for failure in failures if failure.counted]",
         "counted = list(failures)",
     ),
-    ending("no disruption is one too many", ">= MAX_UNCOUNTED_FAILURES:", "> 10 * MAX_UNCOUNTED_FAILURES:"),
+    ending("no disruption is one too many", "if len(uncounted) >= budget.limit:", "if False:"),
     ending("a fatal failure is retried", "if fatal is not None:", "if False:"),
     ending("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
     ending("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
@@ -313,40 +321,35 @@ MUTANTS = (
         "return max(finished) + min(delay, maximum)",
         "return min(finished) + min(delay, maximum)",
     ),
+    failure("uncounted failures are retried at once", "*others, 0.0)", "0.0)"),
+    failure("a disruption counts", "counted = failure_class.is_counted or", "counted = reason == 'Disrupted' or"),
+    failure("a lost map output counts", "counted = failure_class.is_counted or", "counted = reason != 'PodDeleted' or"),
     failure(
-        "uncounted failures are retried at once",
-        "delayed(uncounted, UNCOUNTED_FIRST_DELAY_SECONDS, 2.0, UNCOUNTED_MAX_DELAY_SECONDS),",
-        "0.0,",
+        "a deletion by hand counts", "counted = failure_class.is_counted or", "counted = reason == 'PodDeleted' or"
     ),
-    failure(
-        "a disruption counts",
-        'message=pod.message or "taken away by the cluster", counted=False)',
-        "message=pod.message, counted=True)",
-    ),
-    failure(
-        "a deletion by hand counts",
-        'message="deleted while it ran", counted=False)',
-        'message="deleted while it ran", counted=True)',
-    ),
-    failure("a lost map output counts", "counted = pod.outcome.reason not in UNCOUNTED_OUTCOMES", "counted = True"),
-    failure(
+    failure("the first lack of memory counts", "if failure_class is MEMORY and", "if False and"),
+    failure("no lack of memory counts", "and not ran_out_of_memory(earlier):", "and True:"),
+    failure("memory stays as it was", "return spec.backoff.out_of_memory_factor if may", "return 1.0 if may"),
+    failure("memory is raised for everybody", "and ran_out_of_memory(failures) else 1.0", "else 1.0"),
+    failure("an outage is not waited out", "failure_class is OUTAGE and", "failure_class is OUTAGE or"),
+    failure("the failure policy is not asked", "match find_action(spec.failure_policy.rules", "match find_action(()"),
+    failure_class("an outage counts", "    limit=20,\n", "    limit=20,\n    is_counted=True,\n"),
+    failure_class("an outage is waited for as a disruption is", "    first_delay_seconds=5.0,\n", ""),
+    failure_class(
         "an eviction for its own use does not count",
-        "message=pod.message or message, counted=True)",
-        "message=pod.message or message, counted=False)",
+        'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({',
+        'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Evicted", ',
     ),
-    failure(
+    failure_class(
         "an exit without a commit does not count",
-        'message="exited with 0 without a commit record", counted=True)',
-        'message="exited with 0 without a commit record", counted=False)',
+        'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({',
+        'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"CommitMissing", ',
     ),
-    failure(
-        "an image gets no grace",
-        "if reason is None and now >= pod.created_at + PENDING_GRACE_SECONDS:",
-        "if reason is None:",
-    ),
-    failure(
-        "an image is waited for without end",
-        "if reason is None and now >= pod.created_at + PENDING_GRACE_SECONDS:",
-        "if False:",
-    ),
+    waiting("an image gets no grace", "if deadline is None or now < deadline:", "if deadline is None:"),
+    waiting("an image is waited for without end", "if deadline is None or now < deadline:", "if True:"),
+    waiting("nodes are waited for without end", "return deadlines.unschedulable_seconds", "return None"),
+    waiting("time without a node counts", "if pod.scheduled_at is None else pod.scheduled_at", ""),
+    waiting("nobody is told why pods wait", "    if not waiting:\n", "    if True:\n"),
+    upkeep("lost pods are waited for", "        if now >= at\n", "        if False\n"),
+    upkeep("pods get no grace to end", "        if now >= at\n", "        if True\n"),
 )

@@ -26,11 +26,13 @@ __all__ = ["Cluster", "SimPod"]
 
 K = FaultKind
 SKEW_SECONDS = 2.0
+GRACE_SECONDS = 10.0
 FAILS = {
     K.PROGRAM_ERROR: (ExitCode.PROGRAM_ERROR, "", "ProgramError"),
     K.INPUT_ERROR: (ExitCode.INPUT_ERROR, "", "InputError"),
     K.CRASH: (1, "Error", ""),
     K.OUT_OF_MEMORY: (137, "OOMKilled", ""),
+    K.STORE_AWAY: (ExitCode.STORAGE_UNAVAILABLE, "", "StorageUnavailable"),
     K.EVICTED: (None, "Evicted", ""),
     K.COMMIT_THEN_FAIL: (ExitCode.STORAGE_UNAVAILABLE, "", "StorageUnavailable"),
 }
@@ -56,6 +58,7 @@ class SimPod:
     exists: bool = True
     alive: bool = True
     deleting: bool = False
+    vanishes_at: float | None = None
     finished_at: float | None = None
     exit_code: int | None = None
     reason: str = ""
@@ -90,6 +93,7 @@ class SimPod:
                 phase=self.phase,
                 created_at=self.created_at,
                 deleting=self.deleting,
+                vanishes_at=self.vanishes_at,
                 finished_at=self.finished_at,
                 exit_code=self.exit_code,
                 reason=self.reason,
@@ -169,16 +173,18 @@ class Cluster:
                 pod.reason, start = "ImagePullBackOff", float(self.rng.randint(5, 24))
             case K.UNSCHEDULABLE:
                 pod.reason, start = "Unschedulable", float(self.rng.randint(20, 90))
+                pod.own = True
         self.at(start, pod, self.run)
 
     def run(self, pod: SimPod) -> None:  # noqa: C901 - one arm for each fault
         """The container starts; what will end it is on its way."""
         if not pod.alive or pod.deleting:
             return
+        pod.own = False
         pod.phase, pod.reason, pod.view = PodPhase.RUNNING, "", None  # a start alone changes no decision: nobody wakes
         work = 2.0 * self.rng.randint(1, 6)
         match pod.fault:
-            case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.EVICTED:
+            case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.STORE_AWAY | K.EVICTED:
                 self.at(work, pod, self.fail)
             case K.EXIT_WITHOUT_COMMIT:
                 self.at(work, pod, self.exit_early)
@@ -298,10 +304,15 @@ class Cluster:
             self.at(self.rng.randint(1, 90), pod, self.commit)
 
     def give_up(self, pod: SimPod) -> None:
-        """The node controller deletes the pod; the object stays until somebody forces it."""
+        """The node controller deletes the pod; the object stays until its node is back, or somebody forces it."""
         if pod.exists:
-            pod.deleting = True
+            pod.deleting, pod.vanishes_at = True, self.now + GRACE_SECONDS
             self.touch(pod)
+            self.await_node(pod)
+
+    def await_node(self, pod: SimPod) -> None:
+        """The node comes back after a while, or never."""
+        if self.rng.random() < 0.5:
             self.at(self.rng.randint(5, 120), pod, self.remove)
 
     def kill(self, pod: SimPod) -> None:
@@ -312,10 +323,14 @@ class Cluster:
         if pod.exists and not pod.deleting:
             self.begin_deletion(pod)
 
-    def delete(self, name: str, uid: str) -> None:
-        """Delete the pod if it is still that one."""
+    def delete(self, name: str, uid: str, *, force: bool) -> None:
+        """Delete the pod if it is still that one; forced, its object goes whatever its process does."""
         pod = self.pods.get(name)
-        if pod is not None and pod.uid == uid and not pod.deleting:
+        if pod is None or pod.uid != uid:
+            return
+        if force:
+            self.remove(pod)
+        elif not pod.deleting:
             self.begin_deletion(pod)
 
     def begin_deletion(self, pod: SimPod) -> None:
@@ -324,14 +339,16 @@ class Cluster:
             self.remove(pod)
             return
         pod.deleting = pod.outside = True
+        pod.vanishes_at = self.now + GRACE_SECONDS
         self.touch(pod)
         if pod.phase is PodPhase.UNKNOWN:
-            self.at(self.rng.randint(5, 120), pod, self.remove)
+            self.await_node(pod)
         elif pod.phase is PodPhase.PENDING:
             self.at(1.0, pod, self.kill)
             self.at(1.0, pod, self.remove)
         elif self.chaos.strikes(K.SLOW_TO_TERMINATE, 0.15):
             grace = self.rng.randint(10, 90)
+            pod.vanishes_at = self.now + grace
             self.at(self.rng.randint(1, grace), pod, self.commit)
             self.at(grace, pod, self.kill)
             self.at(grace, pod, self.remove)

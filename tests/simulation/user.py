@@ -81,7 +81,7 @@ def change_parallelism(world: "World") -> bool:
 
 
 def change_backoff(world: "World") -> bool:
-    backoff = {"initialSeconds": world.rng.randint(0, 8), "factor": world.rng.choice([1, 2, 3]), "maxSeconds": 30}
+    backoff = {**world.raw_spec["backoff"], "initialSeconds": world.rng.randint(0, 8), "maxSeconds": 30}
     world.change_spec(backoff=backoff, backoffLimitPerTask=world.rng.randint(0, 5))
     return True
 

@@ -21,6 +21,7 @@ from podreduce_operator.model import (
     Fault,
     JobKey,
     JobView,
+    Limits,
     Observed,
     PlanRun,
     PlanSummary,
@@ -90,7 +91,7 @@ class World:
     user: User
     decide: Decide
     raw_spec: dict[str, Any]
-    parallelism_limit: int = 1000
+    limits: Limits = field(default_factory=Limits)
     actor: Actor = field(init=False)
     now: float = EPOCH
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -201,7 +202,8 @@ class World:
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
         """Tell whether the run has ended and nothing is left to tidy."""
         ended = observed.run.terminal is not None and observed.run_id == self.raw_spec["runId"]
-        return ended and not decision.actions and not observed.faults
+        unfinished = any(not pod.is_finished for pod in observed.pods)
+        return ended and not decision.actions and not unfinished and not observed.faults
 
     def decide_on(self, observed: Observed) -> Decision:
         """Decide; an exception is a violation."""
@@ -261,7 +263,7 @@ class World:
                 run=read_run_state(job.status, run_id),
                 superseded=previous if previous != run_id else None,
                 pods=pods,
-                parallelism_limit=self.parallelism_limit,
+                limits=self.limits,
                 faults=(blind,),
                 is_blind=True,
             )
@@ -304,7 +306,7 @@ class World:
             published=PublishedOutput(uri="s3://out/", records=1, bytes=1) if published else None,
             has_intermediates=left and state.terminal is not None,
             has_records=run.has_objects,
-            parallelism_limit=self.parallelism_limit,
+            limits=self.limits,
         )
 
     def draw_blindness(self, job: JobView) -> Fault | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings
-from podreduce_operator.cluster.seam import JobStorage, PodRequest
+from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, JobView, PodView
 
@@ -25,6 +25,7 @@ class QuietCluster:
     statuses: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     log_tail: str = ""
+    warnings: dict[str, Warned] = field(default_factory=dict)
 
     async def find_job(self, key: JobKey) -> JobView | None:
         return self.jobs.get(key)
@@ -32,10 +33,13 @@ class QuietCluster:
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         return self.pods
 
+    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+        return self.warnings.get(pod.uid)
+
     async def create_pod(self, request: PodRequest) -> None:
         self.created.append(request)
 
-    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         self.deleted.append(name)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:

@@ -5,7 +5,7 @@ import pytest
 
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.engine import Stop, settle
-from podreduce_operator.model import CommitOutput, CreatePod, JobKey
+from podreduce_operator.model import CommitOutput, CreatePod, JobKey, Limits
 from podreduce_operator.reconcile import Reconciler
 from tests.builders import make_job
 from tests.conformance.process_world import ProcessWorld
@@ -17,7 +17,7 @@ class PatientReconciler(Reconciler):
     """Settles when told to."""
 
     def __init__(self, work_directory: Path) -> None:
-        super().__init__(ProcessWorld(work_directory).cluster, parallelism_limit=1)
+        super().__init__(ProcessWorld(work_directory).cluster, limits=Limits(parallelism=1))
         self.finish = asyncio.Event()
 
     async def settle(self, key: JobKey) -> None:

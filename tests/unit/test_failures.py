@@ -1,76 +1,79 @@
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.failure_classes import DISRUPTION
 from podreduce_operator.failures import (
-    AWAITED_REASONS,
-    FATAL_REASONS,
-    Classification,
-    classify_failure,
-    classify_stuck_pod,
+    Cause,
+    classify,
+    find_cause,
+    memory_factor,
     next_attempt_at,
     render_failure,
-    stuck_deadline,
+    uncounted_by_budget,
 )
 from podreduce_operator.model import PodPhase
 from podreduce_operator.spec import BackoffSpec
-from tests.builders import make_failure, make_outcome, make_pod, reduce_task
+from tests.builders import make_failure, make_outcome, make_pod, make_spec, reduce_task
 
-BACKOFF = BackoffSpec(initial_seconds=5, factor=2, max_seconds=300)
+BACKOFF_YAML = {"initialSeconds": 5, "factor": 2, "maxSeconds": 300}
+BACKOFF = BackoffSpec(initial_seconds=5, factor=2, max_seconds=300, out_of_memory_factor=1.5)
 FAILED: dict[str, Any] = {"phase": PodPhase.FAILED, "finished_at": 100.0}
 
-CLASSES: dict[str, tuple[dict[str, Any], tuple[str, str, bool]]] = {
+CAUSES: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     "disruption costs nothing": (
         {"disrupted": True, "exit_code": 137, "message": "preempted"},
-        ("Disrupted", "preempted", False),
+        ("Disrupted", "preempted"),
     ),
-    "disruption without words": ({"disrupted": True}, ("Disrupted", "taken away by the cluster", False)),
+    "disruption without words": ({"disrupted": True}, ("Disrupted", "taken away by the cluster")),
     "disruption weighs more than what the task said": (
         {"disrupted": True, "outcome": make_outcome("ProgramError")},
-        ("Disrupted", "taken away by the cluster", False),
+        ("Disrupted", "taken away by the cluster"),
     ),
     "the task's own word": (
         {"exit_code": 64, "outcome": make_outcome("ProgramError", "KeyError: 'x'")},
-        ("ProgramError", "KeyError: 'x'", True),
+        ("ProgramError", "KeyError: 'x'"),
     ),
     "the task's word weighs more than the kubelet's": (
         {"exit_code": 70, "reason": "OOMKilled", "outcome": make_outcome("OutOfMemory", "MemoryError")},
-        ("OutOfMemory", "MemoryError", True),
+        ("OutOfMemory", "MemoryError"),
     ),
     "a lost map output is not the reduce's fault": (
         {"exit_code": 69, "outcome": make_outcome("MapOutputLost", "m-3")},
-        ("MapOutputLost", "m-3", False),
+        ("MapOutputLost", "m-3"),
     ),
     "killed at the memory limit": (
         {"exit_code": 137, "reason": "OOMKilled"},
-        ("OutOfMemory", "killed by the kernel at its memory limit", True),
+        ("OutOfMemory", "killed by the kernel at its memory limit"),
     ),
     "evicted for its own use": (
         {"reason": "Evicted", "message": "ephemeral storage"},
-        ("Evicted", "ephemeral storage", True),
+        ("Evicted", "ephemeral storage"),
     ),
-    "evicted without words": ({"reason": "Evicted"}, ("Evicted", "evicted by the kubelet", True)),
+    "evicted without words": ({"reason": "Evicted"}, ("Evicted", "evicted by the kubelet")),
     "an eviction that deletes still counts": (
         {"reason": "Evicted", "deleting": True},
-        ("Evicted", "evicted by the kubelet", True),
+        ("Evicted", "evicted by the kubelet"),
     ),
     "deleted by hand": (
         {"phase": PodPhase.RUNNING, "finished_at": None, "deleting": True},
-        ("PodDeleted", "deleted while it ran", False),
+        ("PodDeleted", "deleted while it ran"),
     ),
-    "deleted by hand and ended": ({"deleting": True, "exit_code": 143}, ("PodDeleted", "deleted while it ran", False)),
+    "deleted by hand and ended": ({"deleting": True, "exit_code": 143}, ("PodDeleted", "deleted while it ran")),
     "ended well without a commit": (
         {"phase": PodPhase.SUCCEEDED, "exit_code": 0},
-        ("CommitMissing", "exited with 0 without a commit record", True),
+        ("CommitMissing", "exited with 0 without a commit record"),
     ),
-    "failed without a code": ({"reason": "Error"}, ("PodFailed", "Error", True)),
+    "failed without a code": ({"reason": "Error"}, ("PodFailed", "Error")),
     "failed without a code, with words": (
         {"reason": "Error", "message": "no such file"},
-        ("PodFailed", "no such file", True),
+        ("PodFailed", "no such file"),
     ),
-    "failed without anything": ({}, ("PodFailed", "no reason given", True)),
-    "a code nobody defined": ({"exit_code": 3}, ("PodFailed", "exited with 3", True)),
+    "failed without anything": ({}, ("PodFailed", "no reason given")),
+    "a code nobody defined": ({"exit_code": 3}, ("PodFailed", "exited with 3")),
 }
 
 EXIT_CODES = {
@@ -87,73 +90,27 @@ EXIT_CODES = {
 }
 
 
-@pytest.mark.parametrize(("fields", "expected"), CLASSES.values(), ids=CLASSES.keys())
-def test_failure_is_classified(fields: dict[str, Any], expected: tuple[str, str, bool]) -> None:
-    reason, message, counted = expected
-    pod = make_pod(**(FAILED | fields))
-    assert classify_failure(pod) == Classification(reason=reason, message=message, counted=counted)
+@pytest.mark.parametrize(("fields", "expected"), CAUSES.values(), ids=CAUSES.keys())
+def test_cause_is_found(fields: dict[str, Any], expected: tuple[str, str]) -> None:
+    reason, message = expected
+    assert find_cause(make_pod(**(FAILED | fields))) == Cause(reason=reason, message=message)
 
 
 @pytest.mark.parametrize(("code", "reason"), EXIT_CODES.items(), ids=str)
-def test_exit_code_alone_gives_the_reason_and_counts(code: int, reason: str) -> None:
-    expected = Classification(reason=reason, message=f"exited with {int(code)}", counted=True)
-    assert classify_failure(make_pod(**FAILED, exit_code=int(code))) == expected
+def test_exit_code_alone_gives_the_reason(code: int, reason: str) -> None:
+    assert find_cause(make_pod(**FAILED, exit_code=int(code))) == Cause(
+        reason=reason, message=f"exited with {int(code)}"
+    )
 
 
 def test_every_exit_code_that_needs_no_message_has_a_reason() -> None:
     assert set(ExitCode) - set(EXIT_CODES) == {ExitCode.OK, ExitCode.MAP_OUTPUT_LOST}
 
 
-STUCK: dict[str, tuple[str, float, str | None]] = {
-    "bad image name, at once": ("InvalidImageName", 0.0, "ImageUnavailable"),
-    "image never pulled, at once": ("ErrImageNeverPull", 0.0, "ImageUnavailable"),
-    "image pull fails within the grace": ("ErrImagePull", 29.9, None),
-    "image pull fails after the grace": ("ErrImagePull", 30.0, "ImageUnavailable"),
-    "image pull backs off within the grace": ("ImagePullBackOff", 29.9, None),
-    "image pull backs off after the grace": ("ImagePullBackOff", 30.0, "ImageUnavailable"),
-    "registry away within the grace": ("RegistryUnavailable", 29.9, None),
-    "registry away after the grace": ("RegistryUnavailable", 30.0, "ImageUnavailable"),
-    "missing Secret within the grace": ("CreateContainerConfigError", 29.9, None),
-    "missing Secret after the grace": ("CreateContainerConfigError", 30.0, "PodConfigInvalid"),
-    "container refused within the grace": ("CreateContainerError", 29.9, None),
-    "container refused after the grace": ("CreateContainerError", 30.0, "PodConfigInvalid"),
-    "unschedulable waits for ever": ("Unschedulable", 10_000.0, None),
-    "no reason waits for ever": ("", 10_000.0, None),
-}
-
-
-@pytest.mark.parametrize(("reason", "age", "expected"), STUCK.values(), ids=STUCK.keys())
-def test_stuck_pod_is_told_from_one_that_may_start(reason: str, age: float, expected: str | None) -> None:
-    pod = make_pod(phase=PodPhase.PENDING, created_at=1000.0, reason=reason, message="said the kubelet")
-    wanted = expected and Classification(reason=expected, message=f"{reason}: said the kubelet", counted=True)
-    assert classify_stuck_pod(pod, 1000.0 + age) == wanted
-
-
-@pytest.mark.parametrize("reason", ["InvalidImageName", "ErrImagePull"])
-def test_running_pod_is_never_stuck(reason: str) -> None:
-    assert classify_stuck_pod(make_pod(phase=PodPhase.RUNNING, reason=reason), 10_000.0) is None
-
-
-@pytest.mark.parametrize(
-    ("phase", "reason", "expected"),
-    [
-        (PodPhase.PENDING, "ErrImagePull", 1030.0),
-        (PodPhase.PENDING, "CreateContainerConfigError", 1030.0),
-        (PodPhase.PENDING, "InvalidImageName", None),
-        (PodPhase.PENDING, "", None),
-        (PodPhase.RUNNING, "ErrImagePull", None),
-    ],
-)
-def test_pending_pod_is_looked_at_again_when_its_grace_ends(
-    phase: PodPhase, reason: str, expected: float | None
-) -> None:
-    assert stuck_deadline(make_pod(phase=phase, reason=reason, created_at=1000.0)) == expected
-
-
 def delay(counted: int, uncounted: int, backoff: BackoffSpec = BACKOFF) -> float:
     """Seconds from the last finish, 1000, to the next attempt."""
     failures = [make_failure(finished_at=1000.0)] * counted
-    failures += [make_failure(finished_at=1000.0, counted=False)] * uncounted
+    failures += [make_failure(finished_at=1000.0, counted=False, reason="Disrupted")] * uncounted
     return next_attempt_at(failures, backoff) - 1000.0
 
 
@@ -180,16 +137,16 @@ def test_longer_of_the_two_delays_holds(counted: int, uncounted: int, expected: 
 
 @pytest.mark.parametrize("counted", [1, 2, 30, 100_000])
 def test_factor_one_keeps_the_delay(counted: int) -> None:
-    assert delay(counted, 0, BackoffSpec(initial_seconds=7, factor=1.0, max_seconds=300)) == 7
+    assert delay(counted, 0, BackoffSpec(initial_seconds=7, factor=1.0, max_seconds=300, out_of_memory_factor=1.0)) == 7
 
 
 @pytest.mark.parametrize("counted", [1, 2, 100_000])
 def test_zero_initial_delay_means_at_once(counted: int) -> None:
-    assert delay(counted, 0, BackoffSpec(initial_seconds=0, factor=2.0, max_seconds=300)) == 0
+    assert delay(counted, 0, BackoffSpec(initial_seconds=0, factor=2.0, max_seconds=300, out_of_memory_factor=1.0)) == 0
 
 
 def test_maximum_below_the_initial_delay_wins() -> None:
-    assert delay(1, 0, BackoffSpec(initial_seconds=600, factor=2.0, max_seconds=300)) == 300
+    assert delay(1, 0, BackoffSpec(initial_seconds=600, factor=2.0, max_seconds=300, out_of_memory_factor=1.0)) == 300
 
 
 def test_delay_starts_at_the_latest_finish_whatever_the_order() -> None:
@@ -209,9 +166,93 @@ def test_first_attempt_may_start_at_once() -> None:
     assert next_attempt_at((), BACKOFF) == 0.0
 
 
-def test_reasons_that_end_the_job_are_those_that_repeating_cannot_mend() -> None:
-    assert {"InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"} == FATAL_REASONS
-    assert {"StorageSecretNotFound", "ProgramNotFound"} == AWAITED_REASONS
+COSTS = {
+    "ProgramError": (True, False),
+    "Evicted": (True, False),
+    "somebody's own": (True, False),
+    "Disrupted": (False, False),
+    "PodDeleted": (False, False),
+    "MapOutputLost": (False, False),
+    "StorageUnavailable": (False, False),
+    "OutOfMemory": (False, False),
+    "InputError": (True, True),
+    "StorageDenied": (True, True),
+    "ImageUnavailable": (True, True),
+}
+
+
+def cost(reason: str, earlier: Sequence[FailureRecord] = (), **spec: Any) -> tuple[bool, bool]:
+    """Whether the failure counts, and whether it ends the job."""
+    found = classify(make_pod(**FAILED), Cause(reason=reason, message="boom"), make_spec(**spec), earlier)
+    return found.counted, found.ends_job
+
+
+@pytest.mark.parametrize(("reason", "expected"), COSTS.items(), ids=COSTS.keys())
+def test_failure_costs_what_its_class_says(reason: str, expected: tuple[bool, bool]) -> None:
+    assert cost(reason) == expected
+
+
+def test_only_the_first_time_out_of_memory_is_free() -> None:
+    assert cost("OutOfMemory", [make_failure(reason="ProgramError")]) == (False, False)
+    assert cost("OutOfMemory", [make_failure(reason="OutOfMemory", counted=False)]) == (True, False)
+
+
+@pytest.mark.parametrize("spec", [{"backoffLimitPerTask": 0}, {"backoff": BACKOFF_YAML | {"outOfMemoryFactor": 1}}])
+def test_out_of_memory_counts_where_memory_is_not_raised(spec: dict[str, Any]) -> None:
+    assert cost("OutOfMemory", **spec) == (True, False)
+    assert memory_factor([make_failure(reason="OutOfMemory")], make_spec(**spec)) == 1.0
+
+
+def test_raised_memory_is_told() -> None:
+    cause = Cause(reason="OutOfMemory", message="killed")
+    told = classify(make_pod(**FAILED), cause, make_spec(), ()).message
+    assert told == "killed; the next attempt gets 1.5 times the memory"
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected"),
+    [([], 1.0), (["ProgramError"], 1.0), (["OutOfMemory"], 1.5), (["OutOfMemory", "OutOfMemory"], 1.5)],
+)
+def test_memory_is_raised_once(failures: list[str], expected: float) -> None:
+    assert memory_factor([make_failure(reason=reason) for reason in failures], make_spec()) == expected
+
+
+def test_outage_of_the_store_counts_for_a_job_that_allows_no_retries() -> None:
+    assert cost("StorageUnavailable", backoffLimitPerTask=0) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("action", "expected"), [("FailJob", (True, True)), ("Ignore", (False, False)), ("Count", (True, False))]
+)
+@pytest.mark.parametrize("reason", ["ProgramError", "Disrupted", "InputError", "OutOfMemory"])
+def test_failure_policy_goes_before_the_class(reason: str, action: str, expected: tuple[bool, bool]) -> None:
+    assert cost(reason, failurePolicy={"rules": [{"action": action, "onReasons": [reason]}]}) == expected
+
+
+@pytest.mark.parametrize(
+    ("uncounted", "expected"), [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 300), (20, 300)]
+)
+def test_outages_of_the_store_are_waited_out_longer(uncounted: int, expected: float) -> None:
+    failures = [make_failure(reason="StorageUnavailable", counted=False, finished_at=1000.0)] * uncounted
+    assert next_attempt_at(failures, BACKOFF) - 1000.0 == expected
+
+
+def test_each_class_that_does_not_count_has_its_own_delay() -> None:
+    failures = [
+        make_failure(reason="StorageUnavailable", counted=False, finished_at=100.0),
+        *[make_failure(reason="Disrupted", counted=False, finished_at=100.0)] * 4,
+    ]
+    assert next_attempt_at(failures, BACKOFF) == 108.0
+    assert {budget.name: len(found) for budget, found in uncounted_by_budget(failures).items()} == {
+        "outage": 1,
+        "disruption": 4,
+    }
+
+
+@pytest.mark.parametrize("reason", ["ProgramError", "InputError", "OutOfMemory"])
+def test_ignored_failures_are_taken_from_the_budget_of_disruptions(reason: str) -> None:
+    ignored = make_failure(reason=reason, counted=False, ends_job=False)
+    assert list(uncounted_by_budget([ignored])) == [DISRUPTION]
 
 
 def test_failure_is_rendered_with_task_pod_reason_and_message() -> None:

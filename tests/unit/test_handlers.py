@@ -9,7 +9,7 @@ import pytest
 from podreduce_operator.cluster.api import ApiServer
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event
-from podreduce_operator.model import JobKey
+from podreduce_operator.model import JobKey, Limits
 from podreduce_operator.pods import PodDefaults
 from podreduce_operator.reconcile import Reconciler
 from podreduce_operator.settings import Settings
@@ -26,7 +26,7 @@ def cluster(tmp_path: Path) -> KubernetesCluster:
 
 @pytest.fixture
 def reconciler(cluster: KubernetesCluster) -> Reconciler:
-    return Reconciler(cluster, parallelism_limit=1)
+    return Reconciler(cluster, limits=Limits(parallelism=1))
 
 
 def make_event(kind: str | None, version: int = 1, **spec: Any) -> dict[str, Any]:

@@ -7,14 +7,16 @@ from podreduce.contract.layout import COMMIT_INTENT_KEY, PLAN_KEY, commit_key, f
 from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.cluster.seam import Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.key_spread import KeyRanges
-from podreduce_operator.model import HeavyKeyView, JobView, Observed
+from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView
 from podreduce_operator.observe import RunCache, observe
-from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, map_task
+from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, make_pod, map_task
 from tests.unit.quiet_cluster import QuietCluster
 
 MIB = 1 << 20
+NOW = 1000.0
 
 
 class StoredRuns:
@@ -39,7 +41,7 @@ class StoredRuns:
         self.store(run_id).put(COMMIT_INTENT_KEY, encode(intent))
 
     async def observe(self, job: JobView | None = None) -> Observed:
-        return (await observe(job or make_job(), self.cluster, self.cache, 10))[0]
+        return (await observe(job or make_job(), self.cluster, self.cache, Limits(), NOW))[0]
 
 
 @pytest.fixture
@@ -79,7 +81,7 @@ async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:
         runs.store().put(commit_key(commit.task, 0), encode(commit))
     job = make_job()
     await runs.observe(job)
-    _, run = await observe(job, runs.cluster, runs.cache, 10)
+    _, run = await observe(job, runs.cluster, runs.cache, Limits(), NOW)
     assert run is not None
     assert run.records.bucket_bytes == [11, 22, 33]
     assert run.records.commits[map_task(0)].bucket_bytes == ()
@@ -92,7 +94,7 @@ async def test_samples_and_heavy_keys_are_folded_over_the_maps(runs: StoredRuns)
         samples = (KeySample(b"\x05a", 10), KeySample(b"\x05z", 20))
         commit = make_commit(map_task(index), heavy_keys=(heavy,), key_samples=samples, encoded_bytes=10 * MIB)
         runs.store().put(commit_key(commit.task, 0), encode(commit))
-    observed, run = await observe(make_job(), runs.cluster, runs.cache, 10)
+    observed, run = await observe(make_job(), runs.cluster, runs.cache, Limits(), NOW)
     assert run is not None
     assert run.records.key_spread.cut(2) == KeyRanges(cuts=(b"\x05z",), partition_bytes=(20, 40))
     assert run.records.commits[map_task(0)].key_samples == run.records.commits[map_task(0)].heavy_keys == ()
@@ -194,3 +196,21 @@ async def test_a_run_that_a_new_one_replaces_is_not_forgotten_while_the_store_ca
     runs.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
     observed = await runs.observe(make_job(spec={"runId": "2"}, status={"runId": "1"}))
     assert (observed.run_id, observed.superseded) == ("2", "1")
+
+
+def make_silent_pod(index: int, scheduled_at: float) -> PodView:
+    return make_pod(map_task(index), phase=PodPhase.PENDING, reason="ContainerCreating", scheduled_at=scheduled_at)
+
+
+async def test_the_cluster_speaks_for_the_pod_that_is_silent_longest(runs: StoredRuns) -> None:
+    runs.cluster.pods = (make_silent_pod(0, NOW - 30), make_silent_pod(1, NOW - 40), make_silent_pod(2, NOW - 5))
+    runs.cluster.warnings = {pod.uid: Warned(reason="FailedMount", message=pod.name) for pod in runs.cluster.pods}
+    pods = (await runs.observe()).pods
+    assert [pod.reason for pod in pods] == ["ContainerCreating", "FailedMount", "ContainerCreating"]
+    assert pods[1].message == pods[1].name
+
+
+@pytest.mark.parametrize("silent_seconds", [5.0, 40.0])
+async def test_a_pod_of_which_nobody_can_say_more_stays_as_it_is(runs: StoredRuns, silent_seconds: float) -> None:
+    runs.cluster.pods = (make_silent_pod(0, NOW - silent_seconds),)
+    assert (await runs.observe()).pods == runs.cluster.pods

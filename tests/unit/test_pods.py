@@ -1,4 +1,5 @@
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -41,6 +42,21 @@ def task_container(pod: Mapping[str, Any]) -> dict[str, Any]:
 
 def environment(pod: Mapping[str, Any]) -> dict[str, Any]:
     return {variable["name"]: variable for variable in task_container(pod)["env"]}
+
+
+def test_an_attempt_after_a_lack_of_memory_gets_more_of_it_whoever_named_it() -> None:
+    container = {"name": "task", "resources": {"requests": {"memory": "1Gi"}}}
+    request = replace(make_request(spec=template(containers=[container])), memory_factor=1.5)
+    resources = task_container(build_pod(request, DEFAULTS, has_ca_cert=False))["resources"]
+    assert resources["requests"] == {"memory": str(1536 * 2**20)}
+
+
+def test_a_pod_whose_node_does_not_answer_is_given_up_soon() -> None:
+    tolerations = build(defaults=replace(DEFAULTS, node_lost_seconds=7))["spec"]["tolerations"]
+    assert [(each["key"], each["effect"], each["tolerationSeconds"]) for each in tolerations] == [
+        ("node.kubernetes.io/not-ready", "NoExecute", 7),
+        ("node.kubernetes.io/unreachable", "NoExecute", 7),
+    ]
 
 
 def template(**spec: Any) -> dict[str, Any]:

@@ -59,6 +59,21 @@ def condition(kind: str, status: str, reason: str, message: str = "", at: str = 
     return {"type": kind, "status": status, "reason": reason, "message": message, "lastTransitionTime": at}
 
 
+def test_a_pod_says_when_it_got_its_node_and_when_its_grace_is_over() -> None:
+    scheduled = parse({"phase": "Pending", "conditions": [condition("PodScheduled", "True", "", at=STARTED)]})
+    assert (scheduled.scheduled_at, scheduled.vanishes_at) == (parse_time(STARTED), None)
+    unplaced = parse({"phase": "Pending", "conditions": [condition("PodScheduled", "False", "Unschedulable")]})
+    assert unplaced.scheduled_at is None
+    assert parse({"phase": "Running"}, deletionTimestamp=FINISHED).vanishes_at == parse_time(FINISHED)
+
+
+def test_a_pods_conditions_are_kept_for_the_failure_policy() -> None:
+    conditions = [condition("Ready", "False", ""), condition("DisruptionTarget", "True", "PreemptionByScheduler")]
+    pods = [parse({"phase": "Failed", "conditions": conditions}) for _ in range(2)]
+    assert pods[0].conditions == (("DisruptionTarget", "True"), ("Ready", "False"))
+    assert pods[0].conditions is pods[1].conditions
+
+
 def test_a_pod_says_whose_it_is_and_which_attempt() -> None:
     pod = parse_pod(make_manifest({"phase": "Running"}))
     assert pod is not None

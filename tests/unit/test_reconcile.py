@@ -10,7 +10,7 @@ from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobKey, JobView, PlanRun, PodPhase
+from podreduce_operator.model import JobKey, JobView, Limits, PlanRun, PodPhase
 from podreduce_operator.reconcile import Reconciler
 from tests.builders import make_job, make_pod, make_raw_output, map_task
 from tests.unit.quiet_cluster import QuietCluster
@@ -32,7 +32,7 @@ class World:
         self.place = f"memory://{uuid.uuid4().hex}/"
         self.cluster = StoringCluster(work_uri=f"{self.place}work/")
         self.now = 1_000_000.0
-        self.reconciler = Reconciler(self.cluster, parallelism_limit=2, clock=lambda: self.now)
+        self.reconciler = Reconciler(self.cluster, limits=Limits(parallelism=2), clock=lambda: self.now)
 
     def add_job(self, **spec: Any) -> None:
         places = {
@@ -166,7 +166,7 @@ async def test_the_fault_point_is_called_before_and_after_each_action(world: Wor
     points: list[tuple[str, str]] = []
     reconciler = Reconciler(
         world.cluster,
-        parallelism_limit=2,
+        limits=Limits(parallelism=2),
         fault_point=lambda when, action: points.append((when, type(action).__name__)),
     )
     reconciler.wake(KEY)

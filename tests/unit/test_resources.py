@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.resources import remaining_defaults
+from podreduce_operator.resources import raise_memory, remaining_defaults
 
 DEFAULTS = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
 
@@ -32,3 +32,35 @@ def template(resources: Any, name: str = "task") -> dict[str, Any]:
 )
 def test_a_resource_that_a_template_names_is_its_alone(templates: list[dict[str, Any]], left: dict[str, Any]) -> None:
     assert remaining_defaults(DEFAULTS, templates, "task") == left
+
+
+@pytest.mark.parametrize(
+    ("quantity", "raised"),
+    [
+        ("512Mi", str(768 * 2**20)),
+        ("1Gi", str(1536 * 2**20)),
+        ("1.5Gi", str(2304 * 2**20)),
+        ("1G", "1500000000"),
+        ("100k", "150000"),
+        ("1e9", "1500000000"),
+        ("1500m", "2"),
+        (1000, "1500"),
+        ("1000", "1500"),
+        ("much", "much"),
+        (None, None),
+    ],
+    ids=str,
+)
+def test_memory_is_multiplied_as_a_quantity(quantity: Any, raised: Any) -> None:
+    assert raise_memory({"limits": {"memory": quantity}}, 1.5) == {"limits": {"memory": raised}}
+
+
+def test_memory_is_raised_where_it_is_named_and_nothing_else() -> None:
+    resources = {"limits": {"memory": "2Gi", "cpu": "1"}, "requests": {"memory": "1Gi"}, "claims": [{"name": "gpu"}]}
+    assert raise_memory(resources, 2.0) == {
+        "limits": {"memory": str(4 * 2**30), "cpu": "1"},
+        "requests": {"memory": str(2 * 2**30)},
+        "claims": [{"name": "gpu"}],
+    }
+    assert raise_memory(resources, 1.0) == resources
+    assert raise_memory({"limits": None}, 2.0) == {"limits": None}

@@ -15,7 +15,7 @@ def test_only_the_runtime_image_is_required() -> None:
     settings = read()
     assert settings.pod_defaults.image == "runtime:1"
     assert settings.namespaces == ()
-    assert settings.parallelism_limit == 1000
+    assert settings.limits.parallelism == 1000
     assert settings.faults == ()
     with pytest.raises(SettingsError, match="PODREDUCE_OPERATOR_RUNTIME_IMAGE is not set"):
         Settings.from_environ({})
@@ -42,16 +42,23 @@ def test_every_variable_is_read() -> None:
         TASK_RESOURCES='{"limits": {"memory": "1Gi"}}',
         SCRATCH_SIZE="10Gi",
         TASK_GRACE_SECONDS="3",
+        NODE_LOST_SECONDS="9",
+        PENDING_ABSENT_SECONDS="1",
+        PENDING_IMAGE_SECONDS="0",
+        PENDING_NODE_SECONDS="2",
     )
     assert settings.namespaces == ("a", "b")
     assert (settings.release, settings.installation) == ("podreduce-system.podreduce", "mine")
-    assert (settings.parallelism_limit, settings.health_port) == (7, 9090)
+    assert (settings.limits.parallelism, settings.health_port) == (7, 9090)
     assert settings.storage_directory == Path("/etc/storage")
     assert (settings.log_format, settings.log_level) == ("json", "debug")
     assert settings.faults == ("before:CreatePod", "after:CreatePod")
     assert settings.faults_state == Path("/var/faults")
     defaults = settings.pod_defaults
     assert (defaults.pull_policy, defaults.scratch_size, defaults.grace_seconds) == ("Never", "10Gi", 3)
+    assert defaults.node_lost_seconds == 9
+    pending = settings.limits.pending
+    assert (pending.absent_seconds, pending.image_seconds, pending.unschedulable_seconds) == (1.0, None, 2.0)
     assert defaults.resources == {"limits": {"memory": "1Gi"}}
 
 

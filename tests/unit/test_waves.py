@@ -1,7 +1,7 @@
 import pytest
 
 from podreduce.contract.task import TaskRef
-from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.model import Limits, PodPhase, PodView
 from podreduce_operator.waves import (
     current_generations,
     find_wave,
@@ -73,7 +73,7 @@ def test_pod_may_yet_commit(pod: PodView, expected: bool) -> None:
 
 @pytest.mark.parametrize(("wanted", "limit", "expected"), [(None, 8, 8), (3, 8, 3), (8, 8, 8), (9, 8, 8)], ids=str)
 def test_parallelism_is_the_jobs_within_the_operators(wanted: int | None, limit: int, expected: int) -> None:
-    assert parallelism(make_observed(spec={"parallelism": wanted}, parallelism_limit=limit)) == expected
+    assert parallelism(make_observed(spec={"parallelism": wanted}, limits=Limits(parallelism=limit))) == expected
 
 
 def test_ordinals_start_at_1_and_follow_the_highest_seen() -> None:
@@ -140,14 +140,14 @@ def test_pod_that_is_deleted_in_this_pass_makes_room() -> None:
 
 
 def test_next_look_is_the_earliest_of_what_time_will_change() -> None:
+    waiting = make_pod(M1, phase=PodPhase.PENDING, reason="ErrImagePull", message="not found", created_at=100.0)
     observed = make_observed(
         spec={"activeDeadlineSeconds": 500},
-        pods=(make_pod(M0), make_pod(M1, phase=PodPhase.PENDING, reason="ErrImagePull", created_at=100.0)),
+        pods=(make_pod(M0), waiting),
         commits=[make_commit(M0, finished_at=90.0)],
     )
-    assert next_look(observed, [], 95.0) == 25.0
-    assert next_look(observed, [], 121.0) == 9.0
-    assert next_look(observed, [], 140.0) == 360.0
+    looks = {95.0: 105.0, 105.0: 120.0, 121.0: 130.0, 140.0: 500.0}
+    assert [now + (next_look(observed, [], now) or 0.0) for now in looks] == list(looks.values())
     assert next_look(observed, [150.0, 145.0], 140.0) == 5.0
     assert next_look(make_observed(), [], 140.0) is None
 

@@ -18,7 +18,7 @@ from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.fork_server import ForkServer
 from podreduce_operator.cluster.notices import Notice, PodEnded
 from podreduce_operator.cluster.processes import ProcessCluster
-from podreduce_operator.model import Action, CommitOutput, JobView
+from podreduce_operator.model import Action, CommitOutput, JobView, Limits
 from podreduce_operator.output import Claim, release_output
 from podreduce_operator.reconcile import Reconciler
 
@@ -94,7 +94,7 @@ async def run_engine(
     )
     reconciler = Reconciler(
         cluster,
-        parallelism_limit=parallelism,
+        limits=Limits(parallelism=parallelism),
         fault_point=stop.see,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
     )

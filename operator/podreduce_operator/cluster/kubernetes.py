@@ -16,9 +16,10 @@ from podreduce_operator.cluster.events import EventRecorder
 from podreduce_operator.cluster.job_cache import key_of
 from podreduce_operator.cluster.job_store import JobStore
 from podreduce_operator.cluster.object_cache import uid_of
+from podreduce_operator.cluster.pod_events import PodEvents
 from podreduce_operator.cluster.pod_watch import PodWatch
 from podreduce_operator.cluster.refusals import classify_refusal
-from podreduce_operator.cluster.seam import JobStorage, PodRequest
+from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.cluster.storage_reader import StorageReader, read_storage_directory
 from podreduce_operator.crd import API_VERSION, PLURAL
 from podreduce_operator.errors import ActionError, OperatorError
@@ -54,6 +55,7 @@ class KubernetesCluster:
         self._pods = PodWatch(api, settings.namespaces)
         self._storage = StorageReader(api, installation, directory)
         self._events = EventRecorder(api)
+        self._pod_events = PodEvents(api)
 
     async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> None:
         """Watch the cluster until cancelled; both callbacks must return at once.
@@ -117,6 +119,10 @@ class KubernetesCluster:
         """See `Cluster.list_pods`."""
         return await self._pods.pods_of(job.uid)
 
+    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+        """See `Cluster.last_warning`."""
+        return await self._pod_events.last_warning(job.key.namespace, pod.uid)
+
     async def create_pod(self, request: PodRequest) -> None:
         """See `Cluster.create_pod`."""
         job, namespace = request.job, request.job.key.namespace
@@ -132,10 +138,12 @@ class KubernetesCluster:
             created = await self._find_own(request)
         self._pods.remember(namespace, created)
 
-    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         """See `Cluster.delete_pod`."""
         namespace = job.key.namespace
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if force:
+            body["gracePeriodSeconds"] = 0
         try:
             answer = await self.api.delete(core_path("pods", namespace, name), body)
         except ApiError as error:

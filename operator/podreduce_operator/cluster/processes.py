@@ -30,7 +30,7 @@ from podreduce_operator.cluster.notices import (
     StatusWritten,
     Tell,
 )
-from podreduce_operator.cluster.seam import JobStorage, PodRequest
+from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, JobView, PodPhase, PodView
@@ -100,6 +100,11 @@ class ProcessCluster:
         """Return all pods that are not gone."""
         return tuple(self.pods.values()) if job.uid == self.job.uid else ()
 
+    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+        """Return None: a process starts or is refused at once."""
+        del job, pod
+        return None
+
     async def create_pod(self, request: PodRequest) -> None:
         """Start the attempt's process; one of that name means done if it is the same attempt."""
         present = self.pods.get(request.name)
@@ -131,7 +136,7 @@ class ProcessCluster:
             request.environment,
             pod_uid=pod.uid,
             pod_name=pod.name,
-            memory_bytes=self.memory_bytes,
+            memory_bytes=int(self.memory_bytes * request.memory_factor),
             scratch_directory=str(scratch),
             termination_log=str(scratch / "termination-log"),
         )
@@ -164,8 +169,9 @@ class ProcessCluster:
             log.path.unlink(missing_ok=True)
         self.tell(PodEnded(pod=pod, killed=pod.deleting, log="\n".join(log.tail)))
 
-    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
-        """Stop the pod's process, if it has that UID; a finished one is gone at once."""
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        """Stop the pod's process, if it has that UID; a finished one is gone at once. All end soon: none is forced."""
+        del force
         pod = self.pods.get(name)
         if pod is None or pod.uid != uid or pod.deleting or job.uid != self.job.uid:
             return

@@ -10,18 +10,22 @@ from typing import Any, Protocol
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce_operator.model import JobKey, JobView, PodView
 
-__all__ = ["Cluster", "JobStorage", "PodRequest"]
+__all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodRequest:
-    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster)."""
+    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
+
+    `memory_factor`: what the memory that its templates ask for is multiplied by.
+    """
 
     name: str
     job: JobView
     run_hash: str
     ordinal: int
     environment: TaskEnvironment
+    memory_factor: float = 1.0
     spec: Mapping[str, Any]
     """The spec as the plan pinned it: image, pod templates, storage."""
 
@@ -35,6 +39,14 @@ class JobStorage:
     settings: StorageSettings
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warned:
+    """A warning about a pod, in the cluster's words."""
+
+    reason: str
+    message: str
+
+
 class Cluster(Protocol):
     """Pods, jobs, and what their author wrote beside them."""
 
@@ -44,6 +56,9 @@ class Cluster(Protocol):
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """Return all pods of the job (by owner UID), of whatever run, terminating ones included."""
 
+    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+        """Return the newest warning about a pod that does not start and does not say why, if there is one."""
+
     async def create_pod(self, request: PodRequest) -> None:
         """Create the pod. One of that name, of that job and run, not being deleted, means done.
 
@@ -51,8 +66,8 @@ class Cluster(Protocol):
             ActionError: the cluster refuses it (permanent), or not now.
         """
 
-    async def delete_pod(self, job: JobView, name: str, uid: str) -> None:
-        """Delete the pod of that name if its UID is `uid`; gone means done."""
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        """Delete the pod of that name if its UID is `uid`; gone means done. `force`: without waiting for its node."""
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the pod's last log lines; empty if they are gone."""

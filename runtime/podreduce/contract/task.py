@@ -173,7 +173,8 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
 class FailureRecord(Wire, frozen=True, kw_only=True):
     """A failed attempt as the operator recorded it, before it removed the pod.
 
-    `counted` failures use up `backoffLimitPerTask`; `finished_at` (seconds since the epoch) starts the backoff.
+    `counted` failures use up `backoffLimitPerTask`, one that `ends_job` leaves no further attempt; `finished_at`
+    (seconds since the epoch) starts the backoff.
     """
 
     schema: int = SCHEMA_VERSION
@@ -183,6 +184,7 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
     pod_name: str
     ordinal: int
     counted: bool
+    ends_job: bool = False
     reason: str
     message: str
     finished_at: float

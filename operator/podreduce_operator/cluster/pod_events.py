@@ -1,0 +1,58 @@
+"""What the cluster says of a pod that says nothing itself: its newest Warning event.
+
+A pod whose volume cannot be mounted, or whose sandbox cannot be made, stays `ContainerCreating`; only events tell why.
+Rule: asked for single pods, and not again for a while; what cannot be read is not known.
+"""
+
+import time
+from collections.abc import Callable
+
+import structlog
+
+from podreduce_operator.cluster.api import ApiError, ApiServer, Json, core_path
+from podreduce_operator.cluster.seam import Warned
+
+__all__ = ["PodEvents"]
+
+FRESH_SECONDS = 15.0
+MAX_REMEMBERED = 1000
+
+log = structlog.get_logger(__name__)
+
+
+class PodEvents:
+    """The newest warning about each pod that was asked for, at most `FRESH_SECONDS` old."""
+
+    def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._clock = clock
+        self._known: dict[str, tuple[float, Warned | None]] = {}
+
+    async def last_warning(self, namespace: str, uid: str) -> Warned | None:
+        """Return the newest warning about the pod with that UID; None if there is none."""
+        now = self._clock()
+        known = self._known.get(uid)
+        if known is not None and now - known[0] < FRESH_SECONDS:
+            return known[1]
+        if len(self._known) >= MAX_REMEMBERED:
+            self._known.clear()
+        warned = await self._read(namespace, uid)
+        self._known[uid] = (now, warned)
+        return warned
+
+    async def _read(self, namespace: str, uid: str) -> Warned | None:
+        query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
+        try:
+            found = (await self._api.get(core_path("events", namespace), query)).get("items") or []
+        except ApiError as error:
+            log.info("events not read", namespace=namespace, pod_uid=uid, error=str(error))
+            return None
+        newest = max(found, key=last_seen, default=None)
+        return newest and Warned(reason=newest.get("reason") or "", message=newest.get("message") or "")
+
+
+def last_seen(event: Json) -> str:
+    """Return when the event was last seen; the times of RFC 3339 sort as text."""
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return max((str(time)[:19] for time in times if time), default="")
