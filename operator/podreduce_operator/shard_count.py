@@ -2,9 +2,9 @@
 
 A shard costs the start of a task, and each sends its own aggregates; but a failed one is done again, and what it maps
 should fit into memory. About 128 MiB each is what Hadoop's blocks and Spark's partitions have, too.
-Where it is known how many tasks run at once, they should be busy to the end. So the shards come in full waves, as many as
-bring their size nearest to that (7 shards on 2 slots would take 4 turns, the last with one slot idle; 8 take as many), and
-where there are fewer shards than slots the input is spread further.
+Where it is known how many tasks run at once, they should be busy to the end. So the shards come in full waves, as many
+as bring their size nearest to that (7 shards on 2 slots would take 4 turns, the last with one slot idle; 8 take as
+many), and where there are fewer shards than slots the input is spread further.
 """
 
 from typing import Final
