@@ -59,7 +59,7 @@ def run_task(environment: TaskEnvironment, settings: StorageSettings) -> None:
     gc.set_threshold(GC_THRESHOLD, 10, 10)
     attempt = open_attempt(environment, settings)
     run = run_map_task if environment.task.type is TaskType.MAP else run_reduce_task
-    with attempt.progress:
+    with attempt.working():
         run(attempt)
 
 

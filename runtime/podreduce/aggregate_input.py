@@ -34,6 +34,10 @@ class AggregateInput:
         spills: how many runs were spilled.
     """
 
+    input_share = 0.9
+    """Of the work, which is in the aggregating: writing what is left takes little."""
+    reduced = 0
+
     def __init__(self, aggregation: str, *, budget_bytes: int, scratch_directory: str) -> None:
         self._aggregation = aggregation
         self._budget_bytes = budget_bytes // 2

@@ -92,6 +92,14 @@ class Context:
         self.logger = logger
         self._counters = counters
 
+    def progress(self) -> None:
+        """Say that the task is not stuck; for work on one record, or one key, that takes minutes.
+
+        A task of which nothing is heard for `spec.progressDeadlineSeconds` is started again: no record read, no value
+        taken, nothing yielded or counted.
+        """
+        self._counters.beats += 1
+
     def count(self, group: str, name: str, n: int = 1) -> None:
         """Add `n` to the counter `name` of `group`; the totals of all committed tasks are in the job's status."""
         self._counters.count(group, name, n)

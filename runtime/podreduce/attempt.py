@@ -3,8 +3,9 @@
 import time
 from bisect import bisect_right
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
@@ -59,6 +60,19 @@ class Attempt:
         return open_part(self.output_store, self.plan, self.environment.task, self.environment.attempt_id)
 
     @contextmanager
+    def working(self) -> Iterator[None]:
+        """Log the progress meanwhile, and report it to the operator where that is wanted."""
+        environment, progress = self.environment, self.progress
+        with ExitStack() as stack:
+            stack.enter_context(progress)
+            if environment.progress_url:
+                from podreduce.reporting import ProgressReporter  # noqa: PLC0415 - http.client, which few need
+
+                report = partial(progress.report, environment.attempt_id)
+                stack.enter_context(ProgressReporter(environment.progress_url, environment.progress_token, report))
+            yield
+
+    @contextmanager
     def in_use(self, program: LoadedProgram) -> Iterator[None]:
         """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process."""
         if program.setup:
@@ -110,7 +124,7 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
             counters=counters,
             logger=logger.bind(logger="program"),
         ),
-        progress=Progress(environment.task, logger),
+        progress=Progress(environment.task, logger, beats=lambda: counters.beats),
         started_at=time.time(),
     )
 

@@ -21,6 +21,8 @@ __all__ = ["ColumnInput", "reduce_batches"]
 class ColumnInput:
     """Collects one partition's columns; see `reduce_input.ReduceInput`."""
 
+    input_share = 0.5
+
     def __init__(self, *, budget_bytes: int, scratch_directory: str, member: str) -> None:
         self._sorter = ColumnSorter(
             buckets=1,
@@ -30,6 +32,7 @@ class ColumnInput:
             member=member,
         )
         self.records = 0
+        self.reduced = 0
         self.stored_bytes = 0
 
     @property
@@ -46,7 +49,9 @@ class ColumnInput:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all rows in key order; rows of one key in (map index, position) order. Once, when all blobs are in."""
-        yield from cut_batches(table for _, table in self._sorter.tables())
+        for batch in cut_batches(table for _, table in self._sorter.tables()):
+            self.reduced += batch.num_rows
+            yield batch
 
 
 def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput, part: PartWriter) -> None:

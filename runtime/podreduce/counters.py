@@ -14,9 +14,14 @@ MAX_NAME_LENGTH = 200
 
 
 class Counters:
-    """The counters of one attempt."""
+    """The counters of one attempt.
+
+    Attributes:
+        beats: how often the program counted, or said that it is not stuck.
+    """
 
     def __init__(self) -> None:
+        self.beats = 0
         self._groups: dict[str, dict[str, int]] = {}
         self._names = 0
 
@@ -26,6 +31,7 @@ class Counters:
         Raises:
             ProgramError: it is not a counter a program may have.
         """
+        self.beats += 1
         try:
             self._groups[group][name] += n
         except KeyError:

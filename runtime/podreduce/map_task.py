@@ -149,7 +149,9 @@ def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
 def map_shard(attempt: Attempt, loop: "Loop") -> None:
     """Feed every record of the shard to the program."""
     context = attempt.context
-    for piece in read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces:
+    pieces = read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces
+    attempt.progress.expect(sum(piece.end - piece.start for piece in pieces))
+    for piece in pieces:
         context.uri, context.start, context.end = piece.uri, piece.start, piece.end
         store_uri, key = split_object_uri(piece.uri)
         store = open_store(store_uri, attempt.settings)

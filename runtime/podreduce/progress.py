@@ -3,21 +3,23 @@ r"""How far a task is: counts that its loops keep, and a thread that logs them a
 The line, as JSON, is what the local engine reads from a task's standard output:
 
     {"event":"progress","task":"m-3","records":41250,"bytes":2097152,"recordsOut":90112,"elapsedSeconds":1.8,
-     "attempt":"…","level":"info","timestamp":"…"}
+     "reduced":0,"beats":0,"fraction":0.25,"attempt":"…","level":"info","timestamp":"…"}
 
-`records` and `bytes` (as stored) are input taken so far, `recordsOut` what was written or put into the shuffle; none of
-them ever falls. The line after the last record has `"done":true`.
+`records` and `bytes` (as stored) are input taken so far, `recordsOut` what was written or put into the shuffle,
+`reduced` the values that a reduce was given, `fraction` how much of the work that makes; none of them ever falls. The
+line after the last record has `"done":true`.
 """
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from operator import length_hint
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from structlog.typing import FilteringBoundLogger
 
+from podreduce.contract.progress import ProgressReport
 from podreduce.contract.task import TaskRef
 
 __all__ = ["INTERVAL_SECONDS", "Progress"]
@@ -31,17 +33,29 @@ INTERVAL_SECONDS = 0.9
 class Progress:
     """The counts of one task; use it in a `with` while the task works.
 
+    Args:
+        beats: returns how often the program has said that it is not stuck.
+
     Attributes:
         records: input records taken; `bytes` of them as stored; `records_out` those written.
     """
 
     def __init__(
-        self, task: TaskRef, logger: FilteringBoundLogger, *, interval_seconds: float = INTERVAL_SECONDS
+        self,
+        task: TaskRef,
+        logger: FilteringBoundLogger,
+        *,
+        beats: Callable[[], int] = lambda: 0,
+        interval_seconds: float = INTERVAL_SECONDS,
     ) -> None:
         self._following: tuple[int, Iterator[Any]] = (0, iter(()))
         self.bytes = 0
         self.records_out = 0
+        self._work_bytes = 0
+        self._input_share = 1.0
+        self._reduced: Callable[[], int] = lambda: 0
         self._task = str(task)
+        self._beats = beats
         self._logger = logger
         self._interval_seconds = interval_seconds
         self._started = time.monotonic()
@@ -70,11 +84,42 @@ class Progress:
     def records(self, number: int) -> None:
         self._following = (number, iter(()))
 
+    def expect(self, work_bytes: int, *, input_share: float = 1.0, reduced: Callable[[], int] = lambda: 0) -> None:
+        """Say how much work there is, so that a fraction of it can be told.
+
+        Args:
+            work_bytes: how many bytes there are to take.
+            input_share: which part of the work that is; the rest is to reduce as many values as records were taken.
+            reduced: returns how many values the reduce was given.
+        """
+        self._work_bytes, self._input_share, self._reduced = work_bytes, input_share, reduced
+
+    @property
+    def fraction(self) -> float:
+        """How much of the work is done, from 0 to 1; 0 while nobody knows how much there is."""
+        if not self._work_bytes:
+            return 0.0
+        taken = min(self.bytes / self._work_bytes, 1.0)
+        reduced = min(self._reduced() / max(self.records, 1), 1.0)
+        return self._input_share * taken + (1.0 - self._input_share) * reduced
+
     def follow(self, records: Sequence[T]) -> Iterator[T]:
         """Return an iterator over the next input records, each of which counts as taken when it is asked for."""
         iterator = iter(records)
         self._following = (self.records + len(records), iterator)
         return iterator
+
+    def report(self, attempt_id: str) -> ProgressReport:
+        """Return the counts as the operator gets them."""
+        return ProgressReport(
+            attempt_id=attempt_id,
+            records=self.records,
+            bytes=self.bytes,
+            reduced=self._reduced(),
+            records_out=self.records_out,
+            beats=self._beats(),
+            fraction=self.fraction,
+        )
 
     def _report(self) -> None:
         while not self._stopped.wait(self._interval_seconds):
@@ -87,6 +132,9 @@ class Progress:
             records=self.records,
             bytes=self.bytes,
             recordsOut=self.records_out,
+            reduced=self._reduced(),
+            beats=self._beats(),
+            fraction=round(self.fraction, 3),
             elapsedSeconds=round(time.monotonic() - self._started, 3),
             **more,
         )

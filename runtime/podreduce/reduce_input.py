@@ -47,9 +47,11 @@ class ReduceInput:
         scratch_directory: where runs are spilled to.
 
     Attributes:
-        records: how many values came; `stored_bytes` is what their frames took.
+        records: how many values came; `stored_bytes` is what their frames took. `reduced`: how many were handed out.
         spills: how many runs were spilled.
     """
+
+    input_share = 0.5
 
     def __init__(self, *, budget_bytes: int, scratch_directory: str) -> None:
         self._budget_bytes = budget_bytes // 2
@@ -58,6 +60,7 @@ class ReduceInput:
         self._held: list[HeldRun] = []
         self._held_bytes = 0
         self.records = 0
+        self.reduced = 0
         self.stored_bytes = 0
         self.spills = 0
 
@@ -91,8 +94,17 @@ class ReduceInput:
             ScratchFullError: there was no room to spill.
         """
         for key, pieces in self._merge():
-            yield key, decode_pieces(pieces)
+            yield key, self._decode(pieces)
         self._runs.close()
+
+    def _decode(self, pieces: Iterable[Piece]) -> Iterator[Value]:
+        """Return an iterator over a group's values; not a generator, which would take longer over each."""
+        return chain.from_iterable(self._hand_out(frame.values(group)) for frame, group in pieces)
+
+    def _hand_out(self, values: list[Value]) -> list[Value]:
+        """Count values that the program is about to get."""
+        self.reduced += len(values)
+        return values
 
     def _merge(self) -> Iterator[Group]:
         """Merge from memory if nothing was spilled and all segments can be open at once, else from scratch."""
@@ -125,8 +137,3 @@ def cut_by_open_bytes(runs: Iterable[HeldRun], budget_bytes: int) -> Iterator[li
         open_bytes += run.open_bytes
     if together:
         yield together
-
-
-def decode_pieces(pieces: Iterable[Piece]) -> Iterator[Value]:
-    """Return an iterator over a group's values; not a generator, which would take longer over each."""
-    return chain.from_iterable(frame.values(group) for frame, group in pieces)

@@ -73,6 +73,9 @@ def read_manifest(run_store: ObjectStore, generation: int | None) -> ShuffleMani
 def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:
     """Fetch this partition's segments of every blob, in map order, a few blobs ahead."""
     partition = attempt.environment.task.index
+    attempt.progress.expect(
+        manifest.partition_bytes[partition], input_share=taken.input_share, reduced=lambda: taken.reduced
+    )
     fetches = (
         partial(fetch_map, attempt.run_store, manifest, number, partition)
         for number, blob in enumerate(manifest.maps)

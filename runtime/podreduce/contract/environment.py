@@ -81,6 +81,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
         pod_uid: with `sequence` (within the pod) it makes the attempt id.
         memory_bytes: a limit to keep to where no cgroup sets one.
         termination_log: where the outcome of a failure is written.
+        progress_url: where progress is reported to, with `progress_token`; None: nowhere.
     """
 
     run_uri: str
@@ -94,6 +95,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     memory_bytes: int | None = None
     scratch_directory: str = "/tmp"  # noqa: S108 - the pod's own emptyDir
     termination_log: str = "/dev/termination-log"
+    progress_url: str | None = None
+    progress_token: str = ""
 
     @property
     def attempt_id(self) -> str:
@@ -121,11 +124,18 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             memory_bytes=optional_int.get(MEMORY_BYTES),
             scratch_directory=environ.get(SCRATCH_DIRECTORY, "/tmp"),  # noqa: S108 - the pod's own emptyDir
             termination_log=environ.get(TERMINATION_LOG, "/dev/termination-log"),
+            progress_url=environ.get(PROGRESS_URL) or None,
+            progress_token=environ.get(PROGRESS_TOKEN, ""),
         )
 
     def to_environ(self) -> dict[str, str]:
         """Return every variable of this attempt, `POD_UID` and `POD_NAME` among them."""
-        optional = {SHUFFLE_GENERATION: self.shuffle_generation, MEMORY_BYTES: self.memory_bytes}
+        optional = {
+            SHUFFLE_GENERATION: self.shuffle_generation,
+            MEMORY_BYTES: self.memory_bytes,
+            PROGRESS_URL: self.progress_url,
+            PROGRESS_TOKEN: self.progress_token or None,
+        }
         return {
             RUN_URI: self.run_uri,
             PLAN_DIGEST: self.plan_digest,
@@ -151,3 +161,5 @@ SEQUENCE = "PODREDUCE_SEQUENCE"
 MEMORY_BYTES = "PODREDUCE_MEMORY_BYTES"
 SCRATCH_DIRECTORY = "PODREDUCE_SCRATCH_DIRECTORY"
 TERMINATION_LOG = "PODREDUCE_TERMINATION_LOG"
+PROGRESS_URL = "PODREDUCE_PROGRESS_URL"
+PROGRESS_TOKEN = "PODREDUCE_PROGRESS_TOKEN"  # noqa: S105 - a variable's name
