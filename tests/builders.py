@@ -22,6 +22,7 @@ from podreduce_operator.model import (
     Fault,
     JobKey,
     JobView,
+    Limits,
     Observed,
     PlanSummary,
     PodPhase,
@@ -178,12 +179,17 @@ def make_plan_summary(*, shards: int = 2, partitions: int | None = 1, **fields: 
 
 
 def make_shuffle(
-    *, generation: int = 0, partitions: int = 1, map_generations: tuple[int, ...] = (0, 0)
+    *,
+    generation: int = 0,
+    partitions: int = 1,
+    map_generations: tuple[int, ...] = (0, 0),
+    partition_bytes: tuple[int, ...] = (),
 ) -> ShuffleSummary:
     return ShuffleSummary(
         generation=generation,
         partitions=partitions,
         map_generations=map_generations,
+        partition_bytes=partition_bytes or (100,) * partitions,
         imbalance_bytes=0.0,
         hash_imbalance_bytes=0.0,
     )
@@ -206,8 +212,9 @@ def make_observed(
     failures: Iterable[FailureRecord] = (),
     **fields: Any,
 ) -> Observed:
-    """The default job's world: planned (two shards, one partition), started at 0, nothing else."""
-    defaults: dict[str, Any] = {"job": make_job(spec=spec), "plan": make_plan_summary()}
+    """The default job's world: planned (two shards, one partition), started at 0, no speculation, nothing else."""
+    limits = Limits(speculates=False)
+    defaults: dict[str, Any] = {"job": make_job(spec=spec), "plan": make_plan_summary(), "limits": limits}
     by_task: dict[TaskRef, tuple[FailureRecord, ...]] = {}
     for failure in failures:
         by_task[failure.task] = (*by_task.get(failure.task, ()), failure)

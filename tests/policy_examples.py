@@ -3,10 +3,11 @@
 Read by the unit tests of decide, and by the mutants: a wrong policy is one that answers one of these differently.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podreduce.contract.task import TaskRef
-from podreduce_operator.model import Limits, Observed, PendingDeadlines, PodPhase, PodView, RunState
+from podreduce_operator.model import AttemptProgress, Limits, Observed, PendingDeadlines, PodPhase, PodView, RunState
 from tests.builders import (
     make_commit,
     make_failed_pod,
@@ -46,7 +47,18 @@ LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
 DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(R0, 0))
 
 GONE = make_failure(M0, counted=False, reason="Disrupted", finished_at=60.0)
-IMPATIENT = Limits(pending=PendingDeadlines(unschedulable_seconds=60.0))
+IMPATIENT = Limits(pending=PendingDeadlines(unschedulable_seconds=60.0), speculates=False)
+
+
+SIXTY_SECONDS = make_commit(M0, started_at=0.0, finished_at=60.0)
+
+
+def moved_at(times: Mapping[TaskRef, float], fraction: float = 0.25) -> dict[str, AttemptProgress]:
+    """Attempts that have done so much, and last moved at these times."""
+    return {
+        make_pod(task).attempt_id: AttemptProgress(fraction=fraction, reported_at=at, changed_at=at)
+        for task, at in times.items()
+    }
 
 
 IGNORE_ERRORS = {"rules": [{"action": "Ignore", "onReasons": ["ProgramError"]}]}
@@ -139,13 +151,15 @@ RULES = [
     ),
     Example(
         name="the operator's limit holds where the job wants more",
-        observed=make_observed(spec={"parallelism": 9}, plan=make_plan_summary(shards=4), limits=Limits(parallelism=1)),
+        observed=make_observed(
+            spec={"parallelism": 9}, plan=make_plan_summary(shards=4), limits=Limits(parallelism=1, speculates=False)
+        ),
         now=0.0,
         expected="Mapping: create(m-0#1)",
     ),
     Example(
         name="without parallelism the operator's limit holds",
-        observed=make_observed(plan=make_plan_summary(shards=4), limits=Limits(parallelism=3)),
+        observed=make_observed(plan=make_plan_summary(shards=4), limits=Limits(parallelism=3, speculates=False)),
         now=0.0,
         expected="Mapping: create(m-0#1) create(m-1#1) create(m-2#1)",
     ),
@@ -387,6 +401,75 @@ RULES = [
         observed=make_observed(run=COMPLETE, pods=(make_pod(M0, deleting=True, vanishes_at=280.0),)),
         now=310.0,
         expected="Complete/OutputCommitted: delete(m-0 lost with its node)",
+    ),
+    Example(
+        name="an attempt that does not move is given up",
+        observed=make_observed(pods=(make_pod(M0), make_pod(M1)), progress=moved_at({M0: 0.0, M1: 1790.0})),
+        now=1800.0,
+        expected="Mapping: record(m-0 NoProgress); wake 1790.0s",
+    ),
+    Example(
+        name="but not before its time",
+        observed=make_observed(pods=(make_pod(M0), make_pod(M1)), progress=moved_at({M0: 0.0, M1: 1790.0})),
+        now=1799.0,
+        expected="Mapping: -; wake 1.0s",
+    ),
+    Example(
+        name="and its pod goes once that is recorded",
+        observed=make_observed(
+            pods=(make_pod(M0), make_pod(M1)), failures=(make_failure(M0, reason="NoProgress", finished_at=1800.0),)
+        ),
+        now=1801.0,
+        expected="Mapping: delete(m-0 failure recorded); wake 4.0s",
+    ),
+    Example(
+        name="a straggler gets a twin",
+        observed=make_observed(
+            pods=(make_pod(M1),), commits=(SIXTY_SECONDS,), progress=moved_at({M1: 90.0}), limits=Limits()
+        ),
+        now=90.0,
+        expected="Mapping: create(m-1#2 twin); wake 15.0s",
+    ),
+    Example(
+        name="a slow one that will end before a twin could gets none",
+        observed=make_observed(
+            pods=(make_pod(M1),), commits=(SIXTY_SECONDS,), progress=moved_at({M1: 90.0}, 0.9), limits=Limits()
+        ),
+        now=90.0,
+        expected="Mapping: -; wake 15.0s",
+    ),
+    Example(
+        name="one of two does, where no more are allowed",
+        observed=make_observed(
+            plan=make_plan_summary(shards=3),
+            pods=(make_pod(M1), make_pod(map_task(2))),
+            commits=(SIXTY_SECONDS,),
+            limits=Limits(),
+        ),
+        now=1000.0,
+        expected="Mapping: create(m-1#2 twin); wake 15.0s",
+    ),
+    Example(
+        name="nobody gets one while tasks wait for room",
+        observed=make_observed(
+            plan=make_plan_summary(shards=3),
+            pods=(make_pod(M1),),
+            commits=(SIXTY_SECONDS,),
+            limits=Limits(parallelism=2),
+        ),
+        now=1000.0,
+        expected="Mapping: create(m-2#1); wake 15.0s",
+    ),
+    Example(
+        name="a twin waits for the backoff of its task, too",
+        observed=make_observed(
+            pods=(make_pod(M1, ordinal=2),),
+            commits=(SIXTY_SECONDS,),
+            failures=(make_failure(M1, finished_at=997.0),),
+            limits=Limits(),
+        ),
+        now=1000.0,
+        expected="Mapping: -; wake 15.0s",
     ),
     Example(
         name="pods of other runs go",

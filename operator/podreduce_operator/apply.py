@@ -138,6 +138,7 @@ class Applier:
                 ordinal=action.ordinal,
                 environment=environment,
                 memory_factor=action.memory_factor,
+                slow_node=action.slow_node,
                 spec=plan.spec,
             )
         )

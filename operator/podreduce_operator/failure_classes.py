@@ -41,6 +41,7 @@ PROGRAM = FailureClass(
             "Evicted",
             "InternalError",
             "Killed",
+            "NoProgress",
             "PodFailed",
             "ScratchFull",
             "Terminated",

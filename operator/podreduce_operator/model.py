@@ -13,6 +13,7 @@ from podreduce_operator.spec import JobSpec
 
 __all__ = [
     "Action",
+    "AttemptProgress",
     "CommitOutput",
     "CreatePod",
     "Decision",
@@ -82,7 +83,7 @@ class PodView:
     Attributes:
         run_hash: which run of which job it belongs to; see `names`.
         reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
-        scheduled_at: when it got its node.
+        node: its node's name; empty before it has one. `scheduled_at`: when it got it; `started_at`: when its task did.
         vanishes_at: of one that is being deleted, when its grace is over.
         disrupted: it has the condition DisruptionTarget, or was lost with its node.
         conditions: type and status of each, for the job's own failure policy.
@@ -98,7 +99,9 @@ class PodView:
     phase: PodPhase
     created_at: float
     deleting: bool = False
+    node: str = ""
     scheduled_at: float | None = None
+    started_at: float | None = None
     vanishes_at: float | None = None
     finished_at: float | None = None
     exit_code: int | None = None
@@ -125,6 +128,18 @@ class PodView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptProgress:
+    """How far an attempt is, as it last reported: `fraction` from 0 to 1.
+
+    `changed_at` is when its counts last differed from those before, by the operator's clock; `reported_at` likewise.
+    """
+
+    fraction: float
+    reported_at: float
+    changed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingDeadlines:
     """How long pods may wait before the job fails, by what they wait for; None is for ever.
 
@@ -141,9 +156,13 @@ class PendingDeadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the installation allows a job: `parallelism` is how many pods may be active at once (locally: the cores)."""
+    """What the installation allows a job: `parallelism` is how many pods may be active at once (locally: the cores).
+
+    `speculates`: slow tasks may get a second attempt; on one machine that helps nobody.
+    """
 
     parallelism: int = 1000
+    speculates: bool = True
     pending: PendingDeadlines = PendingDeadlines()
 
 
@@ -182,6 +201,7 @@ class ShuffleSummary:
     generation: int
     partitions: int
     map_generations: tuple[int, ...]
+    partition_bytes: tuple[int, ...]
     imbalance_bytes: float
     hash_imbalance_bytes: float
 
@@ -227,6 +247,7 @@ class Observed:
         pods: all pods of this job (same owner UID), of whatever run.
         commits: the newest generation's commit of each committed task.
         failures: every failure record, by task.
+        progress: what running attempts have reported, by attempt id.
         skew: the heaviest keys, the heaviest first.
         has_intent: the point of no return is passed.
         has_intermediates: blobs, staged parts or the output's claim are left.
@@ -244,6 +265,7 @@ class Observed:
     pods: tuple[PodView, ...] = ()
     commits: Mapping[TaskRef, CommitRecord] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
+    progress: Mapping[str, AttemptProgress] = field(default_factory=dict)
     shuffle: ShuffleSummary | None = None
     skew: tuple[HeavyKeyView, ...] = ()
     has_intent: bool = False
@@ -282,7 +304,9 @@ class PlanRun:
 class CreatePod:
     """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`.
 
-    `memory_factor`: what its requested memory is multiplied by.
+    Attributes:
+        memory_factor: what its requested memory is multiplied by.
+        slow_node: it is the twin of an attempt that is slow, on that node.
     """
 
     task: TaskRef
@@ -290,9 +314,11 @@ class CreatePod:
     generation: int
     shuffle_generation: int | None = None
     memory_factor: float = 1.0
+    slow_node: str | None = None
 
     def __str__(self) -> str:
         more = "" if self.memory_factor == 1.0 else f" memory x{self.memory_factor:g}"
+        more += "" if self.slow_node is None else " twin"
         return f"create({self.task}#{self.ordinal}{more})"
 
 

@@ -108,6 +108,7 @@ async def observe(
         run=read_run_state(job.status, run_id),
         superseded=None if previous == run_id else previous,
         pods=pods,
+        progress=cluster.progress_of(pods),
         limits=limits,
         is_blind=True,
     )
@@ -158,6 +159,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         pods=blind.pods,
         commits=dict(run.records.commits),
         failures=run.records.failures,
+        progress=blind.progress,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
         has_intent=run.records.intent is not None,
@@ -244,6 +246,7 @@ def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
         generation=manifest.generation,
         partitions=len(manifest.partitions),
         map_generations=manifest.map_generations,
+        partition_bytes=manifest.partition_bytes,
         imbalance_bytes=manifest.imbalance_bytes,
         hash_imbalance_bytes=manifest.hash_imbalance_bytes,
     )

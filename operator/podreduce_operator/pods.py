@@ -6,6 +6,7 @@ last word. What is forced is what the loop relies on: see `force_spec` and `forc
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from posixpath import basename, dirname
 from typing import Any
 
@@ -19,7 +20,7 @@ from podreduce_operator.resources import raise_memory, remaining_defaults
 from podreduce_operator.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.templates import PodTemplateError, merge_template
 
-__all__ = ["TASK_CONTAINER", "PodDefaults", "build_pod"]
+__all__ = ["PROGRESS_TOKEN_ANNOTATION", "TASK_CONTAINER", "PodDefaults", "build_pod", "digest_token"]
 
 TASK_CONTAINER = "task"
 TASK_COMMAND = ("python", "-m", "podreduce")
@@ -30,6 +31,8 @@ TASK_USER = 65532
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
 
+PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
+TOKEN_DIGEST_CHARACTERS = 32
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
@@ -88,6 +91,7 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
         "spec": {
             "terminationGracePeriodSeconds": defaults.grace_seconds,
             "enableServiceLinks": False,
+            **avoid_node(request.slow_node),
             "tolerations": [tolerate(taint, defaults.node_lost_seconds) for taint in LOST_NODE_TAINTS],
             "securityContext": {
                 "runAsNonRoot": True,
@@ -100,6 +104,15 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
             "volumes": [{"name": SCRATCH_VOLUME, "emptyDir": size}],
         },
     }
+
+
+def avoid_node(name: str | None) -> dict[str, Any]:
+    """Return the wish not to run on that node, if there is one: it made an attempt slow."""
+    if not name:
+        return {}
+    elsewhere = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [name]}]}
+    wishes = [{"weight": 100, "preference": elsewhere}]
+    return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wishes}}}
 
 
 def tolerate(taint: str, seconds: int) -> dict[str, Any]:
@@ -146,9 +159,21 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         "annotations": {
             "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
             **(template.get("annotations") or {}),
+            **progress_annotation(request),
         },
         "ownerReferences": [owner_reference(request.job)],
     }
+
+
+def progress_annotation(request: PodRequest) -> dict[str, str]:
+    """Return what tells the operator, this one or another, that a progress report is the attempt's own."""
+    token = request.environment.progress_token
+    return {PROGRESS_TOKEN_ANNOTATION: digest_token(token)} if token else {}
+
+
+def digest_token(token: str) -> str:
+    """Return what a pod shows of its token: enough to recognise it, too little to have it."""
+    return sha256(token.encode()).hexdigest()[:TOKEN_DIGEST_CHARACTERS]
 
 
 def owner_reference(job: JobView) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -18,7 +19,7 @@ from podreduce.contract.wire import decode
 from podreduce_operator.crd import GROUP, KIND
 from podreduce_operator.model import JobKey, PodPhase, PodView
 from podreduce_operator.names import parse_labels
-from podreduce_operator.pods import TASK_CONTAINER
+from podreduce_operator.pods import PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
 
@@ -31,11 +32,12 @@ NOT_ADMITTED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnedPod:
-    """A task's pod and the MapReduceJob that controls it."""
+    """A task's pod, the MapReduceJob that controls it, and the digest of its token for progress reports."""
 
     job: JobKey
     owner_uid: str
     view: PodView
+    token_digest: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,9 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         phase=phase,
         created_at=parse_time(metadata.get("creationTimestamp")) or 0.0,
         deleting=bool(metadata.get("deletionTimestamp")),
+        node=intern(str((manifest.get("spec") or {}).get("nodeName") or "")),
         scheduled_at=scheduled_time(status),
+        started_at=parse_time(container_state(status, "running").get("startedAt")),
         vanishes_at=parse_time(metadata.get("deletionTimestamp")),
         finished_at=finish_time(manifest) if phase in (PodPhase.SUCCEEDED, PodPhase.FAILED) else None,
         exit_code=terminated.get("exitCode"),
@@ -77,7 +81,12 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         conditions=condition_pairs(status),
         outcome=parse_outcome(terminated.get("message") or ""),
     )
-    return OwnedPod(job=JobKey(namespace=metadata["namespace"], name=owner["name"]), owner_uid=owner["uid"], view=view)
+    return OwnedPod(
+        job=JobKey(namespace=metadata["namespace"], name=owner["name"]),
+        owner_uid=owner["uid"],
+        view=view,
+        token_digest=(metadata.get("annotations") or {}).get(PROGRESS_TOKEN_ANNOTATION, ""),
+    )
 
 
 def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -39,6 +39,8 @@ class Settings:
         namespaces: which are served; empty means all.
         release: tells the installations in one cluster apart: the chart's namespace and release.
         installation: stands for the cluster's UID and the release, where kube-system may not be read.
+        progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
+            the operator listens for it.
         storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
         log_format: `auto` is console on a terminal, else JSON.
         faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
@@ -51,6 +53,8 @@ class Settings:
     installation: str | None = None
     storage_directory: Path | None = None
     health_port: int = 8080
+    progress_url: str | None = None
+    progress_port: int = 8081
     log_format: LogFormat = "auto"
     log_level: str = "info"
     faults: tuple[str, ...] = ()
@@ -72,6 +76,8 @@ class Settings:
             installation=read.parse("INSTALLATION", str, None),
             storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
             health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
+            progress_url=read.parse("PROGRESS_URL", str, None),
+            progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
             log_format=read.parse("LOG_FORMAT", parse_log_format, "auto"),
             log_level=read.parse("LOG_LEVEL", parse_log_level, "info"),
             faults=read.parse("FAULTS", split_names, ()),

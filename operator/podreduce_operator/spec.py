@@ -42,6 +42,8 @@ LIVE_FIELDS = frozenset(
         "backoffLimitPerTask",
         "failurePolicy",
         "activeDeadlineSeconds",
+        "progressDeadlineSeconds",
+        "speculation",
         "ttlSecondsAfterFinished",
     }
 )
@@ -244,6 +246,8 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     backoff: BackoffSpec
     failure_policy: FailurePolicySpec = FailurePolicySpec()
     active_deadline_seconds: int | None = None
+    progress_deadline_seconds: int
+    speculation: Literal["Auto", "Never", "Always"]
     ttl_seconds_after_finished: int
     suspend: bool
     run_id: str

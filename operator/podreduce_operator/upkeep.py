@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce_operator.failures import Cause, Classification, classify, find_cause
+from podreduce_operator.hung import find_hung
 from podreduce_operator.model import Decision, DeletePod, Observed, PodView, RecordFailure
 from podreduce_operator.pending import find_expired
 
@@ -47,13 +48,18 @@ def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]
 
 def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification | None:
     """Say what the failure of the pod's attempt means, or None while it has not failed."""
-    cause = find_cause(pod)
-    if pod.is_active:
-        expired = find_expired(pod, now, observed.limits.pending)
-        if expired is None:
-            return None
-        cause = Cause(reason=expired.reason, message=expired.message)
+    cause = find_stuck(observed, pod, now) if pod.is_active else find_cause(pod)
+    if cause is None:
+        return None
     return classify(pod, cause, observed.job.spec, observed.failures.get(pod.task, ()))
+
+
+def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
+    """Say why an active attempt is given up: it will never start, or it hangs."""
+    expired = find_expired(pod, now, observed.limits.pending)
+    if expired is not None:
+        return Cause(reason=expired.reason, message=expired.message)
+    return find_hung(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds, now)
 
 
 def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:

@@ -6,10 +6,12 @@ Rule: pure. A step is due because its evidence is missing, never because of what
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.ending import deadline_at
 from podreduce_operator.failures import memory_factor, next_attempt_at
+from podreduce_operator.hung import hung_at
 from podreduce_operator.model import (
     Action,
     CommitOutput,
@@ -23,9 +25,13 @@ from podreduce_operator.model import (
     Verdict,
 )
 from podreduce_operator.pending import explain_waiting, moments
+from podreduce_operator.speculation import find_slow
 from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
 
 __all__ = ["run_wave"]
+
+SPECULATION_SECONDS = 15.0
+"""How often running attempts are compared, if nothing else happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,26 +55,23 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     deletes = delete_needless(observed, generations, now)
     doomed = {action.uid for action in deletes}
     recording = {action.record.task for action in records}
-    active = sum(1 for pod in observed.active_pods if pod.uid not in doomed)
-    room = max(0, parallelism(observed) - active)
+    active = [pod for pod in observed.active_pods if pod.uid not in doomed]
+    room = max(0, parallelism(observed) - len(active))
     idle = [
         task
         for task in wave.tasks
         if task not in recording and not any(is_trying(pod, generations.get(task, 0), doomed) for pod in pods[task])
     ]
-    due = {task: next_attempt_at(observed.failures.get(task, ()), observed.job.spec.backoff) for task in idle}
+    due = {task: attempt_due_at(observed, task) for task in idle}
     due_at = [at for at in due.values() if at > now]
     ready = [task for task, at in due.items() if at <= now]
-    creates = [
-        CreatePod(
-            task=task,
-            ordinal=next_ordinal(pods[task], observed.failures.get(task, ())),
-            generation=generations.get(task, 0),
-            shuffle_generation=wave.shuffle_generation,
-            memory_factor=memory_factor(observed.failures.get(task, ()), observed.job.spec),
-        )
-        for task in ready[:room]
-    ]
+    start = partial(new_attempt, observed, wave, pods, generations)
+    creates = [start(task) for task in ready[:room]]
+    if len(ready) < room:
+        may_start = (task for task in wave.tasks if task not in recording and attempt_due_at(observed, task) <= now)
+        tasks = {task: generations.get(task, 0) for task in may_start}
+        slow = find_slow(observed, plan, tasks, active, room=room - len(ready), now=now)
+        creates += [start(pod.task, slow_node=pod.node) for pod in slow]
     steps = () if wave.step is None else (wave.step,)
     waiting = explain_waiting(observed.active_pods, now)
     verdict = Verdict(
@@ -81,6 +84,32 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     )
     actions = (*records, *deletes, *delete_foreign(observed), *steps, *creates)
     return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, due_at, now))
+
+
+def attempt_due_at(observed: Observed, task: TaskRef) -> float:
+    """Return when another attempt of the task may start, a twin as well; 0.0 is at once."""
+    return next_attempt_at(observed.failures.get(task, ()), observed.job.spec.backoff)
+
+
+def new_attempt(
+    observed: Observed,
+    wave: Wave,
+    pods: Mapping[TaskRef, Sequence[PodView]],
+    generations: Mapping[TaskRef, int],
+    task: TaskRef,
+    *,
+    slow_node: str | None = None,
+) -> CreatePod:
+    """Start another attempt of a task, for one that is slow on `slow_node` if that is given."""
+    failures = observed.failures.get(task, ())
+    return CreatePod(
+        task=task,
+        ordinal=next_ordinal(pods[task], failures),
+        generation=generations.get(task, 0),
+        shuffle_generation=wave.shuffle_generation,
+        memory_factor=memory_factor(failures, observed.job.spec),
+        slow_node=slow_node,
+    )
 
 
 def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRef, int]) -> Wave:
@@ -150,6 +179,10 @@ def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float 
     times = [*due_at]
     for pod in observed.active_pods:
         times.extend(moments(pod, observed.limits.pending))
+        at = hung_at(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds)
+        times.extend(() if at is None else (at,))
+    if observed.limits.speculates and observed.job.spec.speculation != "Never" and observed.active_pods:
+        times.append(now + SPECULATION_SECONDS)
     times.extend(
         commit.finished_at + LINGER_SECONDS
         for pod in observed.active_pods

@@ -23,6 +23,8 @@ class FaultKind(StrEnum):
     EXIT_WITHOUT_COMMIT = "exits with 0, commits nothing"
     COMMIT_THEN_FAIL = "commits, then fails"
     LINGER = "commits, then does not exit"
+    SLOW = "ten times as slow"
+    HUNG = "hangs"
     DISRUPTED = "preempted or drained"
     NODE_LOST = "its node is lost, the process runs on"
     VANISHED = "the pod vanishes unseen"
@@ -70,6 +72,8 @@ POD_FAULTS = {
     K.EXIT_WITHOUT_COMMIT: 3,
     K.COMMIT_THEN_FAIL: 4,
     K.LINGER: 3,
+    K.SLOW: 5,
+    K.HUNG: 3,
     K.DISRUPTED: 6,
     K.NODE_LOST: 5,
     K.VANISHED: 4,
@@ -101,7 +105,7 @@ class Chaos:
 
     Attributes:
         pod_rate: how likely an attempt is struck; `pass_rate` likewise a pass of the operator.
-        is_on: whether this world has any faults at all.
+        is_on: whether this world has any faults at all; `hangs`: whether attempts may hang.
     """
 
     rng: random.Random
@@ -109,6 +113,7 @@ class Chaos:
     pod_rate: float
     pass_rate: float
     is_on: bool = True
+    hangs: bool = True
     counts: Counter[FaultKind] = field(default_factory=Counter)
 
     def strikes(self, kind: FaultKind, chance: float) -> bool:
@@ -128,6 +133,8 @@ class Chaos:
         if self.budget <= 0 or self.rng.random() >= self.pod_rate:
             return None
         kind = self.rng.choices(POD_KINDS, POD_WEIGHTS)[0]
+        if kind is K.HUNG and not self.hangs:
+            kind = K.SLOW
         self.spend(kind)
         return kind
 

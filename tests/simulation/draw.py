@@ -53,6 +53,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         is_on=not faultless,
     )
     raw_spec = draw_spec(rng)
+    chaos.hangs = reports = rng.random() < 0.8  # nobody finds out about a hung attempt that does not report
     plan, partitions = draw_plan(rng)
     if faultless:
         raw_spec |= {"activeDeadlineSeconds": None}
@@ -81,6 +82,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         decide=policy,
         raw_spec=raw_spec,
         limits=draw_limits(rng),
+        reports=reports,
         plan=plan,
         chosen_partitions=partitions,
     )
@@ -104,6 +106,8 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
             "maxSeconds": rng.choice([5, 20, 60]),
             "outOfMemoryFactor": 1.5,
         },
+        progressDeadlineSeconds=rng.choice([30, 1800]),
+        speculation=rng.choice(["Auto", "Auto", "Never", "Always"]),
         activeDeadlineSeconds=rng.choice([None] * 8 + [40, 150]),
         ttlSecondsAfterFinished=rng.choice([SHORT_TTL_SECONDS, 86400, 86400]),
     )

@@ -36,7 +36,8 @@ REDUCES_WAIT = "no reduce starts before the last map's commit of the generations
 BACKOFF_HELD = "no attempt starts before its time"
 ATTEMPTS_BOUNDED = "a task has at most backoffLimitPerTask + 1 counted attempts"
 PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
-ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit"
+ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit, but for one twin of a slow one"
+TWINS_BOUNDED = "twins are at most a tenth of the running pods, or one"
 NEEDED = "attempts are only made of tasks that are not committed, in their current generation"
 ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
 OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
@@ -180,7 +181,7 @@ class Judge:
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
         ordinals = [failure.ordinal for failure in run.failures.get(action.task, ())]
-        active = 0
+        active, twins, rivals, seen = 0, 0, 0, set[TaskRef]()
         for pod in self.cluster.pods.values():
             if pod.run_id != observed.run_id:
                 demand(
@@ -190,10 +191,16 @@ class Judge:
                 )
                 continue
             active += pod.is_active
+            twins += pod.is_active and pod.task in seen
+            seen.update([pod.task] if pod.is_active else [])
             if pod.task == action.task:
                 ordinals.append(pod.ordinal)
-                rival = pod.is_active and pod.generation == action.generation
-                demand(not rival, ONE_AT_A_TIME, action, "beside", pod.name)
+                rivals += pod.is_active and pod.generation == action.generation
+        demand(rivals == (0 if action.slow_node is None else 1), ONE_AT_A_TIME, action, "beside", rivals)
+        wanted_twin = action.slow_node is None or observed.job.spec.speculation != "Never"
+        demand(wanted_twin, TWINS_BOUNDED, action, "where none is wanted")
+        if action.slow_node is not None and observed.job.spec.speculation == "Auto":
+            demand(twins + 1 <= max(1, active * 0.1), TWINS_BOUNDED, action, "beside", twins, "of", active)
         demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, action, "after", ordinals)
         wanted = observed.job.spec.parallelism
         most = observed.limits.parallelism

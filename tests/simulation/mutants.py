@@ -18,7 +18,18 @@ from tests.simulation.world import Decide
 
 __all__ = ["MUTANTS", "Mutant", "MutantStaleError", "find_killer", "load_policy"]
 
-MODULES = ("failure_classes", "failure_policy", "failures", "pending", "upkeep", "ending", "waves", "decide")
+MODULES = (
+    "failure_classes",
+    "failure_policy",
+    "failures",
+    "pending",
+    "hung",
+    "speculation",
+    "upkeep",
+    "ending",
+    "waves",
+    "decide",
+)
 """In the order of their imports."""
 
 
@@ -118,6 +129,10 @@ def waiting(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="pending", old=old, new=new)
 
 
+def twin(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="speculation", old=old, new=new)
+
+
 def policy(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="decide", old=old, new=new)
 
@@ -155,14 +170,16 @@ MUTANTS = (
     policy("planned anew on each pass", "if observed.plan is None:", "if not observed.commits:"),
     wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n"),
     wave("reduces start at once", "    if pending:\n", "    if pending and shuffle is None:\n"),
-    wave("parallelism is ignored", "room = max(0, parallelism(observed) - active)", "room = len(wave.tasks)"),
+    wave("parallelism is ignored", "room = max(0, parallelism(observed) - len(active))", "room = len(wave.tasks)"),
     wave(
         "parallelism is off by one",
-        "room = max(0, parallelism(observed) - active)",
-        "room = max(0, parallelism(observed) - active + 1)",
+        "room = max(0, parallelism(observed) - len(active))",
+        "room = max(0, parallelism(observed) - len(active) + 1)",
     ),
     wave(
-        "parallelism is for each pass", "room = max(0, parallelism(observed) - active)", "room = parallelism(observed)"
+        "parallelism is for each pass",
+        "room = max(0, parallelism(observed) - len(active))",
+        "room = parallelism(observed)",
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
     wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
@@ -192,8 +209,8 @@ MUTANTS = (
     wave("any generation is good enough", "commit.generation >= generations.get(task, 0)", "commit.generation >= 0"),
     wave(
         "lost output is made again in its old generation",
-        "            generation=generations.get(task, 0),\n",
-        "            generation=0,\n",
+        "        generation=generations.get(task, 0),\n",
+        "        generation=0,\n",
     ),
     wave(
         "the manifest of old generations stays",
@@ -350,6 +367,16 @@ MUTANTS = (
     waiting("nodes are waited for without end", "return deadlines.unschedulable_seconds", "return None"),
     waiting("time without a node counts", "if pod.scheduled_at is None else pod.scheduled_at", ""),
     waiting("nobody is told why pods wait", "    if not waiting:\n", "    if True:\n"),
+    Mutant(name="nothing hangs", module="hung", old="if at is None or now < at:", new="if True:"),
+    Mutant(name="everything hangs", module="hung", old="if at is None or now < at:", new="if at is None:"),
+    twin("nobody is slow", "and each.is_worth_a_twin]", "and False]"),
+    twin("everybody is slow", "and each.is_worth_a_twin]", "]"),
+    twin("twins of twins", "attempts[pod.task] == 1 and", ""),
+    twin("twins without end", "max(1, int(active * TWIN_SHARE)) - twins", "active"),
+    twin("twins where none are wanted", 'if mode == "Never" or', "if"),
+    twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
+    wave("twins while tasks wait for room", "    if len(ready) < room:\n", "    if True:\n"),
+    wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
     upkeep("lost pods are waited for", "        if now >= at\n", "        if False\n"),
     upkeep("pods get no grace to end", "        if now >= at\n", "        if True\n"),
 )

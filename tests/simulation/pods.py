@@ -18,7 +18,7 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
-from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.model import AttemptProgress, PodPhase, PodView
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.object_store import ObjectStore, RunPrefix
 
@@ -27,6 +27,7 @@ __all__ = ["Cluster", "SimPod"]
 K = FaultKind
 SKEW_SECONDS = 2.0
 GRACE_SECONDS = 10.0
+SLOWNESS = 10
 FAILS = {
     K.PROGRAM_ERROR: (ExitCode.PROGRAM_ERROR, "", "ProgramError"),
     K.INPUT_ERROR: (ExitCode.INPUT_ERROR, "", "InputError"),
@@ -64,6 +65,8 @@ class SimPod:
     reason: str = ""
     disrupted: bool = False
     outcome: TaskOutcome | None = None
+    runs_from: float = 0.0
+    runs_for: float = 1.0
     own: bool = False
     outside: bool = False
     view: PodView | None = None
@@ -75,6 +78,15 @@ class SimPod:
     @property
     def is_finished(self) -> bool:
         return self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+    def progress(self, now: float) -> AttemptProgress | None:
+        """Return what the attempt last reported; None before it runs."""
+        if self.phase is not PodPhase.RUNNING or not self.alive:
+            return None
+        fraction = min((now - self.runs_from) / self.runs_for, 1.0)
+        if self.fault is K.HUNG:
+            return AttemptProgress(fraction=min(fraction, 0.3), reported_at=now, changed_at=self.runs_from)
+        return AttemptProgress(fraction=fraction, reported_at=now, changed_at=now)
 
     @property
     def is_active(self) -> bool:
@@ -92,6 +104,8 @@ class SimPod:
                 generation=self.generation,
                 phase=self.phase,
                 created_at=self.created_at,
+                node="" if self.phase is PodPhase.PENDING else "node",
+                started_at=self.runs_from or None,
                 deleting=self.deleting,
                 vanishes_at=self.vanishes_at,
                 finished_at=self.finished_at,
@@ -182,7 +196,8 @@ class Cluster:
             return
         pod.own = False
         pod.phase, pod.reason, pod.view = PodPhase.RUNNING, "", None  # a start alone changes no decision: nobody wakes
-        work = 2.0 * self.rng.randint(1, 6)
+        work = 2.0 * self.rng.randint(1, 6) * (SLOWNESS if pod.fault is K.SLOW else 1)
+        pod.runs_from, pod.runs_for = self.now, work
         match pod.fault:
             case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.STORE_AWAY | K.EVICTED:
                 self.at(work, pod, self.fail)
@@ -194,6 +209,8 @@ class Cluster:
             case K.LINGER:
                 self.at(work, pod, self.commit)
                 self.at(work + self.rng.randint(20, 200), pod, self.succeed)
+            case K.HUNG:
+                pod.own = True
             case K.DISRUPTED:
                 self.at(work, pod, self.disrupt)
             case K.NODE_LOST:

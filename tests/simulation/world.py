@@ -13,6 +13,7 @@ from typing import Any, Self
 
 from podreduce_operator.model import (
     Action,
+    AttemptProgress,
     CommitOutput,
     CreatePod,
     Decision,
@@ -92,6 +93,7 @@ class World:
     decide: Decide
     raw_spec: dict[str, Any]
     limits: Limits = field(default_factory=Limits)
+    reports: bool = True
     actor: Actor = field(init=False)
     now: float = EPOCH
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -293,12 +295,14 @@ class World:
             pods=pods,
             commits=run.commits.copy(),
             failures=run.failures.copy(),
+            progress=self.collect_progress(pods),
             shuffle=None
             if manifest is None
             else ShuffleSummary(
                 generation=manifest.generation,
                 partitions=manifest.partitions,
                 map_generations=manifest.map_generations,
+                partition_bytes=(1000,) * manifest.partitions,
                 imbalance_bytes=0.0,
                 hash_imbalance_bytes=0.0,
             ),
@@ -308,6 +312,13 @@ class World:
             has_records=run.has_objects,
             limits=self.limits,
         )
+
+    def collect_progress(self, pods: tuple[PodView, ...]) -> dict[str, AttemptProgress]:
+        """Return what the operator has heard of the attempts' progress, if anything gets through to it."""
+        if not self.reports:
+            return {}
+        told = {pod.attempt_id: self.cluster.attempts[pod.attempt_id].progress(self.now) for pod in pods}
+        return {attempt_id: progress for attempt_id, progress in told.items() if progress is not None}
 
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""

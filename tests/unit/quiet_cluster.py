@@ -1,14 +1,14 @@
 # ruff: noqa: ARG002 - the seam names its arguments, and this side needs few of them
 """A cluster of plain values for unit tests: what a test puts in, the loop finds; what the loop does is written down."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings
 from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobKey, JobView, PodView
+from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
 
 
 @dataclass(slots=True)
@@ -26,12 +26,16 @@ class QuietCluster:
     events: list[tuple[str, str]] = field(default_factory=list)
     log_tail: str = ""
     warnings: dict[str, Warned] = field(default_factory=dict)
+    progress: dict[str, AttemptProgress] = field(default_factory=dict)
 
     async def find_job(self, key: JobKey) -> JobView | None:
         return self.jobs.get(key)
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         return self.pods
+
+    def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
+        return {pod.attempt_id: self.progress[pod.attempt_id] for pod in pods if pod.attempt_id in self.progress}
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
         return self.warnings.get(pod.uid)

@@ -25,6 +25,11 @@ app.kubernetes.io/part-of: podreduce
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end -}}
 
+{{/* As task pods of any namespace reach it. */}}
+{{- define "podreduce.progressUrl" -}}
+{{- printf "http://%s-progress.%s.svc:8081/v1/progress" (include "podreduce.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
 {{- define "podreduce.serviceAccount" -}}
 {{- .Values.serviceAccount.name | default (include "podreduce.fullname" .) -}}
 {{- end -}}

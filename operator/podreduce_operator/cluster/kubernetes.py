@@ -5,11 +5,16 @@ write names the version it replaces. What the API server refuses is an ActionErr
 """
 
 import asyncio
+import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+import msgspec
+from aiohttp import web
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path, custom_path
 from podreduce_operator.cluster.events import EventRecorder
@@ -18,14 +23,16 @@ from podreduce_operator.cluster.job_store import JobStore
 from podreduce_operator.cluster.object_cache import uid_of
 from podreduce_operator.cluster.pod_events import PodEvents
 from podreduce_operator.cluster.pod_watch import PodWatch
+from podreduce_operator.cluster.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.refusals import classify_refusal
 from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.cluster.storage_reader import StorageReader, read_storage_directory
 from podreduce_operator.crd import API_VERSION, PLURAL
 from podreduce_operator.errors import ActionError, OperatorError
-from podreduce_operator.model import JobKey, JobView, PodView
+from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
 from podreduce_operator.names import RUN_HASH_LABEL
 from podreduce_operator.pods import TASK_CONTAINER, build_pod
+from podreduce_operator.progress_board import ProgressBoard
 from podreduce_operator.settings import Settings
 from podreduce_operator.templates import PodTemplateError
 
@@ -35,6 +42,7 @@ BAD_REQUEST = 400
 NOT_FOUND = 404
 CONFLICT = 409
 LOG_BYTES = 256 * 1024
+TOKEN_BYTES = 24
 SILENT_SECONDS = 600.0
 
 
@@ -56,6 +64,7 @@ class KubernetesCluster:
         self._storage = StorageReader(api, installation, directory)
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
+        self._board = ProgressBoard()
 
     async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> None:
         """Watch the cluster until cancelled; both callbacks must return at once.
@@ -65,7 +74,26 @@ class KubernetesCluster:
             on_gone: called with each job that turned out to be deleted.
         """
         self._jobs.cache.call_when_gone(on_gone)
-        await asyncio.gather(self._pods.run(wake), self._jobs.run())
+        await asyncio.gather(self._pods.run(wake, self._board.forget), self._jobs.run(), self._serve_progress())
+
+    async def _serve_progress(self) -> NoReturn:
+        """Take progress reports until cancelled."""
+        runner = web.AppRunner(build_progress_app(self._board, self._find_token_digest), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, port=self._settings.progress_port).start()
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            await runner.cleanup()
+
+    def _find_token_digest(self, uid: str) -> str | None:
+        pod = self._pods.find(uid)
+        return None if pod is None else pod.token_digest
+
+    def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
+        """See `Cluster.progress_of`."""
+        return self._board.of(pods)
 
     def observe_job(self, manifest: Json) -> JobView:
         """Take a job as a watch showed it.
@@ -127,6 +155,8 @@ class KubernetesCluster:
         """See `Cluster.create_pod`."""
         job, namespace = request.job, request.job.key.namespace
         storage = await self.read_storage(job)
+        if self._settings.progress_url is not None:
+            request = with_progress_target(request, self._settings.progress_url)
         try:
             manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=storage.settings.ca_cert is not None)
             created = await self.api.create(core_path("pods", namespace), manifest, {"fieldValidation": "Strict"})
@@ -222,6 +252,14 @@ class KubernetesCluster:
 def unavailable(what: str, error: ApiError) -> ActionError:
     """Return the error for a request that may go through later."""
     return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
+
+
+def with_progress_target(request: PodRequest, url: str) -> PodRequest:
+    """Return the request of a pod that reports its progress to `url`, with a token of its own."""
+    environment = msgspec.structs.replace(
+        request.environment, progress_url=url, progress_token=secrets.token_urlsafe(TOKEN_BYTES)
+    )
+    return replace(request, environment=environment)
 
 
 @asynccontextmanager

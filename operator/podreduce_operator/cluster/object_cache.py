@@ -41,6 +41,11 @@ class ObjectCache(Generic[T]):
     def __len__(self) -> int:
         return len(self._entries)
 
+    def get(self, uid: str) -> T | None:
+        """Return the object with that UID, if it is known."""
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.value
+
     def take_page(self, manifests: Iterable[Json]) -> set[str]:
         """Take a part of a listing and return the UIDs in it."""
         listed: set[str] = set()

@@ -18,10 +18,15 @@ class PodIndex:
     def __init__(self) -> None:
         self._pods: dict[str, dict[str, PodView]] = {}
         self._wake: Callable[[JobKey], None] | None = None
+        self._forget: Callable[[str], None] = lambda _: None
 
     def call_on_change(self, wake: Callable[[JobKey], None]) -> None:
         """Have `wake` called with the job of every pod that changes from now on."""
         self._wake = wake
+
+    def call_when_gone(self, forget: Callable[[str], None]) -> None:
+        """Have `forget` called with the id of every attempt whose pod is gone from now on."""
+        self._forget = forget
 
     def update(self, old: OwnedPod | None, new: OwnedPod | None) -> None:
         """Take a change of a pod, and wake its job."""
@@ -40,5 +45,6 @@ class PodIndex:
     def _remove(self, pod: OwnedPod) -> None:
         pods = self._pods.get(pod.owner_uid, {})
         pods.pop(pod.view.uid, None)
+        self._forget(pod.view.attempt_id)
         if not pods:
             self._pods.pop(pod.owner_uid, None)

@@ -26,9 +26,15 @@ class PodWatch:
         places: Sequence[str | None] = namespaces or (None,)
         self._reflectors = {place: self._reflector(api, place) for place in places}
 
-    async def run(self, wake: Callable[[JobKey], None]) -> None:
-        """Watch until cancelled; `wake` is called with the job of every pod that changed."""
+    async def run(self, wake: Callable[[JobKey], None], forget: Callable[[str], None]) -> None:
+        """Watch until cancelled.
+
+        Args:
+            wake: called with the job of every pod that changed.
+            forget: called with the id of every attempt whose pod is gone.
+        """
         self._index.call_on_change(wake)
+        self._index.call_when_gone(forget)
         await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
     async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
@@ -36,6 +42,11 @@ class PodWatch:
         for reflector in self._reflectors.values():
             await reflector.synced.wait()
         return self._index.of_owner(owner_uid)
+
+    def find(self, uid: str) -> OwnedPod | None:
+        """Return the pod with that UID, if a listing or a watch has shown it."""
+        found = (reflector.cache.get(uid) for reflector in self._reflectors.values())
+        return next((pod for pod in found if pod is not None), None)
 
     def remember(self, namespace: str, manifest: Json) -> None:
         """Take the answer to a write of ours, which the watch will show later."""

@@ -33,7 +33,8 @@ from podreduce_operator.cluster.notices import (
 from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobKey, JobView, PodPhase, PodView
+from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodPhase, PodView
+from podreduce_operator.progress_board import ProgressBoard, read_progress_line
 
 __all__ = ["INSTALLATION", "ProcessCluster"]
 
@@ -87,6 +88,7 @@ class ProcessCluster:
         self.fork_server = fork_server
         self.work_uri = work_uri
         self.stop_grace_seconds = stop_grace_seconds
+        self.board = ProgressBoard()
         self.pods: dict[str, PodView] = {}
         self.attempts: dict[str, Attempt] = {}
         self.watching: set[asyncio.Task[None]] = set()
@@ -99,6 +101,10 @@ class ProcessCluster:
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """Return all pods that are not gone."""
         return tuple(self.pods.values()) if job.uid == self.job.uid else ()
+
+    def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
+        """Return what the processes' last progress lines said."""
+        return self.board.of(pods)
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
         """Return None: a process starts or is refused at once."""
@@ -144,10 +150,17 @@ class ProcessCluster:
             self.command,
             {**os.environ, "PYTHONUNBUFFERED": "1", **environment.to_environ()},
             self.make_directory("logs") / f"{pod.name}.log",
-            lambda line: self.tell(LineWritten(task=pod.task, attempt_id=pod.attempt_id, line=line)),
+            lambda line: self.take_line(pod, line),
             self.fork_server,
         )
         return Attempt(process=process, scratch=scratch, oom_kills=count_oom_kills())
+
+    def take_line(self, pod: PodView, line: str) -> None:
+        """Take a line that a process wrote: its progress, or anything else."""
+        report = read_progress_line(line)
+        if report is not None and report.attempt_id == pod.attempt_id:
+            self.board.take(report)
+        self.tell(LineWritten(task=pod.task, attempt_id=pod.attempt_id, line=line))
 
     def make_directory(self, name: str) -> Path:
         """Return a directory of the work directory, made if need be."""
@@ -189,7 +202,9 @@ class ProcessCluster:
 
     def forget(self, name: str) -> None:
         """Let go of the pod, its name and the tail of its log."""
-        self.attempts.pop(self.pods.pop(name).uid, None)
+        pod = self.pods.pop(name)
+        self.attempts.pop(pod.uid, None)
+        self.board.forget(pod.attempt_id)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the last of what the process wrote."""

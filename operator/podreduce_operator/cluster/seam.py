@@ -3,12 +3,12 @@
 Rule: everything is idempotent, and a refusal that the job's author must know of is an `ActionError`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
-from podreduce_operator.model import JobKey, JobView, PodView
+from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
 
 __all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
 
@@ -17,7 +17,8 @@ __all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
 class PodRequest:
     """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
 
-    `memory_factor`: what the memory that its templates ask for is multiplied by.
+    `memory_factor`: what the memory that its templates ask for is multiplied by. `slow_node`: where it had better not
+    be.
     """
 
     name: str
@@ -26,6 +27,7 @@ class PodRequest:
     ordinal: int
     environment: TaskEnvironment
     memory_factor: float = 1.0
+    slow_node: str | None = None
     spec: Mapping[str, Any]
     """The spec as the plan pinned it: image, pod templates, storage."""
 
@@ -55,6 +57,9 @@ class Cluster(Protocol):
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """Return all pods of the job (by owner UID), of whatever run, terminating ones included."""
+
+    def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
+        """Return what the attempts of these pods have reported, by attempt id; what is not known is left out."""
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
         """Return the newest warning about a pod that does not start and does not say why, if there is one."""
