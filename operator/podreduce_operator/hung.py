@@ -21,8 +21,6 @@ def find_hung(pod: PodView, progress: AttemptProgress | None, deadline_seconds: 
     at = hung_at(pod, progress, deadline_seconds)
     if at is None or now < at:
         return None
-    message = (
-        f"no progress for {deadline_seconds} s (progressDeadlineSeconds): mend what hangs, or call context.progress() in "
-        "long work"
-    )
+    remedy = "mend what hangs, or call context.progress() in long work"
+    message = f"no progress for {deadline_seconds} s (progressDeadlineSeconds): {remedy}"
     return Cause(reason="NoProgress", message=message)
