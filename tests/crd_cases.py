@@ -162,6 +162,11 @@ TAKEN = [
         },
     ),
     taken("deadline", activeDeadlineSeconds=1),
+    taken(
+        "chaos",
+        chaos={"killPercent": 11, "slowPercent": 5.5, "slowFactor": 5, "storageErrorPercent": 20},
+    ),
+    taken("no-chaos-at-all", chaos={}),
     taken("progress-deadline", progressDeadlineSeconds=1),
     taken("no-speculation", speculation="Never"),
     taken("clones", speculation="Always"),
@@ -349,6 +354,8 @@ REFUSED = [
         "failurePolicy.rules[0].onReasons", "failure-rule-on-no-reason", rules({"action": "Ignore", "onReasons": []})
     ),
     refused("activeDeadlineSeconds", "deadline-0", {"activeDeadlineSeconds": 0}),
+    refused("chaos.killPercent", "more-than-all-killed", {"chaos": {"killPercent": 101}}),
+    refused("chaos.slowFactor", "chaos-that-speeds-up", {"chaos": {"slowFactor": 0.5}}),
     refused("progressDeadlineSeconds", "progress-deadline-0", {"progressDeadlineSeconds": 0}),
     refused("speculation", "speculation-unknown", {"speculation": "On"}),
     refused("speculation", "speculation-a-boolean", {"speculation": False}),

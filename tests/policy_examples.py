@@ -144,6 +144,18 @@ RULES = [
         expected="Planning: -; wake 0.0s",
     ),
     Example(
+        name="chaos is refused",
+        observed=make_observed(plan=None, spec={"chaos": {"killPercent": 11}}),
+        now=0.0,
+        expected="Failed/ChaosNotAllowed: -",
+    ),
+    Example(
+        name="but where it is allowed",
+        observed=make_observed(plan=None, spec={"chaos": {"killPercent": 11}}, limits=Limits(chaos=True)),
+        now=0.0,
+        expected="Planning: plan",
+    ),
+    Example(
         name="lower indexes first",
         observed=make_observed(spec={"parallelism": 2}, plan=make_plan_summary(shards=4)),
         now=0.0,

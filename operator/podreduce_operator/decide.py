@@ -54,6 +54,12 @@ from podreduce_operator.waves import run_wave
 
 __all__ = ["decide"]
 
+CHAOS_NOT_ALLOWED = Verdict(
+    phase=Phase.FAILED,
+    reason="ChaosNotAllowed",
+    message="spec.chaos makes tasks fail on purpose, and is not allowed here: remove it, or set the chart's chaos.enabled",
+)
+
 
 def decide(observed: Observed, now: float) -> Decision:
     """Decide what to do at `now` (seconds since the epoch) about one job."""
@@ -89,10 +95,12 @@ def proceed(observed: Observed, now: float) -> Decision:
 
 
 def begin(observed: Observed) -> Decision:
-    """Have the status name the run, and look again at once; then plan it."""
+    """Have the status name the run, and look again at once; then plan it, if it may be."""
     verdict, foreign = Verdict(phase=Phase.PLANNING), delete_foreign(observed)
     if observed.run.started_at is None:
         return Decision(actions=foreign, verdict=verdict, wake_after=0.0)
+    if "chaos" in observed.job.raw_spec and not observed.limits.chaos:
+        return Decision(actions=foreign, verdict=CHAOS_NOT_ALLOWED)
     return Decision(actions=(*foreign, PlanRun()), verdict=verdict)
 
 

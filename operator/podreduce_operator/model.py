@@ -158,11 +158,13 @@ class PendingDeadlines:
 class Limits:
     """What the installation allows a job: `parallelism` is how many pods may be active at once (locally: the cores).
 
-    `speculates`: slow tasks may get a second attempt; on one machine that helps nobody.
+    `speculates`: slow tasks may get a second attempt; on one machine that helps nobody. `chaos`: `spec.chaos` is
+    allowed.
     """
 
     parallelism: int = 1000
     speculates: bool = True
+    chaos: bool = False
     pending: PendingDeadlines = PendingDeadlines()
 
 

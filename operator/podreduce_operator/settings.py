@@ -126,6 +126,7 @@ def read_limits(read: Variables) -> Limits:
     pending, limits = PendingDeadlines(), Limits()
     return Limits(
         parallelism=read.parse("PARALLELISM_LIMIT", parse_positive, limits.parallelism),
+        chaos=read.parse("CHAOS", parse_bool, limits.chaos),
         pending=PendingDeadlines(
             absent_seconds=read.parse("PENDING_ABSENT_SECONDS", parse_deadline, pending.absent_seconds),
             image_seconds=read.parse("PENDING_IMAGE_SECONDS", parse_deadline, pending.image_seconds),
@@ -139,6 +140,13 @@ def parse_deadline(text: str) -> float | None:
     if text in {"0", "none"}:
         return None
     return float(parse_positive(text))
+
+
+def parse_bool(text: str) -> bool:
+    """Return a truth value."""
+    if text not in {"true", "false"}:
+        raise ValueError("expected true or false")
+    return text == "true"
 
 
 def parse_positive(text: str) -> int:

@@ -10,6 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from podreduce.api import Context
+from podreduce.chaos import Chaos, chaos_of
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, Shard, ShardPage
@@ -34,6 +35,7 @@ class Attempt:
 
     Attributes:
         run_store: the run's prefix; `output_store` is the output's.
+        chaos: the trouble that the attempt makes for itself, as a rule none.
         started_at: seconds since the epoch.
     """
 
@@ -45,6 +47,7 @@ class Attempt:
     counters: Counters
     context: Context
     progress: Progress
+    chaos: Chaos
     started_at: float
 
     def load_program(self) -> LoadedProgram:
@@ -54,6 +57,10 @@ class Attempt:
     def budget_bytes(self) -> int:
         """Return what buffers may take of memory from here on."""
         return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+
+    def open_input(self, uri: str) -> ObjectStore:
+        """Open the store of an input object."""
+        return self.chaos.trouble(open_store(uri, self.settings))
 
     def open_part(self) -> PartWriter:
         """Open the attempt's output part; use it in a `with`."""
@@ -65,6 +72,7 @@ class Attempt:
         environment, progress = self.environment, self.progress
         with ExitStack() as stack:
             stack.enter_context(progress)
+            stack.enter_context(self.chaos.at_work(lambda: progress.fraction))
             if environment.progress_url:
                 from podreduce.reporting import ProgressReporter  # noqa: PLC0415 - http.client, which few need
 
@@ -109,14 +117,15 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
     """
     run_store = open_store(environment.run_uri, settings)
     plan = read_plan(run_store, environment.plan_digest)
+    chaos = chaos_of(plan, environment.attempt_id)
     counters = Counters()
     logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
     return Attempt(
         environment=environment,
         settings=settings,
         plan=plan,
-        run_store=run_store,
-        output_store=open_store(plan.output_uri, settings),
+        run_store=chaos.trouble(run_store),
+        output_store=chaos.trouble(open_store(plan.output_uri, settings)),
         counters=counters,
         context=Context(
             parameters=plan.program.parameters,
@@ -125,6 +134,7 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
             logger=logger.bind(logger="program"),
         ),
         progress=Progress(environment.task, logger, beats=lambda: counters.beats),
+        chaos=chaos,
         started_at=time.time(),
     )
 

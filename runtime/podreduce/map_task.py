@@ -15,7 +15,7 @@ from podreduce.loading import LoadedProgram
 from podreduce.mapping import MapLoop, Sink
 from podreduce.partitioning import check_order, choose_buckets, key_sampler
 from podreduce.spill import MapOutputBuffer
-from podreduce.storage import open_store, split_object_uri
+from podreduce.storage import split_object_uri
 
 if TYPE_CHECKING:
     from podreduce.column_map import BatchLoop, ColumnBuffer
@@ -154,7 +154,7 @@ def map_shard(attempt: Attempt, loop: "Loop") -> None:
     for piece in pieces:
         context.uri, context.start, context.end = piece.uri, piece.start, piece.end
         store_uri, key = split_object_uri(piece.uri)
-        store = open_store(store_uri, attempt.settings)
+        store = attempt.open_input(store_uri)
         for block in read_records(attempt.plan, store, key, piece, block_bytes=loop.block_bytes):
             loop.map_block(block)
     loop.finish()

@@ -32,6 +32,7 @@ def test_every_variable_is_read() -> None:
         RELEASE="podreduce-system.podreduce",
         INSTALLATION="mine",
         PARALLELISM_LIMIT="7",
+        CHAOS="true",
         STORAGE_DIRECTORY="/etc/storage",
         HEALTH_PORT="9090",
         LOG_FORMAT="json",
@@ -58,6 +59,7 @@ def test_every_variable_is_read() -> None:
     assert (defaults.pull_policy, defaults.scratch_size, defaults.grace_seconds) == ("Never", "10Gi", 3)
     assert defaults.node_lost_seconds == 9
     pending = settings.limits.pending
+    assert settings.limits.chaos
     assert (pending.absent_seconds, pending.image_seconds, pending.unschedulable_seconds) == (1.0, None, 2.0)
     assert defaults.resources == {"limits": {"memory": "1Gi"}}
 

@@ -94,7 +94,7 @@ async def run_engine(
     )
     reconciler = Reconciler(
         cluster,
-        limits=Limits(parallelism=parallelism, speculates=False),
+        limits=Limits(parallelism=parallelism, speculates=False, chaos=True),
         fault_point=stop.see,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
     )

@@ -71,11 +71,15 @@ CLIENT_ERROR_STATUS = re.compile(r"status(?: code)?: 4(?!08|09|29)\d\d\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network."""
+    """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network.
+
+    `mishap` is called before each try, and may raise what the store could.
+    """
 
     verb: str
     uri: str
     endpoint: str | None
+    mishap: Callable[[], None] = lambda: None
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
@@ -119,6 +123,7 @@ def persist(operation: Callable[[], T], place: Place) -> T:
     delays = delays_seconds(place, time.monotonic())
     while True:
         try:
+            place.mishap()
             return operation()
         except STORE_ERRORS as error:
             fault = translate(error, place)

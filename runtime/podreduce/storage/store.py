@@ -62,6 +62,7 @@ class ObjectStore:
     connect_for_uploads: "Callable[[], MultipartClient] | None" = None
     endpoint: str | None = None
     directory: Path | None = None
+    mishap: Callable[[], None] = lambda: None
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -338,7 +339,7 @@ class ObjectStore:
             listing.remove_empty_directories(self.directory / (self.prefix + prefix))
 
     def _place(self, verb: str, key: str) -> Place:
-        return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint)
+        return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint, mishap=self.mishap)
 
     def _meta(self, found: "ListedObject") -> ObjectMeta:
         return ObjectMeta(
