@@ -57,7 +57,7 @@ __all__ = ["decide"]
 CHAOS_NOT_ALLOWED = Verdict(
     phase=Phase.FAILED,
     reason="ChaosNotAllowed",
-    message="spec.chaos makes tasks fail on purpose, and is not allowed here: remove it, or set the chart's chaos.enabled",
+    message="spec.chaos lets tasks fail on purpose, which is not allowed here: remove it, or set chaos.enabled (chart)",
 )
 
 

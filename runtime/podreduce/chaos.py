@@ -15,10 +15,10 @@ from random import Random
 from typing import Final
 
 import msgspec
-import structlog
 
 from podreduce.contract.chaos import ChaosOptions
 from podreduce.contract.plan import Plan
+from podreduce.logs import get_logger
 from podreduce.storage import ObjectStore
 
 __all__ = ["Chaos", "chaos_of"]
@@ -40,6 +40,7 @@ class Chaos:
         self.slow_factor = options.slow_factor if self._strikes(options.slow_percent) else 1.0
         self._storage_error_percent = options.storage_error_percent
         self._lock = threading.Lock()
+        self._logger = get_logger(attempt=attempt_id)
 
     def trouble(self, store: ObjectStore) -> ObjectStore:
         """Return the store, some of whose requests fail if it is one in S3."""
@@ -52,8 +53,10 @@ class Chaos:
         """Kill or slow down this process meanwhile, if that is its lot; `fraction` tells how much work is done."""
         with ExitStack() as stack:
             if self.killed_at is not None:
+                self._logger.warning("chaos: this attempt will be killed", fraction=round(self.killed_at, 2))
                 stack.enter_context(killed_at(self.killed_at, fraction))
             if self.slow_factor > 1.0:
+                self._logger.warning("chaos: this attempt is slowed down", factor=self.slow_factor)
                 stack.enter_context(slowed(self.slow_factor))
             yield
 
@@ -75,7 +78,6 @@ def chaos_of(plan: Plan, attempt_id: str) -> Chaos:
 @contextmanager
 def killed_at(limit: float, fraction: Callable[[], float]) -> Iterator[None]:
     """End the process by SIGKILL once so much of its work is done."""
-    structlog.get_logger().warning("chaos: this attempt will be killed", fraction=round(limit, 2))
     ended = threading.Event()
 
     def watch() -> None:
@@ -95,7 +97,6 @@ def killed_at(limit: float, fraction: Callable[[], float]) -> Iterator[None]:
 @contextmanager
 def slowed(factor: float) -> Iterator[None]:
     """Let the main thread sleep, `factor` - 1 times as long as it works: a signal's handler runs in it."""
-    structlog.get_logger().warning("chaos: this attempt is slowed down", factor=factor)
 
     def sleep(*_: object) -> None:
         time.sleep(SLICE_SECONDS * (factor - 1.0))
