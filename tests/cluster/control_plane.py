@@ -29,12 +29,25 @@ def is_ready() -> bool:
 
 def start() -> None:
     """Start the control plane and return once its API answers."""
+    _start_api()
+    processes.start("kube-controller-manager", _controller_manager(), netns=CONTROL_NETNS)
+    processes.start("kube-scheduler", _scheduler(), netns=CONTROL_NETNS)
+
+
+def restart() -> None:
+    """Kill etcd and the API server, and return once they are back with everything they had."""
+    for name in ("kube-apiserver", "etcd"):
+        for process in processes.recorded():
+            if process.name == name:
+                processes.stop(process, grace_seconds=0)
+    _start_api()
+
+
+def _start_api() -> None:
     etcd = processes.start("etcd", _etcd(), netns=CONTROL_NETNS)
     processes.await_ready("etcd", lambda: answers(f"{ETCD}/health"), of=etcd)
     server = processes.start("kube-apiserver", _api_server(), netns=CONTROL_NETNS)
     processes.await_ready("the API server", is_ready, of=server)
-    processes.start("kube-controller-manager", _controller_manager(), netns=CONTROL_NETNS)
-    processes.start("kube-scheduler", _scheduler(), netns=CONTROL_NETNS)
 
 
 def _etcd() -> list[str | Path]:

@@ -183,6 +183,22 @@ def _down() -> None:
         shutil.rmtree(directory, ignore_errors=True)
 
 
+def unmount(node: Node) -> None:
+    """Take away what is mounted for a node whose processes are gone."""
+    for place in _mounts():
+        if place.startswith((f"{node.state}/", f"{node.data}/")):
+            succeeds(["umount", "--lazy", place])
+
+
+def remove_files(node: Node) -> None:
+    """Remove a node's directories, which hold no mounts any more."""
+    for link in _links_to_logs():
+        if str(link.readlink()).startswith(f"{node.data}/"):
+            link.unlink(missing_ok=True)
+    for directory in (node.state, node.data):
+        shutil.rmtree(directory, ignore_errors=True)
+
+
 def _mounts() -> list[str]:
     """Return the mount points below the cluster's directories, the deepest first."""
     places = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]

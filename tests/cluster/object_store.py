@@ -4,6 +4,7 @@ Rule: its data lie in an emptyDir, which lives as long as the pod: the server's 
 everything it had, as a real object store would.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -84,10 +85,10 @@ class ClusterMinio:
         return sum(status["restartCount"] for status in statuses)
 
 
-def deploy(cluster: Cluster, namespace: str) -> ClusterMinio:
-    """Run a MinIO in a namespace and wait until pods and tests can use it."""
+def deploy(cluster: Cluster, namespace: str, data: Mapping[str, Any] | None = None) -> ClusterMinio:
+    """Run a MinIO in a namespace and wait until pods and tests can use it; `data` is the emptyDir of its data."""
     cluster.load_image(minio_archive())
-    cluster.apply(*manifests(), namespace=namespace)
+    cluster.apply(*manifests(data or {}), namespace=namespace)
     place = ("--namespace", namespace)
     cluster.kubectl("rollout", "status", "deployment/minio", *place, "--timeout=90s", timeout=100)
     minio = ClusterMinio(
@@ -97,7 +98,7 @@ def deploy(cluster: Cluster, namespace: str) -> ClusterMinio:
     return minio
 
 
-def manifests() -> list[dict[str, Any]]:
+def manifests(data: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Return the Deployment and the Service, fit for `restricted` pod security."""
     return [
         {
@@ -108,7 +109,7 @@ def manifests() -> list[dict[str, Any]]:
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},
                 "selector": {"matchLabels": LABELS},
-                "template": {"metadata": {"labels": LABELS}, "spec": _pod()},
+                "template": {"metadata": {"labels": LABELS}, "spec": _pod(data)},
             },
         },
         {
@@ -120,8 +121,8 @@ def manifests() -> list[dict[str, Any]]:
     ]
 
 
-def _pod() -> dict[str, Any]:
-    places = ("data", "tmp")
+def _pod(data: Mapping[str, Any]) -> dict[str, Any]:
+    places = {"data": data, "tmp": {}}
     return {
         "automountServiceAccountToken": False,
         "terminationGracePeriodSeconds": 1,
@@ -131,8 +132,8 @@ def _pod() -> dict[str, Any]:
             "fsGroup": 65532,
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        "containers": [_container(places)],
-        "volumes": [{"name": place, "emptyDir": {}} for place in places],
+        "containers": [_container(tuple(places))],
+        "volumes": [{"name": place, "emptyDir": kind} for place, kind in places.items()],
     }
 
 

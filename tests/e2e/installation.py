@@ -1,7 +1,7 @@
 """The operator as a platform engineer installs it: by its chart, with the images of this checkout."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tests.cluster.cluster import Cluster
@@ -12,6 +12,7 @@ from tests.cluster.paths import CHECKOUT
 __all__ = ["Installation"]
 
 RELEASE = "podreduce"
+BOOLEANS = ("true", "false")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,8 +23,15 @@ class Installation:
     namespace: str
 
     @classmethod
-    def install(cls, cluster: Cluster, images: Images, minio: ClusterMinio, work_uri: str) -> "Installation":
-        """Install the chart, with a storage credential of its own, and wait until the operator is ready."""
+    def install(
+        cls,
+        cluster: Cluster,
+        images: Images,
+        minio: ClusterMinio,
+        work_uri: str,
+        more: Mapping[str, str] | None = None,
+    ) -> "Installation":
+        """Install the chart, with a storage credential of its own and `more` values, and wait until it is ready."""
         namespace = cluster.namespace("podreduce-system")
         repository, _, tag = images.operator.rpartition(":")
         values = {
@@ -35,8 +43,9 @@ class Installation:
             "storage.accessKey": minio.access_key,
             "storage.secretKey": minio.secret_key,
             "storage.workUri": work_uri,
+            **(more or {}),
         }
-        settings = [f"--set-string={name}={value}" for name, value in values.items()]
+        settings = [f"--set{'' if value in BOOLEANS else '-string'}={name}={value}" for name, value in values.items()]
         chart = CHECKOUT / "charts" / "podreduce"
         cluster.helm("install", RELEASE, chart, "--namespace", namespace, *settings, "--wait", "--timeout=120s")
         return cls(cluster=cluster, namespace=namespace)

@@ -1,0 +1,8 @@
+# One job under every fault, on a real cluster of two nodes. Included by the Makefile.
+PYTHON ?= .venv/bin/python
+CHAOS ?=
+
+.PHONY: chaos
+
+chaos: venv cluster-prepare ## a job under every fault, on a cluster of two nodes; CHAOS="--only node" for less
+	$(PYTHON) -m tests.chaos $(CHAOS)
