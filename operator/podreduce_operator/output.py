@@ -144,24 +144,44 @@ async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> lis
 
 
 async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
-    """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on."""
+    """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on.
+
+    The mark of an earlier output goes first. That of this one stays, though somebody else may have set it just now.
+    """
     if await read_published(output, manifest.uid, manifest.run_id) is not None:
         return
-    await output.delete_async(SUCCESS_KEY)
-    parts = [partial(publish_part, output, part) for part in intent.parts]
-    await gather_bounded(parts, limit=CONCURRENT_PARTS)
-    if intent.if_exists == "Replace":
-        await remove_old(output, {part.name for part in intent.parts})
-    await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
+    if not await has_manifest(output, manifest.uid, manifest.run_id):
+        await output.delete_async(SUCCESS_KEY)
+        parts = [partial(publish_part, output, part) for part in intent.parts]
+        await gather_bounded(parts, limit=CONCURRENT_PARTS)
+        if intent.if_exists == "Replace":
+            await remove_old(output, {part.name for part in intent.parts})
+        await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
     await output.put_async(SUCCESS_KEY, b"")
 
 
 async def publish_part(output: ObjectStore, part: IntentPart) -> None:
-    """Give one staged part its final name."""
-    if is_pending(part.part.key):
-        await asyncio.to_thread(publish_staged, output, part.part.key, part.name)
-    else:
-        await output.copy_async(part.part.key, part.name)
+    """Give one staged part its final name; somebody else may have done so, and removed what was staged.
+
+    Raises:
+        ObjectNotFoundError: it is neither here nor there.
+    """
+    try:
+        if is_pending(part.part.key):
+            await asyncio.to_thread(publish_staged, output, part.part.key, part.name)
+        else:
+            await output.copy_async(part.part.key, part.name)
+    except ObjectNotFoundError:
+        if not await has_part(output, part):
+            raise
+
+
+async def has_part(output: ObjectStore, part: IntentPart) -> bool:
+    """Tell whether a part has its final name, by its size."""
+    try:
+        return (await output.head_async(part.name)).size == part.part.bytes
+    except ObjectNotFoundError:
+        return False
 
 
 async def remove_old(output: ObjectStore, names: set[str]) -> None:
@@ -193,11 +213,23 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
 
 async def read_published(output: ObjectStore, uid: str, run_id: str) -> PublishedOutput | None:
     """Return the output if it is complete and this run's."""
-    try:
-        await output.head_async(SUCCESS_KEY)
-        manifest = decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
-    except ObjectNotFoundError:
+    if not await output.exists_async(SUCCESS_KEY):
         return None
-    if (manifest.uid, manifest.run_id) != (uid, run_id):
+    manifest = await read_manifest(output)
+    if manifest is None or (manifest.uid, manifest.run_id) != (uid, run_id):
         return None
     return PublishedOutput(uri=output.uri, records=manifest.records, bytes=manifest.bytes)
+
+
+async def has_manifest(output: ObjectStore, uid: str, run_id: str) -> bool:
+    """Tell whether the manifest is that run's: it is written when all parts have their names."""
+    manifest = await read_manifest(output)
+    return manifest is not None and (manifest.uid, manifest.run_id) == (uid, run_id)
+
+
+async def read_manifest(output: ObjectStore) -> OutputManifest | None:
+    """Return the manifest of whatever output there is."""
+    try:
+        return decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
+    except ObjectNotFoundError:
+        return None

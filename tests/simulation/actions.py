@@ -199,6 +199,10 @@ class Actor:
             self.step()
         if output.is_published(run_id):
             return
+        if output.manifest == run_id:
+            output.success = True
+            output.published.append(run_id)
+            return
         output.success = False
         self.step()
         staged = output.staged.get(run_id, set())

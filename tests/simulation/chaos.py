@@ -45,6 +45,7 @@ class FaultKind(StrEnum):
     ANSWER_LOST = "an action takes effect, its answer is lost"
     REFUSED = "an action is refused for good"
     OPERATOR_DIED = "the operator dies between two steps"
+    SECOND_LEADER = "a second leader acts between two steps"
     STATUS_LOST = "the status cannot be written"
     STATUS_CONFLICT = "the status meets a conflict"
     EVENTS_MISSED = "events are missed until the next resync"

@@ -59,7 +59,7 @@ VERDICT_WAITS = "a run that has not begun has no verdict"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
 INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
 COMPLETE_IS_PUBLISHED = "a complete run's output is published"
-PUBLISHED_ONCE = "an output is published once"
+ENDS_PUBLISHED = "a complete run's output has its mark, whoever published it, and how often"
 PUBLISHED_COMMITTED = "an output consists of the committed attempt of each task"
 DISCARDED_IS_SILENT = "a discarded run publishes nothing"
 ENDS_CLEAN = "an ended run leaves no running pod, no claim, no blob, no staged part"
@@ -102,6 +102,7 @@ class Judge:
         tasks: the tasks whose parts make the output.
         verdicts: the terminal condition of each run, as first written; `told` are the runs that a status has named.
         refused: reasons of permanent faults that truly struck.
+        haunted: replaced runs that a leader still worked for, who had not heard of it.
         bereft: the runs that lost a part between their intent and its publication.
     """
 
@@ -113,6 +114,7 @@ class Judge:
     is_fresh: bool = True
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    haunted: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
@@ -344,9 +346,12 @@ class Judge:
         self.checked = len(published)
         run_id = published[-1]
         run = self.store.run(run_id)
-        demand(published.count(run_id) == 1, PUBLISHED_ONCE, run_id)
+        if run.was_discarded and run_id in self.haunted:
+            return  # as if the new runId had come a moment later
         demand(not run.was_discarded, DISCARDED_IS_SILENT, run_id)
-        demand(self.verdicts.get(run_id) is None, TERMINAL_IS_FINAL, "run", run_id, "published after its end")
+        verdict = self.verdicts.get(run_id)
+        fits = verdict is None or verdict[0] == Phase.COMPLETE
+        demand(fits, TERMINAL_IS_FINAL, "run", run_id, "published after its end")
         for task in self.tasks:
             part, commit = self.store.output.parts.get(task), run.commits.get(task)
             committed = part is not None and commit is not None and part == (run_id, commit.attempt_id)
@@ -355,6 +360,8 @@ class Judge:
     def end(self, run_now: str, *, expired: bool) -> None:
         """The world has come to rest."""
         output = self.store.output
+        complete = self.verdicts.get(run_now, ("", ""))[0] == Phase.COMPLETE
+        demand(not complete or output.is_published(run_now), ENDS_PUBLISHED, run_now)
         for pod in self.cluster.pods.values():
             demand(pod.is_finished and not expired, ENDS_CLEAN, pod.name, "is", pod.phase)
         demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, len(self.cluster.pods), "pods stay")
@@ -362,8 +369,8 @@ class Judge:
         bound = output.claim == run_now or (output.claim is not None and self.store.run(output.claim).was_discarded)
         demand(not bound, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
-            if run.was_discarded or run_id not in self.told:
-                continue  # what zombies wrote later, and runs that no status ever named, are the sweeper's business
+            if run.was_discarded or run_id not in self.told or run_id in self.haunted:
+                continue  # what zombies wrote later, and what nobody knows of, goes with the job
             demand(not output.staged.get(run_id), ENDS_CLEAN, "run", run_id, "left staged parts")
             demand(not run.blobs, ENDS_CLEAN, "run", run_id, "left blobs")
             kept = run.has_objects and (expired or run_id != run_now)

@@ -362,7 +362,8 @@ class World:
         if not decision.actions or self.chaos.budget <= 0 or self.rng.random() >= rate:
             return
         self.fuse = self.rng.randint(0, 2 * len(decision.actions) + 4)
-        self.fuse_kind = self.rng.choices([K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED], [10, 10, 4])[0]
+        kinds = [K.OPERATOR_DIED, K.ACTION_FAILED, K.REFUSED, K.SECOND_LEADER]
+        self.fuse_kind = self.rng.choices(kinds, [10, 10, 4, 10])[0]
 
     def point(self, action: Action, has_begun: bool) -> None:
         """Break here if the fuse is burnt down. What was refused stays so; what cannot fail a run is mended."""
@@ -375,6 +376,10 @@ class World:
         if self.fuse >= 0:
             return
         kind = self.fuse_kind
+        if kind is K.SECOND_LEADER:
+            self.chaos.spend(kind)
+            self.make_rival_pass()
+            return
         if kind is K.OPERATOR_DIED:
             self.chaos.spend(kind)
             raise OperatorDiedError
@@ -387,6 +392,28 @@ class World:
             raise ActionFailedError("StorageDenied", permanent=True)
         self.chaos.spend(K.ANSWER_LOST if has_begun else K.ACTION_FAILED)
         raise ActionFailedError("StorageUnavailable")
+
+    def make_rival_pass(self) -> None:
+        """A second leader makes a whole pass here, amid the first one's, by what it has seen, which may be old.
+
+        From then on what the first one has seen is old, too.
+        """
+        outer, doing = (self.judge.observed, self.judge.decision), self.actor.doing
+        self.note("{ a second leader")
+        pods = self.rng.choice([self.cluster.look(), *(held for _, held in self.lists)])
+        job = self.rng.choice([self.view_job(), *(held for _, held in self.jobs)])
+        observed = self.observe(job, pods)
+        decision = self.decide_on(observed)
+        self.judge.begin(observed, decision, is_fresh=False)
+        if observed.run_id != self.raw_spec["runId"]:
+            self.judge.haunted.add(observed.run_id)
+        if not observed.is_blind:
+            self.actor.apply(decision.actions, observed, shuffled=True)
+        self.tell(observed, decision)
+        self.note("}")
+        self.actor.doing = doing
+        if outer[0] is not None and outer[1] is not None:
+            self.judge.begin(outer[0], outer[1], is_fresh=False)
 
     def tell(self, observed: Observed, decision: Decision) -> float | None:
         """Write the status if it changed, once a second; return in how many seconds to look again for it.

@@ -1,10 +1,13 @@
+import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
+from podreduce.errors import ObjectNotFoundError
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.errors import ActionError
 from podreduce_operator.output import (
@@ -16,6 +19,7 @@ from podreduce_operator.output import (
     read_published,
     refuse_existing,
     release_output,
+    remove_staged,
 )
 from tests.builders import JOB_UID, make_commit, make_plan, reduce_task
 
@@ -64,6 +68,7 @@ def dying(output: ObjectStore, steps: int) -> ObjectStore:
         uri = output.uri
         list_async = output.list_async
         head_async = output.head_async
+        exists_async = output.exists_async
         get_async = output.get_async
         delete_async = staticmethod(limit(output.delete_async))
         copy_async = staticmethod(limit(output.copy_async))
@@ -156,3 +161,43 @@ def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, 
 def test_a_commit_without_a_part_is_no_intent() -> None:
     with pytest.raises(ValueError, match="r-0 names no output part"):
         build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])
+
+
+async def test_a_second_leader_that_lost_sight_of_the_first_ends_with_the_same_output(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"])
+    late = late_leader(output)
+    publishing = asyncio.create_task(publish(late, intent, manifest))
+    await late.is_waiting.wait()
+    await publish(output, intent, manifest)
+    await remove_staged(output, make_claim().job)
+    before = visible(output)
+    late.may_go_on.set()
+    await publishing
+    assert visible(output) == before
+    assert await read_published(output, JOB_UID, "1") is not None
+
+
+async def test_a_part_that_is_nowhere_is_missed(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n"])
+    await remove_staged(output, make_claim().job)
+    with pytest.raises(ObjectNotFoundError):
+        await publish(output, intent, manifest)
+    assert await read_published(output, JOB_UID, "1") is None
+
+
+def late_leader(output: ObjectStore) -> Any:
+    """The same store, for a leader that sleeps after it has looked and before it deletes."""
+
+    class Late:
+        is_waiting = asyncio.Event()
+        may_go_on = asyncio.Event()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(output, name)
+
+        async def delete_async(self, *keys: str) -> None:
+            self.is_waiting.set()
+            await self.may_go_on.wait()
+            await output.delete_async(*keys)
+
+    return Late()
