@@ -55,7 +55,7 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A MapReduceJob as read: its identity, its spec decoded and raw, its last status."""
+    """A MapReduceJob as read: its identity, its labels, its spec decoded and raw, its last status."""
 
     key: JobKey
     uid: str
@@ -63,6 +63,7 @@ class JobView:
     spec: JobSpec
     raw_spec: Mapping[str, Any]
     status: Mapping[str, Any]
+    labels: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
 
 

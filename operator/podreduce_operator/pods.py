@@ -33,6 +33,7 @@ CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": T
 
 PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
 TOKEN_DIGEST_CHARACTERS = 32
+QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
@@ -155,7 +156,11 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
     return {
         "name": request.name,
         "namespace": request.job.key.namespace,
-        "labels": {**(template.get("labels") or {}), **pod_labels(request.job.key.name, attempt)},
+        "labels": {
+            **queue_labels(request.job),
+            **(template.get("labels") or {}),
+            **pod_labels(request.job.key.name, attempt),
+        },
         "annotations": {
             "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
             **(template.get("annotations") or {}),
@@ -163,6 +168,11 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         },
         "ownerReferences": [owner_reference(request.job)],
     }
+
+
+def queue_labels(job: JobView) -> dict[str, str]:
+    """Return the job's labels by which Kueue lets its pods wait for admission; it knows only pods."""
+    return {name: job.labels[name] for name in QUEUE_LABELS if name in job.labels}
 
 
 def progress_annotation(request: PodRequest) -> dict[str, str]:

@@ -17,6 +17,7 @@ from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, PodPhase
 from podreduce_operator.names import managed_selector
 from podreduce_operator.podviews import parse_pod
+from podreduce_operator.templates import merge_template
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
 from tests.conformance.kubernetes_world import (
@@ -24,6 +25,7 @@ from tests.conformance.kubernetes_world import (
     eventually,
     make_manifest,
     open_kubernetes_world,
+    script_template,
     storage_secret,
 )
 
@@ -37,6 +39,29 @@ MISSING_VOLUME = {
     "spec": {
         "containers": [{"name": "task", "volumeMounts": [{"name": "keys", "mountPath": "/keys"}]}],
         "volumes": [{"name": "keys", "secret": {"secretName": "nowhere"}}],
+    }
+}
+QUEUED = {
+    "spec": {
+        "schedulingGates": [{"name": "kueue.x-k8s.io/admission"}],
+        "priorityClassName": "system-node-critical",
+        "topologySpreadConstraints": [
+            {
+                "maxSkew": 1,
+                "topologyKey": "kubernetes.io/hostname",
+                "whenUnsatisfiable": "ScheduleAnyway",
+                "labelSelector": {"matchLabels": {"podreduce.dev/task-type": "map"}},
+            }
+        ],
+        "affinity": {
+            "nodeAffinity": {
+                "requiredDuringSchedulingIgnoredDuringExecution": {
+                    "nodeSelectorTerms": [
+                        {"matchExpressions": [{"key": "kubernetes.io/os", "operator": "In", "values": ["linux"]}]}
+                    ]
+                }
+            }
+        },
     }
 }
 NO_SHAPE = {"spec": {"containers": "task"}}
@@ -97,6 +122,15 @@ async def test_a_full_quota_is_waited_for(world: KubernetesWorld) -> None:
         await world.cluster.create_pod(world.request("m-1"))
     assert (refused.value.reason, refused.value.permanent) == ("QuotaExceeded", False)
     assert "exceeded quota: few" in str(refused.value)
+
+
+async def test_a_gated_pod_waits_for_its_admission_and_then_runs(world: KubernetesWorld) -> None:
+    await world.cluster.create_pod(world.request(podTemplate=merge_template(script_template(), QUEUED, "podTemplate")))
+    await world.until_pods(lambda pods: any(pod.reason == "SchedulingGated" for pod in pods))
+    (pod,) = await world.cluster.list_pods(world.job)
+    admit = '[{"op": "remove", "path": "/spec/schedulingGates"}]'
+    await world.kubectl("patch", "pod", pod.name, "--type=json", "--patch", admit)
+    await world.until_pods(lambda pods: any(pod.phase is PodPhase.RUNNING for pod in pods))
 
 
 async def test_a_limit_range_is_named(world: KubernetesWorld) -> None:

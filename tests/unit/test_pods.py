@@ -51,6 +51,15 @@ def test_an_attempt_after_a_lack_of_memory_gets_more_of_it_whoever_named_it() ->
     assert resources["requests"] == {"memory": str(1536 * 2**20)}
 
 
+def test_a_jobs_queue_is_its_pods() -> None:
+    labels = {"kueue.x-k8s.io/queue-name": "team", "team": "a"}
+    request = make_request()
+    queued = replace(request, job=replace(request.job, labels=labels))
+    found = build_pod(queued, DEFAULTS, has_ca_cert=False)["metadata"]["labels"]
+    assert found["kueue.x-k8s.io/queue-name"] == "team"
+    assert "team" not in found
+
+
 def test_a_pod_whose_node_does_not_answer_is_given_up_soon() -> None:
     tolerations = build(defaults=replace(DEFAULTS, node_lost_seconds=7))["spec"]["tolerations"]
     assert [(each["key"], each["effect"], each["tolerationSeconds"]) for each in tolerations] == [

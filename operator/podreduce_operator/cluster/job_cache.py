@@ -84,5 +84,6 @@ def parse_job(manifest: Json, key: JobKey) -> JobView:
         spec=decode_spec(spec),
         raw_spec=spec,
         status=manifest.get("status") or {},
+        labels=metadata.get("labels") or {},
         deleting=bool(metadata.get("deletionTimestamp")),
     )
