@@ -5,16 +5,20 @@ Rows are lines unless `multiline` says that quoted fields may hold newlines: the
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Self
 
 from podreduce.errors import InputError
 from podreduce.inputs.blocks import Block
-from podreduce.inputs.record_block import RecordBlock
+from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
+from podreduce.inputs.salvage import iter_lines, salvage_lines
 from podreduce.inputs.text import decode_block, line_offsets
 
 if TYPE_CHECKING:
+    from _csv import Reader
+
     import pyarrow as pa
 
 __all__ = ["CsvShape", "csv_records", "multiline_records", "parse_header"]
@@ -28,8 +32,8 @@ class CsvShape:
     quote: str
     columns: tuple[str, ...] | None
 
-    def rows(self, lines: Sequence[str] | Iterator[str]) -> Iterator[list[str]]:
-        """Yield the rows of lines."""
+    def rows(self, lines: Sequence[str]) -> "Reader":
+        """Return the reader of the rows of lines."""
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True)
 
     def value(self, row: list[str]) -> Any:  # noqa: ANN401 - a list or a dict
@@ -49,7 +53,14 @@ def csv_records(block: Block, uri: str, shape: CsvShape, *, errors: str, skip: i
         make_values=partial(parse_lines, block, uri, shape, errors, skip),
         make_keys=partial(filled_offsets, block, skip),
         make_arrow=partial(to_arrow, block, uri, shape, errors, skip),
+        salvage=lambda _: salvage_rows(block, uri, shape, errors, skip),
     )
+
+
+def salvage_rows(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> Salvaged:
+    """Return the lines that are rows of the header's number of fields, and those that are not."""
+    parse = partial(parse_lines, uri=uri, shape=shape, errors=errors, skip=0)
+    return salvage_lines(block, islice(iter_lines(block), skip, None), parse, lambda _, values: rows_to_arrow(values))
 
 
 def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> list[Any]:
@@ -67,14 +78,14 @@ def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int)
         try:
             values.append(shape.value(next(shape.rows([text]))))
         except (csv.Error, ValueError) as error:
-            raise bad_row(uri, line_offsets(block)[number], error) from error
+            raise bad_row(uri, f"the row at byte {line_offsets(block)[number]}", error) from error
     return values
 
 
-def bad_row(uri: str, offset: int, error: Exception) -> InputError:
+def bad_row(uri: str, row: str, error: object) -> InputError:
     """Return the error for a row that cannot be read."""
     return InputError(
-        f"{uri}: the row at byte {offset} cannot be read ({error}); correct the object, or input.csv (header, "
+        f"{uri}: {row} cannot be read ({error}); correct the object, or input.csv (header, "
         "delimiter, quote; multiline: true if fields hold newlines)"
     )
 
@@ -91,7 +102,7 @@ def to_arrow(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) ->
     return rows_to_arrow(parse_lines(block, uri, shape, errors, skip))
 
 
-def rows_to_arrow(values: list[Any]) -> "pa.RecordBatch":
+def rows_to_arrow(values: Sequence[Any]) -> "pa.RecordBatch":
     """Return rows as columns; without a header they are named by number."""
     import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
 
@@ -100,20 +111,111 @@ def rows_to_arrow(values: list[Any]) -> "pa.RecordBatch":
     return pa.RecordBatch.from_pylist(values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeObject:
+    """The rows of an object that was read as a whole: their numbers and values, and those that cannot be read."""
+
+    numbers: Sequence[int]
+    values: Sequence[Any]
+    bad: Sequence[Undecodable]
+
+    @property
+    def sound(self) -> Self:
+        """The same, if nothing in it is bad.
+
+        Raises:
+            InputError: something is.
+        """
+        if self.bad:
+            raise self.bad[0].error
+        return self
+
+
 def multiline_records(block: Block, uri: str, shape: CsvShape, *, errors: str, header: bool) -> RecordBlock:
     """Make records of a whole object, whose fields may hold newlines; keys are the rows' numbers."""
-    lines = decode_block(block, uri, errors).splitlines(keepends=True)
-    reader = shape.rows(lines)
-    try:
-        if header:
-            shape = CsvShape(delimiter=shape.delimiter, quote=shape.quote, columns=tuple(next(reader, [])))
-        values = [shape.value(row) for row in reader if row]
-    except (csv.Error, ValueError) as error:
-        raise bad_row(uri, block.offset, error) from error
-    return RecordBlock(
+    parse = cache(partial(parse_whole, block, uri, shape, errors, header))
+    salvaged = RecordBlock(
         stored_bytes=block.stored_bytes,
-        make_values=lambda: values,
-        make_keys=lambda: range(len(values)),
-        make_arrow=partial(rows_to_arrow, values),
+        make_values=lambda: parse().values,
+        make_keys=lambda: parse().numbers,
+        make_arrow=lambda: rows_to_arrow(parse().values),
         key_unit="row",
     )
+    return replace(
+        salvaged,
+        make_values=lambda: parse().sound.values,
+        make_arrow=lambda: rows_to_arrow(parse().sound.values),
+        salvage=lambda _: Salvaged(block=salvaged, bad=parse().bad),
+    )
+
+
+def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bool) -> WholeObject:
+    """Return the rows of an object, numbered from 0 on; blank lines have no number.
+
+    A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object.
+
+    Raises:
+        InputError: its header cannot be read.
+    """
+    lines = decode_leniently(block, errors).splitlines(keepends=True)
+    reader = shape.rows(lines)
+    if header:
+        shape = replace(shape, columns=read_columns(reader, uri))
+    numbers, values, bad = [], [], []
+    for number, (row, start, end) in enumerate(iter_rows(reader)):
+        try:
+            values.append(shape.value(checked_row(row)))
+        except (csv.Error, ValueError) as error:
+            data = "".join(lines[start:end]).encode("utf-8", "surrogateescape")
+            bad.append(Undecodable(key=number, data=data, error=bad_row(uri, f"row {number}", error)))
+        else:
+            numbers.append(number)
+    return WholeObject(numbers=numbers, values=values, bad=bad)
+
+
+def decode_leniently(block: Block, errors: str) -> str:
+    """Decode an object; what is no UTF-8, where it has to be, becomes lone surrogates, which `checked_row` refuses."""
+    return block.data.decode("utf-8", "surrogateescape" if errors == "strict" else errors)
+
+
+def read_columns(reader: "Reader", uri: str) -> tuple[str, ...]:
+    """Return the names in an object's first row.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return tuple(checked_row(next(reader, [])))
+    except (csv.Error, ValueError) as error:
+        raise bad_row(uri, "the header", error) from error
+
+
+def iter_rows(reader: "Reader") -> Iterator[tuple[list[str] | csv.Error, int, int]]:
+    """Yield each row, or why it is none, with the numbers of its first line and of the line after it."""
+    while True:
+        start = reader.line_num
+        try:
+            row: list[str] | csv.Error = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            row = error
+        if row:
+            yield row, start, reader.line_num
+
+
+def checked_row(row: list[str] | csv.Error) -> list[str]:
+    """Return a row.
+
+    Raises:
+        csv.Error: it is none.
+        ValueError: its bytes were no UTF-8.
+    """
+    if isinstance(row, csv.Error):
+        raise row
+    if not all(map(str.isascii, row)):
+        try:
+            "".join(row).encode()
+        except UnicodeEncodeError:
+            raise ValueError("bytes that are no UTF-8: input.encodingErrors: Replace reads them") from None
+    return row

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from podreduce.errors import InputError
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["RecordBlock"]
+__all__ = ["RecordBlock", "Salvaged", "Undecodable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,8 @@ class RecordBlock:
         stored_bytes: what the block takes of the object as stored; over all pieces the sum is the object's size.
         key_unit: what a key counts or is, for messages.
         make_values: makes the records' values; `make_keys` their keys, and `make_arrow` a batch of both.
+        salvage: (whether for `to_arrow`) → what can be decoded of a block whose making has raised InputError, and what
+            cannot; None where a format has no bad records, only bad objects.
     """
 
     stored_bytes: int
@@ -26,6 +30,7 @@ class RecordBlock:
     make_keys: Callable[[], Sequence[Any]]
     make_arrow: "Callable[[], pa.RecordBatch]"
     key_unit: str = "byte"
+    salvage: "Callable[[bool], Salvaged] | None" = None
 
     @cached_property
     def values(self) -> Sequence[Any]:
@@ -39,3 +44,20 @@ class RecordBlock:
     def to_arrow(self) -> "pa.RecordBatch":
         """Return the records as a batch, for `map_batch`."""
         return self.make_arrow()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undecodable:
+    """A record that its format cannot decode: its key, its bytes (decompressed), and what the reader says of it."""
+
+    key: int
+    data: bytes
+    error: InputError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Salvaged:
+    """A block's records without those that cannot be decoded, and these."""
+
+    block: RecordBlock
+    bad: Sequence[Undecodable]

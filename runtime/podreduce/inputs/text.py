@@ -1,19 +1,19 @@
 r"""Text: a record is a line, without its `\n` or `\r\n`; its key is its byte offset in the decompressed object."""
 
+from collections.abc import Sequence
 from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from podreduce.errors import InputError
-from podreduce.inputs.blocks import Block
-from podreduce.inputs.record_block import RecordBlock
+from podreduce.inputs.blocks import NEWLINE, Block
+from podreduce.inputs.record_block import RecordBlock, Salvaged
+from podreduce.inputs.salvage import iter_lines, salvage_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 __all__ = ["decode_block", "line_offsets", "text_records"]
-
-NEWLINE = b"\n"
 
 
 def text_records(block: Block, uri: str, *, errors: str) -> RecordBlock:
@@ -26,7 +26,13 @@ def text_records(block: Block, uri: str, *, errors: str) -> RecordBlock:
         make_values=partial(split_lines, block, uri, errors),
         make_keys=partial(line_offsets, block),
         make_arrow=partial(to_arrow, block, uri, errors),
+        salvage=lambda _: salvage_text(block, uri, errors),
     )
+
+
+def salvage_text(block: Block, uri: str, errors: str) -> Salvaged:
+    """Return the lines that are UTF-8, and those that are not."""
+    return salvage_lines(block, iter_lines(block), partial(split_lines, uri=uri, errors=errors), lines_to_arrow)
 
 
 def decode_block(block: Block, uri: str, errors: str) -> str:
@@ -80,3 +86,10 @@ def to_arrow(block: Block, uri: str, errors: str) -> "pa.RecordBatch":
     ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == NEWLINE[0]) + 1
     starts = np.concatenate(([0], ends))[: len(lines)] + block.offset
     return pa.record_batch({"key": pa.array(starts, pa.int64()), "value": lines})
+
+
+def lines_to_arrow(keys: Sequence[int], values: Sequence[str]) -> "pa.RecordBatch":
+    """Return lines that were decoded already as a batch."""
+    import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
+
+    return pa.record_batch({"key": pa.array(keys, pa.int64()), "value": pa.array(values, pa.string())})
