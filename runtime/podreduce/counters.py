@@ -1,7 +1,7 @@
 """Counters: group → name → a number that only grows. Rule: pure; few names, for every commit record carries them all.
 
 The group `podreduce` is ours: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
-combineOutput.
+combineOutput, badRecords.
 """
 
 from podreduce.errors import ProgramError
@@ -24,6 +24,7 @@ class Counters:
         self.beats = 0
         self._groups: dict[str, dict[str, int]] = {}
         self._names = 0
+        self._journal: list[tuple[str, str, int | None]] | None = None
 
     def count(self, group: str, name: str, n: int = 1) -> None:
         """Add `n` to a counter of the program.
@@ -37,8 +38,27 @@ class Counters:
         except KeyError:
             self._open(group, name)
             self.count(group, name, n)
+            return
         except TypeError:
             raise ProgramError(f"context.count({group!r}, {name!r}, {n!r}): the third argument is an int") from None
+        if self._journal is not None:
+            self._journal.append((group, name, n))
+
+    def mark(self) -> None:
+        """Remember what is counted from here on, so that `undo` can take it back."""
+        self._journal = []
+
+    def undo(self) -> None:
+        """Take back what was counted since the last `mark`, names that came with it included."""
+        for group, name, n in reversed(self._journal or ()):
+            if n is not None:
+                self._groups[group][name] -= n
+                continue
+            del self._groups[group][name]
+            self._names -= 1
+            if not self._groups[group]:
+                del self._groups[group]
+        self.mark()
 
     def built_in(self, **values: int) -> dict[str, dict[str, int]]:
         """Return all counters, with our own group of these values."""
@@ -57,3 +77,5 @@ class Counters:
             )
         self._names += 1
         self._groups.setdefault(group, {})[name] = 0
+        if self._journal is not None:
+            self._journal.append((group, name, None))

@@ -28,3 +28,29 @@ def test_too_many_names_are_refused() -> None:
     counters.count("a", "7")
     with pytest.raises(ProgramError, match="at most 1000"):
         counters.count("a", "one more")
+
+
+def test_what_was_counted_since_the_mark_can_be_taken_back() -> None:
+    counters = Counters()
+    counters.count("words", "long", 5)
+    counters.mark()
+    counters.count("words", "long")
+    counters.count("words", "short")
+    counters.count("lines", "empty", 0)
+    counters.undo()
+    assert counters.built_in() == {"podreduce": {}, "words": {"long": 5}}
+    counters.count("words", "short", 3)
+    counters.mark()
+    counters.count("words", "short")
+    assert counters.built_in()["words"] == {"long": 5, "short": 4}
+
+
+def test_names_taken_back_leave_room_for_others() -> None:
+    counters = Counters()
+    counters.mark()
+    for number in range(MAX_COUNTERS):
+        counters.count("a", str(number))
+    counters.undo()
+    for number in range(MAX_COUNTERS):
+        counters.count("b", str(number))
+    assert len(counters.built_in()["b"]) == MAX_COUNTERS

@@ -40,10 +40,17 @@ class LineBody:
 
     def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
         """Write one record."""
+        self.append(self.prepare(key, value))
+
+    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+        """Return what `append` takes of one record."""
         try:
-            line = self._line(key, value)
+            return self._line(key, value)
         except (UnwritableError, UnicodeEncodeError) as error:
             raise unwritable(key, error) from None
+
+    def append(self, line: bytes) -> None:
+        """Write what `prepare` returned."""
         self._pending.append(line)
         self._pending_bytes += len(line)
         if self._pending_bytes >= FLUSH_BYTES:
@@ -57,12 +64,19 @@ class LineBody:
 
     def write_batch(self, batch: "pa.RecordBatch") -> None:
         """Write the rows of a batch."""
+        self.append_batch(self.prepare_batch(batch))
+
+    def prepare_batch(self, batch: "pa.RecordBatch") -> tuple[bytes | memoryview, int]:
+        """Return what `append_batch` takes of a batch."""
         try:
-            block = self._batch(batch)
+            return self._batch(batch), batch.num_rows
         except UnwritableError as error:
             names = ", ".join(batch.schema.names)
             raise ProgramError(f"the batch of columns {names} cannot be written: {error}") from None
-        self._send(block, batch.num_rows)
+
+    def append_batch(self, prepared: tuple[bytes | memoryview, int]) -> None:
+        """Write what `prepare_batch` returned."""
+        self._send(*prepared)
 
     def finish(self) -> None:
         """Send what is left."""

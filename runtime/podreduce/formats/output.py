@@ -48,11 +48,17 @@ class PartWriter:
         write_all: writes pairs that are at hand, the faster for being many. No code of the program may run in it: its
             errors would be taken for ours.
         write_batch: writes a `pyarrow.RecordBatch`, a row a record.
+        prepare: does of `write` what can find fault with a record, `append` the rest with what it returned; so do
+            `prepare_batch` and `append_batch` of `write_batch`. Nothing is written of what is never appended.
     """
 
     write: Callable[[Any, Any], None]
     write_all: Callable[[Iterable[tuple[Any, Any]]], None]
     write_batch: "Callable[[pa.RecordBatch], None]"
+    prepare: Callable[[Any, Any], Any]
+    append: Callable[[Any], None]
+    prepare_batch: "Callable[[pa.RecordBatch], Any]"
+    append_batch: Callable[[Any], None]
 
     def __init__(
         self,
@@ -69,6 +75,8 @@ class PartWriter:
         self.write = self._body.write
         self.write_all = self._body.write_all
         self.write_batch = self._body.write_batch
+        self.prepare, self.append = self._body.prepare, self._body.append
+        self.prepare_batch, self.append_batch = self._body.prepare_batch, self._body.append_batch
 
     def __enter__(self) -> Self:
         return self

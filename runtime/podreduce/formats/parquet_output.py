@@ -42,13 +42,22 @@ class ParquetBody:
 
     def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
         """Write one record."""
+        self.append(self.prepare(key, value))
+
+    def prepare(self, key: Any, value: Any) -> tuple[Any, Any, int]:  # noqa: ANN401 - whatever the program yields
+        """Return what `append` takes of one record. Whether it fits the columns' types is found later."""
         try:
             (kept_key, key_bytes), (kept_value, value_bytes) = captured(key), captured(value)
         except UnwritableError as error:
             raise unwritable(key, error) from None
-        self._keys.append(kept_key)
-        self._values.append(kept_value)
-        self._pending_bytes += key_bytes + value_bytes
+        return kept_key, kept_value, key_bytes + value_bytes
+
+    def append(self, prepared: tuple[Any, Any, int]) -> None:
+        """Write what `prepare` returned."""
+        key, value, size_bytes = prepared
+        self._keys.append(key)
+        self._values.append(value)
+        self._pending_bytes += size_bytes
         self.records += 1
         if self._pending_bytes >= BATCH_BYTES or len(self._keys) >= BATCH_RECORDS:
             self._convert()
@@ -68,6 +77,14 @@ class ParquetBody:
             )
         self.records += batch.num_rows
         self._add(batch)
+
+    def prepare_batch(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
+        """Return the batch: whether it fits is found when it is written."""
+        return batch
+
+    def append_batch(self, batch: "pa.RecordBatch") -> None:
+        """Write what `prepare_batch` returned."""
+        self.write_batch(batch)
 
     def finish(self) -> None:
         """Write what is left, and the footer. A part without records has null columns."""
