@@ -14,7 +14,7 @@ from podreduce.chaos import Chaos, chaos_of
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, Shard, ShardPage
-from podreduce.contract.task import CommitRecord
+from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.counters import Counters
 from podreduce.errors import ObjectNotFoundError, PlanMismatchError
@@ -23,6 +23,7 @@ from podreduce.loading import LoadedProgram, load_program
 from podreduce.logs import get_logger
 from podreduce.memory import buffer_budget_bytes, memory_limit_bytes
 from podreduce.progress import Progress
+from podreduce.quarantine import Quarantine
 from podreduce.storage import ObjectStore, open_store
 from podreduce.tracebacks import raise_blamed
 
@@ -36,6 +37,7 @@ class Attempt:
     Attributes:
         run_store: the run's prefix; `output_store` is the output's.
         chaos: the trouble that the attempt makes for itself, as a rule none.
+        quarantine: takes the bad records of a map that skips them; None where they fail the attempt.
         started_at: seconds since the epoch.
     """
 
@@ -48,6 +50,7 @@ class Attempt:
     context: Context
     progress: Progress
     chaos: Chaos
+    quarantine: Quarantine | None
     started_at: float
 
     def load_program(self) -> LoadedProgram:
@@ -118,13 +121,14 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
     run_store = open_store(environment.run_uri, settings)
     plan = read_plan(run_store, environment.plan_digest)
     chaos = chaos_of(plan, environment.attempt_id)
+    run_store = chaos.trouble(run_store)
     counters = Counters()
     logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
     return Attempt(
         environment=environment,
         settings=settings,
         plan=plan,
-        run_store=chaos.trouble(run_store),
+        run_store=run_store,
         output_store=chaos.trouble(open_store(plan.output_uri, settings)),
         counters=counters,
         context=Context(
@@ -135,8 +139,16 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
         ),
         progress=Progress(environment.task, logger, beats=lambda: counters.beats),
         chaos=chaos,
+        quarantine=open_quarantine(environment, plan, run_store),
         started_at=time.time(),
     )
+
+
+def open_quarantine(environment: TaskEnvironment, plan: Plan, run_store: ObjectStore) -> Quarantine | None:
+    """Return what takes the attempt's bad records, if it is to skip them."""
+    if plan.bad_records != "Skip" or environment.task.type is not TaskType.MAP:
+        return None
+    return Quarantine(run_store, environment.task, environment.attempt_id, limit=environment.max_bad_records)
 
 
 def read_plan(run_store: ObjectStore, digest: str) -> Plan:

@@ -6,13 +6,20 @@ from operator import index
 from types import GeneratorType
 from typing import Any
 
-from podreduce.codec import capture, decode_key, encode_key
+from podreduce.codec import UnsupportedTypeError, capture, decode_key, encode_key
 from podreduce.combine import Combine
 from podreduce.errors import ProgramError
 from podreduce.loading import LoadedProgram
 from podreduce.tracebacks import describe_key, raise_blamed
 
-__all__ = ["bucket_by_program", "cannot_aggregate", "check_pair", "combine_by_program", "iterate"]
+__all__ = [
+    "bucket_by_program",
+    "cannot_aggregate",
+    "cannot_travel",
+    "check_pair",
+    "combine_by_program",
+    "iterate",
+]
 
 
 def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whatever the program returns
@@ -53,6 +60,11 @@ def cannot_aggregate(program: LoadedProgram, key: Any, error: TypeError) -> Prog
         f"TypeError: {error} (in the {program.aggregation} of {member} over the values of {describe_key(key)})",
         record=describe_key(key),
     )
+
+
+def cannot_travel(member: str, key: Any, error: UnsupportedTypeError) -> ProgramError:  # noqa: ANN401 - likewise
+    """Return the error for a pair that cannot be shuffled."""
+    return ProgramError(f"{member} yielded, for the key {key!r:.200}: {error}")
 
 
 def combine_by_program(program: LoadedProgram) -> Combine | None:

@@ -5,7 +5,8 @@ batches are aggregated as columns as far as that goes, and then go into the row 
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Any, Final, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,7 @@ from podreduce.attempt import Attempt
 from podreduce.calling import cannot_aggregate
 from podreduce.codec import UnsupportedTypeError
 from podreduce.column_runs import write_frames
+from podreduce.column_skipping import BatchSkipper, Prepared
 from podreduce.column_sorting import ColumnSorter
 from podreduce.columns import canonical_table, unify_tables
 from podreduce.errors import ProgramError
@@ -27,7 +29,7 @@ from podreduce.shuffle import BlobSummary, BlobWriter
 from podreduce.spill import MapOutputBuffer
 from podreduce.tracebacks import raise_blamed
 
-__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "RowSink", "part_sink", "tables_of"]
+__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "RowSink", "keyed_sink", "part_sink", "tables_of"]
 
 COMBINED_BYTES: Final = 32 << 20
 """Batches are aggregated together when they hold so much."""
@@ -35,7 +37,18 @@ MAX_EXACT_SUM: Final = 2**62
 PAYING_RATIO: Final = 0.8
 """Aggregating columns that leaves more than this share of the rows does not pay."""
 
-BatchSink = Callable[[pa.Table], None]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSink:
+    """Where a map's tables go.
+
+    Attributes:
+        prepare: takes a table and raises what is wrong with it.
+        append: takes what `prepare` returned.
+    """
+
+    prepare: Callable[[pa.Table], Any]
+    append: Callable[[Any], None]
 
 
 class ColumnBuffer:
@@ -159,14 +172,23 @@ def refuse_overflow(values: pa.ChunkedArray, rows: int, program: LoadedProgram) 
             )
 
 
+def keyed_sink(program: LoadedProgram, add: Callable[[pa.Table], None]) -> BatchSink:
+    """Return what hands tables on to `add`, their keys made fit for the shuffle."""
+    member = f"{program.class_name}.map_batch"
+    return BatchSink(prepare=lambda table: canonical_table(table, member), append=add)
+
+
 def part_sink(part: PartWriter) -> BatchSink:
     """Return what writes batches into an output part."""
 
-    def add(table: pa.Table) -> None:
-        for batch in table.to_batches():
-            part.write_batch(batch)
+    def prepare(table: pa.Table) -> list[Any]:
+        return [part.prepare_batch(batch) for batch in table.to_batches()]
 
-    return add
+    def append(prepared: list[Any]) -> None:
+        for each in prepared:
+            part.append_batch(each)
+
+    return BatchSink(prepare=prepare, append=append)
 
 
 class BatchLoop:
@@ -175,20 +197,14 @@ class BatchLoop:
     block_bytes = LARGE_BLOCK_BYTES
 
     def __init__(
-        self,
-        attempt: Attempt,
-        program: LoadedProgram,
-        add: BatchSink,
-        *,
-        keyed: bool = True,
-        finish: Callable[[], None] = lambda: None,
+        self, attempt: Attempt, program: LoadedProgram, sink: BatchSink, *, finish: Callable[[], None] = lambda: None
     ) -> None:
         self._attempt = attempt
         self.finish = finish
         self._map_batch: Any = program.map_batch
         self._member = f"{program.class_name}.map_batch"
-        self._add = add
-        self._keyed = keyed
+        self._sink = sink
+        self._skipper = None if attempt.quarantine is None else BatchSkipper(attempt, attempt.quarantine, self._map)
         self._rows = 0
 
     def records(self) -> int:
@@ -205,21 +221,49 @@ class BatchLoop:
         Raises:
             PodreduceError: the attempt has failed.
         """
-        progress, batch = self._attempt.progress, block.to_arrow()
-        if not batch.num_rows:
-            progress.bytes += block.stored_bytes
-            return
-        try:
-            for table in tables_of(self._map_batch(batch), self._member):
-                self._rows += table.num_rows
-                if table.num_rows:
-                    self._add(canonical_table(table, self._member) if self._keyed else table)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
-            uri = self._attempt.context.uri
-            raise_blamed(error, f"{uri}: a batch of {batch.num_rows} records after the first {progress.records}")
-        progress.records += batch.num_rows
+        progress = self._attempt.progress
+        if self._skipper:
+            self._map_good(self._skipper, block)
+        else:
+            self._map_whole(block.to_arrow())
         progress.bytes += block.stored_bytes
         progress.records_out = self._rows
+
+    def _map_whole(self, batch: pa.RecordBatch) -> None:
+        """Call `map_batch` for a batch, and take each table as it comes."""
+        if not batch.num_rows:
+            return
+        progress = self._attempt.progress
+        try:
+            for prepared in self._map(batch):
+                self._append(prepared)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            self._blame(error, f"a batch of {batch.num_rows} records")
+        progress.records += batch.num_rows
+
+    def _map_good(self, skipper: BatchSkipper, block: RecordBlock) -> None:
+        """Take each table that the good records of a block make."""
+        try:
+            for prepared in skipper.map_block(block):
+                self._append(prepared)
+        except BaseException as error:  # noqa: BLE001 - likewise
+            self._blame(error, "a batch")
+
+    def _blame(self, error: BaseException, batch: str) -> NoReturn:
+        """Raise what `error` means."""
+        raise_blamed(error, f"{self._attempt.context.uri}: {batch} after the first {self._attempt.progress.records}")
+
+    def _map(self, batch: pa.RecordBatch) -> Iterator[Prepared]:
+        """Yield what the program makes of a batch, ready to be appended."""
+        for table in tables_of(self._map_batch(batch), self._member):
+            if table.num_rows:
+                yield table.num_rows, self._sink.prepare(table)
+
+    def _append(self, prepared: Prepared) -> None:
+        """Take a table."""
+        rows, table = prepared
+        self._rows += rows
+        self._sink.append(table)
 
 
 def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - whatever the program returns

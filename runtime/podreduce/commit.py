@@ -34,6 +34,8 @@ def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRe
         discard(run_store, record.blob.key)
     if not won and record.part:
         discard(output_store, record.part.key)
+    if not won and record.quarantine:
+        discard(run_store, record.quarantine.key)
     return won
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "ScratchFullError",
     "StorageDeniedError",
     "StorageUnavailableError",
+    "TooManyBadRecordsError",
     "UploadLostError",
 ]
 
@@ -57,6 +58,24 @@ class InputError(PodreduceError):
 
     exit_code = ExitCode.INPUT_ERROR
     reason = "InputError"
+
+
+class TooManyBadRecordsError(PodreduceError):
+    """A map has skipped more bad records than the job may.
+
+    Attributes:
+        bad_records: how many.
+        user_traceback: the last one's; `record` likewise. See ProgramError.
+    """
+
+    exit_code = ExitCode.TOO_MANY_BAD_RECORDS
+    reason = "TooManyBadRecords"
+
+    def __init__(self, message: str, *, bad_records: int, user_traceback: str = "", record: str = "") -> None:
+        super().__init__(message)
+        self.bad_records = bad_records
+        self.user_traceback = user_traceback
+        self.record = record
 
 
 class StorageDeniedError(PodreduceError):

@@ -27,7 +27,7 @@ from podreduce.codec import (
 )
 from podreduce.frame_packing import FramePacker
 
-__all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate"]
+__all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate", "fixed", "is_plain"]
 
 Grant: TypeAlias = Callable[[int], int]
 """How much memory is missing → how much more there is then, in bytes."""

@@ -14,6 +14,7 @@ from podreduce.inputs import read_records
 from podreduce.loading import LoadedProgram
 from podreduce.mapping import MapLoop, Sink
 from podreduce.partitioning import check_order, choose_buckets, key_sampler
+from podreduce.skipping import RecordSkipper, TwoSteps, steps_to_part, steps_to_store
 from podreduce.spill import MapOutputBuffer
 from podreduce.storage import split_object_uri
 
@@ -84,14 +85,19 @@ def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapL
     """Return the loop that writes what `map_func` yields."""
     write = part.write
     sink = Sink(add=lambda key, value: write(yielded_key(key), value), records=lambda: part.records)
-    return MapLoop(attempt, program, sink)
+    return MapLoop(attempt, program, sink, open_skipper(attempt, program, steps_to_part(part, yielded_key)))
+
+
+def open_skipper(attempt: Attempt, program: LoadedProgram, steps: TwoSteps) -> RecordSkipper | None:
+    """Return what drains `map_func` in a job that skips bad records, None for one that does not."""
+    return None if attempt.quarantine is None else RecordSkipper(attempt, attempt.quarantine, program, steps)
 
 
 def open_batch_loop_to_part(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> "BatchLoop":
     """Return the loop that writes what `map_batch` returns."""
     from podreduce.column_map import BatchLoop, part_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
 
-    return BatchLoop(attempt, program, part_sink(part), keyed=False)
+    return BatchLoop(attempt, program, part_sink(part))
 
 
 def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer | ColumnBuffer, Loop]":
@@ -100,12 +106,14 @@ def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuf
         return open_column_buffer(attempt, program)
     buffer = open_row_buffer(attempt, program)
     if program.map_batch is not None:
-        from podreduce.column_map import BatchLoop, RowSink  # noqa: PLC0415 - pyarrow, which row jobs do without
+        from podreduce.column_map import BatchLoop, RowSink, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
 
         rows = RowSink(program, buffer)
-        return buffer, BatchLoop(attempt, program, rows.add, finish=rows.flush)
-    sink = Sink(add=buffer.store.add, records=lambda: buffer.store.records, store=buffer.store)
-    return buffer, MapLoop(attempt, program, sink)
+        return buffer, BatchLoop(attempt, program, keyed_sink(program, rows.add), finish=rows.flush)
+    store = buffer.store
+    sink = Sink(add=store.add, records=lambda: store.records, store=store)
+    steps = steps_to_store(store, f"{program.class_name}.map_func")
+    return buffer, MapLoop(attempt, program, sink, open_skipper(attempt, program, steps))
 
 
 def open_row_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
@@ -127,7 +135,7 @@ def open_row_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer
 
 def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[ColumnBuffer, BatchLoop]":
     """Return the buffer that keeps columns, and its loop."""
-    from podreduce.column_map import BatchLoop, ColumnBuffer  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.column_map import BatchLoop, ColumnBuffer, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
 
     buckets, bucket_of = choose_buckets(attempt.plan, program)
     buffer = ColumnBuffer(
@@ -138,7 +146,7 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
         scratch_directory=attempt.environment.scratch_directory,
         member=f"{program.class_name}.map_batch",
     )
-    return buffer, BatchLoop(attempt, program, buffer.add)
+    return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 
 
 def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
@@ -169,8 +177,10 @@ def commit_record(
     combined: tuple[int, int] = (0, 0),
     **output: Any,  # noqa: ANN401 - the struct checks them
 ) -> CommitRecord:
-    """Return the commit record, with our own counters."""
+    """Write the bad records, and return the commit record with our own counters."""
     progress, records_out = attempt.progress, loop.records()
+    quarantine = attempt.quarantine
+    skipped = {} if quarantine is None else {"badRecords": quarantine.records}
     return attempt.commit_record(
         records_in=progress.records,
         bytes_in=progress.bytes,
@@ -185,7 +195,9 @@ def commit_record(
             spills=spills,
             combineInput=combined[0],
             combineOutput=combined[1],
+            **skipped,
             **loop.tier(),
         ),
+        quarantine=None if quarantine is None else quarantine.write(),
         **output,
     )

@@ -1,7 +1,7 @@
 """The map loop: feeds records to `map_func` and its pairs to a sink. The innermost loops of most jobs are here.
 
 `map_func` runs fused (see fusion) where that is certain to be the same, else its pairs are drained. Whatever it raises
-becomes an error that shows the record it was at.
+becomes an error that shows the record it was at; a job that skips such records goes through `skipping` instead.
 """
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from operator import length_hint
 from typing import Any, NoReturn
 
 from podreduce.attempt import Attempt
-from podreduce.calling import cannot_aggregate, check_pair, iterate
+from podreduce.calling import cannot_aggregate, cannot_travel, check_pair, iterate
 from podreduce.codec import UnsupportedTypeError
-from podreduce.errors import ProgramError
 from podreduce.fusion import Fused, fuse
 from podreduce.groups import Aggregates, AggregationError, ListGroups
 from podreduce.inputs import BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
+from podreduce.skipping import RecordSkipper
 from podreduce.tracebacks import describe_record, raise_blamed
 
 __all__ = ["MapLoop", "Sink"]
@@ -38,19 +38,27 @@ class Sink:
 
 
 class MapLoop:
-    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
+    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`.
+
+    With a `skipper` it is the one who drains them.
+    """
 
     block_bytes = BLOCK_BYTES
 
-    def __init__(self, attempt: Attempt, program: LoadedProgram, sink: Sink) -> None:
+    def __init__(
+        self, attempt: Attempt, program: LoadedProgram, sink: Sink, skipper: RecordSkipper | None = None
+    ) -> None:
         self._attempt = attempt
         self._program = program
         self._sink = sink
+        self._skipper = skipper
         self._member = f"{program.class_name}.map_func"
         self.fused = self._fuse()
 
     def _fuse(self) -> Fused | None:
         """Return the fused function for what the store keeps now."""
+        if self._skipper:
+            return None
         is_text = self._attempt.plan.input_format == "Text"
         return fuse(self._program.map_func, self._add_or_blame, self._sink.store, is_text=is_text)
 
@@ -75,6 +83,8 @@ class MapLoop:
         progress = self._attempt.progress
         if self.fused:
             self._run_fused(self.fused, block)
+        elif self._skipper:
+            self._skipper.drain(block)
         else:
             self._drain(block)
         progress.bytes += block.stored_bytes
@@ -115,7 +125,7 @@ class MapLoop:
                     else:
                         add(*check_pair(pair, member))
         except UnsupportedTypeError as error:
-            self._blame(self._cannot_travel(pair[0] if pair else None, error), block, length_hint(values))
+            self._blame(cannot_travel(self._member, pair[0] if pair else None, error), block, length_hint(values))
         except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
             self._blame(error, block, length_hint(values))
 
@@ -124,11 +134,7 @@ class MapLoop:
         try:
             self._sink.add(key, value)
         except UnsupportedTypeError as error:
-            raise self._cannot_travel(key, error) from None
-
-    def _cannot_travel(self, key: Any, error: UnsupportedTypeError) -> ProgramError:  # noqa: ANN401 - likewise
-        """Return the error for a pair that cannot be shuffled."""
-        return ProgramError(f"{self._member} yielded, for the key {key!r:.200}: {error}")
+            raise cannot_travel(self._member, key, error) from None
 
     def _blame(self, error: BaseException, block: RecordBlock, left: int) -> NoReturn:
         """Raise what `error` means; `left` records of the block had not been taken."""

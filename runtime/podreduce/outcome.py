@@ -7,7 +7,13 @@ import msgspec
 
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
 from podreduce.contract.wire import encode
-from podreduce.errors import InternalError, MapOutputLostError, PodreduceError, ProgramError
+from podreduce.errors import (
+    InternalError,
+    MapOutputLostError,
+    PodreduceError,
+    ProgramError,
+    TooManyBadRecordsError,
+)
 from podreduce.logs import get_logger
 
 __all__ = ["fit_outcome", "outcome_of", "write_outcome"]
@@ -40,6 +46,10 @@ def outcome_of_ours(error: PodreduceError) -> TaskOutcome:
     match error:
         case ProgramError():
             return msgspec.structs.replace(outcome, traceback=error.user_traceback, record=error.record)
+        case TooManyBadRecordsError():
+            return msgspec.structs.replace(
+                outcome, traceback=error.user_traceback, record=error.record, bad_records=error.bad_records
+            )
         case MapOutputLostError():
             return msgspec.structs.replace(outcome, lost=error.lost)
         case InternalError():

@@ -16,7 +16,17 @@ __all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_trac
 OWN_DIRECTORY = f"{Path(__file__).parent}/"
 CALLERS = tuple(
     f"{OWN_DIRECTORY}{name}.py"
-    for name in ("loading", "calling", "attempt", "mapping", "reducing", "column_map", "column_reduce")
+    for name in (
+        "loading",
+        "calling",
+        "attempt",
+        "mapping",
+        "skipping",
+        "reducing",
+        "column_map",
+        "column_skipping",
+        "column_reduce",
+    )
 )
 """The only modules that call into user code."""
 RECORD_LENGTH = 1024

@@ -4,7 +4,14 @@ import pytest
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import LostOutput, TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
-from podreduce.errors import InputError, InternalError, MapOutputLostError, PodreduceError, ProgramError
+from podreduce.errors import (
+    InputError,
+    InternalError,
+    MapOutputLostError,
+    PodreduceError,
+    ProgramError,
+    TooManyBadRecordsError,
+)
 from podreduce.outcome import fit_outcome, outcome_of
 
 
@@ -40,6 +47,9 @@ def test_every_failure_has_a_reason_and_a_message(error: BaseException, reason: 
 def test_what_the_error_knows_is_passed_on() -> None:
     outcome = outcome_of(ProgramError("boom", user_traceback="File job.py", record="s3://a at byte 5"))
     assert (outcome.traceback, outcome.record) == ("File job.py", "s3://a at byte 5")
+    too_many = TooManyBadRecordsError("11", bad_records=11, user_traceback="File job.py", record="s3://a at byte 5")
+    outcome = outcome_of(too_many)
+    assert (outcome.traceback, outcome.record, outcome.bad_records) == ("File job.py", "s3://a at byte 5", 11)
     lost = LostOutput(task=TaskRef.parse("m-3"), generation=1)
     assert outcome_of(MapOutputLostError("gone", lost=lost)).lost == lost
 

@@ -80,6 +80,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
         shuffle_generation: which shuffle manifest a reduce reads; None for a map.
         pod_uid: with `sequence` (within the pod) it makes the attempt id.
         memory_bytes: a limit to keep to where no cgroup sets one.
+        max_bad_records: how many bad records a map may skip; None is any number.
         termination_log: where the outcome of a failure is written.
         progress_url: where progress is reported to, with `progress_token`; None: nowhere.
     """
@@ -93,6 +94,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     sequence: int = 0
     shuffle_generation: int | None = None
     memory_bytes: int | None = None
+    max_bad_records: int | None = None
     scratch_directory: str = "/tmp"  # noqa: S108 - the pod's own emptyDir
     termination_log: str = "/dev/termination-log"
     progress_url: str | None = None
@@ -111,7 +113,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             KeyError: a variable is missing; it is the key.
             ValueError: a variable does not hold what it should.
         """
-        optional_int = {name: int(environ[name]) for name in (SHUFFLE_GENERATION, MEMORY_BYTES) if environ.get(name)}
+        numbers = (SHUFFLE_GENERATION, MEMORY_BYTES, MAX_BAD_RECORDS)
+        optional_int = {name: int(environ[name]) for name in numbers if environ.get(name)}
         return cls(
             run_uri=environ[RUN_URI],
             plan_digest=environ[PLAN_DIGEST],
@@ -122,6 +125,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             sequence=int(environ.get(SEQUENCE, "0")),
             shuffle_generation=optional_int.get(SHUFFLE_GENERATION),
             memory_bytes=optional_int.get(MEMORY_BYTES),
+            max_bad_records=optional_int.get(MAX_BAD_RECORDS),
             scratch_directory=environ.get(SCRATCH_DIRECTORY, "/tmp"),  # noqa: S108 - the pod's own emptyDir
             termination_log=environ.get(TERMINATION_LOG, "/dev/termination-log"),
             progress_url=environ.get(PROGRESS_URL) or None,
@@ -135,6 +139,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             MEMORY_BYTES: self.memory_bytes,
             PROGRESS_URL: self.progress_url,
             PROGRESS_TOKEN: self.progress_token or None,
+            MAX_BAD_RECORDS: self.max_bad_records,
         }
         return {
             RUN_URI: self.run_uri,
@@ -159,6 +164,7 @@ POD_UID = "PODREDUCE_POD_UID"
 POD_NAME = "PODREDUCE_POD_NAME"
 SEQUENCE = "PODREDUCE_SEQUENCE"
 MEMORY_BYTES = "PODREDUCE_MEMORY_BYTES"
+MAX_BAD_RECORDS = "PODREDUCE_MAX_BAD_RECORDS"
 SCRATCH_DIRECTORY = "PODREDUCE_SCRATCH_DIRECTORY"
 TERMINATION_LOG = "PODREDUCE_TERMINATION_LOG"
 PROGRESS_URL = "PODREDUCE_PROGRESS_URL"

@@ -28,5 +28,7 @@ class ExitCode(IntEnum):
     """Python raised MemoryError (the kernel's own kill shows as 137)."""
     SCRATCH_FULL = 71
     """The task's scratch volume has no room for its spills."""
+    TOO_MANY_BAD_RECORDS = 72
+    """More of the shard's records are bad than `spec.maxBadRecords` allows in the whole job."""
     TERMINATED = 143
     """The attempt was told to stop (SIGTERM)."""

@@ -15,6 +15,7 @@ __all__ = [
     "LOGS_PREFIX",
     "OUTPUT_MANIFEST_KEY",
     "PLAN_KEY",
+    "QUARANTINE_PREFIX",
     "SHUFFLE_PREFIX",
     "SUCCESS_KEY",
     "blob_key",
@@ -26,6 +27,7 @@ __all__ = [
     "parse_commit_key",
     "parse_shuffle_key",
     "part_name",
+    "quarantine_key",
     "run_prefix",
     "shard_page_key",
     "shuffle_key",
@@ -38,6 +40,7 @@ COMMITS_PREFIX = "commits/"
 FAILURES_PREFIX = "failures/"
 DATA_PREFIX = "data/"
 LOGS_PREFIX = "logs/"
+QUARANTINE_PREFIX = "quarantine/"
 SHUFFLE_PREFIX = "shuffle-"
 COMMIT_INTENT_KEY = "commit-intent.json"
 
@@ -103,6 +106,11 @@ def parse_shuffle_key(key: str) -> int:
 def log_key(task: TaskRef, attempt_id: str) -> str:
     """Return the key of an attempt's last log lines."""
     return f"{LOGS_PREFIX}{task}-{attempt_id}.log"
+
+
+def quarantine_key(task: TaskRef, attempt_id: str) -> str:
+    """Return the key of a map attempt's bad records."""
+    return f"{QUARANTINE_PREFIX}{task}-{attempt_id}.jsonl"
 
 
 def part_name(task: TaskRef, output_format: str, compression: str = "None") -> str:

@@ -123,6 +123,7 @@ class Plan(Wire, frozen=True, kw_only=True):
         user_partitions: what `partition_func` gets as its `partitions`; without packing, it is also their number.
         order: `Partition` sorts each part by itself, `Total` all of them together.
         partition_key_length: how many elements of a tuple choose its partition; None: the whole key does.
+        bad_records: `Fail` at the first, or `Skip` each and keep it.
         spec: the MapReduceJob's spec as pinned, with its defaults.
     """
 
@@ -132,6 +133,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     input_format: str
     input_options: InputOptions = InputOptions()
     encoding_errors: str
+    bad_records: str = "Fail"
     objects: int
     bytes: int
     shards: int

@@ -11,6 +11,7 @@ from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
     "TERMINATION_MESSAGE_BYTES",
+    "BadRecord",
     "BlobRef",
     "CommitIntent",
     "CommitRecord",
@@ -22,6 +23,7 @@ __all__ = [
     "OutputManifest",
     "OutputPart",
     "PartRef",
+    "QuarantineRef",
     "ShuffleManifest",
     "TaskOutcome",
     "TaskRef",
@@ -113,6 +115,42 @@ class HeavyKey(Wire, frozen=True, kw_only=True):
     values: int
 
 
+class QuarantineRef(Wire, frozen=True, kw_only=True):
+    """A map attempt's bad records: how many it skipped, and the object that holds the first `kept` of them.
+
+    `key` is below the run's prefix; the object has a `BadRecord` a line.
+    """
+
+    key: str
+    records: int
+    kept: int
+
+
+class BadRecord(Wire, frozen=True, kw_only=True, omit_defaults=True):
+    """A record that was skipped: where it lies, what it is, and why it is bad.
+
+    Attributes:
+        task: `m-3`.
+        uri: the input object; `key` is the record's place in it, in `unit`, or the record's key as text.
+        text: the record, or else its repr; None where it is bytes that are no UTF-8, which `base64` has then.
+        is_cut: it is longer than what is here of it.
+        reason: `InputError`: the format cannot decode it; `ProgramError`: the program raised, or yielded what cannot go
+            on; `error` says more.
+        traceback: the user's frames only; empty where there are none.
+    """
+
+    task: str
+    uri: str
+    unit: str
+    key: int | str
+    text: str | None = None
+    base64: bytes | None = None
+    is_cut: bool = False
+    reason: str
+    error: str
+    traceback: str = ""
+
+
 class CommitRecord(Wire, frozen=True, kw_only=True):
     """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
 
@@ -121,6 +159,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
         user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
         key_samples: of a blob in total order, keys at about equal distances, ascending.
         heavy_keys: the blob's heaviest keys, of `encoded_bytes` that all its groups take before compression.
+        quarantine: the bad records that were skipped; None if there are none.
         started_at: seconds since the epoch, by the task's clock; `finished_at` likewise.
         counters: group → name → value.
     """
@@ -145,6 +184,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     heavy_keys: tuple[HeavyKey, ...] = ()
     encoded_bytes: int = 0
     part: PartRef | None = None
+    quarantine: QuarantineRef | None = None
 
 
 class LostOutput(Wire, frozen=True, kw_only=True):
@@ -160,6 +200,7 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
     Attributes:
         reason: CamelCase, e.g. `ProgramError`; becomes the failure's reason.
         record: the record that raised, with its object and offset, as text.
+        bad_records: how many bad records there were, where they were too many.
         lost: the map output that was missing, where that is the reason.
     """
 
@@ -167,6 +208,7 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
     message: str
     traceback: str = ""
     record: str = ""
+    bad_records: int = 0
     lost: LostOutput | None = None
 
 
@@ -191,6 +233,7 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
     exit_code: int | None = None
     traceback: str = ""
     record: str = ""
+    bad_records: int = 0
     lost: LostOutput | None = None
 
 
