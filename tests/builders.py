@@ -12,6 +12,7 @@ from podreduce.contract.task import (
     FailureRecord,
     LostOutput,
     PartRef,
+    QuarantineRef,
     TaskOutcome,
     TaskRef,
     TaskType,
@@ -144,6 +145,10 @@ def make_commit(
         "part": None if is_map else part,
     }
     return CommitRecord(task=task, generation=generation, attempt_id=attempt_id, **(defaults | fields))
+
+
+def make_quarantine(records: int = 1) -> QuarantineRef:
+    return QuarantineRef(key="quarantine/m-0-pod-0.jsonl", records=records, kept=min(records, 1000))
 
 
 def make_failure(

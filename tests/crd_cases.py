@@ -30,6 +30,7 @@ DEFAULTED_SPEC: dict[str, Any] = {
     "backoff": {"initialSeconds": 5, "factor": 2, "maxSeconds": 300, "outOfMemoryFactor": 1.5},
     "progressDeadlineSeconds": 1800,
     "speculation": "Auto",
+    "badRecords": "Fail",
     "ttlSecondsAfterFinished": 86400,
     "suspend": False,
     "runId": "1",
@@ -161,6 +162,10 @@ TAKEN = [
             ]
         },
     ),
+    taken("bad-records-skipped", badRecords="Skip"),
+    taken("bad-records-fail", badRecords="Fail"),
+    taken("no-bad-record-allowed", badRecords="Skip", maxBadRecords=0),
+    taken("many-bad-records-allowed", badRecords="Skip", maxBadRecords=2**40),
     taken("deadline", activeDeadlineSeconds=1),
     taken(
         "chaos",
@@ -353,6 +358,12 @@ REFUSED = [
     refused(
         "failurePolicy.rules[0].onReasons", "failure-rule-on-no-reason", rules({"action": "Ignore", "onReasons": []})
     ),
+    refused("badRecords", "bad-records-unknown", {"badRecords": "Ignore"}),
+    refused("maxBadRecords", "bad-records-negative", {"badRecords": "Skip", "maxBadRecords": -1}),
+    refused("maxBadRecords", "bad-records-a-share", {"badRecords": "Skip", "maxBadRecords": 0.5}),
+    refused("maxBadRecords", "bad-records-in-words", {"badRecords": "Skip", "maxBadRecords": "ten"}),
+    refused("", "limit-of-bad-records-that-fail", {"badRecords": "Fail", "maxBadRecords": 10}),
+    refused("", "limit-of-bad-records-alone", {"maxBadRecords": 10}),
     refused("activeDeadlineSeconds", "deadline-0", {"activeDeadlineSeconds": 0}),
     refused("chaos.killPercent", "more-than-all-killed", {"chaos": {"killPercent": 101}}),
     refused("chaos.slowFactor", "chaos-that-speeds-up", {"chaos": {"slowFactor": 0.5}}),

@@ -15,9 +15,11 @@ from tests.builders import (
     make_fault,
     make_job,
     make_observed,
+    make_outcome,
     make_plan_summary,
     make_pod,
     make_published,
+    make_quarantine,
     make_shuffle,
     map_task,
     reduce_task,
@@ -43,6 +45,15 @@ ALL = (*BOTH, make_commit(R0))
 COMPLETE = RunState(run_id="1", started_at=0.0, terminal="Complete", reason="OutputCommitted", completed_at=300.0)
 FAILED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="DeadlineExceeded", completed_at=300.0)
 LOST = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
+
+SKIPPED = [make_commit(M0, quarantine=make_quarantine(3)), make_commit(M1, quarantine=make_quarantine(4))]
+EXCESSIVE = make_failure(M0, counted=False, reason="TooManyBadRecords", bad_records=6)
+
+
+def allowing(bad_records: int | None) -> dict[str, object]:
+    """A spec that lets so many bad records pass."""
+    return {"badRecords": "Skip", "maxBadRecords": bad_records}
+
 
 DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(R0, 0))
 
@@ -579,6 +590,59 @@ RULES = [
         observed=make_observed(failures=(make_failure(M0, reason="InputError"),)),
         now=500.0,
         expected="Failed/InputError: -",
+    ),
+    Example(
+        name="as many bad records as the job may skip",
+        observed=make_observed(spec=allowing(7), commits=SKIPPED),
+        now=100.0,
+        expected="Mapping: freeze(0)",
+    ),
+    Example(
+        name="one bad record more than the job may skip",
+        observed=make_observed(spec=allowing(6), commits=SKIPPED[1:] + SKIPPED[:1], pods=(make_pod(R0),)),
+        now=100.0,
+        expected="Failed/TooManyBadRecords: delete(r-0 job failed)",
+    ),
+    Example(
+        name="a limit lowered while reduces run",
+        observed=make_observed(spec=allowing(0), commits=SKIPPED, shuffle=make_shuffle()),
+        now=100.0,
+        expected="Failed/TooManyBadRecords: -",
+    ),
+    Example(
+        name="a limit lowered past the intent is too late",
+        observed=make_observed(spec=allowing(0), commits=[*SKIPPED, make_commit(R0)], has_intent=True),
+        now=100.0,
+        expected="Committing: commit",
+    ),
+    Example(
+        name="without a limit any number of bad records is skipped",
+        observed=make_observed(spec=allowing(None), commits=SKIPPED, failures=(EXCESSIVE,)),
+        now=100.0,
+        expected="Mapping: freeze(0)",
+    ),
+    Example(
+        name="an attempt with too many bad records of its own is recorded, and uses up no attempt",
+        observed=make_observed(
+            spec=allowing(5),
+            pods=(make_failed_pod(M0, outcome=make_outcome("TooManyBadRecords", bad_records=6)), make_pod(M1)),
+        ),
+        now=100.0,
+        expected="Mapping: record(m-0 TooManyBadRecords, free)",
+    ),
+    Example(
+        name="then it fails the job",
+        observed=make_observed(spec=allowing(5), pods=(make_pod(M1),), failures=(EXCESSIVE,)),
+        now=100.0,
+        expected="Failed/TooManyBadRecords: delete(m-1 job failed)",
+    ),
+    Example(
+        name="unless the limit was raised meanwhile: it is made again",
+        observed=make_observed(
+            spec={**allowing(6), "backoffLimitPerTask": 0}, pods=(make_pod(M1),), failures=(EXCESSIVE,)
+        ),
+        now=101.0,
+        expected="Mapping: create(m-0#2)",
     ),
     Example(
         name="a permanent fault",

@@ -121,6 +121,7 @@ class Applier:
             return
         run_hash = hash_run(run.job.uid, run.run_id)
         name = pod_name(run.job.key.name, run_hash, action.task, action.ordinal)
+        is_map = action.task.type is TaskType.MAP
         environment = TaskEnvironment(
             run_uri=run.work.uri,
             plan_digest=run.records.plan_digest,
@@ -129,6 +130,7 @@ class Applier:
             shuffle_generation=action.shuffle_generation,
             pod_uid="",
             pod_name=name,
+            max_bad_records=run.job.spec.max_bad_records if is_map else None,
         )
         await self.cluster.create_pod(
             PodRequest(

@@ -13,8 +13,9 @@ never because of what happened before:
 3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter, and a
    fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent. One
    thing fails a run even then, for it cannot pass: the store dropped a part that was to be published.
-4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, or the deadline fails the run. The
-   verdict rests on evidence that lasts (records, times), so that a restart finds the same one.
+4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, more bad records than the job may skip,
+   or the deadline fails the run. The verdict rests on evidence that lasts (records, times), so that a restart finds the
+   same one.
 5. Suspended: no pods. What is committed stays.
 6. Otherwise the tasks of the current wave run: the uncommitted maps, and only when each map is committed and the
    shuffle manifest names just those commits, the uncommitted reduces. A map-only run has no second wave.

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from podreduce.contract.task import FailureRecord
 from podreduce.errors import UploadLostError
+from podreduce_operator.bad_records import find_excess
 from podreduce_operator.failures import AWAITED_REASONS, FAULT_RETRY_SECONDS, render_failure, uncounted_by_budget
 from podreduce_operator.model import (
     Action,
@@ -73,7 +74,7 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
             return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
     if rolls_forward or observed.is_blind:
         return None
-    exhausted = find_exhausted(observed)
+    exhausted = find_exhausted(observed) or find_excess(observed)
     if exhausted is not None:
         return exhausted
     deadline = deadline_at(observed)

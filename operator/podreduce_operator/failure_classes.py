@@ -78,7 +78,11 @@ REFUSAL = FailureClass(
 )
 """Image, Secret, configuration, input or plan are not what the job needs, and waiting did not mend it."""
 
-CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, REFUSAL)
+EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), exhausted="TooManyBadRecords")
+"""More bad records in one shard than the job may have. That ends the job, unless the limit was raised meanwhile: see
+`bad_records`."""
+
+CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, EXCESS, REFUSAL)
 CLASS_BY_REASON = {reason: known for known in CLASSES for reason in known.reasons}
 
 

@@ -43,6 +43,7 @@ REASONS_BY_EXIT_CODE = {
     ExitCode.PLAN_MISMATCH: "PlanMismatch",
     ExitCode.OUT_OF_MEMORY: "OutOfMemory",
     ExitCode.SCRATCH_FULL: "ScratchFull",
+    ExitCode.TOO_MANY_BAD_RECORDS: "TooManyBadRecords",
     ExitCode.TERMINATED: "Terminated",
     137: "Killed",
 }

@@ -252,6 +252,7 @@ class Observed:
         failures: every failure record, by task.
         progress: what running attempts have reported, by attempt id.
         skew: the heaviest keys, the heaviest first.
+        quarantine_uri: where the records are that its maps skip, if they skip any.
         has_intent: the point of no return is passed.
         has_intermediates: blobs, staged parts or the output's claim are left.
         has_records: anything at all is left below the run's prefix.
@@ -271,6 +272,7 @@ class Observed:
     progress: Mapping[str, AttemptProgress] = field(default_factory=dict)
     shuffle: ShuffleSummary | None = None
     skew: tuple[HeavyKeyView, ...] = ()
+    quarantine_uri: str = ""
     has_intent: bool = False
     published: PublishedOutput | None = None
     has_intermediates: bool = False

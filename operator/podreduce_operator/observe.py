@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from podreduce.contract.layout import COMMIT_INTENT_KEY, DATA_PREFIX, run_prefix
+from podreduce.contract.layout import COMMIT_INTENT_KEY, DATA_PREFIX, QUARANTINE_PREFIX, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import ShuffleManifest
 from podreduce.errors import PodreduceError, StorageDeniedError
@@ -162,6 +162,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         progress=blind.progress,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
+        quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
         has_intent=run.records.intent is not None,
         published=published,
         has_intermediates=intermediates,

@@ -155,6 +155,7 @@ def build_plan(
         input_format=spec.input.format,
         input_options=spec.input.options,
         encoding_errors=spec.input.encoding_errors,
+        bad_records=spec.bad_records,
         objects=len(planned.objects),
         bytes=total,
         shards=len(planned),

@@ -41,6 +41,7 @@ LIVE_FIELDS = frozenset(
         "backoff",
         "backoffLimitPerTask",
         "failurePolicy",
+        "maxBadRecords",
         "activeDeadlineSeconds",
         "progressDeadlineSeconds",
         "speculation",
@@ -245,6 +246,8 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     backoff_limit_per_task: int
     backoff: BackoffSpec
     failure_policy: FailurePolicySpec = FailurePolicySpec()
+    bad_records: Literal["Fail", "Skip"]
+    max_bad_records: int | None = None
     active_deadline_seconds: int | None = None
     progress_deadline_seconds: int
     speculation: Literal["Auto", "Never", "Always"]

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
+from podreduce_operator.bad_records import count_bad_records, has_bad_records
 from podreduce_operator.model import Observed, Phase, Verdict
 from podreduce_operator.spec import spec_changed
 
@@ -18,10 +19,11 @@ __all__ = ["JobEvent", "build_status", "compress_indexes", "events_between"]
 
 MAX_FAILURES = 10
 MAX_FAILURE_MESSAGE = 120
-MAX_TRACEBACK = 1500
+MAX_TRACEBACK = 1200
 MAX_RECORD = 300
 MAX_INDEXES = 400
 MAX_MESSAGE = 400
+MAX_URI = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
@@ -88,6 +90,9 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         }
     if observed.skew:
         fields["skew"] = render_skew(observed)
+    if has_bad_records(observed):
+        count = count_bad_records(observed.commits.values())
+        fields["badRecords"] = {"count": count, "uri": cut(observed.quarantine_uri, MAX_URI)}
     fields["failures"] = render_failures(observed)
     if observed.published is not None:
         output = observed.published
@@ -150,6 +155,8 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
         sums["podreduce", f"{prefix}RecordsOut"] += commit.records_out
         sums["podreduce", f"{prefix}BytesOut"] += commit.bytes_out
         sums["podreduce", f"{prefix}Spills"] += commit.spills
+        if commit.quarantine is not None:
+            sums["podreduce", f"{prefix}BadRecords"] += commit.quarantine.records
         for group, counters in commit.counters.items():
             if group != "podreduce":
                 sums.update({(group, name): value for name, value in counters.items()})

@@ -79,6 +79,7 @@ def build_record(pod: PodView, classification: Classification, now: float) -> Fa
         exit_code=pod.exit_code,
         traceback="" if outcome is None else outcome.traceback,
         record="" if outcome is None else outcome.record,
+        bad_records=0 if outcome is None else outcome.bad_records,
         lost=None if outcome is None else outcome.lost,
     )
 

@@ -22,6 +22,7 @@ MODULES = (
     "failure_classes",
     "failure_policy",
     "failures",
+    "bad_records",
     "pending",
     "hung",
     "speculation",
@@ -131,6 +132,10 @@ def waiting(name: str, old: str, new: str) -> Mutant:
 
 def twin(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="speculation", old=old, new=new)
+
+
+def excess(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="bad_records", old=old, new=new)
 
 
 def policy(name: str, old: str, new: str) -> Mutant:
@@ -297,6 +302,11 @@ MUTANTS = (
         "if any(not pod.is_finished for pod in observed.foreign_pods):",
         "if False:",
     ),
+    ending("any number of bad records passes", "or find_excess(observed)", ""),
+    excess("one bad record too few", "if count > limit else None", "if count >= limit else None"),
+    excess("one bad record too many", "if count > limit else None", "if count > limit + 1 else None"),
+    excess("an attempt with just enough bad records is too bad", "if alone > limit:", "if alone >= limit:"),
+    excess("a limit of 0 is none", "    if limit is None:\n", "    if not limit:\n"),
     upkeep(
         "a pod goes before its failure is recorded",
         "if why is None and pod.attempt_id in recorded:",
@@ -350,6 +360,11 @@ MUTANTS = (
     failure("memory is raised for everybody", "and ran_out_of_memory(failures) else 1.0", "else 1.0"),
     failure("an outage is not waited out", "failure_class is OUTAGE and", "failure_class is OUTAGE or"),
     failure("the failure policy is not asked", "match find_action(spec.failure_policy.rules", "match find_action(()"),
+    failure_class(
+        "too many bad records use up an attempt",
+        'FailureClass(name="excess",',
+        'FailureClass(name="excess", is_counted=True,',
+    ),
     failure_class("an outage counts", "    limit=20,\n", "    limit=20,\n    is_counted=True,\n"),
     failure_class("an outage is waited for as a disruption is", "    first_delay_seconds=5.0,\n", ""),
     failure_class(

@@ -15,6 +15,7 @@ from tests.builders import (
     make_failure,
     make_observed,
     make_published,
+    make_quarantine,
     make_raw_spec,
     make_shuffle,
     map_task,
@@ -34,11 +35,15 @@ def write_status() -> dict[str, Any]:
     counters = {f"group {number} {LONG}": {f"name {number} {LONG}": 2**62} for number in range(50)}
     observed = make_observed(
         spec={"image": "other"},
-        commits=[make_commit(map_task(index), counters=counters) for index in range(0, 10_000, 2)]
+        commits=[
+            make_commit(map_task(index), counters=counters, quarantine=make_quarantine(2**50))
+            for index in range(0, 10_000, 2)
+        ]
         + [make_commit(reduce_task(0))],
         failures=failures,
         shuffle=make_shuffle(),
         skew=tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5)),
+        quarantine_uri=f"s3://corpus/{LONG}",
         published=make_published(),
     )
     verdict = Verdict(phase=Phase.FAILED, reason="ProgramError", message=LONG, next_attempt_at=5.5)

@@ -5,12 +5,14 @@ import pytest
 from podreduce_operator.ending import deadline_at, find_end, newest, supersede, tidy
 from podreduce_operator.model import Observed, Phase, RunState
 from tests.builders import (
+    make_commit,
     make_failed_pod,
     make_failure,
     make_fault,
     make_job,
     make_observed,
     make_pod,
+    make_quarantine,
     map_task,
     reduce_task,
 )
@@ -92,6 +94,7 @@ def test_what_is_missing_before_the_first_status_is_waited_for() -> None:
 EVIDENCE: dict[str, dict[str, Any]] = {
     "exhausted": {"failures": [make_failure(ordinal=n) for n in range(1, 7)]},
     "fatal": {"failures": [make_failure(reason="InputError")]},
+    "bad records": {"spec": {"maxBadRecords": 2}, "commits": [make_commit(quarantine=make_quarantine(3))]},
     "deadline": {"spec": {"activeDeadlineSeconds": 1}},
     "permanent fault": {"faults": (make_fault(permanent=True),)},
 }

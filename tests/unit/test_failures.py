@@ -85,6 +85,7 @@ EXIT_CODES = {
     ExitCode.PLAN_MISMATCH: "PlanMismatch",
     ExitCode.OUT_OF_MEMORY: "OutOfMemory",
     ExitCode.SCRATCH_FULL: "ScratchFull",
+    ExitCode.TOO_MANY_BAD_RECORDS: "TooManyBadRecords",
     ExitCode.TERMINATED: "Terminated",
     137: "Killed",
 }
@@ -173,6 +174,7 @@ COSTS = {
     "Disrupted": (False, False),
     "PodDeleted": (False, False),
     "MapOutputLost": (False, False),
+    "TooManyBadRecords": (False, False),
     "StorageUnavailable": (False, False),
     "OutOfMemory": (False, False),
     "InputError": (True, True),

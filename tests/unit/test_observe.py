@@ -12,7 +12,16 @@ from podreduce_operator.errors import ActionError
 from podreduce_operator.key_spread import KeyRanges
 from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView
 from podreduce_operator.observe import RunCache, observe
-from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, make_pod, map_task
+from tests.builders import (
+    JOB_UID,
+    make_commit,
+    make_failure,
+    make_job,
+    make_plan,
+    make_pod,
+    make_quarantine,
+    map_task,
+)
 from tests.unit.quiet_cluster import QuietCluster
 
 MIB = 1 << 20
@@ -72,6 +81,15 @@ async def test_records_are_read_once_and_new_ones_added(runs: StoredRuns) -> Non
         runs.store().put(failure_key(failure.task, failure.attempt_id), encode(failure))
         observed = await runs.observe()
     assert observed.failures[map_task(0)] == (first, second)
+
+
+async def test_what_a_map_has_skipped_is_known_and_where_it_lies(runs: StoredRuns) -> None:
+    runs.put_plan()
+    commit = make_commit(map_task(1), quarantine=make_quarantine(7))
+    runs.store().put(commit_key(commit.task, 0), encode(commit))
+    observed = await runs.observe()
+    assert observed.commits[map_task(1)].quarantine == make_quarantine(7)
+    assert observed.quarantine_uri == runs.store().uri_of("quarantine/")
 
 
 async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.environment import TaskEnvironment
 from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
 from podreduce_operator.cluster.seam import PodRequest
@@ -75,6 +76,15 @@ async def test_a_job_is_planned_and_gets_as_many_pods_as_it_may_have(world: Worl
     assert request.environment.run_uri.startswith(f"{world.place}work/local/default/wordcount/")
     assert request.environment.plan_digest
     await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("phase") == "Mapping")
+
+
+async def test_a_map_is_told_how_many_bad_records_it_may_skip(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(badRecords="Skip", maxBadRecords=7)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    environment = world.cluster.created[0].environment
+    assert TaskEnvironment.from_environ(environment.to_environ()).max_bad_records == 7
 
 
 async def test_a_missing_input_fails_the_job_and_tells_it_by_an_event(world: World) -> None:

@@ -83,7 +83,7 @@ def test_live_fields_are_not_pinned() -> None:
     live = {"parallelism": 2, "activeDeadlineSeconds": 60}
     pinned = pinned_fields(make_raw_spec(**live))
     assert not LIVE_FIELDS & pinned.keys()
-    assert sorted(pinned) == ["input", "output", "program", "runId", "storage"]
+    assert sorted(pinned) == ["badRecords", "input", "output", "program", "runId", "storage"]
 
 
 @pytest.mark.parametrize(
@@ -94,6 +94,8 @@ def test_live_fields_are_not_pinned() -> None:
         pytest.param(
             {"ttlSecondsAfterFinished": 1, "activeDeadlineSeconds": 1, "backoff": {}}, (), id="more-live-fields"
         ),
+        pytest.param({"maxBadRecords": 3}, (), id="how-many-bad-records"),
+        pytest.param({"badRecords": "Skip"}, ("spec.badRecords",), id="what-is-done-with-them"),
         pytest.param({"runId": "2"}, (), id="run-id"),
         pytest.param({"image": "other"}, ("spec.image",), id="added"),
         pytest.param({"program": {"source": "other"}}, ("spec.program.source",), id="program"),

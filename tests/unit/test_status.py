@@ -12,6 +12,7 @@ from tests.builders import (
     make_observed,
     make_plan_summary,
     make_published,
+    make_quarantine,
     map_task,
     reduce_task,
 )
@@ -131,10 +132,36 @@ def test_without_heavy_keys_nothing_is_said_of_them() -> None:
     assert "skew" not in build_status(make_observed(), Verdict(phase=Phase.MAPPING), NOW, None)
 
 
+def test_skipped_records_are_counted_and_found_by_the_status() -> None:
+    commits = [make_commit(map_task(index), quarantine=make_quarantine(3)) for index in range(2)]
+    observed = make_observed(commits=commits, quarantine_uri="s3://work/run/quarantine/")
+    status = build_status(observed, Verdict(phase=Phase.MAPPING), NOW, None)
+    assert status["badRecords"] == {"count": 6, "uri": "s3://work/run/quarantine/"}
+    assert status["counters"]["podreduce"]["mapBadRecords"] == 6
+
+
+def test_an_attempt_with_too_many_bad_records_shows_where_they_are_though_it_does_not_count() -> None:
+    failures = [make_failure(reason="TooManyBadRecords", bad_records=11)]
+    observed = make_observed(failures=failures, quarantine_uri="s3://work/run/quarantine/")
+    status = build_status(observed, Verdict(phase=Phase.FAILED, reason="TooManyBadRecords"), NOW, None)
+    assert status["badRecords"] == {"count": 0, "uri": "s3://work/run/quarantine/"}
+
+
+def test_without_bad_records_nothing_is_said_of_them() -> None:
+    observed = make_observed(commits=[make_commit()], quarantine_uri="s3://work/run/quarantine/")
+    status = build_status(observed, Verdict(phase=Phase.MAPPING), NOW, None)
+    assert "badRecords" not in status
+    assert "mapBadRecords" not in status["counters"]["podreduce"]
+
+
 def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
     long = "x" * 5000
     commits = [
-        make_commit(map_task(index), counters={f"group{index % 50}": {f"name{index % 97}" * 20: 1}})
+        make_commit(
+            map_task(index),
+            counters={f"group{index % 50}": {f"name{index % 97}" * 20: 1}},
+            quarantine=make_quarantine(2**50),
+        )
         for index in range(0, 20_000, 2)
     ]
     failures = [
@@ -143,7 +170,13 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
         for ordinal in range(5)
     ]
     skew = tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5))
-    observed = make_observed(commits=commits, failures=failures, plan=make_plan_summary(shards=20_000), skew=skew)
+    observed = make_observed(
+        commits=commits,
+        failures=failures,
+        plan=make_plan_summary(shards=20_000),
+        skew=skew,
+        quarantine_uri=f"s3://work/{long}/quarantine/",
+    )
     status = build_status(observed, Verdict(phase=Phase.FAILED, reason="ProgramError", message=long), NOW, None)
     assert len(json.dumps(status, ensure_ascii=False).encode()) < 10_240
     assert len(status["failures"]) == 10

@@ -66,6 +66,12 @@ def test_failure_of_a_new_generation_is_recorded_though_the_old_one_is_committed
     assert len(record_failures(observed, 100.0)) == 1
 
 
+def test_record_keeps_how_many_bad_records_were_too_many() -> None:
+    pod = make_failed_pod(outcome=make_outcome("TooManyBadRecords", bad_records=11))
+    (action,) = record_failures(make_observed(pods=(pod,)), 100.0)
+    assert (action.record.bad_records, action.record.counted) == (11, False)
+
+
 def test_record_keeps_what_the_task_and_its_pod_said() -> None:
     lost = LostOutput(task=map_task(3), generation=1)
     outcome = make_outcome("MapOutputLost", "m-3", traceback="Traceback …", record="line 7", lost=lost)
