@@ -393,6 +393,71 @@ def test_parquet_is_read_by_columns_and_filter(here: Path, program: str) -> None
     assert read_output(here / "out") == [f"{shop}\t{total}" for shop, total in duckdb.execute(query).fetchall()]
 
 
+PICKY = """
+class Picky:
+    combiner = "count"
+    def map_func(self, key, value):
+        yield value[-1], 1
+        if value.endswith("7"):
+            raise ValueError(f"{value} ends in a seven")
+"""
+
+
+def read_quarantine(uri: str) -> list[dict[str, Any]]:
+    """The lines of a quarantine on this machine, in the order of the input."""
+    paths = Path(uri.removeprefix("file://")).iterdir()
+    lines = [json.loads(line) for path in paths for line in path.read_text().splitlines()]
+    return sorted(lines, key=lambda line: line["key"])
+
+
+def test_bad_records_are_skipped_and_can_be_looked_at_after_the_run(here: Path) -> None:
+    with (here / "in" / "numbers.txt").open("ab") as numbers:
+        numbers.write(b"\xff1\n")
+    job = write_job(here, program=source(PICKY), badRecords="Skip", map={"shards": 3}, ttlSecondsAfterFinished=0)
+    ran = podreduce(here, "run", job)
+    assert ran.returncode == 0, ran.stderr
+    assert read_output(here / "out") == [f"{digit}\t10" for digit in range(10) if digit != 7]
+    told, _, place = ran.stdout.splitlines()[2].partition(", see ")
+    assert told == "11 bad records skipped"
+    lines = read_quarantine(place)
+    assert [line.get("text") for line in lines] == [*(f"{ten}7" for ten in ["", *range(1, 10)]), None]
+    assert (lines[0]["uri"], lines[0]["unit"], lines[0]["key"]) == (f"file://{here}/in/numbers.txt", "byte", 14)
+    assert (lines[0]["reason"], lines[0]["error"]) == ("ProgramError", "ValueError: 7 ends in a seven")
+    assert "line 7, in map_func" in lines[0]["traceback"]
+    assert (lines[-1]["reason"], lines[-1]["key"], lines[-1]["base64"]) == ("InputError", 290, "/zE=")
+    (kept,) = (here / "tmp").iterdir()
+    assert [path.name for path in kept.iterdir()] == ["quarantine"]
+
+
+def test_the_status_of_a_run_that_skipped_records_says_where_they_are_now(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here, program=source(PICKY), badRecords="Skip"), "--json")
+    status = json.loads(ran.stdout)
+    assert ran.returncode == 0
+    assert (status["badRecords"]["count"], status["counters"]["podreduce"]["mapBadRecords"]) == (10, 10)
+    assert len(read_quarantine(status["badRecords"]["uri"])) == 10
+
+
+@pytest.mark.parametrize(
+    ("limit", "shards", "words"),
+    [(3, 1, "4 bad records in this shard, and spec.maxBadRecords is 3"), (9, 4, "10 bad records, and spec.maxBad")],
+    ids=["of-one-task", "of-all-tasks"],
+)
+def test_more_bad_records_than_allowed_fail_the_job_and_are_kept(
+    here: Path, limit: int, shards: int, words: str
+) -> None:
+    job = write_job(here, program=source(PICKY), badRecords="Skip", maxBadRecords=limit, map={"shards": shards})
+    ran = podreduce(here, "run", job)
+    assert ran.returncode == 1
+    assert "job: failed: TooManyBadRecords" in ran.stderr
+    assert words in ran.stderr
+    assert "--set spec.maxBadRecords=N" in ran.stderr
+    assert not (here / "out").exists()
+    place = next(line for line in ran.stderr.splitlines() if "quarantine" in line).rpartition(" ")[2]
+    assert len(read_quarantine(place)) == limit + 1
+    ran = podreduce(here, "run", job, "--set", "spec.maxBadRecords=10")
+    assert ran.returncode == 0, ran.stderr
+
+
 def test_copy_copies_directories_and_single_files(here: Path) -> None:
     (here / "in" / "deep").mkdir()
     (here / "in" / "deep" / "more.txt").write_text("more\n")
@@ -408,15 +473,19 @@ def test_copying_what_is_not_there_fails_by_name(here: Path) -> None:
     assert "absent: nothing is there" in ran.stderr
 
 
-@pytest.mark.integration
-def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
-    bucket = minio.make_bucket("local-run")
-    variables = {
+def variables_of(minio: MinioServer) -> dict[str, str]:
+    return {
         "AWS_ENDPOINT_URL": minio.endpoint,
         "AWS_REGION": minio.region,
         "AWS_ACCESS_KEY_ID": minio.access_key,
         "AWS_SECRET_ACCESS_KEY": minio.secret_key,
     }
+
+
+@pytest.mark.integration
+def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
+    bucket = minio.make_bucket("local-run")
+    variables = variables_of(minio)
     copied = podreduce(here, "copy", "in/", f"s3://{bucket}/in/", **variables)
     assert copied.returncode == 0, copied.stderr
     job = write_job(here, input={"uris": [f"s3://{bucket}/in/"]}, output={"uri": f"s3://{bucket}/out/"})
@@ -431,3 +500,27 @@ def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: Min
     assert len(read_output(here / "fetched")) == 100
     names = sorted(found["path"] for page in minio.store(bucket).list("out/") for found in page)
     assert names == ["out/_MANIFEST.json", "out/_SUCCESS", "out/part-m-00000.txt"]
+
+
+@pytest.mark.integration
+def test_bad_records_of_a_run_in_s3_are_brought_here_before_its_data_goes(here: Path, minio: MinioServer) -> None:
+    bucket = minio.make_bucket("bad-records")
+    variables = variables_of(minio)
+    assert podreduce(here, "copy", "in/", f"s3://{bucket}/in/", **variables).returncode == 0
+    job = write_job(
+        here,
+        program=source(PICKY),
+        badRecords="Skip",
+        input={"uris": [f"s3://{bucket}/in/"]},
+        output={"uri": f"s3://{bucket}/out/"},
+        map={"shards": 3},
+    )
+    ran = podreduce(here, "run", job, "--work-uri", f"s3://{bucket}/work/", "--json", **variables)
+    assert ran.returncode == 0, ran.stderr
+    assert list(minio.store(bucket).list("work/")) == []
+    status = json.loads(ran.stdout)
+    lines = read_quarantine(status["badRecords"]["uri"])
+    assert [line["text"] for line in lines] == [f"{ten}7" for ten in ["", *range(1, 10)]]
+    assert {line["uri"] for line in lines} == {f"s3://{bucket}/in/numbers.txt"}
+    assert podreduce(here, "copy", f"s3://{bucket}/out/", "fetched", **variables).returncode == 0
+    assert read_output(here / "fetched") == [f"{digit}\t10" for digit in range(10) if digit != 7]

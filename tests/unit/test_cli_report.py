@@ -74,6 +74,37 @@ def test_a_failed_program_shows_traceback_record_remedy_and_logs() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("count", "line"),
+    [(1, "1 bad record skipped, see /tmp/quarantine/"), (1200, "1,200 bad records skipped, see /tmp/quarantine/")],
+)
+def test_success_says_how_many_records_were_skipped_and_where_they_are(count: int, line: str) -> None:
+    bad = {"count": count, "uri": "file:///tmp/quarantine/"}
+    status = make_status("Complete", "OutputCommitted", output={"uri": "file:///out/"}, badRecords=bad)
+    assert render_success("job", status, 2.1).splitlines()[2:] == [line]
+
+
+def test_an_attempt_with_too_many_bad_records_shows_the_last_and_where_all_are() -> None:
+    failure = {**FAILURE, "reason": "TooManyBadRecords", "message": "2 bad records in this shard"}
+    bad = {"count": 0, "uri": "file:///tmp/quarantine/"}
+    status = make_status(
+        "Failed", "TooManyBadRecords", "2 bad records in m-1 alone", failures=[failure], badRecords=bad
+    )
+    lines = render_failed("job", status, None).splitlines()
+    assert lines[1] == "task m-1: TooManyBadRecords: 2 bad records in this shard"
+    assert lines[-2:] == [f"what to do: {REMEDIES['TooManyBadRecords']}", "bad records: /tmp/quarantine/"]
+
+
+def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_failure() -> None:
+    bad = {"count": 12, "uri": "file:///tmp/quarantine/"}
+    status = make_status("Failed", "TooManyBadRecords", "12 bad records", failures=[FAILURE], badRecords=bad)
+    assert render_failed("job", status, None).splitlines() == [
+        "job: failed: TooManyBadRecords: 12 bad records",
+        f"what to do: {REMEDIES['TooManyBadRecords']}",
+        "12 bad records skipped, see /tmp/quarantine/",
+    ]
+
+
 def test_a_failure_before_any_attempt_shows_the_conditions_message() -> None:
     status = make_status("Failed", "OutputExists", "file:///out/ already holds part-r-00000.txt", failures=[])
     first, remedy = render_failed("job", status, None).splitlines()

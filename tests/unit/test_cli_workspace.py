@@ -25,7 +25,7 @@ def test_logs_are_kept_when_asked_and_left_alone_by_the_next_run(tmp_path: Path)
         (workspace.path / "store").mkdir()
         workspace.logs.mkdir()
         (workspace.logs / "m-0.log").write_text("why")
-        kept = workspace.keep_logs()
+        kept = workspace.keep(workspace.logs)
     assert kept is not None
     with open_workspace("file:///out/", tmp_path):
         pass
@@ -33,10 +33,20 @@ def test_logs_are_kept_when_asked_and_left_alone_by_the_next_run(tmp_path: Path)
     assert (kept / "m-0.log").read_text() == "why"
 
 
+def test_bad_records_are_kept_without_the_logs_of_attempts_that_were_made_again(tmp_path: Path) -> None:
+    with open_workspace("file:///out/", tmp_path) as workspace:
+        for directory in (workspace.logs, workspace.quarantine, workspace.path / "store"):
+            directory.mkdir()
+            (directory / "file").write_text("what")
+        assert workspace.keep(workspace.quarantine) == workspace.quarantine
+    assert [path.name for path in workspace.path.iterdir()] == ["quarantine"]
+    assert (workspace.quarantine / "file").read_text() == "what"
+
+
 def test_empty_logs_are_not_kept(tmp_path: Path) -> None:
     with open_workspace("file:///out/", tmp_path) as workspace:
         workspace.logs.mkdir()
-        assert workspace.keep_logs() is None
+        assert workspace.keep(workspace.logs) is None
     assert list(tmp_path.iterdir()) == []
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from podreduce.contract.plan import JobIdentity
 from podreduce.errors import PodreduceError
 from podreduce.storage import open_store
+from podreduce_operator.cli.bad_records import bring_out
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.fork_server import ForkServer
@@ -111,10 +112,22 @@ async def run_engine(
             drawing.cancel()
             await reconciler.close()
             await cluster.close()
+        status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
         if finished and work_uri is not None:
             await reconciler.forget(job)
-    found = await cluster.find_job(job.key)
-    return Outcome(status={} if found is None else found.status, interrupted=not finished)
+    return Outcome(status=status, interrupted=not finished)
+
+
+async def last_status(
+    cluster: ProcessCluster, job: JobView, workspace: Workspace, watcher: Watcher
+) -> Mapping[str, Any]:
+    """Return the status that a run ended with; the bad records that it speaks of are in the workspace then."""
+    status = cluster.job.status
+    try:
+        return await bring_out(status, job, await cluster.read_storage(job), workspace.quarantine)
+    except (OSError, PodreduceError) as error:
+        watcher.view.say(f"the bad records cannot be brought to {workspace.quarantine}: {error}", "warning")
+        return status
 
 
 async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:

@@ -14,6 +14,7 @@ REMEDIES = {
     "BackoffLimitExceeded": "mend what the last failure names; --retries N tries a failed task N more times",
     "ProgramError": "mend the program, and try it on a small piece of input first: --input PATH",
     "InputError": "mend the object; bytes that are not UTF-8 pass with --set spec.input.encodingErrors=Replace",
+    "TooManyBadRecords": "mend the input or the program, or let more pass: --set spec.maxBadRecords=N",
     "InputNotFound": "check the path; relative ones count from the current directory, a prefix ends in /",
     "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
     "OutputClaimed": "wait for the other run, or choose another --output",
@@ -44,7 +45,14 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
         f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
-    return "\n".join([*lines, *render_counters(status), *render_skew(status)])
+    return "\n".join([*lines, *render_bad_records(status), *render_counters(status), *render_skew(status)])
+
+
+def render_bad_records(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a line if records were skipped, or set aside by an attempt that had too many."""
+    if "badRecords" in status:
+        count, uri = status["badRecords"]["count"], show_uri(status["badRecords"]["uri"])
+        yield f"{render_count(count, 'bad record')} skipped, see {uri}" if count else f"bad records: {uri}"
 
 
 def render_counters(status: Mapping[str, Any]) -> Iterator[str]:
@@ -68,16 +76,22 @@ def render_failed(name: str, status: Mapping[str, Any], logs: Path | None) -> st
     """Return what failed: the last failure with the user's traceback, and what to do."""
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
-    last = failures[0] if failures else None
+    last = failures[0] if failures and explains(failures[0], reason) else None
     lines = [f"{name}: failed: {reason}: {message}"]
     if last is not None:
         lines = [f"{name}: failed: {reason}", *render_failure(last)]
     remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
     if remedy is not None:
         lines.append(f"what to do: {remedy}")
+    lines.extend(render_bad_records(status))
     if logs is not None:
         lines.append(f"logs of the failed attempts: {logs}")
     return "\n".join(lines)
+
+
+def explains(failure: Mapping[str, Any], reason: str) -> bool:
+    """Tell whether a run failed for this failure: committed tasks may have too many bad records together."""
+    return reason != "TooManyBadRecords" or bool(failure["reason"] == reason)
 
 
 def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:

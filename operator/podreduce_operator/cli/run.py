@@ -28,6 +28,9 @@ from podreduce_operator.validation import InvalidJobError, validate_job
 
 __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
 
+TTL_SECONDS = 86_400
+"""In place of the job's: what a local run has stored goes with its directory, and not before it was told of."""
+
 
 class ExitStatus(IntEnum):
     """How the command ends."""
@@ -83,7 +86,8 @@ def run_loaded(
     configure_logs(options.log_format)
     started = time.monotonic()
     parallelism = job.spec.parallelism or count_cores()
-    job = replace(job, spec=msgspec.structs.replace(job.spec, parallelism=parallelism))
+    spec = msgspec.structs.replace(job.spec, parallelism=parallelism, ttl_seconds_after_finished=TTL_SECONDS)
+    job = replace(job, spec=spec)
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
             view = open_view(options.log_format)
@@ -102,6 +106,7 @@ def run_loaded(
                 )
             finally:
                 view.close()
+            workspace.keep(workspace.quarantine)
             if options.as_json:
                 say(json.dumps(outcome.status, indent=2))
             if outcome.interrupted:
@@ -111,7 +116,7 @@ def run_loaded(
                 if not options.as_json:
                     say(render_success(job.key.name, outcome.status, time.monotonic() - started))
                 return ExitStatus.COMPLETE
-            complain(render_failed(job.key.name, outcome.status, workspace.keep_logs()))
+            complain(render_failed(job.key.name, outcome.status, workspace.keep(workspace.logs)))
             return ExitStatus.FAILED
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 __all__ = ["OutputBusyError", "Workspace", "open_workspace"]
@@ -18,6 +18,7 @@ __all__ = ["OutputBusyError", "Workspace", "open_workspace"]
 PREFIX = "podreduce-run-"
 LOCK_NAME = "engine.lock"
 LOGS_NAME = "logs"
+QUARANTINE_NAME = "quarantine"
 
 
 class OutputBusyError(Exception):
@@ -26,21 +27,28 @@ class OutputBusyError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A run's own directory."""
+    """A run's own directory. `kept`: names of what in it outlives the run."""
 
     path: Path
+    kept: set[str] = field(default_factory=set)
 
     @property
     def logs(self) -> Path:
         """Where the logs of failed attempts are."""
         return self.path / LOGS_NAME
 
-    def keep_logs(self) -> Path | None:
-        """Let the logs of failed attempts outlive the run; return where they are, if there are any."""
-        if not self.logs.is_dir() or not any(self.logs.iterdir()):
+    @property
+    def quarantine(self) -> Path:
+        """Where the bad records are, once the run has ended."""
+        return self.path / QUARANTINE_NAME
+
+    def keep(self, directory: Path) -> Path | None:
+        """Let a directory of the workspace outlive the run; return it, or None if there is nothing in it."""
+        if not directory.is_dir() or not any(directory.iterdir()):
             return None
         (self.path / LOCK_NAME).unlink(missing_ok=True)
-        return self.logs
+        self.kept.add(directory.name)
+        return directory
 
 
 @contextmanager
@@ -53,15 +61,16 @@ def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Work
     parent = parent or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
+    workspace = Workspace(path=path)
     lock = os.open(path / LOCK_NAME, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.write(lock, f"{os.getpid()}\n{output_uri}\n".encode())
         visit_others(parent, path, output_uri)
         with no_empty_directory(output_uri):
-            yield Workspace(path=path)
+            yield workspace
     finally:
-        remove(path)
+        remove(workspace)
         os.close(lock)
 
 
@@ -97,7 +106,7 @@ def read_lock(directory: Path) -> tuple[str | None, str]:
     A lock file that is still empty is that of an engine that starts just now.
 
     Raises:
-        OSError: there is no lock: this is no workspace, or one whose logs were kept.
+        OSError: there is no lock: this is no workspace, or one of which something was kept.
     """
     lock = os.open(directory / LOCK_NAME, os.O_RDWR)
     try:
@@ -111,11 +120,11 @@ def read_lock(directory: Path) -> tuple[str | None, str]:
         os.close(lock)
 
 
-def remove(path: Path) -> None:
-    """Remove the directory, but for logs that were kept."""
-    if (path / LOCK_NAME).exists():
-        shutil.rmtree(path, ignore_errors=True)
+def remove(workspace: Workspace) -> None:
+    """Remove the directory, but for what was kept."""
+    if not workspace.kept:
+        shutil.rmtree(workspace.path, ignore_errors=True)
         return
-    for child in path.iterdir():
-        if child.name != LOGS_NAME:
+    for child in workspace.path.iterdir():
+        if child.name not in workspace.kept:
             shutil.rmtree(child, ignore_errors=True)
