@@ -115,11 +115,19 @@ class Job:
         ({"source": RAISES.format("SystemExit(0)")}, map_task(0), {}, ExitCode.PROGRAM_ERROR, "ProgramError", "Exit"),
         ({"source": "nonsense("}, map_task(0), {}, ExitCode.PROGRAM_ERROR, "ProgramError", "wordcount.py cannot be"),
         ({"objects": {"a": b"\xff"}}, map_task(0), {}, ExitCode.INPUT_ERROR, "InputError", "byte 0 is no UTF-8"),
+        (
+            {"source": RAISES.format("KeyError('x')"), "plan_changes": {"bad_records": "Skip"}},
+            map_task(0),
+            {"max_bad_records": 0},
+            ExitCode.TOO_MANY_BAD_RECORDS,
+            "TooManyBadRecords",
+            "1 bad records in this shard, and spec.maxBadRecords is 0; the last: KeyError: 'x'",
+        ),
         ({}, map_task(0), {"plan_digest": "0"}, ExitCode.PLAN_MISMATCH, "PlanMismatch", "its SHA-256 is"),
         ({}, map_task(9), {}, ExitCode.PLAN_MISMATCH, "PlanMismatch", "no shard 9"),
         ({}, reduce_task(0), {"shuffle_generation": None}, ExitCode.INTERNAL_ERROR, "InternalError", "generation"),
     ],
-    ids=["raises", "memory", "exits", "syntax", "input", "plan", "shard", "internal"],
+    ids=["raises", "memory", "exits", "syntax", "input", "bad records", "plan", "shard", "internal"],
 )
 def test_a_failure_has_its_exit_code_and_termination_message(  # noqa: PLR0917 - one argument a column
     tasks: Tasks, fields: Any, task: TaskRef, changes: Any, code: ExitCode, reason: str, message: str
