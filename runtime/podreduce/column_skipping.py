@@ -67,14 +67,16 @@ class BatchSkipper:
         attempt = self._attempt
         attempt.counters.mark()
         try:
-            return list(self._map_batch(batch))
+            held = list(self._map_batch(batch))
         except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
             if batch.num_rows == 1:
                 set_aside(rows.name(first), error, attempt, self._quarantine)
             else:
-                find_blame(error, f"{attempt.context.uri}: a batch of {batch.num_rows} records")
+                find_blame(error)
                 attempt.counters.undo()
-        return None
+            return None
+        attempt.counters.keep()
+        return held
 
 
 class NamedRows:

@@ -45,11 +45,15 @@ class Counters:
             self._journal.append((group, name, n))
 
     def mark(self) -> None:
-        """Remember what is counted from here on, so that `undo` can take it back."""
+        """Remember what is counted from here on until `keep` lets it stay or `undo` takes it back."""
         self._journal = []
 
+    def keep(self) -> None:
+        """Let what was counted since the mark stay, and remember no more."""
+        self._journal = None
+
     def undo(self) -> None:
-        """Take back what was counted since the last `mark`, names that came with it included."""
+        """Take back what was counted since the mark, names that came with it included."""
         for group, name, n in reversed(self._journal or ()):
             if n is not None:
                 self._groups[group][name] -= n
@@ -58,7 +62,7 @@ class Counters:
             self._names -= 1
             if not self._groups[group]:
                 del self._groups[group]
-        self.mark()
+        self.keep()
 
     def built_in(self, **values: int) -> dict[str, dict[str, int]]:
         """Return all counters, with our own group of these values."""

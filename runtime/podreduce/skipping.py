@@ -72,6 +72,7 @@ class RecordSkipper:
             except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
                 set_aside(self._name(block, key, value), error, self._attempt, self._quarantine)
                 continue
+            counters.keep()
             try:
                 append(held)
             except BaseException as error:  # noqa: BLE001 - likewise
@@ -132,19 +133,19 @@ def set_aside(record: NamedRecord, error: BaseException, attempt: Attempt, quara
     Raises:
         PodreduceError: the error is not the program's, or this is one bad record too many.
     """
-    blamed = find_blame(error, str(record))
+    blamed = find_blame(error)
     attempt.counters.undo()
     quarantine.add(record, blamed)
 
 
-def find_blame(error: BaseException, record: str) -> ProgramError:
+def find_blame(error: BaseException) -> ProgramError:
     """Return the program's error that `error`, which came out of a call into it, means.
 
     Raises:
         BaseException: it is not the program's; see `raise_blamed`.
     """
     try:
-        raise_blamed(error, record)
+        raise_blamed(error, "")
     except ProgramError as blamed:
         return blamed
 

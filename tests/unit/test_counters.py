@@ -42,6 +42,8 @@ def test_what_was_counted_since_the_mark_can_be_taken_back() -> None:
     counters.count("words", "short", 3)
     counters.mark()
     counters.count("words", "short")
+    counters.keep()
+    counters.undo()
     assert counters.built_in()["words"] == {"long": 5, "short": 4}
 
 
