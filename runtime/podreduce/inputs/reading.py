@@ -9,7 +9,8 @@ from podreduce.contract.plan import InputOptions, Piece, Plan
 from podreduce.errors import InputError
 from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
-from podreduce.inputs.csv_rows import CsvShape, csv_records, multiline_records, parse_header
+from podreduce.inputs.csv_objects import multiline_records
+from podreduce.inputs.csv_rows import CsvShape, csv_records, parse_header
 from podreduce.inputs.fixed_length import RecordShape, fixed_length_records, record_range
 from podreduce.inputs.json_lines import json_records
 from podreduce.inputs.record_block import RecordBlock

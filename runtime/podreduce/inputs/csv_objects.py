@@ -1,0 +1,129 @@
+"""CSV whose quoted fields may hold newlines: an object is read as a whole, its keys are the numbers of its rows.
+
+Where a row begins is known only from the one before it, so nothing here is read from the middle of an object.
+"""
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from typing import TYPE_CHECKING, Any, Self
+
+from podreduce.inputs.blocks import Block
+from podreduce.inputs.csv_rows import CsvShape, bad_row, rows_to_arrow
+from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
+
+if TYPE_CHECKING:
+    from _csv import Reader
+
+__all__ = ["multiline_records"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WholeObject:
+    """The rows of an object that was read as a whole: their numbers and values, and those that cannot be read."""
+
+    numbers: Sequence[int]
+    values: Sequence[Any]
+    bad: Sequence[Undecodable]
+
+    @property
+    def sound(self) -> Self:
+        """The same, if nothing in it is bad.
+
+        Raises:
+            InputError: something is.
+        """
+        if self.bad:
+            raise self.bad[0].error
+        return self
+
+
+def multiline_records(block: Block, uri: str, shape: CsvShape, *, errors: str, header: bool) -> RecordBlock:
+    """Make records of a whole object, whose fields may hold newlines; keys are the rows' numbers."""
+    parse = cache(partial(parse_whole, block, uri, shape, errors, header))
+    salvaged = RecordBlock(
+        stored_bytes=block.stored_bytes,
+        make_values=lambda: parse().values,
+        make_keys=lambda: parse().numbers,
+        make_arrow=lambda: rows_to_arrow(parse().values),
+        key_unit="row",
+    )
+    return replace(
+        salvaged,
+        make_values=lambda: parse().sound.values,
+        make_arrow=lambda: rows_to_arrow(parse().sound.values),
+        salvage=lambda _: Salvaged(block=salvaged, bad=parse().bad),
+    )
+
+
+def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bool) -> WholeObject:
+    """Return the rows of an object, numbered from 0 on; blank lines have no number.
+
+    A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object.
+
+    Raises:
+        InputError: its header cannot be read.
+    """
+    lines = decode_leniently(block, errors).splitlines(keepends=True)
+    reader = shape.rows(lines)
+    if header:
+        shape = replace(shape, columns=read_columns(reader, uri))
+    numbers, values, bad = [], [], []
+    for number, (row, start, end) in enumerate(iter_rows(reader)):
+        try:
+            values.append(shape.value(checked_row(row)))
+        except (csv.Error, ValueError) as error:
+            data = "".join(lines[start:end]).encode("utf-8", "surrogateescape")
+            bad.append(Undecodable(key=number, data=data, error=bad_row(uri, f"row {number}", error)))
+        else:
+            numbers.append(number)
+    return WholeObject(numbers=numbers, values=values, bad=bad)
+
+
+def decode_leniently(block: Block, errors: str) -> str:
+    """Decode an object; what is no UTF-8, where it has to be, becomes lone surrogates, which `checked_row` refuses."""
+    return block.data.decode("utf-8", "surrogateescape" if errors == "strict" else errors)
+
+
+def read_columns(reader: "Reader", uri: str) -> tuple[str, ...]:
+    """Return the names in an object's first row.
+
+    Raises:
+        InputError: it is none.
+    """
+    try:
+        return tuple(checked_row(next(reader, [])))
+    except (csv.Error, ValueError) as error:
+        raise bad_row(uri, "the header", error) from error
+
+
+def iter_rows(reader: "Reader") -> Iterator[tuple[list[str] | csv.Error, int, int]]:
+    """Yield each row, or why it is none, with the numbers of its first line and of the line after it."""
+    while True:
+        start = reader.line_num
+        try:
+            row: list[str] | csv.Error = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            row = error
+        if row:
+            yield row, start, reader.line_num
+
+
+def checked_row(row: list[str] | csv.Error) -> list[str]:
+    """Return a row.
+
+    Raises:
+        csv.Error: it is none.
+        ValueError: its bytes were no UTF-8.
+    """
+    if isinstance(row, csv.Error):
+        raise row
+    if not all(map(str.isascii, row)):
+        try:
+            "".join(row).encode()
+        except UnicodeEncodeError:
+            raise ValueError("bytes that are no UTF-8: input.encodingErrors: Replace reads them") from None
+    return row
