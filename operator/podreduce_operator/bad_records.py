@@ -35,12 +35,12 @@ def find_excess(observed: Observed) -> Verdict | None:
     for task in sorted(observed.failures):
         alone = max(failure.bad_records for failure in observed.failures[task])
         if alone > limit:
-            return too_many(f"{alone} bad records in {task} alone", limit)
+            return too_many(f"in {task} alone ({alone})", limit)
     count = count_bad_records(observed.commits.values())
-    return too_many(f"{count} bad records", limit) if count > limit else None
+    return too_many(f"({count})", limit) if count > limit else None
 
 
 def too_many(found: str, limit: int) -> Verdict:
-    """Return the verdict."""
-    message = f"{found}, and spec.maxBadRecords is {limit}: {REMEDY}"
+    """Return the verdict on what was found."""
+    message = f"more bad records {found} than spec.maxBadRecords ({limit}): {REMEDY}"
     return Verdict(phase=Phase.FAILED, reason=REASON, message=message)

@@ -70,7 +70,8 @@ class Quarantine:
         if self._limit is not None and self.records > self._limit:
             self.write()
             raise TooManyBadRecordsError(
-                f"{self.records} bad records in this shard, and spec.maxBadRecords is {self._limit}; the last: {error}",
+                f"more bad records in this shard ({self.records}) than spec.maxBadRecords ({self._limit}); "
+                f"the last: {error}",
                 bad_records=self.records,
                 user_traceback=traceback_of(error),
                 record=str(record),

@@ -121,7 +121,7 @@ class Job:
             {"max_bad_records": 0},
             ExitCode.TOO_MANY_BAD_RECORDS,
             "TooManyBadRecords",
-            "1 bad records in this shard, and spec.maxBadRecords is 0; the last: KeyError: 'x'",
+            "more bad records in this shard (1) than spec.maxBadRecords (0); the last: KeyError: 'x'",
         ),
         ({}, map_task(0), {"plan_digest": "0"}, ExitCode.PLAN_MISMATCH, "PlanMismatch", "its SHA-256 is"),
         ({}, map_task(9), {}, ExitCode.PLAN_MISMATCH, "PlanMismatch", "no shard 9"),

@@ -439,7 +439,10 @@ def test_the_status_of_a_run_that_skipped_records_says_where_they_are_now(here: 
 
 @pytest.mark.parametrize(
     ("limit", "shards", "words"),
-    [(3, 1, "4 bad records in this shard, and spec.maxBadRecords is 3"), (9, 4, "10 bad records, and spec.maxBad")],
+    [
+        (3, 1, "more bad records in this shard (4) than spec.maxBadRecords (3)"),
+        (9, 4, "more bad records (10) than spec.maxBadRecords (9)"),
+    ],
     ids=["of-one-task", "of-all-tasks"],
 )
 def test_more_bad_records_than_allowed_fail_the_job_and_are_kept(

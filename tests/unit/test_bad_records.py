@@ -36,7 +36,7 @@ def test_a_run_may_skip_as_many_as_the_spec_says(limit: int | None, exceeded: bo
     assert (verdict is not None) is exceeded
     if verdict is not None:
         assert (verdict.phase, verdict.reason) == (Phase.FAILED, "TooManyBadRecords")
-        assert verdict.message.startswith(f"7 bad records, and spec.maxBadRecords is {limit}: mend the input")
+        assert verdict.message.startswith(f"more bad records (7) than spec.maxBadRecords ({limit}): mend the input")
 
 
 def test_none_allowed_and_none_bad_is_fine() -> None:
@@ -53,6 +53,6 @@ def test_an_attempt_with_too_many_of_its_own_ends_the_run_by_the_limit_of_now(li
     verdict = find_excess(observed)
     assert (verdict is not None) is exceeded
     if verdict is not None:
-        assert verdict.message.startswith("6 bad records in m-1 alone, and spec.maxBadRecords is 5: ")
+        assert verdict.message.startswith("more bad records in m-1 alone (6) than spec.maxBadRecords (5): ")
     assert has_bad_records(observed)
     assert count_bad_records(observed.commits.values()) == 0

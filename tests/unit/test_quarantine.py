@@ -140,7 +140,9 @@ def test_one_bad_record_more_than_allowed_fails_at_once_and_all_can_be_looked_at
     for number in range(limit):
         quarantine.add(make_record(key=number), ProgramError("boom"))
     last = ProgramError("ValueError: the last", user_traceback="File job.py")
-    with pytest.raises(TooManyBadRecordsError, match=f"{limit + 1} bad records .* is {limit}; the last: Value") as told:
+    with pytest.raises(
+        TooManyBadRecordsError, match=rf"shard \({limit + 1}\) than .* \({limit}\); the last: Value"
+    ) as told:
         quarantine.add(make_record(key=limit), last)
     assert (told.value.bad_records, told.value.user_traceback) == (limit + 1, "File job.py")
     assert told.value.record == f"s3://corpus/a.txt at byte {limit}: 'a line'"

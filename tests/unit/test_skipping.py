@@ -254,7 +254,7 @@ def test_a_reduce_that_raises_still_fails() -> None:
 def test_an_attempt_with_too_many_of_its_own_fails_at_once_and_leaves_them_to_look_at() -> None:
     run = skipping(HALF_WAY, b"bad\nfine\nbad\nbad\n")
     with pytest.raises(
-        TooManyBadRecordsError, match=r"2 bad records in this shard, and spec\.maxBadRecords is 1"
+        TooManyBadRecordsError, match=r"more bad records in this shard \(2\) than spec\.maxBadRecords \(1\)"
     ) as told:
         run.map(0, max_bad_records=1, pod_uid="pod")
     assert told.value.record.endswith("at byte 9: 'bad'")
