@@ -107,13 +107,6 @@ def in_background(strike: Callable[[Stage], None], stage: Stage) -> threading.Th
     return thread
 
 
-SMALL_SCRATCH = {
-    "spec": {
-        "containers": [{"name": "task", "resources": {"limits": {"memory": "128Mi"}}}],
-        "volumes": [{"name": "podreduce-scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "64Ki"}}],
-    }
-}
-
 FAULTS = (
     Fault(name="nothing"),
     Fault(name="11 % of the tasks killed half-way", strike=kill_tasks),

@@ -35,3 +35,17 @@ def test_a_reduce_larger_than_its_memory_spills_and_finishes(world: JobWorld) ->
     assert totals["heavy"] > 0.4 * lines * VALUE_BYTES
     assert job["status"]["counters"]["podreduce"]["reduceSpills"] > 0
     assert job["status"]["failures"] == []
+
+
+def test_a_full_disk_is_named_and_nothing_is_published(world: JobWorld) -> None:
+    disk = {"name": "podreduce-scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "8Mi"}}
+    container = {"name": "task", "resources": {"limits": {"memory": "160Mi"}}}
+    reduce = {"partitions": 1, "podTemplate": {"spec": {"containers": [container], "volumes": [disk]}}}
+    one_object = f"{world.input_uri('words')}a.txt"
+    world.start("full", LARGE, input_uri=one_object, map={"shards": 2}, reduce=reduce, backoffLimitPerTask=0)
+    job = world.wait("full", "Failed")
+    failure = job["status"]["failures"][0]
+    assert (failure["task"], failure["reason"]) == ("r-0", "ScratchFull")
+    assert "No space left" in failure["message"] or "room" in failure["message"]
+    bucket, _, prefix = world.output_uri("full").removeprefix("s3://").partition("/")
+    assert world.keys(bucket, prefix) == []
