@@ -6,7 +6,7 @@ Read by the unit tests of decide, and by the mutants: a wrong policy is one that
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from podreduce.contract.task import TaskRef
+from podreduce.contract.task import LostOutput, TaskRef
 from podreduce_operator.model import AttemptProgress, Limits, Observed, PendingDeadlines, PodPhase, PodView, RunState
 from tests.builders import (
     make_commit,
@@ -55,6 +55,7 @@ def allowing(bad_records: int | None) -> dict[str, object]:
     return {"badRecords": "Skip", "maxBadRecords": bad_records}
 
 
+MISSING = make_outcome("MapOutputLost", lost=LostOutput(task=M1, generation=0))
 DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(R0, 0))
 
 GONE = make_failure(M0, counted=False, reason="Disrupted", finished_at=60.0)
@@ -291,6 +292,12 @@ RULES = [
         observed=make_observed(commits=[make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]),
         now=100.0,
         expected="Committing: commit",
+    ),
+    Example(
+        name="a reduce that misses a map output says which",
+        observed=make_observed(commits=BOTH, shuffle=make_shuffle(), pods=(make_failed_pod(R0, outcome=MISSING),)),
+        now=200.0,
+        expected="Reducing: record(r-0 MapOutputLost m-1, free)",
     ),
     Example(
         name="a lost map output opens the next generation",

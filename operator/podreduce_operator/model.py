@@ -352,8 +352,9 @@ class RecordFailure:
     record: FailureRecord
 
     def __str__(self) -> str:
+        lost = "" if self.record.lost is None else f" {self.record.lost.task}"
         free = "" if self.record.counted else ", free"
-        return f"record({self.record.task} {self.record.reason}{free})"
+        return f"record({self.record.task} {self.record.reason}{lost}{free})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

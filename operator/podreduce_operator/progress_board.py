@@ -1,10 +1,12 @@
 """How far running attempts are, as they last reported: in memory only, and nobody misses what is lost.
 
-Rule: times are the operator's own. An attempt that reports the same counts again has not moved since they changed.
+Rule: times are the operator's own, kept on the monotonic clock and told on the other: setting the machine's clock makes
+no attempt look as if it hung. One that reports the same counts again has not moved since they changed.
 """
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 
 import msgspec
 
@@ -18,31 +20,44 @@ class ProgressBoard:
     """The last report of each attempt.
 
     Args:
-        clock: seconds since the epoch.
+        clock: seconds since the epoch, as whoever asks reckons; `monotonic`: seconds that no one sets.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._reports: dict[str, ProgressReport] = {}
-        self._progress: dict[str, AttemptProgress] = {}
+        self._monotonic = monotonic
+        self._entries: dict[str, Entry] = {}
 
     def take(self, report: ProgressReport) -> None:
         """Take a report."""
-        attempt_id, now = report.attempt_id, self._clock()
-        moved = self._reports.get(attempt_id) != report
-        changed_at = now if moved else self._progress[attempt_id].changed_at
-        self._reports[attempt_id] = report
-        self._progress[attempt_id] = AttemptProgress(fraction=report.fraction, reported_at=now, changed_at=changed_at)
+        known, now = self._entries.get(report.attempt_id), self._monotonic()
+        changed = now if known is None or known.report != report else known.changed
+        self._entries[report.attempt_id] = Entry(report=report, taken=now, changed=changed)
 
     def of(self, pods: Iterable[PodView]) -> Mapping[str, AttemptProgress]:
         """Return what is known of these pods' attempts, by attempt id."""
-        known = self._progress
-        return {pod.attempt_id: known[pod.attempt_id] for pod in pods if pod.attempt_id in known}
+        offset = self._clock() - self._monotonic()
+        known = ((pod.attempt_id, self._entries.get(pod.attempt_id)) for pod in pods)
+        return {attempt_id: entry.as_progress(offset) for attempt_id, entry in known if entry is not None}
 
     def forget(self, attempt_id: str) -> None:
         """Forget an attempt that is gone."""
-        self._reports.pop(attempt_id, None)
-        self._progress.pop(attempt_id, None)
+        self._entries.pop(attempt_id, None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A report, when it was taken, and when its counts had last changed (monotonic seconds)."""
+
+    report: ProgressReport
+    taken: float
+    changed: float
+
+    def as_progress(self, offset: float) -> AttemptProgress:
+        """Return it with times on a clock that is `offset` ahead."""
+        return AttemptProgress(
+            fraction=self.report.fraction, reported_at=self.taken + offset, changed_at=self.changed + offset
+        )
 
 
 class ProgressLine(msgspec.Struct, rename="camel"):

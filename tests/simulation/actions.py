@@ -188,7 +188,7 @@ class Actor:
             )
 
     def commit_output(self, observed: Observed) -> None:
-        """Pass the point of no return with the commits as observed, then publish what the intent says."""
+        """Pass the point of no return with the commits as observed; once that is seen, publish what the intent says."""
         run, output, run_id = self.store.run(observed.run_id), self.store.output, observed.run_id
         if run.intent is None:
             last = TaskType.MAP if observed.shuffle is None else TaskType.REDUCE
@@ -196,7 +196,7 @@ class Actor:
             if self.record_lost_parts(observed, commits):
                 return
             run.intent = {commit.task: commit.attempt_id for commit in commits if commit.part is not None}
-            self.step()
+            return
         if output.is_published(run_id):
             return
         if output.manifest == run_id:

@@ -58,6 +58,7 @@ class FaultKind(StrEnum):
     SPEC_EDITED = "a pinned field is edited"
     BLOB_LOST = "a committed map output is lost"
     UPLOAD_LOST = "a committed part is lost"
+    CLOCK_SET = "the operator's clock is set"
     TWIN = "a deposed operator starts a twin"
 
 
@@ -95,6 +96,7 @@ USER_FAULTS = {
     K.SPEC_EDITED: 1,
     K.BLOB_LOST: 4,
     K.UPLOAD_LOST: 4,
+    K.CLOCK_SET: 1,
     K.TWIN: 3,
 }
 """What may be done to a job, or to its store, from outside."""

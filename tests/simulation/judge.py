@@ -102,6 +102,7 @@ class Judge:
         tasks: the tasks whose parts make the output.
         verdicts: the terminal condition of each run, as first written; `told` are the runs that a status has named.
         refused: reasons of permanent faults that truly struck.
+        is_clock_right: the operator's; what times decide is not judged otherwise.
         haunted: replaced runs that a leader still worked for, who had not heard of it.
         bereft: the runs that lost a part between their intent and its publication.
     """
@@ -114,6 +115,7 @@ class Judge:
     is_fresh: bool = True
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
+    is_clock_right: bool = True
     haunted: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
@@ -171,13 +173,13 @@ class Judge:
         for finished, first, factor, most in delays:
             if finished:
                 delay = min(first * factor ** (len(finished) - 1), most)
-                late = now >= max(finished) + delay
+                late = now >= max(finished) + delay or not self.is_clock_right
                 demand(late, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(finished))
 
     def judge_deadline(self, observed: Observed, task: TaskRef) -> None:
         """The run has time left."""
         started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
-        if started is not None and limit is not None:
+        if started is not None and limit is not None and self.is_clock_right:
             demand(self.cluster.now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
@@ -213,7 +215,8 @@ class Judge:
         """A pod is about to be deleted."""
         if force:
             late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
-            demand(late, FORCED_IF_LOST, pod.name)
+            demand(late or not self.is_clock_right, FORCED_IF_LOST, pod.name)
+            return
         if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
             return
         run = self.store.run(pod.run_id)
@@ -237,7 +240,14 @@ class Judge:
         if not self.store.run(observed.run_id).was_discarded:
             free = is_free(record, observed)
             deserved = pod.own and not free if record.counted else pod.outside or free
-            demand(deserved, COUNTED_IF_DESERVED, record.attempt_id, record.reason, "counted=", record.counted)
+            demand(
+                deserved or not self.is_clock_right,
+                COUNTED_IF_DESERVED,
+                record.attempt_id,
+                record.reason,
+                "counted=",
+                record.counted,
+            )
         commit = self.store.run(observed.run_id).all_commits.get((record.task, record.generation))
         committed = commit is not None and commit.attempt_id == record.attempt_id
         demand(not committed, COMMITTED_IS_NO_FAILURE, record.task, record.reason)
@@ -249,7 +259,8 @@ class Judge:
         run_id = action.run_id if isinstance(action, DiscardRun) else observed.run_id
         if isinstance(action, RemoveRun):
             expires_at = (observed.run.completed_at or 0.0) + observed.job.spec.ttl_seconds_after_finished
-            demand(self.cluster.now >= expires_at, DATA_STAYS, "removed at", self.cluster.now, ", due", expires_at)
+            expired = self.cluster.now >= expires_at or not self.is_clock_right
+            demand(expired, DATA_STAYS, "removed at", self.cluster.now, ", due", expires_at)
         if self.is_fresh:
             unfinished = [
                 pod.name for pod in self.cluster.pods.values() if pod.run_id == run_id and not pod.is_finished
@@ -284,7 +295,7 @@ class Judge:
         commit = observed.commits.get(pod.task)
         if commit is None or commit.generation < pod.generation:
             return False
-        late = self.cluster.now >= commit.finished_at + LINGER_SECONDS
+        late = self.is_clock_right and self.cluster.now >= commit.finished_at + LINGER_SECONDS
         return late or commit.attempt_id != pod.attempt_id
 
     def write_status(self, before: Mapping[str, Any], after: Mapping[str, Any], spec_run_id: str) -> None:
@@ -330,7 +341,7 @@ class Judge:
             case "DeadlineExceeded":
                 started, limit = self.started.get(run_id), spec.active_deadline_seconds
                 late = started is not None and limit is not None and self.cluster.now >= started + limit - 1.0
-                return late and not spec.suspend
+                return (late or not self.is_clock_right) and not spec.suspend
             case "UploadLost":
                 return run_id in self.bereft
             case "OutputExists":
@@ -365,8 +376,10 @@ class Judge:
         for pod in self.cluster.pods.values():
             demand(pod.is_finished and not expired, ENDS_CLEAN, pod.name, "is", pod.phase)
         demand(len(self.cluster.pods) <= KEPT_FAILED_PODS, ENDS_CLEAN, len(self.cluster.pods), "pods stay")
-        # A run that was replaced before it had a plan may leave its claim; whoever plans next takes it over.
-        bound = output.claim == run_now or (output.claim is not None and self.store.run(output.claim).was_discarded)
+        # A run that was replaced before it had a plan may leave its claim, and so may one that a leader works for who
+        # has not heard of the next; whoever plans next takes it over.
+        ours = output.claim is not None and output.claim not in self.haunted
+        bound = ours and (output.claim == run_now or self.store.run(output.claim or "").was_discarded)
         demand(not bound, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
             if run.was_discarded or run_id not in self.told or run_id in self.haunted:

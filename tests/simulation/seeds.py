@@ -25,7 +25,7 @@ class NamedSeed:
 NAMED_SEEDS = (
     NamedSeed(
         name="failed past its intent",
-        seed=114,
+        seed=3373,
         mutant="the intent does not protect from the deadline",
         sentence="A fault that was final, met while publishing, failed a run past its point of no return.",
     ),
@@ -43,7 +43,7 @@ NAMED_SEEDS = (
     ),
     NamedSeed(
         name="a twin before its time",
-        seed=26,
+        seed=0,
         mutant="twins before their time",
         sentence="An attempt had failed and its twin ran: the next twin did not wait for the backoff.",
     ),

@@ -128,6 +128,13 @@ def lose_upload(world: "World") -> bool:
     return True
 
 
+def set_clock(world: "World") -> bool:
+    """The clock of the operator's machine is wrong from now on."""
+    world.clock_offset = world.rng.choice([-3600.0, -90.0, 90.0, 3600.0])
+    world.judge.is_clock_right = False
+    return True
+
+
 def start_twin(world: "World") -> bool:
     """An operator that does not know yet that it was deposed starts one more attempt of a task that has one."""
     active = [pod for pod in world.cluster.pods.values() if pod.is_active and pod.name + "0" not in world.cluster.pods]
@@ -162,6 +169,7 @@ ACTS: dict[FaultKind, Callable[["World"], bool]] = {
     K.SPEC_EDITED: edit_spec,
     K.BLOB_LOST: lose_blob,
     K.UPLOAD_LOST: lose_upload,
+    K.CLOCK_SET: set_clock,
     K.TWIN: start_twin,
 }
 assert set(ACTS) == set(USER_FAULTS), Chaos

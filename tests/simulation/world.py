@@ -94,6 +94,7 @@ class World:
     raw_spec: dict[str, Any]
     limits: Limits = field(default_factory=Limits)
     reports: bool = True
+    clock_offset: float = 0.0
     actor: Actor = field(init=False)
     now: float = EPOCH
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -210,11 +211,16 @@ class World:
     def decide_on(self, observed: Observed) -> Decision:
         """Decide; an exception is a violation."""
         try:
-            decision = self.decide(observed, self.now)
+            decision = self.decide(observed, self.clock)
         except Exception as error:
             raise ViolationError(DOES_NOT_RAISE, repr(error)) from error
         self.note(decision)
         return decision
+
+    @property
+    def clock(self) -> float:
+        """What the operator takes for the time."""
+        return self.now + self.clock_offset
 
     def see(self) -> tuple[JobView, tuple[PodView, ...], bool]:
         """Return the job and its pods as the operator's caches show them, and whether that is how they are."""
@@ -318,7 +324,14 @@ class World:
         if not self.reports:
             return {}
         told = {pod.attempt_id: self.cluster.attempts[pod.attempt_id].progress(self.now) for pod in pods}
-        return {attempt_id: progress for attempt_id, progress in told.items() if progress is not None}
+        offset = self.clock_offset
+        return {
+            attempt_id: replace(
+                progress, reported_at=progress.reported_at + offset, changed_at=progress.changed_at + offset
+            )
+            for attempt_id, progress in told.items()
+            if progress is not None
+        }
 
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""
@@ -424,7 +437,7 @@ class World:
         if gist == self.told and observed.job.status is self.status:
             return None
         pinned = None if observed.plan is None else self.pinned.setdefault(observed.run_id, self.raw_spec)
-        status = build_status(observed, decision.verdict, self.now, pinned)
+        status = build_status(observed, decision.verdict, self.clock, pinned)
         if status == observed.job.status:
             return None
         due_in = self.status_written_at + 1.0 - self.now

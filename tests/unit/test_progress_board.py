@@ -36,7 +36,7 @@ class Times:
 
 def test_attempt_has_changed_when_any_of_its_counts_has() -> None:
     clock, pod = Times(), make_pod(uid="uid")
-    board = ProgressBoard(clock)
+    board = ProgressBoard(clock, clock)
     seen = []
     for counts in ({"records": 1}, {"records": 1}, {"records": 1, "beats": 1}, {"records": 1, "beats": 1}):
         board.take(make_report(**counts))
@@ -46,8 +46,18 @@ def test_attempt_has_changed_when_any_of_its_counts_has() -> None:
     assert seen == [(100.0, 100.0), (110.0, 100.0), (120.0, 120.0), (130.0, 120.0)]
 
 
+@pytest.mark.parametrize("jump", [3600.0, -3600.0])
+def test_a_clock_that_is_set_makes_no_attempt_look_older(jump: float) -> None:
+    clock, monotonic, pod = Times(), Times(), make_pod(uid="uid")
+    board = ProgressBoard(clock, monotonic)
+    board.take(make_report())
+    clock.now += jump + 7
+    monotonic.now += 7
+    assert board.of([pod])["uid-0"].changed_at == clock.now - 7
+
+
 def test_only_the_pods_asked_for_are_told_of() -> None:
-    board = ProgressBoard(Times())
+    board = ProgressBoard(Times(), Times())
     board.take(make_report("a-0", fraction=0.25))
     board.take(make_report("b-0"))
     known = AttemptProgress(fraction=0.25, reported_at=100.0, changed_at=100.0)
@@ -55,7 +65,7 @@ def test_only_the_pods_asked_for_are_told_of() -> None:
 
 
 def test_attempt_that_is_gone_is_forgotten() -> None:
-    board = ProgressBoard(Times())
+    board = ProgressBoard(Times(), Times())
     board.take(make_report())
     board.forget("uid-0")
     board.forget("uid-0")
