@@ -11,7 +11,6 @@ import structlog
 from podreduce.contract.layout import installation_prefix, job_prefix, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.errors import PodreduceError
-from podreduce.storage import open_store
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobView
@@ -55,7 +54,7 @@ async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
 
 async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
     """Return the runs that have anything below `prefix` of the work URI."""
-    work = open_store(storage.work_uri, storage.settings)
+    work = storage.open(storage.work_uri)
     start = installation_prefix(storage.installation)
     runs: dict[JobIdentity, None] = {}
     async for found in work.list_async(prefix):
@@ -69,10 +68,10 @@ async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
 async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
     """Remove a run's staged parts and claim, which its plan leads to, and then all below its prefix."""
     prefix = run_prefix(storage.installation, run.namespace, run.name, run.uid, run.run_id)
-    records = RunRecords(open_store(storage.work_uri + prefix, storage.settings))
+    records = RunRecords(storage.open(storage.work_uri + prefix))
     await records.refresh()
     if records.plan is not None:
-        output = open_store(records.plan.output_uri, storage.settings)
+        output = storage.open(records.plan.output_uri)
         await remove_staged(output, run)
         await release_output(output, Claim(installation=storage.installation, job=run))
     await records.store.delete_prefix_async("")

@@ -15,7 +15,7 @@ from podreduce.contract.layout import COMMIT_INTENT_KEY, DATA_PREFIX, QUARANTINE
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import ShuffleManifest
 from podreduce.errors import PodreduceError, StorageDeniedError
-from podreduce.storage import ObjectStore, open_store
+from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import (
@@ -69,7 +69,7 @@ class Run:
         """The store at the output prefix: the plan's, or before there is one the spec's."""
         plan = self.records.plan
         uri = self.job.spec.output.uri if plan is None else plan.output_uri
-        return open_store(uri if uri.endswith("/") else f"{uri}/", self.storage.settings)
+        return self.storage.open(uri if uri.endswith("/") else f"{uri}/")
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class RunCache:
         key = job.key
         prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
         uri = storage.work_uri + prefix
-        store = open_store(uri, storage.settings)
+        store = storage.open(uri)
         records = self.runs.setdefault(uri, RunRecords(store))
         records.store = store
         return Run(job=job, run_id=run_id, storage=storage, records=records)

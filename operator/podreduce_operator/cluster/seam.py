@@ -3,11 +3,12 @@
 Rule: everything is idempotent, and a refusal that the job's author must know of is an `ActionError`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
 
 __all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
@@ -34,11 +35,20 @@ class PodRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStorage:
-    """Where a job's intermediate data goes (ending in `/`), under which installation, and with what credentials."""
+    """Where a job's intermediate data goes (ending in `/`), under which installation, and with what credentials.
+
+    `before_write` is asked before each write to any store that is opened here: it forbids it once this operator may no
+    longer act.
+    """
 
     work_uri: str
     installation: str
     settings: StorageSettings
+    before_write: Callable[[], None] = lambda: None
+
+    def open(self, uri: str) -> ObjectStore:
+        """Open the store at `uri`, which ends in `/`."""
+        return open_store(uri, self.settings, before_write=self.before_write)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

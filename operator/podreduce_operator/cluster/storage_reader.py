@@ -47,6 +47,7 @@ class StorageReader:
     Args:
         installation: whose data it is, as it stands in every key below `workUri`.
         directory: where certificates are written.
+        before_write: asked before each write to a store that is opened with what was read.
     """
 
     def __init__(
@@ -54,11 +55,14 @@ class StorageReader:
         api: ApiServer,
         installation: str,
         directory: Path,
+        *,
+        before_write: Callable[[], None] = lambda: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._installation = installation
         self._directory = directory
+        self._before_write = before_write
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
 
@@ -73,7 +77,7 @@ class StorageReader:
             return known.storage
         values = await self._read_values(namespace, name)
         try:
-            storage = build_storage(values, self._installation, self._directory)
+            storage = build_storage(values, self._installation, self._directory, self._before_write)
         except SecretError as error:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
         self._reads[namespace, name] = Read(storage, self._clock())
@@ -99,22 +103,28 @@ class StorageReader:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
 
 
-def read_storage_directory(directory: Path, installation: str, certificates: Path) -> JobStorage:
+def read_storage_directory(
+    directory: Path, installation: str, certificates: Path, before_write: Callable[[], None] = lambda: None
+) -> JobStorage:
     """Return the installation's own storage, from a mounted Secret: one file a key.
 
     Raises:
         SecretError: a key is missing.
     """
     values = {file.name: file.read_text() for file in directory.iterdir() if file.is_file()}
-    return build_storage(values, installation, certificates)
+    return build_storage(values, installation, certificates, before_write)
 
 
-def build_storage(values: dict[str, str], installation: str, directory: Path) -> JobStorage:
+def build_storage(
+    values: dict[str, str], installation: str, directory: Path, before_write: Callable[[], None]
+) -> JobStorage:
     """Return the storage that the values of a Secret describe."""
     certificates = values.get(CA_CERT_KEY, "").strip()
     path = str(write_certificates(certificates, directory)) if certificates else None
     settings = parse_storage(values, ca_cert=path)
-    return JobStorage(work_uri=parse_work_uri(values), installation=installation, settings=settings)
+    return JobStorage(
+        work_uri=parse_work_uri(values), installation=installation, settings=settings, before_write=before_write
+    )
 
 
 def write_certificates(pem: str, directory: Path) -> Path:

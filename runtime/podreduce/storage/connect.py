@@ -16,7 +16,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import InputError, StorageDeniedError
-from podreduce.storage.faults import RETRY_SECONDS, STORE_ERRORS
+from podreduce.storage.faults import RETRY_SECONDS, STORE_ERRORS, BeforeWrite
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.uris import split_uri
 
@@ -41,10 +41,14 @@ RETRY_CONFIG: "RetryConfig" = {
 }
 
 
-def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore:
+def open_store(
+    uri: str, settings: StorageSettings | None = None, *, before_write: BeforeWrite = lambda: None
+) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
     No request is made; a directory need not exist (the first write creates it). Opening the same again is cheap.
+    `before_write` is called right before each try of each write, in whatever thread that is made, and may forbid it;
+    what obstore repeats by itself counts as one try.
 
     Raises:
         InputError: `uri` is no such URI.
@@ -61,6 +65,7 @@ def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore
             store=memory,
             connect_for_copies=lambda: memory,
             connect_for_checksummed=lambda: memory,
+            before_write=before_write,
         )
     if scheme == "file":
         local = LocalStore("/")
@@ -71,6 +76,7 @@ def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore
             connect_for_copies=lambda: local,
             connect_for_checksummed=lambda: local,
             directory=Path("/"),
+            before_write=before_write,
         )
     access = access_of(settings or StorageSettings())
     return ObjectStore(
@@ -79,8 +85,9 @@ def open_store(uri: str, settings: StorageSettings | None = None) -> ObjectStore
         store=connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS),
         connect_for_copies=lambda: connect_s3(bucket, access, COPY_TIMEOUT_SECONDS),
         connect_for_checksummed=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, signs_payload=False),
-        connect_for_uploads=lambda: connect_uploads(bucket, access),
+        connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write),
         endpoint=access.endpoint or "AWS",
+        before_write=before_write,
     )
 
 

@@ -28,7 +28,7 @@ from podreduce.errors import (
     StorageUnavailableError,
 )
 
-__all__ = ["RETRY_SECONDS", "STORE_ERRORS", "Place", "persist", "persist_async", "translate"]
+__all__ = ["RETRY_SECONDS", "STORE_ERRORS", "BeforeWrite", "Place", "persist", "persist_async", "translate"]
 
 LONGEST_DELAY_SECONDS = 4.0
 RETRY_SECONDS = 40.0
@@ -38,6 +38,8 @@ STORE_ERRORS = (BaseError, OSError, ValueError)
 """What obstore raises: its own classes, and FileNotFoundError, PermissionError and ValueError of Python."""
 
 T = TypeVar("T")
+BeforeWrite = Callable[[], None]
+"""Called right before each try of a write; what it raises forbids that, and goes up to whoever wanted to write."""
 
 UNTRUSTED = "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
@@ -73,13 +75,15 @@ CLIENT_ERROR_STATUS = re.compile(r"status(?: code)?: 4(?!08|09|29)\d\d\b")
 class Place:
     """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network.
 
-    `mishap` is called before each try, and may raise what the store could.
+    `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; what it
+    raises goes up as it is, and only writes have one.
     """
 
     verb: str
     uri: str
     endpoint: str | None
     mishap: Callable[[], None] = lambda: None
+    before_try: BeforeWrite = lambda: None
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
@@ -122,6 +126,7 @@ def persist(operation: Callable[[], T], place: Place) -> T:
     """
     delays = delays_seconds(place, time.monotonic())
     while True:
+        place.before_try()
         try:
             place.mishap()
             return operation()
@@ -137,6 +142,7 @@ async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> 
     """Do as `persist` does, without holding up the event loop."""
     delays = delays_seconds(place, time.monotonic())
     while True:
+        place.before_try()
         try:
             return await operation()
         except STORE_ERRORS as error:

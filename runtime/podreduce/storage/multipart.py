@@ -6,11 +6,12 @@ that is done by whoever connects.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from podreduce.errors import UploadLostError
-from podreduce.storage.faults import Place, persist
+from podreduce.storage.faults import BeforeWrite, Place, persist
 
 if TYPE_CHECKING:
     from podreduce.storage.connect import Access
@@ -20,6 +21,7 @@ __all__ = ["MultipartClient", "connect_multipart"]
 CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
+READS = frozenset({"list_parts", "head_object"})
 
 
 class MultipartClient:
@@ -30,12 +32,24 @@ class MultipartClient:
 
     Args:
         client: botocore's S3 client.
+        before_write: called before each try of what changes anything.
     """
 
-    def __init__(self, client: Any, bucket: str, endpoint: str) -> None:  # noqa: ANN401 - untyped package
+    def __init__(
+        self,
+        client: Any,  # noqa: ANN401 - untyped package
+        bucket: str,
+        endpoint: str,
+        before_write: BeforeWrite = lambda: None,
+    ) -> None:
         self._client = client
         self._bucket = bucket
         self._endpoint = endpoint
+        self._before_write = before_write
+
+    def guarded(self, before_write: BeforeWrite) -> "MultipartClient":
+        """Return a client with the same connections that calls `before_write`."""
+        return MultipartClient(self._client, self._bucket, self._endpoint, before_write)
 
     def create(self, path: str, metadata: Mapping[str, str]) -> str:
         """Begin an upload to `path` that gives the object this metadata; return the upload's id.
@@ -72,6 +86,8 @@ class MultipartClient:
     def _call(self, operation: str, path: str, **arguments: object) -> Any:  # noqa: ANN401 - botocore answers dicts
         call = partial(getattr(self._client, operation), Bucket=self._bucket, Key=path, **arguments)
         place = Place(verb=operation.replace("_", " "), uri=f"s3://{self._bucket}/{path}", endpoint=self._endpoint)
+        if operation not in READS:
+            place = replace(place, before_try=self._before_write)
         return persist(lambda: translated(call, place), place)
 
 

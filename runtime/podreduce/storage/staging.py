@@ -48,7 +48,9 @@ class StagedUpload:
 
     def __init__(self, store: ObjectStore, key: str, target: str) -> None:
         self.key = key
-        self.place = Place(verb="write", uri=store.uri_of(target), endpoint=store.endpoint)
+        self.place = Place(
+            verb="write", uri=store.uri_of(target), endpoint=store.endpoint, before_try=store.before_write
+        )
         self.part_bytes = PART_BYTES
         self._store = store
         self._target = target

@@ -6,7 +6,7 @@ Rule: keys are relative to the prefix; whatever goes wrong is an error of `podre
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError
 
 from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
-from podreduce.storage.faults import Place, persist, persist_async
+from podreduce.storage.faults import BeforeWrite, Place, persist, persist_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
@@ -63,6 +63,7 @@ class ObjectStore:
     endpoint: str | None = None
     directory: Path | None = None
     mishap: Callable[[], None] = lambda: None
+    before_write: BeforeWrite = lambda: None
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -198,14 +199,14 @@ class ObjectStore:
         """Write the object, over any there is."""
         persist(
             lambda: obstore.put(self.store, self.prefix + key, data, use_multipart=False),
-            self._place("write", key),
+            self._writing("write", key),
         )
 
     async def put_async(self, key: str, data: bytes) -> None:
         """Write the object, over any there is."""
         await persist_async(
             lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
-            self._place("write", key),
+            self._writing("write", key),
         )
 
     def create(self, key: str, data: bytes) -> bool:
@@ -222,7 +223,7 @@ class ObjectStore:
                 return False
             return True
 
-        return persist(write, self._place("create", key))
+        return persist(write, self._writing("create", key))
 
     async def create_async(self, key: str, data: bytes) -> bool:
         """Write the object if there is none; False when there is one already."""
@@ -234,7 +235,7 @@ class ObjectStore:
                 return False
             return True
 
-        return await persist_async(write, self._place("create", key))
+        return await persist_async(write, self._writing("create", key))
 
     def open_writer(
         self,
@@ -255,7 +256,7 @@ class ObjectStore:
         upload = ObjectUpload(
             store=self.connect_for_checksummed() if checksummed else self.store,
             path=self.prefix + key,
-            place=self._place("write", key),
+            place=self._writing("write", key),
             part_bytes=part_bytes,
             concurrency=concurrency,
         )
@@ -275,7 +276,7 @@ class ObjectStore:
             return
         persist(
             lambda: obstore.copy(self.connect_for_copies(), self.prefix + source, self.prefix + target),
-            self._place("copy", source),
+            self._writing("copy", source),
         )
 
     async def copy_async(self, source: str, target: str) -> None:
@@ -286,7 +287,7 @@ class ObjectStore:
             return
         await persist_async(
             lambda: obstore.copy_async(self.connect_for_copies(), self.prefix + source, self.prefix + target),
-            self._place("copy", source),
+            self._writing("copy", source),
         )
 
     def _copy_by_streaming(self, source: str, target: str, size: int) -> None:
@@ -300,12 +301,12 @@ class ObjectStore:
     def delete(self, *keys: str) -> None:
         """Delete these objects; one that is missing already is fine."""
         for batch in self._delete_batches(keys):
-            persist(partial(self._delete_paths, batch), self._place("delete", keys[0]))
+            persist(partial(self._delete_paths, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:
         """Delete these objects; one that is missing already is fine."""
         for batch in self._delete_batches(keys):
-            await persist_async(partial(self._delete_paths_async, batch), self._place("delete", keys[0]))
+            await persist_async(partial(self._delete_paths_async, batch), self._writing("delete", keys[0]))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
@@ -340,6 +341,9 @@ class ObjectStore:
 
     def _place(self, verb: str, key: str) -> Place:
         return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint, mishap=self.mishap)
+
+    def _writing(self, verb: str, key: str) -> Place:
+        return replace(self._place(verb, key), before_try=self.before_write)
 
     def _meta(self, found: "ListedObject") -> ObjectMeta:
         return ObjectMeta(

@@ -75,11 +75,18 @@ class ObjectUpload:
         obstore.put(
             self.store,
             self.path,
-            blocks,
+            self._permitted(blocks),
             use_multipart=True,
             chunk_size=self.part_bytes,
             max_concurrency=self.concurrency,
         )
+
+    def _permitted(self, blocks: Blocks) -> Blocks:
+        """Yield the blocks, each only if writing is allowed still, and their end only if it is."""
+        for block in blocks:
+            self.place.before_try()
+            yield block
+        self.place.before_try()
 
 
 class ObjectWriter:
