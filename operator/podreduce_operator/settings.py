@@ -14,7 +14,7 @@ from podreduce_operator.errors import OperatorError
 from podreduce_operator.model import Limits, PendingDeadlines
 from podreduce_operator.pods import PodDefaults
 
-__all__ = ["LogFormat", "Settings", "SettingsError"]
+__all__ = ["LeaseSettings", "LogFormat", "Settings", "SettingsError"]
 
 PREFIX = "PODREDUCE_OPERATOR_"
 LogFormat = Literal["auto", "json", "console"]
@@ -27,6 +27,30 @@ T = TypeVar("T")
 
 class SettingsError(OperatorError):
     """A variable is missing or holds what it should not; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSettings:
+    """The Lease by which the operators of one installation agree on the one that acts.
+
+    Attributes:
+        pod: the pod that this process runs in; empty outside of one.
+        duration_seconds: for how long a lease that is not renewed is respected by the others.
+        renew_seconds: for how long its holder acts without having renewed it.
+        retry_seconds: how long to wait between two tries.
+    """
+
+    name: str
+    namespace: str
+    pod: str = ""
+    duration_seconds: int = 15
+    renew_seconds: float = 10.0
+    retry_seconds: float = 2.0
+
+    @property
+    def place(self) -> str:
+        """The Lease's namespace and name."""
+        return f"{self.namespace}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

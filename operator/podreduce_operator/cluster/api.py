@@ -6,7 +6,7 @@ refreshing credentials, TLS) and leaves its models alone: they cost more time th
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
 GONE = 410
 ERRORS_FROM = 400
+SERVER_ERRORS_FROM = 500
 MAX_CAUSES = 5
 
 
@@ -51,6 +52,11 @@ class ApiError(OperatorError):
         super().__init__(message)
         self.status = status
         self.reason = reason
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may succeed later: the server is away, overloaded or not ready yet."""
+        return self.status in {0, THROTTLED} or self.status >= SERVER_ERRORS_FROM
 
     @property
     def is_expired(self) -> bool:
@@ -77,10 +83,19 @@ def join_path(root: str, resource: str, namespace: str | None, name: str, subres
 
 
 class ApiServer:
-    """Requests to one API server. Every method raises ApiError and nothing else."""
+    """Requests to one API server. Every method raises ApiError and nothing else.
 
-    def __init__(self, api_client: Any) -> None:  # noqa: ANN401 - the kubernetes package is untyped
+    Args:
+        before_write: called right before each try of each write; what it raises forbids that, and goes up as it is.
+    """
+
+    def __init__(
+        self,
+        api_client: Any,  # noqa: ANN401 - the kubernetes package is untyped
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self._client = api_client
+        self._before_write = before_write
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
         """Return the object or list at `path`."""
@@ -137,6 +152,8 @@ class ApiServer:
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         with translated_errors(path):
             for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+                if method != "GET":
+                    self._before_write()
                 response = await self._send(method, path, query, body, accept=accept, limits=limits)
                 async with response:
                     data: bytes = await response.read()
@@ -172,7 +189,9 @@ class ApiServer:
 
 
 @asynccontextmanager
-async def connect(kubeconfig: Path | None = None) -> AsyncIterator[ApiServer]:
+async def connect(
+    kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+) -> AsyncIterator[ApiServer]:
     """Open a client: by `kubeconfig`, else by KUBECONFIG, else by the pod's service account, else by ~/.kube/config.
 
     Raises:
@@ -190,7 +209,7 @@ async def connect(kubeconfig: Path | None = None) -> AsyncIterator[ApiServer]:
         ) from error
     async with client.ApiClient(configuration) as api_client:
         api_client.user_agent = "podreduce-operator"
-        yield ApiServer(api_client)
+        yield ApiServer(api_client, before_write)
 
 
 async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
