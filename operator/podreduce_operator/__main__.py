@@ -1,59 +1,124 @@
-"""`python -m podreduce_operator`: the operator in a cluster, or beside one with a KUBECONFIG."""
+"""`python -m podreduce_operator`: the operator in a cluster, or beside one with a KUBECONFIG.
+
+Exit codes: 0 told to stop, 1 cannot run, 2 a setting is wrong, 3 the lease was lost.
+"""
 
 import asyncio
 import contextlib
+import math
 import os
 import sys
+from collections.abc import AsyncIterator
+from functools import partial
 
 import structlog
 
+from podreduce_operator.cluster.api import connect
+from podreduce_operator.cluster.elector import Elector
+from podreduce_operator.cluster.fence import Fence
 from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
+from podreduce_operator.duties import Duties
 from podreduce_operator.errors import OperatorError
 from podreduce_operator.faults import build_fault_hook
 from podreduce_operator.handlers import serve
 from podreduce_operator.logs import configure_logs
+from podreduce_operator.loop_lag import LoopLag
+from podreduce_operator.probes import serve_probes
 from podreduce_operator.reconcile import Reconciler
 from podreduce_operator.removals import Removals, sweep_forever
-from podreduce_operator.settings import Settings, SettingsError
+from podreduce_operator.settings import LeaseSettings, Settings, SettingsError
+from podreduce_operator.threads import drain_threads, use_threads
+from podreduce_operator.vitals import VitalSigns
 
 __all__ = ["main"]
 
 USAGE_ERROR = 2
+LEASE_LOST = 3
+DRAIN_SECONDS = 10.0
 log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings) -> None:
     """Run the operator until it is told to stop, or until a part of it ends that should not."""
-    async with open_cluster(settings) as cluster:
-        reconciler = Reconciler(
-            cluster,
-            limits=settings.limits,
-            fault_point=build_fault_hook(settings.faults, settings.faults_state),
-        )
-        removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
-        watching = asyncio.create_task(watch(cluster, reconciler, removals))
-
-        async def stop() -> None:
-            watching.cancel()
-            await asyncio.wait([watching])
-            await removals.close()
-            await reconciler.close()
-
-        serving = asyncio.create_task(serve(cluster, reconciler, settings, stop))
-        watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
-        try:
-            await serving
-        except asyncio.CancelledError:
-            if watching.done() and not watching.cancelled():
-                watching.result()
-            raise
-        finally:
-            await stop()
+    fence = Fence(partial(end_without_lease, settings.lease))
+    lag = LoopLag()
+    signs = VitalSigns(lag=lag)
+    async with (
+        lag.measured(),
+        serve_probes(settings.health_port, signs.read),
+        open_cluster(settings, before_write=fence.check) as cluster,
+        open_election(settings.lease, fence) as elector,
+    ):
+        signs.cluster, signs.elector = cluster, elector
+        await run_parts(settings, cluster, elector, signs)
 
 
-async def watch(cluster: KubernetesCluster, reconciler: Reconciler, removals: Removals) -> None:
-    """Watch the cluster and sweep the store until cancelled."""
-    await asyncio.gather(cluster.run(reconciler.wake, removals.add), sweep_forever(cluster))
+async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: VitalSigns) -> None:
+    """Run the operator on a cluster that answers."""
+    reconciler = Reconciler(
+        cluster,
+        limits=settings.limits,
+        fault_point=build_fault_hook(settings.faults, settings.faults_state),
+    )
+    signs.reconciler = reconciler
+    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
+    duties = Duties(wake=reconciler.wake, remove=removals.add, known_jobs=cluster.known_jobs)
+    threads = use_threads()
+    watching = asyncio.create_task(watch(cluster, duties, elector))
+
+    async def stop() -> None:
+        watching.cancel()
+        await asyncio.wait([watching])
+        await removals.close()
+        await reconciler.close()
+        if elector is not None:
+            await elector.stop(release=await drain_threads(threads, DRAIN_SECONDS))
+
+    serving = asyncio.create_task(serve(cluster, duties.wake, settings, stop))
+    watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if watching.done() and not watching.cancelled():
+            watching.result()
+        raise
+    finally:
+        await stop()
+
+
+async def watch(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
+    """Watch the cluster until cancelled, and do what there is to do as soon as this operator leads."""
+    await asyncio.gather(cluster.run(duties.wake, duties.remove), lead(cluster, duties, elector))
+
+
+async def lead(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
+    """Wait for the lease, where there is one, and take up the duties; sweep the store until cancelled."""
+    if elector is not None:
+        await elector.acquire()
+    duties.begin()
+    await sweep_forever(cluster)
+
+
+@contextlib.asynccontextmanager
+async def open_election(settings: LeaseSettings | None, fence: Fence) -> AsyncIterator[Elector | None]:
+    """Connect to the API server once more, for the election alone; without one this operator may always write."""
+    if settings is None:
+        fence.open_until(math.inf)
+        yield None
+        return
+    async with connect() as api:
+        yield Elector(api, settings, fence)
+
+
+def end_without_lease(settings: LeaseSettings | None, reason: str) -> None:
+    """End the process, here and now: what it was about to do is another operator's, and a restart forgets it all."""
+    log.critical(
+        "the lease is lost: ending at once, to start again as a standby",
+        lease=None if settings is None else settings.place,
+        reason=reason,
+        exit_code=LEASE_LOST,
+    )
+    os._exit(LEASE_LOST)
 
 
 def main() -> int:

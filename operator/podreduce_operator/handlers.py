@@ -1,4 +1,4 @@
-"""The shell: kopf's start-up, login, watch of MapReduceJobs, and liveness endpoint.
+"""The shell: kopf's start-up, login, and watch of MapReduceJobs.
 
 Rule: the only file that imports kopf, and it decides nothing. kopf gets no handler that patches (no finalizers, no
 annotations), no pods, no peering; of each event it hands on the job and the wake-up.
@@ -13,7 +13,7 @@ from kopf._core.engines.peering import Identity
 
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.crd import GROUP, PLURAL, VERSION
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.model import JobKey
 from podreduce_operator.settings import Settings
 from podreduce_operator.spec import SpecError
 
@@ -21,6 +21,7 @@ __all__ = ["serve"]
 
 EXIT_SECONDS = 20.0
 Stop = Callable[[], Awaitable[None]]
+Wake = Callable[[JobKey], None]
 
 log = structlog.get_logger(__name__)
 
@@ -35,8 +36,8 @@ class EndlessBackoffs:
             yield 15.0
 
 
-async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Settings, stop: Stop) -> None:
-    """Run kopf until the process is told to stop (SIGTERM, SIGINT).
+async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop: Stop) -> None:
+    """Run kopf until the process is told to stop (SIGTERM, SIGINT); `wake` is called with each job that changed.
 
     `stop` is called then, to end every other task: kopf takes all of the loop's tasks for its own and would first wait
     for them.
@@ -50,13 +51,12 @@ async def serve(cluster: KubernetesCluster, reconciler: Reconciler, settings: Se
 
     try:
         await kopf.operator(
-            registry=build_registry(cluster, reconciler, begin_stop),
+            registry=build_registry(cluster, wake, begin_stop),
             settings=build_kopf_settings(),
             standalone=True,
             identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
             clusterwide=not settings.namespaces,
             namespaces=settings.namespaces,
-            liveness_endpoint=f"http://0.0.0.0:{settings.health_port}/healthz",
         )
     except Exception as error:
         if not is_stopping:
@@ -76,8 +76,8 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(cluster: KubernetesCluster, reconciler: Reconciler, stop: Stop) -> kopf.OperatorRegistry:
-    """Return the four things that kopf calls."""
+def build_registry(cluster: KubernetesCluster, wake: Wake, stop: Stop) -> kopf.OperatorRegistry:
+    """Return the three things that kopf calls."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
@@ -86,12 +86,7 @@ def build_registry(cluster: KubernetesCluster, reconciler: Reconciler, stop: Sto
 
     @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
     async def on_job(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
-        handle_event(cluster, reconciler, event)
-
-    @kopf.on.probe(registry=registry, id="cluster", errors=kopf.ErrorsMode.PERMANENT, retries=1)
-    async def probe(**_: Any) -> str:  # noqa: ANN401 - kopf's keyword arguments
-        cluster.check_health()
-        return "ok"
+        handle_event(cluster, wake, event)
 
     @kopf.on.cleanup(registry=registry, errors=kopf.ErrorsMode.PERMANENT, retries=1)
     async def cleanup(**_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
@@ -100,7 +95,7 @@ def build_registry(cluster: KubernetesCluster, reconciler: Reconciler, stop: Sto
     return registry
 
 
-def handle_event(cluster: KubernetesCluster, reconciler: Reconciler, event: Mapping[str, Any]) -> None:
+def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any]) -> None:
     """Hand on what a watch event says of a job."""
     manifest: dict[str, Any] = event["object"]
     if event["type"] == "DELETED":
@@ -112,4 +107,4 @@ def handle_event(cluster: KubernetesCluster, reconciler: Reconciler, event: Mapp
         name = manifest["metadata"]["name"]
         log.error("job not understood: is the CRD of another version?", job=name, error=str(error))  # noqa: TRY400
         return
-    reconciler.wake(job.key)
+    wake(job.key)

@@ -37,7 +37,8 @@ log = structlog.get_logger(__name__)
 class Worker:
     """One job's loop: its wake-up, its task, when it last wrote the status, and how long it last took to observe.
 
-    Nothing here outlives a restart.
+    `due_at` (monotonic) is when its next pass is due; while one is made, when that began. Nothing here outlives a
+    restart.
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +46,7 @@ class Worker:
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
     observing_seconds: float = 0.0
+    due_at: float = math.inf
 
 
 class Reconciler:
@@ -79,8 +81,14 @@ class Reconciler:
         """Have the job looked at soon; cheap, and harmless when there is nothing to do."""
         worker = self.workers.setdefault(key, Worker())
         worker.wake.set()
+        worker.due_at = min(worker.due_at, time.monotonic())
         if worker.task is None or worker.task.done():
             worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
+
+    def overdue_seconds(self) -> float:
+        """Return for how long the oldest pass has been due, or has gone on; 0 if there is none."""
+        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
+        return max(0.0, time.monotonic() - oldest)
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal and tidied; ends early when the job is gone."""
@@ -111,6 +119,7 @@ class Reconciler:
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
+            worker.due_at = time.monotonic()
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
@@ -120,6 +129,7 @@ class Reconciler:
             if wake_after is None:
                 self.workers.pop(key, None)
                 return
+            worker.due_at = time.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
             await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
             await wait_for_wake(worker.wake, wake_after)
 

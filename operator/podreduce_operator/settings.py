@@ -66,6 +66,7 @@ class Settings:
         progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
             the operator listens for it.
         storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
+        lease: decides which of several operators acts; without one this operator acts whoever else does.
         log_format: `auto` is console on a terminal, else JSON.
         faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
     """
@@ -76,6 +77,7 @@ class Settings:
     release: str = "podreduce"
     installation: str | None = None
     storage_directory: Path | None = None
+    lease: LeaseSettings | None = None
     health_port: int = 8080
     progress_url: str | None = None
     progress_port: int = 8081
@@ -99,6 +101,7 @@ class Settings:
             release=read.parse("RELEASE", str, "podreduce"),
             installation=read.parse("INSTALLATION", str, None),
             storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+            lease=read_lease(read),
             health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
             progress_url=read.parse("PROGRESS_URL", str, None),
             progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
@@ -171,6 +174,31 @@ def parse_bool(text: str) -> bool:
     if text not in {"true", "false"}:
         raise ValueError("expected true or false")
     return text == "true"
+
+
+def read_lease(read: Variables) -> LeaseSettings | None:
+    """Read the election's settings; None where no Lease is named.
+
+    Raises:
+        SettingsError: as `Variables`, or the times would not let a holder stop before another begins.
+    """
+    name = read.parse("LEASE", str, "")
+    if not name:
+        return None
+    lease = LeaseSettings(
+        name=name,
+        namespace=read.require("LEASE_NAMESPACE", "the namespace of the Lease"),
+        pod=read.parse("POD", str, ""),
+        duration_seconds=read.parse("LEASE_SECONDS", parse_positive, 15),
+        renew_seconds=read.parse("LEASE_RENEW_SECONDS", parse_positive, 10),
+        retry_seconds=read.parse("LEASE_RETRY_SECONDS", parse_positive, 2),
+    )
+    if not lease.duration_seconds > lease.renew_seconds > 2 * lease.retry_seconds:
+        raise SettingsError(
+            f"{PREFIX}LEASE_SECONDS ({lease.duration_seconds}) must be above LEASE_RENEW_SECONDS "
+            f"({lease.renew_seconds:g}), and that above twice LEASE_RETRY_SECONDS ({lease.retry_seconds:g})"
+        )
+    return lease
 
 
 def parse_positive(text: str) -> int:

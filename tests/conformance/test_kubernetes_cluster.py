@@ -294,3 +294,12 @@ async def test_jobs_of_other_names_are_found_by_asking(world: KubernetesWorld) -
     found = await world.cluster.find_job(JobKey(namespace=world.namespace, name="later"))
     assert found is not None
     assert found.uid in await world.cluster.list_job_uids()
+
+
+async def test_jobs_are_known_before_any_watch_has_shown_them(world: KubernetesWorld) -> None:
+    async def is_synced() -> bool:
+        return world.cluster.is_synced
+
+    await eventually(is_synced)
+    assert set(world.cluster.known_jobs()) == {world.job.key}
+    assert world.cluster.seconds_since_contact() < 60

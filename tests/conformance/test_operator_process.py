@@ -1,82 +1,214 @@
-"""`python -m podreduce_operator` as a process: how it starts, says it is well, and ends."""
+"""`python -m podreduce_operator` as a process: how it starts, says it is well, stands by, takes over, and ends."""
 
+import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster.cluster import Cluster
+from tests.cluster.minio import free_port
 
 OPERATOR = [sys.executable, "-m", "podreduce_operator"]
+LEASE_LOST = 3
+SHORT_LEASE = {
+    "PODREDUCE_OPERATOR_LEASE": "podreduce",
+    "PODREDUCE_OPERATOR_LEASE_SECONDS": "5",
+    "PODREDUCE_OPERATOR_LEASE_RENEW_SECONDS": "3",
+    "PODREDUCE_OPERATOR_LEASE_RETRY_SECONDS": "1",
+}
+UNREACHABLE = {
+    "apiVersion": "v1",
+    "kind": "Config",
+    "current-context": "x",
+    "users": [{"name": "x", "user": {}}],
+    "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],
+    "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
+}
 
 
-def start(**variables: str) -> subprocess.Popen[str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("PODREDUCE_OPERATOR_")}
-    return subprocess.Popen(OPERATOR, env=kept | variables, stderr=subprocess.PIPE, text=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operator:
+    """A running operator."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    log: Path
+
+    def ask(self, path: str) -> tuple[int, dict[str, Any]]:
+        """Return a probe's status and answer; 0 while it does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
+                return answer.status, json.load(answer)
+        except urllib.error.HTTPError as refused:
+            return refused.code, json.load(refused)
+        except (urllib.error.URLError, OSError):
+            return 0, {}
+
+    def stands(self) -> str | None:
+        """Return its standing once it is ready: `leader`, `standby`, or `none` without an election."""
+        status, answer = self.ask("/readyz")
+        return str(answer["standing"]).lower() if status == 200 else None
+
+    def end(self, seconds: float = 15) -> tuple[int, str]:
+        """Wait for its end; return exit code and log."""
+        return self.process.wait(timeout=seconds), self.log.read_text()
 
 
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+Start = Callable[..., Operator]
 
 
-def is_healthy(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start an operator with these variables and no other of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start_operator(**variables: str) -> Operator:
+        port, log = free_port(), tmp_path / f"log-{len(started)}"
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PODREDUCE_OPERATOR_")}
+        ports = {"PODREDUCE_OPERATOR_HEALTH_PORT": f"{port}", "PODREDUCE_OPERATOR_PROGRESS_PORT": f"{free_port()}"}
+        environ = kept | ports | variables
+        with log.open("wb") as file:
+            started.append(subprocess.Popen(OPERATOR, env=environ, stderr=file))
+        return Operator(process=started[-1], port=port, log=log)
+
+    yield start_operator
+    for process in started:
+        process.kill()
+        process.wait()
 
 
-def test_without_an_image_it_says_which_variable_is_missing() -> None:
-    process = start()
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 2
-    assert "PODREDUCE_OPERATOR_RUNTIME_IMAGE is not set" in errors
+@pytest.fixture
+def installed(cluster: Cluster) -> dict[str, str]:
+    """The variables of an operator on the cluster that serves a namespace of its own."""
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds/")
+    namespace = cluster.namespace("operator")
+    return {
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "PODREDUCE_OPERATOR_RUNTIME_IMAGE": "runtime:1",
+        "PODREDUCE_OPERATOR_NAMESPACES": namespace,
+        "PODREDUCE_OPERATOR_LEASE_NAMESPACE": namespace,
+    }
 
 
-def test_without_an_api_server_it_ends_with_its_address(tmp_path: Path) -> None:
+def test_without_an_image_it_says_which_variable_is_missing(start: Start) -> None:
+    code, log = start().end(30)
+    assert code == 2
+    assert "PODREDUCE_OPERATOR_RUNTIME_IMAGE is not set" in log
+
+
+def test_it_waits_for_an_api_server_that_is_away_alive_and_not_ready(start: Start, tmp_path: Path) -> None:
     kubeconfig = tmp_path / "kubeconfig"
-    kubeconfig.write_text(
-        '{"apiVersion": "v1", "kind": "Config", "current-context": "x", "users": [{"name": "x", "user": {}}],'
-        ' "clusters": [{"name": "x", "cluster": {"server": "http://127.0.0.1:9"}}],'
-        ' "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}]}'
-    )
-    process = start(KUBECONFIG=str(kubeconfig), PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1")
-    _, errors = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "127.0.0.1:9" in errors
-    assert "Traceback" not in errors
+    kubeconfig.write_text(json.dumps(UNREACHABLE))
+    operator = start(KUBECONFIG=str(kubeconfig), PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1")
+    deadline = time.monotonic() + 30
+    while "127.0.0.1:9" not in operator.log.read_text() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert "waiting for the API server" in operator.log.read_text()
+    assert operator.ask("/healthz")[0] == 200
+    status, answer = operator.ask("/readyz")
+    assert status == 503
+    assert answer["problems"] == ["pods and jobs are not listed yet: see the log for errors of the API server"]
+    assert "Traceback" not in operator.log.read_text()
+
+
+def test_without_credentials_it_ends_and_says_what_to_set(start: Start) -> None:
+    code, log = start(KUBECONFIG="/nowhere", PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1").end(30)
+    assert code == 1
+    assert "no way to the API server" in log
+    assert "set KUBECONFIG" in log
 
 
 @pytest.mark.e2e
-def test_it_gets_well_and_ends_at_once_when_told_to(cluster: Cluster) -> None:
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds/")
-    port = free_port()
-    process = start(
-        KUBECONFIG=str(cluster.kubeconfig),
-        PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1",
-        PODREDUCE_OPERATOR_NAMESPACES=cluster.namespace("operator"),
-        PODREDUCE_OPERATOR_HEALTH_PORT=str(port),
-    )
-    try:
-        cluster.wait_for(lambda: is_healthy(port), "the operator's health", timeout=30)
-        time.sleep(2)  # kopf is well before it knows the API's resources, and a stop amid that ends with its traceback
-        asked = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert process.returncode == 0, errors
+def test_it_gets_well_and_ends_at_once_when_told_to(cluster: Cluster, start: Start, installed: dict[str, str]) -> None:
+    operator = start(**installed)
+    assert cluster.wait_for(operator.stands, "the operator's readiness", timeout=30) == "none"
+    assert operator.ask("/healthz") == (200, {**operator.ask("/healthz")[1], "ok": True, "problems": []})
+    time.sleep(2)  # kopf is well before it knows the API's resources, and a stop amid that ends with its traceback
+    asked = time.monotonic()
+    operator.process.send_signal(signal.SIGTERM)
+    code, log = operator.end()
+    assert code == 0, log
     assert time.monotonic() - asked < 4
-    assert "stopped" in errors
-    assert "Traceback" not in errors
+    assert "stopped" in log
+    assert "Traceback" not in log
+
+
+@pytest.mark.e2e
+def test_of_two_one_leads_the_other_stands_by_and_takes_over(
+    cluster: Cluster, start: Start, installed: dict[str, str]
+) -> None:
+    first = start(**installed, **SHORT_LEASE)
+    assert cluster.wait_for(first.stands, "the first one's readiness", timeout=30) == "leader"
+    second = start(**installed, **SHORT_LEASE)
+    assert cluster.wait_for(second.stands, "the second one's readiness", timeout=30) == "standby"
+    assert second.ask("/readyz")[1]["leader"] == first.ask("/readyz")[1]["leader"]
+    time.sleep(2)
+    first.process.send_signal(signal.SIGTERM)
+    asked = time.monotonic()
+    cluster.wait_for(lambda: second.stands() == "leader", "the second one's lead", timeout=10)
+    assert time.monotonic() - asked < 5
+    code, log = first.end()
+    assert code == 0, log
+    assert "the lease is released" in log
+
+
+@pytest.mark.e2e
+def test_a_leader_that_was_stopped_for_longer_than_its_lease_ends_when_it_goes_on(
+    cluster: Cluster, start: Start, installed: dict[str, str]
+) -> None:
+    first = start(**installed, **SHORT_LEASE)
+    cluster.wait_for(first.stands, "the first one's readiness", timeout=30)
+    second = start(**installed, **SHORT_LEASE)
+    cluster.wait_for(second.stands, "the second one's readiness", timeout=30)
+    first.process.send_signal(signal.SIGSTOP)
+    cluster.wait_for(lambda: second.stands() == "leader", "the second one's lead", timeout=20)
+    first.process.send_signal(signal.SIGCONT)
+    code, log = first.end()
+    assert code == LEASE_LOST
+    assert "the lease is lost" in log
+    assert second.stands() == "leader"
+
+
+@pytest.mark.e2e
+def test_a_standby_does_not_touch_a_job_until_it_leads(
+    cluster: Cluster, start: Start, installed: dict[str, str]
+) -> None:
+    namespace = installed["PODREDUCE_OPERATOR_NAMESPACES"]
+    first = start(**installed, **SHORT_LEASE)
+    cluster.wait_for(first.stands, "the first one's readiness", timeout=30)
+    second = start(**installed, **SHORT_LEASE)
+    cluster.wait_for(second.stands, "the second one's readiness", timeout=30)
+    first.process.send_signal(signal.SIGSTOP)
+    cluster.apply(make_job(), namespace=namespace)
+    deadline = time.monotonic() + 2
+    while time.monotonic() < deadline:
+        job = cluster.get("mrj", "waits", namespace)
+        assert job is not None
+        assert second.stands() != "standby" or "status" not in job
+    cluster.wait_for(lambda: (cluster.get("mrj", "waits", namespace) or {}).get("status"), "a status", timeout=20)
+    assert second.stands() == "leader"
+
+
+def make_job() -> dict[str, Any]:
+    """A job that waits for its storage Secret."""
+    program = "class Job:\n    def map_func(self, key, value):\n        yield key, value\n"
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReduceJob",
+        "metadata": {"name": "waits"},
+        "spec": {
+            "program": {"source": program},
+            "input": {"uris": ["s3://corpus/in/"]},
+            "output": {"uri": "s3://output/out/"},
+        },
+    }

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
@@ -58,12 +59,17 @@ class Installation:
         """Return the operator's last log lines."""
         return self.cluster.kubectl("logs", *self.place, f"--tail={lines}", check=False).stdout
 
-    def patch_container(self, *, command: Sequence[str], environment: dict[str, str]) -> None:
+    def patch_container(self, *, command: Sequence[str] = (), environment: dict[str, str]) -> None:
         """Run the operator's container with another command and more variables."""
         env = [{"name": name, "value": value} for name, value in environment.items()]
         container = {"name": "operator", "command": list(command), "env": env}
         patch = json.dumps({"spec": {"template": {"spec": {"containers": [container]}}}})
         self.cluster.kubectl("patch", *self.place, "--patch", patch)
+        self.await_rollout()
+
+    def scale(self, replicas: int) -> None:
+        """Have so many operators."""
+        self.cluster.kubectl("scale", *self.place, f"--replicas={replicas}")
         self.await_rollout()
 
     def restore(self) -> None:
@@ -74,6 +80,24 @@ class Installation:
     def await_rollout(self) -> None:
         """Return once the patched operator is ready and the one before it is gone."""
         self.cluster.kubectl("rollout", "status", *self.place, "--timeout=120s", timeout=130)
+        deployment = self.cluster.get("deployment", RELEASE, self.namespace)
+        assert deployment is not None
+        self.cluster.wait_for(lambda: len(self.pods()) == deployment["spec"]["replicas"], "the old operator's end")
+
+    def pods(self) -> list[str]:
+        """Return the names of the operators' pods, those that are ending included."""
+        pods = self.cluster.list("pods", self.namespace, "app.kubernetes.io/component=operator")
+        return [pod["metadata"]["name"] for pod in pods]
+
+    def leader(self) -> str:
+        """Return the name of the pod that holds the lease; empty if none does."""
+        lease = self.cluster.get("lease", RELEASE, self.namespace) or {"spec": {}}
+        return str(lease["spec"].get("holderIdentity", "")).partition("_")[0]
+
+    def read_log(self, pod: str) -> list[dict[str, Any]]:
+        """Return the lines that one operator has logged."""
+        text = self.cluster.kubectl("logs", pod, "--namespace", self.namespace, check=False).stdout
+        return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def read_file(self, path: str) -> str:
         """Return the contents of a file in the operator's container; empty while there is none."""

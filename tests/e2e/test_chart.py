@@ -20,6 +20,13 @@ WAYS: dict[str, list[str]] = {
     "an existing secret": ["storage.existingSecret=mine"],
     "some namespaces": ["namespaces={default,kube-public}", "installationId=here"],
     "a MinIO that keeps its data": ["minio.enabled=true", "minio.persistence.enabled=true"],
+    "two operators": ["replicas=2"],
+    "two operators, kept apart": [
+        "replicas=2",
+        "topologySpreadConstraints[0].maxSkew=1",
+        "topologySpreadConstraints[0].topologyKey=topology.kubernetes.io/zone",
+        "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
+    ],
     "decorated": [
         "podLabels.a=b",
         "podAnnotations.c=d",
@@ -88,6 +95,9 @@ RIGHTS = {
     "write a status": (["update", "mapreducejobs.podreduce.dev", "--subresource=status"], True),
     "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
     "delete a job": (["delete", "mapreducejobs.podreduce.dev"], False),
+    "create a lease": (["create", "leases.coordination.k8s.io"], True),
+    "renew its lease": (["patch", "leases.coordination.k8s.io/podreduce"], True),
+    "renew another lease": (["patch", "leases.coordination.k8s.io/another"], False),
 }
 
 

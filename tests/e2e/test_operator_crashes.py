@@ -31,7 +31,7 @@ class WordCount:
     def reduce_func(self, key, values):
         yield key, sum(values)
 """
-RESTARTED_FOR_EVER = ["sh", "-c", "while true; do python -m podreduce_operator; sleep 0.2; done"]
+RESTARTED_FOR_EVER = ["sh", "-c", "trap 'kill $!; exit' TERM; while true; do python -m podreduce_operator & wait; done"]
 
 
 @pytest.fixture

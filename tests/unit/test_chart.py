@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from podreduce_operator.settings import PREFIX, Settings
+from podreduce_operator.settings import PREFIX, LeaseSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podreduce"
@@ -66,8 +66,22 @@ def test_the_schema_knows_exactly_the_values_there_are() -> None:
         {"minio": {"buckets": []}},
         {"minio": {"buckets": ["Upper"]}},
         {"parallelismLimit": 0},
+        {"replicas": 0},
+        {"leaderElection": {"retrySeconds": 0.5}},
+        {"leaderElection": {"enabled": False}},
     ],
-    ids=["misspelt", "work-uri", "endpoint", "quantity", "no-bucket", "bucket-name", "parallelism"],
+    ids=[
+        "misspelt",
+        "work-uri",
+        "endpoint",
+        "quantity",
+        "no-bucket",
+        "bucket-name",
+        "parallelism",
+        "no-operator",
+        "fraction",
+        "no-election",
+    ],
 )
 def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
     with pytest.raises(jsonschema.ValidationError):
@@ -84,6 +98,16 @@ def test_the_charts_task_resources_are_the_operators_own_defaults() -> None:
     defaults = Settings.from_environ({f"{PREFIX}RUNTIME_IMAGE": "runtime:1"}).pod_defaults
     tasks = load_values()["tasks"]
     assert (tasks["resources"], tasks["graceSeconds"]) == (defaults.resources, defaults.grace_seconds)
+
+
+def test_the_charts_lease_is_the_operators_own_default() -> None:
+    election = load_values()["leaderElection"]
+    defaults = LeaseSettings(name="", namespace="")
+    assert election == {
+        "leaseSeconds": defaults.duration_seconds,
+        "renewSeconds": defaults.renew_seconds,
+        "retrySeconds": defaults.retry_seconds,
+    }
 
 
 def test_every_value_is_explained() -> None:

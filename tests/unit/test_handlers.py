@@ -9,9 +9,8 @@ import pytest
 from podreduce_operator.cluster.api import ApiServer
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event
-from podreduce_operator.model import JobKey, Limits
+from podreduce_operator.model import JobKey
 from podreduce_operator.pods import PodDefaults
-from podreduce_operator.reconcile import Reconciler
 from podreduce_operator.settings import Settings
 from tests.builders import make_raw_spec
 
@@ -25,8 +24,8 @@ def cluster(tmp_path: Path) -> KubernetesCluster:
 
 
 @pytest.fixture
-def reconciler(cluster: KubernetesCluster) -> Reconciler:
-    return Reconciler(cluster, limits=Limits(parallelism=1))
+def woken() -> list[JobKey]:
+    return []
 
 
 def make_event(kind: str | None, version: int = 1, **spec: Any) -> dict[str, Any]:
@@ -36,28 +35,30 @@ def make_event(kind: str | None, version: int = 1, **spec: Any) -> dict[str, Any
 
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"], ids=["listed", "added", "modified"])
 async def test_a_job_that_is_seen_is_known_and_woken(
-    cluster: KubernetesCluster, reconciler: Reconciler, kind: str | None
+    cluster: KubernetesCluster, woken: list[JobKey], kind: str | None
 ) -> None:
-    handle_event(cluster, reconciler, make_event(kind))
+    handle_event(cluster, woken.append, make_event(kind))
     assert cluster.knows_job(KEY)
-    assert KEY in reconciler.workers
-    await reconciler.close()
+    assert woken == [KEY]
 
 
-async def test_a_deleted_job_is_forgotten_and_not_woken(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
+async def test_a_deleted_job_is_forgotten_and_not_woken(cluster: KubernetesCluster, woken: list[JobKey]) -> None:
     cluster.observe_job(make_event("ADDED")["object"])
-    handle_event(cluster, reconciler, make_event("DELETED", version=2))
+    handle_event(cluster, woken.append, make_event("DELETED", version=2))
     assert not cluster.knows_job(KEY)
-    assert KEY not in reconciler.workers
+    assert woken == []
 
 
-async def test_a_job_that_is_not_understood_is_not_woken(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
-    handle_event(cluster, reconciler, make_event("ADDED", backoff="often"))
-    assert KEY not in reconciler.workers
+async def test_a_job_that_is_not_understood_is_not_woken(cluster: KubernetesCluster, woken: list[JobKey]) -> None:
+    handle_event(cluster, woken.append, make_event("ADDED", backoff="often"))
+    assert woken == []
 
 
-def test_kopf_gets_no_handler_that_would_patch_a_job(cluster: KubernetesCluster, reconciler: Reconciler) -> None:
-    registry = build_registry(cluster, reconciler, reconciler.close)
+def test_kopf_gets_no_handler_that_would_patch_a_job(cluster: KubernetesCluster, woken: list[JobKey]) -> None:
+    async def stop() -> None:
+        """Have nothing to stop."""
+
+    registry = build_registry(cluster, woken.append, stop)
     assert isinstance(registry, kopf.OperatorRegistry)
     assert not registry._changing.get_all_handlers()  # noqa: SLF001 - kopf has no public way to ask
     assert not registry._spawning.get_all_handlers()  # noqa: SLF001 - likewise

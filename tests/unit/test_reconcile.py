@@ -183,3 +183,24 @@ async def test_the_fault_point_is_called_before_and_after_each_action(world: Wor
     await world.wait_for(lambda: world.cluster.created)
     await reconciler.close()
     assert points[:2] == [("before", PlanRun.__name__), ("after", PlanRun.__name__)]
+
+
+async def test_a_pass_is_overdue_from_when_it_was_due_or_began(world: World) -> None:
+    assert world.reconciler.overdue_seconds() == 0
+    world.add_job()
+    entered, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def find_job(key: JobKey) -> JobView | None:
+        entered.set()
+        await may_go_on.wait()
+        return world.cluster.jobs.get(key)
+
+    world.cluster.find_job = find_job  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await entered.wait()
+    await asyncio.sleep(0.1)
+    assert 0.1 <= world.reconciler.overdue_seconds() < 10
+    may_go_on.set()
+    await world.settle()
+    await asyncio.sleep(0.1)
+    assert world.reconciler.overdue_seconds() == 0

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from podreduce_operator.settings import Settings, SettingsError
+from podreduce_operator.settings import LeaseSettings, Settings, SettingsError
 
 IMAGE = {"PODREDUCE_OPERATOR_RUNTIME_IMAGE": "runtime:1"}
 
@@ -16,6 +16,7 @@ def test_only_the_runtime_image_is_required() -> None:
     assert settings.pod_defaults.image == "runtime:1"
     assert settings.namespaces == ()
     assert settings.limits.parallelism == 1000
+    assert settings.lease is None
     assert settings.faults == ()
     with pytest.raises(SettingsError, match="PODREDUCE_OPERATOR_RUNTIME_IMAGE is not set"):
         Settings.from_environ({})
@@ -37,6 +38,12 @@ def test_every_variable_is_read() -> None:
         HEALTH_PORT="9090",
         LOG_FORMAT="json",
         LOG_LEVEL="debug",
+        LEASE="podreduce",
+        LEASE_NAMESPACE="podreduce-system",
+        LEASE_SECONDS="30",
+        LEASE_RENEW_SECONDS="20",
+        LEASE_RETRY_SECONDS="3",
+        POD="podreduce-1",
         FAULTS="before:CreatePod,after:CreatePod",
         FAULTS_STATE="/var/faults",
         IMAGE_PULL_POLICY="Never",
@@ -53,6 +60,14 @@ def test_every_variable_is_read() -> None:
     assert (settings.limits.parallelism, settings.health_port) == (7, 9090)
     assert settings.storage_directory == Path("/etc/storage")
     assert (settings.log_format, settings.log_level) == ("json", "debug")
+    assert settings.lease == LeaseSettings(
+        name="podreduce",
+        namespace="podreduce-system",
+        pod="podreduce-1",
+        duration_seconds=30,
+        renew_seconds=20,
+        retry_seconds=3,
+    )
     assert settings.faults == ("before:CreatePod", "after:CreatePod")
     assert settings.faults_state == Path("/var/faults")
     defaults = settings.pod_defaults
@@ -79,3 +94,29 @@ def test_every_variable_is_read() -> None:
 def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"PODREDUCE_OPERATOR_{name}: expected"):
         read(**{name: value})
+
+
+def test_a_lease_without_a_namespace_is_refused() -> None:
+    with pytest.raises(SettingsError, match="PODREDUCE_OPERATOR_LEASE_NAMESPACE is not set"):
+        read(LEASE="podreduce")
+
+
+@pytest.mark.parametrize(
+    "seconds",
+    [
+        {"LEASE_SECONDS": "10"},
+        {"LEASE_RENEW_SECONDS": "15"},
+        {"LEASE_RETRY_SECONDS": "5"},
+    ],
+    ids=["expires-at-the-deadline", "acts-until-it-expires", "one-try-a-deadline"],
+)
+def test_times_by_which_two_could_act_or_one_failure_costs_the_lease_are_refused(seconds: dict[str, str]) -> None:
+    with pytest.raises(SettingsError, match=r"LEASE_SECONDS \(\d+\) must be above LEASE_RENEW_SECONDS"):
+        read(LEASE="podreduce", LEASE_NAMESPACE="system", **seconds)
+
+
+def test_the_default_times_are_those_of_kubernetes_own_controllers() -> None:
+    lease = read(LEASE="podreduce", LEASE_NAMESPACE="system").lease
+    assert lease is not None
+    assert (lease.duration_seconds, lease.renew_seconds, lease.retry_seconds) == (15, 10, 2)
+    assert lease.place == "system/podreduce"

@@ -1,11 +1,13 @@
-"""MapReduceJobs: as the watch brought them, as a GET finds them, and their status written back.
+"""MapReduceJobs: listed once, then as the watch brought them, as a GET finds them, and their status written back.
 
 Rule: a status write names the version it read, so it never overwrites what it has not seen; the answer is the newest
 view at once. Deletions that a watch lost are found by a listing of names, once a minute.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import structlog
@@ -15,12 +17,14 @@ from podreduce_operator.cluster.job_cache import JobCache, JobEntry
 from podreduce_operator.cluster.object_cache import uid_of
 from podreduce_operator.crd import API_VERSION, KIND, PLURAL
 from podreduce_operator.model import JobKey, JobView
+from podreduce_operator.spec import SpecError
 
 __all__ = ["JobStore"]
 
 NOT_FOUND = 404
 CONFLICT = 409
 RESYNC_SECONDS = 60.0
+RETRY_SECONDS = 2.0
 PAGE_JOBS = 500
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
@@ -30,10 +34,17 @@ log = structlog.get_logger(__name__)
 class JobStore:
     """The jobs of the served namespaces (empty: all)."""
 
-    def __init__(self, api: ApiServer, namespaces: Sequence[str]) -> None:
+    def __init__(self, api: ApiServer, namespaces: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._places: Sequence[str | None] = namespaces or (None,)
+        self._clock = clock
+        self._contact_at = clock()
         self.cache = JobCache()
+        self.is_synced = False
+
+    def seconds_since_contact(self) -> float:
+        """Return how long ago the jobs were last listed."""
+        return self._clock() - self._contact_at
 
     async def find(self, key: JobKey) -> JobView | None:
         """Return the job as last seen, asking the API server for one never seen."""
@@ -68,13 +79,22 @@ class JobStore:
         return True
 
     async def run(self) -> NoReturn:
-        """Look for jobs that are gone without an event, until cancelled."""
+        """List the jobs, and then look for those that are gone without an event, until cancelled."""
         while True:
-            await asyncio.sleep(RESYNC_SECONDS)
             try:
-                await self.resync()
+                await (self.resync() if self.is_synced else self.take_listing())
+                self._contact_at = self._clock()
             except ApiError as error:
-                log.warning("jobs not compared with the API server's", error=str(error))
+                log.warning("jobs not listed", error=str(error))
+            await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
+
+    async def take_listing(self) -> None:
+        """Take all jobs there are. The watch shows them too, and says so where one is not understood."""
+        for place in self._places:
+            async for manifest in self._list(place):
+                with suppress(SpecError):
+                    self.cache.put(manifest)
+        self.is_synced = True
 
     async def resync(self) -> None:
         """Forget each known job that the API server does not list."""
@@ -87,15 +107,16 @@ class JobStore:
 
     async def list_uids(self) -> set[str]:
         """Ask the API server for the UIDs of all jobs there are."""
-        return {uid_of(item) for place in self._places for item in await self._list_metadata(place)}
+        return {uid_of(item) for place in self._places async for item in self._list(place, accept=METADATA_ONLY)}
 
-    async def _list_metadata(self, place: str | None) -> list[Json]:
-        query, items = {"limit": str(PAGE_JOBS)}, list[Json]()
+    async def _list(self, place: str | None, *, accept: str = "") -> AsyncIterator[Json]:
+        query = {"limit": str(PAGE_JOBS)}
         while True:
-            page = await self._api.get(custom_path(API_VERSION, PLURAL, place), query, accept=METADATA_ONLY)
-            items.extend(page.get("items") or [])
+            page = await self._api.get(custom_path(API_VERSION, PLURAL, place), query, accept=accept)
+            for item in page.get("items") or []:
+                yield item
             if not (token := page["metadata"].get("continue")):
-                return items
+                return
             query = {**query, "continue": token}
 
 

@@ -5,18 +5,22 @@ write names the version it replaces. What the API server refuses is an ActionErr
 """
 
 import asyncio
+import random
 import secrets
 import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import msgspec
+import structlog
 from aiohttp import web
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path, custom_path
+from podreduce_operator.cluster.backoff import Backoff
 from podreduce_operator.cluster.events import EventRecorder
 from podreduce_operator.cluster.job_cache import key_of
 from podreduce_operator.cluster.job_store import JobStore
@@ -43,7 +47,10 @@ NOT_FOUND = 404
 CONFLICT = 409
 LOG_BYTES = 256 * 1024
 TOKEN_BYTES = 24
-SILENT_SECONDS = 600.0
+MAX_RETRY_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
 
 
 class KubernetesCluster:
@@ -52,16 +59,26 @@ class KubernetesCluster:
     Args:
         installation: whose data it is that lies below `workUri`.
         directory: for files that other libraries want as paths.
+        before_write: asked before each write to a store; `api` asks by itself.
     """
 
-    def __init__(self, api: ApiServer, settings: Settings, *, installation: str, directory: Path) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        settings: Settings,
+        *,
+        installation: str,
+        directory: Path,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
         self.api = api
         self._settings = settings
         self._installation = installation
         self._directory = directory
+        self._before_write = before_write
         self._jobs = JobStore(api, settings.namespaces)
         self._pods = PodWatch(api, settings.namespaces)
-        self._storage = StorageReader(api, installation, directory)
+        self._storage = StorageReader(api, installation, directory, before_write=before_write)
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
         self._board = ProgressBoard()
@@ -124,17 +141,20 @@ class KubernetesCluster:
         directory = self._settings.storage_directory
         if directory is None:
             return None
-        return read_storage_directory(directory, self._installation, self._directory)
+        return read_storage_directory(directory, self._installation, self._directory, self._before_write)
 
-    def check_health(self) -> None:
-        """Do nothing if the cluster can be seen.
+    def known_jobs(self) -> Collection[JobKey]:
+        """Return all jobs there are, as far as they were seen."""
+        return self._jobs.cache.uids().keys()
 
-        Raises:
-            OperatorError: nothing was heard for so long that starting again is better.
-        """
-        silent = self._pods.seconds_since_contact()
-        if silent > SILENT_SECONDS:
-            raise OperatorError(f"the API server has said nothing of pods for {silent:.0f} s")
+    @property
+    def is_synced(self) -> bool:
+        """Whether all pods and jobs have been listed."""
+        return self._pods.is_synced and self._jobs.is_synced
+
+    def seconds_since_contact(self) -> float:
+        """Return for how long nothing was heard of pods, or of jobs, whichever is longer."""
+        return max(self._pods.seconds_since_contact(), self._jobs.seconds_since_contact())
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """See `Cluster.find_job`."""
@@ -263,17 +283,46 @@ def with_progress_target(request: PodRequest, url: str) -> PodRequest:
 
 
 @asynccontextmanager
-async def open_cluster(settings: Settings, kubeconfig: Path | None = None) -> AsyncIterator[KubernetesCluster]:
-    """Connect to the API server, and make sure that it serves MapReduceJobs.
+async def open_cluster(
+    settings: Settings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+) -> AsyncIterator[KubernetesCluster]:
+    """Connect to the API server, as soon as it answers, and make sure that it serves MapReduceJobs.
+
+    Args:
+        settings: of the operator.
+        kubeconfig: see `connect`.
+        before_write: asked before each write to the API server or a store; what it raises forbids that.
 
     Raises:
-        OperatorError: it cannot be reached, or lacks the CRD.
+        OperatorError: it lacks the CRD, or there are no credentials.
     """
-    async with connect(kubeconfig) as api:
-        await check_api(api)
-        installation = settings.installation or f"{await read_cluster_uid(api)}-{settings.release}"
+    async with connect(kubeconfig, before_write=before_write) as api:
+        await when_served(partial(check_api, api))
+        installation = settings.installation
+        if installation is None:
+            installation = await when_served(partial(read_installation, api, settings.release))
         with tempfile.TemporaryDirectory(prefix="podreduce-") as directory:
-            yield KubernetesCluster(api, settings, installation=installation, directory=Path(directory))
+            yield KubernetesCluster(
+                api, settings, installation=installation, directory=Path(directory), before_write=before_write
+            )
+
+
+async def when_served(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what `call` does, tried again while the API server is away.
+
+    An operator that lost its lease with the API server starts before that is back: ended by each refused connection, it
+    would be started by the kubelet once in five minutes.
+    """
+    backoff = Backoff(jitter=random.random, limit=MAX_RETRY_SECONDS)
+    while True:
+        try:
+            return await call()
+        except ApiError as error:
+            if not error.is_passing:
+                raise
+            delay = backoff.next_delay()
+            log.warning("waiting for the API server", error=str(error), retry_seconds=round(delay, 1))
+        await asyncio.sleep(delay)
 
 
 async def check_api(api: ApiServer) -> None:
@@ -288,11 +337,13 @@ async def check_api(api: ApiServer) -> None:
         raise OperatorError(f"the API server serves {API_VERSION} without {PLURAL}: apply the files in crds/")
 
 
-async def read_cluster_uid(api: ApiServer) -> str:
-    """Return what tells this cluster from all others: the UID of its namespace kube-system."""
+async def read_installation(api: ApiServer, release: str) -> str:
+    """Return what tells this release from all others, of all clusters: by the UID of the namespace kube-system."""
     try:
-        return uid_of(await api.get(core_path("namespaces", name="kube-system")))
+        return f"{uid_of(await api.get(core_path('namespaces', name='kube-system')))}-{release}"
     except ApiError as error:
+        if error.is_passing:
+            raise
         raise OperatorError(
             f"the namespace kube-system cannot be read ({error}): grant it, or set PODREDUCE_OPERATOR_INSTALLATION"
         ) from error

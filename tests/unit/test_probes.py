@@ -1,0 +1,78 @@
+import socket
+from typing import Any
+
+import aiohttp
+import pytest
+
+from podreduce_operator.cluster.election import Standing
+from podreduce_operator.errors import OperatorError
+from podreduce_operator.health import Vitals
+from podreduce_operator.loop_lag import LoopLag
+from podreduce_operator.probes import serve_probes
+from podreduce_operator.vitals import VitalSigns
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+async def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
+    async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
+        return answer.status, await answer.json()
+
+
+WELL = Vitals(is_synced=True, standing=Standing.STANDBY, leader="pod-a_1", loop_lag_seconds=0.0123)
+
+
+@pytest.mark.parametrize(
+    ("vitals", "alive", "ready"),
+    [
+        (WELL, 200, 200),
+        (Vitals(), 200, 503),
+        (Vitals(is_synced=True, silence_seconds=1e4), 503, 200),
+    ],
+    ids=["well", "new", "cut-off"],
+)
+async def test_each_probe_answers_for_itself(vitals: Vitals, alive: int, ready: int) -> None:
+    port = free_port()
+    async with serve_probes(port, lambda: vitals):
+        assert [(await ask(port, path))[0] for path in ("/healthz", "/readyz")] == [alive, ready]
+
+
+async def test_the_answer_says_what_is_wrong_and_by_which_numbers() -> None:
+    port, vitals = free_port(), Vitals(is_synced=True, silence_seconds=1e4)
+    async with serve_probes(port, lambda: vitals):
+        _, body = await ask(port, "/healthz")
+    assert body == {
+        "ok": False,
+        "problems": ["the API server has said nothing for 10000 s (at most 600)"],
+        "standing": None,
+        "leader": "",
+        "synced": True,
+        "loopLagSeconds": 0.0,
+        "silenceSeconds": 1e4,
+        "overdueSeconds": 0.0,
+    }
+
+
+async def test_a_standby_names_its_leader() -> None:
+    port = free_port()
+    async with serve_probes(port, lambda: WELL):
+        _, body = await ask(port, "/readyz")
+    assert (body["ok"], body["standing"], body["leader"], body["loopLagSeconds"]) == (True, "standby", "pod-a_1", 0.012)
+
+
+async def test_an_operator_that_waits_for_the_api_server_is_alive_and_not_ready() -> None:
+    port = free_port()
+    async with serve_probes(port, VitalSigns(lag=LoopLag()).read):
+        assert [(await ask(port, path))[0] for path in ("/healthz", "/readyz")] == [200, 503]
+
+
+async def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
+    port = free_port()
+    async with serve_probes(port, Vitals):
+        with pytest.raises(OperatorError, match=rf"the port {port} .* PODREDUCE_OPERATOR_HEALTH_PORT"):
+            async with serve_probes(port, Vitals):
+                pass
