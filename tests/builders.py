@@ -17,6 +17,7 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
+from podreduce_operator.attempt_records import stage_of
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.failure_classes import class_of
 from podreduce_operator.model import (
@@ -28,6 +29,7 @@ from podreduce_operator.model import (
     PlanSummary,
     PodPhase,
     PodView,
+    PostMortemView,
     PublishedOutput,
     RunState,
     ShuffleSummary,
@@ -204,6 +206,10 @@ def make_published() -> PublishedOutput:
     return PublishedOutput(uri="s3://corpus/counts/", records=1, bytes=10)
 
 
+def make_post_mortem_view() -> PostMortemView:
+    return PostMortemView(uri="s3://work/run/post-mortem.json", attempts_uri="s3://work/run/attempts.parquet")
+
+
 def make_fault(reason: str = "StorageUnavailable", *, permanent: bool = False) -> Fault:
     return Fault(reason=reason, message=f"{reason}: of the test's making", permanent=permanent)
 
@@ -217,9 +223,18 @@ def make_observed(
     failures: Iterable[FailureRecord] = (),
     **fields: Any,
 ) -> Observed:
-    """The default job's world: planned (two shards, one partition), started at 0, no speculation, nothing else."""
-    limits = Limits(speculates=False)
-    defaults: dict[str, Any] = {"job": make_job(spec=spec), "plan": make_plan_summary(), "limits": limits}
+    """The default job's world: planned (two shards, one partition), started at 0, no speculation, nothing else.
+
+    Of its attempts all is kept that could be so far, and where it has ended its story is told.
+    """
+    is_ended = run is not None and run.terminal is not None
+    defaults: dict[str, Any] = {
+        "job": make_job(spec=spec),
+        "plan": make_plan_summary(),
+        "limits": Limits(speculates=False),
+        "kept": {pod.attempt_id: stage_of(pod) for pod in fields.get("pods", ())},
+        "post_mortem": make_post_mortem_view() if is_ended else None,
+    }
     by_task: dict[TaskRef, tuple[FailureRecord, ...]] = {}
     for failure in failures:
         by_task[failure.task] = (*by_task.get(failure.task, ()), failure)

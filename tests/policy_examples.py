@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from podreduce.contract.task import LostOutput, TaskRef
-from podreduce_operator.model import AttemptProgress, Limits, Observed, PendingDeadlines, PodPhase, PodView, RunState
+from podreduce_operator.model import (
+    AttemptProgress,
+    Limits,
+    Observed,
+    PendingDeadlines,
+    PodPhase,
+    PodView,
+    RunState,
+    Stage,
+)
 from tests.builders import (
     make_commit,
     make_failed_pod,
@@ -111,7 +120,7 @@ WORKED_EXAMPLE = [
             commits=(make_commit(M1),),
         ),
         now=110.0,
-        expected="Mapping: delete(m-1 committed) create(m-0#2)",
+        expected="Mapping: keep(1) delete(m-1 committed) create(m-0#2)",
     ),
     Example(
         name="both maps are committed",
@@ -141,9 +150,9 @@ WORKED_EXAMPLE = [
     ),
     Example(
         name="the verdict is written",
-        observed=make_observed(run=COMPLETE, has_intermediates=True, has_records=True),
+        observed=make_observed(run=COMPLETE, has_intermediates=True, has_records=True, post_mortem=None),
         now=300.0,
-        expected="Complete/OutputCommitted: clean; wake 86400.0s",
+        expected="Complete/OutputCommitted: clean post-mortem; wake 86400.0s",
     ),
 ]
 
@@ -260,7 +269,7 @@ RULES = [
         name="but not for ever",
         observed=make_observed(pods=(make_pod(M0), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)),
         now=80.0,
-        expected="Mapping: delete(m-0 lingers after its commit)",
+        expected="Mapping: keep(1) delete(m-0 lingers after its commit)",
     ),
     Example(
         name="a twin that was slower goes",
@@ -268,7 +277,7 @@ RULES = [
             pods=(make_pod(M0, ordinal=2), make_pod(M1)), commits=(make_commit(M0, finished_at=50.0),)
         ),
         now=50.0,
-        expected="Mapping: delete(m-0 beaten by a twin); wake 30.0s",
+        expected="Mapping: keep(1) delete(m-0 beaten by a twin); wake 30.0s",
     ),
     Example(
         name="of twelve failed pods the last ten stay",
@@ -279,13 +288,15 @@ RULES = [
             failures=[make_failure(map_task(index), finished_at=100.0 - index) for index in range(12)],
         ),
         now=101.0,
-        expected="Mapping: delete(m-10 failure recorded) delete(m-11 failure recorded) create(m-4#2); wake 1.0s",
+        expected=(
+            "Mapping: keep(2) delete(m-10 failure recorded) delete(m-11 failure recorded) create(m-4#2); wake 1.0s"
+        ),
     ),
     Example(
         name="a failed attempt of a committed task is no failure",
         observed=make_observed(pods=(make_failed_pod(M0), make_pod(M1)), commits=(make_commit(M0),)),
         now=100.0,
-        expected="Mapping: delete(m-0 committed)",
+        expected="Mapping: keep(1) delete(m-0 committed)",
     ),
     Example(
         name="a map-only run has no second wave",
@@ -317,7 +328,7 @@ RULES = [
         name="an attempt of a lost generation goes",
         observed=make_observed(commits=BOTH, shuffle=make_shuffle(), failures=(LOST,), pods=(make_pod(M1),)),
         now=60.0,
-        expected="Mapping: delete(m-1 output lost) create(m-1#2); wake 20.0s",
+        expected="Mapping: keep(1) delete(m-1 output lost) create(m-1#2); wake 20.0s",
     ),
     Example(
         name="a part that was dropped before the intent is made again",
@@ -363,7 +374,7 @@ RULES = [
         name="by their record",
         observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, reason="Unschedulable"),)),
         now=61.0,
-        expected="Failed/Unschedulable: delete(m-1 job failed)",
+        expected="Failed/Unschedulable: keep(1) delete(m-1 job failed)",
     ),
     Example(
         name="the first lack of memory gets more of it",
@@ -409,7 +420,7 @@ RULES = [
             ],
         ),
         now=101.0,
-        expected="Failed/StorageUnavailable: delete(m-1 job failed)",
+        expected="Failed/StorageUnavailable: keep(1) delete(m-1 job failed)",
     ),
     Example(
         name="a pod that does not end in its grace is waited for a while",
@@ -450,7 +461,7 @@ RULES = [
             pods=(make_pod(M0), make_pod(M1)), failures=(make_failure(M0, reason="NoProgress", finished_at=1800.0),)
         ),
         now=1801.0,
-        expected="Mapping: delete(m-0 failure recorded); wake 4.0s",
+        expected="Mapping: keep(1) delete(m-0 failure recorded); wake 4.0s",
     ),
     Example(
         name="a straggler gets a twin",
@@ -511,7 +522,7 @@ RULES = [
         name="suspended: pods go, and nothing starts",
         observed=make_observed(spec={"suspend": True}, pods=(make_pod(M0), make_failed_pod(M1))),
         now=100.0,
-        expected="Suspended/Suspended: delete(m-0 suspended)",
+        expected="Suspended/Suspended: keep(1) delete(m-0 suspended)",
     ),
     Example(
         name="suspended before it was planned",
@@ -529,7 +540,7 @@ RULES = [
         name="the deadline ends a run",
         observed=make_observed(spec={"activeDeadlineSeconds": 60}, pods=(make_pod(M0),)),
         now=60.0,
-        expected="Failed/DeadlineExceeded: delete(m-0 job failed)",
+        expected="Failed/DeadlineExceeded: keep(1) delete(m-0 job failed)",
     ),
     Example(
         name="the deadline is waited for",
@@ -557,7 +568,7 @@ RULES = [
             failures=(make_failure(M0, attempt_id="a"), make_failure(M0, ordinal=2, attempt_id="b")),
         ),
         now=500.0,
-        expected="Failed/BackoffLimitExceeded: delete(m-1 job failed)",
+        expected="Failed/BackoffLimitExceeded: keep(1) delete(m-1 job failed)",
     ),
     Example(
         name="one attempt is left",
@@ -608,7 +619,7 @@ RULES = [
         name="one bad record more than the job may skip",
         observed=make_observed(spec=allowing(6), commits=SKIPPED[1:] + SKIPPED[:1], pods=(make_pod(R0),)),
         now=100.0,
-        expected="Failed/TooManyBadRecords: delete(r-0 job failed)",
+        expected="Failed/TooManyBadRecords: keep(1) delete(r-0 job failed)",
     ),
     Example(
         name="a limit lowered while reduces run",
@@ -641,7 +652,7 @@ RULES = [
         name="then it fails the job",
         observed=make_observed(spec=allowing(5), pods=(make_pod(M1),), failures=(EXCESSIVE,)),
         now=100.0,
-        expected="Failed/TooManyBadRecords: delete(m-1 job failed)",
+        expected="Failed/TooManyBadRecords: keep(1) delete(m-1 job failed)",
     ),
     Example(
         name="unless the limit was raised meanwhile: it is made again",
@@ -761,6 +772,84 @@ RULES = [
     Example(
         name="a terminal verdict outlives a new deadline",
         observed=make_observed(run=COMPLETE, spec={"activeDeadlineSeconds": 1}),
+        now=310.0,
+        expected="Complete/OutputCommitted: -",
+    ),
+    Example(
+        name="what is known of new attempts is kept",
+        observed=make_observed(pods=(make_pod(M0), make_pod(M1)), kept={}),
+        now=0.0,
+        expected="Mapping: keep(2)",
+    ),
+    Example(
+        name="and again when one has come further",
+        observed=make_observed(
+            pods=(make_pod(M0), make_pod(M1)),
+            kept={make_pod(M0).attempt_id: Stage.CREATED, make_pod(M1).attempt_id: Stage.STARTED},
+        ),
+        now=0.0,
+        expected="Mapping: keep(1)",
+    ),
+    Example(
+        name="also of pods that others delete",
+        observed=make_observed(
+            pods=(make_pod(M0, deleting=True), make_pod(M1)),
+            kept={make_pod(task).attempt_id: Stage.STARTED for task in (M0, M1)},
+        ),
+        now=0.0,
+        expected="Mapping: record(m-0 PodDeleted, free) keep(1)",
+    ),
+    Example(
+        name="suspended pods stop though nothing can be kept",
+        observed=make_observed(spec={"suspend": True}, pods=(make_pod(M0),), faults=(make_fault(),)),
+        now=0.0,
+        expected="Suspended/StorageUnavailable: delete(m-0 suspended); wake 5.0s",
+    ),
+    Example(
+        name="so do those of a failed job",
+        observed=make_observed(spec={"activeDeadlineSeconds": 60}, pods=(make_pod(M0),), faults=(make_fault(),)),
+        now=60.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job failed)",
+    ),
+    Example(
+        name="the post-mortem tells of pods that stay",
+        observed=make_observed(run=FAILED, pods=(make_failed_pod(M0),), has_records=True, post_mortem=None),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: post-mortem; wake 86390.0s",
+    ),
+    Example(
+        name="and waits for those that run",
+        observed=make_observed(run=FAILED, pods=(make_pod(M0, deleting=True),), post_mortem=None),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: -",
+    ),
+    Example(
+        name="a fault is no time for it",
+        observed=make_observed(run=FAILED, has_intermediates=True, post_mortem=None, faults=(make_fault(),)),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: clean; wake 5.0s",
+    ),
+    Example(
+        name="after the ttl it is too late for it",
+        observed=make_observed(
+            run=FAILED,
+            pods=(make_failed_pod(M0),),
+            has_records=True,
+            post_mortem=None,
+            spec={"ttlSecondsAfterFinished": 10},
+        ),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job ended) remove",
+    ),
+    Example(
+        name="a run that was never planned has none",
+        observed=make_observed(run=FAILED, plan=None, post_mortem=None),
+        now=310.0,
+        expected="Failed/DeadlineExceeded: -",
+    ),
+    Example(
+        name="nor one whose end nobody asks about",
+        observed=make_observed(run=COMPLETE, post_mortem=None, limits=Limits(post_mortem_of=frozenset({"Failed"}))),
         now=310.0,
         expected="Complete/OutputCommitted: -",
     ),

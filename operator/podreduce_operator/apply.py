@@ -35,10 +35,12 @@ from podreduce_operator.model import (
     DiscardRun,
     Fault,
     FreezeShuffle,
+    KeepAttempts,
     PlanRun,
     RecordFailure,
     RemoveIntermediates,
     RemoveRun,
+    WritePostMortem,
 )
 from podreduce_operator.names import hash_run, pod_name
 from podreduce_operator.observe import Run, RunCache, storage_fault
@@ -51,12 +53,12 @@ from podreduce_operator.output import (
     remove_staged,
 )
 from podreduce_operator.planning import plan_run
+from podreduce_operator.post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.shuffling import build_shuffle_manifest
 
 __all__ = ["Applier", "FaultPoint"]
 
 CONCURRENT_CALLS = 16
-LOG_TAIL_LINES = 100
 
 FaultPoint = Callable[[str, Action], None]
 """Called with `before` and `after` around each action, for tests that crash the operator there."""
@@ -101,12 +103,22 @@ class Applier:
                 await self.delete_pod(action, run)
             case RecordFailure(record=record):
                 await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
+            case KeepAttempts(attempts=attempts):
+                await keep_attempts(run, attempts)
             case FreezeShuffle(parallelism=parallelism):
                 await freeze_shuffle(run, parallelism)
             case CommitOutput():
                 await commit_output(run)
+            case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
+                await self.take_down(action, run)
+
+    async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
+        """Do one of the actions that follow a run's end."""
+        match action:
             case RemoveIntermediates():
                 await remove_intermediates(run)
+            case WritePostMortem(attempts=attempts):
+                await write_post_mortem(run, self.cluster, attempts)
             case DiscardRun(run_id=run_id):
                 await discard_run(run.storage, msgspec.structs.replace(run.identity, run_id=run_id))
                 self.cache.forget(run.job)

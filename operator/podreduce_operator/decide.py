@@ -6,7 +6,8 @@ A run goes through plan → maps → shuffle → reduces → commit, and each st
 never because of what happened before:
 
 1. A terminal run is final. What is left of it is tidied: active pods go, then blobs, staged parts and the output's
-   claim; after `ttlSecondsAfterFinished` its records and the kept failed pods.
+   claim; then, if it was planned, its post-mortem is written; after `ttlSecondsAfterFinished` its records go and the
+   kept failed pods.
 2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts;
    until then it cannot fail.
    A run is named in the status before anything is done for it, so that whoever replaces it finds it there.
@@ -26,6 +27,8 @@ never because of what happened before:
    does not answer its deletion is let go of.
 9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest; a
    part found missing before the commit intent, that of its task's commit.
+10. What is known of an attempt is kept as it comes further, and before its pod is deleted (`evidence`). No verdict and
+   no stop waits for it: after a fault they come without.
 
 Invariants, held by the simulation
 ----------------------------------
@@ -40,14 +43,15 @@ Two shards, one partition, parallelism 1, nothing started: `Mapping: create(m-0#
 ProgramError, which makes room: `Mapping: record(m-0 ProgramError) create(m-1#1)`. With the record visible and an
 initial backoff of 5 s, at t=101: `Mapping: -; wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1
 still runs, so m-0 waits for room: `Mapping: -`. Once m-1 is committed and its pod has ended:
-`Mapping: delete(m-1 committed) create(m-0#2)`. Both committed: `Mapping: freeze(0)`, then `Reducing: create(r-0#1)`,
-`Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run `Complete/OutputCommitted: clean; wake
-86400.0s`.
+`Mapping: keep(1) delete(m-1 committed) create(m-0#2)`. Both committed: `Mapping: freeze(0)`, then
+`Reducing: create(r-0#1)`, `Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run
+`Complete/OutputCommitted: clean post-mortem; wake 86400.0s`.
 """
 
 from dataclasses import replace
 
 from podreduce_operator.ending import find_end, supersede, tidy
+from podreduce_operator.evidence import keep_attempts
 from podreduce_operator.failures import FAULT_RETRY_SECONDS
 from podreduce_operator.model import CommitOutput, Decision, Observed, Phase, PlanRun, Verdict
 from podreduce_operator.upkeep import delete_all, delete_foreign, let_go
@@ -64,7 +68,7 @@ CHAOS_NOT_ALLOWED = Verdict(
 
 def decide(observed: Observed, now: float) -> Decision:
     """Decide what to do at `now` (seconds since the epoch) about one job."""
-    return let_go(take_step(observed, now), observed, now)
+    return keep_attempts(let_go(take_step(observed, now), observed, now), observed, now)
 
 
 def take_step(observed: Observed, now: float) -> Decision:
@@ -113,7 +117,8 @@ def suspend(observed: Observed) -> Decision:
 
 
 def retry_later(decision: Decision, observed: Observed) -> Decision:
-    """After a fault that may pass, say so and take the same step again after a pause."""
+    """After a fault that may pass, say so and take the same step again after a pause. Who is suspended stops now."""
     fault = observed.faults[0]
     verdict = replace(decision.verdict, reason=fault.reason, message=fault.message)
-    return Decision(actions=(), verdict=verdict, wake_after=FAULT_RETRY_SECONDS)
+    stops = decision.actions if verdict.phase is Phase.SUSPENDED else ()
+    return Decision(actions=stops, verdict=verdict, wake_after=FAULT_RETRY_SECONDS)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from podreduce.contract.task import FailureRecord
 from podreduce.errors import UploadLostError
+from podreduce_operator.attempt_records import describe_attempt
 from podreduce_operator.bad_records import find_excess
 from podreduce_operator.failures import AWAITED_REASONS, FAULT_RETRY_SECONDS, render_failure, uncounted_by_budget
 from podreduce_operator.model import (
@@ -19,10 +20,11 @@ from podreduce_operator.model import (
     RemoveIntermediates,
     RemoveRun,
     Verdict,
+    WritePostMortem,
 )
 from podreduce_operator.upkeep import delete_all, delete_foreign, kept_failed_pods
 
-__all__ = ["deadline_at", "find_end", "supersede", "tidy"]
+__all__ = ["deadline_at", "find_end", "supersede", "tidy", "wants_post_mortem"]
 
 PART_GONE_REASON = UploadLostError.reason
 """Met before the commit intent it runs the task again and is no fault; after it the output can never be complete."""
@@ -34,7 +36,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
     pods = observed.run_pods
     unfinished = [pod for pod in pods if not pod.is_finished]
-    expires_at = (run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
+    expires_at = run_expires_at(observed, now)
     expired = now >= expires_at
     kept = [] if expired else kept_failed_pods(pods)
     doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
@@ -43,12 +45,27 @@ def tidy(observed: Observed, now: float) -> Decision:
         return Decision(actions=tuple(actions), verdict=verdict)
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
+    # Last of what a run owes to others, and not at once again after a fault: nothing may wait for a story.
+    if wants_post_mortem(observed, now) and not unfinished and not observed.faults:
+        actions.append(WritePostMortem(attempts=tuple(describe_attempt(pod, now) for pod in pods)))
     if observed.has_records and expired and not unfinished:
         actions.append(RemoveRun())
     wake_after = None if expired or not (kept or observed.has_records) else expires_at - now
     if observed.faults:
         wake_after = FAULT_RETRY_SECONDS
     return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+
+
+def run_expires_at(observed: Observed, now: float) -> float:
+    """Return when all that a terminal run has left but its output goes."""
+    return (observed.run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
+
+
+def wants_post_mortem(observed: Observed, now: float) -> bool:
+    """Tell whether an ended run has no post-mortem yet and is worth one: it was planned, and its ttl is not over."""
+    is_told = observed.plan is None or observed.post_mortem is not None
+    is_wanted = observed.run.terminal in observed.limits.post_mortem_of
+    return is_wanted and not is_told and now < run_expires_at(observed, now)
 
 
 def supersede(observed: Observed, run_id: str) -> Decision:

@@ -5,9 +5,10 @@ Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Tim
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Any
 
+from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef
 from podreduce_operator.spec import JobSpec
 
@@ -24,6 +25,7 @@ __all__ = [
     "HeavyKeyView",
     "JobKey",
     "JobView",
+    "KeepAttempts",
     "Limits",
     "Observed",
     "PendingDeadlines",
@@ -32,13 +34,17 @@ __all__ = [
     "PlanSummary",
     "PodPhase",
     "PodView",
+    "PostMortemView",
     "PublishedOutput",
     "RecordFailure",
     "RemoveIntermediates",
     "RemoveRun",
+    "Requests",
     "RunState",
     "ShuffleSummary",
+    "Stage",
     "Verdict",
+    "WritePostMortem",
 ]
 
 
@@ -77,9 +83,26 @@ class PodPhase(StrEnum):
     UNKNOWN = "Unknown"
 
 
+class Stage(IntEnum):
+    """How far an attempt has come, as far as it matters to what is kept of it."""
+
+    CREATED = 1
+    STARTED = 2
+    GONE = 3
+    """Its pod is being deleted, or is about to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Requests:
+    """What a pod's container asks its node for: thousandths of a core, bytes; None where it does not say."""
+
+    cpu_millis: int | None = None
+    memory_bytes: int | None = None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
-    """One attempt's pod.
+    """One attempt's pod. Ten thousand of them are held in memory: what they have in common is one object.
 
     Attributes:
         run_hash: which run of which job it belongs to; see `names`.
@@ -110,6 +133,7 @@ class PodView:
     message: str = ""
     disrupted: bool = False
     conditions: tuple[tuple[str, str], ...] = ()
+    requests: Requests = Requests()
     outcome: TaskOutcome | None = None
 
     @property
@@ -157,16 +181,21 @@ class PendingDeadlines:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the installation allows a job: `parallelism` is how many pods may be active at once (locally: the cores).
+    """What the installation allows a job.
 
-    `speculates`: slow tasks may get a second attempt; on one machine that helps nobody. `chaos`: `spec.chaos` is
-    allowed.
+    Attributes:
+        parallelism: how many pods may be active at once (locally: the cores).
+        speculates: slow tasks may get a second attempt; on one machine that helps nobody.
+        chaos: `spec.chaos` is allowed.
+        pending: how long pods may wait.
+        post_mortem_of: which ends of a run get a post-mortem (locally only failures: the rest is thrown away).
     """
 
     parallelism: int = 1000
     speculates: bool = True
     chaos: bool = False
     pending: PendingDeadlines = PendingDeadlines()
+    post_mortem_of: frozenset[str] = frozenset({"Complete", "Failed"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,6 +257,14 @@ class PublishedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PostMortemView:
+    """The run's story is written: where it lies, and where the table of all attempts."""
+
+    uri: str
+    attempts_uri: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """An action or an observation that could not be done, in words for the job's author.
 
@@ -256,6 +293,8 @@ class Observed:
         has_intent: the point of no return is passed.
         has_intermediates: blobs, staged parts or the output's claim are left.
         has_records: anything at all is left below the run's prefix.
+        kept: how far each attempt had come when this process last kept what is known of it; a new process knows of
+            none, and keeps once more.
         faults: what the last attempt to act ran into.
         is_blind: the store could not be read, so that its absent fields say nothing.
     """
@@ -277,6 +316,8 @@ class Observed:
     published: PublishedOutput | None = None
     has_intermediates: bool = False
     has_records: bool = False
+    kept: Mapping[str, Stage] = field(default_factory=dict)
+    post_mortem: PostMortemView | None = None
     limits: Limits = Limits()
     faults: tuple[Fault, ...] = ()
     is_blind: bool = False
@@ -358,6 +399,16 @@ class RecordFailure:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class KeepAttempts:
+    """Make durable what is known of these attempts, in one object."""
+
+    attempts: tuple[AttemptRecord, ...]
+
+    def __str__(self) -> str:
+        return f"keep({len(self.attempts)})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeShuffle:
     """Write the shuffle manifest of that generation; the first packs the buckets, later ones keep the packing.
 
@@ -398,6 +449,19 @@ class DiscardRun:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WritePostMortem:
+    """After the run's end: tell its story in one object, and all its attempts in one table.
+
+    `attempts`: those whose pods are still there, as they are now.
+    """
+
+    attempts: tuple[AttemptRecord, ...]
+
+    def __str__(self) -> str:
+        return "post-mortem"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRun:
     """After ttlSecondsAfterFinished: remove everything below the run's prefix."""
 
@@ -410,9 +474,11 @@ Action = (
     | CreatePod
     | DeletePod
     | RecordFailure
+    | KeepAttempts
     | FreezeShuffle
     | CommitOutput
     | RemoveIntermediates
+    | WritePostMortem
     | DiscardRun
     | RemoveRun
 )

@@ -11,7 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from podreduce.contract.layout import COMMIT_INTENT_KEY, DATA_PREFIX, QUARANTINE_PREFIX, run_prefix
+from podreduce.contract.layout import (
+    ATTEMPTS_TABLE_KEY,
+    COMMIT_INTENT_KEY,
+    DATA_PREFIX,
+    POST_MORTEM_KEY,
+    QUARANTINE_PREFIX,
+    run_prefix,
+)
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import ShuffleManifest
 from podreduce.errors import PodreduceError, StorageDeniedError
@@ -26,6 +33,7 @@ from podreduce_operator.model import (
     Observed,
     PlanSummary,
     PodView,
+    PostMortemView,
     PublishedOutput,
     RunState,
     ShuffleSummary,
@@ -167,6 +175,8 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         published=published,
         has_intermediates=intermediates,
         has_records=records,
+        kept=dict(run.records.kept),
+        post_mortem=view_post_mortem(run),
         limits=blind.limits,
         faults=digest_faults(job.status, run),
     )
@@ -268,6 +278,13 @@ def find_partition(heavy: KeyShare, manifest: ShuffleManifest | None) -> int | N
     if manifest.ranges is not None:
         return bisect_right(manifest.ranges, heavy.encoded)
     return next((index for index, buckets in enumerate(manifest.partitions) if heavy.bucket in buckets), None)
+
+
+def view_post_mortem(run: Run) -> PostMortemView | None:
+    """Say where the run's story lies, if it is written."""
+    if not run.records.has_post_mortem:
+        return None
+    return PostMortemView(uri=run.work.uri_of(POST_MORTEM_KEY), attempts_uri=run.work.uri_of(ATTEMPTS_TABLE_KEY))
 
 
 def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:

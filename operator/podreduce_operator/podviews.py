@@ -17,9 +17,10 @@ import msgspec
 from podreduce.contract.task import TaskOutcome
 from podreduce.contract.wire import decode
 from podreduce_operator.crd import GROUP, KIND
-from podreduce_operator.model import JobKey, PodPhase, PodView
+from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import parse_labels
 from podreduce_operator.pods import PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER
+from podreduce_operator.resources import read_requests
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
 
@@ -71,7 +72,7 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         deleting=bool(metadata.get("deletionTimestamp")),
         node=intern(str((manifest.get("spec") or {}).get("nodeName") or "")),
         scheduled_at=scheduled_time(status),
-        started_at=parse_time(container_state(status, "running").get("startedAt")),
+        started_at=start_time(status),
         vanishes_at=parse_time(metadata.get("deletionTimestamp")),
         finished_at=finish_time(manifest) if phase in (PodPhase.SUCCEEDED, PodPhase.FAILED) else None,
         exit_code=terminated.get("exitCode"),
@@ -79,6 +80,7 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         message=words.message,
         disrupted=is_disrupted(status),
         conditions=condition_pairs(status),
+        requests=requests_of(manifest),
         outcome=parse_outcome(terminated.get("message") or ""),
     )
     return OwnedPod(
@@ -161,6 +163,22 @@ def scheduled_time(status: Mapping[str, Any]) -> float | None:
     """Return when the pod got its node; None before."""
     scheduled = next((one for one in conditions(status, "PodScheduled") if one.get("status") == "True"), {})
     return parse_time(scheduled.get("lastTransitionTime"))
+
+
+def start_time(status: Mapping[str, Any]) -> float | None:
+    """Return when the task's container started; None before."""
+    states = [
+        one.get("state") or {} for one in status.get("containerStatuses") or [] if one.get("name") == TASK_CONTAINER
+    ]
+    state = next(iter(states), {})
+    return parse_time((state.get("running") or state.get("terminated") or {}).get("startedAt"))
+
+
+def requests_of(manifest: Mapping[str, Any]) -> Requests:
+    """Return what the task's container requests."""
+    containers = (manifest.get("spec") or {}).get("containers") or []
+    task = next((container for container in containers if container.get("name") == TASK_CONTAINER), None)
+    return read_requests((task or {}).get("resources") or {})
 
 
 def explain(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Words:

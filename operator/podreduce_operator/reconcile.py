@@ -17,7 +17,17 @@ from podreduce_operator.apply import Applier, FaultPoint
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.decide import decide
 from podreduce_operator.discard import discard_job
-from podreduce_operator.model import CreatePod, Decision, DeletePod, Fault, JobKey, JobView, Limits, Observed
+from podreduce_operator.model import (
+    CreatePod,
+    Decision,
+    DeletePod,
+    Fault,
+    JobKey,
+    JobView,
+    KeepAttempts,
+    Limits,
+    Observed,
+)
 from podreduce_operator.observe import Run, RunCache, observe
 from podreduce_operator.status import build_status, events_between
 
@@ -187,15 +197,14 @@ class Reconciler:
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
-    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps, or what cannot be reached."""
+    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps, or cannot be reached or told."""
     unfinished = any(not pod.is_finished for pod in observed.pods)
-    held_up = observed.faults and not observed.is_blind
-    return observed.run.terminal is not None and not decision.actions and not unfinished and not held_up
+    return observed.run.terminal is not None and not decision.actions and not unfinished
 
 
 def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
     """Return when to look again: at once after an action that no event will answer, else when time itself matters."""
-    if not faulty and any(not isinstance(action, CreatePod | DeletePod) for action in decision.actions):
+    if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
         return 0.0
     times = [RESYNC_SECONDS, decision.wake_after, status_due]
     return min(at for at in times if at is not None)

@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -18,6 +18,7 @@ from podreduce.contract.layout import (
     COMMITS_PREFIX,
     FAILURES_PREFIX,
     PLAN_KEY,
+    POST_MORTEM_KEY,
     SHUFFLE_PREFIX,
     parse_commit_key,
     parse_shuffle_key,
@@ -30,6 +31,9 @@ from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.key_spread import KeySpread
 from podreduce_operator.skew import Skew
+
+if TYPE_CHECKING:
+    from podreduce_operator.model import Stage
 
 __all__ = ["RunRecords"]
 
@@ -45,10 +49,13 @@ class RunRecords:
         store: opened at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
         commits: by task, the commit of its newest generation, without what is folded.
+        outdated: the attempts whose commits are of older generations.
         bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
         key_spread: how their keys are spread, in total order; `skew` is which of them are heaviest.
         manifests: by generation.
         intent: None until it is written.
+        kept: how far each attempt had come when it was last kept by this process.
+        has_post_mortem: whether the run's story is written.
     """
 
     def __init__(self, store: ObjectStore) -> None:
@@ -56,11 +63,14 @@ class RunRecords:
         self.plan: Plan | None = None
         self.plan_digest = ""
         self.commits: dict[TaskRef, CommitRecord] = {}
+        self.outdated: set[str] = set()
         self.bucket_bytes: list[int] = []
         self.key_spread = KeySpread()
         self.skew = Skew()
         self.manifests: dict[int, ShuffleManifest] = {}
         self.intent: CommitIntent | None = None
+        self.kept: dict[str, Stage] = {}
+        self.has_post_mortem = False
         self._failures: dict[str, FailureRecord] = {}
         self._read_commits: set[str] = set()
 
@@ -110,6 +120,9 @@ class RunRecords:
         known = self.commits.get(commit.task)
         if known is None or known.generation < commit.generation:
             self.commits[commit.task] = msgspec.structs.replace(commit, bucket_bytes=(), key_samples=(), heavy_keys=())
+            self.outdated.update(() if known is None else (known.attempt_id,))
+        else:
+            self.outdated.add(commit.attempt_id)
 
     async def _read_failures(self) -> None:
         keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
@@ -121,6 +134,7 @@ class RunRecords:
         if generations and (newest := max(generations)) not in self.manifests:
             data = await self.store.get_async(f"{SHUFFLE_PREFIX}{newest}.json")
             self.manifests[newest] = decode(data, ShuffleManifest)
+        self.has_post_mortem = POST_MORTEM_KEY in keys
         if COMMIT_INTENT_KEY in keys and self.intent is None:
             self.intent = decode(await self.store.get_async(COMMIT_INTENT_KEY), CommitIntent)
 

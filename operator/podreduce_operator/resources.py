@@ -7,9 +7,12 @@ request above its limit would make the pod invalid.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
-__all__ = ["raise_memory", "remaining_defaults"]
+from podreduce_operator.model import Requests
+
+__all__ = ["raise_memory", "read_requests", "remaining_defaults"]
 
 KINDS = ("limits", "requests")
 QUANTITY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[mkMGTPE]?|[eE][0-9]+)")
@@ -44,12 +47,34 @@ def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:
 
 def multiply(quantity: Any, factor: float) -> Any:  # noqa: ANN401 - a template's value
     """Return a Kubernetes quantity multiplied, in whole bytes; what is none stays, for the API server to refuse."""
-    found = QUANTITY.fullmatch(str(quantity))
+    number = read_quantity(str(quantity))
+    return quantity if number is None else str(int(number * Decimal(factor)))
+
+
+def read_quantity(text: str) -> Decimal | None:
+    """Return the number that a Kubernetes quantity stands for; None if it is none."""
+    found = QUANTITY.fullmatch(text)
     if found is None:
-        return quantity
+        return None
     suffix = found["suffix"]
     unit = FACTORS[suffix] if suffix in FACTORS else Decimal(10) ** int(suffix[1:])
-    return str(int(Decimal(found["number"]) * unit * Decimal(factor)))
+    return Decimal(found["number"]) * unit
+
+
+def read_requests(resources: Mapping[str, Any]) -> Requests:
+    """Return what a container's `resources` request; equal ones give the same object."""
+    requests = mapping(resources.get("requests"))
+    return shared_requests(str(requests.get("cpu", "")), str(requests.get("memory", "")))
+
+
+@lru_cache(maxsize=256)
+def shared_requests(cpu: str, memory: str) -> Requests:
+    """Return these quantities as numbers."""
+    cores, memory_bytes = read_quantity(cpu), read_quantity(memory)
+    return Requests(
+        None if cores is None else int(cores * 1000),
+        None if memory_bytes is None else int(memory_bytes),
+    )
 
 
 def named_resources(template: Mapping[str, Any], container: str) -> Iterator[str]:

@@ -19,11 +19,12 @@ __all__ = ["JobEvent", "build_status", "compress_indexes", "events_between"]
 
 MAX_FAILURES = 10
 MAX_FAILURE_MESSAGE = 120
-MAX_TRACEBACK = 1200
+MAX_TRACEBACK = 1000
 MAX_RECORD = 300
 MAX_INDEXES = 400
-MAX_MESSAGE = 400
+MAX_MESSAGE = 300
 MAX_URI = 512
+MAX_LINKS = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
@@ -52,6 +53,8 @@ def build_status(
         if previous.get("runId") != observed.run_id:
             status = {"observedGeneration": observed.job.generation, "conditions": []}
         status.update(render_run(observed, verdict, status, now))
+    if not observed.is_blind:
+        status["postMortem"] = render_post_mortem(observed)
     changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
     status["conditions"] = render_conditions(observed, verdict, changed, status.get("conditions", ()), now)
     return {name: value for name, value in status.items() if value is not None}
@@ -98,6 +101,15 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
     return fields
+
+
+def render_post_mortem(observed: Observed) -> dict[str, str] | None:
+    """Return where the run's story lies, and the table of its attempts beside it, if there is room to say both."""
+    found = observed.post_mortem
+    if found is None or len(found.uri) > MAX_LINKS:
+        return None
+    table = {"attemptsUri": found.attempts_uri} if len(found.uri + found.attempts_uri) <= MAX_LINKS else {}
+    return {"uri": found.uri, **table}
 
 
 def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]) -> int | None:

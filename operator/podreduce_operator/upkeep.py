@@ -9,7 +9,7 @@ from dataclasses import replace
 from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce_operator.failures import Cause, Classification, classify, find_cause
 from podreduce_operator.hung import find_hung
-from podreduce_operator.model import Decision, DeletePod, Observed, PodView, RecordFailure
+from podreduce_operator.model import Decision, DeletePod, Observed, PodPhase, PodView, RecordFailure
 from podreduce_operator.pending import find_expired
 
 __all__ = [
@@ -97,7 +97,9 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
         if why is None and pod.attempt_id in recorded:
             why = "failure recorded"
         if why is not None:
-            deletes.append(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished))
+            # One that is given up while it runs hangs, and its log may say where.
+            save_log = pod.is_finished or (pod.attempt_id in recorded and pod.phase is PodPhase.RUNNING)
+            deletes.append(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=save_log))
     return tuple(deletes)
 
 

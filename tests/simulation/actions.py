@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
+from podreduce_operator.attempt_records import kept_stage
 from podreduce_operator.model import (
     Action,
     CommitOutput,
@@ -17,12 +18,15 @@ from podreduce_operator.model import (
     DiscardRun,
     Fault,
     FreezeShuffle,
+    KeepAttempts,
     Observed,
     PlanRun,
     PlanSummary,
     RecordFailure,
     RemoveIntermediates,
     RemoveRun,
+    Stage,
+    WritePostMortem,
 )
 from podreduce_operator.names import pod_name
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
@@ -52,6 +56,7 @@ class Actor:
         plan: what planning finds. `if_exists` is the output's, `chosen_partitions` what the packing will choose.
         point: called between any two steps with the action and whether it has begun; raises where the world breaks.
         judge: told of what is about to be created, deleted and recorded.
+        kept: how far each attempt of each run had come when it was kept; an operator that dies takes it along.
     """
 
     rng: random.Random
@@ -62,6 +67,7 @@ class Actor:
     if_exists: str
     point: Callable[[Action, bool], None]
     judge: Judge
+    kept: dict[str, dict[str, Stage]] = field(default_factory=dict)
     created: int = 0
     doing: Action = field(default_factory=PlanRun)
 
@@ -94,13 +100,26 @@ class Actor:
             case RecordFailure(record=record):
                 self.judge.record(observed, record)
                 self.store.run(observed.run_id).create_failure(record)
+            case KeepAttempts():
+                self.keep_attempts(action, observed)
             case FreezeShuffle():
                 self.freeze(observed)
             case CommitOutput():
                 self.commit_output(observed)
+            case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
+                self.take_down(action, observed)
+        self.step()
+
+    def take_down(
+        self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, observed: Observed
+    ) -> None:
+        """Do one of the actions that follow a run's end."""
+        match action:
             case RemoveIntermediates():
                 self.judge.remove(observed, action)
                 self.remove_intermediates(observed.run_id)
+            case WritePostMortem():
+                self.write_post_mortem(action, observed)
             case DiscardRun(run_id=run_id):
                 self.judge.remove(observed, action)
                 self.remove_intermediates(run_id)
@@ -110,7 +129,7 @@ class Actor:
             case RemoveRun():
                 self.judge.remove(observed, action)
                 self.store.run(observed.run_id).clear()
-        self.step()
+                self.store.run(observed.run_id).was_removed = True
 
     def step(self) -> None:
         """Break here, within an action or after it, if the world says so."""
@@ -169,6 +188,28 @@ class Actor:
         if pod is not None and pod.uid == action.uid:
             self.judge.delete(observed, pod, force=action.force)
             self.cluster.delete(action.name, action.uid, force=action.force)
+
+    def keep_attempts(self, action: KeepAttempts, observed: Observed) -> None:
+        """Keep what is known of the attempts, in one object, and remember that."""
+        known = self.kept_of(observed.run_id)
+        self.judge.keep(observed, action, known)
+        for record in action.attempts:
+            self.store.run(observed.run_id).keep(record)
+        self.step()
+        known.update({record.attempt_id: kept_stage(record) for record in action.attempts})
+
+    def kept_of(self, run_id: str) -> dict[str, Stage]:
+        """Return how far this operator knows the run's attempts to be kept."""
+        return self.kept.setdefault(run_id, {})
+
+    def write_post_mortem(self, action: WritePostMortem, observed: Observed) -> None:
+        """Write the table, then the story."""
+        run = self.store.run(observed.run_id)
+        told = frozenset(run.known_attempts() | {record.attempt_id for record in action.attempts})
+        self.judge.tell(observed, told)
+        run.has_table = True
+        self.step()
+        run.post_mortem = told
 
     def freeze(self, observed: Observed) -> None:
         """Write the next manifest from the commits as observed; whoever creates it first has frozen it."""

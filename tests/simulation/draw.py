@@ -91,7 +91,9 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
 def draw_limits(rng: random.Random) -> Limits:
     """Draw what the installation allows."""
     pending = PendingDeadlines(image_seconds=30.0, unschedulable_seconds=rng.choice([None, None, None, 80.0]))
-    return Limits(parallelism=rng.choice([1000, 1000, 1000, 4]), pending=pending)
+    parallelism = rng.choice([1000, 1000, 1000, 4])
+    told = rng.choice([frozenset({"Complete", "Failed"})] * 4 + [frozenset({"Failed"})])
+    return Limits(parallelism=parallelism, pending=pending, post_mortem_of=told)
 
 
 def draw_spec(rng: random.Random) -> dict[str, Any]:

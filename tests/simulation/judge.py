@@ -8,15 +8,18 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
+from podreduce_operator.attempt_records import kept_stage
 from podreduce_operator.failure_classes import REFUSAL
 from podreduce_operator.model import (
     CreatePod,
     Decision,
     DiscardRun,
+    KeepAttempts,
     Observed,
     Phase,
     RemoveIntermediates,
     RemoveRun,
+    Stage,
 )
 from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS, LOST_AFTER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
@@ -51,6 +54,14 @@ HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
 FORCED_IF_LOST = "a pod is let go of only if it does not end within its grace and a while"
 MEMORY_RAISED = "an attempt has more memory once one of its task ran out of it, and only then"
 COUNTED_IF_DESERVED = "a failure counts if it is the attempt's own, and only then"
+KEPT_FIRST = "what is known of an attempt is kept before its pod is deleted"
+KEPT_ONCE = "what was kept of an attempt is not kept again"
+KEPT_WITH_ITS_RUN = "an attempt is kept with its own run"
+KEPT_IN_TIME = "attempts are kept only as long as there is a story to tell"
+STORY_AFTER_THE_END = "a run's story is written once its verdict is told and nothing of it runs"
+STORY_ONCE = "a run's story is written once"
+STORY_IS_WHOLE = "a run's story tells of every attempt that was seen, committed or recorded"
+STORY_IS_TOLD = "a planned run that has ended has its story, and its status says where"
 FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
 DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
 COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
@@ -102,9 +113,10 @@ class Judge:
         tasks: the tasks whose parts make the output.
         verdicts: the terminal condition of each run, as first written; `told` are the runs that a status has named.
         refused: reasons of permanent faults that truly struck.
-        is_clock_right: the operator's; what times decide is not judged otherwise.
+        is_clock_right: the operator's, `clock_offset` by how much not; what times decide is not judged otherwise.
         haunted: replaced runs that a leader still worked for, who had not heard of it.
         bereft: the runs that lost a part between their intent and its publication.
+        seen: by run, the attempts that passes which went through have seen.
     """
 
     store: ObjectStore
@@ -116,10 +128,12 @@ class Judge:
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     is_clock_right: bool = True
+    clock_offset: float = 0.0
     haunted: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
+    seen: dict[str, set[str]] = field(default_factory=dict)
     checked: int = 0
 
     def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool) -> None:
@@ -216,6 +230,10 @@ class Judge:
         if force:
             late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
             demand(late or not self.is_clock_right, FORCED_IF_LOST, pod.name)
+        if pod.run_id == observed.run_id and self.is_to_be_told(observed):
+            known = self.store.run(pod.run_id).attempts.get(pod.attempt_id, ())
+            demand(any(record.deleted_at is not None for record in known), KEPT_FIRST, pod.name)
+        if force:
             return
         if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
             return
@@ -233,6 +251,39 @@ class Judge:
     def is_ending(self) -> bool:
         """Whether the pass has just failed the run."""
         return self.decision is not None and self.decision.verdict.is_terminal
+
+    def is_to_be_told(self, observed: Observed) -> bool:
+        """Tell whether the run's story is still to be written, and the store was seen to take it."""
+        if observed.faults or observed.is_blind or observed.plan is None:
+            return False
+        return observed.run.terminal is None or self.is_due(observed, observed.run.terminal)
+
+    def is_due(self, observed: Observed, terminal: str) -> bool:
+        """Tell whether an ended run wants its story now."""
+        now, ttl = self.cluster.now + self.clock_offset, observed.job.spec.ttl_seconds_after_finished
+        in_time = now < (observed.run.completed_at or now) + ttl
+        return terminal in observed.limits.post_mortem_of and observed.post_mortem is None and in_time
+
+    def keep(self, observed: Observed, action: KeepAttempts, known: Mapping[str, Stage]) -> None:
+        """Attempts are about to be kept."""
+        demand(self.is_to_be_told(observed), KEPT_IN_TIME, action)
+        for record in action.attempts:
+            pod = self.cluster.attempts[record.attempt_id]
+            demand(pod.run_id == observed.run_id, KEPT_WITH_ITS_RUN, pod.name, "of run", pod.run_id)
+            demand(known.get(record.attempt_id, 0) < kept_stage(record), KEPT_ONCE, record.attempt_id)
+
+    def tell(self, observed: Observed, told: frozenset[str]) -> None:
+        """A run's story is about to be written."""
+        run_id = observed.run_id
+        demand(run_id in self.verdicts, STORY_AFTER_THE_END, "run", run_id, "has not ended")
+        # A second leader may have told it meanwhile; twice is harmless.
+        demand(not self.is_fresh or self.store.run(run_id).post_mortem is None, STORY_ONCE, "run", run_id)
+        demand(self.is_to_be_told(observed), KEPT_IN_TIME, "run", run_id)
+        if self.is_fresh:
+            running = [pod.name for pod in self.cluster.pods.values() if pod.run_id == run_id and not pod.is_finished]
+            demand(not running, STORY_AFTER_THE_END, running)
+        missing = (self.seen.get(run_id, set()) | self.store.run(run_id).known_attempts()) - told
+        demand(not missing, STORY_IS_WHOLE, "run", run_id, "without", missing)
 
     def record(self, observed: Observed, record: FailureRecord) -> None:
         """A failure is about to be recorded."""
@@ -269,6 +320,8 @@ class Judge:
 
     def finish(self, observed: Observed) -> None:
         """A pass has gone through, with all its actions."""
+        if self.is_to_be_told(observed):
+            self.seen.setdefault(observed.run_id, set()).update(pod.attempt_id for pod in observed.run_pods)
         if not self.is_fresh or observed.is_blind:
             return
         active = [pod for pod in self.cluster.pods.values() if pod.is_active]
@@ -368,8 +421,9 @@ class Judge:
             committed = part is not None and commit is not None and part == (run_id, commit.attempt_id)
             demand(committed, PUBLISHED_COMMITTED, task, ":", part)
 
-    def end(self, run_now: str, *, expired: bool) -> None:
+    def end(self, run_now: str, status: Mapping[str, Any], *, expired: bool) -> None:
         """The world has come to rest."""
+        self.judge_story(run_now, status, expired=expired)
         output = self.store.output
         complete = self.verdicts.get(run_now, ("", ""))[0] == Phase.COMPLETE
         demand(not complete or output.is_published(run_now), ENDS_PUBLISHED, run_now)
@@ -382,12 +436,21 @@ class Judge:
         bound = ours and (output.claim == run_now or self.store.run(output.claim or "").was_discarded)
         demand(not bound, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
-            if run.was_discarded or run_id not in self.told or run_id in self.haunted:
+            removed = run.was_discarded or (run.was_removed and run_id != run_now)
+            if removed or run_id not in self.told or run_id in self.haunted:
                 continue  # what zombies wrote later, and what nobody knows of, goes with the job
             demand(not output.staged.get(run_id), ENDS_CLEAN, "run", run_id, "left staged parts")
             demand(not run.blobs, ENDS_CLEAN, "run", run_id, "left blobs")
             kept = run.has_objects and (expired or run_id != run_now)
             demand(not kept, ENDS_CLEAN, "run", run_id, "left records")
+
+    def judge_story(self, run_now: str, status: Mapping[str, Any], *, expired: bool) -> None:
+        """The last run's story is where it is said to be, and gone where its records are."""
+        assert self.observed is not None
+        run, ended = self.store.run(run_now), self.verdicts.get(run_now, ("", ""))[0]
+        wanted = ended in self.observed.limits.post_mortem_of and run.plan is not None and not expired
+        demand((run.post_mortem is not None) == wanted, STORY_IS_TOLD, "run", run_now, ended)
+        demand(("postMortem" in status) == wanted, STORY_IS_TOLD, "run", run_now, ": status", status.get("postMortem"))
 
 
 def is_free(record: FailureRecord, observed: Observed) -> bool:

@@ -19,6 +19,7 @@ from tests.simulation.world import Decide
 __all__ = ["MUTANTS", "Mutant", "MutantStaleError", "find_killer", "load_policy"]
 
 MODULES = (
+    "attempt_records",
     "failure_classes",
     "failure_policy",
     "failures",
@@ -28,6 +29,7 @@ MODULES = (
     "speculation",
     "upkeep",
     "ending",
+    "evidence",
     "waves",
     "decide",
 )
@@ -136,6 +138,10 @@ def twin(name: str, old: str, new: str) -> Mutant:
 
 def excess(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="bad_records", old=old, new=new)
+
+
+def keeping(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="evidence", old=old, new=new)
 
 
 def policy(name: str, old: str, new: str) -> Mutant:
@@ -307,6 +313,60 @@ MUTANTS = (
     excess("one bad record too many", "if count > limit else None", "if count > limit + 1 else None"),
     excess("an attempt with just enough bad records is too bad", "if alone > limit:", "if alone >= limit:"),
     excess("a limit of 0 is none", "    if limit is None:\n", "    if not limit:\n"),
+    ending("no story is told", "if wants_post_mortem(observed, now) and not unfinished", "if False and not unfinished"),
+    ending("a story is told while pods run", "and not unfinished and not observed.faults", "and not observed.faults"),
+    ending(
+        "a story is told again and again",
+        "is_told = observed.plan is None or observed.post_mortem is not None",
+        "is_told = observed.plan is None",
+    ),
+    ending(
+        "a story is told of runs without a plan",
+        "is_told = observed.plan is None or observed.post_mortem is not None",
+        "is_told = observed.post_mortem is not None",
+    ),
+    ending(
+        "a story is told after the ttl",
+        "not is_told and now < run_expires_at(observed, now)",
+        "not is_told",
+    ),
+    ending(
+        "stories are told that nobody wants",
+        "is_wanted = observed.run.terminal in observed.limits.post_mortem_of",
+        "is_wanted = observed.run.terminal is not None",
+    ),
+    keeping("nothing is kept", "    if not news:\n", "    if True:\n"),
+    keeping(
+        "pods go before what they know is kept",
+        "before = kinds.index(DeletePod) if DeletePod in kinds else len(kinds)",
+        "before = len(kinds)",
+    ),
+    keeping("attempts are kept again and again", "if observed.kept.get(pod.attempt_id, 0) < (", "if 0 < ("),
+    keeping(
+        "pods that are about to go are not kept",
+        "(Stage.GONE if pod.uid in doomed else stage_of(pod))",
+        "stage_of(pod)",
+    ),
+    keeping(
+        "a fault of the store saves the pods", "observed.plan is None or observed.faults:", "observed.plan is None:"
+    ),
+    keeping("pods of other runs are kept", "for pod in observed.run_pods", "for pod in observed.pods"),
+    keeping(
+        "attempts are kept after their story is told",
+        "return observed.run.terminal is None or wants_post_mortem(observed, now)",
+        "return True",
+    ),
+    Mutant(
+        name="what others delete is not kept",
+        module="attempt_records",
+        old="    if pod.deleting:\n        return Stage.GONE\n",
+        new="",
+    ),
+    policy(
+        "suspended pods run on while the store takes nothing",
+        "stops = decision.actions if verdict.phase is Phase.SUSPENDED else ()",
+        "stops = ()",
+    ),
     upkeep(
         "a pod goes before its failure is recorded",
         "if why is None and pod.attempt_id in recorded:",

@@ -5,6 +5,7 @@ Rule: creates are conditional, the first one wins; everything read is as it stan
 
 from dataclasses import dataclass, field
 
+from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
 from podreduce_operator.model import PlanSummary
 
@@ -23,7 +24,13 @@ class Manifest:
 
 @dataclass(slots=True)
 class RunPrefix:
-    """What lies below one run's prefix. `was_discarded` is the judge's memory, not the store's."""
+    """What lies below one run's prefix.
+
+    Attributes:
+        attempts: what was kept of each attempt, by its id, the last word last.
+        post_mortem: the ids of the attempts that the story tells of, once it is written.
+        was_discarded: the judge's memory, not the store's; so is `was_removed`, after the ttl.
+    """
 
     plan: PlanSummary | None = None
     pages: bool = False
@@ -34,7 +41,11 @@ class RunPrefix:
     manifests: list[Manifest] = field(default_factory=list)
     intent: dict[TaskRef, str] | None = None
     blobs: set[str] = field(default_factory=set)
+    attempts: dict[str, list[AttemptRecord]] = field(default_factory=dict)
+    has_table: bool = False
+    post_mortem: frozenset[str] | None = None
     was_discarded: bool = False
+    was_removed: bool = False
 
     @property
     def has_objects(self) -> bool:
@@ -46,7 +57,10 @@ class RunPrefix:
             or self.failures
             or self.manifests
             or self.blobs
+            or self.attempts
+            or self.has_table
             or self.intent is not None
+            or self.post_mortem is not None
         )
 
     def create_commit(self, commit: CommitRecord) -> bool:
@@ -69,10 +83,22 @@ class RunPrefix:
         self.failures[record.task] = tuple(sorted(known, key=lambda failure: failure.finished_at))
         return True
 
+    def keep(self, record: AttemptRecord) -> None:
+        """Take what is known of an attempt."""
+        self.attempts.setdefault(record.attempt_id, []).append(record)
+
+    def known_attempts(self) -> set[str]:
+        """Return the ids of all attempts that left a trace."""
+        committed = {commit.attempt_id for commit in self.all_commits.values()}
+        failed = {failure.attempt_id for failures in self.failures.values() for failure in failures}
+        return {*self.attempts, *committed, *failed}
+
     def clear(self) -> None:
         """Delete all of it."""
         self.plan, self.intent, self.pages = None, None, False
-        for held in (self.commits, self.all_commits, self.failures, self.failure_ids, self.manifests, self.blobs):
+        self.has_table, self.post_mortem = False, None
+        records = (self.commits, self.all_commits, self.failures, self.failure_ids, self.attempts)
+        for held in (*records, self.manifests, self.blobs):
             held.clear()
 
 

@@ -131,7 +131,7 @@ def lose_upload(world: "World") -> bool:
 def set_clock(world: "World") -> bool:
     """The clock of the operator's machine is wrong from now on."""
     world.clock_offset = world.rng.choice([-3600.0, -90.0, 90.0, 3600.0])
-    world.judge.is_clock_right = False
+    world.judge.is_clock_right, world.judge.clock_offset = False, world.clock_offset
     return True
 
 

@@ -27,6 +27,7 @@ from podreduce_operator.model import (
     PlanRun,
     PlanSummary,
     PodView,
+    PostMortemView,
     PublishedOutput,
     ShuffleSummary,
 )
@@ -55,6 +56,7 @@ K = FaultKind
 Decide = Callable[[Observed, float], Decision]
 
 EPOCH = 1_000_000.0
+POST_MORTEM = PostMortemView(uri="s3://work/post-mortem.json", attempts_uri="s3://work/attempts.parquet")
 UID = "job-uid"
 COALESCED_SECONDS = 1.0
 MAX_PASSES = 1500
@@ -140,7 +142,7 @@ class World:
             if self.passes > MAX_PASSES or self.now > EPOCH + MAX_SECONDS:
                 raise ViolationError(PROGRESS, f"{self.passes} passes, {self.now - EPOCH:.0f} s")
             self.step()
-        self.judge.end(self.raw_spec["runId"], expired=self.has_short_ttl)
+        self.judge.end(self.raw_spec["runId"], self.status, expired=self.has_short_ttl)
         if not self.chaos.is_on and find_terminal(self.status) != ("Complete", "OutputCommitted"):
             raise ViolationError(COMPLETES_WITHOUT_FAULTS, str(find_terminal(self.status)))
 
@@ -179,6 +181,7 @@ class World:
         except OperatorDiedError:
             self.note("the operator died")
             self.lists.clear()
+            self.actor.kept.clear()
             return float(self.rng.randint(1, 10))
 
     def reconcile(self) -> float:
@@ -197,7 +200,7 @@ class World:
         else:
             self.judge.finish(observed)
         due = self.tell(observed, decision)
-        self.is_at_rest = fresh and not faults and self.is_settled(observed, decision)
+        self.is_at_rest = fresh and not faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
             self.deaf_until = self.now + 60.0
         return seconds_to_next_pass(decision, due, faulty=bool(observed.faults))
@@ -205,8 +208,8 @@ class World:
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
         """Tell whether the run has ended and nothing is left to tidy."""
         ended = observed.run.terminal is not None and observed.run_id == self.raw_spec["runId"]
-        unfinished = any(not pod.is_finished for pod in observed.pods)
-        return ended and not decision.actions and not unfinished and not observed.faults
+        awaited = any(pod.deleting or not pod.is_finished for pod in observed.pods)
+        return ended and not decision.actions and not awaited and not observed.faults
 
     def decide_on(self, observed: Observed) -> Decision:
         """Decide; an exception is a violation."""
@@ -316,6 +319,8 @@ class World:
             published=PublishedOutput(uri="s3://out/", records=1, bytes=1) if published else None,
             has_intermediates=left and state.terminal is not None,
             has_records=run.has_objects,
+            kept=self.actor.kept_of(run_id).copy(),
+            post_mortem=None if run.post_mortem is None else POST_MORTEM,
             limits=self.limits,
         )
 
@@ -411,7 +416,8 @@ class World:
 
         From then on what the first one has seen is old, too.
         """
-        outer, doing = (self.judge.observed, self.judge.decision), self.actor.doing
+        outer, doing, kept = (self.judge.observed, self.judge.decision), self.actor.doing, self.actor.kept
+        self.actor.kept = {}
         self.note("{ a second leader")
         pods = self.rng.choice([self.cluster.look(), *(held for _, held in self.lists)])
         job = self.rng.choice([self.view_job(), *(held for _, held in self.jobs)])
@@ -424,7 +430,7 @@ class World:
             self.actor.apply(decision.actions, observed, shuffled=True)
         self.tell(observed, decision)
         self.note("}")
-        self.actor.doing = doing
+        self.actor.doing, self.actor.kept = doing, kept
         if outer[0] is not None and outer[1] is not None:
             self.judge.begin(outer[0], outer[1], is_fresh=False)
 
@@ -433,7 +439,8 @@ class World:
 
         Counts and times that nothing reads back are not worth a status here: it is written when its gist changes.
         """
-        gist = (observed.run_id, decision.verdict.phase, decision.verdict.reason, observed.superseded, observed.run)
+        told, story = decision.verdict, (observed.is_blind, observed.post_mortem)
+        gist = (observed.run_id, told.phase, told.reason, observed.superseded, observed.run, story)
         if gist == self.told and observed.job.status is self.status:
             return None
         pinned = None if observed.plan is None else self.pinned.setdefault(observed.run_id, self.raw_spec)

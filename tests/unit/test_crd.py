@@ -14,6 +14,7 @@ from tests.builders import (
     make_commit,
     make_failure,
     make_observed,
+    make_post_mortem_view,
     make_published,
     make_quarantine,
     make_raw_spec,
@@ -45,6 +46,7 @@ def write_status() -> dict[str, Any]:
         skew=tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5)),
         quarantine_uri=f"s3://corpus/{LONG}",
         published=make_published(),
+        post_mortem=make_post_mortem_view(),
     )
     verdict = Verdict(phase=Phase.FAILED, reason="ProgramError", message=LONG, next_attempt_at=5.5)
     return build_status(observed, verdict, 1000.5, pinned_fields(make_raw_spec()))

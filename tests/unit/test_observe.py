@@ -3,14 +3,22 @@ from typing import Any
 
 import pytest
 
-from podreduce.contract.layout import COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key, run_prefix, shuffle_key
+from podreduce.contract.layout import (
+    COMMIT_INTENT_KEY,
+    PLAN_KEY,
+    POST_MORTEM_KEY,
+    commit_key,
+    failure_key,
+    run_prefix,
+    shuffle_key,
+)
 from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cluster.seam import Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.key_spread import KeyRanges
-from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView
+from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView, PostMortemView
 from podreduce_operator.observe import RunCache, observe
 from tests.builders import (
     JOB_UID,
@@ -90,6 +98,26 @@ async def test_what_a_map_has_skipped_is_known_and_where_it_lies(runs: StoredRun
     observed = await runs.observe()
     assert observed.commits[map_task(1)].quarantine == make_quarantine(7)
     assert observed.quarantine_uri == runs.store().uri_of("quarantine/")
+
+
+async def test_the_story_of_a_run_is_seen_with_its_place(runs: StoredRuns) -> None:
+    runs.put_plan()
+    assert (await runs.observe()).post_mortem is None
+    runs.store().put(POST_MORTEM_KEY, b"{}")
+    story = (await runs.observe()).post_mortem
+    assert story == PostMortemView(
+        uri=f"{runs.store().uri}post-mortem.json", attempts_uri=f"{runs.store().uri}attempts.parquet"
+    )
+
+
+async def test_attempts_whose_commits_no_longer_count_are_remembered(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for generation in (1, 0, 2):
+        commit = make_commit(map_task(1), generation=generation, attempt_id=f"a{generation}")
+        runs.store().put(commit_key(commit.task, generation), encode(commit))
+        _, run = await observe(make_job(), runs.cluster, runs.cache, Limits(), NOW)
+    assert run is not None
+    assert run.records.outdated == {"a0", "a1"}
 
 
 async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:

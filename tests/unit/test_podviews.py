@@ -6,7 +6,7 @@ import pytest
 
 from podreduce.contract.task import TaskOutcome
 from podreduce.contract.wire import encode
-from podreduce_operator.model import JobKey, PodPhase, PodView
+from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import AttemptLabels, pod_labels
 from podreduce_operator.podviews import parse_pod, parse_time
 from tests.builders import JOB_UID, map_task
@@ -65,6 +65,35 @@ def test_a_pod_says_when_it_got_its_node_and_when_its_grace_is_over() -> None:
     unplaced = parse({"phase": "Pending", "conditions": [condition("PodScheduled", "False", "Unschedulable")]})
     assert unplaced.scheduled_at is None
     assert parse({"phase": "Running"}, deletionTimestamp=FINISHED).vanishes_at == parse_time(FINISHED)
+
+
+def test_a_pod_says_where_it_runs_since_when_and_what_it_asked_for() -> None:
+    manifest = make_manifest({"phase": "Running", "containerStatuses": task_state(running={"startedAt": STARTED})})
+    manifest["spec"]["nodeName"] = "node-1"
+    manifest["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "100m", "memory": "1Mi"}}
+    pod = parse_pod(manifest)
+    assert pod is not None
+    view = pod.view
+    assert (view.node, view.started_at, view.requests) == ("node-1", parse_time(STARTED), Requests(100, 2**20))
+
+
+STARTS: dict[str, tuple[dict[str, Any], str | None]] = {
+    "not yet": ({"phase": "Pending", "containerStatuses": task_state(waiting={"reason": "ContainerCreating"})}, None),
+    "ended since": ({"phase": "Failed", "containerStatuses": terminated(1, startedAt=STARTED)}, STARTED),
+    "never": ({"phase": "Failed", "reason": "OutOfcpu"}, None),
+    "an init container": (
+        {
+            "phase": "Pending",
+            "initContainerStatuses": [{"name": "fetch", "state": {"running": {"startedAt": STARTED}}}],
+        },
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "expected"), STARTS.values(), ids=STARTS.keys())
+def test_a_pod_started_when_its_tasks_container_did(status: dict[str, Any], expected: str | None) -> None:
+    assert parse(status).started_at == parse_time(expected)
 
 
 def test_a_pods_conditions_are_kept_for_the_failure_policy() -> None:

@@ -1,6 +1,7 @@
 import asyncio
 import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -52,6 +53,18 @@ def wait_until_dead(pid: int) -> None:
 async def test_an_exit_is_seen_as_a_pods(tmp_path: Path, script: str, phase: PodPhase, code: int) -> None:
     pod = await finish(ProcessWorld(tmp_path, script))
     assert (pod.phase, pod.exit_code) == (phase, code)
+
+
+async def test_a_pod_says_since_when_it_runs_where_and_with_how_much_memory(tmp_path: Path) -> None:
+    world = ProcessWorld(tmp_path, "")
+    request = replace(world.request(), memory_factor=1.5)
+    await world.cluster.create_pod(request)
+    await world.until(lambda: world.cluster.pods[request.name].is_finished)
+    pod = await world.pod(request.name)
+    assert pod.started_at is not None
+    assert pod.finished_at is not None
+    assert pod.created_at <= pod.started_at <= pod.finished_at
+    assert (pod.node, pod.requests.memory_bytes) == (platform.node(), int(world.cluster.memory_bytes * 1.5))
 
 
 async def test_the_outcome_comes_from_the_termination_log(tmp_path: Path) -> None:

@@ -7,13 +7,15 @@ from typing import Any
 import pytest
 
 from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.post_mortem import PostMortem
+from podreduce.contract.wire import decode
 from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, JobView, Limits, PlanRun, PodPhase
 from podreduce_operator.reconcile import Reconciler
-from tests.builders import make_job, make_pod, make_raw_output, map_task
+from tests.builders import make_failed_pod, make_job, make_pod, make_raw_output, map_task
 from tests.unit.quiet_cluster import QuietCluster
 
 KEY = JobKey(namespace="default", name="wordcount")
@@ -135,6 +137,43 @@ async def test_a_blind_failed_job_still_loses_its_pods(world: World) -> None:
     world.now += 31
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: len(set(world.cluster.deleted)) == 2)
+
+
+async def test_an_ended_run_gets_its_story_after_its_verdict(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(activeDeadlineSeconds=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    world.cluster.pods = (make_pod(map_task(0), node="node-1"),)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: any("/attempts/" in found.key for found in open_store(world.place).list("work/")))
+    world.now += 61
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions()["Failed"] == ("True", "DeadlineExceeded"))
+    world.cluster.pods = ()
+    await world.settle()
+    first = next(status for status in world.cluster.statuses if status["phase"] == "Failed")
+    assert "postMortem" not in first
+    link = world.cluster.jobs[KEY].status["postMortem"]["uri"]
+    story = decode(open_store(world.place).get(link.removeprefix(world.place)), PostMortem)
+    assert (story.reason, story.plan.shards) == ("DeadlineExceeded", 3)
+    assert [(told.task, str(told.result), told.why_deleted, told.node) for told in story.timeline] == [
+        ("m-0", "Stopped", "job failed", "node-1")
+    ]
+
+
+async def test_a_story_that_cannot_be_written_holds_nobody_up_who_waits_for_the_run(world: World) -> None:
+    async def refuse(job: JobView, name: str, lines: int) -> str:
+        raise ActionError("ApiServerUnavailable", f"no log of {job.key}/{name}: {lines}", permanent=False)
+
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(backoffLimitPerTask=0)
+    world.cluster.read_log_tail = refuse  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    world.cluster.pods = (make_failed_pod(map_task(0)),)
+    assert (await world.settle())["Failed"] == ("True", "BackoffLimitExceeded")
+    assert "postMortem" not in world.cluster.jobs[KEY].status
 
 
 async def test_the_worker_of_a_job_that_is_gone_ends(world: World) -> None:

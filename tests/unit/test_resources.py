@@ -2,7 +2,8 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.resources import raise_memory, remaining_defaults
+from podreduce_operator.model import Requests
+from podreduce_operator.resources import raise_memory, read_requests, remaining_defaults
 
 DEFAULTS = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
 
@@ -64,3 +65,24 @@ def test_memory_is_raised_where_it_is_named_and_nothing_else() -> None:
     }
     assert raise_memory(resources, 1.0) == resources
     assert raise_memory({"limits": None}, 2.0) == {"limits": None}
+
+
+@pytest.mark.parametrize(
+    ("resources", "expected"),
+    [
+        ({"requests": {"cpu": "250m", "memory": "512Mi"}, "limits": {"memory": "1Gi"}}, Requests(250, 512 * 2**20)),
+        ({"requests": {"cpu": "2", "memory": "1e9"}}, Requests(2000, 10**9)),
+        ({"requests": {"cpu": 0.5}}, Requests(500, None)),
+        ({"requests": {"memory": "much"}}, Requests(None, None)),
+        ({"requests": None}, Requests(None, None)),
+        ({}, Requests(None, None)),
+    ],
+    ids=["both", "other units", "only cpu", "no quantity", "null", "nothing"],
+)
+def test_requests_are_read_as_numbers(resources: dict[str, Any], expected: Requests) -> None:
+    assert read_requests(resources) == expected
+
+
+def test_equal_requests_are_one_object_among_thousands_of_pods() -> None:
+    resources = [{"requests": {"cpu": "100m", "memory": "64Mi"}} for _ in range(2)]
+    assert read_requests(resources[0]) is read_requests(resources[1])

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.model import HeavyKeyView, Phase, RunState, Verdict
+from podreduce_operator.model import HeavyKeyView, Phase, PostMortemView, RunState, Verdict
 from podreduce_operator.status import build_status, compress_indexes, events_between
 from tests.builders import (
     make_commit,
@@ -11,6 +11,7 @@ from tests.builders import (
     make_job,
     make_observed,
     make_plan_summary,
+    make_post_mortem_view,
     make_published,
     make_quarantine,
     map_task,
@@ -78,6 +79,28 @@ def test_a_terminal_run_keeps_its_status_when_its_records_are_gone() -> None:
     assert again["map"]["progress"] == "1/2"
     assert again["completionTime"] == complete["completionTime"]
     assert again["output"]["records"] == 1
+
+
+def test_the_story_of_an_ended_run_is_linked_as_long_as_it_lies_there() -> None:
+    run = RunState(run_id="1", terminal="Complete", completed_at=NOW)
+    complete = build_status(make_observed(published=make_published()), Verdict(phase=Phase.COMPLETE), NOW, None)
+    links = []
+    for story, is_blind in ((make_post_mortem_view(), False), (None, True), (None, False)):
+        observed = make_observed(job=make_job(status=complete), run=run, post_mortem=story, is_blind=is_blind)
+        complete = build_status(observed, Verdict(phase=Phase.COMPLETE), NOW, None)
+        links.append(complete.get("postMortem"))
+    told = {"uri": "s3://work/run/post-mortem.json", "attemptsUri": "s3://work/run/attempts.parquet"}
+    assert links == [told, told, None]
+    assert complete["output"]["records"] == 1
+
+
+@pytest.mark.parametrize(
+    ("characters", "told"), [(256, {"uri", "attemptsUri"}), (257, {"uri"}), (512, {"uri"}), (513, set())]
+)
+def test_links_for_which_the_status_has_no_room_are_left_out(characters: int, told: set[str]) -> None:
+    story = PostMortemView(uri="s" * characters, attempts_uri="s" * characters)
+    status = build_status(make_observed(post_mortem=story), Verdict(phase=Phase.COMPLETE), NOW, None)
+    assert set(status.get("postMortem", {})) == told
 
 
 def test_a_new_run_starts_with_a_fresh_status() -> None:
@@ -176,6 +199,7 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
         plan=make_plan_summary(shards=20_000),
         skew=skew,
         quarantine_uri=f"s3://work/{long}/quarantine/",
+        post_mortem=PostMortemView(uri=f"s3://{'w' * 251}", attempts_uri=f"s3://{'w' * 251}"),
     )
     status = build_status(observed, Verdict(phase=Phase.FAILED, reason="ProgramError", message=long), NOW, None)
     assert len(json.dumps(status, ensure_ascii=False).encode()) < 10_240

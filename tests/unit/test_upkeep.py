@@ -1,6 +1,6 @@
 import pytest
 
-from podreduce.contract.task import CommitRecord, LostOutput
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput
 from podreduce_operator.model import DeletePod, PodPhase, PodView
 from podreduce_operator.upkeep import (
     KEPT_FAILED_PODS,
@@ -138,6 +138,16 @@ def test_recorded_pod_that_waits_for_an_image_is_not_kept() -> None:
     pod = make_pod(M0, phase=PodPhase.PENDING, reason="InvalidImageName")
     (delete,) = delete_needless(make_observed(pods=(pod,), failures=[make_failure(M0)]), {}, 60.0)
     assert delete == DeletePod(name=pod.name, uid=pod.uid, task=M0, why="failure recorded", save_log=False)
+
+
+@pytest.mark.parametrize(
+    ("failures", "expected"), [([make_failure(M0, reason="NoProgress")], [True]), ([], [])], ids=["given up", "at work"]
+)
+def test_the_log_of_an_attempt_that_was_given_up_while_it_ran_is_saved(
+    failures: list[FailureRecord], expected: list[bool]
+) -> None:
+    deletes = delete_needless(make_observed(pods=(make_pod(M0),), failures=failures), {}, 60.0)
+    assert [delete.save_log for delete in deletes] == expected
 
 
 def test_kept_pods_are_the_last_that_failed() -> None:

@@ -33,7 +33,7 @@ from podreduce_operator.cluster.notices import (
 from podreduce_operator.cluster.seam import JobStorage, PodRequest, Warned
 from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodPhase, PodView
+from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodPhase, PodView, Requests
 from podreduce_operator.progress_board import ProgressBoard, read_progress_line
 
 __all__ = ["INSTALLATION", "ProcessCluster"]
@@ -119,7 +119,7 @@ class ProcessCluster:
                 message = f"{request.name}: the name is taken by a pod that is going: waiting for its end"
                 raise ActionError("PodNameTaken", message, permanent=False)
             return
-        pod = pending_pod(request)
+        pod = pending_pod(request, Requests(memory_bytes=self.memory_of(request)))
         self.pods[pod.name] = pod
         try:
             attempt = await self.start_process(pod, request)
@@ -128,7 +128,7 @@ class ProcessCluster:
             message = f"{pod.name}: cannot start a process: {error}"
             raise ActionError("ProcessNotStarted", message, permanent=False) from error
         self.attempts[pod.uid] = attempt
-        self.pods[pod.name] = replace(self.pods[pod.name], phase=PodPhase.RUNNING)
+        self.pods[pod.name] = replace(self.pods[pod.name], phase=PodPhase.RUNNING, started_at=time.time())
         self.tell(PodStarted(pod=self.pods[pod.name]))
         keep(self.watching, asyncio.create_task(self.watch(pod.name, attempt)))
         if self.pods[pod.name].deleting:
@@ -142,7 +142,7 @@ class ProcessCluster:
             request.environment,
             pod_uid=pod.uid,
             pod_name=pod.name,
-            memory_bytes=int(self.memory_bytes * request.memory_factor),
+            memory_bytes=self.memory_of(request),
             scratch_directory=str(scratch),
             termination_log=str(scratch / "termination-log"),
         )
@@ -161,6 +161,10 @@ class ProcessCluster:
         if report is not None and report.attempt_id == pod.attempt_id:
             self.board.take(report)
         self.tell(LineWritten(task=pod.task, attempt_id=pod.attempt_id, line=line))
+
+    def memory_of(self, request: PodRequest) -> int:
+        """Return how many bytes the pod's process may use."""
+        return int(self.memory_bytes * request.memory_factor)
 
     def make_directory(self, name: str) -> Path:
         """Return a directory of the work directory, made if need be."""
@@ -259,7 +263,7 @@ def keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
     task.add_done_callback(tasks.discard)
 
 
-def pending_pod(request: PodRequest) -> PodView:
+def pending_pod(request: PodRequest, requests: Requests) -> PodView:
     """Return the pod as it is before its process runs."""
     return PodView(
         name=request.name,
@@ -270,6 +274,8 @@ def pending_pod(request: PodRequest) -> PodView:
         generation=request.environment.generation,
         phase=PodPhase.PENDING,
         created_at=time.time(),
+        node=platform.node(),
+        requests=requests,
     )
 
 

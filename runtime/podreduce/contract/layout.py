@@ -7,6 +7,8 @@ output's own objects, to the output prefix. Flat prefixes where one list must na
 from podreduce.contract.task import TaskRef
 
 __all__ = [
+    "ATTEMPTS_PREFIX",
+    "ATTEMPTS_TABLE_KEY",
     "CLAIM_KEY",
     "COMMITS_PREFIX",
     "COMMIT_INTENT_KEY",
@@ -15,9 +17,11 @@ __all__ = [
     "LOGS_PREFIX",
     "OUTPUT_MANIFEST_KEY",
     "PLAN_KEY",
+    "POST_MORTEM_KEY",
     "QUARANTINE_PREFIX",
     "SHUFFLE_PREFIX",
     "SUCCESS_KEY",
+    "attempts_key",
     "blob_key",
     "commit_key",
     "failure_key",
@@ -41,8 +45,11 @@ FAILURES_PREFIX = "failures/"
 DATA_PREFIX = "data/"
 LOGS_PREFIX = "logs/"
 QUARANTINE_PREFIX = "quarantine/"
+ATTEMPTS_PREFIX = "attempts/"
 SHUFFLE_PREFIX = "shuffle-"
 COMMIT_INTENT_KEY = "commit-intent.json"
+POST_MORTEM_KEY = "post-mortem.json"
+ATTEMPTS_TABLE_KEY = "attempts.parquet"
 
 CLAIM_KEY = "_podreduce-claim"
 SUCCESS_KEY = "_SUCCESS"
@@ -111,6 +118,11 @@ def log_key(task: TaskRef, attempt_id: str) -> str:
 def quarantine_key(task: TaskRef, attempt_id: str) -> str:
     """Return the key of a map attempt's bad records."""
     return f"{QUARANTINE_PREFIX}{task}-{attempt_id}.jsonl"
+
+
+def attempts_key(kept_at: float, digest: str) -> str:
+    """Return the key of a batch of attempts: they list in order of time, and the same batch lies there once."""
+    return f"{ATTEMPTS_PREFIX}{round(kept_at * 1000):013}-{digest[:16]}.json"
 
 
 def part_name(task: TaskRef, output_format: str, compression: str = "None") -> str:

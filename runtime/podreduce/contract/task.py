@@ -46,7 +46,7 @@ class TaskType(StrEnum):
         return "m" if self is TaskType.MAP else "r"
 
 
-class TaskRef(Wire, frozen=True, kw_only=True, order=True):
+class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
     """One task of a run; prints as `m-3` or `r-0`."""
 
     type: TaskType

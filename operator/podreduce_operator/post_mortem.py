@@ -1,0 +1,146 @@
+"""The post-mortem of a run: its story in one object for people, and all its attempts in one table.
+
+Rule: made after the run's end from what lasts (kept attempts, commits, failures, saved logs) and from the pods that are
+still there. The story is written last: it is the evidence that all is. Repeating any of it is harmless.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+
+from podreduce.contract.attempts import AttemptBatch, AttemptRecord
+from podreduce.contract.layout import (
+    ATTEMPTS_PREFIX,
+    ATTEMPTS_TABLE_KEY,
+    POST_MORTEM_KEY,
+    attempts_key,
+    log_key,
+)
+from podreduce.contract.plan import Plan
+from podreduce.contract.post_mortem import Attempt
+from podreduce.contract.task import FailureRecord, TaskRef
+from podreduce.contract.wire import decode, digest_bytes, encode, encode_readable
+from podreduce.errors import ObjectNotFoundError
+from podreduce_operator.attempt_records import kept_stage
+from podreduce_operator.attempts_table import write_attempts_table
+from podreduce_operator.cluster.seam import Cluster
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.errors import ActionError
+from podreduce_operator.observe import Run, read_run_state
+from podreduce_operator.story import build_story, last_failed
+from podreduce_operator.timeline import add_records, build_timeline
+
+__all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
+
+KEEP_SECONDS = 5.0
+"""How long keeping a batch may take: deletions wait for it, and a store that hangs must not hold them up."""
+
+BATCH_ATTEMPTS = 1000
+"""Some 400 KB, which also a slow store takes in that time."""
+
+CONCURRENT_READS = 32
+LOG_TAIL_LINES = 100
+MAX_LOG_BYTES = 32 * 1024
+
+
+async def keep_attempts(run: Run, attempts: Sequence[AttemptRecord]) -> None:
+    """Make durable what is known of these attempts; what is, stays so if the rest fails.
+
+    Raises:
+        ActionError: the store does not take it in time.
+    """
+    for start in range(0, len(attempts), BATCH_ATTEMPTS):
+        await keep_batch(run, attempts[start : start + BATCH_ATTEMPTS])
+
+
+async def keep_batch(run: Run, attempts: Sequence[AttemptRecord]) -> None:
+    """Write one object, and remember what is in it."""
+    data = encode(AttemptBatch(attempts=tuple(attempts)))
+    key = attempts_key(attempts[0].kept_at, digest_bytes(data))
+    try:
+        async with asyncio.timeout(KEEP_SECONDS):
+            await run.work.put_async(key, data)
+    except TimeoutError as error:
+        words = f"{run.work.uri_of(key)} could not be written within {KEEP_SECONDS:.0f} s: see whether the store is up"
+        raise ActionError("StorageUnavailable", words, permanent=False) from error
+    run.records.kept.update({record.attempt_id: kept_stage(record) for record in attempts})
+
+
+async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[AttemptRecord]) -> None:
+    """Write table and story; `present` are the attempts whose pods are still there."""
+    plan = run.records.plan
+    if plan is None:
+        return
+    kept = await read_kept(run)
+    add_records(kept, present)
+    attempts = await asyncio.to_thread(
+        build_timeline,
+        kept=kept,
+        commits=run.records.commits,
+        outdated=run.records.outdated,
+        failures=[failure for failures in run.records.failures.values() for failure in failures],
+    )
+    await run.work.put_async(ATTEMPTS_TABLE_KEY, await asyncio.to_thread(write_attempts_table, plan.job, attempts))
+    logs = await read_logs(run, cluster, last_failed(attempts), {record.attempt_id for record in present})
+    await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(tell, run, plan, attempts, logs))
+    run.records.kept.clear()
+
+
+async def read_kept(run: Run) -> dict[str, AttemptRecord]:
+    """Return all that was kept of each attempt, by its id; a few batches at a time, for together they are large."""
+    kept: dict[str, AttemptRecord] = {}
+    keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
+    for start in range(0, len(keys), CONCURRENT_READS):
+        reads = [partial(run.work.get_async, key) for key in keys[start : start + CONCURRENT_READS]]
+        batches = await gather_bounded(reads, limit=CONCURRENT_READS)
+        await asyncio.to_thread(add_batches, kept, batches)
+    return kept
+
+
+def add_batches(kept: dict[str, AttemptRecord], batches: Iterable[bytes]) -> None:
+    """Add the attempts of these batches, in their order."""
+    for data in batches:
+        add_records(kept, decode(data, AttemptBatch).attempts)
+
+
+async def read_logs(
+    run: Run, cluster: Cluster, attempts: Sequence[Attempt], present: set[str]
+) -> dict[str, Sequence[str]]:
+    """Return the last log lines of these attempts, by attempt id: those that were saved, or the pod's own."""
+
+    async def read(attempt: Attempt) -> Sequence[str]:
+        try:
+            text = (await run.work.get_async(log_key(TaskRef.parse(attempt.task), attempt.attempt_id))).decode()
+        except ObjectNotFoundError:
+            is_present = attempt.attempt_id in present
+            text = await cluster.read_log_tail(run.job, attempt.attempt, LOG_TAIL_LINES) if is_present else ""
+        return last_lines(text)
+
+    tails = await gather_bounded([partial(read, attempt) for attempt in attempts], limit=CONCURRENT_READS)
+    return {attempt.attempt_id: tail for attempt, tail in zip(attempts, tails, strict=True)}
+
+
+def last_lines(text: str) -> Sequence[str]:
+    """Return the end of a log, in lines: 32 KiB at most."""
+    return text.encode()[-MAX_LOG_BYTES:].decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
+
+
+def tell(run: Run, plan: Plan, attempts: Sequence[Attempt], logs: Mapping[str, Sequence[str]]) -> bytes:
+    """Return the story as it is stored."""
+    manifest = run.records.manifest
+    story = build_story(
+        plan=plan,
+        plan_digest=run.records.plan_digest,
+        partitions=None if manifest is None else len(manifest.partitions),
+        run=read_run_state(run.job.status, run.run_id),
+        conditions=run.job.status.get("conditions", ()),
+        attempts=attempts,
+        failures=failures_by_attempt(run),
+        logs=logs,
+    )
+    return encode_readable(story)
+
+
+def failures_by_attempt(run: Run) -> dict[str, FailureRecord]:
+    """Return the failure records by attempt id."""
+    return {failure.attempt_id: failure for failures in run.records.failures.values() for failure in failures}

@@ -1,0 +1,135 @@
+"""A run's story, put together: what was planned, how it ended, its attempts, and what the failed ones said.
+
+Rule: pure, and of bounded size whatever the number of attempts: the table has all of them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from heapq import nlargest
+from typing import Any
+
+import msgspec
+
+from podreduce.contract.layout import ATTEMPTS_TABLE_KEY
+from podreduce.contract.plan import Plan
+from podreduce.contract.post_mortem import (
+    Attempt,
+    AttemptResult,
+    AttemptTotals,
+    FailedAttempt,
+    PlanFacts,
+    PostMortem,
+)
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.model import RunState
+from podreduce_operator.timeline import moment
+
+__all__ = ["MAX_FAILURES", "build_story", "last_failed"]
+
+MAX_TIMELINE = 2000
+MAX_FAILURES = 50
+MAX_MESSAGE = 200
+
+
+def build_story(
+    *,
+    plan: Plan,
+    plan_digest: str,
+    partitions: int | None,
+    run: RunState,
+    conditions: Sequence[Mapping[str, Any]],
+    attempts: Sequence[Attempt],
+    failures: Mapping[str, FailureRecord],
+    logs: Mapping[str, Sequence[str]],
+) -> PostMortem:
+    """Return the story of an ended run; `failures` and `logs` (last lines) are by attempt id.
+
+    `partitions`: how many reduce tasks there turned out to be, if the run came so far.
+    """
+    timeline = choose_told(attempts)
+    return PostMortem(
+        job=plan.job,
+        verdict=run.terminal or "",
+        reason=run.reason,
+        message=run.message,
+        started_at=moment(run.started_at),
+        ended_at=moment(run.completed_at),
+        plan=describe_plan(plan, plan_digest, plan.partitions if partitions is None else partitions),
+        conditions=tuple(dict(condition) for condition in conditions),
+        totals=sum_up(attempts, left_out=len(attempts) - len(timeline)),
+        timeline=tuple(shorten(attempt) for attempt in timeline),
+        failures=tuple(
+            describe_failed(attempt, failures.get(attempt.attempt_id), logs.get(attempt.attempt_id, ()))
+            for attempt in last_failed(attempts)
+        ),
+        table=ATTEMPTS_TABLE_KEY,
+    )
+
+
+def describe_plan(plan: Plan, digest: str, partitions: int | None) -> PlanFacts:
+    """Return the plan in numbers."""
+    return PlanFacts(
+        digest=digest,
+        objects=plan.objects,
+        bytes=plan.bytes,
+        shards=plan.shards,
+        partitions=partitions,
+        imbalance_bytes=plan.imbalance_bytes,
+        input_format=plan.input_format,
+        output_uri=plan.output_uri,
+        output_format=plan.output_format,
+    )
+
+
+def choose_told(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
+    """Return the attempts that the timeline tells of, in their order.
+
+    All, if there is room; else the last of those that did not commit, and of the others those that took longest.
+    """
+    if len(attempts) <= MAX_TIMELINE:
+        return attempts
+    committed = [attempt for attempt in attempts if attempt.result is AttemptResult.COMMITTED]
+    others = [attempt for attempt in attempts if attempt.result is not AttemptResult.COMMITTED]
+    others = others[-max(MAX_TIMELINE // 2, MAX_TIMELINE - len(committed)) :]
+    longest = nlargest(MAX_TIMELINE - len(others), committed, key=lambda attempt: attempt.running_seconds or 0.0)
+    told = {attempt.attempt_id for attempt in (*others, *longest)}
+    return [attempt for attempt in attempts if attempt.attempt_id in told]
+
+
+def shorten(attempt: Attempt) -> Attempt:
+    """Return the attempt for a line of the timeline; the whole message stands in the table."""
+    if len(attempt.message) <= MAX_MESSAGE:
+        return attempt
+    return msgspec.structs.replace(attempt, message=f"{attempt.message[: MAX_MESSAGE - 1]}…")
+
+
+def sum_up(attempts: Sequence[Attempt], *, left_out: int) -> AttemptTotals:
+    """Return all attempts in numbers."""
+    return AttemptTotals(
+        attempts=len(attempts),
+        by_result={str(result): count for result, count in Counter(attempt.result for attempt in attempts).items()},
+        pending_seconds=round(sum(attempt.pending_seconds or 0.0 for attempt in attempts), 3),
+        starting_seconds=round(sum(attempt.starting_seconds or 0.0 for attempt in attempts), 3),
+        running_seconds=round(sum(attempt.running_seconds or 0.0 for attempt in attempts), 3),
+        left_out=left_out,
+    )
+
+
+def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts that failed last, in order of their end."""
+    failed = [attempt for attempt in attempts if attempt.result is AttemptResult.FAILED and attempt.finished_at]
+    return sorted(failed, key=lambda attempt: (attempt.finished_at, attempt.attempt_id))[-MAX_FAILURES:]
+
+
+def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequence[str]) -> FailedAttempt:
+    """Return what a failed attempt said; one whose failure was not recorded any more has but its pod's words."""
+    return FailedAttempt(
+        task=attempt.task,
+        attempt=attempt.attempt,
+        finished_at=attempt.finished_at,
+        reason=attempt.reason,
+        message=attempt.message,
+        record="" if failure is None else failure.record,
+        traceback=() if failure is None else tuple(failure.traceback.splitlines()),
+        log=tuple(log),
+    )

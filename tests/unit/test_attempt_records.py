@@ -1,0 +1,71 @@
+import pytest
+
+from podreduce.contract.attempts import AttemptRecord
+from podreduce.contract.wire import decode, encode
+from podreduce_operator.attempt_records import describe_attempt, kept_stage, stage_of
+from podreduce_operator.model import PodPhase, PodView, Requests, Stage
+from tests.builders import make_outcome, make_pod, map_task
+
+STAGES: dict[str, tuple[PodView, Stage]] = {
+    "pending": (make_pod(phase=PodPhase.PENDING), Stage.CREATED),
+    "running": (make_pod(), Stage.STARTED),
+    "on a node that does not answer": (make_pod(phase=PodPhase.UNKNOWN), Stage.STARTED),
+    "ended": (make_pod(phase=PodPhase.FAILED), Stage.STARTED),
+    "being deleted before it ran": (make_pod(phase=PodPhase.PENDING, deleting=True), Stage.GONE),
+    "being deleted": (make_pod(deleting=True), Stage.GONE),
+}
+
+
+@pytest.mark.parametrize(("pod", "stage"), STAGES.values(), ids=STAGES.keys())
+def test_what_is_kept_of_an_attempt_says_how_far_it_had_come(pod: PodView, stage: Stage) -> None:
+    assert stage_of(pod) == kept_stage(describe_attempt(pod, 100.0)) == stage
+
+
+def test_an_attempt_about_to_be_deleted_is_as_good_as_gone() -> None:
+    record = describe_attempt(make_pod(), 100.0, "committed")
+    assert (kept_stage(record), record.deleted_at, record.why_deleted) == (Stage.GONE, 100.0, "committed")
+
+
+def test_all_that_a_pod_knows_is_kept() -> None:
+    pod = make_pod(
+        map_task(3),
+        ordinal=2,
+        generation=1,
+        phase=PodPhase.FAILED,
+        node="node-1",
+        created_at=1.0,
+        scheduled_at=2.0,
+        started_at=3.0,
+        finished_at=4.0,
+        exit_code=137,
+        reason="OOMKilled",
+        message="at its limit",
+        requests=Requests(250, 1024),
+    )
+    record = describe_attempt(pod, 5.0)
+    assert record == AttemptRecord(
+        task=map_task(3),
+        generation=1,
+        ordinal=2,
+        attempt_id=pod.attempt_id,
+        pod_name=pod.name,
+        kept_at=5.0,
+        phase="Failed",
+        node="node-1",
+        created_at=1.0,
+        scheduled_at=2.0,
+        started_at=3.0,
+        finished_at=4.0,
+        exit_code=137,
+        reason="OOMKilled",
+        message="at its limit",
+        cpu_millis=250,
+        memory_bytes=1024,
+    )
+    assert decode(encode(record), AttemptRecord) == record
+
+
+def test_the_tasks_own_words_go_before_the_kubelets_and_are_cut() -> None:
+    outcome = make_outcome("ProgramError", "x" * 5000)
+    record = describe_attempt(make_pod(phase=PodPhase.FAILED, reason="Error", outcome=outcome), 5.0)
+    assert (record.reason, record.message) == ("ProgramError", "x" * 1000)

@@ -1,0 +1,96 @@
+from dataclasses import replace
+
+import pytest
+
+from podreduce_operator.evidence import keep_attempts
+from podreduce_operator.model import (
+    Action,
+    CreatePod,
+    Decision,
+    DeletePod,
+    KeepAttempts,
+    Observed,
+    Phase,
+    PodPhase,
+    RecordFailure,
+    RunState,
+    Stage,
+    Verdict,
+)
+from tests.builders import make_failure, make_fault, make_observed, make_pod, map_task
+
+POD = make_pod()
+CREATE = CreatePod(task=map_task(1), ordinal=1, generation=0)
+RECORD = RecordFailure(record=make_failure())
+DELETE = DeletePod(name=POD.name, uid=POD.uid, task=POD.task, why="committed")
+ENDED = RunState(run_id="1", started_at=0.0, terminal="Failed", completed_at=100.0)
+
+
+def decide(*actions: Action) -> Decision:
+    return Decision(actions=actions, verdict=Verdict(phase=Phase.MAPPING), wake_after=3.0)
+
+
+def kept(decision: Decision) -> KeepAttempts:
+    return next(action for action in decision.actions if isinstance(action, KeepAttempts))
+
+
+@pytest.mark.parametrize(
+    ("actions", "place"),
+    [((CREATE,), 1), ((RECORD, DELETE, CREATE), 1), ((DELETE, CREATE), 0)],
+    ids=["nothing is deleted", "after records", "first of all"],
+)
+def test_attempts_are_kept_right_before_the_first_pod_goes(actions: tuple[Action, ...], place: int) -> None:
+    decision = keep_attempts(decide(*actions), make_observed(pods=(POD,), kept={}), 7.0)
+    assert isinstance(decision.actions[place], KeepAttempts)
+    assert tuple(action for action in decision.actions if not isinstance(action, KeepAttempts)) == actions
+    assert decision.wake_after == 3.0
+
+
+def test_what_is_kept_of_a_doomed_pod_says_why_it_goes() -> None:
+    other = make_pod(map_task(1))
+    decision = keep_attempts(decide(DELETE), make_observed(pods=(POD, other), kept={}), 7.0)
+    told = {record.attempt_id: (record.deleted_at, record.why_deleted) for record in kept(decision).attempts}
+    assert told == {POD.attempt_id: (7.0, "committed"), other.attempt_id: (None, "")}
+
+
+@pytest.mark.parametrize(
+    ("known", "phase", "expected"),
+    [
+        (None, PodPhase.PENDING, True),
+        (Stage.CREATED, PodPhase.PENDING, False),
+        (Stage.CREATED, PodPhase.RUNNING, True),
+        (Stage.STARTED, PodPhase.SUCCEEDED, False),
+        (Stage.GONE, PodPhase.RUNNING, False),
+    ],
+    ids=["unknown", "still pending", "started since", "no further", "seen late"],
+)
+def test_an_attempt_is_kept_again_when_it_has_come_further(
+    known: Stage | None, phase: PodPhase, expected: bool
+) -> None:
+    pod = make_pod(phase=phase)
+    observed = make_observed(pods=(pod,), kept={} if known is None else {pod.attempt_id: known})
+    assert bool(keep_attempts(decide(), observed, 7.0).actions) is expected
+
+
+OBSERVED = make_observed(pods=(POD,), kept={})
+
+
+@pytest.mark.parametrize(
+    "observed",
+    [
+        replace(OBSERVED, faults=(make_fault(),)),
+        replace(OBSERVED, plan=None),
+        make_observed(pods=(POD,), kept={}, run=ENDED),
+        make_observed(pods=(POD,), kept={}, run=ENDED, post_mortem=None, spec={"ttlSecondsAfterFinished": 1}),
+        make_observed(pods=(make_pod(run_id="0"),), kept={}),
+    ],
+    ids=["a fault", "no plan", "the story is told", "after the ttl", "another run's pods"],
+)
+def test_nothing_is_kept_where_there_is_no_story_to_tell(observed: Observed) -> None:
+    decision = decide(DELETE)
+    assert keep_attempts(decision, observed, 200.0) is decision
+
+
+def test_pods_that_an_ended_run_deletes_are_kept_until_its_story_is_told() -> None:
+    observed = make_observed(pods=(POD,), run=ENDED, post_mortem=None)
+    assert str(keep_attempts(decide(DELETE), observed, 200.0)) == "Mapping: keep(1) delete(m-0 committed); wake 3.0s"
