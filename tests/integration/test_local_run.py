@@ -168,7 +168,29 @@ def test_a_raising_program_ends_with_traceback_record_and_remedy(here: Path) -> 
     assert "podreduce/" not in ran.stderr.partition("Traceback")[2].partition("what to do")[0]
     assert not (here / "out").exists()
     (kept,) = (here / "tmp").iterdir()
-    assert [path.name for path in kept.iterdir()] == ["logs"]
+    assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem"]
+
+
+def test_a_failed_run_leaves_its_post_mortem_where_it_says(here: Path) -> None:
+    program = "class Bad:\n    def map_func(self, key, value):\n        yield value, 10 // (50 - int(value))\n"
+    job = write_job(here, program=source(program), map={"shards": 2}, backoff={"initialSeconds": 0})
+    ran = podreduce(here, "run", job, "--retries", "1", "--json")
+    links = json.loads(ran.stdout)["postMortem"]
+    assert f"post-mortem: {links['uri'].removeprefix('file://')}" in ran.stderr
+    story = json.loads(Path(links["uri"].removeprefix("file://")).read_text())
+    table = links["attemptsUri"].removeprefix("file://")
+    found = duckdb.execute(f"select task, result from '{table}' order by all").fetchall()  # noqa: S608 - our own path
+    told = sorted((attempt["task"], attempt["result"]) for attempt in story["timeline"])
+    assert found == told
+    assert story["totals"]["byResult"]["Failed"] == 2
+    assert "ZeroDivisionError" in story["failures"][0]["traceback"][-1]
+
+
+def test_a_run_that_fails_before_its_plan_leaves_no_post_mortem(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here), "--input", "absent/", "--json")
+    assert ran.returncode == 1
+    assert "postMortem" not in json.loads(ran.stdout)
+    assert leftovers(here) == []
 
 
 @pytest.mark.parametrize(("retries", "attempts"), [((), 1), (("--retries", "2"), 3)], ids=["by-default", "asked-for"])
@@ -498,6 +520,10 @@ def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: Min
     ran = podreduce(here, "run", job, "--work-uri", f"s3://{bucket}/work/", **variables)
     assert ran.returncode == 0, ran.stderr
     assert list(minio.store(bucket).list("work/")) == []
+    again = podreduce(here, "run", job, "--work-uri", f"s3://{bucket}/work/", **variables)
+    assert again.returncode == 1
+    assert list(minio.store(bucket).list("work/")) == []
+    assert leftovers(here) == []
     fetched = podreduce(here, "copy", f"s3://{bucket}/out/", "fetched", **variables)
     assert fetched.returncode == 0, fetched.stderr
     assert len(read_output(here / "fetched")) == 100
@@ -527,3 +553,14 @@ def test_bad_records_of_a_run_in_s3_are_brought_here_before_its_data_goes(here: 
     assert {line["uri"] for line in lines} == {f"s3://{bucket}/in/numbers.txt"}
     assert podreduce(here, "copy", f"s3://{bucket}/out/", "fetched", **variables).returncode == 0
     assert read_output(here / "fetched") == [f"{digit}\t10" for digit in range(10) if digit != 7]
+
+
+@pytest.mark.integration
+def test_a_run_that_worked_in_s3_leaves_its_post_mortem_here(here: Path, minio: MinioServer) -> None:
+    bucket, variables = minio.make_bucket("local-failure"), variables_of(minio)
+    job = write_job(here, program=source("class Bad:\n    def map_func(self, key, value):\n        1 / 0\n"))
+    ran = podreduce(here, "run", job, "--work-uri", f"s3://{bucket}/work/", "--json", **variables)
+    assert ran.returncode == 1
+    story = json.loads(Path(json.loads(ran.stdout)["postMortem"]["uri"].removeprefix("file://")).read_text())
+    assert (story["verdict"], story["totals"]["byResult"]["Failed"]) == ("Failed", 1)
+    assert list(minio.store(bucket).list("work/")) == []

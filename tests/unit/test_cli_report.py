@@ -60,9 +60,9 @@ def test_a_key_with_more_than_a_fifth_of_the_data_is_told(share: float, told: li
     assert [line.partition(",")[0] for line in lines[2:]] == told
 
 
-def test_a_failed_program_shows_traceback_record_remedy_and_logs() -> None:
+def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> None:
     status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
-    assert render_failed("job", status, Path("/tmp/logs")).splitlines() == [  # noqa: S108 - never opened
+    assert render_failed("job", status, Path("/run/logs"), Path("/run/post-mortem")).splitlines() == [
         "job: failed: BackoffLimitExceeded",
         "task m-1: ProgramError: ValueError: boom",
         "at the record: file:///in.txt at byte 7: 'oops'",
@@ -70,7 +70,8 @@ def test_a_failed_program_shows_traceback_record_remedy_and_logs() -> None:
         '  File "job.py", line 3, in map_func',
         "ValueError: boom",
         f"what to do: {REMEDIES['ProgramError']}",
-        "logs of the failed attempts: /tmp/logs",
+        "logs of the failed attempts: /run/logs",
+        "post-mortem: /run/post-mortem/post-mortem.json, and all attempts beside it in attempts.parquet",
     ]
 
 
@@ -90,7 +91,7 @@ def test_an_attempt_with_too_many_bad_records_shows_the_last_and_where_all_are()
     status = make_status(
         "Failed", "TooManyBadRecords", "2 bad records in m-1 alone", failures=[failure], badRecords=bad
     )
-    lines = render_failed("job", status, None).splitlines()
+    lines = render_failed("job", status, None, None).splitlines()
     assert lines[1] == "task m-1: TooManyBadRecords: 2 bad records in this shard"
     assert lines[-2:] == [f"what to do: {REMEDIES['TooManyBadRecords']}", "bad records: /tmp/quarantine/"]
 
@@ -98,7 +99,7 @@ def test_an_attempt_with_too_many_bad_records_shows_the_last_and_where_all_are()
 def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_failure() -> None:
     bad = {"count": 12, "uri": "file:///tmp/quarantine/"}
     status = make_status("Failed", "TooManyBadRecords", "12 bad records", failures=[FAILURE], badRecords=bad)
-    assert render_failed("job", status, None).splitlines() == [
+    assert render_failed("job", status, None, None).splitlines() == [
         "job: failed: TooManyBadRecords: 12 bad records",
         f"what to do: {REMEDIES['TooManyBadRecords']}",
         "12 bad records skipped, see /tmp/quarantine/",
@@ -107,6 +108,6 @@ def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_fai
 
 def test_a_failure_before_any_attempt_shows_the_conditions_message() -> None:
     status = make_status("Failed", "OutputExists", "file:///out/ already holds part-r-00000.txt", failures=[])
-    first, remedy = render_failed("job", status, None).splitlines()
+    first, remedy = render_failed("job", status, None, None).splitlines()
     assert first == "job: failed: OutputExists: file:///out/ already holds part-r-00000.txt"
     assert "--set spec.output.ifExists=Replace" in remedy

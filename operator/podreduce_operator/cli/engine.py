@@ -13,7 +13,7 @@ from typing import Any
 from podreduce.contract.plan import JobIdentity
 from podreduce.errors import PodreduceError
 from podreduce.storage import open_store
-from podreduce_operator.cli.bad_records import bring_out
+from podreduce_operator.cli import bad_records, post_mortem
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.fork_server import ForkServer
@@ -95,7 +95,7 @@ async def run_engine(
     )
     reconciler = Reconciler(
         cluster,
-        limits=Limits(parallelism=parallelism, speculates=False, chaos=True),
+        limits=Limits(parallelism=parallelism, speculates=False, chaos=True, post_mortem_of=frozenset({"Failed"})),
         fault_point=stop.see,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
     )
@@ -121,13 +121,17 @@ async def run_engine(
 async def last_status(
     cluster: ProcessCluster, job: JobView, workspace: Workspace, watcher: Watcher
 ) -> Mapping[str, Any]:
-    """Return the status that a run ended with; the bad records that it speaks of are in the workspace then."""
-    status = cluster.job.status
-    try:
-        return await bring_out(status, job, await cluster.read_storage(job), workspace.quarantine)
-    except (OSError, PodreduceError) as error:
-        watcher.view.say(f"the bad records cannot be brought to {workspace.quarantine}: {error}", "warning")
-        return status
+    """Return the status that a run ended with; bad records and story that it speaks of are in the workspace then."""
+    status, storage = cluster.job.status, await cluster.read_storage(job)
+    for bring, what, directory in (
+        (bad_records.bring_out, "bad records", workspace.quarantine),
+        (post_mortem.bring_out, "post-mortem", workspace.post_mortem),
+    ):
+        try:
+            status = await bring(status, job, storage, directory)
+        except (OSError, PodreduceError) as error:
+            watcher.view.say(f"the {what} cannot be brought to {directory}: {error}", "warning")
+    return status
 
 
 async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:

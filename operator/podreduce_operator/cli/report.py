@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
@@ -72,8 +73,8 @@ def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def render_failed(name: str, status: Mapping[str, Any], logs: Path | None) -> str:
-    """Return what failed: the last failure with the user's traceback, and what to do."""
+def render_failed(name: str, status: Mapping[str, Any], logs: Path | None, post_mortem: Path | None) -> str:
+    """Return what failed: the last failure with the user's traceback, what to do, and where there is more."""
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
@@ -86,6 +87,10 @@ def render_failed(name: str, status: Mapping[str, Any], logs: Path | None) -> st
     lines.extend(render_bad_records(status))
     if logs is not None:
         lines.append(f"logs of the failed attempts: {logs}")
+    if post_mortem is not None:
+        lines.append(
+            f"post-mortem: {post_mortem / POST_MORTEM_KEY}, and all attempts beside it in {ATTEMPTS_TABLE_KEY}"
+        )
     return "\n".join(lines)
 
 

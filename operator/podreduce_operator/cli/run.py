@@ -116,7 +116,8 @@ def run_loaded(
                 if not options.as_json:
                     say(render_success(job.key.name, outcome.status, time.monotonic() - started))
                 return ExitStatus.COMPLETE
-            complain(render_failed(job.key.name, outcome.status, workspace.keep(workspace.logs)))
+            logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
+            complain(render_failed(job.key.name, outcome.status, logs, post_mortem))
             return ExitStatus.FAILED
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")

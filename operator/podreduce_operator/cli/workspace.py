@@ -19,6 +19,7 @@ PREFIX = "podreduce-run-"
 LOCK_NAME = "engine.lock"
 LOGS_NAME = "logs"
 QUARANTINE_NAME = "quarantine"
+POST_MORTEM_NAME = "post-mortem"
 
 
 class OutputBusyError(Exception):
@@ -41,6 +42,11 @@ class Workspace:
     def quarantine(self) -> Path:
         """Where the bad records are, once the run has ended."""
         return self.path / QUARANTINE_NAME
+
+    @property
+    def post_mortem(self) -> Path:
+        """Where the story of a failed run is, once it has ended."""
+        return self.path / POST_MORTEM_NAME
 
     def keep(self, directory: Path) -> Path | None:
         """Let a directory of the workspace outlive the run; return it, or None if there is nothing in it."""
