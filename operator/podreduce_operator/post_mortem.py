@@ -110,7 +110,8 @@ async def read_logs(
 
     async def read(attempt: Attempt) -> Sequence[str]:
         try:
-            text = (await run.work.get_async(log_key(TaskRef.parse(attempt.task), attempt.attempt_id))).decode()
+            saved = await run.work.get_async(log_key(TaskRef.parse(attempt.task), attempt.attempt_id))
+            text = saved.decode(errors="replace")
         except ObjectNotFoundError:
             is_present = attempt.attempt_id in present
             text = await cluster.read_log_tail(run.job, attempt.attempt, LOG_TAIL_LINES) if is_present else ""

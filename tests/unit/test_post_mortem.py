@@ -178,6 +178,13 @@ async def test_a_failed_attempt_has_the_log_that_was_saved(stored: StoredRun) ->
     assert (failure.log, failure.traceback) == (("first", "last"), ("Traceback:", "  boom"))
 
 
+async def test_a_saved_log_that_is_no_utf_8_holds_no_story_up(stored: StoredRun) -> None:
+    run = await stored.open()
+    run.work.put(log_key(FAILED.task, FAILED.attempt_id), b"caf\xe9\n")
+    await write_post_mortem(run, stored.cluster, [])
+    assert read_story(run).failures[0].log == ("caf\ufffd",)
+
+
 @pytest.mark.parametrize(("is_present", "log"), [(True, ("of the pod",)), (False, ())], ids=["there", "gone"])
 async def test_or_the_log_of_its_pod_while_that_is_there(
     stored: StoredRun, is_present: bool, log: tuple[str, ...]
