@@ -125,6 +125,7 @@ class Judge:
     observed: Observed | None = None
     decision: Decision | None = None
     is_fresh: bool = True
+    is_contested: bool = False
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     is_clock_right: bool = True
@@ -136,16 +137,18 @@ class Judge:
     seen: dict[str, set[str]] = field(default_factory=dict)
     checked: int = 0
 
-    def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool) -> None:
-        """A pass has decided and is about to act."""
-        self.observed, self.decision, self.is_fresh = observed, decision, is_fresh
+    def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool, is_contested: bool = False) -> None:
+        """A pass has decided and is about to act; contested, another one has acted since it looked."""
+        self.observed, self.decision = observed, decision
+        self.is_fresh, self.is_contested = is_fresh, is_contested
 
     def create(self, observed: Observed, action: CreatePod) -> None:
         """A pod is about to be created."""
         task, run = action.task, self.store.run(observed.run_id)
         demand(not observed.job.spec.suspend, SUSPENDED_IS_IDLE, task)
         self.judge_task(observed, action, run)
-        self.judge_time(observed, task, run)
+        if not self.is_contested:
+            self.judge_time(observed, task, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
             self.judge_deadline(observed, task)

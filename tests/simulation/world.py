@@ -432,7 +432,7 @@ class World:
         self.note("}")
         self.actor.doing, self.actor.kept = doing, kept
         if outer[0] is not None and outer[1] is not None:
-            self.judge.begin(outer[0], outer[1], is_fresh=False)
+            self.judge.begin(outer[0], outer[1], is_fresh=False, is_contested=True)
 
     def tell(self, observed: Observed, decision: Decision) -> float | None:
         """Write the status if it changed, once a second; return in how many seconds to look again for it.
