@@ -101,13 +101,63 @@ def test_fields_with_newlines_need_multiline() -> None:
     ("data", "input_format", "message"),
     [
         (b'{"a": 1}\n{"a": \n', "JSONLines", "the line at byte 9 is no JSON"),
-        (b"a,b\n1,2\n3\n", "CSV", "the row at byte 8 cannot be read"),
+        (b"a,b\n1,2\n3\n", "CSV", r"the row at byte 8 cannot be read \(1 fields, where the header names 2\)"),
         (b'a,b\n"1,2\n', "CSV", "the row at byte 4 cannot be read"),
     ],
 )
 def test_what_cannot_be_read_is_named(data: bytes, input_format: str, message: str) -> None:
     with pytest.raises(InputError, match=f"memory://inputs/a: {message}"):
         read(data, input_format)
+
+
+HEADERS = {
+    "no UTF-8": (b"a,b\xff\n1,2\n", "cannot be read .*no UTF-8.*input.encodingErrors: Replace"),
+    "misplaced quotes": (b'"a"b,c\n1,2\n', "cannot be read .* correct the object, or input.csv"),
+    "return within": (b"a\rb,c\n1,2\n", "cannot be read .* correct the object, or input.csv"),
+    "too long": (b"a" * 200_000 + b"\n1\n", "cannot be read .*field limit"),
+    "one name twice": (b"a,b,a\n1,2,3\n", "names more than one column 'a'; rename .*header: false"),
+    "two names twice": (b"a,b,a,b\n1,2,3,4\n", "names more than one column 'a' and 'b'"),
+    "no name twice": (b",\n1,2\n", "names more than one column ''"),
+    "blank": (b"\r\n1,2\n", "is missing: .*name the columns there, or set input.csv.header: false"),
+}
+
+
+@pytest.mark.parametrize("cuts", [[], [4]], ids=["whole", "cut"])
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize(("data", "message"), HEADERS.values(), ids=HEADERS)
+def test_a_header_that_is_none_is_named(data: bytes, message: str, name: str, cuts: list[int]) -> None:
+    if name.endswith(".gz"):
+        data, cuts = gzip.compress(data), []
+    with pytest.raises(InputError, match=f"memory://inputs/{name}: the header {message}"):
+        read(data, "CSV", name=name, cuts=cuts)
+
+
+def test_each_shard_of_an_object_finds_out_that_its_header_is_none() -> None:
+    data = b"a,a\n1,2\n3,4\n"
+    plan = TaskRun(plan_changes={"input_format": "CSV"}).plan
+    STORE.put("a", data)
+    last = Piece(uri=STORE.uri_of("a"), start=8, end=len(data), object_bytes=len(data))
+    with pytest.raises(InputError, match="the header names more than one column 'a'"):
+        list(read_records(plan, STORE, "a", last))
+
+
+@pytest.mark.parametrize(("data", "message"), HEADERS.values(), ids=HEADERS)
+def test_a_header_of_rows_with_newlines_is_held_to_the_same(data: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=f"memory://inputs/a: the header {message}"):
+        read(data.replace(b"a\rb", b'"a'), "CSV", csv_multiline=True)
+
+
+@pytest.mark.parametrize("multiline", [False, True], ids=["lines", "multiline"])
+@pytest.mark.parametrize("data", [b"", b"\n", b"\r\n\n", b"a,b\n", b",a\n"])
+def test_a_header_without_rows_may_be_blank(data: bytes, *, multiline: bool) -> None:
+    assert read(data, "CSV", csv_multiline=multiline) == []
+
+
+def test_a_header_with_bad_bytes_is_replaced_where_the_job_says_so() -> None:
+    plan = TaskRun(plan_changes={"input_format": "CSV", "encoding_errors": "Replace"}).plan
+    STORE.put("a", b"a\xff\n1\n")
+    piece = Piece(uri=STORE.uri_of("a"), start=0, end=5, object_bytes=5)
+    assert [block.values for block in read_records(plan, STORE, "a", piece)] == [[{"a\ufffd": "1"}]]
 
 
 @pytest.mark.parametrize("ending", COMPRESSED)

@@ -187,6 +187,18 @@ def test_what_the_format_cannot_decode_is_skipped(
     assert record.records_in == len(good) + len(bad)
 
 
+@pytest.mark.parametrize(
+    "header", [b'"a"b', b"a,a", b"\xff", b""], ids=["no row", "one name twice", "no UTF-8", "blank"]
+)
+@pytest.mark.parametrize("multiline", [False, True])
+def test_a_header_that_is_none_is_no_bad_record(header: bytes, *, multiline: bool) -> None:
+    source = "class Job:\n def map_func(self, key, value): yield 1, 1\n"
+    changes = {"input_format": "CSV", "input_options": InputOptions(csv_multiline=multiline)}
+    run = skipping(source, header + b"\n1,2\n", plan_changes=changes)
+    with pytest.raises(InputError, match="the header"):
+        run.map(0)
+
+
 def test_an_object_that_is_bad_as_a_whole_fails_the_attempt() -> None:
     source = "class Job:\n def map_func(self, key, value): yield value, 1"
     run = TaskRun(source=source, objects={"a.gz": b"no gzip"}, plan_changes=SKIP)

@@ -10,6 +10,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Self
 
 from podreduce.inputs.blocks import Block
+from podreduce.inputs.csv_header import bad_header, blank_header, named_columns
 from podreduce.inputs.csv_rows import CsvShape, bad_row, rows_to_arrow
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 
@@ -63,7 +64,7 @@ def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bo
     A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object.
 
     Raises:
-        InputError: its header cannot be read.
+        InputError: its header cannot be read, or is missing.
     """
     lines = decode_leniently(block, errors).splitlines(keepends=True)
     reader = shape.rows(lines)
@@ -71,6 +72,8 @@ def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bo
         shape = replace(shape, columns=read_columns(reader, uri))
     numbers, values, bad = [], [], []
     for number, (row, start, end) in enumerate(iter_rows(reader)):
+        if shape.columns == ():
+            raise blank_header(uri)
         try:
             values.append(shape.value(checked_row(row)))
         except (csv.Error, ValueError) as error:
@@ -93,9 +96,10 @@ def read_columns(reader: "Reader", uri: str) -> tuple[str, ...]:
         InputError: it is none.
     """
     try:
-        return tuple(checked_row(next(reader, [])))
+        row = checked_row(next(reader, []))
     except (csv.Error, ValueError) as error:
-        raise bad_row(uri, "the header", error) from error
+        raise bad_header(uri, error) from error
+    return named_columns(row, uri)
 
 
 def iter_rows(reader: "Reader") -> Iterator[tuple[list[str] | csv.Error, int, int]]:

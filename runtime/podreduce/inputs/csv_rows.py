@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["CsvShape", "bad_row", "csv_records", "parse_header", "rows_to_arrow"]
+__all__ = ["CsvShape", "bad_row", "csv_records", "rows_to_arrow"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,13 +37,17 @@ class CsvShape:
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True)
 
     def value(self, row: list[str]) -> Any:  # noqa: ANN401 - a list or a dict
-        """Return a row as the program gets it."""
-        return row if self.columns is None else dict(zip(self.columns, row, strict=True))
+        """Return a row as the program gets it.
 
-
-def parse_header(line: str, shape: CsvShape) -> tuple[str, ...]:
-    """Return the names in an object's first line."""
-    return tuple(next(shape.rows([line]), []))
+        Raises:
+            ValueError: it has not the header's number of fields.
+        """
+        if self.columns is None:
+            return row
+        try:
+            return dict(zip(self.columns, row, strict=True))
+        except ValueError:
+            raise ValueError(f"{len(row)} fields, where the header names {len(self.columns)}") from None
 
 
 def csv_records(block: Block, uri: str, shape: CsvShape, *, errors: str, skip: int = 0) -> RecordBlock:

@@ -9,12 +9,13 @@ from podreduce.contract.plan import InputOptions, Piece, Plan
 from podreduce.errors import InputError
 from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
+from podreduce.inputs.csv_header import blank_header, parse_header
 from podreduce.inputs.csv_objects import multiline_records
-from podreduce.inputs.csv_rows import CsvShape, csv_records, parse_header
+from podreduce.inputs.csv_rows import CsvShape, csv_records
 from podreduce.inputs.fixed_length import RecordShape, fixed_length_records, record_range
 from podreduce.inputs.json_lines import json_records
 from podreduce.inputs.record_block import RecordBlock
-from podreduce.inputs.text import decode_block, text_records
+from podreduce.inputs.text import text_records
 from podreduce.storage import ObjectStore
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes
     if options.csv_header:
         shape = replace(shape, columns=read_header(store, key, piece, shape, errors))
     for block in read_blocks(store, key, piece, block_bytes=block_bytes):
+        if shape.columns == () and block.data.strip(b"\r\n"):
+            raise blank_header(piece.uri)
         skip = int(options.csv_header and block.offset == 0)
         yield csv_records(block, piece.uri, shape, errors=errors, skip=skip)
 
@@ -112,7 +115,7 @@ def read_header(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, err
     block = next(read_blocks(store, key, first, block_bytes=1), None)
     if block is None:
         return ()
-    return parse_header(decode_block(block, piece.uri, errors).rstrip("\r\n"), shape)
+    return parse_header(block.data, piece.uri, shape, errors)
 
 
 def read_parquet(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:

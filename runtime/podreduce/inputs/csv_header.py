@@ -1,0 +1,60 @@
+"""The header of a CSV object: the names of its columns, one each. Rule: pure.
+
+A header that is none is the object's fault and no record's, so it fails the attempt even where bad records are skipped.
+"""
+
+import csv
+from collections import Counter
+
+from podreduce.errors import InputError
+from podreduce.inputs.csv_rows import CsvShape
+
+__all__ = ["bad_header", "blank_header", "named_columns", "parse_header"]
+
+LISTS = "input.csv.header: false, which gives rows as lists"
+
+
+def parse_header(line: bytes, uri: str, shape: CsvShape, errors: str) -> tuple[str, ...]:
+    """Return the names in an object's first line; a blank one has none.
+
+    Raises:
+        InputError: it is no row, no UTF-8 where `errors` is `strict`, or names a column twice.
+    """
+    try:
+        text = line.decode("utf-8", errors).rstrip("\r\n")
+        return named_columns(next(shape.rows([text]), []), uri)
+    except UnicodeDecodeError as error:
+        raise bad_header(uri, f"byte {error.start} is no UTF-8: input.encodingErrors: Replace reads it") from error
+    except csv.Error as error:
+        raise bad_header(uri, error) from error
+
+
+def named_columns(row: list[str], uri: str) -> tuple[str, ...]:
+    """Return a header's names.
+
+    Raises:
+        InputError: two columns have one name, so that a row's dict would lose one of its fields.
+    """
+    twice = [repr(name) for name, times in Counter(row).items() if times > 1]
+    if twice:
+        raise InputError(
+            f"{uri}: the header names more than one column {' and '.join(twice)}; rename all but one in the object, or "
+            f"set {LISTS}"
+        )
+    return tuple(row)
+
+
+def bad_header(uri: str, error: object) -> InputError:
+    """Return the error for a header that cannot be read."""
+    return InputError(
+        f"{uri}: the header cannot be read ({error}); correct the object, or input.csv (delimiter, "
+        "quote; multiline: true if names hold newlines; header: false if there is none)"
+    )
+
+
+def blank_header(uri: str) -> InputError:
+    """Return the error for an object that has rows, and a blank line where their columns should be named."""
+    return InputError(
+        f"{uri}: the header is missing: the first line is blank, and rows follow; name the columns there, or set "
+        f"{LISTS}"
+    )
