@@ -245,7 +245,7 @@ RULES = [
             pods=(make_pod(M0, phase=PodPhase.PENDING, reason="InvalidImageName"), make_pod(M1)),
         ),
         now=1.0,
-        expected="Mapping: record(m-0 ImageUnavailable); wake 4.0s",
+        expected="Mapping: record(m-0 ImageUnavailable, if it waits); wake 4.0s",
     ),
     Example(
         name="an image has its grace",
@@ -257,7 +257,7 @@ RULES = [
         name="and no more than that",
         observed=make_observed(pods=(make_waiting_pod(M0, "ErrImagePull", "not found"), make_pod(M1))),
         now=30.0,
-        expected="Mapping/ImageUnavailable: record(m-0 ImageUnavailable)",
+        expected="Mapping/ImageUnavailable: record(m-0 ImageUnavailable, if it waits)",
     ),
     Example(
         name="a pod may take its time to exit after its commit",
@@ -368,7 +368,7 @@ RULES = [
         name="pods that wait for too long end the run",
         observed=make_observed(pods=(make_waiting_pod(M0), make_pod(M1)), limits=IMPATIENT),
         now=60.0,
-        expected="Mapping/Unschedulable: record(m-0 Unschedulable)",
+        expected="Mapping/Unschedulable: record(m-0 Unschedulable, if it waits)",
     ),
     Example(
         name="by their record",

@@ -52,6 +52,7 @@ from podreduce_operator.output import (
     release_output,
     remove_staged,
 )
+from podreduce_operator.pending import still_waits
 from podreduce_operator.planning import plan_run
 from podreduce_operator.post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.shuffling import build_shuffle_manifest
@@ -101,8 +102,8 @@ class Applier:
                 await self.create_pod(action, run)
             case DeletePod():
                 await self.delete_pod(action, run)
-            case RecordFailure(record=record):
-                await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
+            case RecordFailure():
+                await self.record_failure(action, run)
             case KeepAttempts(attempts=attempts):
                 await keep_attempts(run, attempts)
             case FreezeShuffle(parallelism=parallelism):
@@ -156,6 +157,13 @@ class Applier:
                 spec=plan.spec,
             )
         )
+
+    async def record_failure(self, action: RecordFailure, run: Run) -> None:
+        """Make a failure durable, unless its pod was only late to start and has started since it was listed."""
+        record = action.record
+        if action.if_waiting and not still_waits(await self.cluster.find_pod(run.job, record.pod_name), record):
+            return
+        await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
 
     async def delete_pod(self, action: DeletePod, run: Run) -> None:
         """Delete a pod; its last log lines are kept where they can be had."""

@@ -24,7 +24,8 @@ never because of what happened before:
    lower `parallelism` starts no more pods, and lets the running ones finish.
 8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record. What a
    failure costs is its class's (`failure_classes`), unless the job's `failurePolicy` says otherwise. A pod whose node
-   does not answer its deletion is let go of.
+   does not answer its deletion is let go of. One that is given up because it never started is asked for once more: the
+   list that it waits in may be old.
 9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest; a
    part found missing before the commit intent, that of its task's commit.
 10. What is known of an attempt is kept as it comes further, and before its pod is deleted (`evidence`). No verdict and

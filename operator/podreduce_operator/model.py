@@ -388,14 +388,19 @@ class DeletePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFailure:
-    """Make a failed attempt durable before its pod goes."""
+    """Make a failed attempt durable before its pod goes.
+
+    `if_waiting`: it never started, as far as a list says, which may be old: only if the cluster itself says so, too.
+    """
 
     record: FailureRecord
+    if_waiting: bool = False
 
     def __str__(self) -> str:
         lost = "" if self.record.lost is None else f" {self.record.lost.task}"
         free = "" if self.record.counted else ", free"
-        return f"record({self.record.task} {self.record.reason}{lost}{free})"
+        waits = ", if it waits" if self.if_waiting else ""
+        return f"record({self.record.task} {self.record.reason}{lost}{free}{waits})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,19 @@ deadline of its own kind, counted from when the pod got its node, or from its cr
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from podreduce.contract.task import FailureRecord
 from podreduce_operator.model import PendingDeadlines, PodPhase, PodView
 
-__all__ = ["Waiting", "explain_waiting", "find_expired", "is_silent", "moments", "pending_deadline", "silent_since"]
+__all__ = [
+    "Waiting",
+    "explain_waiting",
+    "find_expired",
+    "is_silent",
+    "moments",
+    "pending_deadline",
+    "silent_since",
+    "still_waits",
+]
 
 TOLD_AFTER_SECONDS = 5.0
 """A pod that has waited this long is told of; before, it is on its way."""
@@ -87,6 +97,17 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
 def is_waiting(pod: PodView) -> bool:
     """Tell whether something keeps the pod from starting."""
     return pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in REASONS
+
+
+def still_waits(pod: PodView | None, record: FailureRecord) -> bool:
+    """Tell whether a pod, as it is now, waits for what its attempt is to be given up for.
+
+    Of a volume that cannot be mounted the pod itself says nothing: see `silent_since`.
+    """
+    if pod is None or pod.attempt_id != record.attempt_id or pod.phase is not PodPhase.PENDING or pod.deleting:
+        return False
+    mute = record.reason == "PodConfigInvalid" and pod.reason in SILENT_REASONS
+    return mute or REASONS.get(pod.reason) == record.reason
 
 
 def waits_since(pod: PodView) -> float:

@@ -38,7 +38,7 @@ def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]
     """Record each attempt that ended, or never will start, without its task being committed."""
     recorded = recorded_attempts(observed)
     return tuple(
-        RecordFailure(record=build_record(pod, classification, now))
+        RecordFailure(record=build_record(pod, classification, now), if_waiting=is_unstarted(pod))
         for pod in observed.run_pods
         if pod.attempt_id not in recorded
         and not commits_own_generation(observed, pod)
@@ -60,6 +60,11 @@ def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
     if expired is not None:
         return Cause(reason=expired.reason, message=expired.message)
     return find_hung(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds, now)
+
+
+def is_unstarted(pod: PodView) -> bool:
+    """Tell whether the pod, if it is given up, is so for what it waits for."""
+    return pod.is_active and pod.phase is PodPhase.PENDING
 
 
 def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:

@@ -95,6 +95,16 @@ async def test_pods_belong_to_the_jobs_uid_not_to_its_name(world: World) -> None
     assert await world.cluster.list_pods(successor) == ()
 
 
+async def test_a_pod_is_found_as_it_is_now(world: World) -> None:
+    pod = await world.running(world.request())
+    found = await world.cluster.find_pod(world.job, pod.name)
+    assert found is not None
+    assert (found.uid, found.phase) == (pod.uid, PodPhase.RUNNING)
+    successor = make_job(uid="7a0c4a52-0000-4000-8000-000000000002", namespace=world.job.key.namespace)
+    assert await world.cluster.find_pod(successor, pod.name) is None
+    assert await world.cluster.find_pod(world.job, "wordcount-m-9-1") is None
+
+
 async def test_the_log_tail_is_the_last_lines(world: World) -> None:
     pod = await world.running(world.request())
     assert (await world.cluster.read_log_tail(world.job, pod.name, 5)).splitlines() == ["ready"]

@@ -29,6 +29,7 @@ from podreduce_operator.model import (
     WritePostMortem,
 )
 from podreduce_operator.names import pod_name
+from podreduce_operator.pending import still_waits
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
 from tests.simulation.object_store import Manifest, ObjectStore
 from tests.simulation.pods import Cluster, SimPod
@@ -97,9 +98,8 @@ class Actor:
                 self.create_pod(action, observed)
             case DeletePod():
                 self.delete_pod(action, observed)
-            case RecordFailure(record=record):
-                self.judge.record(observed, record)
-                self.store.run(observed.run_id).create_failure(record)
+            case RecordFailure():
+                self.record_failure(action, observed)
             case KeepAttempts():
                 self.keep_attempts(action, observed)
             case FreezeShuffle():
@@ -181,6 +181,15 @@ class Actor:
             fault=fault,
         )
         self.cluster.create(pod)
+
+    def record_failure(self, action: RecordFailure, observed: Observed) -> None:
+        """Make a failure durable, unless its pod was to be given up before its start and has started."""
+        record = action.record
+        pod = self.cluster.pods.get(record.pod_name)
+        if action.if_waiting and not still_waits(None if pod is None else pod.look(), record):
+            return
+        self.judge.record(observed, record)
+        self.store.run(observed.run_id).create_failure(record)
 
     def delete_pod(self, action: DeletePod, observed: Observed) -> None:
         """Delete the pod if it is that one."""

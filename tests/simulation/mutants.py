@@ -386,6 +386,7 @@ MUTANTS = (
         "finished_at=now,",
     ),
     upkeep("the lost map output is not written down", "lost=None if outcome is None else outcome.lost,", "lost=None,"),
+    upkeep("waiting pods are given up by an old list", "if_waiting=is_unstarted(pod)", "if_waiting=False"),
     upkeep("the twin is not deleted", 'return "beaten by a twin"', "return None"),
     upkeep("the winner is deleted with its twin", "if commit.attempt_id != pod.attempt_id:", "if True:"),
     upkeep("attempts of a lost generation run on", "if pod.generation < generations.get(pod.task, 0):", "if False:"),

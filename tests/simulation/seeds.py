@@ -47,6 +47,12 @@ NAMED_SEEDS = (
         mutant="twins before their time",
         sentence="An attempt had failed and its twin ran: the next twin did not wait for the backoff.",
     ),
+    NamedSeed(
+        name="given up after its start",
+        seed=27104,
+        mutant="waiting pods are given up by an old list",
+        sentence="An old list showed a pod that waits for its image, past its deadline: it ran, and the job failed.",
+    ),
 )
 
 

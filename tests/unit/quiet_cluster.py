@@ -18,10 +18,12 @@ class QuietCluster:
     work_uri: str = "memory://work/"
     jobs: dict[JobKey, JobView] = field(default_factory=dict)
     pods: tuple[PodView, ...] = ()
+    pods_now: tuple[PodView, ...] | None = None
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
     storage_error: ActionError | None = None
     created: list[PodRequest] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
+    asked: list[str] = field(default_factory=list)
     statuses: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     log_tail: str = ""
@@ -33,6 +35,11 @@ class QuietCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         return self.pods
+
+    async def find_pod(self, job: JobView, name: str) -> PodView | None:
+        self.asked.append(name)
+        pods = self.pods if self.pods_now is None else self.pods_now
+        return next((pod for pod in pods if pod.name == name), None)
 
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         return {pod.attempt_id: self.progress[pod.attempt_id] for pod in pods if pod.attempt_id in self.progress}

@@ -3,8 +3,16 @@ from typing import Any
 import pytest
 
 from podreduce_operator.model import PendingDeadlines, PodPhase, PodView
-from podreduce_operator.pending import Waiting, explain_waiting, find_expired, is_silent, moments, pending_deadline
-from tests.builders import make_pod, map_task
+from podreduce_operator.pending import (
+    Waiting,
+    explain_waiting,
+    find_expired,
+    is_silent,
+    moments,
+    pending_deadline,
+    still_waits,
+)
+from tests.builders import make_failure, make_pod, map_task
 
 DEADLINES = PendingDeadlines(absent_seconds=30.0, image_seconds=600.0, unschedulable_seconds=3600.0)
 MISSING = 'secret "keys" not found'
@@ -104,3 +112,23 @@ def test_pod_that_has_a_node_and_says_nothing_is_asked_about_after_a_while(reaso
 def test_pod_without_a_node_or_that_speaks_or_runs_is_not_asked_about(fields: dict[str, Any]) -> None:
     pod = make_waiting(**({"reason": "ContainerCreating", "scheduled_at": 1000.0} | fields))
     assert not is_silent(pod, 1e9)
+
+
+NOW: dict[str, tuple[str, PodView | None, bool]] = {
+    "the same": ("ImageUnavailable", make_waiting("ErrImagePull"), True),
+    "the same, in another word": ("ImageUnavailable", make_waiting("ImagePullBackOff"), True),
+    "a volume, of which it says nothing": ("PodConfigInvalid", make_waiting("ContainerCreating"), True),
+    "its image has come": ("ImageUnavailable", make_waiting("ContainerCreating"), False),
+    "it has a node": ("Unschedulable", make_waiting("", scheduled_at=1000.0), False),
+    "for something else": ("Unschedulable", make_waiting("ErrImagePull"), False),
+    "it runs": ("ImageUnavailable", make_waiting("", phase=PodPhase.RUNNING), False),
+    "it has ended": ("ImageUnavailable", make_waiting("Error", phase=PodPhase.FAILED), False),
+    "it is being deleted": ("ImageUnavailable", make_waiting("ErrImagePull", deleting=True), False),
+    "another of its name": ("ImageUnavailable", make_waiting("ErrImagePull", uid="another"), False),
+    "it is gone": ("ImageUnavailable", None, False),
+}
+
+
+@pytest.mark.parametrize(("reason", "pod", "expected"), NOW.values(), ids=NOW)
+def test_pod_is_given_up_only_for_what_it_still_waits_for(reason: str, pod: PodView | None, *, expected: bool) -> None:
+    assert still_waits(pod, make_failure(reason=reason)) is expected

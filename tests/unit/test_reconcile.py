@@ -127,6 +127,22 @@ async def test_a_passing_fault_is_told_and_tried_again(world: World) -> None:
     await world.wait_for(lambda: world.cluster.created)
 
 
+async def test_a_pod_that_has_started_since_it_was_listed_is_not_given_up(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    listed = make_pod(map_task(0), phase=PodPhase.PENDING, reason="InvalidImageName")
+    world.cluster.pods, world.cluster.pods_now = (listed,), (replace(listed, phase=PodPhase.RUNNING, reason=""),)
+    for asked in (1, 2):
+        world.reconciler.wake(KEY)
+        await world.wait_for(lambda asked=asked: len(world.cluster.asked) >= asked)
+    assert not any("/failures/" in found.key for found in open_store(world.place).list("work/"))
+    world.cluster.pods_now = (listed,)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Failed") == ("True", "ImageUnavailable"))
+
+
 async def test_a_blind_failed_job_still_loses_its_pods(world: World) -> None:
     world.add_job()
     world.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret", permanent=True)

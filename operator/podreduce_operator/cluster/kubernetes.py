@@ -36,6 +36,7 @@ from podreduce_operator.errors import ActionError, OperatorError
 from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
 from podreduce_operator.names import RUN_HASH_LABEL
 from podreduce_operator.pods import TASK_CONTAINER, build_pod
+from podreduce_operator.podviews import parse_pod
 from podreduce_operator.progress_board import ProgressBoard
 from podreduce_operator.settings import Settings
 from podreduce_operator.templates import PodTemplateError
@@ -166,6 +167,17 @@ class KubernetesCluster:
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
         return await self._pods.pods_of(job.uid)
+
+    async def find_pod(self, job: JobView, name: str) -> PodView | None:
+        """See `Cluster.find_pod`."""
+        namespace = job.key.namespace
+        try:
+            found = parse_pod(await self.api.get(core_path("pods", namespace, name)))
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise unavailable(f"the pod {namespace}/{name} cannot be read now", error) from error
+        return found.view if found is not None and found.owner_uid == job.uid else None
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
         """See `Cluster.last_warning`."""

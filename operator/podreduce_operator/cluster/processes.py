@@ -102,6 +102,10 @@ class ProcessCluster:
         """Return all pods that are not gone."""
         return tuple(self.pods.values()) if job.uid == self.job.uid else ()
 
+    async def find_pod(self, job: JobView, name: str) -> PodView | None:
+        """Return the pod, if there is one of that name: what is listed here is how it is."""
+        return self.pods.get(name) if job.uid == self.job.uid else None
+
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         """Return what the processes' last progress lines said."""
         return self.board.of(pods)

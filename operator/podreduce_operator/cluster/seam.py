@@ -68,6 +68,15 @@ class Cluster(Protocol):
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """Return all pods of the job (by owner UID), of whatever run, terminating ones included."""
 
+    async def find_pod(self, job: JobView, name: str) -> PodView | None:
+        """Ask the cluster itself how the job's pod of that name is now; None if it is gone.
+
+        A list may be some seconds old, and older after a pause of this process.
+
+        Raises:
+            ActionError: it cannot be asked now.
+        """
+
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         """Return what the attempts of these pods have reported, by attempt id; what is not known is left out."""
 
