@@ -60,6 +60,8 @@ from podreduce_operator.shuffling import build_shuffle_manifest
 __all__ = ["Applier", "FaultPoint"]
 
 CONCURRENT_CALLS = 16
+SAVE_LOG_SECONDS = 2.0
+"""For so long a deletion waits for a log: of a node that does not answer there is none."""
 
 FaultPoint = Callable[[str, Action], None]
 """Called with `before` and `after` around each action, for tests that crash the operator there."""
@@ -166,13 +168,18 @@ class Applier:
         await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
 
     async def delete_pod(self, action: DeletePod, run: Run) -> None:
-        """Delete a pod; its last log lines are kept where they can be had."""
+        """Delete a pod; its last log lines are kept where they can be had soon."""
         if action.save_log:
-            with contextlib.suppress(ActionError, PodreduceError, asyncio.TimeoutError):
-                tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
-                if tail:
-                    await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
+            with contextlib.suppress(ActionError, PodreduceError, TimeoutError):
+                async with asyncio.timeout(SAVE_LOG_SECONDS):
+                    await self.save_log(action, run)
         await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
+
+    async def save_log(self, action: DeletePod, run: Run) -> None:
+        """Keep a pod's last log lines, if it has any."""
+        tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
+        if tail:
+            await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
 
 
 async def freeze_shuffle(run: Run, parallelism: int) -> None:

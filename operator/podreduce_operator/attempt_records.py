@@ -6,9 +6,15 @@ Rule: pure. How far an attempt has come tells whether there is anything to keep 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce_operator.model import PodPhase, PodView, Stage
 
-__all__ = ["describe_attempt", "kept_stage", "stage_of"]
+__all__ = ["JOB_FAILED", "STOPPED_TOLD", "describe_attempt", "kept_stage", "stage_of"]
 
 MAX_MESSAGE = 1000
+
+JOB_FAILED = "job failed"
+"""Why an attempt was stopped that still ran when its run failed."""
+
+STOPPED_TOLD = 10
+"""Of how many such attempts the log is kept and told: of those that had run longest, which may have held the run up."""
 
 
 def stage_of(pod: PodView) -> Stage:

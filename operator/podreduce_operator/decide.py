@@ -55,7 +55,7 @@ from podreduce_operator.ending import find_end, supersede, tidy
 from podreduce_operator.evidence import keep_attempts
 from podreduce_operator.failures import FAULT_RETRY_SECONDS
 from podreduce_operator.model import CommitOutput, Decision, Observed, Phase, PlanRun, Verdict
-from podreduce_operator.upkeep import delete_all, delete_foreign, let_go
+from podreduce_operator.upkeep import delete_all, delete_foreign, let_go, stop_failed
 from podreduce_operator.waves import run_wave
 
 __all__ = ["decide"]
@@ -80,7 +80,7 @@ def take_step(observed: Observed, now: float) -> Decision:
         return Decision(actions=(), verdict=Verdict(phase=Phase.COMPLETE, reason="OutputCommitted"))
     failed = find_end(observed, now)
     if failed is not None:
-        return Decision(actions=delete_all(observed.active_pods, "job failed"), verdict=failed)
+        return Decision(actions=stop_failed(observed), verdict=failed)
     decision = proceed(observed, now)
     return retry_later(decision, observed) if observed.faults else decision
 

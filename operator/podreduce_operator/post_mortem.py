@@ -27,7 +27,7 @@ from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.errors import ActionError
 from podreduce_operator.observe import Run, read_run_state
-from podreduce_operator.story import build_story, last_failed
+from podreduce_operator.story import build_story, last_failed, longest_stopped
 from podreduce_operator.timeline import add_records, build_timeline
 
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
@@ -81,7 +81,8 @@ async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[Attemp
         failures=[failure for failures in run.records.failures.values() for failure in failures],
     )
     await run.work.put_async(ATTEMPTS_TABLE_KEY, await asyncio.to_thread(write_attempts_table, plan.job, attempts))
-    logs = await read_logs(run, cluster, last_failed(attempts), {record.attempt_id for record in present})
+    told = [*last_failed(attempts), *longest_stopped(attempts)]
+    logs = await read_logs(run, cluster, told, {record.attempt_id for record in present})
     await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(tell, run, plan, attempts, logs))
     run.records.kept.clear()
 

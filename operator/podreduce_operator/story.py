@@ -19,12 +19,14 @@ from podreduce.contract.post_mortem import (
     FailedAttempt,
     PlanFacts,
     PostMortem,
+    StoppedAttempt,
 )
 from podreduce.contract.task import FailureRecord
+from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.model import RunState
 from podreduce_operator.timeline import moment
 
-__all__ = ["MAX_FAILURES", "build_story", "last_failed"]
+__all__ = ["MAX_FAILURES", "build_story", "last_failed", "longest_stopped"]
 
 MAX_TIMELINE = 2000
 MAX_FAILURES = 50
@@ -61,6 +63,9 @@ def build_story(
         failures=tuple(
             describe_failed(attempt, failures.get(attempt.attempt_id), logs.get(attempt.attempt_id, ()))
             for attempt in last_failed(attempts)
+        ),
+        stopped=tuple(
+            describe_stopped(attempt, logs.get(attempt.attempt_id, ())) for attempt in longest_stopped(attempts)
         ),
         table=ATTEMPTS_TABLE_KEY,
     )
@@ -121,6 +126,16 @@ def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:
     return sorted(failed, key=lambda attempt: (attempt.finished_at, attempt.attempt_id))[-MAX_FAILURES:]
 
 
+def longest_stopped(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts that had run longest of those that the run's failure stopped, longest first."""
+    stopped = [
+        attempt
+        for attempt in attempts
+        if attempt.result is AttemptResult.STOPPED and attempt.why_deleted == JOB_FAILED and attempt.started_at
+    ]
+    return sorted(stopped, key=lambda attempt: (attempt.started_at, attempt.attempt))[:STOPPED_TOLD]
+
+
 def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequence[str]) -> FailedAttempt:
     """Return what a failed attempt said; one whose failure was not recorded any more has but its pod's words."""
     return FailedAttempt(
@@ -132,4 +147,11 @@ def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequen
         record="" if failure is None else failure.record,
         traceback=() if failure is None else tuple(failure.traceback.splitlines()),
         log=tuple(log),
+    )
+
+
+def describe_stopped(attempt: Attempt, log: Sequence[str]) -> StoppedAttempt:
+    """Return what an attempt was at when it was stopped."""
+    return StoppedAttempt(
+        task=attempt.task, attempt=attempt.attempt, started_at=attempt.started_at, node=attempt.node, log=tuple(log)
     )

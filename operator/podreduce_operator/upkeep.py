@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from podreduce.contract.task import FailureRecord, TaskRef
+from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.failures import Cause, Classification, classify, find_cause
 from podreduce_operator.hung import find_hung
 from podreduce_operator.model import Decision, DeletePod, Observed, PodPhase, PodView, RecordFailure
@@ -22,6 +23,7 @@ __all__ = [
     "kept_failed_pods",
     "let_go",
     "record_failures",
+    "stop_failed",
 ]
 
 KEPT_FAILED_PODS = 10
@@ -143,6 +145,17 @@ def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
     """Delete each of `pods`, keeping the log of those that have one to the end."""
     return tuple(
         DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished) for pod in pods
+    )
+
+
+def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
+    """Stop all that runs of a run that has failed: at once those of which nothing is told, then those with a log."""
+    active = observed.active_pods
+    started = [pod for pod in active if pod.phase is PodPhase.RUNNING and pod.started_at is not None]
+    told = {pod.uid for pod in sorted(started, key=lambda pod: (pod.started_at, pod.name))[:STOPPED_TOLD]}
+    return tuple(
+        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=JOB_FAILED, save_log=pod.uid in told)
+        for pod in sorted(active, key=lambda pod: pod.uid in told)
     )
 
 

@@ -23,6 +23,16 @@ class Failing:
         yield value, 1
 """
 
+HANGING = """\
+import time
+
+class Hanging:
+    def map_func(self, key, value):
+        print("waiting with", key, flush=True)
+        time.sleep(600)
+        yield value, 1
+"""
+
 
 def read_link(world: JobWorld, name: str, link: str) -> bytes:
     """Wait until the job's status has the link, and read what it leads to."""
@@ -63,6 +73,18 @@ def test_a_failed_job_tells_its_story(world: JobWorld) -> None:
     for failure in story["failures"]:
         assert failure["traceback"][-1] == "ValueError: of my own making"
         assert "about to fail" in failure["log"]
+
+
+def test_attempts_that_the_jobs_deadline_stops_leave_their_last_words(world: JobWorld) -> None:
+    world.start("late", HANGING, map={"shards": 2}, activeDeadlineSeconds=25)
+    assert not world.wait("late", "Failed")["status"].get("failures")
+    story = json.loads(read_link(world, "late", "uri"))
+    assert story["reason"] == "DeadlineExceeded"
+    assert story["totals"]["byResult"] == {"Stopped": 2}
+    assert {stopped["task"] for stopped in story["stopped"]} == {"m-0", "m-1"}
+    for stopped in story["stopped"]:
+        assert stopped["node"]
+        assert any(line.startswith("waiting with") for line in stopped["log"]), stopped["log"]
 
 
 def test_a_pod_deleted_by_hand_is_in_the_story(world: JobWorld) -> None:

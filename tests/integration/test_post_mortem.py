@@ -39,6 +39,16 @@ class Failing:
 """
 
 
+HANGING = """\
+import time
+class Hanging:
+    def map_func(self, key, value):
+        print(f"waiting with {value}", flush=True)
+        time.sleep(600)
+        yield value, 1
+"""
+
+
 @pytest.fixture(scope="module")
 def bucket(minio: MinioServer) -> Iterator[str]:
     """A bucket with an input of 200 lines, and the variables that lead to it."""
@@ -71,19 +81,24 @@ async def run_to_its_end(job: JobView, work_directory: Path, work_uri: str) -> J
     return cluster.job
 
 
-@pytest.fixture(scope="module")
-def failed(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> JobView:
-    """A job whose last map failed each time."""
+def run_job(bucket: str, work_directory: Path, source: str, **fields: Any) -> JobView:
+    """Run a job over all lines to its end."""
     spec: dict[str, Any] = {
-        "program": {"source": FAILING, "parameters": {}},
+        "program": {"source": source, "parameters": {}},
         "input": {"uris": [f"s3://{bucket}/in/"], "format": "Text", "encodingErrors": "Strict"},
         "output": make_raw_output(uri=f"s3://{bucket}/out/"),
         "map": {"shards": SHARDS},
         "backoffLimitPerTask": RETRIES,
         "backoff": {"initialSeconds": 0, "factor": 1, "maxSeconds": 1, "outOfMemoryFactor": 1.5},
     }
-    job = make_job(uid=str(uuid4()), spec=spec)
-    return asyncio.run(run_to_its_end(job, tmp_path_factory.mktemp("work"), f"s3://{bucket}/work/"))
+    job = make_job(uid=str(uuid4()), spec=spec | fields)
+    return asyncio.run(run_to_its_end(job, work_directory, f"s3://{bucket}/work/"))
+
+
+@pytest.fixture(scope="module")
+def failed(bucket: str, tmp_path_factory: pytest.TempPathFactory) -> JobView:
+    """A job whose last map failed each time."""
+    return run_job(bucket, tmp_path_factory.mktemp("work"), FAILING)
 
 
 def run_store(job: JobView) -> ObjectStore:
@@ -172,6 +187,15 @@ def test_the_story_tells_the_same_attempts_and_what_the_failed_ones_said(failed:
         assert failure.traceback[-1] == "ValueError: cannot take 150"
         assert "'150'" in failure.record
         assert "about to fail" in failure.log
+
+
+def test_attempts_that_ran_to_the_jobs_deadline_tell_what_they_were_at(bucket: str, tmp_path: Path) -> None:
+    job = run_job(bucket, tmp_path, HANGING, activeDeadlineSeconds=4)
+    story = decode(run_store(job).get("post-mortem.json"), PostMortem)
+    assert (story.verdict, story.reason, story.failures) == ("Failed", "DeadlineExceeded", ())
+    assert len(story.stopped) == story.totals.by_result["Stopped"] == 2
+    for stopped in story.stopped:
+        assert any(line.startswith("waiting with ") for line in stopped.log), stopped.log
 
 
 @pytest.mark.parametrize("text", re.findall(r"```sql\n(.*?)```", DOCS.read_text(encoding="utf-8"), re.DOTALL))

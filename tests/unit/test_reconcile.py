@@ -11,6 +11,7 @@ from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
+from podreduce_operator import apply
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobKey, JobView, Limits, PlanRun, PodPhase
@@ -160,7 +161,8 @@ async def test_an_ended_run_gets_its_story_after_its_verdict(world: World) -> No
     world.add_job(activeDeadlineSeconds=60)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
-    world.cluster.pods = (make_pod(map_task(0), node="node-1"),)
+    world.cluster.pods = (make_pod(map_task(0), node="node-1", started_at=world.now),)
+    world.cluster.log_tail = "reading\nstill reading\n"
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: any("/attempts/" in found.key for found in open_store(world.place).list("work/")))
     world.now += 61
@@ -176,6 +178,27 @@ async def test_an_ended_run_gets_its_story_after_its_verdict(world: World) -> No
     assert [(told.task, str(told.result), told.why_deleted, told.node) for told in story.timeline] == [
         ("m-0", "Stopped", "job failed", "node-1")
     ]
+    assert [(told.task, told.node, told.log) for told in story.stopped] == [
+        ("m-0", "node-1", ("reading", "still reading"))
+    ]
+
+
+async def test_no_stop_waits_for_a_log_that_does_not_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(job: JobView, name: str, lines: int) -> str:
+        await asyncio.sleep(3600)
+        return f"{job.key}/{name}: {lines}"
+
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(activeDeadlineSeconds=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    monkeypatch.setattr(apply, "SAVE_LOG_SECONDS", 0.01)
+    world.cluster.read_log_tail = hang  # type: ignore[method-assign]
+    world.cluster.pods = tuple(make_pod(map_task(index), started_at=world.now) for index in range(2))
+    world.now += 61
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: set(world.cluster.deleted) == {pod.name for pod in world.cluster.pods})
+    await world.wait_for(lambda: world.conditions()["Failed"] == ("True", "DeadlineExceeded"))
 
 
 async def test_a_story_that_cannot_be_written_holds_nobody_up_who_waits_for_the_run(world: World) -> None:

@@ -3,6 +3,7 @@ from typing import Any
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
+from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.model import RunState
 from podreduce_operator.story import MAX_FAILURES, MAX_TIMELINE, build_story, choose_told, last_failed
 from tests.builders import make_failure, make_plan, map_task
@@ -95,6 +96,28 @@ def test_a_failed_attempt_tells_what_it_said() -> None:
     (told,) = build(attempts, failures={"1": failure}, logs={"1": ["a", "b"]}).failures
     assert (told.task, told.attempt, told.reason, told.message) == ("m-1", "pod-1", "ProgramError", "boom")
     assert (told.traceback, told.record, told.log) == (("Traceback:", "  File …"), "line 7", ("a", "b"))
+
+
+def test_attempts_that_ran_when_the_run_failed_tell_what_they_were_at_longest_first() -> None:
+    stopped = [
+        make_attempt(
+            index,
+            R.STOPPED,
+            why_deleted=JOB_FAILED,
+            started_at=datetime.fromtimestamp(100.0 - index, UTC),
+            finished_at=None,
+        )
+        for index in range(STOPPED_TOLD + 3)
+    ]
+    others = [
+        make_attempt(50, R.STOPPED, why_deleted="suspended", started_at=datetime.fromtimestamp(1.0, UTC)),
+        make_attempt(51, R.STOPPED, why_deleted=JOB_FAILED, started_at=None),
+        make_attempt(52, why_deleted=JOB_FAILED, started_at=datetime.fromtimestamp(1.0, UTC)),
+    ]
+    story = build([*stopped, *others], logs={"12": ["read m", "read n"]})
+    assert [told.task for told in story.stopped] == [f"m-{index}" for index in range(STOPPED_TOLD + 2, 2, -1)]
+    assert (story.stopped[0].log, story.stopped[1].log) == (("read m", "read n"), ())
+    assert story.failures == ()
 
 
 def test_the_last_failed_attempts_come_in_order_of_their_end() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput
+from podreduce_operator.attempt_records import STOPPED_TOLD
 from podreduce_operator.model import DeletePod, PodPhase, PodView
 from podreduce_operator.upkeep import (
     KEPT_FAILED_PODS,
@@ -10,6 +11,7 @@ from podreduce_operator.upkeep import (
     delete_needless,
     kept_failed_pods,
     record_failures,
+    stop_failed,
 )
 from tests.builders import (
     make_commit,
@@ -164,6 +166,19 @@ def test_evicted_pod_without_exit_code_is_kept() -> None:
 def test_log_is_saved_of_pods_that_have_ended() -> None:
     saved = [delete.save_log for delete in delete_all([make_pod(), make_failed_pod()], "job ended")]
     assert saved == [False, True]
+
+
+def test_of_what_a_failed_run_leaves_running_those_that_run_longest_have_their_log_saved() -> None:
+    running = [make_pod(map_task(index), started_at=100.0 - index) for index in range(STOPPED_TOLD + 2)]
+    others = [make_pod(map_task(20), phase=PodPhase.PENDING), make_pod(map_task(21), started_at=1.0, deleting=True)]
+    deletes = stop_failed(make_observed(pods=(*running, *others)))
+    saved = [(str(delete.task), delete.save_log) for delete in deletes]
+    assert saved == [
+        ("m-0", False),
+        ("m-1", False),
+        ("m-20", False),
+        *((f"m-{index}", True) for index in range(2, STOPPED_TOLD + 2)),
+    ]
 
 
 def test_foreign_pods_go_once() -> None:

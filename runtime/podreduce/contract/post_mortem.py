@@ -11,7 +11,7 @@ from typing import Any
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
-__all__ = ["Attempt", "AttemptResult", "AttemptTotals", "FailedAttempt", "PlanFacts", "PostMortem"]
+__all__ = ["Attempt", "AttemptResult", "AttemptTotals", "FailedAttempt", "PlanFacts", "PostMortem", "StoppedAttempt"]
 
 
 class AttemptResult(StrEnum):
@@ -115,6 +115,16 @@ class FailedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
     log: tuple[str, ...] = ()
 
 
+class StoppedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
+    """An attempt that still ran when its run failed: since when, where, and the last lines of its log."""
+
+    task: str
+    attempt: str
+    started_at: datetime | None = None
+    node: str = ""
+    log: tuple[str, ...] = ()
+
+
 class PostMortem(Wire, frozen=True, kw_only=True):
     """The story of one run.
 
@@ -123,6 +133,7 @@ class PostMortem(Wire, frozen=True, kw_only=True):
         conditions: of the job's status, all of them.
         timeline: in order of time. In a large run those that did not commit go first, then those that took longest.
         failures: the last failed attempts, in order of time.
+        stopped: of the attempts that still ran when the run failed, those that had run longest.
         table: the key, beside this object, of the table of all attempts.
     """
 
@@ -138,4 +149,5 @@ class PostMortem(Wire, frozen=True, kw_only=True):
     totals: AttemptTotals
     timeline: tuple[Attempt, ...]
     failures: tuple[FailedAttempt, ...]
+    stopped: tuple[StoppedAttempt, ...] = ()
     table: str
