@@ -35,6 +35,7 @@ class LeaseSettings:
 
     Attributes:
         pod: the pod that this process runs in; empty outside of one.
+        deployment: that of the operators, in the Lease's namespace; the Lease goes with it. Empty if there is none.
         duration_seconds: for how long a lease that is not renewed is respected by the others.
         renew_seconds: for how long its holder acts without having renewed it.
         retry_seconds: how long to wait between two tries.
@@ -43,6 +44,7 @@ class LeaseSettings:
     name: str
     namespace: str
     pod: str = ""
+    deployment: str = ""
     duration_seconds: int = 15
     renew_seconds: float = 10.0
     retry_seconds: float = 2.0
@@ -189,6 +191,7 @@ def read_lease(read: Variables) -> LeaseSettings | None:
         name=name,
         namespace=read.require("LEASE_NAMESPACE", "the namespace of the Lease"),
         pod=read.parse("POD", str, ""),
+        deployment=read.parse("DEPLOYMENT", str, ""),
         duration_seconds=read.parse("LEASE_SECONDS", parse_positive, 15),
         renew_seconds=read.parse("LEASE_RENEW_SECONDS", parse_positive, 10),
         retry_seconds=read.parse("LEASE_RETRY_SECONDS", parse_positive, 2),

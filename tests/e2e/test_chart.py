@@ -97,6 +97,9 @@ RIGHTS = {
     "delete a job": (["delete", "mapreducejobs.podreduce.dev"], False),
     "create a lease": (["create", "leases.coordination.k8s.io"], True),
     "renew its lease": (["patch", "leases.coordination.k8s.io/podreduce"], True),
+    "read its Deployment": (["get", "deployments.apps/podreduce"], True),
+    "read another Deployment": (["get", "deployments.apps/another"], False),
+    "change its Deployment": (["patch", "deployments.apps/podreduce"], False),
     "renew another lease": (["patch", "leases.coordination.k8s.io/another"], False),
 }
 
@@ -109,6 +112,26 @@ def test_the_operator_may_do_what_it_must_and_no_more(
     for place, expected in ((namespace, answer), ("default", False)):
         said = cluster.kubectl("auth", "can-i", *question, account, "--namespace", place, check=False).stdout.strip()
         assert said == ("yes" if expected else "no"), (question, place)
+
+
+def test_an_uninstalled_release_leaves_no_lease(cluster: Cluster, images: Images) -> None:
+    name = cluster.namespace("chart-gone")
+    repository, _, tag = images.operator.rpartition(":")
+    values = settings(
+        f"image.repository={repository}",
+        f"image.tag={tag}",
+        f"runtimeImage={images.runtime}",
+        f"namespaces={{{name}}}",
+    )
+    cluster.helm("install", "gone", CHART, "--namespace", name, *values, "--wait", "--timeout", "120s")
+    lease = cluster.get("lease", "gone-podreduce", name)
+    assert lease is not None
+    assert lease["spec"]["holderIdentity"]
+    (owner,) = lease["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["name"]) == ("Deployment", "gone-podreduce")
+    cluster.helm("uninstall", "gone", "--namespace", name, "--wait", "--timeout", "60s")
+    cluster.wait_for(lambda: not cluster.list("pods", name), "the operator's end", 60)
+    cluster.wait_for(lambda: cluster.get("lease", "gone-podreduce", name) is None, "the lease's end", 60)
 
 
 def test_who_may_edit_a_namespace_may_run_jobs_in_it(cluster: Cluster, namespace: str) -> None:

@@ -110,6 +110,15 @@ def test_the_charts_lease_is_the_operators_own_default() -> None:
     }
 
 
+def test_the_lease_is_the_deployments_which_the_operator_may_read() -> None:
+    (name,) = re.findall(r"^  name: (.*)$", DEPLOYMENT, re.MULTILINE)
+    (named,) = re.findall(rf"{PREFIX}DEPLOYMENT, value: (.*?) \| quote", DEPLOYMENT)
+    assert f"{named} }}}}" == name
+    role = (CHART / "templates" / "rbac.yaml").read_text().partition("-lease\n")[2].partition("---")[0]
+    granted = f"resources: [deployments]\n    resourceNames: [{name}]\n    verbs: [get]\n"
+    assert granted in role
+
+
 def test_every_value_is_explained() -> None:
     lines = (CHART / "values.yaml").read_text().splitlines()
     top = [number for number, line in enumerate(lines) if re.match(r"[a-zA-Z]+:", line)]

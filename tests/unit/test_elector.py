@@ -18,6 +18,7 @@ SETTINGS = LeaseSettings(
     name="podreduce", namespace="system", duration_seconds=1, renew_seconds=0.3, retry_seconds=0.03
 )
 PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases"
+DEPLOYMENT_PATH = "/apis/apps/v1/namespaces/system/deployments/podreduce"
 FROZEN = datetime(2026, 1, 1, tzinfo=UTC)
 
 
@@ -29,8 +30,14 @@ class LeaseServer:
         self.version = 0
         self.outage: Exception | None = None
         self.requests: list[str] = []
+        self.deployment: dict[str, Any] | ApiError = {"metadata": {"uid": "deployment-uid"}}
+        self.owners: list[list[dict[str, Any]]] = []
 
     async def get(self, path: str) -> dict[str, Any]:
+        if path == DEPLOYMENT_PATH:
+            if isinstance(self.deployment, ApiError):
+                raise self.deployment
+            return self.deployment
         await self._serve("GET", path, f"{PATH}/podreduce")
         if self.stored is None:
             raise ApiError(404, "NotFound", "no such lease")
@@ -40,13 +47,14 @@ class LeaseServer:
         await self._serve("POST", path, PATH)
         if self.stored is not None:
             raise ApiError(409, "AlreadyExists", "there is one")
+        self.owners.append(body["metadata"].get("ownerReferences", []))
         return self._store(body["spec"])
 
     async def patch(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         await self._serve("PATCH", path, f"{PATH}/podreduce")
         if self.stored is None or body["metadata"]["resourceVersion"] != self.stored["metadata"]["resourceVersion"]:
             raise ApiError(409, "Conflict", "the object has been modified")
-        return self.stored if body["spec"] == self.stored["spec"] else self._store(body["spec"])
+        return self.stored if body["spec"] == self.stored.get("spec") else self._store(body["spec"])
 
     def take(self, holder: str) -> None:
         """Let somebody else have the lease."""
@@ -131,6 +139,50 @@ async def test_the_first_creates_the_lease_and_the_second_stands_by(server: Leas
     assert second.elector.holder == first.elector.identity
     with pytest.raises(NotLeadingError):
         second.fence.check()
+
+
+@pytest.mark.parametrize("spec", [{}, {"spec": {}}], ids=["none", "empty"])
+async def test_a_lease_that_was_made_beforehand_is_taken_at_once(
+    spec: dict[str, Any], server: LeaseServer, make: Make
+) -> None:
+    server.version, server.stored = 1, {"metadata": {"resourceVersion": "1"}, **spec}
+    candidate = make()
+    await candidate.acquire()
+    assert (server.holder, server.requests) == (candidate.elector.identity, ["GET", "PATCH"])
+
+
+OWNER = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podreduce", "uid": "deployment-uid"}
+GONE, FORBIDDEN = ApiError(404, "NotFound", "no such deployment"), ApiError(403, "Forbidden", "no")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "owners"),
+    [({"metadata": {"uid": "deployment-uid"}}, [OWNER]), (GONE, []), (FORBIDDEN, [])],
+    ids=["found", "misnamed", "forbidden"],
+)
+async def test_a_lease_goes_with_the_deployment_that_can_be_found(
+    deployment: Any, owners: list[Any], server: LeaseServer, make: Make
+) -> None:
+    server.deployment = deployment
+    await make(deployment="podreduce").acquire()
+    assert server.owners == [owners]
+
+
+async def test_a_lease_that_vanishes_is_made_anew_with_its_owner(server: LeaseServer, make: Make) -> None:
+    leader = make(deployment="podreduce")
+    await leader.acquire()
+    server.stored = None
+    await until(lambda: server.stored)
+    assert server.owners == [[OWNER], [OWNER]]
+    assert leader.lost == []
+
+
+async def test_no_lease_is_made_for_a_deployment_that_was_removed(server: LeaseServer, make: Make) -> None:
+    leader = make(deployment="podreduce")
+    await leader.acquire()
+    server.deployment, server.stored = GONE, None
+    await until(lambda: leader.lost)
+    assert server.stored is None
 
 
 async def test_a_held_lease_is_renewed_without_being_read_even_by_a_clock_that_stands(

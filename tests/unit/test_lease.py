@@ -35,5 +35,10 @@ def test_a_write_names_the_version_it_was_decided_upon(version: str, named: dict
     assert build_lease(Lease(version=version), "podreduce")["metadata"] == {"name": "podreduce", **named}
 
 
+def test_a_lease_that_is_made_goes_with_its_owner() -> None:
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "podreduce", "uid": "u"}
+    assert build_lease(Lease(), "podreduce", owner)["metadata"] == {"name": "podreduce", "ownerReferences": [owner]}
+
+
 def test_times_have_the_apis_form() -> None:
     assert format_time(datetime(2026, 1, 2, 3, 4, 5, 6, UTC)) == "2026-01-02T03:04:05.000006Z"

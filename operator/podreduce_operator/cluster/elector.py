@@ -18,6 +18,7 @@ from podreduce_operator.cluster.api import ApiError, ApiServer, custom_path
 from podreduce_operator.cluster.election import Election, Standing
 from podreduce_operator.cluster.fence import Fence
 from podreduce_operator.cluster.lease import LEASE_API, Lease, build_lease, format_time, parse_lease
+from podreduce_operator.cluster.lease_owner import find_owner
 from podreduce_operator.settings import LeaseSettings
 
 __all__ = ["Elector"]
@@ -177,10 +178,12 @@ class Elector:
             return None
 
     async def _write(self, lease: Lease) -> Lease:
-        manifest = build_lease(lease, self.settings.name)
+        name, namespace = self.settings.name, self.settings.namespace
         if lease.version:
-            return parse_lease(await self._api.patch(self._path(self.settings.name), manifest))
-        return parse_lease(await self._api.create(self._path(), manifest))
+            return parse_lease(await self._api.patch(self._path(name), build_lease(lease, name)))
+        has_led = self._election.renewal_started is not None
+        owner = await find_owner(self._api, namespace, self.settings.deployment, has_led=has_led)
+        return parse_lease(await self._api.create(self._path(), build_lease(lease, name, owner)))
 
     def _path(self, name: str = "") -> str:
         return custom_path(LEASE_API, "leases", self.settings.namespace, name)

@@ -46,9 +46,16 @@ def parse_lease(manifest: Mapping[str, Any]) -> Lease:
     )
 
 
-def build_lease(lease: Lease, name: str) -> dict[str, Any]:
-    """Return the manifest, which is also the merge patch: it takes nothing away that others put on the object."""
-    metadata = {"name": name} | ({"resourceVersion": lease.version} if lease.version else {})
+def build_lease(lease: Lease, name: str, owner: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """Return the manifest, which is also the merge patch: it takes nothing away that others put on the object.
+
+    `owner` is the object that it goes with: for one that is made anew.
+    """
+    metadata: dict[str, Any] = {"name": name}
+    if lease.version:
+        metadata["resourceVersion"] = lease.version
+    if owner is not None:
+        metadata["ownerReferences"] = [owner]
     return {
         "apiVersion": LEASE_API,
         "kind": "Lease",
