@@ -25,6 +25,13 @@ for pid in filter(str.isdecimal, os.listdir('/proc')):
 OUTAGE_SECONDS = 30.0
 CUT_SECONDS = 75.0
 OPERATOR_KILL_SECONDS = 10.0
+SMALL_DISK = {
+    "spec": {
+        "containers": [{"name": "task", "resources": {"limits": {"memory": "160Mi"}}}],
+        "volumes": [{"name": "podreduce-scratch", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}],
+    }
+}
+"""One task spills onto it, and finds it full of litter in its first attempt; each attempt has a disk of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +42,7 @@ class Fault:
         strike: called once the job is applied; returns when it has done its worst.
         prepare: called before, and returns the job's storage Secret.
         spec: what the job's spec has besides.
+        failures: reasons of failed attempts that must be told of, or the fault has struck nobody.
         expected: how the job ends: `Complete`, or the reason of its failure.
     """
 
@@ -42,6 +50,7 @@ class Fault:
     strike: Callable[[Stage], None] = lambda _: None
     prepare: Callable[[Stage], dict[str, Any]] = Stage.secret
     spec: Mapping[str, Any] = field(default_factory=dict)
+    failures: frozenset[str] = frozenset()
     expected: str = "Complete"
 
 
@@ -115,6 +124,11 @@ FAULTS = (
         name="the same, with speculation", spec={"slow_attempt": "-m-21-1", "speculation": "Auto", "parallelism": 12}
     ),
     Fault(name="spec.chaos: 11 % killed, 5 % slow", spec={"chaos": {"killPercent": 11, "slowPercent": 5}}),
+    Fault(
+        name="disk full in a pod",
+        spec={"full_attempt": "-m-5-1", "podTemplate": SMALL_DISK},
+        failures=frozenset({"ScratchFull"}),
+    ),
     Fault(name="operator killed every 10 s", strike=kill_operator),
     Fault(name="API server and etcd restarted", strike=restart_api),
     Fault(name="MinIO away for 30 s", strike=take_store_away),

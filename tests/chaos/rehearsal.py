@@ -34,6 +34,7 @@ def rehearse(fault: Fault, stage: Stage) -> Outcome:
     attempts, failed = stage.count_attempts()
     how = ended.get("type", "") if ended.get("type") == "Complete" else ended.get("reason", "")
     problem = "" if how == fault.expected else f"ended {how}, not {fault.expected}: {ended.get('message', '')}"
+    problem = problem or missing_failures(fault, stage)
     parts = stage.read_parts()
     stage.clean()
     if not parts:
@@ -51,3 +52,10 @@ def rehearse(fault: Fault, stage: Stage) -> Outcome:
         doubled=found.doubled,
         problem=problem,
     )
+
+
+def missing_failures(fault: Fault, stage: Stage) -> str:
+    """Say which failures the fault should have brought about and has not."""
+    told = {failure["reason"] for failure in stage.status().get("failures", ())}
+    missing = sorted(fault.failures - told)
+    return f"no attempt failed with {', '.join(missing)}" if missing else ""

@@ -17,16 +17,34 @@ REDUCES = 4
 MAP_SECONDS = 8.0
 REDUCE_SECONDS = 4.0
 PAUSE_EVERY = 250
+PADDING_BYTES = 32 * 1024
+"""To each record of the task that is to spill: more than its memory holds, and next to nothing once compressed."""
+LITTER_BYTES = 64 * 1024 * 1024
+"""More than the scratch volume takes."""
 
 SOURCE = f"""\
 import os
 import time
 
 SLOW_ATTEMPT = ""
+FULL_ATTEMPT = ""
+
+
+def fill_the_disk():
+    # As a program does that never tidies up.
+    litter = os.open(os.path.join(os.environ["HOME"], "litter"), os.O_CREAT | os.O_WRONLY)
+    try:
+        for _ in range({LITTER_BYTES >> 16}):
+            os.write(litter, bytes(1 << 16))
+    except OSError:
+        pass
 
 
 class Sort:
     def setup(self, context):
+        self.padding = " " * {PADDING_BYTES} if f"-{{context.task}}-" in FULL_ATTEMPT else ""
+        if FULL_ATTEMPT and os.environ["PODREDUCE_POD_NAME"].endswith(FULL_ATTEMPT):
+            fill_the_disk()
         is_map = context.task.startswith("m-")
         records = {RECORDS} / ({MAPS} if is_map else {REDUCES})
         seconds = {MAP_SECONDS} if is_map else {REDUCE_SECONDS}
@@ -42,12 +60,12 @@ class Sort:
 
     def map_func(self, key, value):
         self.work()
-        yield value[:10], value[11:]
+        yield value[:10], value[11:] + self.padding
 
     def reduce_func(self, key, values):
         for value in values:
             self.work()
-            yield key, value
+            yield key, value.rstrip()
 """
 
 

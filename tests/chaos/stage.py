@@ -55,7 +55,9 @@ class Stage:
 
     def start(self, **spec: Any) -> None:
         """Apply the job."""
-        source = SOURCE.replace('SLOW_ATTEMPT = ""', f"SLOW_ATTEMPT = {spec.pop('slow_attempt', '')!r}")
+        source = SOURCE
+        for name in ("slow_attempt", "full_attempt"):
+            source = source.replace(f'{name.upper()} = ""', f"{name.upper()} = {spec.pop(name, '')!r}")
         defaults: dict[str, Any] = {
             "program": {"source": source},
             "input": {"uris": [f"s3://{CORPUS}/records/"]},
