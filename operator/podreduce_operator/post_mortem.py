@@ -5,7 +5,7 @@ still there. The story is written last: it is the evidence that all is. Repeatin
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from podreduce.contract.attempts import AttemptBatch, AttemptRecord
@@ -22,13 +22,14 @@ from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce.contract.wire import decode, digest_bytes, encode, encode_readable
 from podreduce.errors import ObjectNotFoundError
 from podreduce_operator.attempt_records import kept_stage
-from podreduce_operator.attempts_table import write_attempts_table
+from podreduce_operator.attempts_table import ROW_GROUP_ATTEMPTS, write_attempts_table
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.errors import ActionError
+from podreduce_operator.kept_attempts import KeptAttempts
 from podreduce_operator.observe import Run, read_run_state
-from podreduce_operator.story import build_story, last_failed, longest_stopped
-from podreduce_operator.timeline import add_records, build_timeline
+from podreduce_operator.story import Tally, build_story
+from podreduce_operator.timeline import gather_evidence, tell_attempts
 
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
 
@@ -72,24 +73,35 @@ async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[Attemp
     if plan is None:
         return
     kept = await read_kept(run)
-    add_records(kept, present)
-    attempts = await asyncio.to_thread(
-        build_timeline,
+    kept.add(present)
+    tally = Tally()
+    await run.work.put_async(ATTEMPTS_TABLE_KEY, await asyncio.to_thread(make_table, run, plan, kept, tally))
+    del kept
+    logs = await read_logs(run, cluster, [*tally.failed, *tally.stopped], {record.attempt_id for record in present})
+    await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(tell, run, plan, tally, logs))
+    run.records.kept.clear()
+
+
+def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
+    """Return the table of all attempts, made row group by row group; add each of them to the tally."""
+    evidence = gather_evidence(
         kept=kept,
         commits=run.records.commits,
         outdated=run.records.outdated,
         failures=[failure for failures in run.records.failures.values() for failure in failures],
     )
-    await run.work.put_async(ATTEMPTS_TABLE_KEY, await asyncio.to_thread(write_attempts_table, plan.job, attempts))
-    told = [*last_failed(attempts), *longest_stopped(attempts)]
-    logs = await read_logs(run, cluster, told, {record.attempt_id for record in present})
-    await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(tell, run, plan, attempts, logs))
-    run.records.kept.clear()
+
+    def told_groups() -> Iterator[Sequence[Attempt]]:
+        for group in tell_attempts(evidence, ROW_GROUP_ATTEMPTS):
+            tally.add(group)
+            yield group
+
+    return write_attempts_table(plan.job, told_groups())
 
 
-async def read_kept(run: Run) -> dict[str, AttemptRecord]:
-    """Return all that was kept of each attempt, by its id; a few batches at a time, for together they are large."""
-    kept: dict[str, AttemptRecord] = {}
+async def read_kept(run: Run) -> KeptAttempts:
+    """Return all that was kept of each attempt; a few batches at a time, for together they are large."""
+    kept = KeptAttempts()
     keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
     for start in range(0, len(keys), CONCURRENT_READS):
         reads = [partial(run.work.get_async, key) for key in keys[start : start + CONCURRENT_READS]]
@@ -98,10 +110,10 @@ async def read_kept(run: Run) -> dict[str, AttemptRecord]:
     return kept
 
 
-def add_batches(kept: dict[str, AttemptRecord], batches: Iterable[bytes]) -> None:
+def add_batches(kept: KeptAttempts, batches: Iterable[bytes]) -> None:
     """Add the attempts of these batches, in their order."""
     for data in batches:
-        add_records(kept, decode(data, AttemptBatch).attempts)
+        kept.add(decode(data, AttemptBatch).attempts)
 
 
 async def read_logs(
@@ -127,7 +139,7 @@ def last_lines(text: str) -> Sequence[str]:
     return text.encode()[-MAX_LOG_BYTES:].decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
 
 
-def tell(run: Run, plan: Plan, attempts: Sequence[Attempt], logs: Mapping[str, Sequence[str]]) -> bytes:
+def tell(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
     """Return the story as it is stored."""
     manifest = run.records.manifest
     story = build_story(
@@ -136,7 +148,7 @@ def tell(run: Run, plan: Plan, attempts: Sequence[Attempt], logs: Mapping[str, S
         partitions=None if manifest is None else len(manifest.partitions),
         run=read_run_state(run.job.status, run.run_id),
         conditions=run.job.status.get("conditions", ()),
-        attempts=attempts,
+        tally=tally,
         failures=failures_by_attempt(run),
         logs=logs,
     )

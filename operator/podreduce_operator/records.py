@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["RunRecords"]
 
 CONCURRENT_READS = 32
+BATCH_KEYS = 1000
+"""So many records are read, then folded: a hundred thousand reads at once take more memory than what they bring."""
 
 T = TypeVar("T", bound=Wire)
 
@@ -108,9 +110,10 @@ class RunRecords:
 
     async def _read_commit_records(self) -> None:
         keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
-        for key, commit in await self._read_all(keys, CommitRecord):
-            self._read_commits.add(key)
-            self._fold(parse_commit_key(key)[1], commit)
+        for start in range(0, len(keys), BATCH_KEYS):
+            for key, commit in await self._read_all(keys[start : start + BATCH_KEYS], CommitRecord):
+                self._read_commits.add(key)
+                self._fold(parse_commit_key(key)[1], commit)
 
     def _fold(self, generation: int, commit: CommitRecord) -> None:
         if generation == 0 and commit.task.type is TaskType.MAP:

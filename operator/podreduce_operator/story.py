@@ -5,8 +5,10 @@ Rule: pure, and of bounded size whatever the number of attempts: the table has a
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from heapq import nlargest
-from typing import Any
+from operator import itemgetter
+from typing import Any, TypeAlias
 
 import msgspec
 
@@ -26,11 +28,75 @@ from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.model import RunState
 from podreduce_operator.timeline import moment
 
-__all__ = ["MAX_FAILURES", "build_story", "last_failed", "longest_stopped"]
+__all__ = ["MAX_FAILURES", "Tally", "build_story"]
 
 MAX_TIMELINE = 2000
 MAX_FAILURES = 50
 MAX_MESSAGE = 200
+
+Placed: TypeAlias = tuple[int, Attempt]
+"""An attempt and its place in the order of time."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the story takes of all attempts, added group by group in order of time; of bounded size.
+
+    Attributes:
+        failed: those that failed last, in order of their end.
+        stopped: of those that the run's failure stopped, those that had run longest, longest first.
+    """
+
+    by_result: Counter[str] = field(default_factory=Counter)
+    pending_seconds: float = 0.0
+    starting_seconds: float = 0.0
+    running_seconds: float = 0.0
+    failed: list[Attempt] = field(default_factory=list)
+    stopped: list[Attempt] = field(default_factory=list)
+    _others: list[Placed] = field(default_factory=list)
+    _longest: list[Placed] = field(default_factory=list)
+
+    def add(self, attempts: Sequence[Attempt]) -> None:
+        """Take the next attempts."""
+        placed = list(enumerate(attempts, self.by_result.total()))
+        committed = [each for each in placed if each[1].result is AttemptResult.COMMITTED]
+        others = [each for each in placed if each[1].result is not AttemptResult.COMMITTED]
+        self._others = [*self._others, *others][-MAX_TIMELINE:]
+        self._longest = nlargest(MAX_TIMELINE, [*self._longest, *committed], key=running_seconds)
+        self.failed = last_failed([*self.failed, *attempts])
+        self.stopped = longest_stopped([*self.stopped, *attempts])
+        self.by_result.update(str(attempt.result) for attempt in attempts)
+        self.pending_seconds += sum(attempt.pending_seconds or 0.0 for attempt in attempts)
+        self.starting_seconds += sum(attempt.starting_seconds or 0.0 for attempt in attempts)
+        self.running_seconds += sum(attempt.running_seconds or 0.0 for attempt in attempts)
+
+    @property
+    def told(self) -> list[Attempt]:
+        """The attempts that the timeline tells of, in their order.
+
+        All, if there is room; else the last of those that did not commit, and of the others those that took longest.
+        """
+        committed = self.by_result[AttemptResult.COMMITTED]
+        others = self._others[-max(MAX_TIMELINE // 2, MAX_TIMELINE - committed) :]
+        longest = self._longest[: MAX_TIMELINE - len(others)]
+        return [attempt for _, attempt in sorted([*others, *longest], key=itemgetter(0))]
+
+    @property
+    def totals(self) -> AttemptTotals:
+        """All attempts in numbers."""
+        return AttemptTotals(
+            attempts=self.by_result.total(),
+            by_result=dict(self.by_result),
+            pending_seconds=round(self.pending_seconds, 3),
+            starting_seconds=round(self.starting_seconds, 3),
+            running_seconds=round(self.running_seconds, 3),
+            left_out=self.by_result.total() - len(self.told),
+        )
+
+
+def running_seconds(placed: Placed) -> float:
+    """Return how long an attempt has run."""
+    return placed[1].running_seconds or 0.0
 
 
 def build_story(
@@ -40,7 +106,7 @@ def build_story(
     partitions: int | None,
     run: RunState,
     conditions: Sequence[Mapping[str, Any]],
-    attempts: Sequence[Attempt],
+    tally: Tally,
     failures: Mapping[str, FailureRecord],
     logs: Mapping[str, Sequence[str]],
 ) -> PostMortem:
@@ -48,7 +114,6 @@ def build_story(
 
     `partitions`: how many reduce tasks there turned out to be, if the run came so far.
     """
-    timeline = choose_told(attempts)
     return PostMortem(
         job=plan.job,
         verdict=run.terminal or "",
@@ -58,15 +123,13 @@ def build_story(
         ended_at=moment(run.completed_at),
         plan=describe_plan(plan, plan_digest, plan.partitions if partitions is None else partitions),
         conditions=tuple(dict(condition) for condition in conditions),
-        totals=sum_up(attempts, left_out=len(attempts) - len(timeline)),
-        timeline=tuple(shorten(attempt) for attempt in timeline),
+        totals=tally.totals,
+        timeline=tuple(shorten(attempt) for attempt in tally.told),
         failures=tuple(
             describe_failed(attempt, failures.get(attempt.attempt_id), logs.get(attempt.attempt_id, ()))
-            for attempt in last_failed(attempts)
+            for attempt in tally.failed
         ),
-        stopped=tuple(
-            describe_stopped(attempt, logs.get(attempt.attempt_id, ())) for attempt in longest_stopped(attempts)
-        ),
+        stopped=tuple(describe_stopped(attempt, logs.get(attempt.attempt_id, ())) for attempt in tally.stopped),
         table=ATTEMPTS_TABLE_KEY,
     )
 
@@ -86,38 +149,11 @@ def describe_plan(plan: Plan, digest: str, partitions: int | None) -> PlanFacts:
     )
 
 
-def choose_told(attempts: Sequence[Attempt]) -> Sequence[Attempt]:
-    """Return the attempts that the timeline tells of, in their order.
-
-    All, if there is room; else the last of those that did not commit, and of the others those that took longest.
-    """
-    if len(attempts) <= MAX_TIMELINE:
-        return attempts
-    committed = [attempt for attempt in attempts if attempt.result is AttemptResult.COMMITTED]
-    others = [attempt for attempt in attempts if attempt.result is not AttemptResult.COMMITTED]
-    others = others[-max(MAX_TIMELINE // 2, MAX_TIMELINE - len(committed)) :]
-    longest = nlargest(MAX_TIMELINE - len(others), committed, key=lambda attempt: attempt.running_seconds or 0.0)
-    told = {attempt.attempt_id for attempt in (*others, *longest)}
-    return [attempt for attempt in attempts if attempt.attempt_id in told]
-
-
 def shorten(attempt: Attempt) -> Attempt:
     """Return the attempt for a line of the timeline; the whole message stands in the table."""
     if len(attempt.message) <= MAX_MESSAGE:
         return attempt
     return msgspec.structs.replace(attempt, message=f"{attempt.message[: MAX_MESSAGE - 1]}…")
-
-
-def sum_up(attempts: Sequence[Attempt], *, left_out: int) -> AttemptTotals:
-    """Return all attempts in numbers."""
-    return AttemptTotals(
-        attempts=len(attempts),
-        by_result={str(result): count for result, count in Counter(attempt.result for attempt in attempts).items()},
-        pending_seconds=round(sum(attempt.pending_seconds or 0.0 for attempt in attempts), 3),
-        starting_seconds=round(sum(attempt.starting_seconds or 0.0 for attempt in attempts), 3),
-        running_seconds=round(sum(attempt.running_seconds or 0.0 for attempt in attempts), 3),
-        left_out=left_out,
-    )
 
 
 def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:

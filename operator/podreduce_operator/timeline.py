@@ -3,9 +3,9 @@
 Rule: pure. Nothing is made up: what no record says is None. One attempt may have left all of these or any one of them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,85 +14,75 @@ import msgspec
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
-from podreduce_operator.attempt_records import kept_stage
+from podreduce_operator.kept_attempts import KeptAttempts
 from podreduce_operator.model import PodPhase
 
-__all__ = ["add_records", "build_timeline", "moment"]
+__all__ = ["Evidence", "gather_evidence", "moment", "tell_attempts"]
 
 R = AttemptResult
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Traces:
     """What one attempt has left. The record is the sum of all that were kept of it."""
 
     task: TaskRef
-    record: AttemptRecord | None = None
-    commit: CommitRecord | None = None
-    failure: FailureRecord | None = None
+    record: AttemptRecord | None
+    commit: CommitRecord | None
+    failure: FailureRecord | None
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What all of them have left.
+    """What all attempts have left, and nothing made of it: there may be hundreds of thousands.
 
     Attributes:
-        commits: by task, that of its newest generation; `outdated` are the attempts whose commits no longer count.
+        committed: by attempt id, as is `failed`.
+        winners: by task, the commit of its newest generation; `outdated` are the attempts whose commits do not count.
         lost: tasks and generations whose output is gone.
     """
 
-    commits: Mapping[TaskRef, CommitRecord]
+    kept: KeptAttempts
+    committed: Mapping[str, CommitRecord]
+    failed: Mapping[str, FailureRecord]
+    winners: Mapping[TaskRef, CommitRecord]
     outdated: AbstractSet[str]
-    lost: set[tuple[TaskRef, int]] = field(default_factory=set)
-    traces: dict[str, Traces] = field(default_factory=dict)
+    lost: AbstractSet[tuple[TaskRef, int]]
 
-    def of(self, attempt_id: str, task: TaskRef) -> Traces:
-        """Return the attempt's traces, to add to them."""
-        return self.traces.setdefault(attempt_id, Traces(task))
+    def traces_of(self, attempt_id: str) -> Traces:
+        """Return what one attempt has left: at least one of the three."""
+        record, commit = self.kept.get(attempt_id), self.committed.get(attempt_id)
+        failure = self.failed.get(attempt_id)
+        task = next(one.task for one in (record, commit, failure) if one is not None)
+        return Traces(task, record, commit, failure)
 
 
-def build_timeline(
+def gather_evidence(
     *,
-    kept: Mapping[str, AttemptRecord],
+    kept: KeptAttempts,
     commits: Mapping[TaskRef, CommitRecord],
     outdated: AbstractSet[str],
     failures: Iterable[FailureRecord],
-) -> list[Attempt]:
-    """Return every attempt that left a trace, in order of time; `kept` is by attempt id."""
-    evidence = Evidence(commits, outdated)
-    for record in kept.values():
-        evidence.of(record.attempt_id, record.task).record = record
-    for commit in commits.values():
-        evidence.of(commit.attempt_id, commit.task).commit = commit
-    for failure in failures:
-        if failure.lost is not None:
-            evidence.lost.add((failure.lost.task, failure.lost.generation))
-        if not tells_of_lost_part(failure):
-            evidence.of(failure.attempt_id, failure.task).failure = failure
-    attempts = [describe(attempt_id, traces, evidence) for attempt_id, traces in evidence.traces.items()]
-    return sorted(attempts, key=lambda attempt: (first_time(attempt), attempt.attempt_id))
+) -> Evidence:
+    """Put in order what is left of a run's attempts."""
+    told = list(failures)
+    return Evidence(
+        kept=kept,
+        committed={commit.attempt_id: commit for commit in commits.values()},
+        failed={failure.attempt_id: failure for failure in told if not tells_of_lost_part(failure)},
+        winners=commits,
+        outdated=outdated,
+        lost={(one.lost.task, one.lost.generation) for one in told if one.lost is not None},
+    )
 
 
-def add_records(kept: dict[str, AttemptRecord], later: Iterable[AttemptRecord]) -> None:
-    """Add to what is `kept` of each attempt, by its id, what is said `later`."""
-    for record in later:
-        known = kept.get(record.attempt_id)
-        kept[record.attempt_id] = record if known is None else add_record(known, record)
-
-
-def add_record(earlier: AttemptRecord, later: AttemptRecord) -> AttemptRecord:
-    """Return what both say: the later one knows better, but the first word on the pod's deletion holds.
-
-    Later is who saw the attempt come further, whatever the times say: clocks may be set.
-    """
-    if kept_stage(earlier) > kept_stage(later):
-        earlier, later = later, earlier
-    said = {name: value for name, value in msgspec.structs.asdict(later).items() if value not in ("", None)}
-    if earlier.deleted_at is not None:
-        said["deleted_at"] = earlier.deleted_at
-    if earlier.why_deleted:
-        said["why_deleted"] = earlier.why_deleted
-    return msgspec.structs.replace(earlier, **said)
+def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
+    """Yield every attempt that left a trace, in order of time, so many at once: together they are large."""
+    ids = {*evidence.kept.ids, *evidence.committed, *evidence.failed}
+    ordered = sorted((first_time(evidence.traces_of(attempt_id)), attempt_id) for attempt_id in ids)
+    for start in range(0, len(ordered), group_attempts):
+        group = ordered[start : start + group_attempts]
+        yield [describe(attempt_id, evidence.traces_of(attempt_id), evidence) for _, attempt_id in group]
 
 
 def tells_of_lost_part(failure: FailureRecord) -> bool:
@@ -129,7 +119,7 @@ def find_result(attempt_id: str, traces: Traces, evidence: Evidence) -> AttemptR
         return R.LOST if is_lost else R.COMMITTED
     if traces.failure is not None:
         return R.FAILED
-    winner = evidence.commits.get(traces.task)
+    winner = evidence.winners.get(traces.task)
     if winner is not None and winner.generation >= generation:
         return R.BEATEN
     if record is not None and record.phase == PodPhase.FAILED:
@@ -202,10 +192,16 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
     return None if start is None or end is None else round((end - start).total_seconds(), 3)
 
 
-def first_time(attempt: Attempt) -> float:
+def first_time(traces: Traces) -> float:
     """Return the first that is known of an attempt, in seconds since the epoch; without any it comes last."""
-    times = (attempt.created_at, attempt.scheduled_at, attempt.started_at, attempt.finished_at, attempt.deleted_at)
-    return next((time.timestamp() for time in times if time is not None), float("inf"))
+    record, commit, failure = traces.record, traces.commit, traces.failure
+    of_pod = () if record is None else (record.created_at, record.scheduled_at)
+    of_task = () if commit is None else (commit.started_at, commit.finished_at)
+    of_its_end = () if record is None else (record.started_at, record.finished_at)
+    recorded = () if failure is None else (failure.finished_at,)
+    deleted = () if record is None else (record.deleted_at,)
+    times = (*of_pod, *of_task, *of_its_end, *recorded, *deleted)
+    return next((round(time, 3) for time in times if time is not None), float("inf"))
 
 
 def moment(seconds: float | None) -> datetime | None:

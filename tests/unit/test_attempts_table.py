@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from io import BytesIO
+from itertools import accumulate
 from typing import Any
 
 import msgspec
@@ -8,7 +9,6 @@ import pytest
 
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.post_mortem import Attempt, AttemptResult
-from podreduce_operator import attempts_table
 from podreduce_operator.attempts_table import write_attempts_table
 
 JOB = JobIdentity(namespace="team", name="wordcount", uid="u", run_id="7")
@@ -20,8 +20,8 @@ def make_attempt(index: int = 0, **fields: Any) -> Attempt:
     return Attempt(task=f"m-{index}", result=AttemptResult.COMMITTED, **(defaults | fields))
 
 
-def read(attempts: list[Attempt]) -> tuple[list[dict[str, Any]], dict[bytes, bytes]]:
-    table = pq.read_table(BytesIO(write_attempts_table(JOB, attempts)))
+def read(*groups: list[Attempt]) -> tuple[list[dict[str, Any]], dict[bytes, bytes]]:
+    table = pq.read_table(BytesIO(write_attempts_table(JOB, groups)))
     return table.to_pylist(), table.schema.metadata
 
 
@@ -66,14 +66,15 @@ def test_what_is_not_known_is_null() -> None:
     assert known == {"task_type", "task_index", "task", "attempt", "result", "generation", "attempt_id"}
 
 
-@pytest.mark.parametrize("rows", [0, 1, 9, 10, 11, 25])
-def test_all_attempts_stand_in_their_order_however_many_there_are(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attempts_table, "ROW_GROUP_ATTEMPTS", 10)
-    found, _ = read([make_attempt(index) for index in range(rows)])
-    assert [row["task_index"] for row in found] == list(range(rows))
+@pytest.mark.parametrize("sizes", [(), (1,), (9,), (10, 1), (10, 10, 5), (0, 1)], ids=str)
+def test_all_attempts_stand_in_their_order_however_many_groups_there_are(sizes: tuple[int, ...]) -> None:
+    attempts = [make_attempt(index) for index in range(sum(sizes))]
+    starts = list(accumulate(sizes, initial=0))
+    found, _ = read(*(attempts[start : start + size] for start, size in zip(starts, sizes, strict=False)))
+    assert [row["task_index"] for row in found] == list(range(sum(sizes)))
 
 
 def test_the_table_names_its_job() -> None:
-    _, metadata = read([])
+    _, metadata = read()
     assert metadata[b"podreduce.name"] == b"wordcount"
     assert metadata[b"podreduce.run_id"] == b"7"

@@ -1,4 +1,5 @@
 import asyncio
+import tracemalloc
 import uuid
 from collections.abc import Mapping
 from dataclasses import replace
@@ -239,3 +240,25 @@ async def test_nothing_is_written_of_a_run_that_has_no_plan(stored: StoredRun) -
     unplanned = replace(run, records=type(run.records)(run.work))
     await write_post_mortem(unplanned, stored.cluster, [])
     assert not await run.work.exists_async(POST_MORTEM_KEY)
+
+
+async def measure_peak_bytes(attempts: int) -> int:
+    """Tell the story of a run of so many attempts; return what it took at most, beside the objects in the store."""
+    stored = StoredRun()
+    run = await stored.open()
+    for start in range(0, attempts, 500):
+        await keep(run, *(make_pod(map_task(10 + start + index), created_at=100.0) for index in range(500)))
+    run = await stored.open()
+    tracemalloc.start()
+    try:
+        await write_post_mortem(run, stored.cluster, [])
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+async def test_each_further_attempt_takes_less_than_six_hundred_bytes() -> None:
+    few, many = 3000, 5000
+    await measure_peak_bytes(500)  # what is imported is there from then on
+    more = await measure_peak_bytes(many) - await measure_peak_bytes(few)
+    assert more < (many - few) * 600

@@ -1,11 +1,14 @@
+import random
 from datetime import UTC, datetime
 from typing import Any
+
+import pytest
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
 from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.model import RunState
-from podreduce_operator.story import MAX_FAILURES, MAX_TIMELINE, build_story, choose_told, last_failed
+from podreduce_operator.story import MAX_FAILURES, MAX_TIMELINE, Tally, build_story
 from tests.builders import make_failure, make_plan, map_task
 
 R = AttemptResult
@@ -21,6 +24,13 @@ def make_attempt(index: int, result: AttemptResult = R.COMMITTED, **fields: Any)
     )
 
 
+def tally_up(attempts: list[Attempt], group_attempts: int = 700) -> Tally:
+    tally = Tally()
+    for start in range(0, len(attempts), group_attempts):
+        tally.add(attempts[start : start + group_attempts])
+    return tally
+
+
 def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
     defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None}
     return build_story(
@@ -28,7 +38,7 @@ def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
         plan_digest="d",
         run=ENDED,
         conditions=CONDITIONS,
-        attempts=attempts,
+        tally=tally_up(attempts),
         **(defaults | inputs),
     )
 
@@ -60,28 +70,46 @@ def test_attempts_are_summed_up() -> None:
 
 def test_a_timeline_with_room_for_all_tells_of_all() -> None:
     attempts = [make_attempt(index) for index in range(MAX_TIMELINE)]
-    assert choose_told(attempts) == attempts
+    assert tally_up(attempts).told == attempts
 
 
 def test_a_full_timeline_tells_of_those_that_took_longest() -> None:
     attempts = [make_attempt(index) for index in range(MAX_TIMELINE + 5)]
-    assert choose_told(attempts[::-1]) == attempts[:4:-1]
+    assert tally_up(attempts[::-1]).told == attempts[:4:-1]
     assert build(attempts).totals.left_out == 5
 
 
 def test_a_full_timeline_tells_first_of_those_that_did_not_commit() -> None:
     failed = [make_attempt(index, R.FAILED) for index in range(300)]
     committed = [make_attempt(1000 + index) for index in range(MAX_TIMELINE)]
-    told = choose_told([*failed, *committed])
+    told = tally_up([*failed, *committed]).told
     assert told == [*failed, *committed[300:]]
 
 
 def test_of_very_many_failures_the_last_are_told_and_leave_room_for_the_others() -> None:
     failed = [make_attempt(index, R.FAILED) for index in range(2 * MAX_TIMELINE)]
     committed = [make_attempt(10_000 + index) for index in range(MAX_TIMELINE)]
-    told = choose_told([*failed, *committed])
+    told = tally_up([*failed, *committed]).told
     assert told == [*failed[-MAX_TIMELINE // 2 :], *committed[MAX_TIMELINE // 2 :]]
-    assert choose_told(failed) == failed[-MAX_TIMELINE:]
+    assert tally_up(failed).told == failed[-MAX_TIMELINE:]
+
+
+@pytest.mark.parametrize("group_attempts", [70, 999, 5 * MAX_TIMELINE])
+def test_it_does_not_matter_in_which_groups_attempts_are_added(group_attempts: int) -> None:
+    chance = random.Random(7)  # noqa: S311 - no secret
+    results = [R.COMMITTED, R.COMMITTED, R.FAILED, R.STOPPED]
+    attempts = [
+        make_attempt(index, chance.choice(results), running_seconds=float(chance.randrange(50)))
+        for index in range(2 * MAX_TIMELINE)
+    ]
+    committed = [attempt for attempt in attempts if attempt.result is R.COMMITTED]
+    others = [attempt for attempt in attempts if attempt.result is not R.COMMITTED][-MAX_TIMELINE // 2 :]
+    longest = sorted(committed, key=lambda attempt: -(attempt.running_seconds or 0.0))[: MAX_TIMELINE - len(others)]
+    chosen = {attempt.attempt_id for attempt in (*others, *longest)}
+    tally = tally_up(attempts, group_attempts)
+    assert tally.told == [attempt for attempt in attempts if attempt.attempt_id in chosen]
+    assert tally.failed == [attempt for attempt in attempts if attempt.result is R.FAILED][-MAX_FAILURES:]
+    assert tally.totals.left_out == MAX_TIMELINE
 
 
 def test_long_messages_are_cut_in_the_timeline_alone() -> None:
@@ -122,7 +150,7 @@ def test_attempts_that_ran_when_the_run_failed_tell_what_they_were_at_longest_fi
 
 def test_the_last_failed_attempts_come_in_order_of_their_end() -> None:
     attempts = [make_attempt(index, R.FAILED) for index in range(MAX_FAILURES + 10)]
-    assert last_failed(attempts[::-1]) == attempts[10:]
+    assert tally_up(attempts[::-1]).failed == attempts[10:]
 
 
 def test_the_story_stays_below_some_mebibytes_whatever_the_number_of_attempts() -> None:

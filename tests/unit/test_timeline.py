@@ -1,6 +1,6 @@
 import random
 from dataclasses import replace
-from itertools import permutations
+from itertools import chain, permutations
 from typing import Any
 
 import msgspec
@@ -12,8 +12,9 @@ from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce_operator.attempt_records import describe_attempt
+from podreduce_operator.kept_attempts import KeptAttempts
 from podreduce_operator.model import PodPhase, Requests
-from podreduce_operator.timeline import add_records, build_timeline, moment
+from podreduce_operator.timeline import gather_evidence, moment, tell_attempts
 from tests.builders import make_commit, make_failure, make_pod, make_quarantine, map_task, reduce_task
 
 M0 = map_task(0)
@@ -25,12 +26,14 @@ def build(
     commits: tuple[CommitRecord, ...] = (),
     failures: tuple[FailureRecord, ...] = (),
     outdated: frozenset[str] = frozenset(),
+    group_attempts: int = 10,
 ) -> list[Attempt]:
-    known: dict[str, AttemptRecord] = {}
-    add_records(known, kept)
-    return build_timeline(
+    known = KeptAttempts()
+    known.add(kept)
+    evidence = gather_evidence(
         kept=known, commits={commit.task: commit for commit in commits}, outdated=outdated, failures=failures
     )
+    return list(chain.from_iterable(tell_attempts(evidence, group_attempts)))
 
 
 ENDED = replace(POD, phase=PodPhase.FAILED, finished_at=40.0, exit_code=64, reason="Error")
@@ -151,6 +154,20 @@ def test_attempts_come_in_order_of_the_first_that_is_known_of_them() -> None:
         failures=(make_failure(map_task(2), finished_at=7.0),),
     )
     assert [attempt.task for attempt in attempts] == ["m-1", "m-2", "m-0"]
+
+
+@pytest.mark.parametrize("group_attempts", [1, 2, 3, 4, 100])
+def test_attempts_come_group_by_group(group_attempts: int) -> None:
+    records = [describe_attempt(make_pod(map_task(index), created_at=float(-index)), 100.0) for index in range(4)]
+    assert [attempt.task for attempt in build(*records, group_attempts=group_attempts)] == ["m-3", "m-2", "m-1", "m-0"]
+
+
+def test_no_more_attempts_are_described_than_are_asked_for() -> None:
+    kept = KeptAttempts()
+    kept.add(describe_attempt(make_pod(map_task(index)), 100.0) for index in range(100))
+    groups = tell_attempts(gather_evidence(kept=kept, commits={}, outdated=frozenset(), failures=()), 7)
+    assert len(next(groups)) == 7
+    assert [len(group) for group in groups] == [7] * 13 + [2]
 
 
 LIVES = [
