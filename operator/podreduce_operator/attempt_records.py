@@ -6,12 +6,15 @@ Rule: pure. How far an attempt has come tells whether there is anything to keep 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce_operator.model import PodPhase, PodView, Stage
 
-__all__ = ["JOB_FAILED", "STOPPED_TOLD", "describe_attempt", "kept_stage", "stage_of"]
+__all__ = ["JOB_FAILED", "STOPPED_TOLD", "SUSPENDED", "describe_attempt", "is_stopped", "kept_stage", "stage_of"]
 
 MAX_MESSAGE = 1000
 
 JOB_FAILED = "job failed"
 """Why an attempt was stopped that still ran when its run failed."""
+
+SUSPENDED = "suspended"
+"""Why one was stopped that ran when its job was suspended."""
 
 STOPPED_TOLD = 10
 """Of how many such attempts the log is kept and told: of those that had run longest, which may have held the run up."""
@@ -29,6 +32,11 @@ def kept_stage(record: AttemptRecord) -> Stage:
     if record.deleted_at is not None:
         return Stage.GONE
     return Stage.CREATED if record.phase == PodPhase.PENDING else Stage.STARTED
+
+
+def is_stopped(record: AttemptRecord) -> bool:
+    """Tell whether the operator has stopped the attempt while it ran: then it has not failed, whatever it ends with."""
+    return record.why_deleted in (JOB_FAILED, SUSPENDED)
 
 
 def describe_attempt(pod: PodView, now: float, why_deleted: str = "") -> AttemptRecord:

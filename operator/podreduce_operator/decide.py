@@ -51,6 +51,7 @@ still runs, so m-0 waits for room: `Mapping: -`. Once m-1 is committed and its p
 
 from dataclasses import replace
 
+from podreduce_operator.attempt_records import SUSPENDED
 from podreduce_operator.ending import find_end, supersede, tidy
 from podreduce_operator.evidence import keep_attempts
 from podreduce_operator.failures import FAULT_RETRY_SECONDS
@@ -112,7 +113,7 @@ def begin(observed: Observed) -> Decision:
 
 def suspend(observed: Observed) -> Decision:
     """Stop every pod; what is committed stays, and what was running does not count as failed."""
-    actions = (*delete_foreign(observed), *delete_all(observed.active_pods, "suspended"))
+    actions = (*delete_foreign(observed), *delete_all(observed.active_pods, SUSPENDED))
     total = None if observed.plan is None else observed.plan.shards
     return Decision(actions=actions, verdict=Verdict(phase=Phase.SUSPENDED, reason="Suspended", map_total=total))
 

@@ -14,6 +14,7 @@ import msgspec
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
+from podreduce_operator.attempt_records import is_stopped
 from podreduce_operator.kept_attempts import KeptAttempts
 from podreduce_operator.model import PodPhase
 
@@ -122,7 +123,7 @@ def find_result(attempt_id: str, traces: Traces, evidence: Evidence) -> AttemptR
     winner = evidence.winners.get(traces.task)
     if winner is not None and winner.generation >= generation:
         return R.BEATEN
-    if record is not None and record.phase == PodPhase.FAILED:
+    if record is not None and record.phase == PodPhase.FAILED and not is_stopped(record):
         return R.FAILED
     return R.STOPPED if record is not None and record.why_deleted else R.VANISHED
 

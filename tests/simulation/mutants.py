@@ -175,9 +175,7 @@ MUTANTS = (
         "if observed.has_intent and not observed.job.spec.suspend:",
     ),
     policy("suspension is ignored", "if observed.job.spec.suspend:", "if False:"),
-    policy(
-        "suspended pods run on", '(*delete_foreign(observed), *delete_all(observed.active_pods, "suspended"))', "()"
-    ),
+    policy("suspended pods run on", "(*delete_foreign(observed), *delete_all(observed.active_pods, SUSPENDED))", "()"),
     policy("planned anew on each pass", "if observed.plan is None:", "if not observed.commits:"),
     wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n"),
     wave("reduces start at once", "    if pending:\n", "    if pending and shuffle is None:\n"),

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord
-from podreduce_operator.attempt_records import describe_attempt
+from podreduce_operator.attempt_records import JOB_FAILED, describe_attempt
 from podreduce_operator.kept_attempts import KeptAttempts
 from podreduce_operator.model import PodPhase, Requests
 from podreduce_operator.timeline import gather_evidence, moment, tell_attempts
@@ -54,6 +54,10 @@ RESULTS: dict[str, tuple[dict[str, Any], AttemptResult]] = {
     "failed unrecorded": ({"kept": (describe_attempt(ENDED, 45.0),)}, AttemptResult.FAILED),
     "beaten": ({"commits": (TWIN,)}, AttemptResult.BEATEN),
     "stopped": ({"kept": (GONE,)}, AttemptResult.STOPPED),
+    "stopped, and ended then": (
+        {"kept": (describe_attempt(POD, 50.0, JOB_FAILED), describe_attempt(replace(ENDED, deleting=True), 55.0))},
+        AttemptResult.STOPPED,
+    ),
     "stopped, seen late": ({"kept": (GONE, describe_attempt(POD, 55.0))}, AttemptResult.STOPPED),
     "seen running, then never again": ({}, AttemptResult.VANISHED),
 }
