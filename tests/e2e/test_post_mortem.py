@@ -67,7 +67,7 @@ def test_a_failed_job_tells_its_story(world: JobWorld) -> None:
     for row in failed:
         assert row["created_at"] <= row["scheduled_at"] <= row["started_at"] <= row["finished_at"]
     committed = [row for row in rows if row["result"] == "Committed"]
-    assert {row["why_deleted"] for row in committed} <= {"committed", "job ended"}
+    assert {row["why_deleted"] for row in committed} <= {"committed", "job failed", "job ended"}
     assert [attempt["attempt"] for attempt in story["timeline"]] == [row["attempt"] for row in rows]
     assert story["reason"] == "BackoffLimitExceeded"
     for failure in story["failures"]:
