@@ -1,16 +1,19 @@
-"""The API server as paths, JSON objects and one kind of error, over the official asyncio client.
+"""The API server as paths, JSON objects and one kind of error.
 
 Rule: the only file that imports the kubernetes package, which is untyped. It takes from it what is hard (finding and
-refreshing credentials, TLS) and leaves its models alone: they cost more time than the requests at a thousand pods.
+refreshing credentials, TLS) and sends the requests itself: the package's layers around one cost more of a processor
+than all else that a pod's creation needs here.
 """
 
 import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 import msgspec
@@ -38,6 +41,11 @@ GONE = 410
 ERRORS_FROM = 400
 SERVER_ERRORS_FROM = 500
 MAX_CAUSES = 5
+CONCURRENT_REQUESTS = 64
+"""How many requests may be under way at once, watches aside. What waits here has not been sent yet."""
+BUFFER_BYTES = 2**21
+"""A watch's event is one line, and a pod may be large."""
+USER_AGENT = "podreduce-operator"
 
 
 class ApiError(OperatorError):
@@ -91,11 +99,15 @@ class ApiServer:
 
     def __init__(
         self,
-        api_client: Any,  # noqa: ANN401 - the kubernetes package is untyped
+        configuration: Any,  # noqa: ANN401 - the kubernetes package is untyped
+        session: aiohttp.ClientSession,
         before_write: Callable[[], None] = lambda: None,
     ) -> None:
-        self._client = api_client
+        self._configuration = configuration
+        self._session = session
         self._before_write = before_write
+        self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._proxy = find_proxy(configuration)
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
         """Return the object or list at `path`."""
@@ -135,34 +147,34 @@ class ApiServer:
     @property
     def server(self) -> str:
         """The API server's address."""
-        return str(self._client.configuration.host)
+        return str(self._configuration.host).rstrip("/")
 
     async def open_session(self) -> aiohttp.ClientSession:
         """Open a session for another client, with this one's TLS and its credentials as they are now."""
-        header = await self._client.configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
-        return aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, ssl=self._client.rest_client.ssl_context),
-            headers={"Authorization": header} if header else {},
-            trust_env=True,
-        )
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(self._configuration))
+        return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), trust_env=True)
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
     ) -> bytes:
+        for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+            answer = await self._try(method, path, query, body, accept=accept)
+            if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
+                break
+            await asyncio.sleep(answer.retry_seconds)
+        if answer.status >= ERRORS_FROM:
+            raise refusal(answer.status, answer.data, path)
+        return answer.data
+
+    async def _try(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str
+    ) -> "Answer":
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
-        with translated_errors(path):
-            for attempt in range(1, THROTTLED_ATTEMPTS + 1):
-                if method != "GET":
-                    self._before_write()
+        async with self._gate:
+            with translated_errors(path):
                 response = await self._send(method, path, query, body, accept=accept, limits=limits)
                 async with response:
-                    data: bytes = await response.read()
-                if response.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
-                    break
-                await asyncio.sleep(float(response.headers.get("Retry-After") or THROTTLED_SECONDS))
-        if response.status >= ERRORS_FROM:
-            raise refusal(response.status, data, path)
-        return data
+                    return Answer(response.status, await response.read(), read_retry_after(response))
 
     async def _send(
         self,
@@ -175,17 +187,57 @@ class ApiServer:
         accept: str = "",
     ) -> aiohttp.ClientResponse:
         content = "application/merge-patch+json" if method == "PATCH" else "application/json"
-        method, url, headers, payload, _ = await self._client.param_serialize(
+        headers = {"Accept": accept or "application/json", "Content-Type": content, **await self._authorize()}
+        if method != "GET":
+            self._before_write()
+        return await self._session.request(
             method,
-            path,
-            query_params=list(query.items()),
-            header_params={"Accept": accept or "application/json", "Content-Type": content},
-            body=body,
-            auth_settings=["BearerToken"],
+            f"{self.server}{path}",
+            params=query,
+            data=None if body is None else msgspec.json.encode(body),
+            headers=headers,
+            timeout=limits,
+            proxy=self._proxy,
+            proxy_headers=self._configuration.proxy_headers,
+            server_hostname=self._configuration.tls_server_name or None,
         )
-        answer = await self._client.call_api(method, url, headers, payload, _request_timeout=limits)
-        response: aiohttp.ClientResponse = answer.response
-        return response
+
+    async def _authorize(self) -> dict[str, str]:
+        """Return the header with the credentials as they are now, if they are such as go into a header."""
+        header = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return {"Authorization": header} if header else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered; `retry_seconds` is when it would like to be asked again."""
+
+    status: int
+    data: bytes
+    retry_seconds: float
+
+
+def read_retry_after(response: aiohttp.ClientResponse) -> float:
+    """Return in how many seconds the server would like to be asked again; it may say so as a date, which is rare."""
+    try:
+        return float(response.headers.get("Retry-After") or THROTTLED_SECONDS)
+    except ValueError:
+        return THROTTLED_SECONDS
+
+
+def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernetes package is untyped
+    """Return the proxy on the way to the API server: the KUBECONFIG's, else the environment's; looked for once."""
+    server = urlsplit(str(configuration.host))
+    if configuration.proxy:
+        return str(configuration.proxy)
+    if proxy_bypass(server.hostname or ""):
+        return None
+    return getproxies().get(server.scheme)
+
+
+def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package is untyped
+    """Return the TLS context that the configuration describes."""
+    return client.rest.RESTClientObject(configuration).ssl_context
 
 
 @asynccontextmanager
@@ -207,9 +259,10 @@ async def connect(
         raise OperatorError(
             f"no way to the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
         ) from error
-    async with client.ApiClient(configuration) as api_client:
-        api_client.user_agent = "podreduce-operator"
-        yield ApiServer(api_client, before_write)
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(configuration))
+    headers = {"User-Agent": USER_AGENT}
+    async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=BUFFER_BYTES) as session:
+        yield ApiServer(configuration, session, before_write)
 
 
 async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
