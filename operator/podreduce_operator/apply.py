@@ -16,7 +16,6 @@ from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.layout import (
     COMMIT_INTENT_KEY,
     DATA_PREFIX,
-    failure_key,
     log_key,
     shuffle_key,
 )
@@ -165,7 +164,7 @@ class Applier:
         record = action.record
         if action.if_waiting and not still_waits(await self.cluster.find_pod(run.job, record.pod_name), record):
             return
-        await run.work.create_async(failure_key(record.task, record.attempt_id), encode(record))
+        await run.records.create_failure(record)
 
     async def delete_pod(self, action: DeletePod, run: Run) -> None:
         """Delete a pod; its last log lines are kept where they can be had soon."""
@@ -234,7 +233,7 @@ async def record_lost_part(run: Run, commit: CommitRecord) -> None:
         finished_at=commit.finished_at,
         lost=LostOutput(task=commit.task, generation=commit.generation),
     )
-    await run.work.create_async(failure_key(commit.task, f"{commit.attempt_id}-lost"), encode(record))
+    await run.records.create_failure(record, suffix="-lost")
 
 
 async def remove_intermediates(run: Run) -> None:

@@ -6,7 +6,7 @@ succeeded has its commit in the listing that follows.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -25,6 +25,7 @@ from podreduce.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
+from podreduce_operator.listing_pace import ListingPace
 from podreduce_operator.model import (
     Fault,
     HeavyKeyView,
@@ -82,9 +83,13 @@ class Run:
 
 @dataclass(slots=True)
 class RunCache:
-    """The records of the runs seen lately, so that immutable ones are read once. Losing it costs reads only."""
+    """The records of the runs seen lately, so that immutable ones are read once. Losing it costs reads only.
+
+    `pace` makes what says how often a run's records are listed.
+    """
 
     runs: dict[str, RunRecords] = field(default_factory=dict)
+    pace: Callable[[], ListingPace] = ListingPace
 
     def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
         """Return the run with whatever is known of it already, under the credentials as they are now."""
@@ -92,7 +97,7 @@ class RunCache:
         prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
         uri = storage.work_uri + prefix
         store = storage.open(uri)
-        records = self.runs.setdefault(uri, RunRecords(store))
+        records = self.runs.setdefault(uri, RunRecords(store, self.pace()))
         records.store = store
         return Run(job=job, run_id=run_id, storage=storage, records=records)
 
@@ -152,7 +157,8 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
             run, superseded = old, None
         elif not await has_objects(old.work):
             superseded = None
-    await run.records.refresh()
+    run_hash = hash_run(job.uid, run.run_id)
+    await run.records.refresh([pod for pod in blind.pods if pod.run_hash == run_hash])
     state = read_run_state(job.status, run.run_id)
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
@@ -160,7 +166,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
     observed = Observed(
         job=job,
         run_id=run.run_id,
-        run_hash=hash_run(job.uid, run.run_id),
+        run_hash=run_hash,
         run=state,
         superseded=superseded,
         plan=summarize_plan(run.records),

@@ -72,6 +72,7 @@ async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[Attemp
     plan = run.records.plan
     if plan is None:
         return
+    await run.records.relist()
     kept = await read_kept(run)
     kept.add(present)
     tally = Tally()

@@ -1,6 +1,7 @@
 """What one run left in the store: its plan, commits, failures, shuffle manifests and intent.
 
 Rule: every record is immutable, so each is read once and kept; forgetting all of it costs reads and nothing else.
+Between listings only such commits are read as are expected (`expected`), and what this process writes it knows.
 What the maps say of their keys (sizes of virtual buckets, samples, heaviest keys) is folded as it comes, so memory
 grows with tasks, not tasks x buckets.
 """
@@ -20,26 +21,32 @@ from podreduce.contract.layout import (
     PLAN_KEY,
     POST_MORTEM_KEY,
     SHUFFLE_PREFIX,
+    commit_key,
+    failure_key,
     parse_commit_key,
     parse_shuffle_key,
 )
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
-from podreduce.contract.wire import Wire, decode, digest_bytes
+from podreduce.contract.wire import Wire, decode, digest_bytes, encode
 from podreduce.errors import ObjectNotFoundError
 from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.expected import Expectation, Sighting
 from podreduce_operator.key_spread import KeySpread
+from podreduce_operator.listing_pace import ListingPace
 from podreduce_operator.skew import Skew
 
 if TYPE_CHECKING:
-    from podreduce_operator.model import Stage
+    from podreduce_operator.model import PodView, Stage
 
 __all__ = ["RunRecords"]
 
 CONCURRENT_READS = 32
 BATCH_KEYS = 1000
 """So many records are read, then folded: a hundred thousand reads at once take more memory than what they bring."""
+CHEAPER_TO_LIST = 500
+"""So many expected commits are looked for by a listing: it names a thousand keys at the price of a few reads."""
 
 T = TypeVar("T", bound=Wire)
 
@@ -60,7 +67,7 @@ class RunRecords:
         has_post_mortem: whether the run's story is written.
     """
 
-    def __init__(self, store: ObjectStore) -> None:
+    def __init__(self, store: ObjectStore, pace: ListingPace | None = None) -> None:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
@@ -74,7 +81,10 @@ class RunRecords:
         self.kept: dict[str, Stage] = {}
         self.has_post_mortem = False
         self._failures: dict[str, FailureRecord] = {}
+        self._failed: set[str] = set()
         self._read_commits: set[str] = set()
+        self._pace = pace or ListingPace()
+        self._expectation = Expectation()
 
     @property
     def failures(self) -> Mapping[TaskRef, tuple[FailureRecord, ...]]:
@@ -89,8 +99,11 @@ class RunRecords:
         """The shuffle manifest of the newest generation."""
         return self.manifests[max(self.manifests)] if self.manifests else None
 
-    async def refresh(self) -> None:
+    async def refresh(self, pods: "Sequence[PodView]" = ()) -> None:
         """Read what has come since the last time.
+
+        Args:
+            pods: the run's, listed before: what they tell is looked for, and from time to time all there is.
 
         Raises:
             PodreduceError: the store cannot be read.
@@ -99,7 +112,31 @@ class RunRecords:
             await self._read_plan()
         if self.plan is None:
             return
-        await asyncio.gather(self._read_commit_records(), self._read_failures(), self._read_manifests_and_intent())
+        expected = self._expectation.look_for(pods, self.commits, self._failed)
+        if expected is None or len(expected) > CHEAPER_TO_LIST or self._pace.is_due():
+            with self._pace.measured():
+                await asyncio.gather(self._list_commits(), self._list_failures(), self._read_manifests_and_intent())
+        else:
+            await asyncio.gather(self._read_expected(expected), self._read_manifests_and_intent())
+        self._expectation.settle(pods, self.commits, self._failed)
+
+    async def relist(self) -> None:
+        """Read whatever there is by now, expected or not."""
+        self._pace.demand()
+        await self.refresh()
+
+    async def create_failure(self, record: FailureRecord, *, suffix: str = "") -> None:
+        """Make a failure durable, unless that is done already.
+
+        Args:
+            record: of the attempt.
+            suffix: tells it from another record of the same attempt.
+        """
+        key = failure_key(record.task, f"{record.attempt_id}{suffix}")
+        if await self.store.create_async(key, encode(record)):
+            self._take_failure(key, record)
+        else:
+            self._pace.demand()
 
     async def _read_plan(self) -> None:
         try:
@@ -108,12 +145,27 @@ class RunRecords:
             return
         self.plan, self.plan_digest = decode(data, Plan), digest_bytes(data)
 
-    async def _read_commit_records(self) -> None:
+    async def _list_commits(self) -> None:
         keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
         for start in range(0, len(keys), BATCH_KEYS):
             for key, commit in await self._read_all(keys[start : start + BATCH_KEYS], CommitRecord):
-                self._read_commits.add(key)
-                self._fold(parse_commit_key(key)[1], commit)
+                self._take_commit(key, commit)
+
+    async def _read_expected(self, expected: Iterable[Sighting]) -> None:
+        async def read(key: str) -> tuple[str, CommitRecord] | None:
+            try:
+                return key, decode(await self.store.get_async(key), CommitRecord)
+            except ObjectNotFoundError:
+                return None
+
+        calls = [partial(read, commit_key(task, generation)) for task, generation in expected]
+        for found in await gather_bounded(calls, limit=CONCURRENT_READS):
+            if found is not None:
+                self._take_commit(*found)
+
+    def _take_commit(self, key: str, commit: CommitRecord) -> None:
+        self._read_commits.add(key)
+        self._fold(parse_commit_key(key)[1], commit)
 
     def _fold(self, generation: int, commit: CommitRecord) -> None:
         if generation == 0 and commit.task.type is TaskType.MAP:
@@ -127,9 +179,14 @@ class RunRecords:
         else:
             self.outdated.add(commit.attempt_id)
 
-    async def _read_failures(self) -> None:
+    async def _list_failures(self) -> None:
         keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
-        self._failures.update(await self._read_all(keys, FailureRecord))
+        for key, failure in await self._read_all(keys, FailureRecord):
+            self._take_failure(key, failure)
+
+    def _take_failure(self, key: str, failure: FailureRecord) -> None:
+        self._failures[key] = failure
+        self._failed.add(failure.attempt_id)
 
     async def _read_manifests_and_intent(self) -> None:
         keys = [key async for key in self._keys("", recursive=False)]

@@ -33,6 +33,7 @@ from podreduce_operator.pending import still_waits
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
 from tests.simulation.object_store import Manifest, ObjectStore
 from tests.simulation.pods import Cluster, SimPod
+from tests.simulation.sight import Sight
 
 __all__ = ["ActionFailedError", "Actor", "OperatorDiedError"]
 
@@ -58,6 +59,7 @@ class Actor:
         point: called between any two steps with the action and whether it has begun; raises where the world breaks.
         judge: told of what is about to be created, deleted and recorded.
         kept: how far each attempt of each run had come when it was kept; an operator that dies takes it along.
+        sights: what it knows of the records of each run; likewise.
     """
 
     rng: random.Random
@@ -69,6 +71,7 @@ class Actor:
     point: Callable[[Action, bool], None]
     judge: Judge
     kept: dict[str, dict[str, Stage]] = field(default_factory=dict)
+    sights: dict[str, Sight] = field(default_factory=dict)
     created: int = 0
     doing: Action = field(default_factory=PlanRun)
 
@@ -126,10 +129,12 @@ class Actor:
                 self.step()
                 self.store.run(run_id).clear()
                 self.store.run(run_id).was_discarded = True
+                self.sights.clear()
             case RemoveRun():
                 self.judge.remove(observed, action)
                 self.store.run(observed.run_id).clear()
                 self.store.run(observed.run_id).was_removed = True
+                self.sights.clear()
 
     def step(self) -> None:
         """Break here, within an action or after it, if the world says so."""
@@ -189,7 +194,7 @@ class Actor:
         if action.if_waiting and not still_waits(None if pod is None else pod.look(), record):
             return
         self.judge.record(observed, record)
-        self.store.run(observed.run_id).create_failure(record)
+        self.sight_of(observed.run_id).create_failure(self.store.run(observed.run_id), record)
 
     def delete_pod(self, action: DeletePod, observed: Observed) -> None:
         """Delete the pod if it is that one."""
@@ -206,6 +211,14 @@ class Actor:
             self.store.run(observed.run_id).keep(record)
         self.step()
         known.update({record.attempt_id: kept_stage(record) for record in action.attempts})
+
+    def sight_of(self, run_id: str) -> Sight:
+        """Return what this operator knows of the run's records."""
+        return self.sights.setdefault(run_id, Sight())
+
+    def forget(self) -> None:
+        """Forget all: the next operator begins here."""
+        self.kept, self.sights = {}, {}
 
     def kept_of(self, run_id: str) -> dict[str, Stage]:
         """Return how far this operator knows the run's attempts to be kept."""
@@ -288,7 +301,7 @@ class Actor:
                 finished_at=commit.finished_at,
                 lost=LostOutput(task=commit.task, generation=commit.generation),
             )
-            self.store.run(observed.run_id).create_failure(record, suffix="-lost")
+            self.sight_of(observed.run_id).create_failure(self.store.run(observed.run_id), record, suffix="-lost")
             self.step()
         return bool(lost)
 

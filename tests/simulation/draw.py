@@ -83,9 +83,15 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         raw_spec=raw_spec,
         limits=draw_limits(rng),
         reports=reports,
+        listing_interval_seconds=draw_listing_interval(seed),
         plan=plan,
         chosen_partitions=partitions,
     )
+
+
+def draw_listing_interval(seed: int) -> float:
+    """Draw how long listings are apart, by a generator of its own: zero is with every pass."""
+    return random.Random(f"listing {seed}").choice([0.0, 0.0, 3.0, 20.0])  # noqa: S311 - worlds must be repeatable
 
 
 def draw_limits(rng: random.Random) -> Limits:

@@ -41,6 +41,7 @@ ATTEMPTS_BOUNDED = "a task has at most backoffLimitPerTask + 1 counted attempts"
 PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
 ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit, but for one twin of a slow one"
 TWINS_BOUNDED = "twins are at most a tenth of the running pods, or one"
+COMMITS_SEEN = "the commit of an attempt that was seen to have ended is seen, and where all is listed, every commit"
 NEEDED = "attempts are only made of tasks that are not committed, in their current generation"
 ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
 OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
@@ -126,6 +127,7 @@ class Judge:
     decision: Decision | None = None
     is_fresh: bool = True
     is_contested: bool = False
+    sees_all: bool = True
     verdicts: dict[str, tuple[str, str]] = field(default_factory=dict)
     refused: set[str] = field(default_factory=set)
     is_clock_right: bool = True
@@ -142,6 +144,21 @@ class Judge:
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
 
+    def sight(self, observed: Observed, *, whole: bool) -> None:
+        """A pass has looked; `whole`: it has listed all records, so that it knows what there is."""
+        self.sees_all = whole
+        if observed.is_blind or observed.plan is None:
+            return
+        run = self.store.run(observed.run_id)
+        if whole:
+            demand(observed.commits == run.commits and observed.failures == run.failures, COMMITS_SEEN)
+        for pod in observed.run_pods:
+            known = observed.commits.get(pod.task)
+            left = run.all_commits.get((pod.task, pod.generation))
+            missed = left is not None and (known is None or known.generation < pod.generation)
+            recorded = any(each.attempt_id == pod.attempt_id for each in observed.failures.get(pod.task, ()))
+            demand(pod.is_active or recorded or not missed, COMMITS_SEEN, pod.name)
+
     def create(self, observed: Observed, action: CreatePod) -> None:
         """A pod is about to be created."""
         task, run = action.task, self.store.run(observed.run_id)
@@ -157,7 +174,7 @@ class Judge:
     def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The task needs this attempt."""
         wanted = wanted_generation(observed.failures, action.task)
-        known = run.commits.get(action.task)
+        known = observed.commits.get(action.task)
         demand(action.generation == wanted, NEEDED, action, "of generation", action.generation, ", wanted", wanted)
         demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
@@ -179,7 +196,8 @@ class Judge:
 
     def judge_time(self, observed: Observed, task: TaskRef, run: RunPrefix) -> None:
         """The attempt may start now."""
-        spec, failures = observed.job.spec, run.failures.get(task, ())
+        spec = observed.job.spec
+        failures = (run.failures if self.sees_all else observed.failures).get(task, ())
         counted = [failure.finished_at for failure in failures if failure.counted]
         demand(len(counted) <= spec.backoff_limit_per_task, ATTEMPTS_BOUNDED, task, ":", len(counted), "have failed")
         now, backoff = self.cluster.now, spec.backoff
@@ -201,7 +219,8 @@ class Judge:
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
-        ordinals = [failure.ordinal for failure in run.failures.get(action.task, ())]
+        failures = (run.failures if self.sees_all else observed.failures).get(action.task, ())
+        ordinals = [failure.ordinal for failure in failures]
         active, twins, rivals, seen = 0, 0, 0, set[TaskRef]()
         for pod in self.cluster.pods.values():
             if pod.run_id != observed.run_id:

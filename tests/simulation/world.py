@@ -1,7 +1,7 @@
 """A hostile world: one job, its user, the cluster and the store, and an operator that folds decide over them.
 
-Rule: a world is a function of its seed. It mirrors reconcile and observe; decide, build_status and the pauses between
-passes are the product's own.
+Rule: a world is a function of its seed. It mirrors reconcile and observe; decide, build_status, the pauses between
+passes and which records are looked for are the product's own.
 """
 
 import math
@@ -96,6 +96,7 @@ class World:
     raw_spec: dict[str, Any]
     limits: Limits = field(default_factory=Limits)
     reports: bool = True
+    listing_interval_seconds: float = 0.0
     clock_offset: float = 0.0
     actor: Actor = field(init=False)
     now: float = EPOCH
@@ -181,7 +182,7 @@ class World:
         except OperatorDiedError:
             self.note("the operator died")
             self.lists.clear()
-            self.actor.kept.clear()
+            self.actor.forget()
             return float(self.rng.randint(1, 10))
 
     def reconcile(self) -> float:
@@ -189,6 +190,7 @@ class World:
         job, pods, fresh = self.see()
         observed = self.observe(job, pods)
         decision = self.decide_on(observed)
+        self.judge.sight(observed, whole=self.actor.sight_of(observed.run_id).is_whole)
         self.judge.begin(observed, decision, is_fresh=fresh)
         faults = self.apply(decision, observed)
         if faults:
@@ -289,7 +291,10 @@ class World:
 
     def observe_store(self, job: JobView, pods: tuple[PodView, ...], run_id: str, superseded: str | None) -> Observed:
         """Read the run's records and its output."""
-        run, output = self.store.run(run_id), self.store.output
+        run, output, sight = self.store.run(run_id), self.store.output, self.actor.sight_of(run_id)
+        run_hash = self.hash_of(run_id)
+        ours = [pod for pod in pods if pod.run_hash == run_hash]
+        sight.refresh(run, ours, now=self.now, interval_seconds=self.listing_interval_seconds)
         state = read_run_state(job.status, run_id)
         manifest = max(run.manifests, key=lambda one: one.generation, default=None)
         published = run.intent is not None and output.is_published(run_id)
@@ -297,13 +302,13 @@ class World:
         return Observed(
             job=job,
             run_id=run_id,
-            run_hash=self.hash_of(run_id),
+            run_hash=run_hash,
             run=state,
             superseded=superseded,
             plan=run.plan,
             pods=pods,
-            commits=run.commits.copy(),
-            failures=run.failures.copy(),
+            commits=sight.commits.copy(),
+            failures=sight.failures,
             progress=self.collect_progress(pods),
             shuffle=None
             if manifest is None
@@ -416,8 +421,9 @@ class World:
 
         From then on what the first one has seen is old, too.
         """
-        outer, doing, kept = (self.judge.observed, self.judge.decision), self.actor.doing, self.actor.kept
-        self.actor.kept = {}
+        outer, doing = (self.judge.observed, self.judge.decision), self.actor.doing
+        known = self.actor.kept, self.actor.sights
+        self.actor.forget()
         self.note("{ a second leader")
         pods = self.rng.choice([self.cluster.look(), *(held for _, held in self.lists)])
         job = self.rng.choice([self.view_job(), *(held for _, held in self.jobs)])
@@ -430,7 +436,7 @@ class World:
             self.actor.apply(decision.actions, observed, shuffled=True)
         self.tell(observed, decision)
         self.note("}")
-        self.actor.doing, self.actor.kept = doing, kept
+        self.actor.doing, (self.actor.kept, self.actor.sights) = doing, known
         if outer[0] is not None and outer[1] is not None:
             self.judge.begin(outer[0], outer[1], is_fresh=False, is_contested=True)
 

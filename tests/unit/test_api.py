@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, connect
+from tests.builders import make_kubeconfig
 
 PATH = "/api/v1/namespaces/team/pods"
 
@@ -51,17 +52,6 @@ async def api(server: Server, tmp_path: Path) -> AsyncIterator[ApiServer]:
         kubeconfig.write_text(json.dumps(make_kubeconfig(f"http://127.0.0.1:{listening.port}")))
         async with connect(kubeconfig, before_write=server.before_write) as connected:
             yield connected
-
-
-def make_kubeconfig(server: str) -> dict[str, Any]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Config",
-        "current-context": "x",
-        "users": [{"name": "x", "user": {}}],
-        "clusters": [{"name": "x", "cluster": {"server": server}}],
-        "contexts": [{"name": "x", "context": {"cluster": "x", "user": "x"}}],
-    }
 
 
 WRITES: dict[str, Callable[[ApiServer], Awaitable[Any]]] = {

@@ -1,26 +1,31 @@
 """What is handed on of a watch event, by a real cluster object that no server stands behind."""
 
+import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import kopf
 import pytest
 
-from podreduce_operator.cluster.api import ApiServer
+from podreduce_operator.cluster.api import connect
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
 from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event
 from podreduce_operator.model import JobKey
 from podreduce_operator.pods import PodDefaults
 from podreduce_operator.settings import Settings
-from tests.builders import make_raw_spec
+from tests.builders import make_kubeconfig, make_raw_spec
 
 KEY = JobKey(namespace="team", name="wordcount")
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> KubernetesCluster:
+async def cluster(tmp_path: Path) -> AsyncIterator[KubernetesCluster]:
     settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
-    return KubernetesCluster(ApiServer(None), settings, installation="here", directory=tmp_path)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(json.dumps(make_kubeconfig("http://127.0.0.1:1")))
+    async with connect(kubeconfig) as api:
+        yield KubernetesCluster(api, settings, installation="here", directory=tmp_path)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cluster.seam import Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.key_spread import KeyRanges
+from podreduce_operator.listing_pace import ListingPace
 from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView, PostMortemView
 from podreduce_operator.observe import RunCache, observe
 from tests.builders import (
@@ -36,13 +37,33 @@ MIB = 1 << 20
 NOW = 1000.0
 
 
+class EveryTime(ListingPace):
+    """Lists with every pass."""
+
+    def is_due(self) -> bool:
+        return True
+
+
+class OnDemand(ListingPace):
+    """Lists the first time, and when it is asked to."""
+
+    def is_due(self) -> bool:
+        due, self.is_first = self.is_first, False
+        return due
+
+    is_first = True
+
+    def demand(self) -> None:
+        self.is_first = True
+
+
 class StoredRuns:
     """Runs of the default job in a memory store."""
 
-    def __init__(self) -> None:
+    def __init__(self, pace: type[ListingPace] = EveryTime) -> None:
         self.place = f"memory://{uuid.uuid4().hex}/"
         self.cluster = QuietCluster(work_uri=f"{self.place}work/")
-        self.cache = RunCache()
+        self.cache = RunCache(pace=pace)
 
     def store(self, run_id: str = "1") -> ObjectStore:
         prefix = run_prefix("local", "default", "wordcount", JOB_UID, run_id)
@@ -108,6 +129,57 @@ async def test_the_story_of_a_run_is_seen_with_its_place(runs: StoredRuns) -> No
     assert story == PostMortemView(
         uri=f"{runs.store().uri}post-mortem.json", attempts_uri=f"{runs.store().uri}attempts.parquet"
     )
+
+
+@pytest.fixture
+def listed() -> StoredRuns:
+    """Return runs with a plan, listed once, and not again unless that is demanded."""
+    return StoredRuns(OnDemand)
+
+
+async def test_between_listings_the_commit_of_an_attempt_that_ended_is_read(listed: StoredRuns) -> None:
+    listed.put_plan()
+    await listed.observe()
+    listed.cluster.pods = (make_pod(map_task(0), phase=PodPhase.SUCCEEDED), make_pod(map_task(1)))
+    for task in (map_task(0), map_task(1)):
+        listed.store().put(commit_key(task, 0), encode(make_commit(task)))
+    assert set((await listed.observe()).commits) == {map_task(0)}
+
+
+async def test_between_listings_the_commit_of_an_attempt_that_is_gone_is_read(listed: StoredRuns) -> None:
+    listed.put_plan()
+    listed.cluster.pods = (make_pod(map_task(1)),)
+    await listed.observe()
+    listed.cluster.pods = ()
+    listed.store().put(commit_key(map_task(1), 0), encode(make_commit(map_task(1))))
+    assert set((await listed.observe()).commits) == {map_task(1)}
+
+
+async def test_a_failure_of_this_process_is_known_at_once(listed: StoredRuns) -> None:
+    listed.put_plan()
+    _, run = await observe(make_job(), listed.cluster, listed.cache, Limits(), NOW)
+    assert run is not None
+    await run.records.create_failure(make_failure(map_task(0)))
+    assert (await listed.observe()).failures == {map_task(0): (make_failure(map_task(0)),)}
+
+
+async def test_a_failure_that_another_recorded_has_all_listed_anew(listed: StoredRuns) -> None:
+    listed.put_plan()
+    _, run = await observe(make_job(), listed.cluster, listed.cache, Limits(), NOW)
+    assert run is not None
+    theirs = make_failure(map_task(0), message="in other words")
+    listed.store().put(failure_key(theirs.task, theirs.attempt_id), encode(theirs))
+    assert (await listed.observe()).failures == {}
+    await run.records.create_failure(make_failure(map_task(0)))
+    assert (await listed.observe()).failures == {map_task(0): (theirs,)}
+
+
+async def test_very_many_expected_commits_are_listed(listed: StoredRuns) -> None:
+    listed.put_plan(shards=1000)
+    await listed.observe()
+    listed.cluster.pods = tuple(make_pod(map_task(index), phase=PodPhase.SUCCEEDED) for index in range(600))
+    listed.store().put(commit_key(map_task(700), 0), encode(make_commit(map_task(700))))
+    assert set((await listed.observe()).commits) == {map_task(700)}
 
 
 async def test_attempts_whose_commits_no_longer_count_are_remembered(runs: StoredRuns) -> None:
