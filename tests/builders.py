@@ -290,6 +290,17 @@ def make_pod_request(
     )
 
 
+class ManualClock:
+    """Seconds that a test lets pass."""
+
+    def __init__(self, now: float = 100.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        """Return the time."""
+        return self.now
+
+
 def make_kubeconfig(server: str) -> dict[str, Any]:
     """Return a KUBECONFIG of a server that asks for no credentials."""
     return {

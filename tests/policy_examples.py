@@ -120,7 +120,7 @@ WORKED_EXAMPLE = [
             commits=(make_commit(M1),),
         ),
         now=110.0,
-        expected="Mapping: keep(1) delete(m-1 committed) create(m-0#2)",
+        expected="Mapping: keep(1) create(m-0#2) delete(m-1 committed)",
     ),
     Example(
         name="both maps are committed",
@@ -289,7 +289,7 @@ RULES = [
         ),
         now=101.0,
         expected=(
-            "Mapping: keep(2) delete(m-10 failure recorded) delete(m-11 failure recorded) create(m-4#2); wake 1.0s"
+            "Mapping: keep(2) create(m-4#2) delete(m-10 failure recorded) delete(m-11 failure recorded); wake 1.0s"
         ),
     ),
     Example(

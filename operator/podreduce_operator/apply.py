@@ -1,10 +1,13 @@
 """Applying: each action done, idempotently, by one `match`.
 
-Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it.
+Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it. Pods are
+created, and deleted, for a moment at a time: what is left out then, the next pass decides on anew, by what has happened
+meanwhile.
 """
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -56,35 +59,57 @@ from podreduce_operator.planning import plan_run
 from podreduce_operator.post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.shuffling import build_shuffle_manifest
 
-__all__ = ["Applier", "FaultPoint"]
+__all__ = ["Applied", "Applier", "FaultPoint"]
 
 CONCURRENT_CALLS = 16
 SAVE_LOG_SECONDS = 2.0
 """For so long a deletion waits for a log: of a node that does not answer there is none."""
+PODS_SECONDS = 0.5
+"""How long a pass may go on starting to create pods, and to delete some: an attempt that ended in the first moments of
+creating thousands should not have to wait for its successor until the last is there."""
 
 FaultPoint = Callable[[str, Action], None]
 """Called with `before` and `after` around each action, for tests that crash the operator there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a decision: the faults that ended the pass, and whether something was left out for time."""
+
+    faults: tuple[Fault, ...] = ()
+    is_cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Applier:
-    """Carries out decisions on a cluster and its stores."""
+    """Carries out decisions on a cluster and its stores. `pods_seconds`: see `PODS_SECONDS`."""
 
     cluster: Cluster
     cache: RunCache
     fault_point: FaultPoint | None = None
+    pods_seconds: float = PODS_SECONDS
 
-    async def apply(self, actions: Sequence[Action], run: Run) -> tuple[Fault, ...]:
-        """Do `actions` in order, those of one kind beside each other; return the fault that ended it, if any."""
-        try:
-            for _, group in groupby(actions, type):
-                calls = [partial(self.apply_one, action, run) for action in group]
-                await gather_bounded(calls, limit=CONCURRENT_CALLS)
-        except ActionError as error:
-            return (error.as_fault(),)
-        except PodreduceError as error:
-            return (storage_fault(error),)
-        return ()
+    async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
+        """Do `actions` in order, those of one kind beside each other.
+
+        Where pods cannot be created, those that have ended go all the same: they may be what fills a quota.
+        """
+        faults: tuple[Fault, ...] = ()
+        is_cut_short = False
+        for kind, group in groupby(actions, type):
+            if faults and kind is not DeletePod:
+                break
+            calls = [partial(self.apply_one, action, run) for action in group]
+            seconds = self.pods_seconds if kind in (CreatePod, DeletePod) else math.inf
+            try:
+                done = await gather_bounded(calls, limit=CONCURRENT_CALLS, seconds=seconds)
+            except (ActionError, PodreduceError) as error:
+                faults = faults or (fault_of(error),)
+                if kind is not CreatePod:
+                    break
+            else:
+                is_cut_short |= len(done) < len(calls)
+        return Applied(faults=faults, is_cut_short=is_cut_short)
 
     async def apply_one(self, action: Action, run: Run) -> None:
         """Do one action between its two fault points."""
@@ -179,6 +204,11 @@ class Applier:
         tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
         if tail:
             await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
+
+
+def fault_of(error: ActionError | PodreduceError) -> Fault:
+    """Return what the job's author is told."""
+    return error.as_fault() if isinstance(error, ActionError) else storage_fault(error)
 
 
 async def freeze_shuffle(run: Run, parallelism: int) -> None:

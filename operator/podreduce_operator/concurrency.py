@@ -1,6 +1,8 @@
 """Several coroutines at once, but not too many."""
 
 import asyncio
+import math
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -9,28 +11,30 @@ __all__ = ["gather_bounded"]
 T = TypeVar("T")
 
 
-async def gather_bounded(calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int) -> list[T]:
+async def gather_bounded(
+    calls: Sequence[Callable[[], Awaitable[T]]], *, limit: int, seconds: float = math.inf
+) -> list[T]:
     """Await all `calls`, `limit` at a time, and return their results in order.
 
-    The first exception is raised once no call is under way any more; calls not yet started then are left out.
+    The first exception is raised once no call is under way any more; calls not yet started then are left out, and so
+    are those that were not started within `seconds`: the results are the fewer.
     """
-    gate = asyncio.Semaphore(limit)
-    failed = False
+    todo = iter(enumerate(calls))
+    until = time.monotonic() + seconds
+    results: dict[int, T] = {}
+    errors: list[Exception] = []
 
-    async def run(call: Callable[[], Awaitable[T]]) -> T:
-        nonlocal failed
-        async with gate:
-            if failed:
-                raise asyncio.CancelledError
+    async def work() -> None:
+        while not errors and time.monotonic() <= until:
+            index, call = next(todo, (0, None))
+            if call is None:
+                return
             try:
-                return await call()
-            except BaseException:
-                failed = True
-                raise
+                results[index] = await call()
+            except Exception as error:  # noqa: BLE001 - it is raised below
+                errors.append(error)
 
-    results = await asyncio.gather(*(run(call) for call in calls), return_exceptions=True)
-    errors = [result for result in results if isinstance(result, BaseException)]
-    real = [error for error in errors if not isinstance(error, asyncio.CancelledError)]
+    await asyncio.gather(*(work() for _ in range(min(limit, len(calls)))))
     if errors:
-        raise (real or errors)[0]
-    return [result for result in results if not isinstance(result, BaseException)]
+        raise errors[0]
+    return [results[index] for index in sorted(results)]

@@ -30,6 +30,7 @@ never because of what happened before:
    part found missing before the commit intent, that of its task's commit.
 10. What is known of an attempt is kept as it comes further, and before its pod is deleted (`evidence`). No verdict and
    no stop waits for it: after a fault they come without.
+11. What makes room is deleted before pods are created, and what has ended after it: successors come first.
 
 Invariants, held by the simulation
 ----------------------------------
@@ -44,7 +45,7 @@ Two shards, one partition, parallelism 1, nothing started: `Mapping: create(m-0#
 ProgramError, which makes room: `Mapping: record(m-0 ProgramError) create(m-1#1)`. With the record visible and an
 initial backoff of 5 s, at t=101: `Mapping: -; wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1
 still runs, so m-0 waits for room: `Mapping: -`. Once m-1 is committed and its pod has ended:
-`Mapping: keep(1) delete(m-1 committed) create(m-0#2)`. Both committed: `Mapping: freeze(0)`, then
+`Mapping: keep(1) create(m-0#2) delete(m-1 committed)`. Both committed: `Mapping: freeze(0)`, then
 `Reducing: create(r-0#1)`, `Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run
 `Complete/OutputCommitted: clean post-mortem; wake 86400.0s`.
 """

@@ -1,9 +1,9 @@
 """What is kept of attempts while a run goes on, for its post-mortem: their pods are deleted, and know things alone.
 
 Rule: pure. An attempt is kept anew whenever it has come further than what was kept of it, all the attempts of one pass
-in one object, before the first pod is deleted: a pod costs a kilobyte and no request of its own. Nothing else waits for
-it: what fails for a fault of the store is tried again with the next pass, and who must be stopped is stopped all the
-same.
+in one object, before the first pod is created or deleted: a pod costs a kilobyte and no request of its own. Nothing
+else waits for it: what fails for a fault of the store is tried again with the next pass, and who must be stopped is
+stopped all the same.
 """
 
 from dataclasses import replace
@@ -11,7 +11,7 @@ from dataclasses import replace
 from podreduce.contract.attempts import AttemptRecord
 from podreduce_operator.attempt_records import describe_attempt, stage_of
 from podreduce_operator.ending import wants_post_mortem
-from podreduce_operator.model import Decision, DeletePod, KeepAttempts, Observed, Stage
+from podreduce_operator.model import CreatePod, Decision, DeletePod, KeepAttempts, Observed, Stage
 
 __all__ = ["keep_attempts"]
 
@@ -21,8 +21,8 @@ def keep_attempts(decision: Decision, observed: Observed, now: float) -> Decisio
     news = find_news(decision, observed, now) if has_story(observed, now) else ()
     if not news:
         return decision
-    kinds = [type(action) for action in decision.actions]
-    before = kinds.index(DeletePod) if DeletePod in kinds else len(kinds)
+    of_pods = (index for index, action in enumerate(decision.actions) if isinstance(action, CreatePod | DeletePod))
+    before = next(of_pods, len(decision.actions))
     actions = (*decision.actions[:before], KeepAttempts(attempts=news), *decision.actions[before:])
     return replace(decision, actions=actions)
 

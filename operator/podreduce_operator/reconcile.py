@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
-from podreduce_operator.apply import Applier, FaultPoint
+from podreduce_operator.apply import Applied, Applier, FaultPoint
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.decide import decide
 from podreduce_operator.discard import discard_job
@@ -21,7 +21,6 @@ from podreduce_operator.model import (
     CreatePod,
     Decision,
     DeletePod,
-    Fault,
     JobKey,
     JobView,
     KeepAttempts,
@@ -161,23 +160,26 @@ class Reconciler:
         """Decide and apply; a fault is decided upon in the same pass. Returns what the status should tell."""
         decision = decide(observed, now)
         log.debug("decided", job=str(observed.job.key), decision=str(decision))
-        faults = await self.apply(decision, run, observed)
-        if not faults:
+        applied = await self.apply(decision, run, observed)
+        if applied.is_cut_short:
+            decision = replace(decision, wake_after=0.0)
+        if not applied.faults:
             return decision, observed
-        log.warning("held up", job=str(observed.job.key), reason=faults[0].reason, message=faults[0].message)
-        faulty = replace(observed, faults=faults)
+        fault = applied.faults[0]
+        log.warning("held up", job=str(observed.job.key), reason=fault.reason, message=fault.message)
+        faulty = replace(observed, faults=applied.faults)
         decision = decide(faulty, now)
         await self.apply(decision, run, faulty)
         return decision, faulty
 
-    async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> tuple[Fault, ...]:
+    async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> Applied:
         """Apply a decision; where no store can be reached it holds nothing but deletions of pods."""
         if run is not None:
             return await self.applier.apply(decision.actions, run)
         for action in decision.actions:
             if isinstance(action, DeletePod):
                 await self.cluster.delete_pod(observed.job, action.name, action.uid, force=action.force)
-        return ()
+        return Applied()
 
     async def tell(self, observed: Observed, run: Run | None, decision: Decision, worker: Worker) -> float | None:
         """Write the status if it changed, at most once a second; return in how many seconds to look again for it."""

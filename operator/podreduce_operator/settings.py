@@ -68,6 +68,7 @@ class Settings:
         progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
             the operator listens for it.
         storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
+        pods_per_second: how many pods are created in a second at most; fewer where the API server is asked too much.
         lease: decides which of several operators acts; without one this operator acts whoever else does.
         log_format: `auto` is console on a terminal, else JSON.
         faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
@@ -79,6 +80,7 @@ class Settings:
     release: str = "podreduce"
     installation: str | None = None
     storage_directory: Path | None = None
+    pods_per_second: int = 1000
     lease: LeaseSettings | None = None
     health_port: int = 8080
     progress_url: str | None = None
@@ -103,6 +105,7 @@ class Settings:
             release=read.parse("RELEASE", str, "podreduce"),
             installation=read.parse("INSTALLATION", str, None),
             storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+            pods_per_second=read.parse("PODS_PER_SECOND", parse_positive, 1000),
             lease=read_lease(read),
             health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
             progress_url=read.parse("PROGRESS_URL", str, None),

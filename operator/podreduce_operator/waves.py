@@ -55,6 +55,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     deletes = delete_needless(observed, generations, now)
     doomed = {action.uid for action in deletes}
     recording = {action.record.task for action in records}
+    running = {pod.uid for pod in observed.active_pods}
     active = [pod for pod in observed.active_pods if pod.uid not in doomed]
     room = max(0, parallelism(observed) - len(active))
     idle = [
@@ -82,7 +83,10 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
         reduce_total=wave.reduce_total,
         next_attempt_at=min(due_at, default=None),
     )
-    actions = (*records, *deletes, *delete_foreign(observed), *steps, *creates)
+    # What makes room goes first; what has ended takes none, and goes last.
+    stops = [action for action in deletes if action.uid in running]
+    tidies = [action for action in deletes if action.uid not in running]
+    actions = (*records, *stops, *delete_foreign(observed), *steps, *creates, *tidies)
     return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, due_at, now))
 
 

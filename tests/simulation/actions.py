@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
+from podreduce_operator.apply import Applied
 from podreduce_operator.attempt_records import kept_stage
 from podreduce_operator.model import (
     Action,
@@ -30,6 +31,7 @@ from podreduce_operator.model import (
 )
 from podreduce_operator.names import pod_name
 from podreduce_operator.pending import still_waits
+from tests.simulation.chaos import FaultKind
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
 from tests.simulation.object_store import Manifest, ObjectStore
 from tests.simulation.pods import Cluster, SimPod
@@ -75,20 +77,34 @@ class Actor:
     created: int = 0
     doing: Action = field(default_factory=PlanRun)
 
-    def apply(self, actions: Sequence[Action], observed: Observed, *, shuffled: bool) -> tuple[Fault, ...]:
+    def apply(self, actions: Sequence[Action], observed: Observed, *, shuffled: bool) -> Applied:
         """Do `actions`; those of one kind run beside each other, so that any of them may be the first to break."""
-        try:
-            for _, group in groupby(actions, type):
-                todo = list(group)
-                if shuffled:
-                    self.rng.shuffle(todo)
-                for action in todo:
+        faults: tuple[Fault, ...] = ()
+        is_cut_short = False
+        for kind, group in groupby(actions, type):
+            if faults and kind is not DeletePod:
+                break
+            todo = list(group)
+            if shuffled:
+                self.rng.shuffle(todo)
+            until = self.cut(kind, len(todo))
+            is_cut_short |= until < len(todo)
+            try:
+                for action in todo[:until]:
                     self.act(action, observed)
-        except ActionFailedError as error:
-            return (error.fault,)
-        except KeyError as missing:
-            raise ViolationError(POSSIBLE, f"no commit of {missing}") from missing
-        return ()
+            except ActionFailedError as error:
+                faults = faults or (error.fault,)
+                if kind is not CreatePod:
+                    break
+            except KeyError as missing:
+                raise ViolationError(POSSIBLE, f"no commit of {missing}") from missing
+        return Applied(faults=faults, is_cut_short=is_cut_short)
+
+    def cut(self, kind: type[Action], count: int) -> int:
+        """Return how many of these actions there is time for: fewer than all, if pods are slow to create or delete."""
+        chaos = self.cluster.chaos
+        is_slow = kind in (CreatePod, DeletePod) and count > 1 and chaos.strikes(FaultKind.CUT_SHORT, chaos.pass_rate)
+        return self.rng.randrange(1, count) if is_slow else count
 
     def act(self, action: Action, observed: Observed) -> None:
         """Do one action."""

@@ -46,6 +46,7 @@ class FaultKind(StrEnum):
     REFUSED = "an action is refused for good"
     OPERATOR_DIED = "the operator dies between two steps"
     SECOND_LEADER = "a second leader acts between two steps"
+    CUT_SHORT = "pods are slow to create or delete"
     STATUS_LOST = "the status cannot be written"
     STATUS_CONFLICT = "the status meets a conflict"
     EVENTS_MISSED = "events are missed until the next resync"

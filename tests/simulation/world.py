@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
+from podreduce_operator.apply import Applied
 from podreduce_operator.model import (
     Action,
     AttemptProgress,
@@ -192,17 +193,19 @@ class World:
         decision = self.decide_on(observed)
         self.judge.sight(observed, whole=self.actor.sight_of(observed.run_id).is_whole)
         self.judge.begin(observed, decision, is_fresh=fresh)
-        faults = self.apply(decision, observed)
-        if faults:
-            observed = replace(observed, faults=faults)
+        applied = self.apply(decision, observed)
+        if applied.is_cut_short:
+            decision = replace(decision, wake_after=0.0)
+        if applied.faults:
+            observed = replace(observed, faults=applied.faults)
             decision = self.decide_on(observed)
             self.judge.begin(observed, decision, is_fresh=fresh)
             self.fuse = -1
             self.apply(decision, observed)
-        else:
+        elif not applied.is_cut_short:
             self.judge.finish(observed)
         due = self.tell(observed, decision)
-        self.is_at_rest = fresh and not faults and due is None and self.is_settled(observed, decision)
+        self.is_at_rest = fresh and not observed.faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
             self.deaf_until = self.now + 60.0
         return seconds_to_next_pass(decision, due, faulty=bool(observed.faults))
@@ -364,19 +367,19 @@ class World:
         committing = run.intent is not None and run_id not in self.judge.verdicts
         return committing or run_id != job.spec.run_id
 
-    def apply(self, decision: Decision, observed: Observed) -> tuple[Fault, ...]:
+    def apply(self, decision: Decision, observed: Observed) -> Applied:
         """Carry the decision out, unless the world breaks on the way."""
         if observed.is_blind:
             for action in decision.actions:
                 if isinstance(action, DeletePod):
                     self.actor.act(action, observed)
-            return ()
+            return Applied()
         self.light_fuse(decision)
-        faults = self.actor.apply(decision.actions, observed, shuffled=self.fuse >= 0)
+        applied = self.actor.apply(decision.actions, observed, shuffled=self.fuse >= 0)
         self.fuse = -1
-        for fault in faults:
+        for fault in applied.faults:
             self.note(f"held up: {fault.reason}")
-        return faults
+        return applied
 
     def light_fuse(self, decision: Decision) -> None:
         """Draw whether, how and where this pass breaks."""

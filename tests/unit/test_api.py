@@ -81,6 +81,14 @@ async def test_a_write_that_is_throttled_is_asked_for_each_time(api: ApiServer, 
     assert server.requests == ["POST", "POST"]
 
 
+async def test_it_is_told_that_the_server_is_asked_too_much(api: ApiServer, server: Server) -> None:
+    told: list[float] = []
+    api.call_when_throttled(told.append)
+    server.statuses = [429, 429]
+    await api.get(PATH)
+    assert told == [0.01, 0.01]
+
+
 async def test_reads_are_not_asked_for(api: ApiServer, server: Server) -> None:
     await api.get(PATH)
     assert [event async for event in api.watch(PATH, {})] != []

@@ -37,3 +37,29 @@ async def test_the_first_error_is_raised_and_what_has_not_started_is_left_out() 
 
 async def test_nothing_to_await_gives_nothing() -> None:
     assert await gather_bounded([], limit=4) == []
+
+
+async def test_what_has_not_started_in_time_is_left_out() -> None:
+    async def call(number: int) -> int:
+        await asyncio.sleep(0.05)
+        return number
+
+    assert await gather_bounded([partial(call, number) for number in range(20)], limit=2, seconds=0.02) == [0, 1]
+
+
+async def test_cancelled_it_cancels_what_is_under_way() -> None:
+    ended = []
+
+    async def call() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append("cancelled")
+
+    gathering = asyncio.create_task(gather_bounded([call, call, call], limit=2))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    gathering.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await gathering
+    assert ended == ["cancelled", "cancelled"]

@@ -36,10 +36,10 @@ def kept(decision: Decision) -> KeepAttempts:
 
 @pytest.mark.parametrize(
     ("actions", "place"),
-    [((CREATE,), 1), ((RECORD, DELETE, CREATE), 1), ((DELETE, CREATE), 0)],
-    ids=["nothing is deleted", "after records", "first of all"],
+    [((RECORD,), 1), ((RECORD, DELETE, CREATE), 1), ((DELETE,), 0), ((RECORD, CREATE, DELETE), 1)],
+    ids=["no pod comes or goes", "after records", "first of all", "before a pod that comes"],
 )
-def test_attempts_are_kept_right_before_the_first_pod_goes(actions: tuple[Action, ...], place: int) -> None:
+def test_attempts_are_kept_right_before_the_first_pod_comes_or_goes(actions: tuple[Action, ...], place: int) -> None:
     decision = keep_attempts(decide(*actions), make_observed(pods=(POD,), kept={}), 7.0)
     assert isinstance(decision.actions[place], KeepAttempts)
     assert tuple(action for action in decision.actions if not isinstance(action, KeepAttempts)) == actions

@@ -3,29 +3,20 @@
 import pytest
 
 from podreduce_operator.listing_pace import ListingPace
-
-
-class Clock:
-    """Seconds that a test lets pass."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.builders import ManualClock
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
+def clock() -> ManualClock:
+    return ManualClock()
 
 
 @pytest.fixture
-def pace(clock: Clock) -> ListingPace:
+def pace(clock: ManualClock) -> ListingPace:
     return ListingPace(clock)
 
 
-def list_for(pace: ListingPace, clock: Clock, seconds: float) -> None:
+def list_for(pace: ListingPace, clock: ManualClock, seconds: float) -> None:
     with pace.measured():
         clock.now += seconds
 
@@ -40,7 +31,9 @@ def test_the_first_is_due_at_once(pace: ListingPace) -> None:
 
 
 @pytest.mark.parametrize(("took", "pause"), [(0.01, 0.19), (1.5, 28.5)], ids=["short", "long"])
-def test_listings_take_a_twentieth_of_the_time(pace: ListingPace, clock: Clock, took: float, pause: float) -> None:
+def test_listings_take_a_twentieth_of_the_time(
+    pace: ListingPace, clock: ManualClock, took: float, pause: float
+) -> None:
     list_for(pace, clock, took)
     clock.now += pause * 0.99
     assert not pace.is_due()
@@ -48,18 +41,18 @@ def test_listings_take_a_twentieth_of_the_time(pace: ListingPace, clock: Clock, 
     assert pace.is_due()
 
 
-def test_one_that_costs_nothing_is_always_due(pace: ListingPace, clock: Clock) -> None:
+def test_one_that_costs_nothing_is_always_due(pace: ListingPace, clock: ManualClock) -> None:
     list_for(pace, clock, 0.0)
     assert pace.is_due()
 
 
-def test_one_can_be_demanded(pace: ListingPace, clock: Clock) -> None:
+def test_one_can_be_demanded(pace: ListingPace, clock: ManualClock) -> None:
     list_for(pace, clock, 1.0)
     pace.demand()
     assert pace.is_due()
 
 
-def test_one_that_fails_is_due_again(pace: ListingPace, clock: Clock) -> None:
+def test_one_that_fails_is_due_again(pace: ListingPace, clock: ManualClock) -> None:
     list_for(pace, clock, 1.0)
     clock.now += 100.0
     with pytest.raises(OSError, match="away"):

@@ -33,6 +33,7 @@ def test_every_variable_is_read() -> None:
         RELEASE="podreduce-system.podreduce",
         INSTALLATION="mine",
         PARALLELISM_LIMIT="7",
+        PODS_PER_SECOND="50",
         CHAOS="true",
         STORAGE_DIRECTORY="/etc/storage",
         HEALTH_PORT="9090",
@@ -58,7 +59,7 @@ def test_every_variable_is_read() -> None:
     )
     assert settings.namespaces == ("a", "b")
     assert (settings.release, settings.installation) == ("podreduce-system.podreduce", "mine")
-    assert (settings.limits.parallelism, settings.health_port) == (7, 9090)
+    assert (settings.limits.parallelism, settings.pods_per_second, settings.health_port) == (7, 50, 9090)
     assert settings.storage_directory == Path("/etc/storage")
     assert (settings.log_format, settings.log_level) == ("json", "debug")
     assert settings.lease == LeaseSettings(

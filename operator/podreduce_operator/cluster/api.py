@@ -108,6 +108,11 @@ class ApiServer:
         self._before_write = before_write
         self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._proxy = find_proxy(configuration)
+        self._on_throttled: Callable[[float], None] = lambda _: None
+
+    def call_when_throttled(self, on_throttled: Callable[[float], None]) -> None:
+        """Have `on_throttled` called whenever the server is asked too much, with the seconds that it would like."""
+        self._on_throttled = on_throttled
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
         """Return the object or list at `path`."""
@@ -159,6 +164,8 @@ class ApiServer:
     ) -> bytes:
         for attempt in range(1, THROTTLED_ATTEMPTS + 1):
             answer = await self._try(method, path, query, body, accept=accept)
+            if answer.status == THROTTLED:
+                self._on_throttled(answer.retry_seconds)
             if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
                 break
             await asyncio.sleep(answer.retry_seconds)

@@ -21,6 +21,7 @@ from aiohttp import web
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path, custom_path
 from podreduce_operator.cluster.backoff import Backoff
+from podreduce_operator.cluster.creation_pace import CreationPace
 from podreduce_operator.cluster.events import EventRecorder
 from podreduce_operator.cluster.job_cache import key_of
 from podreduce_operator.cluster.job_store import JobStore
@@ -83,6 +84,8 @@ class KubernetesCluster:
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
         self._board = ProgressBoard()
+        self._pace = CreationPace(settings.pods_per_second)
+        api.call_when_throttled(self._pace.slow_down)
 
     async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> None:
         """Watch the cluster until cancelled; both callbacks must return at once.
@@ -191,6 +194,7 @@ class KubernetesCluster:
             request = with_progress_target(request, self._settings.progress_url)
         try:
             manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=storage.settings.ca_cert is not None)
+            await self._pace.turn()
             created = await self.api.create(core_path("pods", namespace), manifest, {"fieldValidation": "Strict"})
         except PodTemplateError as error:
             raise ActionError("PodRejected", f"a pod of {job.key} cannot be built: {error}", permanent=True) from error
