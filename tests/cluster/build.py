@@ -28,13 +28,17 @@ class BuildError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tool:
-    """One Go module under `tools/` and the programs taken from it (program name -> Go package)."""
+    """One Go module under `tools/` and the programs taken from it (program name -> Go package).
+
+    `is_rarely_needed`: it is built when it is first asked for, not beforehand.
+    """
 
     name: str
     programs: dict[str, str]
     linker_flags: str = ""
     tags: str = ""
     cgo: bool = False
+    is_rarely_needed: bool = False
 
 
 def _kubernetes_version_flags() -> str:
@@ -63,6 +67,7 @@ TOOLS = {
         Tool(name="runc", programs={"runc": "github.com/opencontainers/runc"}, tags="seccomp", cgo=True),
         Tool(name="coredns", programs={"coredns": "podreduce.dev/tests/cluster/tools/coredns"}),
         Tool(name="helm", programs={"helm": "helm.sh/helm/v4/cmd/helm"}),
+        Tool(name="kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, is_rarely_needed=True),
     )
 }
 PROGRAMS = {program: tool for tool in TOOLS.values() for program in tool.programs}
@@ -151,6 +156,7 @@ def announce(line: str) -> None:
 
 
 def build_all() -> None:
-    """Build every tool, the quickest to be needed first."""
+    """Build every tool that tests need, the quickest to be needed first."""
     for tool in TOOLS.values():
-        build(tool)
+        if not tool.is_rarely_needed:
+            build(tool)

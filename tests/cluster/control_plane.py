@@ -14,6 +14,9 @@ from tests.cluster.network import CLUSTER_SUBNET, CONTROL_ADDRESS, CONTROL_NETNS
 from tests.cluster.paths import DATA
 
 API_SERVICE_ADDRESS = "10.96.0.1"
+CLIENT_LIMITS = ("--kube-api-qps=2000", "--kube-api-burst=4000")
+"""Of controllers and scheduler: by default they are held to 20 and 50 requests a second, and tests wait for them."""
+
 ETCD = f"http://{CONTROL_ADDRESS}:2379"
 
 
@@ -105,6 +108,7 @@ def _controller_manager() -> list[str | Path]:
         f"--cluster-signing-cert-file={authority.certificate}",
         f"--cluster-signing-key-file={authority.key}",
         f"--cluster-cidr={CLUSTER_SUBNET}",
+        *CLIENT_LIMITS,
         "--node-monitor-period=2s",
         "--node-monitor-grace-period=20s",
     ]
@@ -117,4 +121,5 @@ def _scheduler() -> list[str | Path]:
         f"--kubeconfig={configuration}",
         "--bind-address=127.0.0.1",
         "--leader-elect=false",
+        *CLIENT_LIMITS,
     ]
