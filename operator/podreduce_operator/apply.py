@@ -64,7 +64,7 @@ __all__ = ["Applied", "Applier", "FaultPoint"]
 CONCURRENT_CALLS = 16
 SAVE_LOG_SECONDS = 2.0
 """For so long a deletion waits for a log: of a node that does not answer there is none."""
-PODS_SECONDS = 0.5
+PODS_SECONDS = 2.0
 """How long a pass may go on starting to create pods, and to delete some: an attempt that ended in the first moments of
 creating thousands should not have to wait for its successor until the last is there."""
 

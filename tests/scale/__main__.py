@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict
@@ -38,7 +39,10 @@ MEASUREMENTS: dict[str, Measurement] = {
 
 
 async def main(argv: Sequence[str]) -> int:
-    """Take the measurements asked for."""
+    """Take the measurements asked for; told to stop, take everything down first."""
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     parser = argparse.ArgumentParser(prog="python -m tests.scale", description=__doc__)
     parser.add_argument("--only", action="append", metavar="WORDS", help="those whose name holds WORDS; repeatable")
     parser.add_argument("--results", type=Path, default=RESULTS, metavar="DIRECTORY", help="where the JSON goes")

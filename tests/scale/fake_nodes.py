@@ -1,6 +1,6 @@
 """Nodes whose pods only seem to run, by kwok, beside a real control plane.
 
-Rule: the real node takes no pods meanwhile, so that everything scheduled lands on a fake one.
+Rule: only pods that ask for it land on a fake node, and those on no other.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,6 @@ from tests.cluster import control_plane, processes
 from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import CONTROL_ADDRESS, CONTROL_NETNS
-from tests.cluster.node import FIRST
 
 __all__ = ["TEMPLATE_SPEC", "fake_nodes", "runs_for"]
 
@@ -36,7 +35,6 @@ def runs_for(seconds: float) -> dict[str, str]:
 @contextmanager
 def fake_nodes(cluster: Cluster) -> Iterator[None]:
     """Have the fake nodes, all ready."""
-    cluster.kubectl("cordon", FIRST.name)
     cluster.apply(*(fake_node(number) for number in range(NODES)))
     kwok = processes.start("kwok", command(), netns=CONTROL_NETNS)
     try:
@@ -45,7 +43,6 @@ def fake_nodes(cluster: Cluster) -> Iterator[None]:
     finally:
         processes.stop(kwok)
         cluster.kubectl("delete", "nodes", "--selector", f"{MARK}=fake", check=False)
-        cluster.kubectl("uncordon", FIRST.name)
 
 
 def command() -> list[str | Path]:

@@ -1,9 +1,11 @@
 """What the operator is measured against: a bare loop that creates pods, and Indexed Jobs of the same pods."""
 
 import time
-from typing import Any
+from dataclasses import replace
 
 from podreduce_operator.cluster.api import Json, core_path, custom_path
+from podreduce_operator.pods import PodDefaults, build_pod
+from tests.builders import make_job, make_pod_request
 from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
 from tests.scale.figures import Figures, created_per_second, percentile, succession_delays
 from tests.scale.stage import Stage, poll
@@ -73,23 +75,9 @@ async def run_job(stage: Stage, name: str, completions: int, parallelism: int, s
 
 
 def make_pod(name: str, seconds: float) -> Json:
-    """Return a pod of about the size of a task's."""
-    variables = [{"name": f"VARIABLE_{number}", "value": "s3://work/a/b/c/d/e/"} for number in range(20)]
-    container: dict[str, Any] = {
-        "name": "task",
-        "image": "fake:1",
-        "command": ["python", "-m", "podreduce"],
-        "env": variables,
-        "resources": {"requests": {"cpu": "500m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}},
-    }
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": {"name": name, "annotations": runs_for(seconds)},
-        "spec": {
-            **TEMPLATE_SPEC,
-            "restartPolicy": "Never",
-            "automountServiceAccountToken": False,
-            "containers": [container],
-        },
-    }
+    """Return a pod as the operator would create it, but that nobody owns it."""
+    template = {"metadata": {"annotations": runs_for(seconds)}, "spec": TEMPLATE_SPEC}
+    request = make_pod_request(make_job(spec={"podTemplate": template}), run_uri="s3://work/a/run/of/some/length/")
+    pod = build_pod(replace(request, name=name), PodDefaults(image="fake:1"), has_ca_cert=False)
+    metadata = {"name": name, "annotations": pod["metadata"]["annotations"], "labels": {"app": "peer"}}
+    return {**pod, "metadata": metadata}

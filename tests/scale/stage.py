@@ -60,12 +60,15 @@ class Stage:
 
     async def remove_pods(self) -> None:
         """Remove the namespace's pods, so that they cost the next measurement nothing."""
-        await self.api.delete(core_path("pods", self.namespace), {"gracePeriodSeconds": 0})
-        await poll(self.is_empty, "the pods to go")
+        await poll(self.have_gone, "the pods to go")
 
-    async def is_empty(self) -> bool:
-        """Tell whether no pods are left."""
-        return not (await self.api.get(core_path("pods", self.namespace), {"limit": "1"}))["items"]
+    async def have_gone(self) -> bool:
+        """Delete what pods there are, which may take longer than a request; tell whether there are none."""
+        path = core_path("pods", self.namespace)
+        if not (await self.api.get(path, {"limit": "1"}))["items"]:
+            return True
+        await self.api.delete(path, {"gracePeriodSeconds": 0})
+        return False
 
     async def create(self, path: str, manifests: Sequence[Json], in_flight: int) -> None:
         """Create objects, so many requests at a time."""
