@@ -120,7 +120,7 @@ async def open_stage() -> AsyncIterator[Stage]:
         minio.make_bucket(OUTPUT)
         minio.make_bucket(WORK)
         obstore.put(minio.store(INPUT), "lines.txt", (b"x" * 99 + b"\n") * (INPUT_BYTES // 100))
-        cluster.kubectl("apply", "--server-side", "-f", CHECKOUT / "crds")
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", CHECKOUT / "crds")
         with fake_nodes(cluster), tempfile.TemporaryDirectory(prefix="podreduce-scale-") as logs:
             async with connect(cluster.kubeconfig) as api:
                 yield Stage(cluster=cluster, api=api, minio=minio, logs=Path(logs))
