@@ -245,6 +245,12 @@ MUTANTS = (
     wave("higher indexes first", "for task in ready[:room]", "for task in ready[::-1][:room]"),
     wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
     wave("needless pods stay", "deletes = delete_needless(observed, generations, now)", "deletes = ()"),
+    wave(
+        "pods come before room is made for them",
+        "*stops, *delete_foreign(observed), *steps, *creates,",
+        "*delete_foreign(observed), *steps, *creates, *stops,",
+    ),
+    wave("what has ended goes before successors come", "*steps, *creates, *tidies)", "*steps, *tidies, *creates)"),
     wave("time is not waited for", "return min(later, default=None)", "return None"),
     ending("the deadline is ignored", "if deadline is not None and now >= deadline and", "if False and"),
     ending(
@@ -336,8 +342,8 @@ MUTANTS = (
     keeping("nothing is kept", "    if not news:\n", "    if True:\n"),
     keeping(
         "pods go before what they know is kept",
-        "before = kinds.index(DeletePod) if DeletePod in kinds else len(kinds)",
-        "before = len(kinds)",
+        "before = next(of_pods, len(decision.actions))",
+        "before = len(decision.actions)",
     ),
     keeping("attempts are kept again and again", "if observed.kept.get(pod.attempt_id, 0) < (", "if 0 < ("),
     keeping(
