@@ -138,6 +138,7 @@ class Applier:
             run_uri=run.work.uri,
             plan_digest=run.records.plan_digest,
             task=action.task,
+            more_tasks=action.more_tasks,
             generation=action.generation,
             shuffle_generation=action.shuffle_generation,
             pod_uid="",
@@ -163,7 +164,7 @@ class Applier:
             with contextlib.suppress(ActionError, PodreduceError, asyncio.TimeoutError):
                 tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
                 if tail:
-                    await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
+                    await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
         await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
 
 

@@ -106,6 +106,11 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     progress_token: str = ""
 
     @property
+    def tasks(self) -> tuple[TaskRef, ...]:
+        """All that is left for the pod to do, in order."""
+        return (self.task, *self.more_tasks)
+
+    @property
     def attempt_id(self) -> str:
         """What everything durable of this attempt is keyed by."""
         return f"{self.pod_uid}-{self.sequence}"
