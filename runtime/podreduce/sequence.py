@@ -10,6 +10,7 @@ Rule: the sequencer opens no store, starts no thread and calls no program: its c
 import os
 import signal
 import sys
+import threading
 from collections.abc import MutableMapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.forking import freeze, import_columns, import_tasks, reseed
 
 __all__ = ["Turn", "take_turn"]
+
+LINGER_SECONDS = 30.0
+"""How long a task may take to exit after its commit; one that has a pod to itself is deleted then."""
 
 SIGTERM_ONLY = frozenset({signal.SIGTERM})
 
@@ -53,6 +57,14 @@ class Turn:
             return
         word = Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
         os.write(self.channel, word.value)
+        leave_soon()
+
+
+def leave_soon() -> None:
+    """End this process if it does not end by itself: nobody would ask why the next task does not begin."""
+    timer = threading.Timer(LINGER_SECONDS, os._exit, args=(ExitCode.OK,))
+    timer.daemon = True
+    timer.start()
 
 
 class Sequencer:

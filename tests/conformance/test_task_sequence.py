@@ -187,23 +187,43 @@ def until(condition: Any) -> None:
         time.sleep(0.05)
 
 
-def test_what_goes_wrong_after_a_commit_keeps_the_next_task_from_nothing(tmp_path: Path) -> None:
-    code = """
-import os
+TURN = """
+import os, time
 from pathlib import Path
-from podreduce.sequence import take_turn
-turn = take_turn(os.environ)
-task, log = os.environ["PODREDUCE_TASK"], Path(os.environ["PODREDUCE_TERMINATION_LOG"])
+from podreduce import sequence
+from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.task import CommitRecord
+sequence.LINGER_SECONDS = 0.2
+turn = sequence.take_turn(os.environ)
+environment = TaskEnvironment.from_environ(os.environ)
+task, log = str(environment.task), Path(environment.termination_log)
 print(task, log.exists() and log.read_text(), flush=True)
 log.write_text(f"{task} complains")
-os.write(turn.channel, b"n")
-os._exit({"m-0": 3}.get(task, 0))
+numbers = dict.fromkeys(("generation", "records_in", "bytes_in", "records_out", "bytes_out"), 0)
+times = {"started_at": 0.0, "finished_at": 0.0}
+commit = CommitRecord(task=environment.task, attempt_id=environment.attempt_id, pod_name="", **numbers, **times)
+turn.end(environment, commit)
+if task == "m-0":
+    WAY_OUT
+os._exit(0)
 """
+
+
+@pytest.mark.parametrize("way_out", ["os._exit(3)", "time.sleep(600)"], ids=["fails", "lingers"])
+def test_a_commit_is_a_turn_that_is_over_whatever_comes_after_it(tmp_path: Path, way_out: str) -> None:
     environ = {
         **os.environ,
+        "PODREDUCE_RUN_URI": "memory://run/",
+        "PODREDUCE_PLAN_DIGEST": "",
+        "PODREDUCE_GENERATION": "0",
+        "PODREDUCE_POD_UID": "uid",
+        "PODREDUCE_POD_NAME": "pod",
         "PODREDUCE_TASK": "m-0",
         "PODREDUCE_MORE_TASKS": "m-1",
         "PODREDUCE_TERMINATION_LOG": str(tmp_path / "log"),
     }
-    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines() == ["m-0 False", "m-1 "]
+    code = TURN.replace("WAY_OUT", way_out)
+    done = subprocess.run([sys.executable, "-c", code], env=environ, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    left = "" if "exit" in way_out else "m-0 complains"
+    assert done.stdout.splitlines() == ["m-0 False", f"m-1 {left}"]
