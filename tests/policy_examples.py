@@ -256,6 +256,44 @@ RULES = [
         expected="Mapping: keep(1) delete(m-1 beaten by a twin) create(m-2#2); wake 20.0s",
     ),
     Example(
+        name="a turn that is over is kept",
+        observed=make_observed(
+            plan=packed(3, shards=3),
+            pods=(AT_ONE,),
+            commits=done_by(AT_ONE),
+            kept=dict.fromkeys(AT_ONE.attempt_ids, Stage.STARTED),
+        ),
+        now=60.0,
+        expected="Mapping: keep(1)",
+    ),
+    Example(
+        name="the ordinal of a pod is above that of each of its tasks",
+        observed=make_observed(
+            spec=ONE,
+            plan=packed(3, shards=3),
+            pods=(make_sequence(1, 2, ordinal=3, deleting=True),),
+            failures=(make_failure(M1, ordinal=3, counted=False, reason="PodDeleted", finished_at=200.0),),
+        ),
+        now=200.0,
+        expected="Mapping: create(m-0#4..m-2); wake 1.0s",
+    ),
+    Example(
+        name="large tasks share no pod of their own accord",
+        observed=make_observed(spec=ONE, plan=replace(packed("Auto", shards=3), bytes=100 * 2**20)),
+        now=0.0,
+        expected="Mapping: create(m-0#1)",
+    ),
+    Example(
+        name="a task that was made anew shares no pod with the others",
+        observed=make_observed(
+            spec=ONE,
+            plan=packed(9, shards=6),
+            failures=(make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0)),),
+        ),
+        now=200.0,
+        expected="Mapping: create(m-0#1)",
+    ),
+    Example(
         name="a pod that hangs keeps its tasks until it goes",
         observed=make_observed(
             plan=packed(3, shards=3),

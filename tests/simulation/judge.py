@@ -4,7 +4,7 @@ Rule: judged by the models of store and cluster, as they truly are, not by what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
@@ -41,6 +41,10 @@ ATTEMPTS_BOUNDED = "a task has at most backoffLimitPerTask + 1 counted attempts"
 PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
 ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit, but for one twin of a slow one"
 TWINS_BOUNDED = "twins are at most a tenth of the running pods, or one"
+PACKED_IF_FRESH = "a pod takes several tasks only of one generation, of which none has failed, and never as a twin"
+PACKED_FOR_WANT_OF_ROOM = "a pod takes several tasks only if no more pods may run"
+FAILED_ONCE = "a pod fails at one of its tasks, and costs the others nothing"
+FAILED_WHERE_IT_WAS = "an attempt fails at the task that its pod was at"
 NEEDED = "attempts are only made of tasks that are not committed, in their current generation"
 ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
 OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
@@ -134,6 +138,7 @@ class Judge:
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
+    has_packed: bool = False
     seen: dict[str, set[str]] = field(default_factory=dict)
     checked: int = 0
 
@@ -141,18 +146,34 @@ class Judge:
         """A pass has decided and is about to act; contested, another one has acted since it looked."""
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
+        self.has_packed = False
 
     def create(self, observed: Observed, action: CreatePod) -> None:
         """A pod is about to be created."""
         task, run = action.task, self.store.run(observed.run_id)
         demand(not observed.job.spec.suspend, SUSPENDED_IS_IDLE, task)
-        self.judge_task(observed, action, run)
-        if not self.is_contested:
-            self.judge_time(observed, task, run)
+        self.judge_packing(observed, action)
+        for each in (task, *action.more_tasks):
+            self.judge_task(observed, replace(action, task=each), run)
+            if not self.is_contested:
+                self.judge_time(observed, each, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
             self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
+
+    def judge_packing(self, observed: Observed, action: CreatePod) -> None:
+        """The tasks of a pod that takes several are alike."""
+        if not action.more_tasks:
+            return
+        self.has_packed = True
+        tasks = (action.task, *action.more_tasks)
+        failed = [task for task in tasks if observed.failures.get(task)]
+        demand(not failed and action.slow_node is None, PACKED_IF_FRESH, action, failed)
+        demand(len(set(tasks)) == len(tasks), PACKED_IF_FRESH, action, tasks)
+        plan = observed.plan
+        most = None if plan is None or plan.tasks_per_pod == "Auto" else plan.tasks_per_pod
+        demand(most is None or len(tasks) <= most, PACKED_IF_FRESH, action, "of", most)
 
     def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The task needs this attempt."""
@@ -201,7 +222,10 @@ class Judge:
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
-        ordinals = [failure.ordinal for failure in run.failures.get(action.task, ())]
+        tasks = {action.task, *action.more_tasks}
+        ordinals = [failure.ordinal for task in tasks for failure in run.failures.get(task, ())]
+        # Those that go in this very pass, and give their last tasks back, are told apart from their successors as well.
+        ordinals += [pod.ordinal for pod in observed.run_pods if not tasks.isdisjoint(pod.all_tasks)]
         active, twins, rivals, seen = 0, 0, 0, set[TaskRef]()
         for pod in self.cluster.pods.values():
             if pod.run_id != observed.run_id:
@@ -214,18 +238,17 @@ class Judge:
             active += pod.is_active
             twins += pod.is_active and pod.task in seen
             seen.update([pod.task] if pod.is_active else [])
-            if pod.task == action.task:
+            if not tasks.isdisjoint(pod.tasks):
                 ordinals.append(pod.ordinal)
-                rivals += pod.is_active and pod.generation == action.generation
+                is_rival = pod.is_active and pod.generation == action.generation
+                rivals += is_rival and not tasks.isdisjoint(pod.tasks_ahead)
         demand(rivals == (0 if action.slow_node is None else 1), ONE_AT_A_TIME, action, "beside", rivals)
         wanted_twin = action.slow_node is None or observed.job.spec.speculation != "Never"
         demand(wanted_twin, TWINS_BOUNDED, action, "where none is wanted")
         if action.slow_node is not None and observed.job.spec.speculation == "Auto":
             demand(twins + 1 <= max(1, active * 0.1), TWINS_BOUNDED, action, "beside", twins, "of", active)
         demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, action, "after", ordinals)
-        wanted = observed.job.spec.parallelism
-        most = observed.limits.parallelism
-        limit = most if wanted is None else min(wanted, most)
+        limit = most_pods(observed)
         demand(active < limit, PARALLELISM_HELD, action, "beside", active, "of", limit)
 
     def delete(self, observed: Observed, pod: SimPod, *, force: bool) -> None:
@@ -234,14 +257,15 @@ class Judge:
             late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
             demand(late or not self.is_clock_right, FORCED_IF_LOST, pod.name)
         if pod.run_id == observed.run_id and self.is_to_be_told(observed):
-            known = self.store.run(pod.run_id).attempts.get(pod.attempt_id, ())
+            attempts = self.store.run(pod.run_id).attempts
+            known = [record for attempt_id in pod.attempt_ids for record in attempts.get(attempt_id, ())]
             demand(any(record.deleted_at is not None for record in known), KEPT_FIRST, pod.name)
         if force:
             return
         if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
             return
         run = self.store.run(pod.run_id)
-        recorded = pod.attempt_id in run.failure_ids
+        recorded = not run.failure_ids.isdisjoint(pod.attempt_ids)
         commit = run.commits.get(pod.task)
         durable = recorded or (commit is not None and commit.generation >= pod.generation)
         if pod.is_finished:
@@ -291,6 +315,10 @@ class Judge:
     def record(self, observed: Observed, record: FailureRecord) -> None:
         """A failure is about to be recorded."""
         pod = self.cluster.attempts[record.attempt_id]
+        is_there = (record.task, record.attempt_id) == (pod.task, pod.attempt_id)
+        demand(is_there, FAILED_WHERE_IT_WAS, record.task, record.attempt_id, "at", pod.task, pod.attempt_id)
+        others = set(pod.attempt_ids) - {record.attempt_id}
+        demand(others.isdisjoint(self.store.run(observed.run_id).failure_ids), FAILED_ONCE, record.attempt_id)
         if not self.store.run(observed.run_id).was_discarded:
             free = is_free(record, observed)
             deserved = pod.own and not free if record.counted else pod.outside or free
@@ -343,6 +371,9 @@ class Judge:
         else:
             for pod in active:
                 demand(not self.is_pointless(observed, pod), POINTLESS_PODS_GO, pod.name)
+            if self.has_packed and not self.is_contested:
+                limit = most_pods(observed)
+                demand(len(active) >= limit, PACKED_FOR_WANT_OF_ROOM, len(active), "of", limit)
 
     def is_pointless(self, observed: Observed, pod: SimPod) -> bool:
         """Tell whether the pod should have gone in this pass."""
@@ -454,6 +485,12 @@ class Judge:
         wanted = ended in self.observed.limits.post_mortem_of and run.plan is not None and not expired
         demand((run.post_mortem is not None) == wanted, STORY_IS_TOLD, "run", run_now, ended)
         demand(("postMortem" in status) == wanted, STORY_IS_TOLD, "run", run_now, ": status", status.get("postMortem"))
+
+
+def most_pods(observed: Observed) -> int:
+    """Return how many pods of the job may be active."""
+    wanted, most = observed.job.spec.parallelism, observed.limits.parallelism
+    return most if wanted is None else min(wanted, most)
 
 
 def is_free(record: FailureRecord, observed: Observed) -> bool:

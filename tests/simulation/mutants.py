@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 import podreduce_operator
+from podreduce_operator.model import Decision, Observed
+from podreduce_operator.sequences import History
 from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide
@@ -26,6 +27,8 @@ MODULES = (
     "bad_records",
     "pending",
     "hung",
+    "packing",
+    "sequences",
     "speculation",
     "upkeep",
     "ending",
@@ -50,7 +53,18 @@ class MutantStaleError(Exception):
     """The line that a mutant changes is not in the source, or not only once."""
 
 
-def load_policy(*mutants: Mutant) -> Decide:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy as loaded: decide, and what is made of pods before it."""
+
+    decide: Decide
+    history: type[History]
+
+    def __call__(self, observed: Observed, now: float) -> Decision:
+        return self.decide(observed, now)
+
+
+def load_policy(*mutants: Mutant) -> Policy:
     """Return the policy with these mutations.
 
     Raises:
@@ -65,7 +79,8 @@ def load_policy(*mutants: Mutant) -> Decide:
             module = ModuleType(f"podreduce_operator.{name}")
             sys.modules[module.__name__] = module
             exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
-        return cast("Decide", sys.modules["podreduce_operator.decide"].decide)
+        decide, sequences = (sys.modules[f"podreduce_operator.{name}"] for name in ("decide", "sequences"))
+        return Policy(decide=decide.decide, history=sequences.History)
 
 
 def mutate(source: str, mutant: Mutant) -> str:
@@ -144,6 +159,14 @@ def keeping(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="evidence", old=old, new=new)
 
 
+def packed(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="packing", old=old, new=new)
+
+
+def sequence(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="sequences", old=old, new=new)
+
+
 def policy(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="decide", old=old, new=new)
 
@@ -200,6 +223,34 @@ MUTANTS = (
         "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
         "return False",
     ),
+    wave("tasks that wait for their turn are not tried", "and task in pod.tasks_ahead", "and task == pod.task"),
+    wave(
+        "tasks that have failed share a pod",
+        "for task in ready if task not in observed.failures}",
+        "for task in ready}",
+    ),
+    wave(
+        "tasks made anew share a pod with others",
+        "fresh = {task: generations.get(task, 0) for task",
+        "fresh = {task: 0 for task",
+    ),
+    wave(
+        "a pod's ordinal is that of its first task",
+        "for each in (task, *more_tasks)),",
+        "for each in (task,)),",
+    ),
+    wave("pods are known by one task alone", "for task in pod.all_tasks:", "for task in (pod.task,):"),
+    packed("pods take several while others could start", "pods = min(ready, room)", "pods = min(1, ready, room)"),
+    packed("pods take more than they may", "min(ready, pods * most), pods)", "ready, pods)"),
+    packed("tasks of a wave are packed whatever their size", "int(AUTO_BYTES // max(mean_bytes, 1.0))", "MOST_TASKS"),
+    packed("tasks of any kind go together", "and kind(waiting[0]) == shared:", "and True:"),
+    sequence("a pod is for ever at its first task", "if not self.is_over(", "if True or not self.is_over("),
+    sequence(
+        "a pod fails again at each task that it still commits",
+        "        if attempt_id in self.failed:\n            return False\n",
+        "",
+    ),
+    sequence("another's commit is a turn that is over", "and commit.attempt_id == attempt_id)", ")"),
     wave(
         "ended pods are waited for",
         "return pod.is_active and pod.generation == generation",
@@ -341,6 +392,12 @@ MUTANTS = (
         "before = kinds.index(DeletePod) if DeletePod in kinds else len(kinds)",
         "before = len(kinds)",
     ),
+    keeping("turns that are over are not kept", "return done + tuple(", "return tuple("),
+    keeping(
+        "turns that are over are kept again and again",
+        "if observed.kept.get(turn.attempt_id, 0) < Stage.DONE",
+        "if True",
+    ),
     keeping("attempts are kept again and again", "if observed.kept.get(pod.attempt_id, 0) < (", "if 0 < ("),
     keeping(
         "pods that are about to go are not kept",
@@ -377,6 +434,19 @@ MUTANTS = (
         "failures are recorded again and again",
         "        if pod.attempt_id not in recorded\n        and not",
         "        if not",
+    ),
+    upkeep(
+        "the first task is blamed for the others",
+        "        task=pod.task,\n        generation",
+        "        task=pod.all_tasks[0],\n        generation",
+    ),
+    upkeep(
+        "the tasks behind a failed one have failed",
+        "        for pod in observed.run_pods\n        if pod.attempt_id not in recorded\n",
+        "        for one in observed.run_pods\n"
+        "        for task in one.tasks_ahead\n"
+        "        for pod in (replace(one, task=task, sequence=one.all_tasks.index(task)),)\n"
+        "        if pod.attempt_id not in recorded\n",
     ),
     upkeep("everything counts", "counted=classification.counted,", "counted=True,"),
     upkeep("nothing counts", "counted=classification.counted,", "counted=False,"),
