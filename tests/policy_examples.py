@@ -105,6 +105,10 @@ AT_ONE = make_sequence(0, 1, 2, sequence=1)
 FAILED_AT_ONE = replace(AT_ONE, phase=PodPhase.FAILED, finished_at=100.0, exit_code=64, outcome=make_outcome())
 KEPT_BOTH = {AT_ONE.attempt_ids[0]: Stage.DONE, AT_ONE.attempt_ids[1]: Stage.STARTED}
 
+SMALL = make_plan_summary(is_small=True)
+WHOLE = make_pod(M0, uid="whole", tasks=(M0, M1, R0), started_at=99.0)
+WHOLE_AT_REDUCE = replace(WHOLE, task=R0, sequence=2, started_at=50.0)
+
 IGNORE_ERRORS = {"rules": [{"action": "Ignore", "onReasons": ["ProgramError"]}]}
 
 
@@ -304,6 +308,41 @@ RULES = [
         ),
         now=1860.0,
         expected="Mapping: record(m-1 NoProgress)",
+    ),
+    Example(
+        name="a small job is one pod's, maps and reduces",
+        observed=make_observed(plan=SMALL),
+        now=0.0,
+        expected="Mapping: create(m-0#1..r-0)",
+    ),
+    Example(
+        name="but not where attempts are to be cloned",
+        observed=make_observed(plan=SMALL, spec={"speculation": "Always"}),
+        now=0.0,
+        expected="Mapping: create(m-0#1) create(m-1#1)",
+    ),
+    Example(
+        name="nor where one of its tasks has failed before",
+        observed=make_observed(plan=SMALL, failures=(make_failure(M0),)),
+        now=200.0,
+        expected="Mapping: create(m-0#2) create(m-1#1)",
+    ),
+    Example(
+        name="its commits are looked for, as no event tells of them",
+        observed=make_observed(plan=SMALL, pods=(WHOLE,)),
+        now=100.0,
+        expected="Mapping: -; wake 0.2s",
+    ),
+    Example(
+        name="its reduce waits for the manifest of its maps",
+        observed=make_observed(
+            plan=SMALL,
+            pods=(WHOLE_AT_REDUCE,),
+            commits=done_by(WHOLE_AT_REDUCE),
+            kept={"whole-0": Stage.DONE, "whole-1": Stage.DONE, "whole-2": Stage.STARTED},
+        ),
+        now=100.0,
+        expected="Mapping: freeze(0); wake 2.5s",
     ),
     Example(
         name="lower indexes first",

@@ -55,6 +55,7 @@ from podreduce_operator.output import (
 from podreduce_operator.planning import plan_run
 from podreduce_operator.post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 
 __all__ = ["Applier", "FaultPoint"]
 
@@ -141,6 +142,7 @@ class Applier:
             more_tasks=action.more_tasks,
             generation=action.generation,
             shuffle_generation=action.shuffle_generation,
+            shuffle_wait_seconds=SHUFFLE_WAIT_SECONDS if action.awaits_shuffle else 0,
             pod_uid="",
             pod_name=name,
             max_bad_records=run.job.spec.max_bad_records if is_map else None,

@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, Literal
 
 from podreduce.contract.attempts import AttemptRecord
-from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef, TaskType
 from podreduce_operator.spec import JobSpec
 
 __all__ = [
@@ -244,7 +244,7 @@ class RunState:
 class PlanSummary:
     """What `decide` needs of the plan, with the fields of the spec that it pins.
 
-    `partitions` is None where the packing chooses, 0 for a map-only job.
+    `partitions` is None where the packing chooses, 0 for a map-only job. `is_small`: one pod may run all of it.
     """
 
     digest: str
@@ -254,6 +254,7 @@ class PlanSummary:
     imbalance_bytes: float
     partitions: int | None
     tasks_per_pod: int | Literal["Auto"] = 1
+    is_small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -393,6 +394,11 @@ class CreatePod:
     shuffle_generation: int | None = None
     memory_factor: float = 1.0
     slow_node: str | None = None
+
+    @property
+    def awaits_shuffle(self) -> bool:
+        """Whether its pod takes reduces whose manifest is not frozen yet."""
+        return self.task.type is TaskType.MAP and any(task.type is TaskType.REDUCE for task in self.more_tasks)
 
     def __str__(self) -> str:
         more = f"..{self.more_tasks[-1]}" if self.more_tasks else ""

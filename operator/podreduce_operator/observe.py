@@ -44,6 +44,7 @@ from podreduce_operator.pending import is_silent, silent_since
 from podreduce_operator.records import RunRecords
 from podreduce_operator.sequences import History, failed_attempts
 from podreduce_operator.skew import KeyShare
+from podreduce_operator.whole_jobs import is_small_job
 
 __all__ = ["Run", "RunCache", "observe", "read_run_state", "storage_fault"]
 
@@ -262,6 +263,7 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
         imbalance_bytes=plan.imbalance_bytes,
         partitions=plan.partitions,
         tasks_per_pod=plan.spec.get("tasksPerPod", 1),
+        is_small=is_small_job(plan.spec, plan.bytes),
     )
 
 

@@ -28,6 +28,7 @@ from podreduce_operator.packing import form_groups, most_per_pod
 from podreduce_operator.pending import explain_waiting, moments
 from podreduce_operator.speculation import find_slow
 from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
+from podreduce_operator.whole_jobs import is_awaited, looks_at, whole_job
 
 __all__ = ["run_wave"]
 
@@ -104,12 +105,13 @@ def new_attempt(
 ) -> CreatePod:
     """Start another attempt of a task, and `more_tasks` after it; of one that is slow on `slow_node`, its twin."""
     failures = observed.failures.get(task, ())
+    is_whole_job = bool(more_tasks) and more_tasks[-1].type is not task.type
     return CreatePod(
         task=task,
         more_tasks=more_tasks,
         ordinal=max(next_ordinal(pods[each], observed.failures.get(each, ())) for each in (task, *more_tasks)),
         generation=generations.get(task, 0),
-        shuffle_generation=wave.shuffle_generation,
+        shuffle_generation=0 if is_whole_job else wave.shuffle_generation,
         memory_factor=memory_factor(failures, observed.job.spec),
         slow_node=slow_node,
     )
@@ -124,6 +126,9 @@ def group_ready(
     room: int,
 ) -> Sequence[tuple[TaskRef, ...]]:
     """Return the tasks of each pod that starts now. One that has failed before has a pod to itself."""
+    whole = whole_job(observed, plan, ready)
+    if whole:
+        return [whole][:room]
     wanted = plan.tasks_per_pod if observed.limits.packs or plan.tasks_per_pod != "Auto" else 1
     slots = parallelism(observed)
     most = most_per_pod(wanted, ready=len(ready), parallelism=slots, mean_bytes=mean_task_bytes(observed, plan))
@@ -154,7 +159,7 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
     wanted = tuple(generations.get(task, 0) for task in maps)
     if shuffle is None or shuffle.map_generations != wanted:
         generation = 0 if shuffle is None else shuffle.generation + 1
-        step = FreezeShuffle(generation=generation, parallelism=parallelism(observed))
+        step = FreezeShuffle(generation=generation, parallelism=1 if is_awaited(observed) else parallelism(observed))
         return Wave(phase=Phase.MAPPING, tasks=(), step=step, map_total=plan.shards, reduce_total=reduce_total)
     reduces = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(shuffle.partitions)]
     left = [task for task in reduces if not is_committed(observed, task, generations)]
@@ -203,7 +208,7 @@ def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> 
 
 def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float | None:
     """Return in how many seconds time alone will change the decision."""
-    times = [*due_at]
+    times = [*due_at, *looks_at(observed, now)]
     for pod in observed.active_pods:
         times.extend(moments(pod, observed.limits.pending))
         at = hung_at(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds)

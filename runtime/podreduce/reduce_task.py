@@ -45,7 +45,7 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
     program = attempt.load_program()
     if program.map_only:
         raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
-    manifest = find_manifest(attempt.run_store, attempt.environment)
+    manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
     if manifest is None:
         return None
     taken = open_taken(attempt, program)
