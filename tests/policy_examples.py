@@ -313,7 +313,7 @@ RULES = [
         name="a small job is one pod's, maps and reduces",
         observed=make_observed(plan=SMALL),
         now=0.0,
-        expected="Mapping: create(m-0#1..r-0)",
+        expected="Mapping: create(m-0#1..r-0); wake 0.2s",
     ),
     Example(
         name="but not where attempts are to be cloned",

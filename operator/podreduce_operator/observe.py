@@ -20,7 +20,7 @@ from podreduce.contract.layout import (
     run_prefix,
 )
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.task import ShuffleManifest
+from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
 from podreduce.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
@@ -156,7 +156,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         elif not await has_objects(old.work):
             superseded = None
     await run.records.refresh()
-    state = read_run_state(job.status, run.run_id)
+    state, failures = read_run_state(job.status, run.run_id), run.records.failures
     run_hash = hash_run(job.uid, run.run_id)
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
@@ -168,9 +168,9 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         run=state,
         superseded=superseded,
         plan=summarize_plan(run.records),
-        pods=place_pods(blind.pods, run_hash, run.records),
+        pods=place_pods(blind.pods, run_hash, run.records, failures),
         commits=dict(run.records.commits),
-        failures=run.records.failures,
+        failures=failures,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
         quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
@@ -186,12 +186,17 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
     return observed, run
 
 
-def place_pods(pods: Iterable[PodView], run_hash: str, records: RunRecords) -> tuple[PodView, ...]:
+def place_pods(
+    pods: Iterable[PodView],
+    run_hash: str,
+    records: RunRecords,
+    failures: Mapping[TaskRef, tuple[FailureRecord, ...]],
+) -> tuple[PodView, ...]:
     """Return the pods, those of the run as standing for the tasks that they are at."""
     history = History(
         commits=records.commits,
         outdated=records.outdated,
-        failed=failed_attempts(records.failures),
+        failed=failed_attempts(failures),
         partitions=None if records.manifest is None else len(records.manifest.partitions),
     )
     return tuple(history.place(pod) if pod.run_hash == run_hash else pod for pod in pods)

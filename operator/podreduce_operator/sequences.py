@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef, TaskType
-from podreduce_operator.model import PodView
+from podreduce_operator.model import PodPhase, PodView
 
 __all__ = ["History", "failed_attempts"]
 
@@ -42,8 +42,10 @@ class History:
             (number for number, task in enumerate(tasks) if not self.is_over(f"{pod.uid}-{number}", task)),
             len(tasks) - 1,
         )
+        # Who has committed something has started, however old the view of the pod is.
+        phase = PodPhase.RUNNING if sequence and pod.phase is PodPhase.PENDING else pod.phase
         started_at = self.turn_start(pod, tasks, sequence)
-        return replace(pod, tasks=tasks, task=tasks[sequence], sequence=sequence, started_at=started_at)
+        return replace(pod, tasks=tasks, task=tasks[sequence], sequence=sequence, phase=phase, started_at=started_at)
 
     def wanted_tasks(self, pod: PodView) -> tuple[TaskRef, ...]:
         """Return the pod's tasks but for reduces that turned out not to exist."""
@@ -64,11 +66,10 @@ class History:
 
     def turn_start(self, pod: PodView, tasks: tuple[TaskRef, ...], sequence: int) -> float | None:
         """Return since when the pod's current task has its turn: an attempt is not slow for those before it."""
-        if not sequence or pod.started_at is None:
+        commit = self.commits.get(tasks[sequence - 1]) if sequence else None
+        if commit is None or commit.attempt_id != f"{pod.uid}-{sequence - 1}":
             return pod.started_at
-        commit = self.commits.get(tasks[sequence - 1])
-        is_own = commit is not None and commit.attempt_id == f"{pod.uid}-{sequence - 1}"
-        return max(pod.started_at, commit.finished_at) if commit is not None and is_own else pod.started_at
+        return max(pod.started_at or 0.0, commit.finished_at)
 
 
 def failed_attempts(failures: Mapping[TaskRef, tuple[FailureRecord, ...]]) -> set[str]:

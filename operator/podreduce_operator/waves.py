@@ -86,7 +86,8 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
         next_attempt_at=min(due_at, default=None),
     )
     actions = (*records, *deletes, *delete_foreign(observed), *steps, *creates)
-    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, due_at, now))
+    looks = looks_at(observed, creates, now)
+    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, [*due_at, *looks], now))
 
 
 def attempt_due_at(observed: Observed, task: TaskRef) -> float:
@@ -208,7 +209,7 @@ def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> 
 
 def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float | None:
     """Return in how many seconds time alone will change the decision."""
-    times = [*due_at, *looks_at(observed, now)]
+    times = [*due_at]
     for pod in observed.active_pods:
         times.extend(moments(pod, observed.limits.pending))
         at = hung_at(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds)

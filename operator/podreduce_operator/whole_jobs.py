@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.model import Observed, PlanSummary, PodPhase, PodView
+from podreduce_operator.model import CreatePod, Observed, PlanSummary, PodView
 from podreduce_operator.packing import MOST_TASKS
 
 __all__ = ["SHUFFLE_WAIT_SECONDS", "is_awaited", "is_small_job", "looks_at", "whole_job"]
@@ -61,10 +61,11 @@ def awaits_shuffle(pod: PodView) -> bool:
     return first.type is TaskType.MAP and last.type is TaskType.REDUCE
 
 
-def looks_at(observed: Observed, now: float) -> list[float]:
-    """Return when to look for the commits of the pods for which the manifest is to be frozen."""
+def looks_at(observed: Observed, creates: Sequence[CreatePod], now: float) -> list[float]:
+    """Return when to look for the commits of the pods for which the manifest is to be frozen, new ones among them."""
     if observed.shuffle is not None:
         return []
-    pods = [pod for pod in observed.active_pods if awaits_shuffle(pod) and pod.phase is PodPhase.RUNNING]
-    begun = [now if pod.started_at is None else pod.started_at for pod in pods]
+    pods = [pod for pod in observed.active_pods if awaits_shuffle(pod)]
+    begun = [pod.created_at if pod.started_at is None else pod.started_at for pod in pods]
+    begun += [now for create in creates if create.awaits_shuffle]
     return [now + min(max(LOOK_SECONDS, LOOK_SHARE * (now - at)), LONGEST_LOOK_SECONDS) for at in begun]

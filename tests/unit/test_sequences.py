@@ -71,6 +71,14 @@ def test_an_attempt_begins_when_the_one_before_is_committed() -> None:
     assert place(pending).started_at is None
 
 
+def test_a_pod_that_has_committed_is_not_pending_however_old_its_view_is() -> None:
+    pending = make_pod(M0, uid="u", tasks=(M0, M1), phase=PodPhase.PENDING)
+    placed = place(pending, [commit(0, finished_at=25.0)])
+    assert (placed.phase, placed.started_at) == (PodPhase.RUNNING, 25.0)
+    assert place(pending).phase is PodPhase.PENDING
+    assert place(POD, [commit(0)]).phase is PodPhase.RUNNING
+
+
 def test_a_recorded_failure_ends_the_sequence_whatever_is_committed_later() -> None:
     failure = make_failure(M1, attempt_id="u-1")
     assert place(POD, [commit(0)], [failure]).sequence == 1

@@ -4,8 +4,8 @@ import pytest
 
 from podreduce.contract.task import TaskRef
 from podreduce_operator.model import CreatePod, Limits, Observed, PodPhase, PodView
-from podreduce_operator.waves import find_wave, next_look, run_wave
-from podreduce_operator.whole_jobs import is_awaited, is_small_job, whole_job
+from podreduce_operator.waves import find_wave, run_wave
+from podreduce_operator.whole_jobs import is_awaited, is_small_job, looks_at, whole_job
 from tests.builders import (
     make_commit,
     make_failure,
@@ -129,27 +129,23 @@ def test_reduces_of_a_pod_that_waits_get_no_pod_of_their_own() -> None:
         (whole_pod(), 100.0, 5.0),
         (whole_pod(), 3600.0, 15.0),
         (whole_pod(1, started_at=99.0), 100.0, 0.25),
-        (whole_pod(phase=PodPhase.PENDING, started_at=None), 100.0, None),
+        (whole_pod(phase=PodPhase.PENDING, started_at=None, created_at=80.0), 100.0, 1.0),
         (whole_pod(deleting=True), 100.0, None),
         (make_pod(M0, tasks=(M0, M1)), 100.0, None),
     ],
-    ids=[
-        "at first",
-        "still",
-        "less often in time",
-        "often enough",
-        "by the present turn",
-        "pending",
-        "going",
-        "maps alone",
-    ],
+    ids=["at first", "still", "less often", "often enough", "by the present turn", "pending", "going", "maps alone"],
 )
 def test_the_operator_looks_often_while_a_pod_needs_the_manifest(
     pod: PodView, now: float, expected: float | None
 ) -> None:
-    observed = make_observed(pods=(pod,), limits=ALLOWED)
-    assert next_look(observed, [], now) == expected
-    assert next_look(make_observed(pods=(pod,), shuffle=make_shuffle(), limits=ALLOWED), [], now) is None
+    found = looks_at(make_observed(pods=(pod,)), [], now)
+    assert found == ([] if expected is None else [now + expected])
+    assert looks_at(make_observed(pods=(pod,), shuffle=make_shuffle()), [], now) == []
+
+
+def test_no_event_may_be_heard_of_a_pod_that_has_just_been_created() -> None:
+    plan = make_plan_summary(is_small=True)
+    assert run_wave(make_observed(limits=ALLOWED), plan, 0.0).wake_after == 0.25
 
 
 def test_nobody_waits_once_the_manifest_is_frozen() -> None:
