@@ -104,6 +104,7 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
         output=make_raw_output(ifExists=rng.choice(["Fail", "Replace"])),
         parallelism=rng.choice([None, 1, 2, 3, 5, 8, 12, 20, 30]),
         tasksPerPod=rng.choice([1, 1, 2, 3, 5, "Auto"]),
+        execution=rng.choice(["PerTask", "PerTask", "PerTask", "Auto"]),
         backoffLimitPerTask=rng.choice([0, 1, 2, 3, 4, 4]),
         backoff={
             "initialSeconds": rng.choice([0, 1, 5]),
@@ -136,5 +137,6 @@ def draw_plan(rng: random.Random, raw_spec: dict[str, Any]) -> tuple[PlanSummary
         imbalance_bytes=0.0,
         partitions=planned,
         tasks_per_pod=raw_spec["tasksPerPod"],
+        is_small=raw_spec["execution"] == "Auto",
     )
     return plan, partitions

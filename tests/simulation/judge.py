@@ -4,7 +4,7 @@ Rule: judged by the models of store and cluster, as they truly are, not by what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
@@ -42,6 +42,7 @@ PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
 ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit, but for one twin of a slow one"
 TWINS_BOUNDED = "twins are at most a tenth of the running pods, or one"
 PACKED_IF_FRESH = "a pod takes several tasks only of one generation, of which none has failed, and never as a twin"
+WHOLE_IF_SMALL = "a pod takes a whole job only if it is small, and before anything of it is committed or has failed"
 PACKED_FOR_WANT_OF_ROOM = "a pod takes several tasks only if no more pods may run"
 FAILED_ONCE = "a pod fails at one of its tasks, and costs the others nothing"
 FAILED_WHERE_IT_WAS = "an attempt fails at the task that its pod was at"
@@ -87,7 +88,7 @@ OUTAGE = "StorageUnavailable"
 FREE_FAILURES = (
     ({OUTAGE}, 5.0, 300.0),
     ({"MapOutputLost", "UploadLost"}, 1.0, 60.0),
-    ({"Disrupted", "PodDeleted", "OutOfMemory"}, 1.0, 60.0),
+    ({"Disrupted", "PodDeleted", "OutOfMemory", "ShuffleNotFrozen"}, 1.0, 60.0),
 )
 """Reasons of failures that need not count, with their first and longest delay."""
 
@@ -152,9 +153,9 @@ class Judge:
         """A pod is about to be created."""
         task, run = action.task, self.store.run(observed.run_id)
         demand(not observed.job.spec.suspend, SUSPENDED_IS_IDLE, task)
-        self.judge_packing(observed, action)
+        self.judge_packing(observed, action, run)
         for each in (task, *action.more_tasks):
-            self.judge_task(observed, replace(action, task=each), run)
+            self.judge_task(observed, each, action, run)
             if not self.is_contested:
                 self.judge_time(observed, each, run)
         if self.is_fresh:
@@ -162,41 +163,47 @@ class Judge:
             self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
 
-    def judge_packing(self, observed: Observed, action: CreatePod) -> None:
+    def judge_packing(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The tasks of a pod that takes several are alike."""
         if not action.more_tasks:
             return
-        self.has_packed = True
         tasks = (action.task, *action.more_tasks)
         failed = [task for task in tasks if observed.failures.get(task)]
         demand(not failed and action.slow_node is None, PACKED_IF_FRESH, action, failed)
         demand(len(set(tasks)) == len(tasks), PACKED_IF_FRESH, action, tasks)
         plan = observed.plan
-        most = None if plan is None or plan.tasks_per_pod == "Auto" else plan.tasks_per_pod
+        assert plan is not None
+        if action.awaits_shuffle or (plan.is_small and plan.partitions == 0 and len(tasks) == plan.shards):
+            wanted = plan.shards + (1 if plan.partitions is None else plan.partitions)
+            fits = plan.is_small and len(tasks) == wanted and not run.failures
+            demand(fits and not (self.is_fresh and run.all_commits), WHOLE_IF_SMALL, action, wanted)
+            return
+        self.has_packed = True
+        most = None if plan.tasks_per_pod == "Auto" else plan.tasks_per_pod
         demand(most is None or len(tasks) <= most, PACKED_IF_FRESH, action, "of", most)
 
-    def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+    def judge_task(self, observed: Observed, task: TaskRef, action: CreatePod, run: RunPrefix) -> None:
         """The task needs this attempt."""
-        wanted = wanted_generation(observed.failures, action.task)
-        known = run.commits.get(action.task)
+        wanted = wanted_generation(observed.failures, task)
+        known = run.commits.get(task)
         demand(action.generation == wanted, NEEDED, action, "of generation", action.generation, ", wanted", wanted)
         demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
         demand(not any(failure.ends_job for failure in fatal), FATAL_ENDS, action)
-        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(action.task, ()))
+        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(task, ()))
         raised = short and observed.job.spec.backoff_limit_per_task > 0
         demand(action.memory_factor == (1.5 if raised else 1.0), MEMORY_RAISED, action)
-        if action.task.type is TaskType.MAP:
+        if task.type is TaskType.MAP or action.awaits_shuffle:
             return
         manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
         demand(manifest is not None, REDUCES_WAIT, action, ": no manifest", action.shuffle_generation)
         assert observed.plan is not None
         for index in range(observed.plan.shards):
-            task = TaskRef(type=TaskType.MAP, index=index)
-            generation = wanted_generation(observed.failures, task)
-            demand((task, generation) in run.all_commits, REDUCES_WAIT, action, ":", task, "is not committed")
+            source = TaskRef(type=TaskType.MAP, index=index)
+            generation = wanted_generation(observed.failures, source)
+            demand((source, generation) in run.all_commits, REDUCES_WAIT, action, ":", source, "is not committed")
             named = manifest is not None and manifest.map_generations[index] == generation
-            demand(named, REDUCES_WAIT, action, ": the manifest is too old for", task)
+            demand(named, REDUCES_WAIT, action, ": the manifest is too old for", source)
 
     def judge_time(self, observed: Observed, task: TaskRef, run: RunPrefix) -> None:
         """The attempt may start now."""

@@ -29,6 +29,7 @@ MODULES = (
     "hung",
     "packing",
     "sequences",
+    "whole_jobs",
     "speculation",
     "upkeep",
     "ending",
@@ -41,12 +42,16 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A wrong policy: in `module`, `new` stands where `old` should."""
+    """A wrong policy: in `module`, `new` stands where `old` should.
+
+    `first_seed`: where to begin to look for a world that catches it; one that does so is near.
+    """
 
     name: str
     module: str
     old: str
     new: str
+    first_seed: int = 0
 
 
 class MutantStaleError(Exception):
@@ -109,7 +114,7 @@ def fresh_modules() -> Iterator[None]:
 def find_killer(mutant: Mutant, worlds: int) -> str | None:
     """Return what caught the mutant: a world's broken invariant, else an example; None if it survived."""
     policy = load_policy(mutant)
-    for seed in range(worlds):
+    for seed in range(mutant.first_seed, mutant.first_seed + worlds):
         result = run_world(seed, policy)
         if result.violation:
             return f"seed {seed}: {result.invariant}"
@@ -167,6 +172,10 @@ def sequence(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="sequences", old=old, new=new)
 
 
+def whole(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="whole_jobs", old=old, new=new)
+
+
 def policy(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="decide", old=old, new=new)
 
@@ -217,7 +226,11 @@ MUTANTS = (
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
     wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
-    wave("retried before the record is seen", "if task not in recording and not any(", "if not any("),
+    wave(
+        "retried before the record is seen",
+        "        if task not in recording\n        and not any",
+        "        if not any",
+    ),
     wave(
         "a second attempt beside the first",
         "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
@@ -244,11 +257,26 @@ MUTANTS = (
     packed("pods take more than they may", "min(ready, pods * most), pods)", "ready, pods)"),
     packed("tasks of a wave are packed whatever their size", "int(AUTO_BYTES // max(mean_bytes, 1.0))", "MOST_TASKS"),
     packed("tasks of any kind go together", "and kind(waiting[0]) == shared:", "and True:"),
-    sequence("a pod is for ever at its first task", "if not self.is_over(", "if True or not self.is_over("),
+    whole(
+        "a whole job is tried again after it has begun",
+        "has_begun = bool(observed.commits or observed.failures) or",
+        "has_begun =",
+    ),
+    whole("a whole job starts beside its own tasks", " or len(ready) < plan.shards", ""),
+    whole("any job is small", "not (plan.is_small and", "not (True and"),
+    whole("a whole job is cloned", 'or observed.job.spec.speculation == "Always":', "or False:"),
+    whole("nobody looks for what a pod waits for", "    if observed.shuffle is not None:\n", "    if True:\n"),
+    sequence("reduces that do not exist are waited for", "task.index < partitions)", "True)"),
     sequence(
-        "a pod fails again at each task that it still commits",
-        "        if attempt_id in self.failed:\n            return False\n",
-        "",
+        "a program that is map-only is waited for to reduce", "            partitions = 0\n", "            pass\n"
+    ),
+    sequence("a pod is for ever at its first task", "if not self.is_over(", "if True or not self.is_over("),
+    Mutant(
+        name="a pod fails again at each task that it still commits",
+        module="sequences",
+        old="        if attempt_id in self.failed:\n            return False\n",
+        new="",
+        first_seed=600,
     ),
     sequence("another's commit is a turn that is over", "and commit.attempt_id == attempt_id)", ")"),
     wave(
@@ -295,7 +323,9 @@ MUTANTS = (
         "if observed.commits[maps[0]].part is not None:",
         "if plan.partitions == 0:",
     ),
-    wave("higher indexes first", "for task in ready[:room]", "for task in ready[::-1][:room]"),
+    wave(
+        "higher indexes first", "group_ready(observed, plan, ready, gen", "group_ready(observed, plan, ready[::-1], gen"
+    ),
     wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
     wave("needless pods stay", "deletes = delete_needless(observed, generations, now)", "deletes = ()"),
     wave("time is not waited for", "return min(later, default=None)", "return None"),
@@ -407,7 +437,7 @@ MUTANTS = (
     keeping(
         "a fault of the store saves the pods", "observed.plan is None or observed.faults:", "observed.plan is None:"
     ),
-    keeping("pods of other runs are kept", "for pod in observed.run_pods", "for pod in observed.pods"),
+    keeping("pods of other runs are kept", "for pod in observed.run_pods\n", "for pod in observed.pods\n"),
     keeping(
         "attempts are kept after their story is told",
         "return observed.run.terminal is None or wants_post_mortem(observed, now)",
@@ -522,6 +552,6 @@ MUTANTS = (
     twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
     wave("twins while tasks wait for room", "    if len(ready) < room:\n", "    if True:\n"),
     wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
-    upkeep("lost pods are waited for", "        if now >= at\n", "        if False\n"),
-    upkeep("pods get no grace to end", "        if now >= at\n", "        if True\n"),
+    upkeep("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
+    upkeep("pods get no grace to end", "in gone_at.items() if now >= at)", "in gone_at.items() if True)"),
 )

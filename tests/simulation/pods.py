@@ -19,6 +19,7 @@ from podreduce.contract.task import (
     TaskType,
 )
 from podreduce_operator.model import AttemptProgress, PodPhase, PodView
+from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.object_store import ObjectStore, RunPrefix
 
@@ -62,6 +63,7 @@ class SimPod:
     fault_turn: int = 0
     turn: int = 0
     is_working: bool = False
+    waits_until: float = 0.0
     started_at: float | None = None
     phase: PodPhase = PodPhase.PENDING
     exists: bool = True
@@ -98,6 +100,14 @@ class SimPod:
     @property
     def is_finished(self) -> bool:
         return self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED)
+
+    @property
+    def is_whole_job(self) -> bool:
+        return self.tasks[0].type is not self.tasks[-1].type
+
+    @property
+    def awaits_shuffle(self) -> bool:
+        return self.is_whole_job and self.task.type is TaskType.REDUCE
 
     @property
     def present_fault(self) -> FaultKind | None:
@@ -229,13 +239,32 @@ class Cluster:
         self.begin_turn(pod)
 
     def begin_turn(self, pod: SimPod) -> None:
-        """The process begins with its next task; what will end it is on its way."""
-        if not pod.alive:
+        """The process begins with its next task, once that is possible; what will end it is on its way."""
+        if not pod.alive or (pod.awaits_shuffle and not self.has_shuffle(pod)):
             return
+        seconds = 0.5 if pod.is_whole_job else 2.0
         longest = 6 if len(pod.tasks) == 1 else 3
-        work = 2.0 * self.rng.randint(1, longest) * (SLOWNESS if pod.present_fault is K.SLOW else 1)
+        work = seconds * self.rng.randint(1, longest) * (SLOWNESS if pod.present_fault is K.SLOW else 1)
         pod.runs_from, pod.runs_for, pod.is_working = self.now, work, True
         self.draw_end(pod, work)
+
+    def has_shuffle(self, pod: SimPod) -> bool:
+        """Tell whether the reduce finds its manifest; it looks again until it gives up, and ends if it is not in it."""
+        manifests = self.store.run(pod.run_id).manifests
+        manifest = next((one for one in manifests if one.generation == pod.shuffle_generation), None)
+        if manifest is not None:
+            if pod.task.index >= manifest.partitions:
+                self.finish(pod, code=0)
+            return pod.alive
+        if not pod.waits_until:
+            pod.waits_until = self.now + SHUFFLE_WAIT_SECONDS
+        if self.now < pod.waits_until:
+            self.at(1.0, pod, self.begin_turn)
+            return False
+        pod.outside = True
+        outcome = TaskOutcome(reason="ShuffleNotFrozen", message="nobody has frozen it")
+        self.finish(pod, code=int(ExitCode.SHUFFLE_NOT_FROZEN), outcome=outcome)
+        return False
 
     def draw_end(self, pod: SimPod, work: float) -> None:  # noqa: C901 - one arm for each fault
         """Draw how the turn ends."""
@@ -321,7 +350,10 @@ class Cluster:
             run.blobs.discard(pod.attempt_id)
             self.store.output.staged.get(pod.run_id, set()).discard((pod.task, pod.attempt_id))
         elif len(pod.tasks_ahead) > 1:
-            self.pass_turn(pod)
+            if self.map_only and pod.tasks[pod.turn + 1].type is TaskType.REDUCE:
+                self.finish(pod, code=0)
+            else:
+                self.pass_turn(pod)
 
     def report_lost(self, pod: SimPod, lost: LostOutput) -> None:
         """A reduce says which map output it could not read."""

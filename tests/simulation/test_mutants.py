@@ -7,7 +7,7 @@ from podreduce_operator.decide import decide
 from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation.mutants import MUTANTS, Mutant, MutantStaleError, find_killer, load_policy
 
-WORLDS = 100
+WORLDS = 60
 """How many worlds a mutant must pass before the examples have a look at it."""
 
 
