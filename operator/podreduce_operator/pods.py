@@ -216,7 +216,7 @@ def owner_reference(job: JobView) -> dict[str, Any]:
 
 
 def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
-    """Return the pod's spec: no restarts (whoever tries again is a pod of its own), no token, the task's container as it must be."""
+    """Return the pod's spec: no restarts (another try is another pod), no token, the task's container as it must be."""
     containers = {container["name"]: never_restart(container) for container in template.get("containers") or []}
     if TASK_CONTAINER not in containers:
         raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")
