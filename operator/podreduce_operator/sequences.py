@@ -48,14 +48,15 @@ class History:
         return replace(pod, tasks=tasks, task=tasks[sequence], sequence=sequence, phase=phase, started_at=started_at)
 
     def wanted_tasks(self, pod: PodView) -> tuple[TaskRef, ...]:
-        """Return the pod's tasks but for reduces that turned out not to exist."""
+        """Return the pod's tasks but for reduces that turned out not to exist; all, where none would be left."""
         partitions = self.partitions
         first = self.commits.get(pod.tasks[0])
         if first is not None and first.task.type is TaskType.MAP and first.part is not None:
             partitions = 0
         if partitions is None:
             return pod.tasks
-        return tuple(task for task in pod.tasks if task.type is TaskType.MAP or task.index < partitions)
+        wanted = tuple(task for task in pod.tasks if task.type is TaskType.MAP or task.index < partitions)
+        return wanted or pod.tasks
 
     def is_over(self, attempt_id: str, task: TaskRef) -> bool:
         """Tell whether the attempt has committed its task, and the next may have its turn."""

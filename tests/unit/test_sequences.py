@@ -104,6 +104,11 @@ def test_reduces_that_do_not_exist_are_no_tasks(partitions: int | None, tasks: t
     assert placed.sequence == min(2, len(tasks) - 1)
 
 
+def test_a_pod_whose_annotation_was_tampered_with_stands_for_something_all_the_same() -> None:
+    pod = make_pod(R0, tasks=(reduce_task(8), reduce_task(9)))
+    assert place(pod, partitions=1).task == reduce_task(8)
+
+
 def test_a_program_that_turned_out_map_only_has_no_reduces() -> None:
     first = make_commit(M0, attempt_id="u-0", blob=None, part=PART)
     assert place(WHOLE, [first]).tasks == (M0, M1)
