@@ -4,14 +4,16 @@ Read by the unit tests of decide, and by the mutants: a wrong policy is one that
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from podreduce.contract.task import LostOutput, TaskRef
+from podreduce.contract.task import CommitRecord, LostOutput, TaskRef
 from podreduce_operator.model import (
     AttemptProgress,
     Limits,
     Observed,
     PendingDeadlines,
+    PlanSummary,
     PodPhase,
     PodView,
     RunState,
@@ -81,6 +83,31 @@ def moved_at(times: Mapping[TaskRef, float], fraction: float = 0.25) -> dict[str
         for task, at in times.items()
     }
 
+
+def packed(tasks_per_pod: int | str, shards: int = 12) -> PlanSummary:
+    """A plan of so many shards whose pods take several."""
+    return make_plan_summary(shards=shards, tasks_per_pod=tasks_per_pod)
+
+
+def make_sequence(*indexes: int, sequence: int = 0, **fields: Any) -> PodView:
+    """A pod that takes these maps one after another, and is at the one of that number."""
+    tasks = tuple(map(map_task, indexes))
+    return replace(make_pod(tasks[0], **fields), tasks=tasks, task=tasks[sequence], sequence=sequence)
+
+
+def done_by(pod: PodView, *, at: float = 50.0) -> list[CommitRecord]:
+    """The commits of the tasks that the pod has done."""
+    done = enumerate(pod.tasks[: pod.sequence])
+    return [make_commit(task, attempt_id=f"{pod.uid}-{number}", finished_at=at) for number, task in done]
+
+
+AT_ONE = make_sequence(0, 1, 2, sequence=1)
+FAILED_AT_ONE = replace(AT_ONE, phase=PodPhase.FAILED, finished_at=100.0, exit_code=64, outcome=make_outcome())
+KEPT_BOTH = {AT_ONE.attempt_ids[0]: Stage.DONE, AT_ONE.attempt_ids[1]: Stage.STARTED}
+
+SMALL = make_plan_summary(is_small=True)
+WHOLE = make_pod(M0, uid="whole", tasks=(M0, M1, R0), started_at=99.0)
+WHOLE_AT_REDUCE = replace(WHOLE, task=R0, sequence=2, started_at=50.0)
 
 IGNORE_ERRORS = {"rules": [{"action": "Ignore", "onReasons": ["ProgramError"]}]}
 
@@ -175,6 +202,147 @@ RULES = [
         observed=make_observed(plan=None, spec={"chaos": {"killPercent": 11}}, limits=Limits(chaos=True)),
         now=0.0,
         expected="Planning: plan",
+    ),
+    Example(
+        name="pods take several tasks where more wait than there is room for",
+        observed=make_observed(spec={"parallelism": 2}, plan=packed(3)),
+        now=0.0,
+        expected="Mapping: create(m-0#1..m-2) create(m-3#1..m-5)",
+    ),
+    Example(
+        name="but not while there is room for each",
+        observed=make_observed(spec={"parallelism": 4}, plan=packed(3, shards=4)),
+        now=0.0,
+        expected="Mapping: create(m-0#1) create(m-1#1) create(m-2#1) create(m-3#1)",
+    ),
+    Example(
+        name="of their own accord they take their share",
+        observed=make_observed(spec={"parallelism": 2}, plan=packed("Auto")),
+        now=0.0,
+        expected="Mapping: create(m-0#1..m-5) create(m-6#1..m-11)",
+    ),
+    Example(
+        name="tasks that wait for their turn get no other attempt",
+        observed=make_observed(plan=packed(3, shards=4), pods=(AT_ONE,), commits=done_by(AT_ONE), kept=KEPT_BOTH),
+        now=60.0,
+        expected="Mapping: create(m-3#1)",
+    ),
+    Example(
+        name="a pod that fails gives back the tasks it has not come to",
+        observed=make_observed(
+            plan=packed(3, shards=3), pods=(FAILED_AT_ONE,), commits=done_by(AT_ONE), kept=KEPT_BOTH
+        ),
+        now=100.0,
+        expected="Mapping: record(m-1 ProgramError) create(m-2#2)",
+    ),
+    Example(
+        name="the failed one alone waits, and has a pod to itself then",
+        observed=make_observed(
+            plan=packed(3, shards=6),
+            pods=(FAILED_AT_ONE,),
+            commits=done_by(AT_ONE),
+            failures=(make_failure(M1, attempt_id=AT_ONE.attempt_id),),
+            kept=KEPT_BOTH,
+            spec=ONE,
+        ),
+        now=105.0,
+        expected="Mapping: create(m-1#2)",
+    ),
+    Example(
+        name="a pod that a twin has beaten at its task gives back the rest",
+        observed=make_observed(
+            plan=packed(3, shards=3),
+            pods=(AT_ONE,),
+            commits=[*done_by(AT_ONE), make_commit(M1, attempt_id="twin-0")],
+            kept=KEPT_BOTH,
+        ),
+        now=60.0,
+        expected="Mapping: keep(1) delete(m-1 beaten by a twin) create(m-2#2); wake 20.0s",
+    ),
+    Example(
+        name="a turn that is over is kept",
+        observed=make_observed(
+            plan=packed(3, shards=3),
+            pods=(AT_ONE,),
+            commits=done_by(AT_ONE),
+            kept=dict.fromkeys(AT_ONE.attempt_ids, Stage.STARTED),
+        ),
+        now=60.0,
+        expected="Mapping: keep(1)",
+    ),
+    Example(
+        name="the ordinal of a pod is above that of each of its tasks",
+        observed=make_observed(
+            spec=ONE,
+            plan=packed(3, shards=3),
+            pods=(make_sequence(1, 2, ordinal=3, deleting=True),),
+            failures=(make_failure(M1, ordinal=3, counted=False, reason="PodDeleted", finished_at=200.0),),
+        ),
+        now=200.0,
+        expected="Mapping: create(m-0#4..m-2); wake 1.0s",
+    ),
+    Example(
+        name="large tasks share no pod of their own accord",
+        observed=make_observed(spec=ONE, plan=replace(packed("Auto", shards=3), bytes=100 * 2**20)),
+        now=0.0,
+        expected="Mapping: create(m-0#1)",
+    ),
+    Example(
+        name="a task that was made anew shares no pod with the others",
+        observed=make_observed(
+            spec=ONE,
+            plan=packed(9, shards=6),
+            failures=(make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0)),),
+        ),
+        now=200.0,
+        expected="Mapping: create(m-0#1)",
+    ),
+    Example(
+        name="a pod that hangs keeps its tasks until it goes",
+        observed=make_observed(
+            plan=packed(3, shards=3),
+            pods=(AT_ONE,),
+            commits=done_by(AT_ONE),
+            kept=KEPT_BOTH,
+            progress={AT_ONE.attempt_id: AttemptProgress(fraction=0.1, reported_at=60.0, changed_at=60.0)},
+        ),
+        now=1860.0,
+        expected="Mapping: record(m-1 NoProgress)",
+    ),
+    Example(
+        name="a small job is one pod's, maps and reduces",
+        observed=make_observed(plan=SMALL),
+        now=0.0,
+        expected="Mapping: create(m-0#1..r-0); wake 0.2s",
+    ),
+    Example(
+        name="but not where attempts are to be cloned",
+        observed=make_observed(plan=SMALL, spec={"speculation": "Always"}),
+        now=0.0,
+        expected="Mapping: create(m-0#1) create(m-1#1)",
+    ),
+    Example(
+        name="nor where one of its tasks has failed before",
+        observed=make_observed(plan=SMALL, failures=(make_failure(M0),)),
+        now=200.0,
+        expected="Mapping: create(m-0#2) create(m-1#1)",
+    ),
+    Example(
+        name="its commits are looked for, as no event tells of them",
+        observed=make_observed(plan=SMALL, pods=(WHOLE,)),
+        now=100.0,
+        expected="Mapping: -; wake 0.2s",
+    ),
+    Example(
+        name="its reduce waits for the manifest of its maps",
+        observed=make_observed(
+            plan=SMALL,
+            pods=(WHOLE_AT_REDUCE,),
+            commits=done_by(WHOLE_AT_REDUCE),
+            kept={"whole-0": Stage.DONE, "whole-1": Stage.DONE, "whole-2": Stage.STARTED},
+        ),
+        now=100.0,
+        expected="Mapping: freeze(0); wake 2.5s",
     ),
     Example(
         name="lower indexes first",

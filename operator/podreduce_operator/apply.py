@@ -58,6 +58,7 @@ from podreduce_operator.pending import still_waits
 from podreduce_operator.planning import plan_run
 from podreduce_operator.post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 
 __all__ = ["Applied", "Applier", "FaultPoint"]
 
@@ -165,8 +166,10 @@ class Applier:
             run_uri=run.work.uri,
             plan_digest=run.records.plan_digest,
             task=action.task,
+            more_tasks=action.more_tasks,
             generation=action.generation,
             shuffle_generation=action.shuffle_generation,
+            shuffle_wait_seconds=SHUFFLE_WAIT_SECONDS if action.awaits_shuffle else 0,
             pod_uid="",
             pod_name=name,
             max_bad_records=run.job.spec.max_bad_records if is_map else None,
@@ -203,7 +206,7 @@ class Applier:
         """Keep a pod's last log lines, if it has any."""
         tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
         if tail:
-            await run.work.put_async(log_key(action.task, f"{action.uid}-0"), tail.encode())
+            await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
 
 
 def fault_of(error: ActionError | PodreduceError) -> Fault:

@@ -1,12 +1,25 @@
-"""What a pod says of its attempt, put into the record that outlives it.
+"""What a pod says of its attempts, put into the records that outlive it.
 
 Rule: pure. How far an attempt has come tells whether there is anything to keep that is not kept yet.
 """
 
+from collections.abc import Mapping
+from dataclasses import replace
+
 from podreduce.contract.attempts import AttemptRecord
+from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce_operator.model import PodPhase, PodView, Stage
 
-__all__ = ["JOB_FAILED", "STOPPED_TOLD", "SUSPENDED", "describe_attempt", "is_stopped", "kept_stage", "stage_of"]
+__all__ = [
+    "JOB_FAILED",
+    "STOPPED_TOLD",
+    "SUSPENDED",
+    "describe_attempt",
+    "is_stopped",
+    "kept_stage",
+    "past_attempts",
+    "stage_of",
+]
 
 MAX_MESSAGE = 1000
 
@@ -31,6 +44,8 @@ def kept_stage(record: AttemptRecord) -> Stage:
     """Return how far the attempt had come that was kept."""
     if record.deleted_at is not None:
         return Stage.GONE
+    if record.phase == PodPhase.SUCCEEDED:
+        return Stage.DONE
     return Stage.CREATED if record.phase == PodPhase.PENDING else Stage.STARTED
 
 
@@ -39,8 +54,25 @@ def is_stopped(record: AttemptRecord) -> bool:
     return record.why_deleted in (JOB_FAILED, SUSPENDED)
 
 
+def past_attempts(pod: PodView, commits: Mapping[TaskRef, CommitRecord]) -> list[PodView]:
+    """Return the pod as it was at the end of each turn before the present one: the task was done, and nothing else."""
+    views = []
+    for sequence, task in enumerate(pod.tasks[: pod.sequence]):
+        turn = replace(pod, task=task, sequence=sequence, phase=PodPhase.SUCCEEDED, deleting=False, outcome=None)
+        turn = replace(turn, finished_at=None, exit_code=None, reason="", message="", disrupted=False)
+        commit = commits.get(task)
+        if commit is not None and commit.attempt_id == turn.attempt_id:
+            turn = replace(turn, started_at=commit.started_at, finished_at=commit.finished_at)
+        views.append(turn)
+    return views
+
+
 def describe_attempt(pod: PodView, now: float, why_deleted: str = "") -> AttemptRecord:
-    """Return what is known of the pod's attempt now, in its own words if it left some; `why_deleted` if it is to go."""
+    """Return what is known of the pod's attempt now, in its own words if it left some; `why_deleted` if it is to go.
+
+    One that had its turn after others waited for no node and no start: it was created when it started.
+    """
+    turn_at = pod.started_at if pod.sequence else None
     is_gone = pod.deleting or bool(why_deleted)
     speaker = pod if pod.outcome is None else pod.outcome
     return AttemptRecord(
@@ -52,8 +84,8 @@ def describe_attempt(pod: PodView, now: float, why_deleted: str = "") -> Attempt
         kept_at=now,
         phase=str(pod.phase),
         node=pod.node,
-        created_at=pod.created_at,
-        scheduled_at=pod.scheduled_at,
+        created_at=pod.created_at if turn_at is None else turn_at,
+        scheduled_at=pod.scheduled_at if turn_at is None else turn_at,
         started_at=pod.started_at,
         finished_at=pod.finished_at,
         deleted_at=now if is_gone else None,

@@ -22,6 +22,9 @@ never because of what happened before:
    shuffle manifest names just those commits, the uncommitted reduces. A map-only run has no second wave.
 7. A task gets an attempt when none is active, its backoff is over and `parallelism` has room; lower indexes first. A
    lower `parallelism` starts no more pods, and lets the running ones finish.
+   A pod may take several tasks, one after another (`packing`), or a small job as a whole (`whole_jobs`). It stands for
+   the task that it is at (`sequences`); those behind it are tried as well while it runs, and nobody's when it ends. A
+   task that has failed, and a twin, has a pod to itself.
 8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record. What a
    failure costs is its class's (`failure_classes`), unless the job's `failurePolicy` says otherwise. A pod whose node
    does not answer its deletion is let go of. One that is given up because it never started is asked for once more: the

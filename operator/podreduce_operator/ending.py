@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from podreduce.contract.task import FailureRecord
 from podreduce.errors import UploadLostError
-from podreduce_operator.attempt_records import describe_attempt
+from podreduce_operator.attempt_records import describe_attempt, past_attempts
 from podreduce_operator.bad_records import find_excess
 from podreduce_operator.failures import AWAITED_REASONS, FAULT_RETRY_SECONDS, render_failure, uncounted_by_budget
 from podreduce_operator.model import (
@@ -47,7 +47,8 @@ def tidy(observed: Observed, now: float) -> Decision:
         actions.append(RemoveIntermediates())
     # Last of what a run owes to others, and not at once again after a fault: nothing may wait for a story.
     if wants_post_mortem(observed, now) and not unfinished and not observed.faults:
-        actions.append(WritePostMortem(attempts=tuple(describe_attempt(pod, now) for pod in pods)))
+        turns = (turn for pod in pods for turn in (*past_attempts(pod, observed.commits), pod))
+        actions.append(WritePostMortem(attempts=tuple(describe_attempt(turn, now) for turn in turns)))
     if observed.has_records and expired and not unfinished:
         actions.append(RemoveRun())
     wake_after = None if expired or not (kept or observed.has_records) else expires_at - now

@@ -9,7 +9,7 @@ stopped all the same.
 from dataclasses import replace
 
 from podreduce.contract.attempts import AttemptRecord
-from podreduce_operator.attempt_records import describe_attempt, stage_of
+from podreduce_operator.attempt_records import describe_attempt, past_attempts, stage_of
 from podreduce_operator.ending import wants_post_mortem
 from podreduce_operator.model import CreatePod, Decision, DeletePod, KeepAttempts, Observed, Stage
 
@@ -37,7 +37,9 @@ def has_story(observed: Observed, now: float) -> bool:
 def find_news(decision: Decision, observed: Observed, now: float) -> tuple[AttemptRecord, ...]:
     """Return the attempts that have come further than what is kept of them, those about to be deleted among them."""
     doomed = {action.uid: action.why for action in decision.actions if isinstance(action, DeletePod)}
-    return tuple(
+    past = (turn for pod in observed.run_pods if pod.sequence for turn in past_attempts(pod, observed.commits))
+    done = tuple(describe_attempt(turn, now) for turn in past if observed.kept.get(turn.attempt_id, 0) < Stage.DONE)
+    return done + tuple(
         describe_attempt(pod, now, doomed.get(pod.uid, ""))
         for pod in observed.run_pods
         if observed.kept.get(pod.attempt_id, 0) < (Stage.GONE if pod.uid in doomed else stage_of(pod))

@@ -54,8 +54,9 @@ PROGRAM = FailureClass(
 MEMORY = FailureClass(name="memory", reasons=frozenset({"OutOfMemory"}), is_counted=True)
 """Counted but for the first, after which the task gets more memory (`backoff.outOfMemoryFactor`)."""
 
-DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Disrupted", "PodDeleted"}))
-"""The cluster took the pod: a drain, a preemption, a spot node reclaimed, a node lost, somebody's `kubectl delete`."""
+DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Disrupted", "PodDeleted", "ShuffleNotFrozen"}))
+"""The cluster took the pod: a drain, a preemption, a spot node reclaimed, a node lost, somebody's `kubectl delete`. Or
+the operator was away, and a reduce that was started with its maps waited for it in vain."""
 
 LOSS = FailureClass(name="loss", reasons=frozenset({"MapOutputLost", "UploadLost"}), exhausted="TooManyLostOutputs")
 """Committed data is gone; what made it runs again."""

@@ -6,10 +6,10 @@ Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Tim
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from podreduce.contract.attempts import AttemptRecord
-from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskOutcome, TaskRef, TaskType
 from podreduce_operator.spec import JobSpec
 
 __all__ = [
@@ -88,7 +88,9 @@ class Stage(IntEnum):
 
     CREATED = 1
     STARTED = 2
-    GONE = 3
+    DONE = 3
+    """Its turn is over, and its pod goes on to the next task."""
+    GONE = 4
     """Its pod is being deleted, or is about to be."""
 
 
@@ -104,7 +106,12 @@ class Requests:
 class PodView:
     """One attempt's pod. Ten thousand of them are held in memory: what they have in common is one object.
 
+    A pod may take several tasks, one after another; it stands for one of them at a time, the first until `sequences`
+    has said which.
+
     Attributes:
+        task: which task it stands for; `sequence` is that task's place among `tasks`.
+        tasks: all tasks of a pod that takes several; empty for one that has but `task`.
         run_hash: which run of which job it belongs to; see `names`.
         reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
         node: its node's name; empty before it has one. `scheduled_at`: when it got it; `started_at`: when its task did.
@@ -122,6 +129,8 @@ class PodView:
     generation: int
     phase: PodPhase
     created_at: float
+    tasks: tuple[TaskRef, ...] = ()
+    sequence: int = 0
     deleting: bool = False
     node: str = ""
     scheduled_at: float | None = None
@@ -138,8 +147,23 @@ class PodView:
 
     @property
     def attempt_id(self) -> str:
-        """The attempt's id; a pod runs one attempt, so its sequence is 0."""
-        return f"{self.uid}-0"
+        """The id of the attempt that it stands for."""
+        return f"{self.uid}-{self.sequence}"
+
+    @property
+    def attempt_ids(self) -> tuple[str, ...]:
+        """The ids of all attempts that it may make, in order."""
+        return tuple(f"{self.uid}-{number}" for number in range(len(self.tasks) or 1))
+
+    @property
+    def all_tasks(self) -> tuple[TaskRef, ...]:
+        """Every task that it takes, in order."""
+        return self.tasks or (self.task,)
+
+    @property
+    def tasks_ahead(self) -> tuple[TaskRef, ...]:
+        """The task that it stands for and those that it takes after it."""
+        return self.all_tasks[self.sequence :]
 
     @property
     def is_finished(self) -> bool:
@@ -186,6 +210,7 @@ class Limits:
     Attributes:
         parallelism: how many pods may be active at once (locally: the cores).
         speculates: slow tasks may get a second attempt; on one machine that helps nobody.
+        packs: pods are dear, so that several tasks may share one of the operator's own accord (`Auto`).
         chaos: `spec.chaos` is allowed.
         pending: how long pods may wait.
         post_mortem_of: which ends of a run get a post-mortem (locally only failures: the rest is thrown away).
@@ -193,6 +218,7 @@ class Limits:
 
     parallelism: int = 1000
     speculates: bool = True
+    packs: bool = True
     chaos: bool = False
     pending: PendingDeadlines = PendingDeadlines()
     post_mortem_of: frozenset[str] = frozenset({"Complete", "Failed"})
@@ -216,7 +242,10 @@ class RunState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
-    """What `decide` needs of the plan. `partitions` is None where the packing chooses, 0 for a map-only job."""
+    """What `decide` needs of the plan, with the fields of the spec that it pins.
+
+    `partitions` is None where the packing chooses, 0 for a map-only job. `is_small`: one pod may run all of it.
+    """
 
     digest: str
     objects: int
@@ -224,6 +253,8 @@ class PlanSummary:
     shards: int
     imbalance_bytes: float
     partitions: int | None
+    tasks_per_pod: int | Literal["Auto"] = 1
+    is_small: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -351,6 +382,7 @@ class CreatePod:
     """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`.
 
     Attributes:
+        more_tasks: what its pod takes after `task`, one after another.
         memory_factor: what its requested memory is multiplied by.
         slow_node: it is the twin of an attempt that is slow, on that node.
     """
@@ -358,12 +390,19 @@ class CreatePod:
     task: TaskRef
     ordinal: int
     generation: int
+    more_tasks: tuple[TaskRef, ...] = ()
     shuffle_generation: int | None = None
     memory_factor: float = 1.0
     slow_node: str | None = None
 
+    @property
+    def awaits_shuffle(self) -> bool:
+        """Whether its pod takes reduces whose manifest is not frozen yet."""
+        return self.task.type is TaskType.MAP and any(task.type is TaskType.REDUCE for task in self.more_tasks)
+
     def __str__(self) -> str:
-        more = "" if self.memory_factor == 1.0 else f" memory x{self.memory_factor:g}"
+        more = f"..{self.more_tasks[-1]}" if self.more_tasks else ""
+        more += "" if self.memory_factor == 1.0 else f" memory x{self.memory_factor:g}"
         more += "" if self.slow_node is None else " twin"
         return f"create({self.task}#{self.ordinal}{more})"
 
@@ -372,13 +411,15 @@ class CreatePod:
 class DeletePod:
     """Delete the pod of that name if it still has that UID, keeping its last log lines where `save_log`.
 
-    `force`: do not wait for its node.
+    They are kept as those of the attempt that it stands for, whose place in the pod is `sequence`. `force`: do not wait
+    for its node.
     """
 
     name: str
     uid: str
     task: TaskRef
     why: str
+    sequence: int = 0
     save_log: bool = False
     force: bool = False
 

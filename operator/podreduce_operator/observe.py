@@ -6,7 +6,7 @@ succeeded has its commit in the listing that follows.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ from podreduce.contract.layout import (
     run_prefix,
 )
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.task import ShuffleManifest
+from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
 from podreduce.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
@@ -43,7 +43,9 @@ from podreduce_operator.names import hash_run
 from podreduce_operator.output import Claim, has_leftovers, read_published
 from podreduce_operator.pending import is_silent, silent_since
 from podreduce_operator.records import RunRecords
+from podreduce_operator.sequences import History, failed_attempts
 from podreduce_operator.skew import KeyShare
+from podreduce_operator.whole_jobs import is_small_job
 
 __all__ = ["Run", "RunCache", "observe", "read_run_state", "storage_fault"]
 
@@ -127,7 +129,8 @@ async def observe(
     )
     try:
         storage = await cluster.read_storage(job)
-        return await observe_store(blind, storage, cache)
+        observed, run = await observe_store(blind, storage, cache)
+        return replace(observed, progress=cluster.progress_of(observed.pods)), run
     except ActionError as error:
         return replace(blind, faults=(error.as_fault(),)), None
     except PodreduceError as error:
@@ -159,7 +162,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
             superseded = None
     run_hash = hash_run(job.uid, run.run_id)
     await run.records.refresh([pod for pod in blind.pods if pod.run_hash == run_hash])
-    state = read_run_state(job.status, run.run_id)
+    state, failures = read_run_state(job.status, run.run_id), run.records.failures
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
     )
@@ -170,10 +173,9 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         run=state,
         superseded=superseded,
         plan=summarize_plan(run.records),
-        pods=blind.pods,
+        pods=place_pods(blind.pods, run_hash, run.records, failures),
         commits=dict(run.records.commits),
-        failures=run.records.failures,
-        progress=blind.progress,
+        failures=failures,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
         quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
@@ -187,6 +189,22 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         faults=digest_faults(job.status, run),
     )
     return observed, run
+
+
+def place_pods(
+    pods: Iterable[PodView],
+    run_hash: str,
+    records: RunRecords,
+    failures: Mapping[TaskRef, tuple[FailureRecord, ...]],
+) -> tuple[PodView, ...]:
+    """Return the pods, those of the run as standing for the tasks that they are at."""
+    history = History(
+        commits=records.commits,
+        outdated=records.outdated,
+        failed=failed_attempts(failures),
+        partitions=None if records.manifest is None else len(records.manifest.partitions),
+    )
+    return tuple(history.place(pod) if pod.run_hash == run_hash else pod for pod in pods)
 
 
 async def has_intent(run: Run) -> bool:
@@ -254,6 +272,8 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
         shards=plan.shards,
         imbalance_bytes=plan.imbalance_bytes,
         partitions=plan.partitions,
+        tasks_per_pod=plan.spec.get("tasksPerPod", 1),
+        is_small=is_small_job(plan.spec, plan.bytes),
     )
 
 

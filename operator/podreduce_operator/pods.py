@@ -20,7 +20,14 @@ from podreduce_operator.resources import raise_memory, remaining_defaults
 from podreduce_operator.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.templates import PodTemplateError, merge_template
 
-__all__ = ["PROGRESS_TOKEN_ANNOTATION", "TASK_CONTAINER", "PodDefaults", "build_pod", "digest_token"]
+__all__ = [
+    "PROGRESS_TOKEN_ANNOTATION",
+    "TASKS_ANNOTATION",
+    "TASK_CONTAINER",
+    "PodDefaults",
+    "build_pod",
+    "digest_token",
+]
 
 TASK_CONTAINER = "task"
 TASK_COMMAND = ("python", "-m", "podreduce")
@@ -30,6 +37,9 @@ TASK_USER = 65532
 """Not root whatever the image says; images need nothing of this user but files that all may read."""
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
+
+TASKS_ANNOTATION = "podreduce.dev/tasks"
+"""All tasks of a pod that takes several, in order; its labels tell of the first."""
 
 PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
 TOKEN_DIGEST_CHARACTERS = 32
@@ -164,6 +174,7 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         "annotations": {
             "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
             **(template.get("annotations") or {}),
+            **tasks_annotation(request),
             **progress_annotation(request),
         },
         "ownerReferences": [owner_reference(request.job)],
@@ -173,6 +184,12 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
 def queue_labels(job: JobView) -> dict[str, str]:
     """Return the job's labels by which Kueue lets its pods wait for admission; it knows only pods."""
     return {name: job.labels[name] for name in QUEUE_LABELS if name in job.labels}
+
+
+def tasks_annotation(request: PodRequest) -> dict[str, str]:
+    """Return what tells which tasks a pod takes, if that is more than one."""
+    environment = request.environment
+    return {TASKS_ANNOTATION: " ".join(map(str, environment.tasks))} if environment.more_tasks else {}
 
 
 def progress_annotation(request: PodRequest) -> dict[str, str]:
@@ -199,7 +216,7 @@ def owner_reference(job: JobView) -> dict[str, Any]:
 
 
 def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
-    """Return the pod's spec: no restarts (an attempt is one pod), no token, the task's container as it must be."""
+    """Return the pod's spec: no restarts (another try is another pod), no token, the task's container as it must be."""
     containers = {container["name"]: never_restart(container) for container in template.get("containers") or []}
     if TASK_CONTAINER not in containers:
         raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")

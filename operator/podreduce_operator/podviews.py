@@ -14,12 +14,12 @@ from typing import Any
 
 import msgspec
 
-from podreduce.contract.task import TaskOutcome
+from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from podreduce_operator.crd import GROUP, KIND
 from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import parse_labels
-from podreduce_operator.pods import PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER
+from podreduce_operator.pods import PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER, TASKS_ANNOTATION
 from podreduce_operator.resources import read_requests
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
@@ -56,6 +56,7 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
     owner = controller_of(metadata)
     if attempt is None or owner is None:
         return None
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
     status: Mapping[str, Any] = manifest.get("status") or {}
     terminated = container_state(status, "terminated")
     phase = parse_phase(manifest)
@@ -65,6 +66,7 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         uid=metadata["uid"],
         run_hash=attempt.run_hash,
         task=attempt.task,
+        tasks=parse_tasks(annotations.get(TASKS_ANNOTATION, ""), attempt.task),
         ordinal=attempt.ordinal,
         generation=attempt.generation,
         phase=phase,
@@ -87,8 +89,17 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         job=JobKey(namespace=metadata["namespace"], name=owner["name"]),
         owner_uid=owner["uid"],
         view=view,
-        token_digest=(metadata.get("annotations") or {}).get(PROGRESS_TOKEN_ANNOTATION, ""),
+        token_digest=annotations.get(PROGRESS_TOKEN_ANNOTATION, ""),
     )
+
+
+def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
+    """Return the tasks of a pod that takes several; none if it does not, or the annotation was tampered with."""
+    try:
+        tasks = tuple(map(TaskRef.parse, text.split()))
+    except ValueError:
+        return ()
+    return tasks if len(tasks) > 1 and tasks[0] == first else ()
 
 
 def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -243,6 +243,8 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     map: MapSpec = MapSpec()
     reduce: ReduceSpec = ReduceSpec()
     parallelism: int | None = None
+    execution: Literal["PerTask", "Auto"]
+    tasks_per_pod: int | Literal["Auto"]
     backoff_limit_per_task: int
     backoff: BackoffSpec
     failure_policy: FailurePolicySpec = FailurePolicySpec()

@@ -101,7 +101,7 @@ def find_slow(
 
 def find_lonely(tasks: Mapping[TaskRef, int], active: Sequence[PodView]) -> list[PodView]:
     """Return the running attempts of `tasks` that are their task's only ones."""
-    attempts = Counter(pod.task for pod in active)
+    attempts = Counter(task for pod in active for task in pod.tasks_ahead)
     return [
         pod
         for pod in active

@@ -106,7 +106,7 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
         if why is not None:
             # One that is given up while it runs hangs, and its log may say where.
             save_log = pod.is_finished or (pod.attempt_id in recorded and pod.phase is PodPhase.RUNNING)
-            deletes.append(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=save_log))
+            deletes.append(delete(pod, why, save_log=save_log))
     return tuple(deletes)
 
 
@@ -141,11 +141,22 @@ def kept_failed_pods(pods: Iterable[PodView]) -> list[PodView]:
     return sorted(failed, key=lambda pod: (pod.finished_at or pod.created_at, pod.name))[-KEPT_FAILED_PODS:]
 
 
+def delete(pod: PodView, why: str, *, save_log: bool = False, force: bool = False) -> DeletePod:
+    """Delete the pod, as that of the attempt that it stands for."""
+    return DeletePod(
+        name=pod.name,
+        uid=pod.uid,
+        task=pod.task,
+        why=why,
+        sequence=pod.sequence,
+        save_log=save_log,
+        force=force,
+    )
+
+
 def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
     """Delete each of `pods`, keeping the log of those that have one to the end."""
-    return tuple(
-        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=why, save_log=pod.is_finished) for pod in pods
-    )
+    return tuple(delete(pod, why, save_log=pod.is_finished) for pod in pods)
 
 
 def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
@@ -165,11 +176,7 @@ def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
     That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's.
     """
     gone_at = {pod: at + LOST_AFTER_SECONDS for pod in observed.pods if (at := pod.vanishes_at) is not None}
-    lost = tuple(
-        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why="lost with its node", force=True)
-        for pod, at in gone_at.items()
-        if now >= at
-    )
+    lost = tuple(delete(pod, "lost with its node", force=True) for pod, at in gone_at.items() if now >= at)
     waits = [at - now for at in gone_at.values() if at > now]
     if decision.wake_after is not None:
         waits.append(decision.wake_after)
@@ -179,4 +186,4 @@ def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
 def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:
     """Delete what other runs of the job left running."""
     doomed = [pod for pod in observed.foreign_pods if not pod.deleting]
-    return tuple(DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why="other run") for pod in doomed)
+    return tuple(delete(pod, "other run") for pod in doomed)

@@ -24,9 +24,11 @@ from podreduce_operator.model import (
     PodView,
     Verdict,
 )
+from podreduce_operator.packing import form_groups, most_per_pod
 from podreduce_operator.pending import explain_waiting, moments
 from podreduce_operator.speculation import find_slow
 from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
+from podreduce_operator.whole_jobs import is_awaited, looks_at, whole_job
 
 __all__ = ["run_wave"]
 
@@ -61,13 +63,14 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     idle = [
         task
         for task in wave.tasks
-        if task not in recording and not any(is_trying(pod, generations.get(task, 0), doomed) for pod in pods[task])
+        if task not in recording
+        and not any(is_trying(pod, task, generations.get(task, 0), doomed) for pod in pods[task])
     ]
     due = {task: attempt_due_at(observed, task) for task in idle}
     due_at = [at for at in due.values() if at > now]
     ready = [task for task, at in due.items() if at <= now]
     start = partial(new_attempt, observed, wave, pods, generations)
-    creates = [start(task) for task in ready[:room]]
+    creates = [start(*group) for group in group_ready(observed, plan, ready, generations, room=room)]
     if len(ready) < room:
         may_start = (task for task in wave.tasks if task not in recording and attempt_due_at(observed, task) <= now)
         tasks = {task: generations.get(task, 0) for task in may_start}
@@ -87,7 +90,8 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     stops = [action for action in deletes if action.uid in running]
     tidies = [action for action in deletes if action.uid not in running]
     actions = (*records, *stops, *delete_foreign(observed), *steps, *creates, *tidies)
-    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, due_at, now))
+    looks = looks_at(observed, creates, now)
+    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, [*due_at, *looks], now))
 
 
 def attempt_due_at(observed: Observed, task: TaskRef) -> float:
@@ -101,19 +105,48 @@ def new_attempt(
     pods: Mapping[TaskRef, Sequence[PodView]],
     generations: Mapping[TaskRef, int],
     task: TaskRef,
-    *,
+    *more_tasks: TaskRef,
     slow_node: str | None = None,
 ) -> CreatePod:
-    """Start another attempt of a task, for one that is slow on `slow_node` if that is given."""
+    """Start another attempt of a task, and `more_tasks` after it; of one that is slow on `slow_node`, its twin."""
     failures = observed.failures.get(task, ())
+    is_whole_job = bool(more_tasks) and more_tasks[-1].type is not task.type
     return CreatePod(
         task=task,
-        ordinal=next_ordinal(pods[task], failures),
+        more_tasks=more_tasks,
+        ordinal=max(next_ordinal(pods[each], observed.failures.get(each, ())) for each in (task, *more_tasks)),
         generation=generations.get(task, 0),
-        shuffle_generation=wave.shuffle_generation,
+        shuffle_generation=0 if is_whole_job else wave.shuffle_generation,
         memory_factor=memory_factor(failures, observed.job.spec),
         slow_node=slow_node,
     )
+
+
+def group_ready(
+    observed: Observed,
+    plan: PlanSummary,
+    ready: Sequence[TaskRef],
+    generations: Mapping[TaskRef, int],
+    *,
+    room: int,
+) -> Sequence[tuple[TaskRef, ...]]:
+    """Return the tasks of each pod that starts now. One that has failed before has a pod to itself."""
+    whole = whole_job(observed, plan, ready)
+    if whole:
+        return [whole][:room]
+    wanted = plan.tasks_per_pod if observed.limits.packs or plan.tasks_per_pod != "Auto" else 1
+    slots = parallelism(observed)
+    most = most_per_pod(wanted, ready=len(ready), parallelism=slots, mean_bytes=mean_task_bytes(observed, plan))
+    fresh = {task: generations.get(task, 0) for task in ready if task not in observed.failures}
+    return form_groups(ready, room=room, most=most, kind=fresh.get)
+
+
+def mean_task_bytes(observed: Observed, plan: PlanSummary) -> float:
+    """Return how many bytes a task of the current wave reads on average."""
+    shuffle = observed.shuffle
+    if shuffle is None or not shuffle.partitions:
+        return plan.bytes / plan.shards
+    return sum(shuffle.partition_bytes) / shuffle.partitions
 
 
 def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRef, int]) -> Wave:
@@ -131,7 +164,7 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
     wanted = tuple(generations.get(task, 0) for task in maps)
     if shuffle is None or shuffle.map_generations != wanted:
         generation = 0 if shuffle is None else shuffle.generation + 1
-        step = FreezeShuffle(generation=generation, parallelism=parallelism(observed))
+        step = FreezeShuffle(generation=generation, parallelism=1 if is_awaited(observed) else parallelism(observed))
         return Wave(phase=Phase.MAPPING, tasks=(), step=step, map_total=plan.shards, reduce_total=reduce_total)
     reduces = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(shuffle.partitions)]
     left = [task for task in reduces if not is_committed(observed, task, generations)]
@@ -162,9 +195,9 @@ def is_committed(observed: Observed, task: TaskRef, generations: Mapping[TaskRef
     return commit is not None and commit.generation >= generations.get(task, 0)
 
 
-def is_trying(pod: PodView, generation: int, doomed: set[str]) -> bool:
-    """Tell whether the pod may yet commit its task's current generation."""
-    return pod.is_active and pod.generation == generation and pod.uid not in doomed
+def is_trying(pod: PodView, task: TaskRef, generation: int, doomed: set[str]) -> bool:
+    """Tell whether the pod may yet commit the task's current generation, now or when its turn comes."""
+    return pod.is_active and pod.generation == generation and pod.uid not in doomed and task in pod.tasks_ahead
 
 
 def parallelism(observed: Observed) -> int:
@@ -200,8 +233,9 @@ def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float 
 
 
 def pods_by_task(pods: Iterable[PodView]) -> Mapping[TaskRef, list[PodView]]:
-    """Index `pods` by task; a task without pods gives an empty list."""
+    """Index `pods` by each of their tasks; a task without pods gives an empty list."""
     index: defaultdict[TaskRef, list[PodView]] = defaultdict(list)
     for pod in pods:
-        index[pod.task].append(pod)
+        for task in pod.all_tasks:
+            index[task].append(pod)
     return index

@@ -1,5 +1,7 @@
 """`python -m podreduce`: what every pod and every local task process runs. One attempt, then an exit code.
 
+A pod of several tasks forks a process for each, which goes on from there as if it had been started for it: `sequence`.
+
 Standard output carries the log and nothing else: what the program prints goes to standard error, from C code as well.
 A failure is told twice: as the termination message (a TaskOutcome) and by the exit code.
 """
@@ -15,10 +17,11 @@ from typing import NoReturn
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.exit_codes import ExitCode
-from podreduce.contract.task import TaskType
+from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.errors import PodreduceError
 from podreduce.logs import configure_logs, get_logger
 from podreduce.outcome import outcome_of, write_outcome
+from podreduce.sequence import Turn, take_turn
 
 __all__ = ["main", "run_task"]
 
@@ -26,7 +29,7 @@ GC_THRESHOLD = 100_000
 """Records are rarely cyclic; what exists at the start is frozen besides."""
 
 
-def main(environ: Mapping[str, str]) -> ExitCode:
+def main(environ: Mapping[str, str], turn: Turn) -> ExitCode:
     """Run the attempt that `environ` describes and return how it ended."""
     logger = get_logger()
     try:
@@ -37,15 +40,17 @@ def main(environ: Mapping[str, str]) -> ExitCode:
         return ExitCode.INTERNAL_ERROR
     logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
     try:
-        run_task(environment, StorageSettings.from_environ(environ))
+        commit = run_task(environment, StorageSettings.from_environ(environ), turn)
     except BaseException as error:  # noqa: BLE001 - every way to fail ends as an outcome and an exit code
         return report(error, environment)
-    logger.info("task committed")
+    logger.info("nothing to do" if commit is None else "task committed")
     return ExitCode.OK
 
 
-def run_task(environment: TaskEnvironment, settings: StorageSettings) -> None:
-    """Run the attempt and commit it.
+def run_task(environment: TaskEnvironment, settings: StorageSettings, turn: Turn) -> CommitRecord | None:
+    """Run the attempt and commit it; return the task's commit, which may be a twin's, or None if it is not needed.
+
+    The task's turn ends with its commit, whatever may yet go wrong on the way out.
 
     Raises:
         PodreduceError: it has failed.
@@ -60,7 +65,9 @@ def run_task(environment: TaskEnvironment, settings: StorageSettings) -> None:
     attempt = open_attempt(environment, settings)
     run = run_map_task if environment.task.type is TaskType.MAP else run_reduce_task
     with attempt.working():
-        run(attempt)
+        commit = run(attempt)
+        turn.end(environment, commit)
+    return commit
 
 
 def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
@@ -100,10 +107,11 @@ def claim_stdout() -> None:
 
 def start() -> NoReturn:
     """Be the process."""
+    turn = take_turn(os.environ)
     exit_on_sigterm()
     claim_stdout()
     sys.set_int_max_str_digits(0)  # ints of any size are promised, in the output too
-    code = main(os.environ)
+    code = main(os.environ, turn)
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)  # threads the program left behind must not keep the pod alive

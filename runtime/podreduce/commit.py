@@ -15,28 +15,29 @@ from podreduce.storage import ObjectStore, discard_staged
 __all__ = ["commit_task", "conclude"]
 
 
-def commit_task(run_store: ObjectStore, record: CommitRecord) -> bool:
-    """Write `record`; True if it is the task's commit now, False if a twin was faster (the task is done then too)."""
+def commit_task(run_store: ObjectStore, record: CommitRecord) -> CommitRecord:
+    """Write `record` and return the task's commit: it, or a twin's that was faster (the task is done then, too)."""
     key = commit_key(record.task, record.generation)
     if run_store.create(key, encode(record)):
-        return True
+        return record
     found = decode(run_store.get(key), CommitRecord)
+    if found.attempt_id != record.attempt_id:
+        structlog.get_logger().info("a twin committed first", task=str(record.task), twin=found.attempt_id)
+    return found
+
+
+def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRecord) -> CommitRecord:
+    """Commit `record` and return the task's commit; if that is a twin's, delete what this attempt has written."""
+    found = commit_task(run_store, record)
     if found.attempt_id == record.attempt_id:
-        return True
-    structlog.get_logger().info("a twin committed first", task=str(record.task), twin=found.attempt_id)
-    return False
-
-
-def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRecord) -> bool:
-    """Commit `record`; if a twin was faster, delete what this attempt has written."""
-    won = commit_task(run_store, record)
-    if not won and record.blob:
+        return found
+    if record.blob:
         discard(run_store, record.blob.key)
-    if not won and record.part:
+    if record.part:
         discard(output_store, record.part.key)
-    if not won and record.quarantine:
+    if record.quarantine:
         discard(run_store, record.quarantine.key)
-    return won
+    return found
 
 
 def discard(store: ObjectStore, key: str) -> None:

@@ -18,6 +18,7 @@ __all__ = [
     "PodreduceError",
     "ProgramError",
     "ScratchFullError",
+    "ShuffleNotFrozenError",
     "StorageDeniedError",
     "StorageUnavailableError",
     "TooManyBadRecordsError",
@@ -123,6 +124,13 @@ class MapOutputLostError(PodreduceError):
     def __init__(self, message: str, *, lost: LostOutput) -> None:
         super().__init__(message)
         self.lost = lost
+
+
+class ShuffleNotFrozenError(PodreduceError):
+    """A reduce that was started with its maps waits for a shuffle manifest that does not come."""
+
+    exit_code = ExitCode.SHUFFLE_NOT_FROZEN
+    reason = "ShuffleNotFrozen"
 
 
 class ScratchFullError(PodreduceError):

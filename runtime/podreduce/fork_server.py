@@ -6,19 +6,18 @@ output, lifeline), and is told the process's number and later its end. Rule: one
 no user code: nothing that a forked copy could not live with.
 """
 
-import gc
 import json
 import os
 import selectors
 import signal
 import socket
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final, NoReturn
 
 from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, LIFELINE_VARIABLE, TASK
+from podreduce.forking import freeze, import_columns, import_tasks, reseed
 
 __all__ = ["main"]
 
@@ -30,22 +29,12 @@ def main() -> None:
     """Serve until the engine closes its end."""
     channel = socket.socket(fileno=int(os.environ.pop(FORK_CHANNEL_VARIABLE)))
     channel.set_inheritable(False)
-    import_all()
-    gc.collect()
-    gc.freeze()
+    import podreduce.__main__  # noqa: F401, PLC0415 - what every task begins with
+
+    import_columns()
+    import_tasks()
+    freeze()
     serve(channel)
-
-
-def import_all() -> None:
-    """Import what any task will need."""
-    import pyarrow as pa  # noqa: PLC0415 - that is what this process is for
-
-    import podreduce.__main__  # noqa: PLC0415 - likewise
-    import podreduce.map_task  # noqa: PLC0415
-    import podreduce.reduce_task  # noqa: F401, PLC0415
-
-    pa.set_cpu_count(1)
-    pa.set_memory_pool(pa.system_memory_pool())  # as numpy: what one of them frees is there for the other
 
 
 def serve(channel: socket.socket) -> None:
@@ -116,13 +105,6 @@ def show_name(environ: dict[str, str]) -> None:
     """Let ps and top show which task the process is; its command line is the server's."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"task {environ.get(TASK, '')}", encoding="ascii")
-
-
-def reseed() -> None:
-    """Give numpy's global generator a state of its own, as Python gives its own."""
-    generators: Any = sys.modules.get("numpy.random")
-    if generators is not None:
-        generators.seed()
 
 
 if __name__ == "__main__":

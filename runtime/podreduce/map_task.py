@@ -27,7 +27,7 @@ Loop: TypeAlias = "MapLoop | BatchLoop"
 
 
 def run_map_task(attempt: Attempt) -> CommitRecord:
-    """Run the map task and commit it; a faster twin's commit is as good.
+    """Run the map task, commit it and return its commit; a faster twin's is as good.
 
     Raises:
         PodreduceError: the attempt has failed; nothing it wrote counts.
@@ -36,8 +36,7 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
     check_order(attempt.plan, program)
     map_only = program.map_only or attempt.plan.partitions == 0
     record = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
-    conclude(attempt.run_store, attempt.output_store, record)
-    return record
+    return conclude(attempt.run_store, attempt.output_store, record)
 
 
 def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:

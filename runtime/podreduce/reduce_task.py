@@ -9,21 +9,19 @@ from itertools import islice
 from podreduce.attempt import Attempt
 from podreduce.clipping import clip_frame
 from podreduce.commit import conclude
-from podreduce.contract.layout import shuffle_key
 from podreduce.contract.task import CommitRecord, LostOutput, ShuffleManifest, TaskRef, TaskType
-from podreduce.contract.wire import decode
 from podreduce.errors import (
     InternalError,
     MapOutputLostError,
     ObjectChangedError,
     ObjectNotFoundError,
-    PlanMismatchError,
 )
 from podreduce.formats import PartWriter
 from podreduce.frames import KIND_COLUMNS, StoredFrame
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
 from podreduce.shuffle import BlobFooter, CorruptBlobError, Fetch, read_footer, read_frames, read_range
+from podreduce.shuffle_manifest import find_manifest
 from podreduce.storage import ObjectStore
 
 __all__ = ["run_reduce_task"]
@@ -35,8 +33,10 @@ LOST = (CorruptBlobError, ObjectNotFoundError, ObjectChangedError)
 """How a committed blob shows that it is not there any more, or not whole."""
 
 
-def run_reduce_task(attempt: Attempt) -> CommitRecord:
-    """Run the reduce task and commit it; a faster twin's commit is as good.
+def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
+    """Run the reduce task, commit it and return its commit; a faster twin's is as good.
+
+    None if it was started with its maps and the manifest has no such partition.
 
     Raises:
         MapOutputLostError: a blob of the manifest is missing or corrupt.
@@ -45,29 +45,16 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord:
     program = attempt.load_program()
     if program.map_only:
         raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
-    manifest = read_manifest(attempt.run_store, attempt.environment.shuffle_generation)
+    manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
+    if manifest is None:
+        return None
     taken = open_taken(attempt, program)
     with naming_aggregates(program):
         take_partition(attempt, manifest, taken)
     with attempt.in_use(program), attempt.open_part() as part:
         reduce_taken(attempt, program, taken, part)
     record = commit_record(attempt, taken, part)
-    conclude(attempt.run_store, attempt.output_store, record)
-    return record
-
-
-def read_manifest(run_store: ObjectStore, generation: int | None) -> ShuffleManifest:
-    """Read the shuffle manifest that the operator named.
-
-    Raises:
-        PlanMismatchError: there is none.
-    """
-    if generation is None:
-        raise InternalError("a reduce task was started without a shuffle generation")
-    try:
-        return decode(run_store.get(shuffle_key(generation)), ShuffleManifest)
-    except ObjectNotFoundError:
-        raise PlanMismatchError(f"{run_store.uri_of(shuffle_key(generation))}: the manifest is gone") from None
+    return conclude(attempt.run_store, attempt.output_store, record)
 
 
 def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:

@@ -8,8 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,64 +16,18 @@ import pytest
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.layout import commit_key
-from podreduce.contract.task import CommitRecord, LostOutput, TaskOutcome, TaskRef
+from podreduce.contract.task import CommitRecord, LostOutput, TaskRef
 from podreduce.contract.wire import decode
 from tests.builders import map_task, reduce_task
-from tests.task_runs import TaskRun
-
-OBJECTS = {"a": b"the fox\nthe end\n"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ended:
-    """How a process ended, and what it left behind."""
-
-    code: int
-    events: list[dict[str, Any]]
-    stderr: str
-    outcome: TaskOutcome | None
-
-
-class Tasks:
-    """Runs in a directory, whose tasks are processes."""
-
-    def __init__(self, directory: Path) -> None:
-        self.directory = directory
-        self.log = directory / "termination-log"
-
-    def run(self, **fields: Any) -> TaskRun:
-        return TaskRun(root=f"file://{self.directory}/", **{"objects": OBJECTS, **fields})
-
-    def environ(self, run: TaskRun, task: TaskRef, **changes: Any) -> dict[str, str]:
-        told = run.environment(task, termination_log=str(self.log), **changes).to_environ()
-        return {**os.environ, **told, **run.settings.to_environ()}
-
-    def open(self, environ: Mapping[str, str], preexec: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
-        return subprocess.Popen(
-            [sys.executable, "-m", "podreduce"],
-            env=environ,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            preexec_fn=preexec,  # noqa: PLW1509 - sets a limit, nothing else
-        )
-
-    def finish(self, process: "subprocess.Popen[str]") -> Ended:
-        out, err = process.communicate(timeout=120)
-        outcome = decode(self.log.read_bytes(), TaskOutcome) if self.log.exists() else None
-        events = [json.loads(line) for line in out.splitlines()]
-        return Ended(code=process.returncode, events=events, stderr=err, outcome=outcome)
-
-    def call(self, run: TaskRun, task: TaskRef, **changes: Any) -> Ended:
-        return self.finish(self.open(self.environ(run, task, **changes)))
+from tests.task_processes import TaskProcesses
 
 
 @pytest.fixture
-def tasks(tmp_path: Path) -> Tasks:
-    return Tasks(tmp_path)
+def tasks(tmp_path: Path) -> TaskProcesses:
+    return TaskProcesses(tmp_path)
 
 
-def test_a_map_and_a_reduce_commit_and_exit_with_0(tasks: Tasks) -> None:
+def test_a_map_and_a_reduce_commit_and_exit_with_0(tasks: TaskProcesses) -> None:
     run = tasks.run(partitions=1)
     ended = tasks.call(run, map_task(0), pod_uid="uid-1")
     assert (ended.code, ended.outcome, ended.stderr) == (0, None, "")
@@ -130,7 +82,7 @@ class Job:
     ids=["raises", "memory", "exits", "syntax", "input", "bad records", "plan", "shard", "internal"],
 )
 def test_a_failure_has_its_exit_code_and_termination_message(  # noqa: PLR0917 - one argument a column
-    tasks: Tasks, fields: Any, task: TaskRef, changes: Any, code: ExitCode, reason: str, message: str
+    tasks: TaskProcesses, fields: Any, task: TaskRef, changes: Any, code: ExitCode, reason: str, message: str
 ) -> None:
     ended = tasks.call(tasks.run(**fields), task, **changes)
     assert ended.code == code
@@ -141,7 +93,7 @@ def test_a_failure_has_its_exit_code_and_termination_message(  # noqa: PLR0917 -
     assert ("printed the fox" in ended.stderr) == ("print" in fields.get("source", ""))
 
 
-def test_the_termination_message_has_the_users_traceback_and_record(tasks: Tasks) -> None:
+def test_the_termination_message_has_the_users_traceback_and_record(tasks: TaskProcesses) -> None:
     run = tasks.run(source=RAISES.format("KeyError('x' * 100_000)"))
     outcome = tasks.call(run, map_task(0)).outcome
     assert outcome
@@ -150,7 +102,7 @@ def test_the_termination_message_has_the_users_traceback_and_record(tasks: Tasks
     assert tasks.log.stat().st_size <= 4096
 
 
-def test_a_lost_map_output_is_told_by_index_and_generation(tasks: Tasks) -> None:
+def test_a_lost_map_output_is_told_by_index_and_generation(tasks: TaskProcesses) -> None:
     run = tasks.run(partitions=1)
     run.shuffle([run.map(0)])
     run.store.delete_prefix("data/")
@@ -164,7 +116,7 @@ def limit_file_size() -> None:
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 
 
-def test_a_store_that_fails_is_unavailable(tasks: Tasks) -> None:
+def test_a_store_that_fails_is_unavailable(tasks: TaskProcesses) -> None:
     source = "class Job:\n    def map_func(self, key, value):\n        yield value, 'x' * 1_000_000\n"
     ended = tasks.finish(tasks.open(tasks.environ(tasks.run(source=source), map_task(0)), limit_file_size))
     assert ended.code == ExitCode.STORAGE_UNAVAILABLE
@@ -173,7 +125,7 @@ def test_a_store_that_fails_is_unavailable(tasks: Tasks) -> None:
 
 
 @pytest.mark.integration
-def test_wrong_credentials_are_denied(tasks: Tasks, request: pytest.FixtureRequest) -> None:
+def test_wrong_credentials_are_denied(tasks: TaskProcesses, request: pytest.FixtureRequest) -> None:
     minio = request.getfixturevalue("minio")
     settings = StorageSettings(
         endpoint=minio.endpoint,
@@ -200,7 +152,7 @@ class Job:
 
 
 @pytest.mark.parametrize("body", ["time.sleep(600)", "while True: pass"], ids=["asleep", "busy"])
-def test_sigterm_ends_a_task_within_moments(tasks: Tasks, body: str) -> None:
+def test_sigterm_ends_a_task_within_moments(tasks: TaskProcesses, body: str) -> None:
     with tasks.open(tasks.environ(tasks.run(source=SLOW.format(body)), map_task(0))) as process:
         assert process.stdout
         assert json.loads(process.stdout.readline())["records"] == 1
@@ -213,7 +165,7 @@ def test_sigterm_ends_a_task_within_moments(tasks: Tasks, body: str) -> None:
     assert time.monotonic() - started < 5
 
 
-def test_progress_is_logged_at_least_every_second(tasks: Tasks) -> None:
+def test_progress_is_logged_at_least_every_second(tasks: TaskProcesses) -> None:
     run = tasks.run(source=SLOW.format("time.sleep(0.25)"), objects={"a": b"line\n" * 14}, partitions=0)
     events = [event for event in tasks.call(run, map_task(0)).events if event["event"] == "progress"]
     times = [event["elapsedSeconds"] for event in events]
@@ -224,12 +176,12 @@ def test_progress_is_logged_at_least_every_second(tasks: Tasks) -> None:
     assert 0 < records[0] < records[1] < 14
 
 
-def test_a_thread_left_behind_does_not_keep_the_process_alive(tasks: Tasks) -> None:
+def test_a_thread_left_behind_does_not_keep_the_process_alive(tasks: TaskProcesses) -> None:
     source = SLOW.format("import threading; threading.Thread(target=time.sleep, args=(600,)).start()")
     assert tasks.call(tasks.run(source=source), map_task(0)).code == 0
 
 
-def test_what_c_code_prints_stays_out_of_the_log(tasks: Tasks) -> None:
+def test_what_c_code_prints_stays_out_of_the_log(tasks: TaskProcesses) -> None:
     ended = tasks.call(
         tasks.run(source=SLOW.format("import os; os.write(1, b'raw'); os.system('echo child')")), map_task(0)
     )

@@ -11,7 +11,7 @@ from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 
-__all__ = ["LOG_ANALYSIS", "WORD_COUNT", "JobWorld", "make_manifest", "slow_attempt"]
+__all__ = ["LOG_ANALYSIS", "SHARED_PROCESSES", "WORD_COUNT", "JobWorld", "make_manifest", "slow_attempt"]
 
 WORD_COUNT = """\
 class WordCount:
@@ -36,6 +36,17 @@ class LogAnalysis:
         for url, count in counts.items():
             yield key, (url, count)
 """
+
+
+KILL_THE_TASK = """\
+import os, signal
+for pid in filter(str.isdecimal, os.listdir('/proc')):
+    with open(f'/proc/{pid}/cmdline', 'rb') as file:
+        if b'podreduce' in file.read() and int(pid) != os.getpid():
+            os.kill(int(pid), signal.SIGKILL)
+"""
+SHARED_PROCESSES = {"spec": {"shareProcessNamespace": True}}
+"""A pod template: without it nobody in a container can kill its first process."""
 
 
 def slow_attempt(program: str, attempt: str) -> str:
@@ -178,6 +189,12 @@ class JobWorld:
         lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
         records = [line["records"] for line in lines if line.get("event") == "progress"]
         return max(records, default=0)
+
+    def kill(self, pod: dict[str, Any]) -> None:
+        """Kill the task's processes by SIGKILL, from another process of their container."""
+        name = pod["metadata"]["name"]
+        command = ("exec", name, "--namespace", self.namespace, "--", "python3", "-c", KILL_THE_TASK)
+        self.cluster.kubectl(*command, check=False)
 
     def parts(self, name: str, output_uri: str | None = None) -> list[bytes]:
         """Return the published parts, in order; the output must be complete, and its claim goes in a moment."""

@@ -1,29 +1,11 @@
 """What is killed in the middle is done again, and the output is the same."""
 
-from typing import Any
-
 import pytest
 
-from tests.e2e.jobs import LOG_ANALYSIS, WORD_COUNT, JobWorld, slow_attempt
+from tests.e2e.jobs import LOG_ANALYSIS, SHARED_PROCESSES, WORD_COUNT, JobWorld, slow_attempt
 from tests.e2e.oracle import count_urls_by_timestamp, count_words, read_urls_by_timestamp, read_words
 
 pytestmark = pytest.mark.e2e
-
-KILL_THE_TASK = """\
-import os, signal
-for pid in filter(str.isdecimal, os.listdir('/proc')):
-    with open(f'/proc/{pid}/cmdline', 'rb') as file:
-        if b'podreduce' in file.read() and int(pid) != os.getpid():
-            os.kill(int(pid), signal.SIGKILL)
-"""
-SHARED_PROCESSES = {"spec": {"shareProcessNamespace": True}}
-
-
-def kill(world: JobWorld, pod: dict[str, Any]) -> None:
-    """Kill the task's process by SIGKILL, from a second process of its container."""
-    name = pod["metadata"]["name"]
-    command = ("exec", name, "--namespace", world.namespace, "--", "python3", "-c", KILL_THE_TASK)
-    world.cluster.kubectl(*command, check=False)
 
 
 @pytest.mark.parametrize(("task", "corpus"), [("m-3", "words"), ("r-1", "logs")], ids=["map", "reduce"])
@@ -31,7 +13,7 @@ def test_a_killed_attempt_is_made_again(world: JobWorld, task: str, corpus: str)
     source = WORD_COUNT if corpus == "words" else LOG_ANALYSIS
     world.start("killed", slow_attempt(source, f"{task}-1"), corpus=corpus, podTemplate=SHARED_PROCESSES)
     pod = world.wait_for_progress("killed", f"{task}-1")
-    kill(world, pod)
+    world.kill(pod)
     job = world.wait("killed", "Complete")
 
     assert world.records_logged(pod) > 0

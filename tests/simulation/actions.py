@@ -193,7 +193,7 @@ class Actor:
             uid=f"u{self.created}",
             run_id=observed.run_id,
             run_hash=observed.run_hash,
-            task=action.task,
+            tasks=(action.task, *action.more_tasks),
             ordinal=action.ordinal,
             generation=action.generation,
             shuffle_generation=action.shuffle_generation,

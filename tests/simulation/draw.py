@@ -9,6 +9,7 @@ from typing import Any
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.decide import decide
 from podreduce_operator.model import Limits, PendingDeadlines, PlanSummary
+from podreduce_operator.sequences import History
 from tests.builders import make_raw_output, make_raw_spec
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError
@@ -54,7 +55,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
     )
     raw_spec = draw_spec(rng)
     chaos.hangs = reports = rng.random() < 0.8  # nobody finds out about a hung attempt that does not report
-    plan, partitions = draw_plan(rng)
+    plan, partitions = draw_plan(rng, raw_spec)
     if faultless:
         raw_spec |= {"activeDeadlineSeconds": None}
     store = ObjectStore()
@@ -80,6 +81,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         judge=judge,
         user=user,
         decide=policy,
+        history=getattr(policy, "history", History),
         raw_spec=raw_spec,
         limits=draw_limits(rng),
         reports=reports,
@@ -107,6 +109,8 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
     return make_raw_spec(
         output=make_raw_output(ifExists=rng.choice(["Fail", "Replace"])),
         parallelism=rng.choice([None, 1, 2, 3, 5, 8, 12, 20, 30]),
+        tasksPerPod=rng.choice([1, 1, 2, 3, 5, "Auto"]),
+        execution=rng.choice(["PerTask", "PerTask", "PerTask", "Auto"]),
         backoffLimitPerTask=rng.choice([0, 1, 2, 3, 4, 4]),
         backoff={
             "initialSeconds": rng.choice([0, 1, 5]),
@@ -121,7 +125,7 @@ def draw_spec(rng: random.Random) -> dict[str, Any]:
     )
 
 
-def draw_plan(rng: random.Random) -> tuple[PlanSummary, int]:
+def draw_plan(rng: random.Random, raw_spec: dict[str, Any]) -> tuple[PlanSummary, int]:
     """Draw what planning finds, and how many partitions there turn out to be; 0 is map-only.
 
     They are the plan's, the packing's or the program's own; a map-only job may be planned as such or turn out to be.
@@ -131,5 +135,14 @@ def draw_plan(rng: random.Random) -> tuple[PlanSummary, int]:
     if rng.random() < 0.12:
         shards, partitions = rng.randint(20, 30), 0
         planned = rng.choice([0, None])
-    plan = PlanSummary(digest="digest", objects=3, bytes=1000, shards=shards, imbalance_bytes=0.0, partitions=planned)
+    plan = PlanSummary(
+        digest="digest",
+        objects=3,
+        bytes=1000,
+        shards=shards,
+        imbalance_bytes=0.0,
+        partitions=planned,
+        tasks_per_pod=raw_spec["tasksPerPod"],
+        is_small=raw_spec["execution"] == "Auto",
+    )
     return plan, partitions

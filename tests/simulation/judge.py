@@ -42,6 +42,11 @@ PARALLELISM_HELD = "no more active pods than parallelism, when one is created"
 ONE_AT_A_TIME = "no attempt starts beside another one of its task that may yet commit, but for one twin of a slow one"
 TWINS_BOUNDED = "twins are at most a tenth of the running pods, or one"
 COMMITS_SEEN = "the commit of an attempt that was seen to have ended is seen, and where all is listed, every commit"
+PACKED_IF_FRESH = "a pod takes several tasks only of one generation, of which none has failed, and never as a twin"
+WHOLE_IF_SMALL = "a pod takes a whole job only if it is small, and before anything of it is committed or has failed"
+PACKED_FOR_WANT_OF_ROOM = "a pod takes several tasks only if no more pods may run"
+FAILED_ONCE = "a pod fails at one of its tasks, and costs the others nothing"
+FAILED_WHERE_IT_WAS = "an attempt fails at the task that its pod was at"
 NEEDED = "attempts are only made of tasks that are not committed, in their current generation"
 ORDINAL_RISES = "an attempt's ordinal is one above the highest of its task"
 OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
@@ -84,7 +89,7 @@ OUTAGE = "StorageUnavailable"
 FREE_FAILURES = (
     ({OUTAGE}, 5.0, 300.0),
     ({"MapOutputLost", "UploadLost"}, 1.0, 60.0),
-    ({"Disrupted", "PodDeleted", "OutOfMemory"}, 1.0, 60.0),
+    ({"Disrupted", "PodDeleted", "OutOfMemory", "ShuffleNotFrozen"}, 1.0, 60.0),
 )
 """Reasons of failures that need not count, with their first and longest delay."""
 
@@ -136,6 +141,7 @@ class Judge:
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
+    has_packed: bool = False
     seen: dict[str, set[str]] = field(default_factory=dict)
     checked: int = 0
 
@@ -143,6 +149,7 @@ class Judge:
         """A pass has decided and is about to act; contested, another one has acted since it looked."""
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
+        self.has_packed = False
 
     def sight(self, observed: Observed, *, whole: bool) -> None:
         """A pass has looked; `whole`: it has listed all records, so that it knows what there is."""
@@ -152,47 +159,70 @@ class Judge:
         run = self.store.run(observed.run_id)
         if whole:
             demand(observed.commits == run.commits and observed.failures == run.failures, COMMITS_SEEN)
+        failed = {failure.attempt_id for failures in observed.failures.values() for failure in failures}
         for pod in observed.run_pods:
-            known = observed.commits.get(pod.task)
-            left = run.all_commits.get((pod.task, pod.generation))
-            missed = left is not None and (known is None or known.generation < pod.generation)
-            recorded = any(each.attempt_id == pod.attempt_id for each in observed.failures.get(pod.task, ()))
-            demand(pod.is_active or recorded or not missed, COMMITS_SEEN, pod.name)
+            if pod.is_active or not failed.isdisjoint(pod.attempt_ids):
+                continue
+            for task in pod.all_tasks:
+                left, known = run.all_commits.get((task, pod.generation)), observed.commits.get(task)
+                missed = left is not None and (known is None or known.generation < pod.generation)
+                demand(not missed, COMMITS_SEEN, pod.name, task)
 
     def create(self, observed: Observed, action: CreatePod) -> None:
         """A pod is about to be created."""
         task, run = action.task, self.store.run(observed.run_id)
         demand(not observed.job.spec.suspend, SUSPENDED_IS_IDLE, task)
-        self.judge_task(observed, action, run)
-        if not self.is_contested:
-            self.judge_time(observed, task, run)
+        self.judge_packing(observed, action, run)
+        for each in (task, *action.more_tasks):
+            self.judge_task(observed, each, action, run)
+            if not self.is_contested:
+                self.judge_time(observed, each, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
             self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
 
-    def judge_task(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+    def judge_packing(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+        """The tasks of a pod that takes several are alike."""
+        if not action.more_tasks:
+            return
+        tasks = (action.task, *action.more_tasks)
+        failed = [task for task in tasks if observed.failures.get(task)]
+        demand(not failed and action.slow_node is None, PACKED_IF_FRESH, action, failed)
+        demand(len(set(tasks)) == len(tasks), PACKED_IF_FRESH, action, tasks)
+        plan = observed.plan
+        assert plan is not None
+        if action.awaits_shuffle or (plan.is_small and plan.partitions == 0 and len(tasks) == plan.shards):
+            wanted = plan.shards + (1 if plan.partitions is None else plan.partitions)
+            fits = plan.is_small and len(tasks) == wanted and not run.failures
+            demand(fits and not (self.is_fresh and run.all_commits), WHOLE_IF_SMALL, action, wanted)
+            return
+        self.has_packed = True
+        most = None if plan.tasks_per_pod == "Auto" else plan.tasks_per_pod
+        demand(most is None or len(tasks) <= most, PACKED_IF_FRESH, action, "of", most)
+
+    def judge_task(self, observed: Observed, task: TaskRef, action: CreatePod, run: RunPrefix) -> None:
         """The task needs this attempt."""
-        wanted = wanted_generation(observed.failures, action.task)
-        known = observed.commits.get(action.task)
+        wanted = wanted_generation(observed.failures, task)
+        known = observed.commits.get(task)
         demand(action.generation == wanted, NEEDED, action, "of generation", action.generation, ", wanted", wanted)
         demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
         demand(not any(failure.ends_job for failure in fatal), FATAL_ENDS, action)
-        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(action.task, ()))
+        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(task, ()))
         raised = short and observed.job.spec.backoff_limit_per_task > 0
         demand(action.memory_factor == (1.5 if raised else 1.0), MEMORY_RAISED, action)
-        if action.task.type is TaskType.MAP:
+        if task.type is TaskType.MAP or action.awaits_shuffle:
             return
         manifest = next((one for one in run.manifests if one.generation == action.shuffle_generation), None)
         demand(manifest is not None, REDUCES_WAIT, action, ": no manifest", action.shuffle_generation)
         assert observed.plan is not None
         for index in range(observed.plan.shards):
-            task = TaskRef(type=TaskType.MAP, index=index)
-            generation = wanted_generation(observed.failures, task)
-            demand((task, generation) in run.all_commits, REDUCES_WAIT, action, ":", task, "is not committed")
+            source = TaskRef(type=TaskType.MAP, index=index)
+            generation = wanted_generation(observed.failures, source)
+            demand((source, generation) in run.all_commits, REDUCES_WAIT, action, ":", source, "is not committed")
             named = manifest is not None and manifest.map_generations[index] == generation
-            demand(named, REDUCES_WAIT, action, ": the manifest is too old for", task)
+            demand(named, REDUCES_WAIT, action, ": the manifest is too old for", source)
 
     def judge_time(self, observed: Observed, task: TaskRef, run: RunPrefix) -> None:
         """The attempt may start now."""
@@ -219,8 +249,11 @@ class Judge:
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
-        failures = (run.failures if self.sees_all else observed.failures).get(action.task, ())
-        ordinals = [failure.ordinal for failure in failures]
+        known_failures = run.failures if self.sees_all else observed.failures
+        tasks = {action.task, *action.more_tasks}
+        ordinals = [failure.ordinal for task in tasks for failure in known_failures.get(task, ())]
+        # Those that go in this very pass, and give their last tasks back, are told apart from their successors as well.
+        ordinals += [pod.ordinal for pod in observed.run_pods if not tasks.isdisjoint(pod.all_tasks)]
         active, twins, rivals, seen = 0, 0, 0, set[TaskRef]()
         for pod in self.cluster.pods.values():
             if pod.run_id != observed.run_id:
@@ -233,18 +266,17 @@ class Judge:
             active += pod.is_active
             twins += pod.is_active and pod.task in seen
             seen.update([pod.task] if pod.is_active else [])
-            if pod.task == action.task:
+            if not tasks.isdisjoint(pod.tasks):
                 ordinals.append(pod.ordinal)
-                rivals += pod.is_active and pod.generation == action.generation
+                is_rival = pod.is_active and pod.generation == action.generation
+                rivals += is_rival and not tasks.isdisjoint(pod.tasks_ahead)
         demand(rivals == (0 if action.slow_node is None else 1), ONE_AT_A_TIME, action, "beside", rivals)
         wanted_twin = action.slow_node is None or observed.job.spec.speculation != "Never"
         demand(wanted_twin, TWINS_BOUNDED, action, "where none is wanted")
         if action.slow_node is not None and observed.job.spec.speculation == "Auto":
             demand(twins + 1 <= max(1, active * 0.1), TWINS_BOUNDED, action, "beside", twins, "of", active)
         demand(action.ordinal == 1 + max(ordinals, default=0), ORDINAL_RISES, action, "after", ordinals)
-        wanted = observed.job.spec.parallelism
-        most = observed.limits.parallelism
-        limit = most if wanted is None else min(wanted, most)
+        limit = most_pods(observed)
         demand(active < limit, PARALLELISM_HELD, action, "beside", active, "of", limit)
 
     def delete(self, observed: Observed, pod: SimPod, *, force: bool) -> None:
@@ -253,14 +285,15 @@ class Judge:
             late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
             demand(late or not self.is_clock_right, FORCED_IF_LOST, pod.name)
         if pod.run_id == observed.run_id and self.is_to_be_told(observed):
-            known = self.store.run(pod.run_id).attempts.get(pod.attempt_id, ())
+            attempts = self.store.run(pod.run_id).attempts
+            known = [record for attempt_id in pod.attempt_ids for record in attempts.get(attempt_id, ())]
             demand(any(record.deleted_at is not None for record in known), KEPT_FIRST, pod.name)
         if force:
             return
         if pod.run_id != observed.run_id or observed.run.terminal or self.is_ending or observed.job.spec.suspend:
             return
         run = self.store.run(pod.run_id)
-        recorded = pod.attempt_id in run.failure_ids
+        recorded = not run.failure_ids.isdisjoint(pod.attempt_ids)
         commit = run.commits.get(pod.task)
         durable = recorded or (commit is not None and commit.generation >= pod.generation)
         if pod.is_finished:
@@ -310,6 +343,10 @@ class Judge:
     def record(self, observed: Observed, record: FailureRecord) -> None:
         """A failure is about to be recorded."""
         pod = self.cluster.attempts[record.attempt_id]
+        is_there = (record.task, record.attempt_id) == (pod.task, pod.attempt_id)
+        demand(is_there, FAILED_WHERE_IT_WAS, record.task, record.attempt_id, "at", pod.task, pod.attempt_id)
+        others = set(pod.attempt_ids) - {record.attempt_id}
+        demand(others.isdisjoint(self.store.run(observed.run_id).failure_ids), FAILED_ONCE, record.attempt_id)
         if not self.store.run(observed.run_id).was_discarded:
             free = is_free(record, observed)
             deserved = pod.own and not free if record.counted else pod.outside or free
@@ -362,6 +399,9 @@ class Judge:
         else:
             for pod in active:
                 demand(not self.is_pointless(observed, pod), POINTLESS_PODS_GO, pod.name)
+            if self.has_packed and not self.is_contested:
+                limit = most_pods(observed)
+                demand(len(active) >= limit, PACKED_FOR_WANT_OF_ROOM, len(active), "of", limit)
 
     def is_pointless(self, observed: Observed, pod: SimPod) -> bool:
         """Tell whether the pod should have gone in this pass."""
@@ -473,6 +513,12 @@ class Judge:
         wanted = ended in self.observed.limits.post_mortem_of and run.plan is not None and not expired
         demand((run.post_mortem is not None) == wanted, STORY_IS_TOLD, "run", run_now, ended)
         demand(("postMortem" in status) == wanted, STORY_IS_TOLD, "run", run_now, ": status", status.get("postMortem"))
+
+
+def most_pods(observed: Observed) -> int:
+    """Return how many pods of the job may be active."""
+    wanted, most = observed.job.spec.parallelism, observed.limits.parallelism
+    return most if wanted is None else min(wanted, most)
 
 
 def is_free(record: FailureRecord, observed: Observed) -> bool:

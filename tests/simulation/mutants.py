@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import cast
 
 import podreduce_operator
+from podreduce_operator.model import Decision, Observed
+from podreduce_operator.sequences import History
 from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide
@@ -26,6 +27,9 @@ MODULES = (
     "bad_records",
     "pending",
     "hung",
+    "packing",
+    "sequences",
+    "whole_jobs",
     "speculation",
     "upkeep",
     "ending",
@@ -38,19 +42,34 @@ MODULES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mutant:
-    """A wrong policy: in `module`, `new` stands where `old` should."""
+    """A wrong policy: in `module`, `new` stands where `old` should.
+
+    `first_seed`: where to begin to look for a world that catches it; one that does so is near.
+    """
 
     name: str
     module: str
     old: str
     new: str
+    first_seed: int = 0
 
 
 class MutantStaleError(Exception):
     """The line that a mutant changes is not in the source, or not only once."""
 
 
-def load_policy(*mutants: Mutant) -> Decide:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy as loaded: decide, and what is made of pods before it."""
+
+    decide: Decide
+    history: type[History]
+
+    def __call__(self, observed: Observed, now: float) -> Decision:
+        return self.decide(observed, now)
+
+
+def load_policy(*mutants: Mutant) -> Policy:
     """Return the policy with these mutations.
 
     Raises:
@@ -65,7 +84,8 @@ def load_policy(*mutants: Mutant) -> Decide:
             module = ModuleType(f"podreduce_operator.{name}")
             sys.modules[module.__name__] = module
             exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
-        return cast("Decide", sys.modules["podreduce_operator.decide"].decide)
+        decide, sequences = (sys.modules[f"podreduce_operator.{name}"] for name in ("decide", "sequences"))
+        return Policy(decide=decide.decide, history=sequences.History)
 
 
 def mutate(source: str, mutant: Mutant) -> str:
@@ -94,7 +114,7 @@ def fresh_modules() -> Iterator[None]:
 def find_killer(mutant: Mutant, worlds: int) -> str | None:
     """Return what caught the mutant: a world's broken invariant, else an example; None if it survived."""
     policy = load_policy(mutant)
-    for seed in range(worlds):
+    for seed in range(mutant.first_seed, mutant.first_seed + worlds):
         result = run_world(seed, policy)
         if result.violation:
             return f"seed {seed}: {result.invariant}"
@@ -142,6 +162,18 @@ def excess(name: str, old: str, new: str) -> Mutant:
 
 def keeping(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="evidence", old=old, new=new)
+
+
+def packed(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="packing", old=old, new=new)
+
+
+def sequence(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="sequences", old=old, new=new)
+
+
+def whole(name: str, old: str, new: str) -> Mutant:
+    return Mutant(name=name, module="whole_jobs", old=old, new=new)
 
 
 def policy(name: str, old: str, new: str) -> Mutant:
@@ -192,12 +224,59 @@ MUTANTS = (
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
     wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
-    wave("retried before the record is seen", "if task not in recording and not any(", "if not any("),
+    wave(
+        "retried before the record is seen",
+        "        if task not in recording\n        and not any",
+        "        if not any",
+    ),
     wave(
         "a second attempt beside the first",
         "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
         "return False",
     ),
+    wave("tasks that wait for their turn are not tried", "and task in pod.tasks_ahead", "and task == pod.task"),
+    wave(
+        "tasks that have failed share a pod",
+        "for task in ready if task not in observed.failures}",
+        "for task in ready}",
+    ),
+    wave(
+        "tasks made anew share a pod with others",
+        "fresh = {task: generations.get(task, 0) for task",
+        "fresh = {task: 0 for task",
+    ),
+    wave(
+        "a pod's ordinal is that of its first task",
+        "for each in (task, *more_tasks)),",
+        "for each in (task,)),",
+    ),
+    wave("pods are known by one task alone", "for task in pod.all_tasks:", "for task in (pod.task,):"),
+    packed("pods take several while others could start", "pods = min(ready, room)", "pods = min(1, ready, room)"),
+    packed("pods take more than they may", "min(ready, pods * most), pods)", "ready, pods)"),
+    packed("tasks of a wave are packed whatever their size", "int(AUTO_BYTES // max(mean_bytes, 1.0))", "MOST_TASKS"),
+    packed("tasks of any kind go together", "and kind(waiting[0]) == shared:", "and True:"),
+    whole(
+        "a whole job is tried again after it has begun",
+        "has_begun = bool(observed.commits or observed.failures) or",
+        "has_begun =",
+    ),
+    whole("a whole job starts beside its own tasks", " or len(ready) < plan.shards", ""),
+    whole("any job is small", "not (plan.is_small and", "not (True and"),
+    whole("a whole job is cloned", 'or observed.job.spec.speculation == "Always":', "or False:"),
+    whole("nobody looks for what a pod waits for", "    if observed.shuffle is not None:\n", "    if True:\n"),
+    sequence("reduces that do not exist are waited for", "task.index < partitions)", "True)"),
+    sequence(
+        "a program that is map-only is waited for to reduce", "            partitions = 0\n", "            pass\n"
+    ),
+    sequence("a pod is for ever at its first task", "if not self.is_over(", "if True or not self.is_over("),
+    Mutant(
+        name="a pod fails again at each task that it still commits",
+        module="sequences",
+        old="        if attempt_id in self.failed:\n            return False\n",
+        new="",
+        first_seed=600,
+    ),
+    sequence("another's commit is a turn that is over", "and commit.attempt_id == attempt_id)", ")"),
     wave(
         "ended pods are waited for",
         "return pod.is_active and pod.generation == generation",
@@ -242,7 +321,9 @@ MUTANTS = (
         "if observed.commits[maps[0]].part is not None:",
         "if plan.partitions == 0:",
     ),
-    wave("higher indexes first", "for task in ready[:room]", "for task in ready[::-1][:room]"),
+    wave(
+        "higher indexes first", "group_ready(observed, plan, ready, gen", "group_ready(observed, plan, ready[::-1], gen"
+    ),
     wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
     wave("needless pods stay", "deletes = delete_needless(observed, generations, now)", "deletes = ()"),
     wave(
@@ -345,6 +426,12 @@ MUTANTS = (
         "before = next(of_pods, len(decision.actions))",
         "before = len(decision.actions)",
     ),
+    keeping("turns that are over are not kept", "return done + tuple(", "return tuple("),
+    keeping(
+        "turns that are over are kept again and again",
+        "if observed.kept.get(turn.attempt_id, 0) < Stage.DONE",
+        "if True",
+    ),
     keeping("attempts are kept again and again", "if observed.kept.get(pod.attempt_id, 0) < (", "if 0 < ("),
     keeping(
         "pods that are about to go are not kept",
@@ -354,7 +441,7 @@ MUTANTS = (
     keeping(
         "a fault of the store saves the pods", "observed.plan is None or observed.faults:", "observed.plan is None:"
     ),
-    keeping("pods of other runs are kept", "for pod in observed.run_pods", "for pod in observed.pods"),
+    keeping("pods of other runs are kept", "for pod in observed.run_pods\n", "for pod in observed.pods\n"),
     keeping(
         "attempts are kept after their story is told",
         "return observed.run.terminal is None or wants_post_mortem(observed, now)",
@@ -381,6 +468,19 @@ MUTANTS = (
         "failures are recorded again and again",
         "        if pod.attempt_id not in recorded\n        and not",
         "        if not",
+    ),
+    upkeep(
+        "the first task is blamed for the others",
+        "        task=pod.task,\n        generation",
+        "        task=pod.all_tasks[0],\n        generation",
+    ),
+    upkeep(
+        "the tasks behind a failed one have failed",
+        "        for pod in observed.run_pods\n        if pod.attempt_id not in recorded\n",
+        "        for one in observed.run_pods\n"
+        "        for task in one.tasks_ahead\n"
+        "        for pod in (replace(one, task=task, sequence=one.all_tasks.index(task)),)\n"
+        "        if pod.attempt_id not in recorded\n",
     ),
     upkeep("everything counts", "counted=classification.counted,", "counted=True,"),
     upkeep("nothing counts", "counted=classification.counted,", "counted=False,"),
@@ -457,6 +557,6 @@ MUTANTS = (
     twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
     wave("twins while tasks wait for room", "    if len(ready) < room:\n", "    if True:\n"),
     wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
-    upkeep("lost pods are waited for", "        if now >= at\n", "        if False\n"),
-    upkeep("pods get no grace to end", "        if now >= at\n", "        if True\n"),
+    upkeep("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
+    upkeep("pods get no grace to end", "in gone_at.items() if now >= at)", "in gone_at.items() if True)"),
 )

@@ -19,6 +19,7 @@ from podreduce.contract.task import (
     TaskType,
 )
 from podreduce_operator.model import AttemptProgress, PodPhase, PodView
+from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.object_store import ObjectStore, RunPrefix
 
@@ -42,19 +43,28 @@ FAILS = {
 
 @dataclass(slots=True, eq=False)
 class SimPod:
-    """One attempt. `own` and `outside`: whether its end so far is its own doing, or that of something else."""
+    """One pod, and its process, which takes `tasks` one after another: `turn` says which one now.
+
+    `own` and `outside`: whether its end so far is its own doing, or that of something else. `fault` befalls it at
+    `fault_turn`; `is_working` is not between two turns.
+    """
 
     name: str
     uid: str
     run_id: str
     run_hash: str
-    task: TaskRef
+    tasks: tuple[TaskRef, ...]
     ordinal: int
     generation: int
     shuffle_generation: int | None
     created_at: float
     skew: float
     fault: FaultKind | None
+    fault_turn: int = 0
+    turn: int = 0
+    is_working: bool = False
+    waits_until: float = 0.0
+    started_at: float | None = None
     phase: PodPhase = PodPhase.PENDING
     exists: bool = True
     alive: bool = True
@@ -72,19 +82,44 @@ class SimPod:
     view: PodView | None = None
 
     @property
+    def task(self) -> TaskRef:
+        return self.tasks[self.turn]
+
+    @property
     def attempt_id(self) -> str:
-        return f"{self.uid}-0"
+        return f"{self.uid}-{self.turn}"
+
+    @property
+    def attempt_ids(self) -> list[str]:
+        return [f"{self.uid}-{turn}" for turn in range(len(self.tasks))]
+
+    @property
+    def tasks_ahead(self) -> tuple[TaskRef, ...]:
+        return self.tasks[self.turn :]
 
     @property
     def is_finished(self) -> bool:
         return self.phase in (PodPhase.SUCCEEDED, PodPhase.FAILED)
 
-    def progress(self, now: float) -> AttemptProgress | None:
+    @property
+    def is_whole_job(self) -> bool:
+        return self.tasks[0].type is not self.tasks[-1].type
+
+    @property
+    def awaits_shuffle(self) -> bool:
+        return self.is_whole_job and self.task.type is TaskType.REDUCE
+
+    @property
+    def present_fault(self) -> FaultKind | None:
+        """What befalls it in this turn."""
+        return self.fault if self.turn == self.fault_turn else None
+
+    def progress(self, attempt_id: str, now: float) -> AttemptProgress | None:
         """Return what the attempt last reported; None before it runs."""
-        if self.phase is not PodPhase.RUNNING or not self.alive:
+        if self.phase is not PodPhase.RUNNING or not (self.alive and self.is_working and attempt_id == self.attempt_id):
             return None
         fraction = min((now - self.runs_from) / self.runs_for, 1.0)
-        if self.fault is K.HUNG:
+        if self.present_fault is K.HUNG:
             return AttemptProgress(fraction=min(fraction, 0.3), reported_at=now, changed_at=self.runs_from)
         return AttemptProgress(fraction=fraction, reported_at=now, changed_at=now)
 
@@ -99,13 +134,14 @@ class SimPod:
                 name=self.name,
                 uid=self.uid,
                 run_hash=self.run_hash,
-                task=self.task,
+                task=self.tasks[0],
+                tasks=self.tasks if len(self.tasks) > 1 else (),
                 ordinal=self.ordinal,
                 generation=self.generation,
                 phase=self.phase,
                 created_at=self.created_at,
                 node="" if self.phase is PodPhase.PENDING else "node",
-                started_at=self.runs_from or None,
+                started_at=self.started_at,
                 deleting=self.deleting,
                 vanishes_at=self.vanishes_at,
                 finished_at=self.finished_at,
@@ -169,11 +205,14 @@ class Cluster:
 
     def create(self, pod: SimPod) -> None:
         """Take a new pod in and draw its life."""
-        self.pods[pod.name] = self.attempts[pod.attempt_id] = pod
+        self.pods[pod.name] = pod
+        self.attempts.update(dict.fromkeys(pod.attempt_ids, pod))
         self.changed = True
-        if pod.task == self.poison:
-            pod.fault = K.PROGRAM_ERROR
+        if self.poison in pod.tasks:
+            pod.fault, pod.fault_turn = K.PROGRAM_ERROR, pod.tasks.index(self.poison)
             self.chaos.counts[K.POISON] += 1
+        elif len(pod.tasks) > 1 and pod.fault not in (K.IMAGE_MISSING, K.IMAGE_LATE, K.UNSCHEDULABLE):
+            pod.fault_turn = self.rng.randrange(len(pod.tasks))
         if self.chaos.is_on and self.rng.random() < 0.3:
             pod.skew = self.rng.uniform(-SKEW_SECONDS, SKEW_SECONDS)
             self.chaos.counts[K.CLOCK_SKEW] += 1
@@ -190,25 +229,56 @@ class Cluster:
                 pod.own = True
         self.at(start, pod, self.run)
 
-    def run(self, pod: SimPod) -> None:  # noqa: C901 - one arm for each fault
-        """The container starts; what will end it is on its way."""
+    def run(self, pod: SimPod) -> None:
+        """The container starts."""
         if not pod.alive or pod.deleting:
             return
         pod.own = False
         pod.phase, pod.reason, pod.view = PodPhase.RUNNING, "", None  # a start alone changes no decision: nobody wakes
-        work = 2.0 * self.rng.randint(1, 6) * (SLOWNESS if pod.fault is K.SLOW else 1)
-        pod.runs_from, pod.runs_for = self.now, work
-        match pod.fault:
+        pod.started_at = self.now
+        self.begin_turn(pod)
+
+    def begin_turn(self, pod: SimPod) -> None:
+        """The process begins with its next task, once that is possible; what will end it is on its way."""
+        if not pod.alive or (pod.awaits_shuffle and not self.has_shuffle(pod)):
+            return
+        seconds = 0.5 if pod.is_whole_job else 2.0
+        longest = 6 if len(pod.tasks) == 1 else 3
+        work = seconds * self.rng.randint(1, longest) * (SLOWNESS if pod.present_fault is K.SLOW else 1)
+        pod.runs_from, pod.runs_for, pod.is_working = self.now, work, True
+        self.draw_end(pod, work)
+
+    def has_shuffle(self, pod: SimPod) -> bool:
+        """Tell whether the reduce finds its manifest; it looks again until it gives up, and ends if it is not in it."""
+        manifests = self.store.run(pod.run_id).manifests
+        manifest = next((one for one in manifests if one.generation == pod.shuffle_generation), None)
+        if manifest is not None:
+            if pod.task.index >= manifest.partitions:
+                self.finish(pod, code=0)
+            return pod.alive
+        if not pod.waits_until:
+            pod.waits_until = self.now + SHUFFLE_WAIT_SECONDS
+        if self.now < pod.waits_until:
+            self.at(1.0, pod, self.begin_turn)
+            return False
+        pod.outside = True
+        outcome = TaskOutcome(reason="ShuffleNotFrozen", message="nobody has frozen it")
+        self.finish(pod, code=int(ExitCode.SHUFFLE_NOT_FROZEN), outcome=outcome)
+        return False
+
+    def draw_end(self, pod: SimPod, work: float) -> None:  # noqa: C901 - one arm for each fault
+        """Draw how the turn ends."""
+        match pod.present_fault:
             case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.STORE_AWAY | K.EVICTED:
                 self.at(work, pod, self.fail)
             case K.EXIT_WITHOUT_COMMIT:
                 self.at(work, pod, self.exit_early)
             case K.COMMIT_THEN_FAIL:
-                self.at(work, pod, self.commit)
+                self.at(work, pod, self.in_turn(pod, self.commit))
                 self.at(work + self.rng.randint(0, 2), pod, self.fail)
             case K.LINGER:
-                self.at(work, pod, self.commit)
-                self.at(work + self.rng.randint(20, 200), pod, self.succeed)
+                self.at(work, pod, self.in_turn(pod, self.commit))
+                self.at(work + self.rng.randint(20, 200), pod, self.in_turn(pod, self.succeed))
             case K.HUNG:
                 pod.own = True
             case K.DISRUPTED:
@@ -220,12 +290,29 @@ class Cluster:
                 self.at(work, pod, self.remove)
             case K.ZOMBIE:
                 self.at(work, pod, self.remove)
-                self.at(work + self.rng.randint(1, 60), pod, self.commit)
+                self.at(work + self.rng.randint(1, 60), pod, self.in_turn(pod, self.commit))
             case K.DELETED_BY_HAND:
                 self.at(work, pod, self.delete_by_hand)
             case _:
-                self.at(work, pod, self.commit)
-                self.at(work + self.rng.choice([0, 0, 2]), pod, self.succeed)
+                self.at(work, pod, self.in_turn(pod, self.commit))
+                self.at(work + self.rng.choice([0, 0, 2]), pod, self.in_turn(pod, self.succeed))
+
+    def in_turn(self, pod: SimPod, step: Step) -> Step:
+        """Return the step as one of the present turn: after it, nothing happens."""
+        turn = pod.turn
+
+        def happen(pod: SimPod) -> None:
+            if pod.turn == turn:
+                step(pod)
+
+        return happen
+
+    def pass_turn(self, pod: SimPod) -> None:
+        """The task is committed: the next has its turn, at once or once the process of this one has ended."""
+        pod.turn += 1
+        pod.is_working = False
+        delays = [20, 30] if pod.fault is K.LINGER and pod.turn == pod.fault_turn + 1 else [0, 0, 2]
+        self.at(self.rng.choice(delays), pod, self.begin_turn)
 
     def commit(self, pod: SimPod) -> None:
         """The process writes its data, then its commit record, unless a twin was faster."""
@@ -262,6 +349,11 @@ class Cluster:
         if not won and run.all_commits[pod.task, pod.generation].attempt_id != pod.attempt_id:
             run.blobs.discard(pod.attempt_id)
             self.store.output.staged.get(pod.run_id, set()).discard((pod.task, pod.attempt_id))
+        elif len(pod.tasks_ahead) > 1:
+            if self.map_only and pod.tasks[pod.turn + 1].type is TaskType.REDUCE:
+                self.finish(pod, code=0)
+            else:
+                self.pass_turn(pod)
 
     def report_lost(self, pod: SimPod, lost: LostOutput) -> None:
         """A reduce says which map output it could not read."""
@@ -318,7 +410,7 @@ class Cluster:
         self.touch(pod)
         self.at(self.rng.randint(3, 30), pod, self.give_up)
         if self.rng.random() < 0.7:
-            self.at(self.rng.randint(1, 90), pod, self.commit)
+            self.at(self.rng.randint(1, 90), pod, self.in_turn(pod, self.commit))
 
     def give_up(self, pod: SimPod) -> None:
         """The node controller deletes the pod; the object stays until its node is back, or somebody forces it."""
@@ -366,7 +458,7 @@ class Cluster:
         elif self.chaos.strikes(K.SLOW_TO_TERMINATE, 0.15):
             grace = self.rng.randint(10, 90)
             pod.vanishes_at = self.now + grace
-            self.at(self.rng.randint(1, grace), pod, self.commit)
+            self.at(self.rng.randint(1, grace), pod, self.in_turn(pod, self.commit))
             self.at(grace, pod, self.kill)
             self.at(grace, pod, self.remove)
         else:

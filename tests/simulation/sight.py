@@ -21,11 +21,13 @@ class Sight:
     """One operator's knowledge of one run. An operator that dies takes it along.
 
     Attributes:
+        outdated: the attempts whose commits are of older generations.
         is_whole: it was listed in this pass.
     """
 
     commits: dict[TaskRef, CommitRecord] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
+    outdated: set[str] = field(default_factory=set)
     is_whole: bool = False
     _listed_at: float = -math.inf
     _expectation: Expectation = field(default_factory=Expectation)
@@ -38,6 +40,8 @@ class Sight:
         self.is_whole = expected is None or now >= self._listed_at + interval_seconds
         if self.is_whole:
             self.commits, self.failures, self._listed_at = run.commits.copy(), run.failures.copy(), now
+            newest = {commit.attempt_id for commit in run.commits.values()}
+            self.outdated = {commit.attempt_id for commit in run.all_commits.values()} - newest
         else:
             for task, generation in expected or ():
                 self._take(run.all_commits.get((task, generation)))
@@ -56,6 +60,11 @@ class Sight:
         return {failure.attempt_id for failures in self.failures.values() for failure in failures}
 
     def _take(self, commit: CommitRecord | None) -> None:
-        known = None if commit is None else self.commits.get(commit.task)
-        if commit is not None and (known is None or known.generation < commit.generation):
+        if commit is None:
+            return
+        known = self.commits.get(commit.task)
+        if known is None or known.generation < commit.generation:
             self.commits[commit.task] = commit
+            self.outdated.update(() if known is None else (known.attempt_id,))
+        else:
+            self.outdated.add(commit.attempt_id)

@@ -148,7 +148,7 @@ def start_twin(world: "World") -> bool:
             uid=f"u{world.actor.created}",
             run_id=model.run_id,
             run_hash=model.run_hash,
-            task=model.task,
+            tasks=model.tasks_ahead,
             ordinal=model.ordinal + 1,
             generation=model.generation,
             shuffle_generation=model.shuffle_generation,

@@ -35,6 +35,7 @@ from podreduce_operator.model import (
 from podreduce_operator.names import hash_run
 from podreduce_operator.observe import read_run_state
 from podreduce_operator.reconcile import seconds_to_next_pass
+from podreduce_operator.sequences import History, failed_attempts
 from podreduce_operator.spec import decode_spec
 from podreduce_operator.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
@@ -94,6 +95,7 @@ class World:
     judge: Judge
     user: User
     decide: Decide
+    history: type[History]
     raw_spec: dict[str, Any]
     limits: Limits = field(default_factory=Limits)
     reports: bool = True
@@ -302,6 +304,7 @@ class World:
         manifest = max(run.manifests, key=lambda one: one.generation, default=None)
         published = run.intent is not None and output.is_published(run_id)
         left = bool(run.blobs or output.staged.get(run_id)) or output.claim == run_id
+        pods = self.place(pods, run_id)
         return Observed(
             job=job,
             run_id=run_id,
@@ -332,11 +335,23 @@ class World:
             limits=self.limits,
         )
 
+    def place(self, pods: tuple[PodView, ...], run_id: str) -> tuple[PodView, ...]:
+        """Return the pods of the run as standing for the tasks that they are at."""
+        run, run_hash, sight = self.store.run(run_id), self.hash_of(run_id), self.actor.sight_of(run_id)
+        history = self.history(
+            commits=sight.commits,
+            outdated=sight.outdated,
+            failed=failed_attempts(sight.failures),
+            partitions=max(run.manifests, key=lambda one: one.generation).partitions if run.manifests else None,
+        )
+        return tuple([history.place(pod) if pod.run_hash == run_hash else pod for pod in pods])
+
     def collect_progress(self, pods: tuple[PodView, ...]) -> dict[str, AttemptProgress]:
         """Return what the operator has heard of the attempts' progress, if anything gets through to it."""
         if not self.reports:
             return {}
-        told = {pod.attempt_id: self.cluster.attempts[pod.attempt_id].progress(self.now) for pod in pods}
+        attempts = self.cluster.attempts
+        told = {pod.attempt_id: attempts[pod.attempt_id].progress(pod.attempt_id, self.now) for pod in pods}
         offset = self.clock_offset
         return {
             attempt_id: replace(

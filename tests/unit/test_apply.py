@@ -1,18 +1,21 @@
-"""What becomes of a decision whose actions fail, or take long."""
+"""What becomes of actions: what pods are told, which logs are kept, and what follows if some fail or take long."""
 
 import asyncio
 import uuid
 
-from podreduce.contract.layout import PLAN_KEY
+import pytest
+
+from podreduce.contract.layout import PLAN_KEY, log_key
 from podreduce.contract.wire import encode
 from podreduce_operator.apply import CONCURRENT_CALLS, PODS_SECONDS, Applied, Applier
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import Action, CreatePod, DeletePod
 from podreduce_operator.observe import Run, RunCache
-from tests.builders import make_job, make_plan, map_task
+from tests.builders import make_job, make_plan, map_task, reduce_task
 from tests.unit.quiet_cluster import QuietCluster
 
+M0, M1, R0 = map_task(0), map_task(1), reduce_task(0)
 DELETE = DeletePod(name="pod-1", uid="uid-1", task=map_task(1), why="committed")
 
 
@@ -68,3 +71,35 @@ async def test_what_is_done_in_time_is_not_cut_short() -> None:
     cluster = SlowCluster()
     assert await apply(cluster, *create(50), DELETE) == Applied()
     assert len(cluster.created) == 50
+
+
+@pytest.mark.parametrize(
+    ("action", "shuffle_generation", "waits"),
+    [
+        (CreatePod(task=M0, ordinal=1, generation=0), None, False),
+        (CreatePod(task=M0, ordinal=1, generation=0, more_tasks=(M1,)), None, False),
+        (CreatePod(task=M0, ordinal=1, generation=0, more_tasks=(M1, R0), shuffle_generation=0), 0, True),
+        (CreatePod(task=R0, ordinal=1, generation=0, more_tasks=(reduce_task(1),), shuffle_generation=2), 2, False),
+    ],
+    ids=["one", "maps", "a whole job", "reduces"],
+)
+async def test_a_pod_is_told_its_tasks_and_whether_to_wait(
+    action: CreatePod, shuffle_generation: int | None, waits: bool
+) -> None:
+    cluster = SlowCluster()
+    assert await apply(cluster, action) == Applied()
+    (request,) = cluster.created
+    environment = request.environment
+    assert environment.tasks == (action.task, *action.more_tasks)
+    assert environment.shuffle_generation == shuffle_generation
+    assert bool(environment.shuffle_wait_seconds) is waits
+
+
+async def test_a_log_is_kept_as_that_of_the_task_its_pod_was_at() -> None:
+    cluster = SlowCluster()
+    cluster.log_tail = "the end\n"
+    run = await open_run(cluster)
+    delete = DeletePod(name="pod", uid="u", task=M1, why="failure recorded", sequence=1, save_log=True)
+    await Applier(cluster=cluster, cache=RunCache()).apply((delete,), run)
+    assert await run.work.get_async(log_key(M1, "u-1")) == b"the end\n"
+    assert cluster.deleted == ["pod"]

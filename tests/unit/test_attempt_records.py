@@ -2,9 +2,9 @@ import pytest
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.wire import decode, encode
-from podreduce_operator.attempt_records import describe_attempt, kept_stage, stage_of
+from podreduce_operator.attempt_records import describe_attempt, kept_stage, past_attempts, stage_of
 from podreduce_operator.model import PodPhase, PodView, Requests, Stage
-from tests.builders import make_outcome, make_pod, map_task
+from tests.builders import make_commit, make_outcome, make_pod, map_task
 
 STAGES: dict[str, tuple[PodView, Stage]] = {
     "pending": (make_pod(phase=PodPhase.PENDING), Stage.CREATED),
@@ -69,3 +69,34 @@ def test_the_tasks_own_words_go_before_the_kubelets_and_are_cut() -> None:
     outcome = make_outcome("ProgramError", "x" * 5000)
     record = describe_attempt(make_pod(phase=PodPhase.FAILED, reason="Error", outcome=outcome), 5.0)
     assert (record.reason, record.message) == ("ProgramError", "x" * 1000)
+
+
+def test_an_attempt_that_waited_only_for_its_turn_was_created_when_it_started() -> None:
+    tasks = (map_task(0), map_task(1))
+    pod = make_pod(map_task(1), tasks=tasks, sequence=1, created_at=1.0, scheduled_at=2.0, started_at=30.0)
+    record = describe_attempt(pod, 40.0)
+    assert (record.created_at, record.scheduled_at, record.started_at) == (30.0, 30.0, 30.0)
+
+
+def test_a_turn_that_is_over_has_the_times_of_its_commit_and_nothing_of_its_pods_end() -> None:
+    tasks = tuple(map(map_task, range(3)))
+    pod = make_pod(
+        map_task(2),
+        uid="u",
+        tasks=tasks,
+        sequence=2,
+        phase=PodPhase.FAILED,
+        created_at=1.0,
+        finished_at=50.0,
+        exit_code=64,
+        deleting=True,
+        reason="Error",
+        outcome=make_outcome(),
+    )
+    commit = make_commit(map_task(1), attempt_id="u-1", started_at=20.0, finished_at=30.0)
+    first, second = (describe_attempt(turn, 60.0) for turn in past_attempts(pod, {commit.task: commit}))
+    assert (str(first.task), first.attempt_id, first.created_at, first.finished_at) == ("m-0", "u-0", 1.0, None)
+    assert (str(second.task), second.attempt_id, second.started_at, second.finished_at) == ("m-1", "u-1", 20.0, 30.0)
+    for record in (first, second):
+        assert kept_stage(record) == Stage.DONE
+        assert (record.exit_code, record.reason, record.message, record.deleted_at) == (None, "", "", None)

@@ -1,5 +1,6 @@
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -79,6 +80,26 @@ def test_a_committed_attempt_stays_counted_and_a_failed_one_does_not() -> None:
     )
     shown = progress.show(TaskType.MAP, 0.0)
     assert (shown.done, shown.active, shown.records, shown.bytes) == (1, 0, 20, 200)
+
+
+def several(exit_code: int | None = None) -> PodView:
+    tasks = tuple(map(TaskRef.parse, ("m-0", "m-1", "m-2")))
+    return replace(make_attempt("m-0", "u1", exit_code), tasks=tasks)
+
+
+def turn(number: int, records: int) -> LineWritten:
+    line = counts(records, records * 10, uid="u1").line.replace("u1-0", f"u1-{number}")
+    return LineWritten(task=TaskRef.parse(f"m-{number}"), attempt_id=f"u1-{number}", line=line)
+
+
+def test_the_tasks_of_a_pod_are_done_one_after_another() -> None:
+    notices: list[Any] = [PodStarted(pod=several()), turn(0, 5), turn(1, 2)]
+    shown = fold(*notices).show(TaskType.MAP, 0.0)
+    assert (shown.done, shown.active, shown.records) == (1, 1, 7)
+    shown = fold(*notices, PodEnded(pod=several(64), killed=False, log="")).show(TaskType.MAP, 0.0)
+    assert (shown.done, shown.active, shown.records) == (1, 0, 5)
+    shown = fold(*notices, turn(2, 3), PodEnded(pod=several(0), killed=False, log="")).show(TaskType.MAP, 0.0)
+    assert (shown.done, shown.active, shown.records) == (3, 0, 10)
 
 
 def test_maps_and_reduces_are_told_apart() -> None:

@@ -23,8 +23,8 @@ def test_the_first_commit_wins_and_the_beaten_twin_tidies_up() -> None:
     run, output = stores()
     output.put("staged/a-0", b"a")
     output.put("staged/b-0", b"b")
-    assert conclude(run, output, commit_of("a-0"))
-    assert not conclude(run, output, commit_of("b-0"))
+    assert conclude(run, output, commit_of("a-0")).attempt_id == "a-0"
+    assert conclude(run, output, commit_of("b-0")).attempt_id == "a-0"
     assert decode(run.get("commits/m-3-0.json"), CommitRecord).attempt_id == "a-0"
     assert [meta.key for meta in output.list()] == ["staged/a-0"]
 
@@ -33,5 +33,5 @@ def test_an_attempt_whose_answer_was_lost_has_won() -> None:
     run, output = stores()
     output.put("staged/a-0", b"a")
     conclude(run, output, commit_of("a-0"))
-    assert conclude(run, output, commit_of("a-0"))
+    assert conclude(run, output, commit_of("a-0")).attempt_id == "a-0"
     assert output.exists("staged/a-0")

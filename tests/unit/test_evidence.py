@@ -94,3 +94,21 @@ def test_nothing_is_kept_where_there_is_no_story_to_tell(observed: Observed) -> 
 def test_pods_that_an_ended_run_deletes_are_kept_until_its_story_is_told() -> None:
     observed = make_observed(pods=(POD,), run=ENDED, post_mortem=None)
     assert str(keep_attempts(decide(DELETE), observed, 200.0)) == "Mapping: keep(1) delete(m-0 committed); wake 3.0s"
+
+
+def test_each_turn_of_a_pod_is_kept_once_it_is_over() -> None:
+    pod = make_pod(map_task(2), uid="u", tasks=tuple(map(map_task, range(4))), sequence=2, started_at=30.0)
+    observed = make_observed(pods=(pod,), kept={"u-0": Stage.STARTED, "u-1": Stage.DONE})
+    records = kept(keep_attempts(decide(), observed, 40.0)).attempts
+    assert [(str(one.task), one.attempt_id, one.phase) for one in records] == [
+        ("m-0", "u-0", "Succeeded"),
+        ("m-2", "u-2", "Running"),
+    ]
+
+
+def test_turns_that_are_over_are_not_kept_again_when_their_pod_goes() -> None:
+    pod = make_pod(map_task(1), uid="u", tasks=(map_task(0), map_task(1)), sequence=1)
+    observed = make_observed(pods=(pod,), kept={"u-0": Stage.DONE, "u-1": Stage.STARTED})
+    delete = DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why="job failed", sequence=1)
+    (record,) = kept(keep_attempts(decide(delete), observed, 40.0)).attempts
+    assert (record.attempt_id, record.why_deleted) == ("u-1", "job failed")

@@ -86,6 +86,7 @@ EXIT_CODES = {
     ExitCode.OUT_OF_MEMORY: "OutOfMemory",
     ExitCode.SCRATCH_FULL: "ScratchFull",
     ExitCode.TOO_MANY_BAD_RECORDS: "TooManyBadRecords",
+    ExitCode.SHUFFLE_NOT_FROZEN: "ShuffleNotFrozen",
     ExitCode.TERMINATED: "Terminated",
     137: "Killed",
 }

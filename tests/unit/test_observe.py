@@ -192,6 +192,19 @@ async def test_attempts_whose_commits_no_longer_count_are_remembered(runs: Store
     assert run.records.outdated == {"a0", "a1"}
 
 
+async def test_a_pod_of_several_tasks_stands_for_the_one_it_is_at(runs: StoredRuns) -> None:
+    runs.put_plan(spec={"tasksPerPod": 2, "execution": "Auto"})
+    commit = make_commit(map_task(0), attempt_id="u-0", finished_at=50.0)
+    runs.store().put(commit_key(commit.task, 0), encode(commit))
+    tasks = (map_task(0), map_task(1))
+    pods = (make_pod(map_task(0), uid="u", tasks=tasks), make_pod(map_task(0), uid="v", run_id="0", tasks=tasks))
+    runs.cluster.pods = pods
+    observed = await runs.observe()
+    assert [(pod.attempt_id, str(pod.task)) for pod in observed.pods] == [("u-1", "m-1"), ("v-0", "m-0")]
+    assert observed.plan is not None
+    assert (observed.plan.tasks_per_pod, observed.plan.is_small) == (2, True)
+
+
 async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:
     runs.put_plan()
     for index, sizes in ((0, (1, 2, 3)), (1, (10, 20, 30))):

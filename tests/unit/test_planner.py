@@ -239,7 +239,16 @@ def test_the_plan_pins_the_spec_without_its_live_fields() -> None:
         output=make_raw_output(uri="s3://corpus/counts"),
     )
     plan = make_plan(raw_spec)
-    assert sorted(plan.spec) == ["badRecords", "input", "output", "program", "runId", "storage"]
+    assert sorted(plan.spec) == [
+        "badRecords",
+        "execution",
+        "input",
+        "output",
+        "program",
+        "runId",
+        "storage",
+        "tasksPerPod",
+    ]
     assert plan.output_uri == "s3://corpus/counts/"
 
 

@@ -2,13 +2,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.names import parse_labels
-from podreduce_operator.pods import PodDefaults, build_pod
+from podreduce_operator.pods import TASKS_ANNOTATION, PodDefaults, build_pod
 from podreduce_operator.templates import PodTemplateError
 from tests.builders import JOB_UID, make_job
 
@@ -49,6 +50,24 @@ def test_an_attempt_after_a_lack_of_memory_gets_more_of_it_whoever_named_it() ->
     request = replace(make_request(spec=template(containers=[container])), memory_factor=1.5)
     resources = task_container(build_pod(request, DEFAULTS, has_ca_cert=False))["resources"]
     assert resources["requests"] == {"memory": str(1536 * 2**20)}
+
+
+def test_a_pod_of_several_tasks_says_which_to_the_operator_and_to_its_task() -> None:
+    request = make_request()
+    tasks = (TaskRef.parse("m-4"), TaskRef.parse("m-7"))
+    several = replace(request, environment=msgspec.structs.replace(request.environment, more_tasks=tasks))
+    pod = build_pod(several, DEFAULTS, has_ca_cert=False)
+    assert pod["metadata"]["annotations"][TASKS_ANNOTATION] == "m-3 m-4 m-7"
+    assert environment(pod)["PODREDUCE_MORE_TASKS"]["value"] == "m-4 m-7"
+    attempt = parse_labels(pod["metadata"]["labels"])
+    assert attempt is not None
+    assert str(attempt.task) == "m-3"
+
+
+def test_a_pod_of_one_task_says_nothing_of_more() -> None:
+    pod = build()
+    assert TASKS_ANNOTATION not in pod["metadata"]["annotations"]
+    assert "PODREDUCE_MORE_TASKS" not in environment(pod)
 
 
 def test_a_jobs_queue_is_its_pods() -> None:

@@ -4,12 +4,12 @@ from typing import Any
 
 import pytest
 
-from podreduce.contract.task import TaskOutcome
+from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import encode
 from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import AttemptLabels, pod_labels
 from podreduce_operator.podviews import parse_pod, parse_time
-from tests.builders import JOB_UID, map_task
+from tests.builders import JOB_UID, map_task, reduce_task
 
 OWNER = {
     "apiVersion": "podreduce.dev/v1beta1",
@@ -101,6 +101,22 @@ def test_a_pods_conditions_are_kept_for_the_failure_policy() -> None:
     pods = [parse({"phase": "Failed", "conditions": conditions}) for _ in range(2)]
     assert pods[0].conditions == (("DisruptionTarget", "True"), ("Ready", "False"))
     assert pods[0].conditions is pods[1].conditions
+
+
+@pytest.mark.parametrize(
+    ("told", "tasks"),
+    [
+        ("m-3 m-4 r-0", (map_task(3), map_task(4), reduce_task(0))),
+        ("m-3", ()),
+        ("", ()),
+        ("m-4 m-3", ()),
+        ("m-3 x", ()),
+    ],
+    ids=["several", "one", "none", "not its own", "tampered"],
+)
+def test_a_pod_says_which_tasks_it_takes_one_after_another(told: str, tasks: tuple[TaskRef, ...]) -> None:
+    pod = parse({"phase": "Running"}, annotations={"podreduce.dev/tasks": told})
+    assert (pod.task, pod.sequence, pod.tasks) == (map_task(3), 0, tasks)
 
 
 def test_a_pod_says_whose_it_is_and_which_attempt() -> None:

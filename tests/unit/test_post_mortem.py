@@ -103,7 +103,7 @@ async def test_the_attempts_of_a_pass_are_one_object_and_the_same_ones_the_same(
     for _ in range(2):
         await keep(run, DONE, FAILED)
     assert len(kept_keys(run)) == 1
-    assert run.records.kept == {DONE.attempt_id: Stage.STARTED, FAILED.attempt_id: Stage.STARTED}
+    assert run.records.kept == {DONE.attempt_id: Stage.DONE, FAILED.attempt_id: Stage.STARTED}
 
 
 async def test_very_many_attempts_are_kept_by_the_batch_and_those_stay_kept_that_are(

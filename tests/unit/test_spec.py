@@ -83,7 +83,16 @@ def test_live_fields_are_not_pinned() -> None:
     live = {"parallelism": 2, "activeDeadlineSeconds": 60}
     pinned = pinned_fields(make_raw_spec(**live))
     assert not LIVE_FIELDS & pinned.keys()
-    assert sorted(pinned) == ["badRecords", "input", "output", "program", "runId", "storage"]
+    assert sorted(pinned) == [
+        "badRecords",
+        "execution",
+        "input",
+        "output",
+        "program",
+        "runId",
+        "storage",
+        "tasksPerPod",
+    ]
 
 
 @pytest.mark.parametrize(

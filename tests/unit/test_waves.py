@@ -68,7 +68,13 @@ TRYING: dict[str, tuple[PodView, bool]] = {
 
 @pytest.mark.parametrize(("pod", "expected"), TRYING.values(), ids=TRYING.keys())
 def test_pod_may_yet_commit(pod: PodView, expected: bool) -> None:
-    assert is_trying(pod, 0, {"doomed"}) is expected
+    assert is_trying(pod, M0, 0, {"doomed"}) is expected
+
+
+def test_a_pod_tries_the_tasks_it_is_at_and_those_after_it() -> None:
+    pod = make_pod(M1, tasks=(M0, M1, map_task(2)), sequence=1)
+    tried = [task for task in pod.tasks if is_trying(pod, task, 0, set())]
+    assert tried == [M1, map_task(2)]
 
 
 @pytest.mark.parametrize(("wanted", "limit", "expected"), [(None, 8, 8), (3, 8, 3), (8, 8, 8), (9, 8, 8)], ids=str)
@@ -152,8 +158,45 @@ def test_next_look_is_the_earliest_of_what_time_will_change() -> None:
     assert next_look(make_observed(), [], 140.0) is None
 
 
-def test_pods_are_indexed_by_task() -> None:
-    first, second = make_pod(M0), make_pod(M0, ordinal=2)
+def test_pods_are_indexed_by_all_their_tasks() -> None:
+    first, second = make_pod(M0), make_pod(M0, ordinal=2, tasks=(M0, R1))
     index = pods_by_task([first, second, make_pod(R0)])
     assert index[M0] == [first, second]
+    assert index[R1] == [second]
     assert index[M1] == []
+
+
+def test_ordinals_are_above_those_of_every_pod_that_has_one_of_the_tasks() -> None:
+    """A pod's name is that of its first task, whichever it is at: no other may get that name."""
+    going = make_pod(M1, ordinal=3, tasks=(M0, M1), sequence=1, deleting=True)
+    observed = make_observed(pods=(going,), failures=[make_failure(M1, ordinal=3, attempt_id=going.attempt_id)])
+    plan = make_plan_summary(tasks_per_pod=2)
+    decision = run_wave(observed, plan, 200.0)
+    assert [str(action) for action in decision.actions] == ["create(m-0#4)", "create(m-1#4)"]
+
+
+def test_a_task_made_anew_shares_no_pod_with_the_others() -> None:
+    lost = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
+    observed = make_observed(spec={"parallelism": 2}, failures=[lost])
+    decision = run_wave(observed, make_plan_summary(shards=6, tasks_per_pod=9), 200.0)
+    assert [str(action) for action in decision.actions] == ["create(m-0#1)", "create(m-1#1)"]
+
+
+@pytest.mark.parametrize(("packs", "expected"), [(True, ["create(m-0#1..m-2)"]), (False, ["create(m-0#1)"])])
+def test_on_one_machine_pods_take_several_tasks_only_if_told_to(packs: bool, expected: list[str]) -> None:
+    limits = Limits(parallelism=1, speculates=False, packs=packs)
+    observed = make_observed(limits=limits)
+    plan = make_plan_summary(shards=3, tasks_per_pod="Auto")
+    assert [str(action) for action in run_wave(observed, plan, 1.0).actions] == expected
+    told = make_plan_summary(shards=3, tasks_per_pod=2)
+    assert [str(action) for action in run_wave(observed, told, 1.0).actions] == ["create(m-0#1..m-1)"]
+
+
+def test_reduces_are_packed_by_the_bytes_of_their_partitions() -> None:
+    commits = [make_commit(M0), make_commit(M1)]
+    large = make_shuffle(partitions=4, partition_bytes=(40 * 2**20,) * 4)
+    plan = make_plan_summary(partitions=4, tasks_per_pod="Auto")
+    observed = make_observed(spec={"parallelism": 1}, commits=commits, shuffle=large)
+    assert [str(action) for action in run_wave(observed, plan, 100.0).actions] == ["create(r-0#1)"]
+    small = make_observed(spec={"parallelism": 1}, commits=commits, shuffle=make_shuffle(partitions=4))
+    assert [str(action) for action in run_wave(small, plan, 100.0).actions] == ["create(r-0#1..r-3)"]

@@ -11,6 +11,7 @@ from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, PodEnded, PodStarted, StatusWritten
+from podreduce_operator.model import PodView
 
 __all__ = ["RunProgress", "TaskLine", "TasksShown", "parse_line"]
 
@@ -89,18 +90,38 @@ class RunProgress:
         match notice:
             case PodStarted(pod=pod):
                 self.attempts[pod.attempt_id] = Attempt(task=pod.task)
-            case LineWritten(attempt_id=attempt_id, line=line):
+            case LineWritten(task=task, attempt_id=attempt_id, line=line):
+                self.take_turn(task, attempt_id)
                 self.take_line(attempt_id, line)
             case PodEnded(pod=pod):
-                if pod.exit_code == 0:
-                    self.done.add(pod.task)
-                    self.attempts[pod.attempt_id].running = False
-                else:
-                    self.attempts.pop(pod.attempt_id, None)
+                self.take_end(pod)
             case StatusWritten(status=status):
                 self.status = status
             case EventRecorded():
                 pass
+
+    def take_turn(self, task: TaskRef, attempt_id: str) -> None:
+        """Begin with an attempt whose pod has had others: their tasks are done."""
+        if attempt_id in self.attempts:
+            return
+        uid = attempt_id.rpartition("-")[0]
+        for other, attempt in self.attempts.items():
+            if other.rpartition("-")[0] == uid and attempt.running:
+                attempt.running = False
+                self.done.add(attempt.task)
+        self.attempts[attempt_id] = Attempt(task=task)
+
+    def take_end(self, pod: PodView) -> None:
+        """Take the end of a pod: its tasks are done, but for the one that it failed at."""
+        for attempt_id in pod.attempt_ids:
+            attempt = self.attempts.get(attempt_id)
+            if attempt is None or not attempt.running:
+                continue
+            if pod.exit_code == 0:
+                attempt.running = False
+                self.done.update(pod.all_tasks)
+            else:
+                del self.attempts[attempt_id]
 
     def take_line(self, attempt_id: str, line: str) -> None:
         """Take the counts of a progress line."""

@@ -45,6 +45,7 @@ class PodIndex:
     def _remove(self, pod: OwnedPod) -> None:
         pods = self._pods.get(pod.owner_uid, {})
         pods.pop(pod.view.uid, None)
-        self._forget(pod.view.attempt_id)
+        for attempt_id in pod.view.attempt_ids:
+            self._forget(attempt_id)
         if not pods:
             self._pods.pop(pod.owner_uid, None)

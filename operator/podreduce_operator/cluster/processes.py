@@ -91,6 +91,7 @@ class ProcessCluster:
         self.board = ProgressBoard()
         self.pods: dict[str, PodView] = {}
         self.attempts: dict[str, Attempt] = {}
+        self.turns: dict[str, PodView] = {}
         self.watching: set[asyncio.Task[None]] = set()
         self.stopping: set[asyncio.Task[None]] = set()
 
@@ -124,11 +125,11 @@ class ProcessCluster:
                 raise ActionError("PodNameTaken", message, permanent=False)
             return
         pod = pending_pod(request, Requests(memory_bytes=self.memory_of(request)))
-        self.pods[pod.name] = pod
+        self.pods[pod.name] = self.turns[pod.uid] = pod
         try:
             attempt = await self.start_process(pod, request)
         except OSError as error:
-            del self.pods[pod.name]
+            del self.pods[pod.name], self.turns[pod.uid]
             message = f"{pod.name}: cannot start a process: {error}"
             raise ActionError("ProcessNotStarted", message, permanent=False) from error
         self.attempts[pod.uid] = attempt
@@ -161,10 +162,12 @@ class ProcessCluster:
 
     def take_line(self, pod: PodView, line: str) -> None:
         """Take a line that a process wrote: its progress, or anything else."""
-        report = read_progress_line(line)
-        if report is not None and report.attempt_id == pod.attempt_id:
+        turn, report = self.turns.get(pod.uid, pod), read_progress_line(line)
+        if report is not None and report.attempt_id in turn.attempt_ids:
             self.board.take(report)
-        self.tell(LineWritten(task=pod.task, attempt_id=pod.attempt_id, line=line))
+            sequence = turn.attempt_ids.index(report.attempt_id)
+            turn = self.turns[pod.uid] = replace(pod, task=turn.all_tasks[sequence], sequence=sequence)
+        self.tell(LineWritten(task=turn.task, attempt_id=turn.attempt_id, line=line))
 
     def memory_of(self, request: PodRequest) -> int:
         """Return how many bytes the pod's process may use."""
@@ -212,7 +215,9 @@ class ProcessCluster:
         """Let go of the pod, its name and the tail of its log."""
         pod = self.pods.pop(name)
         self.attempts.pop(pod.uid, None)
-        self.board.forget(pod.attempt_id)
+        self.turns.pop(pod.uid, None)
+        for attempt_id in pod.attempt_ids:
+            self.board.forget(attempt_id)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the last of what the process wrote."""
@@ -274,6 +279,7 @@ def pending_pod(request: PodRequest, requests: Requests) -> PodView:
         uid=str(uuid4()),
         run_hash=request.run_hash,
         task=request.environment.task,
+        tasks=request.environment.tasks if request.environment.more_tasks else (),
         ordinal=request.ordinal,
         generation=request.environment.generation,
         phase=PodPhase.PENDING,

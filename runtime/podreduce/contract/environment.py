@@ -78,7 +78,10 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     Attributes:
         run_uri: the run's prefix, ending in `/`.
         shuffle_generation: which shuffle manifest a reduce reads; None for a map.
-        pod_uid: with `sequence` (within the pod) it makes the attempt id.
+        more_tasks: what the pod runs after `task`, one after another, each as an attempt of its own.
+        shuffle_wait_seconds: how long a reduce that was started with its maps waits for the shuffle manifest, in which
+            it may turn out to have no partition; 0: the manifest is there.
+        pod_uid: with `sequence` (the task's place in the pod) it makes the attempt id.
         memory_bytes: a limit to keep to where no cgroup sets one.
         max_bad_records: how many bad records a map may skip; None is any number.
         termination_log: where the outcome of a failure is written.
@@ -92,13 +95,20 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     pod_uid: str
     pod_name: str
     sequence: int = 0
+    more_tasks: tuple[TaskRef, ...] = ()
     shuffle_generation: int | None = None
+    shuffle_wait_seconds: int = 0
     memory_bytes: int | None = None
     max_bad_records: int | None = None
     scratch_directory: str = "/tmp"  # noqa: S108 - the pod's own emptyDir
     termination_log: str = "/dev/termination-log"
     progress_url: str | None = None
     progress_token: str = ""
+
+    @property
+    def tasks(self) -> tuple[TaskRef, ...]:
+        """All that is left for the pod to do, in order."""
+        return (self.task, *self.more_tasks)
 
     @property
     def attempt_id(self) -> str:
@@ -123,6 +133,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             pod_uid=environ[POD_UID],
             pod_name=environ[POD_NAME],
             sequence=int(environ.get(SEQUENCE, "0")),
+            more_tasks=tuple(map(TaskRef.parse, environ.get(MORE_TASKS, "").split())),
+            shuffle_wait_seconds=int(environ.get(SHUFFLE_WAIT_SECONDS, "0")),
             shuffle_generation=optional_int.get(SHUFFLE_GENERATION),
             memory_bytes=optional_int.get(MEMORY_BYTES),
             max_bad_records=optional_int.get(MAX_BAD_RECORDS),
@@ -140,6 +152,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             PROGRESS_URL: self.progress_url,
             PROGRESS_TOKEN: self.progress_token or None,
             MAX_BAD_RECORDS: self.max_bad_records,
+            MORE_TASKS: " ".join(map(str, self.more_tasks)) or None,
+            SHUFFLE_WAIT_SECONDS: self.shuffle_wait_seconds or None,
         }
         return {
             RUN_URI: self.run_uri,
@@ -163,6 +177,8 @@ SHUFFLE_GENERATION = "PODREDUCE_SHUFFLE_GENERATION"
 POD_UID = "PODREDUCE_POD_UID"
 POD_NAME = "PODREDUCE_POD_NAME"
 SEQUENCE = "PODREDUCE_SEQUENCE"
+MORE_TASKS = "PODREDUCE_MORE_TASKS"
+SHUFFLE_WAIT_SECONDS = "PODREDUCE_SHUFFLE_WAIT_SECONDS"
 MEMORY_BYTES = "PODREDUCE_MEMORY_BYTES"
 MAX_BAD_RECORDS = "PODREDUCE_MAX_BAD_RECORDS"
 SCRATCH_DIRECTORY = "PODREDUCE_SCRATCH_DIRECTORY"

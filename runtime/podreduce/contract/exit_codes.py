@@ -30,5 +30,7 @@ class ExitCode(IntEnum):
     """The task's scratch volume has no room for its spills."""
     TOO_MANY_BAD_RECORDS = 72
     """More of the shard's records are bad than `spec.maxBadRecords` allows in the whole job."""
+    SHUFFLE_NOT_FROZEN = 73
+    """A reduce that was started with its maps has waited for the shuffle manifest as long as it may."""
     TERMINATED = 143
     """The attempt was told to stop (SIGTERM)."""
