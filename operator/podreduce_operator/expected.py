@@ -1,8 +1,8 @@
 """Which commits a pass must look for, where listing all of a run's records each time would cost too much.
 
-Rule: pure. An attempt commits before its turn ends, so every pod that has ended, or is ending, may have left the commits
-of its tasks, and no other can have left one that matters now: what a pod commits that still runs is seen when it ends.
-A few that take several tasks are followed as they go. A pod that is gone before its end was known tells that somebody
+Rule: pure. An attempt commits before its turn ends, so every pod that has ended, or is ending, may have left commits of
+its tasks, and no other can have left one that matters now: what a pod commits that still runs is seen when it ends. A
+few that take several tasks are followed as they go. A pod that is gone before its end was known tells that somebody
 else acts here: then all is to be listed. What comes another way (a zombie's commit) is seen by the next listing.
 """
 
@@ -52,7 +52,7 @@ class Expectation:
 
 
 def sightings_of(pod: PodView, failed: Collection[str]) -> list[Sighting]:
-    """Return what the pod may commit: nothing more that is not known, once one of its attempts is recorded as failed."""
+    """Return what the pod may commit; once one of its attempts is recorded as failed, nothing that is not known."""
     if any(attempt_id in failed for attempt_id in pod.attempt_ids):
         return []
     return [(task, pod.generation) for task in pod.all_tasks]

@@ -1,6 +1,7 @@
 """Which commits are looked for between two listings."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,7 @@ from podreduce_operator.expected import Expectation, Sighting
 from podreduce_operator.model import PodPhase, PodView
 from tests.builders import make_commit, make_pod, map_task
 
-M0, M1 = map_task(0), map_task(1)
+M0, M1, M2 = map_task(0), map_task(1), map_task(2)
 
 
 def look(
@@ -48,6 +49,24 @@ def test_a_later_generation_is() -> None:
 def test_an_attempt_whose_failure_is_recorded_is_not_looked_for() -> None:
     pod = make_pod(M0, phase=PodPhase.FAILED)
     assert look(pod, failed=(pod.attempt_id,)) == []
+
+
+PACKED = make_pod(M0, tasks=(M0, M1, M2), phase=PodPhase.RUNNING)
+
+
+def test_a_pod_that_ended_may_have_committed_all_its_tasks() -> None:
+    ended = replace(PACKED, phase=PodPhase.FAILED)
+    assert look(ended, commits={M0: make_commit(M0)}) == [(M1, 0), (M2, 0)]
+
+
+def test_one_that_failed_at_one_of_them_has_left_nothing_else() -> None:
+    ended = replace(PACKED, phase=PodPhase.FAILED)
+    assert look(ended, failed=(f"{PACKED.uid}-1",)) == []
+
+
+def test_a_few_that_take_several_tasks_are_followed_as_they_go() -> None:
+    assert look(PACKED) == [(M0, 0), (M1, 0), (M2, 0)]
+    assert look(*(make_pod(map_task(at), tasks=(map_task(at), map_task(at + 500))) for at in range(60))) == []
 
 
 def test_two_attempts_of_a_task_are_one_sighting() -> None:
