@@ -84,6 +84,8 @@ class Actor:
         for kind, group in groupby(actions, type):
             if faults and kind is not DeletePod:
                 break
+            if is_cut_short and kind is CreatePod:
+                continue
             todo = list(group)
             if shuffled:
                 self.rng.shuffle(todo)

@@ -2,6 +2,7 @@
 
 import asyncio
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -10,7 +11,7 @@ from podreduce.contract.wire import encode
 from podreduce_operator.apply import CONCURRENT_CALLS, PODS_SECONDS, Applied, Applier
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import Action, CreatePod, DeletePod
+from podreduce_operator.model import Action, CreatePod, DeletePod, JobView
 from podreduce_operator.observe import Run, RunCache
 from tests.builders import make_job, make_plan, map_task, reduce_task
 from tests.unit.quiet_cluster import QuietCluster
@@ -20,11 +21,14 @@ DELETE = DeletePod(name="pod-1", uid="uid-1", task=map_task(1), why="committed")
 
 
 class SlowCluster(QuietCluster):
-    """Takes its time to create a pod, or refuses it."""
+    """Takes its time to create a pod or to delete one, or refuses to create it."""
 
-    def __init__(self, *, seconds: float = 0.0, refusal: ActionError | None = None) -> None:
+    def __init__(
+        self, *, seconds: float = 0.0, deletion_seconds: float = 0.0, refusal: ActionError | None = None
+    ) -> None:
         super().__init__(work_uri=f"memory://{uuid.uuid4().hex}/")
         self.seconds = seconds
+        self.deletion_seconds = deletion_seconds
         self.refusal = refusal
 
     async def create_pod(self, request: PodRequest) -> None:
@@ -32,6 +36,10 @@ class SlowCluster(QuietCluster):
         if self.refusal is not None:
             raise self.refusal
         await super().create_pod(request)
+
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        await asyncio.sleep(self.deletion_seconds)
+        await super().delete_pod(job, name, uid, force=force)
 
 
 async def open_run(cluster: QuietCluster) -> Run:
@@ -65,6 +73,14 @@ async def test_what_takes_too_long_is_left_to_the_next_pass() -> None:
     assert applied.is_cut_short
     assert len(cluster.created) == CONCURRENT_CALLS
     assert cluster.deleted == ["pod-1"]
+
+
+async def test_no_pods_come_while_there_was_no_time_to_make_room_for_them() -> None:
+    cluster = SlowCluster(deletion_seconds=0.05)
+    deletes = [replace(DELETE, uid=f"uid-{number}") for number in range(50)]
+    applied = await apply(cluster, *deletes, *create(1), pods_seconds=0.02)
+    assert applied.is_cut_short
+    assert cluster.created == []
 
 
 async def test_what_is_done_in_time_is_not_cut_short() -> None:
