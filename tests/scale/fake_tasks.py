@@ -42,12 +42,13 @@ class FakeTasks:
 
     Args:
         work: the store at the work URI.
-        output: the store at the outputs, one prefix a job.
+        output: the store at the outputs, a prefix for each namespace and job.
     """
 
     def __init__(self, api: ApiServer, namespace: str, work: S3Store, output: S3Store, work_uri: str) -> None:
         self.times = Times()
         self._api = api
+        self._namespace = namespace
         self._path = core_path("pods", namespace)
         self._work = work
         self._output = output
@@ -96,7 +97,7 @@ class FakeTasks:
         else:
             owner = pod["metadata"]["ownerReferences"][0]
             data, key = b"fake\t1\n", staged_part_key(owner["uid"], RUN_ID, task, attempt_id)
-            await obstore.put_async(self._output, f"{owner['name']}/{key}", data)
+            await obstore.put_async(self._output, f"{self._namespace}/{owner['name']}/{key}", data)
             results = {"part": PartRef(key=key, bytes=len(data), records=1, sha256=digest_bytes(data))}
         return CommitRecord(
             task=task,

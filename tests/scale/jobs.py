@@ -30,7 +30,8 @@ async def run_jobs(stage: Stage, name: str, *, jobs: int, maps: int, parallelism
         with run_operator(stage.cluster.kubeconfig, stage.logs / "operator.log", parallelism) as operator:
             path = custom_path(API_VERSION, PLURAL, stage.namespace)
             started = time.monotonic()
-            manifests = [make_job(f"job-{number}", maps, parallelism, seconds) for number in range(jobs)]
+            output = f"s3://{OUTPUT}/{stage.namespace}"
+            manifests = [make_job(f"job-{number}", output, maps, parallelism, seconds) for number in range(jobs)]
             await stage.create(path, manifests, IN_FLIGHT)
             await poll(lambda: all_complete(stage, path, jobs), f"{jobs} jobs to complete")
             elapsed = time.monotonic() - started
@@ -63,8 +64,8 @@ async def all_complete(stage: Stage, path: str, jobs: int) -> bool:
     return complete == jobs
 
 
-def make_job(name: str, maps: int, parallelism: int, seconds: float) -> Json:
-    """Return a job whose pods land on fake nodes."""
+def make_job(name: str, output: str, maps: int, parallelism: int, seconds: float) -> Json:
+    """Return a job whose pods land on fake nodes, and whose output goes below `output`."""
     template: dict[str, Any] = {"metadata": {"annotations": runs_for(seconds)}, "spec": TEMPLATE_SPEC}
     return {
         "apiVersion": API_VERSION,
@@ -73,7 +74,7 @@ def make_job(name: str, maps: int, parallelism: int, seconds: float) -> Json:
         "spec": {
             "program": {"source": SOURCE},
             "input": {"uris": [f"s3://{INPUT}/"]},
-            "output": {"uri": f"s3://{OUTPUT}/{name}/"},
+            "output": {"uri": f"{output}/{name}/"},
             "map": {"shards": maps},
             "reduce": {"partitions": 1},
             "parallelism": parallelism,
