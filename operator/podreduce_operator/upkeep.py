@@ -3,7 +3,7 @@
 Rule: pure. A failed pod goes only after its failure record is seen.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from podreduce.contract.task import FailureRecord, TaskRef
@@ -16,6 +16,7 @@ from podreduce_operator.pending import find_expired
 __all__ = [
     "KEPT_FAILED_PODS",
     "LINGER_SECONDS",
+    "LOGGED_TASKS",
     "LOST_AFTER_SECONDS",
     "delete_all",
     "delete_foreign",
@@ -28,6 +29,9 @@ __all__ = [
 
 KEPT_FAILED_PODS = 10
 """How many failed pods of a run stay for `kubectl logs`, until the ttl."""
+
+LOGGED_TASKS = 100
+"""Of so many tasks of each type the log is kept if all went well; of failed attempts it always is."""
 
 LOST_AFTER_SECONDS = 30.0
 """How long past its grace a deleted pod may stay: then its node is lost."""
@@ -104,10 +108,19 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
         if why is None and pod.attempt_id in recorded:
             why = "failure recorded"
         if why is not None:
-            # One that is given up while it runs hangs, and its log may say where.
-            save_log = pod.is_finished or (pod.attempt_id in recorded and pod.phase is PodPhase.RUNNING)
-            deletes.append(delete(pod, why, save_log=save_log))
+            deletes.append(delete(pod, why, save_log=tells_something(pod, recorded)))
     return tuple(deletes)
+
+
+def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
+    """Tell whether the log of a pod that goes is worth keeping.
+
+    That of one which is given up while it runs is: it hangs, and the log may say where. A log takes the API server about
+    as long as the pod's creation; of thousands of tasks that went well nobody reads it.
+    """
+    if pod.attempt_id in recorded:
+        return pod.is_finished or pod.phase is PodPhase.RUNNING
+    return pod.is_finished and pod.task.index < LOGGED_TASKS
 
 
 def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int], now: float) -> str | None:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tests.cluster import control_plane, processes
+from tests.cluster import certificates, control_plane, processes
 from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import CONTROL_ADDRESS, CONTROL_NETNS
@@ -46,7 +46,8 @@ def fake_nodes(cluster: Cluster) -> Iterator[None]:
 
 
 def command() -> list[str | Path]:
-    """Return kwok's command line."""
+    """Return kwok's command line; it serves as a kubelet does, so that asking it for logs costs what it costs there."""
+    serving = certificates.issue("kwok", subject="/O=system:nodes/CN=kwok", addresses=(f"IP:{CONTROL_ADDRESS}",))
     return [
         program("kwok"),
         f"--kubeconfig={control_plane.admin_kubeconfig()}",
@@ -55,6 +56,8 @@ def command() -> list[str | Path]:
         f"--node-ip={CONTROL_ADDRESS}",
         f"--node-port={PORT}",
         f"--server-address=0.0.0.0:{PORT}",
+        f"--tls-cert-file={serving.certificate}",
+        f"--tls-private-key-file={serving.key}",
         "--node-lease-duration-seconds=40",
     ]
 

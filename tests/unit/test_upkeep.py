@@ -6,6 +6,7 @@ from podreduce_operator.model import DeletePod, PodPhase, PodView
 from podreduce_operator.upkeep import (
     KEPT_FAILED_PODS,
     LINGER_SECONDS,
+    LOGGED_TASKS,
     delete_all,
     delete_foreign,
     delete_needless,
@@ -150,6 +151,22 @@ def test_the_log_of_an_attempt_that_was_given_up_while_it_ran_is_saved(
 ) -> None:
     deletes = delete_needless(make_observed(pods=(make_pod(M0),), failures=failures), {}, 60.0)
     assert [delete.save_log for delete in deletes] == expected
+
+
+@pytest.mark.parametrize(("index", "saved"), [(0, True), (LOGGED_TASKS - 1, True), (LOGGED_TASKS, False)])
+def test_of_attempts_that_went_well_the_logs_of_the_first_tasks_are_saved(index: int, saved: bool) -> None:
+    task = map_task(index)
+    pod = make_pod(task, phase=PodPhase.SUCCEEDED, exit_code=0)
+    (delete,) = delete_needless(make_observed(pods=(pod,), commits=(make_commit(task),)), {}, 60.0)
+    assert delete.save_log is saved
+
+
+def test_of_failed_attempts_every_log_is_saved() -> None:
+    first = LOGGED_TASKS
+    pods = [make_failed_pod(map_task(first + at), finished_at=float(at)) for at in range(KEPT_FAILED_PODS + 2)]
+    failures = [make_failure(pod.task) for pod in pods]
+    deletes = delete_needless(make_observed(pods=tuple(pods), failures=failures), {}, 60.0)
+    assert [delete.save_log for delete in deletes] == [True, True]
 
 
 def test_kept_pods_are_the_last_that_failed() -> None:
