@@ -40,12 +40,18 @@ def remove_secret(world: JobWorld) -> dict[str, Any]:
     return {}
 
 
+NO_SUCH_IMAGE = {
+    "image": "localhost/no-such-image:1",
+    "podTemplate": {"spec": {"containers": [{"name": "task", "imagePullPolicy": "Never"}]}},
+}
+"""Never pulled: a registry that does not answer, as none does here, is an outage and may be away for ten minutes."""
+
 REFUSALS: dict[str, tuple[Callable[[JobWorld], dict[str, Any]], str, str]] = {
     "a missing input": (lambda _: {"input_uri": "s3://corpus/none/"}, "InputNotFound", "s3://corpus/none/"),
     "an existing output": (occupy_output, "OutputExists", "part-r-00000.txt"),
     "wrong credentials": (break_credentials, "StorageDenied", "secretKey"),
     "a missing Secret": (remove_secret, "StorageSecretNotFound", "podreduce-storage"),
-    "a bad image": (lambda _: {"image": "localhost/no-such-image:1"}, "ImageUnavailable", "no-such-image"),
+    "a bad image": (lambda _: NO_SUCH_IMAGE, "ImageUnavailable", "no-such-image"),
     "a missing bucket": (lambda _: {"input_uri": "s3://no-such-bucket/a/"}, "StorageDenied", "no-such-bucket"),
 }
 
