@@ -36,7 +36,7 @@ async def run_jobs(stage: Stage, name: str, *, jobs: int, maps: int, parallelism
             await poll(lambda: all_complete(stage, path, jobs), f"{jobs} jobs to complete")
             elapsed = time.monotonic() - started
             cpu, peak = operator.cpu_seconds(), operator.peak_mib()
-        delays = succession_delays(stage.times, parallelism) if jobs == 1 else []
+        delays = succession_delays(stage.times, parallelism) if jobs == 1 and maps > parallelism else []
         return Figures(
             name=name,
             pods=pods,

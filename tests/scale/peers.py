@@ -38,7 +38,7 @@ async def run_indexed_job(stage: Stage, name: str, *, maps: int, parallelism: in
         for job, completions in (("maps", maps), ("reduce", 1)):
             await run_job(stage, job, completions, parallelism, seconds)
         elapsed = time.monotonic() - started
-        delays = succession_delays(stage.times, parallelism)
+        delays = succession_delays(stage.times, parallelism) if maps > parallelism else []
         for job in ("maps", "reduce"):
             path = custom_path("batch/v1", "jobs", stage.namespace, job)
             await stage.api.delete(path, {"propagationPolicy": "Background"})
