@@ -115,7 +115,7 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
 def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
     """Tell whether the log of a pod that goes is worth keeping.
 
-    That of one which is given up while it runs is: it hangs, and the log may say where. A log costs a request to the API
+    That of one which is given up while it runs is: it hangs, and the log may say where. Each costs a request to the API
     server and its kubelet, and one to the store; of thousands of tasks that went well nobody reads it.
     """
     if pod.attempt_id in recorded:
