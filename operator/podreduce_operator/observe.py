@@ -123,18 +123,19 @@ async def observe(
         run=read_run_state(job.status, run_id),
         superseded=None if previous == run_id else previous,
         pods=pods,
-        progress=cluster.progress_of(pods),
         limits=limits,
         is_blind=True,
     )
+    observed: Observed
+    run: Run | None = None
     try:
         storage = await cluster.read_storage(job)
         observed, run = await observe_store(blind, storage, cache)
-        return replace(observed, progress=cluster.progress_of(observed.pods)), run
     except ActionError as error:
-        return replace(blind, faults=(error.as_fault(),)), None
+        observed = replace(blind, faults=(error.as_fault(),))
     except PodreduceError as error:
-        return replace(blind, faults=(storage_fault(error),)), None
+        observed = replace(blind, faults=(storage_fault(error),))
+    return replace(observed, progress=cluster.progress_of(observed.pods)), run
 
 
 async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:
