@@ -11,6 +11,7 @@ from tests.bench.memory import measure_memory
 from tests.bench.micro import measure_kernels
 from tests.bench.overhead import measure_overhead
 from tests.bench.paths import RESULTS
+from tests.bench.telling import say
 from tests.bench.works import WORKS, Work
 
 DEFAULT_COMMAND = "compare"
@@ -117,12 +118,6 @@ def main(argv: Sequence[str]) -> int:
     arguments = parser.parse_args(named)
     code: int = arguments.command(arguments)
     return code
-
-
-def say(line: str) -> None:
-    """Show one line of progress or result."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """A MinIO on loopback with the benchmark's data, for the runs that read and write S3 on the same cores."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ from typing import Final
 from obstore.store import S3Store
 
 from tests.bench.data import Kind
+from tests.bench.process_tree import cpu_seconds
 from tests.cluster.minio import MinioServer
 
 __all__ = ["ObjectStore", "choose_directory", "open_object_store"]
@@ -21,7 +21,6 @@ TARGET: Final = "output"
 MEMORY_DIRECTORY: Final = Path("/dev/shm")  # noqa: S108 - a directory of the server's own is made in it
 MEMORY_BYTES: Final = 8 << 30
 """Input, shuffle, staged and published output of the largest work, and as much again."""
-TICKS_PER_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,8 +77,8 @@ class ObjectStore:
 
     def cpu_seconds(self) -> float:
         """Return the processor time that the server has taken so far."""
-        fields = Path(f"/proc/{self.server.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
+        assert self.server.pid is not None
+        return cpu_seconds(self.server.pid)
 
 
 def list_names(store: S3Store, prefix: str) -> Iterator[list[str]]:

@@ -1,4 +1,4 @@
-"""The processes below a process, and the memory they hold, from /proc.
+"""The processes below a process, the memory they hold, and the processor time of one, from /proc.
 
 Rule: a process that goes while it is looked at counts as gone. Resident memory is summed, so pages that processes
 share count once for each: that is what a container's kernel would not do, but the proportional share takes so long to
@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-__all__ = ["list_descendants", "resident_bytes"]
+__all__ = ["cpu_seconds", "list_descendants", "resident_bytes"]
 
 PROC: Final = Path("/proc")
 PAGE_BYTES: Final = os.sysconf("SC_PAGE_SIZE")
@@ -46,3 +46,9 @@ def resident_bytes(process: int) -> int:
             return int(file.read().split()[1]) * PAGE_BYTES
     except OSError:
         return 0
+
+
+def cpu_seconds(process: int) -> float:
+    """Return the processor time, user and system, that a process has taken so far."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from tests.bench.paths import RESULTS
 from tests.bench.results import write_json
+from tests.bench.telling import say
 from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.rehearsal import Outcome, rehearse
 from tests.chaos.stage import open_stage
@@ -59,12 +60,6 @@ def render(outcomes: Sequence[Outcome]) -> Table:
         )
         table.add_row(*cells, *records, style="red" if outcome.problem else None)
     return table
-
-
-def say(text: str) -> None:
-    """Show one line."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

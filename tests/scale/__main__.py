@@ -14,6 +14,7 @@ from rich.table import Table
 
 from tests.bench.paths import RESULTS
 from tests.bench.results import write_json
+from tests.bench.telling import say
 from tests.cluster.control_plane import CLIENT_LIMITS
 from tests.scale.figures import Figures
 from tests.scale.jobs import run_jobs
@@ -88,12 +89,6 @@ def render(figures: Sequence[Figures]) -> Table:
 def show(value: float | None, digits: int) -> str:
     """Return a figure, or a dash where there is none."""
     return "-" if value is None else f"{value:.{digits}f}"
-
-
-def say(text: str) -> None:
-    """Show one line."""
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ import obstore
 from obstore.exceptions import AlreadyExistsError
 from obstore.store import S3Store
 
-from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.environment import POD_NAME, POD_UID, TaskEnvironment
 from podreduce.contract.layout import blob_key, commit_key, staged_part_key
 from podreduce.contract.task import BlobRef, CommitRecord, PartRef, TaskType
 from podreduce.contract.wire import digest_bytes, encode
@@ -78,7 +78,7 @@ class FakeTasks:
     async def _commit(self, pod: Mapping[str, Any]) -> None:
         """Commit as the pod's task would have."""
         variables = {one["name"]: one.get("value", "") for one in pod["spec"]["containers"][0]["env"]}
-        ours = {"PODREDUCE_POD_UID": pod["metadata"]["uid"], "PODREDUCE_POD_NAME": pod["metadata"]["name"]}
+        ours = {POD_UID: pod["metadata"]["uid"], POD_NAME: pod["metadata"]["name"]}
         environment = TaskEnvironment.from_environ(variables | ours)
         prefix = environment.run_uri.removeprefix(self._work_uri)
         key = f"{prefix}{commit_key(environment.task, environment.generation)}"

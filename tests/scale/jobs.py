@@ -12,7 +12,6 @@ from tests.scale.stage import INPUT, OUTPUT, Stage, poll
 
 __all__ = ["run_jobs"]
 
-IN_FLIGHT = 16
 SOURCE = """\
 class Nothing:
     def map_func(self, key, value):
@@ -32,7 +31,7 @@ async def run_jobs(stage: Stage, name: str, *, jobs: int, maps: int, parallelism
             started = time.monotonic()
             output = f"s3://{OUTPUT}/{stage.namespace}"
             manifests = [make_job(f"job-{number}", output, maps, parallelism, seconds) for number in range(jobs)]
-            await stage.create(path, manifests, IN_FLIGHT)
+            await stage.create(path, manifests)
             await poll(lambda: all_complete(stage, path, jobs), f"{jobs} jobs to complete")
             elapsed = time.monotonic() - started
             cpu, peak = operator.cpu_seconds(), operator.peak_mib()

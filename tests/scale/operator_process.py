@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.bench.process_tree import cpu_seconds
 from tests.cluster.minio import answers, free_port
 from tests.cluster.processes import ClusterError
 
@@ -16,7 +17,6 @@ __all__ = ["OperatorProcess", "run_operator"]
 
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,12 +24,10 @@ class OperatorProcess:
     """A running operator."""
 
     process: subprocess.Popen[bytes]
-    log: Path
 
     def cpu_seconds(self) -> float:
         """Return the processor time that it has used: user and system."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_seconds(self.process.pid)
 
     def peak_mib(self) -> float:
         """Return the most that was resident at a time."""
@@ -59,7 +57,7 @@ def run_operator(kubeconfig: Path, log: Path, parallelism_limit: int) -> Iterato
         )
     try:
         wait_until_ready(process, f"http://127.0.0.1:{port}/readyz", log)
-        yield OperatorProcess(process=process, log=log)
+        yield OperatorProcess(process=process)
     finally:
         process.terminate()
         try:

@@ -12,15 +12,13 @@ from tests.scale.stage import Stage, poll
 
 __all__ = ["run_bare_loop", "run_indexed_job"]
 
-IN_FLIGHT = 16
-
 
 async def run_bare_loop(stage: Stage, name: str, *, pods: int, seconds: float) -> Figures:
     """Create pods, and do nothing else, so many at a time as the operator does."""
     async with stage.new_namespace():
         manifests = [make_pod(f"pod-{number}", seconds) for number in range(pods)]
         started = time.monotonic()
-        await stage.create(core_path("pods", stage.namespace), manifests, IN_FLIGHT)
+        await stage.create(core_path("pods", stage.namespace), manifests)
         elapsed = time.monotonic() - started
         await poll(lambda: has_created(stage, pods), "the watch to show the pods")
         return Figures(name=name, pods=pods, seconds=elapsed, per_second=created_per_second(stage.times, pods))

@@ -11,6 +11,7 @@ from typing import Any
 
 import obstore
 
+from podreduce_operator.apply import CONCURRENT_CALLS
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path
 from tests.bench.object_store import choose_directory
 from tests.cluster import provider
@@ -70,15 +71,15 @@ class Stage:
         await self.api.delete(path, {"gracePeriodSeconds": 0})
         return False
 
-    async def create(self, path: str, manifests: Sequence[Json], in_flight: int) -> None:
-        """Create objects, so many requests at a time."""
+    async def create(self, path: str, manifests: Sequence[Json]) -> None:
+        """Create objects, as many at a time as the operator would."""
         todo = iter(manifests)
 
         async def work() -> None:
             for manifest in todo:
                 await self.api.create(path, manifest)
 
-        await asyncio.gather(*(work() for _ in range(in_flight)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENT_CALLS)))
 
 
 def secret(minio: MinioServer) -> Mapping[str, Any]:
