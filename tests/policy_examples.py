@@ -10,6 +10,7 @@ from typing import Any
 from podreduce.contract.task import CommitRecord, LostOutput, TaskRef
 from podreduce_operator.model import (
     AttemptProgress,
+    Gang,
     Limits,
     Observed,
     PendingDeadlines,
@@ -612,6 +613,15 @@ RULES = [
         expected="Complete/OutputCommitted: delete(m-0 lost with its node)",
     ),
     Example(
+        name="one that has ended is not its node's to let go",
+        observed=make_observed(
+            pods=(make_failed_pod(M0, deleting=True, vanishes_at=70.0), make_pod(M0, ordinal=2), make_pod(M1)),
+            failures=(make_failure(M0, attempt_id=make_pod(M0).attempt_id),),
+        ),
+        now=1000.0,
+        expected="Mapping: -",
+    ),
+    Example(
         name="an attempt that does not move is given up",
         observed=make_observed(pods=(make_pod(M0), make_pod(M1)), progress=moved_at({M0: 0.0, M1: 1790.0})),
         now=1800.0,
@@ -679,6 +689,39 @@ RULES = [
         ),
         now=1000.0,
         expected="Mapping: -; wake 15.0s",
+    ),
+    Example(
+        name="pods that start from nothing are a gang",
+        observed=make_observed(spec={"admission": "Gang"}),
+        now=0.0,
+        expected="Mapping: create(m-0#1 of 2) create(m-1#1 of 2)",
+    ),
+    Example(
+        name="a gang that lost a pod while it waited gets another",
+        observed=make_observed(
+            spec={"admission": "Gang"},
+            pods=(make_pod(M0, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2)),),
+        ),
+        now=0.0,
+        expected="Mapping: create(m-1#1 of 2); wake 5.0s",
+    ),
+    Example(
+        name="one that can never be whole is dissolved",
+        observed=make_observed(
+            spec={"admission": "Gang", "parallelism": 1},
+            pods=(make_pod(M0, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2)),),
+        ),
+        now=0.0,
+        expected="Mapping: keep(1) delete(m-0 gang is broken); wake 5.0s",
+    ),
+    Example(
+        name="a new gang waits for what is due a moment later",
+        observed=make_observed(
+            spec={"admission": "Gang"},
+            failures=(make_failure(M0, counted=False, reason="PodDeleted", finished_at=101.0),),
+        ),
+        now=100.0,
+        expected="Mapping: -; wake 2.0s",
     ),
     Example(
         name="pods of other runs go",

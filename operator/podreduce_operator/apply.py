@@ -185,6 +185,7 @@ class Applier:
                 environment=environment,
                 memory_factor=action.memory_factor,
                 slow_node=action.slow_node,
+                gang=action.gang,
                 spec=plan.spec,
             )
         )

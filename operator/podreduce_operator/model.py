@@ -22,6 +22,7 @@ __all__ = [
     "DiscardRun",
     "Fault",
     "FreezeShuffle",
+    "Gang",
     "HeavyKeyView",
     "JobKey",
     "JobView",
@@ -103,6 +104,14 @@ class Requests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gang:
+    """Pods that are admitted together, or not yet: `size` of them, under a name of their own."""
+
+    name: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
     """One attempt's pod. Ten thousand of them are held in memory: what they have in common is one object.
 
@@ -112,6 +121,7 @@ class PodView:
     Attributes:
         task: which task it stands for; `sequence` is that task's place among `tasks`.
         tasks: all tasks of a pod that takes several; empty for one that has but `task`.
+        gang: those with which it waits to be admitted, or was; None if by itself.
         run_hash: which run of which job it belongs to; see `names`.
         reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
         node: its node's name; empty before it has one. `scheduled_at`: when it got it; `started_at`: when its task did.
@@ -131,6 +141,7 @@ class PodView:
     created_at: float
     tasks: tuple[TaskRef, ...] = ()
     sequence: int = 0
+    gang: Gang | None = None
     deleting: bool = False
     node: str = ""
     scheduled_at: float | None = None
@@ -385,6 +396,7 @@ class CreatePod:
         more_tasks: what its pod takes after `task`, one after another.
         memory_factor: what its requested memory is multiplied by.
         slow_node: it is the twin of an attempt that is slow, on that node.
+        gang: those with which its pod is to be admitted; None if by itself.
     """
 
     task: TaskRef
@@ -394,6 +406,7 @@ class CreatePod:
     shuffle_generation: int | None = None
     memory_factor: float = 1.0
     slow_node: str | None = None
+    gang: Gang | None = None
 
     @property
     def awaits_shuffle(self) -> bool:
@@ -404,6 +417,7 @@ class CreatePod:
         more = f"..{self.more_tasks[-1]}" if self.more_tasks else ""
         more += "" if self.memory_factor == 1.0 else f" memory x{self.memory_factor:g}"
         more += "" if self.slow_node is None else " twin"
+        more += "" if self.gang is None else f" of {self.gang.size}"
         return f"create({self.task}#{self.ordinal}{more})"
 
 

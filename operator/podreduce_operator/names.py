@@ -5,7 +5,7 @@ Names stay within 63 characters (they become host names) however long the job's 
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from podreduce.contract.task import TaskRef, TaskType
@@ -20,6 +20,7 @@ __all__ = [
     "TASK_TYPE_LABEL",
     "AttemptLabels",
     "bounded_name",
+    "gang_name",
     "hash_run",
     "job_selector",
     "managed_selector",
@@ -60,6 +61,12 @@ def hash_run(uid: str, run_id: str) -> str:
 def pod_name(job: str, run_hash: str, task: TaskRef, ordinal: int) -> str:
     """Return the name of the task's attempt with that ordinal: `wordcount-1f0c9a2b3d-m-3-1`."""
     ending = f"-{run_hash}-{task}-{ordinal}"
+    return bounded_name(job, MAX_NAME_CHARACTERS - len(ending)).replace(".", "-") + ending
+
+
+def gang_name(job: str, run_hash: str, attempts: Iterable[tuple[TaskRef, int]]) -> str:
+    """Return the name of the gang of these attempts: tasks and ordinals. No other gang of the run has it."""
+    ending = f"-{run_hash}-{short_hash(' '.join(f'{task}-{ordinal}' for task, ordinal in attempts))}"
     return bounded_name(job, MAX_NAME_CHARACTERS - len(ending)).replace(".", "-") + ending
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "Waiting",
     "explain_waiting",
     "find_expired",
+    "is_gated",
     "is_silent",
     "moments",
     "pending_deadline",
@@ -26,9 +27,11 @@ TOLD_AFTER_SECONDS = 5.0
 
 AT_ONCE = 0.0
 
+GATED = "SchedulingGated"
+
 REASONS = {
     "Unschedulable": "Unschedulable",
-    "SchedulingGated": "AwaitingAdmission",
+    GATED: "AwaitingAdmission",
     "InvalidImageName": "ImageUnavailable",
     "ErrImageNeverPull": "ImageUnavailable",
     "ErrImagePull": "ImageUnavailable",
@@ -97,6 +100,11 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
 def is_waiting(pod: PodView) -> bool:
     """Tell whether something keeps the pod from starting."""
     return pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in REASONS
+
+
+def is_gated(pod: PodView) -> bool:
+    """Tell whether the pod is not for the scheduler yet: a queue has not admitted it."""
+    return is_waiting(pod) and pod.reason == GATED
 
 
 def still_waits(pod: PodView | None, record: FailureRecord) -> bool:

@@ -14,13 +14,14 @@ from podreduce.contract.environment import CA_CERT_PATH, POD_NAME, POD_UID, Stor
 from podreduce.contract.task import TaskType
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.crd import API_VERSION, KIND
-from podreduce_operator.model import JobView
+from podreduce_operator.model import Gang, JobView
 from podreduce_operator.names import AttemptLabels, pod_labels
 from podreduce_operator.resources import raise_memory, remaining_defaults
 from podreduce_operator.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.templates import PodTemplateError, merge_template
 
 __all__ = [
+    "GANG_ANNOTATION",
     "PROGRESS_TOKEN_ANNOTATION",
     "TASKS_ANNOTATION",
     "TASK_CONTAINER",
@@ -43,7 +44,14 @@ TASKS_ANNOTATION = "podreduce.dev/tasks"
 
 PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
 TOKEN_DIGEST_CHARACTERS = 32
+GANG_ANNOTATION = "podreduce.dev/gang"
+"""Size and name of the gang that a pod is admitted with."""
+
 QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+QUEUE_GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
+QUEUE_GROUP_SIZE_ANNOTATION = "kueue.x-k8s.io/pod-group-total-count"
+QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
+"""The group has ended once its pods have, failed ones as well: their successors are admitted by themselves."""
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
@@ -169,12 +177,14 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         "labels": {
             **queue_labels(request.job),
             **(template.get("labels") or {}),
+            **({} if request.gang is None else {QUEUE_GROUP_LABEL: request.gang.name}),
             **pod_labels(request.job.key.name, attempt),
         },
         "annotations": {
             "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
             **(template.get("annotations") or {}),
             **tasks_annotation(request),
+            **gang_annotations(request.gang),
             **progress_annotation(request),
         },
         "ownerReferences": [owner_reference(request.job)],
@@ -184,6 +194,18 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
 def queue_labels(job: JobView) -> dict[str, str]:
     """Return the job's labels by which Kueue lets its pods wait for admission; it knows only pods."""
     return {name: job.labels[name] for name in QUEUE_LABELS if name in job.labels}
+
+
+def gang_annotations(gang: Gang | None) -> dict[str, str]:
+    """Return what tells the operator, and Kueue, of the gang; nothing if there is none."""
+    if gang is None:
+        return {}
+    size = str(gang.size)
+    return {
+        GANG_ANNOTATION: f"{size} {gang.name}",
+        QUEUE_GROUP_SIZE_ANNOTATION: size,
+        **QUEUE_GROUP_ENDS_ANNOTATIONS,
+    }
 
 
 def tasks_annotation(request: PodRequest) -> dict[str, str]:

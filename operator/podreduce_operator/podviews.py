@@ -17,9 +17,9 @@ import msgspec
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from podreduce_operator.crd import GROUP, KIND
-from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
+from podreduce_operator.model import Gang, JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import parse_labels
-from podreduce_operator.pods import PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER, TASKS_ANNOTATION
+from podreduce_operator.pods import GANG_ANNOTATION, PROGRESS_TOKEN_ANNOTATION, TASK_CONTAINER, TASKS_ANNOTATION
 from podreduce_operator.resources import read_requests
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
@@ -67,6 +67,7 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         run_hash=attempt.run_hash,
         task=attempt.task,
         tasks=parse_tasks(annotations.get(TASKS_ANNOTATION, ""), attempt.task),
+        gang=parse_gang(annotations.get(GANG_ANNOTATION, "")),
         ordinal=attempt.ordinal,
         generation=attempt.generation,
         phase=phase,
@@ -100,6 +101,13 @@ def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
     except ValueError:
         return ()
     return tasks if len(tasks) > 1 and tasks[0] == first else ()
+
+
+@lru_cache(maxsize=256)
+def parse_gang(text: str) -> Gang | None:
+    """Return the gang of a pod, the same object for all of its pods; None if it has none, or it was tampered with."""
+    size, _, name = text.partition(" ")
+    return Gang(name=name, size=int(size)) if size.isdecimal() and name else None
 
 
 def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -38,6 +38,7 @@ LIVE_FIELDS = frozenset(
     {
         "suspend",
         "parallelism",
+        "admission",
         "backoff",
         "backoffLimitPerTask",
         "failurePolicy",
@@ -245,6 +246,7 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     parallelism: int | None = None
     execution: Literal["PerTask", "Auto"]
     tasks_per_pod: int | Literal["Auto"]
+    admission: Literal["PerPod", "Gang"]
     backoff_limit_per_task: int
     backoff: BackoffSpec
     failure_policy: FailurePolicySpec = FailurePolicySpec()

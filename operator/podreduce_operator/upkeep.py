@@ -186,9 +186,14 @@ def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
 def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
     """Delete without grace the pods whose node does not answer their deletion, so that nothing waits for them.
 
-    That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's.
+    That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's. One that has
+    ended is held by somebody's finalizer, such as Kueue's for its group, and is not their node's to let go.
     """
-    gone_at = {pod: at + LOST_AFTER_SECONDS for pod in observed.pods if (at := pod.vanishes_at) is not None}
+    gone_at = {
+        pod: at + LOST_AFTER_SECONDS
+        for pod in observed.pods
+        if (at := pod.vanishes_at) is not None and not pod.is_finished
+    }
     lost = tuple(delete(pod, "lost with its node", force=True) for pod, at in gone_at.items() if now >= at)
     waits = [at - now for at in gone_at.values() if at > now]
     if decision.wake_after is not None:

@@ -11,6 +11,7 @@ from functools import partial
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.ending import deadline_at
 from podreduce_operator.failures import memory_factor, next_attempt_at
+from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang
 from podreduce_operator.hung import hung_at
 from podreduce_operator.model import (
     Action,
@@ -27,7 +28,7 @@ from podreduce_operator.model import (
 from podreduce_operator.packing import form_groups, most_per_pod
 from podreduce_operator.pending import explain_waiting, moments
 from podreduce_operator.speculation import find_slow
-from podreduce_operator.upkeep import LINGER_SECONDS, delete_foreign, delete_needless, record_failures
+from podreduce_operator.upkeep import LINGER_SECONDS, delete_all, delete_foreign, delete_needless, record_failures
 from podreduce_operator.whole_jobs import is_awaited, looks_at, whole_job
 
 __all__ = ["run_wave"]
@@ -60,15 +61,17 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     running = {pod.uid for pod in observed.active_pods}
     active = [pod for pod in observed.active_pods if pod.uid not in doomed]
     room = max(0, parallelism(observed) - len(active))
-    idle = [
+    untried = [
         task
         for task in wave.tasks
-        if task not in recording
-        and not any(is_trying(pod, task, generations.get(task, 0), doomed) for pod in pods[task])
+        if not any(is_trying(pod, task, generations.get(task, 0), doomed) for pod in pods[task])
     ]
-    due = {task: attempt_due_at(observed, task) for task in idle}
+    due = {task: attempt_due_at(observed, task) for task in untried if task not in recording}
     due_at = [at for at in due.values() if at > now]
-    ready = [task for task, at in due.items() if at <= now]
+    is_idle = not any(has_work(observed, pod, generations) for pod in active)
+    ready = [] if is_idle and awaits_more(observed, due_at, now) else [task for task, at in due.items() if at <= now]
+    forming = find_forming(observed)
+    broken = find_broken(observed, forming, more=min(len(untried), room))
     start = partial(new_attempt, observed, wave, pods, generations)
     creates = [start(*group) for group in group_ready(observed, plan, ready, generations, room=room)]
     if len(ready) < room:
@@ -76,6 +79,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
         tasks = {task: generations.get(task, 0) for task in may_start}
         slow = find_slow(observed, plan, tasks, active, room=room - len(ready), now=now)
         creates += [start(pod.task, slow_node=pod.node) for pod in slow]
+    creates = [] if broken else join_gang(observed, forming, creates, is_idle=is_idle)
     steps = () if wave.step is None else (wave.step,)
     waiting = explain_waiting(observed.active_pods, now)
     verdict = Verdict(
@@ -89,6 +93,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     # What makes room goes first; what has ended takes none, and goes last.
     stops = [action for action in deletes if action.uid in running]
     tidies = [action for action in deletes if action.uid not in running]
+    stops += delete_all(broken, "gang is broken")
     actions = (*records, *stops, *delete_foreign(observed), *steps, *creates, *tidies)
     looks = looks_at(observed, creates, now)
     return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, [*due_at, *looks], now))
@@ -193,6 +198,11 @@ def is_committed(observed: Observed, task: TaskRef, generations: Mapping[TaskRef
     """Tell whether the task's current generation is committed."""
     commit = observed.commits.get(task)
     return commit is not None and commit.generation >= generations.get(task, 0)
+
+
+def has_work(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int]) -> bool:
+    """Tell whether the pod has a task ahead that is not committed."""
+    return not all(is_committed(observed, task, generations) for task in pod.tasks_ahead)
 
 
 def is_trying(pod: PodView, task: TaskRef, generation: int, doomed: set[str]) -> bool:

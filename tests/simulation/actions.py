@@ -202,6 +202,7 @@ class Actor:
             created_at=self.cluster.now,
             skew=0.0,
             fault=fault,
+            gang=action.gang,
         )
         self.cluster.create(pod)
 

@@ -30,6 +30,7 @@ class FaultKind(StrEnum):
     VANISHED = "the pod vanishes unseen"
     ZOMBIE = "the pod vanishes, the process runs on"
     DELETED_BY_HAND = "deleted by hand"
+    DELETED_GATED = "deleted while it waits to be admitted"
     IMAGE_LATE = "the image comes late"
     IMAGE_MISSING = "the image never comes"
     UNSCHEDULABLE = "unschedulable for a while"

@@ -53,7 +53,8 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         pass_rate=rng.choice([0.02, 0.05, 0.1, 0.25]),
         is_on=not faultless,
     )
-    raw_spec = draw_spec(rng)
+    raw_spec, queue = draw_spec(rng), draw_queue(seed)
+    raw_spec["admission"] = "PerPod" if queue is None else queue.choice(["PerPod", "Gang", "Gang"])
     chaos.hangs = reports = rng.random() < 0.8  # nobody finds out about a hung attempt that does not report
     plan, partitions = draw_plan(rng, raw_spec)
     if faultless:
@@ -65,6 +66,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         store=store,
         now=EPOCH,
         map_only=partitions == 0,
+        queue=queue,
         poison=None
         if faultless or rng.random() < 0.9
         else TaskRef(type=TaskType.MAP, index=rng.randrange(plan.shards)),
@@ -94,6 +96,12 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
 def draw_listing_interval(seed: int) -> float:
     """Draw how long listings are apart, by a generator of its own: zero is with every pass."""
     return random.Random(f"listing {seed}").choice([0.0, 0.0, 3.0, 20.0])  # noqa: S311 - worlds must be repeatable
+
+
+def draw_queue(seed: int) -> random.Random | None:
+    """Draw whether pods wait to be admitted: by a generator of its own, which then draws for how long."""
+    queue = random.Random(f"queue {seed}")  # noqa: S311 - worlds must be repeatable
+    return queue if queue.random() < 0.2 else None
 
 
 def draw_limits(rng: random.Random) -> Limits:

@@ -14,6 +14,7 @@ from podreduce_operator.model import (
     CreatePod,
     Decision,
     DiscardRun,
+    Gang,
     KeepAttempts,
     Observed,
     Phase,
@@ -21,6 +22,7 @@ from podreduce_operator.model import (
     RemoveRun,
     Stage,
 )
+from podreduce_operator.pending import GATED
 from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS, LOST_AFTER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
@@ -56,6 +58,10 @@ FATAL_ENDS = "after a failure that repeating cannot mend nothing starts"
 DEADLINE_HELD = "nothing starts after the deadline"
 ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
+GANG_FROM_NOTHING = "a new gang is formed only where no pod of the run has work left"
+GANG_IF_SEVERAL = "where the job wants it, pods that start from nothing are a gang"
+GANG_WHERE_WANTED = "pods are admitted as a gang only if the job says so, and no more of them than its size"
+BROKEN_GANGS_ONLY = "a gang that waits is dissolved only if it is not whole"
 HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
 FORCED_IF_LOST = "a pod is let go of only if it does not end within its grace and a while"
 MEMORY_RAISED = "an attempt has more memory once one of its task ran out of it, and only then"
@@ -181,6 +187,7 @@ class Judge:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
             self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
+            self.judge_gang(observed, action, run)
 
     def judge_packing(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The tasks of a pod that takes several are alike."""
@@ -279,6 +286,22 @@ class Judge:
         limit = most_pods(observed)
         demand(active < limit, PARALLELISM_HELD, action, "beside", active, "of", limit)
 
+    def judge_gang(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
+        """The pod joins a gang that lacks it, or one that starts from nothing."""
+        if observed.job.spec.admission == "PerPod":
+            demand(action.gang is None, GANG_WHERE_WANTED, action)
+            return
+        active = [pod for pod in self.cluster.pods.values() if pod.run_id == observed.run_id and pod.is_active]
+        if action.gang is None:
+            has_company = any(not observed.commits.keys() >= set(pod.tasks) for pod in active)
+            several = self.decision is not None and sum(isinstance(one, CreatePod) for one in self.decision.actions) > 1
+            demand(has_company or not several, GANG_IF_SEVERAL, action)
+            return
+        members = self.cluster.members(action.gang)
+        demand(len(members) < action.gang.size, GANG_WHERE_WANTED, action, "beside", len(members))
+        working = [pod.name for pod in active if any(has_work(pod, task, run) for task in pod.tasks_ahead)]
+        demand(bool(members) or not working, GANG_FROM_NOTHING, action, "beside", working)
+
     def delete(self, observed: Observed, pod: SimPod, *, force: bool) -> None:
         """A pod is about to be deleted."""
         if force:
@@ -300,7 +323,22 @@ class Judge:
             demand(durable, FAILURES_DURABLE, pod.name)
         elif not pod.deleting:
             stale = pod.generation < wanted_generation(run.failures, pod.task)
+            if not (durable or stale) and pod.gang is not None and pod.reason == GATED:
+                demand(not self.is_fresh or self.is_broken(observed, pod.gang, run), BROKEN_GANGS_ONLY, pod.name)
+                return
             demand(durable or stale, HEALTHY_STAYS, pod.name)
+
+    def is_broken(self, observed: Observed, gang: Gang, run: RunPrefix) -> bool:
+        """Tell whether a gang cannot be whole: it wants more pods than may run, or than there are tasks left for."""
+        if observed.job.spec.admission == "PerPod" or most_pods(observed) < gang.size:
+            return True
+        members = [pod for pod in self.cluster.pods.values() if pod.gang == gang and not pod.deleting]
+        taken = {task for pod in members for task in pod.tasks}
+        assert observed.plan is not None
+        kind = members[0].task.type
+        count = observed.plan.shards if kind is TaskType.MAP else len(self.tasks)
+        left = {TaskRef(type=kind, index=index) for index in range(count)} - taken - run.commits.keys()
+        return len(members) + len(left) < gang.size
 
     @property
     def is_ending(self) -> bool:
@@ -528,6 +566,11 @@ def is_free(record: FailureRecord, observed: Observed) -> bool:
     earlier = observed.failures.get(record.task, ())
     first_time = all(failure.reason != record.reason for failure in earlier)
     return record.reason == OUTAGE or (record.reason == "OutOfMemory" and first_time)
+
+
+def has_work(pod: SimPod, task: TaskRef, run: RunPrefix) -> bool:
+    """Tell whether the pod may yet commit the task in its generation."""
+    return (task, pod.generation) not in run.all_commits
 
 
 def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: TaskRef) -> int:

@@ -32,6 +32,7 @@ MODULES = (
     "whole_jobs",
     "speculation",
     "upkeep",
+    "gangs",
     "ending",
     "evidence",
     "waves",
@@ -176,11 +177,23 @@ def whole(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="whole_jobs", old=old, new=new)
 
 
+def gang(name: str, old: str, new: str, first_seed: int = 0) -> Mutant:
+    return Mutant(name=name, module="gangs", old=old, new=new, first_seed=first_seed)
+
+
 def policy(name: str, old: str, new: str) -> Mutant:
     return Mutant(name=name, module="decide", old=old, new=new)
 
 
 MUTANTS = (
+    gang("gangs never form", "is_idle and len(creates) > 1:", "False:"),
+    gang("every wave is a gang", "is_idle and len(creates) > 1:", "len(creates) > 1:"),
+    gang("gangs where none is wanted", '.admission != "Gang" or not creates:', '.admission == "" or not creates:'),
+    gang("broken gangs wait for ever", "if len(pods) + more < gang.size for", "if False for"),
+    gang("gangs are dissolved as they form", "if len(pods) + more < gang.size for", "if len(pods) < gang.size for"),
+    gang("admitted gangs are taken for forming", "if not any(map(was_admitted, pods))", "if True"),
+    gang("a gang takes more than it lacks", "for create in creates[:lacking]]", "for create in creates]"),
+    gang("a new gang waits for nobody", "any(now < at <= now + GATHER_SECONDS for at in due_at)", "False"),
     policy("a run begins before the status names it", "    if observed.run.started_at is None:\n", "    if False:\n"),
     policy(
         "a failed run is decided again",

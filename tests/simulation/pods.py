@@ -18,7 +18,8 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
-from podreduce_operator.model import AttemptProgress, PodPhase, PodView
+from podreduce_operator.model import AttemptProgress, Gang, PodPhase, PodView
+from podreduce_operator.pending import GATED
 from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.object_store import ObjectStore, RunPrefix
@@ -60,10 +61,12 @@ class SimPod:
     created_at: float
     skew: float
     fault: FaultKind | None
+    gang: Gang | None = None
     fault_turn: int = 0
     turn: int = 0
     is_working: bool = False
     waits_until: float = 0.0
+    scheduled_at: float | None = None
     started_at: float | None = None
     phase: PodPhase = PodPhase.PENDING
     exists: bool = True
@@ -136,11 +139,13 @@ class SimPod:
                 run_hash=self.run_hash,
                 task=self.tasks[0],
                 tasks=self.tasks if len(self.tasks) > 1 else (),
+                gang=self.gang,
                 ordinal=self.ordinal,
                 generation=self.generation,
                 phase=self.phase,
                 created_at=self.created_at,
                 node="" if self.phase is PodPhase.PENDING else "node",
+                scheduled_at=self.scheduled_at,
                 started_at=self.started_at,
                 deleting=self.deleting,
                 vanishes_at=self.vanishes_at,
@@ -162,6 +167,7 @@ class Cluster:
 
     Attributes:
         poison: a task whose program always raises.
+        queue: draws when pods are admitted, as by Kueue; None where they need not be.
         pods: by name, those whose object is there; `attempts` by attempt id, all there ever were.
         due: what happens next, as a heap.
         changed: whether a watcher has heard something new; `stirred_at` is when anything happened last.
@@ -173,6 +179,7 @@ class Cluster:
     now: float
     map_only: bool = False
     poison: TaskRef | None = None
+    queue: random.Random | None = None
     pods: dict[str, SimPod] = field(default_factory=dict)
     attempts: dict[str, SimPod] = field(default_factory=dict)
     due: list[tuple[float, int, SimPod, Step]] = field(default_factory=list)
@@ -216,14 +223,52 @@ class Cluster:
         if self.chaos.is_on and self.rng.random() < 0.3:
             pod.skew = self.rng.uniform(-SKEW_SECONDS, SKEW_SECONDS)
             self.chaos.counts[K.CLOCK_SKEW] += 1
+        if self.queue is None:
+            self.place(pod)
+        else:
+            self.enqueue(pod, self.queue)
+
+    def enqueue(self, pod: SimPod, queue: random.Random) -> None:
+        """The pod is gated until it is admitted, with its whole gang if it has one; somebody may delete it before."""
+        pod.reason = GATED
+        if self.chaos.strikes(K.DELETED_GATED, 0.05):
+            self.at(queue.randint(1, 20), pod, self.delete_if_gated)
+        gang = [pod] if pod.gang is None else self.members(pod.gang)
+        if pod.gang is None or len(gang) == pod.gang.size:
+            delay = queue.choice([0, 1, 5, 20, 60])
+            for member in gang:
+                self.at(delay + queue.choice([0, 0, 1]), member, self.admit)
+
+    def members(self, gang: Gang) -> list[SimPod]:
+        """Return the gang's pods that fill a place in it: Kueue counts those that have succeeded, too."""
+        return [
+            pod
+            for pod in self.pods.values()
+            if pod.gang == gang and not pod.deleting and pod.phase is not PodPhase.FAILED
+        ]
+
+    def admit(self, pod: SimPod) -> None:
+        """The pod's gate is lifted, unless that has happened, or it goes."""
+        if pod.exists and not pod.deleting and pod.reason == GATED:
+            pod.reason = ""
+            self.touch(pod)
+            self.place(pod)
+
+    def delete_if_gated(self, pod: SimPod) -> None:
+        if pod.reason == GATED:
+            self.delete_by_hand(pod)
+
+    def place(self, pod: SimPod) -> None:
+        """The scheduler takes the pod; its container starts, or waits for something."""
         start = float(self.rng.choice([1, 3]))  # much falls on the same moments, so that fewer passes see as much
         match pod.fault:
             case K.IMAGE_MISSING:
                 pod.reason = self.rng.choice(["InvalidImageName", "ErrImagePull", "CreateContainerConfigError"])
-                pod.own = True
+                pod.own, pod.scheduled_at = True, self.now
                 return
             case K.IMAGE_LATE:
                 pod.reason, start = "ImagePullBackOff", float(self.rng.randint(5, 24))
+                pod.scheduled_at = self.now
             case K.UNSCHEDULABLE:
                 pod.reason, start = "Unschedulable", float(self.rng.randint(20, 90))
                 pod.own = True
@@ -385,7 +430,9 @@ class Cluster:
         self.finish(pod, code=None if code is None else int(code), reason=reason, outcome=outcome)
 
     def finish(self, pod: SimPod, *, code: int | None, reason: str = "", outcome: TaskOutcome | None = None) -> None:
-        """The process is over, and the kubelet says so."""
+        """The process is over, and the kubelet says so; of a pod that is being deleted nothing is left then."""
+        if pod.deleting:
+            self.at(1.0, pod, self.remove)
         pod.alive = False
         pod.phase = PodPhase.SUCCEEDED if code == 0 else PodPhase.FAILED
         pod.finished_at, pod.exit_code, pod.reason = self.now + pod.skew, code, reason

@@ -8,6 +8,7 @@ import pytest
 from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cluster.seam import PodRequest
+from podreduce_operator.model import Gang
 from podreduce_operator.names import parse_labels
 from podreduce_operator.pods import TASKS_ANNOTATION, PodDefaults, build_pod
 from podreduce_operator.templates import PodTemplateError
@@ -77,6 +78,22 @@ def test_a_jobs_queue_is_its_pods() -> None:
     found = build_pod(queued, DEFAULTS, has_ca_cert=False)["metadata"]["labels"]
     assert found["kueue.x-k8s.io/queue-name"] == "team"
     assert "team" not in found
+
+
+def test_a_gang_is_kueues_pod_group_and_its_pods_say_so_whatever_the_template_says() -> None:
+    own = {"metadata": {"labels": {"kueue.x-k8s.io/pod-group-name": "mine"}}}
+    request = make_request(spec={"podTemplate": own})
+    metadata = build_pod(replace(request, gang=Gang(name="first", size=3)), DEFAULTS, has_ca_cert=False)["metadata"]
+    assert metadata["labels"]["kueue.x-k8s.io/pod-group-name"] == "first"
+    assert metadata["annotations"] == {
+        "kubectl.kubernetes.io/default-container": "task",
+        "podreduce.dev/gang": "3 first",
+        "kueue.x-k8s.io/pod-group-total-count": "3",
+        "kueue.x-k8s.io/retriable-in-group": "false",
+    }
+    single = build_pod(request, DEFAULTS, has_ca_cert=False)["metadata"]
+    assert single["labels"]["kueue.x-k8s.io/pod-group-name"] == "mine"
+    assert set(single["annotations"]) == {"kubectl.kubernetes.io/default-container"}
 
 
 def test_a_pod_whose_node_does_not_answer_is_given_up_soon() -> None:

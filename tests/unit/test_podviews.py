@@ -6,7 +6,7 @@ import pytest
 
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import encode
-from podreduce_operator.model import JobKey, PodPhase, PodView, Requests
+from podreduce_operator.model import Gang, JobKey, PodPhase, PodView, Requests
 from podreduce_operator.names import AttemptLabels, pod_labels
 from podreduce_operator.podviews import parse_pod, parse_time
 from tests.builders import JOB_UID, map_task, reduce_task
@@ -117,6 +117,15 @@ def test_a_pods_conditions_are_kept_for_the_failure_policy() -> None:
 def test_a_pod_says_which_tasks_it_takes_one_after_another(told: str, tasks: tuple[TaskRef, ...]) -> None:
     pod = parse({"phase": "Running"}, annotations={"podreduce.dev/tasks": told})
     assert (pod.task, pod.sequence, pod.tasks) == (map_task(3), 0, tasks)
+
+
+@pytest.mark.parametrize(
+    ("told", "gang"),
+    [("3 first-pod", Gang(name="first-pod", size=3)), ("", None), ("3", None), ("three first-pod", None)],
+    ids=["one of three", "none", "no name", "tampered"],
+)
+def test_a_pod_says_which_gang_it_is_of(told: str, gang: Gang | None) -> None:
+    assert parse({"phase": "Pending"}, annotations={"podreduce.dev/gang": told}).gang == gang
 
 
 def test_a_pod_says_whose_it_is_and_which_attempt() -> None:

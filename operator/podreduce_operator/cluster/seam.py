@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.model import AttemptProgress, JobKey, JobView, PodView
+from podreduce_operator.model import AttemptProgress, Gang, JobKey, JobView, PodView
 
 __all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
 
@@ -19,7 +19,7 @@ class PodRequest:
     """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
 
     `memory_factor`: what the memory that its templates ask for is multiplied by. `slow_node`: where it had better not
-    be.
+    be. `gang`: the pods with which it is to be admitted.
     """
 
     name: str
@@ -29,6 +29,7 @@ class PodRequest:
     environment: TaskEnvironment
     memory_factor: float = 1.0
     slow_node: str | None = None
+    gang: Gang | None = None
     spec: Mapping[str, Any]
     """The spec as the plan pinned it: image, pod templates, storage."""
 
