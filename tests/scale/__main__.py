@@ -33,8 +33,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "1,000 tasks at once, Indexed Job": partial(run_indexed_job, maps=SMALL, parallelism=SMALL, seconds=5.0),
     "2,000 tasks, 200 at a time": partial(run_jobs, jobs=1, maps=2000, parallelism=200, seconds=2.0),
     "2,000 tasks, 200 at a time, Indexed Job": partial(run_indexed_job, maps=2000, parallelism=200, seconds=2.0),
-    "10,000 tasks, 3,000 at a time": partial(run_jobs, jobs=1, maps=LARGE, parallelism=3000, seconds=5.0),
-    "10,000 tasks, 3,000 at a time, Indexed Job": partial(run_indexed_job, maps=LARGE, parallelism=3000, seconds=5.0),
+    "10,000 tasks, 3,000 at a time": partial(run_jobs, jobs=1, maps=LARGE, parallelism=3000, seconds=90.0),
+    "10,000 tasks, 3,000 at a time, Indexed Job": partial(run_indexed_job, maps=LARGE, parallelism=3000, seconds=90.0),
     "1,000 jobs of 10 tasks": partial(run_jobs, jobs=1000, maps=10, parallelism=10, seconds=5.0),
 }
 

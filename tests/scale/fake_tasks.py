@@ -22,7 +22,10 @@ from podreduce.contract.wire import digest_bytes, encode
 from podreduce_operator.cluster.api import ApiError, ApiServer, core_path
 from podreduce_operator.names import JOB_LABEL
 
-__all__ = ["FakeTasks", "Times"]
+__all__ = ["TASK_LABEL", "FakeTasks", "Times"]
+
+TASK_LABEL = "scale.podreduce.dev/task"
+"""On pods of the peers that are to do the same work as ours."""
 
 BUCKETS = 16
 CONCURRENT_WRITES = 16
@@ -71,17 +74,19 @@ class FakeTasks:
         self.times.created.setdefault(uid, now)
         if phase == "Succeeded":
             self.times.ended.setdefault(uid, now)
-        if phase == "Running" and uid not in self._committed and JOB_LABEL in (pod["metadata"].get("labels") or {}):
+        works = not {JOB_LABEL, TASK_LABEL}.isdisjoint(pod["metadata"].get("labels") or {})
+        if phase == "Running" and uid not in self._committed and works:
             self._committed.add(uid)
             writes.create_task(self._commit(pod))
 
     async def _commit(self, pod: Mapping[str, Any]) -> None:
-        """Commit as the pod's task would have."""
+        """Commit as the pod's task would have; what a peer's pod commits nobody reads."""
         variables = {one["name"]: one.get("value", "") for one in pod["spec"]["containers"][0]["env"]}
         ours = {POD_UID: pod["metadata"]["uid"], POD_NAME: pod["metadata"]["name"]}
         environment = TaskEnvironment.from_environ(variables | ours)
         prefix = environment.run_uri.removeprefix(self._work_uri)
-        key = f"{prefix}{commit_key(environment.task, environment.generation)}"
+        is_ours = JOB_LABEL in pod["metadata"]["labels"]
+        key = f"{prefix}{commit_key(environment.task, environment.generation) if is_ours else environment.attempt_id}"
         async with self._gate:
             record = await self._work_done(environment, pod)
             with suppress(AlreadyExistsError):

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tests.scale.fake_tasks import Times
 
@@ -37,12 +38,20 @@ def created_per_second(times: Times, room: int) -> float:
 
 
 def succession_delays(times: Times, room: int) -> list[float]:
-    """Return the delay between each pod's end and its successor's creation, ascending; none while there was room.
+    """Return the delay between each pod's end and its successor's creation, ascending; none if there always was room.
 
     With room for P pods, the n-th end makes room for creation P + n.
     """
     created, ended = sorted(times.created.values()), sorted(times.ended.values())
+    if most_at_a_time(created, ended) < room:
+        return []
     return sorted(later - earlier for earlier, later in zip(ended, created[room:], strict=False))
+
+
+def most_at_a_time(created: Sequence[float], ended: Sequence[float]) -> int:
+    """Return how many pods there were at a time at most, of those that had not ended."""
+    changes = sorted([(at, 1) for at in created] + [(at, -1) for at in ended])
+    return max(accumulate(change for _, change in changes), default=0)
 
 
 def percentile(ascending: Sequence[float], share: float) -> float | None:

@@ -7,6 +7,7 @@ from podreduce_operator.cluster.api import Json, core_path, custom_path
 from podreduce_operator.pods import PodDefaults, build_pod
 from tests.builders import make_job, make_pod_request
 from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
+from tests.scale.fake_tasks import TASK_LABEL
 from tests.scale.figures import Figures, created_per_second, percentile, succession_delays
 from tests.scale.stage import Stage, poll
 
@@ -54,7 +55,8 @@ async def run_job(stage: Stage, name: str, completions: int, parallelism: int, s
     """Run an Indexed Job to its end."""
     path = custom_path("batch/v1", "jobs", stage.namespace)
     pod = make_pod(name, seconds)
-    template = {"metadata": {"annotations": pod["metadata"]["annotations"]}, "spec": pod["spec"]}
+    metadata = {"annotations": pod["metadata"]["annotations"], "labels": {TASK_LABEL: "true"}}
+    template = {"metadata": metadata, "spec": pod["spec"]}
     spec = {
         "completionMode": "Indexed",
         "completions": completions,

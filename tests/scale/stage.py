@@ -27,6 +27,9 @@ __all__ = ["INPUT", "OUTPUT", "WORK", "Stage", "open_stage", "poll"]
 INPUT, OUTPUT, WORK = "input", "output", "work"
 INPUT_BYTES = 1_000_000
 POLL_SECONDS = 0.25
+POLL_SHARE = 0.1
+"""Asking takes no more of the time than this: a thousand jobs are megabytes, which the API server would rather not."""
+
 TIMEOUT_SECONDS = 1200.0
 
 
@@ -98,6 +101,7 @@ async def poll(condition: Any, what: str) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while True:
+        asked = time.monotonic()
         try:
             if await condition():
                 return
@@ -106,7 +110,7 @@ async def poll(condition: Any, what: str) -> None:
                 raise
         if time.monotonic() > deadline:
             raise ClusterError(f"waited {TIMEOUT_SECONDS:.0f} s in vain for {what}")
-        await asyncio.sleep(POLL_SECONDS)
+        await asyncio.sleep(max(POLL_SECONDS, (time.monotonic() - asked) / POLL_SHARE))
 
 
 @asynccontextmanager

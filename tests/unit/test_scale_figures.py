@@ -28,6 +28,10 @@ def test_each_end_makes_room_for_one_creation() -> None:
     assert succession_delays(seen, room=2) == [0.25, 0.5]
 
 
+def test_where_there_always_was_room_no_pod_waited_for_another() -> None:
+    assert succession_delays(times(created=[0.0, 2.0, 4.0], ended=[1.0, 3.0, 5.0]), room=2) == []
+
+
 def test_percentiles_are_taken_from_what_there_is() -> None:
     ascending = [float(number) for number in range(100)]
     assert (percentile(ascending, 0.5), percentile(ascending, 0.99), percentile([], 0.5)) == (50.0, 99.0, None)

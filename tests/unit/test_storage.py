@@ -1,3 +1,4 @@
+import asyncio
 import time
 from dataclasses import replace
 from itertools import islice
@@ -172,3 +173,34 @@ def test_a_store_that_says_slow_down_is_asked_again_and_one_that_refuses_is_not(
     else:
         assert persist(operation, PLACE) == "done"
     assert len(made) == calls
+
+
+class Turnstile:
+    """Lets everybody in, and counts."""
+
+    def __init__(self) -> None:
+        self.inside = self.passed = self.most = 0
+
+    async def __aenter__(self) -> None:
+        self.inside += 1
+        self.passed += 1
+        self.most = max(self.most, self.inside)
+        await asyncio.sleep(0)
+
+    async def __aexit__(self, *_: object) -> None:
+        self.inside -= 1
+
+
+async def test_every_request_of_an_async_caller_passes_the_gate() -> None:
+    gate = Turnstile()
+    store = replace(open_store("memory://gate/"), gate=gate)
+    keys = [f"k{number}" for number in range(5)]
+    await asyncio.gather(*(store.put_async(key, b"x") for key in keys))
+    await asyncio.gather(*(store.get_async(key) for key in keys))
+    assert (gate.inside, gate.passed, gate.most) == (0, 10, 5)
+    assert [found.key async for found in store.list_async()] == keys
+    await store.exists_async("k0")
+    await store.delete_async("k0")
+    with pytest.raises(ObjectNotFoundError):
+        await store.get_async("k0")
+    assert (gate.inside, gate.passed) == (0, 15)

@@ -93,3 +93,11 @@ def test_the_installations_own_secret_is_read_from_its_files(tmp_path: Path) -> 
 def read_text(path: str | None) -> str:
     assert path is not None
     return Path(path).read_text()
+
+
+async def test_all_that_is_opened_with_one_secret_shares_one_gate(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    before = (await world.reader.read("team", "mine")).open("s3://work/a/")
+    world.now += 11
+    after = (await world.reader.read("team", "mine")).open("s3://output/b/")
+    assert before.gate is after.gate

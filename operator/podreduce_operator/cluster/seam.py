@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
-from podreduce.storage import ObjectStore, open_store
+from podreduce.storage import NO_GATE, Gate, ObjectStore, open_store
 from podreduce_operator.model import AttemptProgress, Gang, JobKey, JobView, PodView
 
 __all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
@@ -39,17 +39,18 @@ class JobStorage:
     """Where a job's intermediate data goes (ending in `/`), under which installation, and with what credentials.
 
     `before_write` is asked before each write to any store that is opened here: it forbids it once this operator may no
-    longer act.
+    longer act. `gate` is held while a request to one of these stores is made.
     """
 
     work_uri: str
     installation: str
     settings: StorageSettings
     before_write: Callable[[], None] = lambda: None
+    gate: Gate = NO_GATE
 
     def open(self, uri: str) -> ObjectStore:
         """Open the store at `uri`, which ends in `/`."""
-        return open_store(uri, self.settings, before_write=self.before_write)
+        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,12 +4,15 @@ Rule: values stay in this process, for seconds; of a Secret that is gone the las
 removed, because its data must be removed too. Certificates go to a file, since the S3 client takes a path.
 """
 
+import asyncio
 import tempfile
 import time
+from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, core_path
 from podreduce_operator.cluster.seam import JobStorage
@@ -25,8 +28,12 @@ from podreduce_operator.storage_secret import (
     parse_work_uri,
 )
 
+if TYPE_CHECKING:
+    from podreduce.storage import Gate
+
 __all__ = ["StorageReader", "read_storage_directory"]
 
+CONCURRENT_REQUESTS = 64
 FRESH_SECONDS = 10.0
 """A corrected Secret counts after this long; until then a job's many passes cost no request."""
 
@@ -43,6 +50,9 @@ class Read:
 
 class StorageReader:
     """Storage by namespace and Secret.
+
+    So many requests at a time, and no more, go to the stores of one Secret, from however many jobs: a thousand that end
+    their maps at once would open as many connections, at a tenth of a megabyte each.
 
     Args:
         installation: whose data it is, as it stands in every key below `workUri`.
@@ -65,6 +75,7 @@ class StorageReader:
         self._before_write = before_write
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
+        self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
 
     async def read(self, namespace: str, name: str) -> JobStorage:
         """Return the storage that the Secret describes, at most `FRESH_SECONDS` old.
@@ -78,6 +89,7 @@ class StorageReader:
         values = await self._read_values(namespace, name)
         try:
             storage = build_storage(values, self._installation, self._directory, self._before_write)
+            storage = replace(storage, gate=self._gates[namespace, name])
         except SecretError as error:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
         self._reads[namespace, name] = Read(storage, self._clock())

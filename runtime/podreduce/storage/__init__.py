@@ -5,6 +5,7 @@ exceptions never leave it (`faults` maps them to `podreduce.errors`).
 """
 
 from podreduce.storage.connect import open_store
+from podreduce.storage.faults import NO_GATE, Gate
 from podreduce.storage.probe import probe_conditional_create
 from podreduce.storage.staging import StagedUpload, check_staged, discard_staged, is_pending, publish_staged
 from podreduce.storage.store import ObjectMeta, ObjectStore
@@ -12,8 +13,10 @@ from podreduce.storage.uris import split_object_uri
 from podreduce.storage.writer import Blocks, Data, ObjectWriter
 
 __all__ = [
+    "NO_GATE",
     "Blocks",
     "Data",
+    "Gate",
     "ObjectMeta",
     "ObjectStore",
     "ObjectWriter",

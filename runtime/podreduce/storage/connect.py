@@ -16,7 +16,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import InputError, StorageDeniedError
-from podreduce.storage.faults import RETRY_SECONDS, STORE_ERRORS, BeforeWrite
+from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.uris import split_uri
 
@@ -42,13 +42,17 @@ RETRY_CONFIG: "RetryConfig" = {
 
 
 def open_store(
-    uri: str, settings: StorageSettings | None = None, *, before_write: BeforeWrite = lambda: None
+    uri: str,
+    settings: StorageSettings | None = None,
+    *,
+    before_write: BeforeWrite = lambda: None,
+    gate: Gate = NO_GATE,
 ) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
     No request is made; a directory need not exist (the first write creates it). Opening the same again is cheap.
     `before_write` is called right before each try of each write, in whatever thread that is made, and may forbid it;
-    what obstore repeats by itself counts as one try.
+    what obstore repeats by itself counts as one try. `gate` is held while a request of an async caller to S3 is made.
 
     Raises:
         InputError: `uri` is no such URI.
@@ -88,6 +92,7 @@ def open_store(
         connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write),
         endpoint=access.endpoint or "AWS",
         before_write=before_write,
+        gate=gate,
     )
 
 

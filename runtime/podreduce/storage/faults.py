@@ -8,9 +8,10 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from random import uniform
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from obstore.exceptions import (
     BaseError,
@@ -28,7 +29,17 @@ from podreduce.errors import (
     StorageUnavailableError,
 )
 
-__all__ = ["RETRY_SECONDS", "STORE_ERRORS", "BeforeWrite", "Place", "persist", "persist_async", "translate"]
+__all__ = [
+    "NO_GATE",
+    "RETRY_SECONDS",
+    "STORE_ERRORS",
+    "BeforeWrite",
+    "Gate",
+    "Place",
+    "persist",
+    "persist_async",
+    "translate",
+]
 
 LONGEST_DELAY_SECONDS = 4.0
 RETRY_SECONDS = 40.0
@@ -40,6 +51,11 @@ STORE_ERRORS = (BaseError, OSError, ValueError)
 T = TypeVar("T")
 BeforeWrite = Callable[[], None]
 """Called right before each try of a write; what it raises forbids that, and goes up to whoever wanted to write."""
+
+Gate = AbstractAsyncContextManager[Any]
+"""Bounds how many requests are made at a time: a semaphore, say. Each of them may have a connection of its own."""
+
+NO_GATE: Gate = nullcontext()
 
 UNTRUSTED = "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
@@ -76,7 +92,7 @@ class Place:
     """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network.
 
     `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; what it
-    raises goes up as it is, and only writes have one.
+    raises goes up as it is, and only writes have one. `gate` is held while a try of an async caller is made.
     """
 
     verb: str
@@ -84,6 +100,7 @@ class Place:
     endpoint: str | None
     mishap: Callable[[], None] = lambda: None
     before_try: BeforeWrite = lambda: None
+    gate: Gate = NO_GATE
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
@@ -142,12 +159,13 @@ async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> 
     """Do as `persist` does, without holding up the event loop."""
     delays = delays_seconds(place, time.monotonic())
     while True:
-        place.before_try()
-        try:
-            return await operation()
-        except STORE_ERRORS as error:
-            fault = translate(error, place)
-            delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
-            if delay is None:
-                raise fault from error
+        async with place.gate:
+            place.before_try()
+            try:
+                return await operation()
+            except STORE_ERRORS as error:
+                fault = translate(error, place)
+                delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
+                if delay is None:
+                    raise fault from error
         await asyncio.sleep(delay)

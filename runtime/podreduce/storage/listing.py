@@ -62,7 +62,12 @@ async def list_objects_async(
             yield entry
         return
     try:
-        async for page in obstore.list(store, directory):
+        pages = aiter(obstore.list(store, directory))
+        while True:
+            async with place.gate:
+                page = await anext(pages, None)
+            if page is None:
+                return
             for entry in matching(page, prefix):
                 yield entry
     except STORE_ERRORS as error:

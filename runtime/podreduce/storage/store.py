@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError
 
 from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
-from podreduce.storage.faults import BeforeWrite, Place, persist, persist_async
+from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, persist, persist_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
@@ -64,6 +64,7 @@ class ObjectStore:
     directory: Path | None = None
     mishap: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
+    gate: Gate = NO_GATE
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -340,7 +341,7 @@ class ObjectStore:
             listing.remove_empty_directories(self.directory / (self.prefix + prefix))
 
     def _place(self, verb: str, key: str) -> Place:
-        return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint, mishap=self.mishap)
+        return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint, mishap=self.mishap, gate=self.gate)
 
     def _writing(self, verb: str, key: str) -> Place:
         return replace(self._place(verb, key), before_try=self.before_write)

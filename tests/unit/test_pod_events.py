@@ -1,0 +1,75 @@
+"""How often the cluster is asked about pods that say nothing; what it answers is tested against a real API server."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from podreduce_operator.cluster.api import ApiError
+from podreduce_operator.cluster.pod_events import PodEvents
+from podreduce_operator.cluster.seam import Warned
+
+MOUNT = Warned(reason="FailedMount", message="no such Secret")
+
+
+@dataclass
+class SlowServer:
+    """Takes `seconds` of the clock for each answer, which is one warning."""
+
+    seconds: float = 2.0
+    now: float = 100.0
+    asked: list[str] = field(default_factory=list)
+    error: ApiError | None = None
+
+    async def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:
+        self.now += self.seconds
+        assert path == "/api/v1/namespaces/team/events"
+        self.asked.append(query["fieldSelector"])
+        if self.error is not None:
+            raise self.error
+        return {"items": [{"reason": MOUNT.reason, "message": MOUNT.message, "lastTimestamp": "2026-11-22T10:00:00Z"}]}
+
+
+@pytest.fixture
+def server() -> SlowServer:
+    return SlowServer()
+
+
+@pytest.fixture
+def events(server: SlowServer) -> PodEvents:
+    return PodEvents(server, clock=lambda: server.now)  # type: ignore[arg-type]
+
+
+async def test_the_same_pod_is_asked_about_again_after_a_while(server: SlowServer, events: PodEvents) -> None:
+    assert await events.last_warning("team", "a") == MOUNT
+    server.now = 100.0 + 14.9
+    assert await events.last_warning("team", "a") == MOUNT
+    assert server.asked == ["involvedObject.uid=a,type=Warning"]
+
+
+@pytest.mark.parametrize(("later", "asked"), [(19.9, 1), (20.1, 2)], ids=["too soon", "in its turn"])
+async def test_asking_takes_a_tenth_of_the_time(
+    server: SlowServer, events: PodEvents, later: float, asked: int
+) -> None:
+    await events.last_warning("team", "a")
+    server.now += later
+    assert await events.last_warning("team", "b") == (MOUNT if asked == 2 else None)
+    assert len(server.asked) == asked
+
+
+async def test_what_is_known_is_told_while_another_is_asked_about(server: SlowServer, events: PodEvents) -> None:
+    await events.last_warning("team", "a")
+    server.now += 20.1
+    await events.last_warning("team", "b")
+    server.now += 1.0
+    assert await events.last_warning("team", "a") == MOUNT
+    assert len(server.asked) == 2
+
+
+async def test_what_cannot_be_read_is_not_known_and_not_asked_for_at_once(
+    server: SlowServer, events: PodEvents
+) -> None:
+    server.error = ApiError(503, "busy", "/api")
+    assert await events.last_warning("team", "a") is None
+    assert await events.last_warning("team", "a") is None
+    assert len(server.asked) == 1
