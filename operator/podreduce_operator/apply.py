@@ -63,6 +63,9 @@ from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
 __all__ = ["Applied", "Applier", "FaultPoint"]
 
 CONCURRENT_CALLS = 16
+CONCURRENT_PODS = 48
+"""Pods created, or deleted, at a time by one job: a busy API server serves everybody by how much he asks for."""
+
 SAVE_LOG_SECONDS = 2.0
 """For so long a deletion waits for a log: of a node that does not answer there is none."""
 PODS_SECONDS = 2.0
@@ -103,9 +106,11 @@ class Applier:
             if is_cut_short and kind is CreatePod:  # the pods that should have made room are still there
                 continue
             calls = [partial(self.apply_one, action, run) for action in group]
-            seconds = self.pods_seconds if kind in (CreatePod, DeletePod) else math.inf
+            is_of_pods = kind in (CreatePod, DeletePod)
+            limit = CONCURRENT_PODS if is_of_pods else CONCURRENT_CALLS
+            seconds = self.pods_seconds if is_of_pods else math.inf
             try:
-                done = await gather_bounded(calls, limit=CONCURRENT_CALLS, seconds=seconds)
+                done = await gather_bounded(calls, limit=limit, seconds=seconds)
             except (ActionError, PodreduceError) as error:
                 faults = faults or (fault_of(error),)
                 if kind is not CreatePod:

@@ -71,7 +71,7 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     settings.posting.enabled = False
     settings.scanning.disabled = True
     settings.networking.error_backoffs = EndlessBackoffs()
-    settings.watching.chunk_size = 500
+    settings.watching.chunk_size = 100
     settings.process.ultimate_exiting_timeout = EXIT_SECONDS
     return settings
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import obstore
 
-from podreduce_operator.apply import CONCURRENT_CALLS
+from podreduce_operator.apply import CONCURRENT_PODS
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path
 from tests.bench.object_store import choose_directory
 from tests.cluster import provider
@@ -27,6 +27,7 @@ __all__ = ["INPUT", "OUTPUT", "WORK", "Stage", "open_stage", "poll"]
 INPUT, OUTPUT, WORK = "input", "output", "work"
 INPUT_BYTES = 1_000_000
 POLL_SECONDS = 0.25
+MOST_POLL_SECONDS = 3.0
 POLL_SHARE = 0.1
 """Asking takes no more of the time than this: a thousand jobs are megabytes, which the API server would rather not."""
 
@@ -82,7 +83,7 @@ class Stage:
             for manifest in todo:
                 await self.api.create(path, manifest)
 
-        await asyncio.gather(*(work() for _ in range(CONCURRENT_CALLS)))
+        await asyncio.gather(*(work() for _ in range(CONCURRENT_PODS)))
 
 
 def secret(minio: MinioServer) -> Mapping[str, Any]:
@@ -110,7 +111,8 @@ async def poll(condition: Any, what: str) -> None:
                 raise
         if time.monotonic() > deadline:
             raise ClusterError(f"waited {TIMEOUT_SECONDS:.0f} s in vain for {what}")
-        await asyncio.sleep(max(POLL_SECONDS, (time.monotonic() - asked) / POLL_SHARE))
+        took = time.monotonic() - asked
+        await asyncio.sleep(min(max(POLL_SECONDS, took / POLL_SHARE), MOST_POLL_SECONDS))
 
 
 @asynccontextmanager

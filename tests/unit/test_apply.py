@@ -8,7 +8,7 @@ import pytest
 
 from podreduce.contract.layout import PLAN_KEY, log_key
 from podreduce.contract.wire import encode
-from podreduce_operator.apply import CONCURRENT_CALLS, PODS_SECONDS, Applied, Applier
+from podreduce_operator.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import Action, CreatePod, DeletePod, JobView
@@ -69,15 +69,15 @@ async def test_pods_that_have_ended_go_though_none_can_be_created() -> None:
 
 async def test_what_takes_too_long_is_left_to_the_next_pass() -> None:
     cluster = SlowCluster(seconds=0.05)
-    applied = await apply(cluster, *create(50), DELETE, pods_seconds=0.02)
+    applied = await apply(cluster, *create(100), DELETE, pods_seconds=0.02)
     assert applied.is_cut_short
-    assert len(cluster.created) == CONCURRENT_CALLS
+    assert len(cluster.created) == CONCURRENT_PODS
     assert cluster.deleted == ["pod-1"]
 
 
 async def test_no_pods_come_while_there_was_no_time_to_make_room_for_them() -> None:
     cluster = SlowCluster(deletion_seconds=0.05)
-    deletes = [replace(DELETE, uid=f"uid-{number}") for number in range(50)]
+    deletes = [replace(DELETE, uid=f"uid-{number}") for number in range(100)]
     applied = await apply(cluster, *deletes, *create(1), pods_seconds=0.02)
     assert applied.is_cut_short
     assert cluster.created == []
