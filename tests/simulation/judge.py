@@ -332,13 +332,14 @@ class Judge:
         """Tell whether a gang cannot be whole: it wants more pods than may run, or than there are tasks left for."""
         if observed.job.spec.admission == "PerPod" or most_pods(observed) < gang.size:
             return True
-        members = [pod for pod in self.cluster.pods.values() if pod.gang == gang and not pod.deleting]
-        taken = {task for pod in members for task in pod.tasks}
+        active = [pod for pod in self.cluster.pods.values() if pod.run_id == observed.run_id and pod.is_active]
+        members = [pod for pod in active if pod.gang == gang]
+        taken = {task for pod in active for task in pod.tasks}
         assert observed.plan is not None
         kind = members[0].task.type
         count = observed.plan.shards if kind is TaskType.MAP else len(self.tasks)
         left = {TaskRef(type=kind, index=index) for index in range(count)} - taken - run.commits.keys()
-        return len(members) + len(left) < gang.size
+        return len(members) + min(len(left), most_pods(observed) - len(active)) < gang.size
 
     @property
     def is_ending(self) -> bool:

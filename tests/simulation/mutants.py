@@ -236,11 +236,11 @@ MUTANTS = (
         "room = parallelism(observed)",
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
-    wave("retried at once", "ready = [task for task, at in due.items() if at <= now]", "ready = list(due)"),
+    wave("retried at once", "else [task for task, at in due.items() if at <= now]", "else list(due)"),
     wave(
         "retried before the record is seen",
-        "        if task not in recording\n        and not any",
-        "        if not any",
+        "for task in untried if task not in recording}",
+        "for task in untried}",
     ),
     wave(
         "a second attempt beside the first",

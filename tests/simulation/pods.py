@@ -461,7 +461,9 @@ class Cluster:
 
     def give_up(self, pod: SimPod) -> None:
         """The node controller deletes the pod; the object stays until its node is back, or somebody forces it."""
-        if pod.exists:
+        if pod.is_finished:
+            self.remove(pod)
+        elif pod.exists:
             pod.deleting, pod.vanishes_at = True, self.now + GRACE_SECONDS
             self.touch(pod)
             self.await_node(pod)
