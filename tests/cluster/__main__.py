@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.cluster import control_plane, harness, processes, provider
-from tests.cluster.build import BuildError, build_all, program
+from tests.cluster.build import PROGRAMS, BuildError, build_all, program
 from tests.cluster.images import Images, minio_archive, project_archive
 from tests.cluster.minio import MinioServer
 from tests.cluster.node import import_image
@@ -48,9 +48,12 @@ def kubeconfig(_: argparse.Namespace) -> int:
     return 0
 
 
-def build(_: argparse.Namespace) -> int:
-    """Build the cluster's programs, which takes long the first time."""
-    build_all()
+def build(arguments: argparse.Namespace) -> int:
+    """Build the cluster's programs, which takes long the first time, or those that are named."""
+    for name in arguments.programs:
+        program(name)
+    if not arguments.programs:
+        build_all()
     return 0
 
 
@@ -118,6 +121,8 @@ def main() -> int:
     for command in COMMANDS:
         subparser = subparsers.add_parser(command.__name__, help=command.__doc__)
         subparser.set_defaults(command=command)
+        if command is build:
+            subparser.add_argument("programs", nargs="*", metavar="PROGRAM", help=", ".join(PROGRAMS))
         if command is load:
             subparser.add_argument("archive", type=Path)
     arguments = parser.parse_args()

@@ -67,6 +67,7 @@ TOOLS = {
         Tool(name="runc", programs={"runc": "github.com/opencontainers/runc"}, tags="seccomp", cgo=True),
         Tool(name="coredns", programs={"coredns": "podreduce.dev/tests/cluster/tools/coredns"}),
         Tool(name="helm", programs={"helm": "helm.sh/helm/v4/cmd/helm"}),
+        Tool(name="kueue", programs={"kueue": "sigs.k8s.io/kueue/cmd/kueue"}, is_rarely_needed=True),
         Tool(name="kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, is_rarely_needed=True),
     )
 }
@@ -95,8 +96,10 @@ def program(name: str) -> Path:
     """Return the path of a program, building its tool first where this machine has not yet.
 
     Raises:
-        BuildError: the Go compiler is missing or refused.
+        BuildError: there is no such program, or the Go compiler is missing or refused.
     """
+    if name not in PROGRAMS:
+        raise BuildError(f"{name}: no program of the harness; it has {', '.join(PROGRAMS)}")
     return build(PROGRAMS[name]) / name
 
 
