@@ -25,6 +25,14 @@ for pid in filter(str.isdecimal, os.listdir('/proc')):
 OUTAGE_SECONDS = 30.0
 CUT_SECONDS = 75.0
 OPERATOR_KILL_SECONDS = 10.0
+JUMPING_CLOCK = """\
+import runpy, time
+real, begun = time.time, time.monotonic()
+time.time = lambda: real() + (3600 if time.monotonic() > begun + 25 else 0)
+runpy.run_module("podreduce_operator", run_name="__main__", alter_sys=True)
+"""
+"""The operator, whose clock is set an hour ahead some 15 s after the job has begun."""
+
 SMALL_DISK = {
     "spec": {
         "containers": [{"name": "task", "resources": {"limits": {"memory": "160Mi"}}}],
@@ -68,6 +76,18 @@ def kill_operator(stage: Stage) -> None:
     while stage.ended() is None:
         time.sleep(OPERATOR_KILL_SECONDS)
         stage.cluster.kubectl("delete", "pod", *selector, "--grace-period=0", "--force", check=False)
+
+
+def deploy_jumping_clock(stage: Stage) -> dict[str, Any]:
+    """Have an operator whose clock will be set."""
+    stage.installation.patch_container(command=["python", "-c", JUMPING_CLOCK], environment={})
+    return stage.secret()
+
+
+def restore_operator(stage: Stage) -> None:
+    """Have the operator as it was, once the job has ended."""
+    stage.wait(stage.ended, "the job's end")
+    stage.installation.restore()
 
 
 def restart_api(stage: Stage) -> None:
@@ -130,6 +150,7 @@ FAULTS = (
         failures=frozenset({"ScratchFull"}),
     ),
     Fault(name="operator killed every 10 s", strike=kill_operator),
+    Fault(name="operator's clock set an hour ahead", prepare=deploy_jumping_clock, strike=restore_operator),
     Fault(name="API server and etcd restarted", strike=restart_api),
     Fault(name="MinIO away for 30 s", strike=take_store_away),
     Fault(name="MinIO full for 30 s", strike=fill_store),
