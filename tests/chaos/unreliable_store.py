@@ -40,13 +40,13 @@ async def handle(request):
     ) as answer:
         data = await answer.read()
         kept = {name: value for name, value in answer.headers.items()
-                if name.lower() not in ("transfer-encoding", "content-encoding")}
+                if name.lower() != "transfer-encoding"}
         if request.method != "HEAD":
             kept.pop("Content-Length", None)
         return web.Response(status=answer.status, headers=kept, body=None if request.method == "HEAD" else data)
 
 async def client(app):
-    async with aiohttp.ClientSession(auto_decompress=False) as session:
+    async with aiohttp.ClientSession(auto_decompress=False, skip_auto_headers=["Accept-Encoding"]) as session:
         app["client"] = session
         yield
 
