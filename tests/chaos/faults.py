@@ -22,6 +22,7 @@ for pid in filter(str.isdecimal, os.listdir('/proc')):
         if b'podreduce' in file.read() and int(pid) != os.getpid():
             os.kill(int(pid), signal.SIGKILL)
 """
+KILLED_TASKS = 3
 OUTAGE_SECONDS = 30.0
 CUT_SECONDS = 75.0
 OPERATOR_KILL_SECONDS = 10.0
@@ -63,9 +64,10 @@ class Fault:
 
 
 def kill_tasks(stage: Stage) -> None:
-    """Kill three of the running tasks, a ninth of all there are, half-way through the maps."""
+    """Kill three tasks amid their work, a ninth of all there are, half-way through the maps."""
     stage.wait_until_half_way()
-    for name in stage.running()[:3]:
+    stage.wait(lambda: len(stage.working()) >= KILLED_TASKS, "tasks at work")
+    for name in stage.working()[:KILLED_TASKS]:
         command = ("exec", name, "--namespace", stage.namespace, "--", "python3", "-c", KILL_THE_TASK)
         stage.cluster.kubectl(*command, check=False)
 
@@ -138,7 +140,7 @@ def in_background(strike: Callable[[Stage], None], stage: Stage) -> threading.Th
 
 FAULTS = (
     Fault(name="nothing"),
-    Fault(name="11 % of the tasks killed half-way", strike=kill_tasks),
+    Fault(name="11 % of the tasks killed half-way", strike=kill_tasks, failures=frozenset({"Killed"})),
     Fault(name="one straggler, 5 times as slow", spec={"slow_attempt": "-m-21-1"}),
     Fault(
         name="the same, with speculation", spec={"slow_attempt": "-m-21-1", "speculation": "Auto", "parallelism": 12}
@@ -156,5 +158,5 @@ FAULTS = (
     Fault(name="MinIO full for 30 s", strike=fill_store),
     Fault(name="MinIO says 503 to 20 % of requests", prepare=unreliable_store.deploy),
     Fault(name="node cut off for 75 s", strike=cut_node),
-    Fault(name="node killed", strike=kill_node),
+    Fault(name="node killed", strike=kill_node, failures=frozenset({"Disrupted"})),
 )

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import obstore
@@ -27,6 +28,7 @@ CORPUS, OUTPUT, WORK = "corpus", "output", "work"
 JOB = "sort"
 TIMEOUT_SECONDS = 420.0
 POLL_SECONDS = 0.2
+WORKING_SECONDS = 2.0
 DISK = "2Gi"
 """Small enough to be filled, and gone with the pod."""
 
@@ -109,6 +111,21 @@ class Stage:
             for pod in self.pods()
             if pod["status"].get("phase") == "Running" and node in (None, pod["spec"].get("nodeName"))
         ]
+
+    def working(self) -> list[str]:
+        """Return the names of the pods that have run for a while, and whose tasks are not committed."""
+        paths = [found["path"] for page in obstore.list(self.minio.store(WORK)) for found in page]
+        begun = datetime.now(UTC) - timedelta(seconds=WORKING_SECONDS)
+        found = []
+        for pod in self.pods():
+            labels = pod["metadata"]["labels"]
+            key = f"/commits/{labels['podreduce.dev/task-type'][0]}-{labels['podreduce.dev/task-index']}-"
+            statuses = pod["status"].get("containerStatuses", ())
+            times = [one["state"].get("running", {}).get("startedAt") for one in statuses]
+            has_begun = any(at and datetime.fromisoformat(at) <= begun for at in times)
+            if has_begun and not any(f"/{self.namespace}/{JOB}/" in path and key in path for path in paths):
+                found.append(pod["metadata"]["name"])
+        return found
 
     def wait(self, condition: Callable[[], object], what: str) -> None:
         """Wait until something is so."""
