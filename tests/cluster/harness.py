@@ -112,7 +112,8 @@ def _start() -> None:
     DATA.mkdir(parents=True, mode=0o755)
     network.create_bridge()
     network.create_netns(network.CONTROL_NETNS, network.CONTROL_ADDRESS)
-    network.route(network.SERVICE_SUBNET, via=FIRST.address)
+    for netns in (None, network.CONTROL_NETNS):  # the API server reaches webhooks by their Services
+        network.route(network.SERVICE_SUBNET, via=FIRST.address, netns=netns)
     with ThreadPoolExecutor() as pool:
         containers = [pool.submit(_prepare, node) for node in NODES]
         control_plane.start()

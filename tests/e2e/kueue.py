@@ -6,6 +6,7 @@ Rule: its webhook sees every pod of the cluster, but it manages only those in na
 import json
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from tests.cluster.paths import cache_directory
 __all__ = ["QUEUE", "Kueue", "is_built"]
 
 RELEASE, IMAGE, TAG = "kueue", "localhost/kueue", "test"
-API_VERSION = "kueue.x-k8s.io/v1beta1"
+API_VERSION = "kueue.x-k8s.io/v1beta2"
 QUEUE = "team"
 MANAGED = {"podreduce.dev/tests-kueue": "true"}
 CONFIGURATION = {
@@ -64,30 +65,30 @@ class Kueue:
         return cls(cluster=cluster, namespace=namespace)
 
     def uninstall(self) -> None:
-        """Remove the release, its webhooks first of all."""
+        """Remove what has finalizers of Kueue's while it is there to lift them, then the release."""
+        kinds = ",".join(f"{kind}.kueue.x-k8s.io" for kind in ("workloads", "localqueues", "clusterqueues"))
+        place = ("--all", "--all-namespaces", "--timeout=60s")
+        self.cluster.kubectl("delete", kinds, *place, check=False, timeout=200)
         self.cluster.helm("uninstall", RELEASE, "--namespace", self.namespace, "--wait", check=False)
 
     def serve(self, namespace: str, cpu: str) -> None:
         """Have a queue of that much CPU, for one namespace alone; a higher priority preempts in it."""
         labels = [f"{name}={value}" for name, value in MANAGED.items()]
         self.cluster.kubectl("label", "namespace", namespace, *labels)
-        group = {"coveredResources": ["cpu"], "flavors": [flavor_quota(namespace, cpu)]}
+        quota = {"cpu": cpu, "memory": "100Gi"}
+        group = {"coveredResources": list(quota), "flavors": [flavor_quota(namespace, quota)]}
         queue = {
             "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
             "resourceGroups": [group],
             "preemption": {"withinClusterQueue": "LowerPriority"},
         }
 
-        def apply() -> bool:
-            self.cluster.apply(
-                manifest("ResourceFlavor", namespace),
-                manifest("ClusterQueue", namespace, spec=queue),
-                manifest("WorkloadPriorityClass", "urgent", value=1000, description="before all others"),
-            )
-            self.cluster.apply(manifest("LocalQueue", QUEUE, spec={"clusterQueue": namespace}), namespace=namespace)
-            return True
-
-        self.cluster.wait_for(apply, "Kueue's webhooks", 60)
+        self.cluster.apply(
+            manifest("ResourceFlavor", namespace),
+            manifest("ClusterQueue", namespace, spec=queue),
+            manifest("WorkloadPriorityClass", "urgent", value=1000, description="before all others"),
+        )
+        self.cluster.apply(manifest("LocalQueue", QUEUE, spec={"clusterQueue": namespace}), namespace=namespace)
 
     def workloads(self, namespace: str) -> dict[str, dict[str, str]]:
         """Return the status of each condition of each workload, by name."""
@@ -97,9 +98,9 @@ class Kueue:
         }
 
 
-def flavor_quota(name: str, cpu: str) -> dict[str, Any]:
-    """Return how much CPU of a flavor there is."""
-    return {"name": name, "resources": [{"name": "cpu", "nominalQuota": cpu}]}
+def flavor_quota(name: str, quota: Mapping[str, str]) -> dict[str, Any]:
+    """Return how much of each resource of a flavor there is."""
+    return {"name": name, "resources": [{"name": kind, "nominalQuota": most} for kind, most in quota.items()]}
 
 
 def manifest(kind: str, name: str, **fields: Any) -> dict[str, Any]:
