@@ -708,11 +708,35 @@ RULES = [
     Example(
         name="one that can never be whole is dissolved",
         observed=make_observed(
-            spec={"admission": "Gang", "parallelism": 1},
+            spec={"admission": "Gang"},
+            commits=(make_commit(M1),),
             pods=(make_pod(M0, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2)),),
         ),
         now=0.0,
         expected="Mapping: keep(1) delete(m-0 gang is broken); wake 5.0s",
+    ),
+    Example(
+        name="so is one that is larger than the parallelism has become",
+        observed=make_observed(
+            spec={"admission": "Gang", "parallelism": 1},
+            pods=[
+                make_pod(task, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2))
+                for task in (M0, M1)
+            ],
+        ),
+        now=0.0,
+        expected="Mapping: keep(2) delete(m-0 gang is broken) delete(m-1 gang is broken); wake 5.0s",
+    ),
+    Example(
+        name="a new gang waits for the room of pods that have done their work",
+        observed=make_observed(
+            spec={"admission": "Gang", "parallelism": 2},
+            commits=(make_commit(M0), make_commit(M1)),
+            shuffle=make_shuffle(partitions=3),
+            pods=(make_pod(M1),),
+        ),
+        now=0.0,
+        expected="Reducing: -; wake 80.0s",
     ),
     Example(
         name="a new gang waits for what is due a moment later",

@@ -25,12 +25,14 @@ GATHER_SECONDS = 5.0
 """How long a new gang waits for tasks whose backoff is nearly over."""
 
 
-def awaits_more(observed: Observed, due_at: Sequence[float], now: float) -> bool:
-    """Tell whether a wave that starts from nothing waits for tasks that are due a moment later.
+def awaits_more(observed: Observed, due_at: Sequence[float], now: float, *, lacks_room: bool) -> bool:
+    """Tell whether a wave that starts from nothing waits a moment, to start as a whole.
 
-    After a preemption each task waits for its own backoff.
+    After a preemption each task waits for its own backoff. And pods of the wave before, which have no work left but
+    have not ended, still take room (`lacks_room`).
     """
-    return observed.job.spec.admission == "Gang" and any(now < at <= now + GATHER_SECONDS for at in due_at)
+    is_soon = any(now < at <= now + GATHER_SECONDS for at in due_at)
+    return observed.job.spec.admission == "Gang" and (is_soon or lacks_room)
 
 
 def find_forming(observed: Observed) -> dict[Gang, list[PodView]]:
@@ -49,10 +51,10 @@ def was_admitted(pod: PodView) -> bool:
     return bool(pod.node) or not (is_gated(pod) or pod.deleting)
 
 
-def find_broken(observed: Observed, forming: Mapping[Gang, list[PodView]], *, more: int) -> list[PodView]:
-    """Return the pods that wait for a gang which will not be whole even with as many `more`."""
+def find_broken(observed: Observed, forming: Mapping[Gang, list[PodView]], *, more: int, most: int) -> list[PodView]:
+    """Return the pods that wait for a gang which cannot be whole with as many `more`, or is larger than `most`."""
     more = more if observed.job.spec.admission == "Gang" else 0
-    return [pod for gang, pods in forming.items() if len(pods) + more < gang.size for pod in pods]
+    return [pod for gang, pods in forming.items() if len(pods) + more < gang.size or gang.size > most for pod in pods]
 
 
 def join_gang(

@@ -69,9 +69,11 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     due = {task: attempt_due_at(observed, task) for task in untried if task not in recording}
     due_at = [at for at in due.values() if at > now]
     is_idle = not any(has_work(observed, pod, generations) for pod in active)
-    ready = [] if is_idle and awaits_more(observed, due_at, now) else [task for task, at in due.items() if at <= now]
+    lacks_room = bool(active) and room < len(due)
+    waits = is_idle and awaits_more(observed, due_at, now, lacks_room=lacks_room)
+    ready = [] if waits else [task for task, at in due.items() if at <= now]
     forming = find_forming(observed)
-    broken = find_broken(observed, forming, more=min(len(untried), room))
+    broken = find_broken(observed, forming, more=min(len(untried), room), most=parallelism(observed))
     start = partial(new_attempt, observed, wave, pods, generations)
     creates = [start(*group) for group in group_ready(observed, plan, ready, generations, room=room)]
     if len(ready) < room:

@@ -25,7 +25,7 @@ import time
 map_func = WordCount.map_func
 
 def slow(self, key, value):
-    time.sleep(0.01)
+    time.sleep(0.002)
     yield from map_func(self, key, value)
 
 WordCount.map_func = slow
@@ -113,7 +113,7 @@ def test_a_job_waits_as_a_whole_for_its_quota(queued: JobWorld, kueue: Kueue) ->
     wait_for_the_end(queued, kueue)
 
 
-def test_a_preempted_job_starts_again_as_a_whole(queued: JobWorld, kueue: Kueue) -> None:
+def test_a_preempted_job_goes_on_once_there_is_room(queued: JobWorld, kueue: Kueue) -> None:
     start(queued, SLOW_MAPS)
     queued.wait_for_progress("job", "m-0-1")
     occupy(queued, "urgent", "300m", priority="urgent")

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -94,19 +95,22 @@ def test_a_gang_forms_until_one_of_it_is_admitted(pod: PodView, forms: bool) -> 
 )
 def test_a_gang_is_broken_if_it_cannot_be_whole(spec: dict[str, Any], more: int, is_broken: bool) -> None:
     observed = waiting(gated(0), **spec)
-    found = find_broken(observed, find_forming(observed), more=more)
+    found = find_broken(observed, find_forming(observed), more=more, most=3)
     assert found == ([gated(0)] if is_broken else [])
 
 
-def test_a_gang_that_is_whole_waits_however_long() -> None:
-    observed = waiting(*map(gated, range(3)), parallelism=1)
-    assert find_broken(observed, find_forming(observed), more=0) == []
+@pytest.mark.parametrize(("most", "is_broken"), [(3, False), (2, True)])
+def test_a_gang_that_is_whole_waits_unless_it_has_become_too_large(most: int, is_broken: bool) -> None:
+    members = [gated(index) for index in range(3)]
+    observed = waiting(*members)
+    assert find_broken(observed, find_forming(observed), more=0, most=most) == (members if is_broken else [])
 
 
 @pytest.mark.parametrize(("due_in", "expected"), [(0.0, False), (0.1, True), (5.0, True), (5.1, False)], ids=str)
 def test_a_new_gang_waits_a_moment_for_what_is_due_soon(due_in: float, expected: bool) -> None:
-    assert awaits_more(waiting(), [100.0 + due_in], 100.0) is expected
-    assert not awaits_more(make_observed(), [100.0 + due_in], 100.0)
+    assert awaits_more(waiting(), [100.0 + due_in], 100.0, lacks_room=False) is expected
+    assert awaits_more(waiting(), [100.0 + due_in], 100.0, lacks_room=True)
+    assert not awaits_more(make_observed(), [100.0 + due_in], 100.0, lacks_room=True)
 
 
 def test_after_a_preemption_the_whole_wave_starts_again_as_one_gang() -> None:
@@ -127,6 +131,22 @@ def test_reduces_are_a_gang_of_their_own_once_no_map_has_work_left() -> None:
     shuffle = make_shuffle(partitions=2)
     observed = make_observed(spec=GANG, commits=commits, shuffle=shuffle, pods=[lingering], limits=ALONE)
     creates = run_wave(observed, make_plan_summary(shards=2), 1.0).actions
+    assert [str(create) for create in creates] == ["create(r-0#1 of 2)", "create(r-1#1 of 2)"]
+
+
+def test_reduces_wait_for_maps_that_still_take_their_room() -> None:
+    commits = [make_commit(map_task(index)) for index in range(2)]
+    lingering = make_pod(map_task(1), started_at=0.0)
+    observed = make_observed(
+        spec=GANG | {"parallelism": 2},
+        commits=commits,
+        shuffle=make_shuffle(partitions=2),
+        pods=[lingering],
+        limits=ALONE,
+    )
+    assert run_wave(observed, make_plan_summary(shards=2), 1.0).actions == ()
+    gone = replace(observed, pods=())
+    creates = run_wave(gone, make_plan_summary(shards=2), 1.0).actions
     assert [str(create) for create in creates] == ["create(r-0#1 of 2)", "create(r-1#1 of 2)"]
 
 
