@@ -85,6 +85,11 @@ def moved_at(times: Mapping[TaskRef, float], fraction: float = 0.25) -> dict[str
     }
 
 
+def make_gated(task: TaskRef) -> PodView:
+    """A pod that waits to be admitted with another one."""
+    return make_pod(task, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2))
+
+
 def packed(tasks_per_pod: int | str, shards: int = 12) -> PlanSummary:
     """A plan of so many shards whose pods take several."""
     return make_plan_summary(shards=shards, tasks_per_pod=tasks_per_pod)
@@ -700,7 +705,7 @@ RULES = [
         name="a gang that lost a pod while it waited gets another",
         observed=make_observed(
             spec={"admission": "Gang"},
-            pods=(make_pod(M0, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2)),),
+            pods=(make_gated(M0),),
         ),
         now=0.0,
         expected="Mapping: create(m-1#1 of 2); wake 5.0s",
@@ -710,7 +715,7 @@ RULES = [
         observed=make_observed(
             spec={"admission": "Gang"},
             commits=(make_commit(M1),),
-            pods=(make_pod(M0, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2)),),
+            pods=(make_gated(M0),),
         ),
         now=0.0,
         expected="Mapping: keep(1) delete(m-0 gang is broken); wake 5.0s",
@@ -719,10 +724,7 @@ RULES = [
         name="so is one that is larger than the parallelism has become",
         observed=make_observed(
             spec={"admission": "Gang", "parallelism": 1},
-            pods=[
-                make_pod(task, phase=PodPhase.PENDING, reason="SchedulingGated", gang=Gang(name="g", size=2))
-                for task in (M0, M1)
-            ],
+            pods=(make_gated(M0), make_gated(M1)),
         ),
         now=0.0,
         expected="Mapping: keep(2) delete(m-0 gang is broken) delete(m-1 gang is broken); wake 5.0s",
