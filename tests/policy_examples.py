@@ -744,10 +744,37 @@ RULES = [
         name="a new gang waits for what is due a moment later",
         observed=make_observed(
             spec={"admission": "Gang"},
-            failures=(make_failure(M0, counted=False, reason="PodDeleted", finished_at=101.0),),
+            failures=(make_failure(M0, counted=False, reason="StorageUnavailable", finished_at=97.0),),
         ),
         now=100.0,
         expected="Mapping: -; wake 2.0s",
+    ),
+    Example(
+        name="where a pod of a gang was taken, nothing starts until no other has followed it for a while",
+        observed=make_observed(
+            spec={"admission": "Gang"},
+            failures=(make_failure(M0, counted=False, reason="Disrupted", finished_at=98.0),),
+        ),
+        now=100.0,
+        expected="Mapping: -; wake 3.0s",
+    ),
+    Example(
+        name="not even a twin",
+        observed=make_observed(
+            spec={"admission": "Gang"},
+            pods=(make_pod(M1, ordinal=2),),
+            commits=(SIXTY_SECONDS,),
+            failures=(make_failure(M1, counted=False, reason="Disrupted", finished_at=997.0),),
+            limits=Limits(),
+        ),
+        now=1000.0,
+        expected="Mapping: -; wake 2.0s",
+    ),
+    Example(
+        name="that begins with the pass that sees the first of them go",
+        observed=make_observed(spec={"admission": "Gang"}, pods=(make_pod(M0, deleting=True),)),
+        now=100.0,
+        expected="Mapping: record(m-0 PodDeleted, free); wake 5.0s",
     ),
     Example(
         name="pods of other runs go",

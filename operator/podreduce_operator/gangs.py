@@ -8,21 +8,39 @@ are a gang: Kueue calls it a pod group, and admits it as one workload.
 Rule: pure. A gang is what its pods say: each carries its name and size. Whatever comes after its start (attempts after
 a failure, successors of pods that have ended, twins) is admitted pod by pod, in what the gang's ended members leave
 free. A gang that has lost a gated member gets another in its place; one that can never be whole, for want of tasks or
-since `parallelism` was lowered, is dissolved, and what is left forms another.
+since `parallelism` was lowered, is dissolved, and what is left forms another. A queue preempts a job pod by pod: where
+one was taken nothing starts until no other has followed it for a while, so that the whole wave is a gang once more.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.failure_classes import DISRUPTION
 from podreduce_operator.model import CreatePod, Gang, Observed, PodView
 from podreduce_operator.names import gang_name
 from podreduce_operator.pending import is_gated
 
-__all__ = ["awaits_more", "find_broken", "find_forming", "join_gang"]
+__all__ = ["awaits_more", "find_broken", "find_forming", "join_gang", "settled_at"]
 
 GATHER_SECONDS = 5.0
 """How long a new gang waits for tasks whose backoff is nearly over."""
+
+SETTLE_SECONDS = 5.0
+"""How long after a pod was taken another may be the next of a preemption."""
+
+
+def settled_at(observed: Observed, records: Iterable[FailureRecord]) -> float:
+    """Return when pods may start again after the last that was taken, by all failures and `records`; 0.0 if at once.
+
+    That comes to an end: it takes pods that run to be put off, and meanwhile none starts.
+    """
+    if observed.job.spec.admission != "Gang":
+        return 0.0
+    known = (failure for failures in observed.failures.values() for failure in failures)
+    taken = [each.finished_at for each in (*known, *records) if each.reason in DISRUPTION.reasons]
+    return max(taken) + SETTLE_SECONDS if taken else 0.0
 
 
 def awaits_more(observed: Observed, due_at: Sequence[float], now: float, *, lacks_room: bool) -> bool:

@@ -11,7 +11,7 @@ from functools import partial
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.ending import deadline_at
 from podreduce_operator.failures import memory_factor, next_attempt_at
-from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang
+from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
 from podreduce_operator.hung import hung_at
 from podreduce_operator.model import (
     Action,
@@ -70,13 +70,14 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     due_at = [at for at in due.values() if at > now]
     is_idle = not any(has_work(observed, pod, generations) for pod in active)
     lacks_room = bool(active) and room < len(due)
-    waits = is_idle and awaits_more(observed, due_at, now, lacks_room=lacks_room)
+    settled = settled_at(observed, [action.record for action in records])
+    waits = now < settled or (is_idle and awaits_more(observed, due_at, now, lacks_room=lacks_room))
     ready = [] if waits else [task for task, at in due.items() if at <= now]
     forming = find_forming(observed)
     broken = find_broken(observed, forming, more=min(len(untried), room), most=parallelism(observed))
     start = partial(new_attempt, observed, wave, pods, generations)
     creates = [start(*group) for group in group_ready(observed, plan, ready, generations, room=room)]
-    if len(ready) < room:
+    if len(ready) < room and not waits:
         may_start = (task for task in wave.tasks if task not in recording and attempt_due_at(observed, task) <= now)
         tasks = {task: generations.get(task, 0) for task in may_start}
         slow = find_slow(observed, plan, tasks, active, room=room - len(ready), now=now)
@@ -98,7 +99,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     stops += delete_all(broken, "gang is broken")
     actions = (*records, *stops, *delete_foreign(observed), *steps, *creates, *tidies)
     looks = looks_at(observed, creates, now)
-    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, [*due_at, *looks], now))
+    return Decision(actions=actions, verdict=verdict, wake_after=next_look(observed, [*due_at, *looks, settled], now))
 
 
 def attempt_due_at(observed: Observed, task: TaskRef) -> float:

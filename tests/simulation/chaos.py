@@ -31,6 +31,7 @@ class FaultKind(StrEnum):
     ZOMBIE = "the pod vanishes, the process runs on"
     DELETED_BY_HAND = "deleted by hand"
     DELETED_GATED = "deleted while it waits to be admitted"
+    PREEMPTED = "the queue takes all pods of the job back"
     IMAGE_LATE = "the image comes late"
     IMAGE_MISSING = "the image never comes"
     UNSCHEDULABLE = "unschedulable for a while"

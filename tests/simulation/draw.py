@@ -67,6 +67,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         now=EPOCH,
         map_only=partitions == 0,
         queue=queue,
+        preemptor=None if queue is None or faultless else random.Random(f"preemptor {seed}"),  # noqa: S311
         poison=None
         if faultless or rng.random() < 0.9
         else TaskRef(type=TaskType.MAP, index=rng.randrange(plan.shards)),

@@ -18,6 +18,7 @@ from podreduce_operator.model import (
     KeepAttempts,
     Observed,
     Phase,
+    RecordFailure,
     RemoveIntermediates,
     RemoveRun,
     Stage,
@@ -60,6 +61,7 @@ ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
 GANG_FROM_NOTHING = "a new gang is formed only where no pod of the run has work left"
 GANG_IF_SEVERAL = "where the job wants it, pods that start from nothing are a gang"
+GANG_SETTLES = "a job of gangs starts nothing while its pods are being taken, one after another"
 GANG_WHERE_WANTED = "pods are admitted as a gang only if the job says so, and no more of them than its size"
 BROKEN_GANGS_ONLY = "a gang that waits is dissolved only if it is not whole"
 HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
@@ -92,6 +94,7 @@ POSSIBLE = "what is decided can be done"
 DOES_NOT_RAISE = "decide answers"
 
 OUTAGE = "StorageUnavailable"
+TAKEN = ("Disrupted", "PodDeleted")
 FREE_FAILURES = (
     ({OUTAGE}, 5.0, 300.0),
     ({"MapOutputLost", "UploadLost"}, 1.0, 60.0),
@@ -291,6 +294,9 @@ class Judge:
         if observed.job.spec.admission == "PerPod":
             demand(action.gang is None, GANG_WHERE_WANTED, action)
             return
+        last = max((each.finished_at for each in self.known_failures(observed) if each.reason in TAKEN), default=0.0)
+        settled = self.cluster.now >= last + 5.0 or not self.is_clock_right
+        demand(settled, GANG_SETTLES, action, "at", self.cluster.now, "after", last)
         active = [pod for pod in self.cluster.pods.values() if pod.run_id == observed.run_id and pod.is_active]
         if action.gang is None:
             has_company = any(not observed.commits.keys() >= set(pod.tasks) for pod in active)
@@ -301,6 +307,12 @@ class Judge:
         demand(len(members) < action.gang.size, GANG_WHERE_WANTED, action, "beside", len(members))
         working = [pod.name for pod in active if any(has_work(pod, task, run) for task in pod.tasks_ahead)]
         demand(bool(members) or not working, GANG_FROM_NOTHING, action, "beside", working)
+
+    def known_failures(self, observed: Observed) -> list[FailureRecord]:
+        """Return the failures that the pass saw recorded, and those that it has recorded itself."""
+        actions = () if self.decision is None else self.decision.actions
+        own = [action.record for action in actions if isinstance(action, RecordFailure)]
+        return [*own, *(failure for failures in observed.failures.values() for failure in failures)]
 
     def delete(self, observed: Observed, pod: SimPod, *, force: bool) -> None:
         """A pod is about to be deleted."""

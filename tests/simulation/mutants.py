@@ -196,6 +196,11 @@ MUTANTS = (
     gang("admitted gangs are taken for forming", "if not any(map(was_admitted, pods))", "if True"),
     gang("a gang takes more than it lacks", "for create in creates[:lacking]]", "for create in creates]"),
     gang("a new gang waits for nobody", "any(now < at <= now + GATHER_SECONDS for at in due_at)", "False"),
+    gang(
+        "a preempted gang starts again pod by pod", "return max(taken) + SETTLE_SECONDS if taken", "return 0.0 if taken"
+    ),
+    gang("the first pod that is taken is the last", "in (*known, *records) if", "in known if"),
+    wave("twins start while pods are being taken", "if len(ready) < room and not waits:", "if len(ready) < room:"),
     policy("a run begins before the status names it", "    if observed.run.started_at is None:\n", "    if False:\n"),
     policy(
         "a failed run is decided again",
@@ -576,7 +581,7 @@ MUTANTS = (
         first_seed=80,
     ),
     twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
-    wave("twins while tasks wait for room", "    if len(ready) < room:\n", "    if True:\n"),
+    wave("twins while tasks wait for room", "    if len(ready) < room and not waits:\n", "    if not waits:\n"),
     wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
     upkeep("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
     upkeep("pods get no grace to end", "in gone_at.items() if now >= at)", "in gone_at.items() if True)"),

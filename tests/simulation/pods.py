@@ -168,6 +168,7 @@ class Cluster:
     Attributes:
         poison: a task whose program always raises.
         queue: draws when pods are admitted, as by Kueue; None where they need not be.
+        preemptor: draws when the queue takes admitted pods back.
         pods: by name, those whose object is there; `attempts` by attempt id, all there ever were.
         due: what happens next, as a heap.
         changed: whether a watcher has heard something new; `stirred_at` is when anything happened last.
@@ -180,6 +181,7 @@ class Cluster:
     map_only: bool = False
     poison: TaskRef | None = None
     queue: random.Random | None = None
+    preemptor: random.Random | None = None
     pods: dict[str, SimPod] = field(default_factory=dict)
     attempts: dict[str, SimPod] = field(default_factory=dict)
     due: list[tuple[float, int, SimPod, Step]] = field(default_factory=list)
@@ -253,6 +255,22 @@ class Cluster:
             pod.reason = ""
             self.touch(pod)
             self.place(pod)
+            if self.preemptor is not None and self.preemptor.random() < 0.1 and self.chaos.budget > 0:
+                self.chaos.spend(K.PREEMPTED)
+                self.at(self.preemptor.randint(2, 40), pod, self.preempt)
+
+    def preempt(self, first: SimPod) -> None:
+        """The queue takes the pod, and then, one by one, all others that it has admitted and that still run."""
+        rest = [pod for pod in self.pods.values() if pod.is_active and pod.reason != GATED and pod is not first]
+        delay = 0.0
+        for pod in (first, *rest):
+            self.at(delay, pod, self.take_back)
+            delay += self.preemptor.choice([0.0, 0.1, 1.0, 3.0]) if self.preemptor is not None else 0.0
+
+    def take_back(self, pod: SimPod) -> None:
+        if pod.is_active:
+            pod.disrupted = True
+            self.begin_deletion(pod)
 
     def delete_if_gated(self, pod: SimPod) -> None:
         if pod.reason == GATED:

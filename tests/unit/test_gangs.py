@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
 from podreduce_operator.model import CreatePod, DeletePod, Gang, Limits, Observed, PodPhase, PodView
 from podreduce_operator.names import gang_name, hash_run
 from podreduce_operator.waves import run_wave
@@ -113,16 +114,41 @@ def test_a_new_gang_waits_a_moment_for_what_is_due_soon(due_in: float, expected:
     assert not awaits_more(make_observed(), [100.0 + due_in], 100.0, lacks_room=True)
 
 
-def test_after_a_preemption_the_whole_wave_starts_again_as_one_gang() -> None:
-    failures = [
-        make_failure(map_task(index), counted=False, reason="PodDeleted", finished_at=100.0 + index / 2)
-        for index in range(3)
+def taken(*at: float) -> list[FailureRecord]:
+    """The failures of maps 0, 1, ... whose pods the queue took at these times."""
+    return [
+        make_failure(map_task(index), counted=False, reason="Disrupted", finished_at=time)
+        for index, time in enumerate(at)
     ]
-    observed = make_observed(spec=GANG, failures=failures, limits=ALONE)
-    early = run_wave(observed, make_plan_summary(shards=3), 101.5)
+
+
+def test_after_a_preemption_the_whole_wave_starts_again_as_one_gang() -> None:
+    observed = make_observed(spec=GANG, failures=taken(100.0, 100.5, 101.0), limits=ALONE)
+    early = run_wave(observed, make_plan_summary(shards=3), 105.5)
     assert (early.actions, early.wake_after) == ((), 0.5)
-    creates = run_wave(observed, make_plan_summary(shards=3), 102.0).actions
+    creates = run_wave(observed, make_plan_summary(shards=3), 106.0).actions
     assert [str(create) for create in creates] == [f"create(m-{index}#2 of 3)" for index in range(3)]
+
+
+@pytest.mark.parametrize(
+    ("admission", "now", "expected"),
+    [("Gang", 104.5, []), ("Gang", 105.0, ["create(m-0#2)"]), ("PerPod", 101.0, ["create(m-0#2)"])],
+    ids=["another may follow", "none has followed", "by itself"],
+)
+def test_the_place_of_a_pod_that_was_taken_is_filled_once_no_other_has_followed_it(
+    admission: str, now: float, expected: list[str]
+) -> None:
+    observed = make_observed(
+        spec={"admission": admission}, failures=taken(100.0), pods=[make_pod(map_task(1))], limits=ALONE
+    )
+    actions = run_wave(observed, make_plan_summary(shards=2), now).actions
+    assert [str(action) for action in actions] == expected
+
+
+def test_other_failures_hold_up_nothing() -> None:
+    observed = waiting(make_pod(map_task(0)))
+    assert settled_at(observed, [make_failure(map_task(1), finished_at=100.0)]) == 0.0
+    assert settled_at(observed, taken(100.0, 99.0)) == 105.0
 
 
 def test_reduces_are_a_gang_of_their_own_once_no_map_has_work_left() -> None:
