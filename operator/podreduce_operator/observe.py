@@ -25,7 +25,6 @@ from podreduce.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
-from podreduce_operator.listing_pace import ListingPace
 from podreduce_operator.model import (
     Fault,
     HeavyKeyView,
@@ -42,7 +41,8 @@ from podreduce_operator.model import (
 from podreduce_operator.names import hash_run
 from podreduce_operator.output import Claim, has_leftovers, read_published
 from podreduce_operator.pending import is_silent, silent_since
-from podreduce_operator.records import RunRecords
+from podreduce_operator.reading_pace import ReadingPace
+from podreduce_operator.records import RunRecords, listing_pace
 from podreduce_operator.sequences import History, failed_attempts
 from podreduce_operator.skew import KeyShare
 from podreduce_operator.whole_jobs import is_small_job
@@ -91,7 +91,7 @@ class RunCache:
     """
 
     runs: dict[str, RunRecords] = field(default_factory=dict)
-    pace: Callable[[], ListingPace] = ListingPace
+    pace: Callable[[], ReadingPace] = listing_pace
 
     def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
         """Return the run with whatever is known of it already, under the credentials as they are now."""

@@ -34,13 +34,16 @@ from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.expected import Expectation, Sighting
 from podreduce_operator.key_spread import KeySpread
-from podreduce_operator.listing_pace import ListingPace
+from podreduce_operator.reading_pace import ReadingPace
 from podreduce_operator.skew import Skew
 
 if TYPE_CHECKING:
     from podreduce_operator.model import PodView, Stage
 
-__all__ = ["RunRecords"]
+__all__ = ["RunRecords", "listing_pace"]
+
+LISTING_SHARE = 0.05
+"""The part of the time that listing a run's records may take."""
 
 CONCURRENT_READS = 32
 BATCH_KEYS = 1000
@@ -49,6 +52,11 @@ CHEAPER_TO_LIST = 500
 """So many expected commits are looked for by a listing: it names a thousand keys at the price of a few reads."""
 
 T = TypeVar("T", bound=Wire)
+
+
+def listing_pace() -> ReadingPace:
+    """Return the pace at which the records of one run are listed."""
+    return ReadingPace(LISTING_SHARE)
 
 
 class RunRecords:
@@ -67,7 +75,7 @@ class RunRecords:
         has_post_mortem: whether the run's story is written.
     """
 
-    def __init__(self, store: ObjectStore, pace: ListingPace | None = None) -> None:
+    def __init__(self, store: ObjectStore, pace: ReadingPace | None = None) -> None:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
@@ -83,7 +91,7 @@ class RunRecords:
         self._failures: dict[str, FailureRecord] = {}
         self._failed: set[str] = set()
         self._read_commits: set[str] = set()
-        self._pace = pace or ListingPace()
+        self._pace = pace or listing_pace()
         self._expectation = Expectation()
 
     @property

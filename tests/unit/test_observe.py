@@ -1,4 +1,5 @@
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,9 +19,9 @@ from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cluster.seam import Warned
 from podreduce_operator.errors import ActionError
 from podreduce_operator.key_spread import KeyRanges
-from podreduce_operator.listing_pace import ListingPace
 from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView, PostMortemView
 from podreduce_operator.observe import RunCache, observe
+from podreduce_operator.reading_pace import ReadingPace
 from tests.builders import (
     JOB_UID,
     make_commit,
@@ -37,14 +38,14 @@ MIB = 1 << 20
 NOW = 1000.0
 
 
-class EveryTime(ListingPace):
+class EveryTime(ReadingPace):
     """Lists with every pass."""
 
     def is_due(self) -> bool:
         return True
 
 
-class OnDemand(ListingPace):
+class OnDemand(ReadingPace):
     """Lists the first time, and when it is asked to."""
 
     def is_due(self) -> bool:
@@ -60,10 +61,10 @@ class OnDemand(ListingPace):
 class StoredRuns:
     """Runs of the default job in a memory store."""
 
-    def __init__(self, pace: type[ListingPace] = EveryTime) -> None:
+    def __init__(self, pace: type[ReadingPace] = EveryTime) -> None:
         self.place = f"memory://{uuid.uuid4().hex}/"
         self.cluster = QuietCluster(work_uri=f"{self.place}work/")
-        self.cache = RunCache(pace=pace)
+        self.cache = RunCache(pace=partial(pace, 0.05))
 
     def store(self, run_id: str = "1") -> ObjectStore:
         prefix = run_prefix("local", "default", "wordcount", JOB_UID, run_id)

@@ -14,12 +14,14 @@ import structlog
 
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, core_path
 from podreduce_operator.cluster.seam import Warned
+from podreduce_operator.reading_pace import ReadingPace
 
 __all__ = ["PodEvents"]
 
 FRESH_SECONDS = 15.0
 MAX_REMEMBERED = 1000
 READING_SHARE = 0.1
+"""The part of the time that asking for events may take."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,20 +37,16 @@ class PodEvents:
         self._api = api
         self._clock = clock
         self._known: dict[str, tuple[float, Warned | None]] = {}
-        self._ask_at = -math.inf
+        self._pace = ReadingPace(READING_SHARE, clock)
 
     async def last_warning(self, namespace: str, uid: str) -> Warned | None:
         """Return the newest warning about the pod with that UID; None if there is none, or it is not its turn."""
         now = self._clock()
         at, known = self._known.get(uid, (-math.inf, None))
-        if now - at < FRESH_SECONDS or now < self._ask_at:
+        if now - at < FRESH_SECONDS or not self._pace.is_due():
             return known
-        self._ask_at = math.inf
-        try:
+        with self._pace.measured():
             warned = await self._read(namespace, uid)
-        finally:
-            ended = self._clock()
-            self._ask_at = ended + (ended - now) / READING_SHARE
         if len(self._known) >= MAX_REMEMBERED:
             self._known.clear()
         self._known[uid] = (now, warned)
