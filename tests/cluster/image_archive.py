@@ -9,6 +9,7 @@ import io
 import json
 import os
 import tarfile
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,17 @@ def with_last_layer(image: Image, layer: Path) -> Image:
     diff_ids = [*root["diff_ids"][:-1], f"sha256:{_digest(layer)}"]
     configuration = image.configuration | {"rootfs": root | {"diff_ids": diff_ids}}
     return Image(reference=image.reference, configuration=configuration, layers=(*image.layers[:-1], layer))
+
+
+def write_program_archive(
+    reference: str, programs: Mapping[str, Path], target: Path, *, configuration: Mapping[str, Any]
+) -> None:
+    """Write the archive of an image that holds nothing but programs, each at its absolute path."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
+        layer = Path(scratch) / "layer.tar"
+        layer_of_programs(programs, layer)
+        write_archive([image_of_one_layer(reference, layer=layer, configuration=configuration)], target)
 
 
 def write_archive(images: Sequence[Image], target: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.cluster.build import TOOLS, announce, pins_digest, program
 from tests.cluster.cluster import Cluster
-from tests.cluster.image_archive import image_of_one_layer, layer_of_programs, write_archive
+from tests.cluster.image_archive import write_program_archive
 from tests.cluster.image_builder import build_archive
 from tests.cluster.paths import CHECKOUT, HARNESS, cache_directory
 from tests.cluster.pause import compile_static
@@ -57,13 +57,10 @@ def minio_archive() -> Path:
     crash = hashlib.sha256((HARNESS / "programs" / "crash.c").read_bytes()).hexdigest()[:6]
     archive = cache_directory() / "images" / f"minio-{pins_digest(TOOLS['minio'])}-{crash}.tar"
     if not archive.exists():
-        with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-            layer = Path(scratch) / "layer.tar"
+        with tempfile.TemporaryDirectory() as scratch:
             programs = {"/minio": program("minio"), "/crash": compile_static("crash", Path(scratch))}
-            layer_of_programs(programs, layer)
             configuration = {"Entrypoint": ["/minio"], "User": "65532:65532", "Env": ["HOME=/tmp"]}
-            image = image_of_one_layer(MINIO_IMAGE, layer=layer, configuration=configuration)
-            write_archive([image], archive)
+            write_program_archive(MINIO_IMAGE, programs, archive, configuration=configuration)
     return archive
 
 

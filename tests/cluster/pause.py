@@ -4,7 +4,7 @@ import tempfile
 from pathlib import Path
 
 from tests.cluster.commands import run
-from tests.cluster.image_archive import image_of_one_layer, layer_of_programs, write_archive
+from tests.cluster.image_archive import write_program_archive
 from tests.cluster.paths import HARNESS, cache_directory
 
 PAUSE_IMAGE = "localhost/pause:test"
@@ -15,10 +15,9 @@ def pause_archive() -> Path:
     target = cache_directory() / "images" / "pause.tar"
     if not target.exists():
         with tempfile.TemporaryDirectory() as scratch:
-            layer = Path(scratch) / "layer.tar"
-            layer_of_programs({"/pause": compile_static("pause", Path(scratch))}, layer)
+            programs = {"/pause": compile_static("pause", Path(scratch))}
             configuration = {"Entrypoint": ["/pause"], "User": "65535:65535"}
-            write_archive([image_of_one_layer(PAUSE_IMAGE, layer=layer, configuration=configuration)], target)
+            write_program_archive(PAUSE_IMAGE, programs, target, configuration=configuration)
     return target
 
 

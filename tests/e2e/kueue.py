@@ -13,7 +13,7 @@ from typing import Any
 
 from tests.cluster.build import TOOLS, module_directory, pins_digest, program, tool_directory
 from tests.cluster.cluster import Cluster
-from tests.cluster.image_archive import image_of_one_layer, layer_of_programs, write_archive
+from tests.cluster.image_archive import write_program_archive
 from tests.cluster.paths import cache_directory
 
 __all__ = ["QUEUE", "Kueue", "is_built"]
@@ -112,11 +112,8 @@ def archive() -> Path:
     """Return the archive of Kueue's image, made of the built program alone."""
     target = cache_directory() / "images" / f"kueue-{pins_digest(TOOLS['kueue'])}.tar"
     if not target.exists():
-        with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-            layer = Path(scratch) / "layer.tar"
-            layer_of_programs({"/manager": program("kueue")}, layer)
-            configuration = {"Entrypoint": ["/manager"], "User": "65532:65532"}
-            write_archive([image_of_one_layer(f"{IMAGE}:{TAG}", layer=layer, configuration=configuration)], target)
+        configuration = {"Entrypoint": ["/manager"], "User": "65532:65532"}
+        write_program_archive(f"{IMAGE}:{TAG}", {"/manager": program("kueue")}, target, configuration=configuration)
     return target
 
 
