@@ -2,14 +2,14 @@
 
 Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it. Pods are
 created, and deleted, for a moment at a time: what is left out then, the next pass decides on anew, by what has happened
-meanwhile.
+meanwhile. Jobs take turns at it: where a thousand want ten pods each, most of ten thousand requests would only wait,
+and take memory for what they are about to send.
 """
 
 import asyncio
 import contextlib
-import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import groupby
 
@@ -66,6 +66,9 @@ CONCURRENT_CALLS = 16
 CONCURRENT_PODS = 48
 """Pods created, or deleted, at a time by one job: a busy API server serves everybody by how much he asks for."""
 
+CONCURRENT_JOBS = 32
+"""Jobs that create or delete pods at a time."""
+
 SAVE_LOG_SECONDS = 2.0
 """For so long a deletion waits for a log: of a node that does not answer there is none."""
 PODS_SECONDS = 2.0
@@ -86,12 +89,16 @@ class Applied:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applier:
-    """Carries out decisions on a cluster and its stores. `pods_seconds`: see `PODS_SECONDS`."""
+    """Carries out decisions on a cluster and its stores.
+
+    `pods_seconds`: see `PODS_SECONDS`. `turns` is held by a job that creates or deletes pods.
+    """
 
     cluster: Cluster
     cache: RunCache
     fault_point: FaultPoint | None = None
     pods_seconds: float = PODS_SECONDS
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
 
     async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
         """Do `actions` in order, those of one kind beside each other.
@@ -106,11 +113,12 @@ class Applier:
             if is_cut_short and kind is CreatePod:  # the pods that should have made room are still there
                 continue
             calls = [partial(self.apply_one, action, run) for action in group]
-            is_of_pods = kind in (CreatePod, DeletePod)
-            limit = CONCURRENT_PODS if is_of_pods else CONCURRENT_CALLS
-            seconds = self.pods_seconds if is_of_pods else math.inf
             try:
-                done = await gather_bounded(calls, limit=limit, seconds=seconds)
+                if kind in (CreatePod, DeletePod):
+                    async with self.turns:
+                        done = await gather_bounded(calls, limit=CONCURRENT_PODS, seconds=self.pods_seconds)
+                else:
+                    done = await gather_bounded(calls, limit=CONCURRENT_CALLS)
             except (ActionError, PodreduceError) as error:
                 faults = faults or (fault_of(error),)
                 if kind is not CreatePod:

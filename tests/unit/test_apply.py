@@ -83,6 +83,18 @@ async def test_no_pods_come_while_there_was_no_time_to_make_room_for_them() -> N
     assert cluster.created == []
 
 
+async def test_jobs_take_turns_at_creating_and_deleting_pods() -> None:
+    cluster = SlowCluster(seconds=0.01, deletion_seconds=0.01)
+    applier = Applier(cluster=cluster, cache=RunCache(), turns=asyncio.Semaphore(1))
+    run = await open_run(cluster)
+    async with applier.turns:
+        passes = [asyncio.create_task(applier.apply(actions, run)) for actions in (create(2), [DELETE])]
+        await asyncio.sleep(0.02)
+        assert (cluster.created, cluster.deleted) == ([], [])
+    assert await asyncio.gather(*passes) == [Applied()] * 2
+    assert (len(cluster.created), cluster.deleted) == (2, ["pod-1"])
+
+
 async def test_what_is_done_in_time_is_not_cut_short() -> None:
     cluster = SlowCluster()
     assert await apply(cluster, *create(50), DELETE) == Applied()

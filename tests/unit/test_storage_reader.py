@@ -1,3 +1,4 @@
+import asyncio
 import base64
 from pathlib import Path
 from typing import Any, cast
@@ -21,6 +22,7 @@ class Secrets:
     async def get(self, path: str) -> dict[str, Any]:
         assert path == "/api/v1/namespaces/team/secrets/mine"
         self.requests += 1
+        await asyncio.sleep(0)
         if isinstance(self.answer, ApiError):
             raise self.answer
         return {"data": {key: base64.b64encode(value.encode()).decode() for key, value in self.answer.items()}}
@@ -40,6 +42,13 @@ async def test_a_secret_is_read_again_only_when_it_may_have_changed(tmp_path: Pa
     world.now += 11
     world.secrets.answer = VALUES | {"endpoint": "http://corrected"}
     assert (await world.reader.read("team", "mine")).settings.endpoint == "http://corrected"
+
+
+async def test_many_jobs_that_want_a_secret_have_it_read_once(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    storages = await asyncio.gather(*(world.reader.read("team", "mine") for _ in range(10)))
+    assert world.secrets.requests == 1
+    assert all(storage is storages[0] for storage in storages)
 
 
 async def test_a_secret_that_is_gone_is_an_error_and_its_last_values_can_be_had(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ class StorageReader:
     """Storage by namespace and Secret.
 
     So many requests at a time, and no more, go to the stores of one Secret, from however many jobs: a thousand that end
-    their maps at once would open as many connections, at a tenth of a megabyte each.
+    their maps at once would open as many connections, at a tenth of a megabyte each. And the Secret is read once for
+    all that want it.
 
     Args:
         installation: whose data it is, as it stands in every key below `workUri`.
@@ -75,6 +76,7 @@ class StorageReader:
         self._before_write = before_write
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
+        self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
 
     async def read(self, namespace: str, name: str) -> JobStorage:
@@ -83,22 +85,26 @@ class StorageReader:
         Raises:
             ActionError: the Secret, or a key of it, is missing (permanent), or it cannot be read now.
         """
-        known = self._reads.get((namespace, name))
-        if known is not None and self._clock() - known.at < FRESH_SECONDS:
+        key = (namespace, name)
+        async with self._reading[key]:
+            known = self._reads.get(key)
+            if known is None or self._clock() - known.at >= FRESH_SECONDS:
+                storage = await self._read_now(namespace, name)
+                known = self._reads[key] = Read(storage, self._clock())
             return known.storage
-        values = await self._read_values(namespace, name)
-        try:
-            storage = build_storage(values, self._installation, self._directory, self._before_write)
-            storage = replace(storage, gate=self._gates[namespace, name])
-        except SecretError as error:
-            raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
-        self._reads[namespace, name] = Read(storage, self._clock())
-        return storage
 
     def last_known(self, namespace: str, name: str) -> JobStorage | None:
         """Return the storage as it was when the Secret was last read."""
         known = self._reads.get((namespace, name))
         return None if known is None else known.storage
+
+    async def _read_now(self, namespace: str, name: str) -> JobStorage:
+        values = await self._read_values(namespace, name)
+        try:
+            storage = build_storage(values, self._installation, self._directory, self._before_write)
+        except SecretError as error:
+            raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
+        return replace(storage, gate=self._gates[namespace, name])
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
         try:
