@@ -3,7 +3,7 @@
 Rule: only pods that ask for it land on a fake node, and those on no other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import CONTROL_ADDRESS, CONTROL_NETNS
 
-__all__ = ["TEMPLATE_SPEC", "fake_nodes", "runs_for"]
+__all__ = ["TEMPLATE_SPEC", "fake_nodes", "running_time", "runs_for"]
 
 NODES = 20
 PORT = 10247
@@ -27,9 +27,17 @@ TEMPLATE_SPEC: dict[str, Any] = {
 """What a pod's spec must hold to be placed on a fake node."""
 
 
+RUNS_FOR = "scale.podreduce.dev/runs-for"
+
+
 def runs_for(seconds: float) -> dict[str, str]:
     """Return the annotations of a pod that seems to run for so long."""
-    return {"scale.podreduce.dev/runs-for": f"{seconds:g}s"}
+    return {RUNS_FOR: f"{seconds:g}s"}
+
+
+def running_time(pod: Mapping[str, Any]) -> float:
+    """Return for how many seconds the pod seems to run."""
+    return float(pod["metadata"]["annotations"][RUNS_FOR].removesuffix("s"))
 
 
 @contextmanager

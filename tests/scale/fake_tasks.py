@@ -1,7 +1,9 @@
 """What fake pods leave undone: each task's commit record, written while its pod seems to run; and when each came and
 went.
 
-Rule: times are taken when the watch shows a change, all by one clock; the operator sees the same changes as late.
+Rule: times are taken when the watch shows a change, all by one clock; the operator sees the same changes as late. A
+task commits shortly before its end, for the operator deletes a pod that does not exit within half a minute of its
+commit.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from podreduce.contract.task import BlobRef, CommitRecord, PartRef, TaskType
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce_operator.cluster.api import ApiError, ApiServer, core_path
 from podreduce_operator.names import JOB_LABEL
+from tests.scale.fake_nodes import running_time
 
 __all__ = ["TASK_LABEL", "FakeTasks", "Times"]
 
@@ -29,6 +32,9 @@ TASK_LABEL = "scale.podreduce.dev/task"
 
 BUCKETS = 16
 CONCURRENT_WRITES = 16
+LEAD_SECONDS = 15.0
+"""How long before its end a task commits: later than that, a busy machine might be too late."""
+
 RUN_ID = "1"
 
 
@@ -87,6 +93,7 @@ class FakeTasks:
         prefix = environment.run_uri.removeprefix(self._work_uri)
         is_ours = JOB_LABEL in pod["metadata"]["labels"]
         key = f"{prefix}{commit_key(environment.task, environment.generation) if is_ours else environment.attempt_id}"
+        await asyncio.sleep(max(0.0, running_time(pod) - LEAD_SECONDS))
         async with self._gate:
             record = await self._work_done(environment, pod)
             with suppress(AlreadyExistsError):
