@@ -23,7 +23,7 @@ images: venv ## build the images of the present sources, and load them into the 
 
 kueue: venv cluster-prepare ## jobs in the queues of a real Kueue, which is built for it (once; some minutes)
 	$(PYTHON) -m tests.cluster build kueue
-	$(PYTHON) -m pytest tests/e2e/test_kueue.py
+	$(PYTHON) -m pytest -m kueue tests/e2e/test_kueue.py
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock

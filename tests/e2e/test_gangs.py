@@ -62,12 +62,11 @@ def test_what_starts_from_nothing_waits_as_one_gang(world: JobWorld) -> None:
     )
     assert world.commits("gang") == []
 
-    lost = first[0]["metadata"]["name"]
-    world.cluster.kubectl("delete", "pod", lost, "--namespace", world.namespace)
+    lost = first[0]["metadata"]
+    world.cluster.kubectl("delete", "pod", lost["name"], "--namespace", world.namespace)
     second = wait_for_gang(world, "gang", "map", 3)
-    names = [{pod["metadata"]["name"] for pod in pods} for pods in (first, second)]
-    assert len(names[0] & names[1]) == 2
-    assert lost not in names[1]
+    before, after = ({pod["metadata"]["uid"] for pod in pods} for pods in (first, second))
+    assert before - after == {lost["uid"]}
 
     admit(world, second)
     world.cluster.wait_for(lambda: admit_the_rest(world, "gang", "map"), "the other maps to end", 120)

@@ -12,9 +12,11 @@ from tests.e2e.oracle import count_words, read_words
 
 pytestmark = [
     pytest.mark.e2e,
+    pytest.mark.kueue,
     pytest.mark.skipif(not is_built(), reason="Kueue is not built on this machine: `make kueue` builds it, once"),
 ]
 
+GROUP_SIZE = "kueue.x-k8s.io/pod-group-total-count"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 REQUESTS = {"spec": {"containers": [{"name": "task", "resources": {"requests": {"cpu": "100m"}}}]}}
 SLOW_MAPS = f"""\
@@ -85,14 +87,15 @@ def leave(world: JobWorld, name: str) -> None:
 
 
 def wait_until_gated(world: JobWorld, count: int) -> None:
-    """Wait until so many pods wait for their admission, the job says so, and nothing of it runs."""
+    """Wait until so many pods wait for their admission as one group, the job says so, and nothing of it runs."""
 
     def is_gated() -> bool:
         gated = [pod for pod in world.pods("job") if pod["spec"].get("schedulingGates")]
+        sizes = [pod["metadata"]["annotations"].get(GROUP_SIZE) for pod in gated]
         told = world.condition("job", "Reconciling").get("reason") == "AwaitingAdmission"
-        return len(gated) == count == len(world.running_pods("job")) and told
+        return sizes == [str(count)] * count and len(world.running_pods("job")) == count and told
 
-    world.cluster.wait_for(is_gated, f"{count} pods to wait", 90)
+    world.cluster.wait_for(is_gated, f"a group of {count} pods to wait", 90)
 
 
 def wait_for_the_end(world: JobWorld, kueue: Kueue) -> None:
@@ -113,7 +116,7 @@ def test_a_job_waits_as_a_whole_for_its_quota(queued: JobWorld, kueue: Kueue) ->
     wait_for_the_end(queued, kueue)
 
 
-def test_a_preempted_job_goes_on_once_there_is_room(queued: JobWorld, kueue: Kueue) -> None:
+def test_a_preempted_job_starts_again_as_a_whole_once_there_is_room(queued: JobWorld, kueue: Kueue) -> None:
     start(queued, SLOW_MAPS)
     queued.wait_for_progress("job", "m-0-1")
     occupy(queued, "urgent", "300m", priority="urgent")
