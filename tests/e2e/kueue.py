@@ -66,9 +66,10 @@ class Kueue:
 
     def uninstall(self) -> None:
         """Remove what has finalizers of Kueue's while it is there to lift them, then the release."""
-        kinds = ",".join(f"{kind}.kueue.x-k8s.io" for kind in ("workloads", "localqueues", "clusterqueues"))
-        place = ("--all", "--all-namespaces", "--timeout=60s")
-        self.cluster.kubectl("delete", kinds, *place, check=False, timeout=200)
+        managed = ",".join(f"{name}={value}" for name, value in MANAGED.items())
+        patience = "--timeout=100s"
+        self.cluster.kubectl("delete", "namespaces", "--selector", managed, patience, check=False, timeout=110)
+        self.cluster.kubectl("delete", "clusterqueues.kueue.x-k8s.io", "--all", patience, check=False, timeout=110)
         self.cluster.helm("uninstall", RELEASE, "--namespace", self.namespace, "--wait", check=False)
 
     def serve(self, namespace: str, cpu: str) -> None:
