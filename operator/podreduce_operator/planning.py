@@ -7,7 +7,7 @@ import asyncio
 from functools import partial
 from itertools import islice
 
-from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.layout import PLAN_KEY, shard_page_key, staging_prefix
 from podreduce.contract.plan import PageRef, Program, ShardPage
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
@@ -33,7 +33,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         ActionError: input, output, program or storage do not allow the run; its reason says which.
     """
     await probe_conditional_create(run.work)
-    await probe_conditional_create(run.output)
+    await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)

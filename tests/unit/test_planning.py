@@ -6,11 +6,11 @@ import pytest
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, ShardPage
 from podreduce.contract.wire import decode, digest_bytes
-from podreduce.storage import open_store
+from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.errors import ActionError
 from podreduce_operator.model import JobView
 from podreduce_operator.observe import Run, RunCache
-from podreduce_operator.output import claim_output, read_claim
+from podreduce_operator.output import claim_output, read_claim, remove_staged
 from podreduce_operator.planning import plan_run
 from podreduce_operator.spec import pinned_fields
 from tests.builders import make_job, make_raw_output
@@ -83,6 +83,26 @@ async def test_an_output_that_exists_is_refused_and_its_claim_released(world: Pl
         await world.plan(job)
     assert refused.value.reason == "OutputExists"
     assert await read_claim((await world.open(job)).output) is None
+
+
+async def test_what_a_death_amid_the_probe_leaves_goes_with_the_staged_parts(
+    world: PlanningWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.open(world.make_job())
+    delete = ObjectStore.delete_async
+
+    async def die(store: ObjectStore, *keys: str) -> None:
+        if store.uri == run.output.uri:
+            raise RuntimeError("the operator dies")
+        await delete(store, *keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "delete_async", die)
+        with pytest.raises(RuntimeError, match="dies"):
+            await plan_run(run, world.cluster)
+    assert len(list(run.output.list())) == 1
+    await remove_staged(run.output, run.identity)
+    assert list(run.output.list()) == []
 
 
 @pytest.mark.parametrize(

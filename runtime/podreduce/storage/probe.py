@@ -8,13 +8,17 @@ from podreduce.storage.store import ObjectStore
 __all__ = ["probe_conditional_create"]
 
 
-async def probe_conditional_create(store: ObjectStore) -> None:
-    """Create a probe object below `store` twice, and delete it again.
+async def probe_conditional_create(store: ObjectStore, prefix: str = "") -> None:
+    """Create a probe object twice, and delete it again; whoever dies amid that leaves it behind.
+
+    Args:
+        store: the one in question.
+        prefix: where it will be swept up with others then. Not in a directory, which would keep the prefix itself.
 
     Raises:
         StorageDeniedError: the second create did not fail, so two attempts could both commit; or as any write.
     """
-    key = f"_podreduce-probe-{uuid.uuid4()}"
+    key = f"{'' if store.directory else prefix}_podreduce-probe-{uuid.uuid4()}"
     try:
         created = [await store.create_async(key, b"probe"), await store.create_async(key, b"probe")]
     finally:
