@@ -2,12 +2,13 @@
 
 Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it. Pods are
 created, and deleted, for a moment at a time: what is left out then, the next pass decides on anew, by what has happened
-meanwhile. Jobs take turns at it: where a thousand want ten pods each, most of ten thousand requests would only wait,
-and take memory for what they are about to send.
+meanwhile. Jobs take turns at it, and at planning: where a thousand want ten pods each, most of ten thousand requests
+would only wait, and take memory for what they are about to send.
 """
 
 import asyncio
 import contextlib
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -67,7 +68,7 @@ CONCURRENT_PODS = 48
 """Pods created, or deleted, at a time by one job: a busy API server serves everybody by how much he asks for."""
 
 CONCURRENT_JOBS = 32
-"""Jobs that create or delete pods at a time."""
+"""Jobs that create or delete pods at a time; jobs of one namespace that are planned at a time."""
 
 SAVE_LOG_SECONDS = 2.0
 """For so long a deletion waits for a log: of a node that does not answer there is none."""
@@ -91,7 +92,8 @@ class Applied:
 class Applier:
     """Carries out decisions on a cluster and its stores.
 
-    `pods_seconds`: see `PODS_SECONDS`. `turns` is held by a job that creates or deletes pods.
+    `pods_seconds`: see `PODS_SECONDS`. `turns` is held by a job that creates or deletes pods; `planning`, its
+    namespace's, by one that is planned: a store that does not answer holds up nobody else's jobs.
     """
 
     cluster: Cluster
@@ -99,6 +101,9 @@ class Applier:
     fault_point: FaultPoint | None = None
     pods_seconds: float = PODS_SECONDS
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
+    planning: defaultdict[str, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(CONCURRENT_JOBS))
+    )
 
     async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
         """Do `actions` in order, those of one kind beside each other.
@@ -139,7 +144,8 @@ class Applier:
         """Do one action."""
         match action:
             case PlanRun():
-                await plan_run(run, self.cluster)
+                async with self.planning[run.job.key.namespace]:
+                    await plan_run(run, self.cluster)
             case CreatePod():
                 await self.create_pod(action, run)
             case DeletePod():

@@ -11,7 +11,7 @@ from podreduce.contract.wire import encode
 from podreduce_operator.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import Action, CreatePod, DeletePod, JobView
+from podreduce_operator.model import Action, CreatePod, DeletePod, JobView, PlanRun
 from podreduce_operator.observe import Run, RunCache
 from tests.builders import make_job, make_plan, map_task, reduce_task
 from tests.unit.quiet_cluster import QuietCluster
@@ -93,6 +93,18 @@ async def test_jobs_take_turns_at_creating_and_deleting_pods() -> None:
         assert (cluster.created, cluster.deleted) == ([], [])
     assert await asyncio.gather(*passes) == [Applied()] * 2
     assert (len(cluster.created), cluster.deleted) == (2, ["pod-1"])
+
+
+@pytest.mark.parametrize(("namespace", "waits"), [("default", True), ("other", False)])
+async def test_jobs_of_one_namespace_take_turns_at_being_planned(namespace: str, waits: bool) -> None:
+    cluster = SlowCluster()
+    applier = Applier(cluster=cluster, cache=RunCache())
+    applier.planning[namespace] = asyncio.Semaphore(0)
+    planned = asyncio.create_task(applier.apply([PlanRun()], await open_run(cluster)))
+    await asyncio.wait({planned}, timeout=0.2)
+    assert planned.done() is not waits
+    applier.planning[namespace].release()
+    await asyncio.wait_for(planned, 5.0)
 
 
 async def test_what_is_done_in_time_is_not_cut_short() -> None:
