@@ -69,7 +69,8 @@ class Kueue:
         managed = ",".join(f"{name}={value}" for name, value in MANAGED.items())
         patience = "--timeout=100s"
         self.cluster.kubectl("delete", "namespaces", "--selector", managed, patience, check=False, timeout=110)
-        self.cluster.kubectl("delete", "clusterqueues.kueue.x-k8s.io", "--all", patience, check=False, timeout=110)
+        for kind in ("clusterqueues", "resourceflavors"):
+            self.cluster.kubectl("delete", f"{kind}.kueue.x-k8s.io", "--all", patience, check=False, timeout=110)
         self.cluster.helm("uninstall", RELEASE, "--namespace", self.namespace, "--wait", check=False)
 
     def serve(self, namespace: str, cpu: str) -> None:
