@@ -16,10 +16,14 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.image_archive import write_program_archive
 from tests.cluster.paths import cache_directory
 
-__all__ = ["QUEUE", "Kueue", "is_built"]
+__all__ = ["GROUP_LABEL", "GROUP_SIZE", "QUEUE", "Kueue", "is_built"]
 
 RELEASE, IMAGE, TAG = "kueue", "localhost/kueue", "test"
 API_VERSION = "kueue.x-k8s.io/v1beta2"
+GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
+GROUP_SIZE = "kueue.x-k8s.io/pod-group-total-count"
+"""On a pod: the name of its group, and an annotation with how many pods that has."""
+
 QUEUE = "team"
 MANAGED = {"podreduce.dev/tests-kueue": "true"}
 CONFIGURATION = {

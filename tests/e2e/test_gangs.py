@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.jobs import WORD_COUNT, JobWorld
+from tests.e2e.kueue import GROUP_LABEL, GROUP_SIZE
 from tests.e2e.oracle import count_words, read_words
 
 pytestmark = pytest.mark.e2e
@@ -12,8 +13,6 @@ pytestmark = pytest.mark.e2e
 GATE = "example.com/admission"
 GATED = {"spec": {"schedulingGates": [{"name": GATE}]}}
 LIFT = '[{"op": "remove", "path": "/spec/schedulingGates"}]'
-GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
-GROUP_SIZE = "kueue.x-k8s.io/pod-group-total-count"
 
 
 def groups(world: JobWorld, name: str, kind: str) -> dict[str, list[dict[str, Any]]]:

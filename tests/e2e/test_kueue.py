@@ -7,7 +7,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.e2e.jobs import WORD_COUNT, JobWorld
-from tests.e2e.kueue import QUEUE, Kueue, is_built
+from tests.e2e.kueue import GROUP_SIZE, QUEUE, Kueue, is_built
 from tests.e2e.oracle import count_words, read_words
 
 pytestmark = [
@@ -16,7 +16,6 @@ pytestmark = [
     pytest.mark.skipif(not is_built(), reason="Kueue is not built on this machine: `make kueue` builds it, once"),
 ]
 
-GROUP_SIZE = "kueue.x-k8s.io/pod-group-total-count"
 QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 REQUESTS = {"spec": {"containers": [{"name": "task", "resources": {"requests": {"cpu": "100m"}}}]}}
 SLOW_MAPS = f"""\
