@@ -6,9 +6,13 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-__all__ = ["gather_bounded"]
+__all__ = ["LOOP_ENDS", "gather_bounded"]
 
 T = TypeVar("T")
+
+LOOP_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
+"""What ends a coroutine by intent. Every other BaseException is a fault: a panic of a library in Rust is one, and no
+Exception. Whoever must go on whatever happens catches BaseException after these."""
 
 
 async def gather_bounded(
@@ -22,7 +26,7 @@ async def gather_bounded(
     todo = iter(enumerate(calls))
     until = time.monotonic() + seconds
     results: dict[int, T] = {}
-    errors: list[Exception] = []
+    errors: list[BaseException] = []
 
     async def work() -> None:
         while not errors and time.monotonic() <= until:
@@ -31,7 +35,9 @@ async def gather_bounded(
                 return
             try:
                 results[index] = await call()
-            except Exception as error:  # noqa: BLE001 - it is raised below
+            except LOOP_ENDS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - it is raised below
                 errors.append(error)
 
     await asyncio.gather(*(work() for _ in range(min(limit, len(calls)))))

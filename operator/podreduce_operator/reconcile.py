@@ -15,6 +15,7 @@ import structlog
 
 from podreduce_operator.apply import Applied, Applier, FaultPoint
 from podreduce_operator.cluster.seam import Cluster
+from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.decide import decide
 from podreduce_operator.discard import discard_job
 from podreduce_operator.model import (
@@ -132,7 +133,9 @@ class Reconciler:
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
-            except Exception:
+            except LOOP_ENDS:
+                raise
+            except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
             if wake_after is None:

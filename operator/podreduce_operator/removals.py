@@ -13,6 +13,7 @@ import structlog
 from podreduce.contract.layout import installation_prefix
 from podreduce.errors import PodreduceError
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.discard import discard_run, find_runs
 from podreduce_operator.errors import OperatorError
 from podreduce_operator.model import JobKey, JobView
@@ -61,7 +62,9 @@ class Removals:
     async def _remove(self, job: JobView) -> None:
         try:
             await self._forget(job)
-        except Exception:
+        except LOOP_ENDS:
+            raise
+        except BaseException:
             log.exception("left to the sweeper", job=str(job.key), uid=job.uid)
         finally:
             self._tasks.pop(job.uid, None)

@@ -67,7 +67,7 @@ class ProgressReporter:
             try:
                 self._send()
                 longest = self._interval_seconds
-            except (OSError, HTTPException) as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is: a task without reports counts as stuck
                 longest = min(longest * 2, max(LONGEST_PAUSE_SECONDS, self._interval_seconds))
                 get_logger().debug("progress not reported", error=str(error))
             yield longest * uniform(0.7, 1.0)  # noqa: S311 - no secret

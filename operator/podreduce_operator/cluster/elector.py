@@ -19,6 +19,7 @@ from podreduce_operator.cluster.election import Election, Standing
 from podreduce_operator.cluster.fence import Fence
 from podreduce_operator.cluster.lease import LEASE_API, Lease, build_lease, format_time, parse_lease
 from podreduce_operator.cluster.lease_owner import find_owner
+from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.settings import LeaseSettings
 
 __all__ = ["Elector"]
@@ -107,7 +108,9 @@ class Elector:
             try:
                 async with asyncio.timeout(self._turn_seconds):
                     won = await self._try()
-            except Exception as error:  # noqa: BLE001 - whatever it is: it is tried again, until the deadline
+            except LOOP_ENDS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - whatever it is: it is tried again, until the deadline
                 self._election = self._election.fail()
                 self._note(explain(error))
                 return False
@@ -199,7 +202,7 @@ class Elector:
         return self.settings.renew_seconds * TURN_SHARE
 
 
-def explain(error: Exception) -> str:
+def explain(error: BaseException) -> str:
     """Return what is worth telling of a failed try; that another was faster is not."""
     if isinstance(error, ApiError):
         return "" if error.status == CONFLICT else str(error)

@@ -17,6 +17,7 @@ import structlog
 from podreduce_operator.cluster.api import ApiError, Json
 from podreduce_operator.cluster.backoff import Backoff
 from podreduce_operator.cluster.object_cache import ObjectCache, version_of
+from podreduce_operator.concurrency import LOOP_ENDS
 
 __all__ = ["Reflector"]
 
@@ -81,7 +82,9 @@ class Reflector(Generic[T]):
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
                 await self._pause("the watch was interrupted", error)
-            except Exception as error:  # noqa: BLE001 - one bad object must not blind the operator: list again
+            except LOOP_ENDS:
+                raise
+            except BaseException as error:  # noqa: BLE001 - one bad object must not blind the operator: list again
                 self._listed = False
                 await self._pause("the watch failed", error, exc_info=True)
 
@@ -129,7 +132,7 @@ class Reflector(Generic[T]):
         self._contact_at = self._clock()
         self._backoff.reset()
 
-    async def _pause(self, what: str, error: Exception | None, *, exc_info: bool = False) -> None:
+    async def _pause(self, what: str, error: BaseException | None, *, exc_info: bool = False) -> None:
         delay = self._backoff.next_delay()
         log.warning(what, resource=self._name, error=str(error or ""), retry_seconds=delay, exc_info=exc_info)
         await self._sleep(delay)

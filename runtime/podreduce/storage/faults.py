@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from random import uniform
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from obstore.exceptions import (
     BaseError,
@@ -28,14 +29,17 @@ from podreduce.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
+from podreduce.storage.store_codes import ELSEWHERE, MEANINGS, Meaning, Outcome
 
 __all__ = [
     "NO_GATE",
     "RETRY_SECONDS",
     "STORE_ERRORS",
+    "AnswerError",
     "BeforeWrite",
     "Gate",
     "Place",
+    "is_conflict",
     "persist",
     "persist_async",
     "translate",
@@ -60,22 +64,16 @@ NO_GATE: Gate = nullcontext()
 UNTRUSTED = "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
 REFUSALS = {
-    "NoSuchBucket": "the bucket does not exist: create it or correct the URI",
-    "InvalidAccessKeyId": "the access key is unknown there: correct accessKey in the storage secret",
-    "SignatureDoesNotMatch": "the secret key is wrong: correct secretKey in the storage secret",
-    "AccessDenied": "the credentials do not allow this: grant them list, read, write and delete",
-    "ExpiredToken": "the session token has expired: renew it in the storage secret",
-    "InvalidToken": "the session token is not valid: renew it in the storage secret",
-    "AuthorizationHeaderMalformed": "the region is wrong: correct region in the storage secret",
-    "PermanentRedirect": "the bucket is in another region: correct region in the storage secret",
-    "RequestTimeTooSkewed": "this machine's clock is wrong by minutes: set it",
     "UnknownIssuer": UNTRUSTED,
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
+    "redirect without LOCATION": ELSEWHERE,
     "Permission denied": "this user may not do that: change the directory's permissions",
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": NO_CREDENTIALS,
     "Unable to locate credentials": NO_CREDENTIALS,
 }
+"""What is found in the text of an error that has no code: of a file system, or without an answer of the store."""
+
 OUTAGES = {
     "Connection refused": "nothing listens there",
     "Could not connect": "nothing listens there",
@@ -83,8 +81,29 @@ OUTAGES = {
     "TimedOut": "it does not answer in time",
     "No space left on device": "the disk is full",
 }
-PAST_THE_END = ("StartTooLarge", "<Code>InvalidRange", "416 Range Not Satisfiable")
-CLIENT_ERROR_STATUS = re.compile(r"status(?: code)?: 4(?!08|09|29)\d\d\b")
+PASSING_FAULT = "a passing fault, it seems"
+PAST_THE_END = "StartTooLarge"
+BAD_NAMES = ("are not supported", "Encountered object with invalid path")
+SIGNS = (*REFUSALS, *OUTAGES, *BAD_NAMES, PAST_THE_END)
+
+ANSWER = re.compile(
+    r"Server returned (?:error response|non-2xx status code: (?P<status>\d{3})[^:]*): ?(?P<body>.*)", re.DOTALL
+)
+"""How obstore tells of an answer of the store."""
+CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
+DELETE_CODE = re.compile(r"DeleteObjects request failed .*\(code: ([\w.]+)\)", re.DOTALL)
+REFUSED_STATUSES = frozenset({301, 401, 403, 501})
+PASSING_STATUSES = frozenset({408, 425, 429})
+STATUS_OUTCOMES = {404: Outcome.MISSING, 412: Outcome.CHANGED, 416: Outcome.CHANGED}
+
+
+class AnswerError(OSError):
+    """An error that a store answered with, as another client than obstore tells it; it has its code and status."""
+
+    def __init__(self, message: str, *, code: str, status: int) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status = status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,23 +123,86 @@ class Place:
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
-    """Return what `error` of obstore means."""
+    """Return what `error` of obstore, or an AnswerError, means."""
     text = str(error).split("\n\nDebug source", 1)[0][:400]
-    detail = str(error)
     where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
-    remedy = next((remedy for sign, remedy in REFUSALS.items() if sign in detail), None)
+    outcome, words = classify(error, place)
+    match outcome:
+        case Outcome.REFUSED:
+            return StorageDeniedError(f"{where}: {words} ({text})")
+        case Outcome.MISSING:
+            return ObjectNotFoundError(f"{place.uri}: there is no such object")
+        case Outcome.CHANGED:
+            return ObjectChangedError(f"{place.uri}: the object is not the version that was asked for")
+        case Outcome.BAD_NAME:
+            return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
+        case Outcome.PASSES:
+            return StorageUnavailableError(f"{where}: {words or PASSING_FAULT} ({text})")
+
+
+def classify(error: Exception, place: Place) -> Meaning:
+    """Return what an error means: by the store's code, else its status, else what the client or the system says."""
+    code, status = find_answer(error)
+    if code is not None and code in MEANINGS:
+        return MEANINGS[code]
+    if status is not None:
+        return classify_status(status)
+    return classify_text(error, without_name(str(error), place))
+
+
+def find_answer(error: Exception) -> tuple[str | None, int | None]:
+    """Return the code and the HTTP status that the store answered with, as far as the error tells."""
+    if isinstance(error, AnswerError):
+        return error.code, error.status
+    text = str(error)
+    deleting = DELETE_CODE.search(text)
+    if deleting is not None:
+        return deleting[1], None
+    answer = ANSWER.search(text)
+    if answer is None:
+        return None, None
+    code = CODE.search(answer["body"])
+    return code and code[1], int(answer["status"]) if answer["status"] else None
+
+
+def classify_status(status: int) -> Meaning:
+    """Return what an answer means that has no code, or one that nobody here knows."""
+    if status in STATUS_OUTCOMES:
+        return STATUS_OUTCOMES[status], ""
+    if status in REFUSED_STATUSES:
+        return Outcome.REFUSED, "the store refuses the credentials" if status in (401, 403) else "the store refuses it"
+    if status < 500 and status not in PASSING_STATUSES:  # noqa: PLR2004 - the server's own faults begin there
+        return Outcome.REFUSED, "the store refuses the request"
+    return Outcome.PASSES, ""
+
+
+def classify_text(error: Exception, text: str) -> Meaning:
+    """Return what an error means that is no answer of a store, by its class and the signs in `text`."""
+    remedy = next((remedy for sign, remedy in REFUSALS.items() if sign in text), None)
     if remedy is not None or isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
-        return StorageDeniedError(f"{where}: {remedy or 'the store refuses the credentials'} ({text})")
+        return Outcome.REFUSED, remedy or "the store refuses the credentials"
     if isinstance(error, FileNotFoundError):
-        return ObjectNotFoundError(f"{place.uri}: there is no such object")
-    if isinstance(error, PreconditionError) or any(sign in detail for sign in PAST_THE_END):
-        return ObjectChangedError(f"{place.uri}: the object is not the version that was asked for")
-    if isinstance(error, ValueError) or "are not supported" in text:
-        return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
-    if CLIENT_ERROR_STATUS.search(detail):
-        return StorageDeniedError(f"{where}: the store refuses the request ({text})")
-    outage = next((outage for sign, outage in OUTAGES.items() if sign in detail), "a passing fault, it seems")
-    return StorageUnavailableError(f"{where}: {outage} ({text})")
+        return Outcome.MISSING, ""
+    if isinstance(error, PreconditionError) or PAST_THE_END in text:
+        return Outcome.CHANGED, ""
+    if isinstance(error, ValueError) or any(sign in text for sign in BAD_NAMES):
+        return Outcome.BAD_NAME, ""
+    return Outcome.PASSES, next((outage for sign, outage in OUTAGES.items() if sign in text), "")
+
+
+def without_name(text: str, place: Place) -> str:
+    """Return the text without the object's name, where that has a sign in it: names may be made of any words."""
+    name = place.uri.partition("://")[2].partition("/")[2]
+    for written in (name, quote(name)):
+        if any(sign in written for sign in SIGNS):
+            text = text.replace(written, "")
+    return text
+
+
+def is_conflict(error: Exception) -> bool:
+    """Tell whether a store said 409 for a moment's conflict, and not because there is an object."""
+    code, _ = find_answer(error)
+    return MEANINGS.get(code or "", (None, ""))[0] is Outcome.PASSES
 
 
 def delays_seconds(place: Place, started: float) -> Iterator[float]:

@@ -10,8 +10,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from podreduce.errors import UploadLostError
-from podreduce.storage.faults import BeforeWrite, Place, persist
+from podreduce.errors import ObjectNotFoundError, UploadLostError
+from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 
 if TYPE_CHECKING:
     from podreduce.storage.connect import Access
@@ -22,6 +22,8 @@ CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
 READS = frozenset({"list_parts", "head_object"})
+LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
+"""The store's codes for an upload that is gone, and for one that lacks a part which it had taken."""
 
 
 class MultipartClient:
@@ -80,8 +82,12 @@ class MultipartClient:
 
     def read_metadata(self, path: str) -> Mapping[str, str] | None:
         """Return the metadata of the object at `path`; None if there is none."""
-        answer = self._call("head_object", path)
-        return None if answer is None else answer["Metadata"]
+        try:
+            answer = self._call("head_object", path)
+        except ObjectNotFoundError:
+            return None
+        metadata: Mapping[str, str] = answer["Metadata"]
+        return metadata
 
     def _call(self, operation: str, path: str, **arguments: object) -> Any:  # noqa: ANN401 - botocore answers dicts
         call = partial(getattr(self._client, operation), Bucket=self._bucket, Key=path, **arguments)
@@ -92,18 +98,16 @@ class MultipartClient:
 
 
 def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts
-    """Return `call()`, None where there is no such object; errors in words that `faults` knows."""
+    """Return `call()`, with errors that `faults` knows."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import; see above
 
     try:
         return call()
     except ClientError as error:
         code, status = error.response["Error"]["Code"], error.response["ResponseMetadata"]["HTTPStatusCode"]
-        if code == "NoSuchUpload":
+        if code in LOST_UPLOADS:
             raise UploadLostError(f"{place.uri}: the store no longer has the upload") from error
-        if code in ("404", "NoSuchKey"):
-            return None
-        raise OSError(f"{error}, status: {status}") from error
+        raise AnswerError(str(error), code=code, status=status) from error
     except BotoCoreError as error:
         raise OSError(str(error)) from error
 

@@ -17,7 +17,7 @@ from obstore.exceptions import AlreadyExistsError
 
 from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
-from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, persist, persist_async
+from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, is_conflict, persist, persist_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
@@ -220,7 +220,9 @@ class ObjectStore:
         def write() -> bool:
             try:
                 obstore.put(self.store, self.prefix + key, data, mode="create")
-            except AlreadyExistsError:
+            except AlreadyExistsError as error:
+                if is_conflict(error):
+                    raise
                 return False
             return True
 
@@ -232,7 +234,9 @@ class ObjectStore:
         async def write() -> bool:
             try:
                 await obstore.put_async(self.store, self.prefix + key, data, mode="create")
-            except AlreadyExistsError:
+            except AlreadyExistsError as error:
+                if is_conflict(error):
+                    raise
                 return False
             return True
 
@@ -302,12 +306,14 @@ class ObjectStore:
     def delete(self, *keys: str) -> None:
         """Delete these objects; one that is missing already is fine."""
         for batch in self._delete_batches(keys):
-            persist(partial(self._delete_paths, batch), self._writing("delete", keys[0]))
+            with suppress(ObjectNotFoundError):  # only a directory store minds, and its batches are single keys
+                persist(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:
         """Delete these objects; one that is missing already is fine."""
         for batch in self._delete_batches(keys):
-            await persist_async(partial(self._delete_paths_async, batch), self._writing("delete", keys[0]))
+            with suppress(ObjectNotFoundError):
+                await persist_async(partial(obstore.delete_async, self.store, batch), self._writing("delete", keys[0]))
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
@@ -327,14 +333,6 @@ class ObjectStore:
         size = 1 if self.directory else DELETE_BATCH
         for start in range(0, len(keys), size):
             yield [self.prefix + key for key in keys[start : start + size]]
-
-    def _delete_paths(self, paths: Sequence[str]) -> None:
-        with suppress(FileNotFoundError):  # only a directory store minds, and its batches are single keys
-            obstore.delete(self.store, paths)
-
-    async def _delete_paths_async(self, paths: Sequence[str]) -> None:
-        with suppress(FileNotFoundError):
-            await obstore.delete_async(self.store, paths)
 
     def _remove_empty_directories(self, prefix: str) -> None:
         if self.directory:

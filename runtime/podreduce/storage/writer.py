@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 import obstore
 
 from podreduce.errors import InternalError, PodreduceError
-from podreduce.storage.faults import Place, persist, translate
+from podreduce.storage.faults import STORE_ERRORS, Place, persist, translate
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore, MemoryStore, S3Store
@@ -104,7 +104,8 @@ class ObjectWriter:
         self._buffered_bytes = 0
         self._batches: queue.Queue[list[Data] | AbortError | None] = queue.Queue(maxsize=1)
         self._thread: threading.Thread | None = None
-        self._error: Exception | None = None
+        self._error: BaseException | None = None
+        self._is_received = self._is_stored = False
         self._closed = False
 
     def __enter__(self) -> Self:
@@ -185,17 +186,24 @@ class ObjectWriter:
         return False
 
     def _raise_failure(self) -> None:
-        if self._error is None:
+        """Raise what ended the upload, once its thread has ended; nothing only where all is stored."""
+        if self._is_stored:
             return
         self._closed = True
-        if isinstance(self._error, PodreduceError):
-            raise self._error
-        raise translate(self._error, self._upload.place) from self._error
+        uri, error = self._upload.place.uri, self._error
+        if isinstance(error, PodreduceError | MemoryError):
+            raise error
+        if isinstance(error, STORE_ERRORS):
+            raise translate(error, self._upload.place) from error
+        if error is None:
+            raise InternalError(f"{uri}: the upload has ended without taking all there is")
+        raise InternalError(f"{uri}: the upload broke down: {type(error).__name__}: {error}") from error
 
     def _stream(self) -> None:
         try:
             self._upload.stream(self._encode(self._received_blocks()))
-        except Exception as error:  # noqa: BLE001 - carried over to the writing thread
+            self._is_stored = self._is_received
+        except BaseException as error:  # noqa: BLE001 - carried over to the writing thread; Rust's panics are such
             self._error = error
 
     def _received_blocks(self) -> Blocks:
@@ -203,3 +211,4 @@ class ObjectWriter:
             if isinstance(batch, AbortError):
                 raise batch
             yield from batch
+        self._is_received = True
