@@ -32,8 +32,8 @@ async def list_input(
     """List the objects that `uris` name.
 
     Raises:
-        ActionError: `InputNotFound`: a URI names nothing; `InputUnreadable`: a file has a name that no key can have;
-            `InputInOutput`: an object lies in the output, where it could be replaced.
+        ActionError: `InputNotFound`: a URI names nothing; `InputUnreadable`: a file has a name that no key can have,
+            or is no regular file; `InputInOutput`: an object lies in the output, where it could be replaced.
         StorageDeniedError, StorageUnavailableError: the store cannot be asked.
     """
     found, seen = InputListing(), set()
@@ -82,6 +82,7 @@ def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
 async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[InputObject]:
     """Yield the objects that the URI names, taken as its kind says; none if there are none."""
     if uri.kind is UriKind.OBJECT:
+        refuse_special(uri, store)
         with suppress(ObjectNotFoundError):
             yield as_input(store, await store.head_async(uri.key))
         return
@@ -93,7 +94,7 @@ async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[Input
 async def explain_nothing(uri: InputUri, store: ObjectStore) -> str:
     """Return why the URI names nothing."""
     if uri.kind is not UriKind.OBJECT:
-        return "no object there (names that start with _ or . do not count)"
+        return "no object there (names that start with _ or . do not count, nor what lies below such)"
     async for _ in list_keys(uri.below, store):
         return f"no such object; did you mean {uri.below.uri}?"
     return "no such object"
@@ -106,16 +107,22 @@ async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMe
             yield meta
 
 
+def refuse_special(uri: InputUri, store: ObjectStore) -> None:
+    """Fail if the URI names a pipe, a device or the like, which could be read once at most, and by nobody else."""
+    why = store.why_unreadable(uri.key)
+    if why is not None:
+        raise ActionError("InputUnreadable", f"{uri.uri}: cannot be read: {why}", permanent=True)
+
+
 async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
-    """Fail if the URI names files of a directory that no key can name: they would be left out in silence."""
+    """Fail if the URI names files of a directory that cannot be read: they would be left out in silence."""
     directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
-    names = await asyncio.to_thread(store.unreadable_names, directory, recursive=uri.is_recursive)
-    named = [name for name in names if uri.names(name.lstrip("/"))]
+    files = await asyncio.to_thread(store.unreadable_files, directory, recursive=uri.is_recursive)
+    named = [name for name in files if uri.names(name.lstrip("/"))]
     if named:
         raise ActionError(
             "InputUnreadable",
-            f"{uri.uri}: {len(named)} file(s) have names that cannot be read, such as {named[0]}: rename them "
-            "(no control characters, UTF-8, no ending like #1)",
+            f"{uri.uri}: {len(named)} file(s) cannot be read, such as {named[0]}: {files[named[0]]}",
             permanent=True,
         )
 

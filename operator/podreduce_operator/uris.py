@@ -1,7 +1,8 @@
 """What the input's URIs name: an object, a prefix ending in `/`, or a glob.
 
 Rule: pure. `*` and `?` stay within one `/`, `**` crosses, `**/` also stands for nothing, `[a-z]` and `[!a-z]` are one
-character. Under a prefix or glob, names whose last part starts with `_` or `.` are left out: tools put their own there.
+character. Under a prefix or glob, names that start with `_` or `.` are left out, and so is what lies below directories
+that do: tools put their own there. A directory that the URI itself spells out is read.
 """
 
 import re
@@ -18,6 +19,17 @@ TOKEN = re.compile(
     r"|\[(?P<not>[!^])?(?P<set>\][^\]]*|[^\]]+)\]"
 )
 """The wildcards; a `[` without its `]` is a plain character."""
+
+
+VISIBLE = r"(?!(?<![^/])[_.])"
+"""Before what a wildcard matches: not the `_` or `.` that a part of the key starts with."""
+
+BELOW = rf"(?:{VISIBLE}.)*"
+"""What a prefix, and `**`, stand for."""
+
+
+WILDCARDS = {"deep": f"(?:{BELOW}/)?", "any": BELOW, "star": f"{VISIBLE}[^/]*", "one": f"{VISIBLE}[^/]"}
+"""What each stands for; a set has its own members."""
 
 
 class UriKind(StrEnum):
@@ -57,10 +69,10 @@ class InputUri:
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
-        """What matches the keys it names, hidden or not."""
+        """What matches the keys it names, and those whose last part is hidden."""
         if self.kind is UriKind.GLOB:
             return re.compile(translate_glob(self.key), re.DOTALL)
-        return re.compile(re.escape(self.key) + (".*" if self.kind is UriKind.PREFIX else ""), re.DOTALL)
+        return re.compile(re.escape(self.key) + (BELOW if self.kind is UriKind.PREFIX else ""), re.DOTALL)
 
     @property
     def literally(self) -> "InputUri":
@@ -98,7 +110,7 @@ def classify_key(key: str) -> UriKind:
 
 
 def is_hidden(key: str) -> bool:
-    """Tell whether prefixes and globs leave out this key; markers of directories (`books/`) are nothing to read."""
+    """Tell whether prefixes and globs leave out a key by its last part; markers of directories are nothing to read."""
     return key.endswith("/") or key.rpartition("/")[2].startswith(("_", "."))
 
 
@@ -113,7 +125,7 @@ def translate_glob(glob: str) -> str:
     for token in TOKEN.finditer(glob):
         parts.append(re.escape(glob[position : token.start()]) + translate_token(token))
         position = token.end()
-    parts.append(re.escape(glob[position:]) + (".*" if glob.endswith("/") else ""))
+    parts.append(re.escape(glob[position:]) + (BELOW if glob.endswith("/") else ""))
     return "".join(parts)
 
 
@@ -121,13 +133,13 @@ def translate_token(token: re.Match[str]) -> str:
     """Return the regular expression of one wildcard."""
     if token.lastgroup == "set":
         return translate_set(token["set"], negated=token["not"] is not None)
-    return {"deep": "(?:.*/)?", "any": ".*", "star": "[^/]*", "one": "[^/]"}[str(token.lastgroup)]
+    return WILDCARDS[str(token.lastgroup)]
 
 
 def translate_set(members: str, *, negated: bool) -> str:
     r"""Return the regular expression of `[members]`, which like `?` never matches `/`; of `[z-a]`, one of nothing."""
     escaped = re.sub(r"([\\\[\]^&~|]|-(?=-))", r"\\\1", members)
-    expression = f"(?!/)[{'^' if negated else ''}{escaped}]"
+    expression = f"(?!/){VISIBLE}[{'^' if negated else ''}{escaped}]"
     try:
         re.compile(expression)
     except re.error:

@@ -300,7 +300,7 @@ def test_a_directory_names_the_files_it_cannot_read(directory: ObjectStore, tmp_
         with open(path, "wb"):  # noqa: PTH123 - a Path is no bytes
             pass
     assert keys(directory) == ["fine#1.txt"]
-    unreadable = [name.removeprefix(f"{tmp_path}/") for name in directory.unreadable_names()]
+    unreadable = [name.removeprefix(f"{tmp_path}/") for name in directory.unreadable_files()]
     assert unreadable == ["bad\\udcff", "new\\nline", "sub/y#22", "x#1"]
 
 

@@ -111,6 +111,14 @@ def test_paths_become_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text
     assert resolve_uri(text) == expected.format(here=tmp_path)
 
 
+def test_a_file_that_this_process_alone_has_open_is_the_file_that_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("one")
+    with path.open() as file:
+        for name in (f"/dev/fd/{file.fileno()}", f"/proc/self/fd/{file.fileno()}"):
+            assert resolve_uri(name) == f"file://{path}"
+
+
 def test_the_home_directory_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/ada")
     assert resolve_uri("~/books") == "file:///home/ada/books"

@@ -1,4 +1,10 @@
+import os
+import socket
+import stat
+import subprocess
+import sys
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -122,3 +128,101 @@ async def test_files_that_no_key_can_name_are_not_left_out_in_silence(
     with pytest.raises(ActionError, match="b#1: rename them") as refusal:
         await list_input(uris, None, output_uri=OUTPUT)
     assert refusal.value.reason == "InputUnreadable"
+
+
+def make_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind(str(path))
+
+
+SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
+    "named-pipe": (os.mkfifo, "a pipe"),
+    "socket": (make_socket, "a socket"),
+    "link-to-nothing": (lambda path: path.symlink_to("nothing"), "leads to no file"),
+    "link-to-itself": (lambda path: path.symlink_to(path), "leads to no file"),
+    "link-to-a-device": (lambda path: path.symlink_to("/dev/null"), "a device"),
+    "link-to-a-pipe": (lambda path: (os.mkfifo(f"{path}.fifo"), path.symlink_to(f"{path}.fifo")), "a pipe"),
+    "name-that-is-no-utf-8": (lambda path: Path(os.fsdecode(bytes(path) + b"\xff")).touch(), "rename"),
+    "name-of-an-unfinished-upload": (lambda path: Path(f"{path}#7").touch(), "rename"),
+    "name-with-a-control-character": (lambda path: Path(f"{path}\x1b").touch(), "rename"),
+}
+
+
+@pytest.mark.parametrize("name", ["d/", "d", "d/*", "d/**", "d/deep/*"])
+@pytest.mark.parametrize(("make", "why"), SPECIAL.values(), ids=SPECIAL)
+async def test_what_is_no_regular_file_is_refused_at_any_depth_and_never_waited_for(
+    tmp_path: Path, make: Callable[[Path], object], why: str, name: str
+) -> None:
+    (tmp_path / "d" / "deep").mkdir(parents=True)
+    for file in ("d/a.txt", "d/deep/a.txt"):
+        (tmp_path / file).write_text("one")
+    make(tmp_path / "d" / "deep" / "odd")
+    uri = f"file://{tmp_path}/{name}"
+    if name == "d/*":  # it is not below this
+        assert await list_input([uri], None, output_uri=OUTPUT)
+        return
+    with pytest.raises(ActionError, match=why) as refusal:
+        await list_input([uri], None, output_uri=OUTPUT)
+    assert (refusal.value.reason, refusal.value.permanent) == ("InputUnreadable", True)
+    assert "odd" in str(refusal.value)
+
+
+@pytest.mark.parametrize("make", [make for make, _ in SPECIAL.values()], ids=SPECIAL)
+async def test_what_is_hidden_does_not_have_to_be_readable(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    (tmp_path / "_tmp").mkdir()
+    (tmp_path / "a.txt").write_text("one")
+    make(tmp_path / "_tmp" / "odd")
+    listed = await list_input([f"file://{tmp_path}/"], None, output_uri=OUTPUT)
+    assert [each.uri for each in listed] == [f"file://{tmp_path}/a.txt"]
+
+
+async def test_a_pipe_that_is_named_itself_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reading, writing = os.pipe()
+    for path in (f"{tmp_path}/pipe", f"/dev/fd/{reading}", "/dev/zero"):
+        with pytest.raises(ActionError, match=r"a (pipe|device), no regular file.*copy") as refusal:
+            await list_input([f"file://{path}"], None, output_uri=OUTPUT)
+        assert refusal.value.reason == "InputUnreadable"
+    os.close(reading)
+    os.close(writing)
+
+
+async def test_links_to_files_and_directories_are_followed_and_loops_are_not(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    (tmp_path / "elsewhere").mkdir()
+    for file in ("d/a.txt", "elsewhere/b.txt", "c.txt"):
+        (tmp_path / file).write_text("one")
+    (tmp_path / "d" / "link.txt").symlink_to(tmp_path / "c.txt")
+    (tmp_path / "d" / "other").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "d" / "loop").symlink_to(tmp_path / "d")
+    listed = await list_input([f"file://{tmp_path}/d/"], None, output_uri=OUTPUT)
+    assert [each.uri.removeprefix(f"file://{tmp_path}/d/") for each in listed] == ["a.txt", "link.txt", "other/b.txt"]
+
+
+LIST_AS_NOBODY = """
+import asyncio, os, sys
+from podreduce_operator.listing import list_input
+if os.geteuid() == 0:
+    os.setgid(65534)
+    os.setuid(65534)
+try:
+    asyncio.run(list_input([sys.argv[1]], None, output_uri="memory://elsewhere/out/"))
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+@pytest.mark.parametrize("name", ["d/", "d/**", "d"])
+def test_a_directory_that_may_not_be_read_fails_the_listing(tmp_path: Path, name: str) -> None:
+    locked = tmp_path / "d" / "locked"
+    locked.mkdir(parents=True)
+    (tmp_path / "d" / "a.txt").write_text("one")
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(directory.stat().st_mode | stat.S_IXGRP | stat.S_IXOTH | stat.S_IRGRP | stat.S_IROTH)
+    locked.chmod(0)
+    command = [sys.executable, "-c", LIST_AS_NOBODY, f"file://{tmp_path}/{name}"]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout
+    locked.chmod(0o700)
+    assert said.startswith("StorageDeniedError")
+    assert "locked" in said
+    assert "change the permissions" in said

@@ -17,6 +17,9 @@ from podreduce_operator.crd import job_schema
 
 __all__ = ["OverrideError", "Overrides", "apply_overrides", "resolve_uri"]
 
+OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/")
+"""Files that another process would see as other ones; the file behind one is the same for all."""
+
 PATH_PART = re.compile(r"((?:[^.\[\]\\=]|\\.)+)|\[(\d+)\]")
 
 
@@ -162,5 +165,7 @@ def resolve_uri(text: str) -> str:
     if separator and not rest.startswith("/"):
         return text
     path = os.path.abspath(os.path.expanduser(rest if separator else text))  # noqa: PTH100, PTH111 - never raise
+    if path.startswith(OWN_DESCRIPTORS) and os.path.isfile(path):  # noqa: PTH113 - as above
+        path = os.path.realpath(path)
     ending = "/" if path != "/" and (text.endswith("/") or Path(path).is_dir()) else ""
     return f"file://{path}{ending}"

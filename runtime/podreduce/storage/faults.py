@@ -67,7 +67,7 @@ REFUSALS = {
     "UnknownIssuer": UNTRUSTED,
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "redirect without LOCATION": ELSEWHERE,
-    "Permission denied": "this user may not do that: change the directory's permissions",
+    "Permission denied": "this user may not do that: change the permissions",
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": NO_CREDENTIALS,
     "Unable to locate credentials": NO_CREDENTIALS,

@@ -1,12 +1,14 @@
 """Listing by string prefix and in key order, over stores that list by path segment and, for directories, in any order.
 
-The directory store hides names such as `x#1` (its own unfinished uploads look so) and fails a whole listing on one name
-that is no UTF-8; here both are left out, and `unreadable_names` finds them for whoever must not miss one.
+The directory store hides names such as `x#1` (its own unfinished uploads look so), fails a whole listing on one name
+that is no UTF-8, and waits for ever for what a named pipe will give. Here all these are left out; `unreadable_files`
+finds them for whoever must not miss one.
 """
 
 import asyncio
 import os
 import re
+import stat
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -23,10 +25,19 @@ if TYPE_CHECKING:
 
     Store: TypeAlias = S3Store | LocalStore | MemoryStore
 
-__all__ = ["list_objects", "list_objects_async", "remove_empty_directories", "unreadable_names"]
+__all__ = ["list_objects", "list_objects_async", "remove_empty_directories", "unreadable_files", "why_unreadable"]
 
 UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
 """Control characters, and how the directory store names its unfinished uploads."""
+
+BAD_NAME = "rename them (no control characters, UTF-8, no ending like #1)"
+LINK_TO_NOTHING = "it is a link that leads to no file: mend or remove it"
+SPECIAL_FILES = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
 
 
 def list_objects(store: "Store", prefix: str, place: Place, *, recursive: bool) -> Iterator["ListedObject"]:
@@ -82,7 +93,7 @@ def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObje
 def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:
     """Return the files of a directory store below `prefix`, sorted."""
     top = "/" + prefix.rpartition("/")[0]
-    names = (name for name in file_names(top, recursive=recursive) if is_readable(name))
+    names = (name for name in file_names(top, recursive=recursive) if why_unreadable(name) is None)
     keys = sorted(name.lstrip("/") for name in names)
     return [entry for key in keys if key.startswith(prefix) and (entry := head_file(store, key))]
 
@@ -114,19 +125,28 @@ def raise_unless_missing(error: OSError) -> None:
         raise error
 
 
-def is_readable(path: str) -> bool:
-    """Say whether a key can name this file: UTF-8, no control characters, and not as the store names its own."""
+def why_unreadable(path: str) -> str | None:
+    """Return why this file cannot be read as an object, and what to do; None if it can, or has gone meanwhile."""
     try:
         path.encode()
     except UnicodeEncodeError:
-        return False
-    return not UNREADABLE_NAME.search(path)
+        return BAD_NAME
+    if UNREADABLE_NAME.search(path):
+        return BAD_NAME
+    try:
+        mode = os.stat(path).st_mode  # noqa: PTH116 - a path of any characters, many times over
+    except OSError:
+        return LINK_TO_NOTHING if os.path.islink(path) else None  # noqa: PTH114 - likewise
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    kind = SPECIAL_FILES.get(stat.S_IFMT(mode), "a special file")
+    return f"it is {kind}, no regular file that can be read twice: copy what it gives into a file, and name that"
 
 
-def unreadable_names(top: Path, *, recursive: bool = True) -> tuple[str, ...]:
-    """Return the paths below `top` that no key can name, with escapes for what cannot be shown."""
-    names = (name for name in file_names(str(top), recursive=recursive) if not is_readable(name))
-    return tuple(sorted(ascii(name)[1:-1] for name in names))
+def unreadable_files(top: Path, *, recursive: bool = True) -> dict[str, str]:
+    """Return the files below `top` that cannot be read, each with why; names have escapes for what cannot be shown."""
+    reasons = ((name, why_unreadable(name)) for name in file_names(str(top), recursive=recursive))
+    return dict(sorted((ascii(name)[1:-1], why) for name, why in reasons if why is not None))
 
 
 def remove_empty_directories(top: Path) -> None:

@@ -4,7 +4,7 @@ Rule: keys are relative to the prefix; whatever goes wrong is an error of `podre
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -173,7 +173,7 @@ class ObjectStore:
 
         `recursive=False` leaves out those with a further `/` after `prefix`, without reading through them. A prefix
         without objects, or a directory that does not exist, yields nothing. A directory store leaves out what it
-        cannot read back: see `unreadable_names`.
+        cannot read back: see `unreadable_files`.
         """
         place = self._place("list", prefix)
         for found in listing.list_objects(self.store, self.prefix + prefix, place, recursive=recursive):
@@ -185,14 +185,20 @@ class ObjectStore:
         async for found in listing.list_objects_async(self.store, self.prefix + prefix, place, recursive=recursive):
             yield self._meta(found)
 
-    def unreadable_names(self, prefix: str = "", *, recursive: bool = True) -> tuple[str, ...]:
-        """Return, for a directory, the files below `prefix` that no key can name: `x#1`, or bytes that are no UTF-8.
+    def unreadable_files(self, prefix: str = "", *, recursive: bool = True) -> Mapping[str, str]:
+        """Return, for a directory, the files below `prefix` that cannot be objects, and for each why.
 
-        An input that has such names must be refused, or they would be left out in silence.
+        They have names that no key can be (`x#1`, or bytes that are no UTF-8), or are pipes, sockets, devices, or links
+        to nothing. An input that has such files must be refused, or they would be left out in silence.
         """
         if self.directory is None:
-            return ()
-        return listing.unreadable_names(self.directory / (self.prefix + prefix), recursive=recursive)
+            return {}
+        top = self.directory / (self.prefix + prefix)
+        return persist(lambda: listing.unreadable_files(top, recursive=recursive), self._place("list", prefix))
+
+    def why_unreadable(self, key: str) -> str | None:
+        """Return, for a directory, why the file at `key` cannot be an object; None if it can, or is not there."""
+        return None if self.directory is None else listing.why_unreadable(str(self.directory / (self.prefix + key)))
 
     # Writing
 
