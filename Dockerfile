@@ -37,7 +37,7 @@ RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-d
        -s /project -p /opt/podreduce/project /project
 
 FROM ${BASE} AS base
-ENV PATH=/opt/podreduce/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOME=/tmp
+ENV PATH=/opt/podreduce/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 PYTHONHASHSEED=0 HOME=/tmp
 WORKDIR /tmp
 USER 65532:65532
 
@@ -46,7 +46,7 @@ COPY --from=dependencies /opt/podreduce /opt/podreduce
 
 FROM runtime-base AS runtime
 COPY --from=project /project /opt/podreduce/project
-ENTRYPOINT ["/opt/podreduce/bin/python", "-m", "podreduce"]
+ENTRYPOINT ["/opt/podreduce/bin/python", "-P", "-m", "podreduce"]
 
 FROM runtime-base AS operator
 COPY --from=operator-dependencies /opt/podreduce/operator /opt/podreduce/operator

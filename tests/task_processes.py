@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from podreduce.contract.environment import INTERPRETER_VARIABLES
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from tests.task_runs import TaskRun
@@ -40,11 +41,11 @@ class TaskProcesses:
 
     def environ(self, run: TaskRun, task: TaskRef, **changes: Any) -> dict[str, str]:
         told = run.environment(task, termination_log=str(self.log), **changes).to_environ()
-        return {**os.environ, **told, **run.settings.to_environ()}
+        return {**os.environ, **INTERPRETER_VARIABLES, **told, **run.settings.to_environ()}
 
     def open(self, environ: Mapping[str, str], preexec: Callable[[], None] | None = None) -> "subprocess.Popen[str]":
         return subprocess.Popen(
-            [sys.executable, "-m", "podreduce"],
+            [sys.executable, "-P", "-m", "podreduce"],
             env=environ,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

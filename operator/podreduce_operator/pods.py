@@ -10,7 +10,13 @@ from hashlib import sha256
 from posixpath import basename, dirname
 from typing import Any
 
-from podreduce.contract.environment import CA_CERT_PATH, POD_NAME, POD_UID, StorageSettings
+from podreduce.contract.environment import (
+    CA_CERT_PATH,
+    INTERPRETER_VARIABLES,
+    POD_NAME,
+    POD_UID,
+    StorageSettings,
+)
 from podreduce.contract.task import TaskType
 from podreduce_operator.cluster.seam import PodRequest
 from podreduce_operator.crd import API_VERSION, KIND
@@ -31,7 +37,7 @@ __all__ = [
 ]
 
 TASK_CONTAINER = "task"
-TASK_COMMAND = ("python", "-m", "podreduce")
+TASK_COMMAND = ("python", "-P", "-m", "podreduce")
 SCRATCH_VOLUME = "podreduce-scratch"
 CA_VOLUME = "podreduce-storage-ca"
 TASK_USER = 65532
@@ -279,7 +285,8 @@ def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
 
 def forced_environment(request: PodRequest, *, has_ca_cert: bool) -> list[dict[str, Any]]:
     """Return the variables of the contract: values, fields of the pod, keys of the storage Secret."""
-    plain = {name: value for name, value in request.environment.to_environ().items() if name not in DOWNWARD_FIELDS}
+    told = INTERPRETER_VARIABLES | request.environment.to_environ()
+    plain = {name: value for name, value in told.items() if name not in DOWNWARD_FIELDS}
     secret, variables = storage_secret(request), StorageSettings.VARIABLES
     return [
         *({"name": name, "value": value} for name, value in plain.items()),

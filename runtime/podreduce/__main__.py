@@ -1,4 +1,4 @@
-"""`python -m podreduce`: what every pod and every local task process runs. One attempt, then an exit code.
+"""`python -P -m podreduce`: what every pod and every local task process runs. One attempt, then an exit code.
 
 A pod of several tasks forks a process for each, which goes on from there as if it had been started for it: `sequence`.
 
@@ -8,10 +8,9 @@ A failure is told twice: as the termination message (a TaskOutcome) and by the e
 
 import gc
 import os
-import signal
 import sys
-import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -22,6 +21,7 @@ from podreduce.errors import PodreduceError
 from podreduce.logs import configure_logs, get_logger
 from podreduce.outcome import outcome_of, write_outcome
 from podreduce.sequence import Turn, take_turn
+from podreduce.stopping import exit_on_sigterm
 
 __all__ = ["main", "run_task"]
 
@@ -83,19 +83,16 @@ def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
     return error.exit_code if isinstance(error, PodreduceError) else ExitCode.INTERNAL_ERROR
 
 
-def exit_on_sigterm() -> None:
-    """End the process within moments of SIGTERM, whatever it is doing.
+def add_current_directory() -> None:
+    """Let the program import from the current directory, after all else.
 
-    A thread waits for it: a handler would run only once the main thread is back from obstore or another C call (one
-    that keeps the interpreter locked delays this, too). And as process 1 of a container a task has no default action.
+    A script there may be called random.py or numpy.py; `-P` keeps it from taking the place of what podreduce and the
+    libraries import.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-
-    def wait() -> None:
-        signal.sigwait({signal.SIGTERM})
-        os._exit(ExitCode.TERMINATED)
-
-    threading.Thread(target=wait, name="sigterm", daemon=True).start()
+    with suppress(FileNotFoundError):  # it has been removed
+        here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
+        if here not in sys.path:
+            sys.path.append(here)
 
 
 def claim_stdout() -> None:
@@ -110,6 +107,7 @@ def start() -> NoReturn:
     turn = take_turn(os.environ)
     exit_on_sigterm()
     claim_stdout()
+    add_current_directory()
     sys.set_int_max_str_digits(0)  # ints of any size are promised, in the output too
     code = main(os.environ, turn)
     sys.stdout.flush()

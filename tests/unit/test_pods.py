@@ -232,7 +232,11 @@ INSISTENT = {
             "args": ["-c", "true"],
             "restartPolicyRules": [{}],
             "terminationMessagePolicy": "FallbackToLogsOnError",
-            "env": [{"name": "PODREDUCE_TASK", "value": "r-9"}, {"name": "MINE", "value": "$(PODREDUCE_TASK)"}],
+            "env": [
+                {"name": "PODREDUCE_TASK", "value": "r-9"},
+                {"name": "PYTHONHASHSEED", "value": "random"},
+                {"name": "MINE", "value": "$(PODREDUCE_TASK)"},
+            ],
         },
         {"name": "sidecar", "image": "x", "restartPolicy": "Always"},
     ],
@@ -243,11 +247,12 @@ def test_what_the_loop_relies_on_is_forced() -> None:
     pod = build(**template(**INSISTENT))
     spec, container = pod["spec"], task_container(pod)
     assert (spec["restartPolicy"], spec["automountServiceAccountToken"]) == ("Never", False)
-    assert container["command"] == ["python", "-m", "podreduce"]
+    assert container["command"] == ["python", "-P", "-m", "podreduce"]
     assert "args" not in container
     assert "restartPolicyRules" not in container
     assert container["terminationMessagePolicy"] == "File"
     assert environment(pod)["PODREDUCE_TASK"] == {"name": "PODREDUCE_TASK", "value": "m-3"}
+    assert environment(pod)["PYTHONHASHSEED"] == {"name": "PYTHONHASHSEED", "value": "0"}
     assert container["env"][-1] == {"name": "MINE", "value": "$(PODREDUCE_TASK)"}
     assert spec["containers"][1] == {"name": "sidecar", "image": "x"}
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES
+from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES, INTERPRETER_VARIABLES
 from podreduce_operator.cluster.lifeline import IS_LINUX
 
 __all__ = ["ForkServer", "ForkServerGoneError", "ForkedProcess"]
@@ -64,10 +64,11 @@ class ForkServer:
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with other:
             process = subprocess.Popen(
-                [sys.executable, "-m", "podreduce.fork_server"],
+                [sys.executable, "-P", "-m", "podreduce.fork_server"],
                 env={
                     **FORK_SERVER_VARIABLES,
                     **os.environ,
+                    **INTERPRETER_VARIABLES,
                     "PYTHONUNBUFFERED": "1",
                     FORK_CHANNEL_VARIABLE: str(other.fileno()),
                 },

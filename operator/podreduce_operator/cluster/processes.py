@@ -18,7 +18,7 @@ from uuid import NAMESPACE_DNS, uuid4, uuid5
 
 import msgspec
 
-from podreduce.contract.environment import StorageSettings
+from podreduce.contract.environment import INTERPRETER_VARIABLES, StorageSettings
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
 from podreduce_operator.cluster.fork_server import ForkServer
 from podreduce_operator.cluster.machine import count_oom_kills, share_memory_bytes
@@ -153,7 +153,7 @@ class ProcessCluster:
         )
         process = await TaskProcess.start(
             self.command,
-            {**os.environ, "PYTHONUNBUFFERED": "1", **environment.to_environ()},
+            {**os.environ, "PYTHONUNBUFFERED": "1", **INTERPRETER_VARIABLES, **environment.to_environ()},
             self.make_directory("logs") / f"{pod.name}.log",
             lambda line: self.take_line(pod, line),
             self.fork_server,

@@ -20,7 +20,7 @@ from podreduce_operator.cluster.lifeline import IS_LINUX, Lifeline
 __all__ = ["TASK_COMMAND", "TaskProcess"]
 
 LIFELINE_MODULE = "podreduce_operator.cluster.lifeline"
-TASK_COMMAND = (sys.executable, "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
+TASK_COMMAND = (sys.executable, "-P", "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
 
 OnLine = Callable[[str], None]
 Process: TypeAlias = asyncio.subprocess.Process | ForkedProcess

@@ -13,6 +13,7 @@ __all__ = [
     "CA_CERT_PATH",
     "FORK_CHANNEL_VARIABLE",
     "FORK_SERVER_VARIABLES",
+    "INTERPRETER_VARIABLES",
     "LIFELINE_VARIABLE",
     "StorageSettings",
     "TaskEnvironment",
@@ -25,6 +26,10 @@ LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
 """A local process's: the number of the descriptor whose pipe breaks when the engine ends."""
 FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
 """The fork server's: the number of the descriptor of its socket to the engine."""
+INTERPRETER_VARIABLES = {"PYTHONHASHSEED": "0"}
+"""What the interpreter of every task starts with, whoever else has a word in it. With a seed of its own each process
+would have another `hash("a")` and another order of a set, and `hash(key) % partitions` would spread a key's values."""
+
 FORK_SERVER_VARIABLES = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OPENBLAS_NUM_THREADS": "1",
