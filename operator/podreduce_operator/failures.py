@@ -4,6 +4,7 @@ Rule: pure tables and arithmetic over recorded times; nothing is remembered in m
 follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
 """
 
+import signal
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from podreduce_operator.spec import BackoffSpec, JobSpec
 
 __all__ = [
     "AWAITED_REASONS",
+    "ENDED_EARLY",
     "FAULT_RETRY_SECONDS",
     "Cause",
     "Classification",
@@ -35,7 +37,6 @@ AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"})
 """Faults of things that are often applied together with the job: permanent only after the grace."""
 
 REASONS_BY_EXIT_CODE = {
-    ExitCode.INTERNAL_ERROR: "InternalError",
     ExitCode.PROGRAM_ERROR: "ProgramError",
     ExitCode.INPUT_ERROR: "InputError",
     ExitCode.STORAGE_DENIED: "StorageDenied",
@@ -48,6 +49,11 @@ REASONS_BY_EXIT_CODE = {
     ExitCode.TERMINATED: "Terminated",
     137: "Killed",
 }
+
+ENDED_EARLY = (
+    "before its task was committed, and said nothing: the program, or a library that it calls, ended the process "
+    "(os._exit, or exit in C code). Let it return or raise instead; the last lines of the log may say more"
+)
 
 REASONS_BY_KUBELET = {
     "OOMKilled": ("OutOfMemory", "killed by the kernel at its memory limit"),
@@ -109,11 +115,20 @@ def cause_by_exit(pod: PodView) -> Cause:
     """Say why, by the exit code alone: the pod left no message."""
     code = pod.exit_code
     if pod.phase is PodPhase.SUCCEEDED:
-        return Cause(reason="CommitMissing", message="exited with 0 without a commit record")
+        return Cause(reason="CommitMissing", message=f"exited with 0 {ENDED_EARLY}")
     if code is None:
         return Cause(reason="PodFailed", message=pod.message or pod.reason or "no reason given")
-    reason = REASONS_BY_EXIT_CODE.get(code, "PodFailed")
-    return Cause(reason=reason, message=pod.message or f"exited with {code}")
+    if code in REASONS_BY_EXIT_CODE:
+        return Cause(reason=REASONS_BY_EXIT_CODE[code], message=pod.message or f"exited with {code}")
+    return Cause(reason="PodFailed", message=pod.message or f"{render_exit(code)} {ENDED_EARLY}")
+
+
+def render_exit(code: int) -> str:
+    """Return how a process ended: the codes from 129 on are those of signals."""
+    try:
+        return f"ended by {signal.Signals(code - 128).name} (exit code {code})"
+    except ValueError:
+        return f"exited with {code}"
 
 
 def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:

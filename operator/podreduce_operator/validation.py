@@ -25,11 +25,13 @@ CLUSTER_ONLY = "on a cluster "
 
 DNS_SUBDOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 STRING_MAP = {"type": "object", "additionalProperties": {"type": "string"}}
-METADATA_SCHEMA = {
+NAME_START = r"^(([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)*[a-z0-9][a-z0-9-]*)?$"
+METADATA_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["name"],
     "properties": {
         "name": {"type": "string", "pattern": DNS_SUBDOMAIN, "maxLength": 253},
+        "generateName": {"type": "string", "pattern": NAME_START, "maxLength": 253},
         "namespace": {"type": "string", "pattern": r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", "maxLength": 63},
         "labels": STRING_MAP,
         "annotations": STRING_MAP,
@@ -41,7 +43,6 @@ METADATA_SCHEMA = {
             "deletionGracePeriodSeconds",
             "deletionTimestamp",
             "finalizers",
-            "generateName",
             "generation",
             "managedFields",
             "ownerReferences",
@@ -52,6 +53,9 @@ METADATA_SCHEMA = {
     },
 }
 """The part of Kubernetes' ObjectMeta that a person writes; a CRD leaves it to the API server."""
+
+NAMELESS_SCHEMA = {**METADATA_SCHEMA, "required": []}
+"""The same for who leaves the end of the name to the API server: `generateName`."""
 
 
 class InvalidJobError(ValueError):
@@ -68,7 +72,7 @@ def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidJobError: it breaks the schema or a rule, or has a field that nobody would read.
     """
-    defaulted: dict[str, Any] = apply_defaults(local_schema(), dict(manifest))
+    defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
     problems = find_problems(defaulted)
     if problems:
         raise InvalidJobError(problems)
@@ -77,7 +81,7 @@ def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     """Return what is wrong with a manifest that has its defaults."""
-    schema = local_schema()
+    schema = schema_of(defaulted)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
     problems = list(dict.fromkeys([*unknown, *iter_schema_problems(schema, defaulted)]))
     if not problems:
@@ -85,11 +89,17 @@ def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     return tuple(problems)
 
 
+def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema that this manifest has to keep to."""
+    metadata = manifest.get("metadata")
+    return local_schema(needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
+
+
 @cache
-def local_schema() -> Mapping[str, Any]:
+def local_schema(*, needs_name: bool = True) -> Mapping[str, Any]:
     """Return the CRD's schema with that of `metadata` put in."""
-    schema = job_schema()
-    return {**schema, "properties": {**schema["properties"], "metadata": METADATA_SCHEMA}}
+    schema, metadata = job_schema(), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
+    return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 
 def iter_schema_problems(schema: Mapping[str, Any], value: object) -> Iterator[FieldProblem]:

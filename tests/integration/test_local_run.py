@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -564,3 +565,86 @@ def test_a_run_that_worked_in_s3_leaves_its_post_mortem_here(here: Path, minio: 
     story = json.loads(Path(json.loads(ran.stdout)["postMortem"]["uri"].removeprefix("file://")).read_text())
     assert (story["verdict"], story["totals"]["byResult"]["Failed"]) == ("Failed", 1)
     assert list(minio.store(bucket).list("work/")) == []
+
+
+EXITS = {
+    "os._exit(0)": ("os._exit(0)", "exited with 0 before its task was committed"),
+    "os._exit(1)": ("os._exit(1)", "exited with 1 before its task was committed"),
+    "os._exit(3)": ("os._exit(3)", "exited with 3 before its task was committed"),
+    "exit-in-c": ("ctypes.CDLL(None).exit(0)", "exited with 0 before its task was committed"),
+    "abort": ("os.abort()", "ended by SIGABRT"),
+    "crash": ("os.kill(os.getpid(), 11)", "ended by SIGSEGV"),
+    "sys.exit": ("sys.exit(0)", "ProgramError: SystemExit: 0"),
+    "exit-in-a-thread": (
+        "t = threading.Thread(target=os._exit, args=(0,)); t.start(); t.join()",
+        "exited with 0 before its task was committed",
+    ),
+}
+
+
+@pytest.mark.parametrize(("statement", "said"), EXITS.values(), ids=EXITS)
+def test_a_program_that_ends_its_process_is_said_to_have_and_nothing_is_committed(
+    here: Path, statement: str, said: str
+) -> None:
+    program = f"""
+import ctypes, os, sys, threading
+class Exits:
+    def map_func(self, key, value):
+        {statement}
+        yield key, 1
+"""
+    ran = podreduce(here, "run", write_job(here, program=source(program)))
+    assert ran.returncode == 1
+    assert said in ran.stderr
+    assert "report" not in ran.stderr.lower()
+    assert read_output(here / "out") == []
+
+
+def test_a_job_with_a_generated_name_runs_under_it(here: Path) -> None:
+    path = write_job(here)
+    path.write_text(json.dumps({**json.loads(path.read_text()), "metadata": {"generateName": "lines-"}}))
+    checked = podreduce(here, "validate", path)
+    assert (checked.returncode, checked.stdout.splitlines()[0]) == (0, f"{path}: lines-… is a valid MapReduceJob")
+    ran = podreduce(here, "run", path)
+    assert ran.returncode == 0, ran.stderr
+    assert re.match(r"lines-[a-z0-9]{5}: complete in", ran.stdout)
+
+
+def test_a_pipe_as_input_is_refused_and_a_file_behind_a_descriptor_is_read(here: Path) -> None:
+    path = write_job(here, input={"uris": ["/dev/stdin"]})
+    command = [*COMMAND, "run", str(path)]
+    piped = subprocess.run(
+        command, cwd=here, env=environ(here), input="a\n", capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert piped.returncode == 1
+    assert "/dev/stdin: cannot be read: it is a pipe" in piped.stderr
+    with (here / "in" / "numbers.txt").open() as file:
+        ran = subprocess.run(
+            command,
+            cwd=here,
+            env=environ(here),
+            stdin=file,
+            capture_output=True,
+            text=True,
+            timeout=SECONDS,
+            check=False,
+        )
+    assert ran.returncode == 0, ran.stderr
+    assert len(read_output(here / "out")) == 100
+
+
+@pytest.mark.parametrize("seed", ["1", "2", "random"])
+def test_partitions_by_hash_hold_each_key_once_whatever_seed_this_process_has(here: Path, seed: str) -> None:
+    program = """
+class ByHash:
+    def map_func(self, key, value):
+        yield f"{int(value) % 10}", 1
+    def partition_func(self, key, partitions):
+        return hash(key) % partitions
+    def reduce_func(self, key, values):
+        yield key, sum(1 for _ in values)
+"""
+    spec = {"program": source(program), "map": {"shards": 7}, "reduce": {"partitions": 3}}
+    ran = podreduce(here, "run", write_job(here, **spec), PYTHONHASHSEED=seed)
+    assert ran.returncode == 0, ran.stderr
+    assert sorted(read_output(here / "out")) == [f"{digit}\t10" for digit in range(10)]

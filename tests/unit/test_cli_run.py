@@ -1,6 +1,47 @@
+import re
+
 import pytest
 
-from podreduce_operator.cli.run import InvalidFileError, read_memory
+from podreduce_operator.cli.job_file import parse_job_file
+from podreduce_operator.cli.overrides import Overrides
+from podreduce_operator.cli.run import InvalidFileError, load_job, read_memory
+from podreduce_operator.validation import DNS_SUBDOMAIN
+
+JOB = """
+apiVersion: podreduce.dev/v1beta1
+kind: MapReduceJob
+metadata: {}
+spec:
+  program: {{source: "class A: ..."}}
+  input: {{uris: [in/]}}
+  output: {{uri: out/}}
+"""
+
+
+def name_of(metadata: str, *assignments: str) -> str:
+    file = parse_job_file(JOB.format(metadata), "job.yaml")
+    return load_job(file, Overrides(assignments=assignments)).key.name
+
+
+@pytest.mark.parametrize("start", ["wc-", "wc", "a.b-", "wc--", "x" * 200, f"{'x' * 57}-"])
+def test_a_generated_name_begins_as_the_file_says_and_is_one_that_the_api_server_takes(start: str) -> None:
+    names = {name_of(f"{{generateName: {start}}}") for _ in range(5)}
+    assert len(names) == 5
+    for name in names:
+        assert name.startswith(start[:58])
+        assert re.fullmatch(DNS_SUBDOMAIN, name)
+        assert len(name) <= 63
+
+
+def test_a_name_that_is_given_is_the_name() -> None:
+    assert name_of("{name: words, generateName: wc-}") == "words"
+    assert name_of("{generateName: wc-}", "metadata.name=words") == "words"
+
+
+@pytest.mark.parametrize("metadata", ["{}", '{generateName: ""}', "{labels: {a: b}}"])
+def test_a_job_without_any_name_is_refused(metadata: str) -> None:
+    with pytest.raises(InvalidFileError, match=r"job\.yaml: metadata\.name: is required"):
+        name_of(metadata)
 
 
 @pytest.mark.parametrize(

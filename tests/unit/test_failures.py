@@ -7,6 +7,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import FailureRecord
 from podreduce_operator.failure_classes import DISRUPTION
 from podreduce_operator.failures import (
+    ENDED_EARLY,
     Cause,
     classify,
     find_cause,
@@ -65,7 +66,7 @@ CAUSES: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
     "deleted by hand and ended": ({"deleting": True, "exit_code": 143}, ("PodDeleted", "deleted while it ran")),
     "ended well without a commit": (
         {"phase": PodPhase.SUCCEEDED, "exit_code": 0},
-        ("CommitMissing", "exited with 0 without a commit record"),
+        ("CommitMissing", f"exited with 0 {ENDED_EARLY}"),
     ),
     "failed without a code": ({"reason": "Error"}, ("PodFailed", "Error")),
     "failed without a code, with words": (
@@ -73,11 +74,13 @@ CAUSES: dict[str, tuple[dict[str, Any], tuple[str, str]]] = {
         ("PodFailed", "no such file"),
     ),
     "failed without anything": ({}, ("PodFailed", "no reason given")),
-    "a code nobody defined": ({"exit_code": 3}, ("PodFailed", "exited with 3")),
+    "a code nobody defined": ({"exit_code": 3}, ("PodFailed", f"exited with 3 {ENDED_EARLY}")),
+    "one that only the program can mean": ({"exit_code": 1}, ("PodFailed", f"exited with 1 {ENDED_EARLY}")),
+    "a signal": ({"exit_code": 139}, ("PodFailed", f"ended by SIGSEGV (exit code 139) {ENDED_EARLY}")),
+    "no signal": ({"exit_code": 255}, ("PodFailed", f"exited with 255 {ENDED_EARLY}")),
 }
 
 EXIT_CODES = {
-    ExitCode.INTERNAL_ERROR: "InternalError",
     ExitCode.PROGRAM_ERROR: "ProgramError",
     ExitCode.INPUT_ERROR: "InputError",
     ExitCode.STORAGE_DENIED: "StorageDenied",
@@ -106,7 +109,7 @@ def test_exit_code_alone_gives_the_reason(code: int, reason: str) -> None:
 
 
 def test_every_exit_code_that_needs_no_message_has_a_reason() -> None:
-    assert set(ExitCode) - set(EXIT_CODES) == {ExitCode.OK, ExitCode.MAP_OUTPUT_LOST}
+    assert set(ExitCode) - set(EXIT_CODES) == {ExitCode.OK, ExitCode.INTERNAL_ERROR, ExitCode.MAP_OUTPUT_LOST}
 
 
 def delay(counted: int, uncounted: int, backoff: BackoffSpec = BACKOFF) -> float:

@@ -111,6 +111,12 @@ def test_all_problems_are_told_at_once() -> None:
     ("metadata", "path"),
     [
         pytest.param({}, "metadata.name", id="no-name"),
+        pytest.param({"generateName": ""}, "metadata.name", id="no-start-of-a-name"),
+        pytest.param({"generateName": None}, "metadata.name", id="null-for-a-start"),
+        pytest.param({"generateName": "WC-"}, "metadata.generateName", id="upper-case-start"),
+        pytest.param({"generateName": "-wc"}, "metadata.generateName", id="start-that-no-name-has"),
+        pytest.param({"generateName": "wc."}, "metadata.generateName", id="start-that-ends-a-part"),
+        pytest.param({"generateName": 3}, "metadata.generateName", id="start-that-is-no-string"),
         pytest.param({"name": "WordCount"}, "metadata.name", id="upper-case"),
         pytest.param({"name": "a", "label": {}}, "metadata.label", id="unknown"),
         pytest.param({"name": "a", "labels": {"n": 1}}, "metadata.labels.n", id="label-no-string"),

@@ -6,6 +6,7 @@ Rule: each step either goes on or says why not and ends with the exit code of th
 import asyncio
 import json
 import re
+import secrets
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -30,6 +31,11 @@ __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_mem
 
 TTL_SECONDS = 86_400
 """In place of the job's: what a local run has stored goes with its directory, and not before it was told of."""
+
+
+GENERATED_START = 58
+GENERATED_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789"
+"""No vowels, so that no words come about: as the API server has it."""
 
 
 class ExitStatus(IntEnum):
@@ -158,13 +164,21 @@ def view_job(manifest: dict[str, Any]) -> JobView:
     """Return a valid manifest as the job that the loop gets to see."""
     metadata, spec = manifest["metadata"], manifest["spec"]
     return JobView(
-        key=JobKey(namespace=metadata.get("namespace", "default"), name=metadata["name"]),
+        key=JobKey(
+            namespace=metadata.get("namespace") or "default",
+            name=metadata.get("name") or generate_name(metadata["generateName"]),
+        ),
         uid=str(uuid4()),
         generation=1,
         spec=decode_spec(spec),
         raw_spec=spec,
         status={},
     )
+
+
+def generate_name(start: str) -> str:
+    """Return a name that begins with `start`, as the API server makes one: cut, and five characters at the end."""
+    return start[:GENERATED_START] + "".join(secrets.choice(GENERATED_CHARACTERS) for _ in range(5))
 
 
 def refuse_suspended(job: JobView, file: JobFile) -> None:

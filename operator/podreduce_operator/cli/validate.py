@@ -15,7 +15,9 @@ def validate_file(path: str) -> ExitStatus:
     except InvalidFileError as error:
         complain(str(error))
         return ExitStatus.INVALID
-    say(f"{file.source}: {job.key.name} is a valid MapReduceJob")
+    metadata = file.manifest["metadata"]
+    name = metadata.get("name") or f"{metadata['generateName']}…"
+    say(f"{file.source}: {name} is a valid MapReduceJob")
     local = find_local_uris(job)
     if local:
         say(f"it runs on this machine only: a cluster reads and writes s3://, not {', '.join(local)}")
