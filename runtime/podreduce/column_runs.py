@@ -133,10 +133,13 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
             cursor.refill()
 
 
-def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBatch]:
     """Regroup sorted tables into batches that end where a key does, if it does within one.
 
-    A batch has some 65,536 rows or 16 MiB, whichever is less.
+    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` made the tables, for messages.
+
+    Raises:
+        ProgramError: two tables do not go together.
     """
     pending: list[pa.Table] = []
     rows = size = 0
@@ -145,7 +148,7 @@ def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         rows, size = rows + table.num_rows, size + table.nbytes
         if rows < 2 * BATCH_ROWS and size < 2 * BATCH_BYTES:
             continue
-        whole = pa.concat_tables(pending, promote_options="permissive").combine_chunks()
+        whole = unify_tables(pending, member).combine_chunks()
         start, step = 0, rows_of_batch(whole)
         while whole.num_rows - start > step:
             end = end_of_batch(whole.column(0), start, start + step)
@@ -154,7 +157,7 @@ def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         rest = whole.slice(start)
         pending, rows, size = [rest], rest.num_rows, rest.nbytes
     if rows:
-        yield from pa.concat_tables(pending, promote_options="permissive").combine_chunks().to_batches()
+        yield from unify_tables(pending, member).combine_chunks().to_batches()
 
 
 def rows_of_batch(table: pa.Table) -> int:

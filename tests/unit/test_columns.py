@@ -126,7 +126,7 @@ def test_what_does_not_fit_is_spilled(tmp_path: Path) -> None:
 )
 def test_batches_end_where_a_key_does(rows: int) -> None:
     table = pa.table({"key": np.arange(rows) // 1000, "value": np.arange(rows)})
-    batches = list(cut_batches(iter([table] if rows else [])))
+    batches = list(cut_batches(iter([table] if rows else []), "x"))
     assert sum(batch.num_rows for batch in batches) == rows
     keys = [set(batch.column(0).to_pylist()) for batch in batches]
     assert all(not (one & other) for one, other in itertools.pairwise(keys))
@@ -135,13 +135,13 @@ def test_batches_end_where_a_key_does(rows: int) -> None:
 @pytest.mark.parametrize(("value_bytes", "most"), [(1000, 16_777), (100_000, 167), (20 << 20, 1)])
 def test_batches_of_large_values_have_fewer_rows(value_bytes: int, most: int) -> None:
     values = pa.array([bytes(value_bytes)] * (3 * most), pa.binary())
-    batches = list(cut_batches(iter([pa.table({"key": range(3 * most), "value": values})])))
+    batches = list(cut_batches(iter([pa.table({"key": range(3 * most), "value": values})]), "x"))
     assert [key for batch in batches for key in batch.column(0).to_pylist()] == list(range(3 * most))
     assert max(batch.num_rows for batch in batches) <= most
 
 
 def test_a_key_larger_than_a_batch_comes_in_several() -> None:
-    batches = list(cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})])))
+    batches = list(cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})]), "x"))
     assert len(batches) >= 2
     assert [row for batch in batches for row in batch.column(1).to_pylist()] == list(range(3 * BATCH_ROWS))
 
