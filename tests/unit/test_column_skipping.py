@@ -163,7 +163,7 @@ class Job:
 @pytest.mark.parametrize(
     ("members", "body", "message"),
     [
-        ("combiner = 'sum'", "return batch", "the sum of a column of type string"),
+        ("combiner = 'sum'", "return batch", "cannot take the values of key 0: .* 'str'"),
         ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
         ("combiner = 'sum'", "raise MemoryError", None),
     ],

@@ -141,7 +141,9 @@ def test_batches_of_large_values_have_fewer_rows(value_bytes: int, most: int) ->
 
 
 def test_a_key_larger_than_a_batch_comes_in_several() -> None:
-    batches = list(cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})]), "x"))
+    batches = list(
+        cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})]), "x")
+    )
     assert len(batches) >= 2
     assert [row for batch in batches for row in batch.column(1).to_pylist()] == list(range(3 * BATCH_ROWS))
 
