@@ -73,7 +73,7 @@ class LineBody:
         except UnwritableError as error:
             raise cannot_write(batch, f"{error}") from None
         except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's, of what is no value of Python's
-            raise cannot_write(batch, f"{error}; cast that column, such as to pa.string()") from None
+            raise cannot_write(batch, f"{error}; cast such a column, as to pa.string()") from None
 
     def append_batch(self, prepared: tuple[bytes | memoryview, int]) -> None:
         """Write what `prepare_batch` returned."""
@@ -120,5 +120,4 @@ def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - wh
 
 def cannot_write(batch: "pa.RecordBatch", reason: str) -> ProgramError:
     """Return the error for a batch that has no form in the format."""
-    columns = ", ".join(f"{field.name} ({field.type})" for field in batch.schema)
-    return ProgramError(f"the batch of columns {columns} cannot be written: {reason}")
+    return ProgramError(f"the batch of columns {', '.join(batch.schema.names)} cannot be written: {reason}")
