@@ -12,8 +12,9 @@ import pyarrow as pa
 
 from podreduce.attempt import Attempt
 from podreduce.column_runs import write_frames
-from podreduce.column_skipping import BatchSkipper, Prepared
+from podreduce.column_skipping import BatchSkipper, Prepared, columns_of
 from podreduce.column_sorting import ColumnSorter
+from podreduce.column_weights import weigh_table
 from podreduce.columns import canonical_table
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter
@@ -76,6 +77,7 @@ class ColumnBuffer:
         blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
         for bucket, table in self._sorter.tables():
             write_frames(blob, bucket, table)
+            weigh_table(self.heavy_keys, bucket, table)
         return blob.finish()
 
 
@@ -132,7 +134,7 @@ class BatchLoop:
         if self._skipper:
             self._map_good(self._skipper, block)
         else:
-            self._map_whole(block.to_arrow())
+            self._map_whole(columns_of(block, self._attempt))
         progress.bytes += block.stored_bytes
         progress.records_out = self._rows
 
