@@ -36,6 +36,7 @@ class AggregateInput:
     Attributes:
         records: how many values came; `stored_bytes` is what their frames took.
         spills: how many runs were spilled.
+        used_bytes: what is held takes.
     """
 
     input_share = 0.9
@@ -49,7 +50,7 @@ class AggregateInput:
         self._pack = aggregating(aggregation)
         self._runs = RunStack(buckets=1, budget_bytes=self._budget_bytes, directory=scratch_directory, pack=self._pack)
         self._aggregates: dict[bytes, Value] = {}
-        self._used_bytes = 0
+        self.used_bytes = 0
         self.records = 0
         self.stored_bytes = 0
         self.spills = 0
@@ -65,7 +66,7 @@ class AggregateInput:
             self.records += stored.rows
             self.stored_bytes += len(stored.body)
             self._add_frame(stored)
-            if self._used_bytes > self._budget_bytes:
+            if self.used_bytes > self._budget_bytes:
                 self._spill()
 
     def aggregates(self) -> Iterator[tuple[bytes, Value]]:
@@ -96,18 +97,18 @@ class AggregateInput:
         grown = len(self._aggregates) - known
         if grown:  # a dict keeps its order: the new keys are its last
             new_keys = islice(reversed(self._aggregates), grown)
-            self._used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
+            self.used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
 
     def _aggregate(self, key: bytes, values: list[Value]) -> None:
         """Aggregate some values of a key with what there is of it; what is no small number is measured."""
         if key in self._aggregates:
             known = self._aggregates[key]
             values = [*known, *values] if type(known) is NanFirst else [known, *values]
-            self._used_bytes -= heavy_bytes(known)
+            self.used_bytes -= heavy_bytes(known)
         kept = condense(self._aggregation, key, values)
         new = kept[0] if len(kept) == 1 else NanFirst(kept)
         self._aggregates[key] = new
-        self._used_bytes += heavy_bytes(new)
+        self.used_bytes += heavy_bytes(new)
 
     def _spill(self) -> None:
         """Write what is held as a run."""
@@ -120,7 +121,7 @@ class AggregateInput:
                 writer.packer.add_one(0, key, value)
         self._runs.push(writer.finish())
         self.spills += 1
-        self._used_bytes = 0
+        self.used_bytes = 0
 
 
 def heavy_bytes(value: Value) -> int:

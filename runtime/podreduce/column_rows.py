@@ -33,6 +33,9 @@ class RowSink:
         program: whose map made the tables.
         store: the buffer's; one that adds up where the program counts.
         combined_bytes: how much is aggregated together.
+
+    Attributes:
+        held_bytes: what is held takes.
     """
 
     def __init__(self, program: LoadedProgram, store: Aggregates | ListGroups, *, combined_bytes: int) -> None:
@@ -42,7 +45,7 @@ class RowSink:
         self._aggregation = program.aggregation
         self._combined_bytes = combined_bytes
         self._held: list[pa.Table] = []
-        self._held_bytes = 0
+        self.held_bytes = 0
         self._pays = program.aggregation is not None
 
     def add(self, table: pa.Table) -> None:
@@ -60,8 +63,8 @@ class RowSink:
             self.flush()
         table, kept_bytes = compact_table(table)
         self._held.append(table)
-        self._held_bytes += kept_bytes
-        if not self._pays or self._held_bytes > self._combined_bytes:
+        self.held_bytes += kept_bytes
+        if not self._pays or self.held_bytes > self._combined_bytes:
             self.flush()
 
     def flush(self) -> None:
@@ -69,7 +72,7 @@ class RowSink:
         if not self._held:
             return
         table = pa.concat_tables(self._held)
-        self._held, self._held_bytes = [], 0
+        self._held, self.held_bytes = [], 0
         combined = aggregate_table(table, self._aggregation) if self._pays and self._aggregation else None
         if combined is not None:
             self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows

@@ -29,6 +29,7 @@ class ColumnSorter:
 
     Attributes:
         spills: how many runs were spilled.
+        held_bytes: what is held takes.
     """
 
     def __init__(
@@ -46,7 +47,7 @@ class ColumnSorter:
         self._directory = scratch_directory
         self._member = member
         self._held: list[pa.Table] = []
-        self._held_bytes = 0
+        self.held_bytes = 0
         self._schema: pa.Schema | None = None
         self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
         self._runs: list[ColumnRun] = []
@@ -69,10 +70,10 @@ class ColumnSorter:
     def _hold(self, table: pa.Table) -> None:
         """Hold a table that fits; spill what is held before, where both do not."""
         table, kept_bytes = compact_table(table)
-        if self._held and self._held_bytes + kept_bytes > self._held_limit_bytes:
+        if self._held and self.held_bytes + kept_bytes > self._held_limit_bytes:
             self._spill()
         self._held.append(table)
-        self._held_bytes += kept_bytes
+        self.held_bytes += kept_bytes
 
     def tables(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken.
@@ -102,7 +103,7 @@ class ColumnSorter:
 
     def _take_held(self) -> pa.Table:
         """Return what is held as one table, and forget it: nobody but the caller has it then."""
-        held, self._held, self._held_bytes = self._held, [], 0
+        held, self._held, self.held_bytes = self._held, [], 0
         return self._as_all(unify_tables(held, self._member))
 
     def _spill(self) -> None:

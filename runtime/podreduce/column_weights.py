@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from podreduce.columns import encoded_key
+from podreduce.columns import encoded_key, one_array
 from podreduce.heavy_keys import MAX_KEYS, HeavyKeys
 
 __all__ = ["weigh_table"]
@@ -18,7 +18,7 @@ __all__ = ["weigh_table"]
 
 def weigh_table(heavy_keys: HeavyKeys, bucket: int, table: pa.Table) -> None:
     """Tell `heavy_keys` of a bucket's next sorted rows: the heaviest keys, the first and the last; else the bytes."""
-    keys = table.column(0).combine_chunks()
+    keys = one_array(table.column(0))
     ends = pc.run_end_encode(keys, run_end_type=pa.int64()).run_ends.to_numpy()
     starts = np.concatenate(([0], ends[:-1]))
     weights = np.add.reduceat(row_bytes(table), starts)

@@ -18,12 +18,14 @@ from podreduce.keys import encode_key
 
 __all__ = [
     "MAX_TABLE_BYTES",
+    "TABLE_BYTES",
     "bisect_keys",
     "bucket_rows",
     "canonical_table",
     "compact_table",
     "cut_rows",
     "encoded_key",
+    "one_array",
     "sort_rows",
     "unify_schemas",
     "unify_tables",
@@ -33,6 +35,8 @@ KEY: Final = "key"
 PREFIX_BYTES: Final = 8
 MAX_TABLE_BYTES: Final = 3 << 29
 """What is put together or sorted at once: a column of strings in one piece holds 2 GiB at most."""
+TABLE_BYTES: Final = 1024
+"""What a table takes beside its data, each buffer of which is some bytes larger."""
 VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 """Types that Arrow cannot sort → those that stand for them."""
 
@@ -111,6 +115,11 @@ def can_be_taken(kind: pa.DataType) -> bool:
     return True
 
 
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; where it is one already, without the copy that Arrow would make."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a table or an array
     """Yield the rows in order, in pieces of `most_bytes` or a single row."""
     if rows.nbytes <= most_bytes or len(rows) <= 1:
@@ -124,10 +133,10 @@ def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a t
 def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
     """Return the table and the bytes of memory that it keeps; copied where it is a small part of what it keeps."""
     kept_bytes = table.get_total_buffer_size()
-    if kept_bytes <= 2 * table.nbytes or not all(map(can_be_taken, table.schema.types)):
-        return table, kept_bytes
-    table = table.take(np.arange(table.num_rows))
-    return table, table.get_total_buffer_size()
+    if kept_bytes > 2 * table.nbytes and all(map(can_be_taken, table.schema.types)):
+        table = table.take(np.arange(table.num_rows))
+        kept_bytes = table.get_total_buffer_size()
+    return table, kept_bytes + TABLE_BYTES
 
 
 def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
