@@ -65,6 +65,8 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
     kind = keys.type
     if pa.types.is_dictionary(kind):
         return canonical_keys(keys.dictionary_decode(), member)
+    if pa.types.is_run_end_encoded(kind):
+        return canonical_keys(pc.run_end_decode(keys), member)
     if pa.types.is_floating(kind):
         if pc.any(pc.is_nan(keys)).as_py():
             raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included")
@@ -91,10 +93,12 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
 
 
 def plain_column(name: str, column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
-    """Return a column without its dictionary, which another batch need not share, and of a type that can be sorted."""
+    """Return a column without dictionary or runs, which another batch need not share, of a type that can be sorted."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return plain_column(name, column.cast(kind.value_type), member)
+    if pa.types.is_run_end_encoded(kind):
+        return plain_column(name, pc.run_end_decode(column), member)
     if kind in VIEWS:
         return column.cast(VIEWS[kind])
     if not can_be_taken(kind):

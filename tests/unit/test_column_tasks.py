@@ -1,12 +1,14 @@
 """Whole tasks of the columnar tier: each way of reducing gives what the row tiers give."""
 
+import os
 from collections import Counter
 from typing import Any
 
 import pytest
 
 from podreduce.contract.plan import InputOptions
-from podreduce.errors import ProgramError
+from podreduce.errors import InputError, ProgramError
+from podreduce.memory import buffer_budget_bytes
 from tests.task_runs import TaskRun
 
 TEXT = b"the quick brown fox\njumps over the lazy dog\nthe end\n" * 50
@@ -65,6 +67,88 @@ def test_without_a_reduce_batches_are_the_output() -> None:
     part = run.map(0).part
     assert part
     assert run.output.get(part.key).decode().split("\n")[:2] == ["the\t1", "quick\t1"]
+
+
+@pytest.mark.parametrize("members", [WAYS["batches"], WAYS["rows"]], ids=["batches", "rows"])
+def test_a_skewed_map_of_batches_names_its_heaviest_key(members: str) -> None:
+    record = TaskRun(source=SPLIT.format(members=members), objects={"a": b"the quick\n" + b"the\n" * 300}).map(0)
+    heaviest = record.heavy_keys[0]
+    assert (heaviest.key, heaviest.values) == ("the", 301)
+    assert 0.9 * record.encoded_bytes < heaviest.size_bytes < record.encoded_bytes
+
+
+NULLS = """
+import pyarrow as pa
+class Nulls:
+    combiner = "{combiner}"
+    def map_batch(self, batch):
+        return pa.table({{"key": batch["k"], "value": batch["v"].cast(pa.int64())}})
+"""
+
+
+@pytest.mark.parametrize("cuts", [[], [88], [44, 88]], ids=["1 shard", "2 shards", "3 shards"])
+@pytest.mark.parametrize("combiner", ["sum", "min", "max", "count"])
+def test_nulls_and_shards(combiner: str, cuts: list[int]) -> None:
+    lines = [b'{"k":"apple","v":null}\n'] * 4 + [b'{"k":"apple","v":1234}\n'] * 4
+    changes = {"input_format": "JSONLines"}
+    run = TaskRun(
+        source=NULLS.format(combiner=combiner), objects={"a": b"".join(lines)}, plan_changes=changes, cuts=cuts
+    )
+    if combiner == "count":
+        assert run.output_lines() == ["apple\t8"]
+        return
+    with pytest.raises(ProgramError, match=r"'apple'.*NoneType.*write a reduce_func"):
+        run.output_lines()
+
+
+@pytest.mark.parametrize(
+    ("lines", "what"),
+    [
+        (b'{"a": 1}\n{"a": "x"}\n', "a"),
+        (b'{"a": 18446744073709551616}\n', "a"),
+        (b'{"a": 9007199254740993}\n{"a": 0.5}\n', "a"),
+    ],
+    ids=["two types", "past 64 bits", "past a float"],
+)
+@pytest.mark.parametrize("bad_records", ["Fail", "Skip"])
+def test_records_that_make_no_columns_are_the_inputs_error(lines: bytes, what: str, bad_records: str) -> None:
+    changes = {"input_format": "JSONLines", "bad_records": bad_records}
+    source = "class Job:\n    def map_batch(self, batch): return batch"
+    run = TaskRun(source=source, objects={f"{what}.jsonl": lines}, partitions=0, plan_changes=changes)
+    with pytest.raises(InputError, match=rf"{what}\.jsonl"):
+        run.map(0)
+
+
+SETUP = """
+import os
+class Job:
+    {members}
+    def setup(self, context):
+        os.environ["TABLES"] = "loaded"
+    def {map_member}
+"""
+MAPS = {
+    "rows": "map_func(self, key, value): yield value, 1",
+    "batches": "map_batch(self, batch): return batch.rename_columns(['value', 'key'])",
+}
+
+
+@pytest.mark.parametrize("map_member", MAPS)
+@pytest.mark.parametrize("way", ["counted", "rows"])
+def test_the_budget_is_what_setup_leaves(monkeypatch: pytest.MonkeyPatch, map_member: str, way: str) -> None:
+    found: list[str] = []
+
+    def measured(limit: int) -> int:
+        found.append(os.environ["TABLES"])
+        monkeypatch.setenv("TABLES", "none yet")
+        return buffer_budget_bytes(limit)
+
+    monkeypatch.setenv("TABLES", "none yet")
+    monkeypatch.setattr("podreduce.attempt.buffer_budget_bytes", measured)
+    source = SETUP.format(members=WAYS[way], map_member=MAPS[map_member])
+    run = TaskRun(source=source, objects={"a": b"x\ny\n"}, partitions=1)
+    assert len(run.output_lines()) == 2
+    assert found == ["loaded", "loaded"]
 
 
 SORT = """

@@ -2,13 +2,14 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
@@ -206,10 +207,18 @@ def test_no_more_is_put_together_than_a_column_of_strings_holds(
     assert max(seen) <= 4000
 
 
-@pytest.mark.parametrize("kind", [pa.string_view(), pa.binary_view(), pa.dictionary(pa.int8(), pa.string())], ids=str)
-def test_views_and_dictionaries_are_keys_and_values_as_plain_ones_are(tmp_path: Path, kind: pa.DataType) -> None:
-    plain = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, pa.string())
-    column = pa.array(["b", "a", None], plain).cast(kind)
+ENCODINGS: dict[str, tuple[pa.DataType, Callable[[pa.Array], pa.Array]]] = {
+    "string view": (pa.string(), lambda column: column.cast(pa.string_view())),
+    "binary view": (pa.binary(), lambda column: column.cast(pa.binary_view())),
+    "dictionary": (pa.string(), pc.dictionary_encode),
+    "runs": (pa.string(), pc.run_end_encode),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_views_dictionaries_and_runs_are_keys_and_values_as_plain_ones_are(tmp_path: Path, name: str) -> None:
+    plain, encode = ENCODINGS[name]
+    column = encode(pa.array(["b", "a", None], plain))
     rows, *_ = run_columns(
         [canonical_table(pa.table({"key": column, "value": column}), "x")], scratch=tmp_path, budget_bytes=1
     )
