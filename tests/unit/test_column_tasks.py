@@ -4,9 +4,13 @@ import os
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
 import pytest
 
+from podreduce.attempt import open_attempt
+from podreduce.column_skipping import columns_of
 from podreduce.contract.plan import InputOptions
+from podreduce.contract.task import TaskRef, TaskType
 from podreduce.errors import InputError, ProgramError
 from podreduce.memory import buffer_budget_bytes
 from tests.task_runs import TaskRun
@@ -101,22 +105,28 @@ def test_nulls_and_shards(combiner: str, cuts: list[int]) -> None:
         run.output_lines()
 
 
+class Unreadable:
+    """A block whose records make no columns."""
+
+    def __init__(self, error: Exception) -> None:
+        self.error = error
+
+    def to_arrow(self) -> pa.RecordBatch:
+        raise self.error
+
+
 @pytest.mark.parametrize(
-    ("lines", "what"),
-    [
-        (b'{"a": 1}\n{"a": "x"}\n', "a"),
-        (b'{"a": 18446744073709551616}\n', "a"),
-        (b'{"a": 9007199254740993}\n{"a": 0.5}\n', "a"),
-    ],
-    ids=["two types", "past 64 bits", "past a float"],
+    "error",
+    [pa.ArrowInvalid("two types"), pa.ArrowNotImplementedError("that type"), OverflowError("too large"), ValueError()],
+    ids=lambda error: type(error).__name__,
 )
-@pytest.mark.parametrize("bad_records", ["Fail", "Skip"])
-def test_records_that_make_no_columns_are_the_inputs_error(lines: bytes, what: str, bad_records: str) -> None:
-    changes = {"input_format": "JSONLines", "bad_records": bad_records}
-    source = "class Job:\n    def map_batch(self, batch): return batch"
-    run = TaskRun(source=source, objects={f"{what}.jsonl": lines}, partitions=0, plan_changes=changes)
-    with pytest.raises(InputError, match=rf"{what}\.jsonl"):
-        run.map(0)
+def test_records_that_make_no_columns_are_the_inputs_error(error: Exception) -> None:
+    run = TaskRun(source=SORT, objects={"a": b"x\n"})
+    attempt = open_attempt(run.environment(TaskRef(type=TaskType.MAP, index=0)), run.settings)
+    attempt.context.uri = "s3://bucket/object.jsonl"
+    block: Any = Unreadable(error)
+    with pytest.raises(InputError, match=r"s3://bucket/object\.jsonl: .* make no columns .*: give each field"):
+        columns_of(block, attempt)
 
 
 SETUP = """
