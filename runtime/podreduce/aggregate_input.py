@@ -9,10 +9,11 @@ from itertools import islice
 from sys import getsizeof
 from typing import Any, Final
 
+from podreduce.aggregations import NanFirst, aggregate, condense
 from podreduce.codec import Value
 from podreduce.combine import aggregating
 from podreduce.frames import OnesFrame, StoredFrame, unpack_frame
-from podreduce.groups import aggregate
+from podreduce.groups import MAX_SMALL_INT, NUMBERS, size_of
 from podreduce.runs import RunStack, RunWriter
 
 __all__ = ["AggregateInput"]
@@ -20,18 +21,22 @@ __all__ = ["AggregateInput"]
 KEY_BYTES: Final = 200
 """What a key takes beside itself: its share of the dict, its value, its place in a list when they are sorted."""
 
+MEAN_ENCODED_BYTES: Final = 24
+"""What a number of 64 bits takes of a frame, its key's length included, and some more."""
+
 
 class AggregateInput:
     """Collects one partition's segments and aggregates them.
 
     Args:
-        aggregation: a name of `groups.AGGREGATIONS`.
+        aggregation: a name of `aggregations.AGGREGATIONS`.
         budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
         scratch_directory: where runs are spilled to.
 
     Attributes:
         records: how many values came; `stored_bytes` is what their frames took.
         spills: how many runs were spilled.
+        used_bytes: what is held takes.
     """
 
     input_share = 0.9
@@ -45,7 +50,7 @@ class AggregateInput:
         self._pack = aggregating(aggregation)
         self._runs = RunStack(buckets=1, budget_bytes=self._budget_bytes, directory=scratch_directory, pack=self._pack)
         self._aggregates: dict[bytes, Value] = {}
-        self._used_bytes = 0
+        self.used_bytes = 0
         self.records = 0
         self.stored_bytes = 0
         self.spills = 0
@@ -61,7 +66,7 @@ class AggregateInput:
             self.records += stored.rows
             self.stored_bytes += len(stored.body)
             self._add_frame(stored)
-            if self._used_bytes > self._budget_bytes:
+            if self.used_bytes > self._budget_bytes:
                 self._spill()
 
     def aggregates(self) -> Iterator[tuple[bytes, Value]]:
@@ -71,7 +76,9 @@ class AggregateInput:
             ScratchFullError: there was no room to spill.
         """
         if not len(self._runs):
-            yield from ((key, self._aggregates[key]) for key in sorted(self._aggregates))
+            for key in sorted(self._aggregates):
+                value = self._aggregates[key]
+                yield key, value[0] if type(value) is NanFirst else value
             return
         self._spill()
         self._runs.settle()
@@ -82,27 +89,49 @@ class AggregateInput:
     def _add_frame(self, stored: StoredFrame) -> None:
         """Aggregate one frame."""
         frame, known = unpack_frame(stored), len(self._aggregates)
-        if isinstance(frame, OnesFrame) and self._aggregation in ("sum", "count"):
+        if isinstance(frame, OnesFrame) and self._aggregation in ("sum", "count") and are_small(stored, frame):
             add_up(self._aggregates, frame.keys, frame.ones)
         else:
             for at, key in enumerate(frame.keys):
-                values = frame.values(at)
-                if key in self._aggregates:
-                    values = [self._aggregates[key], *values]
-                self._aggregates[key] = aggregate(self._aggregation, key, values)
+                self._aggregate(key, frame.values(at))
         grown = len(self._aggregates) - known
         if grown:  # a dict keeps its order: the new keys are its last
             new_keys = islice(reversed(self._aggregates), grown)
-            self._used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
+            self.used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
+
+    def _aggregate(self, key: bytes, values: list[Value]) -> None:
+        """Aggregate some values of a key with what there is of it; what is no small number is measured."""
+        if key in self._aggregates:
+            known = self._aggregates[key]
+            values = [*known, *values] if type(known) is NanFirst else [known, *values]
+            self.used_bytes -= heavy_bytes(known)
+        kept = condense(self._aggregation, key, values)
+        new = kept[0] if len(kept) == 1 else NanFirst(kept)
+        self._aggregates[key] = new
+        self.used_bytes += heavy_bytes(new)
 
     def _spill(self) -> None:
         """Write what is held as a run."""
         writer = RunWriter(self._directory, buckets=1)
         for key in sorted(self._aggregates):
-            writer.packer.add_one(0, key, self._aggregates.pop(key))
+            value = self._aggregates.pop(key)
+            if type(value) is NanFirst:
+                writer.packer.add_values(0, key, [*value])
+            else:
+                writer.packer.add_one(0, key, value)
         self._runs.push(writer.finish())
         self.spills += 1
-        self._used_bytes = 0
+        self.used_bytes = 0
+
+
+def heavy_bytes(value: Value) -> int:
+    """Return what a value takes beyond a number's place in `KEY_BYTES`."""
+    return 0 if type(value) in NUMBERS and abs(value) <= MAX_SMALL_INT else size_of(value)
+
+
+def are_small(stored: StoredFrame, frame: OnesFrame) -> bool:
+    """Tell whether the values of a frame, all numbers, take no more than others do: by their encodings' mean size."""
+    return stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups
 
 
 def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> None:

@@ -1,41 +1,31 @@
 """The columnar tier's map: feeds batches to `map_batch` and keeps what it returns as columns until it is written.
 
 Where a `reduce_batch` follows, everything stays in columns (`ColumnBuffer`). Where a row reduce or an aggregation does,
-batches are aggregated as columns as far as that goes, and then go into the row tiers' buffer.
+batches go into the row tiers' buffer (see column_rows).
 """
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, NoReturn
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from podreduce.attempt import Attempt
-from podreduce.calling import cannot_aggregate
-from podreduce.codec import UnsupportedTypeError
 from podreduce.column_runs import write_frames
-from podreduce.column_skipping import BatchSkipper, Prepared
+from podreduce.column_skipping import BatchSkipper, Prepared, columns_of
 from podreduce.column_sorting import ColumnSorter
-from podreduce.columns import canonical_table, unify_tables
+from podreduce.column_weights import weigh_table
+from podreduce.columns import canonical_table
 from podreduce.errors import ProgramError
 from podreduce.formats import PartWriter
-from podreduce.groups import Aggregates, AggregationError
 from podreduce.heavy_keys import HeavyKeys
 from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
 from podreduce.ranges import KeySampler
 from podreduce.shuffle import BlobSummary, BlobWriter
-from podreduce.spill import MapOutputBuffer
 from podreduce.tracebacks import raise_blamed
 
-__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "RowSink", "keyed_sink", "part_sink", "tables_of"]
-
-COMBINED_BYTES: Final = 32 << 20
-"""Batches are aggregated together when they hold so much."""
-MAX_EXACT_SUM: Final = 2**62
-PAYING_RATIO: Final = 0.8
-"""Aggregating columns that leaves more than this share of the rows does not pay."""
+__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "keyed_sink", "part_sink", "tables_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,89 +77,8 @@ class ColumnBuffer:
         blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
         for bucket, table in self._sorter.tables():
             write_frames(blob, bucket, table)
+            weigh_table(self.heavy_keys, bucket, table)
         return blob.finish()
-
-
-class RowSink:
-    """Puts batches into the row tiers' buffer, aggregated as columns first where that is asked for."""
-
-    def __init__(self, program: LoadedProgram, buffer: MapOutputBuffer) -> None:
-        self._program = program
-        self._member = f"{program.class_name}.map_batch"
-        self._store = buffer.store
-        self._aggregation = program.aggregation
-        self._held: list[pa.Table] = []
-        self._held_bytes = 0
-        self._pays = program.aggregation is not None
-
-    def add(self, table: pa.Table) -> None:
-        """Take a batch with the columns key and value."""
-        if table.column_names != ["key", "value"]:
-            raise ProgramError(
-                f"{self._member} returned the columns {', '.join(table.column_names)}: before a reduce of rows there "
-                "are two, key and value"
-            )
-        self._held.append(table)
-        self._held_bytes += table.nbytes
-        if not self._pays or self._held_bytes > COMBINED_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Put what is held into the buffer."""
-        if not self._held:
-            return
-        table = unify_tables(self._held, self._member)
-        self._held, self._held_bytes = [], 0
-        distinct = self._pays and self._aggregation is not None
-        if self._pays and self._aggregation:
-            combined = aggregate_table(table, self._aggregation, self._program)
-            self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows
-            table = combined
-        for batch in table.to_batches(max_chunksize=1 << 16):
-            keys, values = (column.to_pylist() for column in batch.columns)
-            if not (distinct and isinstance(self._store, Aggregates) and self._store.take_distinct(keys, values)):
-                self._add_rows(keys, values)
-
-    def _add_rows(self, keys: list[Any], values: list[Any]) -> None:
-        """Put rows into the buffer, one by one."""
-        for key, value in zip(keys, values, strict=True):
-            try:
-                self._store.add(key, value)
-            except UnsupportedTypeError as error:
-                raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
-            except AggregationError as error:
-                raise cannot_aggregate(self._program, error.key, error.error) from None
-
-
-def aggregate_table(table: pa.Table, aggregation: str, program: LoadedProgram) -> pa.Table:
-    """Return each key once, with the aggregate of its values.
-
-    Raises:
-        ProgramError: the values have none, or a sum of theirs could exceed 64 bits.
-    """
-    values = table.column("value")
-    if aggregation == "sum":
-        refuse_overflow(values, table.num_rows, program)
-    wanted = ([], "count_all") if aggregation == "count" else ("value", aggregation)
-    try:
-        grouped = table.group_by("key", use_threads=False).aggregate([wanted])
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
-        raise ProgramError(
-            f"{program.class_name}: the {aggregation} of a column of type {values.type} is not to be had: {error}"
-        ) from None
-    return pa.table({"key": grouped.column("key"), "value": grouped.column(grouped.column_names.index("key") ^ 1)})
-
-
-def refuse_overflow(values: pa.ChunkedArray, rows: int, program: LoadedProgram) -> None:
-    """Refuse ints whose sum could exceed 64 bits, where Arrow would wrap around in silence."""
-    if pa.types.is_integer(values.type) and rows:
-        bounds = pc.min_max(values).as_py()
-        largest = max(abs(bounds["min"] or 0), abs(bounds["max"] or 0))
-        if largest * rows > MAX_EXACT_SUM:
-            raise ProgramError(
-                f"{program.class_name}: a sum of values such as {largest} could exceed 64 bits: cast the column to "
-                "float64, or yield rows from map_func, whose ints have any size"
-            )
 
 
 def keyed_sink(program: LoadedProgram, add: Callable[[pa.Table], None]) -> BatchSink:
@@ -225,7 +134,7 @@ class BatchLoop:
         if self._skipper:
             self._map_good(self._skipper, block)
         else:
-            self._map_whole(block.to_arrow())
+            self._map_whole(columns_of(block, self._attempt))
         progress.bytes += block.stored_bytes
         progress.records_out = self._rows
 

@@ -24,6 +24,7 @@ class ColumnInput:
     input_share = 0.5
 
     def __init__(self, *, budget_bytes: int, scratch_directory: str, member: str) -> None:
+        self._member = member
         self._sorter = ColumnSorter(
             buckets=1,
             bucket_of=lambda _: 0,
@@ -49,7 +50,7 @@ class ColumnInput:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all rows in key order; rows of one key in (map index, position) order. Once, when all blobs are in."""
-        for batch in cut_batches(table for _, table in self._sorter.tables()):
+        for batch in cut_batches((table for _, table in self._sorter.tables()), self._member):
             self.reduced += batch.num_rows
             yield batch
 

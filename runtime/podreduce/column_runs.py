@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from podreduce.column_frames import FRAME_BYTES, pack_columns, unpack_columns
-from podreduce.columns import bisect_keys, bucket_rows, encoded_key, sort_rows, unify_tables
+from podreduce.columns import bisect_keys, bucket_rows, encoded_key, one_array, sort_rows, unify_tables
 from podreduce.scratch import ScratchFile
 from podreduce.shuffle import BlobFooter, BlobWriter, read_frames
 
@@ -27,7 +27,7 @@ SAMPLED_KEYS: Final = 64
 def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int]) -> Iterator[tuple[int, pa.Table]]:
     """Yield each virtual bucket's rows in the order of their keys, those of one key as they were."""
     table = table.combine_chunks()  # rows are taken from one chunk five times as fast as from many
-    keys = table.column(0).combine_chunks()
+    keys = one_array(table.column(0))
     order = sort_rows(keys)
     if buckets == 1:
         table = table.take(order)
@@ -114,7 +114,7 @@ def merge_tables(runs: Iterable[Iterator[pa.Table]], member: str) -> Iterator[pa
         taken = [table for cursor in cursors if (table := cursor.take_below(cut)) is not None]
         if taken:
             table = unify_tables(taken, member).combine_chunks()
-            yield table if len(taken) == 1 else table.take(sort_rows(table.column(0).combine_chunks()))
+            yield table if len(taken) == 1 else table.take(sort_rows(one_array(table.column(0))))
         if cut is not None:
             yield from stream_key(cursors, cut)
         for cursor in cursors:
@@ -133,10 +133,13 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
             cursor.refill()
 
 
-def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
+def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBatch]:
     """Regroup sorted tables into batches that end where a key does, if it does within one.
 
-    A batch has some 65,536 rows or 16 MiB, whichever is less.
+    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` made the tables, for messages.
+
+    Raises:
+        ProgramError: two tables do not go together.
     """
     pending: list[pa.Table] = []
     rows = size = 0
@@ -145,7 +148,7 @@ def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         rows, size = rows + table.num_rows, size + table.nbytes
         if rows < 2 * BATCH_ROWS and size < 2 * BATCH_BYTES:
             continue
-        whole = pa.concat_tables(pending, promote_options="permissive").combine_chunks()
+        whole = unify_tables(pending, member).combine_chunks()
         start, step = 0, rows_of_batch(whole)
         while whole.num_rows - start > step:
             end = end_of_batch(whole.column(0), start, start + step)
@@ -154,7 +157,7 @@ def cut_batches(tables: Iterable[pa.Table]) -> Iterator[pa.RecordBatch]:
         rest = whole.slice(start)
         pending, rows, size = [rest], rest.num_rows, rest.nbytes
     if rows:
-        yield from pa.concat_tables(pending, promote_options="permissive").combine_chunks().to_batches()
+        yield from unify_tables(pending, member).combine_chunks().to_batches()
 
 
 def rows_of_batch(table: pa.Table) -> int:

@@ -16,10 +16,25 @@ from podreduce.inputs import RecordBlock
 from podreduce.quarantine import NamedRecord, Quarantine
 from podreduce.skipping import find_blame, salvage_block, set_aside
 
-__all__ = ["BatchSkipper", "Prepared"]
+__all__ = ["BatchSkipper", "Prepared", "columns_of"]
 
 Prepared: TypeAlias = tuple[int, Any]
 """How many rows a table has, and the table as its sink takes it."""
+
+
+def columns_of(block: RecordBlock, attempt: Attempt) -> pa.RecordBatch:
+    """Return a block's records as columns.
+
+    Raises:
+        InputError: they make none.
+    """
+    try:
+        return block.to_arrow()
+    except (pa.ArrowException, ValueError, OverflowError) as error:
+        raise InputError(
+            f"{attempt.context.uri}: the records after the first {attempt.progress.records} make no columns ({error}): "
+            "give each field values of one type, within 64 bits, or write a map_func"
+        ) from error
 
 
 class BatchSkipper:
@@ -43,10 +58,10 @@ class BatchSkipper:
             PodreduceError: the attempt has failed.
         """
         try:
-            batch = block.to_arrow()
+            batch = columns_of(block, self._attempt)
         except InputError as error:
             block = salvage_block(block, error, self._attempt, self._quarantine, as_columns=True)
-            batch = block.to_arrow()
+            batch = columns_of(block, self._attempt)
         yield from self._map_rows(NamedRows(self._attempt.context.uri, block), batch, 0)
 
     def _map_rows(self, rows: "NamedRows", batch: pa.RecordBatch, first: int) -> Iterator[Prepared]:

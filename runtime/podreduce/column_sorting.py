@@ -6,7 +6,7 @@ from typing import Final
 import pyarrow as pa
 
 from podreduce.column_runs import ColumnRun, merge_tables, sort_table
-from podreduce.columns import unify_tables
+from podreduce.columns import MAX_TABLE_BYTES, compact_table, cut_rows, unify_schemas, unify_tables
 
 __all__ = ["ColumnSorter"]
 
@@ -29,6 +29,7 @@ class ColumnSorter:
 
     Attributes:
         spills: how many runs were spilled.
+        held_bytes: what is held takes.
     """
 
     def __init__(
@@ -42,11 +43,12 @@ class ColumnSorter:
     ) -> None:
         self._buckets = buckets
         self._bucket_of = bucket_of
-        self._held_limit_bytes = budget_bytes // HELD_SHARE
+        self._held_limit_bytes = min(budget_bytes // HELD_SHARE, MAX_TABLE_BYTES)
         self._directory = scratch_directory
         self._member = member
         self._held: list[pa.Table] = []
-        self._held_bytes = 0
+        self.held_bytes = 0
+        self._schema: pa.Schema | None = None
         self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
         self._runs: list[ColumnRun] = []
         self.spills = 0
@@ -58,28 +60,51 @@ class ColumnSorter:
             ProgramError: it does not go with those before.
             ScratchFullError: there was no room to spill.
         """
-        self._held.append(table)
-        self._held_bytes += table.nbytes
-        if self._held_bytes > self._held_limit_bytes:
+        if self._schema is None:
+            self._schema = table.schema
+        elif table.schema != self._schema:
+            self._schema = unify_schemas([self._schema, table.schema], self._member)
+        for piece in cut_rows(table, self._held_limit_bytes):
+            self._hold(piece)
+
+    def _hold(self, table: pa.Table) -> None:
+        """Hold a table that fits; spill what is held before, where both do not."""
+        table, kept_bytes = compact_table(table)
+        if self._held and self.held_bytes + kept_bytes > self._held_limit_bytes:
             self._spill()
+        self._held.append(table)
+        self.held_bytes += kept_bytes
 
     def tables(self) -> Iterator[tuple[int, pa.Table]]:
-        """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken."""
+        """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken.
+
+        All have the types that go with those of every table taken, wherever that was spilled.
+        """
         if not self._runs:
             yield from self._sort_held()
             return
         self._spill()
         while len(self._runs) > self._fan_in:
             self._merge_last(self._fan_in)
-        yield from self._merge(self._runs)
+        for bucket, table in self._merge(self._runs):
+            yield bucket, self._as_all(table)
         self._close(self._runs)
+
+    def _as_all(self, table: pa.Table) -> pa.Table:
+        """Return a table with the types of all that were taken."""
+        if table.schema == self._schema or self._schema is None:
+            return table
+        return unify_tables([self._schema.empty_table(), table], self._member)
 
     def _sort_held(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield what is held, sorted, and forget it."""
         if self._held:
-            table = unify_tables(self._held, self._member)
-            self._held, self._held_bytes = [], 0
-            yield from sort_table(table, self._buckets, self._bucket_of)
+            yield from sort_table(self._take_held(), self._buckets, self._bucket_of)
+
+    def _take_held(self) -> pa.Table:
+        """Return what is held as one table, and forget it: nobody but the caller has it then."""
+        held, self._held, self.held_bytes = self._held, [], 0
+        return self._as_all(unify_tables(held, self._member))
 
     def _spill(self) -> None:
         """Write what is held as a run; merge the last ones while enough of them are of one level."""

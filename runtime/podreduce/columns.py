@@ -4,7 +4,8 @@ Keys are ordered as in the row tiers (see keys): null first, numbers by value, s
 column is brought to one of a few types, each sorted as a whole, and only single keys are ever encoded.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -15,10 +16,29 @@ from numpy.typing import NDArray
 from podreduce.errors import ProgramError
 from podreduce.keys import encode_key
 
-__all__ = ["bisect_keys", "bucket_rows", "canonical_table", "encoded_key", "sort_rows", "unify_tables"]
+__all__ = [
+    "MAX_TABLE_BYTES",
+    "TABLE_BYTES",
+    "bisect_keys",
+    "bucket_rows",
+    "canonical_table",
+    "compact_table",
+    "cut_rows",
+    "encoded_key",
+    "one_array",
+    "sort_rows",
+    "unify_schemas",
+    "unify_tables",
+]
 
 KEY: Final = "key"
 PREFIX_BYTES: Final = 8
+MAX_TABLE_BYTES: Final = 3 << 29
+"""What is put together or sorted at once: a column of strings in one piece holds 2 GiB at most."""
+TABLE_BYTES: Final = 1024
+"""What a table takes beside its data, each buffer of which is some bytes larger."""
+VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+"""Types that Arrow cannot sort → those that stand for them."""
 
 
 def canonical_table(table: pa.Table, member: str) -> pa.Table:
@@ -29,9 +49,15 @@ def canonical_table(table: pa.Table, member: str) -> pa.Table:
     """
     if KEY not in table.column_names:
         raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: one must be named key")
-    keys = canonical_keys(table.column(KEY).combine_chunks(), member)
-    others = {name: decode_dictionary(table.column(name)) for name in table.column_names if name != KEY}
+    keys = canonical_column(table.column(KEY), member)
+    others = {name: plain_column(name, table.column(name), member) for name in table.column_names if name != KEY}
     return pa.table({KEY: keys, **others})
+
+
+def canonical_column(column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
+    """Return the key column in the one type that stands for all like it."""
+    pieces = [piece for chunk in column.chunks for piece in cut_rows(chunk, MAX_TABLE_BYTES)]
+    return pa.chunked_array([canonical_keys(piece, member) for piece in pieces or [pa.nulls(0, column.type)]])
 
 
 def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
@@ -39,13 +65,17 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
     kind = keys.type
     if pa.types.is_dictionary(kind):
         return canonical_keys(keys.dictionary_decode(), member)
+    if pa.types.is_run_end_encoded(kind):
+        return canonical_keys(pc.run_end_decode(keys), member)
     if pa.types.is_floating(kind):
         if pc.any(pc.is_nan(keys)).as_py():
             raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included")
         return pc.add(keys.cast(pa.float64()), 0.0)  # -0.0 is 0.0
     for is_kind, target in (
         (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
         (pa.types.is_large_binary, pa.binary()),
+        (pa.types.is_binary_view, pa.binary()),
         (pa.types.is_integer, pa.int64()),
     ):
         if is_kind(kind):
@@ -62,9 +92,55 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
     )
 
 
-def decode_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without its dictionary, which another batch need not share."""
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+def plain_column(name: str, column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
+    """Return a column without dictionary or runs, which another batch need not share, of a type that can be sorted."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return plain_column(name, column.cast(kind.value_type), member)
+    if pa.types.is_run_end_encoded(kind):
+        return plain_column(name, pc.run_end_decode(column), member)
+    if kind in VIEWS:
+        return column.cast(VIEWS[kind])
+    if not can_be_taken(kind):
+        raise ProgramError(
+            f"{member} returned the column {name} of type {kind}, whose rows Arrow cannot put in order: cast it, such "
+            "as to pa.string() or to a list of these"
+        )
+    return column
+
+
+@lru_cache(maxsize=256)
+def can_be_taken(kind: pa.DataType) -> bool:
+    """Tell whether Arrow can take rows of a column of this type."""
+    try:
+        pa.nulls(1, kind).take(pa.array([0]))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return False
+    return True
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; where it is one already, without the copy that Arrow would make."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a table or an array
+    """Yield the rows in order, in pieces of `most_bytes` or a single row."""
+    if rows.nbytes <= most_bytes or len(rows) <= 1:
+        yield rows
+        return
+    middle = len(rows) // 2
+    yield from cut_rows(rows.slice(0, middle), most_bytes)
+    yield from cut_rows(rows.slice(middle), most_bytes)
+
+
+def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
+    """Return the table and the bytes of memory that it keeps; copied where it is a small part of what it keeps."""
+    kept_bytes = table.get_total_buffer_size()
+    if kept_bytes > 2 * table.nbytes and all(map(can_be_taken, table.schema.types)):
+        table = table.take(np.arange(table.num_rows))
+        kept_bytes = table.get_total_buffer_size()
+    return table, kept_bytes + TABLE_BYTES
 
 
 def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
@@ -75,11 +151,22 @@ def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
     """
     try:
         return pa.concat_tables(tables, promote_options="permissive")
-    except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
-        schemas = list(dict.fromkeys("; ".join(map(str, table.schema)) for table in tables))
-        raise ProgramError(
-            f"{member} returned batches that do not go together ({error}): {' and '.join(schemas[:2])}"
-        ) from error
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise do_not_go_together(member, [table.schema for table in tables], error) from error
+
+
+def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
+    """Return the schema that tables of these schemas have together. Raises ProgramError as `unify_tables` does."""
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise do_not_go_together(member, schemas, error) from error
+
+
+def do_not_go_together(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
+    """Return the error for tables of two schemas."""
+    told = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
+    return ProgramError(f"{member} returned batches that do not go together ({error}): {' and '.join(told[:2])}")
 
 
 def sort_rows(keys: pa.Array) -> NDArray[np.int64]:

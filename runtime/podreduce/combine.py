@@ -7,9 +7,9 @@ allows, so where and how often is decided here by what it saves.
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, TypeAlias
 
+from podreduce.aggregations import condense
 from podreduce.codec import Encoded, Key, Value, decode_key, restore
 from podreduce.frame_packing import FramePacker
-from podreduce.groups import aggregate
 from podreduce.merge import Piece
 
 __all__ = ["Combine", "Combiner", "PackGroup", "aggregating"]
@@ -94,6 +94,10 @@ def aggregating(aggregation: str) -> PackGroup:
 
     def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
         values = (value for frame, index in pieces for value in frame.values(index))
-        packer.add_one(bucket, key, aggregate(aggregation, key, values))
+        kept = condense(aggregation, key, values)
+        if len(kept) == 1:
+            packer.add_one(bucket, key, kept[0])
+        else:
+            packer.add_values(bucket, key, kept)
 
     return pack_group

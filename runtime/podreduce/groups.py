@@ -9,10 +9,21 @@ and may call `write` meanwhile. The innermost loops of a task run here, or are w
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice
+from math import nan
 from operator import itemgetter
 from sys import getsizeof
 from typing import Any, Final, TypeAlias
 
+from podreduce.aggregations import (
+    AGGREGATIONS,
+    NO_AGGREGATE,
+    RANKED,
+    AggregationError,
+    NanFirst,
+    aggregate,
+    fixed,
+    is_nan,
+)
 from podreduce.codec import (
     SCALARS,
     Encoded,
@@ -21,13 +32,24 @@ from podreduce.codec import (
     Value,
     capture,
     decode_key,
-    decode_value,
     encode_key,
     encode_keys,
 )
 from podreduce.frame_packing import FramePacker
 
-__all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate", "fixed", "is_plain"]
+__all__ = [
+    "AGGREGATIONS",
+    "MAX_SMALL_INT",
+    "NUMBERS",
+    "Aggregates",
+    "AggregationError",
+    "Grant",
+    "ListGroups",
+    "aggregate",
+    "fixed",
+    "is_plain",
+    "size_of",
+]
 
 Grant: TypeAlias = Callable[[int], int]
 """How much memory is missing → how much more there is then, in bytes."""
@@ -41,7 +63,9 @@ INTERNED_BYTES: Final = 120
 MAX_INTERNED: Final = 1 << 16
 TRIAL_RECORDS: Final = 1 << 16
 """Interning is weighed each time so many records more have come."""
-INT_BYTES: Final = 32
+MAX_SMALL_INT: Final = 1 << 63
+"""Ints beyond this grow with their size."""
+NUMBERS: Final = frozenset({int, float, bool})
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
@@ -127,6 +151,11 @@ class ListGroups:
     def settle(self) -> None:
         """Have all records in the groups: they always are."""
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.plain and not self.others
+
     def handles(self) -> dict[str, object]:
         """Return what `yield_rewriting` names."""
         return {"plain": self.plain, "get": self.plain.get, "grant": self._grant, "interned": self.interned.get}
@@ -163,10 +192,11 @@ class Aggregates:
     Attributes:
         kind: the aggregation.
         plain: aggregates, by keys as in ListGroups; `others` likewise.
+        nan_first: keys, as in these, whose first value is a NaN that is no part of their aggregate; see `condense`.
         uncounted: str keys that came with the value 1, to add up; call `settle` when they are some thousands.
     """
 
-    __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "others", "plain", "uncounted")
+    __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "nan_first", "others", "plain", "uncounted")
 
     def __init__(self, aggregation: str, grant: Grant) -> None:
         self.kind = aggregation
@@ -175,6 +205,7 @@ class Aggregates:
         self._room = 0
         self.plain: dict[Any, Value] = {}
         self.others: dict[bytes, Value] = {}
+        self.nan_first: set[Any] = set()
         self.uncounted: list[str] = []
         self._taken = 0
 
@@ -195,20 +226,28 @@ class Aggregates:
             key = normalise(key)
             slots = self.others if type(key) is bytes else self.plain
         known = slots.get(key, self)  # no value is this store
+        if known is self and is_nan(value) and self.kind in RANKED:
+            self._lead_with_nan(key)
+            return
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
         except UnsupportedTypeError:
             raise
-        except TypeError as error:
+        except NO_AGGREGATE as error:
             raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
         self._taken += 1
+        new = slots[key]
         if known is self:
-            size = size_of(key) + getsizeof(value) + GROUP_BYTES
-        elif type(value) is int or type(value) is float:
-            return
-        else:
-            size = getsizeof(value)
-        self._charge(size)
+            self._charge(size_of(key) + size_of(new) + GROUP_BYTES)
+        elif new is not known and (type(new) not in NUMBERS or abs(new) > MAX_SMALL_INT):
+            self._charge(size_of(new) - size_of(known))
+
+    def _lead_with_nan(self, key: Key) -> None:
+        """Take a NaN of a key that has no other values yet."""
+        self._taken += 1
+        if key not in self.nan_first:
+            self.nan_first.add(key)
+            self._charge(size_of(key) + GROUP_BYTES)
 
     def take_distinct(self, keys: list[Key], values: list[Value]) -> bool:
         """Take records of one key each, at once; False, and none is taken, where they have to be added one by one."""
@@ -216,7 +255,7 @@ class Aggregates:
             return False
         self.plain.update(zip(keys, map(self._start, values), strict=True))
         self._taken += len(keys)
-        self._charge(sum(map(getsizeof, keys)) + len(keys) * (GROUP_BYTES + INT_BYTES))
+        self._charge(sum(map(getsizeof, keys)) + sum(map(getsizeof, values)) + len(keys) * GROUP_BYTES)
         return True
 
     def _charge(self, size: int) -> None:
@@ -224,6 +263,11 @@ class Aggregates:
         self._room -= size
         if self._room < 0:
             self._room = self._grant(-self._room)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to write."""
+        return not self.plain and not self.others and not self.nan_first
 
     def handles(self) -> dict[str, object]:
         """Return what `yield_rewriting` names."""
@@ -241,57 +285,27 @@ class Aggregates:
 
     def used_bytes(self) -> int:
         """Measure what all groups take."""
-        stored = chain(self.plain, self.plain.values(), self.others, self.others.values())
-        return sum(map(size_of, stored)) + GROUP_BYTES * (len(self.plain) + len(self.others))
+        stored = chain(self.plain, self.plain.values(), self.others, self.others.values(), self.nan_first)
+        return sum(map(size_of, stored)) + GROUP_BYTES * (len(self.plain) + len(self.others) + len(self.nan_first))
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
         """Write all groups in (bucket, key) order, and forget them; `uncounted` is left."""
+        for key in self.nan_first:
+            slots: dict[Any, Value] = self.others if type(key) is bytes else self.plain
+            slots[key] = NanFirst((nan, slots[key]) if key in slots else (nan,))
+        self.nan_first.clear()
         for bucket, pairs in enumerate(sorted_by_bucket(self.plain, self.others, buckets, bucket_of)):
             values = [self.others.pop(encoded) if key is encoded else self.plain.pop(key) for encoded, key in pairs]
-            packer.add_ones(bucket, [encoded for encoded, _ in pairs], values)
+            pack_aggregates(packer, bucket, [encoded for encoded, _ in pairs], values)
 
 
-def fixed(value: Value) -> Value:
-    """Return `value`, or a copy that nobody else can change."""
-    captured = capture(value)
-    return decode_value(captured) if type(captured) is Encoded else captured
-
-
-AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
-    "sum": (lambda value: 0 + value, lambda total, value: total + value),
-    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
-    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
-    "count": (lambda _: 1, lambda total, _: total + 1),
-}
-"""Aggregation → its aggregate of one value, and of an aggregate and one value more."""
-MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
-"""Aggregation → what makes one aggregate of several."""
-
-
-class AggregationError(Exception):
-    """The values of a key have no such aggregate.
-
-    Attributes:
-        key: the key.
-        error: what comparing or adding them raised.
-    """
-
-    def __init__(self, key: Key, error: TypeError) -> None:
-        super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
-        self.key = key
-        self.error = error
-
-
-def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Value:
-    """Return the aggregate of the aggregates of an encoded key; there is at least one.
-
-    Raises:
-        AggregationError: they have none.
-    """
-    try:
-        return MERGES[aggregation](aggregates)
-    except TypeError as error:
-        raise AggregationError(decode_key(key), error) from error
+def pack_aggregates(packer: FramePacker, bucket: int, keys: list[bytes], values: list[Value]) -> None:
+    """Hand a bucket's keys, each with its aggregate, on to a packer."""
+    if NanFirst not in set(map(type, values)):
+        packer.add_ones(bucket, keys, values)
+        return
+    for key, value in zip(keys, values, strict=True):
+        packer.add_values(bucket, key, [*value] if type(value) is NanFirst else [value])
 
 
 def is_plain(key: Key) -> bool:
@@ -311,8 +325,13 @@ def normalise(key: Key) -> Key:
 
 
 def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
-    """Return what a key or a captured value takes in memory."""
-    return getsizeof(item) + (sum(map(getsizeof, item)) if type(item) is tuple else 0)
+    """Return what a key or a value takes in memory, with all that is in it."""
+    kind = type(item)
+    if kind is tuple or kind is list:
+        return getsizeof(item) + sum(map(size_of, item))
+    if kind is dict:
+        return getsizeof(item) + sum(map(size_of, item)) + sum(map(size_of, item.values()))
+    return getsizeof(item)
 
 
 def sorted_by_bucket(

@@ -41,9 +41,9 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
 
 def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     """Map the shard into a blob of virtual buckets."""
-    buffer, loop = open_buffer(attempt, program)
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
     with attempt.in_use(program):
+        buffer, loop = open_buffer(attempt, program)  # its budget is what `setup` has left
         map_shard(attempt, loop)
         with attempt.run_store.open_writer(key, checksummed=True) as upload:
             try:
@@ -103,20 +103,29 @@ def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuf
     """Return the buffer for the map's output and the loop that fills it, as the program wants them."""
     if program.reduce_batch is not None:
         return open_column_buffer(attempt, program)
-    buffer = open_row_buffer(attempt, program)
     if program.map_batch is not None:
-        from podreduce.column_map import BatchLoop, RowSink, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
-
-        rows = RowSink(program, buffer)
-        return buffer, BatchLoop(attempt, program, keyed_sink(program, rows.add), finish=rows.flush)
+        return open_batch_row_buffer(attempt, program)
+    buffer = open_row_buffer(attempt, program, attempt.budget_bytes())
     store = buffer.store
     sink = Sink(add=store.add, records=lambda: store.records, store=store)
     steps = steps_to_store(store, f"{program.class_name}.map_func")
     return buffer, MapLoop(attempt, program, sink, open_skipper(attempt, program, steps))
 
 
-def open_row_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer:
-    """Return the row tiers' buffer, with the program's combining and partitioning."""
+def open_batch_row_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer, BatchLoop]":
+    """Return the row tiers' buffer, and the loop that fills it with batches."""
+    from podreduce.column_map import BatchLoop, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.column_rows import ROW_SINK_SHARE, RowSink, combined_share  # noqa: PLC0415 - likewise
+
+    budget_bytes = attempt.budget_bytes()
+    combined_bytes = combined_share(budget_bytes)
+    buffer = open_row_buffer(attempt, program, budget_bytes - ROW_SINK_SHARE * combined_bytes)
+    rows = RowSink(program, buffer.store, combined_bytes=combined_bytes)
+    return buffer, BatchLoop(attempt, program, keyed_sink(program, rows.add), finish=rows.flush)
+
+
+def open_row_buffer(attempt: Attempt, program: LoadedProgram, budget_bytes: int) -> MapOutputBuffer:
+    """Return the row tiers' buffer of so many bytes, with the program's combining and partitioning."""
     buckets, bucket_of = choose_buckets(attempt.plan, program)
     aggregation = program.aggregation
     return MapOutputBuffer(
@@ -124,10 +133,10 @@ def open_row_buffer(attempt: Attempt, program: LoadedProgram) -> MapOutputBuffer
         bucket_of=bucket_of,
         sampler=key_sampler(attempt.plan, attempt.environment.task.index),
         key_elements=attempt.plan.partition_key_length,
-        # What comes out of batches is counted already: counts are added up.
+        # What comes out of batches is counted already, or a 1 for each value: that is added up.
         aggregation="sum" if aggregation == "count" and program.map_batch is not None else aggregation,
         combine=combine_by_program(program),
-        budget_bytes=attempt.budget_bytes(),
+        budget_bytes=budget_bytes,
         scratch_directory=attempt.environment.scratch_directory,
     )
 

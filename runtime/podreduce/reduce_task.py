@@ -48,11 +48,12 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
     manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
     if manifest is None:
         return None
-    taken = open_taken(attempt, program)
-    with naming_aggregates(program):
-        take_partition(attempt, manifest, taken)
-    with attempt.in_use(program), attempt.open_part() as part:
-        reduce_taken(attempt, program, taken, part)
+    with attempt.in_use(program):
+        taken = open_taken(attempt, program)  # its budget is what `setup` has left
+        with naming_aggregates(program):
+            take_partition(attempt, manifest, taken)
+        with attempt.open_part() as part:
+            reduce_taken(attempt, program, taken, part)
     record = commit_record(attempt, taken, part)
     return conclude(attempt.run_store, attempt.output_store, record)
 

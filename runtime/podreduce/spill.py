@@ -30,7 +30,7 @@ class MapOutputBuffer:
     Args:
         buckets: how many virtual buckets there are.
         bucket_of: encoded key → its bucket; called a few times per distinct key and run.
-        aggregation: what is kept of a key's values, in place of all of them: a name of `groups.AGGREGATIONS`, or None.
+        aggregation: what is kept of a key's values in place of all of them, of `aggregations.AGGREGATIONS`, or None.
         combine: see `combine.Combine`, or None.
         sampler: samples the keys of a blob in total order, or None.
         key_elements: how many elements of a tuple make a key, where the heaviest are looked for; None is all.
@@ -160,7 +160,7 @@ class MapOutputBuffer:
 
     def _spill(self) -> None:
         """Write all groups, if there are any, as a run."""
-        if not self.store.plain and not self.store.others:
+        if self.store.is_empty:
             return
         writer = RunWriter(self._directory, buckets=self._buckets)
         self.store.write(writer.packer, self._buckets, self._bucket_of)

@@ -68,12 +68,14 @@ def add_compare(parser: argparse.ArgumentParser) -> None:
 
 
 def memory(arguments: argparse.Namespace) -> int:
-    """Run tasks limited to 512 MiB over data many times that; 1 if one exceeded it or the output is wrong."""
-    return 0 if measure_memory(scale=arguments.scale, results=arguments.results / "memory.json", tell=say) else 1
+    """Run tasks over data many times their memory's limit; 1 if one exceeded it or the output is wrong."""
+    results = arguments.results / "memory.json"
+    return 0 if measure_memory(scale=arguments.scale, named=arguments.case, results=results, tell=say) else 1
 
 
 def add_memory(parser: argparse.ArgumentParser) -> None:
     """Add the options of `memory`."""
+    parser.add_argument("--case", default="", metavar="NAME", help="only those whose name holds NAME")
     parser.add_argument("--scale", type=float, default=1.0, help="a fraction of the data: 0.1")
 
 

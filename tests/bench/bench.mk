@@ -11,7 +11,7 @@ bench: venv .venv-bench/.installed ## whole jobs beside their peers; BENCH="--on
 bench-micro: venv ## the kernels alone, nanoseconds a record
 	$(PYTHON) -m tests.bench micro $(BENCH)
 
-bench-memory: venv ## tasks limited to 512 MiB with 4 GB of shuffled data, and with one heavy key
+bench-memory: venv ## tasks limited to 128, 256 and 512 MiB that would hold many times that
 	$(PYTHON) -m tests.bench memory $(BENCH)
 
 bench-overhead: venv ## how long an empty task takes from exec to commit

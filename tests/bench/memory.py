@@ -23,9 +23,8 @@ from tests.bench.paths import PODREDUCE
 from tests.bench.process_tree import list_descendants
 from tests.bench.results import write_json
 
-__all__ = ["LIMIT_BYTES", "measure_memory"]
+__all__ = ["measure_memory"]
 
-LIMIT_BYTES: Final = 512 * 2**20
 SAMPLE_SECONDS: Final = 0.02
 TASKS: Final = frozenset({"m-0", "r-0"})
 MAP_COUNTERS: Final = ("mapBytesOut", "mapSpills")
@@ -37,6 +36,7 @@ class Outcome:
     """What became of a case: each task's peak, how long it took, its counters, and what was wrong."""
 
     case: str
+    limit_bytes: int
     peaks: dict[str, int]
     wall_seconds: float
     counters: dict[str, int] = field(default_factory=dict)
@@ -48,33 +48,37 @@ class Outcome:
         return (
             self.problem is None
             and self.peaks.keys() == TASKS
-            and all(peak <= LIMIT_BYTES for peak in self.peaks.values())
+            and all(peak <= self.limit_bytes for peak in self.peaks.values())
         )
 
 
-def measure_memory(*, scale: float, results: Path, tell: Callable[[str], None]) -> bool:
-    """Run the cases, `scale` of their size, show and keep their table; tell whether all kept to the limit."""
+def measure_memory(*, scale: float, named: str, results: Path, tell: Callable[[str], None]) -> bool:
+    """Run the cases whose names hold `named`, `scale` of their size; tell whether all kept to their limits.
+
+    Their table is shown and kept.
+    """
     outcomes = []
     for case in MEMORY_CASES:
         sized = replace(case, lines=max(1, int(case.lines * scale)))
-        tell(f"{sized.name}: {sized.lines:,} lines, a thousand values each")
-        outcomes.append(run_case(sized))
+        for limit in case.limits if named in case.name else ():
+            tell(f"{sized.name}: {sized.lines:,} lines within {limit} MiB")
+            outcomes.append(run_case(sized, limit * 2**20))
     Console(width=100).print(render_outcomes(outcomes))
     for outcome in outcomes:
         if outcome.problem:
             tell(f"{outcome.case}: {outcome.problem}")
-    write_json({"limit_bytes": LIMIT_BYTES, "cases": [asdict(outcome) for outcome in outcomes]}, results)
+    write_json({"cases": [asdict(outcome) for outcome in outcomes]}, results)
     return all(outcome.is_good for outcome in outcomes)
 
 
-def run_case(case: MemoryCase) -> Outcome:
+def run_case(case: MemoryCase, limit_bytes: int) -> Outcome:
     """Run the case with the local engine, watch its tasks, and check its output."""
     with tempfile.TemporaryDirectory(prefix="podreduce-memory-") as name:
         directory = Path(name)
         (directory / "input").mkdir()
         (directory / "input" / "lines.txt").write_text(case.input())
         (directory / "job.json").write_text(json.dumps(case.manifest()))
-        command = [str(PODREDUCE), "run", "job.json", "--memory", str(LIMIT_BYTES), "--work-dir", "work", "--json"]
+        command = [str(PODREDUCE), "run", "job.json", "--memory", str(limit_bytes), "--work-dir", "work", "--json"]
         started = time.monotonic()
         with subprocess.Popen(
             command, cwd=directory, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -86,12 +90,19 @@ def run_case(case: MemoryCase) -> Outcome:
         wall_seconds = time.monotonic() - started
         if process.returncode:
             problem = f"exit code {process.returncode}: {errors[-1000:]}"
-            return Outcome(case=case.name, peaks=watcher.peaks, wall_seconds=wall_seconds, problem=problem)
+            return Outcome(
+                case=case.name,
+                limit_bytes=limit_bytes,
+                peaks=watcher.peaks,
+                wall_seconds=wall_seconds,
+                problem=problem,
+            )
         problem = None if watcher.peaks.keys() == TASKS else f"only {sorted(watcher.peaks)} were watched"
         if dict(read_answer(directory / "output")) != case.answer(case.lines):
             problem = "the output is wrong"
         return Outcome(
             case=case.name,
+            limit_bytes=limit_bytes,
             peaks=watcher.peaks,
             wall_seconds=wall_seconds,
             counters=json.loads(output)["counters"]["podreduce"],
@@ -135,7 +146,7 @@ def read_peak_bytes(process: int) -> int:
     return 0
 
 
-def read_answer(directory: Path) -> Iterator[tuple[str, tuple[int, int]]]:
+def read_answer(directory: Path) -> Iterator[tuple[str, tuple[int, int | str]]]:
     """Yield the output's records: key, number of values, fold."""
     for path in sorted(directory.glob("part-*")):
         for line in path.read_text().splitlines():
@@ -154,10 +165,10 @@ def render_outcomes(outcomes: list[Outcome]) -> Table:
                 outcome.case,
                 task,
                 f"{peak / 2**20:.0f}",
-                f"{LIMIT_BYTES / 2**20:.0f}",
+                f"{outcome.limit_bytes / 2**20:.0f}",
                 f"{outcome.counters.get(shuffled, 0) / MEGABYTE:,.0f}",
                 str(outcome.counters.get(spills, 0)),
                 f"{outcome.wall_seconds:.1f}",
-                "WRONG" if outcome.problem else "kept" if peak <= LIMIT_BYTES else "EXCEEDED",
+                "WRONG" if outcome.problem else "kept" if peak <= outcome.limit_bytes else "EXCEEDED",
             )
     return table

@@ -1,5 +1,6 @@
 """The benchmark's arithmetic: figures, order of runs, digests, process trees. What it measures decides no test."""
 
+import json
 from collections import Counter
 from itertools import islice
 from pathlib import Path
@@ -17,7 +18,15 @@ from tests.bench.digests import (
     find_difference,
 )
 from tests.bench.figures import Run, summarize
-from tests.bench.memory_cases import MEMORY_CASES, MemoryCase
+from tests.bench.memory_cases import (
+    LARGE_BATCHES,
+    LARGE_SHUFFLE,
+    MEMORY_CASES,
+    ONE_HEAVY_KEY,
+    SETUP_TABLE,
+    TOP_TEN,
+    MemoryCase,
+)
 from tests.bench.paths import CHECKOUT, JOBS
 from tests.bench.process_tree import find_descendants
 from tests.bench.report import render_notes, render_row
@@ -222,7 +231,15 @@ def test_the_jobs_are_the_examples_as_they_stand(job: str, example: str) -> None
 @pytest.mark.parametrize("case", MEMORY_CASES, ids=lambda case: case.name)
 def test_a_memory_cases_answer_is_what_the_job_gives(case: MemoryCase) -> None:
     run = TaskRun(source=case.source, objects={"lines.txt": b"0\n1\n"}, partitions=1)
-    expected = [f"{key}\t[{count},{fold}]" for key, (count, fold) in case.answer(2).items()]
+    expected = [f"{key}\t{json.dumps(value, separators=(',', ':'))}" for key, value in case.answer(2).items()]
     assert sorted(run.output_lines()) == sorted(expected)
-    assert sum(count for count, _ in case.answer(2).values()) == 2000
     assert list(islice(case.input().splitlines(), 2)) == ["0", "1"]
+
+
+@pytest.mark.parametrize(
+    ("case", "values"),
+    [(LARGE_SHUFFLE, 2000), (LARGE_BATCHES, 2000), (ONE_HEAVY_KEY, 2000), (SETUP_TABLE, 2000), (TOP_TEN, 20)],
+    ids=lambda each: each.name if isinstance(each, MemoryCase) else "",
+)
+def test_a_memory_cases_answer_counts_every_value(case: MemoryCase, values: int) -> None:
+    assert sum(count for count, _ in case.answer(2).values()) == values

@@ -4,6 +4,8 @@ import json
 from collections import Counter
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -120,6 +122,20 @@ class Job:
     assert [line["key"] for line in quarantined(run, record)] == [2]
 
 
+def test_parquet_parts_hold_the_good_rows_of_batches() -> None:
+    run = skipping(
+        PICKY.format(members=""),
+        b"one two\na bad one\nthree\n",
+        partitions=0,
+        plan_changes={"output_format": "Parquet"},
+    )
+    record = run.map(0)
+    assert record.part
+    table = pq.read_table(pa.BufferReader(run.output.get(record.part.key)))
+    assert table.to_pylist() == [{"key": word, "value": 1} for word in ("one", "two", "three")]
+    assert [line["text"] for line in quarantined(run, record)] == ["a bad one"]
+
+
 @pytest.mark.parametrize(
     ("input_format", "data", "key"),
     [
@@ -163,7 +179,7 @@ class Job:
 @pytest.mark.parametrize(
     ("members", "body", "message"),
     [
-        ("combiner = 'sum'", "return batch", "the sum of a column of type string"),
+        ("combiner = 'sum'", "return batch", "cannot take the values of key 0: .* 'str'"),
         ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
         ("combiner = 'sum'", "raise MemoryError", None),
     ],

@@ -1,21 +1,28 @@
 """The columnar tier: its order is the row tiers' order, whatever is spilled, and its aggregates are the builtins'."""
 
 import itertools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from podreduce import column_runs, column_sorting
 from podreduce.column_frames import clip_columns, pack_columns, unpack_columns
 from podreduce.column_map import ColumnBuffer, tables_of
 from podreduce.column_reduce import ColumnInput
-from podreduce.column_runs import BATCH_ROWS, cut_batches
+from podreduce.column_runs import BATCH_ROWS, cut_batches, merge_tables, sort_table
+from podreduce.column_weights import weigh_table
 from podreduce.columns import bisect_keys, canonical_table, sort_rows
 from podreduce.errors import ProgramError
+from podreduce.heavy_keys import HeavyKeys
 from podreduce.keys import encode_key
 from podreduce.partition import hash_bucket
 from podreduce.ranges import KeyRange, KeySampler
@@ -64,11 +71,8 @@ def test_many_equal_prefixes_are_put_right(distinct: int) -> None:
     assert sort_rows(column).tolist() == sorted(range(len(keys)), key=keys.__getitem__)
 
 
-def run_columns(
-    batches: list[pa.Table], *, scratch: Path, budget_bytes: int, buckets: int = 3, total: bool = False
-) -> tuple[list[tuple[Any, Any]], int, int]:
-    """All rows, as a reduce gets them, after a map and a shuffle; how often each side spilled."""
-    buffer = ColumnBuffer(
+def make_buffer(*, scratch: Path, budget_bytes: int, buckets: int = 3, total: bool = False) -> ColumnBuffer:
+    return ColumnBuffer(
         buckets=1 if total else buckets,
         bucket_of=(lambda _: 0) if total else (lambda key: hash_bucket(key, buckets)),
         sampler=KeySampler() if total else None,
@@ -76,6 +80,13 @@ def run_columns(
         scratch_directory=str(scratch),
         member="Job.map_batch",
     )
+
+
+def run_columns(
+    batches: list[pa.Table], *, scratch: Path, budget_bytes: int, buckets: int = 3, total: bool = False
+) -> tuple[list[tuple[Any, Any]], int, int]:
+    """All rows, as a reduce gets them, after a map and a shuffle; how often each side spilled."""
+    buffer = make_buffer(scratch=scratch, budget_bytes=budget_bytes, buckets=buckets, total=total)
     for table in batches:
         buffer.add(table)
     written = bytearray()
@@ -121,12 +132,144 @@ def test_what_does_not_fit_is_spilled(tmp_path: Path) -> None:
     assert reduce_spills > 1
 
 
+MERGED = st.lists(st.lists(st.integers(0, 12).map(lambda n: f"{n:02}"), max_size=40), min_size=2, max_size=5)
+
+
+def in_tables(rows: list[tuple[str, int]], cut: int) -> Iterator[pa.Table]:
+    """Sorted rows in tables of `cut`."""
+    for start in range(0, len(rows), cut):
+        keys, values = zip(*rows[start : start + cut], strict=True)
+        yield pa.table({"key": pa.array(keys, pa.string()), "value": pa.array(values, pa.int64())})
+
+
+@given(MERGED, st.integers(1, 9))
+@example([["a"] * 9, ["a"] * 5, ["b"]], 2)
+@example([["a", "b", "b"], ["b", "b", "c"]], 1)
+def test_runs_of_several_tables_are_merged_in_the_order_of_keys_then_runs(runs: list[list[str]], cut: int) -> None:
+    sorted_runs = [sorted((key, 100 * at + place) for place, key in enumerate(keys)) for at, keys in enumerate(runs)]
+    merged = merge_tables([in_tables(rows, cut) for rows in sorted_runs], "x")
+    found = [(row["key"], row["value"]) for table in merged for row in table.to_pylist()]
+    expected = sorted((row for rows in sorted_runs for row in rows), key=itemgetter(0))
+    assert found == expected
+
+
+@pytest.mark.parametrize("total", [False, True])
+def test_runs_of_many_frames_are_merged_on_scratch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, total: bool
+) -> None:
+    monkeypatch.setattr(column_runs, "FRAME_BYTES", 300)
+    keys = [[f"{n * 7919 % 1000 // 3}" for n in range(start, start + 250)] for start in range(0, 1000, 250)]
+    tables = [table_of(each, pa.string()).set_column(1, "value", [range(at, 1000, 4)]) for at, each in enumerate(keys)]
+    rows, map_spills, reduce_spills = run_columns(tables, scratch=tmp_path, budget_bytes=9000, total=total)
+    expected = [
+        (key, value) for at, each in enumerate(keys) for key, value in zip(each, range(at, 1000, 4), strict=True)
+    ]
+    assert rows == sorted(expected, key=itemgetter(0))
+    assert min(map_spills, reduce_spills) > 1
+
+
+@given(st.lists(st.lists(st.sampled_from([1, 2**60 + 1, 0.5, None, "a"]), min_size=1, max_size=3), max_size=4))
+@example([[1], ["a"]])
+@example([[2**60 + 1], [0.5]])
+@IN_ONE_DIRECTORY
+def test_tables_of_other_types_go_together_or_are_refused_wherever_they_are_spilled(
+    tmp_path: Path, columns: list[list[Any]]
+) -> None:
+    def outcome(budget_bytes: int) -> Any:
+        try:
+            tables = [pa.table({"key": ["k"] * len(values), "value": values}) for values in columns]
+            rows, *_ = run_columns(tables, scratch=tmp_path, budget_bytes=budget_bytes)
+        except ProgramError as error:
+            return str(error).partition(" returned batches that do not go together")[0]
+        return [(key, value, type(value)) for key, value in rows]
+
+    columns = [values for values in columns if len({*map(type, values)} - {type(None)}) < 2]
+    assert outcome(1) == outcome(PLENTY)
+
+
+def test_no_more_is_put_together_than_a_column_of_strings_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[int] = []
+
+    def watch(table: pa.Table, *arguments: Any) -> Any:
+        seen.append(table.nbytes)
+        return sort_table(table, *arguments)
+
+    monkeypatch.setattr(column_sorting, "MAX_TABLE_BYTES", 4000)
+    monkeypatch.setattr(column_sorting, "sort_table", watch)
+    text = pa.array(["x" * 100] * 20, pa.large_string())
+    tables = [pa.table({"key": ["k"] * 20, "value": text})] * 5
+    tables.append(pa.table({"key": pa.chunked_array([["k"] * 20] * 9), "value": pa.chunked_array([text] * 9)}))
+    rows, spills, _ = run_columns(tables, scratch=tmp_path, budget_bytes=PLENTY)
+    assert len(rows) == 280
+    assert spills > 4
+    assert max(seen) <= 4000
+
+
+ENCODINGS: dict[str, tuple[pa.DataType, Callable[[pa.Array], pa.Array]]] = {
+    "string view": (pa.string(), lambda column: column.cast(pa.string_view())),
+    "binary view": (pa.binary(), lambda column: column.cast(pa.binary_view())),
+    "dictionary": (pa.string(), pc.dictionary_encode),
+    "runs": (pa.string(), pc.run_end_encode),
+}
+
+
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_views_dictionaries_and_runs_are_keys_and_values_as_plain_ones_are(tmp_path: Path, name: str) -> None:
+    plain, encode = ENCODINGS[name]
+    column = encode(pa.array(["b", "a", None], plain))
+    rows, *_ = run_columns(
+        [canonical_table(pa.table({"key": column, "value": column}), "x")], scratch=tmp_path, budget_bytes=1
+    )
+    assert rows == [(key, key) for key in pa.array([None, "a", "b"], plain).to_pylist()]
+
+
+def test_a_column_that_cannot_be_put_in_order_is_refused_by_name() -> None:
+    table = pa.table({"key": [1], "parts": pa.array([["a"]], pa.list_(pa.string_view()))})
+    with pytest.raises(ProgramError, match=r"the column parts of type list<item: string_view>.*: cast it"):
+        canonical_table(table, "Job.map_batch")
+
+
+@given(
+    st.lists(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2000)), max_size=20), max_size=4),
+    st.sampled_from([1, PLENTY]),
+)
+@IN_ONE_DIRECTORY
+def test_the_heaviest_keys_of_batches_are_told(
+    tmp_path: Path, batches: list[list[tuple[str, int]]], budget_bytes: int
+) -> None:
+    buffer = make_buffer(scratch=tmp_path, budget_bytes=budget_bytes, buckets=2)
+    weights, counts = Counter[str](), Counter[str]()
+    for batch in filter(None, batches):
+        keys, sizes = zip(*batch, strict=True)
+        buffer.add(canonical_table(pa.table({"key": keys, "value": ["x" * size for size in sizes]}), "x"))
+        counts.update(keys)
+        for key, size in batch:
+            weights[key] += size + 1
+    buffer.finish(lambda _: None)
+    found = {each.key: each for each in buffer.heavy_keys.heaviest()}
+    total = buffer.heavy_keys.encoded_bytes
+    assert total == pytest.approx(weights.total(), abs=2 * len(weights))
+    for key, weight in weights.items():
+        if weight > total * 0.002:
+            assert (found[key].values, found[key].bucket) == (counts[key], hash_bucket(encode_key(key), 2))
+            assert found[key].size_bytes == pytest.approx(weight, abs=2)
+
+
+def test_of_many_keys_only_the_heaviest_are_told() -> None:
+    keys = sorted([f"{n:05}" for n in range(20_000)] + ["heavy"] * 5000)
+    heavy_keys = HeavyKeys()
+    weigh_table(heavy_keys, 0, pa.table({"key": keys, "value": range(25_000)}))
+    assert [(each.key, each.values) for each in heavy_keys.heaviest()] == [("heavy", 5000)]
+
+
 @pytest.mark.parametrize(
     "rows", [0, 1, BATCH_ROWS, 2 * BATCH_ROWS - 1, 2 * BATCH_ROWS, 2 * BATCH_ROWS + 1, 5 * BATCH_ROWS]
 )
 def test_batches_end_where_a_key_does(rows: int) -> None:
     table = pa.table({"key": np.arange(rows) // 1000, "value": np.arange(rows)})
-    batches = list(cut_batches(iter([table] if rows else [])))
+    batches = list(cut_batches(iter([table] if rows else []), "x"))
     assert sum(batch.num_rows for batch in batches) == rows
     keys = [set(batch.column(0).to_pylist()) for batch in batches]
     assert all(not (one & other) for one, other in itertools.pairwise(keys))
@@ -135,13 +278,15 @@ def test_batches_end_where_a_key_does(rows: int) -> None:
 @pytest.mark.parametrize(("value_bytes", "most"), [(1000, 16_777), (100_000, 167), (20 << 20, 1)])
 def test_batches_of_large_values_have_fewer_rows(value_bytes: int, most: int) -> None:
     values = pa.array([bytes(value_bytes)] * (3 * most), pa.binary())
-    batches = list(cut_batches(iter([pa.table({"key": range(3 * most), "value": values})])))
+    batches = list(cut_batches(iter([pa.table({"key": range(3 * most), "value": values})]), "x"))
     assert [key for batch in batches for key in batch.column(0).to_pylist()] == list(range(3 * most))
     assert max(batch.num_rows for batch in batches) <= most
 
 
 def test_a_key_larger_than_a_batch_comes_in_several() -> None:
-    batches = list(cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})])))
+    batches = list(
+        cut_batches(iter([pa.table({"key": ["k"] * (3 * BATCH_ROWS), "value": range(3 * BATCH_ROWS)})]), "x")
+    )
     assert len(batches) >= 2
     assert [row for batch in batches for row in batch.column(1).to_pylist()] == list(range(3 * BATCH_ROWS))
 

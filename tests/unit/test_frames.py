@@ -13,6 +13,7 @@ from podreduce.frames import (
     check_frame,
     estimate_open_bytes,
     pack_frame,
+    pack_ones,
     unpack_frame,
 )
 
@@ -28,6 +29,15 @@ def test_a_frame_comes_back_as_it_was_packed(text: str) -> None:
     assert (frame.keys, frame.counts) == ([b"k1", b"key2"], [2, 1])
     assert [frame.data(0), frame.data(1)] == data
     assert [frame.values(0), frame.values(1)] == [[text, (1, None)], [2.5]]
+
+
+def test_a_frame_of_one_value_a_key_comes_back_group_by_group() -> None:
+    values = [5, "x", (1, None), 2**70]
+    frame = unpack_frame(pack_ones(3, [b"a", b"b", b"c", b"d"], values))
+    assert (frame.keys, frame.counts) == ([b"a", b"b", b"c", b"d"], [1] * 4)
+    assert [frame.values(group) for group in range(4)] == [[value] for value in values]
+    again = unpack_frame(pack_frame(3, frame.keys, frame.counts, [frame.data(group) for group in range(4)]))
+    assert [again.values(group) for group in range(4)] == [[value] for value in values]
 
 
 def test_a_large_body_is_compressed_and_a_small_or_random_one_is_not() -> None:

@@ -71,8 +71,9 @@ class LineBody:
         try:
             return self._batch(batch), batch.num_rows
         except UnwritableError as error:
-            names = ", ".join(batch.schema.names)
-            raise ProgramError(f"the batch of columns {names} cannot be written: {error}") from None
+            raise cannot_write(batch, f"{error}") from None
+        except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's, of what is no value of Python's
+            raise cannot_write(batch, f"{error}; cast such a column, as to pa.string()") from None
 
     def append_batch(self, prepared: tuple[bytes | memoryview, int]) -> None:
         """Write what `prepare_batch` returned."""
@@ -115,3 +116,8 @@ def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - wh
     if isinstance(error, UnicodeEncodeError):
         reason = "holds a lone surrogate, which is no UTF-8: yield text.encode('utf-8', 'replace').decode()"
     return ProgramError(f"the record with the key {ascii(key)[:200]} {reason}")
+
+
+def cannot_write(batch: "pa.RecordBatch", reason: str) -> ProgramError:
+    """Return the error for a batch that has no form in the format."""
+    return ProgramError(f"the batch of columns {', '.join(batch.schema.names)} cannot be written: {reason}")

@@ -1,0 +1,105 @@
+"""What aggregations make of values: of one more, of several, and of parts that others made. Rule: pure."""
+
+from collections.abc import Callable, Iterable
+from itertools import chain
+from math import isnan
+from typing import Final
+
+from podreduce.codec import Encoded, Key, Value, capture, decode_key, decode_value
+
+__all__ = [
+    "AGGREGATIONS",
+    "NO_AGGREGATE",
+    "RANKED",
+    "AggregationError",
+    "NanFirst",
+    "aggregate",
+    "condense",
+    "fixed",
+    "is_nan",
+]
+
+RANKED: Final = frozenset({"min", "max"})
+"""Aggregations for which it matters that a NaN is neither less nor more than anything."""
+
+
+class NanFirst(tuple[Value, ...]):
+    """What is left of values that begin with a NaN: that, and the aggregate of the others if there are any."""
+
+    __slots__ = ()
+
+
+def added(total: Value, value: Value) -> Value:
+    """Return the sum of two values; one of a type that cannot travel is refused at once, not when it is written."""
+    found = total + value
+    return found if type(found) is int or type(found) is float else fixed(found)
+
+
+def fixed(value: Value) -> Value:
+    """Return `value`, or a copy that nobody else can change."""
+    captured = capture(value)
+    return decode_value(captured) if type(captured) is Encoded else captured
+
+
+AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
+    "sum": (lambda value: added(0, value), added),
+    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
+    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
+    "count": (lambda _: 1, lambda total, _: total + 1),
+}
+"""Aggregation → its aggregate of one value, and of an aggregate and one value more."""
+MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
+"""Aggregation → what makes one aggregate of several."""
+
+
+NO_AGGREGATE: Final = (TypeError, ArithmeticError)
+"""What comparing or adding values raises that have no aggregate."""
+
+
+class AggregationError(Exception):
+    """The values of a key have no such aggregate.
+
+    Attributes:
+        key: the key.
+        error: what comparing or adding them raised.
+    """
+
+    def __init__(self, key: Key, error: Exception) -> None:
+        super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
+        self.key = key
+        self.error = error
+
+
+def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Value:
+    """Return the aggregate of the aggregates of an encoded key; there is at least one.
+
+    Raises:
+        AggregationError: they have none.
+    """
+    try:
+        return MERGES[aggregation](aggregates)
+    except NO_AGGREGATE as error:
+        raise AggregationError(decode_key(key), error) from error
+
+
+def condense(aggregation: str, key: bytes, values: Iterable[Value]) -> list[Value]:
+    """Return the fewest values that stand for these, of which there is at least one, wherever they come among others.
+
+    That is their aggregate. But nothing is less or more than a NaN: `min` and `max` are the NaN if it is a key's very
+    first value, and pass over it everywhere else. So a NaN that comes first is kept beside the aggregate of the rest.
+
+    Raises:
+        AggregationError: they have none.
+    """
+    rest = iter(values)
+    first = next(rest)
+    if aggregation not in RANKED or not is_nan(first):
+        return [aggregate(aggregation, key, chain([first], rest))]
+    ranked = [value for value in rest if not is_nan(value)]
+    aggregate(aggregation, key, [first, *ranked])  # which raises for what cannot be compared with a NaN
+    return [first, aggregate(aggregation, key, ranked)] if ranked else [first]
+
+
+def is_nan(value: Value) -> bool:
+    """Tell whether a value is a NaN."""
+    return type(value) is float and isnan(value)
