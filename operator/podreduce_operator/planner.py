@@ -27,6 +27,7 @@ from typing import Any
 from podreduce.contract.plan import (
     PIECES_PER_PAGE,
     SHARDS_PER_PAGE,
+    InputOptions,
     JobIdentity,
     PageRef,
     Piece,
@@ -142,18 +143,19 @@ def build_plan(
     *,
     job: JobIdentity,
     spec: JobSpec,
+    input_options: InputOptions | None = None,
     raw_spec: Mapping[str, Any],
     program: Program,
     planned: PlannedShards,
     pages: Iterable[PageRef],
 ) -> Plan:
-    """Assemble the plan of shards whose pages are written."""
+    """Assemble the plan of shards whose pages are written; without `input_options` it has those of the spec."""
     total = planned.cuts[-1]
     return Plan(
         job=job,
         program=program,
         input_format=spec.input.format,
-        input_options=spec.input.options,
+        input_options=input_options or spec.input.options,
         encoding_errors=spec.input.encoding_errors,
         bad_records=spec.bad_records,
         objects=len(planned.objects),

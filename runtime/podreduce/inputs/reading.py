@@ -81,8 +81,8 @@ def read_fixed_length(
 
 def read_json_lines(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
     """Read lines of JSON."""
-    del plan
-    return map(partial(json_records, uri=piece.uri), read_blocks(store, key, piece, block_bytes=block_bytes))
+    records = partial(json_records, uri=piece.uri, options=plan.input_options)
+    return map(records, read_blocks(store, key, piece, block_bytes=block_bytes))
 
 
 def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
