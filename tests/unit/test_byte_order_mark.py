@@ -44,7 +44,9 @@ def read(data: bytes, input_format: str, options: dict[str, Any], *, name: str =
             records = list(zip(block.keys(), block.values, strict=True))
             rows = block.to_arrow().to_pylist()
             as_rows = [{"key": key, "value": value} for key, value in records]
-            fields = [dict(zip("01", value, strict=False)) if isinstance(value, list) else value for _, value in records]
+            fields = [
+                dict(zip("01", value, strict=False)) if isinstance(value, list) else value for _, value in records
+            ]
             assert rows in (as_rows, fields)
             salvaged = block.salvage(False) if block.salvage else None
             assert salvaged is None or list(zip(salvaged.block.keys(), salvaged.block.values, strict=True)) == records

@@ -55,9 +55,30 @@ def read(
 TOKENS = st.sampled_from(
     [
         *("{", "}", "[", "]", ":", ",", "\n", "\r\n", "\r", " ", "\t", "null", "true", "NaN", "Infinity", "-0", "-0.0"),
-        *("1", "2.5", "1e400", "-1e400", "1e2", "01", "1.", "9223372036854775808", "9007199254740993", "1e16", "\ufeff"),
+        *(
+            "1",
+            "2.5",
+            "1e400",
+            "-1e400",
+            "1e2",
+            "01",
+            "1.",
+            "9223372036854775808",
+            "9007199254740993",
+            "1e16",
+            "\ufeff",
+        ),
         *('{"a":1}', '{"a":2}\n', '"a"', '"s"', '"é"', '"\\ud800"', '"\\u0000"', '"\x00"', '"\x01"', "\x0b", "\u2028"),
-        *('"x\\"y"', '{"a":1,"a":2}\n', '{"s":"t"}\n', '{"d":1}\n', '{"l":[1,null]}\n', '{"o":{"x":1}}\n', "{}\n", '"b'),
+        *(
+            '"x\\"y"',
+            '{"a":1,"a":2}\n',
+            '{"s":"t"}\n',
+            '{"d":1}\n',
+            '{"l":[1,null]}\n',
+            '{"o":{"x":1}}\n',
+            "{}\n",
+            '"b',
+        ),
     ]
 )
 RECORDS = st.fixed_dictionaries(
@@ -198,10 +219,18 @@ def test_what_nests_deep_becomes_json() -> None:
 
 
 MISFITS = {
-    "another type": (b'{"a":1}\n{"a":"x"}\n', columns(a="int64"), "byte 8 has string in the field a, whose column is int64"),
+    "another type": (
+        b'{"a":1}\n{"a":"x"}\n',
+        columns(a="int64"),
+        "byte 8 has string in the field a, whose column is int64",
+    ),
     "a fraction": (b'{"a":1.5}', columns(a="int64"), "byte 0 has double in the field a, whose column is int64"),
     "too large": (b'{"a":9223372036854775808}', columns(a="int64"), "byte 0 has json in the field a"),
-    "no exact double": (b'{"a":9007199254740993}', columns(a="double"), "byte 0 has int64 in the field a, whose column"),
+    "no exact double": (
+        b'{"a":9007199254740993}',
+        columns(a="double"),
+        "byte 0 has int64 in the field a, whose column",
+    ),
     "within": (
         b'{"o":{"l":[1,true]}}',
         columns(o="struct<l: list<int64>>"),
