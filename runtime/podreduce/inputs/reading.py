@@ -149,11 +149,11 @@ def read_whole_object(
     """Read an object as one record: its URI and its bytes, decompressed."""
     del plan, block_bytes
     with naming_changes(piece.uri):
-        if is_compressed(piece.uri):
+        if is_compressed(piece.uri) and piece.object_bytes:
             data = b"".join(chunk for chunk, _ in read_decompressed(store, key, piece))
         else:
             refuse_large(piece.uri, piece.object_bytes)
-            data = store.get(key) if piece.object_bytes else b""
+            data = store.get(key, etag=piece.etag)
     refuse_large(piece.uri, len(data))
     yield RecordBlock(
         stored_bytes=piece.object_bytes,
