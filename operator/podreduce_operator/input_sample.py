@@ -1,14 +1,14 @@
 """The columns of JSONLines, which hold for the whole job: those of `input.schema`, or those of a sample of the input.
 
-The sample is 1 MiB at most: 16 windows of 64 KiB, spread evenly over the row of all objects, so that a small input is
-read in full. Rule: it depends on the objects alone, so every plan of the same input has the same columns.
+The sample is 16 windows of 64 KiB, spread evenly over the row of all objects; an input that is no larger is read in
+full, of 64 objects at most. Rule: it depends on the objects alone, so all plans of an input have the same columns.
 """
 
 import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice, pairwise
+from itertools import islice
 from typing import Final
 
 from msgspec import structs
@@ -26,6 +26,7 @@ __all__ = ["Window", "choose_windows", "settle_columns"]
 
 WINDOWS: Final = 16
 WINDOW_BYTES: Final = 64 * 1024
+SAMPLE_BYTES: Final = WINDOWS * WINDOW_BYTES
 OBJECTS_PER_WINDOW: Final = 4
 """Of small objects a window reads no more, for each is a request."""
 CONCURRENT_READS: Final = 16
@@ -72,49 +73,44 @@ def read_window(window: Window, settings: StorageSettings | None) -> list[bytes]
 
 def choose_windows(objects: Sequence[InputObject]) -> Iterator[Window]:
     """Yield the windows of a sample, each within one object."""
-    ranges = window_ranges(sum(each.size_bytes for each in objects))
+    total = sum(each.size_bytes for each in objects)
+    ranges, most_objects = window_ranges(total), OBJECTS_PER_WINDOW
+    if total <= SAMPLE_BYTES:
+        ranges, most_objects = [(0, total)], WINDOWS * OBJECTS_PER_WINDOW
     objects_read = [0] * len(ranges)
     first = start = 0
     for each in objects:
         end = start + each.size_bytes
         while first < len(ranges) and ranges[first][1] <= start:
             first += 1
-        if first == len(ranges):
-            return
         within = []
         for number, (low, high) in enumerate(islice(ranges, first, None), first):
             if low >= end:
                 break
-            if start < end and objects_read[number] < OBJECTS_PER_WINDOW:
+            if start < end and objects_read[number] < most_objects:
                 within.append((max(low, start) - start, min(high, end) - start))
                 objects_read[number] += 1
-        yield from windows_of(each, within)
+        yield from windows_of(each, within, total)
         start = end
 
 
 def window_ranges(total: int) -> list[tuple[int, int]]:
     """Return where windows start and end in a row of `total` bytes."""
-    edges = [total * number // WINDOWS for number in range(WINDOWS + 1)]
-    return [(start, min(end, start + WINDOW_BYTES)) for start, end in pairwise(edges) if start < end]
+    starts = (total * number // WINDOWS for number in range(WINDOWS))
+    return [(start, start + WINDOW_BYTES) for start in starts]
 
 
-def windows_of(each: InputObject, ranges: Sequence[tuple[int, int]]) -> Iterator[Window]:
-    """Yield the windows of an object that has these ranges in the sample; adjacent ones are read together.
+def windows_of(each: InputObject, ranges: Sequence[tuple[int, int]], total: int) -> Iterator[Window]:
+    """Yield the windows of an object that has these ranges in the sample.
 
-    A compressed object can be read from its start only: there it gives 64 KiB for each.
+    A compressed object can be read from its start only: there it gives its share of the sample.
     """
-    if not each.is_splittable:
-        if ranges:
-            yield Window(piece=piece_of(each, 0, each.size_bytes), most_bytes=len(ranges) * WINDOW_BYTES)
-        return
-    joined: list[tuple[int, int]] = []
-    for start, end in ranges:
-        if joined and joined[-1][1] == start:
-            joined[-1] = joined[-1][0], end
-        else:
-            joined.append((start, end))
-    for start, end in joined:
-        yield Window(piece=piece_of(each, start, end), most_bytes=end - start)
+    if each.is_splittable:
+        for start, end in ranges:
+            yield Window(piece=piece_of(each, start, end), most_bytes=end - start)
+    elif ranges:
+        share = max(SAMPLE_BYTES * each.size_bytes // total, WINDOW_BYTES)
+        yield Window(piece=piece_of(each, 0, each.size_bytes), most_bytes=share)
 
 
 def piece_of(each: InputObject, start: int, end: int) -> Piece:

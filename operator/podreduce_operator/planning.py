@@ -38,6 +38,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     program = await pin_program(run, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
+    input_options = await settle_columns(spec.input, objects, run.storage.settings)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
     planned = await asyncio.to_thread(
@@ -51,7 +52,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     plan = build_plan(
         job=run.identity,
         spec=spec,
-        input_options=await settle_columns(spec.input, objects, run.storage.settings),
+        input_options=input_options,
         raw_spec=dict(run.job.raw_spec),
         program=program,
         planned=planned,

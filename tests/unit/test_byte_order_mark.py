@@ -10,6 +10,7 @@ from podreduce.contract.plan import InputColumn, InputOptions, Piece
 from podreduce.errors import InputError
 from podreduce.inputs import read_records
 from podreduce.storage import open_store
+from tests.reading import records_of, salvage
 from tests.task_runs import TaskRun
 
 STORE = open_store("memory://marks/")
@@ -48,8 +49,7 @@ def read(data: bytes, input_format: str, options: dict[str, Any], *, name: str =
                 dict(zip("01", value, strict=False)) if isinstance(value, list) else value for _, value in records
             ]
             assert rows in (as_rows, fields)
-            salvaged = block.salvage(False) if block.salvage else None
-            assert salvaged is None or list(zip(salvaged.block.keys(), salvaged.block.values, strict=True)) == records
+            assert records_of(salvage(block).block, as_columns=False) == records
             found += records
     return found
 

@@ -1,8 +1,7 @@
-"""CSV as columns: Arrow reads the rows that `csv` reads, no others; rows of another width are bad, whatever the block."""
+"""CSV as columns: Arrow reads the rows that `csv` reads, no others; rows of another width are bad in any block."""
 
 import csv
 import io
-import itertools
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -11,14 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import InputOptions, Piece
+from podreduce.contract.plan import InputOptions
 from podreduce.errors import InputError
-from podreduce.inputs import read_records
 from podreduce.inputs.blocks import Block
 from podreduce.inputs.csv_columns import read_at_once, rows_to_arrow
 from podreduce.inputs.csv_rows import CsvShape, parse_each_line, parse_lines
 from podreduce.storage import open_store
-from tests.task_runs import TaskRun
+from tests.reading import collect, iter_blocks
 
 STORE = open_store("memory://csv/")
 EXAMPLES = int(os.environ.get("PODREDUCE_READER_EXAMPLES", "300"))
@@ -34,22 +32,17 @@ def read(
     data: bytes, *, cuts: Sequence[int] = (), block_bytes: int = 1 << 20, arrow: bool = True, **options: Any
 ) -> tuple[list[Any], list[bytes]]:
     """The rows that can be read, and the bytes of those that cannot."""
-    plan = TaskRun(plan_changes={"input_format": "CSV", "input_options": InputOptions(**options)}).plan
-    STORE.put("a", data)
-    rows, bad = [], []
-    for start, end in itertools.pairwise([0, *sorted(cuts), len(data)]):
-        piece = Piece(uri=STORE.uri_of("a"), start=start, end=end, object_bytes=len(data))
-        for block in read_records(plan, STORE, "a", piece, block_bytes=block_bytes):
-            assert block.salvage is not None
-            try:
-                found = block.to_arrow().to_pylist() if arrow else block.values
-            except InputError:
-                salvaged = block.salvage(arrow)
-                assert salvaged.bad
-                bad += [each.data for each in salvaged.bad]
-                found = salvaged.block.to_arrow().to_pylist() if arrow else salvaged.block.values
-            rows += found
-    return rows, bad
+    blocks = iter_blocks(
+        STORE,
+        "a",
+        data,
+        input_format="CSV",
+        options=InputOptions(**options),
+        cuts=cuts,
+        block_bytes=block_bytes,
+    )
+    found = collect(blocks, as_columns=arrow)
+    return [record for _, record in found.records], [line for _, line in found.bad]
 
 
 SIGNS = st.sampled_from(
@@ -179,8 +172,6 @@ def test_ragged_rows_without_a_header_are_bad_as_columns_and_lists_as_rows(*, mu
     assert [line.rstrip(b"\n") for line in bad] == [b'"x"y', b"c,d,e", b"f"]
     rows, bad = read(data, arrow=False, block_bytes=1, **options)
     assert rows == [["a", "b"], ["c", "d", "e"], ["f"], ["g", "h"]]
+    blocks = iter_blocks(STORE, "b", b"a,b\nc,d,e\n", input_format="CSV", options=InputOptions(**options))
     with pytest.raises(InputError, match=r"cannot be read \(3 fields, where the object's first row has 2\)"):
-        plan = TaskRun(plan_changes={"input_format": "CSV", "input_options": InputOptions(**options)}).plan
-        STORE.put("b", b"a,b\nc,d,e\n")
-        piece = Piece(uri=STORE.uri_of("b"), start=0, end=10, object_bytes=10)
-        [block.to_arrow() for block in read_records(plan, STORE, "b", piece)]
+        [block.to_arrow() for block in blocks]

@@ -20,6 +20,7 @@ from podreduce.inputs.json_columns import declared_columns
 from podreduce.inputs.json_documents import decode_objects
 from podreduce.inputs.json_lines import json_records, parse_each_line
 from podreduce.storage import open_store
+from tests.reading import salvage
 from tests.task_runs import TaskRun
 
 STORE = open_store("memory://json/")
@@ -121,9 +122,7 @@ def test_what_arrow_reads_at_once_is_what_is_read_line_by_line(
     data = text.encode() + noise
     options = InputOptions(schema=schema, unknown_fields=unknown_fields)
     at_once = declared_columns(options).read_at_once(data)
-    salvaged = json_records(block_of(data), "a", options).salvage
-    assert salvaged is not None
-    by_line = salvaged(True)
+    by_line = salvage(json_records(block_of(data), "a", options), as_columns=True)
     if at_once is not None:
         assert not by_line.bad
         assert outcome(lambda: at_once) == outcome(by_line.block.to_arrow)
@@ -172,12 +171,11 @@ def test_columns_do_not_depend_on_where_blocks_and_pieces_fall(
 @given(st.lists(RECORDS, max_size=12))
 def test_every_record_of_a_sample_has_its_place_or_is_bad(records: list[dict[str, Any]]) -> None:
     data = "".join(f"{json.dumps(record)}\n" for record in records).encode()
-    salvage = json_records(block_of(data), "a", InputOptions(schema=infer_columns(data.split(b"\n")))).salvage
-    assert salvage is not None
-    salvaged = salvage(True)
-    rows = salvaged.block.to_arrow().to_pylist()
+    options = InputOptions(schema=infer_columns(data.split(b"\n")))
+    salvaged = salvage(json_records(block_of(data), "a", options), as_columns=True)
+    rows, keys = salvaged.block.to_arrow().to_pylist(), list(salvaged.block.keys())
     assert len(rows) + len(salvaged.bad) == len(records)
-    sound = [json.loads(data[key:].split(b"\n")[0]) for key in salvaged.block.keys()]
+    sound = [json.loads(data[key:].split(b"\n")[0]) for key in keys]
     for record, row in zip(sound, rows, strict=True):
         assert {name for name, value in row.items() if value is not None} <= record.keys()
         assert all(row[name] is None for name, value in record.items() if value is None)
@@ -239,8 +237,7 @@ MISFITS = {
     "unknown": (
         b'{"a":1}\n\n{"b c":[1]}',
         columns(a="int64"),
-        r'byte 9 has the field b c \(list<int64>\), which is no column .* this one as "b c": list<int64>, or set '
-        "input.unknownFields: Ignore",
+        r'byte 9 has the field b c \(list<int64>\), which is no column .* as "b c": list<int64>, or set .*Ignore',
     ),
     "no object": (b'{"a":1}\n7\n', columns(a="int64"), "the line at byte 8 is no object"),
     "no type": (b"{}", columns(a="text"), "input.schema: the type of the column 'a' cannot be read"),
@@ -281,7 +278,7 @@ def test_a_plan_without_columns_takes_all_that_a_block_has() -> None:
 
 @pytest.mark.parametrize("between", [b"null", b" null ", b"\nnull\n"])
 def test_a_null_between_records_is_no_record_and_ends_no_process(between: bytes) -> None:
-    with pytest.raises(InputError, match="is no (JSON|object)"):
+    with pytest.raises(InputError, match=r"is no (JSON|object)"):
         read(b'{"a":1}' + between + b'{"a":2}\n', InputOptions(schema=columns(a="int64")))
 
 

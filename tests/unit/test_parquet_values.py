@@ -17,8 +17,8 @@ from podreduce.contract.plan import Condition, InputOptions, Piece
 from podreduce.errors import InputError
 from podreduce.inputs import RecordBlock, read_records
 from podreduce.inputs.parquet_values import ROW_NUMBER, make_block
-from podreduce.inputs.record_block import Salvaged
 from podreduce.storage import open_store
+from tests.reading import salvage
 from tests.task_runs import TaskRun
 
 STORE = open_store("memory://parquet-values/")
@@ -63,11 +63,6 @@ COLUMNS: dict[str, tuple[pa.Array, list[Any]]] = {
 def block_of(column: pa.Array) -> RecordBlock:
     table = pa.table({"id": range(len(column)), "c": column, ROW_NUMBER: range(7, 7 + len(column))})
     return make_block(table, ["id", "c"], 9, "s3://in/a")
-
-
-def salvage(block: RecordBlock, *, as_columns: bool = False) -> Salvaged:
-    assert block.salvage is not None
-    return block.salvage(as_columns)
 
 
 @pytest.mark.parametrize(("column", "values"), COLUMNS.values(), ids=COLUMNS)
