@@ -85,9 +85,17 @@ def records_of(block: RecordBlock, *, as_columns: bool) -> list[Any]:
 
 
 def batch_rows(batch: pa.RecordBatch) -> list[Any]:
-    """The rows of a batch with their schema; those that Python cannot hold are shown as Arrow shows them."""
+    """The rows of a batch with their schema; a row that Python cannot hold is shown as Arrow shows it."""
     schema = batch.schema.to_string()
     try:
         return [(schema, row) for row in batch.to_pylist()]
     except (ValueError, OverflowError):
-        return [(schema, str(batch.slice(row, 1))) for row in range(batch.num_rows)]
+        if batch.num_rows > 1:
+            return [row for place in range(batch.num_rows) for row in batch_rows(batch.slice(place, 1))]
+        columns = [column.dictionary_decode() if is_category(column) else column for column in batch.columns]
+        return [(schema, list(map(str, columns)))]
+
+
+def is_category(column: pa.Array) -> bool:
+    """Whether a column has a dictionary, which depends on the batch."""
+    return bool(pa.types.is_dictionary(column.type))

@@ -180,3 +180,5 @@ def compressed_lines(store: ObjectStore, key: str, piece: Piece, block_bytes: in
         yield Block(offset=offset, data=data, stored_bytes=charged)
         charged = 0
         offset += len(data)
+    if charged:
+        yield Block(offset=offset, data=b"", stored_bytes=charged)
