@@ -95,6 +95,8 @@ def rules(*failure_rules: dict[str, Any]) -> dict[str, Any]:
     return {"failurePolicy": {"rules": list(failure_rules)}}
 
 
+JSON_COLUMNS = [{"name": "id", "type": "int64"}, {"name": "a b", "type": 'struct<x: double, "y z": list<json>>'}]
+
 TAKEN = [
     taken("the-least-there-can-be"),
     taken("module", program={"module": "mypackage.jobs", "className": "WordCount"}),
@@ -125,6 +127,8 @@ TAKEN = [
         ],
     ),
     taken("json-lines-input", input__format="JSONLines"),
+    taken("json-columns", input__format="JSONLines", input__schema=JSON_COLUMNS, input__unknownFields="Ignore"),
+    taken("unknown-fields", input__format="JSONLines", input__unknownFields="Fail"),
     taken("whole-objects", input__format="WholeObject"),
     taken("json-lines", output__format="JSONLines", output__ifExists="Replace"),
     taken("csv", output__format="CSV", output__columns=["word", "count"], output__compression="Bzip2"),
@@ -253,6 +257,8 @@ REFUSED = [
         {"input.format": "FixedLength", "input.recordLength": 10, "input.keyLength": 11},
     ),
     refused("input.recordLength", "records-of-nothing", {"input.format": "FixedLength", "input.recordLength": 0}),
+    refused("input", "json-columns-of-text", {"input.schema": JSON_COLUMNS}),
+    refused("input", "unknown-fields-of-csv", {"input.format": "CSV", "input.unknownFields": "Fail"}),
     refused("input", "csv-of-text", {"input.csv": {"header": False}}),
     refused("input", "columns-of-text", {"input.columns": ["a"]}),
     refused("input", "filter-of-text", {"input.filter": [{"column": "a", "operator": "IsNull"}]}),
@@ -276,6 +282,16 @@ REFUSED = [
         "filter-by-unknown-operator",
         {"input.format": "Parquet", "input.filter": [{"column": "a", "operator": "Like", "value": "x"}]},
     ),
+    refused(
+        "input.schema[0].type",
+        "no-type-of-a-column",
+        {"input.format": "JSONLines", "input.schema": [{"name": "a", "type": "text"}]},
+    ),
+    refused(
+        "input.schema[0].type", "column-without-type", {"input.format": "JSONLines", "input.schema": [{"name": "a"}]}
+    ),
+    refused("input.schema", "no-columns", {"input.format": "JSONLines", "input.schema": []}),
+    refused("input.unknownFields", "unknown-fields-kept", {"input.format": "JSONLines", "input.unknownFields": "Keep"}),
     refused("input.csv.delimiter", "long-delimiter", {"input.format": "CSV", "input.csv": {"delimiter": "::"}}),
     refused("output", "no-output", {"output": ABSENT}),
     refused("output.uri", "no-output-uri", {"output": {}}),

@@ -14,7 +14,8 @@ No other cuts do better than 6, which is the plan's imbalance: sum |D_i - mean D
 Invariants, which the property tests state: the pieces of all shards in order are the objects' bytes in order, each
 once; no piece is a part of an atom; sum D_i = D; with plain objects only the imbalance is less than the number of
 shards. There is at least one shard. If the user set `map.shards` there are exactly so many, empty ones among them if
-need be; else shards without bytes are dropped. Empty objects count as objects and have no piece.
+need be; else shards without bytes are dropped. Empty objects count as objects and have no piece, but where an object is
+a record (WholeObject): there they have an empty one, with the bytes that follow, or with the last ones.
 
 Rule: pure; the same objects and spec give the same bytes of plan.
 """
@@ -27,6 +28,7 @@ from typing import Any
 from podreduce.contract.plan import (
     PIECES_PER_PAGE,
     SHARDS_PER_PAGE,
+    InputOptions,
     JobIdentity,
     PageRef,
     Piece,
@@ -52,17 +54,19 @@ class PlannedShards:
     Attributes:
         objects: the input.
         cuts: where shards end and begin in the row: shard i lies between cuts i and i + 1.
+        whole_objects: whether none of them may be cut, and empty ones are read, too.
     """
 
     objects: Sequence[InputObject]
     cuts: Sequence[int]
+    whole_objects: bool = False
 
     def __len__(self) -> int:
         return len(self.cuts) - 1
 
     def shards(self) -> Iterator[Shard]:
         """Yield the shards; their pieces are made one shard at a time, for there may be millions."""
-        for index, pieces in enumerate(cut_pieces(self.objects, self.cuts)):
+        for index, pieces in enumerate(cut_pieces(self.objects, self.cuts, with_empty=self.whole_objects)):
             yield Shard(index=index, pieces=tuple(pieces))
 
     def pages(self) -> Iterator[ShardPage]:
@@ -98,7 +102,7 @@ def plan_shards(
     cuts = choose_cuts(total, find_atoms(objects, whole_objects=whole_objects), wanted)
     if shards is None:
         cuts = [0, *sorted({*cuts} - {0})] if total else [0, 0]
-    return PlannedShards(objects=objects, cuts=cuts)
+    return PlannedShards(objects=objects, cuts=cuts, whole_objects=whole_objects)
 
 
 def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[tuple[int, int]]:
@@ -106,35 +110,39 @@ def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[t
     return [(start, end) for start, end, each in lay_out(objects) if whole_objects or not each.is_splittable]
 
 
-def lay_out(objects: Iterable[InputObject]) -> Iterator[tuple[int, int, InputObject]]:
-    """Yield the objects that have bytes, with where each starts and ends in the row."""
+def lay_out(objects: Iterable[InputObject], *, with_empty: bool = False) -> Iterator[tuple[int, int, InputObject]]:
+    """Yield the objects that have bytes, or all of them, with where each starts and ends in the row."""
     start = 0
     for each in objects:
-        if each.size_bytes:
+        if each.size_bytes or with_empty:
             yield start, start + each.size_bytes, each
             start += each.size_bytes
 
 
-def cut_pieces(objects: Iterable[InputObject], cuts: Sequence[int]) -> Iterator[list[Piece]]:
+def cut_pieces(
+    objects: Iterable[InputObject], cuts: Sequence[int], *, with_empty: bool = False
+) -> Iterator[list[Piece]]:
     """Yield each shard's pieces."""
-    row = lay_out(objects)
-    object_end = 0
+    row = lay_out(objects, with_empty=with_empty)
+    current = next(row, None)
     for start, end in pairwise(cuts):
-        pieces, position = [], start
-        while position < end:
-            if position == object_end:
-                object_start, object_end, each = next(row)
-            piece_end = min(end, object_end)
-            pieces.append(
-                Piece(
-                    uri=each.uri,
-                    start=position - object_start,
-                    end=piece_end - object_start,
-                    object_bytes=each.size_bytes,
-                    etag=each.etag,
+        pieces = []
+        while current is not None and (current[0] < end or end == cuts[-1]):
+            object_start, object_end, each = current
+            piece_start, piece_end = max(start, object_start), min(end, object_end)
+            if piece_start < piece_end or object_start == object_end:
+                pieces.append(
+                    Piece(
+                        uri=each.uri,
+                        start=piece_start - object_start,
+                        end=piece_end - object_start,
+                        object_bytes=each.size_bytes,
+                        etag=each.etag,
+                    )
                 )
-            )
-            position = piece_end
+            if object_end > end:
+                break
+            current = next(row, None)
         yield pieces
 
 
@@ -142,18 +150,19 @@ def build_plan(
     *,
     job: JobIdentity,
     spec: JobSpec,
+    input_options: InputOptions | None = None,
     raw_spec: Mapping[str, Any],
     program: Program,
     planned: PlannedShards,
     pages: Iterable[PageRef],
 ) -> Plan:
-    """Assemble the plan of shards whose pages are written."""
+    """Assemble the plan of shards whose pages are written; without `input_options` it has those of the spec."""
     total = planned.cuts[-1]
     return Plan(
         job=job,
         program=program,
         input_format=spec.input.format,
-        input_options=spec.input.options,
+        input_options=input_options or spec.input.options,
         encoding_errors=spec.input.encoding_errors,
         bad_records=spec.bad_records,
         objects=len(planned.objects),

@@ -15,6 +15,7 @@ from podreduce.storage import probe_conditional_create
 from podreduce_operator.cluster.seam import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.errors import ActionError
+from podreduce_operator.input_sample import settle_columns
 from podreduce_operator.listing import list_input
 from podreduce_operator.model import JobKey
 from podreduce_operator.observe import Run, read_run_state
@@ -37,6 +38,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     program = await pin_program(run, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
+    input_options = await settle_columns(spec.input, objects, run.storage.settings)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
     planned = await asyncio.to_thread(
@@ -50,6 +52,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     plan = build_plan(
         job=run.identity,
         spec=spec,
+        input_options=input_options,
         raw_spec=dict(run.job.raw_spec),
         program=program,
         planned=planned,

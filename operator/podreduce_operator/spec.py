@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import Condition, InputOptions
+from podreduce.contract.plan import Condition, InputColumn, InputOptions
 
 __all__ = [
     "LIVE_FIELDS",
@@ -117,6 +117,17 @@ class ConditionSpec(Fields, frozen=True, kw_only=True):
         return Condition(column=self.column, operator=self.operator, value=self.value, values=self.values)
 
 
+class InputColumnSpec(Fields, frozen=True, kw_only=True):
+    """A column of JSONLines input."""
+
+    name: str
+    type: str
+
+    def as_column(self) -> InputColumn:
+        """Return it as a plan keeps it."""
+        return InputColumn(name=self.name, type=self.type)
+
+
 class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, globs, in this order."""
 
@@ -126,6 +137,8 @@ class InputSpec(Fields, frozen=True, kw_only=True):
     record_length: int | None = None
     key_length: int = 0
     csv: CsvSpec | None = None
+    schema: tuple[InputColumnSpec, ...] | None = None
+    unknown_fields: Literal["Fail", "Ignore"] = "Fail"
     columns: tuple[str, ...] = ()
     filter: tuple[ConditionSpec, ...] = ()
 
@@ -133,6 +146,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
     def options(self) -> InputOptions:
         """What a plan keeps beyond the format."""
         csv = self.csv or CsvSpec()
+        schema = None if self.schema is None else tuple(map(InputColumnSpec.as_column, self.schema))
         return InputOptions(
             record_length=self.record_length,
             key_length=self.key_length,
@@ -140,6 +154,8 @@ class InputSpec(Fields, frozen=True, kw_only=True):
             csv_quote=csv.quote,
             csv_header=csv.header,
             csv_multiline=csv.multiline,
+            schema=schema,
+            unknown_fields=self.unknown_fields,
             columns=self.columns,
             filter=tuple(map(ConditionSpec.as_condition, self.filter)),
         )

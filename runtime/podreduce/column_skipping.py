@@ -108,4 +108,4 @@ class NamedRows:
     def name(self, row: int) -> NamedRecord:
         """Return the record of a row."""
         block = self._block
-        return NamedRecord(uri=self._uri, unit=block.key_unit, key=self._keys[row], value=block.values[row])
+        return NamedRecord(uri=self._uri, unit=block.key_unit, key=self._keys[row], value=block.shown(row))

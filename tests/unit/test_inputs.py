@@ -6,6 +6,7 @@ import gzip
 import io
 import itertools
 import json
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -114,7 +115,6 @@ HEADERS = {
     "no UTF-8": (b"a,b\xff\n1,2\n", "cannot be read .*no UTF-8.*input.encodingErrors: Replace"),
     "misplaced quotes": (b'"a"b,c\n1,2\n', "cannot be read .* correct the object, or input.csv"),
     "return within": (b"a\rb,c\n1,2\n", "cannot be read .* correct the object, or input.csv"),
-    "too long": (b"a" * 200_000 + b"\n1\n", "cannot be read .*field limit"),
     "one name twice": (b"a,b,a\n1,2,3\n", "names more than one column 'a'; rename .*header: false"),
     "two names twice": (b"a,b,a,b\n1,2,3,4\n", "names more than one column 'a' and 'b'"),
     "no name twice": (b",\n1,2\n", "names more than one column ''"),
@@ -191,3 +191,34 @@ def test_a_whole_object_is_one_record(data: bytes) -> None:
 )
 def test_some_formats_want_whole_objects(input_format: str, options: dict[str, Any], *, whole: bool) -> None:
     assert reads_whole_objects(input_format, InputOptions(**options)) is whole
+
+
+CHANGED: dict[str, tuple[str, dict[str, Any], bytes, str]] = {
+    "text": ("Text", {}, b"a\nb\n", "a"),
+    "json": ("JSONLines", {}, b'{"a":1}\n', "a"),
+    "csv": ("CSV", {}, b"a\n1\n", "a"),
+    "csv without a header": ("CSV", {"csv_header": False}, b"1\n2\n", "a"),
+    "csv, multiline": ("CSV", {"csv_multiline": True}, b"a\n1\n", "a"),
+    "fixed length": ("FixedLength", {"record_length": 1}, b"ab", "a"),
+    "a whole object": ("WholeObject", {}, b"ab", "a"),
+    "an empty whole object": ("WholeObject", {}, b"", "a"),
+    "an empty whole object, compressed": ("WholeObject", {}, b"", "a.gz"),
+    "compressed": ("Text", {}, gzip.compress(b"a"), "a.gz"),
+}
+
+
+@pytest.mark.parametrize("root", ["memory", "directory"])
+@pytest.mark.parametrize("case", CHANGED.values(), ids=CHANGED)
+def test_an_object_that_changed_after_planning_is_refused_by_every_reader(
+    case: tuple[str, dict[str, Any], bytes, str], root: str, tmp_path: Path
+) -> None:
+    input_format, options, data, name = case
+    store = open_store("memory://changed/" if root == "memory" else tmp_path.as_uri() + "/")
+    changes = {"input_format": input_format, "input_options": InputOptions(**options)}
+    plan = TaskRun(plan_changes=changes).plan
+    store.put(name, data)
+    piece = Piece(uri=store.uri_of(name), start=0, end=len(data), object_bytes=len(data), etag=store.head(name).etag)
+    assert sum(len(block.values) for block in read_records(plan, store, name, piece)) > 0
+    store.put(name, data + b"more")
+    with pytest.raises(InputError, match=f"{name}: the object changed after planning"):
+        [block.values for block in read_records(plan, store, name, piece)]

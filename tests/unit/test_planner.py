@@ -66,6 +66,18 @@ def test_compressed_objects_are_never_cut(described: list[tuple[int, bool]], sha
     assert all((piece.start, piece.end) == (0, piece.object_bytes) for piece in pieces if piece.uri.endswith(".gz"))
 
 
+@given(inputs, st.none() | st.integers(1, 40))
+def test_where_objects_are_records_each_has_one_piece_even_an_empty_one(
+    described: list[tuple[int, bool]], shards: int | None
+) -> None:
+    objects = make_objects(*described)
+    planned = plan_shards(objects, whole_objects=True, shards=shards, shard_bytes=None if shards else 2**36)
+    expected = [(each.uri, 0, each.size_bytes, each.size_bytes, each.etag) for each in objects]
+    pieces = pieces_of(planned)
+    assert [(each.uri, each.start, each.end, each.object_bytes, each.etag) for each in pieces] == expected
+    assert len(list(planned.shards())) == len(planned)
+
+
 @given(inputs, st.integers(1, 40))
 def test_shard_sizes_add_up_and_give_the_imbalance(described: list[tuple[int, bool]], shards: int) -> None:
     planned = plan_shards(make_objects(*described), shards=shards)

@@ -89,7 +89,7 @@ def test_validation_does_not_change_what_it_is_given() -> None:
         pytest.param(
             {"input.q": 1},
             "spec.input.q: unknown field; expected one of columns, csv, encodingErrors, filter, format, keyLength, "
-            "recordLength, uris",
+            "recordLength, schema, unknownFields, uris",
             id="unknown-field-like-none",
         ),
     ],

@@ -13,6 +13,7 @@ __all__ = [
     "PIECES_PER_PAGE",
     "SHARDS_PER_PAGE",
     "Condition",
+    "InputColumn",
     "InputOptions",
     "JobIdentity",
     "PageRef",
@@ -68,6 +69,13 @@ class Condition(Wire, frozen=True, kw_only=True):
     values: tuple[int | str, ...] = ()
 
 
+class InputColumn(Wire, frozen=True, kw_only=True):
+    """A column of JSONLines: a field of the objects, and its type as `inputs.column_types` writes it."""
+
+    name: str
+    type: str
+
+
 class InputOptions(Wire, frozen=True, kw_only=True):
     """What `spec.input` says beyond the format, for the formats that have it; see the resource's schema.
 
@@ -76,6 +84,8 @@ class InputOptions(Wire, frozen=True, kw_only=True):
         csv_delimiter, csv_quote: CSV: one character each.
         csv_header: CSV: whether each object's first row names the columns.
         csv_multiline: CSV: whether quoted fields may hold newlines; then an object is read as a whole.
+        schema: JSONLines: the columns that batches have, all over the job; None in plans of versions before it.
+        unknown_fields: JSONLines: `Fail` at a record with a field that is no column, or `Ignore` such fields.
         columns: Parquet: which columns are read, all without any.
         filter: Parquet: what must hold of a row, all of it.
     """
@@ -86,6 +96,8 @@ class InputOptions(Wire, frozen=True, kw_only=True):
     csv_quote: str = '"'
     csv_header: bool = True
     csv_multiline: bool = False
+    schema: tuple[InputColumn, ...] | None = None
+    unknown_fields: str = "Fail"
     columns: tuple[str, ...] = ()
     filter: tuple[Condition, ...] = ()
 

@@ -2,12 +2,14 @@
 
 So a piece starting past 0 drops through the first newline at or after `start` - 1, and reads past its end to finish its
 last line. Cuts may fall anywhere; every line is read exactly once. A compressed object is one piece, whatever its size.
+A byte order mark at an object's start is no part of its first line, whose offset is 0 all the same, as in Hadoop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
+from typing import Self
 
 from podreduce.contract.plan import Piece
 from podreduce.errors import InputError, ObjectChangedError, ObjectNotFoundError
@@ -22,6 +24,7 @@ BLOCK_BYTES = 256 * 1024
 """Blocks are small because Python's objects are not: half a megabyte of two-letter lines takes ten in memory."""
 
 NEWLINE = b"\n"
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 ReadRange = Callable[[int, int], Iterator[bytes]]
 """(start, end) -> those bytes in chunks, fetched ahead as suits."""
@@ -34,11 +37,24 @@ class Block:
     Attributes:
         offset: where the block starts, in the decompressed object.
         stored_bytes: what it takes of the object as stored; over all pieces the sum is the object's size.
+        mark_bytes: how long the byte order mark between `offset` and `data` is, as a rule 0.
     """
 
     offset: int
     data: bytes
     stored_bytes: int
+    mark_bytes: int = 0
+
+    @property
+    def data_offset(self) -> int:
+        """Where `data` starts, in the decompressed object."""
+        return self.offset + self.mark_bytes
+
+    def without_mark(self) -> Self:
+        """Return the block without the byte order mark that its object may start with."""
+        if self.offset or not self.data.startswith(BYTE_ORDER_MARK):
+            return self
+        return replace(self, data=self.data[len(BYTE_ORDER_MARK) :], mark_bytes=len(BYTE_ORDER_MARK))
 
 
 def read_blocks(store: ObjectStore, key: str, piece: Piece, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
@@ -57,11 +73,12 @@ def read_blocks(store: ObjectStore, key: str, piece: Piece, *, block_bytes: int 
 
     with naming_changes(piece.uri):
         if is_compressed(piece.uri):
-            yield from compressed_lines(store, key, piece, block_bytes)
+            blocks = compressed_lines(store, key, piece, block_bytes)
         else:
-            yield from read_lines(
+            blocks = read_lines(
                 read_range, read_tail, piece.start, piece.end, piece.object_bytes, block_bytes=block_bytes
             )
+        yield from map(Block.without_mark, blocks)
 
 
 @contextmanager
@@ -163,3 +180,5 @@ def compressed_lines(store: ObjectStore, key: str, piece: Piece, block_bytes: in
         yield Block(offset=offset, data=data, stored_bytes=charged)
         charged = 0
         offset += len(data)
+    if charged:
+        yield Block(offset=offset, data=b"", stored_bytes=charged)

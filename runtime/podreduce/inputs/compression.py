@@ -6,13 +6,14 @@ A broken file is the user's to hear of.
 import bz2
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from typing import TypeAlias
 
 from podreduce.contract.plan import Piece
 from podreduce.errors import InputError
 from podreduce.storage import ObjectStore
 
-__all__ = ["gunzip", "is_compressed", "read_decompressed"]
+__all__ = ["decompressor_of", "gunzip", "is_compressed", "read_decompressed"]
 
 CHUNK_BYTES = 4 * 1024 * 1024
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -38,15 +39,19 @@ def read_decompressed(store: ObjectStore, key: str, piece: Piece) -> Iterator[tu
             taken += len(chunk)
             yield chunk
 
-    decompress = next(found for ending, found in DECOMPRESSORS.items() if piece.uri.lower().endswith(ending))
-    for data in decompress(counted(), piece.uri):
+    for data in decompressor_of(piece.uri)(counted(), piece.uri):
         yield data, taken
         taken = 0
     if taken:
         yield b"", taken
 
 
-def gunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
+def decompressor_of(uri: str) -> "Decompress":
+    """Return what decompresses an object of this name, which `is_compressed`."""
+    return next(found for ending, found in DECOMPRESSORS.items() if uri.lower().endswith(ending))
+
+
+def gunzip(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
     """Yield the decompressed bytes of `chunks`; members follow each other, zeros may follow the last (as tar pads).
 
     Raises:
@@ -72,7 +77,7 @@ def gunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
         raise InputError(f"{uri}: the gzip file ends early; upload it again")
 
 
-def bunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
+def bunzip(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
     """Yield the decompressed bytes of `chunks`; streams follow each other.
 
     Raises:
@@ -95,7 +100,7 @@ def bunzip(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
         raise InputError(f"{uri}: the bzip2 file ends early; upload it again")
 
 
-def unzstd(chunks: Iterable[bytes], uri: str) -> Iterator[bytes]:
+def unzstd(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
     """Yield the decompressed bytes of `chunks`; frames follow each other.
 
     Raises:
@@ -131,7 +136,9 @@ class ChunkReader(io.RawIOBase):
         return data
 
 
-DECOMPRESSORS: dict[str, Callable[[Iterable[bytes], str], Iterator[bytes]]] = {
+Decompress: TypeAlias = Callable[[Iterable[bytes], str], Generator[bytes, None, None]]
+
+DECOMPRESSORS: dict[str, Decompress] = {
     ".gz": gunzip,
     ".bz2": bunzip,
     ".zst": unzstd,

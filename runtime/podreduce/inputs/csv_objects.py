@@ -4,6 +4,7 @@ Where a row begins is known only from the one before it, so nothing here is read
 """
 
 import csv
+import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -17,6 +18,8 @@ from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 if TYPE_CHECKING:
     from _csv import Reader
 
+    import pyarrow as pa
+
 __all__ = ["multiline_records"]
 
 
@@ -24,6 +27,7 @@ __all__ = ["multiline_records"]
 class WholeObject:
     """The rows of an object that was read as a whole: their numbers and values, and those that cannot be read."""
 
+    shape: CsvShape
     numbers: Sequence[int]
     values: Sequence[Any]
     bad: Sequence[Undecodable]
@@ -39,34 +43,47 @@ class WholeObject:
             raise self.bad[0].error
         return self
 
+    def to_arrow(self) -> "pa.RecordBatch":
+        """Return the rows as columns."""
+        return rows_to_arrow(self.values, self.shape)
+
 
 def multiline_records(block: Block, uri: str, shape: CsvShape, *, errors: str, header: bool) -> RecordBlock:
     """Make records of a whole object, whose fields may hold newlines; keys are the rows' numbers."""
-    parse = cache(partial(parse_whole, block, uri, shape, errors, header))
-    salvaged = RecordBlock(
+    parse = partial(parse_whole, block, uri, shape, errors=errors, header=header)
+    rows, columns = cache(partial(parse, as_columns=False)), cache(partial(parse, as_columns=True))
+
+    def salvage(as_columns: bool) -> Salvaged:
+        whole = columns() if as_columns else rows()
+        sound = RecordBlock(
+            stored_bytes=block.stored_bytes,
+            make_values=lambda: whole.values,
+            make_keys=lambda: whole.numbers,
+            make_arrow=whole.to_arrow,
+            key_unit="row",
+        )
+        return Salvaged(block=sound, bad=whole.bad)
+
+    return RecordBlock(
         stored_bytes=block.stored_bytes,
-        make_values=lambda: parse().values,
-        make_keys=lambda: parse().numbers,
-        make_arrow=lambda: rows_to_arrow(parse().values),
+        make_values=lambda: rows().sound.values,
+        make_keys=lambda: rows().numbers,
+        make_arrow=lambda: columns().sound.to_arrow(),  # noqa: PLW0108 - else it would be read at once
         key_unit="row",
-    )
-    return replace(
-        salvaged,
-        make_values=lambda: parse().sound.values,
-        make_arrow=lambda: rows_to_arrow(parse().sound.values),
-        salvage=lambda _: Salvaged(block=salvaged, bad=parse().bad),
+        salvage=salvage,
     )
 
 
-def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bool) -> WholeObject:
+def parse_whole(block: Block, uri: str, shape: CsvShape, *, errors: str, header: bool, as_columns: bool) -> WholeObject:
     """Return the rows of an object, numbered from 0 on; blank lines have no number.
 
-    A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object.
+    A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object. `as_columns`
+    numbers the columns of rows without a header, by the first row that can be read.
 
     Raises:
         InputError: its header cannot be read, or is missing.
     """
-    lines = decode_leniently(block, errors).splitlines(keepends=True)
+    lines = list(io.StringIO(decode_leniently(block, errors), newline="\n"))  # splitlines knows other ends, too
     reader = shape.rows(lines)
     if header:
         shape = replace(shape, columns=read_columns(reader, uri))
@@ -75,13 +92,16 @@ def parse_whole(block: Block, uri: str, shape: CsvShape, errors: str, header: bo
         if shape.columns == ():
             raise blank_header(uri)
         try:
-            values.append(shape.value(checked_row(row)))
+            checked = checked_row(row)
+            if as_columns and shape.columns is None:
+                shape = shape.numbered(len(checked))
+            values.append(shape.value(checked))
         except (csv.Error, ValueError) as error:
             data = "".join(lines[start:end]).encode("utf-8", "surrogateescape")
             bad.append(Undecodable(key=number, data=data, error=bad_row(uri, f"row {number}", error)))
         else:
             numbers.append(number)
-    return WholeObject(numbers=numbers, values=values, bad=bad)
+    return WholeObject(shape=shape, numbers=numbers, values=values, bad=bad)
 
 
 def decode_leniently(block: Block, errors: str) -> str:

@@ -1,17 +1,18 @@
 """CSV: a record is a row; its value is a dict of its fields by column with a header, else a list; its key the offset.
 
-Rows are lines here; `csv_objects` is for those whose quoted fields may hold newlines.
+Rows are lines here; `csv_objects` is for those whose quoted fields may hold newlines. As columns, rows without a header
+have as many fields as the object's first row: columns are numbered by it.
 """
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from podreduce.errors import InputError
-from podreduce.inputs.blocks import Block
+from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged
 from podreduce.inputs.salvage import iter_lines, salvage_lines
 from podreduce.inputs.text import decode_block, line_offsets
@@ -21,59 +22,95 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-__all__ = ["CsvShape", "bad_row", "csv_records", "rows_to_arrow"]
+__all__ = ["CsvShape", "bad_row", "csv_records", "parse_lines", "rows_to_arrow"]
+
+MOST_CHARACTERS: Final = 2**31 - 1
+"""Of a field. What `csv` allows by itself, 131,072, is less than a page of text or a polygon has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvShape:
-    """How rows are written; `columns` are the header's names, None without a header."""
+    """How rows are written.
+
+    Attributes:
+        columns: the names of the columns, None where rows are lists.
+        named_by: what has so many of them, for messages.
+    """
 
     delimiter: str
     quote: str
     columns: tuple[str, ...] | None
+    named_by: str = "the header names"
 
-    def rows(self, lines: Sequence[str]) -> "Reader":
+    def rows(self, lines: Iterable[str]) -> "Reader":
         """Return the reader of the rows of lines."""
+        csv.field_size_limit(MOST_CHARACTERS)  # it is the process's, and a program may have set it
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True)
 
     def value(self, row: list[str]) -> Any:  # noqa: ANN401 - a list or a dict
         """Return a row as the program gets it.
 
         Raises:
-            ValueError: it has not the header's number of fields.
+            ValueError: it has not so many fields as there are columns.
         """
         if self.columns is None:
             return row
         try:
             return dict(zip(self.columns, row, strict=True))
         except ValueError:
-            raise ValueError(f"{len(row)} fields, where the header names {len(self.columns)}") from None
+            raise ValueError(f"{len(row)} fields, where {self.named_by} {len(self.columns)}") from None
+
+    def numbered(self, width: int) -> Self:
+        """Return the shape of rows without a header whose columns are numbered."""
+        return replace(self, columns=tuple(map(str, range(width))), named_by="the object's first row has")
 
 
-def csv_records(block: Block, uri: str, shape: CsvShape, *, errors: str, skip: int = 0) -> RecordBlock:
-    """Make records of whole lines, one a row, but for the first `skip`; blank lines are none."""
+def csv_records(
+    block: Block, uri: str, shape: CsvShape, *, errors: str, skip: int = 0, shape_of_columns: Callable[[], CsvShape]
+) -> RecordBlock:
+    """Make records of whole lines, one a row, but for the first `skip`; blank lines are none.
+
+    `shape_of_columns` returns the shape that rows must have as columns.
+    """
+
+    def salvage(as_columns: bool) -> Salvaged:
+        return salvage_rows(block, uri, shape_of_columns() if as_columns else shape, errors, skip)
+
     return RecordBlock(
         stored_bytes=block.stored_bytes,
         make_values=partial(parse_lines, block, uri, shape, errors, skip),
         make_keys=partial(filled_offsets, block, skip),
-        make_arrow=partial(to_arrow, block, uri, shape, errors, skip),
-        salvage=lambda _: salvage_rows(block, uri, shape, errors, skip),
+        make_arrow=lambda: to_arrow(block, uri, shape_of_columns(), errors, skip),
+        salvage=salvage,
     )
 
 
 def salvage_rows(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> Salvaged:
-    """Return the lines that are rows of the header's number of fields, and those that are not."""
+    """Return the lines that are rows of as many fields as there are columns, and those that are not."""
     parse = partial(parse_lines, uri=uri, shape=shape, errors=errors, skip=0)
-    return salvage_lines(block, islice(iter_lines(block), skip, None), parse, lambda _, values: rows_to_arrow(values))
+    lines = islice(iter_lines(block), skip, None)
+    return salvage_lines(block, lines, parse, lambda _, values: rows_to_arrow(values, shape))
 
 
 def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> list[Any]:
     """Return the rows' values.
 
     Raises:
-        InputError: a line is no row, or has not the header's number of fields.
+        InputError: a line is no row, or has not so many fields as there are columns.
     """
     lines = decode_block(block, uri, errors).split("\n")
+    texts = [text for line in islice(lines, skip, None) if (text := line.removesuffix("\r"))]
+    try:
+        rows = list(shape.rows(texts))
+        if len(rows) == len(texts):  # else a quoted field went on in the next line
+            return rows if shape.columns is None else list(map(shape.value, rows))
+    except (csv.Error, ValueError):
+        pass
+    return parse_each_line(block, uri, shape, lines, skip)
+
+
+def parse_each_line(block: Block, uri: str, shape: CsvShape, lines: Sequence[str], skip: int) -> list[Any]:
+    """Return the rows' values, each line read by itself."""
     values = []
     for number, line in enumerate(lines):
         text = line.removesuffix("\r")
@@ -96,20 +133,29 @@ def bad_row(uri: str, row: str, error: object) -> InputError:
 
 def filled_offsets(block: Block, skip: int) -> list[int]:
     """Return where each row starts."""
-    lines = block.data.split(b"\n")
+    lines = block.data.split(NEWLINE)
     pairs = zip(line_offsets(block)[skip:], lines[skip:], strict=False)
     return [offset for offset, line in pairs if line.removesuffix(b"\r")]
 
 
 def to_arrow(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> "pa.RecordBatch":
-    """Return the rows' fields as columns of strings."""
-    return rows_to_arrow(parse_lines(block, uri, shape, errors, skip))
+    """Return the rows' fields as columns of strings.
+
+    Raises:
+        InputError: a line is no row, or has not so many fields as there are columns.
+    """
+    from podreduce.inputs.csv_columns import read_at_once  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    text = decode_block(block, uri, errors)
+    data = block.data if errors == "strict" else text.encode()
+    for _ in range(skip):
+        data = data[data.find(NEWLINE) + 1 or len(data) :]
+    batch = read_at_once(data, shape.columns or (), shape.delimiter, shape.quote)
+    return rows_to_arrow(parse_lines(block, uri, shape, errors, skip), shape) if batch is None else batch
 
 
-def rows_to_arrow(values: Sequence[Any]) -> "pa.RecordBatch":
-    """Return rows as columns; without a header they are named by number."""
-    import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
+def rows_to_arrow(values: Sequence[dict[str, str]], shape: CsvShape) -> "pa.RecordBatch":
+    """Return rows as columns."""
+    from podreduce.inputs import csv_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
 
-    if values and isinstance(values[0], list):
-        values = [{str(number): field for number, field in enumerate(row)} for row in values]
-    return pa.RecordBatch.from_pylist(values)
+    return csv_columns.rows_to_arrow(values, shape.columns or ())

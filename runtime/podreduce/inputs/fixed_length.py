@@ -68,6 +68,8 @@ def fixed_length_records(
         unfinished = data[whole:]
     if unfinished:
         raise not_records(uri, total, length)
+    if stored_bytes:
+        yield make_block(memoryview(b""), shape, stored_bytes=stored_bytes)
 
 
 def make_block(data: memoryview, shape: RecordShape, *, stored_bytes: int) -> RecordBlock:

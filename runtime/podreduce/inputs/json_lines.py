@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
+from msgspec import structs
 
+from podreduce.contract.plan import InputOptions
 from podreduce.errors import InputError
-from podreduce.inputs.blocks import Block
+from podreduce.inputs.blocks import NEWLINE, Block
+from podreduce.inputs.json_documents import CANNOT_DECODE, decode_document, decode_objects
+from podreduce.inputs.json_inference import infer_columns
 from podreduce.inputs.record_block import RecordBlock, Salvaged
 from podreduce.inputs.salvage import iter_lines, salvage_lines
 from podreduce.inputs.text import line_offsets
@@ -15,48 +18,68 @@ from podreduce.inputs.text import line_offsets
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from podreduce.inputs.json_columns import JsonColumns
+
 __all__ = ["json_records"]
 
-decode_json = msgspec.json.Decoder().decode
-CANNOT_DECODE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
-"""What a line may raise that is no JSON, holds bytes that are no UTF-8, or nests some thousand deep."""
 
-
-def json_records(block: Block, uri: str) -> RecordBlock:
+def json_records(block: Block, uri: str, options: InputOptions) -> RecordBlock:
     """Make records of whole lines; the block's methods raise InputError where a line is no JSON."""
     return RecordBlock(
         stored_bytes=block.stored_bytes,
         make_values=partial(parse_lines, block, uri),
         make_keys=partial(filled_offsets, block),
-        make_arrow=partial(to_arrow, block, uri),
-        salvage=lambda as_columns: salvage_json(block, uri, as_columns=as_columns),
+        make_arrow=partial(to_arrow, block, uri, options),
+        salvage=lambda as_columns: salvage_json(block, uri, options, as_columns=as_columns),
     )
 
 
-def salvage_json(block: Block, uri: str, *, as_columns: bool) -> Salvaged:
-    """Return the lines that are JSON (for columns: objects), and those that are not."""
-    parse = partial(parse_objects if as_columns else parse_lines, uri=uri)
-    return salvage_lines(block, iter_lines(block), parse, objects_to_arrow)
+def salvage_json(block: Block, uri: str, options: InputOptions, *, as_columns: bool) -> Salvaged:
+    """Return the lines that are JSON (for columns: objects that fit them), and those that are not."""
+    columns = open_columns(block, uri, options) if as_columns else None
+
+    def parse(line: Block) -> list[Any]:
+        if columns is None:
+            return parse_lines(line, uri)
+        values = parse_objects(line, uri)
+        convert_objects(columns, values, [line.offset], uri)
+        return values
+
+    def to_batch(keys: Sequence[int], values: Sequence[dict[str, Any]]) -> "pa.RecordBatch":
+        found = columns or open_columns(block, uri, options)
+        return found.to_batch(convert_objects(found, values, keys, uri))
+
+    return salvage_lines(block, iter_lines(block), parse, to_batch)
 
 
 def parse_lines(block: Block, uri: str) -> list[Any]:
-    """Return the values of the lines that are not blank."""
-    values, offset = [], block.offset
-    for line in block.data.split(b"\n"):
+    """Return the values of the lines that are not blank.
+
+    Raises:
+        InputError: a line is no JSON.
+    """
+    values = decode_objects(block.data)
+    return parse_each_line(block, uri) if values is None else values
+
+
+def parse_each_line(block: Block, uri: str) -> list[Any]:
+    """Return the values of the lines, decoded one by one."""
+    values = []
+    for number, line in enumerate(block.data.split(NEWLINE)):
         if line.strip():
             try:
-                values.append(decode_json(line))
+                values.append(decode_document(line))
             except CANNOT_DECODE as error:
                 raise InputError(
-                    f"{uri}: the line at byte {offset} is no JSON ({error}); correct the object, or read it as Text"
+                    f"{uri}: the line at byte {line_offsets(block)[number]} is no JSON ({error}); correct the object, "
+                    "or read it as Text"
                 ) from error
-        offset += len(line) + 1
     return values
 
 
 def filled_offsets(block: Block) -> list[int]:
     """Return where each line that is not blank starts."""
-    lines = block.data.split(b"\n")
+    lines = block.data.split(NEWLINE)
     return [offset for offset, line in zip(line_offsets(block), lines, strict=False) if line.strip()]
 
 
@@ -67,19 +90,55 @@ def parse_objects(block: Block, uri: str) -> list[dict[str, Any]]:
         InputError: a line is no JSON, or no object.
     """
     values = parse_lines(block, uri)
-    if not all(isinstance(value, dict) for value in values):
-        raise InputError(f"{uri}: from byte {block.offset} on a line is no object: map_batch takes lines of objects")
+    for number, value in enumerate(values):
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{uri}: the line at byte {filled_offsets(block)[number]} is no object, and map_batch takes lines of "
+                "objects; correct the object, or write map_func"
+            )
     return values
 
 
-def to_arrow(block: Block, uri: str) -> "pa.RecordBatch":
-    """Return the objects' fields as columns."""
-    return objects_to_arrow((), parse_objects(block, uri))
+def to_arrow(block: Block, uri: str, options: InputOptions) -> "pa.RecordBatch":
+    """Return the objects' fields as columns.
+
+    Raises:
+        InputError: a line is no object, or does not fit the columns.
+    """
+    columns = open_columns(block, uri, options)
+    batch = columns.read_at_once(block.data)
+    if batch is None:
+        values = parse_objects(block, uri)
+        batch = columns.to_batch(convert_objects(columns, values, filled_offsets(block), uri))
+    return batch
 
 
-def objects_to_arrow(keys: Sequence[int], values: Sequence[dict[str, Any]]) -> "pa.RecordBatch":
-    """Return objects' fields as columns; their keys are no column."""
-    import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
+def convert_objects(
+    columns: "JsonColumns", values: Sequence[dict[str, Any]], offsets: Sequence[int], uri: str
+) -> list[dict[str, Any]]:
+    """Return objects, which start at these offsets, as the columns take them.
 
-    del keys
-    return pa.RecordBatch.from_pylist(values)
+    Raises:
+        InputError: one does not fit.
+    """
+    from podreduce.inputs.json_columns import MisfitError  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    converted: list[dict[str, Any]] = []
+    try:
+        for value in values:
+            converted.append(columns.convert(value))  # noqa: PERF401 - its length says which one does not fit
+    except MisfitError as error:
+        raise error.as_input_error(uri, offsets[len(converted)]) from None
+    return converted
+
+
+def open_columns(block: Block, uri: str, options: InputOptions) -> "JsonColumns":
+    """Return the columns of the plan; a plan of an earlier version has none, and takes them from the block."""
+    from podreduce.inputs.json_columns import declared_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    if options.schema is None:
+        options = structs.replace(options, schema=infer_columns(block.data.split(NEWLINE)))
+    try:
+        return declared_columns(options)
+    except ValueError as error:
+        raise InputError(f"{uri}: input.schema: {error}") from None

@@ -5,39 +5,29 @@ nobody has to look into it to plan. Only the columns that are asked for are fetc
 holds; row groups that by their statistics have no row for the filter are not fetched at all.
 """
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator
 from io import SEEK_CUR, SEEK_END, SEEK_SET
-from typing import Any, Final, TypeAlias
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from podreduce.contract.plan import Condition, InputOptions, Piece
+from podreduce.contract.plan import InputOptions, Piece
 from podreduce.errors import InputError
+from podreduce.inputs.parquet_filter import Filter, compile_filter, compile_pruning
+from podreduce.inputs.parquet_values import ROW_NUMBER, make_block
 from podreduce.inputs.record_block import RecordBlock
 from podreduce.storage import ObjectStore
 
 __all__ = ["parquet_records"]
 
-ROW_NUMBER: Final = "podreduce row number"
 FETCH_BYTES: Final = 32 << 20
 """What all columns of a row group together have in memory of what is stored, unless they are very many."""
 LEAST_FETCH_BYTES: Final = 64 << 10
 MOST_FETCH_BYTES: Final = 8 << 20
 MOST_ROWS: Final = 1 << 16
-
-Filter: TypeAlias = "pc.Expression | None"
-
-OPERATORS: Final[dict[str, Any]] = {
-    "Equal": pc.Expression.__eq__,
-    "NotEqual": pc.Expression.__ne__,
-    "Less": pc.Expression.__lt__,
-    "LessOrEqual": pc.Expression.__le__,
-    "Greater": pc.Expression.__gt__,
-    "GreaterOrEqual": pc.Expression.__ge__,
-}
 
 
 class RangeFile:
@@ -81,7 +71,7 @@ def parquet_records(
     """
     try:
         yield from read_selected(store, key, piece, options, block_bytes)
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, ValueError, LookupError, OverflowError) as error:
         raise InputError(
             f"{piece.uri}: cannot be read as Parquet ({error}); correct the object, or set another input.format"
         ) from error
@@ -94,22 +84,23 @@ def read_selected(
     handle = RangeFile(store, key, piece)
     metadata = pq.read_metadata(pa.PythonFile(handle, mode="r"))
     schema = metadata.schema.to_arrow_schema()
-    columns = list(options.columns) or schema.names
+    columns = list(dict.fromkeys(options.columns)) or schema.names
     fetched = list(dict.fromkeys([*columns, *(condition.column for condition in options.filter)]))
     refuse_unknown(fetched, schema, piece.uri)
+    refuse_strays(metadata, piece)
     wanted = compile_filter(options.filter, schema, piece.uri)
+    pruning = compile_pruning(options.filter, schema, piece.uri)
     buffer_bytes = min(max(FETCH_BYTES // max(len(fetched), 1), LEAST_FETCH_BYTES), MOST_FETCH_BYTES)
     uncharged = piece.end - piece.start
     with pq.ParquetFile(pa.PythonFile(handle, mode="r"), metadata=metadata, buffer_size=buffer_bytes) as file:
-        for number in choose_row_groups(handle, metadata, piece, wanted):
+        for number in choose_row_groups(handle, metadata, piece, pruning):
             charge = min(stored_bytes(metadata, number), uncharged)
             for rows in read_row_group(file, number, fetched, block_bytes):
-                yield make_block(rows if wanted is None else rows.filter(wanted), columns, charge)
+                yield make_block(rows if wanted is None else rows.filter(wanted), columns, charge, piece.uri)
                 uncharged, charge = uncharged - charge, 0
     if uncharged:
-        yield make_block(
-            pa.table({name: pa.array([], pa.null()) for name in [ROW_NUMBER, *columns]}), columns, uncharged
-        )
+        nothing = pa.table({name: pa.array([], pa.null()) for name in [ROW_NUMBER, *columns]})
+        yield make_block(nothing, columns, uncharged, piece.uri)
 
 
 def read_row_group(file: pq.ParquetFile, number: int, columns: list[str], block_bytes: int) -> Iterator[pa.Table]:
@@ -123,24 +114,11 @@ def read_row_group(file: pq.ParquetFile, number: int, columns: list[str], block_
         first += batch.num_rows
 
 
-def make_block(rows: pa.Table, columns: list[str], stored: int) -> RecordBlock:
-    """Make a block of rows."""
-    return RecordBlock(
-        stored_bytes=stored,
-        make_values=lambda: rows.select(columns).to_pylist(),
-        make_keys=lambda: rows.column(ROW_NUMBER).to_pylist(),
-        make_arrow=lambda: one_batch(rows.select(columns)),
-        key_unit="row",
-    )
-
-
-def one_batch(rows: pa.Table) -> pa.RecordBatch:
-    """Return a table as one batch."""
-    return pa.record_batch([column.combine_chunks() for column in rows.columns], schema=rows.schema)
-
-
 def refuse_unknown(columns: list[str], schema: pa.Schema, uri: str) -> None:
-    """Refuse columns that an object does not have."""
+    """Refuse columns that an object does not have, and an object that has two of one name."""
+    twice = [name for name, times in Counter([*schema.names, ROW_NUMBER]).items() if times > 1]
+    if twice:
+        raise InputError(f"{uri}: has more than one column {', '.join(twice)}: rename all but one in the object")
     unknown = [name for name in columns if name not in schema.names]
     if unknown:
         raise InputError(
@@ -149,32 +127,13 @@ def refuse_unknown(columns: list[str], schema: pa.Schema, uri: str) -> None:
         )
 
 
-def compile_filter(conditions: Iterable[Condition], schema: pa.Schema, uri: str) -> Filter:
-    """Return the conditions as one expression, None if there are none."""
-    expression = None
-    for each in (compile_condition(condition, schema, uri) for condition in conditions):
-        expression = each if expression is None else expression & each
-    return expression
-
-
-def compile_condition(condition: Condition, schema: pa.Schema, uri: str) -> pc.Expression:
-    """Return a condition of the filter, its values cast to the column's type."""
-    column, kind = pc.field(condition.column), schema.field(condition.column).type
-    if condition.operator in ("IsNull", "IsNotNull"):
-        return column.is_null() if condition.operator == "IsNull" else column.is_valid()
-    wanted = condition.values if condition.value is None else (condition.value,)
-    try:
-        values = [pa.scalar(value).cast(kind) for value in wanted]
-    except pa.ArrowException as error:
-        raise InputError(
-            f"{uri}: input.filter: {', '.join(map(repr, wanted))} cannot be compared with the column "
-            f"{condition.column}, which is {kind} ({error})"
-        ) from error
-    if condition.operator in ("In", "NotIn"):
-        is_in = column.isin(pa.array([value.as_py() for value in values], kind))
-        return is_in if condition.operator == "In" else ~is_in & column.is_valid()
-    expression: pc.Expression = OPERATORS[condition.operator](column, values[0])
-    return expression
+def refuse_strays(metadata: pq.FileMetaData, piece: Piece) -> None:
+    """Refuse an object whose row groups lie elsewhere, by what it says of itself: no piece would have them."""
+    for number in range(metadata.num_row_groups):
+        if not 0 <= middle_of(metadata, number) < piece.object_bytes:
+            raise InputError(
+                f"{piece.uri}: its footer puts row group {number} outside the object: it is damaged, write it again"
+            )
 
 
 def choose_row_groups(handle: RangeFile, metadata: pq.FileMetaData, piece: Piece, wanted: Filter) -> list[int]:

@@ -1,17 +1,18 @@
 """Chooses what reads a piece: by the input's format, as the plan has it."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from podreduce.contract.plan import InputOptions, Piece, Plan
 from podreduce.errors import InputError
-from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, Block, naming_changes, read_blocks
+from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, TAIL_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
 from podreduce.inputs.csv_header import blank_header, parse_header
 from podreduce.inputs.csv_objects import multiline_records
-from podreduce.inputs.csv_rows import CsvShape, csv_records
+from podreduce.inputs.csv_rows import CsvShape, csv_records, parse_lines
 from podreduce.inputs.fixed_length import RecordShape, fixed_length_records, record_range
 from podreduce.inputs.json_lines import json_records
 from podreduce.inputs.record_block import RecordBlock
@@ -81,8 +82,8 @@ def read_fixed_length(
 
 def read_json_lines(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
     """Read lines of JSON."""
-    del plan
-    return map(partial(json_records, uri=piece.uri), read_blocks(store, key, piece, block_bytes=block_bytes))
+    records = partial(json_records, uri=piece.uri, options=plan.input_options)
+    return map(records, read_blocks(store, key, piece, block_bytes=block_bytes))
 
 
 def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
@@ -98,20 +99,34 @@ def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes
         return
     if options.csv_header:
         shape = replace(shape, columns=read_header(store, key, piece, shape, errors))
+    number_columns = cache(partial(read_numbered, store, key, piece, shape, errors))
     for block in read_blocks(store, key, piece, block_bytes=block_bytes):
         if shape.columns == () and block.data.strip(b"\r\n"):
             raise blank_header(piece.uri)
         skip = int(options.csv_header and block.offset == 0)
-        yield csv_records(block, piece.uri, shape, errors=errors, skip=skip)
+        shape_of_columns = number_columns if shape.columns is None else lambda: shape
+        yield csv_records(block, piece.uri, shape, errors=errors, skip=skip, shape_of_columns=shape_of_columns)
+
+
+def read_numbered(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, errors: str) -> CsvShape:
+    """Return the shape with columns numbered by the first row of a piece's object that can be read."""
+    for end in (min(TAIL_BYTES, piece.object_bytes), piece.object_bytes):
+        for block in read_blocks(store, key, start_of_object(piece, end), block_bytes=1):
+            with suppress(InputError):
+                for row in parse_lines(block, piece.uri, shape, errors, 0):
+                    return shape.numbered(len(row))
+    return shape.numbered(0)
+
+
+def start_of_object(piece: Piece, end: int) -> Piece:
+    """Return the piece of an object up to `end`, or all of it where it is compressed."""
+    end = piece.object_bytes if is_compressed(piece.uri) else end
+    return Piece(uri=piece.uri, start=0, end=end, object_bytes=piece.object_bytes, etag=piece.etag)
 
 
 def read_header(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, errors: str) -> tuple[str, ...]:
     """Read the first line of a piece's object."""
-    first = Piece(
-        uri=piece.uri, start=0, end=min(1, piece.object_bytes), object_bytes=piece.object_bytes, etag=piece.etag
-    )
-    if is_compressed(piece.uri):
-        first = piece
+    first = start_of_object(piece, min(1, piece.object_bytes))
     block = next(read_blocks(store, key, first, block_bytes=1), None)
     if block is None:
         return ()
@@ -134,11 +149,11 @@ def read_whole_object(
     """Read an object as one record: its URI and its bytes, decompressed."""
     del plan, block_bytes
     with naming_changes(piece.uri):
-        if is_compressed(piece.uri):
+        if is_compressed(piece.uri) and piece.object_bytes:
             data = b"".join(chunk for chunk, _ in read_decompressed(store, key, piece))
         else:
             refuse_large(piece.uri, piece.object_bytes)
-            data = store.get(key) if piece.object_bytes else b""
+            data = store.get(key, etag=piece.etag)
     refuse_large(piece.uri, len(data))
     yield RecordBlock(
         stored_bytes=piece.object_bytes,

@@ -23,6 +23,7 @@ class RecordBlock:
         make_values: makes the records' values; `make_keys` their keys, and `make_arrow` a batch of both.
         salvage: (whether for `to_arrow`) → what can be decoded of a block whose making has raised InputError, and what
             cannot; None where a format has no bad records, only bad objects.
+        show: (place) → a record for messages, where one that a batch holds may have no value.
     """
 
     stored_bytes: int
@@ -31,6 +32,7 @@ class RecordBlock:
     make_arrow: "Callable[[], pa.RecordBatch]"
     key_unit: str = "byte"
     salvage: "Callable[[bool], Salvaged] | None" = None
+    show: Callable[[int], Any] | None = None
 
     @cached_property
     def values(self) -> Sequence[Any]:
@@ -40,6 +42,10 @@ class RecordBlock:
     def keys(self) -> Sequence[Any]:
         """Return the records' keys. They also say in messages where a record lies."""
         return self.make_keys()
+
+    def shown(self, place: int) -> Any:  # noqa: ANN401 - a record's value
+        """Return the record at `place` of the block for a message."""
+        return self.values[place] if self.show is None else self.show(place)
 
     def to_arrow(self) -> "pa.RecordBatch":
         """Return the records as a batch, for `map_batch`."""

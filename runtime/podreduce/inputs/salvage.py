@@ -48,5 +48,7 @@ def iter_lines(block: Block) -> Iterator[Block]:
     data, start = block.data, 0
     while start < len(data):
         end = data.find(NEWLINE, start) + 1 or len(data)
-        yield Block(offset=block.offset + start, data=data[start:end], stored_bytes=0)
+        mark_bytes = 0 if start else block.mark_bytes
+        offset = block.data_offset + start - mark_bytes
+        yield Block(offset=offset, data=data[start:end], stored_bytes=0, mark_bytes=mark_bytes)
         start = end

@@ -45,7 +45,7 @@ def decode_block(block: Block, uri: str, errors: str) -> str:
         return block.data.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{uri}: byte {block.offset + error.start} is no UTF-8 ({error.reason}); correct the object, or set "
+            f"{uri}: byte {block.data_offset + error.start} is no UTF-8 ({error.reason}); correct the object, or set "
             "input.encodingErrors: Replace"
         ) from error
 
@@ -66,8 +66,9 @@ def line_offsets(block: Block) -> list[int]:
     lines = block.data.split(NEWLINE)
     if not lines[-1]:
         lines.pop()
-    offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.offset))
+    offsets = list(accumulate((len(line) + 1 for line in lines), initial=block.data_offset))
     offsets.pop()
+    offsets[:1] = [block.offset] * bool(offsets)
     return offsets
 
 
@@ -82,9 +83,10 @@ def to_arrow(block: Block, uri: str, errors: str) -> "pa.RecordBatch":
     ended, rest = lines[:-1], lines[-1:]
     if "\r" in text:
         ended = pc.replace_substring_regex(ended, r"\r$", "")
-    lines = ended if text.endswith("\n") else pa.concat_arrays([ended, rest])
+    lines = pa.concat_arrays([ended, rest]) if text and not text.endswith("\n") else ended
     ends = np.flatnonzero(np.frombuffer(block.data, np.uint8) == NEWLINE[0]) + 1
-    starts = np.concatenate(([0], ends))[: len(lines)] + block.offset
+    starts = np.concatenate(([0], ends))[: len(lines)] + block.data_offset
+    starts[:1] = block.offset
     return pa.record_batch({"key": pa.array(starts, pa.int64()), "value": lines})
 
 

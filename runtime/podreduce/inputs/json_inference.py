@@ -1,0 +1,102 @@
+"""Which columns lines of JSON have, found out from a sample of them. Rule: pure; equal samples give equal columns.
+
+A field has the type that most of the sample's records have there: a number is `int64`, or `double` where some are no
+ints. What does not fit this type is a bad record when it is read, whichever it is: nothing is guessed for it.
+"""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, Final
+
+from podreduce.contract.plan import InputColumn
+from podreduce.inputs.column_types import MAX_DEPTH, ColumnType
+from podreduce.inputs.json_documents import decode_document
+
+__all__ = ["infer_columns", "type_of"]
+
+MOST_COLUMNS: Final = 1000
+MOST_FIELDS: Final = 250
+"""A struct of more fields is taken for a map, whose next key nobody knows: it becomes `json`."""
+INT64: Final = range(-(2**63), 2**63)
+
+
+class Evidence:
+    """What was seen at one place of the records: how many values of which kind, and what was seen within them."""
+
+    __slots__ = ("fields", "item", "kinds")
+
+    def __init__(self) -> None:
+        self.kinds: Counter[str] = Counter()
+        self.fields: dict[str, Evidence] = {}
+        self.item: Evidence | None = None
+
+    def add(self, value: Any, depth: int = 0) -> None:  # noqa: ANN401 - any JSON
+        """Take a value."""
+        kind = kind_of(value)
+        if kind in ("list", "struct") and depth > MAX_DEPTH:
+            kind = "json"
+        self.kinds[kind] += 1
+        if kind == "struct":
+            for name, inner in value.items():
+                self.fields.setdefault(name, Evidence()).add(inner, depth + 1)
+        elif kind == "list":
+            self.item = self.item or Evidence()
+            for inner in value:
+                self.item.add(inner, depth + 1)
+
+    def as_type(self) -> ColumnType:
+        """Return the type that most values have; of equally many, the one that was seen first."""
+        kind = self._most_frequent()
+        if kind == "list" and self.item is not None:
+            return ColumnType("list", item=self.item.as_type())
+        if kind == "struct" and len(self.fields) > MOST_FIELDS:
+            return ColumnType("json")
+        if kind == "struct":
+            return ColumnType("struct", fields=tuple((name, each.as_type()) for name, each in self.fields.items()))
+        return ColumnType(kind)
+
+    def _most_frequent(self) -> str:
+        """Return the kind of most values; ints and other numbers count together."""
+        counted: Counter[str] = Counter()
+        for kind, times in self.kinds.items():
+            if kind != "null":
+                counted["int64" if kind == "double" else kind] += times
+        kind = next((kind for kind, _ in counted.most_common(1)), "null")
+        return "double" if kind == "int64" and self.kinds["double"] else kind
+
+
+def kind_of(value: Any) -> str:  # noqa: ANN401 - any JSON
+    """Return the kind of type that a value has."""
+    if type(value) is int:
+        return "int64" if value in INT64 else "json"
+    kinds = {bool: "boolean", float: "double", str: "string", list: "list", dict: "struct"}
+    return kinds.get(type(value), "null")
+
+
+def type_of(value: Any) -> ColumnType:  # noqa: ANN401 - any JSON
+    """Return the type of one value."""
+    evidence = Evidence()
+    evidence.add(value)
+    return evidence.as_type()
+
+
+def infer_columns(lines: Iterable[bytes]) -> tuple[InputColumn, ...]:
+    """Return the columns of a sample of lines, in the order in which their fields appear.
+
+    Lines that are no objects are left out: they are bad records when they are read. So are columns past the
+    thousandth, whose records are bad then as well.
+    """
+    evidence = Evidence()
+    for value in filter(None, map(parse_object, lines)):
+        evidence.add(value)
+    columns = list(evidence.fields.items())[:MOST_COLUMNS]
+    return tuple(InputColumn(name=name, type=str(each.as_type())) for name, each in columns)
+
+
+def parse_object(line: bytes) -> dict[str, Any] | None:
+    """Return the object in a line, None if there is none."""
+    try:
+        value = decode_document(line)
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is an int of too many digits
+        return None
+    return value if isinstance(value, dict) else None
