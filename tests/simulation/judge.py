@@ -156,6 +156,9 @@ class Judge:
 
     def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool, is_contested: bool = False) -> None:
         """A pass has decided and is about to act; contested, another one has acted since it looked."""
+        # Asked of the decision: the status would not show such a verdict, for it still tells of the run that goes.
+        begun = observed.superseded is None or not decision.verdict.is_terminal
+        demand(begun, VERDICT_WAITS, "run", observed.run_id, ":", decision.verdict.reason)
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
         self.has_packed = False
@@ -477,8 +480,6 @@ class Judge:
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return
-        begun = self.observed is not None and self.observed.superseded is None
-        demand(begun, VERDICT_WAITS, ended)
         if ended[0] == "Failed":
             stands = self.store.run(run_id).intent is None or run_id in self.bereft
             demand(stands, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
