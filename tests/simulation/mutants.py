@@ -204,7 +204,8 @@ MUTANTS = (
         "a pod is for ever at its first task",
         "if not self.is_over(",
         "if True or not self.is_over(",
-        breaks=judge.HEALTHY_STAYS,
+        breaks=judge.FAILURES_DURABLE,
+        first_seed=8,
     ),
     Mutant(
         name="a pod fails again at each task that it still commits",
@@ -336,7 +337,7 @@ MUTANTS = (
         "counted = list(failures)",
     ),
     ending("no disruption is one too many", "if len(uncounted) >= budget.limit:", "if False:"),
-    ending("a fatal failure is retried", "if fatal is not None:", "if False:", breaks=judge.FATAL_ENDS),
+    ending("a fatal failure is retried", "if fatal is not None:", "if False:", breaks=judge.FATAL_ENDS, first_seed=80),
     ending("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
     ending("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
     ending(
@@ -460,7 +461,6 @@ MUTANTS = (
         "a pod goes before its failure is recorded",
         "if why is None and pod.attempt_id in recorded:",
         "if why is None and pod.is_finished:",
-        breaks=judge.FAILURES_DURABLE,
     ),
     upkeep(
         "committed attempts are recorded as failed",
@@ -509,6 +509,7 @@ MUTANTS = (
         "running pods are deleted as needless",
         "if commit is None or commit.generation < pod.generation:\n        return None",
         "if commit is None:\n        return 'needless'",
+        breaks=judge.HEALTHY_STAYS,
     ),
     failure("the delay does not grow", "factor ** (len(finished) - 1)", "factor ** 0"),
     failure("the delay grows one failure early", "factor ** (len(finished) - 1)", "factor ** len(finished)"),

@@ -27,6 +27,7 @@ with killed_at(0.5, lambda: next(done, 0.6)):
     time.sleep(60)
 """
 
+
 def share(options: ChaosOptions, what: str) -> float:
     """The part of the attempts that something befalls."""
     chosen = [Chaos(options, attempt) for attempt in ATTEMPTS]

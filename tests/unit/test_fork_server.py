@@ -101,22 +101,26 @@ async def test_more_environment_than_a_message_holds_is_no_hindrance(server: For
 async def test_a_forked_task_has_no_input_whatever_the_servers_is(tmp_path: Path) -> None:
     own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with other:
-        serving = subprocess.Popen(
+        serving = subprocess.Popen(  # noqa: ASYNC220 - as ForkServer.open does
             [sys.executable, "-m", "podreduce.fork_server"],
             env={**os.environ, FORK_CHANNEL_VARIABLE: str(other.fileno())},
             stdin=subprocess.PIPE,
             pass_fds=(other.fileno(),),
         )
-    own.setblocking(False)
+    own.setblocking(False)  # noqa: FBT003 - as socket has it
     server = ForkServer(serving, own)
     process, _ = await start(server, tmp_path, full_environment(tmp_path))
-    assert Path(f"/proc/{serving.pid}/fd/0").readlink() != Path("/dev/null")
-    assert Path(f"/proc/{process.process.pid}/fd/0").readlink() == Path("/dev/null")
+    assert (input_of(serving.pid) == os.devnull, input_of(process.process.pid)) == (False, os.devnull)
     process.send_signal(signal.SIGKILL)
     await asyncio.wait_for(process.wait(), SECONDS)
     server.close()
     assert serving.stdin is not None
     serving.stdin.close()
+
+
+def input_of(pid: int) -> str:
+    """What a process has as its standard input."""
+    return str(Path(f"/proc/{pid}/fd/0").readlink())
 
 
 def is_running(pid: int) -> bool:

@@ -232,7 +232,14 @@ async def test_a_kill_is_for_want_of_memory_if_the_kernel_counts_one(
 
 @pytest.mark.parametrize(
     ("free_gib", "limits_gib", "parallelism", "share_mib"),
-    [(10, [], 1, 8192), (10, [], 4, 2048), (10, [5], 4, 1024), (10, [20], 0, 8192), (1, [], 4, 256), (10, [], 10**6, 256)],
+    [
+        (10, [], 1, 8192),
+        (10, [], 4, 2048),
+        (10, [5], 4, 1024),
+        (10, [20], 0, 8192),
+        (1, [], 4, 256),
+        (10, [], 10**6, 256),
+    ],
     ids=["alone", "four", "a group's limit", "nobody", "little memory", "too many"],
 )
 def test_memory_is_shared_evenly_with_a_floor(

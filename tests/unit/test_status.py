@@ -264,7 +264,9 @@ def test_a_fault_that_holds_a_run_up_is_told_as_it_comes_and_as_it_goes(
 
 def test_a_map_only_job_has_no_reduces_to_show() -> None:
     plan = make_plan_summary(shards=1, partitions=None)
-    observed = make_observed(plan=plan, commits=[make_commit(map_task(0), blob=None, part=make_commit(reduce_task(0)).part)])
+    observed = make_observed(
+        plan=plan, commits=[make_commit(map_task(0), blob=None, part=make_commit(reduce_task(0)).part)]
+    )
     verdict = run_wave(observed, plan, NOW).verdict
     assert (verdict.map_total, verdict.reduce_total) == (1, 0)
     assert build_status(observed, verdict, NOW, None)["reduce"]["total"] == 0

@@ -15,7 +15,7 @@ from podreduce_operator import discard
 from podreduce_operator.cluster.seam import JobStorage
 from podreduce_operator.discard import discard_job
 from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobView
+from podreduce_operator.model import JobView, PodView
 from podreduce_operator.observe import RunCache
 from podreduce_operator.output import CLAIM_KEY, Claim
 from podreduce_operator.removals import sweep, sweep_forever
@@ -153,19 +153,20 @@ async def test_whatever_goes_wrong_the_next_sweep_comes_an_hour_later(here: Inst
     assert here.left() == []
 
 
-@dataclass
 class LeavingCluster(QuietCluster):
-    """Its pods go one by one, as they are listed."""
+    """Its pods go one by one, as they are listed; `seen` is how many there were, and whether the run's data was."""
 
-    bucket: str = ""
-    listed: list[int] = field(default_factory=list)
+    def __init__(self, here: Installation, prefix: str) -> None:
+        super().__init__(pods=(make_pod(), make_pod()))
+        self.here, self.prefix = here, prefix
+        self.seen: list[tuple[int, bool]] = []
 
-    async def read_storage(self, job: JobView) -> JobStorage:
-        return JobStorage(work_uri=f"memory://{self.bucket}/work/", installation="here", settings=StorageSettings())
+    async def read_storage(self, job: JobView) -> JobStorage:  # noqa: ARG002 - there is but one
+        return self.here.storage()
 
-    async def list_pods(self, job: JobView) -> tuple:
-        self.listed.append(len(self.pods))
+    async def list_pods(self, job: JobView) -> tuple[PodView, ...]:  # noqa: ARG002 - likewise
         told, self.pods = self.pods, self.pods[1:]
+        self.seen.append((len(told), bool(self.here.left(self.prefix))))
         return told
 
 
@@ -176,17 +177,9 @@ async def test_a_deleted_jobs_data_go_once_its_pods_have_gone_and_its_successors
     gone = [here.leave(identity(OLD, run_id)) for run_id in ("1", "2")]
     stays = here.leave(identity(NEW))
     other = here.leave(identity(OLD, name="wordcount-2"))
-    cluster = LeavingCluster(bucket=here.bucket, pods=(make_pod(), make_pod()))
-    at_last: list[bool] = []
-
-    async def list_pods(job: JobView) -> tuple:
-        at_last.append(bool(here.left(gone[0])))
-        return await LeavingCluster.list_pods(cluster, job)
-
-    cluster.list_pods = list_pods  # type: ignore[method-assign]
+    cluster = LeavingCluster(here, gone[0])
     await discard_job(make_job(uid=OLD), cluster, RunCache())
-    assert cluster.listed == [2, 1, 0]
-    assert at_last == [True, True, True], "nothing goes while a pod may still write"
+    assert cluster.seen == [(2, True), (1, True), (0, True)], "nothing goes while a pod may still write"
     assert [here.left(prefix) for prefix in gone] == [[], []]
     assert here.left(stays)
     assert here.left(other)
