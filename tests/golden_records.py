@@ -5,7 +5,6 @@ lies in people's buckets does not change either.
 """
 
 import sys
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -74,8 +73,7 @@ def fill(kind: inspect.Type) -> Any:
         case inspect.DictType():
             return {fill(kind.key_type): fill(kind.value_type)}
         case inspect.EnumType():
-            last: Enum = list(kind.cls)[-1]
-            return last.value
+            return list(kind.cls)[-1].value
     return PLAIN[type(kind)]
 
 

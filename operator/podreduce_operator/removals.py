@@ -1,8 +1,8 @@
 """What is left of jobs that are gone: removed when the deletion is seen, and swept for those whose deletion nobody saw.
 
-Rule: nothing waits for it, and what goes wrong is left to the next sweep, whatever it is: what lies in a store may be of
-anybody's making. A sweep lists the store before it asks which jobs there are, so that a job created meanwhile is never
-taken for one that is gone.
+Rule: nothing waits for it, and whatever goes wrong is left to the next sweep: anybody may have written what lies in a
+store. A sweep lists the store before it asks which jobs there are, so that a job created meanwhile is never taken for
+one that is gone.
 """
 
 import asyncio
@@ -109,7 +109,7 @@ async def sweep(cluster: SweptCluster) -> None:
         words = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
         try:
             await discard_run(storage, run)
-        except Exception:
+        except Exception:  # noqa: BLE001 - a run that cannot be read must not hold up the sweep of all others
             words.exception("not swept: left to the next sweep")
         else:
             words.info("swept")

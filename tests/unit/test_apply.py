@@ -67,6 +67,13 @@ async def test_pods_that_have_ended_go_though_none_can_be_created() -> None:
     assert cluster.deleted == ["pod-1"]
 
 
+@pytest.mark.parametrize("force", [False, True], ids=["with its grace", "without"])
+async def test_a_pod_is_deleted_by_its_uid_and_forced_only_if_that_was_decided(force: bool) -> None:
+    cluster = SlowCluster()
+    await apply(cluster, replace(DELETE, force=force))
+    assert cluster.deletions == [("pod-1", "uid-1", force)]
+
+
 async def test_what_takes_too_long_is_left_to_the_next_pass() -> None:
     cluster = SlowCluster(seconds=0.05)
     applied = await apply(cluster, *create(100), DELETE, pods_seconds=0.02)
