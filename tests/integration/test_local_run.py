@@ -187,6 +187,29 @@ def test_a_failed_run_leaves_its_post_mortem_where_it_says(here: Path) -> None:
     assert "ZeroDivisionError" in story["failures"][0]["traceback"][-1]
 
 
+def test_what_a_run_needs_lies_below_its_work_directory_and_nowhere_else(here: Path) -> None:
+    program = (
+        "import os\nclass Job:\n    def map_func(self, key, value):\n        yield value, 10 // (50 - int(value))\n"
+    )
+    (here / "work").mkdir()
+    ran = podreduce(here, "run", write_job(here, program=source(program)), "--work-dir", "work", "--json")
+    assert ran.returncode == 1
+    story = Path(json.loads(ran.stdout)["postMortem"]["uri"].removeprefix("file://"))
+    assert story.is_relative_to(here / "work")
+    assert story.exists()
+    assert leftovers(here) == []
+
+
+def test_with_json_as_its_log_format_every_line_is_one_json_object(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here), "--log-format", "json")
+    assert ran.returncode == 0
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert all("timestamp" in line for line in lines)
+    progress = [line for line in lines if line["event"] == "progress"]
+    assert progress[-1]["phase"] == "Complete"
+    assert progress[-1]["map"]["records"] == 100
+
+
 def test_a_run_that_fails_before_its_plan_leaves_no_post_mortem(here: Path) -> None:
     ran = podreduce(here, "run", write_job(here), "--input", "absent/", "--json")
     assert ran.returncode == 1
