@@ -76,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         port, log = free_port(), tmp_path / f"log-{len(started)}"
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PODREDUCE_OPERATOR_")}
         ports = {"PODREDUCE_OPERATOR_HEALTH_PORT": f"{port}", "PODREDUCE_OPERATOR_PROGRESS_PORT": f"{free_port()}"}
-        environ = kept | ports | variables
+        environ = kept | ports | {"TMPDIR": str(tmp_path)} | variables  # one that is killed leaves its directory
         with log.open("wb") as file:
             started.append(subprocess.Popen(OPERATOR, env=environ, stderr=file))
         return Operator(process=started[-1], port=port, log=log)

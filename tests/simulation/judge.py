@@ -9,7 +9,6 @@ from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.attempt_records import kept_stage
-from podreduce_operator.failure_classes import REFUSAL
 from podreduce_operator.model import (
     CreatePod,
     Decision,
@@ -24,7 +23,6 @@ from podreduce_operator.model import (
     Stage,
 )
 from podreduce_operator.pending import GATED
-from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS, LOST_AFTER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
 
@@ -102,6 +100,15 @@ FREE_FAILURES = (
 )
 """Reasons of failures that need not count, with their first and longest delay."""
 
+REFUSALS = frozenset(
+    {"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "StorageDenied", "Unschedulable"}
+)
+"""Reasons of failures that no attempt mends. These and the numbers below are the judge's own: it may not learn them
+from what it judges."""
+
+KEPT_FAILED_PODS = 10
+LINGER_SECONDS = 30.0
+LOST_AFTER_SECONDS = 30.0
 START_SLACK_SECONDS = 1.0
 """The status keeps whole seconds."""
 
@@ -514,7 +521,7 @@ class Judge:
             case "OutputExists":
                 return self.store.output.holds_output
         recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
-        return reason in self.refused or (reason in REFUSAL.reasons and recorded)
+        return reason in self.refused or (reason in REFUSALS and recorded)
 
     def look(self) -> None:
         """Check what lies in the store, after each step of the world."""
