@@ -28,6 +28,7 @@
 A tier is named by a marker: `integration` needs minio, `e2e` needs cluster. With CI=true a tier that cannot run fails.
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
@@ -40,6 +41,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
 from tests.cluster.minio import why_not as why_no_minio
+from tests.virtual_time import VirtualTimeLoop
 
 # Wall-clock figures decide no test: a busy machine is no failure.
 settings.register_profile("podreduce", deadline=None)
@@ -54,6 +56,13 @@ def tier_cannot_run(tier: str, why: str) -> None:
     if os.environ.get("CI") == "true":
         pytest.fail(f"tier {tier} cannot run: {why}", pytrace=False)
     pytest.skip(f"tier {tier}: {why}")
+
+
+def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Give the tests that ask for it an event loop that does not wait."""
+    if item.get_closest_marker("virtual_time"):
+        return {"virtual": VirtualTimeLoop}
+    return {"real": asyncio.new_event_loop}
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from podreduce.contract.task import CommitRecord, LostOutput, TaskRef
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef
 from podreduce_operator.model import (
     AttemptProgress,
     Gang,
@@ -65,6 +65,13 @@ EXCESSIVE = make_failure(M0, counted=False, reason="TooManyBadRecords", bad_reco
 def allowing(bad_records: int | None) -> dict[str, object]:
     """A spec that lets so many bad records pass."""
     return {"badRecords": "Skip", "maxBadRecords": bad_records}
+
+
+def make_lost_part(task: TaskRef, number: int) -> FailureRecord:
+    """The record of a committed part that the store has dropped, for the so-manyeth time."""
+    return make_failure(
+        task, ordinal=number, attempt_id=f"a{number}", counted=False, reason="UploadLost", lost=(task, number - 1)
+    )
 
 
 MISSING = make_outcome("MapOutputLost", lost=LostOutput(task=M1, generation=0))
@@ -866,6 +873,36 @@ RULES = [
         ),
         now=500.0,
         expected="Failed/TooManyDisruptions: -",
+    ),
+    Example(
+        name="its output was lost 49 times",
+        observed=make_observed(
+            commits=BOTH, shuffle=make_shuffle(), failures=[make_lost_part(R0, number) for number in range(1, 50)]
+        ),
+        now=5000.0,
+        expected="Reducing: create(r-0#50)",
+    ),
+    Example(
+        name="its output was lost 50 times",
+        observed=make_observed(commits=BOTH, failures=[make_lost_part(R0, number) for number in range(1, 51)]),
+        now=5000.0,
+        expected="Failed/TooManyLostOutputs: -",
+    ),
+    Example(
+        name="lost and disrupted are not added up",
+        observed=make_observed(
+            commits=BOTH,
+            shuffle=make_shuffle(),
+            failures=[
+                *(make_lost_part(R0, number) for number in range(1, 50)),
+                *(
+                    make_failure(R0, counted=False, reason="Disrupted", ordinal=number, attempt_id=f"d{number}")
+                    for number in range(50, 99)
+                ),
+            ],
+        ),
+        now=5000.0,
+        expected="Reducing: create(r-0#99)",
     ),
     Example(
         name="a failure that repeating cannot mend",

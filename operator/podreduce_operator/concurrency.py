@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
@@ -24,12 +23,13 @@ async def gather_bounded(
     are those that were not started within `seconds`: the results are the fewer.
     """
     todo = iter(enumerate(calls))
-    until = time.monotonic() + seconds
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
     results: dict[int, T] = {}
     errors: list[BaseException] = []
 
     async def work() -> None:
-        while not errors and time.monotonic() <= until:
+        while not errors and clock() <= until:
             index, call = next(todo, (0, None))
             if call is None:
                 return

@@ -1,18 +1,19 @@
 """What is left of jobs that are gone: removed when the deletion is seen, and swept for those whose deletion nobody saw.
 
-Rule: nothing waits for it, and what goes wrong is left to the next sweep. A sweep lists the store before it asks which
-jobs there are, so that a job created meanwhile is never taken for one that is gone.
+Rule: nothing waits for it, and whatever goes wrong is left to the next sweep: anybody may have written what lies in a
+store. A sweep lists the store before it asks which jobs there are, so that a job created meanwhile is never taken for
+one that is gone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 import structlog
 
 from podreduce.contract.layout import installation_prefix
 from podreduce.errors import PodreduceError
-from podreduce_operator.cluster.kubernetes import KubernetesCluster
+from podreduce_operator.cluster.seam import JobStorage
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.discard import discard_run, find_runs
 from podreduce_operator.errors import OperatorError
@@ -74,24 +75,44 @@ class Removals:
             self._wake(job.key)
 
 
-async def sweep_forever(cluster: KubernetesCluster) -> NoReturn:
-    """Sweep once an hour, beginning now, until cancelled."""
+class SweptCluster(Protocol):
+    """What a sweep asks of the cluster."""
+
+    def own_storage(self) -> JobStorage | None:
+        """Return the installation's own storage, if it was given one."""
+
+    async def list_job_uids(self) -> set[str]:
+        """Return the UIDs of all jobs there are."""
+
+
+async def sweep_forever(
+    cluster: SweptCluster, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+) -> NoReturn:
+    """Sweep once an hour, beginning now, until cancelled; `sleep` waits, for tests."""
     while True:
         try:
             await sweep(cluster)
         except (OperatorError, PodreduceError, SecretError) as error:
             log.warning("not swept", error=str(error))
-        await asyncio.sleep(SWEEP_SECONDS)
+        except Exception:
+            log.exception("not swept")
+        await sleep(SWEEP_SECONDS)
 
 
-async def sweep(cluster: KubernetesCluster) -> None:
-    """Remove every run in the installation's own storage whose job is gone."""
+async def sweep(cluster: SweptCluster) -> None:
+    """Remove every run in the installation's own storage whose job is gone; one that will not go holds no other up."""
     storage = cluster.own_storage()
     if storage is None:
         return
     runs = await find_runs(storage, installation_prefix(storage.installation))
     living = await cluster.list_job_uids()
     for run in runs:
-        if run.uid not in living:
-            log.info("swept", namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
+        if run.uid in living:
+            continue
+        words = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
+        try:
             await discard_run(storage, run)
+        except Exception:  # noqa: BLE001 - a run that cannot be read must not hold up the sweep of all others
+            words.exception("not swept: left to the next sweep")
+        else:
+            words.info("swept")

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.cluster.build import program
+from tests.cluster.paths import cache_directory
 from tests.cluster.port_forward import PortForward
 from tests.cluster.processes import ClusterError
 
@@ -140,7 +141,7 @@ class Cluster:
             text=True,
             timeout=timeout,
             check=False,
-            env=os.environ | {"KUBECONFIG": str(self.kubeconfig)},
+            env=os.environ | {"KUBECONFIG": str(self.kubeconfig), "KUBECACHEDIR": str(cache_directory() / "kubectl")},
         )
         if check and finished.returncode != 0:
             words = " ".join(str(word) for word in (argv[0].name if isinstance(argv[0], Path) else argv[0], *argv[1:]))

@@ -75,7 +75,9 @@ class MinioServer:
                     f"--certs-dir={self.directory / 'certs'}",
                     self.directory / "data",
                 ],
-                env=os.environ | credentials | {"MINIO_BROWSER": "off", "MINIO_UPDATE": "off"},
+                env=os.environ
+                | credentials
+                | {"MINIO_BROWSER": "off", "MINIO_UPDATE": "off", "HOME": str(self.directory)},
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

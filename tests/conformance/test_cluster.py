@@ -60,7 +60,8 @@ async def test_a_name_held_by_a_pod_being_deleted_is_refused_for_now(world: Worl
 async def test_a_deleted_pod_is_seen_as_deleting_and_then_gone(world: World) -> None:
     pod = await world.running(world.request())
     await world.cluster.delete_pod(world.job, pod.name, pod.uid)
-    assert all(seen.deleting for seen in await world.cluster.list_pods(world.job))
+    seen = await world.cluster.list_pods(world.job)
+    assert [(each.uid, each.deleting) for each in seen] == [(pod.uid, True)], "its program takes a while to end"
     await world.gone(pod.name)
     await world.cluster.delete_pod(world.job, pod.name, pod.uid)
     assert await world.cluster.list_pods(world.job) == ()

@@ -69,6 +69,13 @@ def test_each_way_to_set_it_up_is_taken_by_the_api_server(cluster: Cluster, valu
     cluster.kubectl("apply", "--server-side", "--dry-run=server", "--validate=strict", "-f", "-", stdin=text)
 
 
+@pytest.mark.parametrize(("replicas", "budgets"), [(1, 0), (2, 1)], ids=["one", "two"])
+def test_only_several_operators_have_a_disruption_budget(cluster: Cluster, replicas: int, budgets: int) -> None:
+    rendered = cluster.helm("template", "podreduce", CHART, *settings(f"replicas={replicas}")).stdout
+    kinds = [one["kind"] for one in yaml.safe_load_all(rendered) if one]
+    assert kinds.count("PodDisruptionBudget") == budgets
+
+
 def test_storage_without_credentials_is_refused_by_name(cluster: Cluster) -> None:
     refused = cluster.helm("template", CHART, *settings("storage.endpoint=http://s3:9000"), check=False)
     assert refused.returncode != 0

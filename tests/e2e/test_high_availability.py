@@ -79,6 +79,7 @@ def test_an_upgrade_hands_over_within_two_seconds_and_jobs_go_on(world: JobWorld
         time.sleep(0.05)
         gone_at = gone_at or (time.monotonic() if leader != before else 0.0)
         led_at = time.monotonic() if leader not in {"", before} else 0.0
+    assert led_at, "nobody else leads"
     assert led_at - gone_at < 3.5, "two seconds between tries, and a busy machine"
     world.installation.await_rollout()
     job = world.wait("upgraded", "Complete")

@@ -24,6 +24,7 @@ def test_deleting_a_running_job_removes_its_pods_and_its_data(world: JobWorld) -
 def test_deleting_the_namespace_removes_the_data_and_does_not_hang(world: JobWorld) -> None:
     world.start("gone", slow_attempt(WORD_COUNT, "m-2-1"))
     world.wait_for_progress("gone", "m-2-1")
+    assert world.work_keys("gone")
     world.cluster.kubectl("delete", "namespace", world.namespace, "--timeout=90s", timeout=100)
     world.cluster.wait_for(lambda: not world.work_keys("gone"), "the end of its data", timeout=150)
 
@@ -76,7 +77,9 @@ def suspend(world: JobWorld, *, suspended: bool) -> None:
 
 
 def test_finished_records_go_after_their_ttl_and_the_output_stays(world: JobWorld) -> None:
-    world.run("brief", WORD_COUNT, ttlSecondsAfterFinished=5)
+    world.start("brief", WORD_COUNT, ttlSecondsAfterFinished=5)
+    world.cluster.wait_for(lambda: world.work_keys("brief"), "the first record", timeout=60)
+    world.wait("brief", "Complete")
     world.cluster.wait_for(lambda: not world.work_keys("brief"), "the end of the records", timeout=60)
     assert read_words(world.parts("brief")) == count_words()
     assert world.condition("brief", "Complete")["status"] == "True"

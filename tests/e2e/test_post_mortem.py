@@ -67,9 +67,11 @@ def test_a_failed_job_tells_its_story(world: JobWorld) -> None:
     for row in failed:
         assert row["created_at"] <= row["scheduled_at"] <= row["started_at"] <= row["finished_at"]
     committed = [row for row in rows if row["result"] == "Committed"]
+    assert committed
     assert {row["why_deleted"] for row in committed} <= {"committed", "job failed", "job ended"}
     assert [attempt["attempt"] for attempt in story["timeline"]] == [row["attempt"] for row in rows]
     assert story["reason"] == "BackoffLimitExceeded"
+    assert len(story["failures"]) == len(failed)
     for failure in story["failures"]:
         assert failure["traceback"][-1] == "ValueError: of my own making"
         assert "about to fail" in failure["log"]

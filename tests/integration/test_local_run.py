@@ -1,6 +1,7 @@
 """`podreduce run` as a person starts it: the real command, real processes, a directory or MinIO for the data."""
 
 import contextlib
+import importlib.metadata
 import json
 import os
 import re
@@ -187,6 +188,29 @@ def test_a_failed_run_leaves_its_post_mortem_where_it_says(here: Path) -> None:
     assert "ZeroDivisionError" in story["failures"][0]["traceback"][-1]
 
 
+def test_what_a_run_needs_lies_below_its_work_directory_and_nowhere_else(here: Path) -> None:
+    program = (
+        "import os\nclass Job:\n    def map_func(self, key, value):\n        yield value, 10 // (50 - int(value))\n"
+    )
+    (here / "work").mkdir()
+    ran = podreduce(here, "run", write_job(here, program=source(program)), "--work-dir", "work", "--json")
+    assert ran.returncode == 1
+    story = Path(json.loads(ran.stdout)["postMortem"]["uri"].removeprefix("file://"))
+    assert story.is_relative_to(here / "work")
+    assert story.exists()
+    assert leftovers(here) == []
+
+
+def test_with_json_as_its_log_format_every_line_is_one_json_object(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here), "--log-format", "json")
+    assert ran.returncode == 0
+    lines = [json.loads(line) for line in ran.stderr.splitlines()]
+    assert all("timestamp" in line for line in lines)
+    progress = [line for line in lines if line["event"] == "progress"]
+    assert progress[-1]["phase"] == "Complete"
+    assert progress[-1]["map"]["records"] == 100
+
+
 def test_a_run_that_fails_before_its_plan_leaves_no_post_mortem(here: Path) -> None:
     ran = podreduce(here, "run", write_job(here), "--input", "absent/", "--json")
     assert ran.returncode == 1
@@ -292,8 +316,10 @@ def test_validate_says_what_is_wrong_and_what_only_runs_here(here: Path) -> None
     assert "spec.image" in bad.stderr
 
 
-def test_version_is_told_quickly_enough(here: Path) -> None:
-    assert podreduce(here, "version").stdout.startswith("podreduce 0.")
+def test_version_is_told(here: Path) -> None:
+    told = podreduce(here, "version")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert told.stdout == f"podreduce {importlib.metadata.version('podreduce')}\n"
 
 
 @contextlib.contextmanager

@@ -9,7 +9,6 @@ from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
 from podreduce_operator.attempt_records import kept_stage
-from podreduce_operator.failure_classes import REFUSAL
 from podreduce_operator.model import (
     CreatePod,
     Decision,
@@ -24,7 +23,6 @@ from podreduce_operator.model import (
     Stage,
 )
 from podreduce_operator.pending import GATED
-from podreduce_operator.upkeep import KEPT_FAILED_PODS, LINGER_SECONDS, LOST_AFTER_SECONDS
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
 
@@ -102,6 +100,15 @@ FREE_FAILURES = (
 )
 """Reasons of failures that need not count, with their first and longest delay."""
 
+REFUSALS = frozenset(
+    {"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "StorageDenied", "Unschedulable"}
+)
+"""Reasons of failures that no attempt mends. These and the numbers below are the judge's own: it may not learn them
+from what it judges."""
+
+KEPT_FAILED_PODS = 10
+LINGER_SECONDS = 30.0
+LOST_AFTER_SECONDS = 30.0
 START_SLACK_SECONDS = 1.0
 """The status keeps whole seconds."""
 
@@ -156,6 +163,9 @@ class Judge:
 
     def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool, is_contested: bool = False) -> None:
         """A pass has decided and is about to act; contested, another one has acted since it looked."""
+        # Asked of the decision: the status would not show such a verdict, for it still tells of the run that goes.
+        begun = observed.superseded is None or not decision.verdict.is_terminal
+        demand(begun, VERDICT_WAITS, "run", observed.run_id, ":", decision.verdict.reason)
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
         self.has_packed = False
@@ -477,8 +487,6 @@ class Judge:
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return
-        begun = self.observed is not None and self.observed.superseded is None
-        demand(begun, VERDICT_WAITS, ended)
         if ended[0] == "Failed":
             stands = self.store.run(run_id).intent is None or run_id in self.bereft
             demand(stands, INTENT_ROLLS_FORWARD, "run", run_id, "failed:", ended[1])
@@ -513,7 +521,7 @@ class Judge:
             case "OutputExists":
                 return self.store.output.holds_output
         recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
-        return reason in self.refused or (reason in REFUSAL.reasons and recorded)
+        return reason in self.refused or (reason in REFUSALS and recorded)
 
     def look(self) -> None:
         """Check what lies in the store, after each step of the world."""

@@ -1,203 +1,74 @@
 """Wrong policies: a line of decide or its neighbours, replaced. Each must be caught, by a world or by an example.
 
-Rule: `old` is found exactly once in the module's source; where the policy is rewritten, so is its mutant.
+Rule: `old` is found exactly once in the module's source; where the policy is rewritten, so is its mutant. `breaks`
+names the invariant that a world with the mutant breaks; a mutant without one is caught by an example of the policy.
 """
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-from types import ModuleType
+from functools import partial
 
-import podreduce_operator
-from podreduce_operator.model import Decision, Observed
-from podreduce_operator.sequences import History
-from tests.policy_examples import RULES, WORKED_EXAMPLE
-from tests.simulation.draw import run_world
-from tests.simulation.world import Decide
+from tests.simulation import judge
+from tests.simulation.mutation import Mutant
 
-__all__ = ["MUTANTS", "Mutant", "MutantStaleError", "find_killer", "load_policy"]
-
-MODULES = (
-    "attempt_records",
-    "failure_classes",
-    "failure_policy",
-    "failures",
-    "bad_records",
-    "pending",
-    "hung",
-    "packing",
-    "sequences",
-    "whole_jobs",
-    "speculation",
-    "upkeep",
-    "gangs",
-    "ending",
-    "evidence",
-    "waves",
-    "decide",
-)
-"""In the order of their imports."""
+__all__ = ["MUTANTS"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mutant:
-    """A wrong policy: in `module`, `new` stands where `old` should.
-
-    `first_seed`: where to begin to look for a world that catches it; one that does so is near.
-    """
-
-    name: str
-    module: str
-    old: str
-    new: str
-    first_seed: int = 0
+def replace_in(module: str, name: str, old: str, new: str, *, breaks: str = "", first_seed: int = 0) -> Mutant:
+    return Mutant(name=name, module=module, old=old, new=new, breaks=breaks, first_seed=first_seed)
 
 
-class MutantStaleError(Exception):
-    """The line that a mutant changes is not in the source, or not only once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """A policy as loaded: decide, and what is made of pods before it."""
-
-    decide: Decide
-    history: type[History]
-
-    def __call__(self, observed: Observed, now: float) -> Decision:
-        return self.decide(observed, now)
-
-
-def load_policy(*mutants: Mutant) -> Policy:
-    """Return the policy with these mutations.
-
-    Raises:
-        MutantStaleError: `old` does not occur just once.
-    """
-    with fresh_modules():
-        for name in MODULES:
-            source = Path(podreduce_operator.__path__[0], f"{name}.py").read_text()
-            for mutant in mutants:
-                if mutant.module == name:
-                    source = mutate(source, mutant)
-            module = ModuleType(f"podreduce_operator.{name}")
-            sys.modules[module.__name__] = module
-            exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
-        decide, sequences = (sys.modules[f"podreduce_operator.{name}"] for name in ("decide", "sequences"))
-        return Policy(decide=decide.decide, history=sequences.History)
-
-
-def mutate(source: str, mutant: Mutant) -> str:
-    """Replace the mutant's line."""
-    if source.count(mutant.old) != 1:
-        raise MutantStaleError(
-            f"mutant {mutant.name!r}: {mutant.module}.py has {source.count(mutant.old)} times {mutant.old!r}; "
-            "make its line follow the source"
-        )
-    return source.replace(mutant.old, mutant.new)
-
-
-@contextmanager
-def fresh_modules() -> Iterator[None]:
-    """Put the policy's modules back where they were."""
-    names = [f"podreduce_operator.{name}" for name in MODULES]
-    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
-    try:
-        yield
-    finally:
-        for name in names:
-            sys.modules.pop(name, None)
-        sys.modules.update(kept)
-
-
-def find_killer(mutant: Mutant, worlds: int) -> str | None:
-    """Return what caught the mutant: a world's broken invariant, else an example; None if it survived."""
-    policy = load_policy(mutant)
-    for seed in range(mutant.first_seed, mutant.first_seed + worlds):
-        result = run_world(seed, policy)
-        if result.violation:
-            return f"seed {seed}: {result.invariant}"
-    for example in (*WORKED_EXAMPLE, *RULES):
-        try:
-            answer = str(policy(example.observed, example.now))
-        except Exception as error:  # noqa: BLE001 - a policy that raises is caught, too
-            answer = repr(error)
-        if answer != example.expected:
-            return f"example: {example.name}"
-    return None
-
-
-def wave(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="waves", old=old, new=new)
-
-
-def ending(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="ending", old=old, new=new)
-
-
-def upkeep(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="upkeep", old=old, new=new)
-
-
-def failure(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="failures", old=old, new=new)
-
-
-def failure_class(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="failure_classes", old=old, new=new)
-
-
-def waiting(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="pending", old=old, new=new)
-
-
-def twin(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="speculation", old=old, new=new)
-
-
-def excess(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="bad_records", old=old, new=new)
-
-
-def keeping(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="evidence", old=old, new=new)
-
-
-def packed(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="packing", old=old, new=new)
-
-
-def sequence(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="sequences", old=old, new=new)
-
-
-def whole(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="whole_jobs", old=old, new=new)
-
-
-def gang(name: str, old: str, new: str, first_seed: int = 0) -> Mutant:
-    return Mutant(name=name, module="gangs", old=old, new=new, first_seed=first_seed)
-
-
-def policy(name: str, old: str, new: str) -> Mutant:
-    return Mutant(name=name, module="decide", old=old, new=new)
-
+wave = partial(replace_in, "waves")
+ending = partial(replace_in, "ending")
+upkeep = partial(replace_in, "upkeep")
+failure = partial(replace_in, "failures")
+failure_class = partial(replace_in, "failure_classes")
+waiting = partial(replace_in, "pending")
+twin = partial(replace_in, "speculation")
+excess = partial(replace_in, "bad_records")
+keeping = partial(replace_in, "evidence")
+packed = partial(replace_in, "packing")
+sequence = partial(replace_in, "sequences")
+whole = partial(replace_in, "whole_jobs")
+gang = partial(replace_in, "gangs")
+policy = partial(replace_in, "decide")
 
 MUTANTS = (
-    gang("gangs never form", "is_idle and len(creates) > 1:", "False:"),
-    gang("every wave is a gang", "is_idle and len(creates) > 1:", "len(creates) > 1:"),
-    gang("gangs where none is wanted", '.admission != "Gang" or not creates:', '.admission == "" or not creates:'),
+    gang("gangs never form", "is_idle and len(creates) > 1:", "False:", breaks=judge.GANG_IF_SEVERAL),
+    gang("every wave is a gang", "is_idle and len(creates) > 1:", "len(creates) > 1:", breaks=judge.GANG_FROM_NOTHING),
+    gang(
+        "gangs where none is wanted",
+        '.admission != "Gang" or not creates:',
+        '.admission == "" or not creates:',
+        breaks=judge.GANG_WHERE_WANTED,
+    ),
     gang("broken gangs wait for ever", "if len(pods) + more < gang.size or", "if False or"),
-    gang("gangs are dissolved as they form", "if len(pods) + more < gang.size or", "if len(pods) < gang.size or"),
+    gang(
+        "gangs are dissolved as they form",
+        "if len(pods) + more < gang.size or",
+        "if len(pods) < gang.size or",
+        breaks=judge.BROKEN_GANGS_ONLY,
+    ),
     gang("gangs that have become too large wait for ever", "or gang.size > most for", "or False for"),
     gang("a new gang takes what room there is", "(is_soon or lacks_room)", "is_soon"),
-    gang("admitted gangs are taken for forming", "if not any(map(was_admitted, pods))", "if True"),
-    gang("a gang takes more than it lacks", "for create in creates[:lacking]]", "for create in creates]"),
+    gang(
+        "admitted gangs are taken for forming",
+        "if not any(map(was_admitted, pods))",
+        "if True",
+        breaks=judge.GANG_WHERE_WANTED,
+        first_seed=12,
+    ),
+    gang(
+        "a gang takes more than it lacks",
+        "for create in creates[:lacking]]",
+        "for create in creates]",
+        breaks=judge.GANG_IF_SEVERAL,
+        first_seed=30,
+    ),
     gang("a new gang waits for nobody", "any(now < at <= now + GATHER_SECONDS for at in due_at)", "False"),
     gang(
-        "a preempted gang starts again pod by pod", "return max(taken) + SETTLE_SECONDS if taken", "return 0.0 if taken"
+        "a preempted gang starts again pod by pod",
+        "return max(taken) + SETTLE_SECONDS if taken",
+        "return 0.0 if taken",
+        breaks=judge.GANG_SETTLES,
     ),
     gang("the first pod that is taken is the last", "in (*known, *records) if", "in known if"),
     wave("twins start while pods are being taken", "if len(ready) < room and not waits:", "if len(ready) < room:"),
@@ -206,14 +77,17 @@ MUTANTS = (
         "a failed run is decided again",
         "if observed.run.terminal is not None:",
         'if observed.run.terminal == "Complete":',
+        breaks=judge.TERMINAL_IS_FINAL,
+        first_seed=5,
     ),
     policy(
         "a complete run is decided again",
         "if observed.run.terminal is not None:",
         'if observed.run.terminal == "Failed":',
+        breaks=judge.ENDED_IS_IDLE,
     ),
-    policy("published is not noticed", "if observed.published is not None:", "if False:"),
-    policy("nothing ever fails", "if failed is not None:", "if False:"),
+    policy("published is not noticed", "if observed.published is not None:", "if False:", breaks=judge.PROGRESS),
+    policy("nothing ever fails", "if failed is not None:", "if False:", breaks=judge.ATTEMPTS_BOUNDED),
     policy(
         "no pause after a fault",
         "return retry_later(decision, observed) if observed.faults else decision",
@@ -226,16 +100,31 @@ MUTANTS = (
         "if observed.has_intent:",
         "if observed.has_intent and not observed.job.spec.suspend:",
     ),
-    policy("suspension is ignored", "if observed.job.spec.suspend:", "if False:"),
+    policy("suspension is ignored", "if observed.job.spec.suspend:", "if False:", breaks=judge.SUSPENDED_IS_IDLE),
     policy("suspended pods run on", "(*delete_foreign(observed), *delete_all(observed.active_pods, SUSPENDED))", "()"),
     policy("planned anew on each pass", "if observed.plan is None:", "if not observed.commits:"),
-    wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n"),
+    wave("maps are not waited for", "    if pending:\n", "    if False:\n", breaks=judge.DOES_NOT_RAISE),
+    upkeep(
+        "pods of the run before go on",
+        "doomed = [pod for pod in observed.foreign_pods if not pod.deleting]",
+        "doomed: list[PodView] = []",
+        breaks=judge.OLD_RUN_STOPS_FIRST,
+        first_seed=10,
+    ),
+    ending(
+        "a run that takes another's place has failed",
+        'verdict = Verdict(phase=Phase.PLANNING, reason="Superseding"',
+        'verdict = Verdict(phase=Phase.FAILED, reason="Superseding"',
+        breaks=judge.VERDICT_WAITS,
+    ),
+    wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n", breaks=judge.POSSIBLE),
     wave("reduces start at once", "    if pending:\n", "    if pending and shuffle is None:\n"),
     wave("parallelism is ignored", "room = max(0, parallelism(observed) - len(active))", "room = len(wave.tasks)"),
     wave(
         "parallelism is off by one",
         "room = max(0, parallelism(observed) - len(active))",
         "room = max(0, parallelism(observed) - len(active) + 1)",
+        breaks=judge.PARALLELISM_HELD,
     ),
     wave(
         "parallelism is for each pass",
@@ -243,7 +132,12 @@ MUTANTS = (
         "room = parallelism(observed)",
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
-    wave("retried at once", "else [task for task, at in due.items() if at <= now]", "else list(due)"),
+    wave(
+        "retried at once",
+        "else [task for task, at in due.items() if at <= now]",
+        "else list(due)",
+        breaks=judge.BACKOFF_HELD,
+    ),
     wave(
         "retried before the record is seen",
         "for task in untried if task not in recording}",
@@ -253,6 +147,7 @@ MUTANTS = (
         "a second attempt beside the first",
         "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
         "return False",
+        breaks=judge.ONE_AT_A_TIME,
     ),
     wave("tasks that wait for their turn are not tried", "and task in pod.tasks_ahead", "and task == pod.task"),
     wave(
@@ -271,8 +166,15 @@ MUTANTS = (
         "for each in (task,)),",
     ),
     wave("pods are known by one task alone", "for task in pod.all_tasks:", "for task in (pod.task,):"),
-    packed("pods take several while others could start", "pods = min(ready, room)", "pods = min(1, ready, room)"),
-    packed("pods take more than they may", "min(ready, pods * most), pods)", "ready, pods)"),
+    packed(
+        "pods take several while others could start",
+        "pods = min(ready, room)",
+        "pods = min(1, ready, room)",
+        breaks=judge.PACKED_FOR_WANT_OF_ROOM,
+    ),
+    packed(
+        "pods take more than they may", "min(ready, pods * most), pods)", "ready, pods)", breaks=judge.PACKED_IF_FRESH
+    ),
     packed("tasks of a wave are packed whatever their size", "int(AUTO_BYTES // max(mean_bytes, 1.0))", "MOST_TASKS"),
     packed("tasks of any kind go together", "and kind(waiting[0]) == shared:", "and True:"),
     whole(
@@ -280,23 +182,45 @@ MUTANTS = (
         "has_begun = bool(observed.commits or observed.failures) or",
         "has_begun =",
     ),
-    whole("a whole job starts beside its own tasks", " or len(ready) < plan.shards", ""),
-    whole("any job is small", "not (plan.is_small and", "not (True and"),
+    whole("a whole job starts beside its own tasks", " or len(ready) < plan.shards", "", breaks=judge.PACKED_IF_FRESH),
+    whole("any job is small", "not (plan.is_small and", "not (True and", breaks=judge.WHOLE_IF_SMALL),
     whole("a whole job is cloned", 'or observed.job.spec.speculation == "Always":', "or False:"),
     whole("nobody looks for what a pod waits for", "    if observed.shuffle is not None:\n", "    if True:\n"),
-    sequence("reduces that do not exist are waited for", "task.index < partitions)", "True)"),
     sequence(
-        "a program that is map-only is waited for to reduce", "            partitions = 0\n", "            pass\n"
+        "reduces that do not exist are waited for",
+        "task.index < partitions)",
+        "True)",
+        breaks=judge.FAILED_WHERE_IT_WAS,
+        first_seed=39,
     ),
-    sequence("a pod is for ever at its first task", "if not self.is_over(", "if True or not self.is_over("),
+    sequence(
+        "a program that is map-only is waited for to reduce",
+        "            partitions = 0\n",
+        "            pass\n",
+        breaks=judge.FAILED_WHERE_IT_WAS,
+        first_seed=39,
+    ),
+    sequence(
+        "a pod is for ever at its first task",
+        "if not self.is_over(",
+        "if True or not self.is_over(",
+        breaks=judge.FAILURES_DURABLE,
+        first_seed=8,
+    ),
     Mutant(
         name="a pod fails again at each task that it still commits",
         module="sequences",
         old="        if attempt_id in self.failed:\n            return False\n",
         new="",
+        breaks=judge.FAILED_ONCE,
         first_seed=600,
     ),
-    sequence("another's commit is a turn that is over", "and commit.attempt_id == attempt_id)", ")"),
+    sequence(
+        "another's commit is a turn that is over",
+        "and commit.attempt_id == attempt_id)",
+        ")",
+        breaks=judge.POINTLESS_PODS_GO,
+    ),
     wave(
         "ended pods are waited for",
         "return pod.is_active and pod.generation == generation",
@@ -306,9 +230,11 @@ MUTANTS = (
         "pods of other runs are adopted", "pods = pods_by_task(observed.run_pods)", "pods = pods_by_task(observed.pods)"
     ),
     wave("ordinals do not count records", "*(failure.ordinal for failure in failures)), default=0", "), default=0"),
-    wave("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *"),
+    wave("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *", breaks=judge.ORDINAL_RISES),
     wave("the ordinal is not incremented", "return 1 + max((*(pod.ordinal", "return max((1, *(pod.ordinal"),
-    wave("no generation is opened", "failure.lost.generation + 1)", "failure.lost.generation)"),
+    wave(
+        "no generation is opened", "failure.lost.generation + 1)", "failure.lost.generation)", breaks=judge.REDUCES_WAIT
+    ),
     wave(
         "a part that is gone is not made again",
         "left = [task for task in reduces if not is_committed(observed, task, generations)]",
@@ -319,6 +245,7 @@ MUTANTS = (
         "lost output is made again in its old generation",
         "        generation=generations.get(task, 0),\n",
         "        generation=0,\n",
+        breaks=judge.NEEDED,
     ),
     wave(
         "the manifest of old generations stays",
@@ -330,11 +257,17 @@ MUTANTS = (
         "if shuffle is None or shuffle.map_generations != wanted:",
         "if shuffle is None or observed.failures:",
     ),
-    wave("reduces read the first manifest", "shuffle_generation=shuffle.generation,", "shuffle_generation=0,"),
+    wave(
+        "reduces read the first manifest",
+        "shuffle_generation=shuffle.generation,",
+        "shuffle_generation=0,",
+        breaks=judge.REDUCES_WAIT,
+    ),
     wave(
         "the last reduce is not waited for",
         "left = [task for task in reduces if",
         "left = [task for task in reduces[:-1] if",
+        breaks=judge.PUBLISHED_COMMITTED,
     ),
     wave(
         "a map-only program is not noticed",
@@ -345,7 +278,12 @@ MUTANTS = (
         "higher indexes first", "group_ready(observed, plan, ready, gen", "group_ready(observed, plan, ready[::-1], gen"
     ),
     wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
-    wave("needless pods stay", "deletes = delete_needless(observed, generations, now)", "deletes = ()"),
+    wave(
+        "needless pods stay",
+        "deletes = delete_needless(observed, generations, now)",
+        "deletes = ()",
+        breaks=judge.POINTLESS_PODS_GO,
+    ),
     wave(
         "pods come before room is made for them",
         "*stops, *delete_foreign(observed), *steps, *creates,",
@@ -353,15 +291,27 @@ MUTANTS = (
     ),
     wave("what has ended goes before successors come", "*steps, *creates, *tidies)", "*steps, *tidies, *creates)"),
     wave("time is not waited for", "return min(later, default=None)", "return None"),
-    ending("the deadline is ignored", "if deadline is not None and now >= deadline and", "if False and"),
+    ending(
+        "the deadline is ignored",
+        "if deadline is not None and now >= deadline and",
+        "if False and",
+        breaks=judge.DEADLINE_HELD,
+    ),
     ending(
         "the deadline runs on while suspended", "now >= deadline and not observed.job.spec.suspend", "now >= deadline"
     ),
-    ending("the deadline counts from nowhere", "else started_at + seconds", "else 2 * started_at + seconds"),
+    ending(
+        "the deadline counts from nowhere",
+        "else started_at + seconds",
+        "else 2 * started_at + seconds",
+        breaks=judge.DEADLINE_HELD,
+    ),
     ending(
         "the intent does not protect from the deadline",
         "return observed.has_intent or (observed.is_blind and was_planned)",
         "return observed.is_blind",
+        breaks=judge.INTENT_ROLLS_FORWARD,
+        first_seed=48,
     ),
     ending(
         "blind runs fail past their intent",
@@ -374,7 +324,12 @@ MUTANTS = (
         "rolls_forward",
     ),
     ending("a part that is gone is waited for", "fault.reason == PART_GONE_REASON or", "False or"),
-    ending("one attempt too few", "if len(counted) > limit:", "if len(counted) >= max(limit, 1):"),
+    ending(
+        "one attempt too few",
+        "if len(counted) > limit:",
+        "if len(counted) >= max(limit, 1):",
+        breaks=judge.FAILURE_JUSTIFIED,
+    ),
     ending("one attempt too many", "if len(counted) > limit:", "if len(counted) > limit + 1:"),
     ending(
         "uncounted failures count",
@@ -382,7 +337,7 @@ MUTANTS = (
         "counted = list(failures)",
     ),
     ending("no disruption is one too many", "if len(uncounted) >= budget.limit:", "if False:"),
-    ending("a fatal failure is retried", "if fatal is not None:", "if False:"),
+    ending("a fatal failure is retried", "if fatal is not None:", "if False:", breaks=judge.FATAL_ENDS, first_seed=80),
     ending("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
     ending("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
     ending(
@@ -394,8 +349,9 @@ MUTANTS = (
         "data goes while pods run",
         "if observed.has_intermediates and not unfinished:",
         "if observed.has_intermediates:",
+        breaks=judge.DATA_STAYS,
     ),
-    ending("data stays", "if observed.has_intermediates and not unfinished:", "if False:"),
+    ending("data stays", "if observed.has_intermediates and not unfinished:", "if False:", breaks=judge.ENDS_CLEAN),
     ending(
         "records go at once",
         "if observed.has_records and expired and not unfinished:",
@@ -418,12 +374,23 @@ MUTANTS = (
     excess("one bad record too many", "if count > limit else None", "if count > limit + 1 else None"),
     excess("an attempt with just enough bad records is too bad", "if alone > limit:", "if alone >= limit:"),
     excess("a limit of 0 is none", "    if limit is None:\n", "    if not limit:\n"),
-    ending("no story is told", "if wants_post_mortem(observed, now) and not unfinished", "if False and not unfinished"),
-    ending("a story is told while pods run", "and not unfinished and not observed.faults", "and not observed.faults"),
+    ending(
+        "no story is told",
+        "if wants_post_mortem(observed, now) and not unfinished",
+        "if False and not unfinished",
+        breaks=judge.STORY_IS_TOLD,
+    ),
+    ending(
+        "a story is told while pods run",
+        "and not unfinished and not observed.faults",
+        "and not observed.faults",
+        breaks=judge.STORY_AFTER_THE_END,
+    ),
     ending(
         "a story is told again and again",
         "is_told = observed.plan is None or observed.post_mortem is not None",
         "is_told = observed.plan is None",
+        breaks=judge.STORY_ONCE,
     ),
     ending(
         "a story is told of runs without a plan",
@@ -440,7 +407,7 @@ MUTANTS = (
         "is_wanted = observed.run.terminal in observed.limits.post_mortem_of",
         "is_wanted = observed.run.terminal is not None",
     ),
-    keeping("nothing is kept", "    if not news:\n", "    if True:\n"),
+    keeping("nothing is kept", "    if not news:\n", "    if True:\n", breaks=judge.KEPT_FIRST),
     keeping(
         "pods go before what they know is kept",
         "before = next(of_pods, len(decision.actions))",
@@ -452,7 +419,12 @@ MUTANTS = (
         "if observed.kept.get(turn.attempt_id, 0) < Stage.DONE",
         "if True",
     ),
-    keeping("attempts are kept again and again", "if observed.kept.get(pod.attempt_id, 0) < (", "if 0 < ("),
+    keeping(
+        "attempts are kept again and again",
+        "if observed.kept.get(pod.attempt_id, 0) < (",
+        "if 0 < (",
+        breaks=judge.KEPT_ONCE,
+    ),
     keeping(
         "pods that are about to go are not kept",
         "(Stage.GONE if pod.uid in doomed else stage_of(pod))",
@@ -461,11 +433,18 @@ MUTANTS = (
     keeping(
         "a fault of the store saves the pods", "observed.plan is None or observed.faults:", "observed.plan is None:"
     ),
-    keeping("pods of other runs are kept", "for pod in observed.run_pods\n", "for pod in observed.pods\n"),
+    keeping(
+        "pods of other runs are kept",
+        "for pod in observed.run_pods\n",
+        "for pod in observed.pods\n",
+        breaks=judge.KEPT_WITH_ITS_RUN,
+        first_seed=45,
+    ),
     keeping(
         "attempts are kept after their story is told",
         "return observed.run.terminal is None or wants_post_mortem(observed, now)",
         "return True",
+        breaks=judge.KEPT_IN_TIME,
     ),
     Mutant(
         name="what others delete is not kept",
@@ -483,7 +462,12 @@ MUTANTS = (
         "if why is None and pod.attempt_id in recorded:",
         "if why is None and pod.is_finished:",
     ),
-    upkeep("committed attempts are recorded as failed", "        and not commits_own_generation(observed, pod)\n", ""),
+    upkeep(
+        "committed attempts are recorded as failed",
+        "        and not commits_own_generation(observed, pod)\n",
+        "",
+        breaks=judge.COMMITTED_IS_NO_FAILURE,
+    ),
     upkeep(
         "failures are recorded again and again",
         "        if pod.attempt_id not in recorded\n        and not",
@@ -502,12 +486,13 @@ MUTANTS = (
         "        for pod in (replace(one, task=task, sequence=one.all_tasks.index(task)),)\n"
         "        if pod.attempt_id not in recorded\n",
     ),
-    upkeep("everything counts", "counted=classification.counted,", "counted=True,"),
+    upkeep("everything counts", "counted=classification.counted,", "counted=True,", breaks=judge.COUNTED_IF_DESERVED),
     upkeep("nothing counts", "counted=classification.counted,", "counted=False,"),
     upkeep(
         "failures are dated by the operator",
         "finished_at=now if pod.finished_at is None else pod.finished_at,",
         "finished_at=now,",
+        breaks=judge.FINISH_IS_THE_PODS,
     ),
     upkeep("the lost map output is not written down", "lost=None if outcome is None else outcome.lost,", "lost=None,"),
     upkeep("waiting pods are given up by an old list", "if_waiting=is_unstarted(pod)", "if_waiting=False"),
@@ -524,6 +509,7 @@ MUTANTS = (
         "running pods are deleted as needless",
         "if commit is None or commit.generation < pod.generation:\n        return None",
         "if commit is None:\n        return 'needless'",
+        breaks=judge.HEALTHY_STAYS,
     ),
     failure("the delay does not grow", "factor ** (len(finished) - 1)", "factor ** 0"),
     failure("the delay grows one failure early", "factor ** (len(finished) - 1)", "factor ** len(finished)"),
@@ -532,6 +518,7 @@ MUTANTS = (
         "the delay counts from the first failure",
         "return max(finished) + min(delay, maximum)",
         "return min(finished) + min(delay, maximum)",
+        breaks=judge.BACKOFF_HELD,
     ),
     failure("uncounted failures are retried at once", "*others, 0.0)", "0.0)"),
     failure("a disruption counts", "counted = failure_class.is_counted or", "counted = reason == 'Disrupted' or"),
@@ -541,9 +528,19 @@ MUTANTS = (
     ),
     failure("the first lack of memory counts", "if failure_class is MEMORY and", "if False and"),
     failure("no lack of memory counts", "and not ran_out_of_memory(earlier):", "and True:"),
-    failure("memory stays as it was", "return spec.backoff.out_of_memory_factor if may", "return 1.0 if may"),
+    failure(
+        "memory stays as it was",
+        "return spec.backoff.out_of_memory_factor if may",
+        "return 1.0 if may",
+        breaks=judge.MEMORY_RAISED,
+    ),
     failure("memory is raised for everybody", "and ran_out_of_memory(failures) else 1.0", "else 1.0"),
-    failure("an outage is not waited out", "failure_class is OUTAGE and", "failure_class is OUTAGE or"),
+    failure(
+        "an outage is not waited out",
+        "failure_class is OUTAGE and",
+        "failure_class is OUTAGE or",
+        breaks=judge.COUNTED_IF_DESERVED,
+    ),
     failure("the failure policy is not asked", "match find_action(spec.failure_policy.rules", "match find_action(()"),
     failure_class(
         "too many bad records use up an attempt",
@@ -556,11 +553,13 @@ MUTANTS = (
         "an eviction for its own use does not count",
         'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({',
         'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Evicted", ',
+        breaks=judge.COUNTED_IF_DESERVED,
     ),
     failure_class(
         "an exit without a commit does not count",
         'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({',
         'DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"CommitMissing", ',
+        breaks=judge.COUNTED_IF_DESERVED,
     ),
     waiting("an image gets no grace", "if deadline is None or now < deadline:", "if deadline is None:"),
     waiting("an image is waited for without end", "if deadline is None or now < deadline:", "if True:"),
@@ -571,18 +570,30 @@ MUTANTS = (
     Mutant(name="everything hangs", module="hung", old="if at is None or now < at:", new="if at is None:"),
     twin("nobody is slow", "and each.is_worth_a_twin]", "and False]"),
     twin("everybody is slow", "and each.is_worth_a_twin]", "]"),
-    twin("twins of twins", "attempts[pod.task] == 1 and", ""),
+    twin("twins of twins", "attempts[pod.task] == 1 and", "", breaks=judge.ONE_AT_A_TIME),
     twin("twins without end", "max(1, int(active * TWIN_SHARE)) - twins", "active"),
     Mutant(
         name="twins where none are wanted",
         module="speculation",
         old='if mode == "Never" or',
         new="if",
+        breaks=judge.TWINS_BOUNDED,
         first_seed=80,
     ),
     twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
-    wave("twins while tasks wait for room", "    if len(ready) < room and not waits:\n", "    if not waits:\n"),
+    wave(
+        "twins while tasks wait for room",
+        "    if len(ready) < room and not waits:\n",
+        "    if not waits:\n",
+        breaks=judge.PARALLELISM_HELD,
+        first_seed=20,
+    ),
     wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
     upkeep("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
-    upkeep("pods get no grace to end", "in gone_at.items() if now >= at)", "in gone_at.items() if True)"),
+    upkeep(
+        "pods get no grace to end",
+        "in gone_at.items() if now >= at)",
+        "in gone_at.items() if True)",
+        breaks=judge.FORCED_IF_LOST,
+    ),
 )

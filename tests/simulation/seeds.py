@@ -4,10 +4,11 @@ Rule: `mutant` brings the fault back; the seed is told good by passing without i
 make other worlds of the seeds: then a new seed is looked for (`find_seed`), and the sentence stays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tests.simulation.draw import run_world
-from tests.simulation.mutants import MUTANTS, Mutant, load_policy
+from tests.simulation.model_mutants import MODEL_MUTANTS
+from tests.simulation.mutants import MUTANTS
+from tests.simulation.mutation import Mutant, find_worlds
 
 __all__ = ["NAMED_SEEDS", "NamedSeed", "find_seed"]
 
@@ -58,10 +59,11 @@ NAMED_SEEDS = (
 
 def find_mutant(name: str) -> Mutant:
     """Return the mutant of that name."""
-    return next(mutant for mutant in MUTANTS if mutant.name == name)
+    return next(mutant for mutant in (*MUTANTS, *MODEL_MUTANTS) if mutant.name == name)
 
 
-def find_seed(mutant: str, first: int = 0, last: int = 10_000) -> int | None:
-    """Return the first seed whose world catches the mutant."""
-    policy = load_policy(find_mutant(mutant))
-    return next((seed for seed in range(first, last) if run_world(seed, policy).violation), None)
+def find_seed(name: str, first: int = 0, last: int = 10_000) -> int | None:
+    """Return the first seed in whose world the mutant breaks its invariant; any, if it names none."""
+    mutant = replace(find_mutant(name), first_seed=first)
+    results = find_worlds(mutant, last - first)
+    return next((result.seed for result in results if mutant.breaks in ("", result.invariant)), None)

@@ -7,7 +7,7 @@ from podreduce_operator.decide import decide
 from tests.simulation.chaos import POD_FAULTS, USER_FAULTS, FaultKind
 from tests.simulation.draw import draw_world, run_world
 from tests.simulation.judge import ViolationError
-from tests.simulation.mutants import load_policy
+from tests.simulation.mutation import load_policy
 from tests.simulation.runner import Summary, render_coverage, render_failure, run_worlds
 from tests.simulation.seeds import NAMED_SEEDS, NamedSeed, find_mutant
 

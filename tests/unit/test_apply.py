@@ -67,6 +67,14 @@ async def test_pods_that_have_ended_go_though_none_can_be_created() -> None:
     assert cluster.deleted == ["pod-1"]
 
 
+@pytest.mark.parametrize("force", [False, True], ids=["with its grace", "without"])
+async def test_a_pod_is_deleted_by_its_uid_and_forced_only_if_that_was_decided(force: bool) -> None:
+    cluster = SlowCluster()
+    await apply(cluster, replace(DELETE, force=force))
+    assert cluster.deletions == [("pod-1", "uid-1", force)]
+
+
+@pytest.mark.virtual_time
 async def test_what_takes_too_long_is_left_to_the_next_pass() -> None:
     cluster = SlowCluster(seconds=0.05)
     applied = await apply(cluster, *create(100), DELETE, pods_seconds=0.02)
@@ -75,6 +83,7 @@ async def test_what_takes_too_long_is_left_to_the_next_pass() -> None:
     assert cluster.deleted == ["pod-1"]
 
 
+@pytest.mark.virtual_time
 async def test_no_pods_come_while_there_was_no_time_to_make_room_for_them() -> None:
     cluster = SlowCluster(deletion_seconds=0.05)
     deletes = [replace(DELETE, uid=f"uid-{number}") for number in range(100)]
@@ -83,6 +92,7 @@ async def test_no_pods_come_while_there_was_no_time_to_make_room_for_them() -> N
     assert cluster.created == []
 
 
+@pytest.mark.virtual_time
 async def test_jobs_take_turns_at_creating_and_deleting_pods() -> None:
     cluster = SlowCluster(seconds=0.01, deletion_seconds=0.01)
     applier = Applier(cluster=cluster, cache=RunCache(), turns=asyncio.Semaphore(1))

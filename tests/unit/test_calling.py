@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podreduce.calling import bucket_by_program, check_pair, combine_by_program, iterate
+from podreduce.calling import bucket_by_program, cannot_aggregate, check_pair, combine_by_program, iterate
 from podreduce.codec import encode_key, restore
 from podreduce.contract.plan import Program
 from podreduce.errors import ProgramError
@@ -79,3 +79,22 @@ def test_a_partition_out_of_range_is_told_with_its_key(body: str) -> None:
     with pytest.raises(ProgramError, match=r"must return an int from 0 to 2|KeyError") as raised:
         bucket_of(encode_key("k"))
     assert raised.value.record == "key 'k'"
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        (
+            (' combiner = "sum"',),
+            "combiner 'sum' cannot take the values of key 'k': no numbers; write a reduce_func for such values",
+        ),
+        (
+            (" def reduce_func(self, k, vs):", "  yield k, sum(vs)"),
+            "TypeError: no numbers (in the sum of Job.reduce_func over the values of key 'k')",
+        ),
+    ],
+    ids=["as it declares", "as it is written"],
+)
+def test_values_without_an_aggregate_are_told_as_the_program_has_it(members: tuple[str, ...], message: str) -> None:
+    error = cannot_aggregate(load(*members), "k", TypeError("no numbers"))
+    assert (str(error), error.record) == (message, "key 'k'")

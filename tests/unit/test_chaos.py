@@ -1,10 +1,12 @@
+import os
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
-from podreduce.chaos import Chaos, chaos_of
+from podreduce.chaos import Chaos, chaos_of, slowed
 from podreduce.contract.chaos import ChaosOptions
 from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
@@ -12,26 +14,17 @@ from podreduce.storage.faults import Place, persist
 from tests.builders import make_plan, make_raw_spec
 
 ATTEMPTS = [f"uid-{number}-0" for number in range(2000)]
+FATES = """
+from podreduce.chaos import Chaos
+from podreduce.contract.chaos import ChaosOptions
+print([Chaos(ChaosOptions(kill_percent=50), f"uid-{number}-0").killed_at for number in range(5)])
+"""
 KILLED = """
 import time
 from podreduce.chaos import killed_at
 done = iter([0.1, 0.2])
 with killed_at(0.5, lambda: next(done, 0.6)):
     time.sleep(60)
-"""
-SLOWED = """
-import sys, time
-from podreduce.chaos import slowed
-
-def work():
-    started = time.process_time()
-    while time.process_time() - started < 0.3:
-        pass
-
-started = time.monotonic()
-with slowed(float(sys.argv[1])):
-    work()
-sys.stderr.write(str((time.monotonic() - started) / 0.3))
 """
 
 
@@ -50,9 +43,9 @@ def test_as_many_attempts_are_struck_as_was_asked_for(percent: float, low: float
 
 def test_what_befalls_an_attempt_follows_from_its_id() -> None:
     options = ChaosOptions(kill_percent=50)
-    assert [Chaos(options, each).killed_at for each in ATTEMPTS[:20]] == [
-        Chaos(options, each).killed_at for each in ATTEMPTS[:20]
-    ]
+    fates = [Chaos(options, each).killed_at for each in ATTEMPTS[:5]]
+    assert len(set(fates)) > 2
+    assert [run(FATES, hash_seed=seed).stdout for seed in ("1", "2")] == [f"{fates}\n"] * 2
 
 
 def test_a_plan_without_chaos_has_none() -> None:
@@ -72,16 +65,37 @@ def test_a_plan_says_what_befalls_its_attempts() -> None:
     assert chaos.slow_factor == 3
 
 
-def run(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=False)
+def run(program: str, *, hash_seed: str = "0") -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PYTHONHASHSEED": hash_seed}
+    return subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=False)
 
 
 def test_an_attempt_is_killed_once_it_has_done_so_much() -> None:
     assert run(KILLED).returncode == -signal.SIGKILL
 
 
-def test_an_attempt_is_slowed_down_by_its_factor() -> None:
-    assert float(run(SLOWED, "4").stderr) > 2.5
+@pytest.mark.parametrize("factor", [1.5, 4.0])
+def test_an_attempt_is_slowed_down_by_its_factor(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(time, "sleep", slept.append)
+    with slowed(factor):
+        while len(slept) < 3:
+            pass
+    assert slept == [pytest.approx(0.05 * (factor - 1))] * 3
+
+
+def test_an_attempt_is_slowed_down_slice_by_slice() -> None:
+    before = signal.getsignal(signal.SIGALRM)
+    with slowed(1.01):
+        left, interval = signal.getitimer(signal.ITIMER_REAL)
+        assert (0 < left <= 0.05, interval) == (True, 0.0)
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0), "nothing interrupts what comes after it"
+    assert signal.getsignal(signal.SIGALRM) == before
+
+
+def test_an_attempt_at_work_is_slowed_down() -> None:
+    with Chaos(ChaosOptions(slow_percent=100, slow_factor=1.01), "uid-0").at_work(lambda: 0.0):
+        assert signal.getitimer(signal.ITIMER_REAL)[0] > 0
 
 
 def test_a_stores_requests_fail_as_often_as_was_asked_for() -> None:

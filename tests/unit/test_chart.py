@@ -17,6 +17,59 @@ CHART = ROOT / "charts" / "podreduce"
 CRD = "podreduce.dev_mapreducejobs.yaml"
 DEPLOYMENT = (CHART / "templates" / "deployment.yaml").read_text()
 SET_BY_TESTS_ONLY = {"FAULTS", "FAULTS_STATE"}
+SET = {
+    "RUNTIME_IMAGE": '{{ include "podreduce.runtimeImage" . | quote }}',
+    "IMAGE_PULL_POLICY": "{{ .Values.tasks.imagePullPolicy | quote }}",
+    "TASK_RESOURCES": "{{ .Values.tasks.resources | toJson | quote }}",
+    "TASK_GRACE_SECONDS": "{{ .Values.tasks.graceSeconds | quote }}",
+    "NODE_LOST_SECONDS": "{{ .Values.tasks.nodeLostSeconds | quote }}",
+    "PENDING_ABSENT_SECONDS": "{{ .Values.pending.absentSeconds | quote }}",
+    "PENDING_IMAGE_SECONDS": "{{ .Values.pending.imageSeconds | quote }}",
+    "PENDING_NODE_SECONDS": "{{ .Values.pending.unschedulableSeconds | quote }}",
+    "SCRATCH_SIZE": "{{ .Values.tasks.scratchSize | quote }}",
+    "PARALLELISM_LIMIT": "{{ .Values.parallelismLimit | quote }}",
+    "PODS_PER_SECOND": "{{ .Values.podsPerSecond | quote }}",
+    "CHAOS": "{{ .Values.chaos.enabled | quote }}",
+    "NAMESPACES": '{{ join "," .Values.namespaces | quote }}',
+    "RELEASE": '{{ printf "%s.%s" .Release.Namespace .Release.Name | quote }}',
+    "INSTALLATION": "{{ .Values.installationId | quote }}",
+    "LOG_FORMAT": "{{ .Values.log.format | quote }}",
+    "LOG_LEVEL": "{{ .Values.log.level | quote }}",
+    "HEALTH_PORT": '"8080"',
+    "PROGRESS_PORT": '"8081"',
+    "PROGRESS_URL": '{{ include "podreduce.progressUrl" . | quote }}',
+    "LEASE": '{{ include "podreduce.fullname" . | quote }}',
+    "LEASE_NAMESPACE": "{{ .Release.Namespace | quote }}",
+    "DEPLOYMENT": '{{ include "podreduce.fullname" . | quote }}',
+    "LEASE_SECONDS": "{{ .leaseSeconds | quote }}",
+    "LEASE_RENEW_SECONDS": "{{ .renewSeconds | quote }}",
+    "LEASE_RETRY_SECONDS": "{{ .retrySeconds | quote }}",
+    "STORAGE_DIRECTORY": "/etc/podreduce/storage",
+}
+"""Each variable, and what the template writes for it; that of the pod's name comes from the pod."""
+
+KINDS = {
+    "buckets-job": ["Job"],
+    "deployment": ["Deployment"],
+    "minio": ["Deployment", "PersistentVolumeClaim", "Secret", "Service"],
+    "poddisruptionbudget": ["PodDisruptionBudget"],
+    "progress-service": ["Service"],
+    "rbac": ["ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"],
+    "serviceaccount": ["ServiceAccount"],
+    "storage-secret": ["Secret"],
+}
+
+
+class AskedEnviron(dict[str, str]):
+    """An environment that remembers which variables it was asked for."""
+
+    def __init__(self, variables: dict[str, str]) -> None:
+        super().__init__(variables)
+        self.asked: set[str] = set()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        self.asked.add(name)
+        return super().get(name, default)
 
 
 def load_values() -> dict[str, Any]:
@@ -89,9 +142,34 @@ def test_wrong_values_are_refused(values: dict[str, Any]) -> None:
 
 
 def test_the_deployment_sets_exactly_the_variables_that_the_operator_reads() -> None:
-    settings_source = (ROOT / "operator" / "podreduce_operator" / "settings.py").read_text()
-    read = set(re.findall(r'read\.(?:parse|require)\("([A-Z_]+)"', settings_source))
-    assert set(re.findall(rf"{PREFIX}([A-Z_]+)", DEPLOYMENT)) == read - SET_BY_TESTS_ONLY
+    environ = AskedEnviron(
+        {f"{PREFIX}RUNTIME_IMAGE": "runtime:1", f"{PREFIX}LEASE": "x", f"{PREFIX}LEASE_NAMESPACE": "x"}
+    )
+    Settings.from_environ(environ)
+    read = {name.removeprefix(PREFIX) for name in environ.asked}
+    assert set(SET) | {"POD"} == read - SET_BY_TESTS_ONLY
+
+
+def test_the_deployment_sets_each_variable_to_the_value_that_is_meant() -> None:
+    told = re.findall(rf"\{{name: {PREFIX}([A-Z_]+), value: (.*)\}}$", DEPLOYMENT, re.MULTILINE)
+    assert dict(told) == SET
+    assert len(told) == len(SET)
+    assert f"- name: {PREFIX}POD\n              valueFrom: {{fieldRef: {{fieldPath: metadata.name}}}}\n" in DEPLOYMENT
+
+
+def test_the_chart_has_an_object_of_each_kind_that_the_docs_promise() -> None:
+    kinds = {
+        path.stem: sorted(set(re.findall(r"^kind: (\w+)$", path.read_text(), re.MULTILINE)))
+        for path in sorted((CHART / "templates").glob("*.yaml"))
+    }
+    assert kinds == KINDS
+
+
+def test_more_than_one_operator_have_a_disruption_budget_of_one_at_a_time() -> None:
+    budget = (CHART / "templates" / "poddisruptionbudget.yaml").read_text()
+    assert budget.startswith("{{- if gt (int .Values.replicas) 1 }}\n")
+    assert "\n  maxUnavailable: 1\n" in budget
+    assert "app.kubernetes.io/component: operator" in budget.partition("matchLabels")[2]
 
 
 def test_the_charts_task_resources_are_the_operators_own_defaults() -> None:

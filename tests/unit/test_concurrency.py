@@ -39,6 +39,7 @@ async def test_nothing_to_await_gives_nothing() -> None:
     assert await gather_bounded([], limit=4) == []
 
 
+@pytest.mark.virtual_time
 async def test_what_has_not_started_in_time_is_left_out() -> None:
     async def call(number: int) -> int:
         await asyncio.sleep(0.05)

@@ -26,7 +26,7 @@ def test_too_many_names_are_refused() -> None:
     for number in range(MAX_COUNTERS):
         counters.count("a", str(number))
     counters.count("a", "7")
-    with pytest.raises(ProgramError, match="at most 1000"):
+    with pytest.raises(ProgramError, match="a/one more would be counter 1001 of at most 1000"):
         counters.count("a", "one more")
 
 

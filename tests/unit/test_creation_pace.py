@@ -34,9 +34,16 @@ def server() -> Server:
 
 async def test_it_begins_cautiously_and_doubles_each_second(server: Server) -> None:
     counts = [await server.create_for(1.0) for _ in range(4)]
-    assert counts[0] <= 160
-    assert counts[1] >= 180
-    assert counts[3] >= 700
+    assert counts == pytest.approx([150, 200, 400, 800], rel=0.02), "the first second has its burst"
+
+
+@pytest.mark.parametrize(("used", "rate"), [(49, 100.0), (50, 200.0)], ids=["less than half", "half"])
+async def test_it_grows_after_a_second_of_which_half_was_used(server: Server, used: int, rate: float) -> None:
+    for _ in range(used):
+        await server.pace.turn()
+    server.clock.now += 1.0
+    await server.pace.turn()
+    assert server.pace.rate == rate
 
 
 async def test_it_never_asks_for_more_than_the_most() -> None:

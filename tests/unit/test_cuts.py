@@ -91,3 +91,18 @@ def test_sizes_of_a_fraction_of_a_byte_do_not_hinder_a_long_search() -> None:
 )
 def test_cuts_by_example(total: int, atoms: list[tuple[int, int]], shards: int, expected: list[int]) -> None:
     assert choose_cuts(total, atoms, shards) == expected
+
+
+@pytest.mark.parametrize(
+    ("total", "atoms", "shards", "expected"),
+    [
+        pytest.param(100, [(40, 90)], 2, [0, 40, 100], id="below"),
+        pytest.param(100, [(10, 60)], 2, [0, 60, 100], id="above"),
+        pytest.param(100, [(30, 70)], 2, [0, 30, 100], id="as-near-as-the-other"),
+        pytest.param(100, [(0, 50)], 2, [0, 50, 100], id="at-its-end"),
+    ],
+)
+def test_where_no_search_is_possible_a_cut_goes_to_the_nearer_edge_of_its_atom(
+    total: int, atoms: list[tuple[int, int]], shards: int, expected: list[int]
+) -> None:
+    assert choose_cuts(total, atoms, shards, max_positions=0) == expected

@@ -1,9 +1,9 @@
-"""The elector on an API server of a few lines, with a lease of a fraction of a second."""
+"""The elector on an API server of a few lines, by a clock that only waiting moves."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
@@ -14,9 +14,12 @@ from podreduce_operator.cluster.elector import Elector
 from podreduce_operator.cluster.fence import Fence, NotLeadingError
 from podreduce_operator.settings import LeaseSettings
 
+pytestmark = pytest.mark.virtual_time
+
 SETTINGS = LeaseSettings(
     name="podreduce", namespace="system", duration_seconds=1, renew_seconds=0.3, retry_seconds=0.03
 )
+CLOCKS_THAT_JUMP = {"a day back": -86400, "an hour ahead": 3600}
 PATH = "/apis/coordination.k8s.io/v1/namespaces/system/leases"
 DEPLOYMENT_PATH = "/apis/apps/v1/namespaces/system/deployments/podreduce"
 FROZEN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -87,13 +90,14 @@ class Candidate:
 
     def __init__(self, server: LeaseServer, **settings: Any) -> None:
         self.lost: list[str] = []
-        self.fence = Fence(self.lost.append)
+        self.wall = FROZEN
+        self.fence = Fence(self.lost.append, clock=asyncio.get_running_loop().time)
         self.elector = Elector(
             cast("ApiServer", server),
             replace(SETTINGS, **settings),
             self.fence,
             jitter=lambda: 1.0,
-            wall_clock=lambda: FROZEN,
+            wall_clock=lambda: self.wall,
         )
 
     async def acquire(self) -> None:
@@ -196,6 +200,27 @@ async def test_a_held_lease_is_renewed_without_being_read_even_by_a_clock_that_s
     assert set(server.requests) == {"PATCH"}
     assert leader.elector.standing() is Standing.LEADER
     assert leader.lost == []
+
+
+@pytest.mark.parametrize("seconds", CLOCKS_THAT_JUMP.values(), ids=CLOCKS_THAT_JUMP.keys())
+async def test_the_lead_does_not_depend_on_the_time_of_day(server: LeaseServer, make: Make, seconds: int) -> None:
+    leader, standby = make(), make()
+    await leader.acquire()
+    waiting = asyncio.create_task(standby.elector.acquire())
+    await asyncio.sleep(0.2)
+    leader.wall = leader.wall + timedelta(seconds=seconds)
+    await asyncio.sleep(5)
+    leader.fence.check()
+    assert (leader.lost, standby.elector.standing()) == ([], Standing.STANDBY)
+    server.outage = DOWN
+    await until(lambda: leader.lost)
+    await leader.elector.stop(release=False)  # its process would have ended
+    server.outage = None
+    async with asyncio.timeout(5):
+        await waiting
+    assert server.holder == standby.elector.identity
+    with pytest.raises(NotLeadingError):
+        leader.fence.check()
 
 
 async def test_a_released_lease_is_taken_by_the_next(server: LeaseServer, make: Make) -> None:

@@ -1,6 +1,9 @@
+import sys
+import time
+
 import pytest
 
-from podreduce_operator.cluster.fence import Fence, NotLeadingError, read_clock
+from podreduce_operator.cluster.fence import CLOCK, Fence, NotLeadingError, read_clock
 
 
 class World:
@@ -61,8 +64,22 @@ def test_once_closed_it_refuses_and_nothing_is_lost() -> None:
     assert world.lost == []
 
 
-def test_the_clock_only_goes_forward() -> None:
-    assert read_clock() <= read_clock()
+def test_what_is_lost_once_is_not_lost_again() -> None:
+    world = World()
+    world.fence.open_until(110.0)
+    world.fence.lose("another holds it")
+    world.fence.lose("and it has run out")
+    world.now = 112.5
+    assert not world.is_open()
+    assert world.lost == ["another holds it"]
+
+
+def test_the_clock_is_one_that_nobody_sets_and_that_suspending_the_machine_does_not_stop() -> None:
+    expected = time.CLOCK_BOOTTIME if sys.platform == "linux" else time.CLOCK_MONOTONIC
+    before = time.clock_gettime(expected)
+    told = read_clock()
+    assert before <= told <= time.clock_gettime(expected)
+    assert expected == CLOCK
 
 
 def test_a_write_that_is_held_back_says_why() -> None:

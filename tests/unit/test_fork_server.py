@@ -3,12 +3,15 @@
 import asyncio
 import os
 import signal
+import socket
+import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
+from podreduce.contract.environment import FORK_CHANNEL_VARIABLE
 from podreduce.contract.exit_codes import ExitCode
 from podreduce_operator.cluster.fork_server import ForkServer, ForkServerGoneError
 from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
@@ -76,7 +79,13 @@ async def test_without_the_server_a_task_is_started_as_it_would_be_anyway(server
 
 async def test_tasks_of_a_server_that_is_lost_are_killed(server: ForkServer, tmp_path: Path) -> None:
     process, _ = await start(server, tmp_path, full_environment(tmp_path))
+    pid = process.process.pid
+    assert is_running(pid)
     os.kill(server._process.pid, signal.SIGKILL)  # noqa: SLF001 - likewise
+    assert await asyncio.wait_for(process.process.wait(), SECONDS) == -signal.SIGKILL
+    async with asyncio.timeout(SECONDS):
+        while is_running(pid):  # noqa: ASYNC110 - nobody tells of the end of a process that is not ours
+            await asyncio.sleep(0.01)
     assert await asyncio.wait_for(process.wait(), SECONDS) == 137
     with pytest.raises(ForkServerGoneError):
         await server.start({}, (0, 1, 2))
@@ -87,6 +96,39 @@ async def test_more_environment_than_a_message_holds_is_no_hindrance(server: For
     process, lines = await start(server, tmp_path, {"LARGE": "x" * 100_000, "MORE": "y" * 120_000}, command)
     assert await asyncio.wait_for(process.wait(), SECONDS) == 0
     assert lines == ["100000"]
+
+
+async def test_a_forked_task_has_no_input_whatever_the_servers_is(tmp_path: Path) -> None:
+    own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with other:
+        serving = subprocess.Popen(  # noqa: ASYNC220 - as ForkServer.open does
+            [sys.executable, "-m", "podreduce.fork_server"],
+            env={**os.environ, FORK_CHANNEL_VARIABLE: str(other.fileno())},
+            stdin=subprocess.PIPE,
+            pass_fds=(other.fileno(),),
+        )
+    own.setblocking(False)  # noqa: FBT003 - as socket has it
+    server = ForkServer(serving, own)
+    process, _ = await start(server, tmp_path, full_environment(tmp_path))
+    assert (input_of(serving.pid) == os.devnull, input_of(process.process.pid)) == (False, os.devnull)
+    process.send_signal(signal.SIGKILL)
+    await asyncio.wait_for(process.wait(), SECONDS)
+    server.close()
+    assert serving.stdin is not None
+    serving.stdin.close()
+
+
+def input_of(pid: int) -> str:
+    """What a process has as its standard input."""
+    return str(Path(f"/proc/{pid}/fd/0").readlink())
+
+
+def is_running(pid: int) -> bool:
+    """Whether there is such a process, and not only what its parent has not yet asked for."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def full_environment(directory: Path) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """What is handed on of a watch event, by a real cluster object that no server stands behind."""
 
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -7,10 +8,11 @@ from typing import Any
 
 import kopf
 import pytest
+from kopf._core.intents.causes import Activity
 
 from podreduce_operator.cluster.api import connect
 from podreduce_operator.cluster.kubernetes import KubernetesCluster
-from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event
+from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event, serve
 from podreduce_operator.model import JobKey
 from podreduce_operator.pods import PodDefaults
 from podreduce_operator.settings import Settings
@@ -76,3 +78,33 @@ def test_kopf_never_gives_up_on_the_api_server() -> None:
     settings = build_kopf_settings()
     assert settings.scanning.disabled
     assert not settings.posting.enabled
+
+
+class KopfThatBreaks:
+    """Stands where kopf's operator stands: is told to stop amid its first scan, or not, and breaks."""
+
+    def __init__(self, *, is_stopped: bool) -> None:
+        self.is_stopped = is_stopped
+
+    async def operator(self, *, registry: kopf.OperatorRegistry, **_: Any) -> None:
+        if self.is_stopped:
+            (cleanup,) = registry._activities.get_handlers(activity=Activity.CLEANUP)  # noqa: SLF001 - no public way
+            await cleanup.fn()
+        raise RuntimeError("Session is closed")
+
+
+@pytest.mark.parametrize("is_stopped", [True, False], ids=["while it stops", "while it should run"])
+async def test_what_kopf_raises_is_an_error_unless_it_was_told_to_stop(
+    cluster: KubernetesCluster, monkeypatch: pytest.MonkeyPatch, is_stopped: bool
+) -> None:
+    stopped: list[str] = []
+
+    async def stop() -> None:
+        stopped.append("stopped")
+
+    monkeypatch.setattr(kopf, "operator", KopfThatBreaks(is_stopped=is_stopped).operator)
+    settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
+    expected = contextlib.nullcontext() if is_stopped else pytest.raises(RuntimeError, match="Session is closed")
+    with expected:
+        await serve(cluster, lambda _: None, settings, stop)
+    assert stopped == (["stopped"] if is_stopped else [])

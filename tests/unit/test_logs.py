@@ -1,4 +1,7 @@
+import contextlib
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -44,3 +47,57 @@ def test_for_people_lines_are_readable() -> None:
 
 def test_debug_shows_the_decisions() -> None:
     assert any("decided" in line for line in run("json", "debug"))
+
+
+def run_on_terminal(log_format: str) -> str:
+    """What the script shows where its standard error is a terminal."""
+    ours, theirs = pty.openpty()
+    script = SCRIPT.format(log_format=log_format, level="info")
+    with subprocess.Popen([sys.executable, "-c", script], stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        with contextlib.suppress(OSError):  # a terminal whose last user has gone says EIO
+            while read := os.read(ours, 4096):
+                shown += read
+        os.close(ours)
+    assert process.returncode == 0
+    return shown.decode()
+
+
+def test_on_a_terminal_lines_are_coloured_for_people() -> None:
+    shown = run_on_terminal("auto")
+    assert "planned" in shown
+    assert "\x1b[" in shown
+    assert '"message"' not in shown
+
+
+def test_on_a_terminal_too_json_is_json_where_it_is_asked_for() -> None:
+    planned, *_ = (json.loads(line) for line in run_on_terminal("json").splitlines())
+    assert (planned["message"], planned["job"]) == ("planned", "a/b")
+
+
+LOCAL = """\
+import structlog
+from podreduce_operator.cli.logs import configure_logs
+configure_logs({log_format!r})
+log = structlog.get_logger("loop")
+log.debug("decided")
+log.info("planned", shards=3)
+log.error("lost", task="m-0")
+"""
+
+
+@pytest.mark.parametrize(
+    ("log_format", "told"), [("json", ["planned", "lost"]), ("lines", ["lost"]), ("auto", ["lost"])]
+)
+def test_of_a_local_run_people_are_told_errors_and_machines_all_but_debugging(log_format: str, told: list[str]) -> None:
+    script = LOCAL.format(log_format=log_format)
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    lines = finished.stderr.splitlines()
+    assert finished.stdout == ""
+    assert len(lines) == len(told)
+    if log_format == "json":
+        assert [json.loads(line)["event"] for line in lines] == told
+    else:
+        assert "lost" in lines[0]
+        assert "{" not in lines[0]

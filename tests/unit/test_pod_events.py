@@ -73,3 +73,15 @@ async def test_what_cannot_be_read_is_not_known_and_not_asked_for_at_once(
     assert await events.last_warning("team", "a") is None
     assert await events.last_warning("team", "a") is None
     assert len(server.asked) == 1
+
+
+async def test_what_is_remembered_of_pods_has_an_end(server: SlowServer, events: PodEvents) -> None:
+    for number in range(1001):
+        server.now += 100.0
+        await events.last_warning("team", f"pod-{number}")
+    server.now -= 100.0  # all were heard of long ago, or just now: what is told without asking is what is remembered
+    server.error = ApiError(500, "InternalError", "nobody may ask")
+    asked = len(server.asked)
+    assert await events.last_warning("team", "pod-999") is None
+    assert await events.last_warning("team", "pod-1000") == MOUNT
+    assert len(server.asked) == asked

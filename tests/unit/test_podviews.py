@@ -188,6 +188,13 @@ INIT_FAILED = {
     "initContainerStatuses": [{"name": "fetch", "state": {"terminated": {"exitCode": 3, "reason": "Error"}}}],
     "containerStatuses": task_state(waiting={"reason": "PodInitializing"}),
 }
+INIT_DONE = {
+    "phase": "Running",
+    "initContainerStatuses": [
+        {"name": "fetch", "state": {"terminated": {"exitCode": 0, "reason": "Completed", "finishedAt": STARTED}}}
+    ],
+    "containerStatuses": task_state(running={"startedAt": STARTED}),
+}
 START_ERROR = {"phase": "Failed", "containerStatuses": terminated(128, "StartError", message="exec: not found")}
 
 STORIES: dict[str, tuple[dict[str, Any], PodPhase, str, int | None, bool]] = {
@@ -203,6 +210,7 @@ STORIES: dict[str, tuple[dict[str, Any], PodPhase, str, int | None, bool]] = {
     "node rebooted": (REBOOTED, PodPhase.FAILED, "ContainerStatusUnknown", 137, True),
     "the pod's own deadline": (DEADLINE, PodPhase.FAILED, "DeadlineExceeded", None, False),
     "an init container failed": (INIT_FAILED, PodPhase.FAILED, "Error", 3, False),
+    "an init container went well": (INIT_DONE, PodPhase.RUNNING, "", None, False),
     "no such command": (START_ERROR, PodPhase.FAILED, "StartError", 128, False),
     "nothing known yet": ({}, PodPhase.PENDING, "", None, False),
     "a phase of the future": ({"phase": "Dreaming"}, PodPhase.UNKNOWN, "", None, False),
@@ -267,6 +275,11 @@ def test_a_pod_being_deleted_says_so() -> None:
 def test_a_pod_whose_task_ended_has_ended_though_a_sidecar_runs_on(exit_code: int, phase: PodPhase) -> None:
     view = parse({"phase": "Running", "containerStatuses": terminated(exit_code)}, containers=2)
     assert (view.phase, view.finished_at) == (phase, parse_time(FINISHED))
+
+
+def test_an_init_container_that_went_well_is_not_the_tasks_end() -> None:
+    view = parse(INIT_DONE, containers=2)
+    assert (view.phase, view.exit_code, view.finished_at) == (PodPhase.RUNNING, None, None)
 
 
 def test_a_dead_sidecar_is_not_the_task() -> None:

@@ -196,10 +196,16 @@ async def test_or_the_log_of_its_pod_while_that_is_there(
     assert read_story(run).failures[0].log == log
 
 
-def test_of_a_long_log_the_end_is_told() -> None:
+def test_of_a_log_of_many_lines_the_last_hundred_are_told() -> None:
+    lines = last_lines("".join(f"{index}\n" for index in range(500)))
+    assert lines == [str(index) for index in range(400, 500)]
+
+
+def test_of_a_log_of_long_lines_the_last_32_kib_are_told() -> None:
     lines = last_lines("".join(f"{index} {'é' * 1000}\n" for index in range(500)))
-    assert lines[-1].startswith("499 ")
-    assert len("\n".join(lines).encode()) <= 33 * 1024
+    assert [line.split()[0] for line in lines[1:]] == [str(index) for index in range(484, 500)]
+    told = len("".join(f"{line}\n" for line in lines).encode())
+    assert 32 * 1024 - 2 <= told <= 32 * 1024 + 2, "the first line may begin within a character"
 
 
 async def test_telling_it_again_tells_the_same(stored: StoredRun) -> None:

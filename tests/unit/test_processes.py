@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from podreduce_operator.cluster import machine
 from podreduce_operator.cluster.machine import count_oom_kills, share_memory_bytes
 from podreduce_operator.cluster.notices import EventRecorded, PodEnded, PodStarted, StatusWritten
 from podreduce_operator.cluster.processes import finished_pod
@@ -229,8 +230,28 @@ async def test_a_kill_is_for_want_of_memory_if_the_kernel_counts_one(
     await world.close()
 
 
-def test_memory_is_shared_evenly_with_a_floor() -> None:
-    assert share_memory_bytes(1) >= share_memory_bytes(2) >= share_memory_bytes(10**6) == 256 * 2**20
+@pytest.mark.parametrize(
+    ("free_gib", "limits_gib", "parallelism", "share_mib"),
+    [
+        (10, [], 1, 8192),
+        (10, [], 4, 2048),
+        (10, [5], 4, 1024),
+        (10, [20], 0, 8192),
+        (1, [], 4, 256),
+        (10, [], 10**6, 256),
+    ],
+    ids=["alone", "four", "a group's limit", "nobody", "little memory", "too many"],
+)
+def test_memory_is_shared_evenly_with_a_floor(
+    monkeypatch: pytest.MonkeyPatch, free_gib: int, limits_gib: list[int], parallelism: int, share_mib: int
+) -> None:
+    monkeypatch.setattr(machine, "free_memory_bytes", lambda: free_gib * 2**30)
+    monkeypatch.setattr(machine, "cgroup_limits_bytes", lambda: [limit * 2**30 for limit in limits_gib])
+    assert share_memory_bytes(parallelism) == share_mib * 2**20
+
+
+def test_the_memory_of_this_machine_is_known() -> None:
+    assert machine.free_memory_bytes() > share_memory_bytes(10**6) == 256 * 2**20
 
 
 async def test_many_processes_start_quickly(tmp_path: Path) -> None:

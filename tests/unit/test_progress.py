@@ -1,5 +1,6 @@
 import time
 
+import pytest
 import structlog
 
 from podreduce.progress import INTERVAL_SECONDS, Progress
@@ -26,6 +27,16 @@ def test_progress_is_logged_while_the_task_works_and_at_its_end() -> None:
     assert "done" not in first
     assert last["done"] is True
     assert [line["elapsedSeconds"] for line in lines] == sorted(line["elapsedSeconds"] for line in lines)
+
+
+def test_a_task_that_fails_is_not_told_as_done() -> None:
+    with (
+        structlog.testing.capture_logs() as lines,
+        pytest.raises(ZeroDivisionError),
+        Progress(map_task(3), structlog.get_logger()),
+    ):
+        raise ZeroDivisionError
+    assert [line for line in lines if "done" in line] == []
 
 
 def test_the_interval_keeps_the_promised_second() -> None:

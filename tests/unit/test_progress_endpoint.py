@@ -54,7 +54,19 @@ async def test_report_of_somebody_else_is_refused(
     assert board.of([make_pod(uid="uid"), make_pod(uid="old")]) == {}
 
 
-@pytest.mark.parametrize("report", [{}, [], "text", REPORT | {"fraction": 1.5}, REPORT | {"records": "many"}], ids=str)
+@pytest.mark.parametrize("fraction", [0.0, 1.0], ids=["at the start", "at the end"])
+async def test_report_of_the_first_and_of_the_last_moment_is_taken(
+    client: Any, board: ProgressBoard, fraction: float
+) -> None:
+    assert await post(client, REPORT | {"fraction": fraction}) == 204
+    assert board.of([make_pod(uid="uid")])["uid-0"].fraction == fraction
+
+
+@pytest.mark.parametrize(
+    "report",
+    [{}, [], "text", REPORT | {"fraction": 1.5}, REPORT | {"fraction": -0.1}, REPORT | {"records": "many"}],
+    ids=str,
+)
 async def test_what_is_no_report_is_refused(client: Any, report: object) -> None:
     assert await post(client, report) == 400
 

@@ -82,7 +82,35 @@ def test_a_task_goes_on_when_nobody_listens() -> None:
             assert tried.wait(SOON)
 
 
-@pytest.mark.parametrize("url", ["http://no-such-host.invalid/", "http://127.0.0.1:1/"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1:1/", "http:///v1/progress"], ids=["nobody listens", "there is no host"]
+)
 def test_a_wrong_address_costs_nothing_but_the_reports(url: str) -> None:
-    with ProgressReporter(url, "secret", lambda: REPORT, interval_seconds=0.01) as reporter:
-        assert reporter is not None
+    asked = threading.Semaphore(0)
+
+    def report() -> ProgressReport:
+        asked.release()
+        return REPORT
+
+    with ProgressReporter(url, "secret", report, interval_seconds=0.01):
+        assert [asked.acquire(timeout=SOON) for _ in range(2)] == [True, True], "it is tried again"
+
+
+def test_one_address_that_takes_the_report_is_enough(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = receiver.server_address[1]
+    found = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("127.0.0.1", "127.0.0.2")]
+    find = socket.getaddrinfo
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda host, *rest, **more: found if host == "operator" else find(host, *rest, **more)
+    )
+    reporter = ProgressReporter(f"http://operator:{port}/", "secret", lambda: REPORT)
+    reporter._send()  # noqa: SLF001 - the thread would swallow what it raises
+    assert len(receiver.taken) == 1
+
+
+def test_no_address_that_takes_the_report_is_an_error() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        reporter = ProgressReporter(f"http://127.0.0.1:{taken.getsockname()[1]}/", "secret", lambda: REPORT)
+        with pytest.raises(ConnectionRefusedError):
+            reporter._send()  # noqa: SLF001 - likewise

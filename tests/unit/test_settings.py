@@ -22,6 +22,14 @@ def test_only_the_runtime_image_is_required() -> None:
         Settings.from_environ({})
 
 
+def test_what_is_not_set_has_its_default() -> None:
+    settings = read()
+    assert (settings.pods_per_second, settings.health_port, settings.progress_port) == (1000, 8080, 8081)
+    assert (settings.log_format, settings.log_level, settings.release) == ("auto", "info", "podreduce")
+    assert (settings.installation, settings.storage_directory, settings.progress_url) == (None, None, None)
+    assert settings == Settings(pod_defaults=settings.pod_defaults, limits=settings.limits)
+
+
 def test_an_empty_variable_counts_as_absent() -> None:
     settings = read(NAMESPACES="", PARALLELISM_LIMIT=" ", INSTALLATION="", TASK_RESOURCES="")
     assert settings == read()

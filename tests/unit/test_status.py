@@ -1,10 +1,12 @@
 import json
+from typing import Any
 
 import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model import HeavyKeyView, Phase, PostMortemView, RunState, Verdict
 from podreduce_operator.status import build_status, compress_indexes, events_between
+from podreduce_operator.waves import run_wave
 from tests.builders import (
     make_commit,
     make_failure,
@@ -217,6 +219,57 @@ def test_a_new_failure_and_a_new_phase_are_told_once() -> None:
         ("Normal", "Reducing"),
     ]
     assert events_between(after, after) == []
+
+
+def ready(reason: str, *, reconciling: bool, told: str = "StorageUnavailable") -> dict[str, Any]:
+    """A status that says why it is not ready, behind a condition of another kind."""
+    return {
+        "phase": "Mapping",
+        "runId": "1",
+        "conditions": [
+            {"type": "SpecChanged", "status": "True", "reason": "PinnedByPlan", "message": ""},
+            {"type": "Ready", "status": "False", "reason": reason, "message": "words"},
+            {"type": "Reconciling", "status": "True" if reconciling else "False", "reason": told, "message": ""},
+        ],
+    }
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told"),
+    [
+        (
+            ready("Mapping", reconciling=True, told="Mapping"),
+            ready("StorageUnavailable", reconciling=True),
+            [("Warning", "StorageUnavailable")],
+        ),
+        (ready("StorageUnavailable", reconciling=True), ready("StorageUnavailable", reconciling=True), []),
+        (
+            ready("StorageUnavailable", reconciling=True),
+            ready("Mapping", reconciling=True, told="Mapping"),
+            [("Normal", "Mapping")],
+        ),
+        (
+            ready("StorageUnavailable", reconciling=True),
+            ready("Suspended", reconciling=False),
+            [("Normal", "Suspended")],
+        ),
+    ],
+    ids=["it comes", "it stays", "it is over", "the run stands still"],
+)
+def test_a_fault_that_holds_a_run_up_is_told_as_it_comes_and_as_it_goes(
+    before: dict[str, Any], after: dict[str, Any], told: list[tuple[str, str]]
+) -> None:
+    assert [(event.kind, event.reason) for event in events_between(before, after)] == told
+
+
+def test_a_map_only_job_has_no_reduces_to_show() -> None:
+    plan = make_plan_summary(shards=1, partitions=None)
+    observed = make_observed(
+        plan=plan, commits=[make_commit(map_task(0), blob=None, part=make_commit(reduce_task(0)).part)]
+    )
+    verdict = run_wave(observed, plan, NOW).verdict
+    assert (verdict.map_total, verdict.reduce_total) == (1, 0)
+    assert build_status(observed, verdict, NOW, None)["reduce"]["total"] == 0
 
 
 def test_counters_of_committed_attempts_are_added_up() -> None:

@@ -107,6 +107,11 @@ def test_a_commits_times_are_finer_than_its_pods() -> None:
     assert (attempt.running_seconds, attempt.records_in, attempt.bytes_in, attempt.bad_records) == (23.25, 1, 10, 7)
 
 
+def test_a_commit_without_a_quarantine_had_no_bad_record() -> None:
+    (attempt,) = build(commits=(make_commit(M0),))
+    assert attempt.bad_records == 0
+
+
 @pytest.mark.parametrize(
     ("left", "known"),
     [

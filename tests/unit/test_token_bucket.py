@@ -42,3 +42,18 @@ def test_drained_it_gives_none_at_once(clock: ManualClock) -> None:
     bucket = TokenBucket(10.0, 0.5, clock)
     bucket.drain()
     assert bucket.take() == pytest.approx(0.1)
+
+
+def test_drained_it_gives_away_what_had_gathered_meanwhile(clock: ManualClock) -> None:
+    bucket = TokenBucket(10.0, 0.5, clock)
+    bucket.drain()
+    clock.now += 1.0
+    bucket.drain()
+    assert bucket.take() == pytest.approx(0.1)
+
+
+def test_drained_it_forgives_no_debt(clock: ManualClock) -> None:
+    bucket = TokenBucket(10.0, 0.1, clock)
+    waits = [bucket.take() for _ in range(3)]
+    bucket.drain()
+    assert bucket.take() == pytest.approx(waits[-1] + 0.1)

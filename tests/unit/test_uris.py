@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from podreduce.errors import InputError
@@ -101,12 +101,46 @@ def test_where_to_look_for_it(uri: str, store_uri: str, prefix: str, is_recursiv
     assert (parsed.store_uri, parsed.literal_prefix, parsed.is_recursive) == (store_uri, prefix, is_recursive)
 
 
-@given(st.text(alphabet="ab/*?[]!^-_.\n", max_size=12), st.text(alphabet="ab/_.\n", max_size=8))
-def test_whatever_is_named_starts_with_the_literal_prefix(glob: str, key: str) -> None:
+IN_A_PART = st.text(alphabet="ab-\n", max_size=3)
+LITERALS = st.text(alphabet="ab-é\n", min_size=1, max_size=3)
+PIECES = st.one_of(
+    LITERALS.map(lambda text: (text, text)),
+    IN_A_PART.map(lambda text: ("*", text)),
+    st.sampled_from("ab-").map(lambda character: ("?", character)),
+    st.sampled_from("ab").map(lambda character: ("[ab]", character)),
+    st.sampled_from("-é").map(lambda character: ("[!ab]", character)),
+)
+PARTS = st.one_of(
+    st.lists(PIECES, min_size=1, max_size=4).map(lambda pieces: tuple(map("".join, zip(*pieces, strict=True)))),
+    st.lists(LITERALS, min_size=1, max_size=2).map(lambda parts: ("**", "/".join(parts))),
+)
+
+
+@st.composite
+def draw_glob_and_key(draw: st.DrawFn) -> tuple[str, str]:
+    """A glob behind a literal start, and a key that comes of it by writing something for each wildcard."""
+    start = draw(st.sampled_from(["", "x", "logs/", "logs/2026/x"]))
+    parts = draw(st.lists(PARTS, min_size=1, max_size=3))
+    glob, key = (start + "/".join(each) for each in zip(*parts, strict=True))
+    return glob, key
+
+
+@given(draw_glob_and_key())
+def test_whatever_a_glob_names_starts_with_its_literal_prefix(glob_and_key: tuple[str, str]) -> None:
+    glob, key = glob_and_key
     uri = parse_input_uri(f"s3://corpus/{glob}")
-    if uri.names(key):
-        assert key.startswith(uri.literal_prefix)
-        assert uri.is_recursive or "/" not in key[len(uri.literal_prefix) :]
+    assume(uri.kind is UriKind.GLOB and not key.endswith("/"))
+    assert uri.names(key)
+    assert key.startswith(uri.literal_prefix)
+    assert glob.startswith(uri.literal_prefix)
+    assert uri.is_recursive or "/" not in key[len(uri.literal_prefix) :]
+
+
+@given(st.text(alphabet="ab/*?[]!^-_.\n", max_size=12), st.text(alphabet="ab/_.\n", max_size=8))
+def test_a_key_without_the_literal_prefix_is_not_named(glob: str, key: str) -> None:
+    uri = parse_input_uri(f"s3://corpus/{glob}")
+    assume(not key.startswith(uri.literal_prefix))
+    assert not uri.names(key)
 
 
 PARTS = st.lists(st.text(alphabet="ab_.", max_size=3), min_size=1, max_size=4).map("/".join)

@@ -1,0 +1,183 @@
+"""Loads policies and worlds with a line replaced, and finds what catches the replacement.
+
+Rule: nothing on disk changes, and the real modules are back when a mutant is loaded.
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Protocol
+
+from podreduce_operator.model import Decision, Observed
+from podreduce_operator.sequences import History
+from tests.policy_examples import RULES, WORKED_EXAMPLE
+from tests.simulation.draw import run_world
+from tests.simulation.world import Decide, Result
+
+__all__ = ["Mutant", "MutantStaleError", "find_killer", "find_worlds", "load_policy", "load_worlds"]
+
+POLICY = tuple(
+    f"podreduce_operator.{name}"
+    for name in (
+        "attempt_records",
+        "failure_classes",
+        "failure_policy",
+        "failures",
+        "bad_records",
+        "pending",
+        "hung",
+        "packing",
+        "sequences",
+        "whole_jobs",
+        "speculation",
+        "upkeep",
+        "gangs",
+        "ending",
+        "evidence",
+        "waves",
+        "decide",
+    )
+)
+"""What decides, in the order of the imports."""
+
+MODELS = (
+    "podreduce_operator.expected",
+    *(
+        f"tests.simulation.{name}"
+        for name in ("chaos", "object_store", "pods", "sight", "judge", "actions", "user", "world", "draw")
+    ),
+)
+"""The models of operator, cluster and store, and the judge over them, in the order of the imports."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mutant:
+    """A wrong policy, or a wrong model: in `module`, `new` stands where `old` should.
+
+    Attributes:
+        module: the last part of its name.
+        breaks: the invariant that a world with it must break; empty if an example catches it.
+        first_seed: where to begin to look for that world; it is near.
+        faultless: the world is one without faults.
+    """
+
+    name: str
+    module: str
+    old: str
+    new: str
+    breaks: str = ""
+    first_seed: int = 0
+    faultless: bool = False
+
+
+class MutantStaleError(Exception):
+    """The line that a mutant changes is not in the source, or not only once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A policy as loaded: decide, and what is made of pods before it."""
+
+    decide: Decide
+    history: type[History]
+
+    def __call__(self, observed: Observed, now: float) -> Decision:
+        return self.decide(observed, now)
+
+
+class Worlds(Protocol):
+    """Runs the world of a seed."""
+
+    def __call__(self, seed: int, policy: Decide, *, faultless: bool) -> Result: ...
+
+
+def load_policy(*mutants: Mutant) -> Policy:
+    """Return the policy with these mutations.
+
+    Raises:
+        MutantStaleError: `old` does not occur just once.
+    """
+    modules = load(POLICY, mutants)
+    decide, sequences = (modules[f"podreduce_operator.{name}"] for name in ("decide", "sequences"))
+    return Policy(decide=decide.decide, history=sequences.History)
+
+
+def load_worlds(mutant: Mutant) -> Worlds:
+    """Return what runs worlds with the mutant in their models; the real one if it is of the policy."""
+    if is_policy(mutant):
+        return run_world
+    worlds: Worlds = load(MODELS, (mutant,))["tests.simulation.draw"].run_world
+    return worlds
+
+
+def is_policy(mutant: Mutant) -> bool:
+    """Tell whether the mutant decides, rather than does."""
+    return f"podreduce_operator.{mutant.module}" in POLICY
+
+
+def load(names: Sequence[str], mutants: Sequence[Mutant]) -> dict[str, ModuleType]:
+    """Return fresh modules of these names, mutated."""
+    with fresh_modules(names):
+        for name in names:
+            spec = find_spec(name)
+            assert spec is not None
+            assert spec.origin is not None
+            source = Path(spec.origin).read_text()
+            for mutant in mutants:
+                if mutant.module == name.rpartition(".")[2]:
+                    source = mutate(source, mutant)
+            module = ModuleType(name)
+            sys.modules[name] = module
+            exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
+        return {name: sys.modules[name] for name in names}
+
+
+def mutate(source: str, mutant: Mutant) -> str:
+    """Replace the mutant's line."""
+    if source.count(mutant.old) != 1:
+        raise MutantStaleError(
+            f"mutant {mutant.name!r}: {mutant.module}.py has {source.count(mutant.old)} times {mutant.old!r}; "
+            "make its line follow the source"
+        )
+    return source.replace(mutant.old, mutant.new)
+
+
+@contextmanager
+def fresh_modules(names: Sequence[str]) -> Iterator[None]:
+    """Put the modules back where they were."""
+    kept = {name: sys.modules.pop(name) for name in names if name in sys.modules}
+    try:
+        yield
+    finally:
+        for name in names:
+            sys.modules.pop(name, None)
+        sys.modules.update(kept)
+
+
+def find_killer(mutant: Mutant, worlds: int) -> str | None:
+    """Return what caught the mutant: a world in which it breaks its invariant, or an example; None if it survived."""
+    if mutant.breaks:
+        results = find_worlds(mutant, worlds)
+        return next((f"seed {result.seed}" for result in results if result.invariant == mutant.breaks), None)
+    policy = load_policy(mutant)
+    for example in (*WORKED_EXAMPLE, *RULES):
+        try:
+            answer = str(policy(example.observed, example.now))
+        except Exception as error:  # noqa: BLE001 - a policy that raises is caught, too
+            answer = repr(error)
+        if answer != example.expected:
+            return f"example: {example.name}"
+    return None
+
+
+def find_worlds(mutant: Mutant, worlds: int) -> Iterator[Result]:
+    """Yield how the worlds went in which the mutant breaks an invariant, any one."""
+    policy, run = load_policy(*([mutant] if is_policy(mutant) else ())), load_worlds(mutant)
+    for seed in range(mutant.first_seed, mutant.first_seed + worlds):
+        result = run(seed, policy, faultless=mutant.faultless)
+        if result.violation:
+            yield result
