@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
 from itertools import accumulate, chain, pairwise
+from typing import Self
 
 from podreduce.contract.task import KeySample
 from podreduce_operator.cuts import choose_cuts
@@ -38,6 +39,16 @@ class KeyRanges:
 
     cuts: tuple[bytes, ...]
     partition_bytes: tuple[int, ...]
+
+    def without_empty(self) -> Self:
+        """Return the ranges that have bytes; one if none has."""
+        filled = [index for index, size_bytes in enumerate(self.partition_bytes) if size_bytes]
+        if not filled:
+            return type(self)(cuts=(), partition_bytes=(0,))
+        return type(self)(
+            cuts=tuple(self.cuts[index - 1] for index in filled[1:]),
+            partition_bytes=tuple(self.partition_bytes[index] for index in filled),
+        )
 
 
 @dataclass(slots=True)
