@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.attempt import open_attempt
+from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
-from podreduce.contract.layout import PLAN_KEY, shard_page_key, shuffle_key
+from podreduce.contract.layout import PLAN_KEY, offsets_key, shard_page_key, shuffle_key
+from podreduce.contract.offsets import OffsetTable, find_bounds
 from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program, Shard, ShardPage
-from podreduce.contract.task import CommitRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.task import CommitRecord, OffsetPage, ShuffleManifest, TaskRef, TaskType
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.map_task import run_map_task
 from podreduce.partition import pack_by_hash, virtual_buckets
@@ -102,9 +104,9 @@ class TaskRun:
         environment = self.environment(TaskRef(type=TaskType.REDUCE, index=index), **changes)
         return run_reduce_task(open_attempt(environment, self.settings))
 
-    def shuffle(self, maps: Sequence[CommitRecord], generation: int = 0) -> ShuffleManifest:
-        """Write the manifest over these maps."""
-        buckets = len(maps[0].bucket_bytes)
+    def shuffle(self, maps: Sequence[CommitRecord], generation: int = 0, *, offsets: bool = True) -> ShuffleManifest:
+        """Write the manifest over these maps; without `offsets`, as releases before did, the footers are read."""
+        buckets = len(decode_sizes(maps[0].bucket_bytes))
         packing = pack_by_hash(buckets, buckets if maps[0].user_partitioned else self.partitions)
         ranges = None
         if self.plan.order == "Total":
@@ -118,6 +120,7 @@ class TaskRun:
             partition_bytes=(0,) * len(packing),
             imbalance_bytes=0.0,
             hash_imbalance_bytes=0.0,
+            offset_pages=tuple(self._write_offsets(maps, packing, generation)) if offsets and ranges is None else (),
         )
         self.store.put(shuffle_key(generation), encode(manifest))
         return manifest
@@ -147,6 +150,21 @@ class TaskRun:
         for record in maps:
             spread.add(record.key_samples)
         return spread.cut(self.partitions).cuts
+
+    def _write_offsets(
+        self, maps: Sequence[CommitRecord], packing: Sequence[Sequence[int]], generation: int
+    ) -> Iterator[OffsetPage]:
+        """Write where the partitions lie, two maps a page."""
+        for number, first_map in enumerate(range(0, len(maps), 2)):
+            group = maps[first_map : first_map + 2]
+            largest = max(record.blob.bytes for record in group if record.blob)
+            table = OffsetTable(bounds=find_bounds(packing), maps=len(group), most_bytes=largest)
+            for place, record in enumerate(group):
+                table.add(place, decode_sizes(record.bucket_bytes))
+            data = table.encode()
+            key = offsets_key(generation, number, digest_bytes(data))
+            self.store.put(key, data)
+            yield OffsetPage(key=key, first_map=first_map, maps=len(group), width=table.width)
 
     def _cut_pieces(self) -> Iterator[tuple[Piece, ...]]:
         edges = [0, *self.cuts, sum(map(len, self.objects.values()))]

@@ -47,6 +47,7 @@ from podreduce_operator.model import (
 )
 from podreduce_operator.names import hash_run, pod_name
 from podreduce_operator.observe import Run, RunCache, storage_fault
+from podreduce_operator.offset_pages import write_offsets
 from podreduce_operator.output import (
     build_intent,
     build_manifest,
@@ -249,6 +250,7 @@ async def freeze_shuffle(run: Run, parallelism: int) -> None:
         parallelism=parallelism,
         key_spread=records.key_spread,
     )
+    manifest = msgspec.structs.replace(manifest, offset_pages=await write_offsets(records, manifest))
     await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
 
 

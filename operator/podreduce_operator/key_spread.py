@@ -1,26 +1,28 @@
 """How the keys of a job in total order are spread, and where to cut them into ranges of near-equal bytes. Rule: pure.
 
-Each map's record has samples: keys, and the bytes from each to the next. Merged, they tell how many bytes lie below any
-of these keys: of the maps that have it as a sample exactly, of the others within the interval that it falls into, of
-which half is counted. These errors cancel each other out, so more maps make the cuts better, not worse.
+Each map's record has samples: keys, and the bytes that each stands for. Merged, they tell about how many bytes lie
+below any of these keys. A map's samples are wrong by up to one of them, each map's in its own way (see
+`ranges.KeySampler`): these errors cancel each other out, so more maps make the cuts better, not worse.
 
-    map 0:  a 10  g 10           bytes below a: 0      (map 1 begins later)
-    map 1:  c 10  g 10           below c: 5 + 0        below g: 10 + 10
+    map 0:  b 10  g 10           bytes below b: 0        below c: 10
+    map 1:  c 10  j 10           below g: 20             below j: 30
 """
 
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from heapq import heapify, heapreplace
-from itertools import accumulate, chain, pairwise
+from itertools import chain, pairwise
+from typing import Self
 
 from podreduce.contract.task import KeySample
 from podreduce_operator.cuts import choose_cuts
 
 __all__ = ["KeyRanges", "KeySpread"]
 
-MAX_POINTS = 1 << 16
-"""How many points are kept; twice as many are merged into these, so that memory does not grow with the maps."""
+MAX_POINTS = 1 << 17
+"""How many points are kept; twice as many are merged into these, so that memory does not grow with the maps. Of 4,096
+partitions each has 32."""
 ATOMS_PER_PARTITION = 100
 """What lies between two keys is looked at as a whole if it has more than this part of a partition's bytes."""
 MAX_POSITIONS = 20_000
@@ -28,8 +30,8 @@ MAX_POSITIONS = 20_000
 BEYOND = b"\xff"
 """What is above every encoded key."""
 
-Point = tuple[bytes, int, int]
-"""A key with the mass just below it and from it on, in half bytes."""
+Point = tuple[bytes, int]
+"""A key and the bytes it stands for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +40,16 @@ class KeyRanges:
 
     cuts: tuple[bytes, ...]
     partition_bytes: tuple[int, ...]
+
+    def without_empty(self) -> Self:
+        """Return the ranges that have bytes; one if none has."""
+        filled = [index for index, size_bytes in enumerate(self.partition_bytes) if size_bytes]
+        if not filled:
+            return type(self)(cuts=(), partition_bytes=(0,))
+        return type(self)(
+            cuts=tuple(self.cuts[index - 1] for index in filled[1:]),
+            partition_bytes=tuple(self.partition_bytes[index] for index in filled),
+        )
 
 
 @dataclass(slots=True)
@@ -48,11 +60,7 @@ class KeySpread:
 
     def add(self, samples: Sequence[KeySample]) -> None:
         """Take a map's samples."""
-        below = 0
-        for sample in samples[:-1]:
-            self.points.append((sample.key, below, sample.size_bytes))
-            below = sample.size_bytes
-        self.points += [(sample.key, below, 2 * sample.size_bytes) for sample in samples[-1:]]
+        self.points += [(sample.key, sample.size_bytes) for sample in samples]
         if len(self.points) > 2 * MAX_POINTS:
             self.points = merge_points(sorted(self.points), MAX_POINTS)
 
@@ -62,7 +70,7 @@ class KeySpread:
         cuts = [masses[find_nearest(masses, cut)] for cut in choose_masses(masses, partitions)]
         return KeyRanges(
             cuts=tuple(keys[bisect_left(masses, cut)] for cut in cuts[1:-1]),
-            partition_bytes=tuple(end // 2 - start // 2 for start, end in pairwise(cuts)),
+            partition_bytes=tuple(end - start for start, end in pairwise(cuts)),
         )
 
     def _masses(self) -> tuple[list[bytes], list[int]]:
@@ -70,13 +78,11 @@ class KeySpread:
         keys: list[bytes] = []
         masses: list[int] = []
         total = 0
-        for key, below, above in sorted(self.points):
-            if keys and keys[-1] == key:
-                masses[-1] += below
-            else:
+        for key, size_bytes in sorted(self.points):
+            if not keys or keys[-1] != key:
                 keys.append(key)
-                masses.append(total + below)
-            total += below + above
+                masses.append(total)
+            total += size_bytes
         return [*keys, BEYOND], [*masses, total]
 
 
@@ -133,20 +139,13 @@ def find_nearest(masses: Sequence[int], mass: int) -> int:
 
 
 def merge_points(points: Sequence[Point], limit: int) -> list[Point]:
-    """Return at most `limit` + 1 points in place of these: neighbours become the one in the middle of their mass."""
-    step = 2 * sum(below + above for _, below, above in points) // limit
-    merged, start, mass = [], 0, 0
-    for end, (_, below, above) in enumerate(points):
-        if end > start and mass + below + above > step:
-            merged.append(merge_neighbours(points[start:end]))
-            start, mass = end, 0
-        mass += below + above
-    return [*merged, merge_neighbours(points[start:])]
-
-
-def merge_neighbours(points: Sequence[Point]) -> Point:
-    """Return the point in the middle of the mass of `points`, with all of it."""
-    ends = list(accumulate(below + above for _, below, above in points))
-    at = bisect_left(ends, ends[-1] / 2)
-    key, _, above = points[at]
-    return key, ends[at] - above, ends[-1] - ends[at] + above
+    """Return at most `limit` of these points, at equal distances of bytes, in place of all."""
+    total = sum(size_bytes for _, size_bytes in points)
+    merged, end, taken = [], 0, 0
+    for key, size_bytes in points:
+        end += size_bytes
+        reached = (2 * limit * end + total) // (2 * total) if total else limit
+        if reached > taken:
+            merged.append((key, total * reached // limit - total * taken // limit))
+            taken = reached
+    return merged

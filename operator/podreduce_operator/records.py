@@ -10,10 +10,12 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from functools import partial
 from itertools import zip_longest
+from operator import add
 from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
+from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.layout import (
     COMMIT_INTENT_KEY,
     COMMITS_PREFIX,
@@ -48,6 +50,8 @@ LISTING_SHARE = 0.05
 CONCURRENT_READS = 32
 BATCH_KEYS = 1000
 """So many records are read, then folded: a hundred thousand reads at once take more memory than what they bring."""
+MOST_KEPT_BYTES = 1 << 20
+"""So much of bucket sizes is kept of a run: of some 2,000 maps of small jobs, of 100 of the largest."""
 CHEAPER_TO_LIST = 500
 """So many expected commits are looked for by a listing: it names a thousand keys at the price of a few reads."""
 
@@ -65,7 +69,8 @@ class RunRecords:
     Attributes:
         store: opened at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
-        commits: by task, the commit of its newest generation, without what is folded.
+        commits: by task, the commit of its newest generation, without what is folded. The bucket sizes of the first
+            maps stay, up to a limit: of a small job they need not be read again.
         outdated: the attempts whose commits are of older generations.
         bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
         key_spread: how their keys are spread, in total order; `skew` is which of them are heaviest.
@@ -91,6 +96,7 @@ class RunRecords:
         self._failures: dict[str, FailureRecord] = {}
         self._failed: set[str] = set()
         self._read_commits: set[str] = set()
+        self._kept_bytes = 0
         self._pace = pace or listing_pace()
         self._expectation = Expectation()
 
@@ -177,15 +183,42 @@ class RunRecords:
 
     def _fold(self, generation: int, commit: CommitRecord) -> None:
         if generation == 0 and commit.task.type is TaskType.MAP:
-            self.bucket_bytes = add_columns(self.bucket_bytes, commit.bucket_bytes)
+            self.bucket_bytes = add_columns(self.bucket_bytes, decode_sizes(commit.bucket_bytes))
             self.key_spread.add(commit.key_samples)
             self.skew.add(commit)
         known = self.commits.get(commit.task)
         if known is None or known.generation < commit.generation:
-            self.commits[commit.task] = msgspec.structs.replace(commit, bucket_bytes=(), key_samples=(), heavy_keys=())
+            sizes = self._keep_sizes(commit)
+            self.commits[commit.task] = msgspec.structs.replace(
+                commit, bucket_bytes=sizes, key_samples=(), heavy_keys=()
+            )
             self.outdated.update(() if known is None else (known.attempt_id,))
         else:
             self.outdated.add(commit.attempt_id)
+
+    def _keep_sizes(self, commit: CommitRecord) -> bytes:
+        """Return what is kept of a commit's bucket sizes: all or nothing."""
+        sizes = commit.bucket_bytes
+        if not isinstance(sizes, bytes) or self._kept_bytes + len(sizes) > MOST_KEPT_BYTES:
+            return b""
+        self._kept_bytes += len(sizes)
+        return sizes
+
+    async def read_sizes(self, tasks: Iterable[TaskRef]) -> list[bytes | tuple[int, ...]]:
+        """Return the bucket sizes of committed maps, as their records have them.
+
+        Raises:
+            PodreduceError: the store cannot be read.
+        """
+
+        async def read(task: TaskRef) -> bytes | tuple[int, ...]:
+            commit = self.commits[task]
+            if commit.bucket_bytes:
+                return commit.bucket_bytes
+            key = commit_key(task, commit.generation)
+            return decode(await self.store.get_async(key), CommitRecord).bucket_bytes
+
+        return await gather_bounded([partial(read, task) for task in tasks], limit=CONCURRENT_READS)
 
     async def _list_failures(self) -> None:
         keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
@@ -219,4 +252,6 @@ class RunRecords:
 
 def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:
     """Add `more` to `sums`, element by element; the shorter counts as ending in zeros."""
+    if len(sums) == len(more):
+        return list(map(add, sums, more))
     return [left + right for left, right in zip_longest(sums, more, fillvalue=0)]

@@ -92,9 +92,11 @@ async def sweep_forever(
     while True:
         try:
             await sweep(cluster)
+        except LOOP_ENDS:
+            raise
         except (OperatorError, PodreduceError, SecretError) as error:
             log.warning("not swept", error=str(error))
-        except Exception:
+        except BaseException:
             log.exception("not swept")
         await sleep(SWEEP_SECONDS)
 
@@ -112,7 +114,9 @@ async def sweep(cluster: SweptCluster) -> None:
         words = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
         try:
             await discard_run(storage, run)
-        except Exception:  # noqa: BLE001 - a run that cannot be read must not hold up the sweep of all others
+        except LOOP_ENDS:
+            raise
+        except BaseException:  # a run that cannot be read must not hold up the sweep of all others
             words.exception("not swept: left to the next sweep")
         else:
             words.info("swept")

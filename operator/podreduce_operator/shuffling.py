@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, ShuffleManifest, TaskRef, TaskType
-from podreduce.partition import choose_partitions, imbalance, pack_buckets, pack_by_hash
+from podreduce.partition import choose_packing, choose_partitions, imbalance, pack_buckets, pack_by_hash
 from podreduce_operator.key_spread import KeySpread
 
 __all__ = ["build_shuffle_manifest"]
@@ -53,7 +53,7 @@ def build_shuffle_manifest(
     if previous is not None:
         assigned = keep(previous, bucket_bytes)
     elif plan.order == "Total":
-        assigned = cut(plan.partitions or choose_partitions(sum(bucket_bytes), parallelism), key_spread)
+        assigned = cut(plan, sum(bucket_bytes), parallelism, key_spread)
     else:
         assigned = pack(plan, maps, bucket_bytes, parallelism)
     return ShuffleManifest(
@@ -76,9 +76,12 @@ def keep(previous: ShuffleManifest, bucket_bytes: Sequence[int]) -> Assignment:
     return Assignment(partitions=previous.partitions, ranges=previous.ranges, partition_bytes=sizes)
 
 
-def cut(partitions: int, key_spread: KeySpread) -> Assignment:
-    """Give each partition a range of keys; all of them are in one bucket."""
-    ranges = key_spread.cut(partitions)
+def cut(plan: Plan, total_bytes: int, parallelism: int, key_spread: KeySpread) -> Assignment:
+    """Give each partition a range of keys; all of them are in one bucket. Where nobody asked for it, none is empty."""
+    ranges = key_spread.cut(plan.partitions or choose_partitions(total_bytes, parallelism))
+    if not plan.partitions:
+        ranges = ranges.without_empty()
+    partitions = len(ranges.partition_bytes)
     return Assignment(partitions=((0,),) * partitions, ranges=ranges.cuts, partition_bytes=ranges.partition_bytes)
 
 
@@ -87,8 +90,11 @@ def pack(plan: Plan, maps: Sequence[CommitRecord], bucket_bytes: Sequence[int], 
     if any(commit.user_partitioned for commit in maps):
         partitions = pack_by_hash(plan.user_partitions, plan.user_partitions)
     else:
-        wanted = plan.partitions or choose_partitions(sum(bucket_bytes), parallelism)
-        partitions = pack_buckets(bucket_bytes, wanted)
+        partitions = (
+            pack_buckets(bucket_bytes, plan.partitions)
+            if plan.partitions
+            else choose_packing(bucket_bytes, choose_partitions(sum(bucket_bytes), parallelism))
+        )
     return Assignment(partitions=partitions, ranges=None, partition_bytes=partition_sizes(partitions, bucket_bytes))
 
 

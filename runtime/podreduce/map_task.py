@@ -6,6 +6,7 @@ from podreduce.attempt import Attempt, read_shard
 from podreduce.calling import cannot_aggregate, combine_by_program
 from podreduce.codec import decode_key, encode_key
 from podreduce.commit import conclude
+from podreduce.contract.bucket_sizes import encode_sizes
 from podreduce.contract.layout import blob_key
 from podreduce.contract.task import BlobRef, CommitRecord
 from podreduce.formats import PartWriter
@@ -62,7 +63,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
             footer_offset=summary.footer_offset,
             footer_crc32=summary.footer_crc32,
         ),
-        bucket_bytes=summary.bucket_bytes,
+        bucket_bytes=encode_sizes(summary.bucket_bytes),
         user_partitioned=program.partition_func is not None,
         key_samples=summary.key_samples,
         heavy_keys=buffer.heavy_keys.heaviest(),

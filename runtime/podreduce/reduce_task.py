@@ -18,9 +18,18 @@ from podreduce.errors import (
 )
 from podreduce.formats import PartWriter
 from podreduce.frames import KIND_COLUMNS, StoredFrame
+from podreduce.locating import Locations, locate_partition
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
-from podreduce.shuffle import BlobFooter, CorruptBlobError, Fetch, read_footer, read_frames, read_range
+from podreduce.shuffle import (
+    BlobFooter,
+    CorruptBlobError,
+    Fetch,
+    read_footer,
+    read_frames,
+    read_places,
+    read_range,
+)
 from podreduce.shuffle_manifest import find_manifest
 from podreduce.storage import ObjectStore
 
@@ -64,8 +73,9 @@ def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) ->
     attempt.progress.expect(
         manifest.partition_bytes[partition], input_share=taken.input_share, reduced=lambda: taken.reduced
     )
+    locations = locate_partition(attempt.run_store, manifest, partition)
     fetches = (
-        partial(fetch_map, attempt.run_store, manifest, number, partition)
+        partial(fetch_map, attempt.run_store, manifest, number, partition, locations)
         for number, blob in enumerate(manifest.maps)
         if blob.footer_offset  # a blob without segments has nothing to ask for
     )
@@ -87,16 +97,23 @@ def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: 
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def fetch_map(run_store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int) -> Iterable[StoredFrame]:
+def fetch_map(
+    run_store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int, locations: Locations | None
+) -> Iterable[StoredFrame]:
     """Return a partition's frames in one map's blob: at hand if they are few, else as they are asked for.
 
     Raises:
         MapOutputLostError: the blob is missing or not what was committed.
     """
     blob = manifest.maps[number]
+    fetch = partial(run_store.get_range, blob.key)
     try:
-        footer = read_footer(run_store.get_range(blob.key, blob.footer_offset, blob.bytes), crc32=blob.footer_crc32)
-        size, stored = select_frames(footer, manifest, partition, partial(run_store.get_range, blob.key))
+        if locations is None:
+            footer = read_footer(fetch(blob.footer_offset, blob.bytes), crc32=blob.footer_crc32)
+            size, stored = select_frames(footer, manifest, partition, fetch)
+        else:
+            places = locations.places(number)
+            size, stored = sum(place.end - place.start for place in places), read_places(places, fetch)
     except LOST as error:
         raise map_output_lost(run_store, manifest, number, error) from error
     frames = watch_frames(run_store, manifest, number, stored)

@@ -32,8 +32,12 @@ __all__ = [
     "Clip",
     "CorruptBlobError",
     "Fetch",
+    "Place",
+    "Window",
+    "plan_requests",
     "read_footer",
     "read_frames",
+    "read_places",
     "read_range",
 ]
 
@@ -96,6 +100,15 @@ class BlobFooter:
         if self.index is None:
             raise CorruptBlobError("the blob has no index of keys")
         return self.index
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where neighbouring buckets lie in a blob: `buckets` are the first and the one behind the last."""
+
+    buckets: tuple[int, int]
+    start: int
+    end: int
 
 
 class BlobWriter:
@@ -218,6 +231,31 @@ def read_frames(
     ranges = [(footer.offsets[bucket], footer.offsets[bucket + 1]) for bucket in buckets]
     for _, frame in walk_frames([(start, end) for start, end in ranges if start < end], fetch, request_bytes):
         yield frame
+
+
+def read_places(places: Iterable[Place], fetch: Fetch, *, request_bytes: int = REQUEST_BYTES) -> Iterator[StoredFrame]:
+    """Yield the frames of whole segments that are known to lie there, ascending, each checked; see `read_frames`.
+
+    Raises:
+        CorruptBlobError: what lies there are not these segments.
+    """
+    places = [place for place in places if place.start < place.end]
+    last: StoredFrame | None = None
+    waiting, place_end, end_bucket = iter(places), 0, 0
+    for at, frame in walk_frames([(place.start, place.end) for place in places], fetch, request_bytes):
+        least = frame.bucket if last is None else last.bucket
+        if at >= place_end:
+            place = next(waiting)
+            (least, end_bucket), place_end = place.buckets, place.end
+        if not least <= frame.bucket < end_bucket:
+            raise CorruptBlobError(
+                f"the frame at byte {at} is of bucket {frame.bucket}, not of {least} to {end_bucket}"
+            )
+        if last:
+            yield last if last.bucket == frame.bucket else replace(last, ends_segment=True)
+        last = frame
+    if last:
+        yield replace(last, ends_segment=True)
 
 
 def read_range(

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from podreduce.codec import encode_key
 from podreduce.contract.task import KeySample
+from podreduce.contract.wire import encode
 from podreduce.keys import key_prefix
 from podreduce.ranges import KeyRange, KeySampler
 from podreduce_operator.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
 from tests.blobs import Blob, Record
+from tests.builders import make_commit
 from tests.ordered_blobs import frames_in, make_ordered_blob, records_in, stored_bytes
 
 RANKS = list(accumulate(1 / rank for rank in range(1, 5001)))
@@ -123,8 +125,8 @@ def test_without_samples_there_are_ranges_of_nothing() -> None:
 def test_maps_errors_cancel_each_other_out() -> None:
     rng, spread = random.Random(5), KeySpread()  # noqa: S311 - a seeded case
     keys = [sorted(rng.randrange(1 << 30) for _ in range(2560)) for _ in range(40)]
-    for each in keys:
-        spread.add([KeySample(key.to_bytes(4, "big"), 10) for key in each[::10]])
+    for number, each in enumerate(keys):
+        spread.add([KeySample(key.to_bytes(4, "big"), 10) for key in each[number * 7 % 10 :: 10]])
     cuts = [int.from_bytes(key, "big") for key in spread.cut(50).cuts]
     found = Counter(bisect(cuts, key) for each in keys for key in each)
     mean = found.total() / 50
@@ -134,18 +136,18 @@ def test_maps_errors_cancel_each_other_out() -> None:
 def test_many_maps_are_merged_into_points_that_keep_the_balance() -> None:
     rng = random.Random(5)  # noqa: S311 - a seeded case
     keys = sorted(rng.randrange(1 << 30) for _ in range(100_000))
-    points = merge_points([(key.to_bytes(4, "big"), 10, 10) for key in keys], 5000)
+    points = merge_points([(key.to_bytes(4, "big"), 20) for key in keys], 5000)
     assert len(points) <= 5001
     cuts = [int.from_bytes(key, "big") for key in KeySpread(points=points).cut(50).cuts]
     found = Counter(bisect(cuts, key) for key in keys)
     assert max(abs(count - 2000) for count in found.values()) < 0.05 * 2000
 
 
-@given(st.lists(st.tuples(st.binary(max_size=2), st.integers(0, 9), st.integers(0, 9)), min_size=1), st.integers(1, 9))
-def test_merging_points_keeps_order_limit_and_mass(points: list[tuple[bytes, int, int]], limit: int) -> None:
+@given(st.lists(st.tuples(st.binary(max_size=2), st.integers(0, 18)), min_size=1), st.integers(1, 9))
+def test_merging_points_keeps_order_limit_and_mass(points: list[tuple[bytes, int]], limit: int) -> None:
     merged = merge_points(sorted(points), limit)
-    assert [key for key, _, _ in merged] == sorted(key for key, _, _ in merged)
-    assert sum(below + above for _, below, above in merged) == sum(below + above for _, below, above in points)
+    assert [key for key, _ in merged] == sorted(key for key, _ in merged)
+    assert sum(size_bytes for _, size_bytes in merged) == sum(size_bytes for _, size_bytes in points)
     assert len(merged) <= limit + 1
 
 
@@ -171,3 +173,61 @@ def test_maps_that_are_alike_are_cut_between_their_samples() -> None:
     cuts = [0, *(int.from_bytes(key, "big") for key in spread.cut(partitions).cuts), maps << 18]
     mean = (maps << 18) / partitions
     assert max(abs(end - start - mean) for start, end in pairwise(cuts)) < 0.05 * mean
+
+
+def alike(rng: random.Random, _: int) -> int:
+    return rng.randrange(1 << 30)
+
+
+def own_regions(rng: random.Random, number: int) -> int:
+    return (number << 20) + rng.randrange(1 << 20)
+
+
+def overlapping(rng: random.Random, number: int) -> int:
+    return (number << 20) + rng.randrange(1 << 23)
+
+
+def dense_at_the_start(rng: random.Random, _: int) -> int:
+    return int((1 << 30) * rng.random() ** 4)
+
+
+@pytest.mark.parametrize("make_key", [alike, own_regions, overlapping, dense_at_the_start])
+@pytest.mark.parametrize(
+    ("maps", "of_maps", "keys_each", "partitions"),
+    [(80, 8_000, 2000, 40), (480, 100_000, 400, 20), (480, 100_000, 400, 3)],
+    ids=["2 maps a partition", "24 of 100,000", "a few partitions"],
+)
+def test_the_samples_of_many_maps_keep_the_balance(
+    make_key: Callable[[random.Random, int], int], maps: int, of_maps: int, keys_each: int, partitions: int
+) -> None:
+    rng, spread = random.Random(partitions), KeySpread()  # noqa: S311 - a seeded case
+    keys = [sorted(make_key(rng, number) for _ in range(keys_each)) for number in range(maps)]
+    for number, each in enumerate(keys):
+        sampler = KeySampler(maps=of_maps, index=number)
+        for start in range(0, len(each), 50):
+            sampler.add(5000, [key.to_bytes(5, "big") for key in each[start : start + 50]])
+        spread.add(sampler.samples())
+    cuts = [int.from_bytes(key, "big") for key in spread.cut(partitions).cuts]
+    found = Counter(bisect(cuts, key) for each in keys for key in each)
+    assert len(found) == partitions
+    assert max(found.values()) < 1.1 * found.total() / partitions
+
+
+@pytest.mark.parametrize(("maps", "most_bytes"), [(1, 361_000), (1000, 270_000), (10_000, 27_500), (100_000, 6800)])
+def test_the_samples_of_long_keys_are_small_where_maps_are_many(maps: int, most_bytes: int) -> None:
+    sampler = KeySampler(maps=maps)
+    keys = [f"https://example.org/{'path/' * 60}{number:06}".encode() for number in range(0, 200_000, 20)]
+    keys = [f"{number:06}".encode() + key for number, key in enumerate(keys)]
+    for start in range(0, len(keys), 1000):
+        sampler.add(1 << 20, keys[start : start + 1000])
+    assert len(encode(make_commit(key_samples=sampler.samples()))) < most_bytes
+
+
+def test_600_000_samples_are_merged_in_time_and_keep_the_balance() -> None:
+    rng, spread = random.Random(5), KeySpread()  # noqa: S311 - a seeded case
+    keys = [[rng.randrange(1 << 30) for _ in range(60)] for _ in range(10_000)]
+    for each in keys:
+        spread.add([KeySample(key.to_bytes(4, "big"), 10) for key in sorted(each)])
+    cuts = [int.from_bytes(key, "big") for key in spread.cut(4096).cuts]
+    found = Counter(bisect(cuts, key) for each in keys for key in each)
+    assert max(found.values()) < 1.1 * found.total() / 4096

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.bucket_sizes import decode_sizes, encode_sizes
 from podreduce.contract.layout import (
     COMMIT_INTENT_KEY,
     PLAN_KEY,
@@ -209,14 +210,40 @@ async def test_a_pod_of_several_tasks_stands_for_the_one_it_is_at(runs: StoredRu
 async def test_bucket_sizes_are_summed_over_the_maps(runs: StoredRuns) -> None:
     runs.put_plan()
     for index, sizes in ((0, (1, 2, 3)), (1, (10, 20, 30))):
-        commit = make_commit(map_task(index), bucket_bytes=sizes)
+        commit = make_commit(map_task(index), bucket_bytes=encode_sizes(sizes))
         runs.store().put(commit_key(commit.task, 0), encode(commit))
     job = make_job()
     await runs.observe(job)
     _, run = await observe(job, runs.cluster, runs.cache, Limits(), NOW)
     assert run is not None
     assert run.records.bucket_bytes == [11, 22, 33]
-    assert run.records.commits[map_task(0)].bucket_bytes == ()
+
+
+async def test_bucket_sizes_of_the_release_before_are_summed_too(runs: StoredRuns) -> None:
+    runs.put_plan()
+    for index, sizes in ((0, (1, 2, 3)), (1, encode_sizes((10, 20, 30)))):
+        commit = make_commit(map_task(index), bucket_bytes=sizes)
+        runs.store().put(commit_key(commit.task, 0), encode(commit))
+    _, run = await observe(make_job(), runs.cluster, runs.cache, Limits(), NOW)
+    assert run is not None
+    assert run.records.bucket_bytes == [11, 22, 33]
+    found = await run.records.read_sizes([map_task(0), map_task(1)])
+    assert [list(decode_sizes(sizes)) for sizes in found] == [[1, 2, 3], [10, 20, 30]]
+
+
+async def test_bucket_sizes_are_kept_up_to_a_limit_and_else_read_again(
+    runs: StoredRuns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes = [encode_sizes((index, 2, 3)) for index in range(3)]
+    monkeypatch.setattr("podreduce_operator.records.MOST_KEPT_BYTES", sum(map(len, sizes[:2])))
+    runs.put_plan(shards=3)
+    for index in range(3):
+        commit = make_commit(map_task(index), bucket_bytes=sizes[index])
+        runs.store().put(commit_key(commit.task, 0), encode(commit))
+    _, run = await observe(make_job(), runs.cluster, runs.cache, Limits(), NOW)
+    assert run is not None
+    assert sum(bool(commit.bucket_bytes) for commit in run.records.commits.values()) == 2
+    assert await run.records.read_sizes([map_task(index) for index in range(3)]) == sizes
 
 
 async def test_samples_and_heavy_keys_are_folded_over_the_maps(runs: StoredRuns) -> None:

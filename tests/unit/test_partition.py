@@ -9,10 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.codec import encode_key
+from podreduce.contract.offsets import stretches_of
 from podreduce.partition import (
+    choose_packing,
     choose_partitions,
     hash_bucket,
     imbalance,
+    is_even,
     pack_buckets,
     pack_by_hash,
     virtual_buckets,
@@ -50,13 +53,13 @@ def test_the_hash_spreads_even_regular_keys(keys: list[object], buckets: int) ->
 
 @pytest.mark.parametrize(
     ("partitions", "buckets"),
-    [(None, 256), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 4096), (4096, 4096), (5000, 5000)],
+    [(None, 256), (0, 0), (1, 16), (4, 64), (255, 4080), (256, 4096), (257, 3855), (1000, 4000), (4096, 4096)],
 )
-def test_there_are_16_buckets_a_partition_up_to_4096(partitions: int | None, buckets: int) -> None:
+def test_there_are_16_buckets_a_partition_or_as_many_as_4096_give_to_each(partitions: int | None, buckets: int) -> None:
     assert virtual_buckets(partitions) == buckets
 
 
-@pytest.mark.parametrize(("gibibytes", "buckets"), [(0, 256), (1, 256), (2, 512), (4, 1024), (400, 1024)])
+@pytest.mark.parametrize(("gibibytes", "buckets"), [(0, 256), (2, 256), (3, 384), (32, 4096), (400, 4096)])
 def test_undecided_partitions_get_buckets_by_the_input(gibibytes: int, buckets: int) -> None:
     assert virtual_buckets(None, input_bytes=gibibytes << 30) == buckets
 
@@ -104,12 +107,13 @@ def achieved(bucket_bytes: list[int], packing: tuple[tuple[int, ...], ...]) -> f
 
 
 @given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 12))
-def test_packing_uses_every_bucket_once_and_is_never_worse_than_hash_mod_r(sizes: list[int], partitions: int) -> None:
+def test_packing_uses_every_bucket_once_and_is_hardly_worse_than_hash_mod_r(sizes: list[int], partitions: int) -> None:
     packing = pack_buckets(sizes, partitions)
     assert sorted(bucket for buckets in packing for bucket in buckets) == list(range(len(sizes)))
     assert all(list(buckets) == sorted(buckets) for buckets in packing)
     assert len(packing) == partitions
-    assert achieved(sizes, packing) <= achieved(sizes, pack_by_hash(len(sizes), partitions))
+    hashed = achieved(sizes, pack_by_hash(len(sizes), partitions))
+    assert achieved(sizes, packing) <= hashed or is_even(packing, sizes)
     assert packing == pack_buckets(sizes, partitions)
 
 
@@ -141,7 +145,38 @@ def test_packing_evens_out_skew_that_hash_mod_r_leaves(partitions: int) -> None:
         packed = achieved(sizes, pack_buckets(sizes, partitions))
         hashed = achieved(sizes, pack_by_hash(len(sizes), partitions))
         assert packed <= hashed
-        assert packed - unavoidable < 0.02 * sum(sizes)
+        assert packed - unavoidable < 0.05 * sum(sizes)
+
+
+def stretches(packing: tuple[tuple[int, ...], ...], sizes: list[int]) -> int:
+    """How many requests a map the partitions cost together: one for each stretch of neighbours that has bytes."""
+    return sum(
+        any(sizes[bucket] for bucket in range(start, end))
+        for buckets in packing
+        for start, end in stretches_of(buckets)
+    )
+
+
+@pytest.mark.parametrize("partitions", [4, 33, 256])
+def test_partitions_are_neighbours_in_the_blobs_as_far_as_the_sizes_allow(partitions: int) -> None:
+    rng = random.Random(partitions)  # noqa: S311 - a seeded case
+    even = [round(rng.uniform(0.9, 1.1) * MIB) for _ in range(16 * partitions)]
+    assert stretches(pack_buckets(even, partitions), even) <= 1.1 * partitions
+    skewed = skewed_sizes(rng, 16 * partitions)
+    assert stretches(pack_buckets(skewed, partitions), skewed) <= 3 * partitions
+
+
+@pytest.mark.parametrize(
+    ("buckets", "wanted", "chosen"),
+    [(4096, 1000, 1024), (4096, 1600, 1366), (4096, 4000, 4096), (20, 30, 20), (20, 17, 20), (60, 40, 30), (0, 5, 1)],
+)
+def test_as_many_partitions_are_chosen_as_equal_buckets_make_even(buckets: int, wanted: int, chosen: int) -> None:
+    assert len(choose_packing([MIB] * buckets, wanted)) == chosen
+
+
+@pytest.mark.parametrize(("filled", "wanted", "chosen"), [(16, 3, 3), (2, 3, 2), (1, 16, 1)])
+def test_a_few_partitions_are_as_many_as_keep_the_cores_busy(filled: int, wanted: int, chosen: int) -> None:
+    assert len(choose_packing([MIB] * filled + [0] * 256, wanted)) == chosen
 
 
 def test_empty_buckets_are_spread() -> None:

@@ -207,7 +207,7 @@ def test_small_objects_are_packed_into_shards() -> None:
         pytest.param(0, 1, (0, 1, 0), id="map-only"),
         pytest.param(None, 0, (None, 1, 256), id="left-to-the-packing"),
         pytest.param(None, 256 * MIB + 1, (None, 2, 256), id="one-for-each-256-mib"),
-        pytest.param(None, 10**15, (None, 4096, 1024), id="not-beyond-4096"),
+        pytest.param(None, 10**15, (None, 4096, 4096), id="not-beyond-4096"),
     ],
 )
 def test_partitions_of_the_plan(

@@ -28,6 +28,7 @@ __all__ = [
     "installation_prefix",
     "job_prefix",
     "log_key",
+    "offsets_key",
     "parse_commit_key",
     "parse_shuffle_key",
     "part_name",
@@ -103,6 +104,11 @@ def failure_key(task: TaskRef, attempt_id: str) -> str:
 def shuffle_key(generation: int) -> str:
     """Return the key of a generation of the shuffle manifest."""
     return f"{SHUFFLE_PREFIX}{generation}.json"
+
+
+def offsets_key(generation: int, page: int, digest: str) -> str:
+    """Return the key of a page of offsets. It names its content: of two operators each reads back what it wrote."""
+    return f"{DATA_PREFIX}offsets/{generation}-{page:05}-{digest[:16]}"
 
 
 def parse_shuffle_key(key: str) -> int:

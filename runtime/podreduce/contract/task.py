@@ -20,6 +20,7 @@ __all__ = [
     "IntentPart",
     "KeySample",
     "LostOutput",
+    "OffsetPage",
     "OutputManifest",
     "OutputPart",
     "PartRef",
@@ -155,7 +156,8 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
 
     Attributes:
-        bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order.
+        bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order, as `bucket_sizes` encodes them;
+            as numbers from an earlier release.
         user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
         key_samples: of a blob in total order, keys at about equal distances, ascending.
         heavy_keys: the blob's heaviest keys, of `encoded_bytes` that all its groups take before compression.
@@ -178,7 +180,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     spills: int = 0
     counters: dict[str, dict[str, int]] = {}
     blob: BlobRef | None = None
-    bucket_bytes: tuple[int, ...] = ()
+    bucket_bytes: bytes | tuple[int, ...] = ()
     user_partitioned: bool = False
     key_samples: tuple[KeySample, ...] = ()
     heavy_keys: tuple[HeavyKey, ...] = ()
@@ -237,6 +239,20 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
     lost: LostOutput | None = None
 
 
+class OffsetPage(Wire, frozen=True, kw_only=True):
+    """Where the partitions lie in the blobs of some maps: an object below the run's prefix (see `offsets`).
+
+    Attributes:
+        first_map: the index of the first of its `maps`.
+        width: how many bytes each number takes.
+    """
+
+    key: str
+    first_map: int
+    maps: int
+    width: int
+
+
 class ShuffleManifest(Wire, frozen=True, kw_only=True):
     """The frozen answer to which map outputs the reduces read, and which keys each of them reduces.
 
@@ -249,6 +265,8 @@ class ShuffleManifest(Wire, frozen=True, kw_only=True):
         partition_bytes: stored bytes of each partition, in total order by estimate.
         imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is that of hash mod R (in total
             order there is no such, and it is the same).
+        offset_pages: where each partition lies in the blobs, of all maps in their order; without any, the blobs'
+            footers say so.
     """
 
     schema: int = SCHEMA_VERSION
@@ -260,6 +278,7 @@ class ShuffleManifest(Wire, frozen=True, kw_only=True):
     partition_bytes: tuple[int, ...]
     imbalance_bytes: float
     hash_imbalance_bytes: float
+    offset_pages: tuple[OffsetPage, ...] = ()
 
 
 class IntentPart(Wire, frozen=True, kw_only=True):
