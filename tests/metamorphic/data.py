@@ -104,7 +104,11 @@ def draw_rows(chance: random.Random, shape: Shape) -> Iterator[tuple[Any, Any]]:
 
 def draw_key(chance: random.Random, shape: Shape, banned: str) -> Any:
     """Draw a key."""
-    return chance.randint(-3, 30) if shape.key_kind == "int" else draw_text(chance, line_ends=shape.line_ends, banned=banned)
+    return (
+        chance.randint(-3, 30)
+        if shape.key_kind == "int"
+        else draw_text(chance, line_ends=shape.line_ends, banned=banned)
+    )
 
 
 def draw_value(chance: random.Random, shape: Shape, banned: str) -> Any:
@@ -142,7 +146,9 @@ BAD_LINES = {"Text": b"bad \xff\xfe", "JSONLines": b'{"k": ', "CSV": b'a,1,"x'}
 def write_text(chance: random.Random, shape: Shape, drawn: Input, name: str) -> bytes:
     """Write lines `k|v`, or `k` alone."""
     del name
-    rows = (key if shape.ragged and chance.random() < 0.2 else f"{key}|{value}" for key, value in draw_rows(chance, shape))
+    rows = (
+        key if shape.ragged and chance.random() < 0.2 else f"{key}|{value}" for key, value in draw_rows(chance, shape)
+    )
     return write_lines(chance, shape, drawn, ((row.encode(), row) for row in rows))
 
 

@@ -119,7 +119,12 @@ class JobRun:
             spread.add(commit.key_samples)
         bucket_bytes = np.sum([commit.bucket_bytes for commit in maps], axis=0, dtype=np.int64).tolist()
         manifest = build_shuffle_manifest(
-            plan, {commit.task: commit for commit in maps}, bucket_bytes, None, parallelism=PARALLELISM, key_spread=spread
+            plan,
+            {commit.task: commit for commit in maps},
+            bucket_bytes,
+            None,
+            parallelism=PARALLELISM,
+            key_spread=spread,
         )
         run.work.put(shuffle_key(0), encode(manifest))
         tasks = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(len(manifest.partitions))]

@@ -11,7 +11,8 @@ from tests.metamorphic.programs import Program, draw_program
 
 __all__ = ["Job", "draw_job"]
 
-FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 1, "WholeObject": 2}
+FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2}
+KEEP_VALUES = ("each", "batches", "map-only", "first only", "written min", "declared max", "recognised min")
 RECORD_LINES = ("Text", "JSONLines", "CSV")
 
 
@@ -72,9 +73,9 @@ def draw_shape(chance: Any) -> Shape:
     """Draw what a job's records are like."""
     name = chance.choices(list(FORMAT_WEIGHTS), list(FORMAT_WEIGHTS.values()))[0]
     assert name in FORMATS
-    lines, multiline = name in RECORD_LINES, name == "CSV" and chance.random() < 0.35
-    bad = lines and not multiline and chance.random() < 0.12
     typed = name in ("JSONLines", "Parquet")
+    lines, multiline = name in RECORD_LINES, name == "CSV" and chance.random() < 0.35
+    bad, nulls = lines and not multiline and chance.random() < 0.12, typed and chance.random() < 0.3
     return Shape(
         format=name,
         kind=chance.choice(("int", "int", "float", "str")),
@@ -82,10 +83,13 @@ def draw_shape(chance: Any) -> Shape:
         header=chance.random() < 0.6 if name == "CSV" else False,
         multiline=multiline,
         ragged=lines and chance.random() < 0.5,
-        nulls=typed and chance.random() < 0.3,
+        nulls=nulls,
         line_ends=chance.random() < 0.4,
         bad=bad,
-        bom=lines and not bad and chance.random() < 0.06,  # one fault a job: which is met first is nobody's promise
+        bom=lines
+        and not bad
+        and not nulls
+        and chance.random() < 0.06,  # one fault a job: which is met first is nobody's promise
         empty=chance.random() < 0.2,
     )
 
@@ -99,9 +103,7 @@ def draw_output(chance: Any, shape: Shape, program: Program) -> str:
     """Draw the format of the output, of those that can hold what the program yields."""
     if program.map == "as they come":
         return "JSONLines"
-    formats = ["Text", "JSONLines", "CSV"]
-    if not shape.nulls:
-        formats.append("Parquet")
-    if program.value_kind == "bytes" and program.reduce in ("each", "batches", "map-only"):
-        formats += ["FixedLength"] * 2 if shape.format == "FixedLength" else []
-    return str(chance.choice(formats))
+    keeps_width = program.key_kind == "plain" and program.reduce in KEEP_VALUES
+    if shape.format == "FixedLength" and program.value_kind == "bytes" and keeps_width:
+        return "FixedLength"
+    return str(chance.choice(("Text", "JSONLines", "CSV", *(() if shape.nulls else ("Parquet",)))))

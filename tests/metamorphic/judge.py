@@ -29,9 +29,8 @@ class Difference:
     what: str
 
     def __str__(self) -> str:
-        return (
-            f"{self.job}\n  {self.layout}\n  {self.what}\n  python -m tests.metamorphic --seed {self.seed} shows it again"
-        )
+        again = f"python -m tests.metamorphic --seed {self.seed} shows it again"
+        return f"{self.job}\n  {self.layout}\n  {self.what}\n  {again}"
 
 
 def find_difference(job: Job, layouts: int = LAYOUTS) -> Difference | None:

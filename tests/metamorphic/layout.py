@@ -1,7 +1,7 @@
 """Draws where things fall in a run of a job: blocks, flushes, frames, spills, shards, partitions. None may be seen.
 
-The sizes are constants of the runtime that it reads whenever it uses them. `LIMITS` is the seam: which constants a limit
-stands for, and what it may be drawn from. A constant that is renamed or moved is renamed here, or nothing runs.
+The sizes are constants of the runtime, which it reads whenever it uses them. `LIMITS` is the seam: which constants a
+limit stands for, and what it may be drawn from. A constant that is renamed is renamed here as well, or nothing runs.
 """
 
 import importlib
@@ -47,7 +47,9 @@ LIMITS: dict[str, Limit] = {
     "index entries": Limit(places=("podreduce.shuffle:MAX_INDEX_ENTRIES",), choices=(2, 4)),
     "gap bytes": Limit(places=("podreduce.shuffle:GAP_BYTES",), choices=(0, 20)),
     "fan-in": Limit(places=("podreduce.runs:MAX_FAN_IN", "podreduce.column_sorting:MAX_FAN_IN"), choices=(2, 3)),
-    "run read bytes": Limit(places=("podreduce.runs:READ_BYTES", "podreduce.column_runs:READ_BYTES"), choices=(60, 500, 4000)),
+    "run read bytes": Limit(
+        places=("podreduce.runs:READ_BYTES", "podreduce.column_runs:READ_BYTES"), choices=(60, 500, 4000)
+    ),
     "column frame bytes": Limit(places=("podreduce.column_runs:FRAME_BYTES",), choices=(1, 60, 500)),
     "batch rows": Limit(places=("podreduce.column_runs:BATCH_ROWS",), choices=(1, 3, 10)),
     "batch bytes": Limit(places=("podreduce.column_runs:BATCH_BYTES",), choices=(1, 200)),

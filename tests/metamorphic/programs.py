@@ -5,12 +5,13 @@ of each key in one of the ways that the runtime treats differently.
 """
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tests.metamorphic.data import Shape
 
 __all__ = ["REDUCES", "Program", "draw_program"]
 
+DEFAULTS = {"int": "0", "float": "0.25", "str": "''"}
 ARROW_TYPES = {"int": "pa.int64()", "float": "pa.float64()", "str": "pa.string()", "bytes": "pa.binary()"}
 
 WRITTEN = {
@@ -51,6 +52,7 @@ REDUCES: dict[str, str] = {
     "        return len(str(key)) % partitions\n" + REDUCE.format(WRITTEN["count"]),
     "map-only": "",
 }
+KEYS = {"plain": "{}", "tuple": "({}, 1)", "float": "float(len(str({})))"}
 BATCH_REDUCE = "    def reduce_batch(self, batch):\n        return batch\n"
 
 AS_THEY_COME = "import pyarrow as pa\nclass Job:\n    def map_batch(self, batch):\n        yield batch\n"
@@ -89,20 +91,18 @@ def draw_program(chance: random.Random, shape: Shape) -> Program:
             map="as they come", reduce="map-only", source=AS_THEY_COME, plain=plain, key_kind="plain", value_kind="row"
         )
     how = chance.choice(("fused", "returned", "several", "columns", "columns"))
-    statement, key, value, kind = expressions(chance, shape)
+    reading = read_record(chance, shape)
     key_kind = chance.choice(("plain", "plain", "tuple", "float")) if how != "columns" else "plain"
-    key = {"plain": key, "tuple": f"({key}, 1)", "float": f"float(len(str({key})))"}[key_kind]
-    reduce = draw_reduce(chance, how, kind)
+    reading = replace(reading, key=KEYS[key_kind].format(reading.key))
+    reduce = draw_reduce(chance, how, reading.kind)
     row_reduce = REDUCES["each" if reduce == "batches" else reduce]
-    plain = f"class Job:\n{row_reduce}{map_rows('fused', statement, key, value)}"
     if how == "columns":
-        keys = "bytes" if shape.format == "FixedLength" else shape.key_kind if shape.format != "WholeObject" else "str"
-        mapping = map_columns(shape, statement, key, value, keys, kind)
         members = BATCH_REDUCE if reduce == "batches" else row_reduce
-        source = f"import pyarrow as pa\nclass Job:\n{members}{mapping}"
+        source = f"import pyarrow as pa\nclass Job:\n{members}{map_columns(shape, reading)}"
     else:
-        source = f"class Job:\n{row_reduce}{map_rows(how, statement, key, value)}"
-    return Program(map=how, reduce=reduce, source=source, plain=plain, key_kind=key_kind, value_kind=kind)
+        source = f"class Job:\n{row_reduce}{map_rows(how, reading)}"
+    plain = f"class Job:\n{row_reduce}{map_rows('fused', reading)}"
+    return Program(map=how, reduce=reduce, source=source, plain=plain, key_kind=key_kind, value_kind=reading.kind)
 
 
 def draw_reduce(chance: random.Random, how: str, kind: str) -> str:
@@ -113,44 +113,64 @@ def draw_reduce(chance: random.Random, how: str, kind: str) -> str:
     return chance.choice(names)
 
 
-def expressions(chance: random.Random, shape: Shape) -> tuple[str, str, str, str]:
-    """Return a statement, the expressions of a record's `k` and `v` after it, and the kind of `v`."""
-    kind, default = shape.kind, {"int": "0", "float": "0.25", "str": "''"}[shape.kind]
-    convert = {"int": "int(float({}))", "float": "float({})", "str": "{}"}[kind]
-    if shape.format in ("Text", "JSONLines", "CSV") and not shape.nulls and chance.random() < 0.1 and kind == "int":
-        convert, default = "len({})", "0"
-    match shape.format:
-        case "Text":
-            value = f"{convert.format('fields[1]')} if len(fields) > 1 else {default}"
-            return "fields = value.split('|')", "fields[0]", value, kind
-        case "JSONLines":
-            value = "value.get('v')"
-            if not shape.nulls:
-                value = f"{default} if value.get('v') is None else value.get('v')"
-            return "pass", missing_key(shape, "value.get('k')"), value, kind
-        case "CSV" if shape.header:
-            return "pass", "value['k']", convert.format("value['v']"), kind
-        case "CSV":
-            value = f"{default} if len(value) < 2 or value[1] is None else {convert.format('value[1]')}"
-            return "pass", "value[0]", value, kind
-        case "Parquet":
-            return "pass", "value['k']", "value['v']", kind
-        case "FixedLength" if kind == "int":
-            return "pass", "key", "int.from_bytes(value, 'big')", "int"
-        case "FixedLength":
-            return "pass", "key", "value", "bytes"
-        case _ if kind == "int":
-            return "pass", "key.rpartition('/')[2]", "len(value)", "int"
-    return "pass", "key.rpartition('/')[2]", "value", "bytes"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """How `k` and `v` are got from a record: a statement, the two expressions after it, the kinds of their values."""
+
+    statement: str = "pass"
+    key: str
+    value: str
+    key_kind: str = "str"
+    kind: str
 
 
-def missing_key(shape: Shape, key: str) -> str:
-    """Return the expression of a key that may be missing."""
-    return key if shape.nulls else f"{{'str': 'none', 'int': -1}}[{shape.key_kind!r}] if {key} is None else {key}"
+def read_record(chance: random.Random, shape: Shape) -> Reading:
+    """Draw how records of a shape are read."""
+    if shape.format in ("FixedLength", "WholeObject"):
+        return read_bytes(shape)
+    if shape.format == "Parquet":
+        return Reading(key="value['k']", value="value['v']", key_kind=shape.key_kind, kind=shape.kind)
+    if shape.format == "JSONLines":
+        return read_json(shape)
+    convert = {"int": "int(float({}))", "float": "float({})", "str": "{}"}[shape.kind]
+    if shape.kind == "int" and chance.random() < 0.1:
+        convert = "len({})"
+    if shape.format == "CSV" and shape.header:
+        return Reading(key="value['k']", value=convert.format("value['v']"), kind=shape.kind)
+    fields = "fields" if shape.format == "Text" else "value"
+    given = f"len({fields}) > 1 and {fields}[1] is not None"
+    return Reading(
+        statement="fields = value.split('|')" if shape.format == "Text" else "pass",
+        key=f"{fields}[0]",
+        value=f"{convert.format(f'{fields}[1]')} if {given} else {DEFAULTS[shape.kind]}",
+        kind=shape.kind,
+    )
 
 
-def map_rows(how: str, statement: str, key: str, value: str) -> str:
+def read_bytes(shape: Shape) -> Reading:
+    """Return how records are read whose values are bytes."""
+    is_int, is_fixed = shape.kind == "int", shape.format == "FixedLength"
+    number = "int.from_bytes(value, 'big')" if is_fixed else "len(value)"
+    return Reading(
+        key="key" if is_fixed else "key.rpartition('/')[2]",
+        value=number if is_int else "value",
+        key_kind="bytes" if is_fixed else "str",
+        kind="int" if is_int else "bytes",
+    )
+
+
+def read_json(shape: Shape) -> Reading:
+    """Return how objects are read, whose fields may be missing; nulls stay what they are."""
+    key, value = "value.get('k')", "value.get('v')"
+    if not shape.nulls:
+        key = f"{'-1' if shape.key_kind == 'int' else repr('none')} if {key} is None else {key}"
+        value = f"{DEFAULTS[shape.kind]} if {value} is None else {value}"
+    return Reading(key=key, value=value, key_kind=shape.key_kind, kind=shape.kind)
+
+
+def map_rows(how: str, reading: Reading) -> str:
     """Return a `map_func`."""
+    statement, key, value = reading.statement, reading.key, reading.value
     body = {
         "fused": f"        {statement}\n        yield {key}, {value}\n",
         "returned": f"        {statement}\n        return [({key}, {value})]\n",
@@ -160,22 +180,19 @@ def map_rows(how: str, statement: str, key: str, value: str) -> str:
     return f"    def map_func(self, key, value):\n{body}"
 
 
-def map_columns(shape: Shape, statement: str, key: str, value: str, key_kind: str, kind: str) -> str:
+def map_columns(shape: Shape, reading: Reading) -> str:
     """Return a `map_batch` that does the same."""
-    rows = {
-        "JSONLines": "[(None, row) for row in batch.to_pylist()]",
-        "CSV": "[(None, row) for row in batch.to_pylist()]",
-        "Parquet": "[(None, row) for row in batch.to_pylist()]",
-    }.get(shape.format, "zip(batch['key'].to_pylist(), batch['value'].to_pylist())")
+    rows = "[(None, row) for row in batch.to_pylist()]"
     if shape.format == "CSV" and not shape.header:
         rows = "[(None, list(row.values())) for row in batch.to_pylist()]"
+    if shape.format in ("Text", "FixedLength", "WholeObject"):
+        rows = "zip(batch['key'].to_pylist(), batch['value'].to_pylist())"
+    key_type, value_type = ARROW_TYPES[reading.key_kind], ARROW_TYPES[reading.kind]
     return f"""    def map_batch(self, batch):
         keys, found = [], []
         for key, value in {rows}:
-            {statement}
-            keys.append({key})
-            found.append({value})
-        return pa.table({{
-            "key": pa.array(keys, {ARROW_TYPES[key_kind]}), "value": pa.array(found, {ARROW_TYPES[kind]})
-        }})
+            {reading.statement}
+            keys.append({reading.key})
+            found.append({reading.value})
+        return pa.table({{"key": pa.array(keys, {key_type}), "value": pa.array(found, {value_type})}})
 """

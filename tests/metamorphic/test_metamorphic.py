@@ -18,7 +18,8 @@ from tests.metamorphic.layout import LIMITS, Layout, limited, swap
 from tests.metamorphic.programs import REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
 
-JOBS = int(os.environ.get("PODREDUCE_JOBS", "400"))
+JOBS = int(os.environ.get("PODREDUCE_JOBS", "300"))
+MANY_JOBS = 300
 FEW_JOBS = 30
 """How many are enough to show a fault that half of them are concerned by."""
 
@@ -40,12 +41,17 @@ def test_every_layout_of_a_job_gives_the_same_output(summary: Summary) -> None:
 @pytest.mark.parametrize("input_format", FORMATS)
 @pytest.mark.parametrize("way", ["fused", "returned", "several", "columns"])
 def test_every_input_goes_through_every_tier(input_format: str, way: str, summary: Summary) -> None:
-    assert summary.kinds[f"{input_format} by {way}"] or JOBS < 400
+    assert summary.kinds[f"{input_format} by {way}"] or JOBS < MANY_JOBS
 
 
 @pytest.mark.parametrize("reduce", [*REDUCES, "batches"])
 def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
-    assert summary.kinds[f"reduce {reduce}"] or JOBS < 400
+    assert summary.kinds[f"reduce {reduce}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("output", ["Text", "JSONLines", "CSV", "Parquet", "FixedLength"])
+def test_every_output_is_written(output: str, summary: Summary) -> None:
+    assert summary.kinds[f"output {output}"] or JOBS < MANY_JOBS
 
 
 @pytest.mark.parametrize("fault", KNOWN_FAULTS, ids=lambda fault: fault.name)
