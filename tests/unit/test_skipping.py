@@ -356,3 +356,19 @@ def test_whatever_records_are_bad_the_output_is_that_of_the_good_ones(
     if repeats == 1:
         bad = [offset for offset, (_, is_good) in zip(offsets_of(lines), lines, strict=True) if not is_good]
         assert sorted(line["key"] for line in quarantined(run, *maps)) == bad
+
+
+@pytest.mark.parametrize("key", ["1.0", "True, 1", "-0.0"], ids=["float", "bool and int", "negative zero"])
+def test_keys_that_are_one_come_together_with_any_values(key: str) -> None:
+    keys = {"1.0": ("1.0", "1"), "True, 1": ("True", "1"), "-0.0": ("-0.0", "0")}[key]
+    source = f"""
+class Job:
+    def map_func(self, key, value):
+        yield {keys[0]}, value
+        yield {keys[1]}, value
+    def reduce_func(self, key, values):
+        yield key, list(values)
+"""
+    run = skipping(source, b"x\n")
+    lines = run.lines_of(run.reduce_all([run.map(0)]))
+    assert lines == (['true\t["x"]', '1\t["x"]'] if key == "True, 1" else [f'{int(float(keys[1]))}\t["x","x"]'])
