@@ -17,7 +17,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "aggregate_input": ("aggregate_input", "tasks"),
     "heavy_keys": ("heavy_keys",),
     # what encodes
-    "keys": ("codec",),
+    "keys": ("codec", "ranges", "partitioning", "spill", "total_order"),
     "codec": ("codec",),
     "frames": ("frames", "shuffle", "large_frames", "spill"),
     "frame_packing": ("frames", "spill", "reduce_input", "large_frames", "heavy_keys"),

@@ -76,4 +76,4 @@ def be_trial(module: str, path: Path, place: int | None, tests: Sequence[str]) -
     if place is not None:
         tree = mutated_tree(path.read_text(), place)
         sys.meta_path.insert(0, ChangedModule(module, path, compile(tree, str(path), "exec")))
-    return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "-p", "no:terminalreporter", *tests]))
+    return int(pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *tests]))
