@@ -128,14 +128,16 @@ def write_lines(chance: random.Random, shape: Shape, drawn: Input, lines: Iterab
     data, end = bytearray(), chance.choice((b"\n", b"\n", b"\r\n"))
     if shape.bom and not drawn.objects:
         data += BOM.encode()
+    last, heading = b"", shape.header
     for line, value in lines:
-        if shape.bad and chance.random() < 0.04:
+        if shape.bad and not heading and chance.random() < 0.04:
             data += BAD_LINES[shape.format] + end
             drawn.bad_records += 1
         if value is not None:
             drawn.records.append((len(data), value))
         data += line + end
-    if chance.random() < 0.4 and data.endswith(end) and not data.endswith(end + end):
+        last, heading = line, False
+    if chance.random() < 0.4 and last:  # a blank line is one by its end alone
         del data[-len(end) :]
     return bytes(data)
 
