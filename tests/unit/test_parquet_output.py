@@ -149,3 +149,24 @@ def test_a_batch_of_another_schema_is_the_programs_error() -> None:
         written([], (first, second))
     with pytest.raises(ProgramError, match="pairs were yielded after batches of a: int64"):
         written([("k", 1)], (first,))
+
+
+@pytest.mark.parametrize("at", [0, 1, 2])
+def test_a_key_that_cannot_be_written_is_the_one_named(at: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = open_store(f"memory://parquet-{next(NUMBERS)}/")
+    pairs: list[tuple[Any, Any]] = [(number, "x") for number in range(3)]
+    pairs[at] = (f"key {at}", "x")
+    part = PartWriter(StagedUpload(store, "part", "published"), "Parquet")
+    with pytest.raises(ProgramError) as caught:
+        write_settled(part, pairs, monkeypatch)
+    assert caught.value.record == f"key 'key {at}'"
+
+
+def write_settled(part: PartWriter, pairs: list[tuple[Any, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write a pair that settles the columns' types, then the others at once."""
+    with part:
+        monkeypatch.setattr(parquet_output, "BATCH_RECORDS", 1)
+        part.write(9, "x")
+        monkeypatch.undo()
+        for key, value in pairs:
+            part.write(key, value)

@@ -166,3 +166,21 @@ def test_a_heavy_key_keeps_its_own_sample() -> None:
 def test_samples_of_tuples_are_cut_after_their_first_elements() -> None:
     blob = make_ordered_blob([((n // 10, n % 10), n) for n in range(100)], frame_rows=10, key_elements=1)
     assert [sample.key for sample in blob.summary.key_samples] == [encode_key((n,))[:-1] for n in range(10)]
+
+
+@pytest.mark.parametrize("limit", [8, 16, 100])
+@pytest.mark.parametrize("fewer", [1, 2, 3, 4])
+def test_thinning_keeps_to_the_limit_where_heavy_keys_part_light_ones(limit: int, fewer: int) -> None:
+    sizes = [1, 10_000] * (limit - fewer)
+    samples = [KeySample(number.to_bytes(2, "big"), size) for number, size in enumerate(sizes)]
+    thinned = thin(samples, limit)
+    assert len(thinned) <= limit
+    assert sum(sample.size_bytes for sample in thinned) == sum(sizes)
+
+
+@given(st.lists(st.integers(0, 10**6), min_size=1, max_size=300), st.integers(4, 40))
+def test_thinning_keeps_to_the_limit(sizes: list[int], limit: int) -> None:
+    samples = [KeySample(number.to_bytes(2, "big"), size) for number, size in enumerate(sizes)]
+    thinned = thin(samples, limit)
+    assert len(thinned) <= limit
+    assert sum(sample.size_bytes for sample in thinned) == sum(sizes)

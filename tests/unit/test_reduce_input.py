@@ -1,6 +1,7 @@
 """The reduce's buffer: groups in key order, values in map order, whatever was spilled; memory stays bounded."""
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
@@ -82,7 +83,7 @@ def test_no_maps_give_no_groups(tmp_path: Path) -> None:
 
 
 def test_a_50_mb_value_passes_through_every_spill(tmp_path: Path) -> None:
-    value = bytes(50 << 20)
+    value = random.Random(1).randbytes(50 << 20)  # noqa: S311 - incompressible
     blob, _ = make_map_output([("a", 1), ("b", value), ("b", 2)], scratch=tmp_path, budget_bytes=1)
     groups, _ = read_groups([blob, blob], scratch=tmp_path, budget_bytes=1)
     assert groups == [("a", [1, 1]), ("b", [value, 2, value, 2])]
@@ -141,3 +142,20 @@ def test_memory_stays_bounded_with_half_of_the_data_under_one_key(tmp_path: Path
     assert reduce_spills >= 2
     assert map_peak < 1.5 * budget_bytes
     assert peak < 1.5 * budget_bytes
+
+
+def count_descriptors() -> int:
+    return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="descriptors are listed in /proc")
+def test_scratch_space_is_given_back_with_the_last_group(tmp_path: Path) -> None:
+    reduce_input = ReduceInput(budget_bytes=1, scratch_directory=str(tmp_path))
+    before = count_descriptors()
+    for blob in make_many_maps(5):
+        reduce_input.add_blob(blob.frames())
+    groups = reduce_input.groups()
+    next(groups)
+    assert count_descriptors() > before
+    assert len(list(groups)) == 49
+    assert count_descriptors() == before

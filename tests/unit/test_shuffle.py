@@ -1,5 +1,7 @@
 """A blob hands out exactly the segments asked for, in few requests, and no changed byte goes unseen."""
 
+import random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 from podreduce.frames import HEADER_BYTES, StoredFrame
 from podreduce.shuffle import (
     GAP_BYTES,
+    LARGE_BODY_BYTES,
     CorruptBlobError,
     plan_requests,
     read_footer,
@@ -122,8 +125,21 @@ def test_near_ranges_are_read_together_up_to_the_request_size(
 
 
 def test_a_value_larger_than_a_request_comes_back() -> None:
-    frames = make_frames([("a", bytes(range(256)) * 8192)])
+    frames = make_frames([("a", random.Random(1).randbytes(1 << 21))])  # noqa: S311 - incompressible
     blob = make_blob(frames)
     footer = read_footer(blob.data[blob.summary.footer_offset :], crc32=blob.summary.footer_crc32)
     read = read_frames(footer, [0], lambda start, end: blob.data[start:end], request_bytes=1000)
     assert contents(list(read)) == contents(frames)
+
+
+def test_a_frame_without_a_body_may_end_a_segment() -> None:
+    empty = StoredFrame(bucket=1, groups=0, rows=0, raw_bytes=0, flags=0, body=b"")
+    frames = make_blob([*make_frames([("a", 1)], bucket=1), empty]).frames()
+    assert contents(frames)[1:] == [(1, 0, b"", True)]
+
+
+@pytest.mark.parametrize("extra", [-1, 0, 1], ids=["in one piece", "at the limit", "in two pieces"])
+def test_a_frame_about_the_limit_for_one_piece_comes_back(extra: int) -> None:
+    body = random.Random(2).randbytes(LARGE_BODY_BYTES + extra)  # noqa: S311 - incompressible
+    frame = StoredFrame(bucket=0, groups=0, rows=0, raw_bytes=len(body), flags=0, body=body)
+    assert contents(make_blob([frame, *make_frames([("a", 1)], bucket=2)]).frames())[0] == (0, 0, body, True)

@@ -356,3 +356,19 @@ def test_whatever_records_are_bad_the_output_is_that_of_the_good_ones(
     if repeats == 1:
         bad = [offset for offset, (_, is_good) in zip(offsets_of(lines), lines, strict=True) if not is_good]
         assert sorted(line["key"] for line in quarantined(run, *maps)) == bad
+
+
+@pytest.mark.parametrize("key", ["float('nan')", "('a', float('nan'))", "[1]"], ids=["NaN", "NaN in a tuple", "list"])
+@pytest.mark.parametrize("value", ["'x'", "1", "[1]"], ids=["str", "int", "list"])
+def test_a_key_that_cannot_be_shuffled_makes_its_record_bad_whatever_the_value(key: str, value: str) -> None:
+    source = f"""
+class Job:
+    def map_func(self, key, value):
+        yield ({key} if value == "bad" else 1.0), {value}
+    def reduce_func(self, key, values):
+        yield key, len(list(values))
+"""
+    run = skipping(source, b"good\nbad\ngood\n")
+    record = run.map(0)
+    assert run.lines_of(run.reduce_all([record])) == ["1\t2"]
+    assert [line["text"] for line in quarantined(run, record)] == ["bad"]

@@ -1,0 +1,109 @@
+"""Draws jobs from seeds: an input, a program, and how the output is written."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.builders import make_raw_output
+from tests.metamorphic.chance import seeded
+from tests.metamorphic.data import FORMATS, Input, Shape, draw_input
+from tests.metamorphic.programs import Program, draw_program
+
+__all__ = ["Job", "draw_job"]
+
+FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2}
+KEEP_VALUES = ("each", "batches", "map-only", "first only", "written min", "declared max", "recognised min")
+RECORD_LINES = ("Text", "JSONLines", "CSV")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job; all that is drawn of it follows from its seed."""
+
+    seed: int
+    shape: Shape
+    input: Input
+    program: Program
+    output: str
+    order: str = "Partition"
+    bad_records: str = "Fail"
+    output_spec: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        program = self.program
+        traits = [name for name in SHAPE_TRAITS if getattr(self.shape, name)]
+        return (
+            f"seed {self.seed}: {self.shape.format} ({', '.join(traits)}) of {self.shape.key_kind} and "
+            f"{self.shape.kind}, {program.map} -> {program.reduce} -> {self.output}, order {self.order}, "
+            f"badRecords {self.bad_records}"
+        )
+
+    def spec(self, root: str, *, shards: int | None, partitions: int | None) -> dict[str, Any]:
+        """Return the changes to the default spec, for input, output and work below `root`."""
+        return {
+            "program": {"source": self.program.source},
+            "input": {"uris": [f"{root}in/"], "encodingErrors": "Strict", **self.input.spec},
+            "output": make_raw_output(uri=f"{root}out/", format=self.output, order=self.order, **self.output_spec),
+            "map": {} if shards is None else {"shards": shards},
+            "reduce": {} if partitions is None else {"partitions": partitions},
+            "badRecords": self.bad_records,
+        }
+
+
+SHAPE_TRAITS = ("header", "multiline", "ragged", "nulls", "line_ends", "bad", "bom", "empty")
+
+
+def draw_job(seed: int) -> Job:
+    """Draw the job of a seed."""
+    chance = seeded("job", seed)
+    shape = draw_shape(chance)
+    program = draw_program(chance, shape)
+    return Job(
+        seed=seed,
+        shape=shape,
+        input=draw_input(chance, shape),
+        program=program,
+        output=draw_output(chance, shape, program),
+        order="Total" if can_be_total(program) and chance.random() < 0.2 else "Partition",
+        bad_records="Skip" if chance.random() < (0.6 if shape.bad else 0.1) else "Fail",
+    )
+
+
+def draw_shape(chance: Any) -> Shape:
+    """Draw what a job's records are like."""
+    name = chance.choices(list(FORMAT_WEIGHTS), list(FORMAT_WEIGHTS.values()))[0]
+    assert name in FORMATS
+    typed = name in ("JSONLines", "Parquet")
+    lines, multiline = name in RECORD_LINES, name == "CSV" and chance.random() < 0.35
+    bad, nulls = lines and not multiline and chance.random() < 0.12, typed and chance.random() < 0.3
+    return Shape(
+        format=name,
+        kind=chance.choice(("int", "int", "float", "str")),
+        key_kind=chance.choice(("str", "str", "int")) if typed else "str",
+        header=chance.random() < 0.6 if name == "CSV" else False,
+        multiline=multiline,
+        ragged=lines and chance.random() < 0.5,
+        nulls=nulls,
+        line_ends=chance.random() < 0.4,
+        bad=bad,
+        bom=lines
+        and not bad
+        and not nulls
+        and chance.random() < 0.06,  # one fault a job: which is met first is nobody's promise
+        empty=chance.random() < 0.2,
+    )
+
+
+def can_be_total(program: Program) -> bool:
+    """Tell whether total order is for such a program."""
+    return program.reduce not in ("map-only", "placed by the program") and program.key_kind != "tuple"
+
+
+def draw_output(chance: Any, shape: Shape, program: Program) -> str:
+    """Draw the format of the output, of those that can hold what the program yields."""
+    if program.map == "as they come":
+        return "JSONLines"
+    keeps_width = program.key_kind == "plain" and program.reduce in KEEP_VALUES
+    if shape.format == "FixedLength" and program.value_kind == "bytes" and keeps_width:
+        return "FixedLength"
+    return str(chance.choice(("Text", "JSONLines", "CSV", *(() if shape.nulls else ("Parquet",)))))

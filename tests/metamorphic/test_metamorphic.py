@@ -1,0 +1,110 @@
+"""Where blocks, batches, flushes, frames, spills, shards and partitions fall is not to be seen in the output."""
+
+import os
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+import pytest
+
+from podreduce import groups, reduce_task
+from podreduce.inputs import blocks
+from tests.metamorphic.data import FORMATS
+from tests.metamorphic.job import Job, draw_job
+from tests.metamorphic.judge import find_difference
+from tests.metamorphic.known import KNOWN_FAULTS, KnownFault, is_known
+from tests.metamorphic.layout import LIMITS, Layout, limited, swap
+from tests.metamorphic.programs import REDUCES
+from tests.metamorphic.search import Summary, render_summary, search
+
+JOBS = int(os.environ.get("PODREDUCE_JOBS", "300"))
+MANY_JOBS = 300
+FEW_JOBS = 30
+"""How many are enough to show a fault that half of them are concerned by."""
+
+
+@pytest.fixture(scope="module")
+def summary(request: pytest.FixtureRequest) -> Summary:
+    """What `JOBS` jobs gave; the table of it goes to the terminal."""
+    found = search(jobs=JOBS)
+    capture = request.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled():
+        sys.stdout.write(f"\n{render_summary(found)}\n")
+    return found
+
+
+def test_every_layout_of_a_job_gives_the_same_output(summary: Summary) -> None:
+    assert not summary.differences, "\n\n".join(map(str, summary.differences))
+
+
+@pytest.mark.parametrize("input_format", FORMATS)
+@pytest.mark.parametrize("way", ["fused", "returned", "several", "columns"])
+def test_every_input_goes_through_every_tier(input_format: str, way: str, summary: Summary) -> None:
+    assert summary.kinds[f"{input_format} by {way}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("reduce", [*REDUCES, "batches"])
+def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
+    assert summary.kinds[f"reduce {reduce}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("output", ["Text", "JSONLines", "CSV", "Parquet", "FixedLength"])
+def test_every_output_is_written(output: str, summary: Summary) -> None:
+    assert summary.kinds[f"output {output}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("fault", KNOWN_FAULTS, ids=lambda fault: fault.name)
+@pytest.mark.xfail(strict=True, reason="is mended elsewhere: whoever does takes it out of KNOWN_FAULTS")
+def test_known_fault_is_gone(fault: KnownFault) -> None:
+    assert not any(map(find_difference, islice(fault.jobs(), FEW_JOBS)))
+
+
+def sound_jobs() -> Iterator[Job]:
+    return (job for job in map(draw_job, range(10**6)) if not is_known(job))
+
+
+def test_search_finds_maps_that_are_taken_in_another_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    def backwards(calls: Any, *, threads: int) -> Iterator[Any]:
+        del threads
+        return (call() for call in reversed(list(calls)))
+
+    monkeypatch.setattr(reduce_task, "run_ahead", backwards)
+    assert any(map(find_difference, islice(sound_jobs(), FEW_JOBS)))
+
+
+def test_search_finds_a_line_that_is_read_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(blocks, "skip_line", lambda chunks, offset: (offset, chunks))
+    assert any(map(find_difference, islice(sound_jobs(), FEW_JOBS)))
+
+
+def test_search_finds_groups_that_a_spill_forgets(monkeypatch: pytest.MonkeyPatch) -> None:
+    write = groups.ListGroups.write
+
+    def forgetful(self: Any, *arguments: Any) -> None:
+        if len(self.plain) > 1:
+            self.plain.popitem()
+        write(self, *arguments)
+
+    monkeypatch.setattr(groups.ListGroups, "write", forgetful)
+    assert any(map(find_difference, islice(sound_jobs(), FEW_JOBS)))
+
+
+def test_job_follows_from_its_seed() -> None:
+    one, other = draw_job(7), draw_job(7)
+    assert (one.input, one.program, str(one)) == (other.input, other.program, str(other))
+
+
+def test_limits_are_set_meanwhile_only() -> None:
+    layout = Layout(limits={name: limit.choices[0] for name, limit in LIMITS.items()})
+    places = [(place, limit.choices[0]) for limit in LIMITS.values() for place in limit.places]
+    before = [read(place) for place, _ in places]
+    with limited(layout):
+        assert [read(place) for place, _ in places] == [value for _, value in places]
+    assert [read(place) for place, _ in places] == before
+
+
+def read(place: str) -> Any:
+    value = swap(place, None)
+    swap(place, value)
+    return value

@@ -1,0 +1,79 @@
+"""Tries a mutant: a forked copy of this process imports the changed module in place of the real one and runs tests.
+
+Rule: nothing of podreduce is imported here before the fork, only what it and its tests import from others.
+"""
+
+import importlib.abc
+import importlib.machinery
+import os
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import pytest
+
+from tests.mutants.changes import mutated_tree
+
+__all__ = ["SURVIVED", "import_libraries", "run_tests"]
+
+SURVIVED = 0
+LIBRARIES = ("hypothesis", "numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "obstore.store", "msgspec")
+POLL_SECONDS = 0.02
+
+
+def import_libraries() -> None:
+    """Import what takes long, for all trials."""
+    for name in LIBRARIES:
+        __import__(name)
+
+
+class ChangedModule(importlib.abc.MetaPathFinder, importlib.abc.Loader):
+    """Finds one module, and loads it changed."""
+
+    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+        self._name = name
+        self._path = path
+        self._code = code
+
+    def find_spec(self, fullname: str, path: object = None, target: object = None) -> object:
+        del path, target
+        if fullname != self._name:
+            return None
+        return importlib.machinery.ModuleSpec(fullname, self, origin=str(self._path))
+
+    def exec_module(self, module: ModuleType) -> None:
+        module.__file__ = str(self._path)
+        exec(self._code, module.__dict__)  # noqa: S102 - the changed module
+
+
+def run_tests(module: str, path: Path, place: int | None, tests: Sequence[str], seconds: float) -> int:
+    """Run tests against the mutant at `place` (None: the module as it is); return `SURVIVED`, or else it is killed."""
+    pid = os.fork()
+    if not pid:
+        os.setsid()
+        try:
+            os._exit(be_trial(module, path, place, tests))
+        finally:
+            os._exit(99)
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return os.waitstatus_to_exitcode(status)
+        time.sleep(POLL_SECONDS)
+    os.killpg(pid, signal.SIGKILL)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def be_trial(module: str, path: Path, place: int | None, tests: Sequence[str]) -> int:
+    """Run the tests in this process, in silence."""
+    nothing = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nothing, 1)
+    os.dup2(nothing, 2)
+    if place is not None:
+        tree = mutated_tree(path.read_text(), place)
+        sys.meta_path.insert(0, ChangedModule(module, path, compile(tree, str(path), "exec")))
+    return int(pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *tests]))
