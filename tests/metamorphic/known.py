@@ -55,13 +55,7 @@ def has_empty_record(job: Job) -> bool:
     return job.shape.format == "WholeObject" and b"" in job.input.objects.values()
 
 
-KNOWN_FAULTS: tuple[KnownFault, ...] = (
-    KnownFault(name="a count of batches adds up their values where aggregating does not pay", concerns=counts_batches),
-    KnownFault(name="columns are those of a block's first row", concerns=has_untyped_columns),
-    KnownFault(name="nulls among aggregated columns count by where flushes fall", concerns=aggregates_nulls),
-    KnownFault(name="rows of several lines end where str.splitlines cuts", concerns=has_other_line_ends),
-    KnownFault(name="an empty whole object is no record", concerns=has_empty_record),
-)
+KNOWN_FAULTS: tuple[KnownFault, ...] = ()
 
 
 def is_known(job: Job) -> bool:

@@ -33,7 +33,7 @@ LIMITS: dict[str, Limit] = {
     ),
     "tail bytes": Limit(places=("podreduce.inputs.blocks:TAIL_BYTES",), choices=(1, 10, 100)),
     "budget bytes": Limit(places=("podreduce.memory:LEAST_BUDGET",), choices=(1, 200, 1000, 5000, 30_000)),
-    "flush bytes": Limit(places=("podreduce.column_map:COMBINED_BYTES",), choices=(0, 50, 500, 3000)),
+    "flush bytes": Limit(places=("podreduce.column_rows:COMBINED_BYTES",), choices=(0, 50, 500, 3000)),
     "combine bytes": Limit(places=("podreduce.spill:COMBINE_BYTES",), choices=(1, 500)),
     "trial rows": Limit(places=("podreduce.combine:TRIAL_ROWS",), choices=(1, 20)),
     "combined rows": Limit(places=("podreduce.combine:BATCH_ROWS",), choices=(1, 2, 7)),

@@ -62,18 +62,12 @@ def run(job: Job, place: Path, layout: Layout, start: StartTask | None = None) -
     return JobRun(job=job, layout=layout, root=f"file://{place}/", **fields).finish()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=AssertionError,
-    reason="pods leave the seed of hashes to chance",
-)
 def test_a_program_that_hashes_its_keys_gives_each_key_once_on_pods(tmp_path: Path) -> None:
     outcome = run(job_of(HASHES), tmp_path / "cold", TWO_BY_TWO, start_cold(tmp_path))
     keys = Counter(dict(record[0][1:])["key"] for record in outcome.records)
     assert keys == Counter(set(WORDS))
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="as above")
 def test_what_iterates_a_set_gives_the_same_in_every_attempt(tmp_path: Path) -> None:
     one, other = (run(job_of(SETS), tmp_path / name, PLAIN, start_cold(tmp_path)) for name in ("one", "other"))
     assert one.records == other.records
