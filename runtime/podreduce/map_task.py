@@ -1,5 +1,7 @@
 """A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from podreduce.attempt import Attempt, read_shard
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["run_map_task"]
 
 Loop: TypeAlias = "MapLoop | BatchLoop"
+Finished: TypeAlias = Callable[[], CommitRecord]
+"""Makes the commit record, once `teardown` has counted what it counts."""
 
 
 def run_map_task(attempt: Attempt) -> CommitRecord:
@@ -32,25 +36,25 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
     Raises:
         PodreduceError: the attempt has failed; nothing it wrote counts.
     """
-    program = attempt.load_program()
-    check_order(attempt.plan, program)
-    map_only = program.map_only or attempt.plan.partitions == 0
-    record = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
-    return conclude(attempt.run_store, attempt.output_store, record)
+    with attempt.in_use(attempt.load_program()) as program:
+        check_order(attempt.plan, program)
+        map_only = program.map_only or attempt.plan.partitions == 0
+        finished = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
+    return conclude(attempt.run_store, attempt.output_store, finished())
 
 
-def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
+def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
     """Map the shard into a blob of virtual buckets."""
     buffer, loop = open_buffer(attempt, program)
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
-    with attempt.in_use(program):
-        map_shard(attempt, loop)
-        with attempt.run_store.open_writer(key, checksummed=True) as upload:
-            try:
-                summary = buffer.finish(upload.write)
-            except AggregationError as error:
-                raise cannot_aggregate(program, error.key, error.error) from None
-    return commit_record(
+    map_shard(attempt, loop)
+    with attempt.run_store.open_writer(key, checksummed=True) as upload:
+        try:
+            summary = buffer.finish(upload.write)
+        except AggregationError as error:
+            raise cannot_aggregate(program, error.key, error.error) from None
+    return partial(
+        commit_record,
         attempt,
         loop,
         summary.bytes,
@@ -70,14 +74,14 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     )
 
 
-def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
+def map_to_part(attempt: Attempt, program: LoadedProgram) -> Finished:
     """Map the shard straight into an output part, in the order of its records."""
-    with attempt.in_use(program), attempt.open_part() as part:
+    with attempt.open_part() as part:
         loop = (
             open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )
         map_shard(attempt, loop)
-    return commit_record(attempt, loop, part.bytes_written, part=part.part_ref())
+    return partial(commit_record, attempt, loop, part.bytes_written, part=part.part_ref())
 
 
 def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:
