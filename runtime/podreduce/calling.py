@@ -50,14 +50,14 @@ def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - wha
     raise ProgramError(f"{member} yielded {type(pair).__name__} {pair!r:.200}, which is no pair: yield key, value")
 
 
-def cannot_aggregate(program: LoadedProgram, key: Any, error: TypeError) -> ProgramError:  # noqa: ANN401 - the program's
+def cannot_aggregate(program: LoadedProgram, key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - the program's
     """Return the error for values of `key` that have no aggregate."""
     if program.combiner is not None:
         message = f"combiner {program.combiner!r} cannot take the values of {describe_key(key)}: {error}; write a "
         return ProgramError(f"{message}reduce_func for such values", record=describe_key(key))
     member = f"{program.class_name}.reduce_func"
     return ProgramError(
-        f"TypeError: {error} (in the {program.aggregation} of {member} over the values of {describe_key(key)})",
+        f"{type(error).__name__}: {error} (in the {program.aggregation} of {member} over the values of {describe_key(key)})",
         record=describe_key(key),
     )
 

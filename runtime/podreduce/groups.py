@@ -27,7 +27,17 @@ from podreduce.codec import (
 )
 from podreduce.frame_packing import FramePacker
 
-__all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate", "fixed", "is_plain"]
+__all__ = [
+    "AGGREGATIONS",
+    "NO_AGGREGATE",
+    "Aggregates",
+    "AggregationError",
+    "Grant",
+    "ListGroups",
+    "aggregate",
+    "fixed",
+    "is_plain",
+]
 
 Grant: TypeAlias = Callable[[int], int]
 """How much memory is missing → how much more there is then, in bytes."""
@@ -194,12 +204,12 @@ class Aggregates:
         if type(key) is not str and not is_plain(key):
             key = normalise(key)
             slots = self.others if type(key) is bytes else self.plain
+        if type(value) not in SCALARS and self.kind != "count":
+            value = fixed(value)
         known = slots.get(key, self)  # no value is this store
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
-        except UnsupportedTypeError:
-            raise
-        except TypeError as error:
+        except NO_AGGREGATE as error:
             raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
         self._taken += 1
         if known is self:
@@ -259,13 +269,15 @@ def fixed(value: Value) -> Value:
 
 AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
     "sum": (lambda value: 0 + value, lambda total, value: total + value),
-    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
-    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
+    "min": (lambda value: value, lambda least, value: value if value < least else least),
+    "max": (lambda value: value, lambda most, value: value if value > most else most),
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
 """Aggregation → its aggregate of one value, and of an aggregate and one value more."""
 MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
 """Aggregation → what makes one aggregate of several."""
+NO_AGGREGATE: Final = (TypeError, ArithmeticError)
+"""What adding or comparing values that can travel may raise."""
 
 
 class AggregationError(Exception):
@@ -276,7 +288,7 @@ class AggregationError(Exception):
         error: what comparing or adding them raised.
     """
 
-    def __init__(self, key: Key, error: TypeError) -> None:
+    def __init__(self, key: Key, error: Exception) -> None:
         super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
         self.key = key
         self.error = error
@@ -290,7 +302,7 @@ def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Valu
     """
     try:
         return MERGES[aggregation](aggregates)
-    except TypeError as error:
+    except NO_AGGREGATE as error:
         raise AggregationError(decode_key(key), error) from error
 
 

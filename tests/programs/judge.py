@@ -22,7 +22,7 @@ from podreduce.mapping import MapLoop, Sink
 from tests.programs.given import LOG
 from tests.task_runs import TaskRun
 
-__all__ = ["KINDS", "Outcome", "compare", "differences", "run_program"]
+__all__ = ["KINDS", "Outcome", "an_attempt", "compare", "differences", "lines_block", "open_sink", "run_program"]
 
 KINDS = ("list", "not interned", "sum", "count", "min", "max", "part")
 """What the pairs go into: each kind of store, or an output part."""
@@ -140,8 +140,12 @@ def rounded(value: Any) -> str:
 
 
 def describe_error(error: Exception) -> tuple[str, ...]:
-    """An error as its user sees it."""
-    seen = (getattr(error, name, None) for name in ("user_traceback", "record"))
+    """An error as its user sees it.
+
+    Not where a name is unbound: if reading it was melted with the instruction before, Python itself names the wrong line.
+    """
+    names = ("record",) if "UnboundLocalError" in str(error) else ("user_traceback", "record")
+    seen = (getattr(error, name, None) for name in names)
     return tuple(ADDRESS.sub("", f"{each}") for each in (type(error).__name__, error, *seen))
 
 
