@@ -55,9 +55,9 @@ def cannot_aggregate(program: LoadedProgram, key: Any, error: Exception) -> Prog
     if program.combiner is not None:
         message = f"combiner {program.combiner!r} cannot take the values of {describe_key(key)}: {error}; write a "
         return ProgramError(f"{message}reduce_func for such values", record=describe_key(key))
-    member = f"{program.class_name}.reduce_func"
+    place = f"in the {program.aggregation} of {program.class_name}.reduce_func over the values of {describe_key(key)}"
     return ProgramError(
-        f"{type(error).__name__}: {error} (in the {program.aggregation} of {member} over the values of {describe_key(key)})",
+        f"{type(error).__name__}: {error} ({place})",
         record=describe_key(key),
     )
 

@@ -16,6 +16,7 @@ at hand and that does not look at itself. Everything else is drained.
 """
 
 import __future__
+
 import ast
 import inspect
 import sys
@@ -40,7 +41,8 @@ TELLTALE: Final = frozenset(
 )
 """Names of what could see that the function was rewritten."""
 TELLTALE_FUNCTIONS: Final = (
-    locals, vars, dir, eval, exec, globals, sys._getframe, inspect, inspect.currentframe, inspect.stack,
+    locals, vars, dir, eval, exec, globals, inspect, inspect.currentframe, inspect.stack,
+    sys._getframe,  # noqa: SLF001 - to be told apart
 )  # fmt: skip
 """The same, for programs that have them under other names."""
 GUARDED: Final = (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.AsyncFor)

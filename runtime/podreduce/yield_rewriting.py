@@ -135,7 +135,10 @@ class YieldRewriter(ast.NodeTransformer):
         for name, expression in self.expressions_to_name(key, value):
             named += parse_template(f"${name.lower()} = EXPRESSION", node, EXPRESSION=expression)
             found[name] = ast.copy_location(ast.Name(id=f"{PREFIX}{name.lower()}", ctx=ast.Load()), node)
-        return [*named, *parse_template(self.choose_template(key, value), node, **{"KEY": key, "VALUE": value, **found})]
+        return [
+            *named,
+            *parse_template(self.choose_template(key, value), node, **{"KEY": key, "VALUE": value, **found}),
+        ]
 
     def expressions_to_name(self, key: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
         """Return what has to be evaluated once, and in this order, before the pair is looked at.

@@ -5,8 +5,22 @@ from math import nan
 from types import TracebackType
 from typing import Any, NoReturn
 
-__all__ = ["LOG", "Guard", "N", "S", "drive", "fail", "hash_of", "map_func", "nan", "note", "pairs", "plain", "push",
-           "same"]
+__all__ = [
+    "LOG",
+    "Guard",
+    "N",
+    "S",
+    "drive",
+    "fail",
+    "hash_of",
+    "map_func",
+    "nan",
+    "note",
+    "pairs",
+    "plain",
+    "push",
+    "same",
+]
 
 LOG: list[Any] = []
 """What has happened; emptied before each run."""

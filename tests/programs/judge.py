@@ -97,7 +97,10 @@ def run_program(source: str, kind: str, *, rewritten: bool) -> Outcome:
 def lines_block() -> RecordBlock:
     """The records."""
     return RecordBlock(
-        stored_bytes=1, make_values=lambda: LINES, make_keys=lambda: range(0, 3 * len(LINES), 3), make_arrow=NotImplemented
+        stored_bytes=1,
+        make_values=lambda: LINES,
+        make_keys=lambda: range(0, 3 * len(LINES), 3),
+        make_arrow=NotImplemented,
     )
 
 
@@ -142,7 +145,7 @@ def rounded(value: Any) -> str:
 def describe_error(error: Exception) -> tuple[str, ...]:
     """An error as its user sees it.
 
-    Not where a name is unbound: if reading it was melted with the instruction before, Python itself names the wrong line.
+    But not the place where an unbound name is read: Python itself may show the instruction before that.
     """
     names = ("record",) if "UnboundLocalError" in str(error) else ("user_traceback", "record")
     seen = (getattr(error, name, None) for name in names)

@@ -12,7 +12,7 @@ from tests.programs.given import *
 LAST = 'last'
 TABLE = {'a': 1}
 """
-MEMBERS = '''
+MEMBERS = """
 def __init__(self):
     self.total = 0
     self.seen = []
@@ -24,16 +24,28 @@ def keep(self, x):
     return x
 @property
 def doubled(self): return self.total * 2
-'''
-NAMES = ("combiner = None", "Pair = tuple", "Line = str", "WORD = 'w'", "size = 3", "__mark = '#'", "mark = '+'", "word = 'of the class'")
+"""
+NAMES = (
+    "combiner = None",
+    "Pair = tuple",
+    "Line = str",
+    "WORD = 'w'",
+    "size = 3",
+    "__mark = '#'",
+    "mark = '+'",
+    "word = 'of the class'",
+)
 SIGNATURES = (
-    *("self, key, value",) * 8, "self, key: int, value: Line", "self, key, value: note('annotated')", "self, key, value: 'Gone'",
-    "self, key, value=note(WORD)", "self, key=[], value=LOG.append('default')", "self, key, value, /", "self, key, value, *, word=WORD",
+    *("self, key, value",) * 8, "self, key: int, value: Line", "self, key, value: note('annotated')",
+    "self, key, value: 'Gone'",
+    "self, key, value=note(WORD)", "self, key=[], value=LOG.append('default')", "self, key, value, /",
+    "self, key, value, *, word=WORD",
     "self, key, value, more=size, *rest", "self, key, value, *, a: Line = (size := 9), **more", "self, key, *value",
 )  # fmt: skip
 RETURNS = (*("",) * 5, " -> Pair", " -> 'Gone'", " -> note(Pair)", " -> __mark")
 SHADOWS = (
-    "type = same", "def len(x): return 3", "str = repr", "word = 'global'", "_podreduce_get = 7", "sum = max", "int = same",
+    "type = same", "def len(x): return 3", "str = repr", "word = 'global'", "_podreduce_get = 7", "sum = max",
+    "int = same",
     "LOG = functools.partial(list)()", "room = records = 5",
 )  # fmt: skip
 REDUCE = compound("def reduce_func(self, key, values):", simple("yield key, list(values)"), fixed=True)
@@ -42,8 +54,8 @@ REDUCE = compound("def reduce_func(self, key, values):", simple("yield key, list
 def draw_program(seed: int) -> Body:
     """The program of a seed."""
     rng = Random(seed)  # noqa: S311 - to be drawn again from its seed
-    future = simple("from __future__ import annotations") if rng.random() < 0.15 else ()  # noqa: PLR2004 - a choice
-    shadows = simple(*(each for each in SHADOWS if rng.random() < 0.06))  # noqa: PLR2004 - likewise
+    future = simple("from __future__ import annotations") if rng.random() < 0.15 else ()
+    shadows = simple(*(each for each in SHADOWS if rng.random() < 0.06))
     given = (Statement(text=GIVEN.strip(), fixed=True),)
     return (*future, *given, *shadows, *draw_classes(rng))
 
@@ -54,9 +66,9 @@ def draw_classes(rng: Random) -> Body:
     members = (*names, Statement(text=MEMBERS.strip(), fixed=True))
     function = draw_map(rng)
     form = rng.random()
-    if form < 0.9:  # noqa: PLR2004 - as most are
+    if form < 0.9:
         return (compound("class Job:", (*members, *function, REDUCE), fixed=True),)
-    if form < 0.97:  # noqa: PLR2004 - a choice
+    if form < 0.97:
         base = compound("class Base:", (*members, *function), fixed=True)
         return (base, compound("class Job(Base):", (REDUCE,), fixed=True))
     base = compound("class Base:", (*members, *draw_map(rng)), fixed=True)
@@ -68,11 +80,11 @@ def draw_classes(rng: Random) -> Body:
 def draw_map(rng: Random) -> Body:
     """A map function."""
     signature = rng.choice(SIGNATURES)
-    if "Line" in signature and rng.random() < 0.2:  # noqa: PLR2004 - a choice
+    if "Line" in signature and rng.random() < 0.2:
         signature = f"{signature}, _podreduce_key=1" if "*" not in signature else signature
     head = f"def map_func({signature}){rng.choice(RETURNS)}:"
     body = Bodies(rng).function()
-    if rng.random() < 0.1:  # noqa: PLR2004 - a choice
+    if rng.random() < 0.1:
         body = (*simple("'''What it is for.'''"), *body)
-    decorator = simple("@same") if rng.random() < 0.03 else ()  # noqa: PLR2004 - likewise
+    decorator = simple("@same") if rng.random() < 0.03 else ()
     return (*decorator, compound(head, body, fixed=True))

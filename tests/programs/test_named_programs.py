@@ -109,9 +109,13 @@ def test_a_signature(name: str, future: str) -> None:
     assert run_program(source, "sum", rewritten=True).fused
 
 
-@pytest.mark.parametrize("top", ["map_func = same", "type = len = str = int = same", "getattr = None", "room = records = plain = 5"])
+@pytest.mark.parametrize(
+    "top", ["map_func = same", "type = len = str = int = same", "getattr = None", "room = records = plain = 5"]
+)
 def test_names_of_the_module_that_we_use_ourselves(top: str) -> None:
-    assert not differing(source_of("for word in value.split():\n    yield word, len(word)\nyield str(value), type(7)", top=top))
+    assert not differing(
+        source_of("for word in value.split():\n    yield word, len(word)\nyield str(value), type(7)", top=top)
+    )
 
 
 def test_a_module_with_a_sum_of_2000_parts() -> None:

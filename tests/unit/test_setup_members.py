@@ -91,7 +91,10 @@ def test_a_reduce_of_a_program_without_one_is_refused(setup: str) -> None:
 
 
 def test_members_may_be_properties() -> None:
-    members = ["@property\n    def map_func(self): return lambda key, value: [(word, 1) for word in value.split()]", REDUCE]
+    members = [
+        "@property\n    def map_func(self): return lambda key, value: [(word, 1) for word in value.split()]",
+        REDUCE,
+    ]
     assert output_of(members, skips=False) == output_of([MAP, REDUCE], skips=False)
 
 
