@@ -14,7 +14,6 @@ PROGRAMS = int(os.environ.get("PROGRAMS", "20000"))
 def test_a_rewritten_program_is_the_program() -> None:
     summary = run_programs(range(PROGRAMS), processes=os.cpu_count() or 1)
     assert not [render_fault(*fault) for fault in summary.faults[:3]]
-    assert summary.counts["compile"] > 0.9 * PROGRAMS
     assert summary.counts["rewritten"] > 0.5 * PROGRAMS
 
 
