@@ -36,7 +36,7 @@ class Bodies:
         """The body of a map function."""
         rng, body = self.rng, ()
         if rng.random() < 0.12:
-            body = simple(f"global {', '.join(rng.sample(('word', 'a', 'b', 'LAST'), rng.randint(1, 2)))}")
+            body = simple(f"global {', '.join(rng.sample(('word', 'a', 'b', 'LAST', 'each'), rng.randint(1, 2)))}")
         starts = ("a = 'a'", "b = 0", "box = []", "fields = value.split() or ['']", "word = 'w'")
         body += simple(*(start for start in starts if rng.random() < 0.93))
         return body + self.block(0, in_loop=False, least=2)
@@ -129,7 +129,9 @@ class Bodies:
 
     def count_loop(self, depth: int, _: bool) -> Body:
         """A loop that yields a 1 for each word, or nearly so."""
-        name, other = self.rng.choice((("word", "word"),) * 4 + (("a", "a"), ("b", "word"), ("value", "value")))
+        name, other = self.rng.choice(
+            (("word", "word"),) * 4 + (("each", "each"), ("each", "each"), ("b", "word"), ("value", "value"))
+        )
         one = self.rng.choice(("1", "1", "1", "True", "1.0", "2"))
         body = simple(f"yield {other}, {one}", *("pass",) * self.rng.choice((0, 0, 0, 1)))
         orelse = self.orelse(depth) if self.rng.random() < 0.2 else ()
