@@ -116,7 +116,7 @@ async def sweep(cluster: SweptCluster) -> None:
             await discard_run(storage, run)
         except LOOP_ENDS:
             raise
-        except BaseException:  # a run that cannot be read must not hold up the sweep of all others
+        except BaseException:  # noqa: BLE001 - a run that cannot be read must not hold up the sweep of all others
             words.exception("not swept: left to the next sweep")
         else:
             words.info("swept")

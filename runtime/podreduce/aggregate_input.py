@@ -9,8 +9,8 @@ from itertools import islice
 from sys import getsizeof
 from typing import Any, Final
 
-from podreduce.aggregations import NanFirst, aggregate, condense
-from podreduce.codec import Value
+from podreduce.aggregations import NO_AGGREGATE, AggregationError, NanFirst, aggregate, condense
+from podreduce.codec import Value, decode_key
 from podreduce.combine import aggregating
 from podreduce.frames import OnesFrame, StoredFrame, unpack_frame
 from podreduce.groups import MAX_SMALL_INT, NUMBERS, size_of
@@ -135,7 +135,14 @@ def are_small(stored: StoredFrame, frame: OnesFrame) -> bool:
 
 
 def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> None:
-    """Add each key's value to its total."""
+    """Add each key's value to its total.
+
+    Raises:
+        AggregationError: they cannot be added.
+    """
     get = totals.get
     for key, value in zip(keys, values, strict=True):
-        totals[key] = get(key, 0) + value
+        try:
+            totals[key] = get(key, 0) + value
+        except NO_AGGREGATE as error:
+            raise AggregationError(decode_key(key), error) from error

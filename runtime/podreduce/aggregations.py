@@ -43,8 +43,8 @@ def fixed(value: Value) -> Value:
 
 AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
     "sum": (lambda value: added(0, value), added),
-    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
-    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
+    "min": (lambda value: value, lambda least, value: value if value < least else least),  # noqa: FURB136 - of equals the first
+    "max": (lambda value: value, lambda most, value: value if value > most else most),  # noqa: FURB136 - likewise
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
 """Aggregation → its aggregate of one value, and of an aggregate and one value more."""

@@ -84,11 +84,15 @@ class Attempt:
             yield
 
     @contextmanager
-    def in_use(self, program: LoadedProgram) -> Iterator[None]:
-        """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process."""
+    def in_use(self, program: LoadedProgram) -> Iterator[LoadedProgram]:
+        """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process.
+
+        Gives the program as `setup` leaves it: whatever is decided by its members is to be decided by these.
+        """
         if program.setup:
             self._call(program.setup, self.context, where="setup")
-        yield
+            program = program.bound_again()
+        yield program
         if program.teardown:
             self._call(program.teardown, where="teardown")
 

@@ -5,20 +5,25 @@ Certain is: the source that tracebacks would show compiles to the very code obje
 
 import ast
 import linecache
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import CodeType, FunctionType, MethodType
-from typing import Any
+from typing import Any, Final
 
 __all__ = ["FunctionSource", "find_code", "parse_function"]
+
+STATEMENT_FIELDS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
+"""The fields of a statement that hold statements, or what holds some."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSource:
-    """A method, the tree of the module it is written in, and its own node there; the trees may be changed."""
+    """A method, its tree, which may be changed, and the class it is written in; empty if it is in none."""
 
     function: FunctionType
-    module: ast.Module
     definition: ast.FunctionDef
+    class_name: str
 
 
 def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - whatever the class has under the name
@@ -29,14 +34,28 @@ def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - what
     code = function.__code__
     lines = linecache.getlines(code.co_filename, function.__globals__)
     try:
-        module = ast.parse("".join(lines))
-        compiled = compile(module, code.co_filename, "exec", dont_inherit=True)
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the program's import has shown them
+            module = ast.parse("".join(lines))
+            compiled = compile(module, code.co_filename, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, RecursionError):
         return None
-    found = [node for node in ast.walk(module) if is_definition(node, code)]
-    if len(found) != 1 or not isinstance(found[0], ast.FunctionDef) or find_code(compiled, code) is None:
+    found = [each for each in find_definitions(module) if is_definition(each[0], code)]
+    if len(found) != 1 or find_code(compiled, code) is None:
         return None
-    return FunctionSource(function=function, module=module, definition=found[0])
+    definition, class_name = found[0]
+    assert isinstance(definition, ast.FunctionDef)  # noqa: S101 - for the type checker
+    return FunctionSource(function=function, definition=definition, class_name=class_name)
+
+
+def find_definitions(module: ast.Module) -> Iterator[tuple[ast.AST, str]]:
+    """Yield every statement, with the class it is written in. Expressions, which may be very deep, hold none."""
+    waiting: list[tuple[ast.AST, str]] = [(module, "")]
+    while waiting:
+        node, class_name = waiting.pop()
+        yield node, class_name
+        inner = node.name if isinstance(node, ast.ClassDef) else class_name
+        waiting.extend((child, inner) for field in STATEMENT_FIELDS for child in getattr(node, field, ()))
 
 
 def is_definition(node: ast.AST, code: CodeType) -> bool:

@@ -15,11 +15,16 @@ within `try` or `with` (what the store raises must not be caught there), the fun
 at hand and that does not look at itself. Everything else is drained.
 """
 
+import __future__
+
 import ast
-from collections.abc import Callable, Mapping
+import inspect
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from sys import getsizeof
-from types import FunctionType, MethodType
+from types import CodeType, FunctionType, MethodType
 from typing import Any, Final
 
 from podreduce.codec import SCALARS
@@ -30,12 +35,22 @@ from podreduce.yield_rewriting import PREFIX, SCOPES, YieldRewriter, is_pair_sta
 __all__ = ["Fused", "fuse"]
 
 FACTORY: Final = f"{PREFIX}fuse"
-TELLTALE: Final = frozenset({"locals", "vars", "dir", "eval", "exec", "globals", "inspect", "_getframe"})
+INNER: Final = f"{PREFIX}map"
+TELLTALE: Final = frozenset(
+    {"locals", "vars", "dir", "eval", "exec", "globals", "inspect", "_getframe", "currentframe", "breakpoint"}
+)
 """Names of what could see that the function was rewritten."""
+TELLTALE_FUNCTIONS: Final = (
+    locals, vars, dir, eval, exec, globals, inspect, inspect.currentframe, inspect.stack,
+    sys._getframe,  # noqa: SLF001 - to be told apart
+)  # fmt: skip
+"""The same, for programs that have them under other names."""
 GUARDED: Final = (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.AsyncFor)
+FUTURE: Final = __future__.annotations.compiler_flag
 
 BUILTINS: Final = {
     "type": type, "str": str, "int": int, "float": float, "len": len, "sizeof": getsizeof, "scalars": SCALARS,
+    "Exception": Exception,
 }  # fmt: skip
 COUNTERS: Final = ("room", "records")
 """What the rewritten function keeps between calls."""
@@ -73,19 +88,35 @@ def fuse(
     source = parse_function(map_func)
     if source is None or not is_fusible(source):
         return None
-    definition = source.definition
-    parameters = [argument.arg for argument in definition.args.args]
-    uses_key = any(isinstance(node, ast.Name) and node.id == parameters[1] for node in ast.walk(definition))
+    uses_key = is_key_used(source.definition)
+    handles = {**BUILTINS, "add": add, **(store.handles() if store is not None else {})}
+    try:
+        rewrite_yields(source, store, is_text=is_text)
+        function, records = build(source, handles)
+    except (SyntaxError, RecursionError):  # nested as deep as Python allows, or deeper than we can walk
+        return None
+    if function.__code__.co_flags & inspect.CO_GENERATOR:
+        return None
+    return Fused(map_func=MethodType(function, map_func.__self__), uses_key=uses_key, records=records)
+
+
+def is_key_used(definition: ast.FunctionDef) -> bool:
+    """Tell whether a function may look at its `key`."""
+    name = definition.args.args[1].arg
+    return name.startswith("__") or any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(definition))
+
+
+def rewrite_yields(source: FunctionSource, store: ListGroups | Aggregates | None, *, is_text: bool) -> None:
+    """Rewrite the yields of a function's tree."""
+    definition, code = source.definition, source.function.__code__
     rewriter = YieldRewriter(
         definition,
         kind=store.kind if store is not None else "",
         interns=isinstance(store, ListGroups) and store.interns,
-        text=parameters[2] if is_text else None,
-        local_names=source.function.__code__.co_varnames,
+        text=definition.args.args[2].arg if is_text else None,
+        local_names=frozenset(code.co_varnames).difference(code.co_cellvars),
     )
     definition.body = rewriter.rewrite(definition.body)
-    function, records = build(source, {**BUILTINS, "add": add, **(store.handles() if store is not None else {})})
-    return Fused(map_func=MethodType(function, map_func.__self__), uses_key=uses_key, records=records)
 
 
 def is_fusible(source: FunctionSource) -> bool:
@@ -100,8 +131,8 @@ def is_fusible(source: FunctionSource) -> bool:
         and not definition.decorator_list
         and not source.function.__code__.co_freevars
         and not arguments.posonlyargs
-        and len(arguments.args) == 3  # noqa: PLR2004 - self, key, value
-        and not any(name in TELLTALE or name.startswith(PREFIX) for name in names_of(definition))
+        and len(arguments.args) >= 3  # noqa: PLR2004 - self, key, value
+        and not looks_at_itself(source)
     )
 
 
@@ -110,57 +141,101 @@ def is_guarded_yield(node: ast.AST) -> bool:
     return isinstance(node, GUARDED) and any(isinstance(each, ast.Yield) for each in ast.walk(node))
 
 
-def names_of(definition: ast.FunctionDef) -> set[str]:
-    """Return all names and attributes that a function uses."""
-    nodes = list(ast.walk(definition))
-    names = {node.id for node in nodes if isinstance(node, ast.Name)}
-    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+def looks_at_itself(source: FunctionSource) -> bool:
+    """Tell whether a function uses names that could show it what it is, or names of ours."""
+    names, module = set(names_of(source.definition)), source.function.__globals__
+    return any(
+        name in TELLTALE or name.startswith(PREFIX) or any(module.get(name) is each for each in TELLTALE_FUNCTIONS)
+        for name in names
+    )
+
+
+def names_of(definition: ast.FunctionDef) -> Iterator[str]:
+    """Yield all names that a function uses or binds, attributes too."""
+    for node in ast.walk(definition):
+        if not isinstance(node, ast.Constant):
+            for _, field in ast.iter_fields(node):
+                fields = field if isinstance(field, list) else [field]
+                yield from (each for each in fields if isinstance(each, str))
 
 
 def own_nodes(definition: ast.FunctionDef) -> list[ast.AST]:
-    """Return the nodes of a function that run in its own frame."""
+    """Return the nodes of a function that run in its own frame: of inner functions that is all but their bodies."""
     found: list[ast.AST] = []
     waiting: list[ast.AST] = list(definition.body)
     while waiting:
         node = waiting.pop()
         found.append(node)
-        if not isinstance(node, SCOPES):
-            waiting.extend(ast.iter_child_nodes(node))
+        inner = node.body if isinstance(node, SCOPES) else ()
+        waiting.extend(child for child in ast.iter_child_nodes(node) if child is not inner and not is_in(child, inner))
     return found
 
 
-def build(source: FunctionSource, handles: Mapping[str, object]) -> tuple[FunctionType, Callable[[], int]]:
-    """Compile the rewritten function in its place in the module, and return it with what tells its records.
+def is_in(node: ast.AST, body: object) -> bool:
+    """Tell whether `node` is one of the statements of `body`."""
+    return isinstance(body, list) and any(node is each for each in body)
 
-    It stays in its class, for the sake of `__private` names, but inside a function that holds what it uses of ours.
+
+def build(source: FunctionSource, handles: Mapping[str, object]) -> tuple[FunctionType, Callable[[], int]]:
+    """Compile the rewritten function, and return it with what tells its records.
+
+    It stays in a class of its class's name, for the sake of `__private` names, but inside a function that holds what
+    it uses of ours. Annotations and defaults are left out: they have been evaluated where its class could be seen.
     """
     definition, old = source.definition, source.function
+    leave_out_signature(definition)
+    definition.name = INNER  # the function may call another by its own name
     factory = ast.parse(
         f"def {FACTORY}({', '.join(PREFIX + name for name in handles)}):\n"
         f"    {PREFIX}room = {PREFIX}records = 0\n"
         f"    def {PREFIX}counted(): return {PREFIX}records\n"
-        f"    return {definition.name}, {PREFIX}counted\n"
-    ).body[0]
-    assert isinstance(factory, ast.FunctionDef)  # noqa: S101 - for the type checker
+        f"    return {INNER}, {PREFIX}counted\n"
+    )
     assigned = ast.Nonlocal(names=[PREFIX + name for name in COUNTERS])
     definition.body.insert(0, ast.copy_location(assigned, definition))
-    factory.body.insert(1, definition)
-    Replacer(definition, factory).visit(source.module)
-    compiled = compile(ast.fix_missing_locations(source.module), old.__code__.co_filename, "exec", dont_inherit=True)
-    code = find_code(compiled, FACTORY)
-    assert code is not None  # noqa: S101 - it is in there
-    function, counted = FunctionType(code, old.__globals__)(*handles.values())
+    factory.body[0].body.insert(1, definition)  # type: ignore[attr-defined] # it is a function
+    function, counted = FunctionType(compile_factory(factory, source), old.__globals__)(*handles.values())
+    function.__code__ = as_named(function.__code__, function.__code__.co_qualname, old.__code__.co_qualname).replace(
+        co_name=old.__code__.co_name
+    )
     function.__defaults__, function.__kwdefaults__ = old.__defaults__, old.__kwdefaults__
     return function, counted
 
 
-class Replacer(ast.NodeTransformer):
-    """Puts one node in the place of another."""
+def leave_out_signature(definition: ast.FunctionDef) -> None:
+    """Remove what a `def` evaluates when it runs; defaults keep their number."""
+    arguments = definition.args
+    for each in (*arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
+        if each is not None:
+            each.annotation = None
+    nothing = ast.copy_location(ast.Constant(value=None), definition)
+    arguments.defaults = [nothing for _ in arguments.defaults]
+    arguments.kw_defaults = [default and nothing for default in arguments.kw_defaults]
+    definition.returns = None
+    definition.__dict__.update(type_params=[])  # from Python 3.12 on
 
-    def __init__(self, old: ast.AST, new: ast.AST) -> None:
-        self.old = old
-        self.new = new
 
-    def visit(self, node: ast.AST) -> ast.AST:
-        """Replace the node, and look no further into it."""
-        return self.new if node is self.old else self.generic_visit(node)
+def compile_factory(factory: ast.Module, source: FunctionSource) -> CodeType:
+    """Compile the function that makes the rewritten one."""
+    tree = factory
+    if source.class_name:
+        tree = ast.parse(f"class {source.class_name}: pass")
+        tree.body[0].body = factory.body  # type: ignore[attr-defined] # it is a class
+    old = source.function.__code__
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the program's import has shown them
+        compiled = compile(tree, old.co_filename, "exec", flags=old.co_flags & FUTURE, dont_inherit=True)
+    code = find_code(compiled, FACTORY)
+    assert code is not None  # noqa: S101 - it is in there
+    return code
+
+
+def as_named(code: CodeType, ours: str, theirs: str) -> CodeType:
+    """Return `code` with the qualified names that it and what is defined in it would have without us."""
+
+    def rename(item: Any) -> Any:  # noqa: ANN401 - a constant
+        if isinstance(item, CodeType):
+            return as_named(item, ours, theirs)
+        return theirs + item[len(ours) :] if isinstance(item, str) and item.startswith(ours) else item
+
+    return code.replace(co_consts=tuple(map(rename, code.co_consts)), co_qualname=rename(code.co_qualname))

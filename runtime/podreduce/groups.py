@@ -40,6 +40,7 @@ from podreduce.frame_packing import FramePacker
 __all__ = [
     "AGGREGATIONS",
     "MAX_SMALL_INT",
+    "NO_AGGREGATE",
     "NUMBERS",
     "Aggregates",
     "AggregationError",
@@ -225,6 +226,8 @@ class Aggregates:
         if type(key) is not str and not is_plain(key):
             key = normalise(key)
             slots = self.others if type(key) is bytes else self.plain
+        if type(value) not in SCALARS and self.kind != "count":
+            value = fixed(value)
         known = slots.get(key, self)  # no value is this store
         if known is self and is_nan(value) and self.kind in RANKED:
             self._lead_with_nan(key)

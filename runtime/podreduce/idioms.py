@@ -22,6 +22,8 @@ FORMS: Final = {
     "sum((1 for _ in VALUES))": "count",
 }
 """What may be yielded with the key, as `ast.unparse` writes it, and the combiner it amounts to."""
+CALLED: Final = {"sum": sum, "min": min, "max": max, "len": len, "list": list}
+"""Python's own functions, as they are before the program is loaded."""
 
 
 def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - whatever the class has under the name
@@ -30,7 +32,8 @@ def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - wha
     if source is None or source.definition.decorator_list or source.function.__code__.co_freevars:
         return None
     parameters = source.definition.args
-    if len(parameters.args) != 3 or len(ast.unparse(parameters).split(",")) != 3:  # noqa: PLR2004 - self, key, values
+    more = (parameters.posonlyargs, parameters.vararg, parameters.kwonlyargs, parameters.kwarg, parameters.defaults)
+    if len(parameters.args) != 3 or any(more):  # noqa: PLR2004 - self, key, values
         return None
     key, values = (argument.arg for argument in parameters.args[1:])
     aggregated = find_aggregated(without_docstring(source.definition.body), key, values)
@@ -67,11 +70,12 @@ def uses_builtins(node: ast.expr, function: FunctionType) -> bool:
     called = [each.func for each in ast.walk(node) if isinstance(each, ast.Call)]
     names = [each.id for each in called if isinstance(each, ast.Name)]
     own = function.__globals__.get("__builtins__", builtins)
-    found = own if isinstance(own, dict) else vars(own)
+    found = own if isinstance(own, dict) else vars(own)  # the program may have changed them
     return len(names) == len(called) and all(
         name not in function.__code__.co_varnames
         and name not in function.__globals__
-        and found.get(name) is getattr(builtins, name, None)
+        and name in CALLED
+        and found.get(name) is CALLED[name]
         for name in names
     )
 

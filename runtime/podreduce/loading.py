@@ -44,6 +44,7 @@ class LoadedProgram:
             amounts to (see idioms); None leaves the reduce to `reduce_func`.
     """
 
+    instance: object
     class_name: str
     map_func: Member | None
     map_batch: Member | None
@@ -61,6 +62,14 @@ class LoadedProgram:
         """Whether the maps write the output."""
         return self.reduce_func is None and self.reduce_batch is None and self.combiner is None
 
+    def bound_again(self) -> "LoadedProgram":
+        """Return the program with its members looked up anew: `setup` may have set some on the instance.
+
+        Raises:
+            ProgramError: they are not as they should be any more.
+        """
+        return bind_program(self.instance)
+
 
 def load_program(program: Program, *, name: str) -> LoadedProgram:
     """Load the program of the job `name` and make an instance of its job class.
@@ -70,27 +79,42 @@ def load_program(program: Program, *, name: str) -> LoadedProgram:
     """
     module = load_source(program.source, name) if program.source is not None else load_module(program.module or "")
     job_class = find_job_class(module, program.class_name)
-    check_declarations(job_class)
+    check_declarations(job_class, job_class.__name__)
     try:
         instance = job_class()
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is the program's error, too
         raise_blamed(error, f"{job_class.__name__}()")
-    members = {member: bind_member(instance, member) for member in ARGUMENTS}
+    return bind_program(instance)
+
+
+def bind_program(instance: object) -> LoadedProgram:
+    """Look up the members of an instance of the job class.
+
+    Raises:
+        ProgramError: they contradict each other, or cannot be called with what podreduce passes.
+    """
+    class_name = type(instance).__name__
+    try:
+        check_declarations(instance, class_name)
+        members = {member: bind_member(instance, member) for member in ARGUMENTS}
+    except BaseException as error:  # noqa: BLE001 - a property's, say; raise_blamed lets pass what is not the program's
+        raise_blamed(error, class_name)
     return LoadedProgram(
-        class_name=job_class.__name__,
-        combiner=getattr(job_class, "combiner", None),
-        aggregation=choose_aggregation(job_class, members),
+        instance=instance,
+        class_name=class_name,
+        combiner=getattr(instance, "combiner", None),
+        aggregation=choose_aggregation(instance, members),
         **members,
     )
 
 
-def choose_aggregation(job_class: type, members: Mapping[str, Member | None]) -> str | None:
-    """Return the combiner that the class declares, or else that its `reduce_func` amounts to; None if there is none.
+def choose_aggregation(instance: object, members: Mapping[str, Member | None]) -> str | None:
+    """Return the combiner that is declared, or else that `reduce_func` amounts to; None if there is none.
 
     `combiner = None` in the class keeps `reduce_func` as it is written.
     """
-    if hasattr(job_class, "combiner") or members["combine_func"] is not None:
-        return getattr(job_class, "combiner", None)
+    if hasattr(instance, "combiner") or members["combine_func"] is not None:
+        return getattr(instance, "combiner", None)
     return recognise_aggregation(members["reduce_func"])
 
 
@@ -153,12 +177,12 @@ def find_job_class(module: ModuleType, class_name: str | None) -> type:
 
 def is_job_class(found: type) -> bool:
     """Say whether `found` has what makes a class a job."""
-    return callable(getattr(found, "map_func", None)) or callable(getattr(found, "map_batch", None))
+    members = (getattr(found, "map_func", None), getattr(found, "map_batch", None))
+    return any(callable(member) or isinstance(member, property) for member in members)
 
 
-def check_declarations(job: type) -> None:
-    """Refuse members that contradict each other, or that this version does not know."""
-    name = job.__name__
+def check_declarations(job: object, name: str) -> None:
+    """Refuse members of a job class or its instance that contradict each other, or that this version does not know."""
     combiner = getattr(job, "combiner", None)
     has = {member for member in ARGUMENTS if getattr(job, member, None) is not None}
     if combiner is not None and combiner not in COMBINERS:

@@ -1,5 +1,7 @@
 """A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from podreduce.attempt import Attempt, read_shard
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["run_map_task"]
 
 Loop: TypeAlias = "MapLoop | BatchLoop"
+Finished: TypeAlias = Callable[[], CommitRecord]
+"""Makes the commit record, once `teardown` has counted what it counts."""
 
 
 def run_map_task(attempt: Attempt) -> CommitRecord:
@@ -33,25 +37,25 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
     Raises:
         PodreduceError: the attempt has failed; nothing it wrote counts.
     """
-    program = attempt.load_program()
-    check_order(attempt.plan, program)
-    map_only = program.map_only or attempt.plan.partitions == 0
-    record = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
-    return conclude(attempt.run_store, attempt.output_store, record)
+    with attempt.in_use(attempt.load_program()) as program:
+        check_order(attempt.plan, program)
+        map_only = program.map_only or attempt.plan.partitions == 0
+        finished = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
+    return conclude(attempt.run_store, attempt.output_store, finished())
 
 
-def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
+def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
     """Map the shard into a blob of virtual buckets."""
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
-    with attempt.in_use(program):
-        buffer, loop = open_buffer(attempt, program)  # its budget is what `setup` has left
-        map_shard(attempt, loop)
-        with attempt.run_store.open_writer(key, checksummed=True) as upload:
-            try:
-                summary = buffer.finish(upload.write)
-            except AggregationError as error:
-                raise cannot_aggregate(program, error.key, error.error) from None
-    return commit_record(
+    buffer, loop = open_buffer(attempt, program)  # its budget is what `setup` has left
+    map_shard(attempt, loop)
+    with attempt.run_store.open_writer(key, checksummed=True) as upload:
+        try:
+            summary = buffer.finish(upload.write)
+        except AggregationError as error:
+            raise cannot_aggregate(program, error.key, error.error) from None
+    return partial(
+        commit_record,
         attempt,
         loop,
         summary.bytes,
@@ -71,14 +75,14 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
     )
 
 
-def map_to_part(attempt: Attempt, program: LoadedProgram) -> CommitRecord:
+def map_to_part(attempt: Attempt, program: LoadedProgram) -> Finished:
     """Map the shard straight into an output part, in the order of its records."""
-    with attempt.in_use(program), attempt.open_part() as part:
+    with attempt.open_part() as part:
         loop = (
             open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )
         map_shard(attempt, loop)
-    return commit_record(attempt, loop, part.bytes_written, part=part.part_ref())
+    return partial(commit_record, attempt, loop, part.bytes_written, part=part.part_ref())
 
 
 def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:

@@ -146,9 +146,9 @@ class MapLoop:
 
 
 def as_from_generator(error: BaseException) -> BaseException:
-    """Return `error` as it would come out of a generator (PEP 479)."""
+    """Return `error` as it would come out of a generator (PEP 479): only its cause says where it was raised."""
     if not isinstance(error, StopIteration):
         return error
-    raised = RuntimeError("generator raised StopIteration").with_traceback(error.__traceback__)
-    raised.__cause__ = error
+    raised = RuntimeError("generator raised StopIteration")
+    raised.__cause__ = raised.__context__ = error
     return raised

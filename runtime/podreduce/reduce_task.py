@@ -18,6 +18,7 @@ from podreduce.errors import (
 )
 from podreduce.formats import PartWriter
 from podreduce.frames import KIND_COLUMNS, StoredFrame
+from podreduce.loading import LoadedProgram
 from podreduce.locating import Locations, locate_partition
 from podreduce.ranges import KeyRange
 from podreduce.reducing import Taken, naming_aggregates, open_taken, reduce_taken
@@ -52,19 +53,36 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
         PodreduceError: the attempt has failed for another reason; nothing it wrote counts.
     """
     program = attempt.load_program()
-    if program.map_only:
-        raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
+    if program.setup is None:  # else it may yet set a reduce
+        check_reduces(program)
     manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
     if manifest is None:
         return None
-    with attempt.in_use(program):
-        taken = open_taken(attempt, program)  # its budget is what `setup` has left
-        with naming_aggregates(program):
-            take_partition(attempt, manifest, taken)
-        with attempt.open_part() as part:
-            reduce_taken(attempt, program, taken, part)
+    with attempt.in_use(program) as program_in_use:
+        taken, part = reduce_partition(attempt, program_in_use, manifest)
     record = commit_record(attempt, taken, part)
     return conclude(attempt.run_store, attempt.output_store, record)
+
+
+def reduce_partition(attempt: Attempt, program: LoadedProgram, manifest: ShuffleManifest) -> tuple[Taken, PartWriter]:
+    """Take this partition of every map's output and reduce it into a part; return what was taken, and the part."""
+    check_reduces(program)
+    taken = open_taken(attempt, program)  # its budget is what `setup` has left
+    with naming_aggregates(program):
+        take_partition(attempt, manifest, taken)
+    with attempt.open_part() as part:
+        reduce_taken(attempt, program, taken, part)
+    return taken, part
+
+
+def check_reduces(program: LoadedProgram) -> None:
+    """Refuse a program without a reduce: no reduce task should have been started.
+
+    Raises:
+        InternalError: it has none.
+    """
+    if program.map_only:
+        raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
 
 
 def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:

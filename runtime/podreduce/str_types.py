@@ -31,8 +31,14 @@ class StrTypes:
     def is_str(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:  # noqa: PLR0911 - a table
         """Tell whether `node` is certainly exactly a str."""
         match node:
-            case ast.Constant(value=str()) | ast.JoinedStr():
+            case ast.Constant(value=str()):
                 return True
+            case ast.JoinedStr(values=[ast.FormattedValue(value=value)]):  # else `__format__` may make a str of its own
+                return self.is_str(value, seen)
+            case ast.JoinedStr():
+                return True
+            case ast.Name(id=name) if name.startswith("__"):  # a private name, which goes by two
+                return False
             case ast.Name(id=name) if name == self._text:
                 return not self._bindings[name]
             case ast.Name(id=name):
@@ -53,7 +59,7 @@ class StrTypes:
                 return method in LIST_METHODS and self.is_str(value, seen)
             case ast.Subscript(value=value, slice=ast.Slice()):
                 return self.is_str_list(value, seen)
-            case ast.Name(id=name) if name not in seen and name not in self._exposed:
+            case ast.Name(id=name) if not (name in seen or name in self._exposed or name.startswith("__")):
                 bound = self._bindings.get(name, [])
                 return len(bound) == 1 and isinstance(bound[0], ast.expr) and self.is_str_list(bound[0], seen | {name})
             case _:
@@ -121,9 +127,10 @@ class StrTypes:
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             self._bindings[scope.name].append(None)
         for each in ast.walk(scope):
-            if isinstance(each, ast.Name):
-                self._exposed.add(each.id)
-                self._bindings[each.id].append(None)
+            names = [each.id] if isinstance(each, ast.Name) else each.names if isinstance(each, ast.Nonlocal) else []
+            for name in names:
+                self._exposed.add(name)
+                self._bindings[name].append(None)
 
 
 def is_int(node: ast.AST) -> bool:

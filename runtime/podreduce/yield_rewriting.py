@@ -19,9 +19,9 @@ SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef
 
 ADD: Final = "$add(KEY, VALUE)"
 FAST_PATH: Final = """
-if {guards}($known := $get(KEY)) is not None{found}:
-    $records += 1
+if {key_guard}($known := $get(KEY)) is not None{value_guard}:
 {step}
+    $records += 1
 else:
     $add(KEY, VALUE)
 """
@@ -43,18 +43,23 @@ $room -= 16
 if $room < 0:
     $room = $grant(-$room)
 """,
-    "sum": "$plain[KEY] = $known + VALUE",
+    "sum": """
+try:
+    $plain[KEY] = $known + VALUE
+except $Exception:
+    $add(KEY, VALUE)
+""",
     "count": "$plain[KEY] = $known + 1",
     "min": "if VALUE < $known: $plain[KEY] = VALUE",
     "max": "if VALUE > $known: $plain[KEY] = VALUE",
 }
-"""What a pair with a known key does to the store."""
+"""What a pair with a known key does to the store. What cannot be added up is for `add` to refuse."""
 
-INTERNED: Final = " and ($same := $interned(VALUE)) is not None"
 KEY_GUARD: Final = "($type(KEY) is $str or $type(KEY) is $int) and "
-SCALAR_GUARD: Final = "$type(VALUE) in $scalars and "
-NUMBER_GUARD: Final = "($type(VALUE) is $int or $type(VALUE) is $float) and "
-SAME_TYPE_GUARD: Final = "$type($plain.get(KEY)) is $type(VALUE) and "
+INTERNED: Final = " and ($same := $interned(VALUE)) is not None"
+SCALAR_GUARD: Final = " and $type(VALUE) in $scalars"
+NUMBER_GUARD: Final = " and ($type(VALUE) is $int or $type(VALUE) is $float)"
+SAME_TYPE_GUARD: Final = " and $type($known) is $type(VALUE)"
 VALUE_GUARDS: Final = {
     "list": SCALAR_GUARD,
     "sum": NUMBER_GUARD,
@@ -62,6 +67,7 @@ VALUE_GUARDS: Final = {
     "min": NUMBER_GUARD + SAME_TYPE_GUARD,
     "max": NUMBER_GUARD + SAME_TYPE_GUARD,
 }
+"""What is asked of the value. The key is looked at first, as it is evaluated first: either may be unbound."""
 
 
 class YieldRewriter(ast.NodeTransformer):
@@ -72,7 +78,7 @@ class YieldRewriter(ast.NodeTransformer):
         kind: what the store keeps: `list`, or the aggregation; empty where every pair goes to `add`.
         interns: whether a list store keeps one object of equal str values.
         text: the parameter that is a str, if one is.
-        local_names: the function's own variables: they cannot change between two looks.
+        local_names: the function's own variables that no inner function shares: only its own statements change them.
     """
 
     def __init__(
@@ -81,14 +87,16 @@ class YieldRewriter(ast.NodeTransformer):
         *,
         kind: str,
         text: str | None,
-        local_names: tuple[str, ...],
+        local_names: frozenset[str],
         interns: bool = False,
     ) -> None:
         self.kind = kind
         self.interns = interns
         self.types = StrTypes(definition, text=text)
         self.local_names = local_names
-        self.names = Counter(node.id for node in ast.walk(definition) if isinstance(node, ast.Name))
+        nodes = list(ast.walk(definition))
+        self.names = Counter(node.id for node in nodes if isinstance(node, ast.Name))
+        self.names.update(name for node in nodes if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names)
 
     def rewrite(self, statements: list[ast.stmt]) -> list[ast.stmt]:
         """Return the function's body, rewritten."""
@@ -112,21 +120,34 @@ class YieldRewriter(ast.NodeTransformer):
 
     def may_count(self, variable: str, iterable: ast.expr) -> bool:
         """Tell whether a loop's pairs may be counted at once: they add up, and nobody else sees its variable."""
-        return self.kind in ("sum", "count") and self.names[variable] == 2 and self.types.is_str_list(iterable)  # noqa: PLR2004 - bound and yielded
+        is_private = "__" in variable  # it goes by two names
+        is_used = self.names[variable] > 2  # noqa: PLR2004 - bound and yielded
+        return self.kind in ("sum", "count") and not is_private and not is_used and self.types.is_str_list(iterable)
 
     def visit_Expr(self, node: ast.Expr) -> Any:  # noqa: ANN401 - as ast has it
         """Rewrite a yield."""
         if not is_pair_statement(node):
             return node
         key, value = node.value.value.elts  # type: ignore[attr-defined] # it is a pair
-        template = self.choose_template(key, value) if self.kind else ADD
+        if not self.kind:
+            return parse_template(ADD, node, KEY=key, VALUE=value)
         named, found = [], {}
-        for name, expression in (("KEY", key), ("VALUE", value)):
-            found[name] = expression
-            if not self.is_steady(expression):
-                named += parse_template(f"${name.lower()} = EXPRESSION", node, EXPRESSION=expression)
-                found[name] = ast.Name(id=f"{PREFIX}{name.lower()}", ctx=ast.Load())
-        return [*named, *parse_template(template, node, **found)]
+        for name, expression in self.expressions_to_name(key, value):
+            named += parse_template(f"${name.lower()} = EXPRESSION", node, EXPRESSION=expression)
+            found[name] = ast.copy_location(ast.Name(id=f"{PREFIX}{name.lower()}", ctx=ast.Load()), node)
+        return [
+            *named,
+            *parse_template(self.choose_template(key, value), node, **{"KEY": key, "VALUE": value, **found}),
+        ]
+
+    def expressions_to_name(self, key: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
+        """Return what has to be evaluated once, and in this order, before the pair is looked at.
+
+        Evaluating a value may change what a name in the place of the key stands for, or raise before that name does.
+        """
+        value_waits = not isinstance(value, ast.Constant) and (self.kind == "count" or not self.is_steady(value))
+        key_waits = not self.is_steady(key) or (value_waits and not isinstance(key, ast.Constant))
+        return [*[("KEY", key)] * key_waits, *[("VALUE", value)] * value_waits]
 
     def is_steady(self, node: ast.expr) -> bool:
         """Tell whether `node` is the same however often it is evaluated."""
@@ -134,13 +155,14 @@ class YieldRewriter(ast.NodeTransformer):
 
     def choose_template(self, key: ast.expr, value: ast.expr) -> str:
         """Return the template for a pair, without the questions whose answers are known."""
-        guards = "" if self.types.is_str(key) else KEY_GUARD
-        if not self.is_known_to_fit(value):
-            guards += VALUE_GUARDS[self.kind]
         size = "16" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 16"
         interned = self.interns and self.types.is_str(value) and not isinstance(value, ast.Constant)
         step = STEPS["interned" if interned else self.kind].format(size=size)
-        return FAST_PATH.format(guards=guards, found=INTERNED if interned else "", step=indent(step, "    "))
+        return FAST_PATH.format(
+            key_guard="" if self.types.is_str(key) else KEY_GUARD,
+            value_guard=INTERNED if interned else "" if self.is_known_to_fit(value) else VALUE_GUARDS[self.kind],
+            step=indent(step, "    "),
+        )
 
     def is_known_to_fit(self, value: ast.expr) -> bool:
         """Tell whether the guard of the value is certain to hold."""

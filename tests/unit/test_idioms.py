@@ -1,5 +1,7 @@
 """Which reduce_func is recognised as one of the ready-made ones: those that are certain, and no others."""
 
+import builtins
+
 import pytest
 
 from podreduce.contract.plan import Program
@@ -67,6 +69,19 @@ def test_whatever_does_more_or_something_else_runs_as_it_is_written(body: str) -
 
 def test_the_parameters_may_have_any_names() -> None:
     assert aggregation_of("yield word, sum(ones)", signature="this, word, ones") == "sum"
+
+
+def test_annotations_change_nothing() -> None:
+    assert aggregation_of("yield key, sum(values)", signature="self, key: str, values: dict[str, int]") == "sum"
+
+
+def test_a_builtin_that_the_program_has_changed_is_not_pythons_own() -> None:
+    own = builtins.sum
+    try:
+        assert aggregation_of("yield key, sum(values)", top="import builtins; builtins.sum = lambda values: 0") is None
+    finally:
+        builtins.sum = own
+    assert aggregation_of("yield key, sum(values)") == "sum"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,32 @@
+"""`python -m tests.programs [PROGRAMS] [SEED]`: judge that many programs; each that differs is shown, made small."""
+
+import argparse
+import os
+import sys
+
+from tests.programs.runner import render_fault, run_programs
+
+MAX_SHOWN = 20
+
+
+def main() -> int:
+    """Run what the command line asks for; 1 if a program differs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.programs", description=__doc__)
+    parser.add_argument("programs", type=int, nargs="?", default=20_000)
+    parser.add_argument("seed", type=int, nargs="?", default=0)
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    arguments = parser.parse_args()
+    summary = run_programs(range(arguments.seed, arguments.seed + arguments.programs), arguments.processes)
+    write(", ".join(f"{count} {what}" for what, count in summary.counts.items()) + f", {len(summary.faults)} differ")
+    for seed, kind in summary.faults[:MAX_SHOWN]:
+        write(render_fault(seed, kind))
+    return 1 if summary.faults else 0
+
+
+def write(text: str) -> None:
+    """Show it."""
+    sys.stdout.write(f"{text}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
