@@ -25,7 +25,7 @@ def main() -> int:
 
 
 def show_job(seed: int, layouts: int) -> int:
-    """Run one job, known fault or not, and show its program and its objects."""
+    """Run one job  and show its program and its objects."""
     job = draw_job(seed)
     difference = find_difference(job, layouts)
     sys.stdout.write(f"{job.program.source}\n")
