@@ -21,7 +21,7 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
-from podreduce.errors import PodreduceError, StorageDeniedError
+from podreduce.errors import InputError, PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.seam import Cluster, JobStorage
 from podreduce_operator.errors import ActionError
@@ -324,5 +324,5 @@ def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
 
 
 def storage_fault(error: PodreduceError) -> Fault:
-    """Say what a storage error means to the job: refusals are final, everything else may pass."""
-    return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError))
+    """Say what a storage error means to the job: refusals and names that cannot be are final, all else may pass."""
+    return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError | InputError))

@@ -17,6 +17,7 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 from podreduce.contract.environment import StorageSettings
 from podreduce.errors import InputError, StorageDeniedError
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
+from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.uris import split_uri
 
@@ -81,6 +82,10 @@ def open_store(
             connect_for_checksummed=lambda: local,
             directory=Path("/"),
             before_write=before_write,
+        )
+    if is_odd(prefix):
+        raise InputError(
+            f"{uri}: nothing can be stored below a prefix with an empty part, . or .. in it: choose another"
         )
     access = access_of(settings or StorageSettings())
     return ObjectStore(

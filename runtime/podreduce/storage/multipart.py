@@ -1,4 +1,4 @@
-"""S3's multipart uploads, step by step: what obstore does only as a whole. Botocore's client, with our own retries.
+"""What obstore cannot do in S3: multipart uploads step by step, keys that are no paths. Botocore's client, own retries.
 
 Rule: botocore's exceptions end here, as `podreduce.errors` like obstore's; importing it takes a tenth of a second, so
 that is done by whoever connects.
@@ -8,12 +8,14 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.errors import ObjectNotFoundError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 
 if TYPE_CHECKING:
+    from obstore import ObjectMeta as ListedObject
+
     from podreduce.storage.connect import Access
 
 __all__ = ["MultipartClient", "connect_multipart"]
@@ -21,7 +23,7 @@ __all__ = ["MultipartClient", "connect_multipart"]
 CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
-READS = frozenset({"list_parts", "head_object"})
+READS = frozenset({"list_parts", "head_object", "list_objects_v2", "get_object"})
 LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
 """The store's codes for an upload that is gone, and for one that lacks a part which it had taken."""
 
@@ -89,12 +91,68 @@ class MultipartClient:
         metadata: Mapping[str, str] = answer["Metadata"]
         return metadata
 
-    def _call(self, operation: str, path: str, **arguments: object) -> Any:  # noqa: ANN401 - botocore answers dicts
-        call = partial(getattr(self._client, operation), Bucket=self._bucket, Key=path, **arguments)
+    def list_page(
+        self, prefix: str, *, delimiter: str = "", after: str = "", token: str | None = None, max_keys: int = 1000
+    ) -> "ListedPage":
+        """Return one page of the objects whose key starts with `prefix`, of any key S3 can have."""
+        arguments: dict[str, Any] = {"Prefix": prefix, "MaxKeys": max_keys}
+        more = {"Delimiter": delimiter, "StartAfter": after, "ContinuationToken": token}
+        arguments.update({name: value for name, value in more.items() if value})
+        answer = self._call("list_objects_v2", prefix, **arguments)
+        entries = [as_listed(found["Key"], found, found["Size"]) for found in answer.get("Contents", ())]
+        return {"entries": entries, "token": answer.get("NextContinuationToken")}
+
+    def head(self, path: str) -> "ListedObject":
+        """Return the object's entry. Raises ObjectNotFoundError."""
+        answer = self._call("head_object", path)
+        return as_listed(path, answer, answer["ContentLength"])
+
+    def read(self, path: str, *, etag: str | None, start: int = 0, end: int | None = None) -> bytes:
+        """Return the object's bytes, of that version only if `etag` is one. Raises as `ObjectStore.get_range` does."""
+        arguments: dict[str, str] = {}
+        if etag is not None:
+            arguments["IfMatch"] = etag
+        if end is not None:
+            arguments["Range"] = f"bytes={start}-{end - 1}"
+        data: bytes = self._call("get_object", path, read_body, **arguments)
+        return data
+
+    def _call(
+        self, operation: str, path: str, take: Callable[[Any], Any] = lambda answer: answer, **arguments: object
+    ) -> Any:  # noqa: ANN401 - botocore answers dicts
+        """Return what `take` makes of the answer, which belongs to the request: a body may break off."""
+        if operation != "list_objects_v2":
+            arguments["Key"] = path
+        request = partial(getattr(self._client, operation), Bucket=self._bucket, **arguments)
         place = Place(verb=operation.replace("_", " "), uri=f"s3://{self._bucket}/{path}", endpoint=self._endpoint)
         if operation not in READS:
             place = replace(place, before_try=self._before_write)
-        return persist(lambda: translated(call, place), place)
+        return persist(lambda: translated(lambda: take(request()), place), place)
+
+
+class ListedPage(TypedDict):
+    """A page of a listing; `token` gets the next, if there is one."""
+
+    entries: "list[ListedObject]"
+    token: str | None
+
+
+def as_listed(path: str, answer: Mapping[str, Any], size: int) -> "ListedObject":
+    """Return an entry as obstore's."""
+    return {
+        "path": path,
+        "size": size,
+        "e_tag": answer.get("ETag"),
+        "last_modified": answer["LastModified"],
+        "version": None,
+    }
+
+
+def read_body(answer: Mapping[str, Any]) -> bytes:
+    """Return the whole body."""
+    with answer["Body"] as body:
+        data: bytes = body.read()
+    return data
 
 
 def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts

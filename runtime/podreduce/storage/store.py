@@ -18,6 +18,7 @@ from obstore.exceptions import AlreadyExistsError
 from podreduce.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, is_conflict, persist, persist_async
+from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
@@ -82,6 +83,8 @@ class ObjectStore:
             ObjectNotFoundError: there is none.
             ObjectChangedError: it is another version.
         """
+        if (client := self._odd_client(key)) is not None:
+            return client.read(self.prefix + key, etag=etag)
         options = get_options(etag)
         return persist(
             lambda: bytes(obstore.get(self.store, self.prefix + key, options=options).bytes()),
@@ -90,6 +93,8 @@ class ObjectStore:
 
     async def get_async(self, key: str, *, etag: str | None = None) -> bytes:
         """Return the whole object."""
+        if self._odd_client(key) is not None:
+            return await asyncio.to_thread(self.get, key, etag=etag)
 
         async def read() -> bytes:
             result = await obstore.get_async(self.store, self.prefix + key, options=get_options(etag))
@@ -106,6 +111,8 @@ class ObjectStore:
         """
         if start >= end:
             return b""
+        if (client := self._odd_client(key)) is not None:
+            return client.read(self.prefix + key, etag=etag, start=start, end=end)
         options = get_options(etag)
         options["range"] = (start, end)
         return persist(
@@ -142,11 +149,15 @@ class ObjectStore:
         Raises:
             ObjectNotFoundError: there is none.
         """
+        if (client := self._odd_client(key)) is not None:
+            return self._meta(client.head(self.prefix + key))
         found = persist(lambda: obstore.head(self.store, self.prefix + key), self._place("read", key))
         return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
 
     async def head_async(self, key: str) -> ObjectMeta:
         """Return the object's size, tag and time."""
+        if self._odd_client(key) is not None:
+            return await asyncio.to_thread(self.head, key)
         found = await persist_async(lambda: obstore.head_async(self.store, self.prefix + key), self._place("read", key))
         return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
 
@@ -176,14 +187,20 @@ class ObjectStore:
         cannot read back: see `unreadable_files`.
         """
         place = self._place("list", prefix)
-        for found in listing.list_objects(self.store, self.prefix + prefix, place, recursive=recursive):
-            yield self._meta(found)
+        found = listing.list_objects(
+            self.store, self.prefix + prefix, place, recursive=recursive, connect=self.connect_for_uploads
+        )
+        for each in found:
+            yield self._meta(each)
 
     async def list_async(self, prefix: str = "", *, recursive: bool = True) -> AsyncIterator[ObjectMeta]:
         """Yield the objects whose key starts with `prefix`."""
         place = self._place("list", prefix)
-        async for found in listing.list_objects_async(self.store, self.prefix + prefix, place, recursive=recursive):
-            yield self._meta(found)
+        found = listing.list_objects_async(
+            self.store, self.prefix + prefix, place, recursive=recursive, connect=self.connect_for_uploads
+        )
+        async for each in found:
+            yield self._meta(each)
 
     def unreadable_files(self, prefix: str = "", *, recursive: bool = True) -> Mapping[str, str]:
         """Return, for a directory, the files below `prefix` that cannot be objects, and for each why.
@@ -343,6 +360,12 @@ class ObjectStore:
     def _remove_empty_directories(self, prefix: str) -> None:
         if self.directory:
             listing.remove_empty_directories(self.directory / (self.prefix + prefix))
+
+    def _odd_client(self, key: str) -> "MultipartClient | None":
+        """Return the client that reads this key, if obstore cannot say it."""
+        if self.connect_for_uploads is None or not is_odd(self.prefix + key):
+            return None
+        return self.connect_for_uploads()
 
     def _place(self, verb: str, key: str) -> Place:
         return Place(verb=verb, uri=self.uri_of(key), endpoint=self.endpoint, mishap=self.mishap, gate=self.gate)

@@ -1,0 +1,43 @@
+"""Objects in S3 whose keys obstore cannot say: `logs//b.txt`, `/a.txt`, `a/../b`, a key with a line break.
+
+S3 takes any text as a key. obstore takes paths: it refuses a listing with one such key in it, and takes a `/` at the
+beginning away, so that another object would be read. Such keys are listed and read by botocore here. Rule: read only;
+podreduce itself writes no such key.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from obstore import ObjectMeta as ListedObject
+
+    from podreduce.storage.multipart import MultipartClient
+
+__all__ = ["has_odd_keys", "is_odd", "list_any_keys"]
+
+ODD = re.compile(r"^/|//|(?:^|/)\.\.?(?:/|$)|[\x00-\x1f\x7f]")
+
+
+def is_odd(key: str) -> bool:
+    """Tell whether obstore would refuse this key, or take it for another."""
+    return ODD.search(key) is not None
+
+
+def has_odd_keys(client: "MultipartClient") -> bool:
+    """Tell whether the bucket has keys that begin with `/`, which obstore would list without it."""
+    return bool(client.list_page("/", max_keys=1)["entries"])
+
+
+def list_any_keys(
+    client: "MultipartClient", prefix: str, *, recursive: bool, after: str = ""
+) -> Iterator["ListedObject"]:
+    """Yield the objects whose key starts with `prefix` and comes after `after`, in key order, but no markers."""
+    delimiter = "" if recursive else "/"
+    token: str | None = None
+    while True:
+        page = client.list_page(prefix, delimiter=delimiter, after=after, token=token)
+        yield from (entry for entry in page["entries"] if not entry["path"].endswith("/"))
+        token = page["token"]
+        if token is None:
+            return
