@@ -7,6 +7,7 @@ import pyarrow as pa
 from podreduce.calling import cannot_aggregate
 from podreduce.codec import UnsupportedTypeError
 from podreduce.column_aggregation import aggregate_table, count_ones, python_values
+from podreduce.column_holding import HeldTables
 from podreduce.columns import compact_table
 from podreduce.errors import ProgramError
 from podreduce.groups import Aggregates, AggregationError, ListGroups
@@ -33,9 +34,6 @@ class RowSink:
         program: whose map made the tables.
         store: the buffer's; one that adds up where the program counts.
         combined_bytes: how much is aggregated together.
-
-    Attributes:
-        held_bytes: what is held takes.
     """
 
     def __init__(self, program: LoadedProgram, store: Aggregates | ListGroups, *, combined_bytes: int) -> None:
@@ -44,9 +42,13 @@ class RowSink:
         self._store = store
         self._aggregation = program.aggregation
         self._combined_bytes = combined_bytes
-        self._held: list[pa.Table] = []
-        self.held_bytes = 0
+        self._held = HeldTables()
         self._pays = program.aggregation is not None
+
+    @property
+    def held_bytes(self) -> int:
+        """What is held takes."""
+        return self._held.kept_bytes
 
     def add(self, table: pa.Table) -> None:
         """Take a batch.
@@ -59,11 +61,9 @@ class RowSink:
                 f"{self._member} returned the columns {', '.join(table.column_names)}: before a reduce of rows there "
                 "are two, key and value"
             )
-        if self._held and table.schema.types != self._held[0].schema.types:
+        if self._held and table.schema.types != self._held.schema.types:
             self.flush()
-        table, kept_bytes = compact_table(table)
-        self._held.append(table)
-        self.held_bytes += kept_bytes
+        self._held.add(*compact_table(table))
         if not self._pays or self.held_bytes > self._combined_bytes:
             self.flush()
 
@@ -71,8 +71,7 @@ class RowSink:
         """Put what is held into the buffer."""
         if not self._held:
             return
-        table = pa.concat_tables(self._held)
-        self._held, self.held_bytes = [], 0
+        table = pa.concat_tables(self._held.take())
         combined = aggregate_table(table, self._aggregation) if self._pays and self._aggregation else None
         if combined is not None:
             self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows

@@ -5,6 +5,7 @@ from typing import Final
 
 import pyarrow as pa
 
+from podreduce.column_holding import HeldTables
 from podreduce.column_runs import ColumnRun, merge_tables, sort_table
 from podreduce.columns import MAX_TABLE_BYTES, compact_table, cut_rows, unify_schemas, unify_tables
 
@@ -29,7 +30,6 @@ class ColumnSorter:
 
     Attributes:
         spills: how many runs were spilled.
-        held_bytes: what is held takes.
     """
 
     def __init__(
@@ -46,12 +46,16 @@ class ColumnSorter:
         self._held_limit_bytes = min(budget_bytes // HELD_SHARE, MAX_TABLE_BYTES)
         self._directory = scratch_directory
         self._member = member
-        self._held: list[pa.Table] = []
-        self.held_bytes = 0
+        self._held = HeldTables()
         self._schema: pa.Schema | None = None
         self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
         self._runs: list[ColumnRun] = []
         self.spills = 0
+
+    @property
+    def held_bytes(self) -> int:
+        """What is held takes."""
+        return self._held.kept_bytes
 
     def add(self, table: pa.Table) -> None:
         """Take a table.
@@ -72,8 +76,7 @@ class ColumnSorter:
         table, kept_bytes = compact_table(table)
         if self._held and self.held_bytes + kept_bytes > self._held_limit_bytes:
             self._spill()
-        self._held.append(table)
-        self.held_bytes += kept_bytes
+        self._held.add(table, kept_bytes)
 
     def tables(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken.
@@ -103,8 +106,7 @@ class ColumnSorter:
 
     def _take_held(self) -> pa.Table:
         """Return what is held as one table, and forget it: nobody but the caller has it then."""
-        held, self._held, self.held_bytes = self._held, [], 0
-        return self._as_all(unify_tables(held, self._member))
+        return self._as_all(unify_tables(self._held.take(), self._member))
 
     def _spill(self) -> None:
         """Write what is held as a run; merge the last ones while enough of them are of one level."""

@@ -5,7 +5,7 @@ column is brought to one of a few types, each sorted as a whole, and only single
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 import numpy as np
@@ -134,11 +134,21 @@ def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a t
     yield from cut_rows(rows.slice(middle), most_bytes)
 
 
+@cache
+def pool_of_copies() -> pa.MemoryPool:
+    """Return where small copies are kept for long.
+
+    Forked tasks have their large columns in malloc's heap. A small copy kept there would take a corner of each of the
+    free blocks that a large column has left, and the next column would find none that is large enough.
+    """
+    return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
+
+
 def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
     """Return the table and the bytes of memory that it keeps; copied where it is a small part of what it keeps."""
     kept_bytes = table.get_total_buffer_size()
     if kept_bytes > 2 * table.nbytes and all(map(can_be_taken, table.schema.types)):
-        table = table.take(np.arange(table.num_rows))
+        table = pc.take(table, pa.array(np.arange(table.num_rows)), memory_pool=pool_of_copies())
         kept_bytes = table.get_total_buffer_size()
     return table, kept_bytes + TABLE_BYTES
 

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from podreduce.aggregate_input import AggregateInput
 from podreduce.attempt import Attempt
 from podreduce.calling import cannot_aggregate, check_pair, iterate
 from podreduce.codec import SCALARS, decode_key, is_flat
 from podreduce.formats import PartWriter
-from podreduce.groups import AggregationError
+from podreduce.groups import AggregationError, size_of
 from podreduce.loading import LoadedProgram
 from podreduce.reduce_input import ReduceInput
 from podreduce.tracebacks import describe_key, raise_blamed
@@ -23,7 +23,10 @@ __all__ = ["Taken", "naming_aggregates", "open_taken", "reduce_taken"]
 Taken: TypeAlias = "AggregateInput | ReduceInput | ColumnInput"
 """What a reduce task has taken of the maps' output."""
 
-BATCH_PAIRS = 4096
+BATCH_PAIRS: Final = 4096
+"""So many pairs are written at once, or as many as take `BATCH_BYTES`."""
+BATCH_BYTES: Final = 1 << 20
+SAMPLE_PAIRS: Final = 8
 
 
 def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
@@ -63,9 +66,10 @@ def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: P
 
 def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) -> None:
     """Write each key with its aggregate."""
-    aggregates = taken.aggregates()
-    while batch := [(decode_key(key), value) for key, value in islice(aggregates, BATCH_PAIRS)]:
+    aggregates, most = taken.aggregates(), SAMPLE_PAIRS
+    while batch := [(decode_key(key), value) for key, value in islice(aggregates, most)]:
         part.write_all(batch)
+        most = pairs_at_once(batch)
         attempt.progress.records_out = part.records
 
 
@@ -74,18 +78,28 @@ def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, 
     reduce_func: Any = program.reduce_func
     member = f"{program.class_name}.reduce_func"
     pending: list[tuple[Any, Any]] = []
+    most = SAMPLE_PAIRS
     for encoded, values in taken.groups():
         key = decode_key(encoded)
         try:
             for pair in iterate(reduce_func(key, values), member):
                 pending.append(pair if type(pair) is tuple and len(pair) == 2 else check_pair(pair, member))  # noqa: PLR2004 - a pair
-                if len(pending) == BATCH_PAIRS or not is_fixed(pending[-1]):
+                if len(pending) >= most or not is_fixed(pending[-1]):
                     part.write_all(pending)
+                    most = pairs_at_once(pending)
                     pending.clear()
         except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
             raise_blamed(error, describe_key(key))
         attempt.progress.records_out = part.records + len(pending)
     part.write_all(pending)
+
+
+def pairs_at_once(pairs: list[tuple[Any, Any]]) -> int:
+    """Return how many pairs such as these are written at once."""
+    sample = list(filter(is_fixed, pairs[:: max(len(pairs) // SAMPLE_PAIRS, 1)]))
+    if not sample:
+        return SAMPLE_PAIRS
+    return min(max(BATCH_BYTES * len(sample) // sum(map(size_of, sample)), 1), BATCH_PAIRS)
 
 
 def is_fixed(pair: tuple[Any, Any]) -> bool:

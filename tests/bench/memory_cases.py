@@ -18,6 +18,7 @@ __all__ = [
     "MEMORY_CASES",
     "ONE_HEAVY_KEY",
     "SETUP_TABLE",
+    "TABLE_ROWS",
     "TOP_TEN",
     "MemoryCase",
 ]

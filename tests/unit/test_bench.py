@@ -24,6 +24,7 @@ from tests.bench.memory_cases import (
     MEMORY_CASES,
     ONE_HEAVY_KEY,
     SETUP_TABLE,
+    TABLE_ROWS,
     TOP_TEN,
     MemoryCase,
 )
@@ -230,7 +231,8 @@ def test_the_jobs_are_the_examples_as_they_stand(job: str, example: str) -> None
 
 @pytest.mark.parametrize("case", MEMORY_CASES, ids=lambda case: case.name)
 def test_a_memory_cases_answer_is_what_the_job_gives(case: MemoryCase) -> None:
-    run = TaskRun(source=case.source, objects={"lines.txt": b"0\n1\n"}, partitions=1)
+    source = case.source.replace(f"range({TABLE_ROWS})", "range(10)")  # what is loaded decides nothing
+    run = TaskRun(source=source, objects={"lines.txt": b"0\n1\n"}, partitions=1)
     expected = [f"{key}\t{json.dumps(value, separators=(',', ':'))}" for key, value in case.answer(2).items()]
     assert sorted(run.output_lines()) == sorted(expected)
     assert list(islice(case.input().splitlines(), 2)) == ["0", "1"]

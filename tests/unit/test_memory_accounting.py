@@ -5,6 +5,8 @@
 
 import marshal
 import os
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,14 +20,18 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from podreduce.aggregate_input import AggregateInput
+from podreduce.column_holding import HeldTables
 from podreduce.column_rows import RowSink
 from podreduce.column_sorting import ColumnSorter
-from podreduce.columns import TABLE_BYTES
+from podreduce.columns import TABLE_BYTES, compact_table
 from podreduce.contract.plan import Program
+from podreduce.formats.line_output import LineBody
 from podreduce.fusion import fuse
 from podreduce.groups import Aggregates, ListGroups
 from podreduce.loading import load_program
+from podreduce.reducing import BATCH_BYTES
 from tests.blobs import PLENTY, make_map_output
+from tests.task_runs import TaskRun
 
 LEAST_SHARE = 0.8
 FIXED_BYTES = 10_000
@@ -240,6 +246,71 @@ def test_tables_tell_what_they_take(tmp_path: Path, shape: str, size: int, store
     allocated = pa.total_allocated_bytes() - before
     assert told() >= LEAST_SHARE * allocated
     assert told() <= 2.5 * allocated + 20 * TABLE_BYTES
+
+
+@given(st.lists(st.sampled_from([0, 1, 10, 3000]), max_size=60), st.booleans())
+@SEARCH
+def test_small_tables_are_put_together_in_their_order(sizes: list[int], mixed: bool) -> None:
+    held = HeldTables()
+    tables = [make_table(size, 30) for size in sizes]
+    if mixed:
+        tables = [
+            table.append_column("more", pc.add(table["value"], 1)) if at % 9 > 5 else table
+            for at, table in enumerate(tables)
+        ]
+    for table in tables:
+        held.add(*compact_table(table))
+    kept_bytes, taken = held.kept_bytes, held.take()
+    assert kept_bytes >= sum(table.nbytes for table in taken)
+    assert [row for table in taken for row in table.to_pylist()] == [row for each in tables for row in each.to_pylist()]
+    assert (held.kept_bytes, held.take()) == (0, [])
+
+
+def test_few_tables_are_left_of_many_small_ones() -> None:
+    held = HeldTables()
+    for _ in range(1000):
+        held.add(*compact_table(make_table(3000, 30).slice(5, 10)))
+    assert len(held.take()) < 40
+
+
+HELD_SLICES = """
+import resource
+import numpy as np, pyarrow as pa, pyarrow.compute as pc
+from podreduce.column_sorting import ColumnSorter
+pa.set_memory_pool(pa.system_memory_pool())
+sorter = ColumnSorter(buckets=1, bucket_of=None, budget_bytes=1 << 30, scratch_directory="/", member="x")
+for number in range(150):
+    payload = pc.binary_repeat("x", pa.array(np.full(10_000, 200)))
+    batch = pa.table({"key": np.random.permutation(10_000), "payload": payload})
+    sorter.add(batch.sort_by("key").slice(0, 10))
+    if number == 20:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10)
+"""
+
+
+def test_held_slices_do_not_keep_the_heap_from_being_used_again() -> None:
+    done = subprocess.run([sys.executable, "-c", HELD_SLICES], check=True, capture_output=True, text=True)
+    assert int(done.stdout) < 100  # MiB, of 300 that have come and gone
+
+
+@pytest.mark.parametrize(
+    "way", ["combiner = 'max'", "combiner = None\n    def reduce_func(self, key, values): yield key, max(values)"]
+)
+def test_large_pairs_are_written_few_at_a_time(monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    most = 0
+    write_all = LineBody.write_all
+
+    def watch(self: LineBody, pairs: Any) -> None:
+        nonlocal most
+        most = max(most, sum(len(value) for _, value in pairs))
+        write_all(self, pairs)
+
+    monkeypatch.setattr(LineBody, "write_all", watch)
+    source = f"class Job:\n    {way}\n    def map_func(self, key, value): yield key, value * 50_000\n"
+    run = TaskRun(source=source, objects={"a": b"x\n" * 300}, partitions=1)
+    assert len(run.output_lines()) == 300
+    assert most < 2 * BATCH_BYTES
 
 
 def make_sorter(scratch: Path, budget_bytes: int) -> ColumnSorter:
