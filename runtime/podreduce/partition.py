@@ -232,7 +232,8 @@ def cut_row(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
     light = sorted(set(range(len(bucket_bytes))).difference(heavy))
     ends = list(accumulate((bucket_bytes[bucket] + 1 / len(bucket_bytes) for bucket in light), initial=0.0))
     room = list(accumulate((max(fair - each.total, 0) + 1 / partitions for each in bins), initial=0.0))
-    cuts = [find_nearest(ends, ends[-1] * filled / room[-1]) for filled in room]
+    inner = (find_nearest(ends, ends[-1] * filled / room[-1]) for filled in room[1:-1])
+    cuts = [0, *inner, len(light)]  # as numbers the ends are not exact
     for each, (start, end) in zip(bins, pairwise(cuts), strict=True):
         for bucket in light[start:end]:
             each.add((bucket_bytes[bucket], bucket))

@@ -5,7 +5,7 @@ from collections import Counter
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from podreduce.codec import encode_key
@@ -106,7 +106,14 @@ def achieved(bucket_bytes: list[int], packing: tuple[tuple[int, ...], ...]) -> f
     return imbalance([sum(bucket_bytes[bucket] for bucket in buckets) for buckets in packing])
 
 
-@given(st.lists(st.integers(0, 100), max_size=40), st.integers(1, 12))
+SIZES = st.one_of(
+    st.lists(st.integers(0, 100), max_size=40),
+    st.lists(st.one_of(st.just(0), st.integers(0, 10**15)), max_size=40),
+)
+
+
+@given(SIZES, st.integers(1, 12))
+@example([size * 10**14 for size in (7, 1, 8, 5, 4, 2, 6, 1, 1, 1, 9, 1, 7, 4, 7, 1, 9, 4, 8, 0, 0, 0, 0)], 2)
 def test_packing_uses_every_bucket_once_and_is_hardly_worse_than_hash_mod_r(sizes: list[int], partitions: int) -> None:
     packing = pack_buckets(sizes, partitions)
     assert sorted(bucket for buckets in packing for bucket in buckets) == list(range(len(sizes)))

@@ -117,7 +117,8 @@ def test_no_partition_is_empty_and_none_has_much_more_than_another_could_take(de
 def check_partitions(job: Drawn, manifest: ShuffleManifest) -> None:
     filled = sum(map(bool, job.bucket_bytes))
     partitions = len(manifest.partitions)
-    assert sorted(bucket for each in manifest.partitions for bucket in each) == list(range(len(job.bucket_bytes)))
+    found = sorted(bucket for each in manifest.partitions for bucket in each)
+    assert found == list(range(len(job.bucket_bytes))), job.name
     assert job.plan.partitions is None or partitions == job.plan.partitions, job.name
     assert manifest.partition_bytes.count(0) == (max(partitions - filled, 0) if job.plan.partitions else 0), job.name
     mean = sum(job.bucket_bytes) / partitions
