@@ -119,17 +119,21 @@ def outcome(read_it: Any) -> Any:
 def test_what_arrow_reads_at_once_is_what_is_read_line_by_line(
     text: str, noise: bytes, schema: tuple[InputColumn, ...], unknown_fields: str
 ) -> None:
-    data = text.encode() + noise
+    data, errors = text.encode() + noise, "strict"
     options = InputOptions(schema=schema, unknown_fields=unknown_fields)
     at_once = declared_columns(options).read_at_once(data)
-    by_line = salvage(json_records(block_of(data), "a", options), as_columns=True)
+    by_line = salvage(json_records(block_of(data), "a", options, errors=errors), as_columns=True)
     if at_once is not None:
         assert not by_line.bad
         assert outcome(lambda: at_once) == outcome(by_line.block.to_arrow)
     elif not by_line.bad:
-        assert outcome(json_records(block_of(data), "a", options).to_arrow) == outcome(by_line.block.to_arrow)
+        assert outcome(json_records(block_of(data), "a", options, errors=errors).to_arrow) == outcome(
+            by_line.block.to_arrow
+        )
     else:
-        assert outcome(json_records(block_of(data), "a", options).to_arrow) in [str(bad.error) for bad in by_line.bad]
+        assert outcome(json_records(block_of(data), "a", options, errors=errors).to_arrow) in [
+            str(bad.error) for bad in by_line.bad
+        ]
 
 
 @settings(max_examples=EXAMPLES)
@@ -138,7 +142,7 @@ def test_documents_decoded_together_are_those_of_the_lines(text: str, noise: byt
     data = text.encode() + noise
     together = decode_objects(data)
     if together is not None:
-        assert repr(together) == repr(parse_each_line(block_of(data), "a"))
+        assert repr(together) == repr(parse_each_line(block_of(data), "a", "strict"))
 
 
 def test_what_sound_data_look_like_is_read_at_once() -> None:
@@ -172,7 +176,7 @@ def test_columns_do_not_depend_on_where_blocks_and_pieces_fall(
 def test_every_record_of_a_sample_has_its_place_or_is_bad(records: list[dict[str, Any]]) -> None:
     data = "".join(f"{json.dumps(record)}\n" for record in records).encode()
     options = InputOptions(schema=infer_columns(data.split(b"\n")))
-    salvaged = salvage(json_records(block_of(data), "a", options), as_columns=True)
+    salvaged = salvage(json_records(block_of(data), "a", options, errors="strict"), as_columns=True)
     rows, keys = salvaged.block.to_arrow().to_pylist(), list(salvaged.block.keys())
     assert len(rows) + len(salvaged.bad) == len(records)
     sound = [json.loads(data[key:].split(b"\n")[0]) for key in keys]
@@ -286,3 +290,12 @@ def test_ints_and_doubles_of_one_column_are_doubles_in_every_block() -> None:
     batches = read(b'{"a":1}\n{"a":-0}\n{"a":2.5}\n', InputOptions(schema=columns(a="double")), block_bytes=1)
     assert [math.copysign(1, row["a"]) for row in batches] == [1, 1, 1]
     assert pa.types.is_float64(declared_columns(InputOptions(schema=columns(a="double"))).schema.field("a").type)
+
+
+def test_bytes_that_are_no_utf_8_are_replaced_where_the_job_says_so() -> None:
+    data = b'{"s":"a\xff"}\n\n{"s":"\xe2\x80"}\n{"s":"b"}\n'
+    block = json_records(block_of(data), "a", InputOptions(schema=infer_columns(data.split(b"\n"))), errors="replace")
+    expected = [{"s": "a\ufffd"}, {"s": "\ufffd"}, {"s": "b"}]
+    assert (list(block.keys()), block.values) == ([0, 12, 23], expected)
+    assert block.to_arrow().to_pylist() == expected
+    assert salvage(block, as_columns=True).block.keys() == [0, 12, 23]

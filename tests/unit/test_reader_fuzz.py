@@ -160,7 +160,7 @@ def read(case: tuple[str, bytes, str, dict[str, Any]], data: bytes, chance: rand
         options=InputOptions(**options),
         encoding_errors=chance.choice(["Strict", "Replace"]),
         cuts=[] if is_whole else [chance.randint(0, len(data)) for _ in range(chance.randint(0, 4))],
-        block_bytes=chance.choice([1, 20, 1 << 20]),
+        block_bytes=chance.choice([1 << 16, 1 << 20] if is_whole else [1, 20, 1 << 20]),  # some damage unpacks to 1 MB
     )
     return collect(blocks, as_columns=as_columns)
 

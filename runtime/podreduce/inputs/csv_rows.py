@@ -99,7 +99,7 @@ def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int)
         InputError: a line is no row, or has not so many fields as there are columns.
     """
     lines = decode_block(block, uri, errors).split("\n")
-    texts = [text for line in islice(lines, skip, None) if (text := line.removesuffix("\r"))]
+    texts = [line.removesuffix("\r") for line in islice(lines, skip, None) if not is_blank(line)]
     try:
         rows = list(shape.rows(texts))
         if len(rows) == len(texts):  # else a quoted field went on in the next line
@@ -113,14 +113,18 @@ def parse_each_line(block: Block, uri: str, shape: CsvShape, lines: Sequence[str
     """Return the rows' values, each line read by itself."""
     values = []
     for number, line in enumerate(lines):
-        text = line.removesuffix("\r")
-        if number < skip or not text:
+        if number < skip or is_blank(line):
             continue
         try:
-            values.append(shape.value(next(shape.rows([text]))))
+            values.append(shape.value(next(shape.rows([line.removesuffix("\r")]))))
         except (csv.Error, ValueError) as error:
             raise bad_row(uri, f"the row at byte {line_offsets(block)[number]}", error) from error
     return values
+
+
+def is_blank(line: str) -> bool:
+    """Say whether a line is no row: one of nothing but CRs is none for `csv` either."""
+    return not line.strip("\r")
 
 
 def bad_row(uri: str, row: str, error: object) -> InputError:
@@ -135,7 +139,7 @@ def filled_offsets(block: Block, skip: int) -> list[int]:
     """Return where each row starts."""
     lines = block.data.split(NEWLINE)
     pairs = zip(line_offsets(block)[skip:], lines[skip:], strict=False)
-    return [offset for offset, line in pairs if line.removesuffix(b"\r")]
+    return [offset for offset, line in pairs if line.strip(b"\r")]
 
 
 def to_arrow(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> "pa.RecordBatch":

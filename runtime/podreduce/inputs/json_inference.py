@@ -94,9 +94,9 @@ def infer_columns(lines: Iterable[bytes]) -> tuple[InputColumn, ...]:
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
-    """Return the object in a line, None if there is none."""
+    """Return the object in a line, None if there is none. A job may read bytes that are no UTF-8 as U+FFFD."""
     try:
-        value = decode_document(line)
+        value = decode_document(line.decode("utf-8", "replace").encode())
     except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is an int of too many digits
         return None
     return value if isinstance(value, dict) else None

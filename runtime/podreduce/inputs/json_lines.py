@@ -23,25 +23,33 @@ if TYPE_CHECKING:
 __all__ = ["json_records"]
 
 
-def json_records(block: Block, uri: str, options: InputOptions) -> RecordBlock:
-    """Make records of whole lines; the block's methods raise InputError where a line is no JSON."""
+def json_records(block: Block, uri: str, options: InputOptions, *, errors: str) -> RecordBlock:
+    """Make records of whole lines; `errors` is `strict` or `replace`.
+
+    The block's methods raise InputError where a line is no JSON.
+    """
     return RecordBlock(
         stored_bytes=block.stored_bytes,
-        make_values=partial(parse_lines, block, uri),
+        make_values=partial(parse_lines, block, uri, errors),
         make_keys=partial(filled_offsets, block),
-        make_arrow=partial(to_arrow, block, uri, options),
-        salvage=lambda as_columns: salvage_json(block, uri, options, as_columns=as_columns),
+        make_arrow=partial(to_arrow, block, uri, options, errors),
+        salvage=lambda as_columns: salvage_json(block, uri, options, errors, as_columns=as_columns),
     )
 
 
-def salvage_json(block: Block, uri: str, options: InputOptions, *, as_columns: bool) -> Salvaged:
+def read_bytes(block: Block, errors: str) -> bytes:
+    """Return a block's lines; with `replace`, what is no UTF-8 in them is U+FFFD. Newlines stay where they are."""
+    return block.data if errors == "strict" or block.data.isascii() else block.data.decode("utf-8", errors).encode()
+
+
+def salvage_json(block: Block, uri: str, options: InputOptions, errors: str, *, as_columns: bool) -> Salvaged:
     """Return the lines that are JSON (for columns: objects that fit them), and those that are not."""
     columns = open_columns(block, uri, options) if as_columns else None
 
     def parse(line: Block) -> list[Any]:
         if columns is None:
-            return parse_lines(line, uri)
-        values = parse_objects(line, uri)
+            return parse_lines(line, uri, errors)
+        values = parse_objects(line, uri, errors)
         convert_objects(columns, values, [line.offset], uri)
         return values
 
@@ -52,20 +60,20 @@ def salvage_json(block: Block, uri: str, options: InputOptions, *, as_columns: b
     return salvage_lines(block, iter_lines(block), parse, to_batch)
 
 
-def parse_lines(block: Block, uri: str) -> list[Any]:
+def parse_lines(block: Block, uri: str, errors: str) -> list[Any]:
     """Return the values of the lines that are not blank.
 
     Raises:
         InputError: a line is no JSON.
     """
-    values = decode_objects(block.data)
-    return parse_each_line(block, uri) if values is None else values
+    values = decode_objects(read_bytes(block, errors))
+    return parse_each_line(block, uri, errors) if values is None else values
 
 
-def parse_each_line(block: Block, uri: str) -> list[Any]:
+def parse_each_line(block: Block, uri: str, errors: str) -> list[Any]:
     """Return the values of the lines, decoded one by one."""
     values = []
-    for number, line in enumerate(block.data.split(NEWLINE)):
+    for number, line in enumerate(read_bytes(block, errors).split(NEWLINE)):
         if line.strip():
             try:
                 values.append(decode_document(line))
@@ -83,13 +91,13 @@ def filled_offsets(block: Block) -> list[int]:
     return [offset for offset, line in zip(line_offsets(block), lines, strict=False) if line.strip()]
 
 
-def parse_objects(block: Block, uri: str) -> list[dict[str, Any]]:
+def parse_objects(block: Block, uri: str, errors: str) -> list[dict[str, Any]]:
     """Return the values of the lines, all of them objects.
 
     Raises:
         InputError: a line is no JSON, or no object.
     """
-    values = parse_lines(block, uri)
+    values = parse_lines(block, uri, errors)
     for number, value in enumerate(values):
         if not isinstance(value, dict):
             raise InputError(
@@ -99,16 +107,16 @@ def parse_objects(block: Block, uri: str) -> list[dict[str, Any]]:
     return values
 
 
-def to_arrow(block: Block, uri: str, options: InputOptions) -> "pa.RecordBatch":
+def to_arrow(block: Block, uri: str, options: InputOptions, errors: str) -> "pa.RecordBatch":
     """Return the objects' fields as columns.
 
     Raises:
         InputError: a line is no object, or does not fit the columns.
     """
     columns = open_columns(block, uri, options)
-    batch = columns.read_at_once(block.data)
+    batch = columns.read_at_once(read_bytes(block, errors))
     if batch is None:
-        values = parse_objects(block, uri)
+        values = parse_objects(block, uri, errors)
         batch = columns.to_batch(convert_objects(columns, values, filled_offsets(block), uri))
     return batch
 

@@ -7,7 +7,6 @@ holds; row groups that by their statistics have no row for the filter are not fe
 
 from collections import Counter
 from collections.abc import Iterator
-from io import SEEK_CUR, SEEK_END, SEEK_SET
 from typing import Final
 
 import numpy as np
@@ -17,6 +16,7 @@ import pyarrow.parquet as pq
 from podreduce.contract.plan import InputOptions, Piece
 from podreduce.errors import InputError
 from podreduce.inputs.parquet_filter import Filter, compile_filter, compile_pruning
+from podreduce.inputs.parquet_footer import RangeFile, middle_of, refuse_broken_chunks, refuse_strays, stored_bytes
 from podreduce.inputs.parquet_values import ROW_NUMBER, make_block
 from podreduce.inputs.record_block import RecordBlock
 from podreduce.storage import ObjectStore
@@ -28,37 +28,6 @@ FETCH_BYTES: Final = 32 << 20
 LEAST_FETCH_BYTES: Final = 64 << 10
 MOST_FETCH_BYTES: Final = 8 << 20
 MOST_ROWS: Final = 1 << 16
-
-
-class RangeFile:
-    """An object as Arrow wants a file: each `read` is a request. Raises what `ObjectStore.get_range` does."""
-
-    closed = False
-
-    def __init__(self, store: ObjectStore, key: str, piece: Piece) -> None:
-        self._store = store
-        self._key = key
-        self._piece = piece
-        self._at = 0
-
-    def read(self, size: int = -1) -> bytes:
-        """Return the next `size` bytes, or all that are left."""
-        end = self._piece.object_bytes if size < 0 else min(self._at + size, self._piece.object_bytes)
-        data = self._store.get_range(self._key, self._at, end, etag=self._piece.etag)
-        self._at += len(data)
-        return data
-
-    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        """Go to a place and return it."""
-        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._piece.object_bytes}[whence]
-        return self._at
-
-    def tell(self) -> int:
-        """Return the place."""
-        return self._at
-
-    def close(self) -> None:
-        """Do nothing: there is nothing open."""
 
 
 def parquet_records(
@@ -81,12 +50,13 @@ def read_selected(
     store: ObjectStore, key: str, piece: Piece, options: InputOptions, block_bytes: int
 ) -> Iterator[RecordBlock]:
     """Yield the rows of the row groups that are the piece's and may have rows for the filter."""
-    handle = RangeFile(store, key, piece)
+    handle = RangeFile(lambda start, end: store.get_range(key, start, end, etag=piece.etag), piece.object_bytes)
     metadata = pq.read_metadata(pa.PythonFile(handle, mode="r"))
     schema = metadata.schema.to_arrow_schema()
     columns = list(dict.fromkeys(options.columns)) or schema.names
     fetched = list(dict.fromkeys([*columns, *(condition.column for condition in options.filter)]))
     refuse_unknown(fetched, schema, piece.uri)
+    refuse_broken_chunks(metadata, piece.object_bytes)
     refuse_strays(metadata, piece)
     wanted = compile_filter(options.filter, schema, piece.uri)
     pruning = compile_pruning(options.filter, schema, piece.uri)
@@ -127,15 +97,6 @@ def refuse_unknown(columns: list[str], schema: pa.Schema, uri: str) -> None:
         )
 
 
-def refuse_strays(metadata: pq.FileMetaData, piece: Piece) -> None:
-    """Refuse an object whose row groups lie elsewhere, by what it says of itself: no piece would have them."""
-    for number in range(metadata.num_row_groups):
-        if not 0 <= middle_of(metadata, number) < piece.object_bytes:
-            raise InputError(
-                f"{piece.uri}: its footer puts row group {number} outside the object: it is damaged, write it again"
-            )
-
-
 def choose_row_groups(handle: RangeFile, metadata: pq.FileMetaData, piece: Piece, wanted: Filter) -> list[int]:
     """Return the row groups whose middles are in the piece, without those that have no row for the filter."""
     groups = range(metadata.num_row_groups)
@@ -146,17 +107,3 @@ def choose_row_groups(handle: RangeFile, metadata: pq.FileMetaData, piece: Piece
 
     fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(handle, mode="r"), row_groups=own)
     return [group.id for group in fragment.subset(wanted).row_groups]
-
-
-def stored_bytes(metadata: pq.FileMetaData, number: int) -> int:
-    """Return what a row group takes of the object."""
-    group = metadata.row_group(number)
-    return sum(group.column(index).total_compressed_size for index in range(group.num_columns))
-
-
-def middle_of(metadata: pq.FileMetaData, number: int) -> int:
-    """Return the byte in the middle of a row group."""
-    group = metadata.row_group(number)
-    columns = [group.column(index) for index in range(group.num_columns)]
-    starts = [min(filter(None, (each.dictionary_page_offset, each.data_page_offset))) for each in columns]
-    return min(starts, default=0) + stored_bytes(metadata, number) // 2

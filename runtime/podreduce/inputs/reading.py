@@ -82,7 +82,8 @@ def read_fixed_length(
 
 def read_json_lines(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
     """Read lines of JSON."""
-    records = partial(json_records, uri=piece.uri, options=plan.input_options)
+    errors = "replace" if plan.encoding_errors == "Replace" else "strict"
+    records = partial(json_records, uri=piece.uri, options=plan.input_options, errors=errors)
     return map(records, read_blocks(store, key, piece, block_bytes=block_bytes))
 
 

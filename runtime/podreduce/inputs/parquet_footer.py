@@ -1,0 +1,88 @@
+"""What a Parquet object's footer says of its row groups, and the object as the file that Arrow reads it from."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from io import SEEK_CUR, SEEK_END, SEEK_SET
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from podreduce.contract.plan import Piece
+from podreduce.errors import InputError
+
+__all__ = ["RangeFile", "middle_of", "refuse_broken_chunks", "refuse_strays", "stored_bytes"]
+
+
+class RangeFile:
+    """An object of `size` bytes as Arrow wants a file: each `read` is a call of `get_range`, and raises what it does."""
+
+    closed = False
+
+    def __init__(self, get_range: Callable[[int, int], bytes], size: int) -> None:
+        self._get_range = get_range
+        self._size = size
+        self._at = 0
+
+    def read(self, size: int = -1) -> bytes:
+        """Return the next `size` bytes, or all that are left."""
+        data = self._get_range(self._at, self._size if size < 0 else min(self._at + size, self._size))
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        """Go to a place and return it."""
+        self._at = offset + {SEEK_SET: 0, SEEK_CUR: self._at, SEEK_END: self._size}[whence]
+        return self._at
+
+    def tell(self) -> int:
+        """Return the place."""
+        return self._at
+
+    def close(self) -> None:
+        """Do nothing: there is nothing open."""
+
+
+class UnreadError(Exception):
+    """Something would be read from a file that is not to be read."""
+
+
+def refuse_broken_chunks(metadata: pq.FileMetaData, object_bytes: int) -> None:
+    """Let Arrow look at what the footer says of every chunk of a column, without reading one.
+
+    What is wrong there it raises when it opens chunks to read them; where it is only asked about one, it ends the process.
+
+    Raises:
+        OSError: a chunk's description is none.
+    """
+
+    def refuse(start: int, end: int) -> bytes:
+        raise UnreadError(start, end)
+
+    handle = pa.PythonFile(RangeFile(refuse, object_bytes), mode="r")
+    with pq.ParquetFile(handle, metadata=metadata, buffer_size=1 << 16) as file:
+        for number in range(metadata.num_row_groups):
+            with suppress(UnreadError):
+                next(file.iter_batches(row_groups=[number], use_threads=False), None)
+
+
+def refuse_strays(metadata: pq.FileMetaData, piece: Piece) -> None:
+    """Refuse an object whose row groups lie elsewhere, by what it says of itself: no piece would have them."""
+    for number in range(metadata.num_row_groups):
+        if not 0 <= middle_of(metadata, number) < piece.object_bytes:
+            raise InputError(
+                f"{piece.uri}: its footer puts row group {number} outside the object: it is damaged, write it again"
+            )
+
+
+def stored_bytes(metadata: pq.FileMetaData, number: int) -> int:
+    """Return what a row group takes of the object."""
+    group = metadata.row_group(number)
+    return sum(group.column(index).total_compressed_size for index in range(group.num_columns))
+
+
+def middle_of(metadata: pq.FileMetaData, number: int) -> int:
+    """Return the byte in the middle of a row group."""
+    group = metadata.row_group(number)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    starts = [min(filter(None, (each.dictionary_page_offset, each.data_page_offset))) for each in columns]
+    return min(starts, default=0) + stored_bytes(metadata, number) // 2
