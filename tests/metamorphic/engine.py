@@ -9,24 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-import numpy as np
-
 from podreduce.attempt import open_attempt
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.layout import PLAN_KEY, shuffle_key
 from podreduce.contract.plan import Plan
-from podreduce.contract.task import CommitRecord, TaskRef, TaskType
-from podreduce.contract.wire import decode, digest_bytes, encode
+from podreduce.contract.task import CommitRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.wire import decode, digest_bytes
 from podreduce.errors import PodreduceError
 from podreduce.map_task import run_map_task
 from podreduce.reduce_task import run_reduce_task
 from podreduce.storage import open_store
 from podreduce.storage.connect import MEMORY_STORES
-from podreduce_operator.key_spread import KeySpread
+from podreduce_operator.apply import freeze_shuffle
 from podreduce_operator.observe import Run, RunCache
 from podreduce_operator.output import build_intent, build_manifest, publish
 from podreduce_operator.planning import plan_run
-from podreduce_operator.shuffling import build_shuffle_manifest
 from tests.builders import make_job
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import Layout, limited
@@ -79,7 +76,7 @@ class JobRun:
             source.put(name, data)
         run, plan = asyncio.run(self.plan())
         maps = self.map(run, plan)
-        outputs = maps if maps[0].part else self.reduce(run, plan, maps)
+        outputs = maps if maps[0].part else self.reduce(run)
         asyncio.run(self.publish(run, plan, outputs))
         return self.read(maps)
 
@@ -112,21 +109,15 @@ class JobRun:
         commits = {task: self.start(self.environment(run, task)) for task in order}
         return [commits[task] for task in tasks]
 
-    def reduce(self, run: Run, plan: Plan, maps: Sequence[CommitRecord]) -> list[CommitRecord]:
+    async def freeze(self, run: Run) -> ShuffleManifest:
+        """Freeze the manifest of the maps' commits."""
+        await run.records.relist()
+        await freeze_shuffle(run, PARALLELISM)
+        return decode(run.work.get(shuffle_key(0)), ShuffleManifest)
+
+    def reduce(self, run: Run) -> list[CommitRecord]:
         """Freeze the manifest and run the reduces."""
-        spread = KeySpread()
-        for commit in maps:
-            spread.add(commit.key_samples)
-        bucket_bytes = np.sum([commit.bucket_bytes for commit in maps], axis=0, dtype=np.int64).tolist()
-        manifest = build_shuffle_manifest(
-            plan,
-            {commit.task: commit for commit in maps},
-            bucket_bytes,
-            None,
-            parallelism=PARALLELISM,
-            key_spread=spread,
-        )
-        run.work.put(shuffle_key(0), encode(manifest))
+        manifest = asyncio.run(self.freeze(run))
         tasks = [TaskRef(type=TaskType.REDUCE, index=index) for index in range(len(manifest.partitions))]
         return [self.start(self.environment(run, task)) for task in tasks]
 
