@@ -49,7 +49,7 @@ class UnreadError(Exception):
 def refuse_broken_chunks(metadata: pq.FileMetaData, object_bytes: int) -> None:
     """Let Arrow look at what the footer says of every chunk of a column, without reading one.
 
-    What is wrong there it raises when it opens chunks to read them. Where it is only asked about one, it ends the process.
+    What is wrong there it raises when it opens chunks to read them; where it is only asked about one, it aborts.
 
     Raises:
         OSError: a chunk's description is none.
