@@ -143,14 +143,14 @@ def test_a_key_without_the_literal_prefix_is_not_named(glob: str, key: str) -> N
     assert not uri.names(key)
 
 
-PARTS = st.lists(st.text(alphabet="ab_.", max_size=3), min_size=1, max_size=4).map("/".join)
+PATHS = st.lists(st.text(alphabet="ab_.", max_size=3), min_size=1, max_size=4).map("/".join)
 
 
 def is_visible(path: str) -> bool:
     return not any(part.startswith(("_", ".")) for part in path.split("/"))
 
 
-@given(PARTS, PARTS)
+@given(PATHS, PATHS)
 def test_a_prefix_names_what_has_no_hidden_part_below_it(prefix: str, rest: str) -> None:
     uri = parse_input_uri(f"s3://corpus/{prefix}/")
     assert uri.names(f"{prefix}/{rest}") is (is_visible(rest) and not f"/{rest}".endswith("/"))
@@ -173,7 +173,7 @@ def matches(glob: str, key: str) -> bool:
     return same and matches(glob[1:], key[1:])
 
 
-@given(st.lists(st.sampled_from(["a", "b", "/", "*", "?", "/**/"]), max_size=6).map("".join), PARTS)
+@given(st.lists(st.sampled_from(["a", "b", "/", "*", "?", "/**/"]), max_size=6).map("".join), PATHS)
 def test_wildcards_match_what_they_should_and_nothing_hidden_at_any_depth(glob: str, key: str) -> None:
     glob = f"{glob}*".replace("**/**", "**").replace("***", "**").replace("a**/", "a/").replace("b**/", "b/")
     uri = parse_input_uri(f"s3://corpus/{glob}")
