@@ -1,6 +1,10 @@
-"""`python -m tests.conformance.tcp_proxy PORT HOST PORT`: a cable on loopback that a test can pull, by stopping it."""
+"""`python -m tests.conformance.tcp_proxy PORT HOST PORT [CERTIFICATE KEY]`: a cable on loopback that a test can pull.
+
+A test pulls it by stopping the process. With a certificate and its key (files) the cable's near end speaks TLS.
+"""
 
 import asyncio
+import ssl
 import sys
 from contextlib import suppress
 
@@ -13,12 +17,19 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
     writer.close()
 
 
-async def main(port: str, host: str, target: str) -> None:
+def speak_tls(certificate: str, key: str) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    return context
+
+
+async def main(port: str, host: str, target: str, *certificate: str) -> None:
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         to_server = await asyncio.open_connection(host, int(target))
         await asyncio.gather(pump(reader, to_server[1]), pump(to_server[0], writer))
 
-    server = await asyncio.start_server(serve, "127.0.0.1", int(port))
+    context = speak_tls(*certificate) if certificate else None
+    server = await asyncio.start_server(serve, "127.0.0.1", int(port), ssl=context)
     await server.serve_forever()
 
 

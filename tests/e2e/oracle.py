@@ -5,12 +5,20 @@ from collections import Counter
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import duckdb
 
 from tests.e2e.corpus import access_log, decompressed, real_text
 
-__all__ = ["count_urls_by_timestamp", "count_words", "parse_text_output", "read_urls_by_timestamp", "read_words"]
+__all__ = [
+    "count_urls_by_timestamp",
+    "count_words",
+    "parse_text_output",
+    "read_urls_by_timestamp",
+    "read_words",
+    "sum_milliseconds_by_url",
+]
 
 ESCAPES = {"\\t": "\t", "\\r": "\r", "\\n": "\n", "\\\\": "\\"}
 
@@ -28,12 +36,23 @@ def count_words() -> Counter[str]:
 @cache
 def count_urls_by_timestamp() -> Counter[tuple[str, str]]:
     """Count each url of each timestamp, by duckdb."""
+    rows = ask_access_log("select column0, column1, count(*) from log group by all")
+    return Counter({(timestamp, url): count for timestamp, url, count in rows})
+
+
+@cache
+def sum_milliseconds_by_url() -> dict[str, int]:
+    """Add up the milliseconds of each url, by duckdb."""
+    return dict(ask_access_log("select column1, sum(column3::bigint)::bigint from log group by all"))
+
+
+def ask_access_log(query: str) -> list[tuple[Any, ...]]:
+    """Return what duckdb answers to a query over the table `log`, whose columns are texts."""
     with TemporaryDirectory() as directory:
         path = Path(directory) / "log.csv"
         path.write_bytes(b"\n".join(data.removesuffix(b"\n") for data in decompressed(access_log()) if data))
-        query = "select column0, column1, count(*) from read_csv($1, header=false, all_varchar=true) group by all"
-        rows = duckdb.execute(query, [str(path)]).fetchall()
-    return Counter({(timestamp, url): count for timestamp, url, count in rows})
+        log = f"with log as (from read_csv('{path}', header=false, all_varchar=true)) "
+        return duckdb.execute(log + query).fetchall()
 
 
 def parse_text_output(parts: list[bytes]) -> list[tuple[str, str]]:
