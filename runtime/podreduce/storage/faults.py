@@ -61,10 +61,14 @@ Gate = AbstractAsyncContextManager[Any]
 
 NO_GATE: Gate = nullcontext()
 
-UNTRUSTED = "the endpoint's certificate is not trusted: put its CA into caCert of the storage secret"
+UNTRUSTED = "the endpoint's certificate is not trusted, or has expired: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
+OTHER_HOST = "the endpoint's certificate is for another host name: correct endpoint in the storage secret"
 REFUSALS = {
+    "NotValidForName": OTHER_HOST,
+    "Hostname mismatch": OTHER_HOST,
     "UnknownIssuer": UNTRUSTED,
+    "InvalidCertificate(": UNTRUSTED,
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "redirect without LOCATION": ELSEWHERE,
     "Permission denied": "this user may not do that: change the permissions",
