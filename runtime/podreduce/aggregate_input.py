@@ -5,14 +5,16 @@ What does not fit in memory is spilled as sorted runs, and these are merged.
 """
 
 from collections.abc import Iterable, Iterator
+from decimal import localcontext
 from itertools import islice
 from sys import getsizeof
 from typing import Any, Final
 
-from podreduce.codec import Value
+from podreduce.codec import Value, decode_key
 from podreduce.combine import aggregating
+from podreduce.exact_sums import CANNOT_AGGREGATE, EXACT
 from podreduce.frames import OnesFrame, StoredFrame, unpack_frame
-from podreduce.groups import aggregate
+from podreduce.groups import AggregationError, aggregate
 from podreduce.runs import RunStack, RunWriter
 
 __all__ = ["AggregateInput"]
@@ -106,7 +108,15 @@ class AggregateInput:
 
 
 def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> None:
-    """Add each key's value to its total."""
-    get = totals.get
-    for key, value in zip(keys, values, strict=True):
-        totals[key] = get(key, 0) + value
+    """Add each key's value to its total.
+
+    Raises:
+        AggregationError: a value and the others of its key do not add up.
+    """
+    get, key = totals.get, b""
+    try:
+        with localcontext(EXACT):
+            for key, value in zip(keys, values, strict=True):
+                totals[key] = get(key, 0) + value
+    except CANNOT_AGGREGATE as error:
+        raise AggregationError(decode_key(key), error) from error

@@ -8,6 +8,7 @@ and may call `write` meanwhile. The innermost loops of a task run here, or are w
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
+from functools import partial
 from itertools import chain, islice
 from operator import itemgetter
 from sys import getsizeof
@@ -17,7 +18,6 @@ from podreduce.codec import (
     SCALARS,
     Encoded,
     Key,
-    UnsupportedTypeError,
     Value,
     capture,
     decode_key,
@@ -25,7 +25,9 @@ from podreduce.codec import (
     encode_key,
     encode_keys,
 )
+from podreduce.exact_sums import CANNOT_AGGREGATE, add_exactly, sum_exactly
 from podreduce.frame_packing import FramePacker
+from podreduce.showing import show
 
 __all__ = ["AGGREGATIONS", "Aggregates", "AggregationError", "Grant", "ListGroups", "aggregate", "fixed", "is_plain"]
 
@@ -45,6 +47,7 @@ INT_BYTES: Final = 32
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
+TAGS_OF_PLAIN: Final = b"".join(encode_key(key)[:1] for key in ("", 0, ()))
 
 
 class ListGroups:
@@ -194,12 +197,12 @@ class Aggregates:
         if type(key) is not str and not is_plain(key):
             key = normalise(key)
             slots = self.others if type(key) is bytes else self.plain
+        if type(value) not in SCALARS and self.kind != "count":
+            value = fixed(value)
         known = slots.get(key, self)  # no value is this store
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
-        except UnsupportedTypeError:
-            raise
-        except TypeError as error:
+        except CANNOT_AGGREGATE as error:
             raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
         self._taken += 1
         if known is self:
@@ -258,13 +261,18 @@ def fixed(value: Value) -> Value:
 
 
 AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
-    "sum": (lambda value: 0 + value, lambda total, value: total + value),
-    "min": (fixed, lambda least, value: fixed(value) if value < least else least),
-    "max": (fixed, lambda most, value: fixed(value) if value > most else most),
+    "sum": (partial(add_exactly, 0), add_exactly),
+    "min": (lambda value: value, min),
+    "max": (lambda value: value, max),
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
 """Aggregation → its aggregate of one value, and of an aggregate and one value more."""
-MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
+MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {
+    "sum": sum_exactly,
+    "min": min,
+    "max": max,
+    "count": sum,
+}
 """Aggregation → what makes one aggregate of several."""
 
 
@@ -276,8 +284,8 @@ class AggregationError(Exception):
         error: what comparing or adding them raised.
     """
 
-    def __init__(self, key: Key, error: TypeError) -> None:
-        super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
+    def __init__(self, key: Key, error: Exception) -> None:
+        super().__init__(f"the values of {show(key)} have no aggregate: {error}")
         self.key = key
         self.error = error
 
@@ -290,7 +298,7 @@ def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Valu
     """
     try:
         return MERGES[aggregation](aggregates)
-    except TypeError as error:
+    except CANNOT_AGGREGATE as error:
         raise AggregationError(decode_key(key), error) from error
 
 
@@ -303,7 +311,7 @@ def is_plain(key: Key) -> bool:
 def normalise(key: Key) -> Key:
     """Return the key that `key`, which is not plain, stands for: a plain one (1.0 is 1), else its encoding."""
     encoded = encode_key(key)
-    if type(key) is float or type(key) is tuple:
+    if encoded[0] in TAGS_OF_PLAIN:
         key = decode_key(encoded)
         if is_plain(key):
             return key
