@@ -25,6 +25,7 @@ from podreduce.heavy_keys import HeavyKeys
 from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
 from podreduce.ranges import KeySampler
+from podreduce.showing import show
 from podreduce.shuffle import BlobSummary, BlobWriter
 from podreduce.spill import MapOutputBuffer
 from podreduce.tracebacks import raise_blamed
@@ -126,7 +127,7 @@ class RowSink:
             self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows
             table = combined
         for batch in table.to_batches(max_chunksize=1 << 16):
-            keys, values = (column.to_pylist() for column in batch.columns)
+            keys, values = (python_values(batch.column(name), name, self._member) for name in ("key", "value"))
             if not (distinct and isinstance(self._store, Aggregates) and self._store.take_distinct(keys, values)):
                 self._add_rows(keys, values)
 
@@ -136,9 +137,25 @@ class RowSink:
             try:
                 self._store.add(key, value)
             except UnsupportedTypeError as error:
-                raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
+                raise ProgramError(f"{self._member} returned, for the key {show(key)}: {error}") from None
             except AggregationError as error:
                 raise cannot_aggregate(self._program, error.key, error.error) from None
+
+
+def python_values(column: pa.Array, name: str, member: str) -> list[Any]:
+    """Return a column's values as Python has them.
+
+    Raises:
+        ProgramError: it has no form for one: nanoseconds, or a year past 9999.
+    """
+    try:
+        values: list[Any] = column.to_pylist()
+    except (ValueError, OverflowError, ImportError, pa.ArrowException) as error:
+        raise ProgramError(
+            f"{member} returned a column {name} of type {column.type} with a value that Python has no form for "
+            f"({error}): cast it, to timestamp('us') or string"
+        ) from None
+    return values
 
 
 def aggregate_table(table: pa.Table, aggregation: str, program: LoadedProgram) -> pa.Table:
@@ -155,7 +172,8 @@ def aggregate_table(table: pa.Table, aggregation: str, program: LoadedProgram) -
         grouped = table.group_by("key", use_threads=False).aggregate([wanted])
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError) as error:
         raise ProgramError(
-            f"{program.class_name}: the {aggregation} of a column of type {values.type} is not to be had: {error}"
+            f"{program.class_name}: the {aggregation} of a column of type {values.type} is not to be had ({error}): "
+            "cast the column, or write a reduce_func"
         ) from None
     return pa.table({"key": grouped.column("key"), "value": grouped.column(grouped.column_names.index("key") ^ 1)})
 
@@ -283,5 +301,5 @@ def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401
             yield from tables_of(each, member)
     else:
         raise ProgramError(
-            f"{member} returned {type(returned).__name__} {returned!r:.200}: return a pyarrow.RecordBatch or Table"
+            f"{member} returned {type(returned).__name__} {show(returned)}: return a pyarrow.RecordBatch or Table"
         )

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from podreduce.contract.texts import cut_middle
 from podreduce.errors import ProgramError
 from podreduce.keys import encode_key
 
@@ -19,6 +20,7 @@ __all__ = ["bisect_keys", "bucket_rows", "canonical_table", "encoded_key", "sort
 
 KEY: Final = "key"
 PREFIX_BYTES: Final = 8
+SHOWN_BYTES: Final = 250
 
 
 def canonical_table(table: pa.Table, member: str) -> pa.Table:
@@ -39,32 +41,45 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
     kind = keys.type
     if pa.types.is_dictionary(kind):
         return canonical_keys(keys.dictionary_decode(), member)
+    if pa.types.is_run_end_encoded(kind):
+        return canonical_keys(pc.run_end_decode(keys), member)
     if pa.types.is_floating(kind):
         if pc.any(pc.is_nan(keys)).as_py():
-            raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included")
+            raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included; return null")
         return pc.add(keys.cast(pa.float64()), 0.0)  # -0.0 is 0.0
     for is_kind, target in (
         (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
         (pa.types.is_large_binary, pa.binary()),
+        (pa.types.is_binary_view, pa.binary()),
         (pa.types.is_integer, pa.int64()),
     ):
         if is_kind(kind):
             try:
                 return keys.cast(target)
             except pa.ArrowInvalid as error:
-                raise ProgramError(f"{member} returned keys of type {kind} that are no {target}: {error}") from None
+                raise ProgramError(
+                    f"{member} returned keys of type {kind} that are no {target} ({error}): cast them"
+                ) from None
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return keys
     if pa.types.is_fixed_size_binary(kind):
         return keys
     raise ProgramError(
-        f"{member} returned keys of type {kind}: keys are strings, binary, integers, floats, booleans or null"
+        f"{member} returned keys of type {kind}: cast them to strings, binary, integers, floats or booleans"
     )
 
 
 def decode_dictionary(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a column without its dictionary, which another batch need not share."""
-    return column.cast(column.type.value_type) if pa.types.is_dictionary(column.type) else column
+    """Return a column without its dictionary, which another batch need not share, views or runs."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return decode_dictionary(column.cast(kind.value_type))
+    if pa.types.is_run_end_encoded(kind):
+        return decode_dictionary(pc.run_end_decode(column))
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return column.cast(pa.string() if pa.types.is_string_view(kind) else pa.binary())
+    return column
 
 
 def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
@@ -77,8 +92,9 @@ def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         schemas = list(dict.fromkeys("; ".join(map(str, table.schema)) for table in tables))
+        shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in schemas[:2])
         raise ProgramError(
-            f"{member} returned batches that do not go together ({error}): {' and '.join(schemas[:2])}"
+            f"{member} returned batches that do not go together ({error}): {shown}: cast them to one schema"
         ) from error
 
 
