@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, TaskRef
+from podreduce.contract.texts import cut_middle
 from podreduce_operator.model import PodPhase, PodView, Stage
 
 __all__ = [
@@ -92,7 +93,7 @@ def describe_attempt(pod: PodView, now: float, why_deleted: str = "") -> Attempt
         why_deleted=why_deleted,
         exit_code=pod.exit_code,
         reason=speaker.reason,
-        message=speaker.message[:MAX_MESSAGE],
+        message=cut_middle(speaker.message, MAX_MESSAGE),
         cpu_millis=pod.requests.cpu_millis,
         memory_bytes=pod.requests.memory_bytes,
     )

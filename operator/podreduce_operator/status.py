@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
+from podreduce.contract.texts import cut_middle
 from podreduce_operator.bad_records import count_bad_records, has_bad_records
 from podreduce_operator.model import Observed, Phase, Verdict
 from podreduce_operator.spec import spec_changed
@@ -18,9 +19,14 @@ from podreduce_operator.spec import spec_changed
 __all__ = ["JobEvent", "build_status", "compress_indexes", "events_between"]
 
 MAX_FAILURES = 10
-MAX_FAILURE_MESSAGE = 120
-MAX_TRACEBACK = 1000
-MAX_RECORD = 300
+MAX_LAST_MESSAGE = 1000
+"""Of the last failure, which is the one to act on: room for any message of ours with what it shows of the data."""
+MAX_FAILURE_MESSAGE = 100
+MAX_WORDS = 1300
+"""What the last message and a traceback take together: long messages are ours, and have none."""
+MIN_TRACEBACK = 300
+MAX_RECORD = 250
+MAX_OLD_RECORD = 150
 MAX_INDEXES = 400
 MAX_MESSAGE = 300
 MAX_URI = 512
@@ -189,30 +195,40 @@ def render_skew(observed: Observed) -> list[dict[str, Any]]:
 
 
 def render_failures(observed: Observed) -> list[dict[str, Any]]:
-    """Return the last failed attempts, newest first; the newest that has one shows the user's traceback."""
+    """Return the last failed attempts, newest first: the first in full, and the newest traceback there is."""
     records = [failure for failures in observed.failures.values() for failure in failures]
     newest = sorted(records, key=lambda failure: (failure.finished_at, failure.attempt_id), reverse=True)
     told = next((failure for failure in newest[:MAX_FAILURES] if failure.traceback), None)
-    return [render_failure_entry(failure, with_traceback=failure is told) for failure in newest[:MAX_FAILURES]]
+    return [
+        render_failure_entry(failure, is_last=not number)
+        | (render_place(failure, newest[0]) if failure is told or not number else {})
+        for number, failure in enumerate(newest[:MAX_FAILURES])
+    ]
 
 
-def render_failure_entry(failure: FailureRecord, *, with_traceback: bool) -> dict[str, Any]:
+def render_failure_entry(failure: FailureRecord, *, is_last: bool) -> dict[str, Any]:
     """Return one failed attempt as the status shows it."""
     entry: dict[str, Any] = {
         "task": str(failure.task),
         "attempt": failure.pod_name,
         "reason": failure.reason,
-        "message": cut(failure.message, MAX_FAILURE_MESSAGE),
+        "message": cut_middle(failure.message, MAX_LAST_MESSAGE if is_last else MAX_FAILURE_MESSAGE),
         "counted": failure.counted,
         "finishedAt": render_time(failure.finished_at),
     }
     if failure.exit_code is not None:
         entry["exitCode"] = failure.exit_code
-    if failure.traceback and with_traceback:
-        entry["traceback"] = cut_front(failure.traceback, MAX_TRACEBACK)
-    if failure.record and with_traceback:
-        entry["record"] = cut(failure.record, MAX_RECORD)
     return entry
+
+
+def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
+    """Return where the program failed: its traceback, as far as the last message leaves room for it, and the record."""
+    message_bytes = len(cut_middle(last.message, MAX_LAST_MESSAGE).encode(errors="replace"))
+    place = {
+        "traceback": cut_front(failure.traceback, max(MAX_WORDS - message_bytes, MIN_TRACEBACK)),
+        "record": cut_middle(failure.record, MAX_RECORD if failure is last else MAX_OLD_RECORD),
+    }
+    return {name: text for name, text in place.items() if text}
 
 
 def render_conditions(
@@ -226,7 +242,7 @@ def render_conditions(
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
-    message = cut(verdict.message or describe(observed, verdict), MAX_MESSAGE)
+    message = cut_middle(verdict.message or describe(observed, verdict), MAX_MESSAGE)
     progressing = not verdict.is_terminal and not suspended
     wanted: dict[str, tuple[bool, str, str]] = {
         "Ready": (complete, reason, message),
@@ -310,11 +326,15 @@ def render_time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def cut(text: str, limit: int) -> str:
-    """Return `text`, its end cut to `limit` characters."""
-    return text if len(text) <= limit else f"{text[: limit - 1]}…"
+def cut(text: str, limit_bytes: int) -> str:
+    """Return `text`, its end cut so that it takes so many bytes at most."""
+    data = text.encode(errors="replace")
+    if len(data) <= limit_bytes:
+        return text
+    return data[: limit_bytes - len("…".encode())].decode(errors="ignore") + "…"
 
 
-def cut_front(text: str, limit: int) -> str:
-    """Return `text`, its start cut to `limit` characters: a traceback's end says what happened."""
-    return text if len(text) <= limit else f"…{text[1 - limit :]}"
+def cut_front(text: str, limit_bytes: int) -> str:
+    """Return `text`, its start cut likewise: a traceback's end says what happened."""
+    data = text.encode(errors="replace")
+    return text if len(data) <= limit_bytes else "…" + data[len("…".encode()) - limit_bytes :].decode(errors="ignore")

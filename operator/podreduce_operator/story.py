@@ -24,6 +24,7 @@ from podreduce.contract.post_mortem import (
     StoppedAttempt,
 )
 from podreduce.contract.task import FailureRecord
+from podreduce.contract.texts import cut_middle
 from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.model import RunState
 from podreduce_operator.timeline import moment
@@ -153,7 +154,7 @@ def shorten(attempt: Attempt) -> Attempt:
     """Return the attempt for a line of the timeline; the whole message stands in the table."""
     if len(attempt.message) <= MAX_MESSAGE:
         return attempt
-    return msgspec.structs.replace(attempt, message=f"{attempt.message[: MAX_MESSAGE - 1]}…")
+    return msgspec.structs.replace(attempt, message=cut_middle(attempt.message, MAX_MESSAGE))
 
 
 def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:

@@ -5,13 +5,15 @@ What does not fit in memory is spilled as sorted runs, and these are merged.
 """
 
 from collections.abc import Iterable, Iterator
+from decimal import localcontext
 from itertools import islice
 from sys import getsizeof
 from typing import Any, Final
 
-from podreduce.aggregations import NO_AGGREGATE, AggregationError, NanFirst, aggregate, condense
+from podreduce.aggregations import AggregationError, NanFirst, aggregate, condense
 from podreduce.codec import Value, decode_key
 from podreduce.combine import aggregating
+from podreduce.exact_sums import CANNOT_AGGREGATE, EXACT
 from podreduce.frames import OnesFrame, StoredFrame, unpack_frame
 from podreduce.groups import MAX_SMALL_INT, NUMBERS, size_of
 from podreduce.runs import RunStack, RunWriter
@@ -138,11 +140,12 @@ def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> No
     """Add each key's value to its total.
 
     Raises:
-        AggregationError: they cannot be added.
+        AggregationError: a value and the others of its key do not add up.
     """
-    get = totals.get
-    for key, value in zip(keys, values, strict=True):
-        try:
-            totals[key] = get(key, 0) + value
-        except NO_AGGREGATE as error:
-            raise AggregationError(decode_key(key), error) from error
+    get, key = totals.get, b""
+    try:
+        with localcontext(EXACT):
+            for key, value in zip(keys, values, strict=True):
+                totals[key] = get(key, 0) + value
+    except CANNOT_AGGREGATE as error:
+        raise AggregationError(decode_key(key), error) from error

@@ -1,15 +1,17 @@
 """What aggregations make of values: of one more, of several, and of parts that others made. Rule: pure."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from itertools import chain
 from math import isnan
 from typing import Final
 
 from podreduce.codec import Encoded, Key, Value, capture, decode_key, decode_value
+from podreduce.exact_sums import CANNOT_AGGREGATE, add_exactly, sum_exactly
+from podreduce.showing import show
 
 __all__ = [
     "AGGREGATIONS",
-    "NO_AGGREGATE",
     "RANKED",
     "AggregationError",
     "NanFirst",
@@ -29,12 +31,6 @@ class NanFirst(tuple[Value, ...]):
     __slots__ = ()
 
 
-def added(total: Value, value: Value) -> Value:
-    """Return the sum of two values; one of a type that cannot travel is refused at once, not when it is written."""
-    found = total + value
-    return found if type(found) is int or type(found) is float else fixed(found)
-
-
 def fixed(value: Value) -> Value:
     """Return `value`, or a copy that nobody else can change."""
     captured = capture(value)
@@ -42,18 +38,19 @@ def fixed(value: Value) -> Value:
 
 
 AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, Value], Value]]]] = {
-    "sum": (lambda value: added(0, value), added),
+    "sum": (partial(add_exactly, 0), add_exactly),
     "min": (lambda value: value, lambda least, value: value if value < least else least),  # noqa: FURB136 - of equals the first
     "max": (lambda value: value, lambda most, value: value if value > most else most),  # noqa: FURB136 - likewise
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
 """Aggregation → its aggregate of one value, and of an aggregate and one value more."""
-MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum, "min": min, "max": max, "count": sum}
+MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {
+    "sum": sum_exactly,
+    "min": min,
+    "max": max,
+    "count": sum,
+}
 """Aggregation → what makes one aggregate of several."""
-
-
-NO_AGGREGATE: Final = (TypeError, ArithmeticError)
-"""What comparing or adding values raises that have no aggregate."""
 
 
 class AggregationError(Exception):
@@ -65,7 +62,7 @@ class AggregationError(Exception):
     """
 
     def __init__(self, key: Key, error: Exception) -> None:
-        super().__init__(f"the values of {key!r:.200} have no aggregate: {error}")
+        super().__init__(f"the values of {show(key)} have no aggregate: {error}")
         self.key = key
         self.error = error
 
@@ -78,7 +75,7 @@ def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Valu
     """
     try:
         return MERGES[aggregation](aggregates)
-    except NO_AGGREGATE as error:
+    except CANNOT_AGGREGATE as error:
         raise AggregationError(decode_key(key), error) from error
 
 

@@ -9,7 +9,9 @@ from typing import Any
 from podreduce.codec import UnsupportedTypeError, capture, decode_key, encode_key
 from podreduce.combine import Combine
 from podreduce.errors import ProgramError
+from podreduce.exact_sums import explain
 from podreduce.loading import LoadedProgram
+from podreduce.showing import show
 from podreduce.tracebacks import describe_key, raise_blamed
 
 __all__ = [
@@ -35,7 +37,7 @@ def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whateve
     if isinstance(pairs, Iterable) and not isinstance(pairs, str | bytes | dict):
         return iter(pairs)
     raise ProgramError(
-        f"{member} returned {type(pairs).__name__} {pairs!r:.200}: yield key, value (or return a list of pairs)"
+        f"{member} returned {type(pairs).__name__} {show(pairs)}: yield key, value (or return a list of pairs)"
     )
 
 
@@ -47,21 +49,25 @@ def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - wha
     """
     if isinstance(pair, tuple | list) and len(pair) == 2:  # noqa: PLR2004 - a pair
         return pair[0], pair[1]
-    raise ProgramError(f"{member} yielded {type(pair).__name__} {pair!r:.200}, which is no pair: yield key, value")
+    raise ProgramError(f"{member} yielded {type(pair).__name__} {show(pair)}, which is no pair: yield key, value")
 
 
 def cannot_aggregate(program: LoadedProgram, key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - the program's
     """Return the error for values of `key` that have no aggregate."""
     if program.combiner is not None:
-        message = f"combiner {program.combiner!r} cannot take the values of {describe_key(key)}: {error}; write a "
-        return ProgramError(f"{message}reduce_func for such values", record=describe_key(key))
-    place = f"in the {program.aggregation} of {program.class_name}.reduce_func over the values of {describe_key(key)}"
-    return ProgramError(f"{type(error).__name__}: {error} ({place})", record=describe_key(key))
+        message = f"combiner {program.combiner!r} cannot take the values of the key {show(key)}: {explain(error)}; "
+        return ProgramError(f"{message}write a reduce_func for such values", record=describe_key(key))
+    member = f"{program.class_name}.reduce_func"
+    return ProgramError(
+        f"{type(error).__name__}: {explain(error)} (in the {program.aggregation} of {member} over the values of "
+        f"the key {show(key)}): yield values that have one, or write the loop out",
+        record=describe_key(key),
+    )
 
 
 def cannot_travel(member: str, key: Any, error: UnsupportedTypeError) -> ProgramError:  # noqa: ANN401 - likewise
     """Return the error for a pair that cannot be shuffled."""
-    return ProgramError(f"{member} yielded, for the key {key!r:.200}: {error}")
+    return ProgramError(f"{member} yielded, for the key {show(key)}: {error}")
 
 
 def combine_by_program(program: LoadedProgram) -> Combine | None:
@@ -91,9 +97,12 @@ def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 -
         ProgramError: it is no pair, or has another key.
     """
     new_key, value = check_pair(pair, member)
-    if new_key is not key and encode_key(new_key) != encode_key(key):
-        raise ProgramError(f"{member} yielded the key {new_key!r:.200} for {key!r:.200}: it must yield its own")
-    return capture(value)
+    try:
+        if new_key is not key and encode_key(new_key) != encode_key(key):
+            raise ProgramError(f"{member} yielded the key {show(new_key)} for {show(key)}: it must yield its own")
+        return capture(value)
+    except UnsupportedTypeError as error:
+        raise cannot_travel(member, new_key, error) from None
 
 
 def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[bytes], int]:
@@ -112,7 +121,7 @@ def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[byte
             raise_blamed(error, describe_key(key))
         if not hasattr(chosen, "__index__") or not 0 <= index(chosen) < partitions:
             raise ProgramError(
-                f"{member} returned {chosen!r:.200}: it must return an int from 0 to {partitions - 1}",
+                f"{member} returned {show(chosen)}: it must return an int from 0 to {partitions - 1}",
                 record=describe_key(key),
             )
         return index(chosen)

@@ -6,15 +6,18 @@ they delimit themselves, so the values of a group are stored joined and read bac
 imports or calls anything, as pickle does. Only the lists of larger groups of str are in version 4 (`encode_list`):
 there an object that stands in several places is written once, and is one object again when it is read. Marshal's
 looseness (it takes sets, complex, whatever has a buffer, numpy's scalars among them) is why the types are checked
-first.
+first. What marshal has no form for, Decimals and dates for instance, is stored in other words (see stored_forms), after
+a mark that marshal takes for none of its types: so what has none of these is read as fast as if they were not there.
 """
 
 import marshal
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, TypeAlias
 
 from podreduce.keys import Key, UnsupportedTypeError, decode_key, encode_key, encode_keys, name_type
+from podreduce.plain_forms import CONTAINERS, SCALARS
+from podreduce.stored_forms import from_stored, to_plain, to_stored
 
 __all__ = [
     "LIST_MARK",
@@ -39,7 +42,7 @@ __all__ = [
 ]
 
 Value: TypeAlias = Any
-"""None, bool, int, float, str, bytes, tuple, list, dict, nested: anything else is refused when it is encoded."""
+"""`plain_forms.ATOMS`, tuple, list, dict, nested: anything else becomes one, or is refused, when it is encoded."""
 
 
 class Encoded(bytes):
@@ -55,9 +58,9 @@ LIST_MARK: Final = b"\0"
 MAX_VALUE_DEPTH: Final = 200
 """Well under marshal's own limit of 2,000 and Python's stack."""
 
-SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
-CONTAINERS: Final = frozenset({tuple, list, dict})
 LIST_HEADER: Final = struct.Struct("<cI")
+FORM_HEADER: Final = struct.Struct("<cI")
+FORM_MARK: Final = b"\1"
 SMALL_INTS: Final = tuple(marshal.dumps(number, MARSHAL_VERSION) for number in range(256))
 
 
@@ -65,14 +68,17 @@ def encode_value(value: Value) -> bytes:
     """Encode `value` as it is now: later changes to it do not count.
 
     Raises:
-        UnsupportedTypeError: `value`, or something in it, is not exactly a None, bool, int, float, str, bytes, tuple,
-            list or dict; or it nests deeper than 200, or is larger than 2 GiB.
+        UnsupportedTypeError: `value`, or something in it, is of a type that does not travel; or it nests deeper than
+            200, or is larger than 2 GiB.
     """
     kind = type(value)
     if kind is int and 0 <= value < 256:  # noqa: PLR2004 - len(SMALL_INTS)
         return SMALL_INTS[value]
-    if kind not in SCALARS:
-        check_types([value], MAX_VALUE_DEPTH)
+    if kind not in SCALARS and not is_writable([value], MAX_VALUE_DEPTH):
+        value = to_plain(value, MAX_VALUE_DEPTH)
+        if not is_writable([value], MAX_VALUE_DEPTH):
+            stored = marshal.dumps(to_stored(value), MARSHAL_VERSION)
+            return FORM_HEADER.pack(FORM_MARK, len(stored)) + stored
     try:
         return marshal.dumps(value, MARSHAL_VERSION)
     except ValueError as error:
@@ -83,20 +89,43 @@ def encode_value(value: Value) -> bytes:
 
 def decode_value(data: bytes) -> Value:
     """Return the value that `encode_value` encoded, with its exact type."""
-    return marshal.loads(data)  # noqa: S302 - our own, checksummed bytes; see the module's docstring
+    if data[0] == FORM_MARK[0]:
+        return from_stored(marshal.loads(memoryview(data)[FORM_HEADER.size :]))  # noqa: S302 - our own, checksummed bytes
+    return marshal.loads(data)  # noqa: S302 - likewise; see the module's docstring
 
 
 def decode_values(data: bytes | memoryview, count: int) -> list[Value]:
     """Return the `count` values whose encodings, joined, are `data`."""
-    values: list[Value] = marshal.loads(b"".join((LIST_HEADER.pack(b"[", count), data)))  # noqa: S302 - likewise
+    try:
+        values: list[Value] = marshal.loads(b"".join((LIST_HEADER.pack(b"[", count), data)))  # noqa: S302 - likewise
+    except ValueError:
+        return list(decode_each(memoryview(data), count))
     return values
+
+
+def decode_each(data: memoryview, count: int) -> Iterator[Value]:
+    """Yield the values of joined encodings, some of them marked, one after the other."""
+    at = 0
+    for _ in range(count):
+        mark, size = FORM_HEADER.unpack_from(data, at) if data[at] == FORM_MARK[0] else (b"", 0)
+        if mark:
+            at += FORM_HEADER.size
+            yield from_stored(marshal.loads(data[at : at + size]))  # noqa: S302 - likewise
+        else:
+            value = marshal.loads(data[at:])  # noqa: S302 - likewise
+            size = len(marshal.dumps(value, MARSHAL_VERSION))
+            yield value
+        at += size
 
 
 def encode_values(values: list[Value | Encoded]) -> bytes:
     """Return the encodings of captured values, joined."""
-    if Encoded in set(map(type, values)):
-        return b"".join(map(encode_captured, values))
-    return marshal.dumps(values, MARSHAL_VERSION)[LIST_HEADER.size :]
+    if Encoded not in set(map(type, values)):
+        try:
+            return marshal.dumps(values, MARSHAL_VERSION)[LIST_HEADER.size :]
+        except ValueError:
+            pass  # among them is a Decimal, say, which an aggregate may be
+    return b"".join(map(encode_captured, values))
 
 
 def encode_list(values: list[Value]) -> bytes:
@@ -136,14 +165,14 @@ def restore(values: list[Value | Encoded]) -> list[Value]:
     return values
 
 
-def check_types(values: Iterable[Value], depth: int) -> None:
-    """Refuse anything that is not exactly of a type that may travel, however deep.
+def is_writable(values: Iterable[Value], depth: int) -> bool:
+    """Tell whether marshal can write all of these, however deep, and reads them back as they are.
 
     Raises:
-        UnsupportedTypeError: the message names the type.
+        UnsupportedTypeError: they nest deeper.
     """
     if SCALARS.issuperset(map(type, values)):
-        return
+        return True
     if not depth:
         raise UnsupportedTypeError(
             f"a value may nest {MAX_VALUE_DEPTH} containers and this one nests more (or contains itself): flatten it"
@@ -151,16 +180,8 @@ def check_types(values: Iterable[Value], depth: int) -> None:
     for value in values:
         kind = type(value)
         if kind in CONTAINERS:
-            check_types(value, depth - 1)
-            if kind is dict:
-                check_types(value.values(), depth - 1)
+            if not is_writable(value, depth - 1) or (kind is dict and not is_writable(value.values(), depth - 1)):
+                return False
         elif kind not in SCALARS:
-            raise UnsupportedTypeError(describe_value_type(kind))
-
-
-def describe_value_type(kind: type) -> str:
-    """Say which type cannot travel, and what to yield in its place."""
-    allowed = "None, bool, int, float, str, bytes, tuple, list and dict"
-    bases = [base for base in (bool, int, float, str, bytes, tuple, list, dict) if issubclass(kind, base)]
-    remedy = f"yield {bases[0].__name__}(value)" if bases else "yield its parts as a tuple, or str(value)"
-    return f"{name_type(kind)} cannot be a value (values are exactly {allowed}): {remedy}"
+            return False
+    return True

@@ -22,6 +22,7 @@ from podreduce.heavy_keys import HeavyKeys
 from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
 from podreduce.loading import LoadedProgram
 from podreduce.ranges import KeySampler
+from podreduce.showing import show
 from podreduce.shuffle import BlobSummary, BlobWriter
 from podreduce.tracebacks import raise_blamed
 
@@ -192,5 +193,5 @@ def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401
             yield from tables_of(each, member)
     else:
         raise ProgramError(
-            f"{member} returned {type(returned).__name__} {returned!r:.200}: return a pyarrow.RecordBatch or Table"
+            f"{member} returned {type(returned).__name__} {show(returned)}: return a pyarrow.RecordBatch or Table"
         )

@@ -12,6 +12,7 @@ from podreduce.columns import compact_table
 from podreduce.errors import ProgramError
 from podreduce.groups import Aggregates, AggregationError, ListGroups
 from podreduce.loading import LoadedProgram
+from podreduce.showing import show
 
 __all__ = ["ROW_SINK_SHARE", "RowSink", "combined_share"]
 
@@ -111,7 +112,7 @@ class RowSink:
             try:
                 self._store.add(key, value)
             except UnsupportedTypeError as error:
-                raise ProgramError(f"{self._member} returned, for the key {key!r:.200}: {error}") from None
+                raise ProgramError(f"{self._member} returned, for the key {show(key)}: {error}") from None
             except AggregationError as error:
                 raise cannot_aggregate(self._program, error.key, error.error) from None
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from podreduce.contract.texts import cut_middle
 from podreduce.errors import ProgramError
 from podreduce.keys import encode_key
 
@@ -39,6 +40,7 @@ TABLE_BYTES: Final = 1024
 """What a table takes beside its data, each buffer of which is some bytes larger."""
 VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 """Types that Arrow cannot sort → those that stand for them."""
+SHOWN_BYTES: Final = 250
 
 
 def canonical_table(table: pa.Table, member: str) -> pa.Table:
@@ -69,7 +71,7 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
         return canonical_keys(pc.run_end_decode(keys), member)
     if pa.types.is_floating(kind):
         if pc.any(pc.is_nan(keys)).as_py():
-            raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included")
+            raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included; return null")
         return pc.add(keys.cast(pa.float64()), 0.0)  # -0.0 is 0.0
     for is_kind, target in (
         (pa.types.is_large_string, pa.string()),
@@ -82,13 +84,15 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
             try:
                 return keys.cast(target)
             except pa.ArrowInvalid as error:
-                raise ProgramError(f"{member} returned keys of type {kind} that are no {target}: {error}") from None
+                raise ProgramError(
+                    f"{member} returned keys of type {kind} that are no {target} ({error}): cast them"
+                ) from None
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return keys
     if pa.types.is_fixed_size_binary(kind):
         return keys
     raise ProgramError(
-        f"{member} returned keys of type {kind}: keys are strings, binary, integers, floats, booleans or null"
+        f"{member} returned keys of type {kind}: cast them to strings, binary, integers, floats or booleans"
     )
 
 
@@ -176,7 +180,10 @@ def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
 def do_not_go_together(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
     """Return the error for tables of two schemas."""
     told = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
-    return ProgramError(f"{member} returned batches that do not go together ({error}): {' and '.join(told[:2])}")
+    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in told[:2])
+    return ProgramError(
+        f"{member} returned batches that do not go together ({error}): {shown}: cast them to one schema"
+    )
 
 
 def sort_rows(keys: pa.Array) -> NDArray[np.int64]:

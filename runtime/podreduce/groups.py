@@ -16,7 +16,6 @@ from typing import Any, Final, TypeAlias
 
 from podreduce.aggregations import (
     AGGREGATIONS,
-    NO_AGGREGATE,
     RANKED,
     AggregationError,
     NanFirst,
@@ -28,19 +27,18 @@ from podreduce.codec import (
     SCALARS,
     Encoded,
     Key,
-    UnsupportedTypeError,
     Value,
     capture,
     decode_key,
     encode_key,
     encode_keys,
 )
+from podreduce.exact_sums import CANNOT_AGGREGATE
 from podreduce.frame_packing import FramePacker
 
 __all__ = [
     "AGGREGATIONS",
     "MAX_SMALL_INT",
-    "NO_AGGREGATE",
     "NUMBERS",
     "Aggregates",
     "AggregationError",
@@ -70,6 +68,7 @@ NUMBERS: Final = frozenset({int, float, bool})
 SLOT_BYTES: Final = 16
 """What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
 PLAIN_KEYS: Final = frozenset({str, int})
+TAGS_OF_PLAIN: Final = b"".join(encode_key(key)[:1] for key in ("", 0, ()))
 
 
 class ListGroups:
@@ -234,9 +233,7 @@ class Aggregates:
             return
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
-        except UnsupportedTypeError:
-            raise
-        except NO_AGGREGATE as error:
+        except CANNOT_AGGREGATE as error:
             raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
         self._taken += 1
         new = slots[key]
@@ -320,7 +317,7 @@ def is_plain(key: Key) -> bool:
 def normalise(key: Key) -> Key:
     """Return the key that `key`, which is not plain, stands for: a plain one (1.0 is 1), else its encoding."""
     encoded = encode_key(key)
-    if type(key) is float or type(key) is tuple:
+    if encoded[0] in TAGS_OF_PLAIN:
         key = decode_key(encoded)
         if is_plain(key):
             return key

@@ -14,6 +14,7 @@ from podreduce.codec import decode_key
 from podreduce.contract.task import HeavyKey
 from podreduce.keys import complete_prefix, key_prefix
 from podreduce.ranges import MAX_CUT_BYTES
+from podreduce.showing import show
 
 __all__ = ["HeavyKeys"]
 
@@ -99,5 +100,5 @@ class HeavyKeys:
 def show_key(encoded: bytes) -> str:
     """Return the key, or the tuple of the first elements, as text, cut at 100 characters."""
     key = decode_key(complete_prefix(encoded))
-    text = key if isinstance(key, str) and key.isprintable() else repr(key)
+    text = key if isinstance(key, str) and key.isprintable() else show(key, SHOWN_CHARACTERS * 4)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

@@ -1,4 +1,7 @@
-"""Keys as bytes that order as the keys do: None < bool < number < str (code points) < bytes < tuple. Rule: pure.
+"""Keys as bytes that order as the keys do: None < bool < number < str (code points) < bytes < tuple < the others.
+
+Rule: pure. The others are Decimal < date < datetime without a zone < datetime with one < time < timedelta < UUID; how
+these are encoded stands in `further_keys`.
 
 One byte order serves sorting, merging, grouping and hashing, so that nothing after the map ever compares Python
 objects. A tag byte comes first; then:
@@ -12,6 +15,9 @@ objects. A tag byte comes first; then:
 import struct
 from collections.abc import Collection
 from typing import Any, Final, TypeAlias
+
+from podreduce.further_keys import FURTHER_TAGS, decode_further, encode_further, skip_further
+from podreduce.plain_forms import ATOMS, SCALARS, UnsupportedTypeError, name_type, plain_form, refuse
 
 __all__ = [
     "Key",
@@ -39,25 +45,23 @@ LONG_REST: Final = 0x7E
 """From this many bytes on, the rest's length takes eight bytes of its own."""
 
 Key: TypeAlias = Any
-"""None, bool, int, float, str, bytes, or a tuple of these: anything else is refused when it is encoded."""
-
-
-class UnsupportedTypeError(TypeError):
-    """A key or value that cannot be shuffled; the message names what it is and what to do."""
+"""One of `plain_forms.ATOMS`, or a tuple of such: anything else becomes one, or is refused, when it is encoded."""
 
 
 def encode_key(key: Key) -> bytes:
-    """Encode `key` so that the bytes order as the keys do; an integral float becomes the int.
+    """Encode `key` so that the bytes order as the keys do; an integral float becomes the int (see also further_keys).
 
     Raises:
-        UnsupportedTypeError: `key` is not exactly a None, bool, int, float, str, bytes or a tuple of these, is NaN,
-            or is nested deeper than 100 tuples.
+        UnsupportedTypeError: `key` is of no type that may be one, is NaN, or is nested deeper than 100 tuples.
     """
     if type(key) is str:
         return STR + key.encode("utf-8", "surrogatepass")
     if type(key) is bytes:
         return BYTES + key
-    return encode_element(key, MAX_KEY_DEPTH)
+    if type(key) in SCALARS or type(key) is tuple:
+        return encode_element(key, MAX_KEY_DEPTH)
+    plain = plain_form(key, "key")
+    return encode_element(plain, MAX_KEY_DEPTH) if type(plain) is type(key) else encode_key(plain)
 
 
 def encode_keys(keys: Collection[Key]) -> list[bytes]:
@@ -119,7 +123,10 @@ def encode_element(key: Key, depth: int) -> bytes:  # noqa: PLR0911 - one return
         return NONE
     if kind is bool:
         return TRUE if key else FALSE
-    raise UnsupportedTypeError(describe_key_type(kind))
+    plain = plain_form(key, "key")
+    if type(plain) is not kind:
+        return encode_element(plain, depth)
+    return encode_further(plain) if kind in ATOMS else refuse(key, "key")
 
 
 def encode_tuple(key: tuple[Key, ...], depth: int) -> bytes:
@@ -179,6 +186,8 @@ def decode_element(data: bytes, at: int) -> tuple[Key, int]:
         return decode_tuple(data, at + 1)
     if tag == BYTES:
         return unescape(data, at + 1)
+    if data[at] in FURTHER_TAGS:
+        return decode_further(data, at)
     return {NONE: None, FALSE: False, TRUE: True}[tag], at + 1
 
 
@@ -202,7 +211,7 @@ def skip_element(data: bytes, at: int) -> int:
         at += 1
         while data[at]:
             at = skip_element(data, at)
-    return at + 1
+    return skip_further(data, at) if data[at] in FURTHER_TAGS else at + 1
 
 
 def skip_rest(data: bytes, at: int) -> int:
@@ -249,16 +258,3 @@ def find_end(data: bytes, at: int) -> int:
     while data[end + 1 : end + 2] == b"\xff":
         end = data.index(END, end + 2)
     return end
-
-
-def describe_key_type(kind: type) -> str:
-    """Say which type is no key, and what to yield in its place."""
-    allowed = "None, bool, int, float, str, bytes and tuples of these"
-    bases = [base for base in (bool, int, float, str, bytes, tuple) if issubclass(kind, base)]
-    remedy = f"yield {bases[0].__name__}(key)" if bases else "yield str(key), or a tuple of its parts"
-    return f"{name_type(kind)} cannot be a key (keys are exactly {allowed}): {remedy}"
-
-
-def name_type(kind: type) -> str:
-    """Return `module.Type`, or the bare name of a builtin."""
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
+from podreduce.contract.texts import cut_middle
 from podreduce.contract.wire import encode
 from podreduce.errors import (
     InternalError,
@@ -15,6 +16,7 @@ from podreduce.errors import (
     TooManyBadRecordsError,
 )
 from podreduce.logs import get_logger
+from podreduce.showing import show_error
 
 __all__ = ["fit_outcome", "outcome_of", "write_outcome"]
 
@@ -34,7 +36,7 @@ def outcome_of(error: BaseException) -> TaskOutcome:
     if not isinstance(error, PodreduceError):
         return TaskOutcome(
             reason="InternalError",
-            message=f"{type(error).__name__}: {error}; please report this with the log",
+            message=f"{show_error(error)}; please report this with the log",
             traceback=format_error(error),
         )
     return outcome_of_ours(error)
@@ -76,16 +78,11 @@ def fit_outcome(outcome: TaskOutcome, limit_bytes: int = TERMINATION_MESSAGE_BYT
     outcome = msgspec.structs.replace(outcome, **{name: cleaned(getattr(outcome, name)) for name in TEXTS})
     while len(data := encode(outcome)) > limit_bytes:
         longest = max(TEXTS, key=lambda name: len(getattr(outcome, name)))
-        outcome = msgspec.structs.replace(outcome, **{longest: cut_middle(getattr(outcome, longest))})
+        text = getattr(outcome, longest)
+        outcome = msgspec.structs.replace(outcome, **{longest: cut_middle(text, len(text) * 4 // 5)})
     return data
 
 
 def cleaned(text: str) -> str:
     """Return `text` without lone surrogates, which JSON cannot hold."""
     return text.encode("utf-8", "replace").decode()
-
-
-def cut_middle(text: str) -> str:
-    """Return the beginning and the end of `text`, a fifth shorter."""
-    half = len(text) * 2 // 5
-    return f"{text[:half]}\n…\n{text[-half:]}"

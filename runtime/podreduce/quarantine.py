@@ -4,14 +4,17 @@ Rule: bounded, whatever the input: so many lines, so many bytes, each text cut. 
 commit record that names it.
 """
 
+import sys
 from codecs import getincrementaldecoder
 from dataclasses import dataclass
 from typing import Any, Final
 
 from podreduce.contract.layout import quarantine_key
 from podreduce.contract.task import BadRecord, QuarantineRef, TaskRef
+from podreduce.contract.texts import cut_middle
 from podreduce.contract.wire import encode
 from podreduce.errors import InputError, ProgramError, TooManyBadRecordsError
+from podreduce.showing import show
 from podreduce.storage import ObjectStore
 from podreduce.tracebacks import describe_record
 
@@ -99,7 +102,7 @@ def render_line(task: TaskRef, record: NamedRecord, error: InputError | ProgramE
         unit=record.unit,
         key=record.key if type(record.key) is int else clip(str(record.key), RECORD_BYTES),
         reason=error.reason,
-        error=clip(str(error), ERROR_BYTES),
+        error=clip(cut_middle(str(error), ERROR_BYTES), ERROR_BYTES),
         traceback=clip_front(traceback_of(error), TRACEBACK_BYTES),
         **render_content(record.value),
     )
@@ -114,7 +117,7 @@ def traceback_of(error: InputError | ProgramError) -> str:
 def render_content(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a record's
     """Return the fields of a `BadRecord` that say what the record is."""
     if type(value) is not bytes:
-        text = value if type(value) is str else repr(value)
+        text = value if type(value) is str else show(value, sys.maxsize)
         shown = clip(text, RECORD_BYTES)
         return {"text": shown, "is_cut": len(shown) < len(text)}
     is_cut = len(value) > RECORD_BYTES

@@ -3,6 +3,7 @@
 Rule: whatever a call into user code raises goes through `raise_blamed`, which alone decides whose fault it is.
 """
 
+import sys
 import traceback
 from pathlib import Path
 from types import TracebackType
@@ -10,6 +11,7 @@ from typing import NoReturn
 
 from podreduce.errors import InternalError, PodreduceError, ProgramError
 from podreduce.keys import UnsupportedTypeError
+from podreduce.showing import show, show_error
 
 __all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "raise_blamed"]
 
@@ -34,12 +36,12 @@ RECORD_LENGTH = 1024
 
 def describe_record(uri: str, unit: str, key: object, value: object) -> str:
     """Return the record for a message: its object, place in it (`unit` and `key`) and text, cut at 1 KiB."""
-    return f"{uri} at {unit} {cut(str(key))}: {cut(repr(value))}"
+    return f"{uri} at {unit} {show(key) if type(key) is not str else cut(key)}: {cut(show(value, sys.maxsize))}"
 
 
 def describe_key(key: object) -> str:
     """Return what a reduce or combine function was at, for a message."""
-    return f"key {cut(repr(key))}"
+    return f"key {cut(show(key, sys.maxsize))}"
 
 
 def cut(text: str) -> str:
@@ -64,7 +66,7 @@ def raise_blamed(error: BaseException, record: str) -> NoReturn:
         raise error
     if isinstance(error, UnsupportedTypeError):
         raise ProgramError(f"{error}", record=record) from None
-    message = f"{type(error).__name__}: {error}"
+    message = show_error(error)
     if not is_users(error.__traceback__):
         raise InternalError(f"{message}; please report this with the log") from error
     raise ProgramError(message, user_traceback=format_user_traceback(error), record=record) from error

@@ -173,6 +173,28 @@ def test_a_raising_program_ends_with_traceback_record_and_remedy(here: Path) -> 
     assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem"]
 
 
+@pytest.mark.parametrize(
+    ("yielded", "remedy"),
+    [
+        ('"key", {1, 2}', "set cannot be a value: yield sorted(value)"),
+        ('{"a"}, 1', "set cannot be a key: yield tuple(sorted(key))"),
+        ('"k" * 5000, 1j', "complex cannot be a value: yield (value.real, value.imag)"),
+    ],
+)
+def test_what_cannot_be_yielded_is_told_whole_with_the_record_in_a_pipe(here: Path, yielded: str, remedy: str) -> None:
+    program = f"class Bad:\n    def map_func(self, key, value):\n        yield {yielded}\n"
+    program += "    def reduce_func(self, key, values):\n        yield key, list(values)\n"
+    ran = podreduce(here, "run", write_job(here, program=source(program), map={"shards": 1}))
+    assert ran.returncode == 1
+    said, _, report = ran.stderr.partition("\njob: failed: ")
+    for text in (said, report):
+        assert remedy in text
+        assert "(values are exactly " in text or "(keys are exactly " in text
+        assert text.count("tuples of these)" if "keys are" in text else "list and dict)") == 1
+    assert "at the record: file://" in report
+    assert "in/numbers.txt at byte 0: " in report
+
+
 def test_a_failed_run_leaves_its_post_mortem_where_it_says(here: Path) -> None:
     program = "class Bad:\n    def map_func(self, key, value):\n        yield value, 10 // (50 - int(value))\n"
     job = write_job(here, program=source(program), map={"shards": 2}, backoff={"initialSeconds": 0})

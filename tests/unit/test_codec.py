@@ -1,11 +1,16 @@
 """Keys and values as bytes: exact, and in the keys' own order."""
 
+import marshal
 import math
 from collections import OrderedDict
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
 from enum import IntEnum, StrEnum
 from fractions import Fraction
 from functools import cmp_to_key
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -30,6 +35,14 @@ class Level(IntEnum):
     LOW = 1
 
 
+class Word(str):
+    __slots__ = ()
+
+
+class Sorted(OrderedDict[str, int]):
+    pass
+
+
 TEXTS = st.text(st.characters(exclude_categories=()), max_size=8)
 INTS = st.one_of(
     st.integers(-300, 300),
@@ -38,7 +51,25 @@ INTS = st.one_of(
     st.builds(lambda power, step: -(2**power) + step, st.integers(50, 1100), st.integers(-3, 3)),
 )
 NUMBERS = st.one_of(INTS, st.floats(allow_nan=False))
-ATOMS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS, st.binary(max_size=8))
+DECIMALS = st.one_of(
+    st.decimals(allow_nan=False),
+    st.builds(lambda number, power: Decimal(number).scaleb(power), st.integers(-1100, 1100), st.integers(-30, 30)),
+)
+ZONES = st.one_of(
+    st.builds(lambda minutes: timezone(timedelta(minutes=minutes)), st.integers(-1439, 1439)),
+    st.sampled_from(
+        [UTC, timezone(timedelta(hours=1), "MET"), ZoneInfo("Europe/Berlin"), ZoneInfo("America/New_York")]
+    ),
+)
+NEW_YEAR = datetime(2024, 1, 1)  # noqa: DTZ001 - naive
+NAIVE = st.builds(lambda moment, fold: moment.replace(fold=fold), st.datetimes(), st.integers(0, 1))
+AWARE = st.builds(
+    lambda moment, zone: moment.replace(tzinfo=zone),
+    st.datetimes(NEW_YEAR.replace(year=2), NEW_YEAR.replace(year=9998)),
+    ZONES,
+)
+FURTHER = st.one_of(DECIMALS, st.dates(), NAIVE, AWARE, st.times(), st.timedeltas(), st.uuids())
+ATOMS = st.one_of(st.none(), st.booleans(), NUMBERS, TEXTS, st.binary(max_size=8), FURTHER)
 KEYS = st.recursive(ATOMS, lambda keys: st.lists(keys, max_size=3).map(tuple), max_leaves=6)
 VALUES = st.recursive(
     st.one_of(ATOMS, st.just(math.nan)),
@@ -51,11 +82,27 @@ VALUES = st.recursive(
 )
 
 
-KINDS: list[Any] = [type(None), bool, (int, float), str, bytes, tuple]
+KINDS: list[Any] = [
+    type(None),
+    bool,
+    (int, float),
+    str,
+    bytes,
+    tuple,
+    Decimal,
+    date,
+    datetime,
+    "aware",
+    time,
+    timedelta,
+    UUID,
+]
 
 
 def rank(key: Any) -> int:
-    return next(place for place, kinds in enumerate(KINDS) if isinstance(key, kinds))
+    if isinstance(key, datetime):
+        return KINDS.index(datetime if key.tzinfo is None else "aware")
+    return next(place for place, kinds in enumerate(KINDS) if kinds != "aware" and isinstance(key, kinds))
 
 
 def exact(number: float) -> tuple[int, Fraction]:
@@ -77,6 +124,8 @@ def compare(left: Any, right: Any) -> int:
         return 0
     elif rank(left) == rank(0):
         left, right = exact(left), exact(right)
+    elif isinstance(left, datetime) and left.tzinfo is not None:
+        left, right = left.astimezone(UTC), right.astimezone(UTC)  # of one zone Python compares the clocks
     elif isinstance(left, str):
         left, right = [ord(char) for char in left], [ord(char) for char in right]
     return int(left > right) - int(left < right)
@@ -86,7 +135,25 @@ def normal(key: Any) -> Any:
     """What a key becomes when it is yielded."""
     if isinstance(key, tuple):
         return tuple(normal(element) for element in key)
+    if isinstance(key, Decimal):
+        return plainest(key)
+    if isinstance(key, datetime):
+        return (key if key.tzinfo is None else key.astimezone(UTC)).replace(fold=0)
+    if isinstance(key, time):
+        return key.replace(fold=0)
     return int(key) if isinstance(key, float) and key.is_integer() else key
+
+
+def plainest(number: Decimal) -> Decimal:
+    """An equal Decimal without zeros at its end, and without an exponent up to 28 digits."""
+    if not number or number.is_infinite():
+        return number or Decimal(0)
+    sign, digits, exponent = number.as_tuple()
+    while digits[-1] == 0:
+        digits, exponent = digits[:-1], int(exponent) + 1
+    if 0 < int(exponent) <= 28 - len(digits):
+        digits, exponent = (*digits, *(0,) * int(exponent)), 0
+    return Decimal((sign, digits, exponent))
 
 
 def shape(value: Any) -> Any:
@@ -95,6 +162,10 @@ def shape(value: Any) -> Any:
         return type(value), [shape(item) for item in value]
     if isinstance(value, dict):
         return dict, [(shape(key), shape(item)) for key, item in value.items()]
+    if isinstance(value, datetime):
+        return datetime, value.replace(tzinfo=None), value.fold, value.tzinfo, value.utcoffset()
+    if isinstance(value, Decimal | time):
+        return type(value), repr(value)
     return type(value), value.hex() if isinstance(value, float) else value
 
 
@@ -106,6 +177,34 @@ def shape(value: Any) -> Any:
 @example(-(2**20000))
 def test_a_key_comes_back_exactly(key: Any) -> None:
     assert shape(decode_key(encode_key(key))) == shape(normal(key))
+
+
+@pytest.mark.parametrize(
+    ("key", "data"),
+    [
+        (None, "01"),
+        (True, "03"),
+        (-7, "043fe3ffffffffffff80"),
+        (1.5, "04bff800000000000080"),
+        (2**70 + 1, "04c4500000000000008101"),
+        ("a\x00b", "05610062"),
+        (b"\xff", "06ff"),
+        (("a\x00", 1, ()), "07056100ff0004bff0000000000000800700" + "00"),
+    ],
+    ids=repr,
+)
+def test_keys_of_the_releases_before_are_still_read_and_written(key: Any, data: str) -> None:
+    assert encode_key(key).hex() == data
+    assert shape(decode_key(bytes.fromhex(data))) == shape(key)
+
+
+@pytest.mark.parametrize(
+    "value", [None, True, 7, -7, 10**30, 1.5, "a", "é", b"a", (1, [2.5, None], {"a": b"b"}), [], ()], ids=repr
+)
+def test_values_of_the_releases_before_are_still_read(value: Any) -> None:
+    assert shape(decode_value(marshal.dumps(value, 2))) == shape(value)
+    assert shape(decode_values(marshal.dumps(value, 2) * 3, 3)) == shape([value] * 3)
+    assert encode_value(value) == marshal.dumps(value, 2)
 
 
 @given(KEYS, KEYS)
@@ -122,6 +221,13 @@ def test_a_key_comes_back_exactly(key: Any) -> None:
 @example(0.5, 0)
 @example(-0.5, -1)
 @example(5e-324, 0)
+@example(Decimal("1.5"), Decimal("1.50"))
+@example(Decimal("-1E+400"), Decimal("-1.01E+400"))
+@example(Decimal(1), 1)
+@example((Decimal("-1.2"), 1), (Decimal("-1.2"), 0))
+@example((Decimal("1.2"), 1), (Decimal("1.25"), 0))
+@example(NEW_YEAR, NEW_YEAR.replace(tzinfo=UTC))
+@example(datetime(2024, 10, 27, 2, tzinfo=ZoneInfo("Europe/Berlin")), datetime(2024, 10, 27, 0, 30, tzinfo=UTC))
 def test_encoded_keys_order_as_the_keys_do(left: Any, right: Any) -> None:
     one, other = encode_key(left), encode_key(right)
     assert (one > other) - (one < other) == compare(left, right)
@@ -135,7 +241,24 @@ def test_numbers_of_all_kinds_share_one_order(numbers: list[float]) -> None:
 
 @pytest.mark.parametrize(
     ("left", "right", "same"),
-    [(1, 1.0, True), (0, -0.0, True), (True, 1, False), (False, 0, False), ("a", b"a", False), ((1.0,), (1,), True)],
+    [
+        (1, 1.0, True),
+        (0, -0.0, True),
+        (True, 1, False),
+        (False, 0, False),
+        ("a", b"a", False),
+        ((1.0,), (1,), True),
+        (Decimal(1), 1, False),
+        (Decimal("1.0"), Decimal("1.00"), True),
+        (Decimal("-0.0"), Decimal(0), True),
+        (date(2024, 1, 1), NEW_YEAR, False),
+        (NEW_YEAR, NEW_YEAR.replace(tzinfo=UTC), False),
+        (datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), True),
+        (np.int64(1), 1, True),
+        (np.float32(1), 1, True),
+        (np.str_("a"), "a", True),
+        ((np.bytes_(b"a"), np.bool_(1)), (b"a", True), True),
+    ],
     ids=str,
 )
 def test_which_keys_are_one(left: Any, right: Any, same: bool) -> None:
@@ -158,12 +281,14 @@ def test_huge_ints_survive_as_keys_whatever_the_length_of_their_rest(size: int, 
         ({}, "dict cannot be a key"),
         ({1}, "set cannot be a key"),
         (bytearray(b"a"), "bytearray cannot be a key"),
-        (Colour.RED, r"Colour cannot be a key .* yield str\(key\)"),
-        (Level.LOW, r"Level cannot be a key .* yield int\(key\)"),
-        (np.str_("a"), r"numpy.str_ cannot be a key .* yield str\(key\)"),
-        (np.int64(1), "numpy.int64 cannot be a key"),
+        (Colour.RED, r"Colour cannot be a key: yield key.name, or key.value"),
+        (Level.LOW, r"Level cannot be a key: yield key.name, or key.value"),
+        (Word("a"), r"Word cannot be a key: yield str\(key\)"),
+        (np.zeros(2), r"numpy.ndarray cannot be a key: yield tuple\(key.tolist\(\)\)"),
+        (Decimal("NaN"), "Decimal NaN cannot be a key"),
+        (datetime.max.replace(tzinfo=timezone(timedelta(hours=-1))), r"in UTC cannot be a key: yield key.isoformat"),
         (("a", [1]), "list cannot be a key"),
-        (object(), r"object cannot be a key .* yield str\(key\)"),
+        (object(), r"object cannot be a key: yield its parts as a tuple, or str\(key\)"),
     ],
     ids=repr,
 )
@@ -221,8 +346,7 @@ def test_a_value_is_captured_as_it_was() -> None:
     [
         (bytearray(b"a"), "bytearray cannot be a value"),
         (memoryview(b"a"), "memoryview cannot be a value"),
-        (np.int64(1), "numpy.int64 cannot be a value"),
-        (np.float64(1), r"numpy.float64 cannot be a value .* yield float\(value\)"),
+        (np.longdouble(1), r"numpy.longdouble cannot be a value: yield float\(value\)"),
         (np.zeros(2), "numpy.ndarray cannot be a value"),
         ({1}, "set cannot be a value"),
         (frozenset(), "frozenset cannot be a value"),
@@ -230,8 +354,8 @@ def test_a_value_is_captured_as_it_was() -> None:
         (..., "ellipsis cannot be a value"),
         (StopIteration, "type cannot be a value"),
         (compile("1", "", "eval"), "code cannot be a value"),
-        (Colour.RED, r"Colour cannot be a value .* yield str\(value\)"),
-        (OrderedDict(a=1), r"collections.OrderedDict cannot be a value .* yield dict\(value\)"),
+        (Colour.RED, r"Colour cannot be a value: yield value.name, or value.value"),
+        (Sorted(a=1), r"Sorted cannot be a value: yield dict\(value\)"),
         ([1, (2, {"a": {3}})], "set cannot be a value"),
         ({Colour.RED: 1}, "Colour cannot be a value"),
         ({(1, Level.LOW): 1}, "Level cannot be a value"),

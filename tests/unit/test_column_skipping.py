@@ -179,7 +179,7 @@ class Job:
 @pytest.mark.parametrize(
     ("members", "body", "message"),
     [
-        ("combiner = 'sum'", "return batch", "cannot take the values of key 0: .* 'str'"),
+        ("combiner = 'sum'", "return batch", "cannot take the values of the key 0: .* 'str'"),
         ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
         ("combiner = 'sum'", "raise MemoryError", None),
     ],

@@ -188,7 +188,7 @@ def test_records_of_fixed_length_are_sorted() -> None:
         ("", "return 5", "Job.map_batch returned int 5: return a pyarrow.RecordBatch"),
         ("combiner = 'sum'", "return batch.rename_columns(['a', 'b'])", "one must be named key"),
         ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
-        ("combiner = 'sum'", "return batch", "cannot take the values of key 0: .* 'str'"),
+        ("combiner = 'sum'", "return batch", "cannot take the values of the key 0: .* 'str'"),
         (
             "combiner = 'sum'",
             "return pa.table({'key': ['a'], 'value': pa.array([None], 'int8')})",

@@ -31,4 +31,6 @@ def test_the_same_thing_said_again_has_the_same_name_and_another_thing_has_not()
 
 
 def test_a_long_message_is_cut_to_what_the_api_takes() -> None:
-    assert len(build_event(make_job(), "Normal", "A", "x" * 5000, 0.0)["message"]) == 1024
+    message = build_event(make_job(), "Normal", "A", f"{'x' * 5000}: do this", 0.0)["message"]
+    assert len(message.encode()) == 1024
+    assert message.endswith(": do this")

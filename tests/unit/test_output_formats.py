@@ -4,9 +4,15 @@ import gzip
 import hashlib
 import io
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -45,6 +51,26 @@ FIELDS = [
     ([], "[]", "[]"),
     ({"b": [INFINITY], "a": b"x"}, '{"b":["Infinity"],"a":"eA=="}', '{"b":["Infinity"],"a":"eA=="}'),
     (["tab\t"], '["tab\\t"]', '["tab\\t"]'),
+    (Decimal("1.50"), "1.50", "1.50"),
+    (Decimal("-1E+30"), "-1E+30", "-1E+30"),
+    (Decimal("NaN"), '"NaN"', '"NaN"'),
+    (date(2024, 2, 29), "2024-02-29", '"2024-02-29"'),
+    (datetime(2024, 2, 29, 12), "2024-02-29T12:00:00", '"2024-02-29T12:00:00"'),  # noqa: DTZ001 - naive
+    (
+        datetime(2024, 7, 1, 12, tzinfo=ZoneInfo("Europe/Berlin")),
+        "2024-07-01T12:00:00+02:00",
+        '"2024-07-01T12:00:00+02:00"',
+    ),
+    (time(1, 2, 3, 4), "01:02:03.000004", '"01:02:03.000004"'),
+    (timedelta(days=1, seconds=2, milliseconds=500), "P1DT2.5S", '"P1DT2.5S"'),
+    (timedelta(), "PT0S", '"PT0S"'),
+    (timedelta(days=-2), "-P2D", '"-P2D"'),
+    (UUID(int=1), "00000000-0000-0000-0000-000000000001", '"00000000-0000-0000-0000-000000000001"'),
+    ([date(2024, 2, 29), Decimal(1)], '["2024-02-29",1]', '["2024-02-29",1]'),
+    (np.float32(0.5), "0.5", "0.5"),
+    (np.str_("a\t"), "a\\t", '"a\\t"'),
+    ({np.str_("a"): np.int64(1)}, '{"a":1}', '{"a":1}'),
+    (OrderedDict(a=np.True_), '{"a":true}', '{"a":true}'),
 ]
 
 
@@ -61,17 +87,39 @@ class Word(str):
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({1, 2}, "builtins.set"),
+        ({1, 2}, r"^set has no form there: yield sorted\(value\)"),
         (1j, "complex"),
         (Word("a"), "Word"),
         ({1: 2}, "key 1.*str"),
         ([{"a": {None: 1}}], "key None"),
-        ([object], "builtins.type"),
+        ([object], "type has no form"),
     ],
 )
 def test_what_has_no_form_is_refused_by_name(field: Any, message: str) -> None:
     with pytest.raises(UnwritableError, match=message):
         json_text(field)
+
+
+@pytest.mark.parametrize("field", [10**5000, [10**5000], {"a": 10**5000}], ids=["alone", "in a list", "in a dict"])
+def test_an_int_that_python_does_not_print_is_refused(field: Any) -> None:
+    with pytest.raises(UnwritableError, match=r"an int is too long .* yield hex\(value\)"):
+        json_text(field)
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [
+        (Decimal("1.50"), "1.50"),
+        (Decimal("Infinity"), "Infinity"),
+        (date(2024, 2, 29), "2024-02-29"),
+        (timedelta(seconds=1), "PT1S"),
+        (UUID(int=1), "00000000-0000-0000-0000-000000000001"),
+        (np.str_("a,b"), '"a,b"'),
+        ([date(2024, 2, 29)], '"[""2024-02-29""]"'),
+    ],
+)
+def test_how_csv_writes_dates_and_decimals(field: Any, text: str) -> None:
+    assert csv_field(field) == text
 
 
 def test_a_list_in_itself_is_refused() -> None:
@@ -198,7 +246,7 @@ def test_csv_rows_are_read_back(rows: list[list[str]]) -> None:
         ("CSV", {}, [{1: 2}], "has the key 1"),
         ("FixedLength", {}, b"", "this is str: yield bytes, bytes"),
         pytest.param("Text", {}, 10**5000, "an int is too long", id="int-too-long"),
-        ("Parquet", {}, {1}, "builtins.set"),
+        ("Parquet", {}, {1}, "set has no form"),
     ],
 )
 def test_what_a_format_has_no_place_for_is_the_programs_error(

@@ -1,7 +1,12 @@
 import io
 import itertools
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -27,6 +32,11 @@ def written(pairs: list[tuple[Any, Any]], batches: tuple[pa.RecordBatch, ...] = 
     return pq.ParquetFile(io.BytesIO(store.get("part")))
 
 
+NAIVE = datetime(2024, 2, 29, 12)  # noqa: DTZ001 - naive
+RING: list[Any] = []
+RING.append(RING)
+
+
 def column_of(scalars: st.SearchStrategy[Any]) -> st.SearchStrategy[st.SearchStrategy[Any]]:
     return st.just(st.none() | scalars)
 
@@ -38,6 +48,13 @@ KINDS = st.recursive(
         column_of(st.text(st.characters(exclude_categories=["Cs"]), max_size=4)),
         column_of(st.binary(max_size=4)),
         column_of(st.booleans()),
+        column_of(st.dates()),
+        column_of(st.datetimes()),
+        column_of(st.datetimes(NAIVE.replace(year=4), NAIVE.replace(year=9996), timezones=st.just(UTC))),
+        column_of(st.times()),
+        column_of(st.timedeltas(timedelta(days=-100_000_000), timedelta(days=100_000_000))),
+        column_of(st.uuids()),
+        column_of(st.decimals(-(10**30), 10**30, places=3)),
     ),
     lambda kinds: (
         kinds.map(lambda kind: st.none() | st.lists(kind, max_size=3))
@@ -66,6 +83,23 @@ def test_records_of_one_type_read_back(pairs: list[tuple[Any, Any]]) -> None:
         ),
         ([[1], []], pa.list_(pa.field("element", pa.int64())), [[1], []]),
         ([None, None], pa.null(), [None, None]),
+        (
+            [Decimal("1.5"), None, Decimal("-0.25")],
+            pa.decimal128(38, 2),
+            [Decimal("1.50"), None, Decimal("-0.25")],
+        ),
+        ([Decimal("1E+60")], pa.decimal256(76, 0), [Decimal("1E+60")]),
+        ([date(2024, 2, 29), None], pa.date32(), [date(2024, 2, 29), None]),
+        ([NAIVE], pa.timestamp("us"), [NAIVE]),
+        (
+            [NAIVE.replace(tzinfo=ZoneInfo("Asia/Tokyo"))],
+            pa.timestamp("us", "UTC"),
+            [datetime(2024, 2, 29, 3, tzinfo=UTC)],
+        ),
+        ([time(1, 2, 3, 4)], pa.time64("us"), [time(1, 2, 3, 4)]),
+        ([timedelta(days=-1, microseconds=5)], pa.duration("us"), [timedelta(days=-1, microseconds=5)]),
+        ([UUID(int=1), None], pa.uuid(), [UUID(int=1), None]),
+        ([np.int8(1), 2], pa.int64(), [1, 2]),
     ],
 )
 def test_what_type_a_column_gets(values: list[Any], kind: pa.DataType, read: list[Any]) -> None:
@@ -86,6 +120,12 @@ def test_what_type_a_column_gets(values: list[Any], kind: pa.DataType, read: lis
         ([1, 2**63], "key 1 .*more than 64 bits"),
         ([{}], "key 0 .*empty dict"),
         ([{1: 2}], "key 0 .*has the key 1"),
+        ([Decimal(1), 1], "key 1 .*several types, Decimal and int"),
+        ([Decimal("NaN")], "key 0 .*NaN or infinite .* yield None"),
+        ([Decimal("1E+80")], "key 0 .*76 digits at most: yield str"),
+        ([NAIVE, NAIVE.replace(tzinfo=UTC)], "key 1 .*several types, datetime and datetime with a tzinfo"),
+        ([timedelta.max], "key 0 .*does not fit duration.*: yield value.total_seconds"),
+        ([RING], "key 0 .*holds itself"),
     ],
 )
 def test_values_that_make_no_column_are_the_programs_error(values: list[Any], message: str) -> None:
@@ -102,6 +142,8 @@ def test_values_that_make_no_column_are_the_programs_error(values: list[Any], me
         (None, 1, "the first rows had only None there"),
         ({"a": 1}, {"b": 1}, "the field 'b' is new: the first rows had a"),
         ([1], [None, "x"], "a str cannot go into the column"),
+        (Decimal("1.5"), Decimal("1.25"), r"key 'last' .*does not fit decimal128\(38, 1\).* value.quantize"),
+        (date(2024, 2, 29), NAIVE, "a datetime cannot go into the column"),
     ],
 )
 def test_a_later_record_of_another_type_is_named(first: Any, later: Any, message: str) -> None:

@@ -179,8 +179,10 @@ def test_without_bad_records_nothing_is_said_of_them() -> None:
     assert "mapBadRecords" not in status["counters"]["podreduce"]
 
 
-def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
-    long = "x" * 5000
+@pytest.mark.parametrize("letter", ["x", "é", "語", "😀"])
+@pytest.mark.parametrize("last_message", ["whole", "short", "without a traceback"])
+def test_the_status_stays_under_ten_kilobytes_whatever_happens(letter: str, last_message: str) -> None:
+    long = letter * 5000
     commits = [
         make_commit(
             map_task(index),
@@ -194,6 +196,9 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
         for index in range(1, 200, 2)
         for ordinal in range(5)
     ]
+    if last_message != "whole":
+        traceback, message = ("", long) if last_message == "without a traceback" else (long, "short")
+        failures.append(make_failure(finished_at=999, message=message, traceback=traceback, record=long))
     skew = tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5))
     observed = make_observed(
         commits=commits,
@@ -206,7 +211,8 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens() -> None:
     status = build_status(observed, Verdict(phase=Phase.FAILED, reason="ProgramError", message=long), NOW, None)
     assert len(json.dumps(status, ensure_ascii=False).encode()) < 10_240
     assert len(status["failures"]) == 10
-    assert status["failures"][0]["traceback"]
+    assert any("traceback" in failure for failure in status["failures"])
+    assert status["failures"][0]["record"]
 
 
 def test_a_new_failure_and_a_new_phase_are_told_once() -> None:

@@ -114,7 +114,7 @@ def test_it_does_not_matter_in_which_groups_attempts_are_added(group_attempts: i
 
 def test_long_messages_are_cut_in_the_timeline_alone() -> None:
     story = build([make_attempt(1, R.FAILED, message="x" * 900)])
-    assert len(story.timeline[0].message) == 200
+    assert len(story.timeline[0].message.encode()) == 200
     assert len(story.failures[0].message) == 900
 
 

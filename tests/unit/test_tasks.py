@@ -313,7 +313,7 @@ def test_a_raising_setup_or_teardown_fails_the_task(member: str) -> None:
 
 def test_a_combiner_that_cannot_take_the_values_says_so() -> None:
     run = TaskRun(source=SUMS.format("sum", "word"), objects={"a": b"x\nx"}, partitions=1)
-    with pytest.raises(ProgramError, match="combiner 'sum' cannot take the values of key 'x'"):
+    with pytest.raises(ProgramError, match="combiner 'sum' cannot take the values of the key 'x'"):
         run.output_lines()
 
 

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import structlog
 
+from podreduce.contract.texts import cut_middle
 from podreduce_operator.cluster.api import ApiError, ApiServer, Json, core_path
 from podreduce_operator.crd import API_VERSION, KIND
 from podreduce_operator.model import JobView
@@ -69,7 +70,7 @@ def build_event(job: JobView, kind: str, reason: str, message: str, now: float) 
         },
         "type": kind,
         "reason": reason,
-        "message": message[:MAX_MESSAGE_CHARACTERS],
+        "message": cut_middle(message, MAX_MESSAGE_CHARACTERS),
         "count": 1,
         "firstTimestamp": at,
         "lastTimestamp": at,

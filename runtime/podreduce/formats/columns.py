@@ -75,7 +75,9 @@ def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryvie
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         if not is_binary(column.type) or column.null_count:
             found = "nulls" if column.null_count else f"type {column.type}"
-            raise UnwritableError(f"column {name} has {found}: FixedLength writes binary columns without nulls")
+            raise UnwritableError(
+                f"column {name} has {found}: cast it, for FixedLength writes binary columns without nulls"
+            )
     if all(pa.types.is_fixed_size_binary(column.type) for column in batch.columns):
         return join_fixed_width(batch, record_length)
     binaries = [column.cast(pa.large_binary()) for column in batch.columns]
@@ -127,7 +129,12 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
         return style.strings(strings, has_any(strings, style.special))
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.large_string())
-    values = column.to_pylist()
+    try:
+        values = column.to_pylist()
+    except (ValueError, OverflowError, ImportError, pa.ArrowException):  # nanoseconds, or years past 9999
+        raise UnwritableError(
+            f"a column of type {kind} has a value that Python has no form for: cast it, to timestamp('us') or string"
+        ) from None
     return pa.array([None if value is None else style.other(value) for value in values], pa.large_string())
 
 

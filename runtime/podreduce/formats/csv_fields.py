@@ -3,13 +3,15 @@
 A row is the fields of the key, then those of the value; a tuple or list has a field for each element. With
 `output.columns` every row must have so many fields, and a dict in the value's place fills the columns by name. None is
 an empty field and an empty str is `""`, so that readers can tell them apart; a str is as it stands; what is nested, and
-all else, is as in JSON.
+all else, is as in JSON, but that a field which is a date, a UUID or a special number is without the quotes.
 """
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
-from podreduce.formats.fields import WRITERS, UnwritableError, json_text, refuse
+from podreduce.formats.fields import BARE, WRITERS, UnwritableError, as_plain, bare_text, json_text
+from podreduce.showing import show
 
 __all__ = ["csv_field", "csv_line", "header_line", "row_writer"]
 
@@ -20,10 +22,8 @@ def csv_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
-    try:
-        return CSV_WRITERS[type(field)](field)
-    except KeyError:
-        raise refuse(field) from None
+    kind = type(field)
+    return CSV_WRITERS[kind](field) if kind in CSV_WRITERS else csv_field(as_plain(field))
 
 
 def quote(text: str) -> str:
@@ -43,15 +43,20 @@ def nested(field: Any) -> str:  # noqa: ANN401 - a tuple, list or dict
     return quote(json_text(field))
 
 
-CSV_WRITERS = WRITERS | {
-    type(None): {None: ""}.__getitem__,
-    str: quote,
-    bytes: unquoted_json,
-    float: unquoted_json,
-    tuple: nested,
-    list: nested,
-    dict: nested,
-}
+CSV_WRITERS = (
+    WRITERS
+    | {
+        type(None): {None: ""}.__getitem__,
+        str: quote,
+        bytes: unquoted_json,
+        float: unquoted_json,
+        tuple: nested,
+        list: nested,
+        dict: nested,
+        Decimal: unquoted_json,
+    }
+    | dict.fromkeys(BARE, bare_text)
+)
 
 
 def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
@@ -60,11 +65,14 @@ def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
         return lambda key, value: csv_line([*spread(key), *spread(value)])
 
     def named_row(key: Any, value: Any) -> str:  # noqa: ANN401 - whatever the program yields
+        value = as_plain(value)
         if type(value) is dict:
             return csv_line(pick(columns, {"key": key, **value}, value))
         fields = [*spread(key), *spread(value)]
         if len(fields) != len(columns):
-            raise UnwritableError(f"it has {len(fields)} fields, and output.columns names {len(columns)}")
+            raise UnwritableError(
+                f"it has {len(fields)} fields, and output.columns names {len(columns)}: yield a field for each name"
+            )
         return csv_line(fields)
 
     return named_row
@@ -75,6 +83,8 @@ def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - whatever the program 
     kind = type(field)
     if kind is tuple or kind is list:
         return field  # type: ignore[no-any-return]
+    if kind not in CSV_WRITERS:
+        return spread(as_plain(field))
     if kind is dict:
         raise UnwritableError("a dict has no order of columns: name them in output.columns, or yield a tuple")
     return (field,)
@@ -84,7 +94,9 @@ def pick(columns: Sequence[str], fields: dict[str, Any], value: dict[str, Any]) 
     """Return the fields of the columns; a column that `value` lacks is empty, a field without a column an error."""
     unknown = [name for name in value if name not in columns]
     if unknown:
-        raise UnwritableError(f"it has the field {unknown[0]!r}, which is not in output.columns: {', '.join(columns)}")
+        raise UnwritableError(
+            f"it has the field {show(unknown[0])}, which is not in output.columns: {', '.join(columns)}"
+        )
     return [fields.get(name) for name in columns]
 
 
@@ -93,7 +105,7 @@ def csv_line(fields: Sequence[Any]) -> str:
     try:
         return (",".join([CSV_WRITERS[type(field)](field) for field in fields]) or '""') + "\n"
     except KeyError:
-        raise refuse(next(field for field in fields if type(field) not in CSV_WRITERS)) from None
+        return (",".join(map(csv_field, fields)) or '""') + "\n"
 
 
 def header_line(columns: Sequence[str]) -> str:

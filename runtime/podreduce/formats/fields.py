@@ -4,32 +4,41 @@ Text: a str as it stands, with `\t` for TAB, `\r` for CR, `\n` for LF and `\\` f
 JSON, which has none of these unescaped. So a line has exactly one TAB and a str is read back by undoing the four
 escapes; which fields were str and which JSON, the program's author knows.
 JSON: bytes as base64, NaN and infinities as the strings "NaN", "Infinity", "-Infinity", a tuple as a list. Numbers look
-as `repr` shows them. These functions run once or twice a record: what is flat goes to msgspec whole, much faster than
-item by item.
+as `repr` shows them, a Decimal as a number with all its digits. Dates, times and timedeltas are strings as ISO 8601 has
+them, and UUIDs as they are known; in Text these stand without quotes, as a str does. These functions run once or twice
+a record: what is flat goes to msgspec whole, much faster than item by item.
 """
 
 import base64
 import math
 import re
 from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
 from itertools import chain
 from json.encoder import encode_basestring
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from podreduce.plain_forms import UnsupportedTypeError, find_remedy, name_type, plain_form
+from podreduce.showing import show
+
 __all__ = [
     "ALIKE",
+    "BARE",
     "ESCAPES",
     "TEXT_WRITERS",
     "WRITERS",
     "UnwritableError",
     "are_flat_arrays",
+    "as_plain",
+    "bare_text",
     "encode_json_lines",
     "json_text",
     "json_texts",
     "name_text",
-    "refuse",
     "text_field",
 ]
 
@@ -41,6 +50,8 @@ encode_json_lines = msgspec.json.Encoder().encode_lines
 ALIKE = frozenset((str, int, bool, type(None)))
 """What msgspec writes as we do, but for an int of more than 64 bits, which it refuses."""
 ARRAYS = frozenset((tuple, list))
+CANNOT_ENCODE = (OverflowError, ValueError)
+"""What msgspec raises at an int of more than 64 bits, of thousands of digits, or at a lone surrogate."""
 STR_ALONE = frozenset((str,))
 
 
@@ -54,7 +65,13 @@ def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
-    return escape(field) if type(field) is str else json_text(field)
+    kind = type(field)
+    if kind is str:
+        return escape(field)
+    if kind in BARE:
+        return bare_text(field)
+    plain = as_plain(field)
+    return json_text(plain) if type(plain) is kind else text_field(plain)
 
 
 def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
@@ -63,12 +80,23 @@ def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     Raises:
         UnwritableError: it has no such form.
     """
+    kind = type(field)
     try:
-        return WRITERS[type(field)](field)
-    except KeyError:
-        raise refuse(field) from None
+        return WRITERS[kind](field) if kind in WRITERS else json_text(as_plain(field))
     except RecursionError:
         raise UnwritableError("it is nested too deeply, or holds itself: yield something flatter") from None
+
+
+def as_plain(field: Any) -> Any:  # noqa: ANN401 - whatever the program yields
+    """Return `field` as its equal of a type that may be yielded.
+
+    Raises:
+        UnwritableError: there is none.
+    """
+    try:
+        return plain_form(field)
+    except UnsupportedTypeError:
+        raise refuse(field) from None
 
 
 def json_texts(fields: Sequence[Any]) -> list[str]:
@@ -96,11 +124,7 @@ def escape(field: str) -> str:
 
 def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - whatever the program yields
     """Return the error for a field of a type that no format knows."""
-    kind = type(field)
-    return UnwritableError(
-        f"type {kind.__module__}.{kind.__qualname__} cannot be written: yield None, bool, int, float, str, bytes, "
-        "tuple, list or dict"
-    )
+    return UnwritableError(f"{name_type(type(field))} has no form there: {find_remedy(field, 'value')}")
 
 
 def int_text(value: int) -> str:
@@ -131,8 +155,8 @@ def array_text(value: list[Any] | tuple[Any, ...]) -> str:
     else:
         try:
             return encode_json(value).decode()
-        except OverflowError:
-            pass  # an int of more than 64 bits
+        except CANNOT_ENCODE:
+            pass
     return f"[{','.join([json_text(item) for item in value])}]"
 
 
@@ -141,16 +165,17 @@ def object_text(value: dict[Any, Any]) -> str:
     if STR_ALONE.issuperset(map(type, value)) and ALIKE.issuperset(map(type, value.values())):
         try:
             return encode_json(value).decode()
-        except OverflowError:
+        except CANNOT_ENCODE:
             pass
     return f"{{{','.join([f'{name_text(name)}:{json_text(item)}' for name, item in value.items()])}}}"
 
 
 def name_text(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
     """Return the key of a dict as JSON, where it must be a str: 1 and "1" would become one name."""
-    if type(name) is not str:
-        raise UnwritableError(f"a dict has the key {name!r}, and JSON has only str keys: yield str(key)")
-    return encode_basestring(name)
+    text = name if type(name) is str else as_plain(name)
+    if type(text) is not str:
+        raise UnwritableError(f"a dict has the key {show(name)}, and JSON has only str keys: yield str(key)")
+    return encode_basestring(text)
 
 
 def bytes_text(value: bytes) -> str:
@@ -158,6 +183,37 @@ def bytes_text(value: bytes) -> str:
     return f'"{base64.b64encode(value).decode("ascii")}"'
 
 
+def decimal_text(value: Decimal) -> str:
+    """Return a Decimal as JSON."""
+    return str(value) if value.is_finite() else f'"{value}"'
+
+
+def bare_text(value: Any) -> str:  # noqa: ANN401 - of one of the types in BARE
+    """Return a date, time, timedelta or UUID as text that nothing needs to be escaped in."""
+    return BARE[type(value)](as_plain(value))
+
+
+def quoted_text(value: Any) -> str:  # noqa: ANN401 - likewise
+    """Return the same as JSON."""
+    return f'"{bare_text(value)}"'
+
+
+def duration_text(span: timedelta) -> str:
+    """Return a timedelta as ISO 8601 has it, in days and seconds: `P1DT2.5S`."""
+    sign, span = ("-", -span) if span < timedelta(0) else ("", span)
+    fraction = f".{span.microseconds:06}".rstrip("0").rstrip(".")
+    days = f"{span.days}D" if span.days else ""
+    seconds = f"T{span.seconds}{fraction}S" if span.seconds or fraction or not days else ""
+    return f"{sign}P{days}{seconds}"
+
+
+BARE: dict[type, Callable[[Any], str]] = {
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    time: time.isoformat,
+    timedelta: duration_text,
+    UUID: str,
+}
 WRITERS: dict[type, Callable[[Any], str]] = {
     str: encode_basestring,
     int: int_text,
@@ -168,6 +224,8 @@ WRITERS: dict[type, Callable[[Any], str]] = {
     list: array_text,
     dict: object_text,
     bytes: bytes_text,
+    Decimal: decimal_text,
+    **dict.fromkeys(BARE, quoted_text),
 }
-"""By exact type: a subclass may mean anything."""
-TEXT_WRITERS = WRITERS | {str: escape}
+"""By exact type: what others become, `plain_form` says."""
+TEXT_WRITERS = WRITERS | {str: escape} | dict.fromkeys(BARE, bare_text)

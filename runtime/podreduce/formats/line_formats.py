@@ -13,14 +13,16 @@ from typing import TYPE_CHECKING, Any
 from podreduce.formats.csv_fields import header_line, row_writer
 from podreduce.formats.fields import (
     ALIKE,
+    BARE,
     TEXT_WRITERS,
     WRITERS,
     UnwritableError,
     are_flat_arrays,
+    as_plain,
     encode_json_lines,
+    json_text,
     json_texts,
     name_text,
-    refuse,
     text_field,
 )
 
@@ -32,6 +34,8 @@ __all__ = ["LINE_FORMATS", "LineFormat", "Pairs", "json_line", "text_line"]
 Pairs = Sequence[tuple[Any, Any]]
 
 KEY_AND_VALUE = 2
+UNQUOTED = frozenset((str, *BARE))
+"""What Text writes without the quotes of JSON."""
 PRINTED_ALIKE = (str, int)
 """What an f-string writes as `text_field` does."""
 CANNOT_TELL = (UnwritableError, UnicodeEncodeError, OverflowError, ValueError)
@@ -60,7 +64,7 @@ def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the pro
     try:
         return f"{TEXT_WRITERS[type(key)](key)}\t{TEXT_WRITERS[type(value)](value)}\n".encode()
     except KeyError:
-        raise refuse(key if type(key) not in TEXT_WRITERS else value) from None
+        return f"{text_field(key)}\t{text_field(value)}\n".encode()
 
 
 def text_lines(pairs: Pairs) -> bytes | None:
@@ -70,7 +74,9 @@ def text_lines(pairs: Pairs) -> bytes | None:
         return None
     try:
         if not {*map(type, values)}.issubset(PRINTED_ALIKE):
-            values = tuple(json_texts(values)) if str not in map(type, values) else tuple(map(text_field, values))
+            values = (
+                tuple(json_texts(values)) if UNQUOTED.isdisjoint(map(type, values)) else tuple(map(text_field, values))
+            )
         text = "".join([f"{key}\t{value}\n" for key, value in zip(keys, values, strict=True)])
         if "\\" in text or "\r" in text or not text.count("\t") == text.count("\n") == len(pairs):
             return None
@@ -93,7 +99,7 @@ def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the pro
     try:
         return f'{{"key":{WRITERS[type(key)](key)},"value":{WRITERS[type(value)](value)}}}\n'.encode()
     except KeyError:
-        raise refuse(key if type(key) not in WRITERS else value) from None
+        return f'{{"key":{json_text(key)},"value":{json_text(value)}}}\n'.encode()
 
 
 def json_lines(pairs: Pairs) -> bytes | None:
@@ -133,6 +139,8 @@ def csv_batch(columns: Sequence[str], batch: "pa.RecordBatch") -> memoryview:
 
 def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
     """Return a record: the key's bytes, then the value's."""
+    if type(key) is not bytes or type(value) is not bytes:
+        key, value = as_plain(key), as_plain(value)
     if type(key) is not bytes or type(value) is not bytes:
         found = type(key if type(key) is not bytes else value).__qualname__
         raise UnwritableError(f"FixedLength writes bytes as they are, and this is {found}: yield bytes, bytes")

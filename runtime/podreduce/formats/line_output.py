@@ -7,6 +7,7 @@ from podreduce.errors import ProgramError
 from podreduce.formats.fields import UnwritableError
 from podreduce.formats.line_formats import LineFormat
 from podreduce.formats.part_stream import PartStream
+from podreduce.showing import show_ascii
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -92,7 +93,7 @@ class LineBody:
             try:
                 self.write(key, value)
             except ProgramError as error:  # the caller does not know which record it was
-                error.record = f"key {ascii(key)[:200]}"
+                error.record = f"key {show_ascii(key)}"
                 raise
 
     def _send(self, block: bytes | memoryview, records: int) -> None:
@@ -115,7 +116,7 @@ def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - wh
     reason = f"cannot be written: {error}"
     if isinstance(error, UnicodeEncodeError):
         reason = "holds a lone surrogate, which is no UTF-8: yield text.encode('utf-8', 'replace').decode()"
-    return ProgramError(f"the record with the key {ascii(key)[:200]} {reason}")
+    return ProgramError(f"the record with the key {show_ascii(key)} {reason}")
 
 
 def cannot_write(batch: "pa.RecordBatch", reason: str) -> ProgramError:

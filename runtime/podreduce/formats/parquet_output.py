@@ -4,11 +4,13 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from podreduce.contract.texts import cut_middle
 from podreduce.errors import ProgramError
 from podreduce.formats.fields import UnwritableError
 from podreduce.formats.line_output import unwritable
 from podreduce.formats.parquet_columns import build_column, captured, find_type
 from podreduce.formats.part_stream import PartStream
+from podreduce.showing import show_ascii
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,6 +22,7 @@ BATCH_RECORDS = 16 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
 """When records become columns, which take less memory."""
 GROUP_BYTES = 32 * 1024 * 1024
+SHOWN_BYTES = 250
 
 
 class ParquetBody:
@@ -50,6 +53,9 @@ class ParquetBody:
             (kept_key, key_bytes), (kept_value, value_bytes) = captured(key), captured(value)
         except UnwritableError as error:
             raise unwritable(key, error) from None
+        except RecursionError:
+            nested = UnwritableError("it is nested too deeply, or holds itself: yield something flatter")
+            raise unwritable(key, nested) from None
         return kept_key, kept_value, key_bytes + value_bytes
 
     def append(self, prepared: tuple[Any, Any, int]) -> None:
@@ -155,7 +161,12 @@ class ParquetBody:
         import pyarrow as pa  # noqa: PLC0415
 
         table = pa.Table.from_batches(self._group, self._schema)
-        self._open_writer().write_table(table, row_group_size=max(table.num_rows, 1))
+        try:
+            self._open_writer().write_table(table, row_group_size=max(table.num_rows, 1))
+        except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
+            raise ProgramError(
+                f"columns {one_line(table.schema)} cannot be written as Parquet ({error}): cast them to types it has"
+            ) from None
         self._group, self._group_bytes = [], 0
 
     def _open_writer(self) -> "pq.ParquetWriter":
@@ -188,10 +199,10 @@ class StreamFile:
 def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - whatever the program yields
     """Return the error for a record that was taken some time ago: the caller does not know which it was."""
     found = unwritable(key, error)
-    found.record = f"key {ascii(key)[:200]}"
+    found.record = f"key {show_ascii(key)}"
     return found
 
 
 def one_line(schema: "pa.Schema") -> str:
-    """Return a schema for a message."""
-    return ", ".join(f"{field.name}: {field.type}" for field in schema)
+    """Return a schema for a message, the middle of a long one left out."""
+    return cut_middle(", ".join(f"{field.name}: {field.type}" for field in schema), SHOWN_BYTES)

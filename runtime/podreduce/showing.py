@@ -1,0 +1,35 @@
+"""Whatever a program yields or raises, as text for a message, whatever its own methods do when they are asked.
+
+Rule: the data of a message is cut, never its words: where it stands in a message, it takes a bounded part of it.
+"""
+
+from typing import Final
+
+from podreduce.contract.texts import cut_middle
+
+__all__ = ["SHOWN_CHARACTERS", "show", "show_ascii", "show_error"]
+
+SHOWN_CHARACTERS: Final = 200
+
+
+def show(item: object, limit: int = SHOWN_CHARACTERS) -> str:
+    """Return the repr of `item`, of a long one the beginning and the end; its type's name where it has none."""
+    try:
+        text = repr(item)
+    except Exception as error:  # noqa: BLE001 - a __repr__ of the program's, or an int of too many digits
+        size = f" of {item.bit_length()} bits" if type(item) is int else ""
+        text = f"<{type(item).__qualname__}{size}, whose repr raises {type(error).__name__}>"
+    return cut_middle(text, limit)
+
+
+def show_ascii(item: object) -> str:
+    """Return the same in ASCII, so that a lone surrogate can be seen."""
+    return show(item).encode("ascii", "backslashreplace").decode()
+
+
+def show_error(error: BaseException) -> str:
+    """Return an error as the last line of a traceback shows it."""
+    try:
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001 - a __str__ of the program's
+        return f"{type(error).__name__}: <its str() raises an error itself>"
