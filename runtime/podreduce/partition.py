@@ -16,12 +16,14 @@ from operator import attrgetter
 from typing import Final
 
 __all__ = [
+    "MOST_SMALL_PARTITIONS",
     "choose_packing",
     "choose_partitions",
     "hash_bucket",
     "imbalance",
     "pack_buckets",
     "pack_by_hash",
+    "sizes_of",
     "virtual_buckets",
 ]
 
@@ -45,6 +47,8 @@ MAX_EXCHANGES: Final = 4096
 EVEN: Final = 1.05
 """A partition may have so many times its fair share before neighbours are parted for it: more balance is worth less
 than what the requests cost."""
+EVENNESS_OF_FEW: Final = (1.01, 1.003, 1.0)
+"""What is tried in turn where partitions are few, until they are as even as plain hashing would have them."""
 HEAVY_SHARE: Final = 0.5
 """A bucket of more than this part of a partition's fair share is placed by itself, before the others."""
 MOST_TRIES: Final = 8
@@ -100,6 +104,8 @@ def choose_packing(bucket_bytes: Sequence[int], wanted: int) -> Packing:
     """
     filled = sum(map(bool, bucket_bytes))
     numbers = list(numbers_near(wanted, filled)) or [1]
+    if numbers[0] <= MOST_SMALL_PARTITIONS:
+        return pack_buckets(bucket_bytes, numbers[0])
     evenly = (pack_in_row(bucket_bytes, number) for number in numbers)
     by_size = (pack_longest_first(bucket_bytes, number) for number in numbers)
     even = (packing for packing in chain(evenly, by_size) if is_even(packing, bucket_bytes))
@@ -130,28 +136,34 @@ def pack_buckets(bucket_bytes: Sequence[int], partitions: int) -> Packing:
     """Pack every bucket into one of `partitions`, none of which has much more than its fair share.
 
     The buckets are cut as they lie, in a row; only partitions that get too much that way exchange some with those that
-    have less. Where that does not do, longest processing time first (Graham 1969, Bounds on multiprocessing timing
-    anomalies), then exchanges. Deterministic. If there are as many filled buckets, each partition gets one.
+    have less. A few partitions are never less even than plain hashing makes them. Where that does not do, longest
+    processing time first (Graham 1969, Bounds on multiprocessing timing anomalies), then exchanges. Deterministic. If
+    there are as many filled buckets, each partition gets one.
 
     Returns:
         By partition, its buckets in ascending order.
     """
-    in_row = pack_in_row(bucket_bytes, partitions)
-    if is_even(in_row, bucket_bytes):
-        return in_row
+    plain = pack_by_hash(len(bucket_bytes), partitions)
 
     def badness(packing: Packing) -> tuple[int, float]:
         sizes = sizes_of(packing, bucket_bytes)
         return sizes.count(0), imbalance(sizes)
 
-    plain = pack_by_hash(len(bucket_bytes), partitions)
+    if partitions > MOST_SMALL_PARTITIONS:
+        in_row = pack_in_row(bucket_bytes, partitions)
+        if is_even(in_row, bucket_bytes):
+            return in_row
+    for evenness in EVENNESS_OF_FEW if partitions <= MOST_SMALL_PARTITIONS else ():
+        in_row = pack_in_row(bucket_bytes, partitions, evenness)
+        if is_even(in_row, bucket_bytes) and badness(in_row) <= badness(plain):
+            return in_row
     return min((pack_longest_first(bucket_bytes, partitions), plain), key=badness)
 
 
-def pack_in_row(bucket_bytes: Sequence[int], partitions: int) -> Packing:
-    """Cut the buckets as they lie; partitions with too much exchange some with others that have less."""
+def pack_in_row(bucket_bytes: Sequence[int], partitions: int, evenness: float = EVEN) -> Packing:
+    """Cut the buckets as they lie; partitions of over `evenness` fair shares exchange some with those of less."""
     fair = fair_share(bucket_bytes, partitions)
-    return packed(exchange(cut_row(bucket_bytes, partitions), fair, limit=EVEN * fair))
+    return packed(exchange(cut_row(bucket_bytes, partitions), fair, limit=evenness * fair))
 
 
 def pack_longest_first(bucket_bytes: Sequence[int], partitions: int) -> Packing:

@@ -90,8 +90,10 @@ def test_a_partition_out_of_range_is_told_with_its_key(body: str) -> None:
         ),
         (
             (" def reduce_func(self, k, vs):", "  yield k, sum(vs)"),
-            "TypeError: no numbers (in the sum of Job.reduce_func over the values of the key 'k'): yield values that have "
-            "one, or write the loop out",
+            (
+                "TypeError: no numbers (in the sum of Job.reduce_func over the values of the key 'k'): "
+                "yield values that have one, or write the loop out"
+            ),
         ),
     ],
     ids=["as it declares", "as it is written"],
