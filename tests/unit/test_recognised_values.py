@@ -1,7 +1,7 @@
 """A recognised reduce gives what the written function gives, over values of all types, shards and spills."""
 
 import datetime as dt
-from decimal import Decimal
+from decimal import Context, Decimal
 from enum import IntEnum
 from fractions import Fraction
 from itertools import pairwise
@@ -119,11 +119,18 @@ def travels(value: Any) -> bool:
 
 
 def as_seen(outcome: Outcome) -> str:
-    """An outcome with its types, but without the last digits of a float."""
+    """An outcome with its types, but without the last digits of a float, nor those that only an exact sum has."""
     what, found = outcome
     if what != "result":
         return f"{what}: {found}"
-    return repr([(key, round(value, 9) if isinstance(value, float) else value) for key, value in found])
+    return repr([(key, without_last_digits(value)) for key, value in found])
+
+
+def without_last_digits(value: Any) -> Any:
+    """A float with nine places, a Decimal with twenty digits."""
+    if isinstance(value, Decimal):
+        return Context(prec=20).plus(value)
+    return round(value, 9) if isinstance(value, float) else value
 
 
 def agree(kind: str, expected: Outcome, found: Outcome, values: list[Any]) -> None:
@@ -146,6 +153,7 @@ def agree(kind: str, expected: Outcome, found: Outcome, values: list[Any]) -> No
 @example("sum", [[1], [2]])
 @example("sum", [10**400, 0.5])
 @example("sum", [1, Decimal(1)])
+@example("sum", [10**400, Decimal("1.1")])
 @example("sum", [1, Total()])
 @example("max", [2, Fraction(1, 2)])
 @example("max", [float("nan"), 1])
