@@ -17,6 +17,8 @@ from podreduce.formats.fields import UnwritableError
 from podreduce.formats.line_output import unwritable
 from podreduce.keys import UnsupportedTypeError
 from podreduce.outcome import fit_outcome, outcome_of
+from podreduce.storage.faults import AnswerError, Place, translate
+from podreduce.storage.store_codes import MEANINGS
 from podreduce_operator.cli.report import render_failed
 from podreduce_operator.model import Phase, Verdict
 from podreduce_operator.status import build_status, events_between
@@ -120,3 +122,16 @@ def test_of_a_cut_message_the_beginning_and_the_remedy_are_left() -> None:
     for message in said:
         assert message.startswith("Job.map_func yielded x")
         assert message.endswith("x: yield str(value)")
+
+
+@pytest.mark.parametrize("code", [code for code, (_, remedy) in MEANINGS.items() if remedy])
+def test_a_condition_keeps_the_remedy_of_the_stores_refusal_however_long_the_name(code: str) -> None:
+    uri = f"s3://work/{'directory/' * 80}part-0"
+    answer = f"<Error><Code>{code}</Code><Key>{uri}</Key></Error>"
+    refused = AnswerError(answer, code=code, status=400)
+    error = translate(refused, Place(verb="write", uri=uri, endpoint="http://minio.storage.svc.cluster.local:9000"))
+    verdict = Verdict(phase=Phase.FAILED, reason=error.reason, message=str(error))
+    conditions = build_status(make_observed(), verdict, 100.0, None)["conditions"]
+    (message,) = [each["message"] for each in conditions if each["type"] == "Failed"]
+    assert message.startswith("s3://work/directory/")
+    assert message.endswith(f": {MEANINGS[code][1]}")

@@ -127,13 +127,13 @@ class Place:
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
-    """Return what `error` of obstore, or an AnswerError, means."""
+    """Return what `error` of obstore, or an AnswerError, means: the remedy at the end, where no cut loses it."""
     text = str(error).split("\n\nDebug source", 1)[0][:400]
     where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
     outcome, words = classify(error, place)
     match outcome:
         case Outcome.REFUSED:
-            return StorageDeniedError(f"{where}: {words} ({text})")
+            return StorageDeniedError(f"{where} ({text}): {words}")
         case Outcome.MISSING:
             return ObjectNotFoundError(f"{place.uri}: there is no such object")
         case Outcome.CHANGED:
@@ -141,7 +141,7 @@ def translate(error: Exception, place: Place) -> PodreduceError:
         case Outcome.BAD_NAME:
             return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
         case Outcome.PASSES:
-            return StorageUnavailableError(f"{where}: {words or PASSING_FAULT} ({text})")
+            return StorageUnavailableError(f"{where} ({text}): {words or PASSING_FAULT}")
 
 
 def classify(error: Exception, place: Place) -> Meaning:
