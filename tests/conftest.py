@@ -41,10 +41,11 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
 from tests.cluster.minio import why_not as why_no_minio
+from tests.searching import SEED, drawn
 from tests.virtual_time import VirtualTimeLoop
 
-# Wall-clock figures decide no test: a busy machine is no failure.
-settings.register_profile("podreduce", deadline=None)
+# Wall-clock figures decide no test: a busy machine is no failure. A plain run draws the same cases each time.
+settings.register_profile("podreduce", deadline=None, derandomize=SEED == 0)
 settings.load_profile("podreduce")
 
 NOT_RUN: dict[str, str] = {}
@@ -70,6 +71,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterat
     yield  # the lines about tiers come after everything else
     for tier, why in NOT_RUN.items():
         terminalreporter.write_line(f"tier {tier} did not run: {why}")
+    if SEED:
+        terminalreporter.write_line(f"{drawn()} cases drawn by seed {SEED}")
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """Where blocks, batches, flushes, frames, spills, shards and partitions fall is not to be seen in the output."""
 
-import os
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +14,9 @@ from tests.metamorphic.judge import find_difference
 from tests.metamorphic.layout import LIMITS, Layout, limited, swap
 from tests.metamorphic.programs import REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
+from tests.searching import count_drawn, first_seed, tries
 
-JOBS = int(os.environ.get("PODREDUCE_JOBS", "300"))
+JOBS = tries(300)
 MANY_JOBS = 300
 FEW_JOBS = 30
 """How many are enough to show a fault that half of them are concerned by."""
@@ -25,7 +25,8 @@ FEW_JOBS = 30
 @pytest.fixture(scope="module")
 def summary(request: pytest.FixtureRequest) -> Summary:
     """What `JOBS` jobs gave; the table of it goes to the terminal."""
-    found = search(jobs=JOBS)
+    found = search(jobs=JOBS, first_seed=first_seed())
+    count_drawn(found.jobs)
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         sys.stdout.write(f"\n{render_summary(found)}\n")

@@ -1,4 +1,4 @@
-"""Drawn programs give the same as written and as rewritten. `make programs PROGRAMS=1000000` draws more of them."""
+"""Drawn programs give the same as written and as rewritten."""
 
 import os
 
@@ -7,12 +7,14 @@ import pytest
 from tests.programs.modules import draw_program
 from tests.programs.runner import render_fault, run_programs
 from tests.programs.statements import render, simple, smaller
+from tests.searching import count_drawn, first_seed, tries
 
-PROGRAMS = int(os.environ.get("PROGRAMS", "20000"))
+PROGRAMS = tries(20_000)
 
 
 def test_a_rewritten_program_is_the_program() -> None:
-    summary = run_programs(range(PROGRAMS), processes=os.cpu_count() or 1)
+    count_drawn(PROGRAMS)
+    summary = run_programs(range(first_seed(), first_seed() + PROGRAMS), processes=os.cpu_count() or 1)
     assert not [render_fault(*fault) for fault in summary.faults[:3]]
     assert summary.counts["rewritten"] > 0.5 * PROGRAMS
 

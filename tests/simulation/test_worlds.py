@@ -1,9 +1,9 @@
-import os
 import sys
 
 import pytest
 
 from podreduce_operator.decide import decide
+from tests.searching import count_drawn, first_seed, tries
 from tests.simulation.chaos import POD_FAULTS, USER_FAULTS, FaultKind
 from tests.simulation.draw import draw_world, run_world
 from tests.simulation.judge import ViolationError
@@ -11,7 +11,7 @@ from tests.simulation.mutation import load_policy
 from tests.simulation.runner import Summary, render_coverage, render_failure, run_worlds
 from tests.simulation.seeds import NAMED_SEEDS, NamedSeed, find_mutant
 
-WORLDS = int(os.environ.get("PODREDUCE_WORLDS", "5000"))
+WORLDS = tries(5000)
 MIN_WORLDS_OF_A_FAULT = max(1, WORLDS // 250)
 WORLDS_WITHOUT_FAULTS = 100
 
@@ -19,7 +19,8 @@ WORLDS_WITHOUT_FAULTS = 100
 @pytest.fixture(scope="module")
 def summary(request: pytest.FixtureRequest) -> Summary:
     """What happened in `WORLDS` hostile worlds; the table of it goes to the terminal."""
-    found = run_worlds(WORLDS)
+    found = run_worlds(WORLDS, first_seed=first_seed())
+    count_drawn(found.counted)
     capture = request.config.pluginmanager.getplugin("capturemanager")
     with capture.global_and_fixture_disabled():
         sys.stdout.write(f"\n{render_coverage(found)}\n")

@@ -1,12 +1,11 @@
 """What `map_batch` and an aggregation give depends on the rows alone: not on batches, flushes, spills or maps.
 
 The generator draws rows of every type, cuts them into batches and maps, and runs whole tasks of each way to aggregate,
-once with all rows in one batch and once with small limits. `PODREDUCE_EXAMPLES=5000` looks longer.
+once with all rows in one batch and once with small limits.
 """
 
 import base64
 import math
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -21,10 +20,11 @@ from hypothesis import strategies as st
 
 from podreduce import column_rows, memory
 from podreduce.errors import ProgramError
+from tests.searching import tries
 from tests.task_runs import TaskRun
 
 SEARCH = settings(
-    max_examples=int(os.environ.get("PODREDUCE_EXAMPLES", "40")),
+    max_examples=tries(40),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,9 +16,10 @@ from podreduce.inputs.csv_columns import read_at_once, rows_to_arrow
 from podreduce.inputs.csv_rows import CsvShape, parse_each_line, parse_lines
 from podreduce.storage import open_store
 from tests.reading import collect, iter_blocks
+from tests.searching import tries
 
 STORE = open_store("memory://csv/")
-EXAMPLES = int(os.environ.get("PODREDUCE_READER_EXAMPLES", "300"))
+EXAMPLES = tries(300)
 """How many cases each search here tries; set it higher to search for longer."""
 NAMES = ("x", "y")
 

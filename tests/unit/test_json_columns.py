@@ -3,7 +3,6 @@
 import itertools
 import json
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -21,10 +20,11 @@ from podreduce.inputs.json_documents import decode_objects
 from podreduce.inputs.json_lines import json_records, parse_each_line
 from podreduce.storage import open_store
 from tests.reading import salvage
+from tests.searching import tries
 from tests.task_runs import TaskRun
 
 STORE = open_store("memory://json/")
-EXAMPLES = int(os.environ.get("PODREDUCE_READER_EXAMPLES", "300"))
+EXAMPLES = tries(300)
 """How many cases each search here tries; set it higher to search for longer."""
 
 

@@ -1,10 +1,6 @@
-"""What stores say that they hold is at least 0.8 of what Python or Arrow has allocated for it, whatever the shapes.
-
-`PODREDUCE_EXAMPLES=2000` looks longer.
-"""
+"""What stores say that they hold is at least 0.8 of what Python or Arrow has allocated for it, whatever the shapes."""
 
 import marshal
-import os
 import subprocess
 import sys
 import tracemalloc
@@ -31,13 +27,14 @@ from podreduce.groups import Aggregates, ListGroups
 from podreduce.loading import load_program
 from podreduce.reducing import BATCH_BYTES
 from tests.blobs import PLENTY, make_map_output
+from tests.searching import tries
 from tests.task_runs import TaskRun
 
 LEAST_SHARE = 0.8
 FIXED_BYTES = 10_000
 """What a store has besides, whatever it holds: empty dicts, and what is allocated in passing."""
 SEARCH = settings(
-    max_examples=int(os.environ.get("PODREDUCE_EXAMPLES", "15")),
+    max_examples=tries(15),
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )

@@ -1,9 +1,5 @@
-"""Plans for 1 GB to 100 TB, without the data: no empty reduce, even partitions, and an operator that stays small.
+"""Plans for 1 GB to 100 TB, without the data: no empty reduce, even partitions, and an operator that stays small."""
 
-`PLANS=500 pytest tests/unit/test_plans_at_scale.py` draws so many plans instead of some.
-"""
-
-import os
 import random
 import time
 import tracemalloc
@@ -29,8 +25,9 @@ from podreduce_operator.records import RunRecords
 from podreduce_operator.shard_count import MAX_SHARDS
 from podreduce_operator.shuffling import build_shuffle_manifest
 from tests.builders import make_commit, make_plan, map_task
+from tests.searching import TIMES, first_seed, seeds, tries
 
-DRAWS = int(os.environ.get("PLANS", "25"))
+DRAWS = 25
 GB, TB, MIB = 10**9, 10**12, 1 << 20
 MOST_EVEN = 1.1
 KEYS_AT_LEAST = 64
@@ -105,7 +102,7 @@ def freeze(job: Drawn) -> ShuffleManifest:
 @pytest.mark.parametrize("decided", [False, True], ids=["undecided", "decided"])
 def test_no_partition_is_empty_and_none_has_much_more_than_another_could_take(decided: bool) -> None:
     slowest = 0.0
-    for seed in range(DRAWS):
+    for seed in seeds(DRAWS):
         job = draw_job(seed, decided=decided)
         started = time.process_time()
         manifest = freeze(job)
@@ -132,7 +129,7 @@ def check_partitions(job: Drawn, manifest: ShuffleManifest) -> None:
 
 @pytest.mark.parametrize("decided", [False, True], ids=["undecided", "decided"])
 def test_a_partition_is_read_with_hardly_more_than_a_request_a_map(decided: bool) -> None:
-    for seed in range(DRAWS):
+    for seed in seeds(DRAWS):
         job = draw_job(seed, decided=decided)
         manifest = freeze(job)
         stretches = sum(
@@ -145,7 +142,7 @@ def test_a_partition_is_read_with_hardly_more_than_a_request_a_map(decided: bool
         assert stretches <= most * len(manifest.partitions) or filled < 0.7 * len(job.bucket_bytes), job.name
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(first_seed(), first_seed() + tries(12)))
 def test_shards_are_within_the_limits_and_have_every_byte_once(seed: int) -> None:
     rng = random.Random(seed)  # noqa: S311 - a seeded case
     total, count = GB * 10 ** rng.uniform(0, 5), rng.choice([1, 10, 1000, 20_000])
@@ -193,7 +190,7 @@ def make_record(index: int, sizes: bytes, samples: tuple[KeySample, ...] = ()) -
 @pytest.mark.parametrize("order", ["Partition", "Total"])
 async def test_what_the_operator_holds_of_100_000_maps_is_small(order: str) -> None:
     """What is held of some maps tells what is held of all."""
-    maps = 5000 if DRAWS > 100 else 400
+    maps = 5000 if TIMES > 4 else 400
     rng = random.Random(7)  # noqa: S311 - a seeded case
     store = open_store(f"memory://plans-{order}/")
     sizes = [encode_sizes([rng.randrange(20_000, 45_000) for _ in range(4096)]) for _ in range(5)]
@@ -245,7 +242,7 @@ class StoredSizes:
 
 
 async def test_the_pages_of_1000_maps_and_1000_partitions_are_small_and_soon_made() -> None:
-    maps, partitions = 10_000 if DRAWS > 100 else 1000, 1000
+    maps, partitions = 10_000 if TIMES > 4 else 1000, 1000
     rng = random.Random(7)  # noqa: S311 - a seeded case
     rows = [[rng.randrange(20_000, 45_000) for _ in range(4000)] for _ in range(20)]
     totals = [maps // 20 * sum(column) for column in zip(*rows, strict=True)]

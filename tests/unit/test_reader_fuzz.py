@@ -2,14 +2,12 @@
 
 Small sound objects are made, then damaged: cut short, spliced with others, bits flipped, bytes put in, in UTF-16,
 nested deep, made long. Never another exception than InputError, never a line that is neither a record nor a bad one,
-and an end within seconds. Each format is damaged in 40 ways; PODREDUCE_READER_EXAMPLES=100000 tries more, and
-PODREDUCE_FUZZ_SEED (a number) others.
+and an end within seconds.
 """
 
 import bz2
 import gzip
 import io
-import os
 import random
 import time
 from collections.abc import Callable
@@ -24,10 +22,9 @@ from podreduce.errors import InputError
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
 from tests.reading import Found, collect, iter_blocks
+from tests.searching import seeds
 
 STORE = open_store("memory://reader-fuzz/")
-EXAMPLES: Final = int(os.environ.get("PODREDUCE_READER_EXAMPLES", "40"))
-SEED: Final = int(os.environ.get("PODREDUCE_FUZZ_SEED", "0"))
 MOST_SECONDS: Final = 30
 """Far more than any takes, on a busy machine too; less than a reader that does not end."""
 
@@ -184,8 +181,8 @@ def count_lines(name: str, data: bytes) -> int | None:
 @pytest.mark.parametrize("name", OBJECTS)
 def test_a_damaged_object_gives_records_bad_records_or_an_error_that_names_it(name: str) -> None:
     case = OBJECTS[name]
-    for number in range(EXAMPLES):
-        seed = f"{name} {SEED} {number}"
+    for number in seeds(40):
+        seed = f"{name} {number}"
         chance = random.Random(seed)  # noqa: S311 - no secret
         data = damage(case[1], chance)
         started = time.monotonic()

@@ -2,8 +2,7 @@
 
 Each case draws an object (ragged rows, nulls, nothing, other scripts, byte order marks, long lines, CRLF, bytes that
 are no UTF-8), reads it as one piece in one block, and then in 1 to 9 pieces in blocks from 1 byte up: records, their
-keys, the bad records and the bytes read must be the same. PODREDUCE_READER_EXAMPLES=20000 tries more cases of each
-format (without it 40).
+keys, the bad records and the bytes read must be the same.
 """
 
 import bz2
@@ -11,7 +10,6 @@ import csv
 import gzip
 import io
 import json
-import os
 from collections.abc import Callable
 from typing import Any
 
@@ -26,9 +24,10 @@ from podreduce.errors import InputError
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
 from tests.reading import collect, iter_blocks
+from tests.searching import tries
 
 STORE = open_store("memory://reader-properties/")
-EXAMPLES = int(os.environ.get("PODREDUCE_READER_EXAMPLES", "40"))
+EXAMPLES = tries(40)
 MARK = b"\xef\xbb\xbf"
 
 SIGNS = st.sampled_from(

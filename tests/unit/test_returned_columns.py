@@ -1,6 +1,5 @@
 """Columns of every type that `map_batch` may return, in every tier: rows come out, or an error says what to do."""
 
-import os
 import random
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
@@ -11,9 +10,10 @@ import pyarrow as pa
 import pytest
 
 from podreduce.errors import PodreduceError, ProgramError
+from tests.searching import SEED, tries
 from tests.task_runs import TaskRun
 
-JOBS = int(os.environ.get("RETURNED_COLUMNS_JOBS", "14"))
+JOBS = tries(14)
 """How many jobs each tier runs, drawn anew for each; with a large number, all there are."""
 
 
@@ -58,6 +58,7 @@ COLUMNS = dict(columns())
 HEAD = """
 import pyarrow as pa
 from tests.unit.test_returned_columns import COLUMNS
+from tests.searching import SEED, tries
 class Job:
     def map_batch(self, batch):
         key, value = COLUMNS[batch.column("value")[0].as_py()], COLUMNS[batch.column("value")[1].as_py()]
@@ -80,7 +81,7 @@ TIERS = {
 def test_columns_of_every_type_come_out_or_are_refused_with_what_to_do(tier: str) -> None:
     source, plan = TIERS[tier]
     pairs = [("string", name) for name in COLUMNS] + [(name, "int8") for name in COLUMNS]
-    drawn = random.Random(tier).sample(pairs, min(JOBS, len(pairs)))  # noqa: S311 - no secret
+    drawn = random.Random(f"{tier} {SEED}").sample(pairs, min(JOBS, len(pairs)))  # noqa: S311 - no secret
     faults = [f"{pair}: {fault}" for pair in drawn if (fault := find_fault(source, plan, pair))]
     assert not faults, f"{len(faults)} faults\n" + "\n".join(faults)
 

@@ -3,7 +3,6 @@
 import base64
 import json
 import math
-import os
 import random
 import re
 from collections import Counter
@@ -21,10 +20,11 @@ from pyarrow import parquet as pq
 
 from podreduce.errors import PodreduceError, ProgramError
 from tests import specimens
+from tests.searching import SEED, count_drawn, tries
 from tests.specimens import SEEN, SPECIMENS, Angry, NoFormError, python_form
 from tests.task_runs import TaskRun
 
-JOBS = int(os.environ.get("YIELDED_TYPES_JOBS", "20"))
+JOBS = tries(20)
 """How many jobs of one record each tier runs, drawn anew for each tier; with a large number, all there are."""
 
 HEAD = """from tests import specimens
@@ -184,7 +184,7 @@ def check_refusal(error: Exception) -> None:
 
 def cases(tier: Tier) -> list[tuple[str, str]]:
     """Return the places and specimens that a tier gets: of the library's classes one in four."""
-    drawn = random.Random(tier.name)  # noqa: S311 - no secret
+    drawn = random.Random(f"{tier.name} {SEED}")  # noqa: S311 - no secret
     own, library = ([(place, name) for name in names for place in PLACES] for names in (OWN, LIBRARY))
     few = JOBS // 4
     return drawn.sample(own, min(JOBS - few, len(own))) + drawn.sample(library, min(few, len(library)))
@@ -194,6 +194,7 @@ def cases(tier: Tier) -> list[tuple[str, str]]:
 def test_whatever_is_yielded_comes_out_or_is_refused_with_what_to_yield(tier: Tier) -> None:
     faults = []
     for place, name in cases(tier):
+        count_drawn(1)
         try:
             judge(tier, place, name, *run(tier, PLACES[place][0], name))
         except Exception as fault:  # noqa: BLE001 - what must never be
