@@ -7,14 +7,14 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from podreduce.codec import capture, decode_key, encode_key
-from podreduce.combine import Combine
-from podreduce.frame_packing import FramePacker
-from podreduce.frames import StoredFrame
-from podreduce.partition import hash_bucket
-from podreduce.reduce_input import ReduceInput
-from podreduce.shuffle import BlobSummary, BlobWriter, read_footer, read_frames
-from podreduce.spill import MapOutputBuffer
+from podreduce.encoding.blobs import BlobSummary, BlobWriter, read_footer, read_frames
+from podreduce.encoding.codec import capture, decode_key, encode_key
+from podreduce.encoding.frame_packing import FramePacker
+from podreduce.encoding.frames import StoredFrame
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce.rows.combining import Combine
+from podreduce.rows.map_buffer import MapOutputBuffer
+from podreduce.rows.reduce_input import ReduceInput
 
 Record = tuple[Any, Any]
 PLENTY = 1 << 40

@@ -17,25 +17,23 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
-from podreduce_operator.attempt_records import stage_of
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.failure_classes import class_of
-from podreduce_operator.model import (
+from podreduce_operator.api.spec import JobSpec, decode_spec
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import (
     Fault,
-    JobKey,
-    JobView,
-    Limits,
     Observed,
     PlanSummary,
-    PodPhase,
-    PodView,
     PostMortemView,
     PublishedOutput,
     RunState,
     ShuffleSummary,
 )
-from podreduce_operator.names import hash_run, pod_name
-from podreduce_operator.spec import JobSpec, decode_spec
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.pods.pod_names import hash_run, pod_name
+from podreduce_operator.policy.attempt_record import stage_of
+from podreduce_operator.policy.failure_classes import class_of
 from tests.crd_cases import DEFAULTED_SPEC
 
 JOB_UID = "6f0c4a52-0000-4000-8000-000000000001"

@@ -25,7 +25,7 @@ from podreduce.contract.task import (
     TaskOutcome,
 )
 from podreduce.contract.wire import Wire, encode
-from podreduce_operator.output import Claim
+from podreduce_operator.runs.output_claim import Claim
 
 __all__ = ["GOLDEN", "RECORDS", "fill"]
 

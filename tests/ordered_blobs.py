@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from podreduce.clipping import clip_frame
-from podreduce.codec import decode_key
-from podreduce.frames import HEADER_BYTES, StoredFrame, unpack_frame
-from podreduce.ranges import KeyRange, KeySampler
-from podreduce.shuffle import BlobFooter, BlobWriter, Fetch, read_footer, read_range
+from podreduce.encoding.blobs import BlobFooter, BlobWriter, Fetch, read_footer, read_range
+from podreduce.encoding.clip import clip_frame
+from podreduce.encoding.codec import decode_key
+from podreduce.encoding.frames import HEADER_BYTES, StoredFrame, unpack_frame
+from podreduce.encoding.key_range import KeyRange
+from podreduce.encoding.key_sampler import KeySampler
 from tests.blobs import Blob, Record, make_frames
 
 

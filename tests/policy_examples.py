@@ -8,18 +8,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef
-from podreduce_operator.model import (
-    AttemptProgress,
-    Gang,
-    Limits,
-    Observed,
-    PendingDeadlines,
-    PlanSummary,
-    PodPhase,
-    PodView,
-    RunState,
-    Stage,
-)
+from podreduce_operator.model.limits import Limits, PendingDeadlines
+from podreduce_operator.model.observed import Observed, PlanSummary, RunState
+from podreduce_operator.model.pods import AttemptProgress, Gang, PodPhase, PodView, Stage
 from tests.builders import (
     make_commit,
     make_failed_pod,

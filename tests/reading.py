@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 from msgspec import structs
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import RecordBlock, read_records
 from podreduce.inputs.record_block import Salvaged
 from podreduce.storage import ObjectStore

@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from podreduce.attempt import open_attempt
 from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.layout import PLAN_KEY, offsets_key, shard_page_key, shuffle_key
@@ -13,11 +12,13 @@ from podreduce.contract.offsets import OffsetTable, find_bounds
 from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program, Shard, ShardPage
 from podreduce.contract.task import CommitRecord, OffsetPage, ShuffleManifest, TaskRef, TaskType
 from podreduce.contract.wire import digest_bytes, encode
-from podreduce.map_task import run_map_task
-from podreduce.partition import pack_by_hash, virtual_buckets
-from podreduce.reduce_task import run_reduce_task
 from podreduce.storage import open_store
-from podreduce_operator.key_spread import KeySpread
+from podreduce.task.attempt import open_attempt
+from podreduce.task.map_task import run_map_task
+from podreduce.task.reduce_task import run_reduce_task
+from podreduce_operator.balance.bucket_packing import pack_by_hash
+from podreduce_operator.balance.partition_count import virtual_buckets
+from podreduce_operator.shuffle.key_spread import KeySpread
 
 NUMBERS = itertools.count()
 

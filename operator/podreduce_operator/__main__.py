@@ -13,22 +13,23 @@ from functools import partial
 
 import structlog
 
-from podreduce_operator.cluster.api import connect
-from podreduce_operator.cluster.elector import Elector
-from podreduce_operator.cluster.fence import Fence
-from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
-from podreduce_operator.duties import Duties
-from podreduce_operator.errors import OperatorError
-from podreduce_operator.faults import build_fault_hook
-from podreduce_operator.handlers import serve
-from podreduce_operator.logs import configure_logs
-from podreduce_operator.loop_lag import LoopLag
-from podreduce_operator.probes import serve_probes
-from podreduce_operator.reconcile import Reconciler
-from podreduce_operator.removals import Removals, sweep_forever
-from podreduce_operator.settings import LeaseSettings, Settings, SettingsError
-from podreduce_operator.threads import drain_threads, use_threads
-from podreduce_operator.vitals import VitalSigns
+from podreduce_operator.cluster.kubernetes.api import connect
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
+from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.leadership.fence import Fence
+from podreduce_operator.leadership.standby import Duties
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.process.crash_points import build_fault_hook
+from podreduce_operator.process.job_removals import Removals
+from podreduce_operator.process.kopf_shell import serve
+from podreduce_operator.process.logging import configure_logs
+from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.probes import serve_probes
+from podreduce_operator.process.settings import LeaseSettings, Settings, SettingsError
+from podreduce_operator.process.sweeper import sweep_forever
+from podreduce_operator.process.threads import drain_threads, use_threads
+from podreduce_operator.process.vitals import VitalSigns
 
 __all__ = ["main"]
 

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import NoReturn
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, TaskType
-from podreduce.errors import PodreduceError
-from podreduce.logs import configure_logs, get_logger
-from podreduce.outcome import outcome_of, write_outcome
-from podreduce.sequence import Turn, take_turn
-from podreduce.stopping import exit_on_sigterm
+from podreduce.process.sequence import Turn, take_turn
+from podreduce.process.stopping import exit_on_sigterm
+from podreduce.watching.logs import configure_logs, get_logger
+from podreduce.watching.outcome import outcome_of, write_outcome
 
 __all__ = ["main", "run_task"]
 
@@ -56,9 +56,9 @@ def run_task(environment: TaskEnvironment, settings: StorageSettings, turn: Turn
         PodreduceError: it has failed.
     """
     # Imported here: a task that has no sound environment should say so at once.
-    from podreduce.attempt import open_attempt  # noqa: PLC0415
-    from podreduce.map_task import run_map_task  # noqa: PLC0415
-    from podreduce.reduce_task import run_reduce_task  # noqa: PLC0415
+    from podreduce.task.attempt import open_attempt  # noqa: PLC0415
+    from podreduce.task.map_task import run_map_task  # noqa: PLC0415
+    from podreduce.task.reduce_task import run_reduce_task  # noqa: PLC0415
 
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 10, 10)

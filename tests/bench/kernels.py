@@ -10,23 +10,23 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
-from podreduce.aggregate_input import AggregateInput
-from podreduce.attempt import Attempt, open_attempt, read_shard
-from podreduce.calling import combine_by_program
-from podreduce.codec import encode_values
-from podreduce.combine import Combiner
 from podreduce.contract.task import TaskRef
-from podreduce.frame_packing import FramePacker
-from podreduce.frames import StoredFrame, unpack_frame
-from podreduce.groups import Aggregates, ListGroups, sorted_by_bucket
+from podreduce.encoding.codec import encode_values
+from podreduce.encoding.frame_packing import FramePacker
+from podreduce.encoding.frames import StoredFrame, unpack_frame
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.merge import merge_runs
 from podreduce.inputs import RecordBlock, read_records
-from podreduce.loading import LoadedProgram
-from podreduce.map_task import open_row_buffer
-from podreduce.mapping import MapLoop, Sink
-from podreduce.merge import merge_runs
-from podreduce.partition import hash_bucket
-from podreduce.reduce_input import ReduceInput
+from podreduce.program.calling import combine_by_program
+from podreduce.program.loading import LoadedProgram
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.combining import Combiner
+from podreduce.rows.reduce_input import ReduceInput
+from podreduce.rows.row_stores import Aggregates, ListGroups, sorted_by_bucket
 from podreduce.storage import open_store, split_object_uri
+from podreduce.task.attempt import Attempt, open_attempt, read_shard
+from podreduce.task.map_rows import MapLoop, Sink
+from podreduce.task.map_task import open_row_buffer
 from tests.bench.data import Kind, prepare_data
 from tests.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 

@@ -15,10 +15,10 @@ from typing import Any
 import msgspec
 
 from podreduce.storage import open_store
-from podreduce_operator.cluster.api import ApiError, ApiServer, connect, core_path
-from podreduce_operator.cluster.elector import Elector
-from podreduce_operator.cluster.fence import Fence, read_clock
-from podreduce_operator.settings import LeaseSettings
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, connect, core_path
+from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.leadership.fence import Fence, read_clock
+from podreduce_operator.process.settings import LeaseSettings
 
 LEASE_LOST = 3
 

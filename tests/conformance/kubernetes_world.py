@@ -6,12 +6,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from podreduce_operator.cluster.kubernetes import KubernetesCluster, open_cluster
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.crd import API_VERSION, KIND, load_crd
-from podreduce_operator.model import JobKey, JobView, PodView
-from podreduce_operator.pods import PodDefaults
-from podreduce_operator.settings import Settings
+from podreduce_operator.api.crd import API_VERSION, KIND, load_crd
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.pods import PodView
+from podreduce_operator.pods.pod_manifest import PodDefaults
+from podreduce_operator.process.settings import Settings
 from tests.builders import make_pod_request, make_raw_spec
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from uuid import uuid4
 
-from podreduce_operator.cluster.notices import LineWritten, Notice
-from podreduce_operator.cluster.processes import ProcessCluster
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.model import PodView
+from podreduce_operator.cluster.local.notices import LineWritten, Notice
+from podreduce_operator.cluster.local.processes import ProcessCluster
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.pods import PodView
 from tests.builders import make_job, make_pod_request
 
 SCRIPT = (sys.executable, "-S", "-E", "-c")

@@ -9,7 +9,7 @@ from kubernetes.client import ApiClient, CustomObjectsApi
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 
-from podreduce_operator.crd import GROUP, PLURAL, VERSION, load_crd
+from podreduce_operator.api.crd import GROUP, PLURAL, VERSION, load_crd
 from tests.cluster.cluster import Cluster
 from tests.crd_cases import CRD_CASES, DEFAULTED_SPEC, CrdCase
 

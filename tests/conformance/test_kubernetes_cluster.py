@@ -8,16 +8,17 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.api import ApiError, core_path
-from podreduce_operator.cluster.object_cache import ObjectCache
-from podreduce_operator.cluster.pod_index import PodIndex
-from podreduce_operator.cluster.reflector import Reflector
-from podreduce_operator.cluster.seam import Warned
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobKey, PodPhase
-from podreduce_operator.names import managed_selector
-from podreduce_operator.podviews import parse_pod
-from podreduce_operator.templates import merge_template
+from podreduce_operator.cluster.kubernetes.api import ApiError, core_path
+from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
+from podreduce_operator.cluster.kubernetes.pod_index import PodIndex
+from podreduce_operator.cluster.kubernetes.reflector import Reflector
+from podreduce_operator.model.cluster import Warned
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.pods import PodPhase
+from podreduce_operator.pods.pod_names import managed_selector
+from podreduce_operator.pods.pod_view import parse_pod
+from podreduce_operator.pods.template_merge import merge_template
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
 from tests.conformance.kubernetes_world import (

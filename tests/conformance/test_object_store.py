@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import (
+from podreduce.contract.errors import (
     InputError,
     InternalError,
     ObjectChangedError,

@@ -14,10 +14,10 @@ import pytest
 
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce.contract.wire import decode
-from podreduce_operator.cluster.notices import Notice, PodEnded
-from podreduce_operator.cluster.processes import ProcessCluster
-from podreduce_operator.model import Limits
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.cluster.local.notices import Notice, PodEnded
+from podreduce_operator.cluster.local.processes import ProcessCluster
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.limits import Limits
 from tests.builders import make_job, make_raw_output
 from tests.task_runs import WORD_COUNT
 

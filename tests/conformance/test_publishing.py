@@ -5,12 +5,19 @@ import itertools
 import pytest
 
 from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import UploadLostError
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitRecord, PartRef
-from podreduce.errors import UploadLostError
 from podreduce.storage import ObjectStore, ObjectWriter, StagedUpload, open_store
 from podreduce.storage.writer import PART_BYTES
-from podreduce_operator.output import build_intent, build_manifest, find_lost, publish, read_published, remove_staged
+from podreduce_operator.runs.publishing import (
+    build_intent,
+    build_manifest,
+    find_lost,
+    publish,
+    read_published,
+    remove_staged,
+)
 from tests.builders import JOB_UID, make_commit, make_plan, reduce_task
 from tests.pending_uploads import drop_uploads, list_uploads
 

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import StorageDeniedError, UploadLostError
+from podreduce.contract.errors import StorageDeniedError, UploadLostError
 from podreduce.storage import (
     ObjectStore,
     ObjectWriter,

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import StorageDeniedError
+from podreduce.contract.errors import StorageDeniedError
 from podreduce.storage import ObjectStore, ObjectWriter, StagedUpload, open_store, publish_staged
 from podreduce.storage.connect import RETRY_CONFIG
 from podreduce.storage.writer import PART_BYTES

@@ -18,8 +18,8 @@ import pytest
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
-from podreduce_operator.cluster.fork_server import ForkServer
-from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
+from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
 from tests.builders import map_task
 from tests.task_processes import TaskProcesses
 from tests.task_runs import TaskRun

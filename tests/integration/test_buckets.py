@@ -1,6 +1,6 @@
 import pytest
 
-from podreduce_operator.buckets import main
+from podreduce_operator.process.make_buckets import main
 from tests.cluster.minio import MinioServer
 
 pytestmark = pytest.mark.integration

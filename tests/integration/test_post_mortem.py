@@ -15,10 +15,11 @@ from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce.contract.wire import decode
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.cluster.notices import Notice, PodEnded
-from podreduce_operator.cluster.processes import ProcessCluster
-from podreduce_operator.model import JobView, Limits
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.cluster.local.notices import Notice, PodEnded
+from podreduce_operator.cluster.local.processes import ProcessCluster
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
 from tests.builders import make_job, make_raw_output
 from tests.cluster.minio import MinioServer
 

@@ -9,21 +9,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from podreduce.attempt import open_attempt
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import PLAN_KEY, shuffle_key
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, ShuffleManifest, TaskRef, TaskType
 from podreduce.contract.wire import decode, digest_bytes
-from podreduce.errors import PodreduceError
-from podreduce.map_task import run_map_task
-from podreduce.reduce_task import run_reduce_task
 from podreduce.storage import open_store
 from podreduce.storage.connect import MEMORY_STORES
-from podreduce_operator.apply import freeze_shuffle
-from podreduce_operator.observe import Run, RunCache
-from podreduce_operator.output import build_intent, build_manifest, publish
-from podreduce_operator.planning import plan_run
+from podreduce.task.attempt import open_attempt
+from podreduce.task.map_task import run_map_task
+from podreduce.task.reduce_task import run_reduce_task
+from podreduce_operator.loop.apply import freeze_shuffle
+from podreduce_operator.planning.plan_run import plan_run
+from podreduce_operator.runs.publishing import build_intent, build_manifest, publish
+from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_job
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import Layout, limited

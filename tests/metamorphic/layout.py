@@ -24,7 +24,7 @@ class Limit:
 
 LIMITS: dict[str, Limit] = {
     "block bytes": Limit(
-        places=("podreduce.mapping:MapLoop.block_bytes", "podreduce.column_map:BatchLoop.block_bytes"),
+        places=("podreduce.task.map_rows:MapLoop.block_bytes", "podreduce.task.map_batches:BatchLoop.block_bytes"),
         choices=(1, 2, 7, 64, 300, 2000),
     ),
     "chunk bytes": Limit(
@@ -32,33 +32,33 @@ LIMITS: dict[str, Limit] = {
         choices=(17, 100, 1000),
     ),
     "tail bytes": Limit(places=("podreduce.inputs.blocks:TAIL_BYTES",), choices=(1, 10, 100)),
-    "budget bytes": Limit(places=("podreduce.memory:LEAST_BUDGET",), choices=(1, 200, 1000, 5000, 30_000)),
-    "flush bytes": Limit(places=("podreduce.column_rows:COMBINED_BYTES",), choices=(0, 50, 500, 3000)),
-    "combine bytes": Limit(places=("podreduce.spill:COMBINE_BYTES",), choices=(1, 500)),
-    "trial rows": Limit(places=("podreduce.combine:TRIAL_ROWS",), choices=(1, 20)),
-    "combined rows": Limit(places=("podreduce.combine:BATCH_ROWS",), choices=(1, 2, 7)),
-    "interning trial": Limit(places=("podreduce.groups:TRIAL_RECORDS",), choices=(1, 20)),
-    "interned strs": Limit(places=("podreduce.groups:MAX_INTERNED",), choices=(0, 1, 5)),
-    "frame rows": Limit(places=("podreduce.frame_packing:MAX_ROWS",), choices=(1, 2, 10)),
-    "frame bytes": Limit(places=("podreduce.frame_packing:MAX_RAW_BYTES",), choices=(1, 40, 400)),
-    "listed values": Limit(places=("podreduce.frame_packing:LEAST_LISTED",), choices=(1, 2)),
-    "compressed bytes": Limit(places=("podreduce.frames:LEAST_COMPRESSED",), choices=(0, 100)),
-    "large body bytes": Limit(places=("podreduce.shuffle:LARGE_BODY_BYTES",), choices=(0, 100)),
-    "index entries": Limit(places=("podreduce.shuffle:MAX_INDEX_ENTRIES",), choices=(2, 4)),
-    "gap bytes": Limit(places=("podreduce.shuffle:GAP_BYTES",), choices=(0, 20)),
-    "fan-in": Limit(places=("podreduce.runs:MAX_FAN_IN", "podreduce.column_sorting:MAX_FAN_IN"), choices=(2, 3)),
+    "budget bytes": Limit(places=("podreduce.watching.memory:LEAST_BUDGET",), choices=(1, 200, 1000, 5000, 30_000)),
+    "flush bytes": Limit(places=("podreduce.task.batches_to_rows:COMBINED_BYTES",), choices=(0, 50, 500, 3000)),
+    "combine bytes": Limit(places=("podreduce.rows.map_buffer:COMBINE_BYTES",), choices=(1, 500)),
+    "trial rows": Limit(places=("podreduce.rows.combining:TRIAL_ROWS",), choices=(1, 20)),
+    "combined rows": Limit(places=("podreduce.rows.combining:BATCH_ROWS",), choices=(1, 2, 7)),
+    "interning trial": Limit(places=("podreduce.rows.row_stores:TRIAL_RECORDS",), choices=(1, 20)),
+    "interned strs": Limit(places=("podreduce.rows.row_stores:MAX_INTERNED",), choices=(0, 1, 5)),
+    "frame rows": Limit(places=("podreduce.encoding.frame_packing:MAX_ROWS",), choices=(1, 2, 10)),
+    "frame bytes": Limit(places=("podreduce.encoding.frame_packing:MAX_RAW_BYTES",), choices=(1, 40, 400)),
+    "listed values": Limit(places=("podreduce.encoding.frame_packing:LEAST_LISTED",), choices=(1, 2)),
+    "compressed bytes": Limit(places=("podreduce.encoding.frames:LEAST_COMPRESSED",), choices=(0, 100)),
+    "large body bytes": Limit(places=("podreduce.encoding.blobs:LARGE_BODY_BYTES",), choices=(0, 100)),
+    "index entries": Limit(places=("podreduce.encoding.blobs:MAX_INDEX_ENTRIES",), choices=(2, 4)),
+    "gap bytes": Limit(places=("podreduce.encoding.blobs:GAP_BYTES",), choices=(0, 20)),
+    "fan-in": Limit(places=("podreduce.rows.runs:MAX_FAN_IN", "podreduce.columnar.sorting:MAX_FAN_IN"), choices=(2, 3)),
     "run read bytes": Limit(
-        places=("podreduce.runs:READ_BYTES", "podreduce.column_runs:READ_BYTES"), choices=(60, 500, 4000)
+        places=("podreduce.rows.runs:READ_BYTES", "podreduce.columnar.runs:READ_BYTES"), choices=(60, 500, 4000)
     ),
-    "column frame bytes": Limit(places=("podreduce.column_runs:FRAME_BYTES",), choices=(1, 60, 500)),
-    "batch rows": Limit(places=("podreduce.column_runs:BATCH_ROWS",), choices=(1, 3, 10)),
-    "batch bytes": Limit(places=("podreduce.column_runs:BATCH_BYTES",), choices=(1, 200)),
-    "small segments": Limit(places=("podreduce.reduce_task:SMALL_BYTES",), choices=(0, 100)),
-    "reduced pairs": Limit(places=("podreduce.reducing:BATCH_PAIRS",), choices=(1, 3)),
-    "written pairs": Limit(places=("podreduce.formats.line_output:PAIRS_AT_ONCE",), choices=(1, 3)),
-    "written bytes": Limit(places=("podreduce.formats.line_output:FLUSH_BYTES",), choices=(1, 100)),
+    "column frame bytes": Limit(places=("podreduce.columnar.runs:FRAME_BYTES",), choices=(1, 60, 500)),
+    "batch rows": Limit(places=("podreduce.columnar.runs:BATCH_ROWS",), choices=(1, 3, 10)),
+    "batch bytes": Limit(places=("podreduce.columnar.runs:BATCH_BYTES",), choices=(1, 200)),
+    "small segments": Limit(places=("podreduce.task.reduce_task:SMALL_BYTES",), choices=(0, 100)),
+    "reduced pairs": Limit(places=("podreduce.task.reduce_rows:BATCH_PAIRS",), choices=(1, 3)),
+    "written pairs": Limit(places=("podreduce.outputs.line_output:PAIRS_AT_ONCE",), choices=(1, 3)),
+    "written bytes": Limit(places=("podreduce.outputs.line_output:FLUSH_BYTES",), choices=(1, 100)),
 }
-NO_MEMORY_SHARE = "podreduce.memory:BUDGET_SHARE"
+NO_MEMORY_SHARE = "podreduce.watching.memory:BUDGET_SHARE"
 """With 0 the budget is the least there is."""
 
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import msgspec
 
 from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskOutcome
 from podreduce.contract.wire import decode
-from podreduce.errors import PodreduceError
 from podreduce.storage import open_store
-from podreduce_operator.cluster.fork_server import ForkServer
-from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
-from podreduce_operator.pods import PodDefaults, build_pod
+from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
+from podreduce_operator.pods.pod_manifest import PodDefaults, build_pod
 from tests.builders import make_job, make_pod_request
 
 __all__ = ["TaskFailedError", "start_by_server", "start_cold"]

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from podreduce import groups, reduce_task
 from podreduce.inputs import blocks
+from podreduce.rows import row_stores as groups
+from podreduce.task import reduce_task
 from tests.metamorphic.data import FORMATS
 from tests.metamorphic.job import Job, draw_job
 from tests.metamorphic.judge import find_difference

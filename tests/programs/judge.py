@@ -10,15 +10,15 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-from podreduce.attempt import Attempt, open_attempt
-from podreduce.codec import capture, encode_key
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.plan import Program
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce.errors import PodreduceError
-from podreduce.groups import Aggregates, ListGroups
+from podreduce.encoding.codec import capture, encode_key
 from podreduce.inputs import RecordBlock
-from podreduce.loading import LoadedProgram, load_program
-from podreduce.mapping import MapLoop, Sink
+from podreduce.program.loading import LoadedProgram, load_program
+from podreduce.rows.row_stores import Aggregates, ListGroups
+from podreduce.task.attempt import Attempt, open_attempt
+from podreduce.task.map_rows import MapLoop, Sink
 from tests.programs.given import LOG
 from tests.task_runs import TaskRun
 

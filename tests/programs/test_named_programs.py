@@ -2,10 +2,10 @@
 
 import pytest
 
+from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import ProgramError
-from podreduce.loading import load_program
-from podreduce.mapping import MapLoop
+from podreduce.program.loading import load_program
+from podreduce.task.map_rows import MapLoop
 from tests.programs.judge import KINDS, an_attempt, compare, lines_block, open_sink, run_program
 
 MEMBERS = """

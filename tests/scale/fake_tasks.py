@@ -21,8 +21,8 @@ from podreduce.contract.environment import POD_NAME, POD_UID, TaskEnvironment
 from podreduce.contract.layout import blob_key, commit_key, staged_part_key
 from podreduce.contract.task import BlobRef, CommitRecord, PartRef, TaskType
 from podreduce.contract.wire import digest_bytes, encode
-from podreduce_operator.cluster.api import ApiError, ApiServer, core_path
-from podreduce_operator.names import JOB_LABEL
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, core_path
+from podreduce_operator.pods.pod_names import JOB_LABEL
 from tests.scale.fake_nodes import running_time
 
 __all__ = ["TASK_LABEL", "FakeTasks", "Times"]

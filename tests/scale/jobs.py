@@ -3,8 +3,8 @@
 import time
 from typing import Any
 
-from podreduce_operator.cluster.api import Json, custom_path
-from podreduce_operator.crd import API_VERSION, KIND, PLURAL
+from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL
+from podreduce_operator.cluster.kubernetes.api import Json, custom_path
 from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
 from tests.scale.figures import Figures, created_per_second, percentile, succession_delays
 from tests.scale.operator_process import run_operator

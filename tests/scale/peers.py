@@ -3,8 +3,8 @@
 import time
 from dataclasses import replace
 
-from podreduce_operator.cluster.api import Json, core_path, custom_path
-from podreduce_operator.pods import PodDefaults, build_pod
+from podreduce_operator.cluster.kubernetes.api import Json, core_path, custom_path
+from podreduce_operator.pods.pod_manifest import PodDefaults, build_pod
 from tests.builders import make_job, make_pod_request
 from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
 from tests.scale.fake_tasks import TASK_LABEL

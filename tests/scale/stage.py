@@ -11,8 +11,8 @@ from typing import Any
 
 import obstore
 
-from podreduce_operator.apply import CONCURRENT_PODS
-from podreduce_operator.cluster.api import ApiError, ApiServer, Json, connect, core_path
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
+from podreduce_operator.loop.apply import CONCURRENT_PODS
 from tests.bench.object_store import choose_directory
 from tests.cluster import provider
 from tests.cluster.cluster import Cluster

@@ -3,8 +3,8 @@
 import msgspec
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.model import Phase, Verdict
-from podreduce_operator.status import build_status
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.policy.status import build_status
 from tests.builders import make_commit, make_failure, make_observed, make_plan_summary
 
 __all__ = ["status_bytes"]

@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from podreduce_operator.decide import decide
+from podreduce_operator.policy.decide import decide
 from tests.simulation.draw import draw_world
 from tests.simulation.judge import ViolationError
 from tests.simulation.runner import render_coverage, render_failure, run_worlds

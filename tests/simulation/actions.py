@@ -9,28 +9,26 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
-from podreduce_operator.apply import Applied
-from podreduce_operator.attempt_records import kept_stage
-from podreduce_operator.model import (
+from podreduce_operator.loop.apply import Applied
+from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
     CreatePod,
     DeletePod,
     DiscardRun,
-    Fault,
     FreezeShuffle,
     KeepAttempts,
-    Observed,
     PlanRun,
-    PlanSummary,
     RecordFailure,
     RemoveIntermediates,
     RemoveRun,
-    Stage,
     WritePostMortem,
 )
-from podreduce_operator.names import pod_name
-from podreduce_operator.pending import still_waits
+from podreduce_operator.model.observed import Fault, Observed, PlanSummary
+from podreduce_operator.model.pods import Stage
+from podreduce_operator.pods.pod_names import pod_name
+from podreduce_operator.policy.attempt_record import kept_stage
+from podreduce_operator.policy.stuck_pods import still_waits
 from tests.simulation.chaos import FaultKind
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
 from tests.simulation.object_store import Manifest, ObjectStore

@@ -7,9 +7,10 @@ import random
 from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.decide import decide
-from podreduce_operator.model import Limits, PendingDeadlines, PlanSummary
-from podreduce_operator.sequences import History
+from podreduce_operator.model.limits import Limits, PendingDeadlines
+from podreduce_operator.model.observed import PlanSummary
+from podreduce_operator.pods.task_turns import History
+from podreduce_operator.policy.decide import decide
 from tests.builders import make_raw_output, make_raw_spec
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError

@@ -8,21 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
-from podreduce_operator.attempt_records import kept_stage
-from podreduce_operator.model import (
+from podreduce_operator.model.actions import (
     CreatePod,
-    Decision,
     DiscardRun,
-    Gang,
     KeepAttempts,
-    Observed,
-    Phase,
     RecordFailure,
     RemoveIntermediates,
     RemoveRun,
-    Stage,
 )
-from podreduce_operator.pending import GATED
+from podreduce_operator.model.decisions import Decision, Phase
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import Gang, Stage
+from podreduce_operator.policy.attempt_record import kept_stage
+from podreduce_operator.policy.stuck_pods import GATED
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
 

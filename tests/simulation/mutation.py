@@ -12,8 +12,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Protocol
 
-from podreduce_operator.model import Decision, Observed
-from podreduce_operator.sequences import History
+from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.pods.task_turns import History
 from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
@@ -45,7 +46,7 @@ POLICY = tuple(
 """What decides, in the order of the imports."""
 
 MODELS = (
-    "podreduce_operator.expected",
+    "podreduce_operator.runs.expected_commits",
     *(
         f"tests.simulation.{name}"
         for name in ("chaos", "object_store", "pods", "sight", "judge", "actions", "user", "world", "draw")

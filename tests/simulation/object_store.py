@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
-from podreduce_operator.model import PlanSummary
+from podreduce_operator.model.observed import PlanSummary
 
 __all__ = ["Manifest", "ObjectStore", "Output", "RunPrefix"]
 

@@ -18,9 +18,9 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
-from podreduce_operator.model import AttemptProgress, Gang, PodPhase, PodView
-from podreduce_operator.pending import GATED
-from podreduce_operator.whole_jobs import SHUFFLE_WAIT_SECONDS
+from podreduce_operator.model.pods import AttemptProgress, Gang, PodPhase, PodView
+from podreduce_operator.policy.single_pod_jobs import SHUFFLE_WAIT_SECONDS
+from podreduce_operator.policy.stuck_pods import GATED
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.object_store import ObjectStore, RunPrefix
 

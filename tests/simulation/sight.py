@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
-from podreduce_operator.expected import Expectation
-from podreduce_operator.model import PodView
+from podreduce_operator.model.pods import PodView
+from podreduce_operator.runs.expected_commits import Expectation
 from tests.simulation.object_store import RunPrefix
 
 __all__ = ["Sight"]

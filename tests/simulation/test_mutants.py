@@ -4,7 +4,7 @@ from multiprocessing import get_context
 
 import pytest
 
-from podreduce_operator.decide import decide
+from podreduce_operator.policy.decide import decide
 from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation import judge
 from tests.simulation.model_mutants import MODEL_MUTANTS

@@ -2,7 +2,7 @@ import sys
 
 import pytest
 
-from podreduce_operator.decide import decide
+from podreduce_operator.policy.decide import decide
 from tests.searching import count_drawn, first_seed, tries
 from tests.simulation.chaos import POD_FAULTS, USER_FAULTS, FaultKind
 from tests.simulation.draw import draw_world, run_world

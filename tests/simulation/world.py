@@ -11,33 +11,26 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from podreduce_operator.apply import Applied
-from podreduce_operator.model import (
-    Action,
-    AttemptProgress,
-    CommitOutput,
-    CreatePod,
-    Decision,
-    DeletePod,
-    DiscardRun,
+from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.loop.apply import Applied
+from podreduce_operator.loop.reconcile import seconds_to_next_pass
+from podreduce_operator.model.actions import Action, CommitOutput, CreatePod, DeletePod, DiscardRun, PlanRun
+from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import (
     Fault,
-    JobKey,
-    JobView,
-    Limits,
     Observed,
-    PlanRun,
     PlanSummary,
-    PodView,
     PostMortemView,
     PublishedOutput,
     ShuffleSummary,
 )
-from podreduce_operator.names import hash_run
-from podreduce_operator.observe import read_run_state
-from podreduce_operator.reconcile import seconds_to_next_pass
-from podreduce_operator.sequences import History, failed_attempts
-from podreduce_operator.spec import decode_spec
-from podreduce_operator.status import build_status
+from podreduce_operator.model.pods import AttemptProgress, PodView
+from podreduce_operator.pods.pod_names import hash_run
+from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
 from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.judge import (

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.aggregate_input import AggregateInput
-from podreduce.codec import decode_key
-from podreduce.groups import AggregationError
+from podreduce.encoding.codec import decode_key
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.row_stores import AggregationError
 from tests.blobs import PLENTY, Record, group_records, make_map_output
 
 BUILTINS: dict[str, Any] = {"sum": sum, "min": min, "max": max, "count": len}

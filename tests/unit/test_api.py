@@ -11,12 +11,12 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from podreduce_operator.cluster import api as api_module
-from podreduce_operator.cluster.api import ApiError, ApiServer, connect
-from podreduce_operator.cluster.kubernetes import open_cluster
-from podreduce_operator.errors import OperatorError
-from podreduce_operator.pods import PodDefaults
-from podreduce_operator.settings import Settings
+from podreduce_operator.cluster.kubernetes import api as api_module
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, connect
+from podreduce_operator.cluster.kubernetes.cluster import open_cluster
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.pods.pod_manifest import PodDefaults
+from podreduce_operator.process.settings import Settings
 from tests.builders import make_kubeconfig
 
 PATH = "/api/v1/namespaces/team/pods"

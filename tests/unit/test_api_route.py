@@ -3,7 +3,7 @@
 import pytest
 from kubernetes.aio import client
 
-from podreduce_operator.cluster.api import find_proxy
+from podreduce_operator.cluster.kubernetes.api import find_proxy
 
 SERVER = "https://cluster.example:6443"
 

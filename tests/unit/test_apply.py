@@ -8,11 +8,12 @@ import pytest
 
 from podreduce.contract.layout import PLAN_KEY, log_key
 from podreduce.contract.wire import encode
-from podreduce_operator.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import Action, CreatePod, DeletePod, JobView, PlanRun
-from podreduce_operator.observe import Run, RunCache
+from podreduce_operator.loop.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
+from podreduce_operator.model.actions import Action, CreatePod, DeletePod, PlanRun
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_job, make_plan, map_task, reduce_task
 from tests.unit.quiet_cluster import QuietCluster
 

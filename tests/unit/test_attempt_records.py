@@ -2,8 +2,8 @@ import pytest
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.wire import decode, encode
-from podreduce_operator.attempt_records import describe_attempt, kept_stage, past_attempts, stage_of
-from podreduce_operator.model import PodPhase, PodView, Requests, Stage
+from podreduce_operator.model.pods import PodPhase, PodView, Requests, Stage
+from podreduce_operator.policy.attempt_record import describe_attempt, kept_stage, past_attempts, stage_of
 from tests.builders import make_commit, make_outcome, make_pod, map_task
 
 STAGES: dict[str, tuple[PodView, Stage]] = {

@@ -9,7 +9,7 @@ import pytest
 
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.post_mortem import Attempt, AttemptResult
-from podreduce_operator.attempts_table import write_attempts_table
+from podreduce_operator.history.attempts_table import write_attempts_table
 
 JOB = JobIdentity(namespace="team", name="wordcount", uid="u", run_id="7")
 TIME = datetime(2026, 11, 26, 15, 11, 29, 673_000, UTC)

@@ -1,8 +1,8 @@
 import pytest
 
 from podreduce.contract.task import CommitRecord
-from podreduce_operator.bad_records import count_bad_records, find_excess, has_bad_records
-from podreduce_operator.model import Phase
+from podreduce_operator.model.decisions import Phase
+from podreduce_operator.policy.bad_record_limit import count_bad_records, find_excess, has_bad_records
 from tests.builders import make_commit, make_failure, make_observed, make_quarantine, map_task, reduce_task
 
 

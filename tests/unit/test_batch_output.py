@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.errors import ProgramError
-from podreduce.formats import PartWriter
+from podreduce.contract.errors import ProgramError
+from podreduce.outputs import PartWriter
 from podreduce.storage import StagedUpload, open_store
 
 NUMBERS = itertools.count()

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError
 from podreduce.inputs import blocks, is_splittable, read_records
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputColumn, InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import read_records
 from podreduce.storage import open_store
 from tests.reading import records_of, salvage

@@ -2,11 +2,11 @@ from typing import Any
 
 import pytest
 
-from podreduce.calling import bucket_by_program, cannot_aggregate, check_pair, combine_by_program, iterate
-from podreduce.codec import encode_key, restore
+from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import ProgramError
-from podreduce.loading import LoadedProgram, load_program
+from podreduce.encoding.codec import encode_key, restore
+from podreduce.program.calling import bucket_by_program, cannot_aggregate, check_pair, combine_by_program, iterate
+from podreduce.program.loading import LoadedProgram, load_program
 
 
 def load(*members: str) -> LoadedProgram:

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from podreduce.chaos import Chaos, chaos_of, slowed
 from podreduce.contract.chaos import ChaosOptions
-from podreduce.errors import StorageUnavailableError
+from podreduce.contract.errors import StorageUnavailableError
 from podreduce.storage import open_store
 from podreduce.storage.faults import Place, persist
+from podreduce.watching.chaos import Chaos, chaos_of, slowed
 from tests.builders import make_plan, make_raw_spec
 
 ATTEMPTS = [f"uid-{number}-0" for number in range(2000)]

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 import yaml
 
-from podreduce_operator.settings import PREFIX, LeaseSettings, Settings
+from podreduce_operator.process.settings import PREFIX, LeaseSettings, Settings
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podreduce"

@@ -5,8 +5,10 @@ import pytest
 
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.engine import Stop, settle
-from podreduce_operator.model import CommitOutput, CreatePod, JobKey, Limits
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.actions import CommitOutput, CreatePod
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.limits import Limits
 from tests.builders import make_job
 from tests.conformance.process_world import ProcessWorld
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
+from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import parse_job_file, read_job_file
-from podreduce_operator.manifests import ManifestError
 
 JOB = "apiVersion: podreduce.dev/v1beta1\nkind: MapReduceJob\nmetadata: {name: wordcount}\n"
 CONFIG_MAP = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: programs}\ndata:\n  job.py: |\n    class Job: ...\n"

@@ -10,8 +10,8 @@ from podreduce_operator.cli.progress import RunProgress, TaskLine, parse_line
 from podreduce_operator.cli.views import BarsView, JsonView, LinesView
 from podreduce_operator.cli.watcher import MAX_WORDS_LINES, Watcher
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds, render_tasks
-from podreduce_operator.cluster.notices import EventRecorded, LineWritten, PodEnded, PodStarted, StatusWritten
-from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, PodEnded, PodStarted, StatusWritten
+from podreduce_operator.model.pods import PodPhase, PodView
 
 
 def make_attempt(task: str = "m-0", uid: str = "u1", exit_code: int | None = None) -> PodView:

@@ -2,10 +2,10 @@ import re
 
 import pytest
 
+from podreduce_operator.api.validation import DNS_SUBDOMAIN
 from podreduce_operator.cli.job_file import parse_job_file
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.run import InvalidFileError, load_job, read_memory
-from podreduce_operator.validation import DNS_SUBDOMAIN
 
 JOB = """
 apiVersion: podreduce.dev/v1beta1

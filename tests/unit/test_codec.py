@@ -17,7 +17,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podreduce.codec import (
+from podreduce.encoding.codec import (
     UnsupportedTypeError,
     decode_key,
     decode_value,

@@ -18,8 +18,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce import column_rows, memory
-from podreduce.errors import ProgramError
+from podreduce.contract.errors import ProgramError
+from podreduce.task import batches_to_rows as column_rows
+from podreduce.watching import memory
 from tests.searching import tries
 from tests.task_runs import TaskRun
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import ProgramError, TooManyBadRecordsError
 from podreduce.contract.plan import InputOptions
 from podreduce.contract.task import CommitRecord
-from podreduce.errors import ProgramError, TooManyBadRecordsError
 from tests.task_runs import TaskRun
 
 PICKY = """

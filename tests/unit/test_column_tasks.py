@@ -7,12 +7,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from podreduce.attempt import open_attempt
-from podreduce.column_skipping import columns_of
+from podreduce.contract.errors import InputError, ProgramError
 from podreduce.contract.plan import InputOptions
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce.errors import InputError, ProgramError
-from podreduce.memory import buffer_budget_bytes
+from podreduce.task.attempt import open_attempt
+from podreduce.task.skip_batches import columns_of
+from podreduce.watching.memory import buffer_budget_bytes
 from tests.task_runs import TaskRun
 
 TEXT = b"the quick brown fox\njumps over the lazy dog\nthe end\n" * 50
@@ -154,7 +154,7 @@ def test_the_budget_is_what_setup_leaves(monkeypatch: pytest.MonkeyPatch, map_me
         return buffer_budget_bytes(limit)
 
     monkeypatch.setenv("TABLES", "none yet")
-    monkeypatch.setattr("podreduce.attempt.buffer_budget_bytes", measured)
+    monkeypatch.setattr("podreduce.task.attempt.buffer_budget_bytes", measured)
     source = SETUP.format(members=WAYS[way], map_member=MAPS[map_member])
     run = TaskRun(source=source, objects={"a": b"x\ny\n"}, partitions=1)
     assert len(run.output_lines()) == 2

@@ -14,19 +14,21 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce import column_runs, column_sorting
-from podreduce.column_frames import clip_columns, pack_columns, unpack_columns
-from podreduce.column_map import ColumnBuffer, tables_of
-from podreduce.column_reduce import ColumnInput
-from podreduce.column_runs import BATCH_ROWS, cut_batches, merge_tables, sort_table
-from podreduce.column_weights import weigh_table
-from podreduce.columns import bisect_keys, canonical_table, sort_rows
-from podreduce.errors import ProgramError
-from podreduce.heavy_keys import HeavyKeys
-from podreduce.keys import encode_key
-from podreduce.partition import hash_bucket
-from podreduce.ranges import KeyRange, KeySampler
-from podreduce.shuffle import read_footer, read_frames
+from podreduce.columnar import runs as column_runs
+from podreduce.columnar import sorting as column_sorting
+from podreduce.columnar.columns import bisect_keys, canonical_table, sort_rows
+from podreduce.columnar.frames import clip_columns, pack_columns, unpack_columns
+from podreduce.columnar.runs import BATCH_ROWS, cut_batches, merge_tables, sort_table
+from podreduce.columnar.weights import weigh_table
+from podreduce.contract.errors import ProgramError
+from podreduce.encoding.blobs import read_footer, read_frames
+from podreduce.encoding.heavy_keys import HeavyKeys
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_range import KeyRange
+from podreduce.encoding.key_sampler import KeySampler
+from podreduce.encoding.keys import encode_key
+from podreduce.task.map_batches import ColumnBuffer, tables_of
+from podreduce.task.reduce_batches import ColumnInput
 from tests.blobs import PLENTY
 
 IN_ONE_DIRECTORY = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)

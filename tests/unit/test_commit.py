@@ -1,9 +1,9 @@
 import itertools
 
-from podreduce.commit import conclude
 from podreduce.contract.task import CommitRecord, PartRef
 from podreduce.contract.wire import decode
 from podreduce.storage import ObjectStore, open_store
+from podreduce.task.commit import conclude
 from tests.builders import make_commit, map_task
 
 NUMBERS = itertools.count()

@@ -9,11 +9,14 @@ from podreduce.contract.layout import PLAN_KEY, commit_key, failure_key
 from podreduce.contract.task import CommitRecord, FailureRecord, PartRef
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import open_store
-from podreduce_operator.apply import Applier
-from podreduce_operator.cluster.seam import JobStorage
-from podreduce_operator.decide import decide
-from podreduce_operator.model import CommitOutput, Fault, Limits
-from podreduce_operator.observe import Run, RunCache, observe
+from podreduce_operator.loop.apply import Applier
+from podreduce_operator.loop.observe import observe
+from podreduce_operator.model.actions import CommitOutput
+from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Fault
+from podreduce_operator.policy.decide import decide
+from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, map_task
 from tests.unit.quiet_cluster import QuietCluster
 

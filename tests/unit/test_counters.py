@@ -1,7 +1,7 @@
 import pytest
 
-from podreduce.counters import MAX_COUNTERS, Counters
-from podreduce.errors import ProgramError
+from podreduce.contract.errors import ProgramError
+from podreduce.program.counters import MAX_COUNTERS, Counters
 
 
 def test_counters_add_up_by_group_and_name() -> None:

@@ -5,11 +5,12 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from podreduce_operator.crd import job_schema, load_crd
-from podreduce_operator.model import HeavyKeyView, Phase, Verdict
-from podreduce_operator.schemas import as_json_schema, iter_unknown_fields
-from podreduce_operator.spec import LIVE_FIELDS, pinned_fields
-from podreduce_operator.status import build_status
+from podreduce_operator.api.crd import job_schema, load_crd
+from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
+from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.observed import HeavyKeyView
+from podreduce_operator.policy.status import build_status
 from tests.builders import (
     make_commit,
     make_failure,

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from podreduce_operator.cluster.creation_pace import CreationPace
+from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
 from tests.builders import ManualClock
 
 

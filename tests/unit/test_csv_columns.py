@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs.blocks import Block
 from podreduce.inputs.csv_columns import read_at_once, rows_to_arrow
 from podreduce.inputs.csv_rows import CsvShape, parse_each_line, parse_lines

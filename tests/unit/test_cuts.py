@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce_operator.cuts import choose_cuts, imbalance_bytes
+from podreduce_operator.balance.even_cuts import choose_cuts, imbalance_bytes
 
 Row = list[tuple[int, bool]]
 """Sizes, and whether each is an atom."""

@@ -1,8 +1,8 @@
 import pytest
 
-from podreduce_operator import decide as policy
-from podreduce_operator.decide import decide
-from podreduce_operator.model import CreatePod
+from podreduce_operator.model.actions import CreatePod
+from podreduce_operator.policy import decide as policy
+from podreduce_operator.policy.decide import decide
 from tests.builders import (
     make_commit,
     make_failure,

@@ -1,5 +1,5 @@
-from podreduce_operator.duties import REMEMBERED_SECONDS, Duties
-from podreduce_operator.model import JobKey
+from podreduce_operator.leadership.standby import REMEMBERED_SECONDS, Duties
+from podreduce_operator.model.jobs import JobKey
 from tests.builders import make_job
 
 KNOWN = [JobKey(namespace="team", name="first"), JobKey(namespace="team", name="second")]

@@ -11,19 +11,20 @@ from typing import Any
 
 import pytest
 
-from podreduce.errors import InternalError, PodreduceError, StorageUnavailableError
-from podreduce.reduce_task import run_ahead
-from podreduce.reporting import ProgressReporter
+from podreduce.contract.errors import InternalError, PodreduceError, StorageUnavailableError
 from podreduce.storage.faults import Place
 from podreduce.storage.staging import upload_parts
 from podreduce.storage.stream import stream_ranges
 from podreduce.storage.writer import Blocks, ObjectWriter
-from podreduce_operator.cluster.object_cache import ObjectCache
-from podreduce_operator.cluster.reflector import Reflector
+from podreduce.task.reduce_task import run_ahead
+from podreduce.watching.reporting import ProgressReporter
+from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
+from podreduce_operator.cluster.kubernetes.reflector import Reflector
 from podreduce_operator.concurrency import gather_bounded
-from podreduce_operator.model import JobKey, JobView, Limits
-from podreduce_operator.reconcile import Reconciler
-from podreduce_operator.removals import Removals
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.process.job_removals import Removals
 from tests.builders import make_job
 from tests.unit.quiet_cluster import QuietCluster
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from podreduce_operator.cluster.election import Election, Standing
-from podreduce_operator.cluster.lease import Lease
-from podreduce_operator.settings import LeaseSettings
+from podreduce_operator.leadership.election import Election, Standing
+from podreduce_operator.leadership.lease import Lease
+from podreduce_operator.process.settings import LeaseSettings
 
 ME, OTHER = "pod-a_1", "pod-b_1"
 SETTINGS = LeaseSettings(name="podreduce", namespace="system", pod="pod-a")

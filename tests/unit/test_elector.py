@@ -8,11 +8,11 @@ from typing import Any, cast
 
 import pytest
 
-from podreduce_operator.cluster.api import ApiError, ApiServer
-from podreduce_operator.cluster.election import Standing
-from podreduce_operator.cluster.elector import Elector
-from podreduce_operator.cluster.fence import Fence, NotLeadingError
-from podreduce_operator.settings import LeaseSettings
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
+from podreduce_operator.leadership.election import Standing
+from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.leadership.fence import Fence, NotLeadingError
+from podreduce_operator.process.settings import LeaseSettings
 
 pytestmark = pytest.mark.virtual_time
 

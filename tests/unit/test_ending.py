@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.ending import deadline_at, find_end, newest, supersede, tidy
-from podreduce_operator.model import Observed, Phase, RunState
+from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.observed import Observed, RunState
+from podreduce_operator.policy.run_cleanup import supersede, tidy
+from podreduce_operator.policy.run_end import deadline_at, find_end, newest
 from tests.builders import (
     make_commit,
     make_failed_pod,

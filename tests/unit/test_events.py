@@ -1,4 +1,4 @@
-from podreduce_operator.cluster.events import build_event
+from podreduce_operator.cluster.kubernetes.job_events import build_event
 from tests.builders import JOB_UID, make_job
 
 

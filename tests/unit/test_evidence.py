@@ -2,21 +2,11 @@ from dataclasses import replace
 
 import pytest
 
-from podreduce_operator.evidence import keep_attempts
-from podreduce_operator.model import (
-    Action,
-    CreatePod,
-    Decision,
-    DeletePod,
-    KeepAttempts,
-    Observed,
-    Phase,
-    PodPhase,
-    RecordFailure,
-    RunState,
-    Stage,
-    Verdict,
-)
+from podreduce_operator.model.actions import Action, CreatePod, DeletePod, KeepAttempts, RecordFailure
+from podreduce_operator.model.decisions import Decision, Phase, Verdict
+from podreduce_operator.model.observed import Observed, RunState
+from podreduce_operator.model.pods import PodPhase, Stage
+from podreduce_operator.policy.attempt_snapshots import keep_attempts
 from tests.builders import make_failure, make_fault, make_observed, make_pod, map_task
 
 POD = make_pod()

@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from podreduce.contract.task import CommitRecord, TaskRef
-from podreduce_operator.expected import Expectation, Sighting
-from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.runs.expected_commits import Expectation, Sighting
 from tests.builders import make_commit, make_pod, map_task
 
 M0, M1, M2 = map_task(0), map_task(1), map_task(2)

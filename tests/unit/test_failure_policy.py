@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.failure_policy import find_action
-from podreduce_operator.model import PodPhase
+from podreduce_operator.model.pods import PodPhase
+from podreduce_operator.policy.failure_rules import find_action
 from tests.builders import make_pod, make_spec
 
 PREEMPTED = (("DisruptionTarget", "True"), ("Ready", "False"))

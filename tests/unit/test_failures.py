@@ -5,19 +5,11 @@ import pytest
 
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import FailureRecord
-from podreduce_operator.failure_classes import DISRUPTION
-from podreduce_operator.failures import (
-    ENDED_EARLY,
-    Cause,
-    classify,
-    find_cause,
-    memory_factor,
-    next_attempt_at,
-    render_failure,
-    uncounted_by_budget,
-)
-from podreduce_operator.model import PodPhase
-from podreduce_operator.spec import BackoffSpec
+from podreduce_operator.api.spec import BackoffSpec
+from podreduce_operator.model.pods import PodPhase
+from podreduce_operator.policy.failure_causes import ENDED_EARLY, Cause, classify, find_cause, render_failure
+from podreduce_operator.policy.failure_classes import DISRUPTION
+from podreduce_operator.policy.retry_delays import memory_factor, next_attempt_at, uncounted_by_budget
 from tests.builders import make_failure, make_outcome, make_pod, make_spec, reduce_task
 
 BACKOFF_YAML = {"initialSeconds": 5, "factor": 2, "maxSeconds": 300}

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from podreduce_operator.errors import OperatorError
-from podreduce_operator.faults import FaultHook, build_fault_hook
-from podreduce_operator.model import CommitOutput, PlanRun
+from podreduce_operator.model.actions import CommitOutput, PlanRun
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.process.crash_points import FaultHook, build_fault_hook
 
 
 def test_each_point_ends_the_process_once_even_across_restarts(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from podreduce_operator.cluster.fence import CLOCK, Fence, NotLeadingError, read_clock
+from podreduce_operator.leadership.fence import CLOCK, Fence, NotLeadingError, read_clock
 
 
 class World:

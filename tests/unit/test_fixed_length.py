@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import RecordBlock, read_records
 from podreduce.storage import ObjectStore, open_store
 from tests.task_runs import TaskRun

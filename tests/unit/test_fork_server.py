@@ -13,8 +13,8 @@ import pytest
 
 from podreduce.contract.environment import FORK_CHANNEL_VARIABLE
 from podreduce.contract.exit_codes import ExitCode
-from podreduce_operator.cluster.fork_server import ForkServer, ForkServerGoneError
-from podreduce_operator.cluster.task_process import TASK_COMMAND, TaskProcess
+from podreduce_operator.cluster.local.fork_server import ForkServer, ForkServerGoneError
+from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="there is no fork server elsewhere")
 
@@ -102,7 +102,7 @@ async def test_a_forked_task_has_no_input_whatever_the_servers_is(tmp_path: Path
     own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     with other:
         serving = subprocess.Popen(  # noqa: ASYNC220 - as ForkServer.open does
-            [sys.executable, "-m", "podreduce.fork_server"],
+            [sys.executable, "-m", "podreduce.process.fork_server"],
             env={**os.environ, FORK_CHANNEL_VARIABLE: str(other.fileno())},
             stdin=subprocess.PIPE,
             pass_fds=(other.fileno(),),

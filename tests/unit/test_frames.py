@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from podreduce.codec import Encoded, encode_value
-from podreduce.frame_packing import MAX_RAW_BYTES, MAX_ROWS, FramePacker
-from podreduce.frames import (
+from podreduce.encoding.codec import Encoded, encode_value
+from podreduce.encoding.frame_packing import MAX_RAW_BYTES, MAX_ROWS, FramePacker
+from podreduce.encoding.frames import (
     HEADER_BYTES,
     CorruptBlobError,
     StoredFrame,

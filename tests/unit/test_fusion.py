@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podreduce.codec import UnsupportedTypeError
 from podreduce.contract.plan import Program
-from podreduce.fusion import Fused, fuse
-from podreduce.groups import AggregationError
-from podreduce.loading import load_program
-from podreduce.spill import MapOutputBuffer
-from podreduce.tracebacks import format_user_traceback
+from podreduce.encoding.codec import UnsupportedTypeError
+from podreduce.program.fusion import Fused, fuse
+from podreduce.program.loading import load_program
+from podreduce.program.tracebacks import format_user_traceback
+from podreduce.rows.map_buffer import MapOutputBuffer
+from podreduce.rows.row_stores import AggregationError
 from tests.blobs import PLENTY, Blob, read_groups
 
 LINES = ["the quick brown fox", "the lazy dog", "", "a,b,c the the", "ünï cödé 日本 the"]

@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from podreduce.contract.task import FailureRecord
-from podreduce_operator.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
-from podreduce_operator.model import CreatePod, DeletePod, Gang, Limits, Observed, PodPhase, PodView
-from podreduce_operator.names import gang_name, hash_run
-from podreduce_operator.waves import run_wave
+from podreduce_operator.model.actions import CreatePod, DeletePod
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import Gang, PodPhase, PodView
+from podreduce_operator.pods.pod_names import gang_name, hash_run
+from podreduce_operator.policy.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
+from podreduce_operator.policy.waves import run_wave
 from tests.builders import (
     JOB_UID,
     make_commit,

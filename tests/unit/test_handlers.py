@@ -10,12 +10,18 @@ import kopf
 import pytest
 from kopf._core.intents.causes import Activity
 
-from podreduce_operator.cluster.api import connect
-from podreduce_operator.cluster.kubernetes import KubernetesCluster
-from podreduce_operator.handlers import EndlessBackoffs, build_kopf_settings, build_registry, handle_event, serve
-from podreduce_operator.model import JobKey
-from podreduce_operator.pods import PodDefaults
-from podreduce_operator.settings import Settings
+from podreduce_operator.cluster.kubernetes.api import connect
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.pods.pod_manifest import PodDefaults
+from podreduce_operator.process.kopf_shell import (
+    EndlessBackoffs,
+    build_kopf_settings,
+    build_registry,
+    handle_event,
+    serve,
+)
+from podreduce_operator.process.settings import Settings
 from tests.builders import make_kubeconfig, make_raw_spec
 
 KEY = JobKey(namespace="team", name="wordcount")

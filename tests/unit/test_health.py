@@ -1,7 +1,7 @@
 import pytest
 
-from podreduce_operator.cluster.election import Standing
-from podreduce_operator.health import (
+from podreduce_operator.leadership.election import Standing
+from podreduce_operator.process.health import (
     MAX_LAG_SECONDS,
     MAX_OVERDUE_SECONDS,
     MAX_SILENCE_SECONDS,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.codec import encode_key
 from podreduce.contract.task import HeavyKey
-from podreduce.heavy_keys import MAX_KEYS, HeavyKeys
-from podreduce.ranges import MAX_CUT_BYTES
+from podreduce.encoding.codec import encode_key
+from podreduce.encoding.heavy_keys import MAX_KEYS, HeavyKeys
+from podreduce.encoding.key_range import MAX_CUT_BYTES
 
 Group = tuple[bytes, int, int]
 

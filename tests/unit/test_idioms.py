@@ -5,7 +5,7 @@ import builtins
 import pytest
 
 from podreduce.contract.plan import Program
-from podreduce.loading import load_program
+from podreduce.program.loading import load_program
 
 RECOGNISED = {
     "yield key, sum(values)": "sum",

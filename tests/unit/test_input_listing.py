@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce_operator.input_listing import InputListing, InputObject
+from podreduce_operator.planning.packed_input import InputListing, InputObject
 
 objects = st.builds(
     InputObject,

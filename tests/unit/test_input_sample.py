@@ -14,10 +14,16 @@ from hypothesis import strategies as st
 from podreduce.contract.plan import InputColumn, Piece
 from podreduce.inputs import read_first_lines
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.errors import ActionError
-from podreduce_operator.input_listing import InputObject
-from podreduce_operator.input_sample import OBJECTS_PER_WINDOW, WINDOW_BYTES, WINDOWS, choose_windows, settle_columns
-from podreduce_operator.spec import InputSpec
+from podreduce_operator.api.spec import InputSpec
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.planning.input_sample import (
+    OBJECTS_PER_WINDOW,
+    WINDOW_BYTES,
+    WINDOWS,
+    choose_windows,
+    settle_columns,
+)
+from podreduce_operator.planning.packed_input import InputObject
 from tests.builders import make_spec
 
 SIZES = st.integers(0, 12) | st.integers(0, 2 * WINDOW_BYTES) | st.integers(0, 2**40)

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import read_records, reads_whole_objects
 from podreduce.storage import open_store
 from tests.task_runs import TaskRun

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.codec import decode_list, encode_list
-from podreduce.groups import MAX_INTERNED, TRIAL_RECORDS, ListGroups
+from podreduce.encoding.codec import decode_list, encode_list
+from podreduce.rows.row_stores import MAX_INTERNED, TRIAL_RECORDS, ListGroups
 from tests.blobs import make_map_output, read_groups
 from tests.task_runs import LOG_ANALYSIS, TaskRun
 

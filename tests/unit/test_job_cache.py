@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.job_cache import JobCache
-from podreduce_operator.model import JobKey, JobView
-from podreduce_operator.spec import SpecError
+from podreduce_operator.api.spec import SpecError
+from podreduce_operator.cluster.kubernetes.job_cache import JobCache
+from podreduce_operator.model.jobs import JobKey, JobView
 from tests.builders import make_raw_spec
 
 KEY = JobKey(namespace="team", name="wordcount")

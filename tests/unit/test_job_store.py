@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from podreduce_operator.cluster.api import ApiError, ApiServer
-from podreduce_operator.cluster.job_store import JobStore
-from podreduce_operator.model import JobKey
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
+from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.model.jobs import JobKey
 from tests.builders import make_raw_spec
 
 

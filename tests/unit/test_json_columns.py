@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputColumn, InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import infer_columns, read_records
 from podreduce.inputs.blocks import Block
 from podreduce.inputs.json_columns import declared_columns

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.contract.attempts import AttemptRecord
-from podreduce_operator.attempt_records import describe_attempt
-from podreduce_operator.kept_attempts import KeptAttempts, pack, unpack
-from podreduce_operator.model import PodPhase, Requests
+from podreduce_operator.history.attempt_merge import KeptAttempts, pack, unpack
+from podreduce_operator.model.pods import PodPhase, Requests
+from podreduce_operator.policy.attempt_record import describe_attempt
 from tests.builders import make_pod, map_task, reduce_task
 
 POD = make_pod(map_task(3), node="node-1", created_at=10.0, scheduled_at=12.0, requests=Requests(500, 2**30))

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.codec import encode_key
 from podreduce.contract.task import KeySample
 from podreduce.contract.wire import encode
-from podreduce.keys import key_prefix
-from podreduce.ranges import KeyRange, KeySampler
-from podreduce_operator.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
+from podreduce.encoding.codec import encode_key
+from podreduce.encoding.key_range import KeyRange
+from podreduce.encoding.key_sampler import KeySampler
+from podreduce.encoding.keys import key_prefix
+from podreduce_operator.shuffle.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
 from tests.blobs import Blob, Record
 from tests.builders import make_commit
 from tests.ordered_blobs import frames_in, make_ordered_blob, records_in, stored_bytes

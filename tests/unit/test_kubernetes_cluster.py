@@ -10,10 +10,10 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from podreduce_operator.cluster.api import connect
-from podreduce_operator.cluster.kubernetes import KubernetesCluster
-from podreduce_operator.pods import PodDefaults
-from podreduce_operator.settings import Settings
+from podreduce_operator.cluster.kubernetes.api import connect
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.pods.pod_manifest import PodDefaults
+from podreduce_operator.process.settings import Settings
 from tests.builders import make_job, make_kubeconfig
 
 PODS = "/api/v1/namespaces/default/pods"

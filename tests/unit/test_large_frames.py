@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from podreduce.contract.task import CommitRecord
-from podreduce.shuffle import LARGE_BODY_BYTES
+from podreduce.encoding.blobs import LARGE_BODY_BYTES
 from tests.task_runs import TaskRun
 
 ROWS = """

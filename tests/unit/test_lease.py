@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.lease import Lease, build_lease, format_time, parse_lease
+from podreduce_operator.leadership.lease import Lease, build_lease, format_time, parse_lease
 
 HELD = Lease(
     holder="pod-a_1",

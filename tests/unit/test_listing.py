@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.errors import ActionError
-from podreduce_operator.input_listing import InputObject
-from podreduce_operator.listing import list_input
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.planning.list_input import list_input
+from podreduce_operator.planning.packed_input import InputObject
 
 OUTPUT = "memory://elsewhere/out/"
 

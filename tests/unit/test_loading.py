@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import ProgramError
-from podreduce.loading import LoadedProgram, load_program
+from podreduce.program.loading import LoadedProgram, load_program
 
 JOB = """
 class Job:

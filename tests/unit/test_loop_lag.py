@@ -1,7 +1,7 @@
 import asyncio
 import time
 
-from podreduce_operator.loop_lag import LoopLag
+from podreduce_operator.process.loop_lag import LoopLag
 
 
 class World:

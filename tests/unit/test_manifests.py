@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from podreduce_operator.manifests import ManifestError, parse_manifest
+from podreduce_operator.api.job_files import ManifestError, parse_manifest
 
 HEAD = "apiVersion: podreduce.dev/v1beta1\nkind: MapReduceJob\n"
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from podreduce.memory import buffer_budget_bytes, memory_limit_bytes, resident_bytes
+from podreduce.watching.memory import buffer_budget_bytes, memory_limit_bytes, resident_bytes
 
 MIB = 1 << 20
 MACHINE = 8192 * MIB

@@ -15,17 +15,17 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.aggregate_input import AggregateInput
-from podreduce.column_holding import HeldTables
-from podreduce.column_rows import RowSink
-from podreduce.column_sorting import ColumnSorter
-from podreduce.columns import TABLE_BYTES, compact_table
+from podreduce.columnar.columns import TABLE_BYTES, compact_table
+from podreduce.columnar.holding import HeldTables
+from podreduce.columnar.sorting import ColumnSorter
 from podreduce.contract.plan import Program
-from podreduce.formats.line_output import LineBody
-from podreduce.fusion import fuse
-from podreduce.groups import Aggregates, ListGroups
-from podreduce.loading import load_program
-from podreduce.reducing import BATCH_BYTES
+from podreduce.outputs.line_output import LineBody
+from podreduce.program.fusion import fuse
+from podreduce.program.loading import load_program
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.row_stores import Aggregates, ListGroups
+from podreduce.task.batches_to_rows import RowSink
+from podreduce.task.reduce_rows import BATCH_BYTES
 from tests.blobs import PLENTY, make_map_output
 from tests.searching import tries
 from tests.task_runs import TaskRun

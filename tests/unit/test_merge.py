@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podreduce.codec import decode_key, encode_key
-from podreduce.frames import StoredFrame
-from podreduce.merge import merge_runs
+from podreduce.encoding.codec import decode_key, encode_key
+from podreduce.encoding.frames import StoredFrame
+from podreduce.encoding.merge import merge_runs
 from tests.blobs import Record, make_frames
 
 RUNS = st.lists(st.lists(st.tuples(st.sampled_from("abcdefg"), st.integers(0, 9)), max_size=12), max_size=5)

@@ -9,19 +9,20 @@ from typing import Final
 import pytest
 
 import podreduce
-from podreduce.calling import cannot_travel
+from podreduce.contract.errors import PodreduceError, ProgramError
 from podreduce.contract.task import TaskOutcome
 from podreduce.contract.wire import decode
-from podreduce.errors import PodreduceError, ProgramError
-from podreduce.formats.fields import UnwritableError
-from podreduce.formats.line_output import unwritable
-from podreduce.keys import UnsupportedTypeError
-from podreduce.outcome import fit_outcome, outcome_of
+from podreduce.encoding.keys import UnsupportedTypeError
+from podreduce.outputs.fields import UnwritableError
+from podreduce.outputs.line_output import unwritable
+from podreduce.program.calling import cannot_travel
 from podreduce.storage.faults import AnswerError, Place, translate
 from podreduce.storage.store_codes import MEANINGS
+from podreduce.watching.outcome import fit_outcome, outcome_of
 from podreduce_operator.cli.report import render_failed
-from podreduce_operator.model import Phase, Verdict
-from podreduce_operator.status import build_status, events_between
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.status import build_status
 from tests.builders import make_failure, make_observed, map_task
 
 SOURCES: Final = Path(podreduce.__file__).parent

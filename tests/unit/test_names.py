@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.names import (
+from podreduce_operator.pods.pod_names import (
     JOB_LABEL,
     RUN_HASH_LABEL,
     AttemptLabels,

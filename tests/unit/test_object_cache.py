@@ -4,7 +4,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce_operator.cluster.object_cache import ObjectCache
+from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
 
 
 class Recorder:

@@ -17,12 +17,16 @@ from podreduce.contract.layout import (
 from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.cluster.seam import Warned
-from podreduce_operator.errors import ActionError
-from podreduce_operator.key_spread import KeyRanges
-from podreduce_operator.model import HeavyKeyView, JobView, Limits, Observed, PodPhase, PodView, PostMortemView
-from podreduce_operator.observe import RunCache, observe
-from podreduce_operator.reading_pace import ReadingPace
+from podreduce_operator.loop.observe import observe
+from podreduce_operator.model.cluster import Warned
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import HeavyKeyView, Observed, PostMortemView
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.read_budget import ReadingPace
+from podreduce_operator.runs.run import RunCache
+from podreduce_operator.shuffle.key_spread import KeyRanges
 from tests.builders import (
     JOB_UID,
     make_commit,
@@ -235,7 +239,7 @@ async def test_bucket_sizes_are_kept_up_to_a_limit_and_else_read_again(
     runs: StoredRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = [encode_sizes((index, 2, 3)) for index in range(3)]
-    monkeypatch.setattr("podreduce_operator.records.MOST_KEPT_BYTES", sum(map(len, sizes[:2])))
+    monkeypatch.setattr("podreduce_operator.runs.run_records.MOST_KEPT_BYTES", sum(map(len, sizes[:2])))
     runs.put_plan(shards=3)
     for index in range(3):
         commit = make_commit(map_task(index), bucket_bytes=sizes[index])

@@ -16,9 +16,9 @@ from podreduce.contract.offsets import (
     stretches_of,
 )
 from podreduce.contract.task import OffsetPage
-from podreduce.frames import StoredFrame
-from podreduce.partition import pack_by_hash
-from podreduce.shuffle import CorruptBlobError, Place, read_footer, read_frames, read_places
+from podreduce.encoding.blobs import CorruptBlobError, Place, read_footer, read_frames, read_places
+from podreduce.encoding.frames import StoredFrame
+from podreduce_operator.balance.bucket_packing import pack_by_hash
 from tests.blobs import Blob, make_blob, make_frames
 
 SIZES = st.lists(st.integers(0, 2**40), max_size=50)

@@ -1,10 +1,7 @@
 import msgspec
 import pytest
 
-from podreduce.contract.exit_codes import ExitCode
-from podreduce.contract.task import LostOutput, TaskOutcome, TaskRef
-from podreduce.contract.wire import decode
-from podreduce.errors import (
+from podreduce.contract.errors import (
     InputError,
     InternalError,
     MapOutputLostError,
@@ -12,7 +9,10 @@ from podreduce.errors import (
     ProgramError,
     TooManyBadRecordsError,
 )
-from podreduce.outcome import fit_outcome, outcome_of
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import LostOutput, TaskOutcome, TaskRef
+from podreduce.contract.wire import decode
+from podreduce.watching.outcome import fit_outcome, outcome_of
 
 
 def throw(error: BaseException) -> None:

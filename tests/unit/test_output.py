@@ -5,22 +5,13 @@ from uuid import uuid4
 
 import pytest
 
+from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
-from podreduce.errors import ObjectNotFoundError
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.errors import ActionError
-from podreduce_operator.output import (
-    Claim,
-    build_intent,
-    build_manifest,
-    claim_output,
-    publish,
-    read_published,
-    refuse_existing,
-    release_output,
-    remove_staged,
-)
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
+from podreduce_operator.runs.publishing import build_intent, build_manifest, publish, read_published, remove_staged
 from tests.builders import JOB_UID, make_commit, make_plan, reduce_task
 
 

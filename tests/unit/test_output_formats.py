@@ -18,12 +18,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.errors import InternalError, ProgramError
-from podreduce.formats import PartWriter
-from podreduce.formats.compression import COMPRESSIONS
-from podreduce.formats.csv_fields import csv_field
-from podreduce.formats.fields import UnwritableError, json_text, text_field
-from podreduce.formats.line_formats import LINE_FORMATS, text_line
+from podreduce.contract.errors import InternalError, ProgramError
+from podreduce.outputs import PartWriter
+from podreduce.outputs.compression import COMPRESSIONS
+from podreduce.outputs.csv_fields import csv_field
+from podreduce.outputs.fields import UnwritableError, json_text, text_field
+from podreduce.outputs.line_formats import LINE_FORMATS, text_line
 from podreduce.storage import ObjectStore, StagedUpload, open_store
 from tests.unit import line_oracle
 

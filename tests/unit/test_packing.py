@@ -1,6 +1,6 @@
 import pytest
 
-from podreduce_operator.packing import form_groups, most_per_pod, share_out
+from podreduce_operator.policy.pod_packing import form_groups, most_per_pod, share_out
 
 MIB = 2**20
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pyarrow import parquet as pq
 
-from podreduce.errors import ProgramError
-from podreduce.formats import PartWriter, parquet_output
+from podreduce.contract.errors import ProgramError
+from podreduce.outputs import PartWriter, parquet_output
 from podreduce.storage import StagedUpload, open_store
 
 NUMBERS = itertools.count()

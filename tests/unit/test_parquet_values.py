@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Condition, InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs import RecordBlock, read_records
 from podreduce.inputs.parquet_values import ROW_NUMBER, make_block
 from podreduce.storage import open_store

@@ -8,20 +8,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from podreduce.codec import encode_key
 from podreduce.contract.offsets import stretches_of
-from podreduce.partition import (
+from podreduce.encoding.codec import encode_key
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce_operator.balance.bucket_packing import (
     MOST_SMALL_PARTITIONS,
     choose_packing,
-    choose_partitions,
-    hash_bucket,
     imbalance,
     is_even,
     pack_buckets,
     pack_by_hash,
     sizes_of,
-    virtual_buckets,
 )
+from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
 
 MIB = 1 << 20
 

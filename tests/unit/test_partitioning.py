@@ -6,13 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.codec import encode_key
+from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import ProgramError
-from podreduce.keys import key_prefix
-from podreduce.loading import LoadedProgram, load_program
-from podreduce.partition import hash_bucket
-from podreduce.partitioning import check_order, choose_buckets, key_sampler, prefix_bucket
+from podreduce.encoding.codec import encode_key
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.keys import key_prefix
+from podreduce.program.loading import LoadedProgram, load_program
+from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, prefix_bucket
 from tests.builders import make_plan
 from tests.unit.test_codec import KEYS
 

@@ -2,8 +2,9 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.model import PendingDeadlines, PodPhase, PodView
-from podreduce_operator.pending import (
+from podreduce_operator.model.limits import PendingDeadlines
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.stuck_pods import (
     Waiting,
     explain_waiting,
     find_expired,

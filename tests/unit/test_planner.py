@@ -12,11 +12,11 @@ from podreduce.contract.wire import decode, encode
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records
 from podreduce.storage import open_store
-from podreduce_operator.cuts import imbalance_bytes
-from podreduce_operator.errors import ActionError
-from podreduce_operator.input_listing import InputObject
-from podreduce_operator.planner import PlannedShards, build_plan, plan_shards
-from podreduce_operator.spec import decode_spec
+from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.balance.even_cuts import imbalance_bytes
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.packed_input import InputObject
 from tests.builders import make_raw_output, make_raw_spec
 
 MIB = 1024**2

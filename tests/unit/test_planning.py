@@ -7,12 +7,13 @@ from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, ShardPage
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobView
-from podreduce_operator.observe import Run, RunCache
-from podreduce_operator.output import claim_output, read_claim, remove_staged
-from podreduce_operator.planning import plan_run
-from podreduce_operator.spec import pinned_fields
+from podreduce_operator.api.spec import pinned_fields
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.planning.plan_run import plan_run
+from podreduce_operator.runs.output_claim import claim_output, read_claim
+from podreduce_operator.runs.publishing import remove_staged
+from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_job, make_raw_output
 from tests.unit.quiet_cluster import QuietCluster
 

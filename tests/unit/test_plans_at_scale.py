@@ -14,16 +14,17 @@ from podreduce.contract.offsets import find_bounds, stretches_of
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import BlobRef, CommitRecord, KeySample, ShuffleManifest, TaskRef, TaskType
 from podreduce.contract.wire import decode, encode
-from podreduce.partition import MOST_SMALL_PARTITIONS, virtual_buckets
-from podreduce.ranges import KeySampler
+from podreduce.encoding.key_sampler import KeySampler
 from podreduce.storage import open_store
-from podreduce_operator.input_listing import InputObject
-from podreduce_operator.key_spread import MAX_POINTS, KeySpread
-from podreduce_operator.offset_pages import write_offsets
-from podreduce_operator.planner import plan_shards
-from podreduce_operator.records import RunRecords
-from podreduce_operator.shard_count import MAX_SHARDS
-from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce_operator.balance.bucket_packing import MOST_SMALL_PARTITIONS
+from podreduce_operator.balance.partition_count import virtual_buckets
+from podreduce_operator.planning.build_plan import plan_shards
+from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.planning.shard_count import MAX_SHARDS
+from podreduce_operator.runs.offset_pages import write_offsets
+from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.shuffle.key_spread import MAX_POINTS, KeySpread
+from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 from tests.builders import make_commit, make_plan, map_task
 from tests.searching import TIMES, first_seed, seeds, tries
 

@@ -7,11 +7,11 @@ import pytest
 
 from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
 from podreduce.contract.task import TaskRef
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.model import Gang
-from podreduce_operator.names import parse_labels
-from podreduce_operator.pods import TASKS_ANNOTATION, PodDefaults, build_pod
-from podreduce_operator.templates import PodTemplateError
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.pods import Gang
+from podreduce_operator.pods.pod_manifest import TASKS_ANNOTATION, PodDefaults, build_pod
+from podreduce_operator.pods.pod_names import parse_labels
+from podreduce_operator.pods.template_merge import PodTemplateError
 from tests.builders import JOB_UID, make_job
 
 DEFAULTS = PodDefaults(image="runtime:1", resources={"limits": {"memory": "512Mi"}})

@@ -6,9 +6,10 @@ import pytest
 
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import encode
-from podreduce_operator.model import Gang, JobKey, PodPhase, PodView, Requests
-from podreduce_operator.names import AttemptLabels, pod_labels
-from podreduce_operator.podviews import parse_pod, parse_time
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.pods import Gang, PodPhase, PodView, Requests
+from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
+from podreduce_operator.pods.pod_view import parse_pod, parse_time
 from tests.builders import JOB_UID, map_task, reduce_task
 
 OWNER = {

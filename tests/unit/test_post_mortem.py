@@ -22,13 +22,13 @@ from podreduce.contract.layout import (
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import ObjectStore
-from podreduce_operator import post_mortem
-from podreduce_operator.attempt_records import describe_attempt
-from podreduce_operator.cluster.seam import JobStorage
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import PodPhase, PodView, Stage
-from podreduce_operator.observe import Run, RunCache
-from podreduce_operator.post_mortem import keep_attempts, last_lines, write_post_mortem
+from podreduce_operator.history import write_post_mortem as post_mortem
+from podreduce_operator.history.write_post_mortem import keep_attempts, last_lines, write_post_mortem
+from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.pods import PodPhase, PodView, Stage
+from podreduce_operator.policy.attempt_record import describe_attempt
+from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_commit, make_failed_pod, make_failure, make_job, make_plan, make_pod, map_task
 from tests.unit.quiet_cluster import QuietCluster
 

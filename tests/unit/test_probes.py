@@ -4,12 +4,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from podreduce_operator.cluster.election import Standing
-from podreduce_operator.errors import OperatorError
-from podreduce_operator.health import Vitals
-from podreduce_operator.loop_lag import LoopLag
-from podreduce_operator.probes import serve_probes
-from podreduce_operator.vitals import VitalSigns
+from podreduce_operator.leadership.election import Standing
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.process.health import Vitals
+from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.probes import serve_probes
+from podreduce_operator.process.vitals import VitalSigns
 
 
 def free_port() -> int:

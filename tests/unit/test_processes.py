@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pytest
 
-from podreduce_operator.cluster import machine
-from podreduce_operator.cluster.machine import count_oom_kills, share_memory_bytes
-from podreduce_operator.cluster.notices import EventRecorded, PodEnded, PodStarted, StatusWritten
-from podreduce_operator.cluster.processes import finished_pod
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import PodPhase, PodView
+from podreduce_operator.cluster.local import machine
+from podreduce_operator.cluster.local.machine import count_oom_kills, share_memory_bytes
+from podreduce_operator.cluster.local.notices import EventRecorded, PodEnded, PodStarted, StatusWritten
+from podreduce_operator.cluster.local.processes import finished_pod
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.pods import PodPhase, PodView
 from tests.conformance.process_world import ProcessWorld
 
 
@@ -199,7 +199,7 @@ def test_the_thread_of_other_systems_ends_the_task_too(tmp_path: Path) -> None:
     (tmp_path / "sleeper.py").write_text("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     reading, writing = os.pipe()
     task = subprocess.Popen(
-        [sys.executable, "-m", "podreduce_operator.cluster.lifeline", "sleeper"],
+        [sys.executable, "-m", "podreduce_operator.cluster.local.lifeline", "sleeper"],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PODREDUCE_LIFELINE": str(reading)},
         pass_fds=(reading,),
         start_new_session=True,

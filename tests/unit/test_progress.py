@@ -3,7 +3,7 @@ import time
 import pytest
 import structlog
 
-from podreduce.progress import INTERVAL_SECONDS, Progress
+from podreduce.watching.progress import INTERVAL_SECONDS, Progress
 from tests.builders import map_task
 
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.errors import InputError, ProgramError, TooManyBadRecordsError
 from podreduce.contract.task import QuarantineRef
-from podreduce.errors import InputError, ProgramError, TooManyBadRecordsError
-from podreduce.quarantine import MAX_BYTES, MAX_LINES, NamedRecord, Quarantine
 from podreduce.storage import ObjectStore, open_store
+from podreduce.task.quarantine import MAX_BYTES, MAX_LINES, NamedRecord, Quarantine
 from tests.builders import map_task
 
 NUMBERS = itertools.count()

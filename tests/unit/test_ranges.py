@@ -6,12 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.clipping import clip_frame
-from podreduce.codec import encode_key
 from podreduce.contract.task import KeySample
-from podreduce.frames import CorruptBlobError
-from podreduce.ranges import MAX_CUT_BYTES, MAX_SAMPLES, KeyIndex, KeyRange, KeySampler, thin
-from podreduce.shuffle import MAX_INDEX_ENTRIES, BlobWriter, read_range
+from podreduce.encoding.blobs import MAX_INDEX_ENTRIES, BlobWriter, read_range
+from podreduce.encoding.clip import clip_frame
+from podreduce.encoding.codec import encode_key
+from podreduce.encoding.frames import CorruptBlobError
+from podreduce.encoding.key_index import KeyIndex
+from podreduce.encoding.key_range import MAX_CUT_BYTES, KeyRange
+from podreduce.encoding.key_sampler import MAX_SAMPLES, KeySampler, thin
 from tests.blobs import Blob, make_blob, make_frames
 from tests.ordered_blobs import fetch_from, footer_of, frames_in, make_ordered_blob, records_in
 

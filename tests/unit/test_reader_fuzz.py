@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputColumn, InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
 from tests.reading import Found, collect, iter_blocks

@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
 from tests.reading import collect, iter_blocks

@@ -2,7 +2,7 @@
 
 import pytest
 
-from podreduce_operator.reading_pace import ReadingPace
+from podreduce_operator.read_budget import ReadingPace
 from tests.builders import ManualClock
 
 

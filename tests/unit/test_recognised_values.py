@@ -14,12 +14,12 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.aggregate_input import AggregateInput
-from podreduce.codec import UnsupportedTypeError, capture, decode_key
+from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import ProgramError
-from podreduce.groups import AggregationError
-from podreduce.loading import load_program
+from podreduce.encoding.codec import UnsupportedTypeError, capture, decode_key
+from podreduce.program.loading import load_program
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.row_stores import AggregationError
 from tests.blobs import PLENTY, Blob, make_map_output, read_groups
 from tests.task_runs import TaskRun
 

@@ -7,15 +7,18 @@ from typing import Any
 import pytest
 
 from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.errors import StorageUnavailableError
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
-from podreduce.errors import StorageUnavailableError
 from podreduce.storage import open_store
-from podreduce_operator import apply
-from podreduce_operator.cluster.seam import PodRequest
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobKey, JobView, Limits, PlanRun, PodPhase
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.loop import apply
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.actions import PlanRun
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.pods import PodPhase
 from tests.builders import make_failed_pod, make_job, make_pod, make_raw_output, map_task
 from tests.unit.quiet_cluster import QuietCluster
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from podreduce.codec import decode_key
-from podreduce.reduce_input import ReduceInput
+from podreduce.encoding.codec import decode_key
+from podreduce.rows.reduce_input import ReduceInput
 from tests.blobs import PLENTY, Blob, Record, group_records, make_blob, make_frames, make_map_output, read_groups
 
 BLOBS = st.lists(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 300)), max_size=20), max_size=5)

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.api import ApiError
-from podreduce_operator.cluster.backoff import Backoff
-from podreduce_operator.cluster.object_cache import ObjectCache
-from podreduce_operator.cluster.reflector import Reflector
+from podreduce_operator.cluster.kubernetes.api import ApiError
+from podreduce_operator.cluster.kubernetes.backoff import Backoff
+from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
+from podreduce_operator.cluster.kubernetes.reflector import Reflector
 
 Step = list[dict[str, Any] | Exception] | Exception
 

@@ -1,8 +1,8 @@
 import pytest
 
-from podreduce_operator.cluster.api import ApiError
-from podreduce_operator.cluster.refusals import classify_refusal
-from podreduce_operator.model import JobKey
+from podreduce_operator.cluster.kubernetes.api import ApiError
+from podreduce_operator.cluster.kubernetes.refusals import classify_refusal
+from podreduce_operator.model.jobs import JobKey
 
 QUOTA = 'pods "x" is forbidden: exceeded quota: tasks, requested: pods=1, used: pods=4, limited: pods=4'
 NO_LIMITS = 'pods "x" is forbidden: failed quota: tasks: must specify limits.cpu for: task'

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Condition, InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs import infer_columns
 from tests.task_runs import TaskRun
 

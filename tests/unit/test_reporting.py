@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from podreduce.contract.progress import ProgressReport
-from podreduce.reporting import ProgressReporter
+from podreduce.watching.reporting import ProgressReporter
 
 REPORT = ProgressReport(attempt_id="uid-0", records=1, bytes=2, reduced=3, records_out=4, beats=5, fraction=0.5)
 SOON = 10.0

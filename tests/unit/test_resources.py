@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.model import Requests
-from podreduce_operator.resources import raise_memory, read_requests, remaining_defaults
+from podreduce_operator.model.pods import Requests
+from podreduce_operator.pods.pod_resources import raise_memory, read_requests, remaining_defaults
 
 DEFAULTS = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
 

@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from podreduce.errors import PodreduceError, ProgramError
+from podreduce.contract.errors import PodreduceError, ProgramError
 from tests.searching import SEED, tries
 from tests.task_runs import TaskRun
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from podreduce.errors import InternalError, ScratchFullError
-from podreduce.runs import RunWriter
-from podreduce.scratch import WRITE_BYTES, ScratchFile
+from podreduce.contract.errors import InternalError, ScratchFullError
+from podreduce.rows.runs import RunWriter
+from podreduce.rows.scratch import WRITE_BYTES, ScratchFile
 from tests.blobs import make_map_output
 
 

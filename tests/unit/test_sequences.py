@@ -3,8 +3,8 @@ from collections.abc import Iterable
 import pytest
 
 from podreduce.contract.task import CommitRecord, FailureRecord
-from podreduce_operator.model import PodPhase, PodView
-from podreduce_operator.sequences import History, failed_attempts
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.pods.task_turns import History, failed_attempts
 from tests.builders import make_commit, make_failure, make_pod, map_task, reduce_task
 
 M0, M1, M2, R0, R1 = map_task(0), map_task(1), map_task(2), reduce_task(0), reduce_task(1)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from podreduce_operator.settings import LeaseSettings, Settings, SettingsError
+from podreduce_operator.process.settings import LeaseSettings, Settings, SettingsError
 
 IMAGE = {"PODREDUCE_OPERATOR_RUNTIME_IMAGE": "runtime:1"}
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.errors import InternalError, ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import InternalError, ProgramError
 from tests.task_runs import TaskRun
 
 TEXT = b"the quick brown fox\njumps over the lazy dog\nthe end\n" * 20

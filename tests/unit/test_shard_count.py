@@ -1,6 +1,6 @@
 import pytest
 
-from podreduce_operator.shard_count import MAX_SHARDS, count_shards
+from podreduce_operator.planning.shard_count import MAX_SHARDS, count_shards
 
 MIB = 1 << 20
 

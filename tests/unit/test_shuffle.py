@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.frames import HEADER_BYTES, StoredFrame
-from podreduce.shuffle import (
+from podreduce.encoding.blobs import (
     GAP_BYTES,
     LARGE_BODY_BYTES,
     CorruptBlobError,
@@ -15,6 +14,7 @@ from podreduce.shuffle import (
     read_footer,
     read_frames,
 )
+from podreduce.encoding.frames import HEADER_BYTES, StoredFrame
 from tests.blobs import Blob, make_blob, make_frames
 
 MIB = 1 << 20

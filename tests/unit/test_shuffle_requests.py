@@ -8,19 +8,19 @@ from typing import Any
 import msgspec
 import pytest
 
-from podreduce.attempt import open_attempt
 from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.layout import DATA_PREFIX, shuffle_key
 from podreduce.contract.offsets import stretches_of
 from podreduce.contract.task import CommitRecord, ShuffleManifest
 from podreduce.contract.wire import encode
-from podreduce.reduce_task import run_reduce_task
-from podreduce.shuffle import GAP_BYTES
+from podreduce.encoding.blobs import GAP_BYTES
 from podreduce.storage import ObjectStore
-from podreduce_operator.key_spread import KeySpread
-from podreduce_operator.offset_pages import write_offsets
-from podreduce_operator.records import RunRecords
-from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce.task.attempt import open_attempt
+from podreduce.task.reduce_task import run_reduce_task
+from podreduce_operator.runs.offset_pages import write_offsets
+from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.shuffle.key_spread import KeySpread
+from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 from tests.builders import reduce_task
 from tests.task_runs import LOG_ANALYSIS, TaskRun
 

@@ -2,8 +2,8 @@ from typing import Any
 
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, KeySample, ShuffleManifest, TaskRef
-from podreduce_operator.key_spread import KeySpread
-from podreduce_operator.shuffling import build_shuffle_manifest
+from podreduce_operator.shuffle.key_spread import KeySpread
+from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 from tests.builders import make_commit, make_plan, map_task
 
 SIZES = [900, 10, 10, 10, 10, 10, 10, 10]

@@ -5,7 +5,7 @@ import random
 import pytest
 
 from podreduce.contract.task import CommitRecord, HeavyKey
-from podreduce_operator.skew import MAX_COUNTERS, KeyShare, Skew
+from podreduce_operator.shuffle.heavy_keys import MAX_COUNTERS, KeyShare, Skew
 from tests.builders import make_commit
 
 MIB = 1 << 20

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce.contract.errors import InputError, InternalError, PodreduceError, ProgramError, TooManyBadRecordsError
 from podreduce.contract.plan import InputOptions
 from podreduce.contract.task import CommitRecord
-from podreduce.errors import InputError, InternalError, PodreduceError, ProgramError, TooManyBadRecordsError
 from tests.task_runs import TaskRun
 
 SKIP = {"bad_records": "Skip"}
@@ -250,7 +250,7 @@ def test_a_bug_of_ours_fails_the_attempt(monkeypatch: pytest.MonkeyPatch) -> Non
     def broken(_key: object) -> bytes:
         raise AssertionError
 
-    monkeypatch.setattr("podreduce.keys.encode_element", broken)
+    monkeypatch.setattr("podreduce.encoding.keys.encode_element", broken)
     source = "class Job:\n def map_func(self, key, value): yield 2.5, 1\n def reduce_func(self, key, values): pass"
     with pytest.raises(InternalError):
         skipping(source, b"x\n").map(0)
@@ -339,7 +339,7 @@ def test_whatever_records_are_bad_the_output_is_that_of_the_good_ones(
     lines *= repeats
     data = b"\n".join(line for line, _ in lines)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("podreduce.attempt.buffer_budget_bytes", lambda _: budget_bytes)
+        patch.setattr("podreduce.task.attempt.buffer_budget_bytes", lambda _: budget_bytes)
         run = skipping(
             HOSTILE.format(members=WAYS[way]),
             data,

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.spec import (
+from podreduce_operator.api.spec import (
     LIVE_FIELDS,
     SpecError,
     decode_spec,

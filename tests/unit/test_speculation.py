@@ -4,8 +4,10 @@ from typing import Any
 import pytest
 
 from podreduce.contract.task import CommitRecord
-from podreduce_operator.model import AttemptProgress, Limits, Observed, PodPhase, PodView
-from podreduce_operator.speculation import Scene, choose_slow, count_allowed, find_slow, find_twins
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
+from podreduce_operator.policy.speculation import Scene, choose_slow, count_allowed, find_slow, find_twins
 from tests.builders import (
     make_commit,
     make_observed,

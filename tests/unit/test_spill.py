@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from podreduce.codec import UnsupportedTypeError, capture, decode_key
+from podreduce.encoding.codec import UnsupportedTypeError, capture, decode_key
 from tests.blobs import PLENTY, Record, group_records, make_map_output, read_groups
 
 KEYS = st.one_of(st.integers(0, 20), st.integers(2**70, 2**70 + 2))

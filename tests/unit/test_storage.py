@@ -9,7 +9,7 @@ from obstore import exceptions
 from obstore.store import S3Store
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import (
+from podreduce.contract.errors import (
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,

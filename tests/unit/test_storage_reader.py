@@ -5,9 +5,9 @@ from typing import Any, cast
 
 import pytest
 
-from podreduce_operator.cluster.api import ApiError, ApiServer
-from podreduce_operator.cluster.storage_reader import StorageReader, read_storage_directory
-from podreduce_operator.errors import ActionError
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
+from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.model.errors import ActionError
 
 VALUES = {"endpoint": "http://s3:9000", "region": "r", "accessKey": "a", "secretKey": "s", "workUri": "s3://work/x"}
 PEM = "-----BEGIN CERTIFICATE-----"

@@ -2,7 +2,7 @@ import base64
 
 import pytest
 
-from podreduce_operator.storage_secret import SecretError, decode_secret, parse_storage, parse_work_uri
+from podreduce_operator.api.storage_secret import SecretError, decode_secret, parse_storage, parse_work_uri
 
 VALUES = {
     "endpoint": "http://minio:9000",

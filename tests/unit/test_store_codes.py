@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 import pytest
 from obstore import exceptions
 
-from podreduce.errors import (
+from podreduce.contract.errors import (
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,

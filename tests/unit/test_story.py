@@ -6,9 +6,9 @@ import pytest
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
-from podreduce_operator.attempt_records import JOB_FAILED, STOPPED_TOLD
-from podreduce_operator.model import RunState
-from podreduce_operator.story import MAX_FAILURES, MAX_TIMELINE, Tally, build_story
+from podreduce_operator.history.post_mortem import MAX_FAILURES, MAX_TIMELINE, Tally, build_story
+from podreduce_operator.model.observed import RunState
+from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from tests.builders import make_failure, make_plan, map_task
 
 R = AttemptResult

@@ -11,15 +11,17 @@ from podreduce.contract.layout import PLAN_KEY, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator import discard
-from podreduce_operator.cluster.seam import JobStorage
-from podreduce_operator.discard import discard_job
-from podreduce_operator.errors import ActionError
-from podreduce_operator.model import JobView, PodView
-from podreduce_operator.observe import RunCache
-from podreduce_operator.output import CLAIM_KEY, Claim
-from podreduce_operator.removals import sweep, sweep_forever
-from podreduce_operator.storage_secret import SecretError
+from podreduce_operator.api.storage_secret import SecretError
+from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pods import PodView
+from podreduce_operator.process.sweeper import sweep, sweep_forever
+from podreduce_operator.runs import remove_run as discard
+from podreduce_operator.runs.output_claim import Claim
+from podreduce_operator.runs.publishing import CLAIM_KEY
+from podreduce_operator.runs.remove_run import discard_job
+from podreduce_operator.runs.run import RunCache
 from tests.builders import make_job, make_plan, make_pod
 from tests.unit.quiet_cluster import QuietCluster
 

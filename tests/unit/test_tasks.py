@@ -11,17 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podreduce.contract.bucket_sizes import decode_sizes
+from podreduce.contract.errors import InputError, InternalError, MapOutputLostError, PlanMismatchError, ProgramError
 from podreduce.contract.layout import PLAN_KEY, commit_key, shard_page_key
 from podreduce.contract.plan import Program
 from podreduce.contract.task import CommitRecord
 from podreduce.contract.wire import decode
-from podreduce.errors import (
-    InputError,
-    InternalError,
-    MapOutputLostError,
-    PlanMismatchError,
-    ProgramError,
-)
 from tests.builders import map_task, reduce_task
 from tests.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 
@@ -79,7 +73,7 @@ class Job:
 @pytest.mark.parametrize("source", [COMBINES, SUMS.format("sum", 1), SUMS.format("count", "value")])
 @pytest.mark.parametrize("budget_bytes", [100_000_000, 50_000])
 def test_combining_and_spilling_change_nothing(source: str, budget_bytes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("podreduce.attempt.buffer_budget_bytes", lambda _: budget_bytes)
+    monkeypatch.setattr("podreduce.task.attempt.buffer_budget_bytes", lambda _: budget_bytes)
     words = [f"w{number * number % 997} the" for number in range(10_000)]
     data = "\n".join(words).encode()
     run = TaskRun(source=source, objects={"a": data}, cuts=[50_000], partitions=2)
@@ -93,7 +87,7 @@ def test_combining_and_spilling_change_nothing(source: str, budget_bytes: int, m
 def test_a_reduce_larger_than_its_budget_spills_and_gives_the_same(
     budget_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podreduce.attempt.buffer_budget_bytes", lambda _: budget_bytes)
+    monkeypatch.setattr("podreduce.task.attempt.buffer_budget_bytes", lambda _: budget_bytes)
     data = "\n".join(f"w{number * 7919 % 9973}" for number in range(20_000)).encode()
     run = TaskRun(objects={"a": data}, cuts=[40_000, 80_000], partitions=1)
     run.shuffle([run.map(index) for index in range(3)])

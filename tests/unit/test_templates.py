@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.templates import PodTemplateError, merge_template
+from podreduce_operator.pods.template_merge import PodTemplateError, merge_template
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"team": "a"}},

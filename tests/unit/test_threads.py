@@ -1,7 +1,7 @@
 import asyncio
 import threading
 
-from podreduce_operator.threads import drain_threads, use_threads
+from podreduce_operator.process.threads import drain_threads, use_threads
 
 
 async def test_draining_waits_for_what_a_cancelled_task_left_running() -> None:

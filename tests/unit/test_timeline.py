@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord
-from podreduce_operator.attempt_records import JOB_FAILED, describe_attempt
-from podreduce_operator.kept_attempts import KeptAttempts
-from podreduce_operator.model import PodPhase, Requests
-from podreduce_operator.timeline import gather_evidence, moment, tell_attempts
+from podreduce_operator.history.attempt_merge import KeptAttempts
+from podreduce_operator.history.attempt_results import gather_evidence, moment, tell_attempts
+from podreduce_operator.model.pods import PodPhase, Requests
+from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
 from tests.builders import make_commit, make_failure, make_pod, make_quarantine, map_task, reduce_task
 
 M0 = map_task(0)

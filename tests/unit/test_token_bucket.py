@@ -2,7 +2,7 @@
 
 import pytest
 
-from podreduce_operator.token_bucket import TokenBucket
+from podreduce_operator.cluster.kubernetes.token_bucket import TokenBucket
 from tests.builders import ManualClock
 
 

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podreduce.contract.bucket_sizes import decode_sizes
+from podreduce.contract.errors import MapOutputLostError, ProgramError
 from podreduce.contract.task import CommitRecord
-from podreduce.errors import MapOutputLostError, ProgramError
 from tests.builders import map_task
 from tests.task_runs import WORD_COUNT, TaskRun
 
@@ -70,7 +70,7 @@ def test_the_parts_in_their_order_are_sorted(partitions: int, memory_bytes: int 
 
 
 def test_spilling_maps_and_reduces_sort_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("podreduce.attempt.Attempt.budget_bytes", lambda _: 50_000)
+    monkeypatch.setattr("podreduce.task.attempt.Attempt.budget_bytes", lambda _: 50_000)
     lines = make_lines(3000)
     run = make_sort(lines, partitions=2)
     records = run.run()

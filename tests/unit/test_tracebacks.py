@@ -2,11 +2,11 @@ from collections.abc import Callable
 
 import pytest
 
-from podreduce import calling
+from podreduce.contract.errors import InputError, InternalError, ProgramError
 from podreduce.contract.plan import Program
-from podreduce.errors import InputError, InternalError, ProgramError
-from podreduce.loading import load_program
-from podreduce.tracebacks import RECORD_LENGTH, describe_key, describe_record, raise_blamed
+from podreduce.program import calling
+from podreduce.program.loading import load_program
+from podreduce.program.tracebacks import RECORD_LENGTH, describe_key, describe_record, raise_blamed
 
 SOURCE = """
 import json

@@ -1,9 +1,11 @@
 import pytest
 
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput
-from podreduce_operator.attempt_records import STOPPED_TOLD
-from podreduce_operator.model import DeletePod, PodPhase, PodView
-from podreduce_operator.upkeep import (
+from podreduce_operator.model.actions import DeletePod
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.attempt_record import STOPPED_TOLD
+from podreduce_operator.policy.failure_recording import record_failures
+from podreduce_operator.policy.pod_deletion import (
     KEPT_FAILED_PODS,
     LINGER_SECONDS,
     LOGGED_TASKS,
@@ -11,7 +13,6 @@ from podreduce_operator.upkeep import (
     delete_foreign,
     delete_needless,
     kept_failed_pods,
-    record_failures,
     stop_failed,
 )
 from tests.builders import (

@@ -2,8 +2,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from podreduce.errors import InputError
-from podreduce_operator.uris import UriKind, as_prefix, parse_input_uri
+from podreduce.contract.errors import InputError
+from podreduce_operator.api.input_uris import UriKind, as_prefix, parse_input_uri
 
 KEYS = [
     "a.txt",

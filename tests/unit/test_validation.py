@@ -3,9 +3,9 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.crd import API_VERSION, GROUP, KIND, PLURAL, VERSION, load_crd, read_crd
-from podreduce_operator.spec import decode_spec
-from podreduce_operator.validation import CLUSTER_ONLY, InvalidJobError, validate_job
+from podreduce_operator.api.crd import API_VERSION, GROUP, KIND, PLURAL, VERSION, load_crd, read_crd
+from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.api.validation import CLUSTER_ONLY, InvalidJobError, validate_job
 from tests.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, REFUSED, VALID_SPEC, CrdCase
 
 

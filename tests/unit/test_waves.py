@@ -1,8 +1,9 @@
 import pytest
 
 from podreduce.contract.task import TaskRef
-from podreduce_operator.model import Limits, PodPhase, PodView
-from podreduce_operator.waves import (
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.waves import (
     current_generations,
     find_wave,
     is_committed,

@@ -3,9 +3,12 @@ from typing import Any
 import pytest
 
 from podreduce.contract.task import TaskRef
-from podreduce_operator.model import CreatePod, Limits, Observed, PodPhase, PodView
-from podreduce_operator.waves import find_wave, run_wave
-from podreduce_operator.whole_jobs import is_awaited, is_small_job, looks_at, whole_job
+from podreduce_operator.model.actions import CreatePod
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.single_pod_jobs import is_awaited, is_small_job, looks_at, whole_job
+from podreduce_operator.policy.waves import find_wave, run_wave
 from tests.builders import (
     make_commit,
     make_failure,

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet as pq
 
-from podreduce.errors import PodreduceError, ProgramError
+from podreduce.contract.errors import PodreduceError, ProgramError
 from tests import specimens
 from tests.searching import SEED, count_drawn, tries
 from tests.specimens import SEEN, SPECIMENS, Angry, NoFormError, python_form

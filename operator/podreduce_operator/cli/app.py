@@ -5,7 +5,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from podreduce_operator.cluster.fork_server import ForkServer
+    from podreduce_operator.cluster.local.fork_server import ForkServer
 
 __all__ = ["main"]
 
@@ -38,7 +38,7 @@ def run_command(fork_server: "ForkServer | None") -> None:
 
 def open_fork_server() -> "ForkServer | None":
     """Have the fork server import what tasks need while this process imports, validates and plans."""
-    from podreduce_operator.cluster.fork_server import ForkServer  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cluster.local.fork_server import ForkServer  # noqa: PLC0415 - other commands need none of it
 
     return ForkServer.open()
 

@@ -5,7 +5,7 @@ Rule: as `cp -r` would, by streams; S3 is reached by the AWS_* variables, as in 
 
 from collections.abc import Iterator
 
-from podreduce.errors import ObjectNotFoundError, PodreduceError
+from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.storage import ObjectStore, open_store, split_object_uri
 from podreduce_operator.cli.overrides import resolve_uri
 from podreduce_operator.cli.run import ExitStatus, complain, say

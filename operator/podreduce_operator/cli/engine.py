@@ -10,18 +10,20 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.plan import JobIdentity
-from podreduce.errors import PodreduceError
 from podreduce.storage import open_store
 from podreduce_operator.cli import bad_records, post_mortem
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
-from podreduce_operator.cluster.fork_server import ForkServer
-from podreduce_operator.cluster.notices import Notice, PodEnded
-from podreduce_operator.cluster.processes import ProcessCluster
-from podreduce_operator.model import Action, CommitOutput, JobView, Limits
-from podreduce_operator.output import Claim, release_output
-from podreduce_operator.reconcile import Reconciler
+from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.notices import Notice, PodEnded
+from podreduce_operator.cluster.local.processes import ProcessCluster
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.actions import Action, CommitOutput
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.runs.output_claim import Claim, release_output
 
 __all__ = ["Outcome", "run_engine"]
 

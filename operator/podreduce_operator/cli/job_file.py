@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from podreduce_operator.crd import KIND
-from podreduce_operator.manifests import ManifestError, load_documents, parse_manifest
+from podreduce_operator.api.crd import KIND
+from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
 __all__ = ["JobFile", "parse_job_file", "read_job_file"]
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from podreduce_operator.crd import job_schema
+from podreduce_operator.api.crd import job_schema
 
 __all__ = ["OverrideError", "Overrides", "apply_overrides", "resolve_uri"]
 

@@ -10,8 +10,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
-from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, PodEnded, PodStarted, StatusWritten
-from podreduce_operator.model import PodView
+from podreduce_operator.cluster.local.notices import (
+    EventRecorded,
+    LineWritten,
+    Notice,
+    PodEnded,
+    PodStarted,
+    StatusWritten,
+)
+from podreduce_operator.model.pods import PodView
 
 __all__ = ["RunProgress", "TaskLine", "TasksShown", "parse_line"]
 

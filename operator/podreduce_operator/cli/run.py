@@ -17,15 +17,15 @@ from uuid import uuid4
 
 import msgspec
 
+from podreduce_operator.api.input_uris import as_prefix
+from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.api.spec import SpecError, decode_spec, parse_quantity_bytes
+from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
-from podreduce_operator.cluster.fork_server import ForkServer
-from podreduce_operator.cluster.machine import count_cores
-from podreduce_operator.manifests import ManifestError
-from podreduce_operator.model import JobKey, JobView
-from podreduce_operator.spec import SpecError, decode_spec, parse_quantity_bytes
-from podreduce_operator.uris import as_prefix
-from podreduce_operator.validation import InvalidJobError, validate_job
+from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.machine import count_cores
+from podreduce_operator.model.jobs import JobKey, JobView
 
 __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
 

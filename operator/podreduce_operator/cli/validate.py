@@ -2,7 +2,7 @@
 
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
-from podreduce_operator.model import JobView
+from podreduce_operator.model.jobs import JobView
 
 __all__ = ["validate_file"]
 

@@ -10,8 +10,8 @@ from typing import Any
 from podreduce_operator.cli.progress import RunProgress, parse_line
 from podreduce_operator.cli.views import View
 from podreduce_operator.cli.wording import render_bytes, render_count
-from podreduce_operator.cluster.notices import EventRecorded, LineWritten, Notice, StatusWritten
-from podreduce_operator.model import Phase
+from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, Notice, StatusWritten
+from podreduce_operator.model.decisions import Phase
 
 __all__ = ["Watcher"]
 

@@ -1,1 +1,1 @@
-"""The seam between the loop and what runs its pods: a Kubernetes cluster, or processes on this machine."""
+"""The two places where pods run: a Kubernetes cluster, and processes on this machine. Neither knows the other."""

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Self
 
+from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotFoundError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError, ObjectChangedError, ObjectNotFoundError
 from podreduce.inputs.compression import is_compressed, read_decompressed
 from podreduce.storage import ObjectStore
 

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
 from typing import TypeAlias
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError
 from podreduce.storage import ObjectStore
 
 __all__ = ["decompressor_of", "gunzip", "is_compressed", "read_decompressed"]

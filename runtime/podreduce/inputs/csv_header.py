@@ -6,7 +6,7 @@ A header that is none is the object's fault and no record's, so it fails the att
 import csv
 from collections import Counter
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 from podreduce.inputs.csv_rows import CsvShape
 
 __all__ = ["bad_header", "blank_header", "named_columns", "parse_header"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError
 from podreduce.inputs.record_block import RecordBlock
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.json as pj
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs.column_types import ColumnType, arrow_schema, parse_columns, write_name
 from podreduce.inputs.json_documents import CANNOT_DECODE, has_a_document_a_line
 from podreduce.inputs.json_inference import INT64, type_of

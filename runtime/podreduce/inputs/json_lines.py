@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import structs
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
-from podreduce.errors import InputError
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.json_documents import CANNOT_DECODE, decode_document, decode_objects
 from podreduce.inputs.json_inference import infer_columns

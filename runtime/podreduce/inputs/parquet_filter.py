@@ -8,8 +8,8 @@ from typing import Any, Final, TypeAlias
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Condition
-from podreduce.errors import InputError
 
 __all__ = ["Filter", "compile_filter", "compile_pruning"]
 

@@ -7,8 +7,8 @@ from io import SEEK_CUR, SEEK_END, SEEK_SET
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError
 
 __all__ = ["RangeFile", "middle_of", "refuse_broken_chunks", "refuse_strays", "stored_bytes"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
-from podreduce.errors import InputError
 from podreduce.inputs.parquet_filter import Filter, compile_filter, compile_pruning
 from podreduce.inputs.parquet_footer import RangeFile, middle_of, refuse_broken_chunks, refuse_strays, stored_bytes
 from podreduce.inputs.parquet_values import ROW_NUMBER, make_block

@@ -11,7 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 
 __all__ = ["ROW_NUMBER", "make_block"]

@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece, Plan
-from podreduce.errors import InputError
 from podreduce.inputs.blocks import BLOCK_BYTES, CHUNK_BYTES, TAIL_BYTES, Block, naming_changes, read_blocks
 from podreduce.inputs.compression import is_compressed, read_decompressed
 from podreduce.inputs.csv_header import blank_header, parse_header

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -6,7 +6,7 @@ Only blocks that could not be decoded at once come here: it costs several times 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 

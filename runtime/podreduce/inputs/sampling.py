@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from contextlib import closing, suppress
 
+from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
-from podreduce.errors import InputError
 from podreduce.inputs.blocks import NEWLINE, Block, growing_ranges, naming_changes, read_lines
 from podreduce.inputs.compression import decompressor_of, is_compressed
 from podreduce.storage import ObjectStore

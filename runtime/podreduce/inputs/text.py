@@ -5,7 +5,7 @@ from functools import partial
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged
 from podreduce.inputs.salvage import iter_lines, salvage_lines

@@ -1,7 +1,7 @@
 """Objects in S3, a directory or memory: a thin layer over obstore, the same for sync tasks and the async operator.
 
 Rule: every read and write of a store goes through `ObjectStore`; obstore is imported in this package only, and its
-exceptions never leave it (`faults` maps them to `podreduce.errors`).
+exceptions never leave it (`faults` maps them to `podreduce.contract.errors`).
 """
 
 from podreduce.storage.connect import open_store

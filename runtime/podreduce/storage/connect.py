@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from obstore.store import LocalStore, MemoryStore, S3Store
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.errors import InputError, StorageDeniedError
+from podreduce.contract.errors import InputError, StorageDeniedError
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore

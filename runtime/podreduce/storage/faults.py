@@ -21,7 +21,7 @@ from obstore.exceptions import (
     UnauthenticatedError,
 )
 
-from podreduce.errors import (
+from podreduce.contract.errors import (
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar
 import obstore
 from obstore.store import LocalStore
 
-from podreduce.errors import InputError, ObjectNotFoundError
+from podreduce.contract.errors import InputError, ObjectNotFoundError
 from podreduce.storage.faults import STORE_ERRORS, Place, persist, persist_async, translate
 from podreduce.storage.odd_keys import has_odd_keys, is_odd, list_any_keys
 

@@ -1,6 +1,6 @@
 """What obstore cannot do in S3: multipart uploads step by step, keys that are no paths. Botocore's client, own retries.
 
-Rule: botocore's exceptions end here, as `podreduce.errors` like obstore's; importing it takes a tenth of a second, so
+Rule: botocore's exceptions end here, as `podreduce.contract.errors` like obstore's; importing it takes a tenth of a second, so
 that is done by whoever connects.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from podreduce.errors import ObjectNotFoundError, UploadLostError
+from podreduce.contract.errors import ObjectNotFoundError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 import uuid
 
-from podreduce.errors import StorageDeniedError
+from podreduce.contract.errors import StorageDeniedError
 from podreduce.storage.store import ObjectStore
 
 __all__ = ["probe_conditional_create"]

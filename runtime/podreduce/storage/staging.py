@@ -14,8 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from podreduce.contract.errors import InternalError, ObjectNotFoundError, PodreduceError, UploadLostError
 from podreduce.contract.wire import Wire, decode, encode
-from podreduce.errors import InternalError, ObjectNotFoundError, PodreduceError, UploadLostError
 from podreduce.storage.faults import Place
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.writer import PART_BYTES, Blocks, Data

@@ -1,6 +1,6 @@
 """`ObjectStore`: one prefix of one store, with the operations podreduce needs, each for sync and for async callers.
 
-Rule: keys are relative to the prefix; whatever goes wrong is an error of `podreduce.errors`, naming the object's URI.
+Rule: keys are relative to the prefix; whatever goes wrong is an error of `podreduce.contract.errors`, naming the object's URI.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from podreduce.errors import InternalError, ObjectNotFoundError
+from podreduce.contract.errors import InternalError, ObjectNotFoundError
 from podreduce.storage import listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, is_conflict, persist, persist_async
 from podreduce.storage.odd_keys import is_odd

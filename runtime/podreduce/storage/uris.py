@@ -3,7 +3,7 @@
 Pure. Keys are taken as they stand: nothing is percent-decoded, so any listed key can be put into a URI and read back.
 """
 
-from podreduce.errors import InputError
+from podreduce.contract.errors import InputError
 
 __all__ = ["SCHEMES", "split_object_uri", "split_uri"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import obstore
 
-from podreduce.errors import InternalError, PodreduceError
+from podreduce.contract.errors import InternalError, PodreduceError
 from podreduce.storage.faults import STORE_ERRORS, Place, persist, translate
 
 if TYPE_CHECKING:

@@ -1,0 +1,127 @@
+"""Manifests as files: YAML or JSON text becomes one MapReduceJob as plain data, or an error with its line.
+
+Rule: pure. Reads YAML as kubectl does where PyYAML by itself differs: a key given twice is refused, dates and
+clock times stay strings, `1e3` is a number.
+"""
+
+import json
+import re
+from typing import Any
+
+import yaml
+
+from podreduce_operator.api.crd import API_VERSION, KIND
+
+__all__ = ["ManifestError", "load_documents", "parse_manifest", "show"]
+
+
+SHOWN_CHARACTERS = 60
+
+
+class ManifestError(ValueError):
+    """Text that is no MapReduceJob; the message starts with the file and, where known, the line."""
+
+
+def parse_manifest(text: str, source: str) -> dict[str, Any]:
+    """Return the one MapReduceJob in `text`, YAML or JSON; `source` names the file in errors.
+
+    Raises:
+        ManifestError: it is neither, or not exactly one MapReduceJob of this version.
+    """
+    documents = load_documents(text, source)
+    if len(documents) != 1:
+        found = f"{len(documents)} documents" if documents else "an empty file"
+        raise ManifestError(f"{source}: expected one {KIND}, found {found}: keep each job in a file of its own")
+    manifest = documents[0]
+    if not isinstance(manifest, dict):
+        raise ManifestError(f"{source}: expected a mapping with apiVersion and kind, got {type(manifest).__name__}")
+    for field, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
+        if manifest.get(field) != expected:
+            raise ManifestError(f"{source}: {field}: must be {expected}, got {show(manifest.get(field))}")
+    return manifest
+
+
+def load_documents(text: str, source: str) -> list[Any]:
+    """Return the non-empty YAML documents of `text`; JSON without tabs is YAML too."""
+    if source.endswith(".json"):
+        return [load_json(text, source)]
+    try:
+        documents = [document for document in yaml.load_all(text, ManifestLoader) if document is not None]
+        return [as_json(document) for document in documents]
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
+        raise ManifestError(f"{source}{place}: no valid YAML: {error.problem or error.context}") from error
+    except (yaml.YAMLError, TypeError, ValueError) as error:
+        raise ManifestError(f"{source}: no valid YAML: {error}") from error
+    except RecursionError as error:
+        raise ManifestError(f"{source}: no valid YAML: nested too deeply") from error
+
+
+def load_json(text: str, source: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the JSON value of `text`."""
+    try:
+        return json.loads(text, object_pairs_hook=unique_pairs)
+    except json.JSONDecodeError as error:
+        raise ManifestError(f"{source}:{error.lineno}:{error.colno}: no valid JSON: {error.msg}") from error
+    except (ValueError, RecursionError) as error:
+        raise ManifestError(f"{source}: no valid JSON: {error}") from error
+
+
+def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object of these fields.
+
+    Raises:
+        ValueError: a field is given twice.
+    """
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        twice = next(name for index, (name, _) in enumerate(pairs) if name in dict(pairs[:index]))
+        raise ValueError(f"{twice!r} is given twice")
+    return fields
+
+
+def as_json(document: object) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `document` with string keys and nothing shared; refuse what JSON cannot say."""
+    return json.loads(json.dumps(document, allow_nan=False))
+
+
+class ManifestLoader(yaml.SafeLoader):
+    """PyYAML's safe loader, as kubectl reads YAML."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - PyYAML's signature
+        """Return the mapping's node.
+
+        Raises:
+            yaml.composer.ComposerError: a key is given twice.
+        """
+        node = super().compose_mapping_node(anchor)
+        seen = set()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.composer.ComposerError(None, None, f"{key.value!r} is given twice", key.start_mark)
+            seen.add(key.value if isinstance(key, yaml.ScalarNode) else key)
+        return node
+
+
+IMPLICIT_TAGS = {
+    "tag:yaml.org,2002:bool": re.compile(
+        r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"
+    ),
+    "tag:yaml.org,2002:int": re.compile(r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
+    "tag:yaml.org,2002:float": re.compile(
+        r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)"
+        r"|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$"
+    ),
+    "tag:yaml.org,2002:merge": re.compile(r"^(?:<<)$"),
+    "tag:yaml.org,2002:null": re.compile(r"^(?:~|null|Null|NULL|)$"),
+}
+"""What a plain scalar may be besides a string, in this order: YAML 1.1 without its dates and base-60 numbers."""
+
+ManifestLoader.yaml_implicit_resolvers = {None: list(IMPLICIT_TAGS.items())}
+
+
+def show(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Return `value` as JSON, shortened."""
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}…"

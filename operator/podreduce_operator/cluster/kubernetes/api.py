@@ -1,0 +1,332 @@
+"""The API server as paths, JSON objects and one kind of error.
+
+Rule: the only file that imports the kubernetes package, which is untyped. It takes from it what is hard (finding and
+refreshing credentials, TLS) and sends the requests itself: the package's layers around one cost more of a processor
+than all else that a pod's creation needs here.
+"""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+import aiohttp
+import msgspec
+from kubernetes.aio import client
+from kubernetes.aio import config as untyped_config
+
+from podreduce_operator.model.errors import OperatorError
+
+__all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path"]
+
+config: Any = untyped_config
+
+Json = dict[str, Any]
+"""An object of the API, decoded."""
+
+REQUEST_SECONDS = 30.0
+CONNECT_SECONDS = 10.0
+WATCH_SILENCE_SECONDS = 90.0
+"""The server sends a bookmark every minute: a watch that is silent for longer has lost its connection."""
+
+THROTTLED = 429
+THROTTLED_ATTEMPTS = 4
+THROTTLED_SECONDS = 1.0
+GONE = 410
+ERRORS_FROM = 400
+SERVER_ERRORS_FROM = 500
+MAX_CAUSES = 5
+CONCURRENT_REQUESTS = 64
+"""How many requests may be under way at once, watches aside. What waits here has not been sent yet."""
+BUFFER_BYTES = 2**21
+"""A watch's event is one line, and a pod may be large."""
+USER_AGENT = "podreduce-operator"
+
+
+class ApiError(OperatorError):
+    """The API server refused a request, or could not be reached (`status` 0).
+
+    Attributes:
+        status: the HTTP status, also of an error inside a watch.
+        reason: the API's own word: `AlreadyExists`, `Conflict`, `Expired`, …
+    """
+
+    def __init__(self, status: int, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.reason = reason
+
+    @property
+    def is_passing(self) -> bool:
+        """Whether the same request may succeed later: the server is away, overloaded or not ready yet."""
+        return self.status in {0, THROTTLED} or self.status >= SERVER_ERRORS_FROM
+
+    @property
+    def is_expired(self) -> bool:
+        """Whether a watch or a paged list came too late to be continued."""
+        return self.status == GONE or self.reason in {"Expired", "Gone"}
+
+
+def core_path(resource: str, namespace: str | None = None, name: str = "", subresource: str = "") -> str:
+    """Return the path of a resource of the core group, in all namespaces if none is given."""
+    return join_path("/api/v1", resource, namespace, name, subresource)
+
+
+def custom_path(
+    api_version: str, resource: str, namespace: str | None = None, name: str = "", subresource: str = ""
+) -> str:
+    """Return the path of a resource of a named group."""
+    return join_path(f"/apis/{api_version}", resource, namespace, name, subresource)
+
+
+def join_path(root: str, resource: str, namespace: str | None, name: str, subresource: str) -> str:
+    """Return the path, each part quoted."""
+    place = ["namespaces", namespace] if namespace else []
+    return "/".join([root, *(quote(part, safe="") for part in [*place, resource, name, subresource] if part)])
+
+
+class ApiServer:
+    """Requests to one API server. Every method raises ApiError and nothing else.
+
+    Args:
+        before_write: called right before each try of each write; what it raises forbids that, and goes up as it is.
+    """
+
+    def __init__(
+        self,
+        configuration: Any,  # noqa: ANN401 - the kubernetes package is untyped
+        session: aiohttp.ClientSession,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._configuration = configuration
+        self._session = session
+        self._before_write = before_write
+        self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._proxy = find_proxy(configuration)
+        self._on_throttled: Callable[[float], None] = lambda _: None
+
+    def call_when_throttled(self, on_throttled: Callable[[float], None]) -> None:
+        """Have `on_throttled` called whenever the server is asked too much, with the seconds that it would like."""
+        self._on_throttled = on_throttled
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
+        """Return the object or list at `path`."""
+        return decode_object(await self._request("GET", path, query or {}, accept=accept))
+
+    async def read_text(self, path: str, query: Mapping[str, str]) -> str:
+        """Return a text, such as a log; bytes that are no UTF-8 are replaced."""
+        return (await self._request("GET", path, query)).decode(errors="replace")
+
+    async def create(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
+        """Create an object in the collection at `path` and return it as created."""
+        return decode_object(await self._request("POST", path, query or {}, body))
+
+    async def replace(self, path: str, body: Json) -> Json:
+        """Replace the object at `path` and return it as it is now."""
+        return decode_object(await self._request("PUT", path, {}, body))
+
+    async def patch(self, path: str, body: Json) -> Json:
+        """Merge `body` (a JSON merge patch) into the object at `path` and return it as it is now."""
+        return decode_object(await self._request("PATCH", path, {}, body))
+
+    async def delete(self, path: str, body: Json) -> Json:
+        """Delete the object at `path` and return what the server says of it."""
+        return decode_object(await self._request("DELETE", path, {}, body))
+
+    async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Json]:
+        """Yield the events of a watch until the server ends it; an event of type ERROR is raised."""
+        limits = aiohttp.ClientTimeout(sock_connect=CONNECT_SECONDS, sock_read=WATCH_SILENCE_SECONDS)
+        with translated_errors(path):
+            response = await self._send("GET", path, {**query, "watch": "true"}, limits=limits)
+            async with response:
+                if response.status >= ERRORS_FROM:
+                    raise refusal(response.status, await response.read(), path)
+                async for line in response.content:
+                    yield read_event(line)
+
+    @property
+    def server(self) -> str:
+        """The API server's address."""
+        return str(self._configuration.host).rstrip("/")
+
+    async def open_session(self) -> aiohttp.ClientSession:
+        """Open a session for another client, with this one's TLS and its credentials as they are now."""
+        connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(self._configuration))
+        return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), trust_env=True)
+
+    async def _request(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
+    ) -> bytes:
+        for attempt in range(1, THROTTLED_ATTEMPTS + 1):
+            answer = await self._try(method, path, query, body, accept=accept)
+            if answer.status == THROTTLED:
+                self._on_throttled(answer.retry_seconds)
+            if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
+                break
+            await asyncio.sleep(answer.retry_seconds)
+        if answer.status >= ERRORS_FROM:
+            raise refusal(answer.status, answer.data, path)
+        return answer.data
+
+    async def _try(
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str
+    ) -> "Answer":
+        limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
+        async with self._gate:
+            with translated_errors(path):
+                response = await self._send(method, path, query, body, accept=accept, limits=limits)
+                async with response:
+                    return Answer(response.status, await response.read(), read_retry_after(response))
+
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        limits: aiohttp.ClientTimeout,
+        accept: str = "",
+    ) -> aiohttp.ClientResponse:
+        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        headers = {"Accept": accept or "application/json", "Content-Type": content, **await self._authorize()}
+        if method != "GET":
+            self._before_write()
+        return await self._session.request(
+            method,
+            f"{self.server}{path}",
+            params=query,
+            data=None if body is None else msgspec.json.encode(body),
+            headers=headers,
+            timeout=limits,
+            proxy=self._proxy,
+            proxy_headers=self._configuration.proxy_headers,
+            server_hostname=self._configuration.tls_server_name or None,
+        )
+
+    async def _authorize(self) -> dict[str, str]:
+        """Return the header with the credentials as they are now, if they are such as go into a header."""
+        header = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
+        return {"Authorization": header} if header else {}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server answered; `retry_seconds` is when it would like to be asked again."""
+
+    status: int
+    data: bytes
+    retry_seconds: float
+
+
+def read_retry_after(response: aiohttp.ClientResponse) -> float:
+    """Return in how many seconds the server would like to be asked again; it may say so as a date, which is rare."""
+    try:
+        return float(response.headers.get("Retry-After") or THROTTLED_SECONDS)
+    except ValueError:
+        return THROTTLED_SECONDS
+
+
+def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernetes package is untyped
+    """Return the proxy on the way to the API server: the KUBECONFIG's, else the environment's; looked for once."""
+    server = urlsplit(str(configuration.host))
+    if configuration.proxy:
+        return str(configuration.proxy)
+    if proxy_bypass(server.hostname or ""):
+        return None
+    return getproxies().get(server.scheme)
+
+
+def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package is untyped
+    """Return the TLS context that the configuration describes."""
+    return client.rest.RESTClientObject(configuration).ssl_context
+
+
+@asynccontextmanager
+async def connect(
+    kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+) -> AsyncIterator[ApiServer]:
+    """Open a client: by `kubeconfig`, else by KUBECONFIG, else by the pod's service account, else by ~/.kube/config.
+
+    Raises:
+        OperatorError: there are no credentials.
+    """
+    configuration = client.Configuration()
+    configuration.client_side_validation = False
+    # Python 3.13 refuses authorities without RFC 5280's extensions, which many clusters have and kubectl takes.
+    configuration.disable_strict_ssl_verification = True
+    try:
+        await load_credentials(configuration, kubeconfig)
+    except config.ConfigException as error:
+        raise OperatorError(
+            f"no way to the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
+        ) from error
+    connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(configuration))
+    headers = {"User-Agent": USER_AGENT}
+    async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=BUFFER_BYTES) as session:
+        yield ApiServer(configuration, session, before_write)
+
+
+async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
+    """Fill in the configuration; a service account's token is read again as it rotates."""
+    named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
+    if named or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        await config.load_kube_config(named, client_configuration=configuration, persist_config=False)
+    else:
+        config.load_incluster_config(client_configuration=configuration)
+
+
+class translated_errors:  # noqa: N801 - reads as a statement
+    """Turns what the transport raises into ApiError with status 0."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        """Start."""
+
+    def __exit__(self, _type: object, error: BaseException | None, _traceback: object) -> None:
+        """Translate."""
+        if isinstance(error, aiohttp.ClientError | TimeoutError | OSError):
+            words = str(error) or type(error).__name__
+            raise ApiError(0, "Unreachable", f"the API server did not answer {self._path}: {words}") from error
+
+
+def decode_object(data: bytes) -> Json:
+    """Decode an answer that should be an object."""
+    try:
+        return msgspec.json.decode(data, type=Json)
+    except msgspec.DecodeError as error:
+        raise ApiError(0, "Garbled", f"the API server answered no JSON object: {error}") from error
+
+
+def read_event(line: bytes) -> Json:
+    """Decode an event of a watch; one of type ERROR is raised."""
+    event = decode_object(line)
+    if event.get("type") == "ERROR":
+        status = event.get("object") or {}
+        raise ApiError(int(status.get("code") or 0), status.get("reason") or "", status.get("message") or "")
+    return event
+
+
+def refusal(status: int, data: bytes, path: str) -> ApiError:
+    """Return the error that the answer describes; a proxy's answer may be no Status object."""
+    try:
+        answer = msgspec.json.decode(data, type=Json)
+    except msgspec.DecodeError:
+        answer = {}
+    words = answer.get("message") or data[:200].decode(errors="replace") or "no message"
+    return ApiError(status, answer.get("reason") or "", f"{words}{explain_causes(answer)} ({path})")
+
+
+def explain_causes(answer: Json) -> str:
+    """Return the causes that the message leaves out: with several, it only hints at them."""
+    causes = (answer.get("details") or {}).get("causes") or []
+    texts = [f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes[:MAX_CAUSES]]
+    said = answer.get("message") or ""
+    return "".join(f"; {text}" for text in texts if text.partition(": ")[2] not in said)

@@ -1,0 +1,366 @@
+"""The seam on a Kubernetes cluster: pods by the API, seen through a reflector; jobs as kopf's watch feeds them.
+
+Rule: one request or none a call, and every write is safe to repeat: names are locks, deletes name the UID, a status
+write names the version it replaces. What the API server refuses is an ActionError in its own words.
+"""
+
+import asyncio
+import random
+import secrets
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from podreduce_operator.api.crd import API_VERSION, PLURAL
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path, custom_path
+from podreduce_operator.cluster.kubernetes.backoff import Backoff
+from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
+from podreduce_operator.cluster.kubernetes.job_cache import key_of
+from podreduce_operator.cluster.kubernetes.job_events import EventRecorder
+from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.cluster.kubernetes.object_cache import uid_of
+from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
+from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
+from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard
+from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
+from podreduce_operator.cluster.kubernetes.refusals import classify_refusal
+from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.model.cluster import JobStorage, PodRequest, Warned
+from podreduce_operator.model.errors import ActionError, OperatorError
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.pods import AttemptProgress, PodView
+from podreduce_operator.pods.pod_manifest import TASK_CONTAINER, build_pod
+from podreduce_operator.pods.pod_names import RUN_HASH_LABEL
+from podreduce_operator.pods.pod_view import parse_pod
+from podreduce_operator.pods.template_merge import PodTemplateError
+from podreduce_operator.process.settings import Settings
+
+__all__ = ["KubernetesCluster", "open_cluster"]
+
+BAD_REQUEST = 400
+NOT_FOUND = 404
+CONFLICT = 409
+LOG_BYTES = 256 * 1024
+TOKEN_BYTES = 24
+MAX_RETRY_SECONDS = 5.0
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class KubernetesCluster:
+    """Implements `cluster.seam.Cluster`; `run` must be running for `list_pods` to answer.
+
+    Args:
+        installation: whose data it is that lies below `workUri`.
+        directory: for files that other libraries want as paths.
+        before_write: asked before each write to a store; `api` asks by itself.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        settings: Settings,
+        *,
+        installation: str,
+        directory: Path,
+        before_write: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.api = api
+        self._settings = settings
+        self._installation = installation
+        self._directory = directory
+        self._before_write = before_write
+        self._jobs = JobStore(api, settings.namespaces)
+        self._pods = PodWatch(api, settings.namespaces)
+        self._storage = StorageReader(api, installation, directory, before_write=before_write)
+        self._events = EventRecorder(api)
+        self._pod_events = PodEvents(api)
+        self._board = ProgressBoard()
+        self._pace = CreationPace(settings.pods_per_second)
+        api.call_when_throttled(self._pace.slow_down)
+
+    async def run(self, wake: Callable[[JobKey], None], on_gone: Callable[[JobView], None]) -> None:
+        """Watch the cluster until cancelled; both callbacks must return at once.
+
+        Args:
+            wake: called with the job of each pod that changed.
+            on_gone: called with each job that turned out to be deleted.
+        """
+        self._jobs.cache.call_when_gone(on_gone)
+        await asyncio.gather(self._pods.run(wake, self._board.forget), self._jobs.run(), self._serve_progress())
+
+    async def _serve_progress(self) -> NoReturn:
+        """Take progress reports until cancelled."""
+        runner = web.AppRunner(build_progress_app(self._board, self._find_token_digest), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, port=self._settings.progress_port).start()
+            await asyncio.Event().wait()
+            raise AssertionError
+        finally:
+            await runner.cleanup()
+
+    def _find_token_digest(self, uid: str) -> str | None:
+        pod = self._pods.find(uid)
+        return None if pod is None else pod.token_digest
+
+    def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
+        """See `Cluster.progress_of`."""
+        return self._board.of(pods)
+
+    def observe_job(self, manifest: Json) -> JobView:
+        """Take a job as a watch showed it.
+
+        Raises:
+            SpecError: its spec is none.
+        """
+        return self._jobs.cache.put(manifest)
+
+    def observe_deletion(self, manifest: Json) -> None:
+        """Take a job's end as a watch showed it."""
+        self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
+
+    def knows_job(self, key: JobKey) -> bool:
+        """Tell whether there is a job of that name, as far as the watch has shown."""
+        return self._jobs.cache.get(key) is not None
+
+    async def list_job_uids(self) -> set[str]:
+        """Ask the API server for the UIDs of all jobs there are."""
+        return await self._jobs.list_uids()
+
+    def own_storage(self) -> JobStorage | None:
+        """Return the installation's own storage, if it was given one.
+
+        Raises:
+            SecretError: a key of it is missing.
+        """
+        directory = self._settings.storage_directory
+        if directory is None:
+            return None
+        return read_storage_directory(directory, self._installation, self._directory, self._before_write)
+
+    def known_jobs(self) -> Collection[JobKey]:
+        """Return all jobs there are, as far as they were seen."""
+        return self._jobs.cache.uids().keys()
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether all pods and jobs have been listed."""
+        return self._pods.is_synced and self._jobs.is_synced
+
+    def seconds_since_contact(self) -> float:
+        """Return for how long nothing was heard of pods, or of jobs, whichever is longer."""
+        return max(self._pods.seconds_since_contact(), self._jobs.seconds_since_contact())
+
+    async def find_job(self, key: JobKey) -> JobView | None:
+        """See `Cluster.find_job`."""
+        try:
+            return await self._jobs.find(key)
+        except ApiError as error:
+            raise unavailable(f"the MapReduceJob {key} cannot be read now", error) from error
+
+    async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        """See `Cluster.list_pods`."""
+        return await self._pods.pods_of(job.uid)
+
+    async def find_pod(self, job: JobView, name: str) -> PodView | None:
+        """See `Cluster.find_pod`."""
+        namespace = job.key.namespace
+        try:
+            found = parse_pod(await self.api.get(core_path("pods", namespace, name)))
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                return None
+            raise unavailable(f"the pod {namespace}/{name} cannot be read now", error) from error
+        return found.view if found is not None and found.owner_uid == job.uid else None
+
+    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+        """See `Cluster.last_warning`."""
+        return await self._pod_events.last_warning(job.key.namespace, pod.uid)
+
+    async def create_pod(self, request: PodRequest) -> None:
+        """See `Cluster.create_pod`."""
+        job, namespace = request.job, request.job.key.namespace
+        storage = await self.read_storage(job)
+        if self._settings.progress_url is not None:
+            request = with_progress_target(request, self._settings.progress_url)
+        try:
+            manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=storage.settings.ca_cert is not None)
+            await self._pace.turn()
+            created = await self.api.create(core_path("pods", namespace), manifest, {"fieldValidation": "Strict"})
+        except PodTemplateError as error:
+            raise ActionError("PodRejected", f"a pod of {job.key} cannot be built: {error}", permanent=True) from error
+        except ApiError as error:
+            if error.reason != "AlreadyExists":
+                raise classify_refusal(error, job.key) from error
+            created = await self._find_own(request)
+        self._pods.remember(namespace, created)
+
+    async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        """See `Cluster.delete_pod`."""
+        namespace = job.key.namespace
+        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
+        if force:
+            body["gracePeriodSeconds"] = 0
+        try:
+            answer = await self.api.delete(core_path("pods", namespace, name), body)
+        except ApiError as error:
+            if error.status in {NOT_FOUND, CONFLICT}:
+                return
+            raise unavailable(f"the pod {namespace}/{name} cannot be deleted now", error) from error
+        if answer.get("kind") == "Pod":
+            self._pods.remember(namespace, answer)
+
+    async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
+        """See `Cluster.read_log_tail`."""
+        path = core_path("pods", job.key.namespace, name, "log")
+        query = {"container": TASK_CONTAINER, "tailLines": str(lines), "limitBytes": str(LOG_BYTES)}
+        try:
+            return await self.api.read_text(path, query)
+        except ApiError:
+            return ""
+
+    async def read_source(self, job: JobView, config_map: str, key: str) -> str:
+        """See `Cluster.read_source`."""
+        place = f"the ConfigMap {job.key.namespace}/{config_map} (spec.program.sourceFrom)"
+        try:
+            found = await self.api.get(core_path("configmaps", job.key.namespace, config_map))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise unavailable(f"{place} cannot be read now", error) from error
+            raise ActionError("ProgramNotFound", f"{place} does not exist", permanent=True) from error
+        data = found.get("data") or {}
+        if key not in data:
+            known = ", ".join(sorted(data)) or "none"
+            words = f"{place} has no key {key!r}; its keys: {known}"
+            raise ActionError("ProgramNotFound", words, permanent=True)
+        return str(data[key])
+
+    async def read_storage(self, job: JobView) -> JobStorage:
+        """See `Cluster.read_storage`. Of a job that is gone, with its Secret, the last known storage serves."""
+        namespace, name = job.key.namespace, job.spec.storage.secret_ref.name
+        try:
+            return await self._storage.read(namespace, name)
+        except ActionError as error:
+            if not error.permanent:
+                raise
+            entry = self._jobs.cache.get(job.key)
+            if entry is not None and entry.view.uid == job.uid and not entry.view.deleting:
+                raise
+            known = self._storage.last_known(namespace, name) or self.own_storage()
+            if known is None:
+                raise
+            return known
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        """See `Cluster.write_status`."""
+        return await self._jobs.write_status(job, status)
+
+    async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
+        """See `Cluster.record_event`."""
+        await self._events.record(job, kind, reason, message)
+
+    async def _find_own(self, request: PodRequest) -> Json:
+        """Return the pod that has the name already, if it is this very attempt."""
+        path = core_path("pods", request.job.key.namespace, request.name)
+        try:
+            found = await self.api.get(path)
+        except ApiError as error:
+            raise unavailable(f"the pod {request.name} exists, or just did", error) from error
+        metadata = found["metadata"]
+        owners = {owner["uid"] for owner in metadata.get("ownerReferences") or []}
+        is_ours = (metadata.get("labels") or {}).get(RUN_HASH_LABEL) == request.run_hash and request.job.uid in owners
+        if is_ours and not metadata.get("deletionTimestamp"):
+            return found
+        state = "is being deleted" if is_ours else "belongs to something else: delete it"
+        words = f"the pod {request.job.key.namespace}/{request.name} is in the way: it {state}"
+        raise ActionError("PodNameTaken", words, permanent=False)
+
+
+def unavailable(what: str, error: ApiError) -> ActionError:
+    """Return the error for a request that may go through later."""
+    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
+
+
+def with_progress_target(request: PodRequest, url: str) -> PodRequest:
+    """Return the request of a pod that reports its progress to `url`, with a token of its own."""
+    environment = msgspec.structs.replace(
+        request.environment, progress_url=url, progress_token=secrets.token_urlsafe(TOKEN_BYTES)
+    )
+    return replace(request, environment=environment)
+
+
+@asynccontextmanager
+async def open_cluster(
+    settings: Settings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+) -> AsyncIterator[KubernetesCluster]:
+    """Connect to the API server, as soon as it answers, and make sure that it serves MapReduceJobs.
+
+    Args:
+        settings: of the operator.
+        kubeconfig: see `connect`.
+        before_write: asked before each write to the API server or a store; what it raises forbids that.
+
+    Raises:
+        OperatorError: it lacks the CRD, or there are no credentials.
+    """
+    async with connect(kubeconfig, before_write=before_write) as api:
+        await when_served(partial(check_api, api))
+        installation = settings.installation
+        if installation is None:
+            installation = await when_served(partial(read_installation, api, settings.release))
+        with tempfile.TemporaryDirectory(prefix="podreduce-") as directory:
+            yield KubernetesCluster(
+                api, settings, installation=installation, directory=Path(directory), before_write=before_write
+            )
+
+
+async def when_served(call: Callable[[], Awaitable[T]]) -> T:
+    """Return what `call` does, tried again while the API server is away.
+
+    An operator that lost its lease with the API server starts before that is back: ended by each refused connection, it
+    would be started by the kubelet once in five minutes.
+    """
+    backoff = Backoff(jitter=random.random, limit=MAX_RETRY_SECONDS)
+    while True:
+        try:
+            return await call()
+        except ApiError as error:
+            if not error.is_passing:
+                raise
+            delay = backoff.next_delay()
+            log.warning("waiting for the API server", error=str(error), retry_seconds=round(delay, 1))
+        await asyncio.sleep(delay)
+
+
+async def check_api(api: ApiServer) -> None:
+    """Make sure that the API server has the CRD."""
+    try:
+        served = await api.get(custom_path(API_VERSION, ""))
+    except ApiError as error:
+        if error.status != NOT_FOUND:
+            raise
+        raise OperatorError(f"the API server does not serve {API_VERSION}: apply the files in crds/") from error
+    if PLURAL not in {resource["name"] for resource in served.get("resources") or []}:
+        raise OperatorError(f"the API server serves {API_VERSION} without {PLURAL}: apply the files in crds/")
+
+
+async def read_installation(api: ApiServer, release: str) -> str:
+    """Return what tells this release from all others, of all clusters: by the UID of the namespace kube-system."""
+    try:
+        return f"{uid_of(await api.get(core_path('namespaces', name='kube-system')))}-{release}"
+    except ApiError as error:
+        if error.is_passing:
+            raise
+        raise OperatorError(
+            f"the namespace kube-system cannot be read ({error}): grant it, or set PODREDUCE_OPERATOR_INSTALLATION"
+        ) from error

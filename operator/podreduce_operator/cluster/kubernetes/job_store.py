@@ -1,0 +1,143 @@
+"""MapReduceJobs: listed once, then as the watch brought them, as a GET finds them, and their status written back.
+
+Rule: a status write names the version it read, so it never overwrites what it has not seen; the answer is the newest
+view at once. Deletions that a watch lost are found by a listing of names, once a minute.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+import structlog
+
+from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL
+from podreduce_operator.api.spec import SpecError
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, custom_path
+from podreduce_operator.cluster.kubernetes.job_cache import JobCache, JobEntry
+from podreduce_operator.cluster.kubernetes.object_cache import uid_of
+from podreduce_operator.model.jobs import JobKey, JobView
+
+__all__ = ["JobStore"]
+
+NOT_FOUND = 404
+CONFLICT = 409
+RESYNC_SECONDS = 60.0
+RETRY_SECONDS = 2.0
+PAGE_JOBS = 500
+METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+log = structlog.get_logger(__name__)
+
+
+class JobStore:
+    """The jobs of the served namespaces (empty: all)."""
+
+    def __init__(self, api: ApiServer, namespaces: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+        self._api = api
+        self._places: Sequence[str | None] = namespaces or (None,)
+        self._clock = clock
+        self._contact_at = clock()
+        self.cache = JobCache()
+        self.is_synced = False
+
+    def seconds_since_contact(self) -> float:
+        """Return how long ago the jobs were last listed."""
+        return self._clock() - self._contact_at
+
+    async def find(self, key: JobKey) -> JobView | None:
+        """Return the job as last seen, asking the API server for one never seen."""
+        entry = self.cache.get(key)
+        return entry.view if entry else await self.refresh(key)
+
+    async def refresh(self, key: JobKey) -> JobView | None:
+        """Read the job from the API server."""
+        try:
+            return self.cache.put(await self._api.get(job_path(key)))
+        except ApiError as error:
+            if error.status != NOT_FOUND:
+                raise
+        known = self.cache.get(key)
+        if known is not None:
+            self.cache.remove(key, known.view.uid)
+        return None
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        """Replace the status of the job as `job` shows it; False if it looks different by now."""
+        entry = self.cache.get(job.key)
+        if entry is None or entry.view != job:
+            await self.refresh(job.key)
+            return False
+        try:
+            self.cache.put(await self._api.replace(job_path(job.key, "status"), build_status_body(entry, status)))
+        except ApiError as error:
+            if error.status not in {NOT_FOUND, CONFLICT}:
+                raise
+            await self.refresh(job.key)
+            return False
+        return True
+
+    async def run(self) -> NoReturn:
+        """List the jobs, and then look for those that are gone without an event, until cancelled."""
+        while True:
+            try:
+                await (self.resync() if self.is_synced else self.take_listing())
+                self._contact_at = self._clock()
+            except ApiError as error:
+                log.warning("jobs not listed", error=str(error))
+            await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
+
+    async def take_listing(self) -> None:
+        """Take all jobs there are. The watch shows them too, and says so where one is not understood."""
+        for place in self._places:
+            async for manifest in self._list(place):
+                with suppress(SpecError):
+                    self.cache.put(manifest)
+        self.is_synced = True
+
+    async def resync(self) -> None:
+        """Forget each known job that the API server does not list."""
+        known = self.cache.uids()
+        listed = await self.list_uids()
+        for key, uid in known.items():
+            if uid not in listed:
+                log.info("deletion noticed late", job=str(key), uid=uid)
+                self.cache.remove(key, uid)
+
+    async def list_uids(self) -> set[str]:
+        """Ask the API server for the UIDs of all jobs there are."""
+        return {uid_of(item) for place in self._places async for item in self._list(place, accept=METADATA_ONLY)}
+
+    async def _list(self, place: str | None, *, accept: str = "") -> AsyncIterator[Json]:
+        query = {"limit": str(PAGE_JOBS)}
+        while True:
+            page = await self._api.get(custom_path(API_VERSION, PLURAL, place), query, accept=accept)
+            for item in page.get("items") or []:
+                yield item
+            if not (token := page["metadata"].get("continue")):
+                return
+            query = {**query, "continue": token}
+
+
+def job_path(key: JobKey, subresource: str = "") -> str:
+    """Return the job's path."""
+    return custom_path(API_VERSION, PLURAL, key.namespace, key.name, subresource)
+
+
+def build_status_body(entry: JobEntry, status: Mapping[str, Any]) -> Json:
+    """Return the body of a status write; the API server takes nothing but the status of it."""
+    key = entry.view.key
+    metadata = {
+        "name": key.name,
+        "namespace": key.namespace,
+        "uid": entry.view.uid,
+        "resourceVersion": str(entry.version),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": metadata,
+        "spec": entry.view.raw_spec,
+        "status": dict(status),
+    }

@@ -1,0 +1,103 @@
+"""One resource's objects as a list and a watch have shown them, and as the answers to our own writes showed them.
+
+Rule: no I/O, no waiting. Resource versions are whole numbers that only grow (the API promises it since Kubernetes 1.35,
+etcd has always kept it), so what is newer is never a guess: a write's answer counts until the watch has passed it, a
+listing never overwrites what is newer than itself, and an object a listing lacks was deleted, seen or not.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from podreduce_operator.cluster.kubernetes.api import Json
+
+__all__ = ["ObjectCache"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[T]):
+    """An object as last seen, and its resource version."""
+
+    version: int
+    value: T
+
+
+class ObjectCache(Generic[T]):
+    """Objects by UID.
+
+    Args:
+        parse: makes of a manifest what is kept; None is not kept.
+        on_change: called once per change with the old and the new value; None stands for absent.
+    """
+
+    def __init__(self, parse: Callable[[Json], T | None], on_change: Callable[[T | None, T | None], None]) -> None:
+        self._parse = parse
+        self._on_change = on_change
+        self._entries: dict[str, Entry[T]] = {}
+        self.version = 0
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def get(self, uid: str) -> T | None:
+        """Return the object with that UID, if it is known."""
+        entry = self._entries.get(uid)
+        return None if entry is None else entry.value
+
+    def take_page(self, manifests: Iterable[Json]) -> set[str]:
+        """Take a part of a listing and return the UIDs in it."""
+        listed: set[str] = set()
+        for manifest in manifests:
+            listed.add(uid_of(manifest))
+            self._put(manifest)
+        return listed
+
+    def finish_listing(self, listed: Collection[str], version: int) -> None:
+        """End a listing made at `version`: what it lacks and was not written later is gone."""
+        gone = [uid for uid, entry in self._entries.items() if uid not in listed and entry.version <= version]
+        for uid in gone:
+            self._drop(uid)
+        self.version = max(self.version, version)
+
+    def apply(self, event: Json) -> None:
+        """Take an event of the watch; bookmarks only move the version on."""
+        manifest = event["object"]
+        if event["type"] == "DELETED":
+            self._drop(uid_of(manifest))
+        elif event["type"] in {"ADDED", "MODIFIED"}:
+            self._put(manifest)
+        self.version = max(self.version, version_of(manifest))
+
+    def remember(self, manifest: Json) -> None:
+        """Take the answer to a write of ours, unless the watch has already told what became of it."""
+        if version_of(manifest) > self.version:
+            self._put(manifest)
+
+    def _put(self, manifest: Json) -> None:
+        uid, version = uid_of(manifest), version_of(manifest)
+        known = self._entries.get(uid)
+        if known is not None and known.version >= version:
+            return
+        value = self._parse(manifest)
+        if value is None:
+            self._drop(uid)
+            return
+        self._entries[uid] = Entry(version, value)
+        self._on_change(None if known is None else known.value, value)
+
+    def _drop(self, uid: str) -> None:
+        known = self._entries.pop(uid, None)
+        if known is not None:
+            self._on_change(known.value, None)
+
+
+def uid_of(manifest: Json) -> str:
+    """Return the object's UID."""
+    return str(manifest["metadata"]["uid"])
+
+
+def version_of(manifest: Json) -> int:
+    """Return the object's resource version, or a list's."""
+    return int(manifest["metadata"]["resourceVersion"])

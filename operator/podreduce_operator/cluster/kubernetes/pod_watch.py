@@ -1,0 +1,75 @@
+"""All task pods of the served namespaces, watched.
+
+Rule: reads never go to the API server: they are answered from what the reflectors hold, once each has listed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from podreduce_operator.cluster.kubernetes.api import ApiServer, Json, core_path
+from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
+from podreduce_operator.cluster.kubernetes.pod_index import PodIndex
+from podreduce_operator.cluster.kubernetes.reflector import Reflector
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.pods import PodView
+from podreduce_operator.pods.pod_names import managed_selector
+from podreduce_operator.pods.pod_view import OwnedPod, parse_pod
+
+__all__ = ["PodWatch"]
+
+
+class PodWatch:
+    """One reflector for each namespace, or one for all (`namespaces` empty)."""
+
+    def __init__(self, api: ApiServer, namespaces: Sequence[str]) -> None:
+        self._index = PodIndex()
+        places: Sequence[str | None] = namespaces or (None,)
+        self._reflectors = {place: self._reflector(api, place) for place in places}
+
+    async def run(self, wake: Callable[[JobKey], None], forget: Callable[[str], None]) -> None:
+        """Watch until cancelled.
+
+        Args:
+            wake: called with the job of every pod that changed.
+            forget: called with the id of every attempt whose pod is gone.
+        """
+        self._index.call_on_change(wake)
+        self._index.call_when_gone(forget)
+        await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
+
+    async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
+        """Return the pods of the job with that UID, after the first listing."""
+        for reflector in self._reflectors.values():
+            await reflector.synced.wait()
+        return self._index.of_owner(owner_uid)
+
+    def find(self, uid: str) -> OwnedPod | None:
+        """Return the pod with that UID, if a listing or a watch has shown it."""
+        found = (reflector.cache.get(uid) for reflector in self._reflectors.values())
+        return next((pod for pod in found if pod is not None), None)
+
+    def remember(self, namespace: str, manifest: Json) -> None:
+        """Take the answer to a write of ours, which the watch will show later."""
+        reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
+        if reflector is not None:
+            reflector.cache.remember(manifest)
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether every listing has been made."""
+        return all(reflector.synced.is_set() for reflector in self._reflectors.values())
+
+    def seconds_since_contact(self) -> float:
+        """Return for how long the most silent watch has heard nothing."""
+        return max(reflector.seconds_since_contact() for reflector in self._reflectors.values())
+
+    def _reflector(self, api: ApiServer, place: str | None) -> Reflector[OwnedPod]:
+        path = core_path("pods", place)
+        return Reflector(
+            ObjectCache(parse_pod, self._index.update),
+            name=f"pods in {place or 'all namespaces'}",
+            list_page=partial(api.get, path),
+            watch=partial(api.watch, path),
+            selector=managed_selector(),
+        )

@@ -1,0 +1,50 @@
+"""What it means for a job that the API server would not create its pod.
+
+Rule: pure. The API's own words always reach the job's author. Permanent is what no waiting mends: a pod that is invalid
+or that a policy forbids. Quotas free themselves, limits and rights are changed by administrators, servers come back.
+"""
+
+from podreduce_operator.cluster.kubernetes.api import ApiError
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey
+
+__all__ = ["classify_refusal"]
+
+FORBIDDEN = 403
+REJECTED = frozenset({400, 413, 422})
+
+FORBIDDEN_WORDS = (
+    ("exceeded quota", "QuotaExceeded", False),
+    ("failed quota", "QuotaExceeded", False),
+    ("being terminated", "NamespaceTerminating", False),
+    ("violates PodSecurity", "PodRejected", True),
+    ("usage per", "LimitRangeExceeded", False),
+    ("limit to request ratio", "LimitRangeExceeded", False),
+    ("cannot create resource", "Forbidden", False),
+)
+"""By words in a 403's message (the API has no codes for these), the reason and whether it is permanent."""
+
+REMEDIES = {
+    "QuotaExceeded": "more pods start as others end; raise the quota or lower spec.parallelism",
+    "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange",
+    "Forbidden": "give the operator's service account the rights that its chart lists",
+    "PodRejected": "correct spec.podTemplate or the namespace's policy, then change spec.runId",
+}
+
+
+def classify_refusal(error: ApiError, job: JobKey) -> ActionError:
+    """Return what the job's author is told of a pod that was not created."""
+    reason, permanent = classify(error)
+    remedy = REMEDIES.get(reason)
+    message = f"pods of {job} cannot be created now" if not permanent else f"a pod of {job} was rejected"
+    return ActionError(reason, f"{message}: {error}" + (f"; {remedy}" if remedy else ""), permanent=permanent)
+
+
+def classify(error: ApiError) -> tuple[str, bool]:
+    """Return the reason, and whether it is permanent."""
+    if error.status in REJECTED:
+        return "PodRejected", True
+    if error.status == FORBIDDEN:
+        found = ((reason, permanent) for words, reason, permanent in FORBIDDEN_WORDS if words in str(error))
+        return next(found, ("PodRejected", True))
+    return "ApiServerUnavailable", False

@@ -1,0 +1,166 @@
+"""Reads storage Secrets, when a job needs them and by name only.
+
+Rule: values stay in this process, for seconds; of a Secret that is gone the last values are kept while its job is being
+removed, because its data must be removed too. Certificates go to a file, since the S3 client takes a path.
+"""
+
+import asyncio
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podreduce_operator.api.storage_secret import (
+    CA_CERT_KEY,
+    OPTIONAL_KEYS,
+    REQUIRED_KEYS,
+    WORK_URI_KEY,
+    SecretError,
+    decode_secret,
+    parse_storage,
+    parse_work_uri,
+)
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, core_path
+from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.model.errors import ActionError
+
+if TYPE_CHECKING:
+    from podreduce.storage import Gate
+
+__all__ = ["StorageReader", "read_storage_directory"]
+
+CONCURRENT_REQUESTS = 64
+FRESH_SECONDS = 10.0
+"""A corrected Secret counts after this long; until then a job's many passes cost no request."""
+
+NOT_FOUND = 404
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read, and when (monotonic seconds)."""
+
+    storage: JobStorage
+    at: float
+
+
+class StorageReader:
+    """Storage by namespace and Secret.
+
+    So many requests at a time, and no more, go to the stores of one Secret, from however many jobs: a thousand that end
+    their maps at once would open as many connections, at a tenth of a megabyte each. And the Secret is read once for
+    all that want it.
+
+    Args:
+        installation: whose data it is, as it stands in every key below `workUri`.
+        directory: where certificates are written.
+        before_write: asked before each write to a store that is opened with what was read.
+    """
+
+    def __init__(
+        self,
+        api: ApiServer,
+        installation: str,
+        directory: Path,
+        *,
+        before_write: Callable[[], None] = lambda: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._api = api
+        self._installation = installation
+        self._directory = directory
+        self._before_write = before_write
+        self._clock = clock
+        self._reads: dict[tuple[str, str], Read] = {}
+        self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+        self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
+
+    async def read(self, namespace: str, name: str) -> JobStorage:
+        """Return the storage that the Secret describes, at most `FRESH_SECONDS` old.
+
+        Raises:
+            ActionError: the Secret, or a key of it, is missing (permanent), or it cannot be read now.
+        """
+        key = (namespace, name)
+        async with self._reading[key]:
+            known = self._reads.get(key)
+            if known is None or self._clock() - known.at >= FRESH_SECONDS:
+                storage = await self._read_now(namespace, name)
+                known = self._reads[key] = Read(storage, self._clock())
+            return known.storage
+
+    def last_known(self, namespace: str, name: str) -> JobStorage | None:
+        """Return the storage as it was when the Secret was last read."""
+        known = self._reads.get((namespace, name))
+        return None if known is None else known.storage
+
+    async def _read_now(self, namespace: str, name: str) -> JobStorage:
+        values = await self._read_values(namespace, name)
+        try:
+            storage = build_storage(values, self._installation, self._directory, self._before_write)
+        except SecretError as error:
+            raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
+        return replace(storage, gate=self._gates[namespace, name])
+
+    async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
+        try:
+            secret = await self._api.get(core_path("secrets", namespace, name))
+            return decode_secret(secret.get("data") or {})
+        except ApiError as error:
+            if error.status == NOT_FOUND:
+                words = explain_secret(namespace, name, "there is no such Secret")
+                raise ActionError("StorageSecretNotFound", words, permanent=True) from error
+            raise ActionError(
+                "StorageSecretUnreadable", f"the Secret {namespace}/{name} cannot be read now: {error}", permanent=False
+            ) from error
+        except SecretError as error:
+            raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
+
+
+def read_storage_directory(
+    directory: Path, installation: str, certificates: Path, before_write: Callable[[], None] = lambda: None
+) -> JobStorage:
+    """Return the installation's own storage, from a mounted Secret: one file a key.
+
+    Raises:
+        SecretError: a key is missing.
+    """
+    values = {file.name: file.read_text() for file in directory.iterdir() if file.is_file()}
+    return build_storage(values, installation, certificates, before_write)
+
+
+def build_storage(
+    values: dict[str, str], installation: str, directory: Path, before_write: Callable[[], None]
+) -> JobStorage:
+    """Return the storage that the values of a Secret describe."""
+    certificates = values.get(CA_CERT_KEY, "").strip()
+    path = str(write_certificates(certificates, directory)) if certificates else None
+    settings = parse_storage(values, ca_cert=path)
+    return JobStorage(
+        work_uri=parse_work_uri(values), installation=installation, settings=settings, before_write=before_write
+    )
+
+
+def write_certificates(pem: str, directory: Path) -> Path:
+    """Write a bundle under a name that is its digest, at once or not at all, and return its path."""
+    path = directory / f"ca-{sha256(pem.encode()).hexdigest()[:16]}.crt"
+    if not path.exists():
+        with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as file:
+            file.write(f"{pem}\n")
+        Path(file.name).replace(path)
+    return path
+
+
+def explain_secret(namespace: str, name: str, error: object) -> str:
+    """Say what is wrong with a Secret, what belongs in it, and who makes one."""
+    keys = ", ".join([*REQUIRED_KEYS.values(), WORK_URI_KEY])
+    optional = ", ".join([CA_CERT_KEY, *OPTIONAL_KEYS.values()])
+    return (
+        f"the storage Secret {namespace}/{name} (spec.storage.secretRef) is of no use: {error}; it needs the keys "
+        f"{keys} and may have {optional}; the chart creates podreduce-storage in the namespaces of its value "
+        "storage.namespaces"
+    )

@@ -1,0 +1,144 @@
+"""The engine's end of the fork server: starts it early, asks it for processes, hears how they ended.
+
+Rule: whatever goes wrong with it, tasks can be started without it.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES, INTERPRETER_VARIABLES
+from podreduce_operator.cluster.local.lifeline import IS_LINUX
+
+__all__ = ["ForkServer", "ForkServerGoneError", "ForkedProcess"]
+
+MAX_NOTICE_BYTES = 1024
+KILLED = -int(signal.SIGKILL)
+
+
+class ForkServerGoneError(OSError):
+    """The fork server has ended, or cannot take this request."""
+
+
+class ForkedProcess:
+    """A process that the fork server started: `pid`, and `wait` for its exit code (-n: signal n ended it)."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def wait(self) -> int:
+        """Wait for the end; may be called by several."""
+        return await asyncio.shield(self._code)
+
+    def end(self, code: int) -> None:
+        """Take note of the end."""
+        if not self._code.done():
+            self._code.set_result(code)
+
+
+class ForkServer:
+    """A running fork server. Make it before it is needed: it takes its time to import. Close it at the end."""
+
+    def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
+        self._process = process
+        self._channel = channel
+        self._reading: asyncio.AbstractEventLoop | None = None
+        self._starting: deque[asyncio.Future[ForkedProcess]] = deque()
+        self._running: dict[int, ForkedProcess] = {}
+        self._is_gone = False
+
+    @classmethod
+    def open(cls) -> "ForkServer | None":
+        """Start the server, where there can be one."""
+        if not IS_LINUX or not hasattr(os, "pidfd_open"):
+            return None
+        own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with other:
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "podreduce.process.fork_server"],
+                env={
+                    **FORK_SERVER_VARIABLES,
+                    **os.environ,
+                    **INTERPRETER_VARIABLES,
+                    "PYTHONUNBUFFERED": "1",
+                    FORK_CHANNEL_VARIABLE: str(other.fileno()),
+                },
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=(other.fileno(),),
+                start_new_session=True,
+            )
+        own.setblocking(False)  # noqa: FBT003 - as socket has it
+        return cls(process, own)
+
+    async def start(self, environ: Mapping[str, str], descriptors: Sequence[int]) -> ForkedProcess:
+        """Start a task's process with exactly this environment; `descriptors`: its output, error output and lifeline.
+
+        Raises:
+            ForkServerGoneError: there is nobody to start it, or too much environment for one message.
+        """
+        loop = asyncio.get_running_loop()
+        if self._reading is None:
+            self._reading = loop
+            loop.add_reader(self._channel, self._read)
+        if self._is_gone:
+            raise ForkServerGoneError("the fork server has ended")
+        try:
+            socket.send_fds(self._channel, [json.dumps(dict(environ)).encode()], list(descriptors))
+        except OSError as error:
+            raise ForkServerGoneError(f"the fork server cannot be asked: {error}") from error
+        started: asyncio.Future[ForkedProcess] = loop.create_future()
+        self._starting.append(started)
+        return await started
+
+    def close(self) -> None:
+        """End the server; tasks that run are none of its business."""
+        if self._reading is not None:
+            self._reading.remove_reader(self._channel)
+            self._reading = None
+        self._channel.close()
+        self._process.kill()  # it may still be importing
+        self._process.wait()
+
+    def _read(self) -> None:
+        """Take one notice."""
+        notice = b""
+        with suppress(BlockingIOError, ConnectionError):
+            notice = self._channel.recv(MAX_NOTICE_BYTES)
+        if notice:
+            self._take(json.loads(notice))
+        else:
+            self._lose()
+
+    def _take(self, notice: dict[str, Any]) -> None:
+        """Act on a notice."""
+        if "started" in notice:
+            process = self._running[notice["started"]] = ForkedProcess(notice["started"])
+            self._starting.popleft().set_result(process)
+        else:
+            self._running.pop(notice["ended"]).end(notice["code"])
+
+    def _lose(self) -> None:
+        """Go on without the server: what it ran has nobody to tell of its end, and is killed."""
+        self._is_gone = True
+        if self._reading is not None:
+            self._reading.remove_reader(self._channel)
+            self._reading = None
+        for started in self._starting:
+            started.set_exception(ForkServerGoneError("the fork server has ended"))
+        self._starting.clear()
+        for pid, process in self._running.items():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+            process.end(KILLED)
+        self._running.clear()

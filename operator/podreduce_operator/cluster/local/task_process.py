@@ -1,0 +1,197 @@
+"""One attempt's process: started in its own session, read line by line, stopped with everything it started.
+
+Rule: what is left of the process group when its leader ends is killed, as a container's other processes are.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Self, TypeAlias
+
+from podreduce.contract.environment import LIFELINE_VARIABLE
+from podreduce_operator.cluster.local.fork_server import ForkedProcess, ForkServer, ForkServerGoneError
+from podreduce_operator.cluster.local.lifeline import IS_LINUX, Lifeline
+
+__all__ = ["TASK_COMMAND", "TaskProcess"]
+
+LIFELINE_MODULE = "podreduce_operator.cluster.local.lifeline"
+TASK_COMMAND = (sys.executable, "-P", "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
+
+OnLine = Callable[[str], None]
+Process: TypeAlias = asyncio.subprocess.Process | ForkedProcess
+
+TAIL_LINES = 500
+READ_BYTES = 64 * 2**10
+MAX_LINE_BYTES = 16 * 2**10
+MAX_LOG_BYTES = 64 * 2**20
+DRAIN_SECONDS = 1.0
+"""How long the output is still read after the process ended: someone else may hold its end of the pipe open."""
+
+
+class TaskProcess:
+    """A running or finished process and what it wrote. Made by `start`; `wait` must be awaited once."""
+
+    def __init__(self, process: Process, lifeline: Lifeline, pipes: Sequence["OutputPipe"], log: "TaskLog") -> None:
+        self.process = process
+        self.lifeline = lifeline
+        self.pipes = pipes
+        self.log = log
+
+    @classmethod
+    async def start(
+        cls,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        log_path: Path,
+        on_line: OnLine,
+        fork_server: ForkServer | None = None,
+    ) -> Self:
+        """Start `command` with exactly the environment `environ`; each line it writes goes to `on_line`.
+
+        With a `fork_server` the process is forked, and `command` is for when that cannot be.
+
+        Raises:
+            OSError: the system will not start it.
+        """
+        lifeline = Lifeline.open()
+        (output, output_end), (error, error_end) = os.pipe(), os.pipe()
+        try:
+            descriptors = (output_end, error_end, lifeline.reading)
+            process = await start_process(command, environ, descriptors, fork_server)
+        except OSError:
+            lifeline.close()
+            os.close(output)
+            os.close(error)
+            raise
+        finally:
+            os.close(output_end)
+            os.close(error_end)
+        lifeline.attach(process.pid)
+        log = TaskLog(log_path)
+        return cls(process, lifeline, (OutputPipe(output, log, on_line), OutputPipe(error, log, on_line)), log)
+
+    async def wait(self) -> int:
+        """Wait for the end; return the exit code, 128 + n after signal n, as a container's is told."""
+        code = await self.process.wait()
+        self.send_signal(signal.SIGKILL)
+        await asyncio.gather(*(pipe.close() for pipe in self.pipes))
+        self.log.close()
+        self.lifeline.close()
+        return 128 - code if code < 0 else code
+
+    async def stop(self, grace_seconds: float) -> None:
+        """Ask the process to end, and kill it after the grace."""
+        self.send_signal(signal.SIGTERM)
+        try:
+            await asyncio.wait_for(self.process.wait(), grace_seconds)
+        except TimeoutError:
+            self.send_signal(signal.SIGKILL)
+            await self.process.wait()
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal the whole process group; gone means done."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
+            os.killpg(self.process.pid, number)
+
+
+async def start_process(
+    command: Sequence[str],
+    environ: Mapping[str, str],
+    descriptors: tuple[int, int, int],
+    fork_server: ForkServer | None,
+) -> Process:
+    """Start a process; `descriptors`: its output, error output and lifeline."""
+    if fork_server is not None:
+        with suppress(ForkServerGoneError):
+            return await fork_server.start(environ, descriptors)
+    output, error, lifeline = descriptors
+    return await asyncio.create_subprocess_exec(
+        *command,
+        env={**environ, LIFELINE_VARIABLE: str(lifeline)},
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=output,
+        stderr=error,
+        pass_fds=(lifeline,),
+        start_new_session=True,
+    )
+
+
+class OutputPipe:
+    """The reading end of one output of a process: bytes in, lines out.
+
+    Not asyncio's own: there, a process ends only when its pipes do.
+    """
+
+    def __init__(self, descriptor: int, log: "TaskLog", on_line: OnLine) -> None:
+        self.descriptor = descriptor
+        self.log = log
+        self.on_line = on_line
+        self.pending = b""
+        self.ended = asyncio.Event()
+        os.set_blocking(descriptor, False)
+        asyncio.get_running_loop().add_reader(descriptor, self.read)
+
+    def read(self) -> None:
+        """Take what is there; end when all holders of the writing end are gone."""
+        with suppress(BlockingIOError):
+            data = os.read(self.descriptor, READ_BYTES)
+            if data:
+                self.feed(data)
+            else:
+                self.end()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as they come; a line longer than 16 KiB is cut into several."""
+        *lines, self.pending = (self.pending + data).split(b"\n")
+        while len(self.pending) > MAX_LINE_BYTES:
+            lines.append(self.pending[:MAX_LINE_BYTES])
+            self.pending = self.pending[MAX_LINE_BYTES:]
+        for line in lines:
+            self.add(line)
+
+    def add(self, line: bytes) -> None:
+        """Pass one line on, without its newline."""
+        text = line.decode(errors="replace")
+        self.log.add(text)
+        self.on_line(text)
+
+    def end(self) -> None:
+        """Stop reading; a last line may lack its newline."""
+        if self.ended.is_set():
+            return
+        self.ended.set()
+        asyncio.get_running_loop().remove_reader(self.descriptor)
+        os.close(self.descriptor)
+        if self.pending:
+            self.add(self.pending)
+
+    async def close(self) -> None:
+        """Read what is left, and wait no longer than `DRAIN_SECONDS` for heirs of the writing end."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.ended.wait(), DRAIN_SECONDS)
+        self.end()
+
+
+class TaskLog:
+    """What a process wrote: all of it in a file, up to 64 MiB, and the last lines at hand."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.tail: deque[str] = deque(maxlen=TAIL_LINES)
+        self.written_bytes = 0
+        self.file = path.open("wb")
+
+    def add(self, line: str) -> None:
+        """Add one line, without its newline."""
+        self.tail.append(line)
+        if self.written_bytes < MAX_LOG_BYTES:
+            self.written_bytes += self.file.write(f"{line}\n".encode())
+
+    def close(self) -> None:
+        """Close the file."""
+        self.file.close()

@@ -1,0 +1,210 @@
+"""The attempts of a run in order of time, put together from what is left of each: kept records, a commit, a failure.
+
+Rule: pure. Nothing is made up: what no record says is None. One attempt may have left all of these or any one of them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from podreduce.contract.attempts import AttemptRecord
+from podreduce.contract.post_mortem import Attempt, AttemptResult
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
+from podreduce_operator.history.attempt_merge import KeptAttempts
+from podreduce_operator.model.pods import PodPhase
+from podreduce_operator.policy.attempt_record import is_stopped
+
+__all__ = ["Evidence", "gather_evidence", "moment", "tell_attempts"]
+
+R = AttemptResult
+
+
+@dataclass(frozen=True, slots=True)
+class Traces:
+    """What one attempt has left. The record is the sum of all that were kept of it."""
+
+    task: TaskRef
+    record: AttemptRecord | None
+    commit: CommitRecord | None
+    failure: FailureRecord | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What all attempts have left, and nothing made of it: there may be hundreds of thousands.
+
+    Attributes:
+        committed: by attempt id, as is `failed`.
+        winners: by task, the commit of its newest generation; `outdated` are the attempts whose commits do not count.
+        lost: tasks and generations whose output is gone.
+    """
+
+    kept: KeptAttempts
+    committed: Mapping[str, CommitRecord]
+    failed: Mapping[str, FailureRecord]
+    winners: Mapping[TaskRef, CommitRecord]
+    outdated: AbstractSet[str]
+    lost: AbstractSet[tuple[TaskRef, int]]
+
+    def traces_of(self, attempt_id: str) -> Traces:
+        """Return what one attempt has left: at least one of the three."""
+        record, commit = self.kept.get(attempt_id), self.committed.get(attempt_id)
+        failure = self.failed.get(attempt_id)
+        task = next(one.task for one in (record, commit, failure) if one is not None)
+        return Traces(task, record, commit, failure)
+
+
+def gather_evidence(
+    *,
+    kept: KeptAttempts,
+    commits: Mapping[TaskRef, CommitRecord],
+    outdated: AbstractSet[str],
+    failures: Iterable[FailureRecord],
+) -> Evidence:
+    """Put in order what is left of a run's attempts."""
+    told = list(failures)
+    return Evidence(
+        kept=kept,
+        committed={commit.attempt_id: commit for commit in commits.values()},
+        failed={failure.attempt_id: failure for failure in told if not tells_of_lost_part(failure)},
+        winners=commits,
+        outdated=outdated,
+        lost={(one.lost.task, one.lost.generation) for one in told if one.lost is not None},
+    )
+
+
+def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
+    """Yield every attempt that left a trace, in order of time, so many at once: together they are large."""
+    ids = {*evidence.kept.ids, *evidence.committed, *evidence.failed}
+    ordered = sorted((first_time(evidence.traces_of(attempt_id)), attempt_id) for attempt_id in ids)
+    for start in range(0, len(ordered), group_attempts):
+        group = ordered[start : start + group_attempts]
+        yield [describe(attempt_id, evidence.traces_of(attempt_id), evidence) for _, attempt_id in group]
+
+
+def tells_of_lost_part(failure: FailureRecord) -> bool:
+    """Tell whether a failure is no attempt's, but that of a committed part which the store has dropped since."""
+    return failure.lost is not None and failure.lost.task == failure.task
+
+
+def describe(attempt_id: str, traces: Traces, evidence: Evidence) -> Attempt:
+    """Return all that is known of one attempt."""
+    record, commit, failure = traces.record, traces.commit, traces.failure
+    known: dict[str, Any] = {"generation": generation_of(traces)}
+    result = find_result(attempt_id, traces, evidence)
+    if record is not None:
+        known |= describe_pod(record)
+    if record is not None and result is not R.COMMITTED:
+        known |= {"reason": record.reason, "message": record.message}
+    if failure is not None:
+        known |= describe_failure(failure, known)
+    if commit is not None:
+        known |= describe_commit(commit)
+    return with_durations(Attempt(task=str(traces.task), attempt_id=attempt_id, result=result, **known))
+
+
+def generation_of(traces: Traces) -> int:
+    """Return the generation that the attempt worked for."""
+    return next(one.generation for one in (traces.record, traces.commit, traces.failure) if one is not None)
+
+
+def find_result(attempt_id: str, traces: Traces, evidence: Evidence) -> AttemptResult:
+    """Say what became of an attempt."""
+    record, generation = traces.record, generation_of(traces)
+    if traces.commit is not None or attempt_id in evidence.outdated:
+        is_lost = attempt_id in evidence.outdated or (traces.task, generation) in evidence.lost
+        return R.LOST if is_lost else R.COMMITTED
+    if traces.failure is not None:
+        return R.FAILED
+    winner = evidence.winners.get(traces.task)
+    if winner is not None and winner.generation >= generation:
+        return R.BEATEN
+    if record is not None and record.phase == PodPhase.FAILED and not is_stopped(record):
+        return R.FAILED
+    return R.STOPPED if record is not None and record.why_deleted else R.VANISHED
+
+
+def describe_pod(record: AttemptRecord) -> dict[str, Any]:
+    """Return what the pod's records say."""
+    return {
+        "attempt": record.pod_name,
+        "ordinal": record.ordinal,
+        "node": record.node,
+        "phase": record.phase,
+        "exit_code": record.exit_code,
+        "created_at": moment(record.created_at),
+        "scheduled_at": moment(record.scheduled_at),
+        "started_at": moment(record.started_at),
+        "finished_at": moment(record.finished_at),
+        "deleted_at": moment(record.deleted_at),
+        "why_deleted": record.why_deleted,
+        "cpu_requested": None if record.cpu_millis is None else record.cpu_millis / 1000,
+        "memory_requested_bytes": record.memory_bytes,
+    }
+
+
+def describe_failure(failure: FailureRecord, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the failure record says; of the end, what its pod did not."""
+    return {
+        "attempt": failure.pod_name,
+        "ordinal": failure.ordinal,
+        "reason": failure.reason,
+        "message": failure.message,
+        "counted": failure.counted,
+        "exit_code": failure.exit_code if known.get("exit_code") is None else known["exit_code"],
+        "finished_at": known.get("finished_at") or moment(failure.finished_at),
+    }
+
+
+def describe_commit(commit: CommitRecord) -> dict[str, Any]:
+    """Return what the commit says. Its times are finer than a pod's, which are whole seconds."""
+    return {
+        "attempt": commit.pod_name,
+        "started_at": moment(commit.started_at),
+        "finished_at": moment(commit.finished_at),
+        "records_in": commit.records_in,
+        "bytes_in": commit.bytes_in,
+        "records_out": commit.records_out,
+        "bytes_out": commit.bytes_out,
+        "spills": commit.spills,
+        "bad_records": 0 if commit.quarantine is None else commit.quarantine.records,
+    }
+
+
+def with_durations(attempt: Attempt) -> Attempt:
+    """Return the attempt with the time that each part of its life took, as far as both its ends are known."""
+    placed, started = attempt.scheduled_at, attempt.started_at
+    ended = attempt.finished_at or attempt.deleted_at
+    never_ran = None if started is not None else ended
+    return msgspec.structs.replace(
+        attempt,
+        pending_seconds=seconds_between(attempt.created_at, placed or never_ran),
+        starting_seconds=seconds_between(placed or (attempt.created_at if started else None), started or never_ran),
+        running_seconds=seconds_between(started, ended),
+    )
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the seconds from one time to another, to the millisecond; None where either is unknown."""
+    return None if start is None or end is None else round((end - start).total_seconds(), 3)
+
+
+def first_time(traces: Traces) -> float:
+    """Return the first that is known of an attempt, in seconds since the epoch; without any it comes last."""
+    record, commit, failure = traces.record, traces.commit, traces.failure
+    of_pod = () if record is None else (record.created_at, record.scheduled_at)
+    of_task = () if commit is None else (commit.started_at, commit.finished_at)
+    of_its_end = () if record is None else (record.started_at, record.finished_at)
+    recorded = () if failure is None else (failure.finished_at,)
+    deleted = () if record is None else (record.deleted_at,)
+    times = (*of_pod, *of_task, *of_its_end, *recorded, *deleted)
+    return next((round(time, 3) for time in times if time is not None), float("inf"))
+
+
+def moment(seconds: float | None) -> datetime | None:
+    """Return seconds since the epoch as a time in UTC, to the millisecond."""
+    return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)

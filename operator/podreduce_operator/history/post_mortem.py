@@ -1,0 +1,194 @@
+"""A run's story, put together: what was planned, how it ended, its attempts, and what the failed ones said.
+
+Rule: pure, and of bounded size whatever the number of attempts: the table has all of them.
+"""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nlargest
+from operator import itemgetter
+from typing import Any, TypeAlias
+
+import msgspec
+
+from podreduce.contract.layout import ATTEMPTS_TABLE_KEY
+from podreduce.contract.plan import Plan
+from podreduce.contract.post_mortem import (
+    Attempt,
+    AttemptResult,
+    AttemptTotals,
+    FailedAttempt,
+    PlanFacts,
+    PostMortem,
+    StoppedAttempt,
+)
+from podreduce.contract.task import FailureRecord
+from podreduce.contract.texts import cut_middle
+from podreduce_operator.history.attempt_results import moment
+from podreduce_operator.model.observed import RunState
+from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
+
+__all__ = ["MAX_FAILURES", "Tally", "build_story"]
+
+MAX_TIMELINE = 2000
+MAX_FAILURES = 50
+MAX_MESSAGE = 200
+
+Placed: TypeAlias = tuple[int, Attempt]
+"""An attempt and its place in the order of time."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the story takes of all attempts, added group by group in order of time; of bounded size.
+
+    Attributes:
+        failed: those that failed last, in order of their end.
+        stopped: of those that the run's failure stopped, those that had run longest, longest first.
+    """
+
+    by_result: Counter[str] = field(default_factory=Counter)
+    pending_seconds: float = 0.0
+    starting_seconds: float = 0.0
+    running_seconds: float = 0.0
+    failed: list[Attempt] = field(default_factory=list)
+    stopped: list[Attempt] = field(default_factory=list)
+    _others: list[Placed] = field(default_factory=list)
+    _longest: list[Placed] = field(default_factory=list)
+
+    def add(self, attempts: Sequence[Attempt]) -> None:
+        """Take the next attempts."""
+        placed = list(enumerate(attempts, self.by_result.total()))
+        committed = [each for each in placed if each[1].result is AttemptResult.COMMITTED]
+        others = [each for each in placed if each[1].result is not AttemptResult.COMMITTED]
+        self._others = [*self._others, *others][-MAX_TIMELINE:]
+        self._longest = nlargest(MAX_TIMELINE, [*self._longest, *committed], key=running_seconds)
+        self.failed = last_failed([*self.failed, *attempts])
+        self.stopped = longest_stopped([*self.stopped, *attempts])
+        self.by_result.update(str(attempt.result) for attempt in attempts)
+        self.pending_seconds += sum(attempt.pending_seconds or 0.0 for attempt in attempts)
+        self.starting_seconds += sum(attempt.starting_seconds or 0.0 for attempt in attempts)
+        self.running_seconds += sum(attempt.running_seconds or 0.0 for attempt in attempts)
+
+    @property
+    def told(self) -> list[Attempt]:
+        """The attempts that the timeline tells of, in their order.
+
+        All, if there is room; else the last of those that did not commit, and of the others those that took longest.
+        """
+        committed = self.by_result[AttemptResult.COMMITTED]
+        others = self._others[-max(MAX_TIMELINE // 2, MAX_TIMELINE - committed) :]
+        longest = self._longest[: MAX_TIMELINE - len(others)]
+        return [attempt for _, attempt in sorted([*others, *longest], key=itemgetter(0))]
+
+    @property
+    def totals(self) -> AttemptTotals:
+        """All attempts in numbers."""
+        return AttemptTotals(
+            attempts=self.by_result.total(),
+            by_result=dict(self.by_result),
+            pending_seconds=round(self.pending_seconds, 3),
+            starting_seconds=round(self.starting_seconds, 3),
+            running_seconds=round(self.running_seconds, 3),
+            left_out=self.by_result.total() - len(self.told),
+        )
+
+
+def running_seconds(placed: Placed) -> float:
+    """Return how long an attempt has run."""
+    return placed[1].running_seconds or 0.0
+
+
+def build_story(
+    *,
+    plan: Plan,
+    plan_digest: str,
+    partitions: int | None,
+    run: RunState,
+    conditions: Sequence[Mapping[str, Any]],
+    tally: Tally,
+    failures: Mapping[str, FailureRecord],
+    logs: Mapping[str, Sequence[str]],
+) -> PostMortem:
+    """Return the story of an ended run; `failures` and `logs` (last lines) are by attempt id.
+
+    `partitions`: how many reduce tasks there turned out to be, if the run came so far.
+    """
+    return PostMortem(
+        job=plan.job,
+        verdict=run.terminal or "",
+        reason=run.reason,
+        message=run.message,
+        started_at=moment(run.started_at),
+        ended_at=moment(run.completed_at),
+        plan=describe_plan(plan, plan_digest, plan.partitions if partitions is None else partitions),
+        conditions=tuple(dict(condition) for condition in conditions),
+        totals=tally.totals,
+        timeline=tuple(shorten(attempt) for attempt in tally.told),
+        failures=tuple(
+            describe_failed(attempt, failures.get(attempt.attempt_id), logs.get(attempt.attempt_id, ()))
+            for attempt in tally.failed
+        ),
+        stopped=tuple(describe_stopped(attempt, logs.get(attempt.attempt_id, ())) for attempt in tally.stopped),
+        table=ATTEMPTS_TABLE_KEY,
+    )
+
+
+def describe_plan(plan: Plan, digest: str, partitions: int | None) -> PlanFacts:
+    """Return the plan in numbers."""
+    return PlanFacts(
+        digest=digest,
+        objects=plan.objects,
+        bytes=plan.bytes,
+        shards=plan.shards,
+        partitions=partitions,
+        imbalance_bytes=plan.imbalance_bytes,
+        input_format=plan.input_format,
+        output_uri=plan.output_uri,
+        output_format=plan.output_format,
+    )
+
+
+def shorten(attempt: Attempt) -> Attempt:
+    """Return the attempt for a line of the timeline; the whole message stands in the table."""
+    if len(attempt.message) <= MAX_MESSAGE:
+        return attempt
+    return msgspec.structs.replace(attempt, message=cut_middle(attempt.message, MAX_MESSAGE))
+
+
+def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts that failed last, in order of their end."""
+    failed = [attempt for attempt in attempts if attempt.result is AttemptResult.FAILED and attempt.finished_at]
+    return sorted(failed, key=lambda attempt: (attempt.finished_at, attempt.attempt_id))[-MAX_FAILURES:]
+
+
+def longest_stopped(attempts: Sequence[Attempt]) -> list[Attempt]:
+    """Return the attempts that had run longest of those that the run's failure stopped, longest first."""
+    stopped = [
+        attempt
+        for attempt in attempts
+        if attempt.result is AttemptResult.STOPPED and attempt.why_deleted == JOB_FAILED and attempt.started_at
+    ]
+    return sorted(stopped, key=lambda attempt: (attempt.started_at, attempt.attempt))[:STOPPED_TOLD]
+
+
+def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequence[str]) -> FailedAttempt:
+    """Return what a failed attempt said; one whose failure was not recorded any more has but its pod's words."""
+    return FailedAttempt(
+        task=attempt.task,
+        attempt=attempt.attempt,
+        finished_at=attempt.finished_at,
+        reason=attempt.reason,
+        message=attempt.message,
+        record="" if failure is None else failure.record,
+        traceback=() if failure is None else tuple(failure.traceback.splitlines()),
+        log=tuple(log),
+    )
+
+
+def describe_stopped(attempt: Attempt, log: Sequence[str]) -> StoppedAttempt:
+    """Return what an attempt was at when it was stopped."""
+    return StoppedAttempt(
+        task=attempt.task, attempt=attempt.attempt, started_at=attempt.started_at, node=attempt.node, log=tuple(log)
+    )

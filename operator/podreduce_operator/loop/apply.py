@@ -1,0 +1,295 @@
+"""Applying: each action done, idempotently, by one `match`.
+
+Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it. Pods are
+created, and deleted, for a moment at a time: what is left out then, the next pass decides on anew, by what has happened
+meanwhile. Jobs take turns at it, and at planning: where a thousand want ten pods each, most of ten thousand requests
+would only wait, and take memory for what they are about to send.
+"""
+
+import asyncio
+import contextlib
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from itertools import groupby
+
+import msgspec
+
+from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.errors import PodreduceError
+from podreduce.contract.layout import (
+    COMMIT_INTENT_KEY,
+    DATA_PREFIX,
+    log_key,
+    shuffle_key,
+)
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
+from podreduce.contract.wire import encode
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
+from podreduce_operator.model.actions import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    DeletePod,
+    DiscardRun,
+    FreezeShuffle,
+    KeepAttempts,
+    PlanRun,
+    RecordFailure,
+    RemoveIntermediates,
+    RemoveRun,
+    WritePostMortem,
+)
+from podreduce_operator.model.cluster import Cluster, PodRequest
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.observed import Fault
+from podreduce_operator.planning.plan_run import plan_run
+from podreduce_operator.pods.pod_names import hash_run, pod_name
+from podreduce_operator.policy.single_pod_jobs import SHUFFLE_WAIT_SECONDS
+from podreduce_operator.policy.stuck_pods import still_waits
+from podreduce_operator.runs.offset_pages import write_offsets
+from podreduce_operator.runs.output_claim import release_output
+from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
+from podreduce_operator.runs.remove_run import discard_run
+from podreduce_operator.runs.run import Run, RunCache
+from podreduce_operator.runs.storage_fault import storage_fault
+from podreduce_operator.shuffle.manifest import build_shuffle_manifest
+
+__all__ = ["Applied", "Applier", "FaultPoint"]
+
+CONCURRENT_CALLS = 16
+CONCURRENT_PODS = 48
+"""Pods created, or deleted, at a time by one job: a busy API server serves everybody by how much he asks for."""
+
+CONCURRENT_JOBS = 32
+"""Jobs that create or delete pods at a time; jobs of one namespace that are planned at a time."""
+
+SAVE_LOG_SECONDS = 2.0
+"""For so long a deletion waits for a log: of a node that does not answer there is none."""
+PODS_SECONDS = 2.0
+"""How long a pass may go on starting to create pods, and to delete some: an attempt that ended in the first moments of
+creating thousands should not have to wait for its successor until the last is there."""
+
+FaultPoint = Callable[[str, Action], None]
+"""Called with `before` and `after` around each action, for tests that crash the operator there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applied:
+    """What became of a decision: the faults that ended the pass, and whether something was left out for time."""
+
+    faults: tuple[Fault, ...] = ()
+    is_cut_short: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Applier:
+    """Carries out decisions on a cluster and its stores.
+
+    `pods_seconds`: see `PODS_SECONDS`. `turns` is held by a job that creates or deletes pods; `planning`, its
+    namespace's, by one that is planned: a store that does not answer holds up nobody else's jobs.
+    """
+
+    cluster: Cluster
+    cache: RunCache
+    fault_point: FaultPoint | None = None
+    pods_seconds: float = PODS_SECONDS
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
+    planning: defaultdict[str, asyncio.Semaphore] = field(
+        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(CONCURRENT_JOBS))
+    )
+
+    async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
+        """Do `actions` in order, those of one kind beside each other.
+
+        Where pods cannot be created, those that have ended go all the same: they may be what fills a quota.
+        """
+        faults: tuple[Fault, ...] = ()
+        is_cut_short = False
+        for kind, group in groupby(actions, type):
+            if faults and kind is not DeletePod:
+                break
+            if is_cut_short and kind is CreatePod:  # the pods that should have made room are still there
+                continue
+            calls = [partial(self.apply_one, action, run) for action in group]
+            try:
+                if kind in (CreatePod, DeletePod):
+                    async with self.turns:
+                        done = await gather_bounded(calls, limit=CONCURRENT_PODS, seconds=self.pods_seconds)
+                else:
+                    done = await gather_bounded(calls, limit=CONCURRENT_CALLS)
+            except (ActionError, PodreduceError) as error:
+                faults = faults or (fault_of(error),)
+                if kind is not CreatePod:
+                    break
+            else:
+                is_cut_short |= len(done) < len(calls)
+        return Applied(faults=faults, is_cut_short=is_cut_short)
+
+    async def apply_one(self, action: Action, run: Run) -> None:
+        """Do one action between its two fault points."""
+        if self.fault_point is not None:
+            self.fault_point("before", action)
+        await self.act(action, run)
+        if self.fault_point is not None:
+            self.fault_point("after", action)
+
+    async def act(self, action: Action, run: Run) -> None:
+        """Do one action."""
+        match action:
+            case PlanRun():
+                async with self.planning[run.job.key.namespace]:
+                    await plan_run(run, self.cluster)
+            case CreatePod():
+                await self.create_pod(action, run)
+            case DeletePod():
+                await self.delete_pod(action, run)
+            case RecordFailure():
+                await self.record_failure(action, run)
+            case KeepAttempts(attempts=attempts):
+                await keep_attempts(run, attempts)
+            case FreezeShuffle(parallelism=parallelism):
+                await freeze_shuffle(run, parallelism)
+            case CommitOutput():
+                await commit_output(run)
+            case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
+                await self.take_down(action, run)
+
+    async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
+        """Do one of the actions that follow a run's end."""
+        match action:
+            case RemoveIntermediates():
+                await remove_intermediates(run)
+            case WritePostMortem(attempts=attempts):
+                await write_post_mortem(run, self.cluster, attempts)
+            case DiscardRun(run_id=run_id):
+                await discard_run(run.storage, msgspec.structs.replace(run.identity, run_id=run_id))
+                self.cache.forget(run.job)
+            case RemoveRun():
+                await run.work.delete_prefix_async("")
+                self.cache.forget(run.job)
+
+    async def create_pod(self, action: CreatePod, run: Run) -> None:
+        """Start an attempt, under the name that is its lock."""
+        plan = run.records.plan
+        if plan is None:
+            return
+        run_hash = hash_run(run.job.uid, run.run_id)
+        name = pod_name(run.job.key.name, run_hash, action.task, action.ordinal)
+        is_map = action.task.type is TaskType.MAP
+        environment = TaskEnvironment(
+            run_uri=run.work.uri,
+            plan_digest=run.records.plan_digest,
+            task=action.task,
+            more_tasks=action.more_tasks,
+            generation=action.generation,
+            shuffle_generation=action.shuffle_generation,
+            shuffle_wait_seconds=SHUFFLE_WAIT_SECONDS if action.awaits_shuffle else 0,
+            pod_uid="",
+            pod_name=name,
+            max_bad_records=run.job.spec.max_bad_records if is_map else None,
+        )
+        await self.cluster.create_pod(
+            PodRequest(
+                name=name,
+                job=run.job,
+                run_hash=run_hash,
+                ordinal=action.ordinal,
+                environment=environment,
+                memory_factor=action.memory_factor,
+                slow_node=action.slow_node,
+                gang=action.gang,
+                spec=plan.spec,
+            )
+        )
+
+    async def record_failure(self, action: RecordFailure, run: Run) -> None:
+        """Make a failure durable, unless its pod was only late to start and has started since it was listed."""
+        record = action.record
+        if action.if_waiting and not still_waits(await self.cluster.find_pod(run.job, record.pod_name), record):
+            return
+        await run.records.create_failure(record)
+
+    async def delete_pod(self, action: DeletePod, run: Run) -> None:
+        """Delete a pod; its last log lines are kept where they can be had soon."""
+        if action.save_log:
+            with contextlib.suppress(ActionError, PodreduceError, TimeoutError):
+                async with asyncio.timeout(SAVE_LOG_SECONDS):
+                    await self.save_log(action, run)
+        await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
+
+    async def save_log(self, action: DeletePod, run: Run) -> None:
+        """Keep a pod's last log lines, if it has any."""
+        tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
+        if tail:
+            await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
+
+
+def fault_of(error: ActionError | PodreduceError) -> Fault:
+    """Return what the job's author is told."""
+    return error.as_fault() if isinstance(error, ActionError) else storage_fault(error)
+
+
+async def freeze_shuffle(run: Run, parallelism: int) -> None:
+    """Write the next shuffle manifest; whoever creates it first has frozen it."""
+    records = run.records
+    if records.plan is None:
+        return
+    manifest = build_shuffle_manifest(
+        records.plan,
+        records.commits,
+        records.bucket_bytes,
+        records.manifest,
+        parallelism=parallelism,
+        key_spread=records.key_spread,
+    )
+    manifest = msgspec.structs.replace(manifest, offset_pages=await write_offsets(records, manifest))
+    await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
+
+
+async def commit_output(run: Run) -> None:
+    """Pass the point of no return; once that is seen, publish what the intent says, whoever wrote it."""
+    records = run.records
+    if records.plan is None:
+        return
+    if records.intent is None:
+        last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
+        commits = [commit for task, commit in records.commits.items() if task.type is last]
+        lost = await find_lost(run.output, commits)
+        for commit in lost:
+            await record_lost_part(run, commit)
+        if not lost:
+            await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
+        return
+    manifest = build_manifest(records.plan, records.plan_digest, records.intent)
+    await publish(run.output, records.intent, manifest)
+    await remove_staged(run.output, run.identity)
+
+
+async def record_lost_part(run: Run, commit: CommitRecord) -> None:
+    """Record that a committed part is gone, so that its task runs once more; that does not count against it.
+
+    Its attempt may have a failure record already, of a pod that was given up and committed all the same.
+    """
+    record = FailureRecord(
+        task=commit.task,
+        generation=commit.generation,
+        attempt_id=commit.attempt_id,
+        pod_name=commit.pod_name,
+        ordinal=0,
+        counted=False,
+        reason="UploadLost",
+        message="the store dropped the part before it was published: see its rule for unfinished uploads",
+        finished_at=commit.finished_at,
+        lost=LostOutput(task=commit.task, generation=commit.generation),
+    )
+    await run.records.create_failure(record, suffix="-lost")
+
+
+async def remove_intermediates(run: Run) -> None:
+    """Remove what only a run in progress needs: blobs, staged parts, and last the claim."""
+    await run.work.delete_prefix_async(DATA_PREFIX)
+    await remove_staged(run.output, run.identity)
+    await release_output(run.output, run.claim)

@@ -1,0 +1,240 @@
+"""Observing: what a job's pods, records and output look like now, as one frozen value.
+
+Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
+succeeded has its commit in the listing that follows.
+"""
+
+import asyncio
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from podreduce.contract.errors import PodreduceError
+from podreduce.contract.layout import (
+    ATTEMPTS_TABLE_KEY,
+    COMMIT_INTENT_KEY,
+    DATA_PREFIX,
+    POST_MORTEM_KEY,
+    QUARANTINE_PREFIX,
+)
+from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
+from podreduce.storage import ObjectStore
+from podreduce_operator.model.cluster import Cluster, JobStorage
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import (
+    Fault,
+    HeavyKeyView,
+    Observed,
+    PlanSummary,
+    PostMortemView,
+    PublishedOutput,
+    RunState,
+    ShuffleSummary,
+)
+from podreduce_operator.model.pods import PodView
+from podreduce_operator.pods.pod_names import hash_run
+from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.single_pod_jobs import is_small_job
+from podreduce_operator.policy.stuck_pods import is_silent, silent_since
+from podreduce_operator.runs.publishing import has_leftovers, read_published
+from podreduce_operator.runs.run import Run, RunCache
+from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.runs.storage_fault import storage_fault
+from podreduce_operator.shuffle.heavy_keys import KeyShare
+
+__all__ = ["observe"]
+
+
+async def observe(
+    job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
+) -> tuple[Observed, Run | None]:
+    """Return the job's world, and the run to act on; no run where the store cannot be reached."""
+    pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
+    run_id, previous = job.spec.run_id, job.status.get("runId")
+    blind = Observed(
+        job=job,
+        run_id=run_id,
+        run_hash=hash_run(job.uid, run_id),
+        run=read_run_state(job.status, run_id),
+        superseded=None if previous == run_id else previous,
+        pods=pods,
+        limits=limits,
+        is_blind=True,
+    )
+    observed: Observed
+    run: Run | None = None
+    try:
+        storage = await cluster.read_storage(job)
+        observed, run = await observe_store(blind, storage, cache)
+    except ActionError as error:
+        observed = replace(blind, faults=(error.as_fault(),))
+    except PodreduceError as error:
+        observed = replace(blind, faults=(storage_fault(error),))
+    return replace(observed, progress=cluster.progress_of(observed.pods)), run
+
+
+async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:
+    """Let the cluster speak for the pod that has kept silent longest about why it does not start; one tells enough."""
+    silent = [(at, pod.name, pod) for pod in pods if (at := silent_since(pod)) is not None and is_silent(pod, now)]
+    if not silent:
+        return pods
+    longest = min(silent)[2]
+    warned = await cluster.last_warning(job, longest)
+    if warned is None:
+        return pods
+    told = replace(longest, reason=warned.reason, message=warned.message)
+    return tuple(told if pod is longest else pod for pod in pods)
+
+
+async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
+    """Fill in what the store says, of the run that counts."""
+    job, superseded = blind.job, blind.superseded
+    run = cache.open(job, blind.run_id, storage)
+    if superseded is not None:
+        old = cache.open(job, superseded, storage)
+        if read_run_state(job.status, superseded).terminal is None and await has_intent(old):
+            run, superseded = old, None
+        elif not await has_objects(old.work):
+            superseded = None
+    run_hash = hash_run(job.uid, run.run_id)
+    await run.records.refresh([pod for pod in blind.pods if pod.run_hash == run_hash])
+    state, failures = read_run_state(job.status, run.run_id), run.records.failures
+    published, intermediates, records = await asyncio.gather(
+        read_published_run(run), has_intermediates(run, state), has_records(run, state)
+    )
+    observed = Observed(
+        job=job,
+        run_id=run.run_id,
+        run_hash=run_hash,
+        run=state,
+        superseded=superseded,
+        plan=summarize_plan(run.records),
+        pods=place_pods(blind.pods, run_hash, run.records, failures),
+        commits=dict(run.records.commits),
+        failures=failures,
+        shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
+        skew=summarize_skew(run.records),
+        quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
+        has_intent=run.records.intent is not None,
+        published=published,
+        has_intermediates=intermediates,
+        has_records=records,
+        kept=dict(run.records.kept),
+        post_mortem=view_post_mortem(run),
+        limits=blind.limits,
+        faults=digest_faults(job.status, run),
+    )
+    return observed, run
+
+
+def place_pods(
+    pods: Iterable[PodView],
+    run_hash: str,
+    records: RunRecords,
+    failures: Mapping[TaskRef, tuple[FailureRecord, ...]],
+) -> tuple[PodView, ...]:
+    """Return the pods, those of the run as standing for the tasks that they are at."""
+    history = History(
+        commits=records.commits,
+        outdated=records.outdated,
+        failed=failed_attempts(failures),
+        partitions=None if records.manifest is None else len(records.manifest.partitions),
+    )
+    return tuple(history.place(pod) if pod.run_hash == run_hash else pod for pod in pods)
+
+
+async def has_intent(run: Run) -> bool:
+    """Tell whether the run is past its point of no return."""
+    return await run.work.exists_async(COMMIT_INTENT_KEY)
+
+
+async def has_objects(store: ObjectStore, prefix: str = "") -> bool:
+    """Tell whether there is anything below `prefix`."""
+    async for _ in store.list_async(prefix):
+        return True
+    return False
+
+
+async def has_intermediates(run: Run, state: RunState) -> bool:
+    """Tell whether a terminal run has left blobs, staged parts or its claim. A run in progress is not asked."""
+    if state.terminal is None:
+        return False
+    return await has_objects(run.work, DATA_PREFIX) or await has_leftovers(run.output, run.claim)
+
+
+async def has_records(run: Run, state: RunState) -> bool:
+    """Tell whether anything is left of a terminal run. A run in progress is not asked."""
+    return state.terminal is not None and await has_objects(run.work)
+
+
+async def read_published_run(run: Run) -> PublishedOutput | None:
+    """Return the run's output if its intent was carried out."""
+    if run.records.intent is None:
+        return None
+    return await read_published(run.output, run.job.uid, run.run_id)
+
+
+def summarize_plan(records: RunRecords) -> PlanSummary | None:
+    """Return what `decide` needs of the plan."""
+    plan = records.plan
+    if plan is None:
+        return None
+    return PlanSummary(
+        digest=records.plan_digest,
+        objects=plan.objects,
+        bytes=plan.bytes,
+        shards=plan.shards,
+        imbalance_bytes=plan.imbalance_bytes,
+        partitions=plan.partitions,
+        tasks_per_pod=plan.spec.get("tasksPerPod", 1),
+        is_small=is_small_job(plan.spec, plan.bytes),
+    )
+
+
+def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
+    """Return what `decide` needs of the shuffle manifest."""
+    return ShuffleSummary(
+        generation=manifest.generation,
+        partitions=len(manifest.partitions),
+        map_generations=manifest.map_generations,
+        partition_bytes=manifest.partition_bytes,
+        imbalance_bytes=manifest.imbalance_bytes,
+        hash_imbalance_bytes=manifest.hash_imbalance_bytes,
+    )
+
+
+def summarize_skew(records: RunRecords) -> tuple[HeavyKeyView, ...]:
+    """Return the heaviest keys, each with the partition that the shuffle manifest gives it to."""
+    return tuple(
+        HeavyKeyView(key=heavy.key, share=heavy.share, partition=find_partition(heavy, records.manifest))
+        for heavy in records.skew.heaviest()
+    )
+
+
+def find_partition(heavy: KeyShare, manifest: ShuffleManifest | None) -> int | None:
+    """Return the partition of a key; None while there is no manifest."""
+    if manifest is None:
+        return None
+    if manifest.ranges is not None:
+        return bisect_right(manifest.ranges, heavy.encoded)
+    return next((index for index, buckets in enumerate(manifest.partitions) if heavy.bucket in buckets), None)
+
+
+def view_post_mortem(run: Run) -> PostMortemView | None:
+    """Say where the run's story lies, if it is written."""
+    if not run.records.has_post_mortem:
+        return None
+    return PostMortemView(uri=run.work.uri_of(POST_MORTEM_KEY), attempts_uri=run.work.uri_of(ATTEMPTS_TABLE_KEY))
+
+
+def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
+    """Refuse a plan that is not the one the status names: somebody has changed it."""
+    named = status.get("planDigest") if status.get("runId") == run.run_id else None
+    if run.records.plan is None or named is None or named == run.records.plan_digest:
+        return ()
+    message = f"the plan at {run.work.uri} is not the one this run started with: set a new spec.runId to start over"
+    return (Fault(reason="PlanMismatch", message=message, permanent=True),)

@@ -1,0 +1,218 @@
+"""The loop: observe, decide, apply, one status write; for one job at a time, many jobs beside each other.
+
+Rule: level-triggered. Events only wake a job's loop and are coalesced; whatever was missed, the next pass sees.
+This is the only module that calls `decide`.
+"""
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from podreduce_operator.concurrency import LOOP_ENDS
+from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
+from podreduce_operator.loop.observe import observe
+from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
+from podreduce_operator.model.cluster import Cluster
+from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.policy.decide import decide
+from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.status import build_status
+from podreduce_operator.runs.remove_run import discard_job
+from podreduce_operator.runs.run import Run, RunCache
+
+__all__ = ["Reconciler"]
+
+MIN_PAUSE_SECONDS = 0.02
+MAX_PAUSE_SECONDS = 1.0
+STATUS_INTERVAL_SECONDS = 1.0
+RESYNC_SECONDS = 60.0
+FIRST_RETRY_SECONDS = 0.5
+MAX_RETRY_SECONDS = 60.0
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Worker:
+    """One job's loop: its wake-up, its task, when it last wrote the status, and how long it last took to observe.
+
+    `due_at` (monotonic) is when its next pass is due; while one is made, when that began. Nothing here outlives a
+    restart.
+    """
+
+    wake: asyncio.Event = field(default_factory=asyncio.Event)
+    task: asyncio.Task[None] | None = None
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    status_written_at: float = -math.inf
+    observing_seconds: float = 0.0
+    due_at: float = math.inf
+
+
+class Reconciler:
+    """Runs the loop of every job that is woken.
+
+    Args:
+        cluster: pods and jobs.
+        limits: how many pods of one job may be active at once, and how long pods may wait.
+        fault_point: called around each action; crashes the operator in tests.
+        status_interval_seconds: how often a job's status is written at most; where that is cheap, less than a second.
+        clock: seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        *,
+        limits: Limits,
+        fault_point: FaultPoint | None = None,
+        status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.cluster = cluster
+        self.limits = limits
+        self.status_interval_seconds = status_interval_seconds
+        self.clock = clock
+        self.cache = RunCache()
+        self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
+        self.workers: dict[JobKey, Worker] = {}
+
+    def wake(self, key: JobKey) -> None:
+        """Have the job looked at soon; cheap, and harmless when there is nothing to do."""
+        worker = self.workers.setdefault(key, Worker())
+        worker.wake.set()
+        worker.due_at = min(worker.due_at, time.monotonic())
+        if worker.task is None or worker.task.done():
+            worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
+
+    def overdue_seconds(self) -> float:
+        """Return for how long the oldest pass has been due, or has gone on; 0 if there is none."""
+        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
+        return max(0.0, time.monotonic() - oldest)
+
+    async def settle(self, key: JobKey) -> None:
+        """Run the job until it is terminal and tidied; ends early when the job is gone."""
+        self.wake(key)
+        worker = self.workers[key]
+        settled = asyncio.create_task(worker.settled.wait())
+        if worker.task is not None:
+            await asyncio.wait({settled, worker.task}, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
+
+    async def forget(self, job: JobView) -> None:
+        """Remove what a deleted job stored: everything but its output."""
+        worker = self.workers.pop(job.key, None)
+        if worker is not None and worker.task is not None:
+            worker.task.cancel()
+        await discard_job(job, self.cluster, self.cache)
+
+    async def close(self) -> None:
+        """Stop all loops, in the middle of whatever they do: that is what a restart is like."""
+        tasks = [worker.task for worker in self.workers.values() if worker.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.workers.clear()
+
+    async def run_worker(self, key: JobKey, worker: Worker) -> None:
+        """Reconcile the job whenever it is woken or due, until it is gone; observe it half of the time at most."""
+        retry_seconds = FIRST_RETRY_SECONDS
+        while True:
+            worker.wake.clear()
+            worker.due_at = time.monotonic()
+            try:
+                wake_after = await self.reconcile(key, worker)
+                retry_seconds = FIRST_RETRY_SECONDS
+            except LOOP_ENDS:
+                raise
+            except BaseException:
+                log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
+                wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
+            if wake_after is None:
+                self.workers.pop(key, None)
+                return
+            worker.due_at = time.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
+            await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
+            await wait_for_wake(worker.wake, wake_after)
+
+    async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
+        """Make one pass; return when to make the next (seconds), or None when the job is gone."""
+        job = await self.cluster.find_job(key)
+        if job is None or job.deleting:
+            return None
+        started = time.monotonic()
+        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
+        worker.observing_seconds = time.monotonic() - started
+        decision, observed = await self.act(observed, run, self.clock())
+        status_due = await self.tell(observed, run, decision, worker)
+        if is_settled(observed, decision):
+            worker.settled.set()
+        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults))
+
+    async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
+        """Decide and apply; a fault is decided upon in the same pass. Returns what the status should tell."""
+        decision = decide(observed, now)
+        log.debug("decided", job=str(observed.job.key), decision=str(decision))
+        applied = await self.apply(decision, run, observed)
+        if applied.is_cut_short:
+            decision = replace(decision, wake_after=0.0)
+        if not applied.faults:
+            return decision, observed
+        fault = applied.faults[0]
+        log.warning("held up", job=str(observed.job.key), reason=fault.reason, message=fault.message)
+        faulty = replace(observed, faults=applied.faults)
+        decision = decide(faulty, now)
+        await self.apply(decision, run, faulty)
+        return decision, faulty
+
+    async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> Applied:
+        """Apply a decision; where no store can be reached it holds nothing but deletions of pods."""
+        if run is not None:
+            return await self.applier.apply(decision.actions, run)
+        for action in decision.actions:
+            if isinstance(action, DeletePod):
+                await self.cluster.delete_pod(observed.job, action.name, action.uid, force=action.force)
+        return Applied()
+
+    async def tell(self, observed: Observed, run: Run | None, decision: Decision, worker: Worker) -> float | None:
+        """Write the status if it changed, at most once a second; return in how many seconds to look again for it."""
+        plan = None if run is None else run.records.plan
+        status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
+        if status == observed.job.status:
+            return None
+        due_in = worker.status_written_at + self.status_interval_seconds - time.monotonic()
+        if due_in > 0 and not decision.verdict.is_terminal:
+            return due_in
+        if not await self.cluster.write_status(observed.job, status):
+            return 0.0
+        worker.status_written_at = time.monotonic()
+        for event in events_between(observed.job.status, status):
+            await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
+        return 0.0 if decision.verdict.is_terminal else None
+
+
+def is_settled(observed: Observed, decision: Decision) -> bool:
+    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps, or cannot be reached or told."""
+    unfinished = any(not pod.is_finished for pod in observed.pods)
+    return observed.run.terminal is not None and not decision.actions and not unfinished
+
+
+def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
+    """Return when to look again: at once after an action that no event will answer, else when time itself matters."""
+    if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
+        return 0.0
+    times = [RESYNC_SECONDS, decision.wake_after, status_due]
+    return min(at for at in times if at is not None)
+
+
+async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, `seconds` at most."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(wake.wait(), seconds)

@@ -1,0 +1,61 @@
+"""What the loop passes around: the world as observed, and the decision taken on it.
+
+Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from podreduce_operator.model.actions import Action
+
+__all__ = ["Decision", "Phase", "Verdict"]
+
+
+class Phase(StrEnum):
+    """Where a run stands; shown, and never read back."""
+
+    PLANNING = "Planning"
+    MAPPING = "Mapping"
+    REDUCING = "Reducing"
+    COMMITTING = "Committing"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the decision says about the run: its phase, and why.
+
+    Attributes:
+        map_total: how many map tasks, `reduce_total` reduces; None while unknown.
+        next_attempt_at: when the next delayed attempt is due.
+    """
+
+    phase: Phase
+    reason: str = ""
+    message: str = ""
+    map_total: int | None = None
+    reduce_total: int | None = None
+    next_attempt_at: float | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self.phase in (Phase.COMPLETE, Phase.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What to do now, what to say about it, and when to look again (seconds; None: on the next event)."""
+
+    actions: tuple[Action, ...]
+    verdict: Verdict
+    wake_after: float | None = None
+
+    def __str__(self) -> str:
+        """Return the decision log's line: `Mapping: create(m-0#1) create(m-1#1); wake 5.0s`."""
+        acts = " ".join(map(str, self.actions)) or "-"
+        reason = f"/{self.verdict.reason}" if self.verdict.reason else ""
+        wake = "" if self.wake_after is None else f"; wake {self.wake_after:.1f}s"
+        return f"{self.verdict.phase}{reason}: {acts}{wake}"

@@ -1,0 +1,185 @@
+"""From the listed input to the plan: which bytes each map task reads.
+
+The objects are laid end to end, in their order, and this row of D bytes is cut into shards. A cut may fall at any byte
+of a plain object (whoever reads a shard re-aligns it to whole records) and at the edges of a compressed one, which is
+an atom. Worked example, with 3 shards wanted:
+
+    a.txt  6 bytes   |aaaaaa|                  row      aaaaaabbbbbbbcc     D = 15, mean = 5
+    b.gz   7 bytes   |bbbbbbb| an atom         cuts     0    5? no: the row may be cut at 0-6, 13, 14 and 15
+    c.txt  2 bytes   |cc|                      shards   aaaaa|abbbbbbb|cc   5 + 8 + 2: |0| + |3| + |-3| = 6
+                                                        aaaaaa|bbbbbbb|cc   6 + 7 + 2: |1| + |2| + |-3| = 6
+
+No other cuts do better than 6, which is the plan's imbalance: sum |D_i - mean D|. `cuts` says how they are found.
+
+Invariants, which the property tests state: the pieces of all shards in order are the objects' bytes in order, each
+once; no piece is a part of an atom; sum D_i = D; with plain objects only the imbalance is less than the number of
+shards. There is at least one shard. If the user set `map.shards` there are exactly so many, empty ones among them if
+need be; else shards without bytes are dropped. Empty objects count as objects and have no piece, but where an object is
+a record (WholeObject): there they have an empty one, with the bytes that follow, or with the last ones.
+
+Rule: pure; the same objects and spec give the same bytes of plan.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+from podreduce.contract.plan import (
+    PIECES_PER_PAGE,
+    SHARDS_PER_PAGE,
+    InputOptions,
+    JobIdentity,
+    PageRef,
+    Piece,
+    Plan,
+    Program,
+    Shard,
+    ShardPage,
+)
+from podreduce_operator.api.input_uris import as_prefix
+from podreduce_operator.api.spec import JobSpec, pinned_fields
+from podreduce_operator.balance.even_cuts import choose_cuts, imbalance_bytes
+from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
+from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.planning.shard_count import count_shards
+
+__all__ = ["PlannedShards", "build_plan", "plan_shards"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedShards:
+    """The input, cut.
+
+    Attributes:
+        objects: the input.
+        cuts: where shards end and begin in the row: shard i lies between cuts i and i + 1.
+        whole_objects: whether none of them may be cut, and empty ones are read, too.
+    """
+
+    objects: Sequence[InputObject]
+    cuts: Sequence[int]
+    whole_objects: bool = False
+
+    def __len__(self) -> int:
+        return len(self.cuts) - 1
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield the shards; their pieces are made one shard at a time, for there may be millions."""
+        for index, pieces in enumerate(cut_pieces(self.objects, self.cuts, with_empty=self.whole_objects)):
+            yield Shard(index=index, pieces=tuple(pieces))
+
+    def pages(self) -> Iterator[ShardPage]:
+        """Yield the shards in pages: as many as go into one, a single one if need be."""
+        page: list[Shard] = []
+        pieces = 0
+        for shard in self.shards():
+            pieces += len(shard.pieces)
+            if page and (len(page) == SHARDS_PER_PAGE or pieces > PIECES_PER_PAGE):
+                yield ShardPage(shards=tuple(page))
+                page, pieces = [], len(shard.pieces)
+            page.append(shard)
+        yield ShardPage(shards=tuple(page))
+
+
+def plan_shards(
+    objects: Sequence[InputObject],
+    *,
+    whole_objects: bool = False,
+    shards: int | None = None,
+    shard_bytes: int | None = None,
+    parallelism: int | None = None,
+) -> PlannedShards:
+    """Cut the concatenation of `objects` into `shards` shards, or into as many as `shard_count` says.
+
+    With `whole_objects` none of them may be cut.
+
+    Raises:
+        ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
+    """
+    total = sum(each.size_bytes for each in objects)
+    wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism)
+    cuts = choose_cuts(total, find_atoms(objects, whole_objects=whole_objects), wanted)
+    if shards is None:
+        cuts = [0, *sorted({*cuts} - {0})] if total else [0, 0]
+    return PlannedShards(objects=objects, cuts=cuts, whole_objects=whole_objects)
+
+
+def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[tuple[int, int]]:
+    """Return where the objects that may not be cut start and end in the row."""
+    return [(start, end) for start, end, each in lay_out(objects) if whole_objects or not each.is_splittable]
+
+
+def lay_out(objects: Iterable[InputObject], *, with_empty: bool = False) -> Iterator[tuple[int, int, InputObject]]:
+    """Yield the objects that have bytes, or all of them, with where each starts and ends in the row."""
+    start = 0
+    for each in objects:
+        if each.size_bytes or with_empty:
+            yield start, start + each.size_bytes, each
+            start += each.size_bytes
+
+
+def cut_pieces(
+    objects: Iterable[InputObject], cuts: Sequence[int], *, with_empty: bool = False
+) -> Iterator[list[Piece]]:
+    """Yield each shard's pieces."""
+    row = lay_out(objects, with_empty=with_empty)
+    current = next(row, None)
+    for start, end in pairwise(cuts):
+        pieces = []
+        while current is not None and (current[0] < end or end == cuts[-1]):
+            object_start, object_end, each = current
+            piece_start, piece_end = max(start, object_start), min(end, object_end)
+            if piece_start < piece_end or object_start == object_end:
+                pieces.append(
+                    Piece(
+                        uri=each.uri,
+                        start=piece_start - object_start,
+                        end=piece_end - object_start,
+                        object_bytes=each.size_bytes,
+                        etag=each.etag,
+                    )
+                )
+            if object_end > end:
+                break
+            current = next(row, None)
+        yield pieces
+
+
+def build_plan(
+    *,
+    job: JobIdentity,
+    spec: JobSpec,
+    input_options: InputOptions | None = None,
+    raw_spec: Mapping[str, Any],
+    program: Program,
+    planned: PlannedShards,
+    pages: Iterable[PageRef],
+) -> Plan:
+    """Assemble the plan of shards whose pages are written; without `input_options` it has those of the spec."""
+    total = planned.cuts[-1]
+    return Plan(
+        job=job,
+        program=program,
+        input_format=spec.input.format,
+        input_options=input_options or spec.input.options,
+        encoding_errors=spec.input.encoding_errors,
+        bad_records=spec.bad_records,
+        objects=len(planned.objects),
+        bytes=total,
+        shards=len(planned),
+        imbalance_bytes=imbalance_bytes(planned.cuts),
+        pages=tuple(pages),
+        virtual_buckets=virtual_buckets(spec.reduce.partitions, order=spec.output.order, input_bytes=total),
+        partitions=spec.reduce.partitions,
+        user_partitions=spec.reduce.partitions or choose_partitions(total, spec.parallelism or 1),
+        order=spec.output.order,
+        partition_key_length=spec.reduce.partition_key_length,
+        output_uri=as_prefix(spec.output.uri),
+        output_format=spec.output.format,
+        output_compression=spec.output.compression,
+        output_columns=spec.output.columns,
+        output_record_length=spec.output.record_length,
+        if_exists=spec.output.if_exists,
+        spec=pinned_fields(raw_spec),
+    )

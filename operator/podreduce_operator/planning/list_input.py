@@ -1,0 +1,144 @@
+"""Lists the objects of the input, in the order of the URIs and then of the keys, each once.
+
+Rule: reads names and sizes, never contents. What the user named and what is not there, or could not be read in full,
+fails here: a job that silently reads less than it was told to would be worse than none.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import suppress
+
+import structlog
+
+from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.inputs import is_splittable
+from podreduce.storage import ObjectMeta, ObjectStore, open_store
+from podreduce_operator.api.input_uris import InputUri, UriKind, as_prefix, parse_input_uri
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.planning.packed_input import InputListing, InputObject
+
+__all__ = ["list_input"]
+
+TOLD_OBJECTS = 100_000
+"""How often a long listing is told of in the log."""
+
+log = structlog.get_logger(__name__)
+
+
+async def list_input(
+    uris: Sequence[str], settings: StorageSettings | None, *, output_uri: str
+) -> Sequence[InputObject]:
+    """List the objects that `uris` name.
+
+    Raises:
+        ActionError: `InputNotFound`: a URI names nothing; `InputUnreadable`: a file has a name that no key can have,
+            or is no regular file; `InputInOutput`: an object lies in the output, where it could be replaced.
+        StorageDeniedError, StorageUnavailableError: the store cannot be asked.
+    """
+    found, seen = InputListing(), set()
+    for uri in uris:
+        async for each in list_uri(parse_input_uri(uri), settings):
+            refuse_overlap(each.uri, as_prefix(output_uri))
+            if len(uris) > 1:  # one names nothing twice
+                if each.uri in seen:
+                    continue
+                seen.add(each.uri)
+            found.append(each)
+            if not len(found) % TOLD_OBJECTS:
+                log.info("listing the input", objects=len(found), uri=uri)
+    return found
+
+
+async def list_uri(uri: InputUri, settings: StorageSettings | None) -> AsyncIterator[InputObject]:
+    """Yield the objects that one URI names.
+
+    Raises:
+        ActionError: there are none, or some have names that cannot be read.
+    """
+    store = open_store(uri.store_uri, settings)
+    for meaning in iter_meanings(uri, is_local=store.directory is not None):
+        found = False
+        async for each in list_meaning(meaning, store):
+            found = True
+            yield each
+        if found:
+            return
+    raise ActionError(
+        "InputNotFound", f"{uri.uri}: {await explain_nothing(uri, store)}: check spec.input.uris", permanent=True
+    )
+
+
+def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
+    """Yield what the URI can mean, the likeliest first: names may have a `[`, directories lack their `/`."""
+    yield uri
+    literal = uri.literally
+    if uri.kind is UriKind.GLOB:
+        yield literal
+    if literal.kind is UriKind.OBJECT and is_local:
+        yield literal.below
+
+
+async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[InputObject]:
+    """Yield the objects that the URI names, taken as its kind says; none if there are none."""
+    if uri.kind is UriKind.OBJECT:
+        refuse_special(uri, store)
+        with suppress(ObjectNotFoundError):
+            yield as_input(store, await store.head_async(uri.key))
+        return
+    await refuse_unreadable(uri, store)
+    async for meta in list_keys(uri, store):
+        yield as_input(store, meta)
+
+
+async def explain_nothing(uri: InputUri, store: ObjectStore) -> str:
+    """Return why the URI names nothing."""
+    if uri.kind is not UriKind.OBJECT:
+        return "no object there (names that start with _ or . do not count, nor what lies below such)"
+    async for _ in list_keys(uri.below, store):
+        return f"no such object; did you mean {uri.below.uri}?"
+    return "no such object"
+
+
+async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMeta]:
+    """Yield what lies at the keys that the URI names, in key order."""
+    async for meta in store.list_async(uri.literal_prefix, recursive=uri.is_recursive):
+        if uri.names(meta.key):
+            yield meta
+
+
+def refuse_special(uri: InputUri, store: ObjectStore) -> None:
+    """Fail if the URI names a pipe, a device or the like, which could be read once at most, and by nobody else."""
+    why = store.why_unreadable(uri.key)
+    if why is not None:
+        raise ActionError("InputUnreadable", f"{uri.uri}: cannot be read: {why}", permanent=True)
+
+
+async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
+    """Fail if the URI names files of a directory that cannot be read: they would be left out in silence."""
+    directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
+    files = await asyncio.to_thread(store.unreadable_files, directory, recursive=uri.is_recursive)
+    named = [name for name in files if uri.names(name.lstrip("/"))]
+    if named:
+        raise ActionError(
+            "InputUnreadable",
+            f"{uri.uri}: {len(named)} file(s) cannot be read, such as {named[0]}: {files[named[0]]}",
+            permanent=True,
+        )
+
+
+def refuse_overlap(uri: str, output_uri: str) -> None:
+    """Fail if an object of the input lies in the output."""
+    if uri.startswith(output_uri):
+        raise ActionError(
+            "InputInOutput",
+            f"{uri}: this input lies in the output {output_uri}, where it could be replaced: choose another "
+            "spec.output.uri or narrow spec.input.uris",
+            permanent=True,
+        )
+
+
+def as_input(store: ObjectStore, meta: ObjectMeta) -> InputObject:
+    """Return a listed object as the planner wants it."""
+    uri = store.uri_of(meta.key)
+    return InputObject(uri=uri, size_bytes=meta.size, etag=meta.etag, is_splittable=is_splittable(uri))

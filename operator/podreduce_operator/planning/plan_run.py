@@ -1,0 +1,122 @@
+"""Planning a run: the program pinned, the output claimed, the input listed and cut, the plan written last.
+
+Rule: may be repeated at any point; whoever creates `plan/plan.json` first has made the plan.
+"""
+
+import asyncio
+from functools import partial
+from itertools import islice
+
+from podreduce.contract.layout import PLAN_KEY, shard_page_key, staging_prefix
+from podreduce.contract.plan import PageRef, Program, ShardPage
+from podreduce.contract.wire import digest_bytes, encode
+from podreduce.inputs import reads_whole_objects
+from podreduce.storage import probe_conditional_create
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.model.cluster import Cluster
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.input_sample import settle_columns
+from podreduce_operator.planning.list_input import list_input
+from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output, remove_claim
+from podreduce_operator.runs.run import Run
+
+__all__ = ["plan_run"]
+
+CONCURRENT_WRITES = 8
+
+
+async def plan_run(run: Run, cluster: Cluster) -> None:
+    """Make the run's plan.
+
+    Raises:
+        ActionError: input, output, program or storage do not allow the run; its reason says which.
+    """
+    await probe_conditional_create(run.work)
+    await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
+    program = await pin_program(run, cluster)
+    spec = run.job.spec
+    objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
+    input_options = await settle_columns(spec.input, objects, run.storage.settings)
+    await take_output(run, cluster)
+    # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
+    planned = await asyncio.to_thread(
+        plan_shards,
+        objects,
+        whole_objects=reads_whole_objects(spec.input.format, spec.input.options),
+        shards=spec.map.shards,
+        shard_bytes=spec.map.shard_bytes,
+        parallelism=spec.parallelism,
+    )
+    plan = build_plan(
+        job=run.identity,
+        spec=spec,
+        input_options=input_options,
+        raw_spec=dict(run.job.raw_spec),
+        program=program,
+        planned=planned,
+        pages=await write_pages(run, planned),
+    )
+    await run.work.create_async(PLAN_KEY, encode(plan))
+
+
+async def pin_program(run: Run, cluster: Cluster) -> Program:
+    """Return the program as it is now: a ConfigMap's text becomes part of the plan."""
+    program = run.job.spec.program
+    source = program.source
+    if program.source_from is not None:
+        reference = program.source_from.config_map_key_ref
+        source = await cluster.read_source(run.job, reference.name, reference.key)
+    return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
+
+
+async def take_output(run: Run, cluster: Cluster) -> None:
+    """Claim the output, from a run that is over if need be, and make sure it is empty where it must be."""
+    holder = await claim_output(run.output, run.claim)
+    if holder is not None:
+        if not await is_over(holder, run, cluster):
+            raise ActionError(
+                "OutputClaimed",
+                f"{run.output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
+                f"(run {holder.job.run_id}): wait for it, delete it, or choose another spec.output.uri",
+                permanent=True,
+            )
+        await remove_claim(run.output)
+        await take_output(run, cluster)
+        return
+    if run.job.spec.output.if_exists == "Fail":
+        try:
+            await refuse_existing(run.output)
+        except ActionError:
+            await release_output(run.output, run.claim)
+            raise
+
+
+async def is_over(holder: Claim, run: Run, cluster: Cluster) -> bool:
+    """Tell whether the run that holds a claim can no longer write: gone, replaced or ended. Only ours can be asked."""
+    if holder.installation != run.storage.installation:
+        return False
+    if holder.job.uid == run.job.uid:
+        return True
+    job = await cluster.find_job(JobKey(namespace=holder.job.namespace, name=holder.job.name))
+    if job is None or job.uid != holder.job.uid or job.status.get("runId") != holder.job.run_id:
+        return True
+    return read_run_state(job.status, holder.job.run_id).terminal is not None
+
+
+async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:
+    """Write the pages of shards, a few at a time, and return what the plan is to say of them."""
+    pages, refs = enumerate(planned.pages()), []
+    while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):
+        writes = [partial(run.work.put_async, shard_page_key(ref.number), data) for ref, data in batch]
+        await gather_bounded(writes, limit=CONCURRENT_WRITES)
+        refs += [ref for ref, _ in batch]
+    return refs
+
+
+def encode_page(number: int, page: ShardPage) -> tuple[PageRef, bytes]:
+    """Return a page's reference and bytes."""
+    data = encode(page)
+    return PageRef(number=number, first_shard=page.shards[0].index, digest=digest_bytes(data)), data

@@ -1,0 +1,315 @@
+"""Builds an attempt's pod: the base, the user's templates merged over it, what podreduce insists on last.
+
+Rule: pure. The base keeps to pod security `restricted`; templates may change it, and the cluster's own policy has the
+last word. What is forced is what the loop relies on: see `force_spec` and `force_task`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from posixpath import basename, dirname
+from typing import Any
+
+from podreduce.contract.environment import (
+    CA_CERT_PATH,
+    INTERPRETER_VARIABLES,
+    POD_NAME,
+    POD_UID,
+    StorageSettings,
+)
+from podreduce.contract.task import TaskType
+from podreduce_operator.api.crd import API_VERSION, KIND
+from podreduce_operator.api.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
+from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pods import Gang
+from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
+from podreduce_operator.pods.pod_resources import raise_memory, remaining_defaults
+from podreduce_operator.pods.template_merge import PodTemplateError, merge_template
+
+__all__ = [
+    "GANG_ANNOTATION",
+    "PROGRESS_TOKEN_ANNOTATION",
+    "TASKS_ANNOTATION",
+    "TASK_CONTAINER",
+    "PodDefaults",
+    "build_pod",
+    "digest_token",
+]
+
+TASK_CONTAINER = "task"
+TASK_COMMAND = ("python", "-P", "-m", "podreduce")
+SCRATCH_VOLUME = "podreduce-scratch"
+CA_VOLUME = "podreduce-storage-ca"
+TASK_USER = 65532
+"""Not root whatever the image says; images need nothing of this user but files that all may read."""
+
+CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
+
+TASKS_ANNOTATION = "podreduce.dev/tasks"
+"""All tasks of a pod that takes several, in order; its labels tell of the first."""
+
+PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
+TOKEN_DIGEST_CHARACTERS = 32
+GANG_ANNOTATION = "podreduce.dev/gang"
+"""Size and name of the gang that a pod is admitted with."""
+
+QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
+QUEUE_GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
+QUEUE_GROUP_SIZE_ANNOTATION = "kueue.x-k8s.io/pod-group-total-count"
+QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
+"""The group has ended once its pods have, failed ones as well: their successors are admitted by themselves."""
+LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodDefaults:
+    """What the installation says of task pods.
+
+    Attributes:
+        image: the runtime image, for jobs that name none; `pull_policy` is for this image only.
+        resources: the task container's, as in a pod.
+        scratch_size: a limit to the scratch volume, e.g. `10Gi`; None leaves it to the node.
+        grace_seconds: how long a task that is told to stop may take.
+        node_lost_seconds: how long after its node stopped answering a pod is given up, to be placed elsewhere.
+    """
+
+    image: str
+    pull_policy: str = "IfNotPresent"
+    resources: Mapping[str, Any] = field(default_factory=dict)
+    scratch_size: str | None = None
+    grace_seconds: int = 10
+    node_lost_seconds: int = 20
+
+
+def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) -> dict[str, Any]:
+    """Return the manifest of the attempt's pod; `has_ca_cert` says whether the storage Secret has certificates.
+
+    Raises:
+        PodTemplateError: a pod template has not the shape of a pod.
+    """
+    template = base_template(request, defaults)
+    for path, patch in user_templates(request):
+        template = merge_template(template, patch, path)
+    return {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": force_metadata(request, template.get("metadata") or {}),
+        "spec": force_spec(request, template.get("spec") or {}, has_ca_cert=has_ca_cert),
+    }
+
+
+def user_templates(request: PodRequest) -> tuple[tuple[str, Mapping[str, Any]], ...]:
+    """Return the templates that count for this task, with their paths; later ones win."""
+    task_type = "map" if request.environment.task.type is TaskType.MAP else "reduce"
+    return (
+        ("spec.podTemplate", request.spec.get("podTemplate") or {}),
+        (f"spec.{task_type}.podTemplate", (request.spec.get(task_type) or {}).get("podTemplate") or {}),
+    )
+
+
+def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
+    """Return the pod as it is if no template says otherwise."""
+    size = {"sizeLimit": defaults.scratch_size} if defaults.scratch_size else {}
+    return {
+        "metadata": {},
+        "spec": {
+            "terminationGracePeriodSeconds": defaults.grace_seconds,
+            "enableServiceLinks": False,
+            **avoid_node(request.slow_node),
+            "tolerations": [tolerate(taint, defaults.node_lost_seconds) for taint in LOST_NODE_TAINTS],
+            "securityContext": {
+                "runAsNonRoot": True,
+                "runAsUser": TASK_USER,
+                "runAsGroup": TASK_USER,
+                "fsGroup": TASK_USER,
+                "seccompProfile": {"type": "RuntimeDefault"},
+            },
+            "containers": [base_container(request, defaults)],
+            "volumes": [{"name": SCRATCH_VOLUME, "emptyDir": size}],
+        },
+    }
+
+
+def avoid_node(name: str | None) -> dict[str, Any]:
+    """Return the wish not to run on that node, if there is one: it made an attempt slow."""
+    if not name:
+        return {}
+    elsewhere = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [name]}]}
+    wishes = [{"weight": 100, "preference": elsewhere}]
+    return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wishes}}}
+
+
+def tolerate(taint: str, seconds: int) -> dict[str, Any]:
+    """Return the toleration of a node's taint for that long; Kubernetes' own default is five minutes."""
+    return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+
+
+def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
+    """Return the task's container, before templates."""
+    image = request.spec.get("image")
+    templates = [template for _, template in user_templates(request)]
+    container: dict[str, Any] = {
+        "name": TASK_CONTAINER,
+        "image": image or defaults.image,
+        "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}, {"name": "HOME", "value": scratch(request)}],
+        "resources": remaining_defaults(defaults.resources, templates, TASK_CONTAINER),
+        "volumeMounts": [{"name": SCRATCH_VOLUME, "mountPath": scratch(request)}],
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "readOnlyRootFilesystem": True,
+            "capabilities": {"drop": ["ALL"]},
+        },
+    }
+    return container if image else {**container, "imagePullPolicy": defaults.pull_policy}
+
+
+def scratch(request: PodRequest) -> str:
+    """Return the directory of the scratch volume."""
+    return request.environment.scratch_directory
+
+
+def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the pod's metadata: of the template, labels and annotations only, and ours win."""
+    attempt = AttemptLabels(
+        run_hash=request.run_hash,
+        task=request.environment.task,
+        ordinal=request.ordinal,
+        generation=request.environment.generation,
+    )
+    return {
+        "name": request.name,
+        "namespace": request.job.key.namespace,
+        "labels": {
+            **queue_labels(request.job),
+            **(template.get("labels") or {}),
+            **({} if request.gang is None else {QUEUE_GROUP_LABEL: request.gang.name}),
+            **pod_labels(request.job.key.name, attempt),
+        },
+        "annotations": {
+            "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
+            **(template.get("annotations") or {}),
+            **tasks_annotation(request),
+            **gang_annotations(request.gang),
+            **progress_annotation(request),
+        },
+        "ownerReferences": [owner_reference(request.job)],
+    }
+
+
+def queue_labels(job: JobView) -> dict[str, str]:
+    """Return the job's labels by which Kueue lets its pods wait for admission; it knows only pods."""
+    return {name: job.labels[name] for name in QUEUE_LABELS if name in job.labels}
+
+
+def gang_annotations(gang: Gang | None) -> dict[str, str]:
+    """Return what tells the operator, and Kueue, of the gang; nothing if there is none."""
+    if gang is None:
+        return {}
+    size = str(gang.size)
+    return {
+        GANG_ANNOTATION: f"{size} {gang.name}",
+        QUEUE_GROUP_SIZE_ANNOTATION: size,
+        **QUEUE_GROUP_ENDS_ANNOTATIONS,
+    }
+
+
+def tasks_annotation(request: PodRequest) -> dict[str, str]:
+    """Return what tells which tasks a pod takes, if that is more than one."""
+    environment = request.environment
+    return {TASKS_ANNOTATION: " ".join(map(str, environment.tasks))} if environment.more_tasks else {}
+
+
+def progress_annotation(request: PodRequest) -> dict[str, str]:
+    """Return what tells the operator, this one or another, that a progress report is the attempt's own."""
+    token = request.environment.progress_token
+    return {PROGRESS_TOKEN_ANNOTATION: digest_token(token)} if token else {}
+
+
+def digest_token(token: str) -> str:
+    """Return what a pod shows of its token: enough to recognise it, too little to have it."""
+    return sha256(token.encode()).hexdigest()[:TOKEN_DIGEST_CHARACTERS]
+
+
+def owner_reference(job: JobView) -> dict[str, Any]:
+    """Return the reference that ties a pod's life to its job's; it never holds up the job's deletion."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "name": job.key.name,
+        "uid": job.uid,
+        "controller": True,
+        "blockOwnerDeletion": False,
+    }
+
+
+def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
+    """Return the pod's spec: no restarts (another try is another pod), no token, the task's container as it must be."""
+    containers = {container["name"]: never_restart(container) for container in template.get("containers") or []}
+    if TASK_CONTAINER not in containers:
+        raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")
+    containers[TASK_CONTAINER] = force_task(request, containers[TASK_CONTAINER], has_ca_cert=has_ca_cert)
+    volumes = [volume for volume in template.get("volumes") or [] if volume["name"] != CA_VOLUME]
+    return {
+        **template,
+        "restartPolicy": "Never",
+        "automountServiceAccountToken": False,
+        "containers": list(containers.values()),
+        "volumes": [*volumes, *([ca_volume(request)] if has_ca_cert else [])],
+    }
+
+
+def never_restart(container: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the container without restart rules of its own."""
+    return {name: value for name, value in container.items() if name not in {"restartPolicy", "restartPolicyRules"}}
+
+
+def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
+    """Return the task's container: our command and environment, and the outcome where the kubelet looks for it."""
+    forced = forced_environment(request, has_ca_cert=has_ca_cert)
+    names = {variable["name"] for variable in forced}
+    kept = [variable for variable in template.get("env") or [] if variable["name"] not in names]
+    mounts = [mount for mount in template.get("volumeMounts") or [] if mount["mountPath"] != CA_MOUNT["mountPath"]]
+    container = {
+        **template,
+        "command": list(TASK_COMMAND),
+        "resources": raise_memory(template.get("resources") or {}, request.memory_factor),
+        "env": [*forced, *kept],
+        "volumeMounts": [*mounts, *([CA_MOUNT] if has_ca_cert else [])],
+        "terminationMessagePath": request.environment.termination_log,
+        "terminationMessagePolicy": "File",
+    }
+    container.pop("args", None)
+    return container
+
+
+def forced_environment(request: PodRequest, *, has_ca_cert: bool) -> list[dict[str, Any]]:
+    """Return the variables of the contract: values, fields of the pod, keys of the storage Secret."""
+    told = INTERPRETER_VARIABLES | request.environment.to_environ()
+    plain = {name: value for name, value in told.items() if name not in DOWNWARD_FIELDS}
+    secret, variables = storage_secret(request), StorageSettings.VARIABLES
+    return [
+        *({"name": name, "value": value} for name, value in plain.items()),
+        *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in DOWNWARD_FIELDS.items()),
+        *(secret_variable(variables[setting], secret, key) for setting, key in REQUIRED_KEYS.items()),
+        *(secret_variable(variables[setting], secret, key, optional=True) for setting, key in OPTIONAL_KEYS.items()),
+        *([{"name": variables["ca_cert"], "value": CA_CERT_PATH}] if has_ca_cert else []),
+    ]
+
+
+def secret_variable(name: str, secret: str, key: str, *, optional: bool = False) -> dict[str, Any]:
+    """Return a variable that the kubelet reads from the Secret."""
+    reference = {"name": secret, "key": key, **({"optional": True} if optional else {})}
+    return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+
+
+def ca_volume(request: PodRequest) -> dict[str, Any]:
+    """Return the volume with the certificates of the storage's endpoint."""
+    items = [{"key": CA_CERT_KEY, "path": basename(CA_CERT_PATH)}]
+    return {"name": CA_VOLUME, "secret": {"secretName": storage_secret(request), "items": items}}
+
+
+def storage_secret(request: PodRequest) -> str:
+    """Return the name of the job's storage Secret."""
+    return str(request.spec["storage"]["secretRef"]["name"])

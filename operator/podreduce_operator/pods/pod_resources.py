@@ -1,0 +1,92 @@
+"""Which resources a task's container gets: the installation's defaults, the templates' own, more after too little.
+
+Rule: pure. A resource that a pod template names, as a limit or as a request, is the template's alone: a default
+request above its limit would make the pod invalid.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any
+
+from podreduce_operator.model.pods import Requests
+
+__all__ = ["raise_memory", "read_requests", "remaining_defaults"]
+
+KINDS = ("limits", "requests")
+QUANTITY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[mkMGTPE]?|[eE][0-9]+)")
+FACTORS = {
+    "": Decimal(1),
+    "m": Decimal("0.001"),
+    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
+    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
+}
+
+
+def remaining_defaults(
+    defaults: Mapping[str, Any], templates: Iterable[Mapping[str, Any]], container: str
+) -> dict[str, Any]:
+    """Return `defaults` (`{"limits": …, "requests": …}`) without what `templates` name for `container`."""
+    named = {resource for template in templates for resource in named_resources(template, container)}
+    return {
+        kind: {resource: amount for resource, amount in amounts.items() if resource not in named}
+        for kind, amounts in defaults.items()
+    }
+
+
+def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:
+    """Return `resources` with `factor` times the memory, in the limit and in the request, where they name any."""
+    raised = dict(resources)
+    for kind in KINDS:
+        amounts = mapping(resources.get(kind))
+        if "memory" in amounts and factor != 1.0:
+            raised[kind] = {**amounts, "memory": multiply(amounts["memory"], factor)}
+    return raised
+
+
+def multiply(quantity: Any, factor: float) -> Any:  # noqa: ANN401 - a template's value
+    """Return a Kubernetes quantity multiplied, in whole bytes; what is none stays, for the API server to refuse."""
+    number = read_quantity(str(quantity))
+    return quantity if number is None else str(int(number * Decimal(factor)))
+
+
+def read_quantity(text: str) -> Decimal | None:
+    """Return the number that a Kubernetes quantity stands for; None if it is none."""
+    found = QUANTITY.fullmatch(text)
+    if found is None:
+        return None
+    suffix = found["suffix"]
+    unit = FACTORS[suffix] if suffix in FACTORS else Decimal(10) ** int(suffix[1:])
+    return Decimal(found["number"]) * unit
+
+
+def read_requests(resources: Mapping[str, Any]) -> Requests:
+    """Return what a container's `resources` request; equal ones give the same object."""
+    requests = mapping(resources.get("requests"))
+    return shared_requests(str(requests.get("cpu", "")), str(requests.get("memory", "")))
+
+
+@lru_cache(maxsize=256)
+def shared_requests(cpu: str, memory: str) -> Requests:
+    """Return these quantities as numbers."""
+    cores, memory_bytes = read_quantity(cpu), read_quantity(memory)
+    return Requests(
+        None if cores is None else int(cores * 1000),
+        None if memory_bytes is None else int(memory_bytes),
+    )
+
+
+def named_resources(template: Mapping[str, Any], container: str) -> Iterator[str]:
+    """Yield the resources that a template names; a template of another shape names none, and is refused later."""
+    containers = mapping(template.get("spec")).get("containers")
+    for each in containers if isinstance(containers, list) else ():
+        if mapping(each).get("name") == container:
+            resources = mapping(mapping(each).get("resources"))
+            for kind in KINDS:
+                yield from mapping(resources.get(kind))
+
+
+def mapping(value: object) -> Mapping[str, Any]:
+    """Return `value` if it is a mapping, else an empty one."""
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,49 @@
+"""What is kept of attempts while a run goes on, for its post-mortem: their pods are deleted, and know things alone.
+
+Rule: pure. An attempt is kept anew whenever it has come further than what was kept of it, all the attempts of one pass
+in one object, before the first pod is created or deleted: a pod costs a kilobyte and no request of its own. Nothing
+else waits for it: what fails for a fault of the store is tried again with the next pass, and who must be stopped is
+stopped all the same.
+"""
+
+from dataclasses import replace
+
+from podreduce.contract.attempts import AttemptRecord
+from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
+from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import Stage
+from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts, stage_of
+from podreduce_operator.policy.run_cleanup import wants_post_mortem
+
+__all__ = ["keep_attempts"]
+
+
+def keep_attempts(decision: Decision, observed: Observed, now: float) -> Decision:
+    """Have the decision keep what is new of the run's attempts, before it deletes the pods that know it."""
+    news = find_news(decision, observed, now) if has_story(observed, now) else ()
+    if not news:
+        return decision
+    of_pods = (index for index, action in enumerate(decision.actions) if isinstance(action, CreatePod | DeletePod))
+    before = next(of_pods, len(decision.actions))
+    actions = (*decision.actions[:before], KeepAttempts(attempts=news), *decision.actions[before:])
+    return replace(decision, actions=actions)
+
+
+def has_story(observed: Observed, now: float) -> bool:
+    """Tell whether the run's attempts are still to be told of, and the store can take it."""
+    if observed.plan is None or observed.faults:
+        return False
+    return observed.run.terminal is None or wants_post_mortem(observed, now)
+
+
+def find_news(decision: Decision, observed: Observed, now: float) -> tuple[AttemptRecord, ...]:
+    """Return the attempts that have come further than what is kept of them, those about to be deleted among them."""
+    doomed = {action.uid: action.why for action in decision.actions if isinstance(action, DeletePod)}
+    past = (turn for pod in observed.run_pods if pod.sequence for turn in past_attempts(pod, observed.commits))
+    done = tuple(describe_attempt(turn, now) for turn in past if observed.kept.get(turn.attempt_id, 0) < Stage.DONE)
+    return done + tuple(
+        describe_attempt(pod, now, doomed.get(pod.uid, ""))
+        for pod in observed.run_pods
+        if observed.kept.get(pod.attempt_id, 0) < (Stage.GONE if pod.uid in doomed else stage_of(pod))
+    )

@@ -1,0 +1,121 @@
+"""What a failed attempt means: whether it counts, whether it ends the job, and when the next one may start.
+
+Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay. What
+follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
+"""
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.api.spec import JobSpec
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.failure_classes import MEMORY, OUTAGE, class_of
+from podreduce_operator.policy.failure_rules import find_action
+from podreduce_operator.policy.retry_delays import may_raise_memory, ran_out_of_memory
+
+__all__ = ["AWAITED_REASONS", "ENDED_EARLY", "Cause", "Classification", "classify", "find_cause", "render_failure"]
+
+AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"})
+"""Faults of things that are often applied together with the job: permanent only after the grace."""
+
+REASONS_BY_EXIT_CODE = {
+    ExitCode.PROGRAM_ERROR: "ProgramError",
+    ExitCode.INPUT_ERROR: "InputError",
+    ExitCode.STORAGE_DENIED: "StorageDenied",
+    ExitCode.STORAGE_UNAVAILABLE: "StorageUnavailable",
+    ExitCode.PLAN_MISMATCH: "PlanMismatch",
+    ExitCode.OUT_OF_MEMORY: "OutOfMemory",
+    ExitCode.SCRATCH_FULL: "ScratchFull",
+    ExitCode.TOO_MANY_BAD_RECORDS: "TooManyBadRecords",
+    ExitCode.SHUFFLE_NOT_FROZEN: "ShuffleNotFrozen",
+    ExitCode.TERMINATED: "Terminated",
+    137: "Killed",
+}
+
+ENDED_EARLY = (
+    "before its task was committed, and said nothing: the program, or a library that it calls, ended the process "
+    "(os._exit, or exit in C code). Let it return or raise instead; the last lines of the log may say more"
+)
+
+REASONS_BY_KUBELET = {
+    "OOMKilled": ("OutOfMemory", "killed by the kernel at its memory limit"),
+    "Evicted": ("Evicted", "evicted by the kubelet"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why an attempt failed."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classification:
+    """Why an attempt failed, whether it uses up `backoffLimitPerTask`, and whether it is the job's end."""
+
+    reason: str
+    message: str
+    counted: bool
+    ends_job: bool = False
+
+
+def classify(pod: PodView, cause: Cause, spec: JobSpec, earlier: Sequence[FailureRecord]) -> Classification:
+    """Say what an attempt's failure means after the `earlier` ones of its task."""
+    reason, message, failure_class = cause.reason, cause.message, class_of(cause.reason)
+    match find_action(spec.failure_policy.rules, pod, reason):
+        case "FailJob":
+            return Classification(reason=reason, message=message, counted=True, ends_job=True)
+        case "Ignore":
+            return Classification(reason=reason, message=message, counted=False)
+        case "Count":
+            return Classification(reason=reason, message=message, counted=True)
+    if failure_class is MEMORY and may_raise_memory(spec) and not ran_out_of_memory(earlier):
+        told = f"{message}; the next attempt gets {spec.backoff.out_of_memory_factor:g} times the memory"
+        return Classification(reason=reason, message=told, counted=False)
+    has_no_retries = failure_class is OUTAGE and spec.backoff_limit_per_task == 0
+    counted = failure_class.is_counted or failure_class.is_fatal or has_no_retries
+    return Classification(reason=reason, message=message, counted=counted, ends_job=failure_class.is_fatal)
+
+
+def find_cause(pod: PodView) -> Cause:
+    """Say why a finished or terminating pod whose task it did not commit has failed."""
+    if pod.disrupted:
+        return Cause(reason="Disrupted", message=pod.message or "taken away by the cluster")
+    if pod.outcome is not None:
+        return Cause(reason=pod.outcome.reason, message=pod.outcome.message)
+    if pod.reason in REASONS_BY_KUBELET:
+        reason, message = REASONS_BY_KUBELET[pod.reason]
+        return Cause(reason=reason, message=pod.message or message)
+    if pod.deleting:
+        return Cause(reason="PodDeleted", message="deleted while it ran")
+    return cause_by_exit(pod)
+
+
+def cause_by_exit(pod: PodView) -> Cause:
+    """Say why, by the exit code alone: the pod left no message."""
+    code = pod.exit_code
+    if pod.phase is PodPhase.SUCCEEDED:
+        return Cause(reason="CommitMissing", message=f"exited with 0 {ENDED_EARLY}")
+    if code is None:
+        return Cause(reason="PodFailed", message=pod.message or pod.reason or "no reason given")
+    if code in REASONS_BY_EXIT_CODE:
+        return Cause(reason=REASONS_BY_EXIT_CODE[code], message=pod.message or f"exited with {code}")
+    return Cause(reason="PodFailed", message=pod.message or f"{render_exit(code)} {ENDED_EARLY}")
+
+
+def render_exit(code: int) -> str:
+    """Return how a process ended: the codes from 129 on are those of signals."""
+    try:
+        return f"ended by {signal.Signals(code - 128).name} (exit code {code})"
+    except ValueError:
+        return f"exited with {code}"
+
+
+def render_failure(failure: FailureRecord) -> str:
+    """Return one line about a failed attempt, for a condition's message."""
+    return f"{failure.task} (pod {failure.pod_name}): {failure.reason}: {failure.message}"

@@ -1,0 +1,79 @@
+"""What happens to pods that have done their part: failures made durable, needless pods deleted, a few kept to look at.
+
+Rule: pure. A failed pod goes only after its failure record is seen.
+"""
+
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.model.actions import RecordFailure
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.failure_causes import Cause, Classification, classify, find_cause
+from podreduce_operator.policy.stuck_pods import find_expired, find_hung
+
+__all__ = ["record_failures", "recorded_attempts"]
+
+
+def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]:
+    """Record each attempt that ended, or never will start, without its task being committed."""
+    recorded = recorded_attempts(observed)
+    return tuple(
+        RecordFailure(record=build_record(pod, classification, now), if_waiting=is_unstarted(pod))
+        for pod in observed.run_pods
+        if pod.attempt_id not in recorded
+        and not commits_own_generation(observed, pod)
+        and (classification := classify_pod(observed, pod, now)) is not None
+    )
+
+
+def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification | None:
+    """Say what the failure of the pod's attempt means, or None while it has not failed."""
+    cause = find_stuck(observed, pod, now) if pod.is_active else find_cause(pod)
+    if cause is None:
+        return None
+    return classify(pod, cause, observed.job.spec, observed.failures.get(pod.task, ()))
+
+
+def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
+    """Say why an active attempt is given up: it will never start, or it hangs."""
+    expired = find_expired(pod, now, observed.limits.pending)
+    if expired is not None:
+        return Cause(reason=expired.reason, message=expired.message)
+    return find_hung(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds, now)
+
+
+def is_unstarted(pod: PodView) -> bool:
+    """Tell whether the pod, if it is given up, is so for what it waits for."""
+    return pod.is_active and pod.phase is PodPhase.PENDING
+
+
+def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:
+    """Make the durable record of a failed attempt."""
+    outcome = pod.outcome
+    return FailureRecord(
+        task=pod.task,
+        generation=pod.generation,
+        attempt_id=pod.attempt_id,
+        pod_name=pod.name,
+        ordinal=pod.ordinal,
+        counted=classification.counted,
+        ends_job=classification.ends_job,
+        reason=classification.reason,
+        message=classification.message,
+        finished_at=now if pod.finished_at is None else pod.finished_at,
+        exit_code=pod.exit_code,
+        traceback="" if outcome is None else outcome.traceback,
+        record="" if outcome is None else outcome.record,
+        bad_records=0 if outcome is None else outcome.bad_records,
+        lost=None if outcome is None else outcome.lost,
+    )
+
+
+def commits_own_generation(observed: Observed, pod: PodView) -> bool:
+    """Tell whether the pod's task is committed in the pod's generation: whoever did it, this attempt did not fail."""
+    commit = observed.commits.get(pod.task)
+    return commit is not None and commit.generation >= pod.generation
+
+
+def recorded_attempts(observed: Observed) -> set[str]:
+    """Return the ids of all attempts with a failure record."""
+    return {failure.attempt_id for failures in observed.failures.values() for failure in failures}

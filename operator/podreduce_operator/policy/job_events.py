@@ -1,0 +1,48 @@
+"""The status: what the world and the verdict look like to whoever asks, and the events that tell of a change.
+
+Rule: pure, and under 10 KB whatever the number of tasks: every field has a cap. A terminal run's status is kept as it
+was written, since its records go after the ttl.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podreduce_operator.model.decisions import Phase
+
+__all__ = ["JobEvent", "events_between"]
+WARNING_PHASES = frozenset({Phase.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEvent:
+    """Something to tell the job's author. `kind` is `Normal` or `Warning`."""
+
+    kind: str
+    reason: str
+    message: str
+
+
+def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[JobEvent]:
+    """Return the events that tell how the status came from `before` to `after`."""
+    events = []
+    known = {failure["attempt"] for failure in before.get("failures", ())}
+    for failure in reversed(after.get("failures", ())):
+        if failure["attempt"] not in known:
+            text = f"{failure['task']} ({failure['attempt']}): {failure['reason']}: {failure['message']}"
+            events.append(JobEvent(kind="Warning", reason="AttemptFailed", message=text))
+    phase = after.get("phase")
+    told = find_told(after)
+    if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_told(before):
+        kind = "Warning" if phase in WARNING_PHASES or told is not None else "Normal"
+        condition = next((c for c in after.get("conditions", ()) if c["type"] == "Ready"), None)
+        if condition is not None:
+            events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
+    return events
+
+
+def find_told(status: Mapping[str, Any]) -> str | None:
+    """Return the reason of a fault that holds a run up, if there is one: a reason that is no phase."""
+    reason = next((c["reason"] for c in status.get("conditions", ()) if c["type"] == "Reconciling"), None)
+    progressing = any(c["type"] == "Reconciling" and c["status"] == "True" for c in status.get("conditions", ()))
+    return reason if progressing and reason not in {str(phase) for phase in Phase} else None

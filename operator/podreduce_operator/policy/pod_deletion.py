@@ -1,0 +1,141 @@
+"""What happens to pods that have done their part: failures made durable, needless pods deleted, a few kept to look at.
+
+Rule: pure. A failed pod goes only after its failure record is seen.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
+
+from podreduce.contract.task import TaskRef
+from podreduce_operator.model.actions import DeletePod
+from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
+from podreduce_operator.policy.failure_recording import recorded_attempts
+
+__all__ = [
+    "KEPT_FAILED_PODS",
+    "LINGER_SECONDS",
+    "LOGGED_TASKS",
+    "LOST_AFTER_SECONDS",
+    "delete_all",
+    "delete_foreign",
+    "delete_needless",
+    "kept_failed_pods",
+    "let_go",
+    "stop_failed",
+]
+
+KEPT_FAILED_PODS = 10
+"""How many failed pods of a run stay for `kubectl logs`, until the ttl."""
+
+LOGGED_TASKS = 100
+"""Of so many tasks of each type the log is kept if all went well; of failed attempts it always is."""
+
+LOST_AFTER_SECONDS = 30.0
+"""How long past its grace a deleted pod may stay: then its node is lost."""
+
+LINGER_SECONDS = 30.0
+"""How long a pod may take to exit after its commit before it is deleted."""
+
+
+def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now: float) -> tuple[DeletePod, ...]:
+    """Delete the pods whose result is durable, and the active ones whose task no longer needs them."""
+    recorded = recorded_attempts(observed)
+    pods = [pod for pod in observed.run_pods if not pod.deleting]
+    kept = kept_failed_pods([pod for pod in pods if pod.attempt_id in recorded])
+    deletes = []
+    for pod in pods:
+        if pod in kept:
+            continue
+        why = why_needless(observed, pod, generations, now)
+        if why is None and pod.attempt_id in recorded:
+            why = "failure recorded"
+        if why is not None:
+            deletes.append(delete(pod, why, save_log=tells_something(pod, recorded)))
+    return tuple(deletes)
+
+
+def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
+    """Tell whether the log of a pod that goes is worth keeping.
+
+    That of one which is given up while it runs is: it hangs, and the log may say where. Each costs a request to the API
+    server and its kubelet, and one to the store; of thousands of tasks that went well nobody reads it.
+    """
+    if pod.attempt_id in recorded:
+        return pod.is_finished or pod.phase is PodPhase.RUNNING
+    return pod.is_finished and pod.task.index < LOGGED_TASKS
+
+
+def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int], now: float) -> str | None:
+    """Say why a pod has nothing left to do: its task is committed, or has a newer generation."""
+    if pod.generation < generations.get(pod.task, 0):
+        return "output lost"
+    commit = observed.commits.get(pod.task)
+    if commit is None or commit.generation < pod.generation:
+        return None
+    if pod.is_finished:
+        return "committed"
+    if commit.attempt_id != pod.attempt_id:
+        return "beaten by a twin"
+    return "lingers after its commit" if now >= commit.finished_at + LINGER_SECONDS else None
+
+
+def kept_failed_pods(pods: Iterable[PodView]) -> list[PodView]:
+    """Return the last failed pods, which stay for whoever wants to look."""
+    failed = [pod for pod in pods if pod.is_finished and not pod.deleting and pod.exit_code != 0]
+    return sorted(failed, key=lambda pod: (pod.finished_at or pod.created_at, pod.name))[-KEPT_FAILED_PODS:]
+
+
+def delete(pod: PodView, why: str, *, save_log: bool = False, force: bool = False) -> DeletePod:
+    """Delete the pod, as that of the attempt that it stands for."""
+    return DeletePod(
+        name=pod.name,
+        uid=pod.uid,
+        task=pod.task,
+        why=why,
+        sequence=pod.sequence,
+        save_log=save_log,
+        force=force,
+    )
+
+
+def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
+    """Delete each of `pods`, keeping the log of those that have one to the end."""
+    return tuple(delete(pod, why, save_log=pod.is_finished) for pod in pods)
+
+
+def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
+    """Stop all that runs of a run that has failed: at once those of which nothing is told, then those with a log."""
+    active = observed.active_pods
+    started = [pod for pod in active if pod.phase is PodPhase.RUNNING and pod.started_at is not None]
+    told = {pod.uid for pod in sorted(started, key=lambda pod: (pod.started_at, pod.name))[:STOPPED_TOLD]}
+    return tuple(
+        DeletePod(name=pod.name, uid=pod.uid, task=pod.task, why=JOB_FAILED, save_log=pod.uid in told)
+        for pod in sorted(active, key=lambda pod: pod.uid in told)
+    )
+
+
+def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
+    """Delete without grace the pods whose node does not answer their deletion, so that nothing waits for them.
+
+    That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's. One that has
+    ended is held by somebody's finalizer, such as Kueue's for its group, and is not their node's to let go.
+    """
+    gone_at = {
+        pod: at + LOST_AFTER_SECONDS
+        for pod in observed.pods
+        if (at := pod.vanishes_at) is not None and not pod.is_finished
+    }
+    lost = tuple(delete(pod, "lost with its node", force=True) for pod, at in gone_at.items() if now >= at)
+    waits = [at - now for at in gone_at.values() if at > now]
+    if decision.wake_after is not None:
+        waits.append(decision.wake_after)
+    return replace(decision, actions=(*decision.actions, *lost), wake_after=min(waits, default=None))
+
+
+def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:
+    """Delete what other runs of the job left running."""
+    doomed = [pod for pod in observed.foreign_pods if not pod.deleting]
+    return tuple(delete(pod, "other run") for pod in doomed)

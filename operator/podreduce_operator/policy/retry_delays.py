@@ -1,0 +1,84 @@
+"""What a failed attempt means: whether it counts, whether it ends the job, and when the next one may start.
+
+Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay. What
+follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.api.spec import BackoffSpec, JobSpec
+from podreduce_operator.policy.failure_classes import DISRUPTION, MEMORY, FailureClass, class_of
+
+__all__ = [
+    "FAULT_RETRY_SECONDS",
+    "may_raise_memory",
+    "memory_factor",
+    "next_attempt_at",
+    "ran_out_of_memory",
+    "uncounted_by_budget",
+]
+
+FAULT_RETRY_SECONDS = 5.0
+"""How long to wait after a fault that may pass."""
+
+
+def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:
+    """Return what the memory of a task's next attempt is multiplied by: more, once, if one ran out of it."""
+    return spec.backoff.out_of_memory_factor if may_raise_memory(spec) and ran_out_of_memory(failures) else 1.0
+
+
+def may_raise_memory(spec: JobSpec) -> bool:
+    """Tell whether a task that runs out of memory may try once more with more of it."""
+    return spec.backoff.out_of_memory_factor > 1.0 and spec.backoff_limit_per_task > 0
+
+
+def ran_out_of_memory(failures: Sequence[FailureRecord]) -> bool:
+    """Tell whether one of the attempts did."""
+    return any(failure.reason in MEMORY.reasons for failure in failures)
+
+
+def budget_of(failure: FailureRecord) -> FailureClass:
+    """Return the class whose budget a failure that does not count is taken from: its own, if that has one."""
+    known = class_of(failure.reason)
+    return DISRUPTION if known.is_counted or known.is_fatal else known
+
+
+def next_attempt_at(failures: Sequence[FailureRecord], backoff: BackoffSpec) -> float:
+    """Return when the task's next attempt may start (0.0: at once), from the recorded times alone.
+
+    After the n-th counted failure: min(initial x factor^(n-1), max) seconds from its finish. Failures that do not count
+    have the delay of their class, from its own last finish; the latest of all holds.
+    """
+    counted = [failure.finished_at for failure in failures if failure.counted]
+    others = [
+        delayed(
+            [failure.finished_at for failure in uncounted],
+            budget.first_delay_seconds,
+            2.0,
+            budget.max_delay_seconds,
+        )
+        for budget, uncounted in uncounted_by_budget(failures).items()
+    ]
+    return max(delayed(counted, backoff.initial_seconds, backoff.factor, backoff.max_seconds), *others, 0.0)
+
+
+def uncounted_by_budget(failures: Sequence[FailureRecord]) -> Mapping[FailureClass, list[FailureRecord]]:
+    """Return the failures that do not count, by the class whose budget they are taken from."""
+    by_budget: defaultdict[FailureClass, list[FailureRecord]] = defaultdict(list)
+    for failure in failures:
+        if not failure.counted:
+            by_budget[budget_of(failure)].append(failure)
+    return by_budget
+
+
+def delayed(finished: Sequence[float], initial: float, factor: float, maximum: float) -> float:
+    """Return the last finish plus the exponential delay after that many failures; 0.0 without any."""
+    if not finished:
+        return 0.0
+    try:
+        delay = initial * factor ** (len(finished) - 1)
+    except OverflowError:
+        delay = maximum if initial else 0.0
+    return max(finished) + min(delay, maximum)

@@ -1,0 +1,61 @@
+"""How a run ends and what is taken away after it: verdicts of failure, the tidying of terminal and replaced runs.
+
+Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
+"""
+
+from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem
+from podreduce_operator.model.decisions import Decision, Phase, Verdict
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
+from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
+from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
+
+__all__ = ["supersede", "tidy", "wants_post_mortem"]
+
+
+def tidy(observed: Observed, now: float) -> Decision:
+    """Take away what a terminal run left; never change its verdict."""
+    run = observed.run
+    verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
+    pods = observed.run_pods
+    unfinished = [pod for pod in pods if not pod.is_finished]
+    expires_at = run_expires_at(observed, now)
+    expired = now >= expires_at
+    kept = [] if expired else kept_failed_pods(pods)
+    doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
+    actions: list[Action] = list(delete_all(doomed, "job ended"))
+    if observed.is_blind:
+        return Decision(actions=tuple(actions), verdict=verdict)
+    if observed.has_intermediates and not unfinished:
+        actions.append(RemoveIntermediates())
+    # Last of what a run owes to others, and not at once again after a fault: nothing may wait for a story.
+    if wants_post_mortem(observed, now) and not unfinished and not observed.faults:
+        turns = (turn for pod in pods for turn in (*past_attempts(pod, observed.commits), pod))
+        actions.append(WritePostMortem(attempts=tuple(describe_attempt(turn, now) for turn in turns)))
+    if observed.has_records and expired and not unfinished:
+        actions.append(RemoveRun())
+    wake_after = None if expired or not (kept or observed.has_records) else expires_at - now
+    if observed.faults:
+        wake_after = FAULT_RETRY_SECONDS
+    return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+
+
+def run_expires_at(observed: Observed, now: float) -> float:
+    """Return when all that a terminal run has left but its output goes."""
+    return (observed.run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
+
+
+def wants_post_mortem(observed: Observed, now: float) -> bool:
+    """Tell whether an ended run has no post-mortem yet and is worth one: it was planned, and its ttl is not over."""
+    is_told = observed.plan is None or observed.post_mortem is not None
+    is_wanted = observed.run.terminal in observed.limits.post_mortem_of
+    return is_wanted and not is_told and now < run_expires_at(observed, now)
+
+
+def supersede(observed: Observed, run_id: str) -> Decision:
+    """Take down the run that a new runId replaced: its pods first, then what it stored."""
+    verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
+    if any(not pod.is_finished for pod in observed.foreign_pods):
+        return Decision(actions=delete_foreign(observed), verdict=verdict)
+    actions: tuple[Action, ...] = (*delete_foreign(observed), DiscardRun(run_id=run_id))
+    return Decision(actions=actions, verdict=verdict)

@@ -1,0 +1,88 @@
+"""How a run ends and what is taken away after it: verdicts of failure, the tidying of terminal and replaced runs.
+
+Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
+"""
+
+from collections.abc import Sequence
+
+from podreduce.contract.errors import UploadLostError
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.observed import Fault, Observed
+from podreduce_operator.policy.bad_record_limit import find_excess
+from podreduce_operator.policy.failure_causes import AWAITED_REASONS, render_failure
+from podreduce_operator.policy.retry_delays import uncounted_by_budget
+
+__all__ = ["deadline_at", "find_end"]
+
+PART_GONE_REASON = UploadLostError.reason
+"""Met before the commit intent it runs the task again and is no fault; after it the output can never be complete."""
+
+
+def find_end(observed: Observed, now: float) -> Verdict | None:
+    """Return the verdict that fails the run, if there is evidence for one.
+
+    None while the run has not begun, because the one it replaces still stands. Past the commit intent there is but one:
+    a part that was to be published is gone.
+    """
+    if observed.superseded is not None:
+        return None
+    rolls_forward = may_have_intent(observed)
+    for fault in observed.faults:
+        if fault.reason == PART_GONE_REASON or (not rolls_forward and is_permanent(fault, observed, now)):
+            return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
+    if rolls_forward or observed.is_blind:
+        return None
+    exhausted = find_exhausted(observed) or find_excess(observed)
+    if exhausted is not None:
+        return exhausted
+    deadline = deadline_at(observed)
+    if deadline is not None and now >= deadline and not observed.job.spec.suspend:
+        seconds = observed.job.spec.active_deadline_seconds
+        return Verdict(phase=Phase.FAILED, reason="DeadlineExceeded", message=f"ran longer than {seconds} s")
+    return None
+
+
+def may_have_intent(observed: Observed) -> bool:
+    """Tell whether the run is past its point of no return, or may be: planned, and now the store cannot be read."""
+    status = observed.job.status
+    was_planned = status.get("runId") == observed.run_id and "planDigest" in status
+    return observed.has_intent or (observed.is_blind and was_planned)
+
+
+def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
+    """Tell whether a fault fails the run; what is often applied beside the job gets a grace to appear."""
+    if fault.reason not in AWAITED_REASONS:
+        return fault.permanent
+    started_at, grace_seconds = observed.run.started_at, observed.limits.pending.absent_seconds
+    return started_at is not None and grace_seconds is not None and now >= started_at + grace_seconds
+
+
+def find_exhausted(observed: Observed) -> Verdict | None:
+    """Return the verdict for the first task, in order, whose failures end the run."""
+    limit = observed.job.spec.backoff_limit_per_task
+    for task in sorted(observed.failures):
+        failures = observed.failures[task]
+        fatal = next((failure for failure in failures if failure.ends_job), None)
+        if fatal is not None:
+            return Verdict(phase=Phase.FAILED, reason=fatal.reason, message=render_failure(fatal))
+        counted = [failure for failure in failures if failure.counted]
+        if len(counted) > limit:
+            message = f"{len(counted)} attempts failed; the last: {render_failure(newest(counted))}"
+            return Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=message)
+        for budget, uncounted in uncounted_by_budget(failures).items():
+            if len(uncounted) >= budget.limit:
+                message = f"{len(uncounted)} attempts were lost; the last: {render_failure(newest(uncounted))}"
+                return Verdict(phase=Phase.FAILED, reason=budget.exhausted, message=message)
+    return None
+
+
+def deadline_at(observed: Observed) -> float | None:
+    """Return when activeDeadlineSeconds runs out, if there is one and the run has started."""
+    seconds, started_at = observed.job.spec.active_deadline_seconds, observed.run.started_at
+    return None if seconds is None or started_at is None else started_at + seconds
+
+
+def newest(failures: Sequence[FailureRecord]) -> FailureRecord:
+    """Return the failure that finished last."""
+    return max(failures, key=lambda failure: (failure.finished_at, failure.attempt_id))

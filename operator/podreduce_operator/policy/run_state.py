@@ -1,0 +1,37 @@
+"""Observing: what a job's pods, records and output look like now, as one frozen value.
+
+Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
+succeeded has its commit in the listing that follows.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from podreduce_operator.model.observed import (
+    RunState,
+)
+
+__all__ = ["read_run_state"]
+
+
+def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
+    """Read what the status remembers of that run: nothing, if it is another's."""
+    if status.get("runId") != run_id:
+        return RunState(run_id=run_id)
+    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    ended = next((kind for kind in ("Complete", "Failed") if conditions.get(kind, {}).get("status") == "True"), None)
+    condition = conditions[ended] if ended else {}
+    return RunState(
+        run_id=run_id,
+        started_at=parse_time(status.get("startTime")),
+        terminal=ended,
+        reason=condition.get("reason", ""),
+        message=condition.get("message", ""),
+        completed_at=parse_time(status.get("completionTime")),
+    )
+
+
+def parse_time(text: str | None) -> float | None:
+    """Return seconds since the epoch of an RFC 3339 time."""
+    return None if text is None else datetime.fromisoformat(text).timestamp()

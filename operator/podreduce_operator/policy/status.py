@@ -1,0 +1,305 @@
+"""The status: what the world and the verdict look like to whoever asks, and the events that tell of a change.
+
+Rule: pure, and under 10 KB whatever the number of tasks: every field has a cap. A terminal run's status is kept as it
+was written, since its records go after the ttl.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
+from podreduce.contract.texts import cut_middle
+from podreduce_operator.api.spec import spec_changed
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.observed import Observed
+from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
+
+__all__ = ["build_status", "compress_indexes"]
+
+MAX_FAILURES = 10
+MAX_LAST_MESSAGE = 1000
+"""Of the last failure, which is the one to act on: room for any message of ours with what it shows of the data."""
+MAX_FAILURE_MESSAGE = 100
+MAX_WORDS = 1300
+"""What the last message and a traceback take together: long messages are ours, and have none."""
+MIN_TRACEBACK = 300
+MAX_RECORD = 250
+MAX_OLD_RECORD = 150
+MAX_INDEXES = 400
+MAX_MESSAGE = 300
+MAX_URI = 512
+MAX_LINKS = 512
+MAX_COUNTERS = 20
+MAX_GROUP_NAME = 25
+MAX_COUNTER_NAME = 40
+
+ENDINGS = ("Complete", "Failed", "Suspended")
+
+
+def build_status(
+    observed: Observed, verdict: Verdict, now: float, pinned_spec: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return the job's whole status; `pinned_spec` is the plan's, if there is one."""
+    previous = observed.job.status
+    status = dict(previous)
+    status["observedGeneration"] = observed.job.generation
+    if observed.run.terminal is None and observed.superseded is None:
+        if previous.get("runId") != observed.run_id:
+            status = {"observedGeneration": observed.job.generation, "conditions": []}
+        status.update(render_run(observed, verdict, status, now))
+    if not observed.is_blind:
+        status["postMortem"] = render_post_mortem(observed)
+    changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
+    status["conditions"] = render_conditions(observed, verdict, changed, status.get("conditions", ()), now)
+    return {name: value for name, value in status.items() if value is not None}
+
+
+def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], now: float) -> dict[str, Any]:
+    """Return the fields that speak of the run in progress. Where the store could not be read, the old ones stay."""
+    started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
+    fields: dict[str, Any] = {
+        "runId": observed.run_id,
+        "phase": str(status.get("phase", verdict.phase) if observed.is_blind else verdict.phase),
+        "startTime": started_at,
+        "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
+    }
+    if verdict.is_terminal:
+        fields |= {"phase": str(verdict.phase), "completionTime": render_time(now)}
+    if observed.is_blind:
+        return fields
+    if observed.plan is not None:
+        plan = observed.plan
+        fields["planDigest"] = plan.digest
+        fields["plan"] = {
+            "objects": plan.objects,
+            "bytes": plan.bytes,
+            "shards": plan.shards,
+            "imbalance": round(plan.imbalance_bytes),
+        }
+        fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
+        fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
+        fields["counters"] = sum_counters(observed.commits.values())
+    if observed.shuffle is not None:
+        fields["shuffle"] = {
+            "generation": observed.shuffle.generation,
+            "imbalance": round(observed.shuffle.imbalance_bytes),
+            "hashImbalance": round(observed.shuffle.hash_imbalance_bytes),
+        }
+    if observed.skew:
+        fields["skew"] = render_skew(observed)
+    if has_bad_records(observed):
+        count = count_bad_records(observed.commits.values())
+        fields["badRecords"] = {"count": count, "uri": cut(observed.quarantine_uri, MAX_URI)}
+    fields["failures"] = render_failures(observed)
+    if observed.published is not None:
+        output = observed.published
+        fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
+    return fields
+
+
+def render_post_mortem(observed: Observed) -> dict[str, str] | None:
+    """Return where the run's story lies, and the table of its attempts beside it, if there is room to say both."""
+    found = observed.post_mortem
+    if found is None or len(found.uri) > MAX_LINKS:
+        return None
+    table = {"attemptsUri": found.attempts_uri} if len(found.uri + found.attempts_uri) <= MAX_LINKS else {}
+    return {"uri": found.uri, **table}
+
+
+def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]) -> int | None:
+    """Return how many reduce tasks there are; None while the packing has not said it."""
+    if verdict.reduce_total is not None:
+        return verdict.reduce_total
+    if observed.shuffle is not None:
+        return observed.shuffle.partitions
+    known = status.get("reduce", {}).get("total")
+    return known if known is not None or observed.plan is None else observed.plan.partitions
+
+
+def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> dict[str, Any]:
+    """Return the counts of the tasks of one type; `progress` is for the printer column."""
+    done = sorted(task.index for task in observed.commits if task.type is task_type)
+    failed = sum(
+        failure.counted
+        for task, failures in observed.failures.items()
+        if task.type is task_type
+        for failure in failures
+    )
+    fields: dict[str, Any] = {
+        "progress": f"{len(done)}/{'?' if total is None else total}",
+        "active": sum(1 for pod in observed.active_pods if pod.task.type is task_type),
+        "succeeded": len(done),
+        "failed": failed,
+        "completedIndexes": compress_indexes(done),
+    }
+    if total is not None:
+        fields["total"] = total
+    return fields
+
+
+def compress_indexes(indexes: Sequence[int]) -> str:
+    """Return ascending `indexes` as batch/v1 writes them, `0-4,7`; cut at 400 characters, ending in `…`."""
+    parts: list[str] = []
+    start = 0
+    for position, index in enumerate(indexes):
+        if position + 1 < len(indexes) and indexes[position + 1] == index + 1:
+            continue
+        first = indexes[start]
+        parts.append(str(index) if first == index else f"{first}-{index}")
+        start = position + 1
+    text = ",".join(parts)
+    return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
+
+
+def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
+    """Add up the counters of the committed attempts; at most `MAX_COUNTERS` names are shown, podreduce's own first."""
+    sums: Counter[tuple[str, str]] = Counter()
+    for commit in commits:
+        prefix = commit.task.type.value
+        sums["podreduce", f"{prefix}RecordsIn"] += commit.records_in
+        sums["podreduce", f"{prefix}BytesIn"] += commit.bytes_in
+        sums["podreduce", f"{prefix}RecordsOut"] += commit.records_out
+        sums["podreduce", f"{prefix}BytesOut"] += commit.bytes_out
+        sums["podreduce", f"{prefix}Spills"] += commit.spills
+        if commit.quarantine is not None:
+            sums["podreduce", f"{prefix}BadRecords"] += commit.quarantine.records
+        for group, counters in commit.counters.items():
+            if group != "podreduce":
+                sums.update({(group, name): value for name, value in counters.items()})
+    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
+    rendered: dict[str, dict[str, int]] = {}
+    for group, name in shown:
+        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = sums[group, name]
+    return rendered
+
+
+def render_skew(observed: Observed) -> list[dict[str, Any]]:
+    """Return the heaviest keys, the heaviest first."""
+    return [
+        {"key": heavy.key, "share": round(heavy.share, 3)}
+        | ({} if heavy.partition is None else {"partition": heavy.partition})
+        for heavy in observed.skew
+    ]
+
+
+def render_failures(observed: Observed) -> list[dict[str, Any]]:
+    """Return the last failed attempts, newest first: the first in full, and the newest traceback there is."""
+    records = [failure for failures in observed.failures.values() for failure in failures]
+    newest = sorted(records, key=lambda failure: (failure.finished_at, failure.attempt_id), reverse=True)
+    told = next((failure for failure in newest[:MAX_FAILURES] if failure.traceback), None)
+    return [
+        render_failure_entry(failure, is_last=not number)
+        | (render_place(failure, newest[0]) if failure is told or not number else {})
+        for number, failure in enumerate(newest[:MAX_FAILURES])
+    ]
+
+
+def render_failure_entry(failure: FailureRecord, *, is_last: bool) -> dict[str, Any]:
+    """Return one failed attempt as the status shows it."""
+    entry: dict[str, Any] = {
+        "task": str(failure.task),
+        "attempt": failure.pod_name,
+        "reason": failure.reason,
+        "message": cut_middle(failure.message, MAX_LAST_MESSAGE if is_last else MAX_FAILURE_MESSAGE),
+        "counted": failure.counted,
+        "finishedAt": render_time(failure.finished_at),
+    }
+    if failure.exit_code is not None:
+        entry["exitCode"] = failure.exit_code
+    return entry
+
+
+def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
+    """Return where the program failed: its traceback, as far as the last message leaves room for it, and the record."""
+    message_bytes = len(cut_middle(last.message, MAX_LAST_MESSAGE).encode(errors="replace"))
+    place = {
+        "traceback": cut_front(failure.traceback, max(MAX_WORDS - message_bytes, MIN_TRACEBACK)),
+        "record": cut_middle(failure.record, MAX_RECORD if failure is last else MAX_OLD_RECORD),
+    }
+    return {name: text for name, text in place.items() if text}
+
+
+def render_conditions(
+    observed: Observed,
+    verdict: Verdict,
+    changed: Sequence[str],
+    previous: Iterable[Mapping[str, Any]],
+    now: float,
+) -> list[dict[str, Any]]:
+    """Return the conditions: kstatus' three, batch/v1's three, and SpecChanged where it applies."""
+    complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
+    suspended = verdict.phase is Phase.SUSPENDED
+    reason = verdict.reason or str(verdict.phase)
+    message = cut_middle(verdict.message or describe(observed, verdict), MAX_MESSAGE)
+    progressing = not verdict.is_terminal and not suspended
+    wanted: dict[str, tuple[bool, str, str]] = {
+        "Ready": (complete, reason, message),
+        "Reconciling": (progressing, reason, message),
+        "Stalled": (failed, reason, message),
+        "Complete": (complete, reason, message),
+        "Failed": (failed, reason, message),
+        "Suspended": (suspended, reason, message),
+    }
+    if changed:
+        text = f"takes effect with the next spec.runId: {', '.join(changed)}"
+        wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
+    known = {condition["type"]: condition for condition in previous}
+    # The run being replaced stays in the status until it is discarded, and how it ended with it.
+    kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
+    for condition in kept:
+        del wanted[condition["type"]]
+    return kept + [
+        {
+            "type": kind,
+            "status": "True" if holds else "False",
+            "reason": told_reason,
+            "message": told_message if holds or kind == "Ready" else "",
+            "observedGeneration": observed.job.generation,
+            "lastTransitionTime": transition_time(known.get(kind), holds=holds, now=now),
+        }
+        for kind, (holds, told_reason, told_message) in wanted.items()
+    ]
+
+
+def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
+    """Return since when the condition has its status: a transition time moves only with it."""
+    if previous is not None and (previous["status"] == "True") == holds:
+        return str(previous["lastTransitionTime"])
+    return render_time(now)
+
+
+def describe(observed: Observed, verdict: Verdict) -> str:
+    """Return one sentence on where the run stands."""
+    maps = sum(1 for task in observed.commits if task.type is TaskType.MAP)
+    reduces = len(observed.commits) - maps
+    output = observed.published
+    sentences = {
+        Phase.PLANNING: "the input is being listed and cut",
+        Phase.MAPPING: f"{maps} of {verdict.map_total} map tasks are committed",
+        Phase.REDUCING: f"{reduces} of {verdict.reduce_total} reduce tasks are committed",
+        Phase.COMMITTING: "the output is being published",
+        Phase.SUSPENDED: "spec.suspend is true: no pods run; what is committed stays",
+        Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
+    }
+    return sentences.get(verdict.phase, "")
+
+
+def render_time(seconds: float) -> str:
+    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def cut(text: str, limit_bytes: int) -> str:
+    """Return `text`, its end cut so that it takes so many bytes at most."""
+    data = text.encode(errors="replace")
+    if len(data) <= limit_bytes:
+        return text
+    return data[: limit_bytes - len("…".encode())].decode(errors="ignore") + "…"
+
+
+def cut_front(text: str, limit_bytes: int) -> str:
+    """Return `text`, its start cut likewise: a traceback's end says what happened."""
+    data = text.encode(errors="replace")
+    return text if len(data) <= limit_bytes else "…" + data[len("…".encode()) - limit_bytes :].decode(errors="ignore")

@@ -1,0 +1,176 @@
+"""Pods that wait: why, in the cluster's own words, for how long they may, and what it means when that is over.
+
+Rule: pure tables and arithmetic. Nothing waits without a reason that is told; what can only be mended by a person has a
+deadline of its own kind, counted from when the pod got its node, or from its creation while it has none.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from podreduce.contract.task import FailureRecord
+from podreduce_operator.model.limits import PendingDeadlines
+from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
+from podreduce_operator.policy.failure_causes import Cause
+
+__all__ = [
+    "Waiting",
+    "explain_waiting",
+    "find_expired",
+    "find_hung",
+    "hung_at",
+    "is_gated",
+    "is_silent",
+    "moments",
+    "pending_deadline",
+    "silent_since",
+    "still_waits",
+]
+
+TOLD_AFTER_SECONDS = 5.0
+"""A pod that has waited this long is told of; before, it is on its way."""
+
+AT_ONCE = 0.0
+
+GATED = "SchedulingGated"
+
+REASONS = {
+    "Unschedulable": "Unschedulable",
+    GATED: "AwaitingAdmission",
+    "InvalidImageName": "ImageUnavailable",
+    "ErrImageNeverPull": "ImageUnavailable",
+    "ErrImagePull": "ImageUnavailable",
+    "ImagePullBackOff": "ImageUnavailable",
+    "RegistryUnavailable": "ImageUnavailable",
+    "ImageInspectError": "ImageUnavailable",
+    "CreateContainerConfigError": "PodConfigInvalid",
+    "CreateContainerError": "PodConfigInvalid",
+    "FailedMount": "PodConfigInvalid",
+    "FailedAttachVolume": "PodConfigInvalid",
+    "FailedCreatePodSandBox": "SandboxFailed",
+}
+"""By the word of scheduler or kubelet, ours."""
+
+HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
+"""No waiting mends these."""
+
+ABSENT_WORDS = ("not found", "manifest unknown", "does not exist", "denied", "unauthorized", "authentication required")
+"""In the kubelet's message: what is wanted is not there, or not for us. Anything else may be an outage."""
+
+
+SILENT_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
+SILENT_SECONDS = 20.0
+"""A pod that has a node and after so long says nothing is asked about."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waiting:
+    """Why pods of a run do not start: one reason, and one pod's story for all."""
+
+    reason: str
+    message: str
+
+
+def find_expired(pod: PodView, now: float, deadlines: PendingDeadlines) -> Waiting | None:
+    """Return why a pending pod will never start, or None while it may."""
+    deadline = pending_deadline(pod, deadlines)
+    if deadline is None or now < deadline:
+        return None
+    return Waiting(reason=REASONS[pod.reason], message=f"{pod.reason}: {pod.message}")
+
+
+def pending_deadline(pod: PodView, deadlines: PendingDeadlines) -> float | None:
+    """Return when a waiting pod is given up (seconds since the epoch); None if it is not waiting, or may for ever."""
+    seconds = allowed_seconds(pod, deadlines) if is_waiting(pod) else None
+    return None if seconds is None else waits_since(pod) + seconds
+
+
+def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
+    """Return for how long a pod may wait for this reason; None is for ever."""
+    if pod.reason in HOPELESS:
+        return AT_ONCE
+    is_absent = any(words in pod.message.lower() for words in ABSENT_WORDS)
+    match REASONS[pod.reason]:
+        case "ImageUnavailable":
+            return deadlines.absent_seconds if is_absent else deadlines.image_seconds
+        case "PodConfigInvalid":
+            # A volume that is slow to come is no mistake; one made from a Secret that is not there is.
+            return deadlines.absent_seconds if is_absent or not pod.reason.startswith("Failed") else None
+        case "Unschedulable":
+            return deadlines.unschedulable_seconds
+        case _:
+            return None
+
+
+def is_waiting(pod: PodView) -> bool:
+    """Tell whether something keeps the pod from starting."""
+    return pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in REASONS
+
+
+def is_gated(pod: PodView) -> bool:
+    """Tell whether the pod is not for the scheduler yet: a queue has not admitted it."""
+    return is_waiting(pod) and pod.reason == GATED
+
+
+def still_waits(pod: PodView | None, record: FailureRecord) -> bool:
+    """Tell whether a pod, as it is now, waits for what its attempt is to be given up for.
+
+    Of a volume that cannot be mounted the pod itself says nothing: see `silent_since`.
+    """
+    if pod is None or pod.attempt_id != record.attempt_id or pod.phase is not PodPhase.PENDING or pod.deleting:
+        return False
+    mute = record.reason == "PodConfigInvalid" and pod.reason in SILENT_REASONS
+    return mute or REASONS.get(pod.reason) == record.reason
+
+
+def waits_since(pod: PodView) -> float:
+    """Return since when the pod has waited for what it waits for now."""
+    return pod.created_at if pod.scheduled_at is None else pod.scheduled_at
+
+
+def moments(pod: PodView, deadlines: PendingDeadlines) -> tuple[float, ...]:
+    """Return when time alone changes what is to be said or done about a pod that does not start."""
+    deadline, silent = pending_deadline(pod, deadlines), silent_since(pod)
+    told = (waits_since(pod) + TOLD_AFTER_SECONDS,) if is_waiting(pod) else ()
+    asked = () if silent is None else (silent + SILENT_SECONDS,)
+    return (*told, *asked, *(() if deadline is None else (deadline,)))
+
+
+def silent_since(pod: PodView) -> float | None:
+    """Return since when a pod that has a node has not said why it does not start; None if it speaks, or starts."""
+    is_mute = pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in SILENT_REASONS
+    return pod.scheduled_at if is_mute else None
+
+
+def is_silent(pod: PodView, now: float) -> bool:
+    """Tell whether somebody should be asked why the pod does not start."""
+    since = silent_since(pod)
+    return since is not None and now >= since + SILENT_SECONDS
+
+
+def explain_waiting(pods: Iterable[PodView], now: float) -> Waiting | None:
+    """Say why pods wait, if some have for a while: the reason of the one that waits longest, and how many have it."""
+    waiting = [pod for pod in pods if is_waiting(pod) and now >= waits_since(pod) + TOLD_AFTER_SECONDS]
+    if not waiting:
+        return None
+    longest = min(waiting, key=lambda pod: (waits_since(pod), pod.name))
+    alike = sum(1 for pod in waiting if REASONS[pod.reason] == REASONS[longest.reason])
+    others = f" (and {alike - 1} more)" if alike > 1 else ""
+    words = f"{longest.reason}: {longest.message}" if longest.message else longest.reason
+    return Waiting(reason=REASONS[longest.reason], message=f"pod {longest.name}{others} waits: {words}")
+
+
+def hung_at(pod: PodView, progress: AttemptProgress | None, deadline_seconds: int | None) -> float | None:
+    """Return when a running attempt is given up if nothing more is heard of it; None if never."""
+    if progress is None or deadline_seconds is None or pod.phase is not PodPhase.RUNNING:
+        return None
+    return progress.changed_at + deadline_seconds
+
+
+def find_hung(pod: PodView, progress: AttemptProgress | None, deadline_seconds: int | None, now: float) -> Cause | None:
+    """Say that an attempt hangs, or None while it may be at work."""
+    at = hung_at(pod, progress, deadline_seconds)
+    if at is None or now < at:
+        return None
+    remedy = "mend what hangs, or call context.progress() in long work"
+    message = f"no progress for {deadline_seconds} s (progressDeadlineSeconds): {remedy}"
+    return Cause(reason="NoProgress", message=message)

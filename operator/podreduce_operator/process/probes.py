@@ -1,0 +1,71 @@
+"""The endpoints of the kubelet's probes: /healthz for liveness, /readyz for readiness.
+
+Rule: decides nothing, `health` does. Each answers 200 or 503, with JSON that says what is wrong and by which numbers.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+
+from aiohttp import web
+
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.process.health import Vitals, find_hindrances, find_illness
+
+__all__ = ["serve_probes"]
+
+UNAVAILABLE = 503
+
+
+@asynccontextmanager
+async def serve_probes(port: int, read: Callable[[], Vitals]) -> AsyncIterator[None]:
+    """Serve both on all addresses; `read` is called for each request.
+
+    Raises:
+        OperatorError: the port is taken.
+    """
+    app = web.Application()
+    app.router.add_get("/healthz", partial(answer, read, find_illness))
+    app.router.add_get("/readyz", partial(answer, read, find_hindrances))
+    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    try:
+        await listen(runner, port)
+        yield
+    finally:
+        await runner.cleanup()
+
+
+async def listen(runner: web.AppRunner, port: int) -> None:
+    """Open the port."""
+    try:
+        await web.TCPSite(runner, port=port).start()
+    except OSError as error:
+        raise OperatorError(
+            f"the port {port} for health probes cannot be opened ({error.strerror}): "
+            "set PODREDUCE_OPERATOR_HEALTH_PORT to another"
+        ) from error
+
+
+async def answer(
+    read: Callable[[], Vitals], find: Callable[[Vitals], tuple[str, ...]], _request: web.Request
+) -> web.Response:
+    """Answer one probe."""
+    vitals = read()
+    problems = find(vitals)
+    return web.json_response(build_body(vitals, problems), status=UNAVAILABLE if problems else 200)
+
+
+def build_body(vitals: Vitals, problems: tuple[str, ...]) -> dict[str, Any]:
+    """Return what the answer says."""
+    return {
+        "ok": not problems,
+        "problems": list(problems),
+        "standing": None if vitals.standing is None else vitals.standing.value,
+        "leader": vitals.leader,
+        "synced": vitals.is_synced,
+        "loopLagSeconds": round(vitals.loop_lag_seconds, 3),
+        "silenceSeconds": round(vitals.silence_seconds, 1),
+        "overdueSeconds": round(vitals.overdue_seconds, 1),
+    }

@@ -1,0 +1,242 @@
+"""What an installation sets: the chart's values, as environment variables PODREDUCE_OPERATOR_*.
+
+Rule: read once at the start; every variable has its name here and its meaning in the chart's values.yaml.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import msgspec
+
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.model.limits import Limits, PendingDeadlines
+from podreduce_operator.pods.pod_manifest import PodDefaults
+
+__all__ = ["LeaseSettings", "LogFormat", "Settings", "SettingsError"]
+
+PREFIX = "PODREDUCE_OPERATOR_"
+LogFormat = Literal["auto", "json", "console"]
+LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "json", "console")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_RESOURCES = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
+
+T = TypeVar("T")
+
+
+class SettingsError(OperatorError):
+    """A variable is missing or holds what it should not; the message names it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseSettings:
+    """The Lease by which the operators of one installation agree on the one that acts.
+
+    Attributes:
+        pod: the pod that this process runs in; empty outside of one.
+        deployment: that of the operators, in the Lease's namespace; the Lease goes with it. Empty if there is none.
+        duration_seconds: for how long a lease that is not renewed is respected by the others.
+        renew_seconds: for how long its holder acts without having renewed it.
+        retry_seconds: how long to wait between two tries.
+    """
+
+    name: str
+    namespace: str
+    pod: str = ""
+    deployment: str = ""
+    duration_seconds: int = 15
+    renew_seconds: float = 10.0
+    retry_seconds: float = 2.0
+
+    @property
+    def place(self) -> str:
+        """The Lease's namespace and name."""
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The operator's settings.
+
+    Attributes:
+        pod_defaults: of every task's pod.
+        limits: how many pods a job may have at a time that does not say, and how long pods may wait.
+        namespaces: which are served; empty means all.
+        release: tells the installations in one cluster apart: the chart's namespace and release.
+        installation: stands for the cluster's UID and the release, where kube-system may not be read.
+        progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
+            the operator listens for it.
+        storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
+        pods_per_second: how many pods are created in a second at most; fewer where the API server is asked too much.
+        lease: decides which of several operators acts; without one this operator acts whoever else does.
+        log_format: `auto` is console on a terminal, else JSON.
+        faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
+    """
+
+    pod_defaults: PodDefaults
+    limits: Limits = field(default_factory=Limits)
+    namespaces: tuple[str, ...] = ()
+    release: str = "podreduce"
+    installation: str | None = None
+    storage_directory: Path | None = None
+    pods_per_second: int = 1000
+    lease: LeaseSettings | None = None
+    health_port: int = 8080
+    progress_url: str | None = None
+    progress_port: int = 8081
+    log_format: LogFormat = "auto"
+    log_level: str = "info"
+    faults: tuple[str, ...] = ()
+    faults_state: Path | None = None
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> Self:
+        """Read the variables; an empty one counts as absent.
+
+        Raises:
+            SettingsError: one is missing or wrong.
+        """
+        read = Variables(environ)
+        return cls(
+            pod_defaults=read_pod_defaults(read),
+            limits=read_limits(read),
+            namespaces=read.parse("NAMESPACES", split_names, ()),
+            release=read.parse("RELEASE", str, "podreduce"),
+            installation=read.parse("INSTALLATION", str, None),
+            storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+            pods_per_second=read.parse("PODS_PER_SECOND", parse_positive, 1000),
+            lease=read_lease(read),
+            health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
+            progress_url=read.parse("PROGRESS_URL", str, None),
+            progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
+            log_format=read.parse("LOG_FORMAT", parse_log_format, "auto"),
+            log_level=read.parse("LOG_LEVEL", parse_log_level, "info"),
+            faults=read.parse("FAULTS", split_names, ()),
+            faults_state=read.parse("FAULTS_STATE", Path, None),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Variables:
+    """The environment, by the names' last part."""
+
+    environ: Mapping[str, str]
+
+    def parse(self, name: str, parse: Callable[[str], T], default: T) -> T:
+        """Return the parsed variable, or the default where it is absent."""
+        text = self.environ.get(PREFIX + name, "").strip()
+        if not text:
+            return default
+        try:
+            return parse(text)
+        except ValueError as error:
+            raise SettingsError(f"{PREFIX}{name}: {error}, not {text!r}") from error
+
+    def require(self, name: str, what: str) -> str:
+        """Return the variable."""
+        text = self.environ.get(PREFIX + name, "").strip()
+        if not text:
+            raise SettingsError(f"{PREFIX}{name} is not set: expected {what}")
+        return text
+
+
+def read_pod_defaults(read: Variables) -> PodDefaults:
+    """Read what concerns the task pods."""
+    return PodDefaults(
+        image=read.require("RUNTIME_IMAGE", "the image of tasks whose job names none"),
+        pull_policy=read.parse("IMAGE_PULL_POLICY", str, "IfNotPresent"),
+        resources=read.parse("TASK_RESOURCES", parse_mapping, DEFAULT_RESOURCES),
+        scratch_size=read.parse("SCRATCH_SIZE", str, None),
+        grace_seconds=read.parse("TASK_GRACE_SECONDS", parse_positive, 10),
+        node_lost_seconds=read.parse("NODE_LOST_SECONDS", parse_positive, 20),
+    )
+
+
+def read_limits(read: Variables) -> Limits:
+    """Read what the installation allows a job."""
+    pending, limits = PendingDeadlines(), Limits()
+    return Limits(
+        parallelism=read.parse("PARALLELISM_LIMIT", parse_positive, limits.parallelism),
+        chaos=read.parse("CHAOS", parse_bool, limits.chaos),
+        pending=PendingDeadlines(
+            absent_seconds=read.parse("PENDING_ABSENT_SECONDS", parse_deadline, pending.absent_seconds),
+            image_seconds=read.parse("PENDING_IMAGE_SECONDS", parse_deadline, pending.image_seconds),
+            unschedulable_seconds=read.parse("PENDING_NODE_SECONDS", parse_deadline, pending.unschedulable_seconds),
+        ),
+    )
+
+
+def parse_deadline(text: str) -> float | None:
+    """Return a deadline in seconds; `0` and `none` mean that there is none."""
+    if text in {"0", "none"}:
+        return None
+    return float(parse_positive(text))
+
+
+def parse_bool(text: str) -> bool:
+    """Return a truth value."""
+    if text not in {"true", "false"}:
+        raise ValueError("expected true or false")
+    return text == "true"
+
+
+def read_lease(read: Variables) -> LeaseSettings | None:
+    """Read the election's settings; None where no Lease is named.
+
+    Raises:
+        SettingsError: as `Variables`, or the times would not let a holder stop before another begins.
+    """
+    name = read.parse("LEASE", str, "")
+    if not name:
+        return None
+    lease = LeaseSettings(
+        name=name,
+        namespace=read.require("LEASE_NAMESPACE", "the namespace of the Lease"),
+        pod=read.parse("POD", str, ""),
+        deployment=read.parse("DEPLOYMENT", str, ""),
+        duration_seconds=read.parse("LEASE_SECONDS", parse_positive, 15),
+        renew_seconds=read.parse("LEASE_RENEW_SECONDS", parse_positive, 10),
+        retry_seconds=read.parse("LEASE_RETRY_SECONDS", parse_positive, 2),
+    )
+    if not lease.duration_seconds > lease.renew_seconds > 2 * lease.retry_seconds:
+        raise SettingsError(
+            f"{PREFIX}LEASE_SECONDS ({lease.duration_seconds}) must be above LEASE_RENEW_SECONDS "
+            f"({lease.renew_seconds:g}), and that above twice LEASE_RETRY_SECONDS ({lease.retry_seconds:g})"
+        )
+    return lease
+
+
+def parse_positive(text: str) -> int:
+    """Return a whole number above 0."""
+    if not text.isdecimal() or int(text) == 0:
+        raise ValueError("expected a whole number above 0")
+    return int(text)
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return names separated by commas, blanks ignored."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def parse_mapping(text: str) -> Mapping[str, Any]:
+    """Return a JSON object."""
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except msgspec.DecodeError as error:
+        raise ValueError(f"expected a JSON object ({error})") from error
+
+
+def parse_log_format(text: str) -> LogFormat:
+    """Return a log format."""
+    for known in LOG_FORMATS:
+        if text == known:
+            return known
+    raise ValueError(f"expected one of {', '.join(LOG_FORMATS)}")
+
+
+def parse_log_level(text: str) -> str:
+    """Return a log level."""
+    if text not in LOG_LEVELS:
+        raise ValueError(f"expected one of {', '.join(LOG_LEVELS)}")
+    return text

@@ -1,0 +1,37 @@
+"""Reads the numbers that `health` judges, from whatever parts of the operator there are by now.
+
+Rule: reads only, and at once: a probe waits for nothing.
+"""
+
+from dataclasses import dataclass
+
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.process.health import Vitals
+from podreduce_operator.process.loop_lag import LoopLag
+
+__all__ = ["VitalSigns"]
+
+
+@dataclass(slots=True, kw_only=True)
+class VitalSigns:
+    """The operator's parts that show how it is: None until the API server has answered; no elector, no election."""
+
+    lag: LoopLag
+    cluster: KubernetesCluster | None = None
+    reconciler: Reconciler | None = None
+    elector: Elector | None = None
+
+    def read(self) -> Vitals:
+        """Return them as they are now."""
+        cluster, reconciler, elector = self.cluster, self.reconciler, self.elector
+        return Vitals(
+            loop_lag_seconds=self.lag.seconds(),
+            silence_seconds=0.0 if cluster is None else cluster.seconds_since_contact(),
+            overdue_seconds=0.0 if reconciler is None else reconciler.overdue_seconds(),
+            is_synced=cluster is not None and cluster.is_synced,
+            standing=None if elector is None else elector.standing(),
+            leader="" if elector is None else elector.holder,
+            lease_trouble="" if elector is None else elector.trouble,
+        )

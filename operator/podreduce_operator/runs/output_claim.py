@@ -1,0 +1,80 @@
+"""The output prefix: claimed by one run, filled from staged parts at its commit, released at its end.
+
+Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
+"""
+
+from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.layout import (
+    CLAIM_KEY,
+    OUTPUT_MANIFEST_KEY,
+    SUCCESS_KEY,
+)
+from podreduce.contract.plan import JobIdentity
+from podreduce.contract.wire import Wire, decode, encode
+from podreduce.storage import ObjectStore
+from podreduce_operator.model.errors import ActionError
+
+__all__ = [
+    "OWN_NAMES",
+    "RESERVED_PREFIX",
+    "Claim",
+    "claim_output",
+    "read_claim",
+    "refuse_existing",
+    "release_output",
+    "remove_claim",
+]
+OWN_NAMES = (CLAIM_KEY, OUTPUT_MANIFEST_KEY, SUCCESS_KEY)
+RESERVED_PREFIX = "_podreduce-"
+
+
+class Claim(Wire, frozen=True, kw_only=True):
+    """`_podreduce-claim`: which run may write to this output."""
+
+    installation: str
+    job: JobIdentity
+
+
+async def claim_output(output: ObjectStore, claim: Claim) -> Claim | None:
+    """Claim the output for a run; returns the holder's claim if another run has it, None once it is ours."""
+    if await output.create_async(CLAIM_KEY, encode(claim)):
+        return None
+    holder = await read_claim(output)
+    if holder is None:
+        return await claim_output(output, claim)
+    return None if holder == claim else holder
+
+
+async def read_claim(output: ObjectStore) -> Claim | None:
+    """Return the claim on the output, if there is one."""
+    try:
+        return decode(await output.get_async(CLAIM_KEY), Claim)
+    except ObjectNotFoundError:
+        return None
+
+
+async def release_output(output: ObjectStore, claim: Claim) -> None:
+    """Take the claim away, if it is this run's."""
+    if await read_claim(output) == claim:
+        await output.delete_async(CLAIM_KEY)
+
+
+async def remove_claim(output: ObjectStore) -> None:
+    """Take away the claim of a run that is over."""
+    await output.delete_async(CLAIM_KEY)
+
+
+async def refuse_existing(output: ObjectStore) -> None:
+    """Make sure that the output prefix holds nothing but our own claim and staging.
+
+    Raises:
+        ActionError: something else is there.
+    """
+    async for found in output.list_async(""):
+        if not found.key.startswith(RESERVED_PREFIX):
+            raise ActionError(
+                "OutputExists",
+                f"{output.uri} already holds {found.key}: remove it, choose another spec.output.uri, "
+                "or set spec.output.ifExists: Replace",
+                permanent=True,
+            )

@@ -1,0 +1,166 @@
+"""The output prefix: claimed by one run, filled from staged parts at its commit, released at its end.
+
+Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from functools import partial
+
+from podreduce.contract.errors import ObjectNotFoundError, UploadLostError
+from podreduce.contract.layout import (
+    OUTPUT_MANIFEST_KEY,
+    SUCCESS_KEY,
+    part_name,
+    staging_prefix,
+)
+from podreduce.contract.plan import JobIdentity, Plan
+from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
+from podreduce.contract.wire import decode, encode
+from podreduce.storage import ObjectStore, check_staged, discard_staged, is_pending, publish_staged
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.model.observed import PublishedOutput
+from podreduce_operator.runs.output_claim import OWN_NAMES, RESERVED_PREFIX, Claim, read_claim
+
+__all__ = ["build_intent", "build_manifest", "find_lost", "has_leftovers", "publish", "read_published", "remove_staged"]
+
+CONCURRENT_PARTS = 8
+
+
+async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
+    """Tell whether the run's claim or staged parts are still there."""
+    async for _ in output.list_async(staging_prefix(claim.job.uid, claim.job.run_id)):
+        return True
+    return await read_claim(output) == claim
+
+
+async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
+    """Remove the run's unpublished parts, and the uploads among them."""
+    prefix = staging_prefix(job.uid, job.run_id)
+    pending = [found.key async for found in output.list_async(prefix) if is_pending(found.key)]
+    calls = [partial(asyncio.to_thread, discard_staged, output, key) for key in pending]
+    await gather_bounded(calls, limit=CONCURRENT_PARTS)
+    await output.delete_prefix_async(prefix)
+
+
+def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
+    """Say exactly which committed parts become the output, in task order.
+
+    Raises:
+        ValueError: a commit has no part.
+    """
+    parts = []
+    for commit in sorted(commits, key=lambda commit: commit.task):
+        if commit.part is None:
+            raise ValueError(f"the commit of {commit.task} names no output part")
+        name = part_name(commit.task, plan.output_format, plan.output_compression)
+        parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
+    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
+
+
+async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
+    """Return those whose part waits as an upload that the store has dropped since."""
+
+    async def is_lost(commit: CommitRecord) -> bool:
+        if commit.part is None or not is_pending(commit.part.key):
+            return False
+        try:
+            await asyncio.to_thread(check_staged, output, commit.part.key)
+        except UploadLostError:
+            return True
+        return False
+
+    lost = await gather_bounded([partial(is_lost, commit) for commit in commits], limit=CONCURRENT_PARTS)
+    return [commit for commit, is_gone in zip(commits, lost, strict=True) if is_gone]
+
+
+async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
+    """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on.
+
+    The mark of an earlier output goes first. That of this one stays, though somebody else may have set it just now.
+    """
+    if await read_published(output, manifest.uid, manifest.run_id) is not None:
+        return
+    if not await has_manifest(output, manifest.uid, manifest.run_id):
+        await output.delete_async(SUCCESS_KEY)
+        parts = [partial(publish_part, output, part) for part in intent.parts]
+        await gather_bounded(parts, limit=CONCURRENT_PARTS)
+        if intent.if_exists == "Replace":
+            await remove_old(output, {part.name for part in intent.parts})
+        await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
+    await output.put_async(SUCCESS_KEY, b"")
+
+
+async def publish_part(output: ObjectStore, part: IntentPart) -> None:
+    """Give one staged part its final name; somebody else may have done so, and removed what was staged.
+
+    Raises:
+        ObjectNotFoundError: it is neither here nor there.
+    """
+    try:
+        if is_pending(part.part.key):
+            await asyncio.to_thread(publish_staged, output, part.part.key, part.name)
+        else:
+            await output.copy_async(part.part.key, part.name)
+    except ObjectNotFoundError:
+        if not await has_part(output, part):
+            raise
+
+
+async def has_part(output: ObjectStore, part: IntentPart) -> bool:
+    """Tell whether a part has its final name, by its size."""
+    try:
+        return (await output.head_async(part.name)).size == part.part.bytes
+    except ObjectNotFoundError:
+        return False
+
+
+async def remove_old(output: ObjectStore, names: set[str]) -> None:
+    """Remove what an earlier output left: everything but the new parts and our own objects."""
+    kept = names | set(OWN_NAMES)
+    listed = [found.key async for found in output.list_async("")]
+    old = [key for key in listed if key not in kept and not key.startswith(RESERVED_PREFIX)]
+    await output.delete_async(*old)
+
+
+def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> OutputManifest:
+    """Describe the output and the run that made it."""
+    parts = tuple(
+        OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
+        for part in intent.parts
+    )
+    return OutputManifest(
+        job=plan.job.name,
+        namespace=plan.job.namespace,
+        uid=plan.job.uid,
+        run_id=plan.job.run_id,
+        plan_digest=plan_digest,
+        format=plan.output_format,
+        records=sum(part.records for part in parts),
+        bytes=sum(part.bytes for part in parts),
+        parts=parts,
+    )
+
+
+async def read_published(output: ObjectStore, uid: str, run_id: str) -> PublishedOutput | None:
+    """Return the output if it is complete and this run's."""
+    if not await output.exists_async(SUCCESS_KEY):
+        return None
+    manifest = await read_manifest(output)
+    if manifest is None or (manifest.uid, manifest.run_id) != (uid, run_id):
+        return None
+    return PublishedOutput(uri=output.uri, records=manifest.records, bytes=manifest.bytes)
+
+
+async def has_manifest(output: ObjectStore, uid: str, run_id: str) -> bool:
+    """Tell whether the manifest is that run's: it is written when all parts have their names."""
+    manifest = await read_manifest(output)
+    return manifest is not None and (manifest.uid, manifest.run_id) == (uid, run_id)
+
+
+async def read_manifest(output: ObjectStore) -> OutputManifest | None:
+    """Return the manifest of whatever output there is."""
+    try:
+        return decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
+    except ObjectNotFoundError:
+        return None

@@ -1,0 +1,78 @@
+"""Removing what jobs that are gone have left in the store: blobs, plans, staged parts and claims, never the output.
+
+Rule: touches only the prefix of its own installation, and only runs whose job is seen to be gone. There is no
+finalizer: a job's deletion never waits for this.
+"""
+
+import asyncio
+
+import structlog
+
+from podreduce.contract.errors import PodreduceError
+from podreduce.contract.layout import installation_prefix, job_prefix, run_prefix
+from podreduce.contract.plan import JobIdentity
+from podreduce_operator.model.cluster import Cluster, JobStorage
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.runs.output_claim import Claim, release_output
+from podreduce_operator.runs.publishing import remove_staged
+from podreduce_operator.runs.run import RunCache
+from podreduce_operator.runs.run_records import RunRecords
+
+__all__ = ["discard_job", "discard_run", "find_runs"]
+
+PODS_GONE_SECONDS = 120
+POLL_SECONDS = 1.0
+RUN_PARTS = 3
+"""`<namespace>/<name>/<uid>-<runId>/`, below the installation's prefix."""
+
+UID_CHARACTERS = 36
+
+log = structlog.get_logger(__name__)
+
+
+async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
+    """Remove everything a deleted job stored, once its pods are gone and cannot write any more."""
+    cache.forget(job)
+    try:
+        storage = await cluster.read_storage(job)
+        await wait_for_pods(job, cluster)
+        runs = await find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name))
+        for run in runs:
+            if run.uid == job.uid:
+                await discard_run(storage, run)
+    except (ActionError, PodreduceError) as error:
+        log.warning("left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
+
+
+async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
+    """Wait until the job's pods are gone, within reason."""
+    for _ in range(int(PODS_GONE_SECONDS / POLL_SECONDS)):
+        if not await cluster.list_pods(job):
+            return
+        await asyncio.sleep(POLL_SECONDS)
+
+
+async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
+    """Return the runs that have anything below `prefix` of the work URI."""
+    work = storage.open(storage.work_uri)
+    start = installation_prefix(storage.installation)
+    runs: dict[JobIdentity, None] = {}
+    async for found in work.list_async(prefix):
+        parts = found.key.removeprefix(start).split("/")
+        if len(parts) > RUN_PARTS and len(parts[2]) > UID_CHARACTERS:
+            uid, run_id = parts[2][:UID_CHARACTERS], parts[2][UID_CHARACTERS + 1 :]
+            runs[JobIdentity(namespace=parts[0], name=parts[1], uid=uid, run_id=run_id)] = None
+    return list(runs)
+
+
+async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
+    """Remove a run's staged parts and claim, which its plan leads to, and then all below its prefix."""
+    prefix = run_prefix(storage.installation, run.namespace, run.name, run.uid, run.run_id)
+    records = RunRecords(storage.open(storage.work_uri + prefix))
+    await records.refresh()
+    if records.plan is not None:
+        output = storage.open(records.plan.output_uri)
+        await remove_staged(output, run)
+        await release_output(output, Claim(installation=storage.installation, job=run))
+    await records.store.delete_prefix_async("")

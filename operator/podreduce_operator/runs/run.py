@@ -1,0 +1,81 @@
+"""Observing: what a job's pods, records and output look like now, as one frozen value.
+
+Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
+succeeded has its commit in the listing that follows.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from podreduce.contract.layout import (
+    run_prefix,
+)
+from podreduce.contract.plan import JobIdentity
+from podreduce.storage import ObjectStore
+from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.read_budget import ReadingPace
+from podreduce_operator.runs.output_claim import Claim
+from podreduce_operator.runs.run_records import RunRecords, listing_pace
+
+__all__ = ["Run", "RunCache"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of a job and the stores it uses; what `apply` acts on."""
+
+    job: JobView
+    run_id: str
+    storage: JobStorage
+    records: RunRecords
+
+    @property
+    def identity(self) -> JobIdentity:
+        """Whose run this is, as it stands in plan and claim."""
+        key = self.job.key
+        return JobIdentity(namespace=key.namespace, name=key.name, uid=self.job.uid, run_id=self.run_id)
+
+    @property
+    def claim(self) -> Claim:
+        """The run's claim on its output."""
+        return Claim(installation=self.storage.installation, job=self.identity)
+
+    @property
+    def work(self) -> ObjectStore:
+        """The store at the run's prefix."""
+        return self.records.store
+
+    @property
+    def output(self) -> ObjectStore:
+        """The store at the output prefix: the plan's, or before there is one the spec's."""
+        plan = self.records.plan
+        uri = self.job.spec.output.uri if plan is None else plan.output_uri
+        return self.storage.open(uri if uri.endswith("/") else f"{uri}/")
+
+
+@dataclass(slots=True)
+class RunCache:
+    """The records of the runs seen lately, so that immutable ones are read once. Losing it costs reads only.
+
+    `pace` makes what says how often a run's records are listed.
+    """
+
+    runs: dict[str, RunRecords] = field(default_factory=dict)
+    pace: Callable[[], ReadingPace] = listing_pace
+
+    def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
+        """Return the run with whatever is known of it already, under the credentials as they are now."""
+        key = job.key
+        prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
+        uri = storage.work_uri + prefix
+        store = storage.open(uri)
+        records = self.runs.setdefault(uri, RunRecords(store, self.pace()))
+        records.store = store
+        return Run(job=job, run_id=run_id, storage=storage, records=records)
+
+    def forget(self, job: JobView) -> None:
+        """Drop all that is known of the job's runs."""
+        mark = f"/{job.key.namespace}/{job.key.name}/{job.uid}-"
+        for uri in [uri for uri in self.runs if mark in uri]:
+            del self.runs[uri]

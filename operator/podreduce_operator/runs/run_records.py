@@ -1,0 +1,257 @@
+"""What one run left in the store: its plan, commits, failures, shuffle manifests and intent.
+
+Rule: every record is immutable, so each is read once and kept; forgetting all of it costs reads and nothing else.
+Between listings only such commits are read as are expected (`expected`), and what this process writes it knows.
+What the maps say of their keys (sizes of virtual buckets, samples, heaviest keys) is folded as it comes, so memory
+grows with tasks, not tasks x buckets.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from functools import partial
+from itertools import zip_longest
+from operator import add
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+
+from podreduce.contract.bucket_sizes import decode_sizes
+from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.layout import (
+    COMMIT_INTENT_KEY,
+    COMMITS_PREFIX,
+    FAILURES_PREFIX,
+    PLAN_KEY,
+    POST_MORTEM_KEY,
+    SHUFFLE_PREFIX,
+    commit_key,
+    failure_key,
+    parse_commit_key,
+    parse_shuffle_key,
+)
+from podreduce.contract.plan import Plan
+from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.wire import Wire, decode, digest_bytes, encode
+from podreduce.storage import ObjectStore
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.read_budget import ReadingPace
+from podreduce_operator.runs.expected_commits import Expectation, Sighting
+from podreduce_operator.shuffle.heavy_keys import Skew
+from podreduce_operator.shuffle.key_spread import KeySpread
+
+if TYPE_CHECKING:
+    from podreduce_operator.model.pods import PodView, Stage
+
+__all__ = ["RunRecords", "listing_pace"]
+
+LISTING_SHARE = 0.05
+"""The part of the time that listing a run's records may take."""
+
+CONCURRENT_READS = 32
+BATCH_KEYS = 1000
+"""So many records are read, then folded: a hundred thousand reads at once take more memory than what they bring."""
+MOST_KEPT_BYTES = 1 << 20
+"""So much of bucket sizes is kept of a run: of some 2,000 maps of small jobs, of 100 of the largest."""
+CHEAPER_TO_LIST = 500
+"""So many expected commits are looked for by a listing: it names a thousand keys at the price of a few reads."""
+
+T = TypeVar("T", bound=Wire)
+
+
+def listing_pace() -> ReadingPace:
+    """Return the pace at which the records of one run are listed."""
+    return ReadingPace(LISTING_SHARE)
+
+
+class RunRecords:
+    """The records of one run.
+
+    Attributes:
+        store: opened at the run's prefix.
+        plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
+        commits: by task, the commit of its newest generation, without what is folded. The bucket sizes of the first
+            maps stay, up to a limit: of a small job they need not be read again.
+        outdated: the attempts whose commits are of older generations.
+        bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
+        key_spread: how their keys are spread, in total order; `skew` is which of them are heaviest.
+        manifests: by generation.
+        intent: None until it is written.
+        kept: how far each attempt had come when it was last kept by this process.
+        has_post_mortem: whether the run's story is written.
+    """
+
+    def __init__(self, store: ObjectStore, pace: ReadingPace | None = None) -> None:
+        self.store = store
+        self.plan: Plan | None = None
+        self.plan_digest = ""
+        self.commits: dict[TaskRef, CommitRecord] = {}
+        self.outdated: set[str] = set()
+        self.bucket_bytes: list[int] = []
+        self.key_spread = KeySpread()
+        self.skew = Skew()
+        self.manifests: dict[int, ShuffleManifest] = {}
+        self.intent: CommitIntent | None = None
+        self.kept: dict[str, Stage] = {}
+        self.has_post_mortem = False
+        self._failures: dict[str, FailureRecord] = {}
+        self._failed: set[str] = set()
+        self._read_commits: set[str] = set()
+        self._kept_bytes = 0
+        self._pace = pace or listing_pace()
+        self._expectation = Expectation()
+
+    @property
+    def failures(self) -> Mapping[TaskRef, tuple[FailureRecord, ...]]:
+        """All failure records, by task, in order of their finish."""
+        by_task: dict[TaskRef, list[FailureRecord]] = {}
+        for failure in sorted(self._failures.values(), key=lambda failure: failure.finished_at):
+            by_task.setdefault(failure.task, []).append(failure)
+        return {task: tuple(failures) for task, failures in by_task.items()}
+
+    @property
+    def manifest(self) -> ShuffleManifest | None:
+        """The shuffle manifest of the newest generation."""
+        return self.manifests[max(self.manifests)] if self.manifests else None
+
+    async def refresh(self, pods: "Sequence[PodView]" = ()) -> None:
+        """Read what has come since the last time.
+
+        Args:
+            pods: the run's, listed before: what they tell is looked for, and from time to time all there is.
+
+        Raises:
+            PodreduceError: the store cannot be read.
+        """
+        if self.plan is None:
+            await self._read_plan()
+        if self.plan is None:
+            return
+        expected = self._expectation.look_for(pods, self.commits, self._failed)
+        if expected is None or len(expected) > CHEAPER_TO_LIST or self._pace.is_due():
+            with self._pace.measured():
+                await asyncio.gather(self._list_commits(), self._list_failures(), self._read_manifests_and_intent())
+        else:
+            await asyncio.gather(self._read_expected(expected), self._read_manifests_and_intent())
+        self._expectation.settle(pods, self.commits, self._failed)
+
+    async def relist(self) -> None:
+        """Read whatever there is by now, expected or not."""
+        self._pace.demand()
+        await self.refresh()
+
+    async def create_failure(self, record: FailureRecord, *, suffix: str = "") -> None:
+        """Make a failure durable, unless that is done already.
+
+        Args:
+            record: of the attempt.
+            suffix: tells it from another record of the same attempt.
+        """
+        key = failure_key(record.task, f"{record.attempt_id}{suffix}")
+        if await self.store.create_async(key, encode(record)):
+            self._take_failure(key, record)
+        else:
+            self._pace.demand()
+
+    async def _read_plan(self) -> None:
+        try:
+            data = await self.store.get_async(PLAN_KEY)
+        except ObjectNotFoundError:
+            return
+        self.plan, self.plan_digest = decode(data, Plan), digest_bytes(data)
+
+    async def _list_commits(self) -> None:
+        keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
+        for start in range(0, len(keys), BATCH_KEYS):
+            for key, commit in await self._read_all(keys[start : start + BATCH_KEYS], CommitRecord):
+                self._take_commit(key, commit)
+
+    async def _read_expected(self, expected: Iterable[Sighting]) -> None:
+        async def read(key: str) -> tuple[str, CommitRecord] | None:
+            try:
+                return key, decode(await self.store.get_async(key), CommitRecord)
+            except ObjectNotFoundError:
+                return None
+
+        calls = [partial(read, commit_key(task, generation)) for task, generation in expected]
+        for found in await gather_bounded(calls, limit=CONCURRENT_READS):
+            if found is not None:
+                self._take_commit(*found)
+
+    def _take_commit(self, key: str, commit: CommitRecord) -> None:
+        self._read_commits.add(key)
+        self._fold(parse_commit_key(key)[1], commit)
+
+    def _fold(self, generation: int, commit: CommitRecord) -> None:
+        if generation == 0 and commit.task.type is TaskType.MAP:
+            self.bucket_bytes = add_columns(self.bucket_bytes, decode_sizes(commit.bucket_bytes))
+            self.key_spread.add(commit.key_samples)
+            self.skew.add(commit)
+        known = self.commits.get(commit.task)
+        if known is None or known.generation < commit.generation:
+            sizes = self._keep_sizes(commit)
+            self.commits[commit.task] = msgspec.structs.replace(
+                commit, bucket_bytes=sizes, key_samples=(), heavy_keys=()
+            )
+            self.outdated.update(() if known is None else (known.attempt_id,))
+        else:
+            self.outdated.add(commit.attempt_id)
+
+    def _keep_sizes(self, commit: CommitRecord) -> bytes:
+        """Return what is kept of a commit's bucket sizes: all or nothing."""
+        sizes = commit.bucket_bytes
+        if not isinstance(sizes, bytes) or self._kept_bytes + len(sizes) > MOST_KEPT_BYTES:
+            return b""
+        self._kept_bytes += len(sizes)
+        return sizes
+
+    async def read_sizes(self, tasks: Iterable[TaskRef]) -> list[bytes | tuple[int, ...]]:
+        """Return the bucket sizes of committed maps, as their records have them.
+
+        Raises:
+            PodreduceError: the store cannot be read.
+        """
+
+        async def read(task: TaskRef) -> bytes | tuple[int, ...]:
+            commit = self.commits[task]
+            if commit.bucket_bytes:
+                return commit.bucket_bytes
+            key = commit_key(task, commit.generation)
+            return decode(await self.store.get_async(key), CommitRecord).bucket_bytes
+
+        return await gather_bounded([partial(read, task) for task in tasks], limit=CONCURRENT_READS)
+
+    async def _list_failures(self) -> None:
+        keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
+        for key, failure in await self._read_all(keys, FailureRecord):
+            self._take_failure(key, failure)
+
+    def _take_failure(self, key: str, failure: FailureRecord) -> None:
+        self._failures[key] = failure
+        self._failed.add(failure.attempt_id)
+
+    async def _read_manifests_and_intent(self) -> None:
+        keys = [key async for key in self._keys("", recursive=False)]
+        generations = [parse_shuffle_key(key) for key in keys if key.startswith(SHUFFLE_PREFIX)]
+        if generations and (newest := max(generations)) not in self.manifests:
+            data = await self.store.get_async(f"{SHUFFLE_PREFIX}{newest}.json")
+            self.manifests[newest] = decode(data, ShuffleManifest)
+        self.has_post_mortem = POST_MORTEM_KEY in keys
+        if COMMIT_INTENT_KEY in keys and self.intent is None:
+            self.intent = decode(await self.store.get_async(COMMIT_INTENT_KEY), CommitIntent)
+
+    async def _keys(self, prefix: str, *, recursive: bool = True) -> AsyncIterator[str]:
+        async for found in self.store.list_async(prefix, recursive=recursive):
+            yield found.key
+
+    async def _read_all(self, keys: Iterable[str], record_type: type[T]) -> list[tuple[str, T]]:
+        async def read(key: str) -> tuple[str, T]:
+            return key, decode(await self.store.get_async(key), record_type)
+
+        return await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
+
+
+def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:
+    """Add `more` to `sums`, element by element; the shorter counts as ending in zeros."""
+    if len(sums) == len(more):
+        return list(map(add, sums, more))
+    return [left + right for left, right in zip_longest(sums, more, fillvalue=0)]

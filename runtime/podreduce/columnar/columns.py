@@ -1,0 +1,255 @@
+"""Columns of a batch: the key column's type, order and buckets. Rule: pure.
+
+Keys are ordered as in the row tiers (see keys): null first, numbers by value, str and bytes by their bytes. So a key
+column is brought to one of a few types, each sorted as a whole, and only single keys are ever encoded.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from podreduce.contract.errors import ProgramError
+from podreduce.contract.texts import cut_middle
+from podreduce.encoding.keys import encode_key
+
+__all__ = [
+    "MAX_TABLE_BYTES",
+    "TABLE_BYTES",
+    "bisect_keys",
+    "bucket_rows",
+    "canonical_table",
+    "compact_table",
+    "cut_rows",
+    "encoded_key",
+    "one_array",
+    "sort_rows",
+    "unify_schemas",
+    "unify_tables",
+]
+
+KEY: Final = "key"
+PREFIX_BYTES: Final = 8
+MAX_TABLE_BYTES: Final = 3 << 29
+"""What is put together or sorted at once: a column of strings in one piece holds 2 GiB at most."""
+TABLE_BYTES: Final = 1024
+"""What a table takes beside its data, each buffer of which is some bytes larger."""
+VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
+"""Types that Arrow cannot sort → those that stand for them."""
+SHOWN_BYTES: Final = 250
+
+
+def canonical_table(table: pa.Table, member: str) -> pa.Table:
+    """Return what the program made with its key column first and of a type that can be shuffled.
+
+    Raises:
+        ProgramError: there is no such column, or its keys cannot be compared.
+    """
+    if KEY not in table.column_names:
+        raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: one must be named key")
+    keys = canonical_column(table.column(KEY), member)
+    others = {name: plain_column(name, table.column(name), member) for name in table.column_names if name != KEY}
+    return pa.table({KEY: keys, **others})
+
+
+def canonical_column(column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
+    """Return the key column in the one type that stands for all like it."""
+    pieces = [piece for chunk in column.chunks for piece in cut_rows(chunk, MAX_TABLE_BYTES)]
+    return pa.chunked_array([canonical_keys(piece, member) for piece in pieces or [pa.nulls(0, column.type)]])
+
+
+def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
+    """Return keys in the one type that stands for all like it."""
+    kind = keys.type
+    if pa.types.is_dictionary(kind):
+        return canonical_keys(keys.dictionary_decode(), member)
+    if pa.types.is_run_end_encoded(kind):
+        return canonical_keys(pc.run_end_decode(keys), member)
+    if pa.types.is_floating(kind):
+        if pc.any(pc.is_nan(keys)).as_py():
+            raise ProgramError(f"{member} returned NaN among its keys: it equals nothing, itself included; return null")
+        return pc.add(keys.cast(pa.float64()), 0.0)  # -0.0 is 0.0
+    for is_kind, target in (
+        (pa.types.is_large_string, pa.string()),
+        (pa.types.is_string_view, pa.string()),
+        (pa.types.is_large_binary, pa.binary()),
+        (pa.types.is_binary_view, pa.binary()),
+        (pa.types.is_integer, pa.int64()),
+    ):
+        if is_kind(kind):
+            try:
+                return keys.cast(target)
+            except pa.ArrowInvalid as error:
+                raise ProgramError(
+                    f"{member} returned keys of type {kind} that are no {target} ({error}): cast them"
+                ) from None
+    if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
+        return keys
+    if pa.types.is_fixed_size_binary(kind):
+        return keys
+    raise ProgramError(
+        f"{member} returned keys of type {kind}: cast them to strings, binary, integers, floats or booleans"
+    )
+
+
+def plain_column(name: str, column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
+    """Return a column without dictionary or runs, which another batch need not share, of a type that can be sorted."""
+    kind = column.type
+    if pa.types.is_dictionary(kind):
+        return plain_column(name, column.cast(kind.value_type), member)
+    if pa.types.is_run_end_encoded(kind):
+        return plain_column(name, pc.run_end_decode(column), member)
+    if kind in VIEWS:
+        return column.cast(VIEWS[kind])
+    if not can_be_taken(kind):
+        raise ProgramError(
+            f"{member} returned the column {name} of type {kind}, whose rows Arrow cannot put in order: cast it, such "
+            "as to pa.string() or to a list of these"
+        )
+    return column
+
+
+@lru_cache(maxsize=256)
+def can_be_taken(kind: pa.DataType) -> bool:
+    """Tell whether Arrow can take rows of a column of this type."""
+    try:
+        pa.nulls(1, kind).take(pa.array([0]))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
+        return False
+    return True
+
+
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; where it is one already, without the copy that Arrow would make."""
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a table or an array
+    """Yield the rows in order, in pieces of `most_bytes` or a single row."""
+    if rows.nbytes <= most_bytes or len(rows) <= 1:
+        yield rows
+        return
+    middle = len(rows) // 2
+    yield from cut_rows(rows.slice(0, middle), most_bytes)
+    yield from cut_rows(rows.slice(middle), most_bytes)
+
+
+@cache
+def pool_of_copies() -> pa.MemoryPool:
+    """Return where small copies are kept for long.
+
+    Forked tasks have their large columns in malloc's heap. A small copy kept there would take a corner of each of the
+    free blocks that a large column has left, and the next column would find none that is large enough.
+    """
+    return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
+
+
+def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
+    """Return the table and the bytes of memory that it keeps; copied where it is a small part of what it keeps."""
+    kept_bytes = table.get_total_buffer_size()
+    if kept_bytes > 2 * table.nbytes and all(map(can_be_taken, table.schema.types)):
+        table = pc.take(table, pa.array(np.arange(table.num_rows)), memory_pool=pool_of_copies())
+        kept_bytes = table.get_total_buffer_size()
+    return table, kept_bytes + TABLE_BYTES
+
+
+def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
+    """Return the tables as one, their columns brought to common types.
+
+    Raises:
+        ProgramError: two of them do not go together; the message names both.
+    """
+    try:
+        return pa.concat_tables(tables, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise do_not_go_together(member, [table.schema for table in tables], error) from error
+
+
+def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
+    """Return the schema that tables of these schemas have together. Raises ProgramError as `unify_tables` does."""
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive")
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise do_not_go_together(member, schemas, error) from error
+
+
+def do_not_go_together(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
+    """Return the error for tables of two schemas."""
+    told = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
+    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in told[:2])
+    return ProgramError(
+        f"{member} returned batches that do not go together ({error}): {shown}: cast them to one schema"
+    )
+
+
+def sort_rows(keys: pa.Array) -> NDArray[np.int64]:
+    """Return the rows in the order of their keys, rows of one key as they were."""
+    if pa.types.is_fixed_size_binary(keys.type) and keys.null_count == 0 and keys.type.byte_width:
+        return sort_fixed_width(as_rows(keys))
+    order = pc.array_sort_indices(keys, order="ascending", null_placement="at_start")
+    rows: NDArray[np.int64] = order.to_numpy(zero_copy_only=False).astype(np.int64)
+    return rows
+
+
+def as_rows(keys: pa.Array) -> NDArray[np.uint8]:
+    """Return a column of fixed width as a matrix of bytes, one key a row."""
+    width = keys.type.byte_width
+    data = np.frombuffer(keys.buffers()[1], np.uint8)
+    return data[keys.offset * width : (keys.offset + len(keys)) * width].reshape(-1, width)
+
+
+def sort_fixed_width(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """Sort by the first eight bytes as one number, then put right the few stretches where these are equal."""
+    padded = np.zeros((len(rows), PREFIX_BYTES), np.uint8)
+    padded[:, : rows.shape[1]] = rows[:, :PREFIX_BYTES]
+    prefixes = padded.view(">u8").ravel().astype(np.uint64)
+    order = np.argsort(prefixes, kind="stable")
+    if rows.shape[1] <= PREFIX_BYTES:
+        return order
+    found = prefixes[order]
+    equal = np.flatnonzero(found[1:] == found[:-1])
+    if len(equal) > len(rows) // 4:
+        return np.lexsort(list(rows.T[::-1]))
+    for start, end in stretches(equal):
+        part = order[start:end]
+        rest = rows[part, PREFIX_BYTES:]
+        order[start:end] = part[np.lexsort(list(rest.T[::-1]))]
+    return order
+
+
+def stretches(equal: NDArray[np.int64]) -> list[tuple[int, int]]:
+    """Return the stretches of rows in which each equals the next, of the rows that do."""
+    if not len(equal):
+        return []
+    breaks = np.flatnonzero(np.diff(equal) > 1)
+    starts = equal[np.concatenate(([0], breaks + 1))]
+    ends = equal[np.concatenate((breaks, [len(equal) - 1]))] + 2
+    return list(zip(starts.tolist(), ends.tolist(), strict=True))
+
+
+def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int]) -> NDArray[np.uint16]:
+    """Return each row's virtual bucket; each distinct key is encoded and hashed once."""
+    encoded = keys.dictionary_encode(null_encoding="encode")
+    buckets = np.array([bucket_of(encode_key(key)) for key in encoded.dictionary.to_pylist()], np.uint16)
+    return buckets[encoded.indices.to_numpy(zero_copy_only=False)] if len(buckets) else np.zeros(0, np.uint16)
+
+
+def encoded_key(keys: Any, row: int) -> bytes:  # noqa: ANN401 - an array or chunked array
+    """Return the encoded key of a row."""
+    return encode_key(keys[row].as_py())
+
+
+def bisect_keys(keys: Any, key: bytes, start: int = 0) -> int:  # noqa: ANN401 - likewise
+    """Return the first row from `start` on whose encoded key is not less than `key`; the keys are sorted."""
+    low, high = start, len(keys)
+    while low < high:
+        middle = (low + high) // 2
+        if encoded_key(keys, middle) < key:
+            low = middle + 1
+        else:
+            high = middle
+    return low

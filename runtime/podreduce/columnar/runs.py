@@ -1,0 +1,175 @@
+"""Sorted runs of columns: in memory as long as they fit, else on scratch, merged block by block.
+
+As in `merge`, each run has one batch loaded; what is below the least of their last keys is put together and sorted
+stably, which only merges. Values of a key keep the order of the runs. A key larger than a batch comes in several.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from podreduce.columnar.columns import bisect_keys, bucket_rows, encoded_key, one_array, sort_rows, unify_tables
+from podreduce.columnar.frames import FRAME_BYTES, pack_columns, unpack_columns
+from podreduce.encoding.blobs import BlobFooter, BlobWriter, read_frames
+from podreduce.rows.scratch import ScratchFile
+
+__all__ = ["ColumnRun", "cut_batches", "merge_tables", "sort_table", "write_frames"]
+
+READ_BYTES: Final = 1 << 20
+BATCH_ROWS: Final = 1 << 16
+BATCH_BYTES: Final = 16 << 20
+SAMPLED_KEYS: Final = 64
+"""How many keys of a frame are encoded for the samples of total order."""
+
+
+def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int]) -> Iterator[tuple[int, pa.Table]]:
+    """Yield each virtual bucket's rows in the order of their keys, those of one key as they were."""
+    table = table.combine_chunks()  # rows are taken from one chunk five times as fast as from many
+    keys = one_array(table.column(0))
+    order = sort_rows(keys)
+    if buckets == 1:
+        table = table.take(order)
+        del keys, order  # nothing of the unsorted table is kept meanwhile
+        yield 0, table
+        return
+    by_row = bucket_rows(keys, bucket_of)[order]
+    places = np.argsort(by_row, kind="stable")
+    edges = np.searchsorted(by_row[places], np.arange(buckets + 1))
+    for bucket in range(buckets):
+        if edges[bucket] < edges[bucket + 1]:
+            yield bucket, table.take(order[places[edges[bucket] : edges[bucket + 1]]])
+
+
+def write_frames(blob: BlobWriter, bucket: int, table: pa.Table) -> None:
+    """Write a bucket's sorted rows as frames."""
+    rows = max(table.num_rows * FRAME_BYTES // max(table.nbytes, 1), 1)
+    for start in range(0, table.num_rows, rows):
+        part = table.slice(start, rows)
+        keys = part.column(0)
+        places = sorted({number * len(keys) // SAMPLED_KEYS for number in range(SAMPLED_KEYS)})
+        blob.append(pack_columns(bucket, part), [encoded_key(keys, place) for place in places])
+
+
+class ColumnRun:
+    """A sorted run on scratch; `level` is how often its rows were merged."""
+
+    def __init__(self, directory: str, *, buckets: int, parts: Iterable[tuple[int, pa.Table]], level: int = 0) -> None:
+        self.level = level
+        self._file = ScratchFile(directory)
+        blob = BlobWriter(self._file.write, buckets=buckets)
+        for bucket, table in parts:
+            write_frames(blob, bucket, table)
+        self._file.flush()
+        self._footer: BlobFooter = blob.footer()
+
+    def tables(self, bucket: int) -> Iterator[pa.Table]:
+        """Yield a bucket's rows in order."""
+        return map(unpack_columns, read_frames(self._footer, [bucket], self._file.fetch, request_bytes=READ_BYTES))
+
+    def close(self) -> None:
+        """Give the scratch space back."""
+        self._file.close()
+
+
+class Cursor:
+    """A run being merged: the loaded table from its first row that was not taken."""
+
+    def __init__(self, tables: Iterator[pa.Table]) -> None:
+        self._tables = tables
+        self._next = next(tables, None)
+        self.table: pa.Table | None = None
+        self.refill()
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing comes after the loaded table."""
+        return self._next is None
+
+    def refill(self) -> None:
+        """Load the next table if nothing is left of this one."""
+        while (self.table is None or not self.table.num_rows) and self._next is not None:
+            self.table, self._next = self._next, next(self._tables, None)
+
+    def last_key(self) -> bytes:
+        """Return the last loaded key."""
+        keys: Any = self.table and self.table.column(0)
+        return encoded_key(keys, len(keys) - 1)
+
+    def take_below(self, key: bytes | None) -> pa.Table | None:
+        """Take the loaded rows whose keys are below `key` (None: all)."""
+        if self.table is None:
+            return None
+        end = self.table.num_rows if key is None else bisect_keys(self.table.column(0), key)
+        taken, self.table = self.table.slice(0, end), self.table.slice(end)
+        return taken if end else None
+
+
+def merge_tables(runs: Iterable[Iterator[pa.Table]], member: str) -> Iterator[pa.Table]:
+    """Yield the rows of sorted runs in the order of their keys, then of the runs."""
+    cursors = [cursor for cursor in map(Cursor, runs) if cursor.table is not None]
+    while cursors:
+        cut = min((cursor.last_key() for cursor in cursors if not cursor.is_last), default=None)
+        taken = [table for cursor in cursors if (table := cursor.take_below(cut)) is not None]
+        if taken:
+            table = unify_tables(taken, member).combine_chunks()
+            yield table if len(taken) == 1 else table.take(sort_rows(one_array(table.column(0))))
+        if cut is not None:
+            yield from stream_key(cursors, cut)
+        for cursor in cursors:
+            cursor.refill()
+        cursors = [cursor for cursor in cursors if cursor.table is not None and cursor.table.num_rows]
+
+
+def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
+    """Yield the rows of `key`, the least that was not taken, run by run."""
+    after = key + b"\0"  # the least that is greater
+    for cursor in cursors:
+        while (taken := cursor.take_below(after)) is not None:
+            yield taken
+            if cursor.table is not None and cursor.table.num_rows:
+                break
+            cursor.refill()
+
+
+def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBatch]:
+    """Regroup sorted tables into batches that end where a key does, if it does within one.
+
+    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` made the tables, for messages.
+
+    Raises:
+        ProgramError: two tables do not go together.
+    """
+    pending: list[pa.Table] = []
+    rows = size = 0
+    for table in tables:
+        pending.append(table)
+        rows, size = rows + table.num_rows, size + table.nbytes
+        if rows < 2 * BATCH_ROWS and size < 2 * BATCH_BYTES:
+            continue
+        whole = unify_tables(pending, member).combine_chunks()
+        start, step = 0, rows_of_batch(whole)
+        while whole.num_rows - start > step:
+            end = end_of_batch(whole.column(0), start, start + step)
+            yield from whole.slice(start, end - start).combine_chunks().to_batches()
+            start = end
+        rest = whole.slice(start)
+        pending, rows, size = [rest], rest.num_rows, rest.nbytes
+    if rows:
+        yield from unify_tables(pending, member).combine_chunks().to_batches()
+
+
+def rows_of_batch(table: pa.Table) -> int:
+    """Return how many rows of a table a batch has."""
+    rows: int = table.num_rows * BATCH_BYTES // max(table.nbytes, 1)
+    return min(max(rows, 1), BATCH_ROWS)
+
+
+def end_of_batch(keys: Any, start: int, end: int) -> int:  # noqa: ANN401 - a chunked array
+    """Return where a batch from `start` to about `end` ends: before the key that would be cut, if there is another."""
+    key = encoded_key(keys, end)
+    if encoded_key(keys, end - 1) != key:
+        return end
+    first = bisect_keys(keys, key, start)
+    return first if first > start else end

@@ -1,0 +1,56 @@
+"""Total order: which keys a partition takes, where they lie in a blob, and samples of how they are spread. Rule: pure.
+
+A blob in total order is one key-sorted segment. Its footer has a sparse index, the first key of every k-th frame; its
+commit record has samples, from which the operator cuts ranges of near-equal bytes. Of a long key only the first bytes
+are kept, in the index, in the samples and so in the ranges: they are as good a cut, and every comparison stays exact.
+"""
+
+from array import array
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from typing import Final, Self
+
+from podreduce.encoding.key_range import KeyRange
+
+__all__ = ["FRAME_SAMPLES", "KeyIndex"]
+FRAME_SAMPLES: Final = 64
+"""How many samples a frame gives: small blobs have few frames."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyIndex:
+    """A blob's sparse index: `keys[i]` is the first key (or its first bytes) from byte `offsets[i]` on.
+
+    Attributes:
+        offsets: one more than there are keys; the last is where the segment ends.
+    """
+
+    keys: tuple[bytes, ...]
+    offsets: tuple[int, ...]
+
+    def overlap(self, key_range: KeyRange) -> tuple[int, int]:
+        """Return the entries, first and last (exclusive), between which the range's keys lie; equal if it has none.
+
+        All keys of the entries but the first and the last are in the range. A key that the first entry starts with
+        may have begun in the one before, so that one is taken too.
+        """
+        if key_range.is_empty or not self.keys:
+            return 0, 0
+        start, end = key_range.slice(self.keys)
+        return min(max(start - 1, 0), end), end
+
+    def encode(self) -> bytes:
+        """Return what `decode` reads."""
+        lengths = array("I", map(len, self.keys))
+        return b"".join([array("Q", self.offsets).tobytes(), lengths.tobytes(), *self.keys])
+
+    @classmethod
+    def decode(cls, data: memoryview, entries: int) -> Self:
+        """Read an index of so many entries; `data` was checked."""
+        lengths_at = 8 * (entries + 1)
+        keys_at = lengths_at + 4 * entries
+        ends = accumulate(data[lengths_at:keys_at].cast("I"), initial=keys_at)
+        return cls(
+            keys=tuple(bytes(data[start:end]) for start, end in pairwise(ends)),
+            offsets=tuple(data[:lengths_at].cast("Q")),
+        )

@@ -1,0 +1,39 @@
+"""Total order: which keys a partition takes, where they lie in a blob, and samples of how they are spread. Rule: pure.
+
+A blob in total order is one key-sorted segment. Its footer has a sparse index, the first key of every k-th frame; its
+commit record has samples, from which the operator cuts ranges of near-equal bytes. Of a long key only the first bytes
+are kept, in the index, in the samples and so in the ranges: they are as good a cut, and every comparison stays exact.
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, Self
+
+__all__ = ["MAX_CUT_BYTES", "KeyRange"]
+
+MAX_CUT_BYTES: Final = 256
+"""How many bytes of a key are kept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeyRange:
+    """The encoded keys from `low` up to `high`, exclusive; None is beyond all."""
+
+    low: bytes = b""
+    high: bytes | None = None
+
+    @classmethod
+    def of_partition(cls, ranges: Sequence[bytes], partition: int) -> Self:
+        """Return the range of a partition, where `ranges` are the keys at which they meet (see ShuffleManifest)."""
+        edges = [b"", *ranges, None]
+        return cls(low=edges[partition] or b"", high=edges[partition + 1])
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether no key is in it."""
+        return self.high is not None and self.high <= self.low
+
+    def slice(self, keys: Sequence[bytes]) -> tuple[int, int]:
+        """Return from where to where ascending `keys` are in the range."""
+        return bisect_left(keys, self.low), len(keys) if self.high is None else bisect_left(keys, self.high)

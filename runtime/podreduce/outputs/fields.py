@@ -1,0 +1,231 @@
+r"""How a key or value is written as JSON, and as a field of Text output. Rule: pure, deterministic.
+
+Text: a str as it stands, with `\t` for TAB, `\r` for CR, `\n` for LF and `\\` for a backslash; anything else as compact
+JSON, which has none of these unescaped. So a line has exactly one TAB and a str is read back by undoing the four
+escapes; which fields were str and which JSON, the program's author knows.
+JSON: bytes as base64, NaN and infinities as the strings "NaN", "Infinity", "-Infinity", a tuple as a list. Numbers look
+as `repr` shows them, a Decimal as a number with all its digits. Dates, times and timedeltas are strings as ISO 8601 has
+them, and UUIDs as they are known; in Text these stand without quotes, as a str does. These functions run once or twice
+a record: what is flat goes to msgspec whole, much faster than item by item.
+"""
+
+import base64
+import math
+import re
+from collections.abc import Callable, Sequence
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import chain
+from json.encoder import encode_basestring
+from typing import Any
+from uuid import UUID
+
+import msgspec
+
+from podreduce.encoding.plain_forms import UnsupportedTypeError, find_remedy, name_type, plain_form
+from podreduce.encoding.showing import show
+
+__all__ = [
+    "ALIKE",
+    "BARE",
+    "ESCAPES",
+    "TEXT_WRITERS",
+    "WRITERS",
+    "UnwritableError",
+    "are_flat_arrays",
+    "as_plain",
+    "bare_text",
+    "encode_json_lines",
+    "json_text",
+    "json_texts",
+    "name_text",
+    "text_field",
+]
+
+ESCAPES = {"\t": "\\t", "\r": "\\r", "\n": "\\n", "\\": "\\\\"}
+MUST_ESCAPE = re.compile(r"[\t\r\n\\]")
+
+encode_json = msgspec.json.Encoder().encode
+encode_json_lines = msgspec.json.Encoder().encode_lines
+ALIKE = frozenset((str, int, bool, type(None)))
+"""What msgspec writes as we do, but for an int of more than 64 bits, which it refuses."""
+ARRAYS = frozenset((tuple, list))
+CANNOT_ENCODE = (OverflowError, ValueError)
+"""What msgspec raises at an int of more than 64 bits, of thousands of digits, or at a lone surrogate."""
+STR_ALONE = frozenset((str,))
+
+
+class UnwritableError(Exception):
+    """A key or value has no form in the output format; the message says why and what to yield instead."""
+
+
+def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    """Return `field` as it stands in a line of Text output.
+
+    Raises:
+        UnwritableError: it has no such form.
+    """
+    kind = type(field)
+    if kind is str:
+        return escape(field)
+    if kind in BARE:
+        return bare_text(field)
+    plain = as_plain(field)
+    return json_text(plain) if type(plain) is kind else text_field(plain)
+
+
+def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    """Return `field` as compact JSON.
+
+    Raises:
+        UnwritableError: it has no such form.
+    """
+    kind = type(field)
+    try:
+        return WRITERS[kind](field) if kind in WRITERS else json_text(as_plain(field))
+    except RecursionError:
+        raise UnwritableError("it is nested too deeply, or holds itself: yield something flatter") from None
+
+
+def as_plain(field: Any) -> Any:  # noqa: ANN401 - whatever the program yields
+    """Return `field` as its equal of a type that may be yielded.
+
+    Raises:
+        UnwritableError: there is none.
+    """
+    try:
+        return plain_form(field)
+    except UnsupportedTypeError:
+        raise refuse(field) from None
+
+
+def json_texts(fields: Sequence[Any]) -> list[str]:
+    """Return each of `fields` as compact JSON, the faster for being many.
+
+    Raises:
+        UnwritableError: one has no such form; OverflowError or UnicodeEncodeError may come in its place.
+    """
+    if are_flat_arrays(fields):
+        return encode_json_lines(fields).decode().split("\n")[:-1]
+    return [json_text(field) for field in fields]
+
+
+def are_flat_arrays(fields: Sequence[Any]) -> bool:
+    """Say whether all of these are tuples or lists of what msgspec writes as we do."""
+    return ARRAYS.issuperset(map(type, fields)) and ALIKE.issuperset(map(type, chain.from_iterable(fields)))
+
+
+def escape(field: str) -> str:
+    """Return a str for Text. Four searches of a character are faster than one of a regex, however long the field."""
+    if "\\" in field or "\t" in field or "\n" in field or "\r" in field:
+        return MUST_ESCAPE.sub(lambda found: ESCAPES[found[0]], field)
+    return field
+
+
+def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - whatever the program yields
+    """Return the error for a field of a type that no format knows."""
+    return UnwritableError(f"{name_type(type(field))} has no form there: {find_remedy(field, 'value')}")
+
+
+def int_text(value: int) -> str:
+    """Return an int as JSON; Python itself refuses thousands of digits, unless told not to."""
+    try:
+        return repr(value)
+    except ValueError as error:
+        raise UnwritableError(f"an int is too long ({error}): yield hex(value), which has no limit") from None
+
+
+def float_text(value: float) -> str:
+    """Return a float as JSON. Where there is no exponent msgspec writes what `repr` does, at seven times its speed."""
+    if 1e-4 <= value < 1e16 or -1e16 < value <= -1e-4:  # noqa: PLR2004 - where repr begins to write exponents
+        return encode_json(value).decode()
+    return repr(value) if math.isfinite(value) else f'"{name_of_float(value)}"'
+
+
+def name_of_float(value: float) -> str:
+    """Return the string that stands for a float JSON has no number for."""
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+
+
+def array_text(value: list[Any] | tuple[Any, ...]) -> str:
+    """Return a list or tuple as JSON."""
+    for item in value:  # mostly two or three: faster than building a set of their types
+        if type(item) not in ALIKE:
+            break
+    else:
+        try:
+            return encode_json(value).decode()
+        except CANNOT_ENCODE:
+            pass
+    return f"[{','.join([json_text(item) for item in value])}]"
+
+
+def object_text(value: dict[Any, Any]) -> str:
+    """Return a dict as JSON, in its own order."""
+    if STR_ALONE.issuperset(map(type, value)) and ALIKE.issuperset(map(type, value.values())):
+        try:
+            return encode_json(value).decode()
+        except CANNOT_ENCODE:
+            pass
+    return f"{{{','.join([f'{name_text(name)}:{json_text(item)}' for name, item in value.items()])}}}"
+
+
+def name_text(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    """Return the key of a dict as JSON, where it must be a str: 1 and "1" would become one name."""
+    text = name if type(name) is str else as_plain(name)
+    if type(text) is not str:
+        raise UnwritableError(f"a dict has the key {show(name)}, and JSON has only str keys: yield str(key)")
+    return encode_basestring(text)
+
+
+def bytes_text(value: bytes) -> str:
+    """Return bytes as JSON."""
+    return f'"{base64.b64encode(value).decode("ascii")}"'
+
+
+def decimal_text(value: Decimal) -> str:
+    """Return a Decimal as JSON."""
+    return str(value) if value.is_finite() else f'"{value}"'
+
+
+def bare_text(value: Any) -> str:  # noqa: ANN401 - of one of the types in BARE
+    """Return a date, time, timedelta or UUID as text that nothing needs to be escaped in."""
+    return BARE[type(value)](as_plain(value))
+
+
+def quoted_text(value: Any) -> str:  # noqa: ANN401 - likewise
+    """Return the same as JSON."""
+    return f'"{bare_text(value)}"'
+
+
+def duration_text(span: timedelta) -> str:
+    """Return a timedelta as ISO 8601 has it, in days and seconds: `P1DT2.5S`."""
+    sign, span = ("-", -span) if span < timedelta(0) else ("", span)
+    fraction = f".{span.microseconds:06}".rstrip("0").rstrip(".")
+    days = f"{span.days}D" if span.days else ""
+    seconds = f"T{span.seconds}{fraction}S" if span.seconds or fraction or not days else ""
+    return f"{sign}P{days}{seconds}"
+
+
+BARE: dict[type, Callable[[Any], str]] = {
+    date: date.isoformat,
+    datetime: datetime.isoformat,
+    time: time.isoformat,
+    timedelta: duration_text,
+    UUID: str,
+}
+WRITERS: dict[type, Callable[[Any], str]] = {
+    str: encode_basestring,
+    int: int_text,
+    bool: {True: "true", False: "false"}.__getitem__,
+    type(None): {None: "null"}.__getitem__,
+    float: float_text,
+    tuple: array_text,
+    list: array_text,
+    dict: object_text,
+    bytes: bytes_text,
+    Decimal: decimal_text,
+    **dict.fromkeys(BARE, quoted_text),
+}
+"""By exact type: what others become, `plain_form` says."""
+TEXT_WRITERS = WRITERS | {str: escape} | dict.fromkeys(BARE, bare_text)

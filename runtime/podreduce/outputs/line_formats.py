@@ -1,0 +1,207 @@
+"""How Text, JSONLines, CSV and FixedLength write a record, many pairs, and a batch. Rule: pure.
+
+The record by record functions are the innermost loop of reduces and map-only jobs. Pairs of the plainest types are
+written all at once, and only then searched for what should have been escaped: that costs next to nothing a record.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from operator import add
+from typing import TYPE_CHECKING, Any
+
+from podreduce.outputs.csv_fields import header_line, row_writer
+from podreduce.outputs.fields import (
+    ALIKE,
+    BARE,
+    TEXT_WRITERS,
+    WRITERS,
+    UnwritableError,
+    are_flat_arrays,
+    as_plain,
+    encode_json_lines,
+    json_text,
+    json_texts,
+    name_text,
+    text_field,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LINE_FORMATS", "LineFormat", "Pairs", "json_line", "text_line"]
+
+Pairs = Sequence[tuple[Any, Any]]
+
+KEY_AND_VALUE = 2
+UNQUOTED = frozenset((str, *BARE))
+"""What Text writes without the quotes of JSON."""
+PRINTED_ALIKE = (str, int)
+"""What an f-string writes as `text_field` does."""
+CANNOT_TELL = (UnwritableError, UnicodeEncodeError, OverflowError, ValueError)
+"""How writing all at once finds that one of the records cannot be written, or not so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LineFormat:
+    """How a format writes.
+
+    Attributes:
+        line: (key, value) -> the record's bytes, newline included. Raises UnwritableError or UnicodeEncodeError.
+        lines: pairs -> their bytes where that is faster than one by one, else None.
+        batch: a batch of records -> their bytes. Raises UnwritableError.
+        head: what a part begins with.
+    """
+
+    line: Callable[[Any, Any], bytes]
+    lines: Callable[[Pairs], bytes | None]
+    batch: "Callable[[pa.RecordBatch], bytes | memoryview]"
+    head: bytes = b""
+
+
+def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+    """Return `key TAB value` as a line."""
+    try:
+        return f"{TEXT_WRITERS[type(key)](key)}\t{TEXT_WRITERS[type(value)](value)}\n".encode()
+    except KeyError:
+        return f"{text_field(key)}\t{text_field(value)}\n".encode()
+
+
+def text_lines(pairs: Pairs) -> bytes | None:
+    """Return the lines of pairs that have nothing to escape."""
+    keys, values = zip(*pairs, strict=True)
+    if not {*map(type, keys)}.issubset(PRINTED_ALIKE):
+        return None
+    try:
+        if not {*map(type, values)}.issubset(PRINTED_ALIKE):
+            values = (
+                tuple(json_texts(values)) if UNQUOTED.isdisjoint(map(type, values)) else tuple(map(text_field, values))
+            )
+        text = "".join([f"{key}\t{value}\n" for key, value in zip(keys, values, strict=True)])
+        if "\\" in text or "\r" in text or not text.count("\t") == text.count("\n") == len(pairs):
+            return None
+        return text.encode()
+    except CANNOT_TELL:
+        return None
+
+
+def text_batch(batch: "pa.RecordBatch") -> memoryview:
+    """Return the lines of a batch of two columns."""
+    from podreduce.outputs.columns import TEXT, write_columns  # noqa: PLC0415 - only columnar jobs need it
+
+    if batch.num_columns != KEY_AND_VALUE:
+        raise UnwritableError("a line of Text is a key and a value: return a batch of two columns")
+    return write_columns(batch.columns, TEXT, ["", "\t", "\n"])
+
+
+def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+    """Return `{"key":…,"value":…}` as a line."""
+    try:
+        return f'{{"key":{WRITERS[type(key)](key)},"value":{WRITERS[type(value)](value)}}}\n'.encode()
+    except KeyError:
+        return f'{{"key":{json_text(key)},"value":{json_text(value)}}}\n'.encode()
+
+
+def json_lines(pairs: Pairs) -> bytes | None:
+    """Return the lines of pairs that msgspec writes as we do."""
+    keys, values = zip(*pairs, strict=True)
+    if not ALIKE.issuperset(map(type, keys)):
+        return None
+    if not ALIKE.issuperset(map(type, values)) and not are_flat_arrays(values):
+        return None
+    try:
+        return encode_json_lines([{"key": key, "value": value} for key, value in pairs])
+    except CANNOT_TELL:
+        return None
+
+
+def json_batch(batch: "pa.RecordBatch") -> memoryview:
+    """Return a line for each row, an object of all its columns."""
+    from podreduce.outputs.columns import JSON, write_columns  # noqa: PLC0415 - only columnar jobs need it
+
+    names = [f"{',' if number else '{'}{name_text(name)}:" for number, name in enumerate(batch.schema.names)]
+    if not names:
+        return memoryview(b"{}\n" * batch.num_rows)
+    return write_columns(batch.columns, JSON, [*names, "}\n"])
+
+
+def csv_batch(columns: Sequence[str], batch: "pa.RecordBatch") -> memoryview:
+    """Return a row for each row, of `columns` or else of all columns."""
+    from podreduce.outputs.columns import CSV, write_columns  # noqa: PLC0415 - only columnar jobs need it
+
+    missing = [name for name in columns if name not in batch.schema.names]
+    if missing:
+        raise UnwritableError(f"output.columns names {', '.join(missing)}, which it lacks")
+    arrays = [batch.column(name) for name in columns or batch.schema.names]
+    style = CSV if arrays[1:] else replace(CSV, null='""')  # an empty line would be no row
+    return write_columns(arrays, style, ["", *[","] * (len(arrays) - 1), "\n"])
+
+
+def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+    """Return a record: the key's bytes, then the value's."""
+    if type(key) is not bytes or type(value) is not bytes:
+        key, value = as_plain(key), as_plain(value)
+    if type(key) is not bytes or type(value) is not bytes:
+        found = type(key if type(key) is not bytes else value).__qualname__
+        raise UnwritableError(f"FixedLength writes bytes as they are, and this is {found}: yield bytes, bytes")
+    if record_length is not None and len(key) + len(value) != record_length:
+        raise UnwritableError(
+            f"key and value have {len(key) + len(value)} bytes together, and output.recordLength is {record_length}"
+        )
+    return key + value
+
+
+def fixed_lines(record_length: int | None, pairs: Pairs) -> bytes | None:
+    """Return the records of pairs that are as they must be."""
+    if {*map(type, chain.from_iterable(pairs))} != {bytes}:
+        return None
+    keys, values = zip(*pairs, strict=True)
+    if record_length is not None and {*map(add, map(len, keys), map(len, values))} != {record_length}:
+        return None
+    return b"".join(chain.from_iterable(pairs))
+
+
+def fixed_batch(record_length: int | None, batch: "pa.RecordBatch") -> memoryview:
+    """Return the rows' bytes, column after column."""
+    from podreduce.outputs.columns import join_binary  # noqa: PLC0415 - only columnar jobs need it
+
+    return join_binary(batch, record_length)
+
+
+def text_format(_columns: Sequence[str], _record_length: int | None) -> LineFormat:
+    """Return Text."""
+    return LineFormat(line=text_line, lines=text_lines, batch=text_batch)
+
+
+def json_format(_columns: Sequence[str], _record_length: int | None) -> LineFormat:
+    """Return JSONLines."""
+    return LineFormat(line=json_line, lines=json_lines, batch=json_batch)
+
+
+def csv_format(columns: Sequence[str], _record_length: int | None) -> LineFormat:
+    """Return CSV of these columns, or of whatever comes."""
+    row = row_writer(columns)
+    return LineFormat(
+        line=lambda key, value: row(key, value).encode(),
+        lines=lambda _: None,
+        batch=lambda batch: csv_batch(columns, batch),
+        head=header_line(columns).encode(),
+    )
+
+
+def fixed_format(_columns: Sequence[str], record_length: int | None) -> LineFormat:
+    """Return FixedLength of records of that length, or of any."""
+    return LineFormat(
+        line=lambda key, value: fixed_line(record_length, key, value),
+        lines=lambda pairs: fixed_lines(record_length, pairs),
+        batch=lambda batch: fixed_batch(record_length, batch),
+    )
+
+
+LINE_FORMATS: dict[str, Callable[[Sequence[str], int | None], LineFormat]] = {
+    "Text": text_format,
+    "JSONLines": json_format,
+    "CSV": csv_format,
+    "FixedLength": fixed_format,
+}
+"""(columns, record length) -> the format."""

@@ -1,0 +1,124 @@
+"""Collects what a `LineFormat` makes of records and sends it in blocks."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from podreduce.contract.errors import ProgramError
+from podreduce.encoding.showing import show_ascii
+from podreduce.outputs.fields import UnwritableError
+from podreduce.outputs.line_formats import LineFormat
+from podreduce.outputs.part_stream import PartStream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LineBody", "unwritable"]
+
+FLUSH_BYTES = 256 * 1024
+PAIRS_AT_ONCE = 4096
+
+
+class LineBody:
+    """Makes bytes of records and sends them on.
+
+    Attributes:
+        records: how many were written.
+    """
+
+    def __init__(self, stream: PartStream, line_format: LineFormat) -> None:
+        self._write_block = stream.write
+        self._line = line_format.line
+        self._lines = line_format.lines
+        self._batch = line_format.batch
+        self._pending = [line_format.head]
+        self._pending_bytes = len(line_format.head)
+        self._sent_records = -1  # the head is no record
+
+    @property
+    def records(self) -> int:
+        """How many records were written."""
+        return self._sent_records + len(self._pending)
+
+    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+        """Write one record."""
+        self.append(self.prepare(key, value))
+
+    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+        """Return what `append` takes of one record."""
+        try:
+            return self._line(key, value)
+        except (UnwritableError, UnicodeEncodeError) as error:
+            raise unwritable(key, error) from None
+
+    def append(self, line: bytes) -> None:
+        """Write what `prepare` returned."""
+        self._pending.append(line)
+        self._pending_bytes += len(line)
+        if self._pending_bytes >= FLUSH_BYTES:
+            self._flush()
+
+    def write_all(self, pairs: Iterable[tuple[Any, Any]]) -> None:
+        """Write many records."""
+        pairs = list(pairs)
+        for start in range(0, len(pairs), PAIRS_AT_ONCE):
+            self._write_some(pairs[start : start + PAIRS_AT_ONCE])
+
+    def write_batch(self, batch: "pa.RecordBatch") -> None:
+        """Write the rows of a batch."""
+        self.append_batch(self.prepare_batch(batch))
+
+    def prepare_batch(self, batch: "pa.RecordBatch") -> tuple[bytes | memoryview, int]:
+        """Return what `append_batch` takes of a batch."""
+        try:
+            return self._batch(batch), batch.num_rows
+        except UnwritableError as error:
+            raise cannot_write(batch, f"{error}") from None
+        except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's, of what is no value of Python's
+            raise cannot_write(batch, f"{error}; cast such a column, as to pa.string()") from None
+
+    def append_batch(self, prepared: tuple[bytes | memoryview, int]) -> None:
+        """Write what `prepare_batch` returned."""
+        self._send(*prepared)
+
+    def finish(self) -> None:
+        """Send what is left."""
+        self._flush()
+
+    def _write_some(self, pairs: list[tuple[Any, Any]]) -> None:
+        block = self._lines(pairs)
+        if block is not None:
+            self._send(block, len(pairs))
+            return
+        for key, value in pairs:
+            try:
+                self.write(key, value)
+            except ProgramError as error:  # the caller does not know which record it was
+                error.record = f"key {show_ascii(key)}"
+                raise
+
+    def _send(self, block: bytes | memoryview, records: int) -> None:
+        self._flush()
+        self._sent_records += records
+        if block:
+            self._write_block(block)
+
+    def _flush(self) -> None:
+        self._sent_records += len(self._pending)
+        block = b"".join(self._pending)
+        self._pending.clear()
+        self._pending_bytes = 0
+        if block:
+            self._write_block(block)
+
+
+def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - whatever the program yields
+    """Return the error for the record of that key."""
+    reason = f"cannot be written: {error}"
+    if isinstance(error, UnicodeEncodeError):
+        reason = "holds a lone surrogate, which is no UTF-8: yield text.encode('utf-8', 'replace').decode()"
+    return ProgramError(f"the record with the key {show_ascii(key)} {reason}")
+
+
+def cannot_write(batch: "pa.RecordBatch", reason: str) -> ProgramError:
+    """Return the error for a batch that has no form in the format."""
+    return ProgramError(f"the batch of columns {', '.join(batch.schema.names)} cannot be written: {reason}")

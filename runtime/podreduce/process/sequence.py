@@ -1,0 +1,148 @@
+"""Several tasks in one pod, one after another, each in a process forked for it by one that has imported what they need.
+
+A pod costs scheduler, kubelet and interpreter seconds, a fork a hundredth of one. With a process of its own each task
+finds modules as they were loaded, and its memory ends with it. The next task has its turn only if the one before said
+that its own commit counts: all else ends the pod, and the operator knows by the commits at which task.
+
+Rule: the sequencer opens no store, starts no thread and calls no program: its copies could not live with that.
+"""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import MutableMapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import NoReturn
+
+from podreduce.contract.environment import MORE_TASKS, SEQUENCE, TASK, TERMINATION_LOG, TaskEnvironment
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import CommitRecord, TaskType
+from podreduce.process.forking import freeze, import_columns, import_tasks, reseed
+
+__all__ = ["Turn", "take_turn"]
+
+LINGER_SECONDS = 30.0
+"""How long a task may take to exit after its commit; one that has a pod to itself is deleted then."""
+
+SIGTERM_ONLY = frozenset({signal.SIGTERM})
+
+
+class Word(Enum):
+    """How a task says that the next has its turn, and whether that may want columns as it did."""
+
+    NEXT = b"n"
+    NEXT_WITH_COLUMNS = b"c"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """A task's turn. `channel` is where its word goes; None where it has the pod to itself."""
+
+    channel: int | None = None
+
+    def end(self, environment: TaskEnvironment, commit: CommitRecord | None) -> None:
+        """Let the next task have its turn, if the task's `commit` is this attempt's.
+
+        It has not if a twin was faster, if there is no commit (and nothing to do), or if the program turned out to be
+        map-only and only reduces would follow.
+        """
+        if self.channel is None or commit is None or commit.attempt_id != environment.attempt_id:
+            return
+        followers = {task.type for task in environment.more_tasks}
+        if commit.task.type is TaskType.MAP and commit.part is not None and TaskType.MAP not in followers:
+            return
+        word = Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
+        os.write(self.channel, word.value)
+        leave_soon()
+
+
+def leave_soon() -> None:
+    """End this process if it does not end by itself: nobody would ask why the next task does not begin."""
+    timer = threading.Timer(LINGER_SECONDS, os._exit, args=(ExitCode.OK,))
+    timer.daemon = True
+    timer.start()
+
+
+class Sequencer:
+    """The process that waits for one task after the other. It leads the pod: SIGTERM ends it, and the task with it."""
+
+    def __init__(self) -> None:
+        self.running: int | None = None
+        self.channel = -1
+
+    def stop(self, *_: object) -> NoReturn:
+        """End the task and this process at once; the handler of SIGTERM."""
+        if self.running is not None:
+            with suppress(ProcessLookupError):
+                os.kill(self.running, signal.SIGKILL)
+        os._exit(ExitCode.TERMINATED)
+
+    def fork(self) -> Turn | None:
+        """Fork a process for a task; the turn is returned there, and None here."""
+        freeze()
+        self.channel, writing = os.pipe()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGTERM_ONLY)
+        pid = os.fork()
+        if not pid:
+            os.close(self.channel)
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # still held back: the task waits for it in its own way
+            reseed()
+            return Turn(channel=writing)
+        self.running = pid
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGTERM_ONLY)
+        os.close(writing)
+        return None
+
+    def wait(self) -> tuple[Word | None, int]:
+        """Wait for the task to end; return its word, if it has said one, and its exit code as a shell tells it."""
+        ended = None
+        while ended != self.running:
+            ended, status = os.wait()  # as process 1 of a container also for what others have left behind
+        self.running = None
+        os.set_blocking(self.channel, False)  # whatever the program has started may hold the other end
+        said = b""
+        with suppress(BlockingIOError):
+            said = os.read(self.channel, 1)
+        os.close(self.channel)
+        code = os.waitstatus_to_exitcode(status)
+        return Word(said) if said else None, 128 - code if code < 0 else code
+
+
+def take_turn(environ: MutableMapping[str, str]) -> Turn:
+    """Return the turn of the task for which this process is; `environ` is then that task's.
+
+    In a pod of several tasks the process that calls it never returns from it: only those forked for the tasks do.
+    """
+    more = environ.get(MORE_TASKS, "").split()
+    return run_in_turn(environ, [environ.get(TASK, ""), *more]) if more else Turn()
+
+
+def run_in_turn(environ: MutableMapping[str, str], tasks: Sequence[str]) -> Turn:
+    """Fork a process for each task, and end as the last that had its turn."""
+    sequencer = Sequencer()
+    signal.signal(signal.SIGTERM, sequencer.stop)
+    import_tasks()
+    code = int(ExitCode.OK)
+    for sequence, task in enumerate(tasks):
+        turn = sequencer.fork()
+        if turn is not None:
+            environ.update({TASK: task, SEQUENCE: str(sequence), MORE_TASKS: " ".join(tasks[sequence + 1 :])})
+            return turn
+        word, code = sequencer.wait()
+        if word is None:
+            break
+        if word is Word.NEXT_WITH_COLUMNS:
+            import_columns()
+        if code:
+            forget_outcome(environ)
+    os._exit(code)
+
+
+def forget_outcome(environ: MutableMapping[str, str]) -> None:
+    """Empty the termination message of a task that is committed and still found something to complain of."""
+    with suppress(OSError, KeyError):
+        Path(environ[TERMINATION_LOG]).write_bytes(b"")

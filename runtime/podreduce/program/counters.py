@@ -1,0 +1,85 @@
+"""Counters: group → name → a number that only grows. Rule: pure; few names, for every commit record carries them all.
+
+The group `podreduce` is ours: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
+combineOutput, badRecords.
+"""
+
+from podreduce.contract.errors import ProgramError
+
+__all__ = ["BUILT_IN_GROUP", "MAX_COUNTERS", "MAX_NAME_LENGTH", "Counters"]
+
+BUILT_IN_GROUP = "podreduce"
+MAX_COUNTERS = 1000
+MAX_NAME_LENGTH = 200
+
+
+class Counters:
+    """The counters of one attempt.
+
+    Attributes:
+        beats: how often the program counted, or said that it is not stuck.
+    """
+
+    def __init__(self) -> None:
+        self.beats = 0
+        self._groups: dict[str, dict[str, int]] = {}
+        self._names = 0
+        self._journal: list[tuple[str, str, int | None]] | None = None
+
+    def count(self, group: str, name: str, n: int = 1) -> None:
+        """Add `n` to a counter of the program.
+
+        Raises:
+            ProgramError: it is not a counter a program may have.
+        """
+        self.beats += 1
+        try:
+            self._groups[group][name] += n
+        except KeyError:
+            self._open(group, name)
+            self.count(group, name, n)
+            return
+        except TypeError:
+            raise ProgramError(f"context.count({group!r}, {name!r}, {n!r}): the third argument is an int") from None
+        if self._journal is not None:
+            self._journal.append((group, name, n))
+
+    def mark(self) -> None:
+        """Remember what is counted from here on until `keep` lets it stay or `undo` takes it back."""
+        self._journal = []
+
+    def keep(self) -> None:
+        """Let what was counted since the mark stay, and remember no more."""
+        self._journal = None
+
+    def undo(self) -> None:
+        """Take back what was counted since the mark, names that came with it included."""
+        for group, name, n in reversed(self._journal or ()):
+            if n is not None:
+                self._groups[group][name] -= n
+                continue
+            del self._groups[group][name]
+            self._names -= 1
+            if not self._groups[group]:
+                del self._groups[group]
+        self.keep()
+
+    def built_in(self, **values: int) -> dict[str, dict[str, int]]:
+        """Return all counters, with our own group of these values."""
+        return {BUILT_IN_GROUP: values, **{group: dict(names) for group, names in self._groups.items()}}
+
+    def _open(self, group: str, name: str) -> None:
+        for text in (group, name):
+            if type(text) is not str or not 0 < len(text) <= MAX_NAME_LENGTH:
+                raise ProgramError(f"context.count: {text!r:.100} is no name: a str of 1 to {MAX_NAME_LENGTH} letters")
+        if group == BUILT_IN_GROUP:
+            raise ProgramError(f"context.count: the group {group!r} is reserved; choose another")
+        if self._names >= MAX_COUNTERS:
+            raise ProgramError(
+                f"context.count: {group}/{name} would be counter {MAX_COUNTERS + 1} of at most {MAX_COUNTERS}; "
+                "counters are for a few totals, yield a record to count by data"
+            )
+        self._names += 1
+        self._groups.setdefault(group, {})[name] = 0
+        if self._journal is not None:
+            self._journal.append((group, name, None))

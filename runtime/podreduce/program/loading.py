@@ -1,0 +1,229 @@
+"""Finds the job class in the program and checks its members, so that mistakes show before the first record is read.
+
+The program runs here and in no other process than a task's: the operator never imports it.
+"""
+
+import importlib
+import inspect
+import linecache
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any, NoReturn
+
+from podreduce.contract.errors import ProgramError
+from podreduce.contract.plan import Program
+from podreduce.program.reduce_idioms import recognise_aggregation
+from podreduce.program.tracebacks import format_user_traceback, raise_blamed
+
+__all__ = ["COMBINERS", "LoadedProgram", "Member", "load_program"]
+
+COMBINERS = ("sum", "min", "max", "count")
+ARGUMENTS = {
+    "map_func": ("key", "value"),
+    "map_batch": ("batch",),
+    "reduce_batch": ("batch",),
+    "reduce_func": ("key", "values"),
+    "combine_func": ("key", "values"),
+    "partition_func": ("key", "partitions"),
+    "setup": ("context",),
+    "teardown": (),
+}
+
+Member = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedProgram:
+    """An instance of the job class, its members bound; None where it has no such member.
+
+    Attributes:
+        combiner: as declared.
+        aggregation: what the values of a key are reduced to: the declared combiner, or the one that `reduce_func`
+            amounts to (see idioms); None leaves the reduce to `reduce_func`.
+    """
+
+    instance: object
+    class_name: str
+    map_func: Member | None
+    map_batch: Member | None
+    reduce_batch: Member | None
+    reduce_func: Member | None
+    combine_func: Member | None
+    combiner: str | None
+    aggregation: str | None
+    partition_func: Member | None
+    setup: Member | None
+    teardown: Member | None
+
+    @property
+    def map_only(self) -> bool:
+        """Whether the maps write the output."""
+        return self.reduce_func is None and self.reduce_batch is None and self.combiner is None
+
+    def bound_again(self) -> "LoadedProgram":
+        """Return the program with its members looked up anew: `setup` may have set some on the instance.
+
+        Raises:
+            ProgramError: they are not as they should be any more.
+        """
+        return bind_program(self.instance)
+
+
+def load_program(program: Program, *, name: str) -> LoadedProgram:
+    """Load the program of the job `name` and make an instance of its job class.
+
+    Raises:
+        ProgramError: it cannot be imported, has no one job class, or that class is not as it should be.
+    """
+    module = load_source(program.source, name) if program.source is not None else load_module(program.module or "")
+    job_class = find_job_class(module, program.class_name)
+    check_declarations(job_class, job_class.__name__)
+    try:
+        instance = job_class()
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is the program's error, too
+        raise_blamed(error, f"{job_class.__name__}()")
+    return bind_program(instance)
+
+
+def bind_program(instance: object) -> LoadedProgram:
+    """Look up the members of an instance of the job class.
+
+    Raises:
+        ProgramError: they contradict each other, or cannot be called with what podreduce passes.
+    """
+    class_name = type(instance).__name__
+    try:
+        check_declarations(instance, class_name)
+        members = {member: bind_member(instance, member) for member in ARGUMENTS}
+    except BaseException as error:  # noqa: BLE001 - a property's, say; raise_blamed lets pass what is not the program's
+        raise_blamed(error, class_name)
+    return LoadedProgram(
+        instance=instance,
+        class_name=class_name,
+        combiner=getattr(instance, "combiner", None),
+        aggregation=choose_aggregation(instance, members),
+        **members,
+    )
+
+
+def choose_aggregation(instance: object, members: Mapping[str, Member | None]) -> str | None:
+    """Return the combiner that is declared, or else that `reduce_func` amounts to; None if there is none.
+
+    `combiner = None` in the class keeps `reduce_func` as it is written.
+    """
+    if hasattr(instance, "combiner") or members["combine_func"] is not None:
+        return getattr(instance, "combiner", None)
+    return recognise_aggregation(members["reduce_func"])
+
+
+def load_source(source: str, name: str) -> ModuleType:
+    """Run `source` as a module, known to tracebacks as `<name>.py`."""
+    filename = f"{name}.py"
+    # A None for the time of change keeps linecache from looking for a file of that name.
+    linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
+    module = ModuleType("podreduce_program")
+    module.__file__ = filename
+    sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up there
+    try:
+        exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - running the user's program is our purpose
+    except BaseException as error:  # noqa: BLE001 - see load_program
+        raise_import_error(error, filename)
+    return module
+
+
+def load_module(name: str) -> ModuleType:
+    """Import the module `name` of the image (or of the directory one stands in)."""
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:  # noqa: BLE001 - see load_program
+        if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
+            raise ProgramError(
+                f"program.module {name}: no such module; put it into the image (spec.image), or correct the name"
+            ) from None
+        raise_import_error(error, name)
+
+
+def raise_import_error(error: BaseException, name: str) -> NoReturn:
+    """Raise the ProgramError for a program that failed while it was imported; interrupts pass."""
+    if isinstance(error, MemoryError | KeyboardInterrupt):
+        raise error
+    raise ProgramError(
+        f"{name} cannot be imported: {type(error).__name__}: {error}", user_traceback=format_user_traceback(error)
+    ) from error
+
+
+def find_job_class(module: ModuleType, class_name: str | None) -> type:
+    """Return the class named, else the only job class that `module` defines itself.
+
+    Raises:
+        ProgramError: there is none, or several; the message names them.
+    """
+    if class_name is not None:
+        found = getattr(module, class_name, None)
+        if not isinstance(found, type) or not is_job_class(found):
+            raise ProgramError(f"program.className {class_name}: {module.__file__} has no such class with a map_func")
+        return found
+    defined = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
+    jobs = {each.__name__: each for each in defined if is_job_class(each)}
+    if len(jobs) == 1:
+        return jobs.popitem()[1]
+    if jobs:
+        raise ProgramError(f"{module.__file__} has the job classes {', '.join(jobs)}: choose one by program.className")
+    seen = ", ".join(each.__name__ for each in defined) or "no class at all"
+    raise ProgramError(f"{module.__file__} defines no class with a map_func(self, key, value); it has {seen}")
+
+
+def is_job_class(found: type) -> bool:
+    """Say whether `found` has what makes a class a job."""
+    members = (getattr(found, "map_func", None), getattr(found, "map_batch", None))
+    return any(callable(member) or isinstance(member, property) for member in members)
+
+
+def check_declarations(job: object, name: str) -> None:
+    """Refuse members of a job class or its instance that contradict each other, or that this version does not know."""
+    combiner = getattr(job, "combiner", None)
+    has = {member for member in ARGUMENTS if getattr(job, member, None) is not None}
+    if combiner is not None and combiner not in COMBINERS:
+        raise ProgramError(f"{name}.combiner is {combiner!r}: it is one of {', '.join(COMBINERS)}")
+    rivals = sorted(has & {"reduce_func", "reduce_batch", "combine_func"})
+    if combiner is not None and rivals:
+        raise ProgramError(
+            f"{name} has combiner = {combiner!r}, which is its reduce, and {' and '.join(rivals)}: "
+            "remove the one or the other"
+        )
+    for one, other in (("map_func", "map_batch"), ("reduce_func", "reduce_batch")):
+        if one in has and other in has:
+            raise ProgramError(f"{name} has {one} and {other}, which do the same work: remove one of the two")
+    if "reduce_batch" in has and "map_batch" not in has:
+        raise ProgramError(f"{name}.reduce_batch takes the columns of a map_batch: write one, or a reduce_func")
+    if "combine_func" in has and "reduce_func" not in has:
+        raise ProgramError(f"{name}.combine_func has no reduce_func to help: write one, or remove it")
+
+
+def bind_member(instance: object, member: str) -> Member | None:
+    """Return the bound `member` of `instance`; None if it has none.
+
+    Raises:
+        ProgramError: it cannot be called with what podreduce passes.
+    """
+    bound: Member | None = getattr(instance, member, None)
+    if bound is None:
+        return None
+    arguments = ARGUMENTS[member]
+    name = f"{type(instance).__name__}.{member}"
+    if not callable(bound):
+        raise ProgramError(f"{name} is no function: write def {member}({', '.join(('self', *arguments))})")
+    if inspect.iscoroutinefunction(bound) or inspect.isasyncgenfunction(bound):
+        raise ProgramError(f"{name} is async: write a plain def")
+    try:
+        inspect.signature(bound).bind(*arguments)
+    except TypeError:
+        raise ProgramError(
+            f"{name}{inspect.signature(bound)} cannot be called with ({', '.join(arguments)}): "
+            f"write def {member}({', '.join(('self', *arguments))})"
+        ) from None
+    except ValueError:  # a function written in C shows no signature
+        return bound
+    return bound

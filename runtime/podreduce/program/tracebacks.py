@@ -1,0 +1,98 @@
+"""Errors of the user's program as the user should see them: their own frames, and the record that raised.
+
+Rule: whatever a call into user code raises goes through `raise_blamed`, which alone decides whose fault it is.
+"""
+
+import sys
+import traceback
+from pathlib import Path
+from types import TracebackType
+from typing import NoReturn
+
+from podreduce.contract.errors import InternalError, PodreduceError, ProgramError
+from podreduce.encoding.keys import UnsupportedTypeError
+from podreduce.encoding.showing import show, show_error
+
+__all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "raise_blamed"]
+
+OWN_DIRECTORY = f"{Path(__file__).parent}/"
+CALLERS = tuple(
+    f"{OWN_DIRECTORY}{name}.py"
+    for name in (
+        "loading",
+        "calling",
+        "attempt",
+        "mapping",
+        "skipping",
+        "reducing",
+        "column_map",
+        "column_skipping",
+        "column_reduce",
+    )
+)
+"""The only modules that call into user code."""
+RECORD_LENGTH = 1024
+
+
+def describe_record(uri: str, unit: str, key: object, value: object) -> str:
+    """Return the record for a message: its object, place in it (`unit` and `key`) and text, cut at 1 KiB."""
+    return f"{uri} at {unit} {show(key) if type(key) is not str else cut(key)}: {cut(show(value, sys.maxsize))}"
+
+
+def describe_key(key: object) -> str:
+    """Return what a reduce or combine function was at, for a message."""
+    return f"key {cut(show(key, sys.maxsize))}"
+
+
+def cut(text: str) -> str:
+    """Return `text`, cut at `RECORD_LENGTH`."""
+    return text if len(text) <= RECORD_LENGTH else f"{text[:RECORD_LENGTH]}… ({len(text)} characters)"
+
+
+def raise_blamed(error: BaseException, record: str) -> NoReturn:
+    """Raise what `error` means, which came out of a call into the program while it was at `record`.
+
+    Errors of podreduce pass as they are (a ProgramError gets the record if it has none), so do MemoryError and an
+    interrupt; what our own code raised below a call of the program's (reading values, say) is our bug.
+
+    Raises:
+        ProgramError: the program is at fault.
+        InternalError: podreduce is.
+    """
+    if isinstance(error, ProgramError):
+        error.record = error.record or record
+        raise error
+    if isinstance(error, PodreduceError | MemoryError | KeyboardInterrupt):
+        raise error
+    if isinstance(error, UnsupportedTypeError):
+        raise ProgramError(f"{error}", record=record) from None
+    message = show_error(error)
+    if not is_users(error.__traceback__):
+        raise InternalError(f"{message}; please report this with the log") from error
+    raise ProgramError(message, user_traceback=format_user_traceback(error), record=record) from error
+
+
+def is_users(trace: TracebackType | None) -> bool:
+    """Say whether the last of our frames in `trace` is a call into the program.
+
+    It may be the last of all: what the program passed to us may be written in C, as `map(int, words)` is.
+    """
+    own = [
+        name for frame, _ in traceback.walk_tb(trace) if (name := frame.f_code.co_filename).startswith(OWN_DIRECTORY)
+    ]
+    return not own or own[-1] in CALLERS
+
+
+def format_user_traceback(error: BaseException) -> str:
+    """Return the traceback of `error` and of its causes without the frames of this package."""
+    formatted = traceback.TracebackException.from_exception(error, compact=True)
+    links = [formatted]
+    for link in links:
+        link.stack[:] = [frame for frame in link.stack if not is_hidden(frame.filename)]
+        links += [cause for cause in (link.__cause__, link.__context__) if cause is not None]
+    return "".join(formatted.format())
+
+
+def is_hidden(filename: str) -> bool:
+    """Say whether a frame of `filename` tells the user nothing: this package, or Python's import machinery."""
+    return filename.startswith((OWN_DIRECTORY, "<frozen importlib"))

@@ -1,0 +1,103 @@
+"""Applies the job's combiner to groups, and stops where that does not pay.
+
+Combining may run never, once or repeatedly on parts of a key's values, always in their order: that is what a combiner
+allows, so where and how often is decided here by what it saves.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final, TypeAlias
+
+from podreduce.encoding.codec import Encoded, Key, Value, decode_key, restore
+from podreduce.encoding.frame_packing import FramePacker
+from podreduce.encoding.merge import Piece
+from podreduce.rows.aggregations import condense
+
+__all__ = ["Combine", "Combiner", "PackGroup", "aggregating"]
+
+Combine: TypeAlias = Callable[[Key, list[Value]], list[Value | Encoded]]
+"""(key, values in order) → captured values (`codec.capture`)."""
+
+PackGroup: TypeAlias = Callable[[FramePacker, int, bytes, Iterable[Piece]], None]
+"""Hands a merged group of a bucket on to a packer, combined or as it is."""
+
+BATCH_ROWS: Final = 8192
+"""How many values are decoded at once, however large the group."""
+TRIAL_ROWS: Final = 8192
+PAYING_RATIO: Final = 0.8
+"""A combiner that leaves more than this share of the values costs more than it saves."""
+
+
+class Combiner:
+    """A combiner and what it has saved so far.
+
+    Attributes:
+        rows_in: values it was offered; `rows_out` is what was left of them.
+    """
+
+    __slots__ = ("_combine", "rows_in", "rows_out")
+
+    def __init__(self, combine: Combine) -> None:
+        self._combine = combine
+        self.rows_in = 0
+        self.rows_out = 0
+
+    @property
+    def pays(self) -> bool:
+        """Tell whether to go on: it has saved enough, or has not been tried on enough."""
+        return self.rows_in < TRIAL_ROWS or self.rows_out <= PAYING_RATIO * self.rows_in
+
+    def combine(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
+        """Combine captured values; a large group by batches, and what these leave once more."""
+        combined = values
+        if len(values) > 1:
+            batches = [values[start : start + BATCH_ROWS] for start in range(0, len(values), BATCH_ROWS)]
+            combined = [value for batch in batches for value in self._combine_batch(key, batch)]
+            if len(batches) > 1 and len(combined) <= BATCH_ROWS:
+                combined = self._combine_batch(key, combined)
+        self.rows_in += len(values)
+        self.rows_out += len(combined)
+        return combined
+
+    def pack_group(self, packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
+        """Hand a merged group on to `packer`, combined if that pays."""
+        for batch in batch_pieces(pieces):
+            if len(batch) > 1 and self.pays:
+                values = [value for frame, index in batch for value in frame.values(index)]
+                combined = self._combine(decode_key(key), values)
+                self.rows_in += len(values)
+                self.rows_out += len(combined)
+                packer.add_values(bucket, key, combined)
+            else:
+                for frame, index in batch:
+                    packer.add(bucket, key, frame.counts[index], frame.data(index))
+
+    def _combine_batch(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
+        """Combine as many values as are restored at once."""
+        return self._combine(key, restore(values))
+
+
+def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
+    """Yield the pieces in lists of about `BATCH_ROWS` values."""
+    batch, rows = [], 0
+    for piece in pieces:
+        batch.append(piece)
+        rows += piece[0].counts[piece[1]]
+        if rows >= BATCH_ROWS:
+            yield batch
+            batch, rows = [], 0
+    if batch:
+        yield batch
+
+
+def aggregating(aggregation: str) -> PackGroup:
+    """Return what packs a merged group of aggregates as one."""
+
+    def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
+        values = (value for frame, index in pieces for value in frame.values(index))
+        kept = condense(aggregation, key, values)
+        if len(kept) == 1:
+            packer.add_one(bucket, key, kept[0])
+        else:
+            packer.add_values(bucket, key, kept)
+
+    return pack_group

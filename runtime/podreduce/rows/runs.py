@@ -1,0 +1,137 @@
+"""Sorted runs on scratch: written from groups, read bucket by bucket, merged down while they are too many.
+
+Runs are levelled: as soon as enough of one level stand next to each other they become one of the next, so each record
+is rewritten once a level and files stay few. Only neighbours are merged: values of a key keep the order of the runs.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from podreduce.contract.errors import InternalError
+from podreduce.encoding.blobs import BlobFooter, BlobWriter, CorruptBlobError, read_frames
+from podreduce.encoding.frame_packing import FramePacker
+from podreduce.encoding.frames import StoredFrame, estimate_open_bytes
+from podreduce.encoding.merge import Group, Piece, merge_runs
+from podreduce.rows.combining import PackGroup
+from podreduce.rows.scratch import ScratchFile
+
+__all__ = ["Run", "RunStack", "RunWriter", "pack_group"]
+
+READ_BYTES: Final = 256 << 10
+MAX_FAN_IN: Final = 32
+OPEN_BYTES: Final = 3 << 20
+"""About what a run of full frames takes while it is merged; the fan-in is what of these fits the budget."""
+
+
+def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
+    """Hand a merged group on as it is."""
+    for frame, index in pieces:
+        packer.add(bucket, key, frame.counts[index], frame.data(index))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A finished run. `open_bytes` is what reading it takes at most; `level` is how often its records were merged."""
+
+    file: ScratchFile
+    footer: BlobFooter
+    open_bytes: int
+    level: int
+
+    def frames(self, bucket: int) -> Iterator[StoredFrame]:
+        """Yield a bucket's frames.
+
+        Raises:
+            InternalError: they are not what was written: the node's disk or memory is at fault.
+        """
+        try:
+            yield from read_frames(self.footer, [bucket], self.file.fetch, request_bytes=READ_BYTES)
+        except CorruptBlobError as error:
+            raise InternalError(f"a spill file does not read back as written ({error}): check the disk") from error
+
+
+class RunWriter:
+    """Writes one run: give `packer` its groups in (bucket, key) order, then `finish`."""
+
+    __slots__ = ("_blob", "_file", "_level", "_open_bytes", "packer")
+
+    def __init__(self, directory: str, *, buckets: int, level: int = 0) -> None:
+        self._file = ScratchFile(directory)
+        self._blob = BlobWriter(self._file.write, buckets=buckets)
+        self._level = level
+        self._open_bytes = 0
+        self.packer = FramePacker(self._append)
+
+    def _append(self, frame: StoredFrame, *_: object) -> None:
+        """Write a frame."""
+        self._open_bytes = max(self._open_bytes, estimate_open_bytes(frame) + READ_BYTES)
+        self._blob.append(frame)
+
+    def finish(self) -> Run:
+        """Write what is left and return the run."""
+        self.packer.flush()
+        self._file.flush()
+        return Run(file=self._file, footer=self._blob.footer(), open_bytes=self._open_bytes, level=self._level)
+
+
+class RunStack:
+    """The runs of one task, oldest first.
+
+    Attributes:
+        merges: how many runs were written from others.
+    """
+
+    def __init__(self, *, buckets: int, budget_bytes: int, directory: str, pack: PackGroup = pack_group) -> None:
+        self._buckets = buckets
+        self._budget_bytes = budget_bytes
+        self._directory = directory
+        self._pack = pack
+        self._fan_in = min(max(budget_bytes // OPEN_BYTES, 2), MAX_FAN_IN)
+        self._runs: list[Run] = []
+        self.merges = 0
+
+    def __len__(self) -> int:
+        return len(self._runs)
+
+    def push(self, run: Run) -> None:
+        """Take the next run; merge the last ones while enough of them are of one level."""
+        self._runs.append(run)
+        while self._tail_is_level():
+            self._merge(len(self._runs) - self._fan_in, len(self._runs))
+
+    def settle(self) -> None:
+        """Merge neighbours until all runs can be open at once within the budget."""
+        start = 0
+        while len(self._runs) > 1 and sum(run.open_bytes for run in self._runs) > self._budget_bytes:
+            start = start if start < len(self._runs) - 1 else 0
+            self._merge(start, min(start + self._fan_in, len(self._runs)))
+            start += 1
+
+    def groups(self, bucket: int) -> Iterator[Group]:
+        """Yield a bucket's groups in key order."""
+        return merge_runs(run.frames(bucket) for run in self._runs)
+
+    def close(self) -> None:
+        """Give the scratch space back."""
+        for run in self._runs:
+            run.file.close()
+        self._runs = []
+
+    def _tail_is_level(self) -> bool:
+        """Tell whether the last runs are as many as may be merged, and all of one level."""
+        tail = self._runs[-self._fan_in :]
+        return len(tail) == self._fan_in and len({run.level for run in tail}) == 1
+
+    def _merge(self, start: int, end: int) -> None:
+        """Replace the runs from `start` to `end` by one."""
+        runs = self._runs[start:end]
+        level = 1 + max(run.level for run in runs)
+        writer = RunWriter(self._directory, buckets=self._buckets, level=level)
+        for bucket in range(self._buckets):
+            for key, pieces in merge_runs(run.frames(bucket) for run in runs):
+                self._pack(writer.packer, bucket, key, pieces)
+        self._runs[start:end] = [writer.finish()]
+        self.merges += 1
+        for run in runs:
+            run.file.close()

@@ -1,0 +1,196 @@
+"""One attempt of a task: what it was told, read and verified, and what it keeps while it works."""
+
+import time
+from bisect import bisect_right
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from operator import attrgetter
+from typing import Any
+
+from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError
+from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.plan import Plan, Shard, ShardPage
+from podreduce.contract.task import CommitRecord, TaskType
+from podreduce.contract.wire import decode, digest_bytes
+from podreduce.outputs import PartWriter, open_part
+from podreduce.program.api import Context
+from podreduce.program.counters import Counters
+from podreduce.program.loading import LoadedProgram, load_program
+from podreduce.program.tracebacks import raise_blamed
+from podreduce.storage import ObjectStore, open_store
+from podreduce.task.quarantine import Quarantine
+from podreduce.watching.chaos import Chaos, chaos_of
+from podreduce.watching.logs import get_logger
+from podreduce.watching.memory import buffer_budget_bytes, memory_limit_bytes
+from podreduce.watching.progress import Progress
+
+__all__ = ["Attempt", "open_attempt", "read_shard"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What every part of a task needs to know.
+
+    Attributes:
+        run_store: the run's prefix; `output_store` is the output's.
+        chaos: the trouble that the attempt makes for itself, as a rule none.
+        quarantine: takes the bad records of a map that skips them; None where they fail the attempt.
+        started_at: seconds since the epoch.
+    """
+
+    environment: TaskEnvironment
+    settings: StorageSettings
+    plan: Plan
+    run_store: ObjectStore
+    output_store: ObjectStore
+    counters: Counters
+    context: Context
+    progress: Progress
+    chaos: Chaos
+    quarantine: Quarantine | None
+    started_at: float
+
+    def load_program(self) -> LoadedProgram:
+        """Load the job's program. Raises ProgramError."""
+        return load_program(self.plan.program, name=self.plan.job.name)
+
+    def budget_bytes(self) -> int:
+        """Return what buffers may take of memory from here on."""
+        return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+
+    def open_input(self, uri: str) -> ObjectStore:
+        """Open the store of an input object."""
+        return self.chaos.trouble(open_store(uri, self.settings))
+
+    def open_part(self) -> PartWriter:
+        """Open the attempt's output part; use it in a `with`."""
+        return open_part(self.output_store, self.plan, self.environment.task, self.environment.attempt_id)
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Log the progress meanwhile, and report it to the operator where that is wanted."""
+        environment, progress = self.environment, self.progress
+        with ExitStack() as stack:
+            stack.enter_context(progress)
+            stack.enter_context(self.chaos.at_work(lambda: progress.fraction))
+            if environment.progress_url:
+                from podreduce.watching.reporting import ProgressReporter  # noqa: PLC0415 - http.client, which few need
+
+                report = partial(progress.report, environment.attempt_id)
+                stack.enter_context(ProgressReporter(environment.progress_url, environment.progress_token, report))
+            yield
+
+    @contextmanager
+    def in_use(self, program: LoadedProgram) -> Iterator[LoadedProgram]:
+        """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process.
+
+        Gives the program as `setup` leaves it: whatever is decided by its members is to be decided by these.
+        """
+        if program.setup:
+            self._call(program.setup, self.context, where="setup")
+            program = program.bound_again()
+        yield program
+        if program.teardown:
+            self._call(program.teardown, where="teardown")
+
+    def commit_record(self, **results: Any) -> CommitRecord:  # noqa: ANN401 - the struct checks them
+        """Return the commit record of this attempt with these results, finished now."""
+        return CommitRecord(
+            task=self.environment.task,
+            generation=self.environment.generation,
+            attempt_id=self.environment.attempt_id,
+            pod_name=self.environment.pod_name,
+            started_at=self.started_at,
+            finished_at=time.time(),
+            **results,
+        )
+
+    @staticmethod
+    def _call(member: Any, *arguments: object, where: str) -> None:  # noqa: ANN401 - the program's
+        try:
+            member(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            raise_blamed(error, where)
+
+
+def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Attempt:
+    """Read the plan and set the attempt up.
+
+    Raises:
+        PlanMismatchError: the plan in the store is not the one named.
+    """
+    run_store = open_store(environment.run_uri, settings)
+    plan = read_plan(run_store, environment.plan_digest)
+    chaos = chaos_of(plan, environment.attempt_id)
+    run_store = chaos.trouble(run_store)
+    counters = Counters()
+    logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
+    return Attempt(
+        environment=environment,
+        settings=settings,
+        plan=plan,
+        run_store=run_store,
+        output_store=chaos.trouble(open_store(plan.output_uri, settings)),
+        counters=counters,
+        context=Context(
+            parameters=plan.program.parameters,
+            task=environment.task,
+            counters=counters,
+            logger=logger.bind(logger="program"),
+        ),
+        progress=Progress(environment.task, logger, beats=lambda: counters.beats),
+        chaos=chaos,
+        quarantine=open_quarantine(environment, plan, run_store),
+        started_at=time.time(),
+    )
+
+
+def open_quarantine(environment: TaskEnvironment, plan: Plan, run_store: ObjectStore) -> Quarantine | None:
+    """Return what takes the attempt's bad records, if it is to skip them."""
+    if plan.bad_records != "Skip" or environment.task.type is not TaskType.MAP:
+        return None
+    return Quarantine(run_store, environment.task, environment.attempt_id, limit=environment.max_bad_records)
+
+
+def read_plan(run_store: ObjectStore, digest: str) -> Plan:
+    """Read the run's plan and verify it.
+
+    Raises:
+        PlanMismatchError: there is none, or its SHA-256 is not `digest`.
+    """
+    return decode(read_verified(run_store, PLAN_KEY, digest), Plan)
+
+
+def read_shard(run_store: ObjectStore, plan: Plan, index: int) -> Shard:
+    """Read the shard of map task `index`.
+
+    Raises:
+        PlanMismatchError: there is no such shard, or its page is not the plan's.
+    """
+    after = bisect_right(plan.pages, index, key=attrgetter("first_shard"))
+    if not after or not 0 <= index < plan.shards:
+        raise PlanMismatchError(f"{run_store.uri}: the plan has no shard {index} (it has {plan.shards})")
+    ref = plan.pages[after - 1]
+    key = shard_page_key(ref.number)
+    page = decode(read_verified(run_store, key, ref.digest), ShardPage)
+    place = index - ref.first_shard
+    if place >= len(page.shards) or page.shards[place].index != index:
+        raise PlanMismatchError(f"{run_store.uri_of(key)}: the page has no shard {index}")
+    return page.shards[place]
+
+
+def read_verified(store: ObjectStore, key: str, digest: str) -> bytes:
+    """Return the object at `key` if its SHA-256 is `digest`."""
+    try:
+        data = store.get(key)
+    except ObjectNotFoundError:
+        raise PlanMismatchError(f"{store.uri_of(key)}: the plan is gone; was the run removed?") from None
+    found = digest_bytes(data)
+    if found != digest:
+        raise PlanMismatchError(
+            f"{store.uri_of(key)}: its SHA-256 is {found}, this task was started for {digest}; start a new run"
+        )
+    return data

@@ -1,0 +1,69 @@
+"""Which virtual bucket the map writes a key to: as plan and program say, which must not contradict each other."""
+
+from collections.abc import Callable
+from functools import partial
+
+from podreduce.contract.errors import ProgramError
+from podreduce.contract.plan import Plan
+from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_sampler import KeySampler
+from podreduce.encoding.keys import key_prefix
+from podreduce.program.calling import bucket_by_program
+from podreduce.program.loading import LoadedProgram
+
+__all__ = ["BucketOf", "check_order", "choose_buckets", "key_sampler", "prefix_bucket"]
+
+BucketOf = Callable[[bytes], int]
+"""Encoded key → its virtual bucket."""
+
+
+def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
+    """Return how many virtual buckets the map writes, and which of them a key falls into."""
+    if program.partition_func is not None:
+        return plan.user_partitions, bucket_by_program(program, plan.user_partitions)
+    if plan.virtual_buckets == 1:
+        return 1, lambda _: 0
+    if plan.partition_key_length is not None:
+        return plan.virtual_buckets, partial(
+            prefix_bucket, buckets=plan.virtual_buckets, elements=plan.partition_key_length
+        )
+    return plan.virtual_buckets, partial(hash_bucket, buckets=plan.virtual_buckets)
+
+
+def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
+    """Return the bucket of an encoded key: a tuple's first `elements` elements choose it, any other key as a whole."""
+    return hash_bucket(key_prefix(key, elements), buckets)
+
+
+def key_sampler(plan: Plan, index: int) -> KeySampler | None:
+    """Return what the writer of that map's blob samples keys with; None where the job has no total order."""
+    if plan.order != "Total":
+        return None
+    return KeySampler(key_elements=plan.partition_key_length, maps=plan.shards, index=index)
+
+
+def check_order(plan: Plan, program: LoadedProgram) -> None:
+    """Refuse a program that cannot give the order that the job asks for.
+
+    Raises:
+        ProgramError: it places keys itself, or has no reduce whose input could be sorted.
+    """
+    name, total = program.class_name, plan.order == "Total"
+    if total and program.map_only:
+        raise ProgramError(
+            f"output.order: Total sorts what reduces take, and {name} has neither reduce_func nor combiner: add "
+            "`def reduce_func(self, key, values): yield from ((key, value) for value in values)`, or leave out "
+            "output.order"
+        )
+    if program.partition_func is None:
+        return
+    if total:
+        raise ProgramError(
+            f"output.order: Total cuts the keys into ranges, and {name}.partition_func would place them otherwise: "
+            "remove one of the two"
+        )
+    if plan.partition_key_length is not None:
+        raise ProgramError(
+            f"reduce.partitionKeyLength and {name}.partition_func both say which partition a key goes to: "
+            "remove one of the two"
+        )

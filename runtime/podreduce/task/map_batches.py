@@ -1,0 +1,197 @@
+"""The columnar tier's map: feeds batches to `map_batch` and keeps what it returns as columns until it is written.
+
+Where a `reduce_batch` follows, everything stays in columns (`ColumnBuffer`). Where a row reduce or an aggregation does,
+batches go into the row tiers' buffer (see column_rows).
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import pyarrow as pa
+
+from podreduce.columnar.columns import canonical_table
+from podreduce.columnar.runs import write_frames
+from podreduce.columnar.sorting import ColumnSorter
+from podreduce.columnar.weights import weigh_table
+from podreduce.contract.errors import ProgramError
+from podreduce.encoding.blobs import BlobSummary, BlobWriter
+from podreduce.encoding.heavy_keys import HeavyKeys
+from podreduce.encoding.key_sampler import KeySampler
+from podreduce.encoding.showing import show
+from podreduce.inputs import LARGE_BLOCK_BYTES, RecordBlock
+from podreduce.outputs import PartWriter
+from podreduce.program.loading import LoadedProgram
+from podreduce.program.tracebacks import raise_blamed
+from podreduce.task.attempt import Attempt
+from podreduce.task.skip_batches import BatchSkipper, Prepared, columns_of
+
+__all__ = ["BatchLoop", "BatchSink", "ColumnBuffer", "keyed_sink", "part_sink", "tables_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSink:
+    """Where a map's tables go.
+
+    Attributes:
+        prepare: takes a table and raises what is wrong with it.
+        append: takes what `prepare` returned.
+    """
+
+    prepare: Callable[[pa.Table], Any]
+    append: Callable[[Any], None]
+
+
+class ColumnBuffer:
+    """Collects a map task's batches and writes them as one blob of columns; see `spill.MapOutputBuffer`."""
+
+    def __init__(
+        self,
+        *,
+        buckets: int,
+        bucket_of: Callable[[bytes], int],
+        sampler: KeySampler | None,
+        budget_bytes: int,
+        scratch_directory: str,
+        member: str,
+    ) -> None:
+        self._buckets = buckets
+        self._sampler = sampler
+        self._sorter = ColumnSorter(
+            buckets=buckets,
+            bucket_of=bucket_of,
+            budget_bytes=budget_bytes,
+            scratch_directory=scratch_directory,
+            member=member,
+        )
+        self.add = self._sorter.add
+        self.combined_in = self.combined_out = 0
+        self.heavy_keys = HeavyKeys()
+
+    @property
+    def spills(self) -> int:
+        """How many runs were spilled."""
+        return self._sorter.spills
+
+    def finish(self, write: Callable[[bytes], object]) -> BlobSummary:
+        """Write everything as a blob to `write`; call it once, last."""
+        blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
+        for bucket, table in self._sorter.tables():
+            write_frames(blob, bucket, table)
+            weigh_table(self.heavy_keys, bucket, table)
+        return blob.finish()
+
+
+def keyed_sink(program: LoadedProgram, add: Callable[[pa.Table], None]) -> BatchSink:
+    """Return what hands tables on to `add`, their keys made fit for the shuffle."""
+    member = f"{program.class_name}.map_batch"
+    return BatchSink(prepare=lambda table: canonical_table(table, member), append=add)
+
+
+def part_sink(part: PartWriter) -> BatchSink:
+    """Return what writes batches into an output part."""
+
+    def prepare(table: pa.Table) -> list[Any]:
+        return [part.prepare_batch(batch) for batch in table.to_batches()]
+
+    def append(prepared: list[Any]) -> None:
+        for each in prepared:
+            part.append_batch(each)
+
+    return BatchSink(prepare=prepare, append=append)
+
+
+class BatchLoop:
+    """One map task's loop over batches. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
+
+    block_bytes = LARGE_BLOCK_BYTES
+
+    def __init__(
+        self, attempt: Attempt, program: LoadedProgram, sink: BatchSink, *, finish: Callable[[], None] = lambda: None
+    ) -> None:
+        self._attempt = attempt
+        self.finish = finish
+        self._map_batch: Any = program.map_batch
+        self._member = f"{program.class_name}.map_batch"
+        self._sink = sink
+        self._skipper = None if attempt.quarantine is None else BatchSkipper(attempt, attempt.quarantine, self._map)
+        self._rows = 0
+
+    def records(self) -> int:
+        """Return how many rows the program returned."""
+        return self._rows
+
+    def tier(self) -> dict[str, int]:
+        """Return the counters that name the tier this task ran in."""
+        return {"columnarTasks": 1}
+
+    def map_block(self, block: RecordBlock) -> None:
+        """Feed the records of one block to `map_batch`.
+
+        Raises:
+            PodreduceError: the attempt has failed.
+        """
+        progress = self._attempt.progress
+        if self._skipper:
+            self._map_good(self._skipper, block)
+        else:
+            self._map_whole(columns_of(block, self._attempt))
+        progress.bytes += block.stored_bytes
+        progress.records_out = self._rows
+
+    def _map_whole(self, batch: pa.RecordBatch) -> None:
+        """Call `map_batch` for a batch, and take each table as it comes."""
+        if not batch.num_rows:
+            return
+        progress = self._attempt.progress
+        try:
+            for prepared in self._map(batch):
+                self._append(prepared)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            self._blame(error, f"a batch of {batch.num_rows} records")
+        progress.records += batch.num_rows
+
+    def _map_good(self, skipper: BatchSkipper, block: RecordBlock) -> None:
+        """Take each table that the good records of a block make."""
+        try:
+            for prepared in skipper.map_block(block):
+                self._append(prepared)
+        except BaseException as error:  # noqa: BLE001 - likewise
+            self._blame(error, "a batch")
+
+    def _blame(self, error: BaseException, batch: str) -> NoReturn:
+        """Raise what `error` means."""
+        raise_blamed(error, f"{self._attempt.context.uri}: {batch} after the first {self._attempt.progress.records}")
+
+    def _map(self, batch: pa.RecordBatch) -> Iterator[Prepared]:
+        """Yield what the program makes of a batch, ready to be appended."""
+        for table in tables_of(self._map_batch(batch), self._member):
+            if table.num_rows:
+                yield table.num_rows, self._sink.prepare(table)
+
+    def _append(self, prepared: Prepared) -> None:
+        """Take a table."""
+        rows, table = prepared
+        self._rows += rows
+        self._sink.append(table)
+
+
+def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - whatever the program returns
+    """Yield what a function of the program returned, or yields, as tables.
+
+    Raises:
+        ProgramError: it is no batch.
+    """
+    if returned is None:
+        return
+    if isinstance(returned, pa.Table):
+        yield returned
+    elif isinstance(returned, pa.RecordBatch):
+        yield pa.Table.from_batches([returned])
+    elif hasattr(returned, "__iter__") and not isinstance(returned, str | bytes | dict):
+        for each in returned:
+            yield from tables_of(each, member)
+    else:
+        raise ProgramError(
+            f"{member} returned {type(returned).__name__} {show(returned)}: return a pyarrow.RecordBatch or Table"
+        )

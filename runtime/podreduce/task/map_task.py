@@ -1,0 +1,216 @@
+"""A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from podreduce.contract.bucket_sizes import encode_sizes
+from podreduce.contract.layout import blob_key
+from podreduce.contract.task import BlobRef, CommitRecord
+from podreduce.encoding.codec import decode_key, encode_key
+from podreduce.inputs import read_records
+from podreduce.outputs import PartWriter
+from podreduce.program.calling import cannot_aggregate, combine_by_program
+from podreduce.program.loading import LoadedProgram
+from podreduce.rows.map_buffer import MapOutputBuffer
+from podreduce.rows.row_stores import AggregationError
+from podreduce.storage import split_object_uri
+from podreduce.task.attempt import Attempt, read_shard
+from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler
+from podreduce.task.commit import conclude
+from podreduce.task.map_rows import MapLoop, Sink
+from podreduce.task.skipping import RecordSkipper, TwoSteps, steps_to_part, steps_to_store
+
+if TYPE_CHECKING:
+    from podreduce.task.map_batches import BatchLoop, ColumnBuffer
+
+__all__ = ["run_map_task"]
+
+Loop: TypeAlias = "MapLoop | BatchLoop"
+Finished: TypeAlias = Callable[[], CommitRecord]
+"""Makes the commit record, once `teardown` has counted what it counts."""
+
+
+def run_map_task(attempt: Attempt) -> CommitRecord:
+    """Run the map task, commit it and return its commit; a faster twin's is as good.
+
+    Raises:
+        PodreduceError: the attempt has failed; nothing it wrote counts.
+    """
+    with attempt.in_use(attempt.load_program()) as program:
+        check_order(attempt.plan, program)
+        map_only = program.map_only or attempt.plan.partitions == 0
+        finished = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
+    return conclude(attempt.run_store, attempt.output_store, finished())
+
+
+def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
+    """Map the shard into a blob of virtual buckets."""
+    key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
+    buffer, loop = open_buffer(attempt, program)  # its budget is what `setup` has left
+    map_shard(attempt, loop)
+    with attempt.run_store.open_writer(key, checksummed=True) as upload:
+        try:
+            summary = buffer.finish(upload.write)
+        except AggregationError as error:
+            raise cannot_aggregate(program, error.key, error.error) from None
+    return partial(
+        commit_record,
+        attempt,
+        loop,
+        summary.bytes,
+        spills=buffer.spills,
+        combined=(buffer.combined_in, buffer.combined_out),
+        blob=BlobRef(
+            key=key,
+            bytes=summary.bytes,
+            footer_offset=summary.footer_offset,
+            footer_crc32=summary.footer_crc32,
+        ),
+        bucket_bytes=encode_sizes(summary.bucket_bytes),
+        user_partitioned=program.partition_func is not None,
+        key_samples=summary.key_samples,
+        heavy_keys=buffer.heavy_keys.heaviest(),
+        encoded_bytes=buffer.heavy_keys.encoded_bytes,
+    )
+
+
+def map_to_part(attempt: Attempt, program: LoadedProgram) -> Finished:
+    """Map the shard straight into an output part, in the order of its records."""
+    with attempt.open_part() as part:
+        loop = (
+            open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
+        )
+        map_shard(attempt, loop)
+    return partial(commit_record, attempt, loop, part.bytes_written, part=part.part_ref())
+
+
+def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:
+    """Return the loop that writes what `map_func` yields."""
+    write = part.write
+    sink = Sink(add=lambda key, value: write(yielded_key(key), value), records=lambda: part.records)
+    return MapLoop(attempt, program, sink, open_skipper(attempt, program, steps_to_part(part, yielded_key)))
+
+
+def open_skipper(attempt: Attempt, program: LoadedProgram, steps: TwoSteps) -> RecordSkipper | None:
+    """Return what drains `map_func` in a job that skips bad records, None for one that does not."""
+    return None if attempt.quarantine is None else RecordSkipper(attempt, attempt.quarantine, program, steps)
+
+
+def open_batch_loop_to_part(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> "BatchLoop":
+    """Return the loop that writes what `map_batch` returns."""
+    from podreduce.task.map_batches import BatchLoop, part_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    return BatchLoop(attempt, program, part_sink(part))
+
+
+def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer | ColumnBuffer, Loop]":
+    """Return the buffer for the map's output and the loop that fills it, as the program wants them."""
+    if program.reduce_batch is not None:
+        return open_column_buffer(attempt, program)
+    if program.map_batch is not None:
+        return open_batch_row_buffer(attempt, program)
+    buffer = open_row_buffer(attempt, program, attempt.budget_bytes())
+    store = buffer.store
+    sink = Sink(add=store.add, records=lambda: store.records, store=store)
+    steps = steps_to_store(store, f"{program.class_name}.map_func")
+    return buffer, MapLoop(attempt, program, sink, open_skipper(attempt, program, steps))
+
+
+def open_batch_row_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer, BatchLoop]":
+    """Return the row tiers' buffer, and the loop that fills it with batches."""
+    from podreduce.task.batches_to_rows import ROW_SINK_SHARE, RowSink, combined_share  # noqa: PLC0415 - likewise
+    from podreduce.task.map_batches import BatchLoop, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    budget_bytes = attempt.budget_bytes()
+    combined_bytes = combined_share(budget_bytes)
+    buffer = open_row_buffer(attempt, program, budget_bytes - ROW_SINK_SHARE * combined_bytes)
+    rows = RowSink(program, buffer.store, combined_bytes=combined_bytes)
+    return buffer, BatchLoop(attempt, program, keyed_sink(program, rows.add), finish=rows.flush)
+
+
+def open_row_buffer(attempt: Attempt, program: LoadedProgram, budget_bytes: int) -> MapOutputBuffer:
+    """Return the row tiers' buffer of so many bytes, with the program's combining and partitioning."""
+    buckets, bucket_of = choose_buckets(attempt.plan, program)
+    aggregation = program.aggregation
+    return MapOutputBuffer(
+        buckets=buckets,
+        bucket_of=bucket_of,
+        sampler=key_sampler(attempt.plan, attempt.environment.task.index),
+        key_elements=attempt.plan.partition_key_length,
+        # What comes out of batches is counted already, or a 1 for each value: that is added up.
+        aggregation="sum" if aggregation == "count" and program.map_batch is not None else aggregation,
+        combine=combine_by_program(program),
+        budget_bytes=budget_bytes,
+        scratch_directory=attempt.environment.scratch_directory,
+    )
+
+
+def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[ColumnBuffer, BatchLoop]":
+    """Return the buffer that keeps columns, and its loop."""
+    from podreduce.task.map_batches import BatchLoop, ColumnBuffer, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+
+    buckets, bucket_of = choose_buckets(attempt.plan, program)
+    buffer = ColumnBuffer(
+        buckets=buckets,
+        bucket_of=bucket_of,
+        sampler=key_sampler(attempt.plan, attempt.environment.task.index),
+        budget_bytes=attempt.budget_bytes(),
+        scratch_directory=attempt.environment.scratch_directory,
+        member=f"{program.class_name}.map_batch",
+    )
+    return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
+
+
+def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
+    """Return `key` as the shuffle would: checked, an integral float made an int."""
+    return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
+
+
+def map_shard(attempt: Attempt, loop: "Loop") -> None:
+    """Feed every record of the shard to the program."""
+    context = attempt.context
+    pieces = read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces
+    attempt.progress.expect(sum(piece.end - piece.start for piece in pieces))
+    for piece in pieces:
+        context.uri, context.start, context.end = piece.uri, piece.start, piece.end
+        store_uri, key = split_object_uri(piece.uri)
+        store = attempt.open_input(store_uri)
+        for block in read_records(attempt.plan, store, key, piece, block_bytes=loop.block_bytes):
+            loop.map_block(block)
+    loop.finish()
+
+
+def commit_record(
+    attempt: Attempt,
+    loop: "Loop",
+    bytes_out: int,
+    *,
+    spills: int = 0,
+    combined: tuple[int, int] = (0, 0),
+    **output: Any,  # noqa: ANN401 - the struct checks them
+) -> CommitRecord:
+    """Write the bad records, and return the commit record with our own counters."""
+    progress, records_out = attempt.progress, loop.records()
+    quarantine = attempt.quarantine
+    skipped = {} if quarantine is None else {"badRecords": quarantine.records}
+    return attempt.commit_record(
+        records_in=progress.records,
+        bytes_in=progress.bytes,
+        records_out=records_out,
+        bytes_out=bytes_out,
+        spills=spills,
+        counters=attempt.counters.built_in(
+            recordsRead=progress.records,
+            bytesRead=progress.bytes,
+            recordsWritten=records_out,
+            bytesWritten=bytes_out,
+            spills=spills,
+            combineInput=combined[0],
+            combineOutput=combined[1],
+            **skipped,
+            **loop.tier(),
+        ),
+        quarantine=None if quarantine is None else quarantine.write(),
+        **output,
+    )

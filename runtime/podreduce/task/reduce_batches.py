@@ -1,0 +1,70 @@
+"""The columnar tier's reduce: takes a partition's frames of columns, sorts or merges them, feeds `reduce_batch`."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from podreduce.columnar.frames import unpack_columns
+from podreduce.columnar.runs import cut_batches
+from podreduce.columnar.sorting import ColumnSorter
+from podreduce.encoding.frames import StoredFrame
+from podreduce.outputs import PartWriter
+from podreduce.program.loading import LoadedProgram
+from podreduce.program.tracebacks import describe_key, raise_blamed
+from podreduce.task.attempt import Attempt
+from podreduce.task.map_batches import tables_of
+
+__all__ = ["ColumnInput", "reduce_batches"]
+
+
+class ColumnInput:
+    """Collects one partition's columns; see `reduce_input.ReduceInput`."""
+
+    input_share = 0.5
+
+    def __init__(self, *, budget_bytes: int, scratch_directory: str, member: str) -> None:
+        self._member = member
+        self._sorter = ColumnSorter(
+            buckets=1,
+            bucket_of=lambda _: 0,
+            budget_bytes=budget_bytes,
+            scratch_directory=scratch_directory,
+            member=member,
+        )
+        self.records = 0
+        self.reduced = 0
+        self.stored_bytes = 0
+
+    @property
+    def spills(self) -> int:
+        """How many runs were spilled."""
+        return self._sorter.spills
+
+    def add_blob(self, frames: Iterable[StoredFrame]) -> None:
+        """Take one map output's frames; call it in map index order."""
+        for stored in frames:
+            self._sorter.add(unpack_columns(stored))
+            self.records += stored.rows
+            self.stored_bytes += len(stored.body)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield all rows in key order; rows of one key in (map index, position) order. Once, when all blobs are in."""
+        for batch in cut_batches((table for _, table in self._sorter.tables()), self._member):
+            self.reduced += batch.num_rows
+            yield batch
+
+
+def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput, part: PartWriter) -> None:
+    """Feed the partition's batches to `reduce_batch` and write what it returns."""
+    reduce_batch: Any = program.reduce_batch
+    member = f"{program.class_name}.reduce_batch"
+    for batch in taken.batches():
+        try:
+            for table in tables_of(reduce_batch(batch), member):
+                for each in table.to_batches():
+                    part.write_batch(each)
+        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            first = describe_key(batch.column(0)[0].as_py())
+            raise_blamed(error, f"a batch of {batch.num_rows} rows from {first} on")
+        attempt.progress.records_out = part.records
