@@ -18,7 +18,6 @@ from podreduce.contract.task import (
     TaskType,
 )
 from podreduce_operator.api.spec import JobSpec, decode_spec
-from podreduce_operator.model.cluster import PodRequest
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import (
@@ -30,7 +29,7 @@ from podreduce_operator.model.observed import (
     RunState,
     ShuffleSummary,
 )
-from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.model.pods import PodPhase, PodRequest, PodView
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from podreduce_operator.policy.attempt_record import stage_of
 from podreduce_operator.policy.failure_classes import class_of

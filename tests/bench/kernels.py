@@ -11,6 +11,7 @@ from functools import cache, partial
 from typing import Any, Final, TypeAlias
 
 from podreduce.contract.task import TaskRef
+from podreduce.contract.uris import split_object_uri
 from podreduce.encoding.codec import encode_values
 from podreduce.encoding.frame_packing import FramePacker
 from podreduce.encoding.frames import StoredFrame, unpack_frame
@@ -23,7 +24,7 @@ from podreduce.rows.aggregate_input import AggregateInput
 from podreduce.rows.combining import Combiner
 from podreduce.rows.reduce_input import ReduceInput
 from podreduce.rows.row_stores import Aggregates, ListGroups, sorted_by_bucket
-from podreduce.storage import open_store, split_object_uri
+from podreduce.storage import open_store
 from podreduce.task.attempt import Attempt, open_attempt, read_shard
 from podreduce.task.map_rows import MapLoop, Sink
 from podreduce.task.map_task import open_row_buffer

@@ -18,7 +18,7 @@ from podreduce.storage import open_store
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, connect, core_path
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.leadership.fence import Fence, read_clock
-from podreduce_operator.process.settings import LeaseSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 LEASE_LOST = 3
 

@@ -8,11 +8,10 @@ from typing import Any, TypeVar
 
 from podreduce_operator.api.crd import API_VERSION, KIND, load_crd
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
-from podreduce_operator.model.cluster import PodRequest
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import PodView
+from podreduce_operator.model.pods import PodRequest, PodView
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from podreduce_operator.process.settings import Settings
 from tests.builders import make_pod_request, make_raw_spec
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
@@ -135,7 +134,7 @@ async def open_kubernetes_world(outside: Cluster, images: Images) -> AsyncIterat
         await asyncio.to_thread(outside.kubectl, "delete", "namespace", namespace, "--wait=false")
 
 
-def make_settings(namespace: str, images: Images) -> Settings:
+def make_settings(namespace: str, images: Images) -> ClusterSettings:
     resources = {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "128Mi"}}
     defaults = PodDefaults(image=images.runtime, resources=resources, grace_seconds=2)
-    return Settings(pod_defaults=defaults, namespaces=(namespace,))
+    return ClusterSettings(pod_defaults=defaults, namespaces=(namespace,))

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, core_path
 from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
 from podreduce_operator.cluster.kubernetes.pod_index import PodIndex
 from podreduce_operator.cluster.kubernetes.reflector import Reflector
-from podreduce_operator.model.cluster import Warned
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import PodPhase

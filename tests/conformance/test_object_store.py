@@ -16,7 +16,8 @@ from podreduce.contract.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
-from podreduce.storage import Blocks, ObjectStore, open_store, probe_conditional_create, split_object_uri
+from podreduce.contract.uris import split_object_uri
+from podreduce.storage import Blocks, ObjectStore, open_store, probe_conditional_create
 from podreduce.storage.connect import connect_s3
 from podreduce.storage.store import MAX_COPY_BYTES
 

@@ -197,7 +197,9 @@ def test_without_an_environment_it_says_how_to_run_a_job() -> None:
 
 
 def test_a_task_imports_nothing_of_the_operator() -> None:
-    code = "import podreduce.task.map_task, podreduce.task.reduce_task, podreduce.__main__, sys; print(*sys.modules)"
+    code = (
+        "import podreduce.task.map_task, podreduce.task.reduce_task, podreduce.process.entry, sys; print(*sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     names = {name.partition(".")[0] for name in done.stdout.split()}
     # rich is not in the list: structlog imports it where it is installed, and the image of tasks has none.

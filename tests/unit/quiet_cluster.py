@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings
-from podreduce_operator.model.cluster import JobStorage, PodRequest, Warned
+from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import AttemptProgress, PodView
+from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 
 
 @dataclass(slots=True)

@@ -14,9 +14,9 @@ from aiohttp.test_utils import TestServer
 from podreduce_operator.cluster.kubernetes import api as api_module
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, connect
 from podreduce_operator.cluster.kubernetes.cluster import open_cluster
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from podreduce_operator.process.settings import Settings
 from tests.builders import make_kubeconfig
 
 PATH = "/api/v1/namespaces/team/pods"
@@ -172,7 +172,7 @@ async def test_an_api_server_without_the_crd_is_refused_with_what_to_do(
     async with TestServer(app) as listening:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(json.dumps(make_kubeconfig(f"http://127.0.0.1:{listening.port}")))
-        settings = Settings(pod_defaults=PodDefaults(image="runtime:1"), installation="here")
+        settings = ClusterSettings(pod_defaults=PodDefaults(image="runtime:1"), installation="here")
         refused = contextlib.nullcontext() if words is None else pytest.raises(OperatorError, match=words)
         with refused:
             async with open_cluster(settings, kubeconfig) as cluster:

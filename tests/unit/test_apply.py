@@ -10,9 +10,9 @@ from podreduce.contract.layout import PLAN_KEY, log_key
 from podreduce.contract.wire import encode
 from podreduce_operator.loop.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
 from podreduce_operator.model.actions import Action, CreatePod, DeletePod, PlanRun
-from podreduce_operator.model.cluster import PodRequest
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pods import PodRequest
 from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_job, make_plan, map_task, reduce_task
 from tests.unit.quiet_cluster import QuietCluster

@@ -10,7 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from podreduce_operator.process.settings import PREFIX, LeaseSettings, Settings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
+from podreduce_operator.process.settings import PREFIX, Settings
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podreduce"
@@ -173,7 +174,7 @@ def test_more_than_one_operator_have_a_disruption_budget_of_one_at_a_time() -> N
 
 
 def test_the_charts_task_resources_are_the_operators_own_defaults() -> None:
-    defaults = Settings.from_environ({f"{PREFIX}RUNTIME_IMAGE": "runtime:1"}).pod_defaults
+    defaults = Settings.from_environ({f"{PREFIX}RUNTIME_IMAGE": "runtime:1"}).cluster.pod_defaults
     tasks = load_values()["tasks"]
     assert (tasks["resources"], tasks["graceSeconds"]) == (defaults.resources, defaults.grace_seconds)
 

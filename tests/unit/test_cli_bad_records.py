@@ -4,7 +4,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import run_prefix
 from podreduce.storage import open_store
 from podreduce_operator.cli.bad_records import bring_out
-from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.cluster.interface import JobStorage
 from tests.builders import JOB_UID, make_job
 
 STORAGE = JobStorage(work_uri="memory://cli-bad-records/", installation="local", settings=StorageSettings())

@@ -4,7 +4,7 @@ from typing import Any
 from podreduce.contract.environment import StorageSettings
 from podreduce.storage import open_store
 from podreduce_operator.cli.post_mortem import bring_out
-from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.cluster.interface import JobStorage
 from tests.builders import JOB_UID, make_job
 
 STORAGE = JobStorage(work_uri="memory://cli-post-mortem/", installation="local", settings=StorageSettings())

@@ -9,10 +9,10 @@ from podreduce.contract.layout import PLAN_KEY, commit_key, failure_key
 from podreduce.contract.task import CommitRecord, FailureRecord, PartRef
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import open_store
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.loop.apply import Applier
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.actions import CommitOutput
-from podreduce_operator.model.cluster import JobStorage
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.policy.decide import decide

@@ -8,7 +8,7 @@ import pytest
 
 from podreduce_operator.leadership.election import Election, Standing
 from podreduce_operator.leadership.lease import Lease
-from podreduce_operator.process.settings import LeaseSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 ME, OTHER = "pod-a_1", "pod-b_1"
 SETTINGS = LeaseSettings(name="podreduce", namespace="system", pod="pod-a")

@@ -12,7 +12,7 @@ from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.leadership.fence import Fence, NotLeadingError
-from podreduce_operator.process.settings import LeaseSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 pytestmark = pytest.mark.virtual_time
 

@@ -12,6 +12,7 @@ from kopf._core.intents.causes import Activity
 
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from podreduce_operator.process.kopf_shell import (
@@ -29,11 +30,11 @@ KEY = JobKey(namespace="team", name="wordcount")
 
 @pytest.fixture
 async def cluster(tmp_path: Path) -> AsyncIterator[KubernetesCluster]:
-    settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
+    settings = Settings(cluster=ClusterSettings(pod_defaults=PodDefaults(image="runtime:1")))
     kubeconfig = tmp_path / "kubeconfig"
     kubeconfig.write_text(json.dumps(make_kubeconfig("http://127.0.0.1:1")))
     async with connect(kubeconfig) as api:
-        yield KubernetesCluster(api, settings, installation="here", directory=tmp_path)
+        yield KubernetesCluster(api, settings.cluster, installation="here", directory=tmp_path)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ async def test_what_kopf_raises_is_an_error_unless_it_was_told_to_stop(
         stopped.append("stopped")
 
     monkeypatch.setattr(kopf, "operator", KopfThatBreaks(is_stopped=is_stopped).operator)
-    settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
+    settings = Settings(cluster=ClusterSettings(pod_defaults=PodDefaults(image="runtime:1")))
     expected = contextlib.nullcontext() if is_stopped else pytest.raises(RuntimeError, match="Session is closed")
     with expected:
         await serve(cluster, lambda _: None, settings, stop)

@@ -12,8 +12,8 @@ from aiohttp.test_utils import TestServer
 
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from podreduce_operator.process.settings import Settings
 from tests.builders import make_job, make_kubeconfig
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -45,7 +45,7 @@ async def cluster(server: Recorder, tmp_path: Path) -> AsyncIterator[KubernetesC
     async with TestServer(app) as listening:
         kubeconfig = tmp_path / "kubeconfig"
         kubeconfig.write_text(json.dumps(make_kubeconfig(f"http://127.0.0.1:{listening.port}")))
-        settings = Settings(pod_defaults=PodDefaults(image="runtime:1"))
+        settings = ClusterSettings(pod_defaults=PodDefaults(image="runtime:1"))
         async with connect(kubeconfig) as api:
             yield KubernetesCluster(api, settings, installation="here", directory=tmp_path)
 

@@ -17,8 +17,8 @@ from podreduce.contract.layout import (
 from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.loop.observe import observe
-from podreduce_operator.model.cluster import Warned
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits

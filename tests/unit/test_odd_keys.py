@@ -11,8 +11,8 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotFoundError
 from podreduce.storage import ObjectStore
 from podreduce.storage.odd_keys import is_odd
+from podreduce_operator.loop.observe import storage_fault
 from podreduce_operator.planning.list_input import list_input
-from podreduce_operator.runs.storage_fault import storage_fault
 from tests.key_store import KeyStore, key_store
 
 TABLE = [

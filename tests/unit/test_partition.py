@@ -12,7 +12,6 @@ from podreduce.contract.offsets import stretches_of
 from podreduce.encoding.codec import encode_key
 from podreduce.encoding.key_hash import hash_bucket
 from podreduce_operator.balance.bucket_packing import (
-    MOST_SMALL_PARTITIONS,
     choose_packing,
     imbalance,
     is_even,
@@ -20,7 +19,7 @@ from podreduce_operator.balance.bucket_packing import (
     pack_by_hash,
     sizes_of,
 )
-from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
+from podreduce_operator.balance.partition_count import MOST_SMALL_PARTITIONS, choose_partitions, virtual_buckets
 
 MIB = 1 << 20
 

@@ -16,8 +16,7 @@ from podreduce.contract.task import BlobRef, CommitRecord, KeySample, ShuffleMan
 from podreduce.contract.wire import decode, encode
 from podreduce.encoding.key_sampler import KeySampler
 from podreduce.storage import open_store
-from podreduce_operator.balance.bucket_packing import MOST_SMALL_PARTITIONS
-from podreduce_operator.balance.partition_count import virtual_buckets
+from podreduce_operator.balance.partition_count import MOST_SMALL_PARTITIONS, virtual_buckets
 from podreduce_operator.planning.build_plan import plan_shards
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.shard_count import MAX_SHARDS

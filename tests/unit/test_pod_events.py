@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
-from podreduce_operator.model.cluster import Warned
 
 MOUNT = Warned(reason="FailedMount", message="no such Secret")
 

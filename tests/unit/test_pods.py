@@ -7,8 +7,7 @@ import pytest
 
 from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
 from podreduce.contract.task import TaskRef
-from podreduce_operator.model.cluster import PodRequest
-from podreduce_operator.model.pods import Gang
+from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_manifest import TASKS_ANNOTATION, PodDefaults, build_pod
 from podreduce_operator.pods.pod_names import parse_labels
 from podreduce_operator.pods.template_merge import PodTemplateError

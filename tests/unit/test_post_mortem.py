@@ -22,9 +22,9 @@ from podreduce.contract.layout import (
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import ObjectStore
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.history import write_post_mortem as post_mortem
 from podreduce_operator.history.write_post_mortem import keep_attempts, last_lines, write_post_mortem
-from podreduce_operator.model.cluster import JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pods import PodPhase, PodView, Stage
 from podreduce_operator.policy.attempt_record import describe_attempt

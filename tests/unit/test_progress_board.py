@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.progress import ProgressReport
-from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard, read_progress_line
+from podreduce_operator.cluster.progress_board import ProgressBoard, read_progress_line
 from podreduce_operator.model.pods import AttemptProgress
 from tests.builders import make_pod
 

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
-from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard
 from podreduce_operator.cluster.kubernetes.progress_endpoint import PROGRESS_PATH, build_progress_app
+from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.pods.pod_manifest import digest_token
 from tests.builders import make_pod
 

@@ -14,11 +14,10 @@ from podreduce.storage import open_store
 from podreduce_operator.loop import apply
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.actions import PlanRun
-from podreduce_operator.model.cluster import PodRequest
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
-from podreduce_operator.model.pods import PodPhase
+from podreduce_operator.model.pods import PodPhase, PodRequest
 from tests.builders import make_failed_pod, make_job, make_pod, make_raw_output, map_task
 from tests.unit.quiet_cluster import QuietCluster
 

@@ -2,7 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from podreduce_operator.process.settings import LeaseSettings, Settings, SettingsError
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
+from podreduce_operator.process.settings import Settings, SettingsError
 
 IMAGE = {"PODREDUCE_OPERATOR_RUNTIME_IMAGE": "runtime:1"}
 
@@ -13,8 +15,8 @@ def read(**variables: str) -> Settings:
 
 def test_only_the_runtime_image_is_required() -> None:
     settings = read()
-    assert settings.pod_defaults.image == "runtime:1"
-    assert settings.namespaces == ()
+    assert settings.cluster.pod_defaults.image == "runtime:1"
+    assert settings.cluster.namespaces == ()
     assert settings.limits.parallelism == 1000
     assert settings.lease is None
     assert settings.faults == ()
@@ -24,10 +26,20 @@ def test_only_the_runtime_image_is_required() -> None:
 
 def test_what_is_not_set_has_its_default() -> None:
     settings = read()
-    assert (settings.pods_per_second, settings.health_port, settings.progress_port) == (1000, 8080, 8081)
-    assert (settings.log_format, settings.log_level, settings.release) == ("auto", "info", "podreduce")
-    assert (settings.installation, settings.storage_directory, settings.progress_url) == (None, None, None)
-    assert settings == Settings(pod_defaults=settings.pod_defaults, limits=settings.limits)
+    assert (settings.cluster.pods_per_second, settings.health_port, settings.cluster.progress_port) == (
+        1000,
+        8080,
+        8081,
+    )
+    assert (settings.log_format, settings.log_level, settings.cluster.release) == ("auto", "info", "podreduce")
+    assert (settings.cluster.installation, settings.cluster.storage_directory, settings.cluster.progress_url) == (
+        None,
+        None,
+        None,
+    )
+    assert settings == Settings(
+        cluster=ClusterSettings(pod_defaults=settings.cluster.pod_defaults), limits=settings.limits
+    )
 
 
 def test_an_empty_variable_counts_as_absent() -> None:
@@ -65,10 +77,10 @@ def test_every_variable_is_read() -> None:
         PENDING_IMAGE_SECONDS="0",
         PENDING_NODE_SECONDS="2",
     )
-    assert settings.namespaces == ("a", "b")
-    assert (settings.release, settings.installation) == ("podreduce-system.podreduce", "mine")
-    assert (settings.limits.parallelism, settings.pods_per_second, settings.health_port) == (7, 50, 9090)
-    assert settings.storage_directory == Path("/etc/storage")
+    assert settings.cluster.namespaces == ("a", "b")
+    assert (settings.cluster.release, settings.cluster.installation) == ("podreduce-system.podreduce", "mine")
+    assert (settings.limits.parallelism, settings.cluster.pods_per_second, settings.health_port) == (7, 50, 9090)
+    assert settings.cluster.storage_directory == Path("/etc/storage")
     assert (settings.log_format, settings.log_level) == ("json", "debug")
     assert settings.lease == LeaseSettings(
         name="podreduce",
@@ -81,7 +93,7 @@ def test_every_variable_is_read() -> None:
     )
     assert settings.faults == ("before:CreatePod", "after:CreatePod")
     assert settings.faults_state == Path("/var/faults")
-    defaults = settings.pod_defaults
+    defaults = settings.cluster.pod_defaults
     assert (defaults.pull_policy, defaults.scratch_size, defaults.grace_seconds) == ("Never", "10Gi", 3)
     assert defaults.node_lost_seconds == 9
     pending = settings.limits.pending

@@ -17,7 +17,8 @@ from podreduce.contract.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
-from podreduce.storage import open_store, split_object_uri
+from podreduce.contract.uris import split_object_uri
+from podreduce.storage import open_store
 from podreduce.storage.connect import access_of, client_options
 from podreduce.storage.faults import LONGEST_DELAY_SECONDS, Place, delays_seconds, persist, translate
 

@@ -12,7 +12,7 @@ from podreduce.contract.plan import JobIdentity
 from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.storage_secret import SecretError
-from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodView

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cached_property
 
-from podreduce.storage import split_object_uri
+from podreduce.contract.uris import split_object_uri
 
 __all__ = ["InputUri", "UriKind", "as_prefix", "is_hidden", "parse_input_uri"]
 

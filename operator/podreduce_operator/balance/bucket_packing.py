@@ -1,9 +1,8 @@
-"""Which virtual bucket a key falls into, and which buckets make a partition. Rule: pure, and stable over versions.
+"""Which virtual buckets make a partition. Rule: pure, and stable over versions.
 
 Keys are hashed into many more buckets than there are reduce tasks; once the maps are done and every bucket's size is
 known, buckets are packed into partitions of about the same size. Buckets lie in each map's blob in their order, so a
 partition of neighbours is read with one request a map: neighbours are kept together as far as the sizes allow it.
-The operator calls the packing, the tasks the hash.
 """
 
 import heapq
@@ -14,11 +13,9 @@ from itertools import accumulate, chain, pairwise, product
 from operator import attrgetter
 from typing import Final
 
-from podreduce_operator.balance.partition_count import MAX_PARTITIONS
+from podreduce_operator.balance.partition_count import MAX_PARTITIONS, MOST_SMALL_PARTITIONS
 
 __all__ = ["MOST_SMALL_PARTITIONS", "choose_packing", "imbalance", "pack_buckets", "pack_by_hash", "sizes_of"]
-MOST_SMALL_PARTITIONS: Final = 16
-"""Starting a pod costs about a second: more of them gain little where each has little to do."""
 MAX_EXCHANGES: Final = 4096
 """How many pairs of partitions the packing may look at: bounds its time at about a second."""
 EVEN: Final = 1.05

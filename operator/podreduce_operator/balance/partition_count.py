@@ -1,16 +1,12 @@
-"""Which virtual bucket a key falls into, and which buckets make a partition. Rule: pure, and stable over versions.
+"""How many virtual buckets and partitions there are. Rule: pure, and stable over versions.
 
-Keys are hashed into many more buckets than there are reduce tasks; once the maps are done and every bucket's size is
-known, buckets are packed into partitions of about the same size. Buckets lie in each map's blob in their order, so a
-partition of neighbours is read with one request a map: neighbours are kept together as far as the sizes allow it.
-The operator calls the packing, the tasks the hash.
+Keys are hashed into many more buckets than there are reduce tasks: `bucket_packing` makes partitions of them once the
+maps are done and every bucket's size is known.
 """
 
 from typing import Final
 
-from podreduce_operator.balance.bucket_packing import MOST_SMALL_PARTITIONS
-
-__all__ = ["MAX_PARTITIONS", "choose_partitions", "virtual_buckets"]
+__all__ = ["MAX_PARTITIONS", "MOST_SMALL_PARTITIONS", "choose_partitions", "virtual_buckets"]
 
 BUCKETS_PER_PARTITION: Final = 16
 MAX_PARTITIONS: Final = 4096
@@ -23,6 +19,8 @@ INPUT_BYTES_PER_BUCKET: Final = 8 << 20
 PARTITION_BYTES: Final = 256 << 20
 LEAST_PARTITION_BYTES: Final = 4 << 20
 """Partitions this small still pay, where a core would be idle otherwise."""
+MOST_SMALL_PARTITIONS: Final = 16
+"""Starting a pod costs about a second: more of them gain little where each has little to do."""
 
 
 def virtual_buckets(partitions: int | None, *, order: str = "Partition", input_bytes: int = 0) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from podreduce.contract.layout import QUARANTINE_PREFIX, run_prefix
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.model.jobs import JobView
 
 __all__ = ["bring_out"]

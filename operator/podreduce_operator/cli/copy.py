@@ -6,7 +6,8 @@ Rule: as `cp -r` would, by streams; S3 is reached by the AWS_* variables, as in 
 from collections.abc import Iterator
 
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
-from podreduce.storage import ObjectStore, open_store, split_object_uri
+from podreduce.contract.uris import split_object_uri
+from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.overrides import resolve_uri
 from podreduce_operator.cli.run import ExitStatus, complain, say
 from podreduce_operator.cli.wording import render_bytes, render_count

@@ -21,12 +21,12 @@ from podreduce.contract.plan import Plan
 from podreduce.contract.post_mortem import Attempt
 from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce.contract.wire import decode, digest_bytes, encode, encode_readable
+from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
 from podreduce_operator.history.attempt_results import gather_evidence, tell_attempts
 from podreduce_operator.history.attempts_table import ROW_GROUP_ATTEMPTS, write_attempts_table
 from podreduce_operator.history.post_mortem import Tally, build_story
-from podreduce_operator.model.cluster import Cluster
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.run_state import read_run_state

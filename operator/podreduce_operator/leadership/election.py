@@ -29,7 +29,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from podreduce_operator.leadership.lease import Lease
-from podreduce_operator.process.settings import LeaseSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 __all__ = ["Election", "Standing"]
 

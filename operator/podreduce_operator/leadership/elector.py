@@ -20,7 +20,7 @@ from podreduce_operator.leadership.election import Election, Standing
 from podreduce_operator.leadership.fence import Fence
 from podreduce_operator.leadership.lease import LEASE_API, Lease, build_lease, format_time, parse_lease
 from podreduce_operator.leadership.lease_owner import find_owner
-from podreduce_operator.process.settings import LeaseSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 __all__ = ["Elector"]
 

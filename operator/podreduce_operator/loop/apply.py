@@ -26,8 +26,10 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
 from podreduce.contract.wire import encode
+from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
+from podreduce_operator.loop.observe import storage_fault
 from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
@@ -42,9 +44,9 @@ from podreduce_operator.model.actions import (
     RemoveRun,
     WritePostMortem,
 )
-from podreduce_operator.model.cluster import Cluster, PodRequest
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pods import PodRequest
 from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from podreduce_operator.policy.single_pod_jobs import SHUFFLE_WAIT_SECONDS
@@ -54,7 +56,6 @@ from podreduce_operator.runs.output_claim import release_output
 from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
 from podreduce_operator.runs.remove_run import discard_run
 from podreduce_operator.runs.run import Run, RunCache
-from podreduce_operator.runs.storage_fault import storage_fault
 from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 
 __all__ = ["Applied", "Applier", "FaultPoint"]

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from podreduce.contract.errors import PodreduceError
+from podreduce.contract.errors import InputError, PodreduceError, StorageDeniedError
 from podreduce.contract.layout import (
     ATTEMPTS_TABLE_KEY,
     COMMIT_INTENT_KEY,
@@ -20,7 +20,7 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
 from podreduce.storage import ObjectStore
-from podreduce_operator.model.cluster import Cluster, JobStorage
+from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
@@ -43,10 +43,9 @@ from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.run_records import RunRecords
-from podreduce_operator.runs.storage_fault import storage_fault
 from podreduce_operator.shuffle.heavy_keys import KeyShare
 
-__all__ = ["observe"]
+__all__ = ["observe", "storage_fault"]
 
 
 async def observe(
@@ -238,3 +237,8 @@ def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
         return ()
     message = f"the plan at {run.work.uri} is not the one this run started with: set a new spec.runId to start over"
     return (Fault(reason="PlanMismatch", message=message, permanent=True),)
+
+
+def storage_fault(error: PodreduceError) -> Fault:
+    """Say what a storage error means to the job: refusals and names that cannot be are final, all else may pass."""
+    return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError | InputError))

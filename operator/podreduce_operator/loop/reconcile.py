@@ -13,11 +13,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
-from podreduce_operator.model.cluster import Cluster
 from podreduce_operator.model.decisions import Decision
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits

@@ -1,4 +1,4 @@
-"""The frozen values that pass between packages, the errors, and the interface of a cluster.
+"""The frozen values that pass between packages, and the errors.
 
-Rule: data without behaviour: no clock, no client, no decision. A value that one package alone uses stays in that package.
+Rule: data without behaviour: no clock, no client, no decision. A value that only one package uses stays there.
 """

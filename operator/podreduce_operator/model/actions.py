@@ -1,7 +1,4 @@
-"""What the loop passes around: the world as observed, and the decision taken on it.
-
-Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
-"""
+"""What can be done about a job: each action is carried out by `apply`, and is safe to repeat."""
 
 from dataclasses import dataclass
 

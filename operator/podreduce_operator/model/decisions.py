@@ -1,7 +1,4 @@
-"""What the loop passes around: the world as observed, and the decision taken on it.
-
-Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
-"""
+"""What `decide` returns: a verdict on the run, and the actions to take now."""
 
 from dataclasses import dataclass
 from enum import StrEnum

@@ -1,4 +1,4 @@
-"""What the loop passes around: the world as observed, and the decision taken on it.
+"""The world as `observe` found it: what `decide` is given.
 
 Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
 """

@@ -1,14 +1,18 @@
-"""What the loop passes around: the world as observed, and the decision taken on it.
+"""The pods of a job: what is asked for, and what was found.
 
 Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+from typing import Any
 
+from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.task import TaskOutcome, TaskRef
+from podreduce_operator.model.jobs import JobView
 
-__all__ = ["AttemptProgress", "Gang", "PodPhase", "PodView", "Requests", "Stage"]
+__all__ = ["AttemptProgress", "Gang", "PodPhase", "PodRequest", "PodView", "Requests", "Stage"]
 
 
 class PodPhase(StrEnum):
@@ -134,3 +138,23 @@ class AttemptProgress:
     fraction: float
     reported_at: float
     changed_at: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PodRequest:
+    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
+
+    `memory_factor`: what the memory that its templates ask for is multiplied by. `slow_node`: where it had better not
+    be. `gang`: the pods with which it is to be admitted.
+    """
+
+    name: str
+    job: JobView
+    run_hash: str
+    ordinal: int
+    environment: TaskEnvironment
+    memory_factor: float = 1.0
+    slow_node: str | None = None
+    gang: Gang | None = None
+    spec: Mapping[str, Any]
+    """The spec as the plan pinned it: image, pod templates, storage."""

@@ -15,8 +15,9 @@ from msgspec import structs
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.plan import InputOptions, Piece
+from podreduce.contract.uris import split_object_uri
 from podreduce.inputs import infer_columns, parse_columns, read_first_lines
-from podreduce.storage import open_store, split_object_uri
+from podreduce.storage import open_store
 from podreduce_operator.api.spec import InputSpec
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError

@@ -12,8 +12,8 @@ from podreduce.contract.plan import PageRef, Program, ShardPage
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
+from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
-from podreduce_operator.model.cluster import Cluster
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards

@@ -20,9 +20,8 @@ from podreduce.contract.environment import (
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.crd import API_VERSION, KIND
 from podreduce_operator.api.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
-from podreduce_operator.model.cluster import PodRequest
 from podreduce_operator.model.jobs import JobView
-from podreduce_operator.model.pods import Gang
+from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
 from podreduce_operator.pods.pod_resources import raise_memory, remaining_defaults
 from podreduce_operator.pods.template_merge import PodTemplateError, merge_template

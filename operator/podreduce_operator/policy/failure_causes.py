@@ -1,7 +1,6 @@
-"""What a failed attempt means: whether it counts, whether it ends the job, and when the next one may start.
+"""Why an attempt failed and what that means: whether it counts, and whether it ends the job.
 
-Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay. What
-follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
+Rule: pure. What follows from a reason is a table in `failure_classes`; the job's own `failurePolicy` is asked first.
 """
 
 import signal

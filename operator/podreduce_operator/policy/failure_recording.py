@@ -1,6 +1,6 @@
-"""What happens to pods that have done their part: failures made durable, needless pods deleted, a few kept to look at.
+"""Which attempts have failed without a record: the record outlives the pod.
 
-Rule: pure. A failed pod goes only after its failure record is seen.
+Rule: pure.
 """
 
 from podreduce.contract.task import FailureRecord

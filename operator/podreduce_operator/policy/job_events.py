@@ -1,8 +1,4 @@
-"""The status: what the world and the verdict look like to whoever asks, and the events that tell of a change.
-
-Rule: pure, and under 10 KB whatever the number of tasks: every field has a cap. A terminal run's status is kept as it
-was written, since its records go after the ttl.
-"""
+"""The events that report how a job's status changed. Rule: pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""What happens to pods that have done their part: failures made durable, needless pods deleted, a few kept to look at.
+"""Which pods are deleted, and why: those without a use, the failed ones beyond the few that are kept for a look.
 
-Rule: pure. A failed pod goes only after its failure record is seen.
+Rule: pure. A failed pod is deleted only after its failure record has been seen.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -1,7 +1,6 @@
-"""What a failed attempt means: whether it counts, whether it ends the job, and when the next one may start.
+"""When a task's next attempt may start, and with how much memory.
 
-Rule: pure tables and arithmetic over recorded times; nothing is remembered in memory and no timer holds a delay. What
-follows from a reason stands in `failure_classes`; the job's own `failurePolicy` goes before it.
+Rule: pure arithmetic over recorded times: nothing is remembered in memory, and no timer holds a delay.
 """
 
 from collections import defaultdict

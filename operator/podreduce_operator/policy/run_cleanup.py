@@ -1,6 +1,6 @@
-"""How a run ends and what is taken away after it: verdicts of failure, the tidying of terminal and replaced runs.
+"""What is removed after a run's end, and of a run that another one replaces.
 
-Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
+Rule: pure; a terminal run's verdict never changes.
 """
 
 from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem

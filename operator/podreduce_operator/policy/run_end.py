@@ -1,4 +1,4 @@
-"""How a run ends and what is taken away after it: verdicts of failure, the tidying of terminal and replaced runs.
+"""The verdicts that fail a run.
 
 Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
 """

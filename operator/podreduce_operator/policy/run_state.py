@@ -1,8 +1,4 @@
-"""Observing: what a job's pods, records and output look like now, as one frozen value.
-
-Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
-succeeded has its commit in the listing that follows.
-"""
+"""What a job's status remembers of its run. Rule: pure, and the one reader of the status for decisions."""
 
 from collections.abc import Mapping
 from datetime import datetime

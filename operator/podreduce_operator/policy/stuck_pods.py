@@ -1,6 +1,6 @@
-"""Pods that wait: why, in the cluster's own words, for how long they may, and what it means when that is over.
+"""Pods that do not start, or do not move: why, in the cluster's own words, and for how long they may.
 
-Rule: pure tables and arithmetic. Nothing waits without a reason that is told; what can only be mended by a person has a
+Rule: pure tables and arithmetic. Nothing waits without a reason that is reported; what only a person can fix has a
 deadline of its own kind, counted from when the pod got its node, or from its creation while it has none.
 """
 

@@ -1,21 +1,14 @@
-"""What is left of jobs that are gone: removed when the deletion is seen, and swept for those whose deletion nobody saw.
-
-Rule: nothing waits for it, and whatever goes wrong is left to the next sweep: anybody may have written what lies in a
-store. A sweep lists the store before it asks which jobs there are, so that a job created meanwhile is never taken for
-one that is gone.
-"""
+"""What a deleted job stored is removed when its deletion is seen. Rule: nothing waits for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Protocol
 
 import structlog
 
 from podreduce_operator.concurrency import LOOP_ENDS
-from podreduce_operator.model.cluster import JobStorage
 from podreduce_operator.model.jobs import JobKey, JobView
 
-__all__ = ["Removals", "SweptCluster", "log"]
+__all__ = ["Removals"]
 log = structlog.get_logger(__name__)
 
 
@@ -66,13 +59,3 @@ class Removals:
     def _wake_successor(self, job: JobView) -> None:
         if self._is_known(job.key):
             self._wake(job.key)
-
-
-class SweptCluster(Protocol):
-    """What a sweep asks of the cluster."""
-
-    def own_storage(self) -> JobStorage | None:
-        """Return the installation's own storage, if it was given one."""
-
-    async def list_job_uids(self) -> set[str]:
-        """Return the UIDs of all jobs there are."""

@@ -55,8 +55,8 @@ async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop
             settings=build_kopf_settings(),
             standalone=True,
             identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
-            clusterwide=not settings.namespaces,
-            namespaces=settings.namespaces,
+            clusterwide=not settings.cluster.namespaces,
+            namespaces=settings.cluster.namespaces,
         )
     except Exception as error:
         if not is_stopping:

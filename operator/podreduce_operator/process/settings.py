@@ -10,11 +10,13 @@ from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
+from podreduce_operator.leadership.lease_settings import LeaseSettings
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.pods.pod_manifest import PodDefaults
 
-__all__ = ["LeaseSettings", "LogFormat", "Settings", "SettingsError"]
+__all__ = ["LogFormat", "Settings", "SettingsError"]
 
 PREFIX = "PODREDUCE_OPERATOR_"
 LogFormat = Literal["auto", "json", "console"]
@@ -30,61 +32,21 @@ class SettingsError(OperatorError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LeaseSettings:
-    """The Lease by which the operators of one installation agree on the one that acts.
-
-    Attributes:
-        pod: the pod that this process runs in; empty outside of one.
-        deployment: that of the operators, in the Lease's namespace; the Lease goes with it. Empty if there is none.
-        duration_seconds: for how long a lease that is not renewed is respected by the others.
-        renew_seconds: for how long its holder acts without having renewed it.
-        retry_seconds: how long to wait between two tries.
-    """
-
-    name: str
-    namespace: str
-    pod: str = ""
-    deployment: str = ""
-    duration_seconds: int = 15
-    renew_seconds: float = 10.0
-    retry_seconds: float = 2.0
-
-    @property
-    def place(self) -> str:
-        """The Lease's namespace and name."""
-        return f"{self.namespace}/{self.name}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """The operator's settings.
 
     Attributes:
-        pod_defaults: of every task's pod.
+        cluster: of Kubernetes and the task pods.
         limits: how many pods a job may have at a time that does not say, and how long pods may wait.
-        namespaces: which are served; empty means all.
-        release: tells the installations in one cluster apart: the chart's namespace and release.
-        installation: stands for the cluster's UID and the release, where kube-system may not be read.
-        progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
-            the operator listens for it.
-        storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
-        pods_per_second: how many pods are created in a second at most; fewer where the API server is asked too much.
         lease: decides which of several operators acts; without one this operator acts whoever else does.
         log_format: `auto` is console on a terminal, else JSON.
         faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
     """
 
-    pod_defaults: PodDefaults
+    cluster: ClusterSettings
     limits: Limits = field(default_factory=Limits)
-    namespaces: tuple[str, ...] = ()
-    release: str = "podreduce"
-    installation: str | None = None
-    storage_directory: Path | None = None
-    pods_per_second: int = 1000
     lease: LeaseSettings | None = None
     health_port: int = 8080
-    progress_url: str | None = None
-    progress_port: int = 8081
     log_format: LogFormat = "auto"
     log_level: str = "info"
     faults: tuple[str, ...] = ()
@@ -99,17 +61,10 @@ class Settings:
         """
         read = Variables(environ)
         return cls(
-            pod_defaults=read_pod_defaults(read),
+            cluster=read_cluster(read),
             limits=read_limits(read),
-            namespaces=read.parse("NAMESPACES", split_names, ()),
-            release=read.parse("RELEASE", str, "podreduce"),
-            installation=read.parse("INSTALLATION", str, None),
-            storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
-            pods_per_second=read.parse("PODS_PER_SECOND", parse_positive, 1000),
             lease=read_lease(read),
             health_port=read.parse("HEALTH_PORT", parse_positive, 8080),
-            progress_url=read.parse("PROGRESS_URL", str, None),
-            progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
             log_format=read.parse("LOG_FORMAT", parse_log_format, "auto"),
             log_level=read.parse("LOG_LEVEL", parse_log_level, "info"),
             faults=read.parse("FAULTS", split_names, ()),
@@ -139,6 +94,20 @@ class Variables:
         if not text:
             raise SettingsError(f"{PREFIX}{name} is not set: expected {what}")
         return text
+
+
+def read_cluster(read: Variables) -> ClusterSettings:
+    """Read what concerns Kubernetes."""
+    return ClusterSettings(
+        pod_defaults=read_pod_defaults(read),
+        namespaces=read.parse("NAMESPACES", split_names, ()),
+        release=read.parse("RELEASE", str, "podreduce"),
+        installation=read.parse("INSTALLATION", str, None),
+        storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+        pods_per_second=read.parse("PODS_PER_SECOND", parse_positive, 1000),
+        progress_url=read.parse("PROGRESS_URL", str, None),
+        progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
+    )
 
 
 def read_pod_defaults(read: Variables) -> PodDefaults:

@@ -1,25 +1,37 @@
-"""What is left of jobs that are gone: removed when the deletion is seen, and swept for those whose deletion nobody saw.
+"""What jobs left in the store that were deleted while no operator saw it: swept once an hour.
 
-Rule: nothing waits for it, and whatever goes wrong is left to the next sweep: anybody may have written what lies in a
-store. A sweep lists the store before it asks which jobs there are, so that a job created meanwhile is never taken for
-one that is gone.
+Rule: whatever goes wrong is left to the next sweep: anybody may have written what is in a store. A sweep lists the
+store before it asks which jobs there are, so that a job created meanwhile is never taken for one that is gone.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import NoReturn, Protocol
+
+import structlog
 
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import installation_prefix
 from podreduce_operator.api.storage_secret import SecretError
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.model.errors import OperatorError
-from podreduce_operator.process.job_removals import SweptCluster, log
 from podreduce_operator.runs.remove_run import discard_run, find_runs
 
 __all__ = ["sweep", "sweep_forever"]
 
 SWEEP_SECONDS = 3600.0
+log = structlog.get_logger(__name__)
+
+
+class SweptCluster(Protocol):
+    """What a sweep asks of the cluster."""
+
+    def own_storage(self) -> JobStorage | None:
+        """Return the installation's own storage, if it was given one."""
+
+    async def list_job_uids(self) -> set[str]:
+        """Return the UIDs of all jobs there are."""
 
 
 async def sweep_forever(

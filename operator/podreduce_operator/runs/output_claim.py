@@ -1,6 +1,6 @@
-"""The output prefix: claimed by one run, filled from staged parts at its commit, released at its end.
+"""Which run may write to an output prefix: the one whose claim lies there.
 
-Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
+Rule: a claim is created once, and only its own run or a newer run of the same job removes it.
 """
 
 from podreduce.contract.errors import ObjectNotFoundError

@@ -1,6 +1,6 @@
-"""The output prefix: claimed by one run, filled from staged parts at its commit, released at its end.
+"""The output is published: from staged parts to `_SUCCESS`.
 
-Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and taken away first.
+Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and removed first.
 """
 
 import asyncio

@@ -11,7 +11,7 @@ import structlog
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import installation_prefix, job_prefix, run_prefix
 from podreduce.contract.plan import JobIdentity
-from podreduce_operator.model.cluster import Cluster, JobStorage
+from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.runs.output_claim import Claim, release_output

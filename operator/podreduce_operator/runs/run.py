@@ -1,8 +1,4 @@
-"""Observing: what a job's pods, records and output look like now, as one frozen value.
-
-Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
-succeeded has its commit in the listing that follows.
-"""
+"""One run of a job: the stores that it uses, and what has been read of them so far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,7 +8,7 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import JobIdentity
 from podreduce.storage import ObjectStore
-from podreduce_operator.model.cluster import JobStorage
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.read_budget import ReadingPace
 from podreduce_operator.runs.output_claim import Claim

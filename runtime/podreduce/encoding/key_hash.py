@@ -1,10 +1,4 @@
-"""Which virtual bucket a key falls into, and which buckets make a partition. Rule: pure, and stable over versions.
-
-Keys are hashed into many more buckets than there are reduce tasks; once the maps are done and every bucket's size is
-known, buckets are packed into partitions of about the same size. Buckets lie in each map's blob in their order, so a
-partition of neighbours is read with one request a map: neighbours are kept together as far as the sizes allow it.
-The operator calls the packing, the tasks the hash.
-"""
+"""Which virtual bucket a key falls into. Rule: pure, and stable over versions."""
 
 import zlib
 from typing import Final

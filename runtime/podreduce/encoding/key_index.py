@@ -1,8 +1,6 @@
-"""Total order: which keys a partition takes, where they lie in a blob, and samples of how they are spread. Rule: pure.
+"""Where keys lie in a blob in total order. Rule: pure.
 
-A blob in total order is one key-sorted segment. Its footer has a sparse index, the first key of every k-th frame; its
-commit record has samples, from which the operator cuts ranges of near-equal bytes. Of a long key only the first bytes
-are kept, in the index, in the samples and so in the ranges: they are as good a cut, and every comparison stays exact.
+Such a blob is one key-sorted segment. Its footer has a sparse index: the first key of every k-th frame.
 """
 
 from array import array

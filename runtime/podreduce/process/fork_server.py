@@ -29,7 +29,7 @@ def main() -> None:
     """Serve until the engine closes its end."""
     channel = socket.socket(fileno=int(os.environ.pop(FORK_CHANNEL_VARIABLE)))
     channel.set_inheritable(False)
-    import podreduce.__main__  # noqa: F401, PLC0415 - what every task begins with
+    import podreduce.process.entry  # noqa: F401, PLC0415 - what every task begins with
 
     import_columns()
     import_tasks()
@@ -96,7 +96,7 @@ def become_task(channel: socket.socket, environ: dict[str, str], descriptors: li
     reseed()
     signal.set_wakeup_fd(-1)
 
-    from podreduce.__main__ import start  # noqa: PLC0415 - it is imported already
+    from podreduce.process.entry import start  # noqa: PLC0415 - it is imported already
 
     start()
 

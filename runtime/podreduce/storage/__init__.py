@@ -4,12 +4,12 @@ Rule: every read and write of a store goes through `ObjectStore`; obstore is imp
 exceptions never leave it (`faults` maps them to `podreduce.contract.errors`).
 """
 
+from podreduce.contract.uris import split_object_uri
 from podreduce.storage.connect import open_store
 from podreduce.storage.faults import NO_GATE, Gate
 from podreduce.storage.probe import probe_conditional_create
 from podreduce.storage.staging import StagedUpload, check_staged, discard_staged, is_pending, publish_staged
 from podreduce.storage.store import ObjectMeta, ObjectStore
-from podreduce.storage.uris import split_object_uri
 from podreduce.storage.writer import Blocks, Data, ObjectWriter
 
 __all__ = [

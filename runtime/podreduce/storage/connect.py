@@ -16,10 +16,10 @@ from obstore.store import LocalStore, MemoryStore, S3Store
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, StorageDeniedError
+from podreduce.contract.uris import split_uri
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore
-from podreduce.storage.uris import split_uri
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential, S3CredentialProvider

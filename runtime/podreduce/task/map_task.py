@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from podreduce.contract.bucket_sizes import encode_sizes
 from podreduce.contract.layout import blob_key
 from podreduce.contract.task import BlobRef, CommitRecord
+from podreduce.contract.uris import split_object_uri
 from podreduce.encoding.codec import decode_key, encode_key
 from podreduce.inputs import read_records
 from podreduce.outputs import PartWriter
@@ -14,7 +15,6 @@ from podreduce.program.calling import cannot_aggregate, combine_by_program
 from podreduce.program.loading import LoadedProgram
 from podreduce.rows.map_buffer import MapOutputBuffer
 from podreduce.rows.row_stores import AggregationError
-from podreduce.storage import split_object_uri
 from podreduce.task.attempt import Attempt, read_shard
 from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler
 from podreduce.task.commit import conclude

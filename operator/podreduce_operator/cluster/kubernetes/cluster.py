@@ -20,6 +20,7 @@ import structlog
 from aiohttp import web
 
 from podreduce_operator.api.crd import API_VERSION, PLURAL
+from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path, custom_path
 from podreduce_operator.cluster.kubernetes.backoff import Backoff
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
@@ -29,19 +30,18 @@ from podreduce_operator.cluster.kubernetes.job_store import JobStore
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
-from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.kubernetes.refusals import classify_refusal
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
-from podreduce_operator.model.cluster import JobStorage, PodRequest, Warned
+from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.model.errors import ActionError, OperatorError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import AttemptProgress, PodView
+from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 from podreduce_operator.pods.pod_manifest import TASK_CONTAINER, build_pod
 from podreduce_operator.pods.pod_names import RUN_HASH_LABEL
 from podreduce_operator.pods.pod_view import parse_pod
 from podreduce_operator.pods.template_merge import PodTemplateError
-from podreduce_operator.process.settings import Settings
 
 __all__ = ["KubernetesCluster", "open_cluster"]
 
@@ -68,7 +68,7 @@ class KubernetesCluster:
     def __init__(
         self,
         api: ApiServer,
-        settings: Settings,
+        settings: ClusterSettings,
         *,
         installation: str,
         directory: Path,
@@ -301,12 +301,12 @@ def with_progress_target(request: PodRequest, url: str) -> PodRequest:
 
 @asynccontextmanager
 async def open_cluster(
-    settings: Settings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+    settings: ClusterSettings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
 ) -> AsyncIterator[KubernetesCluster]:
     """Connect to the API server, as soon as it answers, and make sure that it serves MapReduceJobs.
 
     Args:
-        settings: of the operator.
+        settings: of the installation.
         kubeconfig: see `connect`.
         before_write: asked before each write to the API server or a store; what it raises forbids that.
 

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import structlog
 
+from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path
-from podreduce_operator.model.cluster import Warned
 from podreduce_operator.read_budget import ReadingPace
 
 __all__ = ["PodEvents"]

@@ -11,7 +11,7 @@ import msgspec
 from aiohttp import web
 
 from podreduce.contract.progress import ProgressReport
-from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard
+from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.pods.pod_manifest import digest_token
 
 __all__ = ["PROGRESS_PATH", "build_progress_app"]

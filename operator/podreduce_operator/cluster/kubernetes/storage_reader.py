@@ -24,8 +24,8 @@ from podreduce_operator.api.storage_secret import (
     parse_storage,
     parse_work_uri,
 )
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, core_path
-from podreduce_operator.model.cluster import JobStorage
 from podreduce_operator.model.errors import ActionError
 
 if TYPE_CHECKING:

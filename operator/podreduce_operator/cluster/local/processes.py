@@ -20,7 +20,7 @@ import msgspec
 
 from podreduce.contract.environment import INTERPRETER_VARIABLES, StorageSettings
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
-from podreduce_operator.cluster.kubernetes.progress_board import ProgressBoard, read_progress_line
+from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_oom_kills, share_memory_bytes
 from podreduce_operator.cluster.local.notices import (
@@ -32,10 +32,10 @@ from podreduce_operator.cluster.local.notices import (
     Tell,
 )
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
-from podreduce_operator.model.cluster import JobStorage, PodRequest, Warned
+from podreduce_operator.cluster.progress_board import ProgressBoard, read_progress_line
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView, Requests
+from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodRequest, PodView, Requests
 
 __all__ = ["INSTALLATION", "ProcessCluster"]
 

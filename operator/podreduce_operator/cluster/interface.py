@@ -7,32 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.environment import StorageSettings
 from podreduce.storage import NO_GATE, Gate, ObjectStore, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.pods import AttemptProgress, Gang, PodView
+from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 
-__all__ = ["Cluster", "JobStorage", "PodRequest", "Warned"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PodRequest:
-    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
-
-    `memory_factor`: what the memory that its templates ask for is multiplied by. `slow_node`: where it had better not
-    be. `gang`: the pods with which it is to be admitted.
-    """
-
-    name: str
-    job: JobView
-    run_hash: str
-    ordinal: int
-    environment: TaskEnvironment
-    memory_factor: float = 1.0
-    slow_node: str | None = None
-    gang: Gang | None = None
-    spec: Mapping[str, Any]
-    """The spec as the plan pinned it: image, pod templates, storage."""
+__all__ = ["Cluster", "JobStorage", "Warned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

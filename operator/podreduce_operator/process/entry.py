@@ -1,0 +1,142 @@
+"""Starts the parts of the operator, and ends them in order.
+
+Exit codes: 0 told to stop, 1 cannot run, 2 a setting is wrong, 3 the lease was lost.
+"""
+
+import asyncio
+import contextlib
+import math
+import os
+import sys
+from collections.abc import AsyncIterator
+from functools import partial
+
+import structlog
+
+from podreduce_operator.cluster.kubernetes.api import connect
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
+from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.leadership.fence import Fence
+from podreduce_operator.leadership.lease_settings import LeaseSettings
+from podreduce_operator.leadership.standby import Duties
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.process.crash_points import build_fault_hook
+from podreduce_operator.process.job_removals import Removals
+from podreduce_operator.process.kopf_shell import serve
+from podreduce_operator.process.logging import configure_logs
+from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.probes import serve_probes
+from podreduce_operator.process.settings import Settings, SettingsError
+from podreduce_operator.process.sweeper import sweep_forever
+from podreduce_operator.process.threads import drain_threads, use_threads
+from podreduce_operator.process.vitals import VitalSigns
+
+__all__ = ["main"]
+
+USAGE_ERROR = 2
+LEASE_LOST = 3
+DRAIN_SECONDS = 10.0
+log = structlog.get_logger(__name__)
+
+
+async def run(settings: Settings) -> None:
+    """Run the operator until it is told to stop, or until a part of it ends that should not."""
+    fence = Fence(partial(end_without_lease, settings.lease))
+    lag = LoopLag()
+    signs = VitalSigns(lag=lag)
+    async with (
+        lag.measured(),
+        serve_probes(settings.health_port, signs.read),
+        open_cluster(settings.cluster, before_write=fence.check) as cluster,
+        open_election(settings.lease, fence) as elector,
+    ):
+        signs.cluster, signs.elector = cluster, elector
+        await run_parts(settings, cluster, elector, signs)
+
+
+async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: VitalSigns) -> None:
+    """Run the operator on a cluster that answers."""
+    reconciler = Reconciler(
+        cluster,
+        limits=settings.limits,
+        fault_point=build_fault_hook(settings.faults, settings.faults_state),
+    )
+    signs.reconciler = reconciler
+    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
+    duties = Duties(wake=reconciler.wake, remove=removals.add, known_jobs=cluster.known_jobs)
+    threads = use_threads()
+    watching = asyncio.create_task(watch(cluster, duties, elector))
+
+    async def stop() -> None:
+        watching.cancel()
+        await asyncio.wait([watching])
+        await removals.close()
+        await reconciler.close()
+        if elector is not None:
+            await elector.stop(release=await drain_threads(threads, DRAIN_SECONDS))
+
+    serving = asyncio.create_task(serve(cluster, duties.wake, settings, stop))
+    watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
+    try:
+        await serving
+    except asyncio.CancelledError:
+        if watching.done() and not watching.cancelled():
+            watching.result()
+        raise
+    finally:
+        await stop()
+
+
+async def watch(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
+    """Watch the cluster until cancelled, and do what there is to do as soon as this operator leads."""
+    await asyncio.gather(cluster.run(duties.wake, duties.remove), lead(cluster, duties, elector))
+
+
+async def lead(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
+    """Wait for the lease, where there is one, and take up the duties; sweep the store until cancelled."""
+    if elector is not None:
+        await elector.acquire()
+    duties.begin()
+    await sweep_forever(cluster)
+
+
+@contextlib.asynccontextmanager
+async def open_election(settings: LeaseSettings | None, fence: Fence) -> AsyncIterator[Elector | None]:
+    """Connect to the API server once more, for the election alone; without one this operator may always write."""
+    if settings is None:
+        fence.open_until(math.inf)
+        yield None
+        return
+    async with connect() as api:
+        yield Elector(api, settings, fence)
+
+
+def end_without_lease(settings: LeaseSettings | None, reason: str) -> None:
+    """End the process, here and now: what it was about to do is another operator's, and a restart forgets it all."""
+    log.critical(
+        "the lease is lost: ending at once, to start again as a standby",
+        lease=None if settings is None else settings.place,
+        reason=reason,
+        exit_code=LEASE_LOST,
+    )
+    os._exit(LEASE_LOST)
+
+
+def main() -> int:
+    """Run the operator and return its exit code."""
+    try:
+        settings = Settings.from_environ(os.environ)
+    except SettingsError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - there is no log yet
+        return USAGE_ERROR
+    configure_logs(settings.log_format, settings.log_level)
+    log.info("starting", namespaces=settings.cluster.namespaces or "all", image=settings.cluster.pod_defaults.image)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            asyncio.run(run(settings))
+    except OperatorError as error:
+        log.critical("cannot run", error=str(error))
+        return 1
+    log.info("stopped")
+    return 0
