@@ -149,7 +149,7 @@ class Observed:
     has_records: bool = False
     kept: Mapping[str, Stage] = field(default_factory=dict)
     post_mortem: PostMortemView | None = None
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     is_blind: bool = False
 

@@ -1,4 +1,4 @@
-"""`python -m podreduce_operator.process.make_buckets BUCKET…`: makes buckets, and lets forgotten intermediate data expire.
+"""`python -m podreduce_operator.process.make_buckets BUCKET…`: makes buckets whose forgotten objects expire.
 
 Rule: idempotent; run by the chart's Job for its optional MinIO, which may still be starting. It is a program of its own
 beside the operator, so it may block.

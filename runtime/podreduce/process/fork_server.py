@@ -1,4 +1,4 @@
-"""`python -m podreduce.process.fork_server`: forks the tasks of a local run, so that each starts with everything imported.
+"""`python -m podreduce.process.fork_server`: forks a local run's tasks, each with everything imported.
 
 Importing what a task needs takes a third of a second of a processor, forking a process that has done so a hundredth.
 The engine at the other end of the socket sends, for each task, its environment and three descriptors (output, error

@@ -1,7 +1,7 @@
 """What obstore cannot do in S3: multipart uploads step by step, keys that are no paths. Botocore's client, own retries.
 
-Rule: botocore's exceptions end here, as `podreduce.contract.errors` like obstore's; importing it takes a tenth of a second, so
-that is done by whoever connects.
+Rule: botocore's exceptions end here, as `podreduce.contract.errors` like obstore's. Importing it takes a tenth of a
+second, so that is done by whoever connects.
 """
 
 import os
@@ -16,7 +16,8 @@ from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
 
-    from podreduce.storage.connect import Access
+    from podreduce.storage.access import Access
+
 
 __all__ = ["MultipartClient", "connect_multipart"]
 

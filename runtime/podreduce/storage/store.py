@@ -1,6 +1,6 @@
 """`ObjectStore`: one prefix of one store, with the operations podreduce needs, each for sync and for async callers.
 
-Rule: keys are relative to the prefix; whatever goes wrong is an error of `podreduce.contract.errors`, naming the object's URI.
+Rule: keys are relative to the prefix; whatever goes wrong is an error of `contract.errors`, naming the object's URI.
 """
 
 import asyncio

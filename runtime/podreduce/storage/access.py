@@ -1,0 +1,56 @@
+"""What it takes to reach a store: the settings, completed from the environment."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import StorageDeniedError
+
+__all__ = ["Access", "access_of"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Access:
+    """All that makes one client differ from another, the CA's certificate itself included: its file may change."""
+
+    endpoint: str | None
+    region: str | None
+    keys: tuple[str, str, str | None] | None
+    ca_certificate: bytes | None
+    ca_file: str | None
+
+    @property
+    def is_plain_http(self) -> bool:
+        """Whether requests go without TLS."""
+        return self.endpoint is not None and urlsplit(self.endpoint).scheme == "http"
+
+
+def access_of(settings: StorageSettings) -> Access:
+    """Return what the settings, and the environment where they say nothing, come to."""
+    variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
+    keys = None
+    if settings.access_key and settings.secret_key:
+        keys = (settings.access_key, settings.secret_key, settings.session_token)
+    return Access(
+        endpoint=settings.endpoint or next(filter(None, map(os.environ.get, variables)), None),
+        region=settings.region,
+        keys=keys,
+        ca_certificate=read_certificate(settings.ca_cert) if settings.ca_cert else None,
+        ca_file=settings.ca_cert,
+    )
+
+
+def read_certificate(path: str) -> bytes:
+    """Return the CA's certificate.
+
+    Raises:
+        StorageDeniedError: the file cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise StorageDeniedError(
+            f"{path}: the storage's CA certificate cannot be read ({error.strerror}); correct caCert"
+        ) from error
