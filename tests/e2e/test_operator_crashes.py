@@ -6,13 +6,13 @@ from typing import get_args
 
 import pytest
 
-from podreduce_operator import model
+from podreduce_operator.model import actions
 from tests.e2e.jobs import JobWorld
 from tests.e2e.oracle import count_words, read_words
 
 pytestmark = pytest.mark.e2e
 
-ACTIONS = [action.__name__ for action in get_args(model.Action)]
+ACTIONS = [action.__name__ for action in get_args(actions.Action)]
 POINTS = [f"{moment}:{action}" for action in ACTIONS for moment in ("before", "after")]
 STATE = "/tmp/faults"  # noqa: S108 - in the operator's own emptyDir
 

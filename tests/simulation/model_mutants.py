@@ -13,7 +13,7 @@ __all__ = ["MODEL_MUTANTS"]
 actor = partial(Mutant, module="actions")
 world = partial(Mutant, module="world")
 cluster = partial(Mutant, module="pods")
-sighting = partial(Mutant, module="expected")
+sighting = partial(Mutant, module="expected_commits")
 
 MODEL_MUTANTS = (
     sighting(

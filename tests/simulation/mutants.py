@@ -17,17 +17,21 @@ def replace_in(module: str, name: str, old: str, new: str, *, breaks: str = "", 
 
 
 wave = partial(replace_in, "waves")
-ending = partial(replace_in, "ending")
-upkeep = partial(replace_in, "upkeep")
-failure = partial(replace_in, "failures")
+attempt = partial(replace_in, "run_wave")
+end = partial(replace_in, "run_end")
+cleanup = partial(replace_in, "run_cleanup")
+deletion = partial(replace_in, "pod_deletion")
+recording = partial(replace_in, "failure_recording")
+cause = partial(replace_in, "failure_causes")
+delay = partial(replace_in, "retry_delays")
 failure_class = partial(replace_in, "failure_classes")
-waiting = partial(replace_in, "pending")
+waiting = partial(replace_in, "stuck_pods")
 twin = partial(replace_in, "speculation")
-excess = partial(replace_in, "bad_records")
-keeping = partial(replace_in, "evidence")
-packed = partial(replace_in, "packing")
-sequence = partial(replace_in, "sequences")
-whole = partial(replace_in, "whole_jobs")
+excess = partial(replace_in, "bad_record_limit")
+keeping = partial(replace_in, "attempt_snapshots")
+packed = partial(replace_in, "pod_packing")
+sequence = partial(replace_in, "task_turns")
+whole = partial(replace_in, "single_pod_jobs")
 gang = partial(replace_in, "gangs")
 policy = partial(replace_in, "decide")
 
@@ -71,7 +75,9 @@ MUTANTS = (
         breaks=judge.GANG_SETTLES,
     ),
     gang("the first pod that is taken is the last", "in (*known, *records) if", "in known if"),
-    wave("twins start while pods are being taken", "if len(ready) < room and not waits:", "if len(ready) < room:"),
+    attempt(
+        "twins start while pods are being taken", "return []\n    creates", "return start_twins(scene)\n    creates"
+    ),
     policy("a run begins before the status names it", "    if observed.run.started_at is None:\n", "    if False:\n"),
     policy(
         "a failed run is decided again",
@@ -104,14 +110,14 @@ MUTANTS = (
     policy("suspended pods run on", "(*delete_foreign(observed), *delete_all(observed.active_pods, SUSPENDED))", "()"),
     policy("planned anew on each pass", "if observed.plan is None:", "if not observed.commits:"),
     wave("maps are not waited for", "    if pending:\n", "    if False:\n", breaks=judge.DOES_NOT_RAISE),
-    upkeep(
+    deletion(
         "pods of the run before go on",
         "doomed = [pod for pod in observed.foreign_pods if not pod.deleting]",
         "doomed: list[PodView] = []",
         breaks=judge.OLD_RUN_STOPS_FIRST,
         first_seed=10,
     ),
-    ending(
+    cleanup(
         "a run that takes another's place has failed",
         'verdict = Verdict(phase=Phase.PLANNING, reason="Superseding"',
         'verdict = Verdict(phase=Phase.FAILED, reason="Superseding"',
@@ -119,53 +125,57 @@ MUTANTS = (
     ),
     wave("reduces start one map early", "    if pending:\n", "    if len(pending) > 1:\n", breaks=judge.POSSIBLE),
     wave("reduces start at once", "    if pending:\n", "    if pending and shuffle is None:\n"),
-    wave("parallelism is ignored", "room = max(0, parallelism(observed) - len(active))", "room = len(wave.tasks)"),
-    wave(
+    attempt(
+        "parallelism is ignored",
+        "return max(0, parallelism(self.observed) - len(self.active))",
+        "return len(self.wave.tasks)",
+    ),
+    attempt(
         "parallelism is off by one",
-        "room = max(0, parallelism(observed) - len(active))",
-        "room = max(0, parallelism(observed) - len(active) + 1)",
+        "return max(0, parallelism(self.observed) - len(self.active))",
+        "return max(0, parallelism(self.observed) - len(self.active) + 1)",
         breaks=judge.PARALLELISM_HELD,
     ),
-    wave(
+    attempt(
         "parallelism is for each pass",
-        "room = max(0, parallelism(observed) - len(active))",
-        "room = parallelism(observed)",
+        "return max(0, parallelism(self.observed) - len(self.active))",
+        "return parallelism(self.observed)",
     ),
     wave("the operator's limit is ignored", "min(wanted, observed.limits.parallelism)", "wanted"),
-    wave(
+    attempt(
         "retried at once",
-        "else [task for task, at in due.items() if at <= now]",
-        "else list(due)",
+        "return [task for task, at in self.due.items() if at <= self.now]",
+        "return list(self.due)",
         breaks=judge.BACKOFF_HELD,
     ),
-    wave(
+    attempt(
         "retried before the record is seen",
         "for task in untried if task not in recording}",
         "for task in untried}",
     ),
-    wave(
+    attempt(
         "a second attempt beside the first",
         "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
         "return False",
         breaks=judge.ONE_AT_A_TIME,
     ),
-    wave("tasks that wait for their turn are not tried", "and task in pod.tasks_ahead", "and task == pod.task"),
-    wave(
+    attempt("tasks that wait for their turn are not tried", "and task in pod.tasks_ahead", "and task == pod.task"),
+    attempt(
         "tasks that have failed share a pod",
         "for task in ready if task not in observed.failures}",
         "for task in ready}",
     ),
-    wave(
+    attempt(
         "tasks made anew share a pod with others",
-        "fresh = {task: generations.get(task, 0) for task",
+        "fresh = {task: scene.generations.get(task, 0) for task",
         "fresh = {task: 0 for task",
     ),
-    wave(
+    attempt(
         "a pod's ordinal is that of its first task",
         "for each in (task, *more_tasks)),",
         "for each in (task,)),",
     ),
-    wave("pods are known by one task alone", "for task in pod.all_tasks:", "for task in (pod.task,):"),
+    attempt("pods are known by one task alone", "for task in pod.all_tasks:", "for task in (pod.task,):"),
     packed(
         "pods take several while others could start",
         "pods = min(ready, room)",
@@ -209,7 +219,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a pod fails again at each task that it still commits",
-        module="sequences",
+        module="task_turns",
         old="        if attempt_id in self.failed:\n            return False\n",
         new="",
         breaks=judge.FAILED_ONCE,
@@ -221,17 +231,17 @@ MUTANTS = (
         ")",
         breaks=judge.POINTLESS_PODS_GO,
     ),
-    wave(
+    attempt(
         "ended pods are waited for",
         "return pod.is_active and pod.generation == generation",
         "return pod.generation == generation",
     ),
-    wave(
+    attempt(
         "pods of other runs are adopted", "pods = pods_by_task(observed.run_pods)", "pods = pods_by_task(observed.pods)"
     ),
-    wave("ordinals do not count records", "*(failure.ordinal for failure in failures)), default=0", "), default=0"),
-    wave("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *", breaks=judge.ORDINAL_RISES),
-    wave("the ordinal is not incremented", "return 1 + max((*(pod.ordinal", "return max((1, *(pod.ordinal"),
+    attempt("ordinals do not count records", "*(failure.ordinal for failure in failures)), default=0", "), default=0"),
+    attempt("ordinals do not count pods", "(*(pod.ordinal for pod in pods), *", "(0, *", breaks=judge.ORDINAL_RISES),
+    attempt("the ordinal is not incremented", "return 1 + max((*(pod.ordinal", "return max((1, *(pod.ordinal"),
     wave(
         "no generation is opened", "failure.lost.generation + 1)", "failure.lost.generation)", breaks=judge.REDUCES_WAIT
     ),
@@ -241,9 +251,9 @@ MUTANTS = (
         "left = [task for task in reduces if task not in observed.commits]",
     ),
     wave("any generation is good enough", "commit.generation >= generations.get(task, 0)", "commit.generation >= 0"),
-    wave(
+    attempt(
         "lost output is made again in its old generation",
-        "        generation=generations.get(task, 0),\n",
+        "        generation=scene.generations.get(task, 0),\n",
         "        generation=0,\n",
         breaks=judge.NEEDED,
     ),
@@ -274,135 +284,135 @@ MUTANTS = (
         "if observed.commits[maps[0]].part is not None:",
         "if plan.partitions == 0:",
     ),
-    wave(
-        "higher indexes first", "group_ready(observed, plan, ready, gen", "group_ready(observed, plan, ready[::-1], gen"
+    attempt(
+        "higher indexes first",
+        "plan, ready = scene.observed, scene.plan, scene.ready",
+        "plan, ready = scene.observed, scene.plan, scene.ready[::-1]",
     ),
-    wave("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
-    wave(
+    attempt("failures are not recorded", "records = record_failures(observed, now)", "records = ()"),
+    attempt(
         "needless pods stay",
         "deletes = delete_needless(observed, generations, now)",
         "deletes = ()",
         breaks=judge.POINTLESS_PODS_GO,
     ),
-    wave(
+    attempt(
         "pods come before room is made for them",
-        "*stops, *delete_foreign(observed), *steps, *creates,",
-        "*delete_foreign(observed), *steps, *creates, *stops,",
+        "*stops, *delete_foreign(scene.observed), *steps, *creates,",
+        "*delete_foreign(scene.observed), *steps, *creates, *stops,",
     ),
-    wave("what has ended goes before successors come", "*steps, *creates, *tidies)", "*steps, *tidies, *creates)"),
-    wave("time is not waited for", "return min(later, default=None)", "return None"),
-    ending(
+    attempt("what has ended goes before successors come", "*steps, *creates, *tidies)", "*steps, *tidies, *creates)"),
+    attempt("time is not waited for", "return min(later, default=None)", "return None"),
+    end(
         "the deadline is ignored",
         "if deadline is not None and now >= deadline and",
         "if False and",
         breaks=judge.DEADLINE_HELD,
     ),
-    ending(
-        "the deadline runs on while suspended", "now >= deadline and not observed.job.spec.suspend", "now >= deadline"
-    ),
-    ending(
+    end("the deadline runs on while suspended", "now >= deadline and not observed.job.spec.suspend", "now >= deadline"),
+    end(
         "the deadline counts from nowhere",
         "else started_at + seconds",
         "else 2 * started_at + seconds",
         breaks=judge.DEADLINE_HELD,
     ),
-    ending(
+    end(
         "the intent does not protect from the deadline",
         "return observed.has_intent or (observed.is_blind and was_planned)",
         "return observed.is_blind",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=48,
     ),
-    ending(
+    end(
         "blind runs fail past their intent",
         "return observed.has_intent or (observed.is_blind and was_planned)",
         "return observed.has_intent",
     ),
-    ending(
+    end(
         "a run fails before it has begun",
         "if observed.superseded is not None:\n        return None\n    rolls_forward",
         "rolls_forward",
     ),
-    ending("a part that is gone is waited for", "fault.reason == PART_GONE_REASON or", "False or"),
-    ending(
+    end("a part that is gone is waited for", "fault.reason == PART_GONE_REASON or", "False or"),
+    end(
         "one attempt too few",
         "if len(counted) > limit:",
         "if len(counted) >= max(limit, 1):",
         breaks=judge.FAILURE_JUSTIFIED,
     ),
-    ending("one attempt too many", "if len(counted) > limit:", "if len(counted) > limit + 1:"),
-    ending(
+    end("one attempt too many", "if len(counted) > limit:", "if len(counted) > limit + 1:"),
+    end(
         "uncounted failures count",
         "counted = [failure for failure in failures if failure.counted]",
         "counted = list(failures)",
     ),
-    ending("no disruption is one too many", "if len(uncounted) >= budget.limit:", "if False:"),
-    ending("a fatal failure is retried", "if fatal is not None:", "if False:", breaks=judge.FATAL_ENDS, first_seed=80),
-    ending("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
-    ending("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
-    ending(
+    end("no disruption is one too many", "if len(uncounted) >= budget.limit:", "if False:"),
+    end("a fatal failure is retried", "if fatal is not None:", "if False:", breaks=judge.FATAL_ENDS, first_seed=80),
+    end("what is awaited gets no grace", "if fault.reason not in AWAITED_REASONS:", "if True:"),
+    end("a passing fault fails the run", "        return fault.permanent\n", "        return True\n"),
+    cleanup(
         "an ended run's pods run on",
         "if not pod.deleting and pod not in kept]",
         "if pod.is_finished and not pod.deleting and pod not in kept]",
     ),
-    ending(
+    cleanup(
         "data goes while pods run",
         "if observed.has_intermediates and not unfinished:",
         "if observed.has_intermediates:",
         breaks=judge.DATA_STAYS,
     ),
-    ending("data stays", "if observed.has_intermediates and not unfinished:", "if False:", breaks=judge.ENDS_CLEAN),
-    ending(
+    cleanup("data stays", "if observed.has_intermediates and not unfinished:", "if False:", breaks=judge.ENDS_CLEAN),
+    cleanup(
         "records go at once",
         "if observed.has_records and expired and not unfinished:",
         "if observed.has_records and not unfinished:",
     ),
-    ending(
+    cleanup(
         "records go while pods run",
         "if observed.has_records and expired and not unfinished:",
         "if observed.has_records and expired:",
     ),
-    ending("records stay", "if observed.has_records and expired and not unfinished:", "if False:"),
-    ending("the ttl is ignored", "kept = [] if expired else kept_failed_pods(pods)", "kept = kept_failed_pods(pods)"),
-    ending(
+    cleanup("records stay", "if observed.has_records and expired and not unfinished:", "if False:"),
+    cleanup("the ttl is ignored", "kept = [] if expired else kept_failed_pods(pods)", "kept = kept_failed_pods(pods)"),
+    cleanup(
         "a replaced run is discarded while its pods run",
         "if any(not pod.is_finished for pod in observed.foreign_pods):",
         "if False:",
     ),
-    ending("any number of bad records passes", "or find_excess(observed)", ""),
+    end("any number of bad records passes", "or find_excess(observed)", ""),
     excess("one bad record too few", "if count > limit else None", "if count >= limit else None"),
     excess("one bad record too many", "if count > limit else None", "if count > limit + 1 else None"),
     excess("an attempt with just enough bad records is too bad", "if alone > limit:", "if alone >= limit:"),
     excess("a limit of 0 is none", "    if limit is None:\n", "    if not limit:\n"),
-    ending(
+    cleanup(
         "no story is told",
         "if wants_post_mortem(observed, now) and not unfinished",
         "if False and not unfinished",
         breaks=judge.STORY_IS_TOLD,
     ),
-    ending(
+    cleanup(
         "a story is told while pods run",
         "and not unfinished and not observed.faults",
         "and not observed.faults",
         breaks=judge.STORY_AFTER_THE_END,
     ),
-    ending(
+    cleanup(
         "a story is told again and again",
         "is_told = observed.plan is None or observed.post_mortem is not None",
         "is_told = observed.plan is None",
         breaks=judge.STORY_ONCE,
     ),
-    ending(
+    cleanup(
         "a story is told of runs without a plan",
         "is_told = observed.plan is None or observed.post_mortem is not None",
         "is_told = observed.post_mortem is not None",
     ),
-    ending(
+    cleanup(
         "a story is told after the ttl",
         "not is_told and now < run_expires_at(observed, now)",
         "not is_told",
     ),
-    ending(
+    cleanup(
         "stories are told that nobody wants",
         "is_wanted = observed.run.terminal in observed.limits.post_mortem_of",
         "is_wanted = observed.run.terminal is not None",
@@ -448,7 +458,7 @@ MUTANTS = (
     ),
     Mutant(
         name="what others delete is not kept",
-        module="attempt_records",
+        module="attempt_record",
         old="    if pod.deleting:\n        return Stage.GONE\n",
         new="",
     ),
@@ -457,28 +467,28 @@ MUTANTS = (
         "stops = decision.actions if verdict.phase is Phase.SUSPENDED else ()",
         "stops = ()",
     ),
-    upkeep(
+    deletion(
         "a pod goes before its failure is recorded",
         "if why is None and pod.attempt_id in recorded:",
         "if why is None and pod.is_finished:",
     ),
-    upkeep(
+    recording(
         "committed attempts are recorded as failed",
         "        and not commits_own_generation(observed, pod)\n",
         "",
         breaks=judge.COMMITTED_IS_NO_FAILURE,
     ),
-    upkeep(
+    recording(
         "failures are recorded again and again",
         "        if pod.attempt_id not in recorded\n        and not",
         "        if not",
     ),
-    upkeep(
+    recording(
         "the first task is blamed for the others",
         "        task=pod.task,\n        generation",
         "        task=pod.all_tasks[0],\n        generation",
     ),
-    upkeep(
+    recording(
         "the tasks behind a failed one have failed",
         "        for pod in observed.run_pods\n        if pod.attempt_id not in recorded\n",
         "        for one in observed.run_pods\n"
@@ -486,62 +496,64 @@ MUTANTS = (
         "        for pod in (replace(one, task=task, sequence=one.all_tasks.index(task)),)\n"
         "        if pod.attempt_id not in recorded\n",
     ),
-    upkeep("everything counts", "counted=classification.counted,", "counted=True,", breaks=judge.COUNTED_IF_DESERVED),
-    upkeep("nothing counts", "counted=classification.counted,", "counted=False,"),
-    upkeep(
+    recording(
+        "everything counts", "counted=classification.counted,", "counted=True,", breaks=judge.COUNTED_IF_DESERVED
+    ),
+    recording("nothing counts", "counted=classification.counted,", "counted=False,"),
+    recording(
         "failures are dated by the operator",
         "finished_at=now if pod.finished_at is None else pod.finished_at,",
         "finished_at=now,",
         breaks=judge.FINISH_IS_THE_PODS,
     ),
-    upkeep("the lost map output is not written down", "lost=None if outcome is None else outcome.lost,", "lost=None,"),
-    upkeep("waiting pods are given up by an old list", "if_waiting=is_unstarted(pod)", "if_waiting=False"),
-    upkeep("the twin is not deleted", 'return "beaten by a twin"', "return None"),
-    upkeep("the winner is deleted with its twin", "if commit.attempt_id != pod.attempt_id:", "if True:"),
-    upkeep("attempts of a lost generation run on", "if pod.generation < generations.get(pod.task, 0):", "if False:"),
-    upkeep(
+    recording(
+        "the lost map output is not written down", "lost=None if outcome is None else outcome.lost,", "lost=None,"
+    ),
+    recording("waiting pods are given up by an old list", "if_waiting=is_unstarted(pod)", "if_waiting=False"),
+    deletion("the twin is not deleted", 'return "beaten by a twin"', "return None"),
+    deletion("the winner is deleted with its twin", "if commit.attempt_id != pod.attempt_id:", "if True:"),
+    deletion("attempts of a lost generation run on", "if pod.generation < generations.get(pod.task, 0):", "if False:"),
+    deletion(
         "who lingers is left alone", "if now >= commit.finished_at + LINGER_SECONDS else None", "if False else None"
     ),
-    upkeep("all failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:]"),
-    upkeep("the first failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:KEPT_FAILED_PODS]"),
-    upkeep("no failed pod is kept", "[-KEPT_FAILED_PODS:]", "[:0]"),
-    upkeep(
+    deletion("all failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:]"),
+    deletion("the first failed pods are kept", "[-KEPT_FAILED_PODS:]", "[:KEPT_FAILED_PODS]"),
+    deletion("no failed pod is kept", "[-KEPT_FAILED_PODS:]", "[:0]"),
+    deletion(
         "running pods are deleted as needless",
         "if commit is None or commit.generation < pod.generation:\n        return None",
         "if commit is None:\n        return 'needless'",
         breaks=judge.HEALTHY_STAYS,
     ),
-    failure("the delay does not grow", "factor ** (len(finished) - 1)", "factor ** 0"),
-    failure("the delay grows one failure early", "factor ** (len(finished) - 1)", "factor ** len(finished)"),
-    failure("the delay has no maximum", "return max(finished) + min(delay, maximum)", "return max(finished) + delay"),
-    failure(
+    delay("the delay does not grow", "factor ** (len(finished) - 1)", "factor ** 0"),
+    delay("the delay grows one failure early", "factor ** (len(finished) - 1)", "factor ** len(finished)"),
+    delay("the delay has no maximum", "return max(finished) + min(delay, maximum)", "return max(finished) + delay"),
+    delay(
         "the delay counts from the first failure",
         "return max(finished) + min(delay, maximum)",
         "return min(finished) + min(delay, maximum)",
         breaks=judge.BACKOFF_HELD,
     ),
-    failure("uncounted failures are retried at once", "*others, 0.0)", "0.0)"),
-    failure("a disruption counts", "counted = failure_class.is_counted or", "counted = reason == 'Disrupted' or"),
-    failure("a lost map output counts", "counted = failure_class.is_counted or", "counted = reason != 'PodDeleted' or"),
-    failure(
-        "a deletion by hand counts", "counted = failure_class.is_counted or", "counted = reason == 'PodDeleted' or"
-    ),
-    failure("the first lack of memory counts", "if failure_class is MEMORY and", "if False and"),
-    failure("no lack of memory counts", "and not ran_out_of_memory(earlier):", "and True:"),
-    failure(
+    delay("uncounted failures are retried at once", "*others, 0.0)", "0.0)"),
+    cause("a disruption counts", "counted = failure_class.is_counted or", "counted = reason == 'Disrupted' or"),
+    cause("a lost map output counts", "counted = failure_class.is_counted or", "counted = reason != 'PodDeleted' or"),
+    cause("a deletion by hand counts", "counted = failure_class.is_counted or", "counted = reason == 'PodDeleted' or"),
+    cause("the first lack of memory counts", "if failure_class is MEMORY and", "if False and"),
+    cause("no lack of memory counts", "and not ran_out_of_memory(earlier):", "and True:"),
+    delay(
         "memory stays as it was",
         "return spec.backoff.out_of_memory_factor if may",
         "return 1.0 if may",
         breaks=judge.MEMORY_RAISED,
     ),
-    failure("memory is raised for everybody", "and ran_out_of_memory(failures) else 1.0", "else 1.0"),
-    failure(
+    delay("memory is raised for everybody", "and ran_out_of_memory(failures) else 1.0", "else 1.0"),
+    cause(
         "an outage is not waited out",
         "failure_class is OUTAGE and",
         "failure_class is OUTAGE or",
         breaks=judge.COUNTED_IF_DESERVED,
     ),
-    failure("the failure policy is not asked", "match find_action(spec.failure_policy.rules", "match find_action(()"),
+    cause("the failure policy is not asked", "match find_action(spec.failure_policy.rules", "match find_action(()"),
     failure_class(
         "too many bad records use up an attempt",
         'FailureClass(name="excess",',
@@ -566,8 +578,8 @@ MUTANTS = (
     waiting("nodes are waited for without end", "return deadlines.unschedulable_seconds", "return None"),
     waiting("time without a node counts", "if pod.scheduled_at is None else pod.scheduled_at", ""),
     waiting("nobody is told why pods wait", "    if not waiting:\n", "    if True:\n"),
-    Mutant(name="nothing hangs", module="hung", old="if at is None or now < at:", new="if True:"),
-    Mutant(name="everything hangs", module="hung", old="if at is None or now < at:", new="if at is None:"),
+    Mutant(name="nothing hangs", module="stuck_pods", old="if at is None or now < at:", new="if True:"),
+    Mutant(name="everything hangs", module="stuck_pods", old="if at is None or now < at:", new="if at is None:"),
     twin("nobody is slow", "and each.is_worth_a_twin]", "and False]"),
     twin("everybody is slow", "and each.is_worth_a_twin]", "]"),
     twin("twins of twins", "attempts[pod.task] == 1 and", "", breaks=judge.ONE_AT_A_TIME),
@@ -581,16 +593,20 @@ MUTANTS = (
         first_seed=80,
     ),
     twin("twins of old generations", "and tasks.get(pod.task) == pod.generation", ""),
-    wave(
+    attempt(
         "twins while tasks wait for room",
-        "    if len(ready) < room and not waits:\n",
-        "    if not waits:\n",
+        "    if len(scene.ready) < scene.room:\n",
+        "    if True:\n",
         breaks=judge.PARALLELISM_HELD,
         first_seed=20,
     ),
-    wave("twins before their time", "if task not in recording and attempt_due_at(observed, task) <= now)", "if True)"),
-    upkeep("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
-    upkeep(
+    attempt(
+        "twins before their time",
+        "if task not in recording and attempt_due_at(scene.observed, task) <= scene.now",
+        "if True",
+    ),
+    deletion("lost pods are waited for", "in gone_at.items() if now >= at)", "in gone_at.items() if False)"),
+    deletion(
         "pods get no grace to end",
         "in gone_at.items() if now >= at)",
         "in gone_at.items() if True)",

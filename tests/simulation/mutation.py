@@ -3,12 +3,16 @@
 Rule: nothing on disk changes, and the real modules are back when a mutant is loaded.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from types import ModuleType
 from typing import Protocol
 
@@ -21,28 +25,23 @@ from tests.simulation.world import Decide, Result
 
 __all__ = ["Mutant", "MutantStaleError", "find_killer", "find_worlds", "load_policy", "load_worlds"]
 
-POLICY = tuple(
-    f"podreduce_operator.{name}"
-    for name in (
-        "attempt_records",
-        "failure_classes",
-        "failure_policy",
-        "failures",
-        "bad_records",
-        "pending",
-        "hung",
-        "packing",
-        "sequences",
-        "whole_jobs",
-        "speculation",
-        "upkeep",
-        "gangs",
-        "ending",
-        "evidence",
-        "waves",
-        "decide",
-    )
-)
+
+def in_order_of_imports(package: str, *more: str) -> tuple[str, ...]:
+    """Return the names of a package's modules and of `more`, each after those that it imports."""
+    names = {*more, *(f"{package}.{found.name}" for found in iter_modules(import_module(package).__path__))}
+    imports = {name: set(re.findall(r"^from ([\w.]+) import", source_of(name), re.MULTILINE)) & names for name in names}
+    return tuple(TopologicalSorter({name: sorted(imports[name]) for name in sorted(names)}).static_order())
+
+
+def source_of(name: str) -> str:
+    """Return the source of a module."""
+    spec = find_spec(name)
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).read_text()
+
+
+POLICY = in_order_of_imports("podreduce_operator.policy", "podreduce_operator.pods.task_turns")
 """What decides, in the order of the imports."""
 
 MODELS = (
@@ -103,8 +102,8 @@ def load_policy(*mutants: Mutant) -> Policy:
         MutantStaleError: `old` does not occur just once.
     """
     modules = load(POLICY, mutants)
-    decide, sequences = (modules[f"podreduce_operator.{name}"] for name in ("decide", "sequences"))
-    return Policy(decide=decide.decide, history=sequences.History)
+    decide, turns = (modules[f"podreduce_operator.{name}"] for name in ("policy.decide", "pods.task_turns"))
+    return Policy(decide=decide.decide, history=turns.History)
 
 
 def load_worlds(mutant: Mutant) -> Worlds:
@@ -117,17 +116,14 @@ def load_worlds(mutant: Mutant) -> Worlds:
 
 def is_policy(mutant: Mutant) -> bool:
     """Tell whether the mutant decides, rather than does."""
-    return f"podreduce_operator.{mutant.module}" in POLICY
+    return any(name.rpartition(".")[2] == mutant.module for name in POLICY)
 
 
 def load(names: Sequence[str], mutants: Sequence[Mutant]) -> dict[str, ModuleType]:
     """Return fresh modules of these names, mutated."""
     with fresh_modules(names):
         for name in names:
-            spec = find_spec(name)
-            assert spec is not None
-            assert spec.origin is not None
-            source = Path(spec.origin).read_text()
+            source = source_of(name)
             for mutant in mutants:
                 if mutant.module == name.rpartition(".")[2]:
                     source = mutate(source, mutant)

@@ -11,7 +11,7 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import Gang, PodPhase, PodView
 from podreduce_operator.pods.pod_names import gang_name, hash_run
 from podreduce_operator.policy.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
-from podreduce_operator.policy.waves import run_wave
+from podreduce_operator.policy.run_wave import run_wave
 from tests.builders import (
     JOB_UID,
     make_commit,

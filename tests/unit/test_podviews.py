@@ -6,10 +6,11 @@ import pytest
 
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import encode
+from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import Gang, PodPhase, PodView, Requests
 from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
-from podreduce_operator.pods.pod_view import parse_pod, parse_time
+from podreduce_operator.pods.pod_view import parse_pod
 from tests.builders import JOB_UID, map_task, reduce_task
 
 OWNER = {

@@ -6,7 +6,7 @@ from podreduce_operator.api.spec import (
     LIVE_FIELDS,
     SpecError,
     decode_spec,
-    parse_quantity_bytes,
+    parse_bytes,
     pinned_fields,
     spec_changed,
 )
@@ -70,13 +70,13 @@ def test_a_spec_without_its_defaults_is_refused() -> None:
     ],
 )
 def test_quantities_are_bytes(quantity: int | str, expected: int) -> None:
-    assert parse_quantity_bytes(quantity) == expected
+    assert parse_bytes(quantity) == expected
 
 
 @pytest.mark.parametrize("quantity", ["", "Mi", "1.5Gi", "64MB", "-1", "1K", "1iM", "1 M", "²"])
 def test_what_is_no_quantity_is_refused(quantity: str) -> None:
     with pytest.raises(SpecError, match=r"expected a whole number"):
-        parse_quantity_bytes(quantity)
+        parse_bytes(quantity)
 
 
 def test_live_fields_are_not_pinned() -> None:

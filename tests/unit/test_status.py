@@ -7,8 +7,8 @@ from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import HeavyKeyView, PostMortemView, RunState
 from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.status import build_status, compress_indexes
-from podreduce_operator.policy.waves import run_wave
 from tests.builders import (
     make_commit,
     make_failure,

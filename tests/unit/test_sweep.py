@@ -7,7 +7,7 @@ from uuid import uuid4
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.contract.layout import PLAN_KEY, run_prefix
+from podreduce.contract.layout import CLAIM_KEY, PLAN_KEY, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, open_store
@@ -19,7 +19,6 @@ from podreduce_operator.model.pods import PodView
 from podreduce_operator.process.sweeper import sweep, sweep_forever
 from podreduce_operator.runs import remove_run as discard
 from podreduce_operator.runs.output_claim import Claim
-from podreduce_operator.runs.publishing import CLAIM_KEY
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import RunCache
 from tests.builders import make_job, make_plan, make_pod

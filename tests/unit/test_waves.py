@@ -3,17 +3,8 @@ import pytest
 from podreduce.contract.task import TaskRef
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodView
-from podreduce_operator.policy.waves import (
-    current_generations,
-    find_wave,
-    is_committed,
-    is_trying,
-    next_look,
-    next_ordinal,
-    parallelism,
-    pods_by_task,
-    run_wave,
-)
+from podreduce_operator.policy.run_wave import is_trying, next_look, next_ordinal, pods_by_task, run_wave
+from podreduce_operator.policy.waves import current_generations, find_wave, is_committed, parallelism
 from tests.builders import (
     make_commit,
     make_failed_pod,

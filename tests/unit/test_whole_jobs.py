@@ -7,8 +7,9 @@ from podreduce_operator.model.actions import CreatePod
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.single_pod_jobs import is_awaited, is_small_job, looks_at, whole_job
-from podreduce_operator.policy.waves import find_wave, run_wave
+from podreduce_operator.policy.waves import find_wave
 from tests.builders import (
     make_commit,
     make_failure,

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from podreduce.contract.plan import Condition, InputColumn, InputOptions
+from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
     "LIVE_FIELDS",
@@ -29,7 +30,6 @@ __all__ = [
     "SpecError",
     "StorageSpec",
     "decode_spec",
-    "parse_quantity_bytes",
     "pinned_fields",
     "spec_changed",
 ]
@@ -50,18 +50,6 @@ LIVE_FIELDS = frozenset(
     }
 )
 """Fields of the spec that take effect at once; all others are pinned by the plan until the next `runId`."""
-
-QUANTITY_FACTORS: dict[str, int] = {
-    "": 1,
-    "k": 10**3,
-    "M": 10**6,
-    "G": 10**9,
-    "T": 10**12,
-    "Ki": 2**10,
-    "Mi": 2**20,
-    "Gi": 2**30,
-    "Ti": 2**40,
-}
 
 
 class SpecError(ValueError):
@@ -183,7 +171,7 @@ class MapSpec(Fields, frozen=True, kw_only=True):
     @property
     def shard_bytes(self) -> int | None:
         """`shard_size` in bytes."""
-        return None if self.shard_size is None else parse_quantity_bytes(self.shard_size)
+        return None if self.shard_size is None else parse_bytes(self.shard_size)
 
 
 class ReduceSpec(Fields, frozen=True, kw_only=True):
@@ -290,21 +278,6 @@ def decode_spec(spec: Mapping[str, Any]) -> JobSpec:
         reason, _, place = str(error).partition(" - at `")
         path = place.removesuffix("`").replace("$", "spec", 1) or "spec"
         raise SpecError(f"{path}: {reason}") from error
-
-
-def parse_quantity_bytes(quantity: int | str) -> int:
-    """Return the bytes of a quantity such as `64Mi`, `1G` or 1048576.
-
-    Raises:
-        SpecError: it is no whole number of bytes with an optional suffix.
-    """
-    text = str(quantity)
-    number = text.rstrip("kKMGTi")
-    factor = QUANTITY_FACTORS.get(text[len(number) :])
-    if factor is None or not (number.isascii() and number.isdecimal()):
-        suffixes = ", ".join(filter(None, QUANTITY_FACTORS))
-        raise SpecError(f"{text!r} is no size: expected a whole number with an optional suffix of {suffixes}")
-    return int(number) * factor
 
 
 def pinned_fields(spec: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,23 +9,29 @@ import re
 import secrets
 import sys
 import time
+from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
 
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.api.spec import SpecError, decode_spec, parse_quantity_bytes
+from podreduce_operator.api.quantities import QuantityError, parse_bytes
+from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.jobs import JobKey, JobView
+
+if TYPE_CHECKING:
+    from podreduce_operator.cli.engine import Outcome
+    from podreduce_operator.cli.workspace import Workspace
 
 __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
 
@@ -82,9 +88,8 @@ def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
     """Run a valid job: its directory, its engine, its report."""
-    from podreduce_operator.cli.engine import Outcome, run_engine  # noqa: PLC0415 - obstore, and it can wait
+    from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore, and it can wait
     from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - likewise
-    from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415
     from podreduce_operator.cli.views import open_view  # noqa: PLC0415
     from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
     from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
@@ -93,41 +98,43 @@ def run_loaded(
     started = time.monotonic()
     parallelism = job.spec.parallelism or count_cores()
     spec = msgspec.structs.replace(job.spec, parallelism=parallelism, ttl_seconds_after_finished=TTL_SECONDS)
-    job = replace(job, spec=spec)
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
-            view = open_view(options.log_format)
-            try:
-                outcome: Outcome = asyncio.run(
-                    run_engine(
-                        job,
-                        config_maps=file.config_maps,
-                        workspace=workspace,
-                        parallelism=parallelism,
-                        memory_bytes=memory_bytes,
-                        watcher=Watcher(job.key.name, view),
-                        fork_server=fork_server,
-                        work_uri=options.work_uri and as_prefix(options.work_uri),
-                    )
+            with closing(open_view(options.log_format)) as view:
+                running = run_engine(
+                    replace(job, spec=spec),
+                    config_maps=file.config_maps,
+                    workspace=workspace,
+                    parallelism=parallelism,
+                    memory_bytes=memory_bytes,
+                    watcher=Watcher(job.key.name, view),
+                    fork_server=fork_server,
+                    work_uri=options.work_uri and as_prefix(options.work_uri),
                 )
-            finally:
-                view.close()
+                outcome = asyncio.run(running)
             workspace.keep(workspace.quarantine)
-            if options.as_json:
-                say(json.dumps(outcome.status, indent=2))
-            if outcome.interrupted:
-                complain("interrupted: no output was written")
-                return ExitStatus.INTERRUPTED
-            if find_verdict(outcome.status)[0] == "Complete":
-                if not options.as_json:
-                    say(render_success(job.key.name, outcome.status, time.monotonic() - started))
-                return ExitStatus.COMPLETE
-            logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-            complain(render_failed(job.key.name, outcome.status, logs, post_mortem))
-            return ExitStatus.FAILED
+            return report(job, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")
         return ExitStatus.FAILED
+
+
+def report(job: JobView, outcome: "Outcome", workspace: "Workspace", seconds: float, *, as_json: bool) -> ExitStatus:
+    """Print how the run ended; of one that failed, keep the logs and the post-mortem."""
+    from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415 - see above
+
+    if as_json:
+        say(json.dumps(outcome.status, indent=2))
+    if outcome.interrupted:
+        complain("interrupted: no output was written")
+        return ExitStatus.INTERRUPTED
+    if find_verdict(outcome.status)[0] == "Complete":
+        if not as_json:
+            say(render_success(job.key.name, outcome.status, seconds))
+        return ExitStatus.COMPLETE
+    logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
+    complain(render_failed(job.key.name, outcome.status, logs, post_mortem))
+    return ExitStatus.FAILED
 
 
 def read_file(path: str) -> JobFile:
@@ -200,8 +207,8 @@ def read_memory(size: str | None) -> int | None:
     if size is None:
         return None
     try:
-        memory_bytes = parse_quantity_bytes(size)
-    except SpecError as error:
+        memory_bytes = parse_bytes(size)
+    except QuantityError as error:
         raise InvalidFileError(f"--memory: {error}") from error
     if memory_bytes == 0:
         raise InvalidFileError("--memory: a task cannot do with none: leave the option out to share what is free")

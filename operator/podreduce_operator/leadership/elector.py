@@ -11,6 +11,7 @@ import secrets
 import socket
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 
 import structlog
 
@@ -24,8 +25,6 @@ from podreduce_operator.leadership.lease_settings import LeaseSettings
 
 __all__ = ["Elector"]
 
-NOT_FOUND = 404
-CONFLICT = 409
 TURN_SHARE = 0.5
 """How much of the renew deadline a turn may take: one request that hangs does not cost the lease."""
 
@@ -176,7 +175,7 @@ class Elector:
         try:
             return parse_lease(await self._api.get(self._path(self.settings.name)))
         except ApiError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
             return None
 
@@ -205,7 +204,7 @@ class Elector:
 def explain(error: BaseException) -> str:
     """Return what is worth telling of a failed try; that another was faster is not."""
     if isinstance(error, ApiError):
-        return "" if error.status == CONFLICT else str(error)
+        return "" if error.status == HTTPStatus.CONFLICT else str(error)
     return "the API server did not answer in time" if isinstance(error, TimeoutError) else repr(error)
 
 

@@ -4,6 +4,8 @@ Not the chart's: an operator makes its Lease anew when that vanishes, also while
 refuse to install over one that is not its own; and Argo CD, as it comes, does not deal in Leases.
 """
 
+from http import HTTPStatus
+
 import structlog
 
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, custom_path
@@ -11,8 +13,6 @@ from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 
 __all__ = ["find_owner"]
 
-FORBIDDEN = 403
-NOT_FOUND = 404
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +31,7 @@ async def find_owner(api: ApiServer, namespace: str, deployment: str, *, has_led
     try:
         found = await api.get(custom_path("apps/v1", "deployments", namespace, deployment))
     except ApiError as error:
-        if error.status != FORBIDDEN and (error.status != NOT_FOUND or has_led):
+        if error.status != HTTPStatus.FORBIDDEN and (error.status != HTTPStatus.NOT_FOUND or has_led):
             raise
         log.warning(
             "the Lease will outlast the operators: name their Deployment, and grant get on it",

@@ -4,24 +4,17 @@ Rule: pure. A resource that a pod template names, as a limit or as a request, is
 request above its limit would make the pod invalid.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
+from podreduce_operator.api.quantities import read_quantity
 from podreduce_operator.model.pods import Requests
 
 __all__ = ["raise_memory", "read_requests", "remaining_defaults"]
 
 KINDS = ("limits", "requests")
-QUANTITY = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?P<suffix>[KMGTPE]i|[mkMGTPE]?|[eE][0-9]+)")
-FACTORS = {
-    "": Decimal(1),
-    "m": Decimal("0.001"),
-    **{suffix: Decimal(1000) ** power for power, suffix in enumerate("kMGTPE", start=1)},
-    **{f"{suffix}i": Decimal(1024) ** power for power, suffix in enumerate("KMGTPE", start=1)},
-}
 
 
 def remaining_defaults(
@@ -49,16 +42,6 @@ def multiply(quantity: Any, factor: float) -> Any:  # noqa: ANN401 - a template'
     """Return a Kubernetes quantity multiplied, in whole bytes; what is none stays, for the API server to refuse."""
     number = read_quantity(str(quantity))
     return quantity if number is None else str(int(number * Decimal(factor)))
-
-
-def read_quantity(text: str) -> Decimal | None:
-    """Return the number that a Kubernetes quantity stands for; None if it is none."""
-    found = QUANTITY.fullmatch(text)
-    if found is None:
-        return None
-    suffix = found["suffix"]
-    unit = FACTORS[suffix] if suffix in FACTORS else Decimal(10) ** int(suffix[1:])
-    return Decimal(found["number"]) * unit
 
 
 def read_requests(resources: Mapping[str, Any]) -> Requests:

@@ -7,7 +7,6 @@ from an end that the task brought about itself: see `is_disrupted`.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from functools import lru_cache
 from sys import intern
 from typing import Any
@@ -17,6 +16,7 @@ import msgspec
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import decode
 from podreduce_operator.api.crd import GROUP, KIND
+from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import Gang, PodPhase, PodView, Requests
 from podreduce_operator.pods.pod_manifest import (
@@ -25,7 +25,7 @@ from podreduce_operator.pods.pod_manifest import (
     TASK_CONTAINER,
     TASKS_ANNOTATION,
 )
-from podreduce_operator.pods.pod_names import parse_labels
+from podreduce_operator.pods.pod_names import AttemptLabels, parse_labels
 from podreduce_operator.pods.pod_resources import read_requests
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
@@ -63,11 +63,23 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
     if attempt is None or owner is None:
         return None
     annotations: Mapping[str, str] = metadata.get("annotations") or {}
+    return OwnedPod(
+        job=JobKey(namespace=metadata["namespace"], name=owner["name"]),
+        owner_uid=owner["uid"],
+        view=view_attempt(manifest, attempt),
+        token_digest=annotations.get(PROGRESS_TOKEN_ANNOTATION, ""),
+    )
+
+
+def view_attempt(manifest: Mapping[str, Any], attempt: AttemptLabels) -> PodView:
+    """Return the pod as the policy sees it."""
+    metadata: Mapping[str, Any] = manifest["metadata"]
+    annotations: Mapping[str, str] = metadata.get("annotations") or {}
     status: Mapping[str, Any] = manifest.get("status") or {}
     terminated = container_state(status, "terminated")
     phase = parse_phase(manifest)
     words = explain(status, terminated)
-    view = PodView(
+    return PodView(
         name=metadata["name"],
         uid=metadata["uid"],
         run_hash=attempt.run_hash,
@@ -91,12 +103,6 @@ def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
         conditions=condition_pairs(status),
         requests=requests_of(manifest),
         outcome=parse_outcome(terminated.get("message") or ""),
-    )
-    return OwnedPod(
-        job=JobKey(namespace=metadata["namespace"], name=owner["name"]),
-        owner_uid=owner["uid"],
-        view=view,
-        token_digest=annotations.get(PROGRESS_TOKEN_ANNOTATION, ""),
     )
 
 
@@ -234,11 +240,3 @@ def finish_time(manifest: Mapping[str, Any]) -> float:
     changes = [parse_time(one.get("lastTransitionTime")) for one in status.get("conditions") or []]
     fallbacks = (metadata.get("deletionTimestamp"), status.get("startTime"), metadata.get("creationTimestamp"))
     return max((time for time in changes if time), default=0.0) or next(filter(None, map(parse_time, fallbacks)), 0.0)
-
-
-def parse_time(text: Any) -> float | None:  # noqa: ANN401 - whatever the field holds
-    """Return a Kubernetes time (RFC 3339) in seconds since the epoch; None if there is none."""
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (TypeError, ValueError):
-        return None

@@ -64,7 +64,7 @@ from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, l
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
 from podreduce_operator.policy.run_cleanup import supersede, tidy
 from podreduce_operator.policy.run_end import find_end
-from podreduce_operator.policy.waves import run_wave
+from podreduce_operator.policy.run_wave import run_wave
 
 __all__ = ["decide"]
 

@@ -1,9 +1,9 @@
 """What a job's status remembers of its run. Rule: pure, and the one reader of the status for decisions."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
+from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.observed import (
     RunState,
 )
@@ -26,8 +26,3 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
     )
-
-
-def parse_time(text: str | None) -> float | None:
-    """Return seconds since the epoch of an RFC 3339 time."""
-    return None if text is None else datetime.fromisoformat(text).timestamp()

@@ -6,12 +6,12 @@ was written, since its records go after the ttl.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.spec import spec_changed
+from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
@@ -284,11 +284,6 @@ def describe(observed: Observed, verdict: Verdict) -> str:
         Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
     }
     return sentences.get(verdict.phase, "")
-
-
-def render_time(seconds: float) -> str:
-    """Return a time as Kubernetes writes it: RFC 3339, UTC, whole seconds."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def cut(text: str, limit_bytes: int) -> str:

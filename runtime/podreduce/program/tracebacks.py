@@ -9,25 +9,26 @@ from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
 
+import podreduce
 from podreduce.contract.errors import InternalError, PodreduceError, ProgramError
 from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.showing import show, show_error
 
 __all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "raise_blamed"]
 
-OWN_DIRECTORY = f"{Path(__file__).parent}/"
+OWN_DIRECTORY = f"{Path(podreduce.__file__).parent}/"
 CALLERS = tuple(
     f"{OWN_DIRECTORY}{name}.py"
     for name in (
-        "loading",
-        "calling",
-        "attempt",
-        "mapping",
-        "skipping",
-        "reducing",
-        "column_map",
-        "column_skipping",
-        "column_reduce",
+        "program/loading",
+        "program/calling",
+        "task/attempt",
+        "task/map_rows",
+        "task/skipping",
+        "task/reduce_rows",
+        "task/map_batches",
+        "task/skip_batches",
+        "task/reduce_batches",
     )
 )
 """The only modules that call into user code."""

@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapp
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
@@ -46,8 +47,6 @@ from podreduce_operator.pods.template_merge import PodTemplateError
 __all__ = ["KubernetesCluster", "open_cluster"]
 
 BAD_REQUEST = 400
-NOT_FOUND = 404
-CONFLICT = 409
 LOG_BYTES = 256 * 1024
 TOKEN_BYTES = 24
 MAX_RETRY_SECONDS = 5.0
@@ -178,7 +177,7 @@ class KubernetesCluster:
         try:
             found = parse_pod(await self.api.get(core_path("pods", namespace, name)))
         except ApiError as error:
-            if error.status == NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 return None
             raise unavailable(f"the pod {namespace}/{name} cannot be read now", error) from error
         return found.view if found is not None and found.owner_uid == job.uid else None
@@ -214,7 +213,7 @@ class KubernetesCluster:
         try:
             answer = await self.api.delete(core_path("pods", namespace, name), body)
         except ApiError as error:
-            if error.status in {NOT_FOUND, CONFLICT}:
+            if error.status in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 return
             raise unavailable(f"the pod {namespace}/{name} cannot be deleted now", error) from error
         if answer.get("kind") == "Pod":
@@ -235,7 +234,7 @@ class KubernetesCluster:
         try:
             found = await self.api.get(core_path("configmaps", job.key.namespace, config_map))
         except ApiError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise unavailable(f"{place} cannot be read now", error) from error
             raise ActionError("ProgramNotFound", f"{place} does not exist", permanent=True) from error
         data = found.get("data") or {}
@@ -347,7 +346,7 @@ async def check_api(api: ApiServer) -> None:
     try:
         served = await api.get(custom_path(API_VERSION, ""))
     except ApiError as error:
-        if error.status != NOT_FOUND:
+        if error.status != HTTPStatus.NOT_FOUND:
             raise
         raise OperatorError(f"the API server does not serve {API_VERSION}: apply the files in crds/") from error
     if PLURAL not in {resource["name"] for resource in served.get("resources") or []}:

@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any, NoReturn
 
 import structlog
@@ -21,8 +22,6 @@ from podreduce_operator.model.jobs import JobKey, JobView
 
 __all__ = ["JobStore"]
 
-NOT_FOUND = 404
-CONFLICT = 409
 RESYNC_SECONDS = 60.0
 RETRY_SECONDS = 2.0
 PAGE_JOBS = 500
@@ -56,7 +55,7 @@ class JobStore:
         try:
             return self.cache.put(await self._api.get(job_path(key)))
         except ApiError as error:
-            if error.status != NOT_FOUND:
+            if error.status != HTTPStatus.NOT_FOUND:
                 raise
         known = self.cache.get(key)
         if known is not None:
@@ -72,7 +71,7 @@ class JobStore:
         try:
             self.cache.put(await self._api.replace(job_path(job.key, "status"), build_status_body(entry, status)))
         except ApiError as error:
-            if error.status not in {NOT_FOUND, CONFLICT}:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
             await self.refresh(job.key)
             return False

@@ -4,13 +4,14 @@ Rule: pure. The API's own words always reach the job's author. Permanent is what
 or that a policy forbids. Quotas free themselves, limits and rights are changed by administrators, servers come back.
 """
 
+from http import HTTPStatus
+
 from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 
 __all__ = ["classify_refusal"]
 
-FORBIDDEN = 403
 REJECTED = frozenset({400, 413, 422})
 
 FORBIDDEN_WORDS = (
@@ -44,7 +45,7 @@ def classify(error: ApiError) -> tuple[str, bool]:
     """Return the reason, and whether it is permanent."""
     if error.status in REJECTED:
         return "PodRejected", True
-    if error.status == FORBIDDEN:
+    if error.status == HTTPStatus.FORBIDDEN:
         found = ((reason, permanent) for words, reason, permanent in FORBIDDEN_WORDS if words in str(error))
         return next(found, ("PodRejected", True))
     return "ApiServerUnavailable", False

@@ -31,13 +31,13 @@ from podreduce_operator.model.errors import ActionError
 if TYPE_CHECKING:
     from podreduce.storage import Gate
 
+from http import HTTPStatus
+
 __all__ = ["StorageReader", "read_storage_directory"]
 
 CONCURRENT_REQUESTS = 64
 FRESH_SECONDS = 10.0
 """A corrected Secret counts after this long; until then a job's many passes cost no request."""
-
-NOT_FOUND = 404
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class StorageReader:
             secret = await self._api.get(core_path("secrets", namespace, name))
             return decode_secret(secret.get("data") or {})
         except ApiError as error:
-            if error.status == NOT_FOUND:
+            if error.status == HTTPStatus.NOT_FOUND:
                 words = explain_secret(namespace, name, "there is no such Secret")
                 raise ActionError("StorageSecretNotFound", words, permanent=True) from error
             raise ActionError(

@@ -1,0 +1,19 @@
+"""Times as Kubernetes writes them: RFC 3339, UTC, whole seconds. Rule: pure."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+__all__ = ["parse_time", "render_time"]
+
+
+def parse_time(text: Any) -> float | None:  # noqa: ANN401 - whatever the field holds
+    """Return a time in seconds since the epoch; None if it is none."""
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (TypeError, ValueError):
+        return None
+
+
+def render_time(seconds: float) -> str:
+    """Return the text of a time in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
