@@ -20,8 +20,8 @@ from podreduce.storage.connect import MEMORY_STORES
 from podreduce.task.attempt import open_attempt
 from podreduce.task.map_task import run_map_task
 from podreduce.task.reduce_task import run_reduce_task
-from podreduce_operator.loop.apply import freeze_shuffle
 from podreduce_operator.planning.plan_run import plan_run
+from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
 from podreduce_operator.runs.publishing import build_intent, build_manifest, publish
 from podreduce_operator.runs.run import Run, RunCache
 from tests.builders import make_job

@@ -29,7 +29,7 @@ from podreduce_operator.history.attempts_table import ROW_GROUP_ATTEMPTS, write_
 from podreduce_operator.history.post_mortem import Tally, build_story
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
-from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.run_state import read_conditions, read_run_state
 from podreduce_operator.runs.run import Run
 
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
@@ -149,7 +149,7 @@ def tell(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) 
         plan_digest=run.records.plan_digest,
         partitions=None if manifest is None else len(manifest.partitions),
         run=read_run_state(run.job.status, run.run_id),
-        conditions=run.job.status.get("conditions", ()),
+        conditions=read_conditions(run.job.status),
         tally=tally,
         failures=failures_by_attempt(run),
         logs=logs,

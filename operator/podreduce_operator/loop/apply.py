@@ -19,13 +19,9 @@ import msgspec
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import (
-    COMMIT_INTENT_KEY,
-    DATA_PREFIX,
     log_key,
-    shuffle_key,
 )
-from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
-from podreduce.contract.wire import encode
+from podreduce.contract.task import TaskType
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
@@ -45,18 +41,17 @@ from podreduce_operator.model.actions import (
     WritePostMortem,
 )
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.model.pods import PodRequest
 from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from podreduce_operator.policy.single_pod_jobs import SHUFFLE_WAIT_SECONDS
 from podreduce_operator.policy.stuck_pods import still_waits
-from podreduce_operator.runs.offset_pages import write_offsets
-from podreduce_operator.runs.output_claim import release_output
-from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
-from podreduce_operator.runs.remove_run import discard_run
+from podreduce_operator.runs.commit_output import commit_output
+from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
+from podreduce_operator.runs.remove_run import discard_run, remove_intermediates
 from podreduce_operator.runs.run import Run, RunCache
-from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 
 __all__ = ["Applied", "Applier", "FaultPoint"]
 
@@ -128,6 +123,12 @@ class Applier:
             else:
                 is_cut_short |= len(done) < len(calls)
         return Applied(faults=faults, is_cut_short=is_cut_short)
+
+    async def delete_pods(self, actions: Sequence[Action], job: JobView) -> None:
+        """Do what can be done while no store can be reached: delete pods."""
+        for action in actions:
+            if isinstance(action, DeletePod):
+                await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
 
     async def apply_one(self, action: Action, run: Run) -> None:
         """Do one action between its two fault points."""
@@ -231,66 +232,3 @@ class Applier:
 def fault_of(error: ActionError | PodreduceError) -> Fault:
     """Return what the job's author is told."""
     return error.as_fault() if isinstance(error, ActionError) else storage_fault(error)
-
-
-async def freeze_shuffle(run: Run, parallelism: int) -> None:
-    """Write the next shuffle manifest; whoever creates it first has frozen it."""
-    records = run.records
-    if records.plan is None:
-        return
-    manifest = build_shuffle_manifest(
-        records.plan,
-        records.commits,
-        records.bucket_bytes,
-        records.manifest,
-        parallelism=parallelism,
-        key_spread=records.key_spread,
-    )
-    manifest = msgspec.structs.replace(manifest, offset_pages=await write_offsets(records, manifest))
-    await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
-
-
-async def commit_output(run: Run) -> None:
-    """Pass the point of no return; once that is seen, publish what the intent says, whoever wrote it."""
-    records = run.records
-    if records.plan is None:
-        return
-    if records.intent is None:
-        last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
-        commits = [commit for task, commit in records.commits.items() if task.type is last]
-        lost = await find_lost(run.output, commits)
-        for commit in lost:
-            await record_lost_part(run, commit)
-        if not lost:
-            await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
-        return
-    manifest = build_manifest(records.plan, records.plan_digest, records.intent)
-    await publish(run.output, records.intent, manifest)
-    await remove_staged(run.output, run.identity)
-
-
-async def record_lost_part(run: Run, commit: CommitRecord) -> None:
-    """Record that a committed part is gone, so that its task runs once more; that does not count against it.
-
-    Its attempt may have a failure record already, of a pod that was given up and committed all the same.
-    """
-    record = FailureRecord(
-        task=commit.task,
-        generation=commit.generation,
-        attempt_id=commit.attempt_id,
-        pod_name=commit.pod_name,
-        ordinal=0,
-        counted=False,
-        reason="UploadLost",
-        message="the store dropped the part before it was published: see its rule for unfinished uploads",
-        finished_at=commit.finished_at,
-        lost=LostOutput(task=commit.task, generation=commit.generation),
-    )
-    await run.records.create_failure(record, suffix="-lost")
-
-
-async def remove_intermediates(run: Run) -> None:
-    """Remove what only a run in progress needs: blobs, staged parts, and last the claim."""
-    await run.work.delete_prefix_async(DATA_PREFIX)
-    await remove_staged(run.output, run.identity)
-    await release_output(run.output, run.claim)

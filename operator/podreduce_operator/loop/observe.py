@@ -37,7 +37,7 @@ from podreduce_operator.model.observed import (
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
-from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.run_state import read_plan_digest, read_run_id, read_run_state
 from podreduce_operator.policy.single_pod_jobs import is_small_job
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
@@ -53,7 +53,7 @@ async def observe(
 ) -> tuple[Observed, Run | None]:
     """Return the job's world, and the run to act on; no run where the store cannot be reached."""
     pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
-    run_id, previous = job.spec.run_id, job.status.get("runId")
+    run_id, previous = job.spec.run_id, read_run_id(job.status)
     blind = Observed(
         job=job,
         run_id=run_id,
@@ -232,7 +232,7 @@ def view_post_mortem(run: Run) -> PostMortemView | None:
 
 def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
     """Refuse a plan that is not the one the status names: somebody has changed it."""
-    named = status.get("planDigest") if status.get("runId") == run.run_id else None
+    named = read_plan_digest(status, run.run_id)
     if run.records.plan is None or named is None or named == run.records.plan_digest:
         return ()
     message = f"the plan at {run.work.uri} is not the one this run started with: set a new spec.runId to start over"

@@ -176,9 +176,7 @@ class Reconciler:
         """Apply a decision; where no store can be reached it holds nothing but deletions of pods."""
         if run is not None:
             return await self.applier.apply(decision.actions, run)
-        for action in decision.actions:
-            if isinstance(action, DeletePod):
-                await self.cluster.delete_pod(observed.job, action.name, action.uid, force=action.force)
+        await self.applier.delete_pods(decision.actions, observed.job)
         return Applied()
 
     async def tell(self, observed: Observed, run: Run | None, decision: Decision, worker: Worker) -> float | None:

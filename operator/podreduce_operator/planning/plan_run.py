@@ -19,7 +19,7 @@ from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
-from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.run_state import is_over
 from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output, remove_claim
 from podreduce_operator.runs.run import Run
 
@@ -76,7 +76,7 @@ async def take_output(run: Run, cluster: Cluster) -> None:
     """Claim the output, from a run that is over if need be, and make sure it is empty where it must be."""
     holder = await claim_output(run.output, run.claim)
     if holder is not None:
-        if not await is_over(holder, run, cluster):
+        if not await may_take(holder, run, cluster):
             raise ActionError(
                 "OutputClaimed",
                 f"{run.output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
@@ -94,16 +94,14 @@ async def take_output(run: Run, cluster: Cluster) -> None:
             raise
 
 
-async def is_over(holder: Claim, run: Run, cluster: Cluster) -> bool:
-    """Tell whether the run that holds a claim can no longer write: gone, replaced or ended. Only ours can be asked."""
+async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
+    """Tell whether the run that holds a claim can no longer write. Only those of this installation can be asked."""
     if holder.installation != run.storage.installation:
         return False
     if holder.job.uid == run.job.uid:
         return True
-    job = await cluster.find_job(JobKey(namespace=holder.job.namespace, name=holder.job.name))
-    if job is None or job.uid != holder.job.uid or job.status.get("runId") != holder.job.run_id:
-        return True
-    return read_run_state(job.status, holder.job.run_id).terminal is not None
+    key = JobKey(namespace=holder.job.namespace, name=holder.job.name)
+    return is_over(await cluster.find_job(key), holder.job)
 
 
 async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:

@@ -12,6 +12,7 @@ from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.bad_record_limit import find_excess
 from podreduce_operator.policy.failure_causes import AWAITED_REASONS, render_failure
 from podreduce_operator.policy.retry_delays import uncounted_by_budget
+from podreduce_operator.policy.run_state import read_plan_digest
 
 __all__ = ["deadline_at", "find_end"]
 
@@ -45,8 +46,7 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
 
 def may_have_intent(observed: Observed) -> bool:
     """Tell whether the run is past its point of no return, or may be: planned, and now the store cannot be read."""
-    status = observed.job.status
-    was_planned = status.get("runId") == observed.run_id and "planDigest" in status
+    was_planned = read_plan_digest(observed.job.status, observed.run_id) is not None
     return observed.has_intent or (observed.is_blind and was_planned)
 
 

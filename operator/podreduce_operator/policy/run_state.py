@@ -1,21 +1,40 @@
 """What a job's status remembers of its run. Rule: pure, and the one reader of the status for decisions."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.times import parse_time
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import (
     RunState,
 )
 
-__all__ = ["read_run_state"]
+__all__ = ["is_over", "read_conditions", "read_plan_digest", "read_run_id", "read_run_state"]
+
+
+def read_run_id(status: Mapping[str, Any]) -> str | None:
+    """Return which run the status is of; None before the first."""
+    run_id: str | None = status.get("runId")
+    return run_id
+
+
+def read_conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
+    """Return the conditions."""
+    conditions: Sequence[Mapping[str, Any]] = status.get("conditions", ())
+    return conditions
+
+
+def read_plan_digest(status: Mapping[str, Any], run_id: str) -> str | None:
+    """Return the digest of that run's plan, if the status names it."""
+    return status.get("planDigest") if read_run_id(status) == run_id else None
 
 
 def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
     """Read what the status remembers of that run: nothing, if it is another's."""
-    if status.get("runId") != run_id:
+    if read_run_id(status) != run_id:
         return RunState(run_id=run_id)
-    conditions = {condition["type"]: condition for condition in status.get("conditions", ())}
+    conditions = {condition["type"]: condition for condition in read_conditions(status)}
     ended = next((kind for kind in ("Complete", "Failed") if conditions.get(kind, {}).get("status") == "True"), None)
     condition = conditions[ended] if ended else {}
     return RunState(
@@ -26,3 +45,10 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
     )
+
+
+def is_over(job: JobView | None, run: JobIdentity) -> bool:
+    """Tell whether a run of a job, as that is now, can no longer write: gone, replaced or ended."""
+    if job is None or job.uid != run.uid or read_run_id(job.status) != run.run_id:
+        return True
+    return read_run_state(job.status, run.run_id).terminal is not None

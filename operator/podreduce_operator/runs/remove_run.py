@@ -9,17 +9,17 @@ import asyncio
 import structlog
 
 from podreduce.contract.errors import PodreduceError
-from podreduce.contract.layout import installation_prefix, job_prefix, run_prefix
+from podreduce.contract.layout import DATA_PREFIX, installation_prefix, job_prefix, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.runs.output_claim import Claim, release_output
 from podreduce_operator.runs.publishing import remove_staged
-from podreduce_operator.runs.run import RunCache
+from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.run_records import RunRecords
 
-__all__ = ["discard_job", "discard_run", "find_runs"]
+__all__ = ["discard_job", "discard_run", "find_runs", "remove_intermediates"]
 
 PODS_GONE_SECONDS = 120
 POLL_SECONDS = 1.0
@@ -76,3 +76,10 @@ async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
         await remove_staged(output, run)
         await release_output(output, Claim(installation=storage.installation, job=run))
     await records.store.delete_prefix_async("")
+
+
+async def remove_intermediates(run: Run) -> None:
+    """Remove what only a run in progress needs: blobs, staged parts, and last the claim."""
+    await run.work.delete_prefix_async(DATA_PREFIX)
+    await remove_staged(run.output, run.identity)
+    await release_output(run.output, run.claim)

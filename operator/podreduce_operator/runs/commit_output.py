@@ -1,0 +1,51 @@
+"""The commit: first the intent, which is the point of no return, then the output as the intent says.
+
+Rule: may be repeated at any point; an intent is written once, whoever writes it.
+"""
+
+from podreduce.contract.layout import COMMIT_INTENT_KEY
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
+from podreduce.contract.wire import encode
+from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
+from podreduce_operator.runs.run import Run
+
+__all__ = ["commit_output"]
+
+
+async def commit_output(run: Run) -> None:
+    """Pass the point of no return; once that is seen, publish what the intent says, whoever wrote it."""
+    records = run.records
+    if records.plan is None:
+        return
+    if records.intent is None:
+        last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
+        commits = [commit for task, commit in records.commits.items() if task.type is last]
+        lost = await find_lost(run.output, commits)
+        for commit in lost:
+            await record_lost_part(run, commit)
+        if not lost:
+            await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
+        return
+    manifest = build_manifest(records.plan, records.plan_digest, records.intent)
+    await publish(run.output, records.intent, manifest)
+    await remove_staged(run.output, run.identity)
+
+
+async def record_lost_part(run: Run, commit: CommitRecord) -> None:
+    """Record that a committed part is gone, so that its task runs once more; that does not count against it.
+
+    Its attempt may have a failure record already, of a pod that was given up and committed all the same.
+    """
+    record = FailureRecord(
+        task=commit.task,
+        generation=commit.generation,
+        attempt_id=commit.attempt_id,
+        pod_name=commit.pod_name,
+        ordinal=0,
+        counted=False,
+        reason="UploadLost",
+        message="the store dropped the part before it was published: see its rule for unfinished uploads",
+        finished_at=commit.finished_at,
+        lost=LostOutput(task=commit.task, generation=commit.generation),
+    )
+    await run.records.create_failure(record, suffix="-lost")

@@ -1,0 +1,31 @@
+"""The shuffle is frozen: from then on it is fixed what each partition reads.
+
+Rule: may be repeated at any point; whoever creates the manifest first has frozen it.
+"""
+
+import msgspec
+
+from podreduce.contract.layout import shuffle_key
+from podreduce.contract.wire import encode
+from podreduce_operator.runs.offset_pages import write_offsets
+from podreduce_operator.runs.run import Run
+from podreduce_operator.shuffle.manifest import build_shuffle_manifest
+
+__all__ = ["freeze_shuffle"]
+
+
+async def freeze_shuffle(run: Run, parallelism: int) -> None:
+    """Write the next shuffle manifest; whoever creates it first has frozen it."""
+    records = run.records
+    if records.plan is None:
+        return
+    manifest = build_shuffle_manifest(
+        records.plan,
+        records.commits,
+        records.bucket_bytes,
+        records.manifest,
+        parallelism=parallelism,
+        key_spread=records.key_spread,
+    )
+    manifest = msgspec.structs.replace(manifest, offset_pages=await write_offsets(records, manifest))
+    await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
