@@ -15,13 +15,13 @@ from tests.builders import make_plan, make_raw_spec
 
 ATTEMPTS = [f"uid-{number}-0" for number in range(2000)]
 FATES = """
-from podreduce.chaos import Chaos
+from podreduce.watching.chaos import Chaos
 from podreduce.contract.chaos import ChaosOptions
 print([Chaos(ChaosOptions(kill_percent=50), f"uid-{number}-0").killed_at for number in range(5)])
 """
 KILLED = """
 import time
-from podreduce.chaos import killed_at
+from podreduce.watching.chaos import killed_at
 done = iter([0.1, 0.2])
 with killed_at(0.5, lambda: next(done, 0.6)):
     time.sleep(60)

@@ -9,7 +9,7 @@ import pytest
 
 SCRIPT = """\
 import logging, structlog
-from podreduce_operator.logs import configure_logs
+from podreduce_operator.process.logging import configure_logs
 configure_logs({log_format!r}, {level!r})
 structlog.get_logger("mine").info("planned", job="a/b", shards=3)
 structlog.get_logger("mine").debug("decided")

@@ -273,7 +273,7 @@ def test_few_tables_are_left_of_many_small_ones() -> None:
 HELD_SLICES = """
 import resource
 import numpy as np, pyarrow as pa, pyarrow.compute as pc
-from podreduce.column_sorting import ColumnSorter
+from podreduce.columnar.sorting import ColumnSorter
 pa.set_memory_pool(pa.system_memory_pool())
 sorter = ColumnSorter(buckets=1, bucket_of=None, budget_bytes=1 << 30, scratch_directory="/", member="x")
 for number in range(150):

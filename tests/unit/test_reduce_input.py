@@ -92,11 +92,11 @@ def test_a_50_mb_value_passes_through_every_spill(tmp_path: Path) -> None:
 MEASURED = """
 import json, os, sys
 from random import Random
-from podreduce.codec import decode_key
-from podreduce.frames import lz4
-from podreduce.reduce_input import ReduceInput
-from podreduce.shuffle import read_footer, read_frames
-from podreduce.spill import MapOutputBuffer
+from podreduce.encoding.codec import decode_key
+from podreduce.encoding.frames import lz4
+from podreduce.rows.reduce_input import ReduceInput
+from podreduce.encoding.blobs import read_footer, read_frames
+from podreduce.rows.map_buffer import MapOutputBuffer
 
 def peak_bytes():
     lines = open("/proc/self/status").read().splitlines()

@@ -25,7 +25,7 @@ def read_crd() -> str:
     packaged = files("podreduce_operator") / "crds" / FILE_NAME
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[2] / "crds" / FILE_NAME).read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / "crds" / FILE_NAME).read_text(encoding="utf-8")
 
 
 @cache
