@@ -41,8 +41,8 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
 from tests.cluster.minio import why_not as why_no_minio
-from tests.searching import SEED, drawn
-from tests.virtual_time import VirtualTimeLoop
+from tests.support.searching import SEED, drawn
+from tests.support.virtual_time import VirtualTimeLoop
 
 # Wall-clock figures decide no test: a busy machine is no failure. A plain run draws the same cases each time.
 settings.register_profile("podreduce", deadline=None, derandomize=SEED == 0)

@@ -29,7 +29,7 @@ from podreduce.task.attempt import Attempt, open_attempt, read_shard
 from podreduce.task.map_rows import MapLoop, Sink
 from podreduce.task.map_task import open_row_buffer
 from tests.bench.data import Kind, prepare_data
-from tests.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
+from tests.support.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 
 __all__ = ["KERNELS", "SAMPLES", "Kernel", "Sample"]
 

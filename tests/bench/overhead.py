@@ -20,7 +20,7 @@ from rich.table import Table
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import TaskRef
 from tests.bench.results import write_json
-from tests.task_runs import TaskRun
+from tests.support.task_runs import TaskRun
 
 __all__ = ["measure_overhead"]
 

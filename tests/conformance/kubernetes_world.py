@@ -12,9 +12,9 @@ from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import PodRequest, PodView
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from tests.builders import make_pod_request, make_raw_spec
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
+from tests.support.builders import make_pod_request, make_raw_spec
 
 UNTIL_STOPPED = """\
 import os, signal, time

@@ -1,4 +1,4 @@
-"""The API server and the local validator agree on every manifest of the table; tests/unit asks the validator."""
+"""The API server and the local validator agree on every manifest of the table; tests/unit/operator/api asks the validator."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from kubernetes.config import new_client_from_config
 
 from podreduce_operator.api.crd import GROUP, PLURAL, VERSION, load_crd
 from tests.cluster.cluster import Cluster
-from tests.crd_cases import CRD_CASES, DEFAULTED_SPEC, CrdCase
+from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, CrdCase
 
 pytestmark = pytest.mark.e2e
 

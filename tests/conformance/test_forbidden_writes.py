@@ -10,7 +10,7 @@ import pytest
 from podreduce.contract.environment import StorageSettings
 from podreduce.storage import ObjectStore, StagedUpload, check_staged, discard_staged, open_store, publish_staged
 from podreduce.storage.writer import PART_BYTES
-from tests.pending_uploads import list_uploads
+from tests.support.pending_uploads import list_uploads
 
 NUMBERS = itertools.count()
 KINDS = ["memory", "directory", pytest.param("minio", marks=pytest.mark.integration)]

@@ -18,8 +18,8 @@ from podreduce_operator.cluster.local.notices import Notice, PodEnded
 from podreduce_operator.cluster.local.processes import ProcessCluster
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.limits import Limits
-from tests.builders import make_job, make_raw_output
-from tests.task_runs import WORD_COUNT
+from tests.support.builders import make_job, make_raw_output
+from tests.support.task_runs import WORD_COUNT
 
 SECONDS = 120
 TEXT = "".join(f"word{number % 7} the\n" for number in range(300))

@@ -18,8 +18,8 @@ from podreduce_operator.runs.publishing import (
     read_published,
     remove_staged,
 )
-from tests.builders import JOB_UID, make_commit, make_plan, reduce_task
-from tests.pending_uploads import drop_uploads, list_uploads
+from tests.support.builders import JOB_UID, make_commit, make_plan, reduce_task
+from tests.support.pending_uploads import drop_uploads, list_uploads
 
 pytestmark = pytest.mark.integration
 

@@ -23,7 +23,7 @@ from podreduce.storage import (
     publish_staged,
 )
 from podreduce.storage.writer import PART_BYTES
-from tests.pending_uploads import connected, drop_uploads, list_uploads
+from tests.support.pending_uploads import connected, drop_uploads, list_uploads
 
 NUMBERS = itertools.count()
 LARGE = [b"a" * PART_BYTES, b"b" * PART_BYTES, b"c"]

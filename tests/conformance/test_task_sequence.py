@@ -17,9 +17,9 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
-from tests.builders import map_task, reduce_task
-from tests.task_processes import Ended, TaskProcesses
-from tests.task_runs import WORD_COUNT, TaskRun
+from tests.support.builders import map_task, reduce_task
+from tests.support.task_processes import Ended, TaskProcesses
+from tests.support.task_runs import WORD_COUNT, TaskRun
 
 THREE_LINES = {"a": b"one\ntwo\nend\n"}
 M0, M1, M2 = map_task(0), map_task(1), map_task(2)

@@ -20,9 +20,9 @@ from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
-from tests.builders import map_task
-from tests.task_processes import TaskProcesses
-from tests.task_runs import TaskRun
+from tests.support.builders import map_task
+from tests.support.task_processes import TaskProcesses
+from tests.support.task_runs import TaskRun
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells, and the fork server is there")
 

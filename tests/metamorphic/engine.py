@@ -24,11 +24,11 @@ from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
 from podreduce_operator.runs.publishing import build_intent, build_manifest, publish
 from podreduce_operator.runs.run import Run, RunCache
-from tests.builders import make_job
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import Layout, limited
 from tests.metamorphic.outcome import Outcome, read_part
-from tests.unit.quiet_cluster import QuietCluster
+from tests.support.builders import make_job
+from tests.support.quiet_cluster import QuietCluster
 
 __all__ = ["JobRun", "StartTask", "run_job"]
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.builders import make_raw_output
 from tests.metamorphic.chance import seeded
 from tests.metamorphic.data import FORMATS, Input, Shape, draw_input
 from tests.metamorphic.programs import Program, draw_program
+from tests.support.builders import make_raw_output
 
 __all__ = ["Job", "draw_job"]
 

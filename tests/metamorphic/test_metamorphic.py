@@ -15,7 +15,7 @@ from tests.metamorphic.judge import find_difference
 from tests.metamorphic.layout import LIMITS, Layout, limited, swap
 from tests.metamorphic.programs import REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
-from tests.searching import count_drawn, first_seed, tries
+from tests.support.searching import count_drawn, first_seed, tries
 
 JOBS = tries(300)
 MANY_JOBS = 300

@@ -2,42 +2,63 @@
 
 __all__ = ["TARGETS", "source_of", "tests_of"]
 
-UNIT = "tests/unit/test_{}.py"
 
 TARGETS: dict[str, tuple[str, ...]] = {
     # what reads
-    "inputs.blocks": ("blocks", "inputs"),
-    "inputs.text": ("inputs", "salvage", "tasks"),
-    "inputs.fixed_length": ("fixed_length", "inputs"),
-    "inputs.record_block": ("inputs", "salvage", "tasks"),
+    "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows"),
+    "inputs.text": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
+    "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
+    "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
     # what groups
-    "rows.row_stores": ("spill", "interning", "tasks", "skipping"),
-    "rows.combining": ("spill", "tasks"),
-    "rows.map_buffer": ("spill", "tasks"),
-    "rows.aggregate_input": ("aggregate_input", "tasks"),
-    "encoding.heavy_keys": ("heavy_keys",),
+    "rows.row_stores": (
+        "runtime/rows/map_buffer",
+        "runtime/rows/interning",
+        "runtime/task/tasks",
+        "runtime/task/skipping",
+    ),
+    "rows.combining": ("runtime/rows/map_buffer", "runtime/task/tasks"),
+    "rows.map_buffer": ("runtime/rows/map_buffer", "runtime/task/tasks"),
+    "rows.aggregate_input": ("runtime/rows/aggregate_input", "runtime/task/tasks"),
+    "encoding.heavy_keys": ("runtime/encoding/heavy_keys",),
     # what encodes
-    "encoding.keys": ("codec", "ranges", "partitioning", "spill", "total_order"),
-    "encoding.codec": ("codec",),
-    "encoding.frames": ("frames", "shuffle", "large_frames", "spill"),
-    "encoding.frame_packing": ("frames", "spill", "reduce_input", "large_frames", "heavy_keys"),
-    "encoding.blobs": ("shuffle", "ranges", "large_frames"),
-    "encoding.key_range": ("ranges", "key_spread", "total_order"),
-    "encoding.key_index": ("ranges", "total_order"),
-    "encoding.key_sampler": ("ranges", "key_spread", "total_order"),
-    "encoding.key_hash": ("partition",),
+    "encoding.keys": (
+        "runtime/encoding/codec",
+        "runtime/encoding/key_ranges",
+        "runtime/task/bucket_choice",
+        "runtime/rows/map_buffer",
+        "runtime/task/total_order",
+    ),
+    "encoding.codec": ("runtime/encoding/codec",),
+    "encoding.frames": (
+        "runtime/encoding/frames",
+        "runtime/encoding/blobs",
+        "runtime/encoding/large_frames",
+        "runtime/rows/map_buffer",
+    ),
+    "encoding.frame_packing": (
+        "runtime/encoding/frames",
+        "runtime/rows/map_buffer",
+        "runtime/rows/reduce_input",
+        "runtime/encoding/large_frames",
+        "runtime/encoding/heavy_keys",
+    ),
+    "encoding.blobs": ("runtime/encoding/blobs", "runtime/encoding/key_ranges", "runtime/encoding/large_frames"),
+    "encoding.key_range": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
+    "encoding.key_index": ("runtime/encoding/key_ranges", "runtime/task/total_order"),
+    "encoding.key_sampler": ("runtime/encoding/key_ranges", "operator/shuffle/key_spread", "runtime/task/total_order"),
+    "encoding.key_hash": ("operator/balance/bucket_packing",),
     # what merges
-    "encoding.merge": ("merge", "reduce_input", "spill"),
-    "rows.runs": ("reduce_input", "spill", "aggregate_input"),
-    "rows.reduce_input": ("reduce_input", "large_frames"),
-    "columnar.runs": ("columns", "column_tasks", "large_frames"),
-    "columnar.sorting": ("columns", "column_tasks", "large_frames"),
+    "encoding.merge": ("runtime/encoding/merge", "runtime/rows/reduce_input", "runtime/rows/map_buffer"),
+    "rows.runs": ("runtime/rows/reduce_input", "runtime/rows/map_buffer", "runtime/rows/aggregate_input"),
+    "rows.reduce_input": ("runtime/rows/reduce_input", "runtime/encoding/large_frames"),
+    "columnar.runs": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),
+    "columnar.sorting": ("runtime/columnar/columns", "runtime/task/column_tasks", "runtime/encoding/large_frames"),
     # what rewrites
-    "program.fusion": ("fusion",),
-    "program.yield_rewriting": ("fusion",),
-    "program.reduce_idioms": ("idioms",),
+    "program.fusion": ("runtime/program/fusion",),
+    "program.yield_rewriting": ("runtime/program/fusion",),
+    "program.reduce_idioms": ("runtime/program/reduce_idioms",),
     # what commits
-    "task.commit": ("commit", "tasks"),
+    "task.commit": ("runtime/task/commit", "runtime/task/tasks"),
 }
 
 
@@ -48,4 +69,5 @@ def source_of(module: str) -> str:
 
 def tests_of(module: str) -> list[str]:
     """Return the files of tests that a module's mutants are tried with."""
-    return [UNIT.format(name) for name in TARGETS[module]]
+    places = (name.rpartition("/") for name in TARGETS[module])
+    return [f"tests/unit/{place}/test_{name}.py" for place, _, name in places]

@@ -20,7 +20,7 @@ from podreduce.rows.row_stores import Aggregates, ListGroups
 from podreduce.task.attempt import Attempt, open_attempt
 from podreduce.task.map_rows import MapLoop, Sink
 from tests.programs.given import LOG
-from tests.task_runs import TaskRun
+from tests.support.task_runs import TaskRun
 
 __all__ = ["KINDS", "Outcome", "an_attempt", "compare", "differences", "lines_block", "open_sink", "run_program"]
 

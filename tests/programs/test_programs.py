@@ -7,7 +7,7 @@ import pytest
 from tests.programs.modules import draw_program
 from tests.programs.runner import render_fault, run_programs
 from tests.programs.statements import render, simple, smaller
-from tests.searching import count_drawn, first_seed, tries
+from tests.support.searching import count_drawn, first_seed, tries
 
 PROGRAMS = tries(20_000)
 

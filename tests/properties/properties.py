@@ -14,16 +14,14 @@ class Property:
     times: float
 
 
-UNIT = "tests/unit/test_{}.py"
-
 PROPERTIES = {
     "layout": Property(
         claim="the output does not depend on where blocks, batches, flushes, shards and processes fall",
         tests=(
             "tests/metamorphic/test_metamorphic.py::test_every_layout_of_a_job_gives_the_same_output",
-            UNIT.format("column_aggregation"),
-            UNIT.format("recognised_values"),
-            UNIT.format("reader_properties"),
+            "tests/unit/runtime/task/test_column_aggregation.py",
+            "tests/unit/runtime/rows/test_recognised_values.py",
+            "tests/unit/runtime/inputs/test_reader_properties.py",
         ),
         times=5,
     ),
@@ -35,22 +33,22 @@ PROPERTIES = {
     "input": Property(
         claim="any input and any value give records, bad records, or an error with its remedy",
         tests=(
-            UNIT.format("reader_fuzz"),
-            UNIT.format("json_columns"),
-            UNIT.format("csv_columns"),
-            UNIT.format("yielded_types"),
-            UNIT.format("returned_columns"),
+            "tests/unit/runtime/inputs/test_reader_fuzz.py",
+            "tests/unit/runtime/inputs/test_json_columns.py",
+            "tests/unit/runtime/inputs/test_csv_columns.py",
+            "tests/unit/runtime/program/test_yielded_types.py",
+            "tests/unit/runtime/task/test_returned_columns.py",
         ),
         times=20,
     ),
     "memory": Property(
         claim="what is accounted is at least 0.8 of what is held",
-        tests=(UNIT.format("memory_accounting"),),
+        tests=("tests/unit/runtime/rows/test_memory_accounting.py",),
         times=20,
     ),
     "plans": Property(
         claim="plans for 1 GB to 100 TB are even, and small for the operator",
-        tests=(UNIT.format("plans_at_scale"),),
+        tests=("tests/unit/operator/planning/test_plans_at_scale.py",),
         times=4,
     ),
 }

@@ -5,11 +5,11 @@ from dataclasses import replace
 
 from podreduce_operator.cluster.kubernetes.api import Json, core_path, custom_path
 from podreduce_operator.pods.pod_manifest import PodDefaults, build_pod
-from tests.builders import make_job, make_pod_request
 from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
 from tests.scale.fake_tasks import TASK_LABEL
 from tests.scale.figures import Figures, created_per_second, percentile, succession_delays
 from tests.scale.stage import Stage, poll
+from tests.support.builders import make_job, make_pod_request
 
 __all__ = ["run_bare_loop", "run_indexed_job"]
 

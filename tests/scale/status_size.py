@@ -5,7 +5,7 @@ import msgspec
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.policy.status import build_status
-from tests.builders import make_commit, make_failure, make_observed, make_plan_summary
+from tests.support.builders import make_commit, make_failure, make_observed, make_plan_summary
 
 __all__ = ["status_bytes"]
 

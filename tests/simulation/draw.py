@@ -11,13 +11,13 @@ from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import PlanSummary
 from podreduce_operator.pods.task_turns import History
 from podreduce_operator.policy.decide import decide
-from tests.builders import make_raw_output, make_raw_spec
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError
 from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User, plan_acts
 from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Result, World
+from tests.support.builders import make_raw_output, make_raw_spec
 
 __all__ = ["draw_world", "run_world"]
 

@@ -19,9 +19,9 @@ from typing import Protocol
 from podreduce_operator.model.decisions import Decision
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.pods.task_turns import History
-from tests.policy_examples import RULES, WORKED_EXAMPLE
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
+from tests.support.policy_examples import RULES, WORKED_EXAMPLE
 
 __all__ = ["Mutant", "MutantStaleError", "find_killer", "find_worlds", "load_policy", "load_worlds"]
 

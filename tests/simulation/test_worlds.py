@@ -3,13 +3,13 @@ import sys
 import pytest
 
 from podreduce_operator.policy.decide import decide
-from tests.searching import count_drawn, first_seed, tries
 from tests.simulation.chaos import POD_FAULTS, USER_FAULTS, FaultKind
 from tests.simulation.draw import draw_world, run_world
 from tests.simulation.judge import ViolationError
 from tests.simulation.mutation import load_policy
 from tests.simulation.runner import Summary, render_coverage, render_failure, run_worlds
 from tests.simulation.seeds import NAMED_SEEDS, NamedSeed, find_mutant
+from tests.support.searching import count_drawn, first_seed, tries
 
 WORLDS = tries(5000)
 MIN_WORLDS_OF_A_FAULT = max(1, WORLDS // 250)

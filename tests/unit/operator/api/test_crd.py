@@ -1,0 +1,89 @@
+"""The CRD beside the code: what the operator writes must not be pruned by the API server, nor refused."""
+
+from typing import Any
+
+import pytest
+from jsonschema import Draft4Validator
+
+from podreduce_operator.api.crd import job_schema, load_crd
+from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
+from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.observed import HeavyKeyView
+from podreduce_operator.policy.status import build_status
+from tests.support.builders import (
+    make_commit,
+    make_failure,
+    make_observed,
+    make_post_mortem_view,
+    make_published,
+    make_quarantine,
+    make_raw_spec,
+    make_shuffle,
+    map_task,
+    reduce_task,
+)
+from tests.support.crd_cases import DEFAULTED_SPEC
+
+LONG = "é" * 40_000
+
+
+def write_status() -> dict[str, Any]:
+    """A status in which every field is there, and as long as it gets."""
+    failures = [
+        make_failure(map_task(index), message=LONG, traceback=LONG, record=LONG, exit_code=64, finished_at=float(index))
+        for index in range(20)
+    ]
+    counters = {f"group {number} {LONG}": {f"name {number} {LONG}": 2**62} for number in range(50)}
+    observed = make_observed(
+        spec={"image": "other"},
+        commits=[
+            make_commit(map_task(index), counters=counters, quarantine=make_quarantine(2**50))
+            for index in range(0, 10_000, 2)
+        ]
+        + [make_commit(reduce_task(0))],
+        failures=failures,
+        shuffle=make_shuffle(),
+        skew=tuple(HeavyKeyView(key="é" * 100, share=0.123456, partition=4095) for _ in range(5)),
+        quarantine_uri=f"s3://corpus/{LONG}",
+        published=make_published(),
+        post_mortem=make_post_mortem_view(),
+    )
+    verdict = Verdict(phase=Phase.FAILED, reason="ProgramError", message=LONG, next_attempt_at=5.5)
+    return build_status(observed, verdict, 1000.5, pinned_fields(make_raw_spec()))
+
+
+def test_the_operators_status_fits_the_crd() -> None:
+    schema = job_schema()["properties"]["status"]
+    status = write_status()
+    assert list(iter_unknown_fields(schema, status, "status")) == []
+    assert [error.message[:200] for error in Draft4Validator(as_json_schema(schema)).iter_errors(status)] == []
+
+
+def test_every_field_of_the_status_is_written() -> None:
+    assert set(write_status()) == set(job_schema()["properties"]["status"]["properties"])
+
+
+def test_live_fields_are_fields_of_the_spec() -> None:
+    assert set(job_schema()["properties"]["spec"]["properties"]) > LIVE_FIELDS
+
+
+def test_the_tests_specs_have_the_crds_defaults() -> None:
+    assert make_raw_spec() == DEFAULTED_SPEC
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+def test_every_field_is_described(part: str) -> None:
+    def undescribed(schema: dict[str, Any], path: str) -> list[str]:
+        fields = schema.get("properties", {}) | (
+            {"[]": schema["items"]} if "properties" in schema.get("items", {}) else {}
+        )
+        missing = [f"{path}.{name}" for name, field in fields.items() if name != "[]" and "description" not in field]
+        return missing + [each for name, field in fields.items() for each in undescribed(field, f"{path}.{name}")]
+
+    assert undescribed(job_schema()["properties"][part], part) == []
+
+
+def test_printer_columns_are_those_of_the_readme() -> None:
+    columns = load_crd()["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [column["name"] for column in columns] == ["Phase", "Maps", "Reduces", "Age"]

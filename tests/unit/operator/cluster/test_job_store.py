@@ -1,0 +1,81 @@
+"""The first listing of jobs, from an API server of a few lines; the rest is in the conformance suite."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
+from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.model.jobs import JobKey
+from tests.support.builders import make_raw_spec
+
+
+def make_manifest(name: str, **spec: Any) -> dict[str, Any]:
+    metadata = {"namespace": "team", "name": name, "uid": f"uid-{name}", "resourceVersion": "7"}
+    return {"metadata": metadata, "spec": make_raw_spec(**spec)}
+
+
+class Pages:
+    """Serves these jobs, one a page; an error in their place is raised."""
+
+    def __init__(self, *jobs: dict[str, Any] | Exception) -> None:
+        self.jobs = jobs
+
+    async def get(self, path: str, query: Mapping[str, str], *, accept: str) -> dict[str, Any]:
+        assert path == "/apis/podreduce.dev/v1beta1/mapreducejobs"
+        assert accept == ""
+        number = int(query.get("continue", 0))
+        job = self.jobs[number]
+        if isinstance(job, Exception):
+            raise job
+        token = str(number + 1) if number + 1 < len(self.jobs) else ""
+        return {"metadata": {"continue": token}, "items": [job]}
+
+
+def make_store(*jobs: dict[str, Any] | Exception) -> JobStore:
+    return JobStore(cast("ApiServer", Pages(*jobs)), ())
+
+
+def known(store: JobStore) -> set[str]:
+    return {key.name for key in store.cache.uids()}
+
+
+async def test_all_pages_are_taken_before_it_counts_as_synced() -> None:
+    store = make_store(make_manifest("first"), make_manifest("second"))
+    assert not store.is_synced
+    await store.take_listing()
+    assert store.is_synced
+    assert known(store) == {"first", "second"}
+
+
+async def test_a_job_that_is_not_understood_hides_no_other() -> None:
+    store = make_store(make_manifest("odd", backoff="often"), make_manifest("second"))
+    await store.take_listing()
+    assert store.is_synced
+    assert known(store) == {"second"}
+
+
+async def test_a_listing_that_broke_off_does_not_count() -> None:
+    store = make_store(make_manifest("first"), ApiError(503, "", "away"))
+    with pytest.raises(ApiError):
+        await store.take_listing()
+    assert not store.is_synced
+
+
+async def test_what_a_watch_has_shown_is_not_overwritten_by_what_is_older() -> None:
+    store = make_store(make_manifest("first"))
+    newer = make_manifest("first", runId="2")
+    newer["metadata"]["resourceVersion"] = "8"
+    store.cache.put(newer)
+    await store.take_listing()
+    entry = store.cache.get(JobKey(namespace="team", name="first"))
+    assert entry is not None
+    assert entry.view.spec.run_id == "2"
+
+
+def test_silence_is_counted_from_the_last_listing() -> None:
+    now = [100.0]
+    store = JobStore(cast("ApiServer", Pages()), (), clock=lambda: now[0])
+    now[0] = 130.0
+    assert store.seconds_since_contact() == 30

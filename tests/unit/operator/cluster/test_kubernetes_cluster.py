@@ -1,0 +1,78 @@
+"""What the operator asks the API server for, by a server that writes everything down."""
+
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from podreduce_operator.cluster.kubernetes.api import connect
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
+from podreduce_operator.pods.pod_manifest import PodDefaults
+from tests.support.builders import make_job, make_kubeconfig
+
+PODS = "/api/v1/namespaces/default/pods"
+
+
+@dataclass
+class Recorder:
+    """Answers every request with `answer`; keeps method, path and body of each."""
+
+    status: int = 200
+    answer: dict[str, Any] = field(default_factory=lambda: {"kind": "Status", "status": "Success"})
+    asked: list[tuple[str, str, Any]] = field(default_factory=list)
+
+    async def respond(self, request: web.Request) -> web.Response:
+        body = await request.read()
+        self.asked.append((request.method, request.path, json.loads(body) if body else None))
+        return web.json_response(self.answer, status=self.status)
+
+
+@pytest.fixture
+def server() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+async def cluster(server: Recorder, tmp_path: Path) -> AsyncIterator[KubernetesCluster]:
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", server.respond)
+    async with TestServer(app) as listening:
+        kubeconfig = tmp_path / "kubeconfig"
+        kubeconfig.write_text(json.dumps(make_kubeconfig(f"http://127.0.0.1:{listening.port}")))
+        settings = ClusterSettings(pod_defaults=PodDefaults(image="runtime:1"))
+        async with connect(kubeconfig) as api:
+            yield KubernetesCluster(api, settings, installation="here", directory=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("force", "grace"), [(False, {}), (True, {"gracePeriodSeconds": 0})], ids=["with its grace", "forced"]
+)
+async def test_a_pod_is_deleted_if_it_is_that_one_and_without_grace_if_forced(
+    cluster: KubernetesCluster, server: Recorder, force: bool, grace: dict[str, int]
+) -> None:
+    await cluster.delete_pod(make_job(), "pod-1", "uid-1", force=force)
+    options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": "uid-1"}, **grace}
+    assert server.asked == [("DELETE", f"{PODS}/pod-1", options)]
+
+
+@pytest.mark.parametrize("status", [404, 409], ids=["it is gone", "it is another"])
+async def test_a_pod_that_is_gone_or_another_is_deleted_already(
+    cluster: KubernetesCluster, server: Recorder, status: int
+) -> None:
+    server.status = status
+    await cluster.delete_pod(make_job(), "pod-1", "uid-1")
+    assert len(server.asked) == 1
+
+
+async def test_the_log_of_a_pod_is_that_of_its_task_and_none_if_it_cannot_be_read(
+    cluster: KubernetesCluster, server: Recorder
+) -> None:
+    server.status = 400
+    assert await cluster.read_log_tail(make_job(), "pod-1", 7) == ""
+    assert [path for _, path, _ in server.asked] == [f"{PODS}/pod-1/log"]

@@ -1,0 +1,286 @@
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from podreduce.contract.environment import TaskEnvironment
+from podreduce.contract.errors import StorageUnavailableError
+from podreduce.contract.post_mortem import PostMortem
+from podreduce.contract.wire import decode
+from podreduce.storage import open_store
+from podreduce_operator.loop import apply
+from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.actions import PlanRun
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.pods import PodPhase, PodRequest
+from tests.support.builders import make_failed_pod, make_job, make_pod, make_raw_output, map_task
+from tests.support.quiet_cluster import QuietCluster
+
+KEY = JobKey(namespace="default", name="wordcount")
+
+
+class StoringCluster(QuietCluster):
+    """Keeps the status it is given, as an API server does."""
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        await super().write_status(job, status)
+        self.jobs[job.key] = replace(self.jobs[job.key], status=status)
+        return True
+
+
+class World:
+    def __init__(self) -> None:
+        self.place = f"memory://{uuid.uuid4().hex}/"
+        self.cluster = StoringCluster(work_uri=f"{self.place}work/")
+        self.now = 1_000_000.0
+        self.reconciler = Reconciler(self.cluster, limits=Limits(parallelism=2), clock=lambda: self.now)
+
+    def add_job(self, **spec: Any) -> None:
+        places = {
+            "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
+            "output": make_raw_output(uri=f"{self.place}out/"),
+            "map": {"shards": 3},
+        }
+        self.cluster.jobs[KEY] = make_job(spec=places | spec)
+
+    async def settle(self) -> dict[str, tuple[str, str]]:
+        """Run the job until it is terminal; return its conditions' statuses and reasons."""
+        await asyncio.wait_for(self.reconciler.settle(KEY), 20)
+        return self.conditions()
+
+    def conditions(self) -> dict[str, tuple[str, str]]:
+        conditions = self.cluster.jobs[KEY].status.get("conditions", ())
+        return {each["type"]: (each["status"], each["reason"]) for each in conditions}
+
+    async def wait_for(self, what: Any) -> None:
+        async with asyncio.timeout(20):
+            while not what():  # noqa: ASYNC110 - what is awaited has no event
+                await asyncio.sleep(0.01)
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    made = World()
+    yield made
+    await made.reconciler.close()
+
+
+async def test_a_job_is_planned_and_gets_as_many_pods_as_it_may_have(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job()
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    names = {request.name.rsplit("-", 3)[1:][0] + request.name.rsplit("-", 3)[2] for request in world.cluster.created}
+    assert names == {"m0", "m1"}
+    request = world.cluster.created[0]
+    assert request.environment.run_uri.startswith(f"{world.place}work/local/default/wordcount/")
+    assert request.environment.plan_digest
+    await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("phase") == "Mapping")
+
+
+async def test_a_map_is_told_how_many_bad_records_it_may_skip(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(badRecords="Skip", maxBadRecords=7)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    environment = world.cluster.created[0].environment
+    assert TaskEnvironment.from_environ(environment.to_environ()).max_bad_records == 7
+
+
+async def test_a_missing_input_fails_the_job_and_tells_it_by_an_event(world: World) -> None:
+    world.add_job()
+    conditions = await world.settle()
+    assert conditions["Failed"] == ("True", "InputNotFound")
+    assert conditions["Stalled"] == ("True", "InputNotFound")
+    assert ("Warning", "InputNotFound") in world.cluster.events
+    assert world.cluster.created == []
+
+
+async def test_what_is_applied_beside_the_job_has_a_grace_to_appear(world: World) -> None:
+    world.add_job()
+    world.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret podreduce-storage", permanent=True)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Reconciling") == ("True", "StorageSecretNotFound"))
+    assert world.conditions()["Failed"][0] == "False"
+    world.now += 31
+    conditions = await world.settle()
+    assert conditions["Failed"] == ("True", "StorageSecretNotFound")
+
+
+async def test_a_passing_fault_is_told_and_tried_again(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    quota = {"pods": 0}
+
+    async def create_pod(request: PodRequest) -> None:
+        if not quota["pods"]:
+            raise ActionError("QuotaExceeded", "exceeded quota: pods=0", permanent=False)
+        world.cluster.created.append(request)
+
+    world.cluster.create_pod = create_pod  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Reconciling") == ("True", "QuotaExceeded"))
+    quota["pods"] = 2
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+
+
+async def test_a_pod_that_has_started_since_it_was_listed_is_not_given_up(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    listed = make_pod(map_task(0), phase=PodPhase.PENDING, reason="InvalidImageName")
+    world.cluster.pods, world.cluster.pods_now = (listed,), (replace(listed, phase=PodPhase.RUNNING, reason=""),)
+    for asked in (1, 2):
+        world.reconciler.wake(KEY)
+        await world.wait_for(lambda asked=asked: len(world.cluster.asked) >= asked)
+    assert not any("/failures/" in found.key for found in open_store(world.place).list("work/"))
+    world.cluster.pods_now = (listed,)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Failed") == ("True", "ImageUnavailable"))
+
+
+async def test_a_blind_failed_job_still_loses_its_pods(world: World) -> None:
+    world.add_job()
+    world.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret", permanent=True)
+    world.cluster.pods = (make_pod(map_task(0)), make_pod(map_task(1), phase=PodPhase.PENDING))
+    world.reconciler.wake(KEY)
+    await world.wait_for(world.conditions)
+    assert world.cluster.deleted == []
+    world.now += 31
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: len(set(world.cluster.deleted)) == 2)
+
+
+async def test_an_ended_run_gets_its_story_after_its_verdict(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(activeDeadlineSeconds=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    world.cluster.pods = (make_pod(map_task(0), node="node-1", started_at=world.now),)
+    world.cluster.log_tail = "reading\nstill reading\n"
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: any("/attempts/" in found.key for found in open_store(world.place).list("work/")))
+    world.now += 61
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions()["Failed"] == ("True", "DeadlineExceeded"))
+    world.cluster.pods = ()
+    await world.settle()
+    first = next(status for status in world.cluster.statuses if status["phase"] == "Failed")
+    assert "postMortem" not in first
+    link = world.cluster.jobs[KEY].status["postMortem"]["uri"]
+    story = decode(open_store(world.place).get(link.removeprefix(world.place)), PostMortem)
+    assert (story.reason, story.plan.shards) == ("DeadlineExceeded", 3)
+    assert [(told.task, str(told.result), told.why_deleted, told.node) for told in story.timeline] == [
+        ("m-0", "Stopped", "job failed", "node-1")
+    ]
+    assert [(told.task, told.node, told.log) for told in story.stopped] == [
+        ("m-0", "node-1", ("reading", "still reading"))
+    ]
+
+
+async def test_no_stop_waits_for_a_log_that_does_not_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def hang(job: JobView, name: str, lines: int) -> str:
+        await asyncio.sleep(3600)
+        return f"{job.key}/{name}: {lines}"
+
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(activeDeadlineSeconds=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    monkeypatch.setattr(apply, "SAVE_LOG_SECONDS", 0.01)
+    world.cluster.read_log_tail = hang  # type: ignore[method-assign]
+    world.cluster.pods = tuple(make_pod(map_task(index), started_at=world.now) for index in range(2))
+    world.now += 61
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: set(world.cluster.deleted) == {pod.name for pod in world.cluster.pods})
+    await world.wait_for(lambda: world.conditions()["Failed"] == ("True", "DeadlineExceeded"))
+
+
+async def test_a_story_that_cannot_be_written_holds_nobody_up_who_waits_for_the_run(world: World) -> None:
+    async def refuse(job: JobView, name: str, lines: int) -> str:
+        raise ActionError("ApiServerUnavailable", f"no log of {job.key}/{name}: {lines}", permanent=False)
+
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(backoffLimitPerTask=0)
+    world.cluster.read_log_tail = refuse  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    world.cluster.pods = (make_failed_pod(map_task(0)),)
+    assert (await world.settle())["Failed"] == ("True", "BackoffLimitExceeded")
+    assert "postMortem" not in world.cluster.jobs[KEY].status
+
+
+async def test_the_worker_of_a_job_that_is_gone_ends(world: World) -> None:
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: KEY not in world.reconciler.workers)
+
+
+async def test_an_unexpected_error_is_tried_again(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    errors = [RuntimeError("a bug"), StorageUnavailableError("the store is away")]
+    list_pods = world.cluster.list_pods
+
+    async def failing(job: JobView) -> tuple[Any, ...]:
+        if errors:
+            raise errors.pop(0)
+        return await list_pods(job)
+
+    world.cluster.list_pods = failing  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+
+
+async def test_forgetting_a_deleted_job_removes_what_it_stored_but_not_its_output(world: World) -> None:
+    store = open_store(world.place)
+    store.put("in/a.txt", b"one\n")
+    store.put("out/keep.txt", b"not ours")
+    world.add_job(output=make_raw_output(uri=f"{world.place}out/", ifExists="Replace"))
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    assert [found.key for found in store.list("work/")]
+    await world.reconciler.forget(world.cluster.jobs.pop(KEY))
+    assert [found.key for found in store.list("")] == ["in/a.txt", "out/keep.txt"]
+
+
+async def test_the_fault_point_is_called_before_and_after_each_action(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    points: list[tuple[str, str]] = []
+    reconciler = Reconciler(
+        world.cluster,
+        limits=Limits(parallelism=2),
+        fault_point=lambda when, action: points.append((when, type(action).__name__)),
+    )
+    reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    await reconciler.close()
+    assert points[:2] == [("before", PlanRun.__name__), ("after", PlanRun.__name__)]
+
+
+async def test_a_pass_is_overdue_from_when_it_was_due_or_began(world: World) -> None:
+    assert world.reconciler.overdue_seconds() == 0
+    world.add_job()
+    entered, may_go_on = asyncio.Event(), asyncio.Event()
+
+    async def find_job(key: JobKey) -> JobView | None:
+        entered.set()
+        await may_go_on.wait()
+        return world.cluster.jobs.get(key)
+
+    world.cluster.find_job = find_job  # type: ignore[method-assign]
+    world.reconciler.wake(KEY)
+    await entered.wait()
+    await asyncio.sleep(0.1)
+    assert 0.1 <= world.reconciler.overdue_seconds() < 10
+    may_go_on.set()
+    await world.settle()
+    await asyncio.sleep(0.1)
+    assert world.reconciler.overdue_seconds() == 0

@@ -1,0 +1,145 @@
+import uuid
+from typing import Any
+
+import pytest
+
+from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.plan import Plan, ShardPage
+from podreduce.contract.wire import decode, digest_bytes
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.api.spec import pinned_fields
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.planning.plan_run import plan_run
+from podreduce_operator.runs.output_claim import claim_output, read_claim
+from podreduce_operator.runs.publishing import remove_staged
+from podreduce_operator.runs.run import Run, RunCache
+from tests.support.builders import make_job, make_raw_output
+from tests.support.quiet_cluster import QuietCluster
+
+OTHER_UID = "6f0c4a52-0000-4000-8000-000000000002"
+
+
+class PlanningWorld:
+    """An input object, an empty output, and a cluster that knows some jobs."""
+
+    def __init__(self) -> None:
+        self.place = f"memory://{uuid.uuid4().hex}/"
+        self.cluster = QuietCluster(work_uri=f"{self.place}work/")
+        open_store(self.place).put("in/a.txt", b"one\ntwo\n")
+
+    def make_job(self, **changes: Any) -> JobView:
+        spec = {
+            "input": {"uris": [f"{self.place}in/"], "format": "Text", "encodingErrors": "Strict"},
+            "output": make_raw_output(uri=f"{self.place}out/"),
+            "map": {"shards": 2},
+        }
+        return make_job(spec=spec | changes.pop("spec", {}), **changes)
+
+    async def open(self, job: JobView) -> Run:
+        storage = await self.cluster.read_storage(job)
+        return RunCache().open(job, job.spec.run_id, storage)
+
+    async def plan(self, job: JobView) -> Run:
+        run = await self.open(job)
+        await plan_run(run, self.cluster)
+        return run
+
+
+@pytest.fixture
+def world() -> PlanningWorld:
+    return PlanningWorld()
+
+
+async def test_the_plan_names_its_pages_by_digest_and_pins_the_spec(world: PlanningWorld) -> None:
+    job = world.make_job()
+    run = await world.plan(job)
+    plan = decode(run.work.get(PLAN_KEY), Plan)
+    page = run.work.get(shard_page_key(0))
+    assert plan.pages[0].digest == digest_bytes(page)
+    assert len(decode(page, ShardPage).shards) == plan.shards == 2
+    assert plan.bytes == 8
+    assert plan.spec == pinned_fields(job.raw_spec)
+
+
+async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWorld) -> None:
+    run = await world.plan(world.make_job())
+    first = run.work.get(PLAN_KEY)
+    open_store(world.place).put("in/b.txt", b"three\n")
+    await plan_run(run, world.cluster)
+    assert run.work.get(PLAN_KEY) == first
+
+
+async def test_the_text_of_a_config_map_becomes_part_of_the_plan(world: PlanningWorld) -> None:
+    world.cluster.sources["wordcount", "job.py"] = "class FromConfigMap: ..."
+    reference = {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}
+    run = await world.plan(world.make_job(spec={"program": {"sourceFrom": reference}}))
+    assert decode(run.work.get(PLAN_KEY), Plan).program.source == "class FromConfigMap: ..."
+
+
+async def test_an_output_that_exists_is_refused_and_its_claim_released(world: PlanningWorld) -> None:
+    open_store(world.place).put("out/part-r-00000.txt", b"old")
+    job = world.make_job()
+    with pytest.raises(ActionError) as refused:
+        await world.plan(job)
+    assert refused.value.reason == "OutputExists"
+    assert await read_claim((await world.open(job)).output) is None
+
+
+async def test_what_a_death_amid_the_probe_leaves_goes_with_the_staged_parts(
+    world: PlanningWorld, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = await world.open(world.make_job())
+    delete = ObjectStore.delete_async
+
+    async def die(store: ObjectStore, *keys: str) -> None:
+        if store.uri == run.output.uri:
+            raise RuntimeError("the operator dies")
+        await delete(store, *keys)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "delete_async", die)
+        with pytest.raises(RuntimeError, match="dies"):
+            await plan_run(run, world.cluster)
+    assert len(list(run.output.list())) == 1
+    await remove_staged(run.output, run.identity)
+    assert list(run.output.list()) == []
+
+
+@pytest.mark.parametrize(
+    ("uid", "status", "taken"),
+    [
+        pytest.param(OTHER_UID, {"runId": "1", "conditions": []}, False, id="in progress"),
+        pytest.param(
+            OTHER_UID,
+            {"runId": "1", "conditions": [{"type": "Complete", "status": "True"}]},
+            True,
+            id="complete but not yet tidied",
+        ),
+        pytest.param(OTHER_UID, {"runId": "2", "conditions": []}, True, id="replaced by a newer run"),
+        pytest.param(OTHER_UID.replace("2", "3"), {"runId": "1"}, True, id="deleted and applied again"),
+        pytest.param(None, {}, True, id="gone"),
+    ],
+)
+async def test_a_claim_is_taken_over_only_from_a_run_that_is_over(
+    world: PlanningWorld, uid: str | None, status: dict[str, Any], *, taken: bool
+) -> None:
+    holder = world.make_job(name="other", uid=OTHER_UID)
+    await claim_output((await world.open(holder)).output, (await world.open(holder)).claim)
+    if uid is not None:
+        world.cluster.jobs[holder.key] = world.make_job(name="other", uid=uid, status=status)
+    job = world.make_job()
+    if taken:
+        run = await world.plan(job)
+        assert await read_claim(run.output) == run.claim
+        return
+    with pytest.raises(ActionError, match="is being written by default/other") as refused:
+        await world.plan(job)
+    assert refused.value.reason == "OutputClaimed"
+
+
+async def test_a_missing_input_is_named(world: PlanningWorld) -> None:
+    spec = {"input": {"uris": [f"{world.place}none/"], "format": "Text", "encodingErrors": "Strict"}}
+    with pytest.raises(ActionError, match="none/") as refused:
+        await world.plan(world.make_job(spec=spec))
+    assert refused.value.reason == "InputNotFound"

@@ -1,0 +1,271 @@
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+import pytest
+
+from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
+from podreduce.contract.task import TaskRef
+from podreduce_operator.model.pods import Gang, PodRequest
+from podreduce_operator.pods.pod_manifest import TASKS_ANNOTATION, PodDefaults, build_pod
+from podreduce_operator.pods.pod_names import parse_labels
+from podreduce_operator.pods.template_merge import PodTemplateError
+from tests.support.builders import JOB_UID, make_job
+
+DEFAULTS = PodDefaults(image="runtime:1", resources={"limits": {"memory": "512Mi"}})
+
+
+def make_request(task: str = "m-3", spec: Mapping[str, Any] | None = None) -> PodRequest:
+    job = make_job(namespace="team", spec=spec)
+    environment = TaskEnvironment(
+        run_uri="s3://work/run/", plan_digest="d", task=TaskRef.parse(task), generation=2, pod_uid="", pod_name=""
+    )
+    return PodRequest(
+        name="wordcount-abc-m-3-1",
+        job=job,
+        run_hash="abc",
+        ordinal=1,
+        environment=environment,
+        spec=job.raw_spec,
+    )
+
+
+def build(
+    task: str = "m-3", *, has_ca_cert: bool = False, defaults: PodDefaults = DEFAULTS, **spec: Any
+) -> dict[str, Any]:
+    return build_pod(make_request(task, spec), defaults, has_ca_cert=has_ca_cert)
+
+
+def task_container(pod: Mapping[str, Any]) -> dict[str, Any]:
+    return next(container for container in pod["spec"]["containers"] if container["name"] == "task")
+
+
+def environment(pod: Mapping[str, Any]) -> dict[str, Any]:
+    return {variable["name"]: variable for variable in task_container(pod)["env"]}
+
+
+def test_an_attempt_after_a_lack_of_memory_gets_more_of_it_whoever_named_it() -> None:
+    container = {"name": "task", "resources": {"requests": {"memory": "1Gi"}}}
+    request = replace(make_request(spec=template(containers=[container])), memory_factor=1.5)
+    resources = task_container(build_pod(request, DEFAULTS, has_ca_cert=False))["resources"]
+    assert resources["requests"] == {"memory": str(1536 * 2**20)}
+
+
+def test_a_pod_of_several_tasks_says_which_to_the_operator_and_to_its_task() -> None:
+    request = make_request()
+    tasks = (TaskRef.parse("m-4"), TaskRef.parse("m-7"))
+    several = replace(request, environment=msgspec.structs.replace(request.environment, more_tasks=tasks))
+    pod = build_pod(several, DEFAULTS, has_ca_cert=False)
+    assert pod["metadata"]["annotations"][TASKS_ANNOTATION] == "m-3 m-4 m-7"
+    assert environment(pod)["PODREDUCE_MORE_TASKS"]["value"] == "m-4 m-7"
+    attempt = parse_labels(pod["metadata"]["labels"])
+    assert attempt is not None
+    assert str(attempt.task) == "m-3"
+
+
+def test_a_pod_of_one_task_says_nothing_of_more() -> None:
+    pod = build()
+    assert TASKS_ANNOTATION not in pod["metadata"]["annotations"]
+    assert "PODREDUCE_MORE_TASKS" not in environment(pod)
+
+
+def test_a_jobs_queue_is_its_pods() -> None:
+    labels = {"kueue.x-k8s.io/queue-name": "team", "team": "a"}
+    request = make_request()
+    queued = replace(request, job=replace(request.job, labels=labels))
+    found = build_pod(queued, DEFAULTS, has_ca_cert=False)["metadata"]["labels"]
+    assert found["kueue.x-k8s.io/queue-name"] == "team"
+    assert "team" not in found
+
+
+def test_a_gang_is_kueues_pod_group_and_its_pods_say_so_whatever_the_template_says() -> None:
+    own = {"metadata": {"labels": {"kueue.x-k8s.io/pod-group-name": "mine"}}}
+    request = make_request(spec={"podTemplate": own})
+    metadata = build_pod(replace(request, gang=Gang(name="first", size=3)), DEFAULTS, has_ca_cert=False)["metadata"]
+    assert metadata["labels"]["kueue.x-k8s.io/pod-group-name"] == "first"
+    assert metadata["annotations"] == {
+        "kubectl.kubernetes.io/default-container": "task",
+        "podreduce.dev/gang": "3 first",
+        "kueue.x-k8s.io/pod-group-total-count": "3",
+        "kueue.x-k8s.io/retriable-in-group": "false",
+    }
+    single = build_pod(request, DEFAULTS, has_ca_cert=False)["metadata"]
+    assert single["labels"]["kueue.x-k8s.io/pod-group-name"] == "mine"
+    assert set(single["annotations"]) == {"kubectl.kubernetes.io/default-container"}
+
+
+def test_a_pod_whose_node_does_not_answer_is_given_up_soon() -> None:
+    tolerations = build(defaults=replace(DEFAULTS, node_lost_seconds=7))["spec"]["tolerations"]
+    assert [(each["key"], each["effect"], each["tolerationSeconds"]) for each in tolerations] == [
+        ("node.kubernetes.io/not-ready", "NoExecute", 7),
+        ("node.kubernetes.io/unreachable", "NoExecute", 7),
+    ]
+
+
+def template(**spec: Any) -> dict[str, Any]:
+    return {"podTemplate": {"spec": spec}}
+
+
+def test_a_pod_belongs_to_its_job_without_holding_up_its_deletion() -> None:
+    pod = build()
+    assert pod["metadata"]["namespace"] == "team"
+    assert pod["metadata"]["ownerReferences"] == [
+        {
+            "apiVersion": "podreduce.dev/v1beta1",
+            "kind": "MapReduceJob",
+            "name": "wordcount",
+            "uid": JOB_UID,
+            "controller": True,
+            "blockOwnerDeletion": False,
+        }
+    ]
+
+
+def test_a_pods_labels_say_which_attempt_it_is() -> None:
+    attempt = parse_labels(build()["metadata"]["labels"])
+    assert attempt is not None
+    assert (attempt.run_hash, str(attempt.task), attempt.ordinal, attempt.generation) == ("abc", "m-3", 1, 2)
+
+
+def test_a_task_reads_from_its_environment_what_the_operator_wrote() -> None:
+    values = {name: variable.get("value", "from-the-pod") for name, variable in environment(build()).items()}
+    told = TaskEnvironment.from_environ(values)
+    assert (str(told.task), told.run_uri, told.generation, told.pod_uid) == ("m-3", "s3://work/run/", 2, "from-the-pod")
+
+
+def test_identity_comes_from_the_pod_itself() -> None:
+    variables = environment(build())
+    paths = {
+        name: variables[name]["valueFrom"]["fieldRef"]["fieldPath"]
+        for name in ("PODREDUCE_POD_UID", "PODREDUCE_POD_NAME")
+    }
+    assert paths == {"PODREDUCE_POD_UID": "metadata.uid", "PODREDUCE_POD_NAME": "metadata.name"}
+
+
+def test_credentials_are_references_to_the_secret_and_never_values() -> None:
+    variables = environment(build(storage={"secretRef": {"name": "mine"}}))
+    references = {
+        field: variables[name]["valueFrom"]["secretKeyRef"]
+        for field, name in StorageSettings.VARIABLES.items()
+        if name in variables
+    }
+    assert references == {
+        "endpoint": {"name": "mine", "key": "endpoint"},
+        "region": {"name": "mine", "key": "region"},
+        "access_key": {"name": "mine", "key": "accessKey"},
+        "secret_key": {"name": "mine", "key": "secretKey"},
+        "session_token": {"name": "mine", "key": "sessionToken", "optional": True},
+    }
+
+
+def test_certificates_are_mounted_where_the_task_is_told_to_look() -> None:
+    pod = build(has_ca_cert=True)
+    assert environment(pod)["PODREDUCE_S3_CA_CERT"]["value"] == CA_CERT_PATH
+    (mount,) = [mount for mount in task_container(pod)["volumeMounts"] if mount["name"] == "podreduce-storage-ca"]
+    (volume,) = [volume for volume in pod["spec"]["volumes"] if volume["name"] == "podreduce-storage-ca"]
+    (item,) = volume["secret"]["items"]
+    assert f"{mount['mountPath']}/{item['path']}" == CA_CERT_PATH
+    assert item["key"] == "caCert"
+
+
+def test_without_certificates_nothing_is_said_of_them() -> None:
+    pod = build()
+    assert "PODREDUCE_S3_CA_CERT" not in environment(pod)
+    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["podreduce-scratch"]
+
+
+def test_a_pod_keeps_to_restricted_pod_security() -> None:
+    pod = build()
+    spec, container = pod["spec"], task_container(pod)
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert spec["automountServiceAccountToken"] is False
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+@pytest.mark.parametrize(
+    ("spec", "image", "policy"),
+    [({}, "runtime:1", "IfNotPresent"), ({"image": "mine:2"}, "mine:2", None)],
+    ids=["the installation's", "the job's"],
+)
+def test_the_image_is_the_jobs_or_the_installations(spec: dict[str, Any], image: str, policy: str | None) -> None:
+    container = task_container(build(**spec))
+    assert (container["image"], container.get("imagePullPolicy")) == (image, policy)
+
+
+def test_scratch_has_the_size_the_installation_sets() -> None:
+    pod = build(defaults=PodDefaults(image="runtime:1", scratch_size="10Gi"))
+    assert pod["spec"]["volumes"] == [{"name": "podreduce-scratch", "emptyDir": {"sizeLimit": "10Gi"}}]
+
+
+def test_the_map_template_wins_over_the_jobs_and_leaves_reduces_alone() -> None:
+    spec = {
+        **template(nodeSelector={"disk": "hdd", "zone": "a"}),
+        "map": {"podTemplate": {"spec": {"nodeSelector": {"disk": "ssd"}}}},
+    }
+    assert build("m-0", **spec)["spec"]["nodeSelector"] == {"disk": "ssd", "zone": "a"}
+    assert build("r-0", **spec)["spec"]["nodeSelector"] == {"disk": "hdd", "zone": "a"}
+
+
+def test_a_template_adds_labels_and_annotations_but_no_finalizers() -> None:
+    metadata = {"labels": {"team": "a"}, "annotations": {"note": "b"}, "finalizers": ["x/y"], "name": "other"}
+    found = build(podTemplate={"metadata": metadata})["metadata"]
+    assert found["labels"]["team"] == "a"
+    assert found["annotations"]["note"] == "b"
+    assert found["name"] == "wordcount-abc-m-3-1"
+    assert "finalizers" not in found
+
+
+INSISTENT = {
+    "restartPolicy": "Always",
+    "automountServiceAccountToken": True,
+    "containers": [
+        {
+            "name": "task",
+            "command": ["sh"],
+            "args": ["-c", "true"],
+            "restartPolicyRules": [{}],
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+            "env": [
+                {"name": "PODREDUCE_TASK", "value": "r-9"},
+                {"name": "PYTHONHASHSEED", "value": "random"},
+                {"name": "MINE", "value": "$(PODREDUCE_TASK)"},
+            ],
+        },
+        {"name": "sidecar", "image": "x", "restartPolicy": "Always"},
+    ],
+}
+
+
+def test_what_the_loop_relies_on_is_forced() -> None:
+    pod = build(**template(**INSISTENT))
+    spec, container = pod["spec"], task_container(pod)
+    assert (spec["restartPolicy"], spec["automountServiceAccountToken"]) == ("Never", False)
+    assert container["command"] == ["python", "-P", "-m", "podreduce"]
+    assert "args" not in container
+    assert "restartPolicyRules" not in container
+    assert container["terminationMessagePolicy"] == "File"
+    assert environment(pod)["PODREDUCE_TASK"] == {"name": "PODREDUCE_TASK", "value": "m-3"}
+    assert environment(pod)["PYTHONHASHSEED"] == {"name": "PYTHONHASHSEED", "value": "0"}
+    assert container["env"][-1] == {"name": "MINE", "value": "$(PODREDUCE_TASK)"}
+    assert spec["containers"][1] == {"name": "sidecar", "image": "x"}
+
+
+def test_a_forged_label_loses() -> None:
+    forged = {"metadata": {"labels": {"podreduce.dev/run-hash": "other"}}}
+    assert build(podTemplate=forged)["metadata"]["labels"]["podreduce.dev/run-hash"] == "abc"
+
+
+@pytest.mark.parametrize(
+    "pod_template",
+    [{"spec": {"containers": None}}, {"spec": None}, {"spec": {"containers": "x"}}, {"spec": []}],
+    ids=["no-containers", "no-spec", "text", "list"],
+)
+def test_a_template_that_leaves_no_task_is_refused(pod_template: dict[str, Any]) -> None:
+    with pytest.raises(PodTemplateError, match=r"spec\.podTemplate\.spec"):
+        build(podTemplate=pod_template)

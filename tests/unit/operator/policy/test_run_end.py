@@ -1,0 +1,176 @@
+from typing import Any
+
+import pytest
+
+from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.observed import Observed, RunState
+from podreduce_operator.policy.run_cleanup import supersede, tidy
+from podreduce_operator.policy.run_end import deadline_at, find_end, newest
+from tests.support.builders import (
+    make_commit,
+    make_failed_pod,
+    make_failure,
+    make_fault,
+    make_job,
+    make_observed,
+    make_pod,
+    make_quarantine,
+    map_task,
+    reduce_task,
+)
+
+ENDED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="InputError", message="no", completed_at=100.0)
+
+
+def reason_of(observed: Observed, now: float = 0.0) -> str | None:
+    verdict = find_end(observed, now)
+    return None if verdict is None else verdict.reason
+
+
+def test_run_goes_on_without_evidence_against_it() -> None:
+    assert find_end(make_observed(), 1e9) is None
+
+
+@pytest.mark.parametrize(("limit", "expected"), [(0, "BackoffLimitExceeded"), (1, "BackoffLimitExceeded"), (2, None)])
+def test_limit_is_exceeded_by_one_failure_more_than_it(limit: int, expected: str | None) -> None:
+    failures = [make_failure(ordinal=1), make_failure(ordinal=2)]
+    assert reason_of(make_observed(spec={"backoffLimitPerTask": limit}, failures=failures)) == expected
+
+
+def test_uncounted_failures_use_up_nothing() -> None:
+    failures = [make_failure(ordinal=ordinal, counted=False) for ordinal in range(1, 10)]
+    assert reason_of(make_observed(spec={"backoffLimitPerTask": 0}, failures=failures)) is None
+
+
+def test_failures_of_different_tasks_do_not_add_up() -> None:
+    failures = [make_failure(map_task(index)) for index in range(5)]
+    assert reason_of(make_observed(spec={"backoffLimitPerTask": 1}, failures=failures)) is None
+
+
+def test_exhausted_task_is_told_with_its_last_failure() -> None:
+    failures = [
+        make_failure(ordinal=2, finished_at=200.0, message="the last"),
+        make_failure(ordinal=1, finished_at=100.0, message="the first"),
+    ]
+    verdict = find_end(make_observed(spec={"backoffLimitPerTask": 1}, failures=failures), 0.0)
+    assert verdict is not None
+    assert verdict.message.startswith("2 attempts failed; the last: m-0 (pod ")
+    assert verdict.message.endswith("ProgramError: the last")
+
+
+def test_first_task_in_order_gives_the_verdict() -> None:
+    failures = [make_failure(reduce_task(0), reason="StorageDenied"), make_failure(map_task(3), reason="InputError")]
+    assert reason_of(make_observed(failures=failures)) == "InputError"
+
+
+@pytest.mark.parametrize(
+    "reason", ["InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"]
+)
+def test_failure_that_repeating_cannot_mend_ends_the_run_at_once(reason: str) -> None:
+    assert reason_of(make_observed(failures=[make_failure(reason=reason)])) == reason
+
+
+@pytest.mark.parametrize(("now", "expected"), [(59.9, None), (60.0, "DeadlineExceeded"), (1e9, "DeadlineExceeded")])
+def test_deadline_counts_from_the_start(now: float, expected: str | None) -> None:
+    assert reason_of(make_observed(spec={"activeDeadlineSeconds": 60}), now) == expected
+
+
+def test_run_that_has_not_started_has_no_deadline() -> None:
+    observed = make_observed(spec={"activeDeadlineSeconds": 60}, run=RunState(run_id="1"))
+    assert deadline_at(observed) is None
+    assert reason_of(observed, 1e9) is None
+
+
+@pytest.mark.parametrize("reason", ["StorageSecretNotFound", "ProgramNotFound"])
+@pytest.mark.parametrize(("now", "expected"), [(29.9, False), (30.0, True)])
+def test_what_is_applied_beside_the_job_has_a_grace(reason: str, now: float, expected: bool) -> None:
+    observed = make_observed(plan=None, faults=(make_fault(reason, permanent=True),))
+    assert (reason_of(observed, now) == reason) is expected
+
+
+def test_what_is_missing_before_the_first_status_is_waited_for() -> None:
+    observed = make_observed(run=RunState(run_id="1"), plan=None, faults=(make_fault("ProgramNotFound"),))
+    assert reason_of(observed, 1e9) is None
+
+
+EVIDENCE: dict[str, dict[str, Any]] = {
+    "exhausted": {"failures": [make_failure(ordinal=n) for n in range(1, 7)]},
+    "fatal": {"failures": [make_failure(reason="InputError")]},
+    "bad records": {"spec": {"maxBadRecords": 2}, "commits": [make_commit(quarantine=make_quarantine(3))]},
+    "deadline": {"spec": {"activeDeadlineSeconds": 1}},
+    "permanent fault": {"faults": (make_fault(permanent=True),)},
+}
+
+
+@pytest.mark.parametrize("evidence", EVIDENCE.values(), ids=EVIDENCE.keys())
+def test_evidence_fails_a_run_but_not_past_its_intent_nor_before_it_has_begun(evidence: dict[str, Any]) -> None:
+    assert find_end(make_observed(**evidence), 1e9) is not None
+    assert find_end(make_observed(**evidence, has_intent=True), 1e9) is None
+    assert find_end(make_observed(**evidence, superseded="0"), 1e9) is None
+
+
+@pytest.mark.parametrize(
+    ("status", "fails"),
+    [
+        ({}, True),
+        ({"runId": "1"}, True),
+        ({"runId": "0", "planDigest": "x"}, True),
+        ({"runId": "1", "planDigest": "x"}, False),
+    ],
+    ids=["no status", "not planned", "another run was planned", "planned"],
+)
+def test_blind_run_fails_only_if_it_cannot_be_past_its_intent(status: dict[str, str], fails: bool) -> None:
+    fault = make_fault("StorageDenied", permanent=True)
+    observed = make_observed(job=make_job(status=status), plan=None, is_blind=True, faults=(fault,))
+    assert (reason_of(observed) == "StorageDenied") is fails
+
+
+def test_tidying_keeps_verdict_reason_and_message() -> None:
+    verdict = tidy(make_observed(run=ENDED), 200.0).verdict
+    assert (verdict.phase, verdict.reason, verdict.message) == (Phase.FAILED, "InputError", "no")
+
+
+def test_data_stays_while_a_pod_of_the_run_has_not_ended() -> None:
+    pods = (make_pod(deleting=True),)
+    observed = make_observed(
+        run=ENDED, pods=pods, has_intermediates=True, has_records=True, spec={"ttlSecondsAfterFinished": 0}
+    )
+    assert tidy(observed, 200.0).actions == ()
+
+
+def test_after_the_ttl_data_goes_before_the_records_that_say_where_it_lies() -> None:
+    observed = make_observed(run=ENDED, has_intermediates=True, has_records=True, spec={"ttlSecondsAfterFinished": 10})
+    assert [str(action) for action in tidy(observed, 110.0).actions] == ["clean", "remove"]
+
+
+@pytest.mark.parametrize(("now", "kept"), [(109.9, 10), (110.0, 0)])
+def test_last_ten_failed_pods_stay_until_the_ttl(now: float, kept: int) -> None:
+    pods = tuple(make_failed_pod(map_task(index), finished_at=float(index)) for index in range(12))
+    decision = tidy(make_observed(run=ENDED, pods=pods, spec={"ttlSecondsAfterFinished": 10}), now)
+    deleted = [str(action) for action in decision.actions]
+    assert deleted == [f"delete(m-{index} job ended)" for index in range(12 - kept)]
+
+
+def test_tidying_deletes_pods_of_other_runs() -> None:
+    observed = make_observed(run=ENDED, pods=(make_failed_pod(run_id="0"),))
+    assert [str(action) for action in tidy(observed, 101.0).actions] == ["delete(m-0 job ended)"]
+
+
+def test_nothing_left_needs_no_further_look() -> None:
+    assert tidy(make_observed(run=ENDED), 101.0).wake_after is None
+
+
+def test_fault_while_tidying_is_tried_again() -> None:
+    assert tidy(make_observed(run=ENDED, faults=(make_fault(),)), 101.0).wake_after == 5.0
+
+
+def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:
+    running = make_observed(run_id="2", superseded="1", pods=(make_pod(),))
+    ended = make_observed(run_id="2", superseded="1", pods=(make_failed_pod(),))
+    assert [str(action) for action in supersede(running, "1").actions] == ["delete(m-0 other run)"]
+    assert [str(action) for action in supersede(ended, "1").actions] == ["delete(m-0 other run)", "discard(1)"]
+
+
+def test_newest_failure_is_the_one_that_finished_last() -> None:
+    late = make_failure(ordinal=1, finished_at=200.0)
+    assert newest([make_failure(ordinal=2, finished_at=100.0), late, make_failure(ordinal=3, finished_at=1.0)]) == late

@@ -1,0 +1,194 @@
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.plan import JobIdentity
+from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
+from podreduce_operator.runs.publishing import build_intent, build_manifest, publish, read_published, remove_staged
+from tests.support.builders import JOB_UID, make_commit, make_plan, reduce_task
+
+
+class OperatorDiedError(Exception):
+    """The operator's process is gone."""
+
+
+@pytest.fixture
+def output() -> ObjectStore:
+    return open_store(f"memory://{uuid4().hex}/counts/")
+
+
+def make_claim(run_id: str = "1") -> Claim:
+    return Claim(
+        installation="local", job=JobIdentity(namespace="default", name="wordcount", uid=JOB_UID, run_id=run_id)
+    )
+
+
+def stage(output: ObjectStore, texts: list[str], if_exists: str = "Fail") -> tuple[CommitIntent, OutputManifest]:
+    plan = make_plan(partitions=len(texts), if_exists=if_exists)
+    commits = []
+    for index, text in enumerate(texts):
+        key = f"_podreduce-{JOB_UID}-1/r-{index}-a"
+        output.put(key, text.encode())
+        part = PartRef(key=key, bytes=len(text), records=text.count("\n"), sha256="0" * 64)
+        commits.append(make_commit(reduce_task(index), part=part))
+    intent = build_intent(plan, commits)
+    return intent, build_manifest(plan, "digest", intent)
+
+
+def dying(output: ObjectStore, steps: int) -> ObjectStore:
+    """The same store, whose changing operations work `steps` times and then no more."""
+    left = [steps]
+
+    def limit(call: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+        async def limited(*args: object) -> object:
+            if left[0] == 0:
+                raise OperatorDiedError
+            left[0] -= 1
+            return await call(*args)
+
+        return limited
+
+    class Dying:
+        uri = output.uri
+        list_async = output.list_async
+        head_async = output.head_async
+        exists_async = output.exists_async
+        get_async = output.get_async
+        delete_async = staticmethod(limit(output.delete_async))
+        copy_async = staticmethod(limit(output.copy_async))
+        put_async = staticmethod(limit(output.put_async))
+
+    return Dying()  # type: ignore[return-value]
+
+
+def visible(output: ObjectStore) -> dict[str, bytes]:
+    keys = [found.key for found in output.list("") if not found.key.startswith("_podreduce-")]
+    return {key: output.get(key) for key in keys}
+
+
+async def test_the_first_claim_holds_and_its_run_may_claim_again(output: ObjectStore) -> None:
+    assert await claim_output(output, make_claim("1")) is None
+    assert await claim_output(output, make_claim("1")) is None
+    assert await claim_output(output, make_claim("2")) == make_claim("1")
+    await release_output(output, make_claim("2"))
+    assert await claim_output(output, make_claim("2")) == make_claim("1")
+    await release_output(output, make_claim("1"))
+    assert await claim_output(output, make_claim("2")) is None
+
+
+async def test_only_our_own_objects_may_lie_in_an_output_that_must_be_new(output: ObjectStore) -> None:
+    await claim_output(output, make_claim())
+    output.put(f"_podreduce-{JOB_UID}-1/r-0-a", b"staged")
+    await refuse_existing(output)
+    output.put("part-r-00000.txt", b"old")
+    with pytest.raises(ActionError, match=r"already holds part-r-00000\.txt: remove it, choose another") as caught:
+        await refuse_existing(output)
+    assert caught.value.reason == "OutputExists"
+    assert caught.value.permanent
+
+
+async def test_the_output_is_complete_only_with_success_and_this_runs_manifest(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"])
+    assert await read_published(output, JOB_UID, "1") is None
+    await publish(output, intent, manifest)
+    published = await read_published(output, JOB_UID, "1")
+    assert published is not None
+    assert (published.records, published.bytes) == (2, 8)
+    assert await read_published(output, JOB_UID, "2") is None
+
+
+@pytest.mark.parametrize("if_exists", ["Fail", "Replace"])
+@pytest.mark.parametrize("steps", range(8))
+async def test_publishing_is_carried_on_from_wherever_it_stopped(
+    output: ObjectStore, steps: int, if_exists: str
+) -> None:
+    if if_exists == "Replace":
+        for name in ("part-r-00000.txt", "part-r-00007.txt", "_SUCCESS"):
+            output.put(name, b"old")
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"], if_exists)
+    try:
+        await publish(dying(output, steps), intent, manifest)
+    except OperatorDiedError:
+        complete = await read_published(output, JOB_UID, "1")
+        assert complete is None
+        assert "_SUCCESS" not in visible(output) or steps == 0
+    await publish(output, intent, manifest)
+    objects = visible(output)
+    assert set(objects) == {"part-r-00000.txt", "part-r-00001.txt", "_SUCCESS", "_MANIFEST.json"}
+    assert (objects["part-r-00000.txt"], objects["part-r-00001.txt"]) == (b"a\t1\n", b"b\t2\n")
+
+
+async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n"])
+    await publish(output, intent, manifest)
+    before = visible(output)
+    await publish(dying(output, 0), intent, manifest)
+    assert visible(output) == before
+
+
+@pytest.mark.parametrize(
+    ("output_format", "compression", "name"),
+    [
+        ("Text", "None", "part-r-00000.txt"),
+        ("Text", "Gzip", "part-r-00000.txt.gz"),
+        ("JSONLines", "Zstd", "part-r-00000.jsonl.zst"),
+        ("CSV", "Bzip2", "part-r-00000.csv.bz2"),
+        ("Parquet", "None", "part-r-00000.parquet"),
+        ("FixedLength", "None", "part-r-00000.bin"),
+    ],
+)
+def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, compression: str, name: str) -> None:
+    plan = make_plan(output_format=output_format, output_compression=compression)
+    assert [part.name for part in build_intent(plan, [make_commit(reduce_task(0))]).parts] == [name]
+
+
+def test_a_commit_without_a_part_is_no_intent() -> None:
+    with pytest.raises(ValueError, match="r-0 names no output part"):
+        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])
+
+
+async def test_a_second_leader_that_lost_sight_of_the_first_ends_with_the_same_output(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n", "b\t2\n"])
+    late = late_leader(output)
+    publishing = asyncio.create_task(publish(late, intent, manifest))
+    await late.is_waiting.wait()
+    await publish(output, intent, manifest)
+    await remove_staged(output, make_claim().job)
+    before = visible(output)
+    late.may_go_on.set()
+    await publishing
+    assert visible(output) == before
+    assert await read_published(output, JOB_UID, "1") is not None
+
+
+async def test_a_part_that_is_nowhere_is_missed(output: ObjectStore) -> None:
+    intent, manifest = stage(output, ["a\t1\n"])
+    await remove_staged(output, make_claim().job)
+    with pytest.raises(ObjectNotFoundError):
+        await publish(output, intent, manifest)
+    assert await read_published(output, JOB_UID, "1") is None
+
+
+def late_leader(output: ObjectStore) -> Any:
+    """The same store, for a leader that sleeps after it has looked and before it deletes."""
+
+    class Late:
+        is_waiting = asyncio.Event()
+        may_go_on = asyncio.Event()
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(output, name)
+
+        async def delete_async(self, *keys: str) -> None:
+            self.is_waiting.set()
+            await self.may_go_on.wait()
+            await output.delete_async(*keys)
+
+    return Late()

@@ -1,0 +1,93 @@
+"""Aggregates, on the map side and on the reduce side, against the builtins over all values."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from podreduce.encoding.codec import decode_key
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.row_stores import AggregationError
+from tests.support.blobs import PLENTY, Record, group_records, make_map_output
+
+BUILTINS: dict[str, Any] = {"sum": sum, "min": min, "max": max, "count": len}
+KEYS = st.one_of(st.integers(0, 9), st.sampled_from([2**80, -5]))
+MAPS = st.lists(st.lists(st.tuples(KEYS, st.integers(-9, 2**70)), max_size=40), max_size=4)
+
+
+def reduce_maps(
+    maps: list[list[Record]], aggregation: str, *, scratch: Path, budget_bytes: int
+) -> tuple[list[Record], AggregateInput]:
+    taken = AggregateInput(aggregation, budget_bytes=budget_bytes, scratch_directory=str(scratch))
+    for records in maps:
+        blob, buffer = make_map_output(records, scratch=scratch, aggregation=aggregation, budget_bytes=budget_bytes)
+        assert buffer.records == len(records)
+        taken.add_blob(blob.frames())
+    return [(decode_key(key), value) for key, value in taken.aggregates()], taken
+
+
+@given(MAPS, st.sampled_from(sorted(BUILTINS)), st.sampled_from([1, 3000, PLENTY]))
+@example([[(1, 5)], [(1, 3), (2, 2**70)]], "min", 1)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_an_aggregate_is_what_the_builtin_makes_of_all_values(
+    tmp_path: Path, maps: list[list[Record]], aggregation: str, budget_bytes: int
+) -> None:
+    found, _ = reduce_maps(maps, aggregation, scratch=tmp_path, budget_bytes=budget_bytes)
+    groups = group_records([record for records in maps for record in records])
+    assert found == [(key, BUILTINS[aggregation](values)) for key, values in groups]
+
+
+@pytest.mark.parametrize("budget_bytes", [1, 100_000, PLENTY])
+@pytest.mark.parametrize("aggregation", ["min", "max"])
+def test_long_values_are_aggregated_within_the_budget(tmp_path: Path, budget_bytes: int, aggregation: str) -> None:
+    maps = [[(n % 5, f"{n * 7919 % 1000:04}" + "x" * 50_000) for n in range(40)] for _ in range(3)]
+    found, taken = reduce_maps(maps, aggregation, scratch=tmp_path, budget_bytes=budget_bytes)
+    assert found == [(key, BUILTINS[aggregation](values)) for key, values in group_records(maps[0])]
+    assert (taken.spills > 0) == (budget_bytes < PLENTY)
+
+
+def test_a_container_is_kept_as_it_was_when_it_was_yielded(tmp_path: Path) -> None:
+    least: list[int] = [3]
+
+    def change() -> Any:
+        yield "k", least
+        least[0] = 9
+        yield "k", [5]
+        least[0] = 1
+
+    blob, _ = make_map_output(change(), scratch=tmp_path, aggregation="max")
+    taken = AggregateInput("max", budget_bytes=PLENTY, scratch_directory=str(tmp_path))
+    taken.add_blob(blob.frames())
+    assert list(taken.aggregates()) == [(b"\x05k", [5])]
+
+
+@pytest.mark.parametrize(
+    ("aggregation", "maps"),
+    [
+        ("sum", [[("k", "a")]]),
+        ("sum", [[("k", 1), ("k", None)]]),
+        ("min", [[("k", 1), ("k", "a")]]),
+        ("max", [[("k", {}), ("k", {})]]),
+        ("min", [[("k", 1)], [("k", "a")]]),
+    ],
+)
+@pytest.mark.parametrize("budget_bytes", [1, PLENTY])
+def test_values_without_an_aggregate_are_named_by_key(
+    tmp_path: Path, aggregation: str, maps: list[list[Record]], budget_bytes: int
+) -> None:
+    with pytest.raises(AggregationError) as raised:
+        reduce_maps(maps, aggregation, scratch=tmp_path, budget_bytes=budget_bytes)
+    assert raised.value.key == "k"
+
+
+def test_one_value_alone_needs_no_order(tmp_path: Path) -> None:
+    found, _ = reduce_maps([[("k", None)], [("l", {"a": 1})]], "min", scratch=tmp_path, budget_bytes=PLENTY)
+    assert found == [("k", None), ("l", {"a": 1})]
+
+
+def test_keys_that_are_equal_in_a_dict_stay_apart(tmp_path: Path) -> None:
+    keys = [True, 1, 1.0, "1", b"1", (1,), (1.0,), (True,), None]
+    found, _ = reduce_maps([[(key, 1) for key in keys]], "sum", scratch=tmp_path, budget_bytes=PLENTY)
+    assert found == [(None, 1), (True, 1), (1, 2), ("1", 1), (b"1", 1), ((True,), 1), ((1,), 2)]

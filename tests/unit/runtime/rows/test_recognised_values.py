@@ -1,0 +1,217 @@
+"""A recognised reduce gives what the written function gives, over values of all types, shards and spills."""
+
+import datetime as dt
+from decimal import Context, Decimal
+from enum import IntEnum
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from podreduce.contract.errors import ProgramError
+from podreduce.contract.plan import Program
+from podreduce.encoding.codec import UnsupportedTypeError, capture, decode_key
+from podreduce.program.loading import load_program
+from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.row_stores import AggregationError
+from tests.support.blobs import PLENTY, Blob, make_map_output, read_groups
+from tests.support.task_runs import TaskRun
+
+JOB = "class Job:\n def map_func(self, key, value): pass\n"
+BODIES = {
+    "sum": "yield key, sum(values)",
+    "min": "yield key, min(values)",
+    "max": "yield key, max(values)",
+    "count": "yield key, sum(1 for _ in values)",
+}
+
+
+class Odd(NamedTuple):
+    word: str
+
+
+class Level(IntEnum):
+    LOW = 1
+
+
+class Total:
+    """Adds itself to anything."""
+
+    def __radd__(self, other: Any) -> int:
+        return 7
+
+    def __lt__(self, other: Any) -> bool:
+        return False
+
+    def __gt__(self, other: Any) -> bool:
+        return False
+
+
+ODD = [
+    Decimal("1.1"), Fraction(1, 2), 1j, np.int64(3), np.float32(0.5), np.str_("x"), np.bool_(1), Odd("a"), Level.LOW,
+    {1}, range(2),
+    dt.datetime(2024, 1, 1, tzinfo=dt.UTC), dt.timedelta(1), UUID(int=1), Total(), bytearray(b"x"), object,
+]  # fmt: skip
+EDGES = [0.5, -0.0, 0.0, 1.0, 1e300, float("inf"), 10**400]
+NUMBERS = st.one_of(st.integers(-9, 9), st.booleans(), st.integers(-(2**70), 2**70), st.sampled_from(EDGES))
+TEXTS = st.text(max_size=2)
+PLAIN = st.one_of(NUMBERS, TEXTS, st.none(), st.binary(max_size=2))
+NESTED = st.one_of(
+    st.lists(NUMBERS, max_size=2), st.tuples(NUMBERS, TEXTS), st.dictionaries(TEXTS, NUMBERS, max_size=1)
+)
+OF_A_KIND = [
+    st.lists(each, min_size=1, max_size=6)
+    for each in (NUMBERS, TEXTS, PLAIN, NESTED, st.tuples(NUMBERS, NESTED), st.one_of(NUMBERS, st.sampled_from(ODD)))
+]
+VALUES = st.one_of(OF_A_KIND)
+Outcome = tuple[str, Any]
+
+
+def written(kind: str, shards: list[list[Any]], scratch: Path) -> Outcome:
+    """What comes of all values through `reduce_func` as it is written."""
+    source = f"{JOB} combiner = None\n def reduce_func(self, key, values): {BODIES[kind]}\n"
+    reduce_func: Any = load_program(Program(source=source), name="job").reduce_func
+    try:
+        blobs = [make_map_output([("k", value) for value in values], scratch=scratch)[0] for values in shards]
+        (group,), _ = read_groups(blobs, scratch=scratch)
+        return "result", list(reduce_func(*group))
+    except UnsupportedTypeError as error:
+        return "refused", str(error)
+    except (TypeError, ArithmeticError) as error:
+        return type(error).__name__, str(error)
+
+
+def recognised(kind: str, shards: list[list[Any]], scratch: Path, budget_bytes: int = PLENTY) -> Outcome:
+    """What comes of them through aggregates."""
+    taken = AggregateInput(kind, budget_bytes=budget_bytes, scratch_directory=str(scratch))
+    try:
+        for values in shards:
+            taken.add_blob(blob_of(kind, values, scratch, budget_bytes).frames())
+        return "result", [(decode_key(key), value) for key, value in taken.aggregates() if decode_key(key) == "k"]
+    except UnsupportedTypeError as error:
+        return "refused", str(error)
+    except AggregationError as error:
+        return f"{type(error.error).__name__}", f"{error.error}"
+
+
+def blob_of(kind: str, values: list[Any], scratch: Path, budget_bytes: int) -> Blob:
+    """One map's output; where memory is short, other keys come between and make it spill."""
+    records: list[tuple[Any, Any]] = []
+    for number, value in enumerate(values):
+        records.append(("k", value))
+        if budget_bytes < PLENTY:
+            records += [(f"other {number} {each}", 1) for each in range(20)]
+    return make_map_output(records, scratch=scratch, aggregation=kind, budget_bytes=budget_bytes)[0]
+
+
+def travels(value: Any) -> bool:
+    try:
+        capture(value)
+    except UnsupportedTypeError:
+        return False
+    return True
+
+
+def as_seen(outcome: Outcome) -> str:
+    """An outcome with its types, but without the last digits of a float, nor those that only an exact sum has."""
+    what, found = outcome
+    if what != "result":
+        return f"{what}: {found}"
+    return repr([(key, without_last_digits(value)) for key, value in found])
+
+
+def without_last_digits(value: Any) -> Any:
+    """A float with nine places, a Decimal with twenty digits."""
+    if isinstance(value, Decimal):
+        return Context(prec=20).plus(value)
+    return round(value, 9) if isinstance(value, float) else value
+
+
+def agree(kind: str, expected: Outcome, found: Outcome, values: list[Any]) -> None:
+    """Fail where the outcomes differ more than they may."""
+    if kind == "count":  # never looks at what it counts
+        assert found == ("result", [("k", len(values))])
+    elif all(map(travels, values)):
+        assert as_seen(found) == as_seen(expected)
+    else:  # refused: as the map yields it, unless something before it in the shard has no aggregate
+        assert found[0] in ("refused", "TypeError", "OverflowError")
+        assert expected[0] == "refused"
+
+
+@given(st.sampled_from([*BODIES]), VALUES)
+@example("max", [1, True, 1.0])
+@example("max", [True, 1])
+@example("min", [0.0, -0.0, 0])
+@example("sum", [True, True])
+@example("sum", ["x"])
+@example("sum", [[1], [2]])
+@example("sum", [10**400, 0.5])
+@example("sum", [1, Decimal(1)])
+@example("sum", [10**400, Decimal("1.1")])
+@example("sum", [1, Total()])
+@example("max", [2, Fraction(1, 2)])
+@example("max", [float("nan"), 1])
+@example("max", [1, float("nan"), 2])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300, deadline=None)
+def test_values_of_one_shard(tmp_path: Path, kind: str, values: list[Any]) -> None:
+    agree(kind, written(kind, [values], tmp_path), recognised(kind, [values], tmp_path), values)
+
+
+@given(st.sampled_from([*BODIES]), VALUES, st.sets(st.integers(1, 5)), st.sampled_from([PLENTY, 8000]))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150, deadline=None)
+def test_values_of_several_shards_and_spills(
+    tmp_path: Path, kind: str, values: list[Any], cuts: set[int], budget_bytes: int
+) -> None:
+    edges = [0, *sorted(cut for cut in cuts if cut < len(values)), len(values)]
+    shards = [values[start:end] for start, end in pairwise(edges)]
+    expected, found = written(kind, shards, tmp_path), recognised(kind, shards, tmp_path, budget_bytes)
+    if kind == "count" or all(can_be_combined(kind, one, other) for one in values for other in values):
+        agree(kind, expected, found, values)
+    else:  # then the order in which they meet decides what comes of it
+        assert {expected[0], found[0]} <= {"TypeError", "OverflowError", "refused", "result"}
+
+
+def can_be_combined(kind: str, one: Any, other: Any) -> bool:
+    """Whether two values have an aggregate, and may stand in for more of their kind in it."""
+    try:
+        return abs(one + other) < 10**300 if kind == "sum" else one < other or True
+    except (TypeError, ArithmeticError):
+        return False
+
+
+@pytest.mark.parametrize("members", [BODIES["sum"], None], ids=["recognised", "declared"])
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (
+            "decimal.Decimal('0.1') * 1j if key < 0 else fractions.Fraction(1, 2)",
+            "fractions.Fraction cannot be a value",
+        ),
+        ("1j", "complex cannot be a value"),
+        ("'x'", "unsupported operand type"),
+        ("10**400 if key else 0.5", "int too large to convert to float"),
+    ],
+)
+def test_a_sum_that_cannot_be_is_the_programs_error_at_its_record(
+    value: str, message: str, members: str | None
+) -> None:
+    reduce = f"def reduce_func(self, key, values): {members}" if members else "combiner = 'sum'"
+    source = (
+        f"import decimal, fractions\nclass Job:\n {reduce}\n def map_func(self, key, value): yield value, {value}\n"
+    )
+    with pytest.raises(ProgramError, match=message) as raised:
+        TaskRun(source=source, objects={"a": b"same\nsame\n"}).output_lines()
+    assert raised.value.record
+
+
+def test_a_sum_that_two_maps_make_impossible_is_the_programs_error() -> None:
+    source = "class Job:\n combiner = 'sum'\n def map_func(self, key, value): yield 'k', 10**400 if key else 0.5\n"
+    with pytest.raises(ProgramError, match="int too large to convert to float") as raised:
+        TaskRun(source=source, objects={"a": b"same\nsame\n"}, cuts=[5], partitions=1).output_lines()
+    assert raised.value.record == "key 'k'"
