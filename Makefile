@@ -2,10 +2,9 @@
 .DEFAULT_GOAL := help
 BASE_PYTHON ?= python3
 PYTHON = .venv/bin/python
-SOURCES = operator runtime tests examples
 DEMO_OUTPUT = demo-output
 
-.PHONY: help venv demo test test-unit lint format build clean
+.PHONY: help venv demo test test-unit lint format docs build clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  %-16s %s\n", $$1, $$2 }'
@@ -43,6 +42,9 @@ lint: venv ## ruff, mypy and the import contracts
 format: venv ## bring the sources into shape
 	.venv/bin/ruff check --fix .
 	.venv/bin/ruff format .
+
+docs: venv ## write the parts of the docs that follow from the code
+	$(PYTHON) docs/generate.py
 
 build: venv ## the wheel and the source archive, in dist/
 	$(PYTHON) -m hatchling build

@@ -1,5 +1,5 @@
 """The operator: one level-triggered loop, observe → decide → apply, for a cluster and for a laptop.
 
-Rule: async only; kopf is imported in `handlers` alone, clients only behind `cluster/`; `decide` and its neighbours are
-pure. May import the runtime's contract, storage, formats, partition, errors and counters, never the reverse.
+Rule: asynchronous but for what is pure; see docs/architecture.md for the packages and which may import which. The
+operator imports the runtime's contract, encoding, storage, inputs and outputs; the runtime never imports the operator.
 """

@@ -115,7 +115,7 @@ async def eventually(probe: Callable[[], Awaitable[T | None]]) -> T:
 @asynccontextmanager
 async def open_kubernetes_world(outside: Cluster, images: Images) -> AsyncIterator[KubernetesWorld]:
     """Apply a job in a new namespace and connect to the cluster as the administrator."""
-    namespace = await asyncio.to_thread(outside.namespace, "seam")
+    namespace = await asyncio.to_thread(outside.namespace, "interface")
     await asyncio.to_thread(outside.apply, dict(load_crd()))
     await asyncio.to_thread(
         outside.kubectl, "wait", "--for=condition=Established", f"crd/{load_crd()['metadata']['name']}"

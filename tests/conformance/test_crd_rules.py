@@ -1,4 +1,4 @@
-"""The API server and the local validator agree on every manifest of the table; tests/unit/operator/api asks the validator."""
+"""The API server agrees with the local validator on every manifest of the table; the unit tests ask the validator."""
 
 import json
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What only a real API server can show of the Kubernetes side of the seam."""
+"""What only a real API server can show of the Kubernetes side of the interface."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-# ruff: noqa: ARG002 - the seam names its arguments, and this side needs few of them
+# ruff: noqa: ARG002 - the interface names its arguments, and this side needs few of them
 """A cluster of plain values for unit tests: what a test puts in, the loop finds; what the loop does is written down."""
 
 from collections.abc import Mapping, Sequence

@@ -9,14 +9,14 @@ from collections.abc import Callable, Iterable
 
 from podreduce_operator.model.jobs import JobKey, JobView
 
-__all__ = ["Duties"]
+__all__ = ["Standby"]
 
 REMEMBERED_SECONDS = 300.0
 """How long a standby remembers a deleted job: longer than its leader takes to remove what that stored (it waits two
 minutes for the job's pods), so that a leader lost amid that leaves nothing. Whatever is older is the sweeper's."""
 
 
-class Duties:
+class Standby:
     """Passes on to the loop what the watches show, from the beginning of the duties on.
 
     Args:

@@ -18,7 +18,7 @@ from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, ope
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.leadership.fence import Fence
 from podreduce_operator.leadership.lease_settings import LeaseSettings
-from podreduce_operator.leadership.standby import Duties
+from podreduce_operator.leadership.standby import Standby
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.process.crash_points import build_fault_hook
@@ -27,10 +27,10 @@ from podreduce_operator.process.kopf_shell import serve
 from podreduce_operator.process.logging import configure_logs
 from podreduce_operator.process.loop_lag import LoopLag
 from podreduce_operator.process.probes import serve_probes
+from podreduce_operator.process.read_health import HealthReader
 from podreduce_operator.process.settings import Settings, SettingsError
 from podreduce_operator.process.sweeper import sweep_forever
 from podreduce_operator.process.threads import drain_threads, use_threads
-from podreduce_operator.process.vitals import VitalSigns
 
 __all__ = ["main"]
 
@@ -44,7 +44,7 @@ async def run(settings: Settings) -> None:
     """Run the operator until it is told to stop, or until a part of it ends that should not."""
     fence = Fence(partial(end_without_lease, settings.lease))
     lag = LoopLag()
-    signs = VitalSigns(lag=lag)
+    signs = HealthReader(lag=lag)
     async with (
         lag.measured(),
         serve_probes(settings.health_port, signs.read),
@@ -55,7 +55,9 @@ async def run(settings: Settings) -> None:
         await run_parts(settings, cluster, elector, signs)
 
 
-async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: VitalSigns) -> None:
+async def run_parts(
+    settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: HealthReader
+) -> None:
     """Run the operator on a cluster that answers."""
     reconciler = Reconciler(
         cluster,
@@ -64,9 +66,9 @@ async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Ele
     )
     signs.reconciler = reconciler
     removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
-    duties = Duties(wake=reconciler.wake, remove=removals.add, known_jobs=cluster.known_jobs)
+    standby = Standby(wake=reconciler.wake, remove=removals.add, known_jobs=cluster.known_jobs)
     threads = use_threads()
-    watching = asyncio.create_task(watch(cluster, duties, elector))
+    watching = asyncio.create_task(watch(cluster, standby, elector))
 
     async def stop() -> None:
         watching.cancel()
@@ -76,7 +78,7 @@ async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Ele
         if elector is not None:
             await elector.stop(release=await drain_threads(threads, DRAIN_SECONDS))
 
-    serving = asyncio.create_task(serve(cluster, duties.wake, settings, stop))
+    serving = asyncio.create_task(serve(cluster, standby.wake, settings, stop))
     watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
     try:
         await serving
@@ -88,16 +90,16 @@ async def run_parts(settings: Settings, cluster: KubernetesCluster, elector: Ele
         await stop()
 
 
-async def watch(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
+async def watch(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
     """Watch the cluster until cancelled, and do what there is to do as soon as this operator leads."""
-    await asyncio.gather(cluster.run(duties.wake, duties.remove), lead(cluster, duties, elector))
+    await asyncio.gather(cluster.run(standby.wake, standby.remove), lead(cluster, standby, elector))
 
 
-async def lead(cluster: KubernetesCluster, duties: Duties, elector: Elector | None) -> None:
-    """Wait for the lease, where there is one, and take up the duties; sweep the store until cancelled."""
+async def lead(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
+    """Wait for the lease, where there is one, and begin; sweep the store until cancelled."""
     if elector is not None:
         await elector.acquire()
-    duties.begin()
+    standby.begin()
     await sweep_forever(cluster)
 
 

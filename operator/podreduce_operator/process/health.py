@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 from podreduce_operator.leadership.election import Standing
 
-__all__ = ["MAX_LAG_SECONDS", "MAX_OVERDUE_SECONDS", "MAX_SILENCE_SECONDS", "Vitals", "find_hindrances", "find_illness"]
+__all__ = [
+    "MAX_LAG_SECONDS",
+    "MAX_OVERDUE_SECONDS",
+    "MAX_SILENCE_SECONDS",
+    "HealthFigures",
+    "find_hindrances",
+    "find_illness",
+]
 
 MAX_LAG_SECONDS = 15.0
 """How late the event loop may be. A lease is lost at 10 s; nothing that the operator does should hold it for one."""
@@ -24,7 +31,7 @@ honest one plans an input of a million objects or publishes thousands of parts."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Vitals:
+class HealthFigures:
     """The numbers.
 
     Attributes:
@@ -46,21 +53,21 @@ class Vitals:
     lease_trouble: str = ""
 
 
-def find_illness(vitals: Vitals) -> tuple[str, ...]:
+def find_illness(figures: HealthFigures) -> tuple[str, ...]:
     """Return why the process should be started again; nothing while it should not."""
     numbers = (
-        (vitals.loop_lag_seconds, MAX_LAG_SECONDS, "the event loop is {:.0f} s late"),
-        (vitals.silence_seconds, MAX_SILENCE_SECONDS, "the API server has said nothing for {:.0f} s"),
-        (vitals.overdue_seconds, MAX_OVERDUE_SECONDS, "a job has waited {:.0f} s for a pass to be made or to end"),
+        (figures.loop_lag_seconds, MAX_LAG_SECONDS, "the event loop is {:.0f} s late"),
+        (figures.silence_seconds, MAX_SILENCE_SECONDS, "the API server has said nothing for {:.0f} s"),
+        (figures.overdue_seconds, MAX_OVERDUE_SECONDS, "a job has waited {:.0f} s for a pass to be made or to end"),
     )
     return tuple(f"{words.format(seconds)} (at most {most:.0f})" for seconds, most, words in numbers if seconds > most)
 
 
-def find_hindrances(vitals: Vitals) -> tuple[str, ...]:
+def find_hindrances(figures: HealthFigures) -> tuple[str, ...]:
     """Return what keeps the operator from working, or from taking over when it is needed; nothing while it is ready."""
     found = []
-    if not vitals.is_synced:
+    if not figures.is_synced:
         found.append("pods and jobs are not listed yet: see the log for errors of the API server")
-    if vitals.standing is Standing.NEITHER:
-        found.append(f"neither leads nor sees a leader: {vitals.lease_trouble or 'the lease is about to be taken'}")
+    if figures.standing is Standing.NEITHER:
+        found.append(f"neither leads nor sees a leader: {figures.lease_trouble or 'the lease is about to be taken'}")
     return tuple(found)

@@ -11,7 +11,7 @@ from typing import Any
 from aiohttp import web
 
 from podreduce_operator.model.errors import OperatorError
-from podreduce_operator.process.health import Vitals, find_hindrances, find_illness
+from podreduce_operator.process.health import HealthFigures, find_hindrances, find_illness
 
 __all__ = ["serve_probes"]
 
@@ -19,7 +19,7 @@ UNAVAILABLE = 503
 
 
 @asynccontextmanager
-async def serve_probes(port: int, read: Callable[[], Vitals]) -> AsyncIterator[None]:
+async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIterator[None]:
     """Serve both on all addresses; `read` is called for each request.
 
     Raises:
@@ -49,23 +49,23 @@ async def listen(runner: web.AppRunner, port: int) -> None:
 
 
 async def answer(
-    read: Callable[[], Vitals], find: Callable[[Vitals], tuple[str, ...]], _request: web.Request
+    read: Callable[[], HealthFigures], find: Callable[[HealthFigures], tuple[str, ...]], _request: web.Request
 ) -> web.Response:
     """Answer one probe."""
-    vitals = read()
-    problems = find(vitals)
-    return web.json_response(build_body(vitals, problems), status=UNAVAILABLE if problems else 200)
+    figures = read()
+    problems = find(figures)
+    return web.json_response(build_body(figures, problems), status=UNAVAILABLE if problems else 200)
 
 
-def build_body(vitals: Vitals, problems: tuple[str, ...]) -> dict[str, Any]:
+def build_body(figures: HealthFigures, problems: tuple[str, ...]) -> dict[str, Any]:
     """Return what the answer says."""
     return {
         "ok": not problems,
         "problems": list(problems),
-        "standing": None if vitals.standing is None else vitals.standing.value,
-        "leader": vitals.leader,
-        "synced": vitals.is_synced,
-        "loopLagSeconds": round(vitals.loop_lag_seconds, 3),
-        "silenceSeconds": round(vitals.silence_seconds, 1),
-        "overdueSeconds": round(vitals.overdue_seconds, 1),
+        "standing": None if figures.standing is None else figures.standing.value,
+        "leader": figures.leader,
+        "synced": figures.is_synced,
+        "loopLagSeconds": round(figures.loop_lag_seconds, 3),
+        "silenceSeconds": round(figures.silence_seconds, 1),
+        "overdueSeconds": round(figures.overdue_seconds, 1),
     }

@@ -1,4 +1,4 @@
 """Holds, sorts, spills and merges Arrow tables within a budget of memory.
 
-Rule: the one package that imports pyarrow at its modules' top; jobs of rows never import it.
+Rule: knows no program, no format and no store. Jobs of rows never import it, since it imports pyarrow.
 """

@@ -1,4 +1,4 @@
-"""The seam on a Kubernetes cluster: pods by the API, seen through a reflector; jobs as kopf's watch feeds them.
+"""The interface on a Kubernetes cluster: pods by the API, seen through a reflector; jobs as kopf's watch feeds them.
 
 Rule: one request or none a call, and every write is safe to repeat: names are locks, deletes name the UID, a status
 write names the version it replaces. What the API server refuses is an ActionError in its own words.
@@ -56,7 +56,7 @@ T = TypeVar("T")
 
 
 class KubernetesCluster:
-    """Implements `cluster.seam.Cluster`; `run` must be running for `list_pods` to answer.
+    """Implements `cluster.interface.Cluster`; `run` must be running for `list_pods` to answer.
 
     Args:
         installation: whose data it is that lies below `workUri`.

@@ -1,4 +1,4 @@
-from podreduce_operator.leadership.standby import REMEMBERED_SECONDS, Duties
+from podreduce_operator.leadership.standby import REMEMBERED_SECONDS, Standby
 from podreduce_operator.model.jobs import JobKey
 from tests.support.builders import make_job
 
@@ -6,12 +6,12 @@ KNOWN = [JobKey(namespace="team", name="first"), JobKey(namespace="team", name="
 
 
 class Operator:
-    """What duties call, and the story of it."""
+    """What a standby calls, and the story of it."""
 
     def __init__(self) -> None:
         self.now = 0.0
         self.story: list[str] = []
-        self.duties = Duties(
+        self.standby = Standby(
             wake=lambda key: self.story.append(f"wake {key.name}"),
             remove=lambda job: self.story.append(f"remove {job.uid}"),
             known_jobs=lambda: KNOWN,
@@ -21,27 +21,27 @@ class Operator:
 
 def test_a_standby_does_nothing() -> None:
     operator = Operator()
-    operator.duties.wake(KNOWN[0])
-    operator.duties.remove(make_job(uid="gone"))
+    operator.standby.wake(KNOWN[0])
+    operator.standby.remove(make_job(uid="gone"))
     assert operator.story == []
 
 
 def test_who_begins_to_lead_removes_what_was_deleted_lately_and_wakes_every_job() -> None:
     operator = Operator()
-    operator.duties.wake(KNOWN[0])
-    operator.duties.remove(make_job(uid="long-gone"))
+    operator.standby.wake(KNOWN[0])
+    operator.standby.remove(make_job(uid="long-gone"))
     operator.now = REMEMBERED_SECONDS + 1
-    operator.duties.remove(make_job(uid="gone"))
-    operator.duties.begin()
+    operator.standby.remove(make_job(uid="gone"))
+    operator.standby.begin()
     assert operator.story == ["remove gone", "wake first", "wake second"]
 
 
 def test_the_leader_does_what_comes_at_once() -> None:
     operator = Operator()
-    operator.duties.begin()
+    operator.standby.begin()
     operator.story.clear()
-    operator.duties.wake(KNOWN[1])
-    operator.duties.remove(make_job(uid="gone"))
+    operator.standby.wake(KNOWN[1])
+    operator.standby.remove(make_job(uid="gone"))
     assert operator.story == ["wake second", "remove gone"]
 
 
@@ -49,6 +49,6 @@ def test_deletions_that_are_old_are_not_kept() -> None:
     operator = Operator()
     for number in range(100):
         operator.now = float(number * 100)
-        operator.duties.remove(make_job(uid=f"gone-{number}"))
-    operator.duties.begin()
+        operator.standby.remove(make_job(uid=f"gone-{number}"))
+    operator.standby.begin()
     assert operator.story[:-2] == [f"remove gone-{number}" for number in (96, 97, 98, 99)]

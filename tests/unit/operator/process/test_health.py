@@ -5,55 +5,55 @@ from podreduce_operator.process.health import (
     MAX_LAG_SECONDS,
     MAX_OVERDUE_SECONDS,
     MAX_SILENCE_SECONDS,
-    Vitals,
+    HealthFigures,
     find_hindrances,
     find_illness,
 )
 
-LISTED = Vitals(is_synced=True)
+LISTED = HealthFigures(is_synced=True)
 
 
 @pytest.mark.parametrize(
-    ("vitals", "problems"),
+    ("figures", "problems"),
     [
-        (Vitals(), ()),
-        (Vitals(loop_lag_seconds=MAX_LAG_SECONDS), ()),
-        (Vitals(loop_lag_seconds=MAX_LAG_SECONDS + 1), ("the event loop is 16 s late (at most 15)",)),
-        (Vitals(silence_seconds=MAX_SILENCE_SECONDS), ()),
+        (HealthFigures(), ()),
+        (HealthFigures(loop_lag_seconds=MAX_LAG_SECONDS), ()),
+        (HealthFigures(loop_lag_seconds=MAX_LAG_SECONDS + 1), ("the event loop is 16 s late (at most 15)",)),
+        (HealthFigures(silence_seconds=MAX_SILENCE_SECONDS), ()),
         (
-            Vitals(silence_seconds=MAX_SILENCE_SECONDS + 1),
+            HealthFigures(silence_seconds=MAX_SILENCE_SECONDS + 1),
             ("the API server has said nothing for 601 s (at most 600)",),
         ),
-        (Vitals(overdue_seconds=MAX_OVERDUE_SECONDS), ()),
+        (HealthFigures(overdue_seconds=MAX_OVERDUE_SECONDS), ()),
         (
-            Vitals(overdue_seconds=MAX_OVERDUE_SECONDS + 1),
+            HealthFigures(overdue_seconds=MAX_OVERDUE_SECONDS + 1),
             ("a job has waited 1801 s for a pass to be made or to end (at most 1800)",),
         ),
-        (Vitals(standing=Standing.NEITHER, lease_trouble="forbidden"), ()),
+        (HealthFigures(standing=Standing.NEITHER, lease_trouble="forbidden"), ()),
     ],
     ids=["new", "lag", "lags", "silence", "too-silent", "overdue", "stuck", "no-lease"],
 )
-def test_only_what_a_restart_mends_is_an_illness(vitals: Vitals, problems: tuple[str, ...]) -> None:
-    assert find_illness(vitals) == problems
+def test_only_what_a_restart_mends_is_an_illness(figures: HealthFigures, problems: tuple[str, ...]) -> None:
+    assert find_illness(figures) == problems
 
 
 def test_every_illness_is_told() -> None:
-    assert len(find_illness(Vitals(loop_lag_seconds=1e6, silence_seconds=1e6, overdue_seconds=1e6))) == 3
+    assert len(find_illness(HealthFigures(loop_lag_seconds=1e6, silence_seconds=1e6, overdue_seconds=1e6))) == 3
 
 
 @pytest.mark.parametrize(
-    ("vitals", "word"),
+    ("figures", "word"),
     [
-        (Vitals(), "not listed yet"),
+        (HealthFigures(), "not listed yet"),
         (LISTED, None),
-        (Vitals(is_synced=True, standing=Standing.LEADER), None),
-        (Vitals(is_synced=True, standing=Standing.STANDBY), None),
-        (Vitals(is_synced=True, standing=Standing.NEITHER), "about to be taken"),
-        (Vitals(is_synced=True, standing=Standing.NEITHER, lease_trouble="forbidden"), "forbidden"),
-        (Vitals(is_synced=False, standing=Standing.LEADER), "not listed yet"),
+        (HealthFigures(is_synced=True, standing=Standing.LEADER), None),
+        (HealthFigures(is_synced=True, standing=Standing.STANDBY), None),
+        (HealthFigures(is_synced=True, standing=Standing.NEITHER), "about to be taken"),
+        (HealthFigures(is_synced=True, standing=Standing.NEITHER, lease_trouble="forbidden"), "forbidden"),
+        (HealthFigures(is_synced=False, standing=Standing.LEADER), "not listed yet"),
     ],
     ids=["new", "no-election", "leader", "standby", "no-leader", "no-right", "leader-that-sees-nothing"],
 )
-def test_ready_is_who_knows_the_cluster_and_its_part_in_it(vitals: Vitals, word: str | None) -> None:
-    problems = find_hindrances(vitals)
+def test_ready_is_who_knows_the_cluster_and_its_part_in_it(figures: HealthFigures, word: str | None) -> None:
+    problems = find_hindrances(figures)
     assert (word is None and problems == ()) or word in problems[0]

@@ -6,10 +6,10 @@ import pytest
 
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.model.errors import OperatorError
-from podreduce_operator.process.health import Vitals
+from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
 from podreduce_operator.process.probes import serve_probes
-from podreduce_operator.process.vitals import VitalSigns
+from podreduce_operator.process.read_health import HealthReader
 
 
 def free_port() -> int:
@@ -23,27 +23,27 @@ async def ask(port: int, path: str) -> tuple[int, dict[str, Any]]:
         return answer.status, await answer.json()
 
 
-WELL = Vitals(is_synced=True, standing=Standing.STANDBY, leader="pod-a_1", loop_lag_seconds=0.0123)
+WELL = HealthFigures(is_synced=True, standing=Standing.STANDBY, leader="pod-a_1", loop_lag_seconds=0.0123)
 
 
 @pytest.mark.parametrize(
-    ("vitals", "alive", "ready"),
+    ("figures", "alive", "ready"),
     [
         (WELL, 200, 200),
-        (Vitals(), 200, 503),
-        (Vitals(is_synced=True, silence_seconds=1e4), 503, 200),
+        (HealthFigures(), 200, 503),
+        (HealthFigures(is_synced=True, silence_seconds=1e4), 503, 200),
     ],
     ids=["well", "new", "cut-off"],
 )
-async def test_each_probe_answers_for_itself(vitals: Vitals, alive: int, ready: int) -> None:
+async def test_each_probe_answers_for_itself(figures: HealthFigures, alive: int, ready: int) -> None:
     port = free_port()
-    async with serve_probes(port, lambda: vitals):
+    async with serve_probes(port, lambda: figures):
         assert [(await ask(port, path))[0] for path in ("/healthz", "/readyz")] == [alive, ready]
 
 
 async def test_the_answer_says_what_is_wrong_and_by_which_numbers() -> None:
-    port, vitals = free_port(), Vitals(is_synced=True, silence_seconds=1e4)
-    async with serve_probes(port, lambda: vitals):
+    port, figures = free_port(), HealthFigures(is_synced=True, silence_seconds=1e4)
+    async with serve_probes(port, lambda: figures):
         _, body = await ask(port, "/healthz")
     assert body == {
         "ok": False,
@@ -66,13 +66,13 @@ async def test_a_standby_names_its_leader() -> None:
 
 async def test_an_operator_that_waits_for_the_api_server_is_alive_and_not_ready() -> None:
     port = free_port()
-    async with serve_probes(port, VitalSigns(lag=LoopLag()).read):
+    async with serve_probes(port, HealthReader(lag=LoopLag()).read):
         assert [(await ask(port, path))[0] for path in ("/healthz", "/readyz")] == [200, 503]
 
 
 async def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
     port = free_port()
-    async with serve_probes(port, Vitals):
+    async with serve_probes(port, HealthFigures):
         with pytest.raises(OperatorError, match=rf"the port {port} .* PODREDUCE_OPERATOR_HEALTH_PORT"):
-            async with serve_probes(port, Vitals):
+            async with serve_probes(port, HealthFigures):
                 pass

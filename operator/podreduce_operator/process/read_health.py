@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.loop.reconcile import Reconciler
-from podreduce_operator.process.health import Vitals
+from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
 
-__all__ = ["VitalSigns"]
+__all__ = ["HealthReader"]
 
 
 @dataclass(slots=True, kw_only=True)
-class VitalSigns:
+class HealthReader:
     """The operator's parts that show how it is: None until the API server has answered; no elector, no election."""
 
     lag: LoopLag
@@ -23,10 +23,10 @@ class VitalSigns:
     reconciler: Reconciler | None = None
     elector: Elector | None = None
 
-    def read(self) -> Vitals:
+    def read(self) -> HealthFigures:
         """Return them as they are now."""
         cluster, reconciler, elector = self.cluster, self.reconciler, self.elector
-        return Vitals(
+        return HealthFigures(
             loop_lag_seconds=self.lag.seconds(),
             silence_seconds=0.0 if cluster is None else cluster.seconds_since_contact(),
             overdue_seconds=0.0 if reconciler is None else reconciler.overdue_seconds(),

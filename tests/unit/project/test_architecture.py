@@ -1,0 +1,38 @@
+"""docs/architecture.md is what the tree is."""
+
+import re
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+PLACES = sorted(set(re.findall(r"`([a-z_]+(?:/[a-z_]+)+)`", PAGE)))
+SOURCES = (ROOT / "operator" / "podreduce_operator", ROOT / "runtime" / "podreduce", ROOT)
+
+
+def load_generator() -> ModuleType:
+    spec = spec_from_file_location("generate", ROOT / "docs" / "generate.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_drawing_and_the_tables_are_those_of_the_tree() -> None:
+    assert load_generator().render(PAGE) == PAGE, "run `make docs`"
+
+
+def test_every_package_is_drawn() -> None:
+    generator = load_generator()
+    for name, source in generator.PACKAGES.items():
+        drawn = {child for floor in generator.read_floors(name) for child in floor}
+        assert drawn == {path.parent.name for path in source.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_every_place_that_is_named_is_there(place: str) -> None:
+    assert any((source / f"{place}.py").exists() or (source / place).is_dir() for source in SOURCES)
