@@ -63,14 +63,13 @@ def report_end(channel: socket.socket, pid: int, pidfd: int) -> None:
 
 
 def fork_task(channel: socket.socket, environ: dict[str, str], descriptors: list[int]) -> int:
-    """Fork a task and return its process's number, having told it once it leads a group, which can be signalled."""
+    """Fork a task; return and send its process's number, once that leads a group and has its own descriptors."""
     waiting, ready = os.pipe()
     pid = os.fork()
     if not pid:
         os.setsid()
         os.close(waiting)
-        os.close(ready)
-        become_task(channel, environ, descriptors)
+        become_task(channel, environ, descriptors, ready)
     for descriptor in (ready, *descriptors):
         os.close(descriptor)
     os.read(waiting, 1)  # ends when the child closes its end
@@ -80,14 +79,15 @@ def fork_task(channel: socket.socket, environ: dict[str, str], descriptors: list
     return pid
 
 
-def become_task(channel: socket.socket, environ: dict[str, str], descriptors: list[int]) -> NoReturn:
-    """Be a process like one that was started for the task alone."""
+def become_task(channel: socket.socket, environ: dict[str, str], descriptors: list[int], ready: int) -> NoReturn:
+    """Be a process like one that was started for the task alone; close `ready` once its descriptors are in place."""
     channel.close()
     output, error, lifeline = descriptors
     nothing = os.open(os.devnull, os.O_RDONLY)
     for source, target in ((nothing, 0), (output, 1), (error, 2)):
         os.dup2(source, target)
         os.close(source)
+    os.close(ready)
     os.set_inheritable(lifeline, True)  # noqa: FBT003 - whatever the program starts ends with the engine as well
     os.environ.clear()
     os.environ.update({**environ, LIFELINE_VARIABLE: str(lifeline)})
