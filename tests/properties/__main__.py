@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 from tests.properties.properties import PROPERTIES, Property
 
-HYPOTHESIS = re.compile(r"- (\d+) passing examples, (\d+) failing examples")
+HYPOTHESIS = re.compile(r"- (\d+) passing, (\d+) failing")
 DRAWN = re.compile(r"(\d+) cases drawn by seed")
 
 

@@ -4,12 +4,13 @@ Rule: decides nothing, `health` does. Each answers 200 or 503, with JSON that sa
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from typing import Any
 
 from aiohttp import web
 
+from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.process.health import HealthFigures, find_hindrances, find_illness
 
@@ -28,24 +29,15 @@ async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIte
     app = web.Application()
     app.router.add_get("/healthz", partial(answer, read, find_illness))
     app.router.add_get("/readyz", partial(answer, read, find_hindrances))
-    runner = web.AppRunner(app, handle_signals=False, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        await listen(runner, port)
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(serving(app, port))
+        except OSError as error:
+            raise OperatorError(
+                f"the port {port} for health probes cannot be opened ({error.strerror}): "
+                "set PODREDUCE_OPERATOR_HEALTH_PORT to another"
+            ) from error
         yield
-    finally:
-        await runner.cleanup()
-
-
-async def listen(runner: web.AppRunner, port: int) -> None:
-    """Open the port."""
-    try:
-        await web.TCPSite(runner, port=port).start()
-    except OSError as error:
-        raise OperatorError(
-            f"the port {port} for health probes cannot be opened ({error.strerror}): "
-            "set PODREDUCE_OPERATOR_HEALTH_PORT to another"
-        ) from error
 
 
 async def answer(

@@ -18,7 +18,6 @@ from typing import Any, NoReturn, TypeVar
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from podreduce_operator.api.crd import API_VERSION, PLURAL
 from podreduce_operator.cluster.interface import JobStorage, Warned
@@ -33,6 +32,7 @@ from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.kubernetes.refusals import classify_refusal
+from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
 from podreduce_operator.cluster.progress_board import ProgressBoard
@@ -99,14 +99,10 @@ class KubernetesCluster:
 
     async def _serve_progress(self) -> NoReturn:
         """Take progress reports until cancelled."""
-        runner = web.AppRunner(build_progress_app(self._board, self._find_token_digest), access_log=None)
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, port=self._settings.progress_port).start()
+        app = build_progress_app(self._board, self._find_token_digest)
+        async with serving(app, self._settings.progress_port):
             await asyncio.Event().wait()
-            raise AssertionError
-        finally:
-            await runner.cleanup()
+        raise AssertionError
 
     def _find_token_digest(self, uid: str) -> str | None:
         pod = self._pods.find(uid)
