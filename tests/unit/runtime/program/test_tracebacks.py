@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -6,7 +7,7 @@ from podreduce.contract.errors import InputError, InternalError, ProgramError
 from podreduce.contract.plan import Program
 from podreduce.program import calling
 from podreduce.program.loading import load_program
-from podreduce.program.tracebacks import RECORD_LENGTH, describe_key, describe_record, raise_blamed
+from podreduce.program.tracebacks import CALLERS, RECORD_LENGTH, describe_key, describe_record, raise_blamed
 
 SOURCE = """
 import json
@@ -75,3 +76,8 @@ def test_records_are_named_and_cut() -> None:
     assert len(long) < RECORD_LENGTH + 60
     assert long.endswith("(5002 characters)")
     assert describe_key(("a", 1)) == "key ('a', 1)"
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_modules_that_call_the_program_are_there(caller: str) -> None:
+    assert Path(caller).is_file()
