@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.api.quantities import QuantityError
 from podreduce_operator.api.spec import (
     LIVE_FIELDS,
     SpecError,
@@ -75,7 +76,7 @@ def test_quantities_are_bytes(quantity: int | str, expected: int) -> None:
 
 @pytest.mark.parametrize("quantity", ["", "Mi", "1.5Gi", "64MB", "-1", "1K", "1iM", "1 M", "²"])
 def test_what_is_no_quantity_is_refused(quantity: str) -> None:
-    with pytest.raises(SpecError, match=r"expected a whole number"):
+    with pytest.raises(QuantityError, match=r"expected a whole number"):
         parse_bytes(quantity)
 
 
