@@ -1,4 +1,5 @@
-# What there is to do in this checkout; `make help` lists it. Needs Python 3.11+ and make, and nothing else to start with.
+# The targets of this checkout; `make help` lists them. `make demo` and `make test-unit` need Python 3.11+ and make only.
+# Targets that first run `cluster-prepare` (test, kueue, chaos, scale) also need Go, and build Kubernetes: half an hour, once.
 .DEFAULT_GOAL := help
 BASE_PYTHON ?= python3
 PYTHON = .venv/bin/python

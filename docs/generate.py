@@ -5,19 +5,51 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 import ast
 import configparser
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
+
+from podreduce.contract.exit_codes import ExitCode
+from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
+from podreduce.program.counters import BUILT_IN_GROUP
+from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.spec import LIVE_FIELDS
+from podreduce_operator.policy import failure_causes, failure_classes, status
+from podreduce_operator.process import health
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"podreduce_operator": ROOT / "operator" / "podreduce_operator", "podreduce": ROOT / "runtime" / "podreduce"}
 CONTRACTS = {"podreduce_operator": "operator-layers", "podreduce": "runtime-layers"}
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
-PAGES = ("docs/architecture.md",)
+PAGES = (
+    "docs/architecture.md",
+    "docs/jobs.md",
+    "docs/operations.md",
+    "docs/reference.md",
+    "docs/troubleshooting.md",
+)
+COST_NOTES = {
+    "memory": "the first is free, and the task gets `backoff.outOfMemoryFactor` times the memory "
+    "(not with `backoffLimitPerTask: 0`); later ones: ",
+    "excess": "the job fails at once; if `maxBadRecords` was raised meanwhile: ",
+}
+OUTAGE_NOTE = "; with `backoffLimitPerTask: 0` each counts"
+COUNTERS = {
+    "RecordsIn": "records read",
+    "BytesIn": "bytes read",
+    "RecordsOut": "records written: to the shuffle, or to the output",
+    "BytesOut": "bytes written",
+    "Spills": "how often a task's buffers went to disk",
+    "BadRecords": "bad records that were skipped (`badRecords: Skip`)",
+}
+"""What each built-in counter counts, by the end of its name."""
 
 
 def main() -> None:
-    """Write all pages anew."""
+    """Write all pages."""
     for page in PAGES:
         path = ROOT / page
         path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -84,7 +116,184 @@ def list_modules(directory: Path) -> str:
     return ", ".join(path.stem for path in sorted(directory.glob("*.py")) if not path.stem.startswith("__"))
 
 
-PARTS: Mapping[str, Callable[[], str]] = {"layers": draw_layers, "packages": list_packages}
+def list_live_fields() -> str:
+    """Return the fields that a running job still reads."""
+    return "".join(f"- `{name}`\n" for name in sorted(LIVE_FIELDS))
+
+
+def table(*rows_: tuple[str, ...]) -> str:
+    """Return a table; the first row is its head."""
+    head, *body = rows_
+    lines = [head, ("---",) * len(head), *body]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def list_failure_classes() -> str:
+    """Return what each class of failure costs."""
+    head = ("class", "reasons", "cost", "next attempt after", "when used up, the job fails with")
+    return table(head, *map(describe_class, failure_classes.CLASSES))
+
+
+def describe_class(known: failure_classes.FailureClass) -> tuple[str, ...]:
+    """Return a class of failure as a row."""
+    reasons = ", ".join(f"`{reason}`" for reason in sorted(known.reasons))
+    if known.is_fatal:
+        return known.name, reasons, "the job fails at once", "", "the reason itself"
+    note = COST_NOTES.get(known.name, "")
+    if known.is_counted:
+        return known.name, reasons, f"{note}one of `backoffLimitPerTask`", "`backoff`", "`BackoffLimitExceeded`"
+    outage = OUTAGE_NOTE if known is failure_classes.OUTAGE else ""
+    delay = f"{known.first_delay_seconds:.0f} s, doubling to {known.max_delay_seconds:.0f} s"
+    return known.name, reasons, f"{note}none, {known.limit - 1} times a task{outage}", delay, f"`{known.exhausted}`"
+
+
+def list_exit_codes() -> str:
+    """Return a task's exit codes, with the reasons of attempts that said nothing else."""
+    reasons = failure_causes.REASONS_BY_EXIT_CODE | {ExitCode.OK: "CommitMissing"}
+    codes = [(str(code.value), f"`{reasons.get(code, 'PodFailed')}`", text) for code, text in read_exit_codes()]
+    killed = ("137", f"`{reasons[137]}`", "Killed with signal 9; for memory, Kubernetes says so: `OutOfMemory`.")
+    other = ("others", "`PodFailed`", "The process ended without a message; from 129 on by signal code - 128.")
+    return table(("exit code", "reason, without a message", "meaning"), *codes, killed, other)
+
+
+def read_exit_codes() -> Iterator[tuple[ExitCode, str]]:
+    """Yield each exit code with the text below it in the source."""
+    source = (PACKAGES["podreduce"] / "contract" / "exit_codes.py").read_text(encoding="utf-8")
+    body = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)).body
+    for node, following in pairwise(body):
+        if isinstance(node, ast.Assign) and isinstance(following, ast.Expr) and isinstance(node.targets[0], ast.Name):
+            yield ExitCode[node.targets[0].id], " ".join(ast.literal_eval(following.value).split())
+
+
+def list_counters() -> str:
+    """Return our own counters, and how many names the status shows."""
+    quarantine = QuarantineRef(key="", records=1, kept=1)
+    commits = [make_commit("m-0", quarantine=quarantine), make_commit("r-0")]
+    meanings = [
+        (f"`{name}`", COUNTERS[re.sub(r"^(map|reduce)", "", name)])
+        for name in status.sum_counters(commits)[BUILT_IN_GROUP]
+    ]
+    caps = (
+        f"\nThe status shows at most {status.MAX_COUNTERS} names in all, these first, then the program's in order of "
+        f"group and name.\nThe others are left out without a message. Names are cut: groups at {status.MAX_GROUP_NAME} "
+        f"bytes, counters at {status.MAX_COUNTER_NAME}.\n"
+    )
+    return table(("counter", "what it counts"), *meanings) + caps
+
+
+def make_commit(task: str, quarantine: QuarantineRef | None = None) -> CommitRecord:
+    """Return a commit record in which nothing is missing that is counted."""
+    return CommitRecord(
+        task=TaskRef.parse(task),
+        generation=0,
+        attempt_id="",
+        pod_name="",
+        started_at=0.0,
+        finished_at=0.0,
+        records_in=1,
+        bytes_in=1,
+        records_out=1,
+        bytes_out=1,
+        quarantine=quarantine,
+    )
+
+
+def list_health_limits() -> str:
+    """Return when the operator is not alive."""
+    limits = (
+        ("`loopLagSeconds`", health.MAX_LAG_SECONDS, "the process does not get to what is due"),
+        (
+            "`silenceSeconds`",
+            health.MAX_SILENCE_SECONDS,
+            "nothing was heard of pods, or of jobs; a watch that hangs is replaced after 90 s",
+        ),
+        ("`overdueSeconds`", health.MAX_OVERDUE_SECONDS, "a pass over some job has been due, or has run, for so long"),
+    )
+    rows_ = [(name, f"{seconds:,.0f} s", meaning) for name, seconds, meaning in limits]
+    return table(("number", "fails above", "meaning"), *rows_)
+
+
+def list_fields(part: str) -> str:
+    """Return the fields of the spec or of the status, as the CRD has them."""
+    schema = job_schema()["properties"][part]
+    if part == "status":
+        fields = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
+        return table(("field", "type", "what it says"), *fields)
+    head = ("field", "type", "default", "change", "what it does")
+    return table(head, *((f"`{p}`", k, d, say_change(p), t) for p, k, d, t in iter_fields(schema, part)))
+
+
+def say_change(path: str) -> str:
+    """Return when a change of the field takes effect."""
+    name = path.split(".")[1].removesuffix("[]")
+    if name == "runId":
+        return "starts a run"
+    return "live" if name in LIVE_FIELDS else "next runId"
+
+
+def iter_fields(schema: Mapping[str, Any], path: str) -> Iterator[tuple[str, str, str, str]]:
+    """Yield path, type, default and description of the fields below."""
+    for name, field in schema.get("properties", {}).items():
+        place = f"{path}.{name}"
+        items = field.get("items", {})
+        yield place, say_type(field), say_default(field), clean(field.get("description", ""))
+        yield from iter_fields(items if items.get("properties") else field, f"{place}[]" if items else place)
+
+
+def say_type(field: Mapping[str, Any]) -> str:
+    """Return a field's type, and the values that it may have."""
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    if field.get("x-kubernetes-int-or-string"):
+        return "int or string"
+    return f"{say_type(field['items'])} list" if field.get("type") == "array" else str(field.get("type", "any"))
+
+
+def say_default(field: Mapping[str, Any]) -> str:
+    """Return a field's default as JSON; nothing where it has none, or only its fields have."""
+    value = field.get("default", {})
+    return "" if value == {} else f"`{json.dumps(value).strip(chr(34))}`"
+
+
+def clean(text: str) -> str:
+    """Return a text as it stands in a cell of a table."""
+    return " ".join(text.split()).replace("|", "\\|").replace("*", "\\*").replace("<", "&lt;")
+
+
+def list_chart_settings() -> str:
+    """Return the chart's settings with the comments above them."""
+    text = (ROOT / "charts" / "podreduce" / "values.yaml").read_text(encoding="utf-8")
+    return table(("setting", "default", "what it does"), *iter_settings(text.split("\n")))
+
+
+def iter_settings(lines: list[str]) -> Iterator[tuple[str, str, str]]:
+    """Yield path, default and comment of each key."""
+    path: list[str] = []
+    comment: list[str] = []
+    for line in lines:
+        found = re.fullmatch(r"(?P<indent> *)(?P<key>\w+): ?(?P<value>.*)", line)
+        if line.lstrip().startswith("#"):
+            comment.append(line.lstrip("# "))
+        elif found is None:
+            comment = []
+        else:
+            path = [*path[: len(found["indent"]) // 2], found["key"]]
+            yield f"`{'.'.join(path)}`", f"`{found['value']}`" if found["value"] else "", clean(" ".join(comment))
+            comment = []
+
+
+PARTS: Mapping[str, Callable[[], str]] = {
+    "chart-settings": list_chart_settings,
+    "counters": list_counters,
+    "exit-codes": list_exit_codes,
+    "failure-classes": list_failure_classes,
+    "health-limits": list_health_limits,
+    "layers": draw_layers,
+    "live-fields": list_live_fields,
+    "packages": list_packages,
+    "spec-fields": lambda: list_fields("spec"),
+    "status-fields": lambda: list_fields("status"),
+}
 
 
 if __name__ == "__main__":

@@ -34,10 +34,13 @@ def run(  # noqa: PLR0917 - typer passes them by name
     file: JobFileArgument,
     inputs: Annotated[
         list[str] | None,
-        typer.Option("--input", "-i", metavar="URI", help="Read this instead: a path or URI. May be repeated."),
+        typer.Option(
+            "--input", "-i", metavar="URI", help="Input path or URI; replaces spec.input.uris. May be repeated."
+        ),
     ] = None,
     output: Annotated[
-        str | None, typer.Option("--output", "-o", metavar="URI", help="Write there instead: a directory or URI.")
+        str | None,
+        typer.Option("--output", "-o", metavar="URI", help="Output directory or URI; replaces spec.output.uri."),
     ] = None,
     parallelism: Annotated[
         int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks at a time.", show_default="the cores")
@@ -48,7 +51,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
     ] = None,
     retries: Annotated[
         int | None,
-        typer.Option(min=0, help="Try a failed task so often again.", show_default="the file's, or 0"),
+        typer.Option(min=0, help="Number of retries per task.", show_default="the file's, or 0"),
     ] = None,
     memory: Annotated[
         str | None,
@@ -62,11 +65,16 @@ def run(  # noqa: PLR0917 - typer passes them by name
     ),
     work_dir: Annotated[
         Path | None,
-        typer.Option(help="Keep intermediate data below this directory.", show_default="the temporary directory"),
+        typer.Option(
+            help="Put intermediate data under this directory (removed at the end).",
+            show_default="the temporary directory",
+        ),
     ] = None,
     work_uri: Annotated[
         str | None,
-        typer.Option(metavar="URI", help="Keep intermediate data below this prefix of a bucket: s3://bucket/work/."),
+        typer.Option(
+            metavar="URI", help="Put intermediate data under this prefix (removed at the end): s3://bucket/work/."
+        ),
     ] = None,
 ) -> None:
     """Run a job on this machine: processes in place of pods, a directory in place of a bucket.
@@ -98,7 +106,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
 @app.command()
 def validate(file: JobFileArgument) -> None:
-    """Check a job file without running it: fields, types and rules of the MapReduceJob."""
+    """Check a job file without running it: fields, types, rules; not the program or pod templates."""
     from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
 
     raise typer.Exit(validate_file(file))

@@ -19,7 +19,8 @@ REMEDIES = {
     "InputNotFound": "check the path; relative ones count from the current directory, a prefix ends in /",
     "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
     "OutputClaimed": "wait for the other run, or choose another --output",
-    "OutOfMemory": "give each task more: lower --parallelism, or raise --set spec.reduce.partitions=N",
+    "OutOfMemory": "give each task more: lower --parallelism; or less to do: --set spec.map.shards=N for a map (m-…), "
+    "--set spec.reduce.partitions=N for a reduce (r-…)",
     "Killed": "somebody or the system killed the process; if it was for memory, lower --parallelism",
     "ScratchFull": "make room where the tasks write their temporary files, or choose another place with --work-dir",
     "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",

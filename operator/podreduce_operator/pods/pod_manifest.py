@@ -59,6 +59,7 @@ QUEUE_GROUP_SIZE_ANNOTATION = "kueue.x-k8s.io/pod-group-total-count"
 QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
 """The group has ended once its pods have, failed ones as well: their successors are admitted by themselves."""
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+TEMPLATE_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
 
@@ -90,12 +91,13 @@ def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) 
     """
     template = base_template(request, defaults)
     for path, patch in user_templates(request):
+        refuse_unknown(patch, path)
         template = merge_template(template, patch, path)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": force_metadata(request, template.get("metadata") or {}),
-        "spec": force_spec(request, template.get("spec") or {}, has_ca_cert=has_ca_cert),
+        "spec": force_spec(request, leave_lost_nodes(template.get("spec") or {}, defaults), has_ca_cert=has_ca_cert),
     }
 
 
@@ -106,6 +108,19 @@ def user_templates(request: PodRequest) -> tuple[tuple[str, Mapping[str, Any]], 
         ("spec.podTemplate", request.spec.get("podTemplate") or {}),
         (f"spec.{task_type}.podTemplate", (request.spec.get(task_type) or {}).get("podTemplate") or {}),
     )
+
+
+def refuse_unknown(template: Mapping[str, Any], path: str) -> None:
+    """Refuse what a pod template cannot have: `containers` beside `spec` would be ignored without a word.
+
+    Raises:
+        PodTemplateError: it has such a field.
+    """
+    unknown = next((name for name in template if name not in TEMPLATE_FIELDS), None)
+    if unknown is not None:
+        raise PodTemplateError(
+            f"{path}.{unknown}: a pod template has metadata and spec; put {unknown!r} into {path}.spec"
+        )
 
 
 def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
@@ -143,6 +158,19 @@ def avoid_node(name: str | None) -> dict[str, Any]:
 def tolerate(taint: str, seconds: int) -> dict[str, Any]:
     """Return the toleration of a node's taint for that long; Kubernetes' own default is five minutes."""
     return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
+
+
+def leave_lost_nodes(spec: Mapping[str, Any], defaults: PodDefaults) -> dict[str, Any]:
+    """Return `spec` with the tolerations of lost nodes, where the template's own say nothing of these taints.
+
+    A template's list replaces the base's; Kubernetes would then let the pod wait for five minutes.
+    """
+    tolerations = spec.get("tolerations") or []
+    if not isinstance(tolerations, list) or not all(isinstance(each, Mapping) for each in tolerations):
+        return dict(spec)  # for the API server to refuse
+    named = {toleration.get("key") for toleration in tolerations}
+    missing = [] if None in named else [taint for taint in LOST_NODE_TAINTS if taint not in named]
+    return {**spec, "tolerations": [*tolerations, *(tolerate(taint, defaults.node_lost_seconds) for taint in missing)]}
 
 
 def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:

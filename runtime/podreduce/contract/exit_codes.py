@@ -9,7 +9,7 @@ class ExitCode(IntEnum):
     """How an attempt ended, as its process says it."""
 
     OK = 0
-    """The task is committed, by this attempt or by a twin that was faster."""
+    """The task is committed, by this attempt or by a second one that was faster."""
     INTERNAL_ERROR = 1
     """A bug of podreduce, or the interpreter's own failure."""
     PROGRAM_ERROR = 64

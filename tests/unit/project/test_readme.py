@@ -3,6 +3,7 @@ import subprocess
 from pathlib import Path
 
 README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+MOST_LINES = 150
 BLOCKS = re.findall(r"<!-- quickstart: (\w+) -->\n```bash\n(.*?)```", README, re.DOTALL)
 
 
@@ -12,6 +13,10 @@ def test_the_quick_starts_blocks_are_in_their_order() -> None:
 
 def test_every_bash_block_is_part_of_the_quick_start() -> None:
     assert README.count("```bash") == len(BLOCKS)
+
+
+def test_a_newcomer_reads_it_in_one_go() -> None:
+    assert README.count("\n") <= MOST_LINES
 
 
 def test_the_quick_start_is_bash() -> None:

@@ -107,6 +107,32 @@ def template(**spec: Any) -> dict[str, Any]:
     return {"podTemplate": {"spec": spec}}
 
 
+def test_tolerations_of_a_template_leave_those_of_lost_nodes() -> None:
+    gpu = {"key": "gpu", "operator": "Exists"}
+    tolerations = build(**template(tolerations=[gpu]))["spec"]["tolerations"]
+    assert tolerations[0] == gpu
+    assert tolerations[1:] == build()["spec"]["tolerations"]
+
+
+@pytest.mark.parametrize(
+    "tolerations",
+    [
+        [{"operator": "Exists"}],
+        [{"key": f"node.kubernetes.io/{name}", "tolerationSeconds": 5} for name in ("not-ready", "unreachable")],
+        "wrong",
+        ["wrong"],
+    ],
+    ids=["all-taints", "lost-nodes", "text", "texts"],
+)
+def test_tolerations_that_speak_of_lost_nodes_stay_as_they_are(tolerations: Any) -> None:
+    assert build(**template(tolerations=tolerations))["spec"]["tolerations"] == tolerations
+
+
+def test_a_template_with_containers_beside_its_spec_is_refused() -> None:
+    with pytest.raises(PodTemplateError, match=r"^spec\.podTemplate\.containers: .* into spec\.podTemplate\.spec"):
+        build(podTemplate={"containers": []})
+
+
 def test_a_pod_belongs_to_its_job_without_holding_up_its_deletion() -> None:
     pod = build()
     assert pod["metadata"]["namespace"] == "team"

@@ -1,0 +1,46 @@
+"""The pages link to what is there, and each says for whom it is."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
+CONTENTS_FROM_LINES = 100
+
+
+def iter_headings(page: Path) -> Iterator[str]:
+    is_code = False
+    for line in page.read_text(encoding="utf-8").split("\n"):
+        is_code ^= line.lstrip().startswith("```")
+        if not is_code and line.startswith("#"):
+            yield line.lstrip("# ")
+
+
+def make_anchor(heading: str) -> str:
+    """As GitHub does."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(page: Path) -> None:
+    broken = []
+    for path, anchor in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        anchors = {make_anchor(heading) for heading in iter_headings(target)} if target.suffix == ".md" else set()
+        if not target.exists() or (anchor and anchor not in anchors):
+            broken.append(f"{path}#{anchor}")
+    assert broken == []
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs").glob("*.md")), ids=lambda page: page.name)
+def test_a_page_says_for_whom_it_is_and_what_is_in_it(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    assert re.match(r"# .+\n\nFor ", text)
+    listed = re.findall(r"^- \[(.+)\]\(#", text, re.MULTILINE)
+    sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    if text.count("\n") > CONTENTS_FROM_LINES:
+        assert listed == sections
