@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 SHORT_CHARACTERS = 120
 LONG_CHARACTERS = 1000
-"""What is meant for people is broken into lines where its JSON is longer: a plain row of values only in need."""
+"""JSON for people gets line breaks if it is longer than the first; a row of plain values, than the second."""
 
 T = TypeVar("T", bound="Wire")
 
