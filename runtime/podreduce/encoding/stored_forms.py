@@ -64,7 +64,7 @@ def write_datetime(moment: datetime) -> tuple[int, Any]:
     return 2, ((naive - START) // MICROSECOND, moment.fold, write_zone(moment.tzinfo))
 
 
-def write_zone(zone: Any) -> Any:  # noqa: ANN401 - a tzinfo that `plain_form` lets pass
+def write_zone(zone: Any) -> Any:  # noqa: ANN401 - a tzinfo that `plain_form` accepts
     """Return None, the zone's name, or offset and name as `timezone` accepts them."""
     if type(zone) is not timezone:
         return zone_name(zone)
