@@ -166,7 +166,7 @@ def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise do_not_go_together(member, [table.schema for table in tables], error) from error
+        raise columns_mismatch(member, [table.schema for table in tables], error) from error
 
 
 def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
@@ -174,13 +174,13 @@ def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise do_not_go_together(member, schemas, error) from error
+        raise columns_mismatch(member, schemas, error) from error
 
 
-def do_not_go_together(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
+def columns_mismatch(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
     """Return the error for tables of two schemas."""
-    told = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
-    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in told[:2])
+    distinct = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
+    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in distinct[:2])
     return ProgramError(
         f"{member} returned batches whose columns do not match ({error}): {shown}: cast them to one schema"
     )

@@ -50,7 +50,7 @@ class HeldTables:
         """Hold one more table; `kept_bytes` comes from `compact_table`."""
         self._held.append(Held(table=table, kept_bytes=kept_bytes))
         self.kept_bytes += kept_bytes
-        while self._last_go_together():
+        while self._last_match():
             self._put_together()
 
     def take(self) -> list[pa.Table]:
@@ -58,7 +58,7 @@ class HeldTables:
         held, self._held, self.kept_bytes = self._held, [], 0
         return [each.table for each in held]
 
-    def _last_go_together(self) -> bool:
+    def _last_match(self) -> bool:
         """Tell whether the last tables are small, of one schema, and of one level."""
         last = self._held[-TOGETHER:]
         return (

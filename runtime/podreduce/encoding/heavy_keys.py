@@ -51,7 +51,7 @@ class HeavyKeys:
         if self._key_elements is not None:
             keys = [key_prefix(key, self._key_elements) for key in keys]
         elif max(lengths) + max(sizes) <= self._least and len(set(keys)) == groups:
-            # No key of this frame can be heavy; but the first and the last may continue in other frames.
+            # No key of this frame is heavy by itself, but the first and the last may continue in other frames.
             for at in sorted({0, groups - 1}):
                 self._take(bucket, keys[at], lengths[at] + sizes[at], counts[at])
             return
@@ -64,7 +64,7 @@ class HeavyKeys:
 
     def heaviest(self) -> tuple[HeavyKey, ...]:
         """Return at most 16 keys, the heaviest first, each with at least a thousandth of the bytes. Call it last."""
-        self._settle()
+        self._rank_current()
         self._open = (0, 0)
         least = self.encoded_bytes * LEAST_SHARE
         return tuple(
@@ -80,10 +80,10 @@ class HeavyKeys:
         if (bucket, key) == self._key:
             self._open = (self._open[0] + size_bytes, self._open[1] + values)
             return
-        self._settle()
+        self._rank_current()
         self._key, self._open = (bucket, key), (size_bytes, values)
 
-    def _settle(self) -> None:
+    def _rank_current(self) -> None:
         """Put the key that is now complete among the heaviest, if it belongs there."""
         (bucket, key), (size_bytes, values) = self._key, self._open
         if size_bytes <= self._least:

@@ -95,7 +95,7 @@ def add_current_directory() -> None:
             sys.path.append(here)
 
 
-def claim_stdout() -> None:
+def reserve_stdout() -> None:
     """Reserve standard output for the log, and send everything else that writes there to standard error."""
     log = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
     configure_logs(log)
@@ -106,7 +106,7 @@ def start() -> NoReturn:
     """Run a task as this process, and exit."""
     turn = take_turn(os.environ)
     exit_on_sigterm()
-    claim_stdout()
+    reserve_stdout()
     add_current_directory()
     sys.set_int_max_str_digits(0)  # ints of any size are supported, in the output too
     code = main(os.environ, turn)

@@ -57,10 +57,10 @@ class Turn:
             return
         word = Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
         os.write(self.channel, word.value)
-        leave_soon()
+        exit_soon()
 
 
-def leave_soon() -> None:
+def exit_soon() -> None:
     """End this process if it does not exit soon: nobody else would notice that the next task does not start."""
     timer = threading.Timer(LINGER_SECONDS, os._exit, args=(ExitCode.OK,))
     timer.daemon = True
@@ -138,11 +138,11 @@ def run_in_turn(environ: MutableMapping[str, str], tasks: Sequence[str]) -> Turn
         if word is Word.NEXT_WITH_COLUMNS:
             import_columns()
         if code:
-            forget_outcome(environ)
+            clear_outcome(environ)
     os._exit(code)
 
 
-def forget_outcome(environ: MutableMapping[str, str]) -> None:
+def clear_outcome(environ: MutableMapping[str, str]) -> None:
     """Clear the termination message of a task that is committed but reported an error afterwards."""
     with suppress(OSError, KeyError):
         Path(environ[TERMINATION_LOG]).write_bytes(b"")

@@ -21,7 +21,7 @@ def exit_on_sigterm() -> None:
     os.set_blocking(writing, False)
     signal.signal(signal.SIGTERM, end)
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-    os.register_at_fork(after_in_child=let_go)
+    os.register_at_fork(after_in_child=restore_sigterm)
     threading.Thread(target=wait, args=(reading,), name="sigterm", daemon=True).start()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # it may be blocked until here
 
@@ -31,7 +31,7 @@ def end(*_: object) -> NoReturn:
     os._exit(ExitCode.TERMINATED)
 
 
-def let_go() -> None:
+def restore_sigterm() -> None:
     """Let SIGTERM end only this process, which the program has forked: the pipe belongs to the task."""
     signal.set_wakeup_fd(-1)
     if signal.getsignal(signal.SIGTERM) is end:

@@ -213,7 +213,7 @@ class Aggregates:
             value = fixed(value)
         known = slots.get(key, self)  # this store is never a value
         if known is self and is_nan(value) and self.kind in RANKED:
-            self._lead_with_nan(key)
+            self._add_first_nan(key)
             return
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
@@ -226,7 +226,7 @@ class Aggregates:
         elif new is not known and (type(new) not in NUMBERS or abs(new) > MAX_SMALL_INT):
             self._charge(size_of(new) - size_of(known))
 
-    def _lead_with_nan(self, key: Key) -> None:
+    def _add_first_nan(self, key: Key) -> None:
         """Add a NaN as the first value of a key."""
         self._taken += 1
         if key not in self.nan_first:

@@ -97,7 +97,7 @@ class RunStack:
     def push(self, run: Run) -> None:
         """Add the next run; merge the last runs if enough of them are of one level."""
         self._runs.append(run)
-        while self._tail_is_level():
+        while self._last_have_one_level():
             self._merge(len(self._runs) - self._fan_in, len(self._runs))
 
     def settle(self) -> None:
@@ -118,7 +118,7 @@ class RunStack:
             run.file.close()
         self._runs = []
 
-    def _tail_is_level(self) -> bool:
+    def _last_have_one_level(self) -> bool:
         """Tell whether the last runs are as many as may be merged, and all of one level."""
         tail = self._runs[-self._fan_in :]
         return len(tail) == self._fan_in and len({run.level for run in tail}) == 1

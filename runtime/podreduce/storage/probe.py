@@ -13,7 +13,7 @@ async def probe_conditional_create(store: ObjectStore, prefix: str = "") -> None
 
     Args:
         store: the store to check.
-        prefix: where a clean-up will delete a probe that stays. For a directory leave it empty: it would stay, too.
+        prefix: where a later clean-up finds a probe that stays. Leave it empty in a directory, which would keep it.
 
     Raises:
         StorageDeniedError: the second create did not fail, so two attempts could both commit; or as for any write.

@@ -33,7 +33,7 @@ class RowSink:
 
     Args:
         program: the program whose map returned the tables.
-        store: the buffer's store; it aggregates if the program's map output is counted.
+        store: the buffer's store; if the program counts, a store that adds up.
         combined_bytes: how much is aggregated together.
     """
 

@@ -36,8 +36,8 @@ class Chaos:
 
     def __init__(self, options: ChaosOptions, attempt_id: str) -> None:
         self._rng = Random(attempt_id)  # noqa: S311 - not a secret
-        self.killed_at = self._rng.uniform(EARLIEST, LATEST) if self._strikes(options.kill_percent) else None
-        self.slow_factor = options.slow_factor if self._strikes(options.slow_percent) else 1.0
+        self.killed_at = self._rng.uniform(EARLIEST, LATEST) if self._is_chosen(options.kill_percent) else None
+        self.slow_factor = options.slow_factor if self._is_chosen(options.slow_percent) else 1.0
         self._storage_error_percent = options.storage_error_percent
         self._lock = threading.Lock()
         self._logger = get_logger(attempt=attempt_id)
@@ -60,13 +60,13 @@ class Chaos:
                 stack.enter_context(slowed(self.slow_factor))
             yield
 
-    def _strikes(self, percent: float) -> bool:
+    def _is_chosen(self, percent: float) -> bool:
         return self._rng.random() * 100 < percent
 
     def _fail_sometimes(self) -> None:
         with self._lock:
-            unlucky = self._strikes(self._storage_error_percent)
-        if unlucky:
+            fails = self._is_chosen(self._storage_error_percent)
+        if fails:
             raise OSError("503 SlowDown, injected by spec.chaos")
 
 
