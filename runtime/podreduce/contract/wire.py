@@ -33,7 +33,7 @@ def encode_readable(record: Wire) -> bytes:
     return (break_lines(msgspec.to_builtins(record, str_keys=True), "") + "\n").encode()
 
 
-def break_lines(value: Any, indent: str) -> str:  # noqa: ANN401 - whatever JSON can hold
+def break_lines(value: Any, indent: str) -> str:  # noqa: ANN401 - anything JSON can hold
     """Return `value` as JSON: on one line if it fits, else its items on a line each, or on more."""
     flat = msgspec.json.encode(value).decode()
     is_row = isinstance(value, dict) and not any(isinstance(item, dict | list | tuple) for item in value.values())

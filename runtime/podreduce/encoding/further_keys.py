@@ -121,7 +121,7 @@ def decode_timedelta(data: bytes) -> timedelta:
 
 
 def unpack_span(data: bytes) -> timedelta:
-    """Return a timedelta of so many microseconds."""
+    """Return a timedelta of these microseconds."""
     return timedelta(microseconds=MICROSECONDS.unpack(data)[0])
 
 

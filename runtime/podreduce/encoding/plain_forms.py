@@ -38,7 +38,7 @@ class UnsupportedTypeError(TypeError):
     """A key or value that cannot be shuffled; the message says what it is and what to do."""
 
 
-def plain_form(item: Any, role: str = "value") -> Any:  # noqa: ANN401, PLR0911 - whatever it is; a return a kind
+def plain_form(item: Any, role: str = "value") -> Any:  # noqa: ANN401, PLR0911 - any item; a return a kind
     """Return what `item` becomes when it is yielded: itself, or an equal object of an exact type. Its parts stay.
 
     Args:
@@ -84,7 +84,7 @@ def with_known_zone(moment: datetime, role: str) -> datetime:
     try:
         offset = moment.utcoffset()
         return moment.replace(tzinfo=None if offset is None else timezone(offset))
-    except Exception as error:  # noqa: BLE001 - whatever a tzinfo of the program's raises
+    except Exception as error:  # noqa: BLE001 - anything a tzinfo of the program's raises
         raise UnsupportedTypeError(
             f"a datetime cannot be a {role} when its {name_type(type(zone))} raises {type(error).__name__}: "
             f"yield {role}.replace(tzinfo=None), or with datetime.timezone.utc"
@@ -113,7 +113,7 @@ def is_numpy_scalar(kind: type) -> bool:
     return isinstance(generic, type) and kind.__module__ == "numpy" and issubclass(kind, generic)
 
 
-def find_remedy(item: Any, role: str) -> str:  # noqa: ANN401 - whatever the program yields
+def find_remedy(item: Any, role: str) -> str:  # noqa: ANN401 - anything the program yields
     """Return what to yield instead of an item, as text."""
     kind = type(item)
     found = remedy_by_package(item, role) or remedy_by_type(kind, role) or remedy_by_members(kind, role)

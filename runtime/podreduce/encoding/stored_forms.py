@@ -19,7 +19,7 @@ MICROSECOND: Final = timedelta(microseconds=1)
 START: Final = datetime.min  # noqa: DTZ901 - each is counted by its own clock
 
 
-def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - whatever the program yields
+def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - anything the program yields
     """Return `value` with everything in it in plain form (`plain_forms.plain_form`), `depth` containers deep.
 
     Raises:

@@ -16,7 +16,7 @@ from podreduce.outputs.fields import BARE, WRITERS, UnwritableError, as_plain, b
 __all__ = ["csv_field", "csv_line", "header_line", "row_writer"]
 
 
-def csv_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+def csv_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
     """Return `field` as text in a row.
 
     Raises:
@@ -64,7 +64,7 @@ def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
     if not columns:
         return lambda key, value: csv_line([*spread(key), *spread(value)])
 
-    def named_row(key: Any, value: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    def named_row(key: Any, value: Any) -> str:  # noqa: ANN401 - anything the program yields
         value = as_plain(value)
         if type(value) is dict:
             return csv_line(pick(columns, {"key": key, **value}, value))
@@ -78,7 +78,7 @@ def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
     return named_row
 
 
-def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - whatever the program yields
+def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - anything the program yields
     """Return the fields of a key or value."""
     kind = type(field)
     if kind is tuple or kind is list:

@@ -59,7 +59,7 @@ class UnwritableError(Exception):
     """A key or value cannot be written in the output format; the message says why and what to yield instead."""
 
 
-def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+def text_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
     """Return `field` as text in a line of Text output.
 
     Raises:
@@ -74,7 +74,7 @@ def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     return json_text(plain) if type(plain) is kind else text_field(plain)
 
 
-def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+def json_text(field: Any) -> str:  # noqa: ANN401 - anything the program yields
     """Return `field` as compact JSON.
 
     Raises:
@@ -87,7 +87,7 @@ def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
         raise UnwritableError("it is nested too deeply, or contains itself: yield a flatter value") from None
 
 
-def as_plain(field: Any) -> Any:  # noqa: ANN401 - whatever the program yields
+def as_plain(field: Any) -> Any:  # noqa: ANN401 - anything the program yields
     """Return `field`, or its equal of a type that may be yielded.
 
     Raises:
@@ -122,7 +122,7 @@ def escape(field: str) -> str:
     return field
 
 
-def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - whatever the program yields
+def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - anything the program yields
     """Return the error for a field of a type that no format supports."""
     return UnwritableError(f"{name_type(type(field))} cannot be written: {find_remedy(field, 'value')}")
 
@@ -170,7 +170,7 @@ def object_text(value: dict[Any, Any]) -> str:
     return f"{{{','.join([f'{name_text(name)}:{json_text(item)}' for name, item in value.items()])}}}"
 
 
-def name_text(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
+def name_text(name: Any) -> str:  # noqa: ANN401 - anything the program yields
     """Return the key of a dict as JSON. It must be a str: otherwise 1 and "1" would become one name."""
     text = name if type(name) is str else as_plain(name)
     if type(text) is not str:

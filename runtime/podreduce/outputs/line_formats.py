@@ -59,7 +59,7 @@ class LineFormat:
     head: bytes = b""
 
 
-def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return `key TAB value` as a line."""
     try:
         return f"{TEXT_WRITERS[type(key)](key)}\t{TEXT_WRITERS[type(value)](value)}\n".encode()
@@ -94,7 +94,7 @@ def text_batch(batch: "pa.RecordBatch") -> memoryview:
     return write_columns(batch.columns, TEXT, ["", "\t", "\n"])
 
 
-def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return `{"key":…,"value":…}` as a line."""
     try:
         return f'{{"key":{WRITERS[type(key)](key)},"value":{WRITERS[type(value)](value)}}}\n'.encode()
@@ -137,7 +137,7 @@ def csv_batch(columns: Sequence[str], batch: "pa.RecordBatch") -> memoryview:
     return write_columns(arrays, style, ["", *[","] * (len(arrays) - 1), "\n"])
 
 
-def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return a record: the key's bytes, then the value's."""
     if type(key) is not bytes or type(value) is not bytes:
         key, value = as_plain(key), as_plain(value)

@@ -39,11 +39,11 @@ class LineBody:
         """How many records were written."""
         return self._sent_records + len(self._pending)
 
-    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
         """Write one record."""
         self.append(self.prepare(key, value))
 
-    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
         """Return one record in the form for `append`."""
         try:
             return self._line(key, value)
@@ -111,7 +111,7 @@ class LineBody:
             self._write_block(block)
 
 
-def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - whatever the program yields
+def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - anything the program yields
     """Return the error for the record of that key."""
     reason = f"cannot be written: {error}"
     if isinstance(error, UnicodeEncodeError):

@@ -31,7 +31,7 @@ ENTRY_BYTES = 64
 """About how much memory a value takes besides its text or bytes."""
 
 
-def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - whatever the program yields
+def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - anything the program yields
     """Return a copy of `value` that the program cannot change, and about how many bytes it takes.
 
     Raises:

@@ -43,11 +43,11 @@ class ParquetBody:
         self._group: list[pa.RecordBatch] = []
         self._group_bytes = 0
 
-    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
         """Write one record."""
         self.append(self.prepare(key, value))
 
-    def prepare(self, key: Any, value: Any) -> tuple[Any, Any, int]:  # noqa: ANN401 - whatever the program yields
+    def prepare(self, key: Any, value: Any) -> tuple[Any, Any, int]:  # noqa: ANN401 - anything the program yields
         """Return one record in the form for `append`. Whether it fits the columns' types is checked later."""
         try:
             (kept_key, key_bytes), (kept_value, value_bytes) = captured(key), captured(value)
@@ -196,7 +196,7 @@ class StreamFile:
         """Do nothing: the part is completed by its writer."""
 
 
-def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - whatever the program yields
+def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - anything the program yields
     """Return the error for a record that was written earlier: the caller does not know which one it was."""
     found = unwritable(key, error)
     found.record = f"key {show_ascii(key)}"

@@ -31,7 +31,7 @@ class JobClass(Protocol):
 class Reduces(Protocol):
     """A job class with its own reduce function."""
 
-    def reduce_func(self, key: Any, values: Iterator[Any]) -> Pairs:  # noqa: ANN401 - whatever map_func yields
+    def reduce_func(self, key: Any, values: Iterator[Any]) -> Pairs:  # noqa: ANN401 - anything map_func yields
         """Return or yield the output of one key; `values` is an iterator, in the order (shard, position)."""
         ...
 
@@ -39,7 +39,7 @@ class Reduces(Protocol):
 class Combines(Protocol):
     """A job class that shrinks its map output: it may be called never, or repeatedly on parts of a key's values."""
 
-    def combine_func(self, key: Any, values: Iterator[Any]) -> Pairs:  # noqa: ANN401 - whatever map_func yields
+    def combine_func(self, key: Any, values: Iterator[Any]) -> Pairs:  # noqa: ANN401 - anything map_func yields
         """Return or yield pairs with the same key."""
         ...
 
@@ -53,7 +53,7 @@ class Aggregates(Protocol):
 class Partitions(Protocol):
     """A job class that chooses the partition of a key."""
 
-    def partition_func(self, key: Any, partitions: int) -> int:  # noqa: ANN401 - whatever map_func yields
+    def partition_func(self, key: Any, partitions: int) -> int:  # noqa: ANN401 - anything map_func yields
         """Return 0 to `partitions` - 1, the same for equal keys."""
         ...
 

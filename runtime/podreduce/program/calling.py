@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whatever the program returns
+def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - anything the program returns
     """Return an iterator over the result of `member` of the program; None means no pairs.
 
     Raises:
@@ -41,7 +41,7 @@ def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whateve
     )
 
 
-def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - whatever the program yields
+def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - anything the program yields
     """Return `pair` as key and value.
 
     Raises:
@@ -90,7 +90,7 @@ def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[An
         raise_blamed(error, describe_key(key))
 
 
-def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 - whatever the program yields
+def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 - anything the program yields
     """Return the value of a pair that `combine_func` yielded for `key`, captured.
 
     Raises:

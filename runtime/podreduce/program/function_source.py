@@ -26,7 +26,7 @@ class FunctionSource:
     class_name: str
 
 
-def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - whatever the class has under the name
+def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - anything the class has under the name
     """Return the source of a bound method; None if it is not plain Python with available source."""
     function = member.__func__ if isinstance(member, MethodType) else None
     if not isinstance(function, FunctionType):

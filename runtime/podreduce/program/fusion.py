@@ -71,7 +71,7 @@ class Fused:
 
 
 def fuse(
-    map_func: Any,  # noqa: ANN401 - whatever the class has under the name
+    map_func: Any,  # noqa: ANN401 - anything the class has under the name
     add: Callable[[Any, Any], None],
     store: ListGroups | Aggregates | None = None,
     *,

@@ -26,7 +26,7 @@ CALLED: Final = {"sum": sum, "min": min, "max": max, "len": len, "list": list}
 """Python's own functions, as they were before the program is loaded."""
 
 
-def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - whatever the class has under the name
+def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - anything the class has under the name
     """Return the combiner that a bound `reduce_func` is equivalent to, if that is certain; else None."""
     source = parse_function(reduce_func)
     if source is None or source.definition.decorator_list or source.function.__code__.co_freevars:

@@ -176,7 +176,7 @@ class BatchLoop:
         self._sink.append(table)
 
 
-def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - whatever the program returns
+def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - anything the program returns
     """Yield what a function of the program returned or yields, as tables.
 
     Raises:

@@ -129,7 +129,7 @@ class MapLoop:
         except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             self._blame(error, block, length_hint(values))
 
-    def _add_or_blame(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+    def _add_or_blame(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
         """Add a pair of the fused function."""
         try:
             self._sink.add(key, value)

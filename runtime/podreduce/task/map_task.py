@@ -162,7 +162,7 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
     return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 
 
-def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
+def yielded_key(key: Any) -> Any:  # noqa: ANN401 - anything the program yields
     """Return `key` as the shuffle returns it: checked, an integral float as an int."""
     return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
 

@@ -78,7 +78,7 @@ class RecordSkipper:
             except BaseException as error:  # noqa: BLE001 - likewise
                 self._blame(self._name(block, key, value), error)
 
-    def _hold(self, pairs: Any) -> list[Any]:  # noqa: ANN401 - whatever the program returns
+    def _hold(self, pairs: Any) -> list[Any]:  # noqa: ANN401 - anything the program returns
         """Return a record's pairs, prepared. If a pair needs no preparation, nothing is called for it."""
         steps, member = self._steps, self._member
         prepare, as_is = steps.prepare, steps.plain_as_is
@@ -155,7 +155,7 @@ def steps_to_store(store: ListGroups | Aggregates, member: str) -> TwoSteps:
     only_counts = store.kind == "count"  # then values may be anything
     add = store.add
 
-    def prepare(key: Any, value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - whatever the program yields
+    def prepare(key: Any, value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - anything the program yields
         try:
             if type(key) is not str and not is_plain(key):
                 encode_key(key)
