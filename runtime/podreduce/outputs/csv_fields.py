@@ -71,7 +71,7 @@ def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
         fields = [*spread(key), *spread(value)]
         if len(fields) != len(columns):
             raise UnwritableError(
-                f"it has {len(fields)} fields, and output.columns names {len(columns)}: yield a field for each name"
+                f"it has {len(fields)} fields, but output.columns names {len(columns)}: yield a field for each name"
             )
         return csv_line(fields)
 

@@ -282,7 +282,7 @@ def test_a_plan_without_columns_takes_all_that_a_block_has() -> None:
 
 @pytest.mark.parametrize("between", [b"null", b" null ", b"\nnull\n"])
 def test_a_null_between_records_is_no_record_and_ends_no_process(between: bytes) -> None:
-    with pytest.raises(InputError, match=r"is no (JSON|object)"):
+    with pytest.raises(InputError, match=r"is not (JSON|an object)"):
         read(b'{"a":1}' + between + b'{"a":2}\n', InputOptions(schema=columns(a="int64")))
 
 
