@@ -58,7 +58,7 @@ class AggregateInput:
         self.spills = 0
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Add one map output's frames (`shuffle.read_frames`); call it in map index order.
+        """Add one map output's frames (`blobs.read_frames`); call it in map index order.
 
         Raises:
             AggregationError: the values of a key cannot be aggregated.

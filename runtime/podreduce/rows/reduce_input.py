@@ -65,7 +65,7 @@ class ReduceInput:
         self.spills = 0
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Add one map output's frames (`shuffle.read_frames`); call it in map index order.
+        """Add one map output's frames (`blobs.read_frames`); call it in map index order.
 
         Raises:
             ScratchFullError: the scratch volume has no space for a spill.
