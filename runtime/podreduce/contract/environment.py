@@ -84,7 +84,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
         run_uri: the run's prefix, ending in `/`.
         shuffle_generation: which shuffle manifest a reduce task reads; None for a map task.
         more_tasks: what the pod runs after `task`, in this order, each as a separate attempt.
-        shuffle_wait_seconds: how long a reduce task that started with its maps waits for the shuffle manifest. The
+        shuffle_wait_seconds: how long a reduce task in the same pod as its maps waits for the shuffle manifest. The
             manifest may have no partition for it. 0: the manifest already exists.
         pod_uid: the attempt id is made of it and `sequence`, the task's place in the pod.
         memory_bytes: the memory limit if no cgroup sets one.

@@ -127,7 +127,7 @@ class MapOutputLostError(PodreduceError):
 
 
 class ShuffleNotFrozenError(PodreduceError):
-    """A reduce task that started with its maps waited too long for the shuffle manifest."""
+    """A reduce task in the same pod as its maps waited too long for the shuffle manifest."""
 
     exit_code = ExitCode.SHUFFLE_NOT_FROZEN
     reason = "ShuffleNotFrozen"

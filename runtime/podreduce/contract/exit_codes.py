@@ -31,6 +31,6 @@ class ExitCode(IntEnum):
     TOO_MANY_BAD_RECORDS = 72
     """More of the shard's records are bad than `spec.maxBadRecords` allows in the whole job."""
     SHUFFLE_NOT_FROZEN = 73
-    """A reduce task that started with its maps waited for the shuffle manifest as long as it may."""
+    """A reduce task in the same pod as its maps waited for the shuffle manifest as long as it may."""
     TERMINATED = 143
     """The attempt was asked to stop (SIGTERM)."""

@@ -1,4 +1,4 @@
-"""Which shuffle manifest a reduce task reads; if it started together with its maps, it waits for the manifest."""
+"""Which shuffle manifest a reduce task reads; if one pod runs maps and reduces, it waits for it."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -41,7 +41,7 @@ LOST = (CorruptBlobError, ObjectNotFoundError, ObjectChangedError)
 def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
     """Run the reduce task, commit it and return its commit, or that of a faster attempt.
 
-    Returns None if it started with its maps and the manifest has no partition for it.
+    Returns None if one pod runs the whole job and the manifest has no partition for it.
 
     Raises:
         MapOutputLostError: a blob of the manifest is missing or corrupt.
