@@ -135,7 +135,7 @@ def translate(error: Exception, place: Place) -> PodreduceError:
         case Outcome.REFUSED:
             return StorageDeniedError(f"{where} ({text}): {words}")
         case Outcome.MISSING:
-            return ObjectNotFoundError(f"{place.uri}: this object does not exist")
+            return ObjectNotFoundError(f"{place.uri}: there is no such object")
         case Outcome.CHANGED:
             return ObjectChangedError(f"{place.uri}: the object is not the requested version")
         case Outcome.BAD_NAME:
