@@ -190,7 +190,7 @@ def until(condition: Any) -> None:
 TURN = """
 import os, time
 from pathlib import Path
-from podreduce import sequence
+from podreduce.process import sequence
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.task import CommitRecord
 sequence.LINGER_SECONDS = 0.2

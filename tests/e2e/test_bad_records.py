@@ -86,7 +86,7 @@ def test_bad_records_are_left_out_and_kept_with_their_place_and_their_error(worl
         if "base64" in line:
             assert line["reason"] == "InputError"
             assert "traceback" not in line
-            assert f"byte {line['key']} is no UTF-8" in line["error"]
+            assert f"byte {line['key']} is not UTF-8" in line["error"]
         else:
             assert line["reason"] == "ProgramError"
             assert line["error"].startswith("ValueError: invalid literal for int()")

@@ -511,7 +511,7 @@ def test_the_status_of_a_run_that_skipped_records_says_where_they_are_now(here: 
 @pytest.mark.parametrize(
     ("limit", "shards", "words"),
     [
-        (3, 1, "more bad records in this shard (4) than spec.maxBadRecords (3)"),
+        (3, 1, "this shard has more bad records (4) than spec.maxBadRecords (3)"),
         (9, 4, "more bad records (10) than spec.maxBadRecords (9)"),
     ],
     ids=["of-one-task", "of-all-tasks"],

@@ -1,4 +1,4 @@
-"""Holds, sorts, spills and merges Arrow tables within a budget of memory.
+"""Arrow tables: held in memory within a budget, sorted, spilled and merged.
 
-Rule: knows no program, no format and no store. Jobs of rows never import it, since it imports pyarrow.
+Rule: knows no program, no format and no store. Jobs on rows never import it, because it imports pyarrow.
 """

@@ -1,8 +1,8 @@
-"""Aggregates of a column by key: as columns where Arrow's are exactly Python's, else not at all. Rule: pure.
+"""Aggregates of a column by key, computed by Arrow only if its result is exactly Python's. Rule: pure.
 
-Arrow skips nulls, wraps around past 64 bits and ranks NaN and -0.0 as it likes. So a null, which is a None to the row
-tiers, a NaN and a -0.0 are left to them, like all types but the few below; sums that could exceed 64 bits are made of
-decimals. What a job gives is then the same however its rows fall into batches and flushes.
+Arrow skips nulls, wraps around beyond 64 bits and has its own order for NaN and -0.0. So columns with a null (a None in
+the row tiers), a NaN or a -0.0 go to the row tiers, and so do all but a few types. Sums that could exceed 64 bits are
+computed as decimals. The result of a job is then the same for all batches and flushes.
 """
 
 from decimal import Decimal
@@ -28,7 +28,7 @@ TEXTS: Final = (
 
 
 def aggregate_table(table: pa.Table, aggregation: str) -> pa.Table | None:
-    """Return each key once, with the aggregate of its values; None where only Python can say what that is."""
+    """Return each key once, with the aggregate of its values; None if only Python can compute it."""
     values = table.column("value")
     if aggregation == "count":
         return grouped(table.select(["key"]), ([], "count_all"))
@@ -40,13 +40,13 @@ def aggregate_table(table: pa.Table, aggregation: str) -> pa.Table | None:
 
 
 def grouped(table: pa.Table, wanted: tuple[Any, str]) -> pa.Table:
-    """Return what Arrow makes of each key's rows."""
+    """Return Arrow's aggregate of each key's rows."""
     made = table.group_by("key", use_threads=False).aggregate([wanted])
     return pa.table({"key": made.column("key"), "value": made.column(made.column_names.index("key") ^ 1)})
 
 
 def is_exact(values: pa.ChunkedArray, aggregation: str) -> bool:
-    """Tell whether Arrow's aggregates of these values are Python's."""
+    """Tell whether Arrow's aggregates of these values equal Python's."""
     kind = values.type
     kinds = NUMBERS if aggregation == "sum" else NUMBERS + TEXTS
     if values.null_count or not any(is_kind(kind) for is_kind in kinds):
@@ -55,13 +55,13 @@ def is_exact(values: pa.ChunkedArray, aggregation: str) -> bool:
 
 
 def are_ranked(values: pa.ChunkedArray) -> bool:
-    """Tell whether each two of these floats are equal in all or one is less: there is no NaN and no -0.0."""
+    """Tell whether these floats have one order: none is NaN or -0.0."""
     floats = values.cast(pa.float64()).to_numpy()
     return not np.isnan(floats).any() and not (floats.view(np.int64) == NEGATIVE_ZERO).any()
 
 
 def could_overflow(values: pa.ChunkedArray) -> bool:
-    """Tell whether these are ints whose sum could exceed 64 bits, where Arrow would wrap around in silence."""
+    """Tell whether these are ints whose sum could exceed 64 bits, so that Arrow would wrap around without an error."""
     if not pa.types.is_integer(values.type) or not len(values):
         return False
     bounds: dict[str, int] = pc.min_max(values).as_py()
@@ -69,11 +69,11 @@ def could_overflow(values: pa.ChunkedArray) -> bool:
 
 
 def count_ones(table: pa.Table) -> pa.Table:
-    """Return the table with a 1 for each value: what adds up to how many there are."""
+    """Return the table with a 1 for each value, so that the sum is their number."""
     return table.set_column(table.column_names.index("value"), "value", pa.repeat(1, table.num_rows))
 
 
 def python_values(column: pa.ChunkedArray | pa.Array, *, exact_ints: bool = False) -> list[Any]:
-    """Return a column's values as Python's; with `exact_ints`, decimals as the ints that they stand for."""
+    """Return a column's values as Python objects; `exact_ints` turns decimals into the ints that they represent."""
     values: list[Any] = column.to_pylist()
     return list(map(int, values)) if exact_ints and values and type(values[0]) is Decimal else values

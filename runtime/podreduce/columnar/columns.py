@@ -1,7 +1,7 @@
 """Columns of a batch: the key column's type, order and buckets. Rule: pure.
 
-Keys are ordered as in the row tiers (see keys): null first, numbers by value, str and bytes by their bytes. So a key
-column is brought to one of a few types, each sorted as a whole, and only single keys are ever encoded.
+The order of keys is that of the row tiers (see keys): null first, numbers by value, str and bytes by their bytes. So a
+key column is cast to one of a few types, each sorted as a whole, and only single keys are ever encoded.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,35 +35,35 @@ __all__ = [
 KEY: Final = "key"
 PREFIX_BYTES: Final = 8
 MAX_TABLE_BYTES: Final = 3 << 29
-"""What is put together or sorted at once: a column of strings in one piece holds 2 GiB at most."""
+"""How much is concatenated or sorted at once: a column of strings in one piece holds 2 GiB at most."""
 TABLE_BYTES: Final = 1024
-"""What a table takes beside its data, each buffer of which is some bytes larger."""
+"""What a table takes besides its data: each of its buffers is some bytes larger."""
 VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
-"""Types that Arrow cannot sort → those that stand for them."""
+"""Types that Arrow cannot sort → the types that replace them."""
 SHOWN_BYTES: Final = 250
 
 
 def canonical_table(table: pa.Table, member: str) -> pa.Table:
-    """Return what the program made with its key column first and of a type that can be shuffled.
+    """Return the program's table with its key column first and of a type that can be shuffled.
 
     Raises:
-        ProgramError: there is no such column, or its keys cannot be compared.
+        ProgramError: there is no column `key`, or its keys cannot be compared.
     """
     if KEY not in table.column_names:
-        raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: one must be named key")
+        raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: name one of them key")
     keys = canonical_column(table.column(KEY), member)
     others = {name: plain_column(name, table.column(name), member) for name in table.column_names if name != KEY}
     return pa.table({KEY: keys, **others})
 
 
 def canonical_column(column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
-    """Return the key column in the one type that stands for all like it."""
+    """Return the key column in the type that represents all types like its own."""
     pieces = [piece for chunk in column.chunks for piece in cut_rows(chunk, MAX_TABLE_BYTES)]
     return pa.chunked_array([canonical_keys(piece, member) for piece in pieces or [pa.nulls(0, column.type)]])
 
 
 def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
-    """Return keys in the one type that stands for all like it."""
+    """Return keys in the type that represents all types like their own."""
     kind = keys.type
     if pa.types.is_dictionary(kind):
         return canonical_keys(keys.dictionary_decode(), member)
@@ -85,7 +85,7 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
                 return keys.cast(target)
             except pa.ArrowInvalid as error:
                 raise ProgramError(
-                    f"{member} returned keys of type {kind} that are no {target} ({error}): cast them"
+                    f"{member} returned keys of type {kind} that do not fit {target} ({error}): cast them"
                 ) from None
     if pa.types.is_string(kind) or pa.types.is_binary(kind) or pa.types.is_boolean(kind) or pa.types.is_null(kind):
         return keys
@@ -97,7 +97,7 @@ def canonical_keys(keys: pa.Array, member: str) -> pa.Array:
 
 
 def plain_column(name: str, column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
-    """Return a column without dictionary or runs, which another batch need not share, of a type that can be sorted."""
+    """Return a column in a type that can be sorted, without dictionary or runs, which differ between batches."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return plain_column(name, column.cast(kind.value_type), member)
@@ -107,8 +107,8 @@ def plain_column(name: str, column: pa.ChunkedArray, member: str) -> pa.ChunkedA
         return column.cast(VIEWS[kind])
     if not can_be_taken(kind):
         raise ProgramError(
-            f"{member} returned the column {name} of type {kind}, whose rows Arrow cannot put in order: cast it, such "
-            "as to pa.string() or to a list of these"
+            f"{member} returned the column {name} of type {kind}, whose rows Arrow cannot sort: cast it, for example "
+            "to pa.string() or to a list of strings"
         )
     return column
 
@@ -124,12 +124,12 @@ def can_be_taken(kind: pa.DataType) -> bool:
 
 
 def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece; where it is one already, without the copy that Arrow would make."""
+    """Return a column in one piece; if it is one already, without the copy that Arrow would make."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a table or an array
-    """Yield the rows in order, in pieces of `most_bytes` or a single row."""
+    """Yield the rows in order, in pieces of at most `most_bytes`, or of a single row."""
     if rows.nbytes <= most_bytes or len(rows) <= 1:
         yield rows
         return
@@ -140,16 +140,16 @@ def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a t
 
 @cache
 def pool_of_copies() -> pa.MemoryPool:
-    """Return where small copies are kept for long.
+    """Return the memory pool for small copies that live long.
 
-    Forked tasks have their large columns in malloc's heap. A small copy kept there would take a corner of each of the
-    free blocks that a large column has left, and the next column would find none that is large enough.
+    Forked tasks have their large columns in malloc's heap. A small copy there would take a corner of each free block
+    that a large column has left, and the next column would find no block that is large enough.
     """
     return pa.mimalloc_memory_pool() if "mimalloc" in pa.supported_memory_backends() else pa.default_memory_pool()
 
 
 def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
-    """Return the table and the bytes of memory that it keeps; copied where it is a small part of what it keeps."""
+    """Return the table and the bytes of memory that it keeps; copied if it is a small part of what it keeps."""
     kept_bytes = table.get_total_buffer_size()
     if kept_bytes > 2 * table.nbytes and all(map(can_be_taken, table.schema.types)):
         table = pc.take(table, pa.array(np.arange(table.num_rows)), memory_pool=pool_of_copies())
@@ -158,36 +158,36 @@ def compact_table(table: pa.Table) -> tuple[pa.Table, int]:
 
 
 def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
-    """Return the tables as one, their columns brought to common types.
+    """Return the tables as one, their columns cast to common types.
 
     Raises:
-        ProgramError: two of them do not go together; the message names both.
+        ProgramError: two of them have no common type; the message names both.
     """
     try:
         return pa.concat_tables(tables, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise do_not_go_together(member, [table.schema for table in tables], error) from error
+        raise columns_mismatch(member, [table.schema for table in tables], error) from error
 
 
 def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
-    """Return the schema that tables of these schemas have together. Raises ProgramError as `unify_tables` does."""
+    """Return the common schema of tables with these schemas. Raises ProgramError as `unify_tables` does."""
     try:
         return pa.unify_schemas(schemas, promote_options="permissive")
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
-        raise do_not_go_together(member, schemas, error) from error
+        raise columns_mismatch(member, schemas, error) from error
 
 
-def do_not_go_together(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
+def columns_mismatch(member: str, schemas: list[pa.Schema], error: Exception) -> ProgramError:
     """Return the error for tables of two schemas."""
-    told = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
-    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in told[:2])
+    distinct = list(dict.fromkeys("; ".join(map(str, schema)) for schema in schemas))
+    shown = " and ".join(cut_middle(schema, SHOWN_BYTES) for schema in distinct[:2])
     return ProgramError(
-        f"{member} returned batches that do not go together ({error}): {shown}: cast them to one schema"
+        f"{member} returned batches whose columns do not match ({error}): {shown}: cast them to one schema"
     )
 
 
 def sort_rows(keys: pa.Array) -> NDArray[np.int64]:
-    """Return the rows in the order of their keys, rows of one key as they were."""
+    """Return the rows in the order of their keys; rows of one key keep their order."""
     if pa.types.is_fixed_size_binary(keys.type) and keys.null_count == 0 and keys.type.byte_width:
         return sort_fixed_width(as_rows(keys))
     order = pc.array_sort_indices(keys, order="ascending", null_placement="at_start")
@@ -203,7 +203,7 @@ def as_rows(keys: pa.Array) -> NDArray[np.uint8]:
 
 
 def sort_fixed_width(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Sort by the first eight bytes as one number, then put right the few stretches where these are equal."""
+    """Sort by the first eight bytes as one number, then sort the few stretches where these are equal."""
     padded = np.zeros((len(rows), PREFIX_BYTES), np.uint8)
     padded[:, : rows.shape[1]] = rows[:, :PREFIX_BYTES]
     prefixes = padded.view(">u8").ravel().astype(np.uint64)
@@ -222,7 +222,7 @@ def sort_fixed_width(rows: NDArray[np.uint8]) -> NDArray[np.int64]:
 
 
 def stretches(equal: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return the stretches of rows in which each equals the next, of the rows that do."""
+    """Return the stretches of rows that equal the next row; `equal` lists these rows."""
     if not len(equal):
         return []
     breaks = np.flatnonzero(np.diff(equal) > 1)

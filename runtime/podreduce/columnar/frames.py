@@ -11,7 +11,7 @@ from podreduce.encoding.key_range import KeyRange
 __all__ = ["FRAME_BYTES", "clip_columns", "pack_columns", "unpack_columns"]
 
 FRAME_BYTES: Final = 1 << 20
-"""About what a frame holds; a merge has one of each run open."""
+"""About what a frame holds; a merge has one frame of each run open."""
 
 
 def pack_columns(bucket: int, table: pa.Table) -> StoredFrame:

@@ -1,8 +1,8 @@
-"""Tables in memory until there are enough of them, with what they keep there.
+"""Tables in memory until there are enough of them, and the memory that they keep.
 
-A held table, however small, keeps some blocks of malloc's heap, and each keeps a large block that a batch had next to
-it from being used again: 400 slices of ten rows held 1.4 GB of batches that were long gone. So small tables are put
-together by fours, and these again: each row is copied a few times, and few tables are left.
+Any held table keeps some blocks of malloc's heap, and each block keeps a large free block beside it from being used
+again: 400 slices of ten rows held 1.4 GB of batches that were long gone. So four small tables are put together, then
+four of these, and so on: each row is copied a few times, and few tables are left.
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class HeldTables:
     """Tables in the order in which they came.
 
     Attributes:
-        kept_bytes: what they keep of memory.
+        kept_bytes: the memory that they keep.
     """
 
     def __init__(self) -> None:
@@ -43,14 +43,14 @@ class HeldTables:
 
     @property
     def schema(self) -> pa.Schema:
-        """The last table's; there is one."""
+        """The last table's schema; there must be one."""
         return self._held[-1].table.schema
 
     def add(self, table: pa.Table, kept_bytes: int) -> None:
-        """Hold one more, of which `compact_table` has said what it keeps."""
+        """Hold one more table; `kept_bytes` comes from `compact_table`."""
         self._held.append(Held(table=table, kept_bytes=kept_bytes))
         self.kept_bytes += kept_bytes
-        while self._last_go_together():
+        while self._last_match():
             self._put_together()
 
     def take(self) -> list[pa.Table]:
@@ -58,7 +58,7 @@ class HeldTables:
         held, self._held, self.kept_bytes = self._held, [], 0
         return [each.table for each in held]
 
-    def _last_go_together(self) -> bool:
+    def _last_match(self) -> bool:
         """Tell whether the last tables are small, of one schema, and of one level."""
         last = self._held[-TOGETHER:]
         return (

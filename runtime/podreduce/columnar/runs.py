@@ -1,6 +1,6 @@
 """Sorted runs of columns: in memory as long as they fit, else on scratch, merged block by block.
 
-As in `merge`, each run has one batch loaded; what is below the least of their last keys is put together and sorted
+As in `merge`, each run has one batch loaded. All rows below the least of their last keys are concatenated and sorted
 stably, which only merges. Values of a key keep the order of the runs. A key larger than a batch comes in several.
 """
 
@@ -21,17 +21,17 @@ READ_BYTES: Final = 1 << 20
 BATCH_ROWS: Final = 1 << 16
 BATCH_BYTES: Final = 16 << 20
 SAMPLED_KEYS: Final = 64
-"""How many keys of a frame are encoded for the samples of total order."""
+"""How many keys of a frame are encoded for the samples in total order."""
 
 
 def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int]) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each virtual bucket's rows in the order of their keys, those of one key as they were."""
-    table = table.combine_chunks()  # rows are taken from one chunk five times as fast as from many
+    """Yield each virtual bucket's rows in the order of their keys; rows of one key keep their order."""
+    table = table.combine_chunks()  # taking rows from one chunk is five times as fast as from many
     keys = one_array(table.column(0))
     order = sort_rows(keys)
     if buckets == 1:
         table = table.take(order)
-        del keys, order  # nothing of the unsorted table is kept meanwhile
+        del keys, order  # free the unsorted table before the rows are yielded
         yield 0, table
         return
     by_row = bucket_rows(keys, bucket_of)[order]
@@ -69,12 +69,12 @@ class ColumnRun:
         return map(unpack_columns, read_frames(self._footer, [bucket], self._file.fetch, request_bytes=READ_BYTES))
 
     def close(self) -> None:
-        """Give the scratch space back."""
+        """Free the scratch space."""
         self._file.close()
 
 
 class Cursor:
-    """A run being merged: the loaded table from its first row that was not taken."""
+    """A run being merged: the loaded table from its first row that was not taken yet."""
 
     def __init__(self, tables: Iterator[pa.Table]) -> None:
         self._tables = tables
@@ -123,8 +123,8 @@ def merge_tables(runs: Iterable[Iterator[pa.Table]], member: str) -> Iterator[pa
 
 
 def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
-    """Yield the rows of `key`, the least that was not taken, run by run."""
-    after = key + b"\0"  # the least that is greater
+    """Yield the rows of `key`, the least key not taken yet, run by run."""
+    after = key + b"\0"  # the least greater key
     for cursor in cursors:
         while (taken := cursor.take_below(after)) is not None:
             yield taken
@@ -134,12 +134,12 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
 
 
 def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBatch]:
-    """Regroup sorted tables into batches that end where a key does, if it does within one.
+    """Regroup sorted tables into batches that do not cut a key, unless one key fills a batch.
 
-    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` made the tables, for messages.
+    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` is the function that made the tables.
 
     Raises:
-        ProgramError: two tables do not go together.
+        ProgramError: the columns of two tables do not match.
     """
     pending: list[pa.Table] = []
     rows = size = 0
@@ -161,13 +161,13 @@ def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBa
 
 
 def rows_of_batch(table: pa.Table) -> int:
-    """Return how many rows of a table a batch has."""
+    """Return how many rows of a table go into a batch."""
     rows: int = table.num_rows * BATCH_BYTES // max(table.nbytes, 1)
     return min(max(rows, 1), BATCH_ROWS)
 
 
 def end_of_batch(keys: Any, start: int, end: int) -> int:  # noqa: ANN401 - a chunked array
-    """Return where a batch from `start` to about `end` ends: before the key that would be cut, if there is another."""
+    """Return the end of a batch from `start` to about `end`: before the key that would be cut, if there is another."""
     key = encoded_key(keys, end)
     if encoded_key(keys, end - 1) != key:
         return end

@@ -1,4 +1,4 @@
-"""Columns sorted by bucket and key, however many: held in memory as far as they fit, else spilled as sorted runs."""
+"""Sorts any number of columns by bucket and key: in memory while they fit, else spilled as sorted runs."""
 
 from collections.abc import Callable, Iterator
 from typing import Final
@@ -12,21 +12,21 @@ from podreduce.columnar.runs import ColumnRun, merge_tables, sort_table
 __all__ = ["ColumnSorter"]
 
 HELD_SHARE: Final = 3
-"""A third of the budget is held: sorting takes as much again, and the order."""
+"""A third of the budget is held: sorting takes as much again, and so does the order."""
 MAX_FAN_IN: Final = 64
 OPEN_BYTES: Final = 8 << 20
-"""About what a run takes while it is merged: two frames, their rows put together, and these sorted."""
+"""About what a run takes while it is merged: two frames, their rows put together, and these rows sorted."""
 
 
 class ColumnSorter:
-    """Takes tables, and yields all their rows sorted; rows of one key in the order in which they came.
+    """Takes tables, and yields all their rows sorted; rows of one key keep the order in which they came.
 
     Args:
         buckets: how many virtual buckets there are.
         bucket_of: encoded key → its bucket.
-        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
-        scratch_directory: where runs are spilled to.
-        member: which function of the program made the tables, for messages.
+        budget_bytes: how many bytes may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled.
+        member: the function of the program that made the tables, for messages.
 
     Attributes:
         spills: how many runs were spilled.
@@ -54,15 +54,15 @@ class ColumnSorter:
 
     @property
     def held_bytes(self) -> int:
-        """What is held takes."""
+        """How many bytes the held tables take."""
         return self._held.kept_bytes
 
     def add(self, table: pa.Table) -> None:
         """Take a table.
 
         Raises:
-            ProgramError: it does not go with those before.
-            ScratchFullError: there was no room to spill.
+            ProgramError: its columns do not match those of earlier tables.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         if self._schema is None:
             self._schema = table.schema
@@ -72,16 +72,16 @@ class ColumnSorter:
             self._hold(piece)
 
     def _hold(self, table: pa.Table) -> None:
-        """Hold a table that fits; spill what is held before, where both do not."""
+        """Hold a table that fits; first spill the held tables if both do not fit."""
         table, kept_bytes = compact_table(table)
         if self._held and self.held_bytes + kept_bytes > self._held_limit_bytes:
             self._spill()
         self._held.add(table, kept_bytes)
 
     def tables(self) -> Iterator[tuple[int, pa.Table]]:
-        """Yield the rows by bucket and key, each table with its bucket; once, when all have been taken.
+        """Yield the rows by bucket and key, each table with its bucket. Call it once, after the last `add`.
 
-        All have the types that go with those of every table taken, wherever that was spilled.
+        All tables have the common types of every table taken, spilled or not.
         """
         if not self._runs:
             yield from self._sort_held()
@@ -94,22 +94,22 @@ class ColumnSorter:
         self._close(self._runs)
 
     def _as_all(self, table: pa.Table) -> pa.Table:
-        """Return a table with the types of all that were taken."""
+        """Return a table with the common types of all tables taken."""
         if table.schema == self._schema or self._schema is None:
             return table
         return unify_tables([self._schema.empty_table(), table], self._member)
 
     def _sort_held(self) -> Iterator[tuple[int, pa.Table]]:
-        """Yield what is held, sorted, and forget it."""
+        """Yield the held rows, sorted, and forget them."""
         if self._held:
             yield from sort_table(self._take_held(), self._buckets, self._bucket_of)
 
     def _take_held(self) -> pa.Table:
-        """Return what is held as one table, and forget it: nobody but the caller has it then."""
+        """Return the held tables as one and forget them: only the caller has it then."""
         return self._as_all(unify_tables(self._held.take(), self._member))
 
     def _spill(self) -> None:
-        """Write what is held as a run; merge the last ones while enough of them are of one level."""
+        """Write the held rows as a run; merge the last runs if enough of them are of one level."""
         if self._held:
             self._runs.append(ColumnRun(self._directory, buckets=self._buckets, parts=self._sort_held()))
             self.spills += 1
@@ -117,7 +117,7 @@ class ColumnSorter:
             self._merge_last(self._fan_in)
 
     def _merge_last(self, count: int) -> None:
-        """Replace the last runs by one of the next level: so each row is written again but once a level."""
+        """Replace the last runs by one of the next level: each row is written again only once a level."""
         runs = self._runs[-count:]
         level = 1 + max(run.level for run in runs)
         merged = ColumnRun(self._directory, buckets=self._buckets, parts=self._merge(runs), level=level)
@@ -131,6 +131,6 @@ class ColumnSorter:
                 yield bucket, table
 
     def _close(self, runs: list[ColumnRun]) -> None:
-        """Give scratch space back."""
+        """Free scratch space."""
         for run in runs:
             run.close()

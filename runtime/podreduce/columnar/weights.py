@@ -1,6 +1,6 @@
 """The heaviest keys of sorted columns: see heavy_keys. Rule: pure.
 
-Runs of equal keys are found and weighed by kernels; only the few heaviest are ever made Python's.
+Kernels find and weigh the runs of equal keys; only the few heaviest keys become Python objects.
 """
 
 from typing import Any
@@ -17,7 +17,7 @@ __all__ = ["weigh_table"]
 
 
 def weigh_table(heavy_keys: HeavyKeys, bucket: int, table: pa.Table) -> None:
-    """Tell `heavy_keys` of a bucket's next sorted rows: the heaviest keys, the first and the last; else the bytes."""
+    """Add a bucket's next sorted rows: the heaviest keys, the first and the last; of the others only the bytes."""
     keys = one_array(table.column(0))
     ends = pc.run_end_encode(keys, run_end_type=pa.int64()).run_ends.to_numpy()
     starts = np.concatenate(([0], ends[:-1]))
@@ -39,7 +39,7 @@ def row_bytes(table: pa.Table) -> NDArray[np.float64]:
 
 
 def value_bytes(column: Any) -> Any:  # noqa: ANN401 - a chunked array → an array of lengths, or one for all
-    """Return how many bytes the values of a column take: each of strings, else in the mean."""
+    """Return how many bytes the values of a column take: for each string, or the mean for other types."""
     kind = column.type
     if any(is_kind(kind) for is_kind in (pa.types.is_string, pa.types.is_binary, pa.types.is_large_string)):
         return pc.fill_null(pc.binary_length(column), 0).to_numpy()

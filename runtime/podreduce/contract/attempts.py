@@ -1,6 +1,6 @@
-"""What the operator keeps of attempts while their run goes on, for a pod takes what it knows of its attempt with it.
+"""What the operator stores about attempts while their run goes on, because a deleted pod leaves nothing.
 
-Several records may tell of one attempt, each when it had come further; the later one knows better.
+Several records may describe one attempt at different times; the latest is the most complete.
 """
 
 from podreduce.contract.task import TaskRef
@@ -10,14 +10,14 @@ __all__ = ["AttemptBatch", "AttemptRecord"]
 
 
 class AttemptRecord(Wire, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """An attempt's pod as it was seen at `kept_at`. Times are seconds since the epoch, by the cluster's clocks.
+    """An attempt's pod as it was at `kept_at`. Times are seconds since the epoch, by the cluster's clocks.
 
     Attributes:
-        phase: the pod's, in Kubernetes' words.
-        node: where it ran, or was to run; empty before it had one.
+        phase: the pod's phase, as Kubernetes names it.
+        node: where it ran, or was going to run; empty before it had a node.
         scheduled_at: when it got its node; `started_at` is when its container started.
         deleted_at: when its deletion was decided, or seen; `why_deleted` only if the operator did it.
-        reason: why it waited or ended, in the kubelet's words; with `message`.
+        reason: why it waited or ended, as the kubelet names it; with `message`.
         cpu_millis: what its container requested, in thousandths of a core; `memory_bytes` likewise.
     """
 
@@ -43,7 +43,7 @@ class AttemptRecord(Wire, frozen=True, kw_only=True, omit_defaults=True, gc=Fals
 
 
 class AttemptBatch(Wire, frozen=True, kw_only=True):
-    """What one pass of the operator had to keep: one object, however many pods it saw."""
+    """All records of one pass of the operator: one object, however many pods it saw."""
 
     schema: int = SCHEMA_VERSION
     attempts: tuple[AttemptRecord, ...]

@@ -1,6 +1,6 @@
-"""The bytes of each virtual bucket of a blob, as they travel in a commit record: some 2 bytes a bucket, not 7.
+"""The bytes of each virtual bucket of a blob, as a commit record has them: some 2 bytes a bucket instead of 7.
 
-Sizes of buckets are alike, so their high bytes are: laid side by side they nearly vanish when compressed.
+Sizes of buckets are alike, so their high bytes repeat: stored side by side they compress to almost nothing.
 """
 
 import zlib
@@ -14,26 +14,26 @@ SIZE_BYTES: Final = 8
 
 
 def encode_sizes(sizes: Sequence[int]) -> bytes:
-    """Return what `decode_sizes` reads."""
+    """Encode sizes for `decode_sizes`."""
     data = array("Q", sizes).tobytes()
     return zlib.compress(b"".join(data[place::SIZE_BYTES] for place in range(SIZE_BYTES)))
 
 
 def decode_sizes(data: bytes | Sequence[int]) -> Sequence[int]:
-    """Return the sizes; those of an earlier release are read as they stand, as numbers.
+    """Return the sizes. Sizes from an earlier release are a list of numbers and come back as they are.
 
     Raises:
-        ValueError: this is nothing that `encode_sizes` wrote.
+        ValueError: `encode_sizes` did not write this.
     """
     if not isinstance(data, bytes):
         return data
     try:
         planes = zlib.decompress(data)
     except zlib.error as error:
-        raise ValueError(f"these are no sizes of buckets: {error}") from error
+        raise ValueError(f"invalid bucket sizes: {error}") from error
     buckets, rest = divmod(len(planes), SIZE_BYTES)
     if rest:
-        raise ValueError(f"these are no sizes of buckets: {len(planes)} bytes, {SIZE_BYTES} each")
+        raise ValueError(f"invalid bucket sizes: {len(planes)} bytes, {SIZE_BYTES} each")
     joined = bytearray(len(planes))
     for place in range(SIZE_BYTES):
         joined[place::SIZE_BYTES] = planes[place * buckets : (place + 1) * buckets]

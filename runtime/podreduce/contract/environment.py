@@ -1,6 +1,6 @@
-"""What a task is told: environment variables, set by the operator and read once by `python -m podreduce`.
+"""A task's settings: environment variables, set by the operator and read once by `python -m podreduce`.
 
-Rule: every variable has its name here and nowhere else. Local processes and pods get the same ones.
+Rule: every variable's name is here and nowhere else. Local processes and pods get the same variables.
 """
 
 from collections.abc import Mapping
@@ -23,27 +23,27 @@ CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
 """Where a pod finds the Secret's `caCert`, if it has one."""
 
 LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
-"""A local process's: the number of the descriptor whose pipe breaks when the engine ends."""
+"""For local processes: the number of the descriptor whose pipe breaks when the engine ends."""
 FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
-"""The fork server's: the number of the descriptor of its socket to the engine."""
+"""For the fork server: the number of the descriptor of its socket to the engine."""
 INTERPRETER_VARIABLES = {"PYTHONHASHSEED": "0"}
-"""What the interpreter of every task starts with, whoever else has a word in it. With a seed of its own each process
-would have another `hash("a")` and another order of a set, and `hash(key) % partitions` would spread a key's values."""
+"""What every task's interpreter starts with, whatever the image or the job sets. With a random seed each process would
+have another `hash("a")` and another order of a set, and `hash(key) % partitions` would spread a key's values."""
 
 FORK_SERVER_VARIABLES = {
     "JE_ARROW_MALLOC_CONF": "background_thread:false",
     "OPENBLAS_NUM_THREADS": "1",
     "GLIBC_TUNABLES": "glibc.malloc.hugetlb=1",
 }
-"""What the fork server starts with: nothing may start a thread when it is imported (a fork would lose it), and large
-columns in huge pages take a small part of the page faults."""
+"""What the fork server starts with. No import may start a thread, because a fork would lose it. Huge pages avoid most
+of the page faults of large columns."""
 
 
 class StorageSettings(Wire, frozen=True, kw_only=True):
-    """How to reach S3. All None: the usual AWS_* variables of the environment count. Never logged.
+    """How to reach S3. If all are None, the usual AWS_* variables of the environment count. Never logged.
 
     Attributes:
-        endpoint: `http://host:port` or `https://…`; None is AWS itself.
+        endpoint: `http://host:port` or `https://…`; None means AWS itself.
         ca_cert: path of a PEM file.
     """
 
@@ -64,7 +64,7 @@ class StorageSettings(Wire, frozen=True, kw_only=True):
     }
 
     def __repr__(self) -> str:
-        """Return the endpoint only: the rest is secret."""
+        """Return the endpoint only: the other fields are secret."""
         return f"StorageSettings(endpoint={self.endpoint!r})"
 
     @classmethod
@@ -82,15 +82,15 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
 
     Attributes:
         run_uri: the run's prefix, ending in `/`.
-        shuffle_generation: which shuffle manifest a reduce reads; None for a map.
-        more_tasks: what the pod runs after `task`, one after another, each as an attempt of its own.
-        shuffle_wait_seconds: how long a reduce that was started with its maps waits for the shuffle manifest, in which
-            it may turn out to have no partition; 0: the manifest is there.
-        pod_uid: with `sequence` (the task's place in the pod) it makes the attempt id.
-        memory_bytes: a limit to keep to where no cgroup sets one.
-        max_bad_records: how many bad records a map may skip; None is any number.
-        termination_log: where the outcome of a failure is written.
-        progress_url: where progress is reported to, with `progress_token`; None: nowhere.
+        shuffle_generation: which shuffle manifest a reduce task reads; None for a map task.
+        more_tasks: what the pod runs after `task`, in this order, each as a separate attempt.
+        shuffle_wait_seconds: how long a reduce task in the same pod as its maps waits for the shuffle manifest. The
+            manifest may have no partition for it. 0: the manifest already exists.
+        pod_uid: the attempt id is made of it and `sequence`, the task's place in the pod.
+        memory_bytes: the memory limit if no cgroup sets one.
+        max_bad_records: how many bad records a map task may skip; None: any number.
+        termination_log: the file to which the outcome of a failure is written.
+        progress_url: where to report progress, with `progress_token`; None: no reports.
     """
 
     run_uri: str
@@ -112,12 +112,12 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
 
     @property
     def tasks(self) -> tuple[TaskRef, ...]:
-        """All that is left for the pod to do, in order."""
+        """All tasks that the pod still has to run, in order."""
         return (self.task, *self.more_tasks)
 
     @property
     def attempt_id(self) -> str:
-        """What everything durable of this attempt is keyed by."""
+        """The id in the name of every object that this attempt writes."""
         return f"{self.pod_uid}-{self.sequence}"
 
     @classmethod
@@ -125,8 +125,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
         """Read the variables of `to_environ`.
 
         Raises:
-            KeyError: a variable is missing; it is the key.
-            ValueError: a variable does not hold what it should.
+            KeyError: a variable is missing; the key is its name.
+            ValueError: a variable has an invalid value.
         """
         numbers = (SHUFFLE_GENERATION, MEMORY_BYTES, MAX_BAD_RECORDS)
         optional_int = {name: int(environ[name]) for name in numbers if environ.get(name)}

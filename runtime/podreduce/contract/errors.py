@@ -1,6 +1,6 @@
-"""What can go wrong in a task, split by who must act: the job's author, the cluster's owner, or we ourselves.
+"""What can go wrong in a task, split by who must act: the job's author, the cluster's owner, or podreduce's developers.
 
-Rule: every error a task raises on purpose is one of these; `exit_code` and `reason` are mapped here and nowhere else.
+Rule: every error a task raises on purpose is one of these; each has its `exit_code` and `reason` here and nowhere else.
 """
 
 from typing import ClassVar
@@ -41,7 +41,7 @@ class ProgramError(PodreduceError):
     """The job's program is at fault.
 
     Attributes:
-        user_traceback: the user's frames only, as text; empty where there are none.
+        user_traceback: the user's frames only, as text; may be empty.
         record: the record that raised, with its object and offset, as text.
     """
 
@@ -55,14 +55,14 @@ class ProgramError(PodreduceError):
 
 
 class InputError(PodreduceError):
-    """An input object is not what the job says it is, or not what it was when the plan was made."""
+    """An input object does not match the job's description, or has changed since the plan was made."""
 
     exit_code = ExitCode.INPUT_ERROR
     reason = "InputError"
 
 
 class TooManyBadRecordsError(PodreduceError):
-    """A map has skipped more bad records than the job may.
+    """A map task skipped more bad records than the job allows.
 
     Attributes:
         bad_records: how many.
@@ -80,21 +80,21 @@ class TooManyBadRecordsError(PodreduceError):
 
 
 class StorageDeniedError(PodreduceError):
-    """The store refuses: credentials, permissions, or no such bucket."""
+    """The store refuses: wrong credentials, no permission, or no such bucket."""
 
     exit_code = ExitCode.STORAGE_DENIED
     reason = "StorageDenied"
 
 
 class StorageUnavailableError(PodreduceError):
-    """The store does not answer, or answers with a passing fault; trying again later may help."""
+    """The store does not answer, or answers with a temporary fault; trying again later may help."""
 
     exit_code = ExitCode.STORAGE_UNAVAILABLE
     reason = "StorageUnavailable"
 
 
 class ObjectNotFoundError(PodreduceError):
-    """The store holds no object at that key. Callers say what that means; uncaught it is a bug."""
+    """The store has no object at that key. Callers translate it; uncaught it is a bug."""
 
 
 class UploadLostError(PodreduceError):
@@ -105,7 +105,7 @@ class UploadLostError(PodreduceError):
 
 
 class ObjectChangedError(PodreduceError):
-    """The object is no longer the version (ETag) that was asked for. Callers say what that means."""
+    """The object no longer has the requested version (ETag). Callers translate it."""
 
 
 class PlanMismatchError(PodreduceError):
@@ -127,7 +127,7 @@ class MapOutputLostError(PodreduceError):
 
 
 class ShuffleNotFrozenError(PodreduceError):
-    """A reduce that was started with its maps waits for a shuffle manifest that does not come."""
+    """A reduce task in the same pod as its maps waited too long for the shuffle manifest."""
 
     exit_code = ExitCode.SHUFFLE_NOT_FROZEN
     reason = "ShuffleNotFrozen"

@@ -1,7 +1,7 @@
 """Where everything lies: one function per object key.
 
-Keys are relative to the run's prefix `<workUri>/<installation>/<namespace>/<name>/<uid>-<runId>/`, or, for the
-output's own objects, to the output prefix. Flat prefixes where one list must name everything.
+Keys are relative to the run's prefix `<workUri>/<installation>/<namespace>/<name>/<uid>-<runId>/`. Keys of the output's
+own objects are relative to the output prefix. A prefix is flat if one list request must name everything below it.
 """
 
 from podreduce.contract.task import TaskRef
@@ -61,12 +61,12 @@ COMPRESSION_ENDINGS = {"None": "", "Gzip": ".gz", "Bzip2": ".bz2", "Zstd": ".zst
 
 
 def installation_prefix(installation: str) -> str:
-    """Return the prefix, below `workUri`, of all that one installation keeps there."""
+    """Return the prefix, below `workUri`, of everything that one installation stores there."""
     return f"{installation}/"
 
 
 def job_prefix(installation: str, namespace: str, name: str) -> str:
-    """Return the prefix, below `workUri`, of all runs of the jobs of that name."""
+    """Return the prefix, below `workUri`, of all runs of the jobs with that name."""
     return f"{installation_prefix(installation)}{namespace}/{name}/"
 
 
@@ -107,7 +107,7 @@ def shuffle_key(generation: int) -> str:
 
 
 def offsets_key(generation: int, page: int, digest: str) -> str:
-    """Return the key of a page of offsets. It names its content: of two operators each reads back what it wrote."""
+    """Return the key of a page of offsets. It names its content, so two operators each read back their own page."""
     return f"{DATA_PREFIX}offsets/{generation}-{page:05}-{digest[:16]}"
 
 
@@ -127,12 +127,12 @@ def quarantine_key(task: TaskRef, attempt_id: str) -> str:
 
 
 def attempts_key(kept_at: float, digest: str) -> str:
-    """Return the key of a batch of attempts: they list in order of time, and the same batch lies there once."""
+    """Return the key of a batch of attempts: keys sort by time, and the same batch is stored once."""
     return f"{ATTEMPTS_PREFIX}{round(kept_at * 1000):013}-{digest[:16]}.json"
 
 
 def part_name(task: TaskRef, output_format: str, compression: str = "None") -> str:
-    """Return a part's final name: `part-r-00003.txt`, `part-m-…` from a map-only job, and `.gz` if compressed."""
+    """Return a part's final name: `part-r-00003.txt`; `part-m-…` for a map-only job; with `.gz` if compressed."""
     ending = FORMAT_ENDINGS[output_format] + COMPRESSION_ENDINGS[compression]
     return f"part-{task.type.letter}-{task.index:05}{ending}"
 

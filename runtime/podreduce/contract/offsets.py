@@ -1,15 +1,15 @@
 """Where a partition lies in every map's blob: tables of offsets, which the operator writes when it freezes the shuffle.
 
-A partition's virtual buckets are a few stretches of neighbours, most often one. All stretches of all partitions, in
-bucket order, fill a blob from its start to its footer; so one offset a stretch and a map says where each begins and the
-one before it ends. A page has these of some maps, a row for each bound between stretches:
+A partition's virtual buckets are a few stretches of neighbours, most often one. The stretches of all partitions, in
+bucket order, fill a blob from its start to its footer. So one offset for each stretch and map is enough: it says where
+the stretch begins and where the one before ends. A page has the offsets of some maps, a row for each bound:
 
     row 0        offset in map 0, in map 1, ...  crc32       where the first stretch begins: 0
     row 1        ...                                         where it ends, and the second begins
     last row     ...                                         where the last ends: the footer's offset
 
-So a reduce reads two rows that lie side by side instead of a footer of every blob. Rule: pure. The numbers are in the
-machine's byte order, as in frames. They are a short cut: without them a reduce asks the footers.
+So a reduce task reads two neighbouring rows instead of the footer of every blob. The table is optional: without it a
+reduce task reads the footers. Numbers are in the machine's byte order, as in frames. Rule: pure.
 """
 
 import zlib
@@ -30,11 +30,11 @@ WIDE: Final = 8
 TYPE_CODES: Final = {NARROW: "I", WIDE: "Q"}
 
 Stretch = tuple[int, int]
-"""Neighbouring buckets: the first, and the one behind the last."""
+"""Neighbouring buckets: the first, and the one after the last."""
 
 
 class CorruptOffsetsError(Exception):
-    """A page of offsets does not read back as written."""
+    """A page of offsets is not what was written."""
 
 
 def stretches_of(buckets: Iterable[int]) -> Iterator[Stretch]:
@@ -51,19 +51,19 @@ def stretches_of(buckets: Iterable[int]) -> Iterator[Stretch]:
 
 
 def find_bounds(partitions: Iterable[Sequence[int]]) -> tuple[int, ...]:
-    """Return the buckets at which a stretch begins, and last how many buckets there are; each is in one partition."""
+    """Return the buckets at which a stretch begins, then the number of buckets. Each bucket is in one partition."""
     stretches = [stretch for buckets in partitions for stretch in stretches_of(buckets)]
     return tuple(sorted({0, *(edge for stretch in stretches for edge in stretch)}))
 
 
 def row_bytes(page: OffsetPage) -> int:
-    """Return what a row takes."""
+    """Return how many bytes a row takes."""
     return page.maps * page.width + CRC_BYTES
 
 
 @dataclass(slots=True, kw_only=True)
 class OffsetTable:
-    """A page being made: the offsets of `maps` maps at `bounds`, of blobs of at most `most_bytes`."""
+    """A page being built: the offsets of `maps` maps at `bounds`, for blobs of at most `most_bytes`."""
 
     bounds: Sequence[int]
     maps: int
@@ -77,10 +77,10 @@ class OffsetTable:
         return NARROW if self.most_bytes < 1 << 8 * NARROW else WIDE
 
     def add(self, number: int, sizes: Sequence[int]) -> None:
-        """Take the sizes of all buckets of a map, the page's `number`th.
+        """Add the sizes of all buckets of a map, the page's `number`th.
 
         Raises:
-            CorruptOffsetsError: there are more of them, or fewer.
+            CorruptOffsetsError: the number of sizes is not the number of buckets.
         """
         if len(sizes) != self.bounds[-1]:
             raise CorruptOffsetsError(f"a map has sizes of {len(sizes)} buckets, not {self.bounds[-1]}")
@@ -98,7 +98,7 @@ class OffsetTable:
 
 
 def parse_rows(page: OffsetPage, data: bytes) -> tuple["array[int]", "array[int]"]:
-    """Return two rows that lie side by side: where a stretch begins and where it ends, by the page's maps.
+    """Return two neighbouring rows: where a stretch begins and where it ends, by the page's maps.
 
     Raises:
         CorruptOffsetsError: `data` is not what was written.

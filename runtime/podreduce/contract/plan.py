@@ -1,8 +1,8 @@
 """The plan: what a run will read, run and write, fixed before its first task starts.
 
-`plan/plan.json` holds a `Plan`; the shards lie in pages (`plan/shards-00000.json`) so that a task reads two small
-objects however many shards there are. The plan names each page's SHA-256, and the status and every task's
-environment name the plan's: nobody works from another plan.
+`plan/plan.json` holds a `Plan`. The shards are in pages (`plan/shards-00000.json`), so a task reads two small objects
+however many shards there are. The plan has each page's SHA-256; the job's status and every task's environment have the
+plan's. So nobody can work from another plan.
 """
 
 from typing import Any
@@ -26,7 +26,7 @@ __all__ = [
 
 SHARDS_PER_PAGE = 1000
 PIECES_PER_PAGE = 10_000
-"""So that no task reads megabytes to find its shard; a shard of more pieces has a page of its own."""
+"""A limit, so that no task reads megabytes to find its shard. A shard of more pieces has a page for itself."""
 
 
 class JobIdentity(Wire, frozen=True, kw_only=True):
@@ -39,7 +39,7 @@ class JobIdentity(Wire, frozen=True, kw_only=True):
 
 
 class Program(Wire, frozen=True, kw_only=True):
-    """The user's program as pinned: exactly one of `source` and `module` is set."""
+    """The user's program, fixed for the run: exactly one of `source` and `module` is set."""
 
     source: str | None = None
     module: str | None = None
@@ -48,7 +48,7 @@ class Program(Wire, frozen=True, kw_only=True):
 
 
 class Piece(Wire, frozen=True, kw_only=True):
-    """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, counted as stored.
+    """A range of one input object: bytes `start` to `end` (exclusive) of `object_bytes`, as stored.
 
     A piece of a compressed object always covers the whole object.
     """
@@ -61,7 +61,7 @@ class Piece(Wire, frozen=True, kw_only=True):
 
 
 class Condition(Wire, frozen=True, kw_only=True):
-    """One condition of `spec.input.filter`; `value` is None where `values` count, or neither."""
+    """One condition of `spec.input.filter`; `value` is None if the condition uses `values`, or neither."""
 
     column: str
     operator: str
@@ -70,24 +70,24 @@ class Condition(Wire, frozen=True, kw_only=True):
 
 
 class InputColumn(Wire, frozen=True, kw_only=True):
-    """A column of JSONLines: a field of the objects, and its type as `inputs.column_types` writes it."""
+    """A column of JSONLines input: a field of the objects, and its type as `inputs.column_types` writes it."""
 
     name: str
     type: str
 
 
 class InputOptions(Wire, frozen=True, kw_only=True):
-    """What `spec.input` says beyond the format, for the formats that have it; see the resource's schema.
+    """What `spec.input` says beyond the format; each field is for one format. See the resource's schema.
 
     Attributes:
         record_length: FixedLength: bytes of a record; `key_length`: how many of them are the key.
         csv_delimiter, csv_quote: CSV: one character each.
         csv_header: CSV: whether each object's first row names the columns.
         csv_multiline: CSV: whether quoted fields may hold newlines; then an object is read as a whole.
-        schema: JSONLines: the columns that batches have, all over the job; None in plans of versions before it.
-        unknown_fields: JSONLines: `Fail` at a record with a field that is no column, or `Ignore` such fields.
-        columns: Parquet: which columns are read, all without any.
-        filter: Parquet: what must hold of a row, all of it.
+        schema: JSONLines: the columns of every batch of the job; None in plans of earlier versions.
+        unknown_fields: JSONLines: `Fail` at a record with a field that is not a column, or `Ignore` such fields.
+        columns: Parquet: which columns are read; None: all.
+        filter: Parquet: the conditions that a row must meet, all of them.
     """
 
     record_length: int | None = None
@@ -103,14 +103,14 @@ class InputOptions(Wire, frozen=True, kw_only=True):
 
 
 class Shard(Wire, frozen=True, kw_only=True):
-    """The planned unit of map work. `pieces` are in input order; a shard may be empty."""
+    """The planned unit of map work. `pieces` are in input order; a shard may have none."""
 
     index: int
     pieces: tuple[Piece, ...]
 
 
 class ShardPage(Wire, frozen=True, kw_only=True):
-    """Consecutive shards: up to `SHARDS_PER_PAGE` of them, and `PIECES_PER_PAGE` pieces."""
+    """Consecutive shards: at most `SHARDS_PER_PAGE` of them, with at most `PIECES_PER_PAGE` pieces."""
 
     shards: tuple[Shard, ...]
 
@@ -129,14 +129,14 @@ class Plan(Wire, frozen=True, kw_only=True):
     Attributes:
         objects: how many input objects there are; `bytes` is their total size as stored.
         shards: how many map tasks.
-        imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; `exact` cuts make it less than `shards`.
-        virtual_buckets: how many hash slots the map output is written in.
-        partitions: how many reduce tasks; None leaves it to the packing after the maps, 0 is map-only.
-        user_partitions: what `partition_func` gets as its `partitions`; without packing, it is also their number.
-        order: `Partition` sorts each part by itself, `Total` all of them together.
-        partition_key_length: how many elements of a tuple choose its partition; None: the whole key does.
-        bad_records: `Fail` at the first, or `Skip` each and keep it.
-        spec: the MapReduceJob's spec as pinned, with its defaults.
+        imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; with `exact` cuts it is less than `shards`.
+        virtual_buckets: how many hash buckets the map output has.
+        partitions: how many reduce tasks; None: decided by the packing after the maps; 0: map-only.
+        user_partitions: what `partition_func` gets as `partitions`; without packing it equals `partitions`.
+        order: `Partition` sorts each part on its own, `Total` sorts all of them together.
+        partition_key_length: how many elements of a tuple choose its partition; None: the whole key.
+        bad_records: `Fail` at the first, or `Skip` each and store it.
+        spec: the MapReduceJob's spec, fixed for the run, with its defaults.
     """
 
     schema: int = SCHEMA_VERSION

@@ -1,7 +1,7 @@
-"""A run's story after its end: `post-mortem.json`, for people first, and the rows of `attempts.parquet`.
+"""A run's history after its end: `post-mortem.json`, mainly for people, and the rows of `attempts.parquet`.
 
-Rule: of bounded size whatever the job's, but for the table, which has every attempt. What reads it (a person, a query,
-a later diagnosis) needs nothing else of the run: its records go after the ttl, and so does this.
+Rule: its size is bounded for any job, except for the table, which has every attempt. Readers need nothing else of the
+run: the ttl deletes the run's records, but not this.
 """
 
 from datetime import datetime
@@ -18,32 +18,32 @@ class AttemptResult(StrEnum):
     """What became of an attempt."""
 
     COMMITTED = "Committed"
-    """Its output is its task's."""
+    """Its output is the task's output."""
     LOST = "Lost"
     """It committed, and its output was lost later."""
     FAILED = "Failed"
     BEATEN = "Beaten"
     """Another attempt of its task committed first."""
     STOPPED = "Stopped"
-    """The operator deleted it: `why_deleted` says why."""
+    """The operator deleted it: `why_deleted` gives the reason."""
     VANISHED = "Vanished"
-    """Its pod was seen, and then was gone without a word."""
+    """Its pod was seen, and then disappeared without a result."""
 
 
 class Attempt(Wire, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One attempt, as far as it is known: an entry of the timeline, and a row of the table.
+    """One attempt, as far as known: an entry of the timeline, and a row of the table.
 
     Attributes:
         task: `m-3` or `r-0`.
-        counted: of a failed one, whether it used up one of its task's attempts.
-        phase: its pod's when last seen, in Kubernetes' words.
-        started_at: when its container started; of one that committed, the program, by the task's own clock.
-        finished_at: when its container ended; of one that committed, the commit, by the task's own clock.
+        counted: for a failed one, whether it used up one of its task's attempts.
+        phase: its pod's phase when last seen, as Kubernetes names it.
+        started_at: when its container started; if it committed, when the program started, by the task's own clock.
+        finished_at: when its container ended; if it committed, the time of the commit, by the task's own clock.
         deleted_at: when its pod's deletion was decided or first seen; `why_deleted` is empty if others did it.
         pending_seconds: from its creation until it had a node; `starting_seconds` from then until its start;
-            `running_seconds` from its start to its finish, or, without one, to its deletion.
+            `running_seconds` from its start to its finish, or to its deletion if it did not finish.
         cpu_requested: in cores.
-        records_in: of one that committed, as is all that follows.
+        records_in: only if it committed; the same for all fields after it.
     """
 
     task: str
@@ -78,7 +78,7 @@ class Attempt(Wire, frozen=True, kw_only=True, omit_defaults=True, gc=False):
 
 
 class PlanFacts(Wire, frozen=True, kw_only=True):
-    """What was planned. `partitions` is None where the run ended before it was known how many there would be."""
+    """What was planned. `partitions` is None if the run ended before their number was known."""
 
     digest: str
     objects: int
@@ -92,7 +92,7 @@ class PlanFacts(Wire, frozen=True, kw_only=True):
 
 
 class AttemptTotals(Wire, frozen=True, kw_only=True):
-    """All attempts in numbers. `left_out`: how many are in the table only, because the timeline is full."""
+    """Counts of all attempts. `left_out`: how many are only in the table, because the timeline is full."""
 
     attempts: int
     by_result: dict[str, int]
@@ -103,7 +103,7 @@ class AttemptTotals(Wire, frozen=True, kw_only=True):
 
 
 class FailedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
-    """A failed attempt's own words: the record that raised, the lines of the traceback, the last lines of its log."""
+    """A failed attempt's details: the record that raised, the lines of the traceback, the last lines of its log."""
 
     task: str
     attempt: str
@@ -116,7 +116,7 @@ class FailedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class StoppedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
-    """An attempt that still ran when its run failed: since when, where, and the last lines of its log."""
+    """An attempt that was still running when its run failed: since when, where, and the last lines of its log."""
 
     task: str
     attempt: str
@@ -126,15 +126,16 @@ class StoppedAttempt(Wire, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PostMortem(Wire, frozen=True, kw_only=True):
-    """The story of one run.
+    """The history of one run.
 
     Attributes:
         verdict: `Complete` or `Failed`, with `reason` and `message` of that condition.
-        conditions: of the job's status, all of them.
-        timeline: in order of time. In a large run those that did not commit go first, then those that took longest.
+        conditions: all conditions of the job's status.
+        timeline: in order of time. A large run leaves attempts out: those that did not commit come first, then the
+            longest.
         failures: the last failed attempts, in order of time.
-        stopped: of the attempts that still ran when the run failed, those that had run longest.
-        table: the key, beside this object, of the table of all attempts.
+        stopped: the longest-running of the attempts that were still running when the run failed.
+        table: the key of the table of all attempts, relative to this object.
     """
 
     schema: int = SCHEMA_VERSION

@@ -1,6 +1,6 @@
-"""What a running attempt tells the operator of how far it is: best effort, and nothing depends on it.
+"""A running attempt's report to the operator about its progress: best effort, and nothing depends on it.
 
-A report is a POST of this, as JSON, with the attempt's own token; 204 is the answer to one that was taken.
+A report is a POST of this record, as JSON, with the attempt's own token. The answer 204 means accepted.
 """
 
 from podreduce.contract.wire import Wire
@@ -9,13 +9,13 @@ __all__ = ["ProgressReport"]
 
 
 class ProgressReport(Wire, frozen=True, kw_only=True):
-    """How far an attempt is. None of the numbers falls.
+    """How far an attempt is. No number ever decreases.
 
     Attributes:
-        records: input records taken; `bytes` of them as stored.
-        reduced: values handed to the reduce.
-        records_out: what was written, or put into the shuffle.
-        beats: how often the program said that it is not stuck (`context.progress`, `context.count`).
+        records: input records read; `bytes` is their size as stored.
+        reduced: values passed to the reduce function.
+        records_out: records written, or put into the shuffle.
+        beats: how often the program reported that it is not stuck (`context.progress`, `context.count`).
         fraction: how much of the work is done, from 0 to 1.
     """
 

@@ -1,7 +1,7 @@
-"""A task's records: what it leaves behind (commit, outcome), and what the operator keeps of it.
+"""A task's records: what it leaves behind (commit, outcome), and what the operator stores about it.
 
-Success is a `CommitRecord` in the store and nothing else. A failing attempt says why in its termination message, a
-`TaskOutcome`, from which the operator makes the durable `FailureRecord`.
+A task has succeeded if its `CommitRecord` is in the store, and only then. A failing attempt writes its reason as a
+`TaskOutcome` into its termination message; the operator makes the durable `FailureRecord` from it.
 """
 
 from enum import StrEnum
@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 TERMINATION_MESSAGE_BYTES = 4096
-"""What a kubelet keeps of /dev/termination-log."""
+"""How much of /dev/termination-log a kubelet keeps."""
 
 
 class TaskType(StrEnum):
@@ -43,7 +43,7 @@ class TaskType(StrEnum):
 
     @property
     def letter(self) -> str:
-        """`m` or `r`, as it stands in object keys and pod names."""
+        """`m` or `r`, as in object keys and pod names."""
         return "m" if self is TaskType.MAP else "r"
 
 
@@ -62,12 +62,12 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
         """Read what `str` wrote.
 
         Raises:
-            ValueError: `text` is no task.
+            ValueError: `text` does not name a task.
         """
         letter, _, index = text.partition("-")
         types = {task_type.letter: task_type for task_type in TaskType}
         if letter not in types or not index.isdecimal():
-            raise ValueError(f"{text!r} is no task: expected m-<index> or r-<index>")
+            raise ValueError(f"{text!r} is not a task: expected m-<index> or r-<index>")
         return cls(type=types[letter], index=int(index))
 
 
@@ -90,7 +90,7 @@ class PartRef(Wire, frozen=True, kw_only=True):
 
 
 class KeySample(Wire, frozen=True, array_like=True):
-    """A place in a blob in total order: an encoded key, or its first bytes, and the stored bytes up to the next sample.
+    """A place in a blob in total order: an encoded key or its first bytes, and the bytes stored up to the next sample.
 
     On the wire it is a pair, the key in base64.
     """
@@ -103,10 +103,10 @@ class HeavyKey(Wire, frozen=True, kw_only=True):
     """One of the keys with the most bytes in a blob.
 
     Attributes:
-        key: as text, for people; cut where it is long.
-        encoded: the encoded key, or its first bytes: which key it is.
-        bucket: the virtual bucket it fell into.
-        size_bytes: what key and values take before compression.
+        key: as text, for people; cut if it is long.
+        encoded: the encoded key, or its first bytes; it identifies the key.
+        bucket: its virtual bucket.
+        size_bytes: the size of key and values before compression.
     """
 
     key: str
@@ -119,7 +119,7 @@ class HeavyKey(Wire, frozen=True, kw_only=True):
 class QuarantineRef(Wire, frozen=True, kw_only=True):
     """A map attempt's bad records: how many it skipped, and the object that holds the first `kept` of them.
 
-    `key` is below the run's prefix; the object has a `BadRecord` a line.
+    `key` is below the run's prefix; each line of the object is a `BadRecord`.
     """
 
     key: str
@@ -128,16 +128,16 @@ class QuarantineRef(Wire, frozen=True, kw_only=True):
 
 
 class BadRecord(Wire, frozen=True, kw_only=True, omit_defaults=True):
-    """A record that was skipped: where it lies, what it is, and why it is bad.
+    """A record that was skipped: where it is, what it is, and why it is bad.
 
     Attributes:
         task: `m-3`.
         uri: the input object; `key` is the record's place in it, in `unit`, or the record's key as text.
-        text: the record, or else its repr; None where it is bytes that are no UTF-8, which `base64` has then.
-        is_cut: it is longer than what is here of it.
-        reason: `InputError`: the format cannot decode it; `ProgramError`: the program raised, or yielded what cannot go
-            on; `error` says more.
-        traceback: the user's frames only; empty where there are none.
+        text: the record, or else its repr; None for bytes that are not UTF-8, which are in `base64`.
+        is_cut: the record is longer than the text here.
+        reason: `InputError`: the format cannot decode it. `ProgramError`: the program raised, or yielded something
+            invalid. `error` has the details.
+        traceback: the user's frames only; may be empty.
     """
 
     task: str
@@ -156,11 +156,11 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     """A committed task. A map leaves `blob` and `bucket_bytes`; a map of a map-only job and a reduce leave `part`.
 
     Attributes:
-        bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order, as `bucket_sizes` encodes them;
-            as numbers from an earlier release.
+        bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order, encoded by `bucket_sizes`;
+            records of an earlier release have plain numbers.
         user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
-        key_samples: of a blob in total order, keys at about equal distances, ascending.
-        heavy_keys: the blob's heaviest keys, of `encoded_bytes` that all its groups take before compression.
+        key_samples: for a blob in total order: keys at about equal distances, ascending.
+        heavy_keys: the blob's heaviest keys; `encoded_bytes` is the size of all its groups before compression.
         quarantine: the bad records that were skipped; None if there are none.
         started_at: seconds since the epoch, by the task's clock; `finished_at` likewise.
         counters: group → name → value.
@@ -190,20 +190,20 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
 
 
 class LostOutput(Wire, frozen=True, kw_only=True):
-    """Which committed output is not there any more: a map's blob, or a part that waited to be published."""
+    """A committed output that no longer exists: a map's blob, or a part that waited for publishing."""
 
     task: TaskRef
     generation: int
 
 
 class TaskOutcome(Wire, frozen=True, kw_only=True):
-    """Why an attempt failed, in its own words: the termination message.
+    """Why an attempt failed, as it reports it itself: the termination message.
 
     Attributes:
         reason: CamelCase, e.g. `ProgramError`; becomes the failure's reason.
         record: the record that raised, with its object and offset, as text.
-        bad_records: how many bad records there were, where they were too many.
-        lost: the map output that was missing, where that is the reason.
+        bad_records: how many bad records there were, if they were too many.
+        lost: the missing map output, if that is the reason.
     """
 
     reason: str
@@ -217,8 +217,8 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
 class FailureRecord(Wire, frozen=True, kw_only=True):
     """A failed attempt as the operator recorded it, before it removed the pod.
 
-    `counted` failures use up `backoffLimitPerTask`, one that `ends_job` leaves no further attempt; `finished_at`
-    (seconds since the epoch) starts the backoff.
+    `counted` failures use up `backoffLimitPerTask`; no attempt follows one that `ends_job`. The backoff starts at
+    `finished_at` (seconds since the epoch).
     """
 
     schema: int = SCHEMA_VERSION
@@ -254,19 +254,19 @@ class OffsetPage(Wire, frozen=True, kw_only=True):
 
 
 class ShuffleManifest(Wire, frozen=True, kw_only=True):
-    """The frozen answer to which map outputs the reduces read, and which keys each of them reduces.
+    """The frozen decision on which map outputs the reduce tasks read, and which keys each of them reduces.
 
     Attributes:
         maps: by map index, the generation and blob that count.
-        partitions: by partition, its virtual buckets in ascending order. In total order there is but one bucket, and
+        partitions: by partition, its virtual buckets in ascending order. In total order there is only one bucket, and
             each partition reads its range of it.
         ranges: in total order, the encoded keys (or their first bytes) at which a partition ends and the next begins:
-            partition r takes the keys from `ranges[r - 1]` to `ranges[r]`, exclusive. None: the buckets say it all.
-        partition_bytes: stored bytes of each partition, in total order by estimate.
-        imbalance_bytes: sum over partitions of |D_i - mean D|; `hash_imbalance_bytes` is that of hash mod R (in total
-            order there is no such, and it is the same).
-        offset_pages: where each partition lies in the blobs, of all maps in their order; without any, the blobs'
-            footers say so.
+            partition r takes the keys from `ranges[r - 1]` to `ranges[r]`, exclusive. None: `partitions` says it all.
+        partition_bytes: stored bytes of each partition; in total order an estimate.
+        imbalance_bytes: sum over partitions of |D_i - mean D|. `hash_imbalance_bytes` is the same for hash mod R; in
+            total order both are equal.
+        offset_pages: where each partition is in the blobs, for all maps in their order. If empty, read the blobs'
+            footers.
     """
 
     schema: int = SCHEMA_VERSION
@@ -291,7 +291,7 @@ class IntentPart(Wire, frozen=True, kw_only=True):
 
 
 class CommitIntent(Wire, frozen=True, kw_only=True):
-    """The point of no return: exactly these parts become the output, whoever carries it out."""
+    """The point of no return: exactly these parts become the output, whichever operator publishes them."""
 
     schema: int = SCHEMA_VERSION
     output_uri: str
@@ -309,7 +309,7 @@ class OutputPart(Wire, frozen=True, kw_only=True):
 
 
 class OutputManifest(Wire, frozen=True, kw_only=True):
-    """`_MANIFEST.json`: what the output consists of and which run made it."""
+    """`_MANIFEST.json`: which parts the output has and which run made it."""
 
     schema: int = SCHEMA_VERSION
     job: str

@@ -1,4 +1,4 @@
-"""How a text is cut that has to fit somewhere: in the middle, since a message ends with what to do."""
+"""Cuts a text that must fit into a limit: in the middle, because a message ends with what to do."""
 
 __all__ = ["cut_middle"]
 
@@ -6,7 +6,7 @@ DOTS = "…"
 
 
 def cut_middle(text: str, limit_bytes: int) -> str:
-    """Return the beginning and the end of `text`, at most so many bytes (12 or more) of UTF-8; a short one as it is."""
+    """Return the beginning and the end of `text`, at most `limit_bytes` (12 or more) of UTF-8; unchanged if it fits."""
     data = text.encode("utf-8", "replace")
     if len(data) <= limit_bytes:
         return text

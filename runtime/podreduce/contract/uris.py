@@ -1,6 +1,6 @@
 """URIs of objects and prefixes: `s3://bucket/key`, `file:///directory/name`, `memory://name/key`.
 
-Pure. Keys are taken as they stand: nothing is percent-decoded, so any listed key can be put into a URI and read back.
+Keys are taken literally: nothing is percent-decoded, so any listed key can be put into a URI and read back. Rule: pure.
 """
 
 from podreduce.contract.errors import InputError
@@ -14,7 +14,7 @@ def split_uri(uri: str) -> tuple[str, str, str]:
     """Return scheme, bucket (or memory store name; empty for `file`) and key of `uri`.
 
     Raises:
-        InputError: `uri` has no scheme podreduce can read, or no bucket.
+        InputError: `uri` has no scheme that podreduce can read, or no bucket.
     """
     scheme, separator, rest = uri.partition("://")
     if not separator or scheme not in SCHEMES:
@@ -30,7 +30,7 @@ def split_uri(uri: str) -> tuple[str, str, str]:
 def split_object_uri(uri: str) -> tuple[str, str]:
     """Split `uri` into the URI of the whole store (`s3://bucket/`, `file:///`) and the key in it.
 
-    `open_store` of the first and then `get` of the second reads the object.
+    `open_store` takes the first; `get` of that store takes the second.
     """
     scheme, bucket, key = split_uri(uri)
     return f"{scheme}://{bucket}/", key

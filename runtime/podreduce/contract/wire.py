@@ -14,7 +14,7 @@ SCHEMA_VERSION = 1
 
 SHORT_CHARACTERS = 120
 LONG_CHARACTERS = 1000
-"""What is meant for people is broken into lines where its JSON is longer: a plain row of values only in need."""
+"""JSON for people gets line breaks if it is longer than the first; a row of plain values, than the second."""
 
 T = TypeVar("T", bound="Wire")
 
@@ -33,7 +33,7 @@ def encode_readable(record: Wire) -> bytes:
     return (break_lines(msgspec.to_builtins(record, str_keys=True), "") + "\n").encode()
 
 
-def break_lines(value: Any, indent: str) -> str:  # noqa: ANN401 - whatever JSON can hold
+def break_lines(value: Any, indent: str) -> str:  # noqa: ANN401 - anything JSON can hold
     """Return `value` as JSON: on one line if it fits, else its items on a line each, or on more."""
     flat = msgspec.json.encode(value).decode()
     is_row = isinstance(value, dict) and not any(isinstance(item, dict | list | tuple) for item in value.values())

@@ -1,4 +1,4 @@
-"""Keys, values, frames and blobs as bytes, in an order that is that of the keys.
+"""Keys, values, frames and blobs as bytes. The bytes of keys order as the keys do.
 
 Rule: pure: no program, no files, no requests, and no Arrow at import.
 """

@@ -1,4 +1,4 @@
-"""Blobs: a map attempt's whole output in one object, and reading the buckets one reduce task wants of it.
+"""Blobs: a map attempt's whole output in one object; a reduce task reads only the buckets it needs.
 
     +--------+--------+-----+--------+----------------------------------------+
     | frame  | frame  | ... | frame  | footer                                 |
@@ -6,11 +6,11 @@
     +--------+--------+-----+--------+----------------------------------------+
     0        segments, one after another      footer_offset                   blob.bytes
 
-Frames (see frames) lie in bucket order, sorted by key within a bucket: its segment. The footer, whose offset and
-CRC stand in the commit record, holds nothing but each segment's size; the frames describe themselves, so a spill
-file is read the same way. A blob in total order has one bucket, and an index of keys behind its size (see ranges).
-Every byte is under a CRC, from the map to the reduce. Rule: no input or output here, only the callables `write(bytes)`
-and `fetch(start, end)`; and nothing of what is in a frame.
+Frames (see frames) are in bucket order. A bucket's frames, sorted by key, are its segment. The footer's offset and CRC
+are in the commit record. The footer holds only each segment's size, because the frames describe themselves; so a spill
+file is read the same way. A blob in total order has one bucket, and an index of keys after its size (see key_index).
+A CRC covers every byte from the map to the reduce. Rule: no input or output here, only the callables `write(bytes)`
+and `fetch(start, end)`; and no knowledge of a frame's content.
 """
 
 import struct
@@ -48,26 +48,26 @@ MAGIC_ORDERED: Final = b"PRBLOBT1"
 ORDERED: Final = struct.Struct("<QQ")
 """In total order: the segment's size and the number of index entries, before the index."""
 MAX_INDEX_ENTRIES: Final = 4096
-"""Every k-th frame is in the index, k the least power of two that keeps to this."""
+"""Every k-th frame is in the index; k is the least power of two that keeps to this limit."""
 REQUEST_BYTES: Final = 8 << 20
 """What one ranged read asks for at most (a larger frame takes several)."""
 LARGE_BODY_BYTES: Final = 512 << 10
-"""Frames with a larger body are not copied once more, to go with their header in one piece."""
+"""A frame with a larger body is written in two pieces, to avoid a copy of the body behind its header."""
 GAP_BYTES: Final = 128 << 10
-"""Ranges this near are read together: on S3 a request costs about as much as that many bytes."""
+"""Ranges this near each other are read together: on S3 a request costs about as much as that many bytes."""
 
 Fetch: TypeAlias = Callable[[int, int], bytes | memoryview]
 
 Clip: TypeAlias = Callable[[StoredFrame, KeyRange], StoredFrame | None]
-"""Cuts a frame to a range of keys; None where it has none of them (see clipping)."""
+"""Cuts a frame to a range of keys; None if it has none of them (see clip)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlobSummary:
-    """What a commit record says of a blob (see BlobRef): its size, its footer, the stored bytes of each bucket.
+    """What a commit record says about a blob (see BlobRef): its size, its footer, the stored bytes of each bucket.
 
     Attributes:
-        key_samples: of a blob in total order; see CommitRecord.
+        key_samples: only for a blob in total order; see CommitRecord.
     """
 
     bytes: int
@@ -82,14 +82,14 @@ class BlobFooter:
     """Where each bucket's segment lies: bucket b is bytes `offsets[b]` to `offsets[b + 1]`.
 
     Attributes:
-        index: of a blob in total order.
+        index: only for a blob in total order.
     """
 
     offsets: tuple[int, ...]
     index: KeyIndex | None = None
 
     def range_bytes(self, key_range: KeyRange) -> int:
-        """Return how many bytes have to be read for a range of keys, in a blob in total order."""
+        """Return how many bytes to read for a range of keys, in a blob in total order."""
         start, end = self.ordered().overlap(key_range)
         return self.ordered().offsets[end] - self.ordered().offsets[start]
 
@@ -97,7 +97,7 @@ class BlobFooter:
         """Return the index.
 
         Raises:
-            CorruptBlobError: there is none: the blob was not written in total order.
+            CorruptBlobError: the blob was not written in total order, so it has no index.
         """
         if self.index is None:
             raise CorruptBlobError("the blob has no index of keys")
@@ -106,7 +106,7 @@ class BlobFooter:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """Where neighbouring buckets lie in a blob: `buckets` are the first and the one behind the last."""
+    """Where neighbouring buckets are in a blob: `buckets` are the first and the one after the last."""
 
     buckets: tuple[int, int]
     start: int
@@ -114,12 +114,12 @@ class Place:
 
 
 class BlobWriter:
-    """Writes frames in bucket order, then the footer. The caller closes what is behind `write`.
+    """Writes frames in bucket order, then the footer. The caller closes the target of `write`.
 
     Args:
-        write: takes the bytes, one after the other.
+        write: takes the bytes, in order.
         buckets: how many buckets there are.
-        sampler: the blob is in total order, has one bucket, and its keys are sampled with this.
+        sampler: only for a blob in total order, which has one bucket: takes samples of its keys.
     """
 
     __slots__ = ("_bucket", "_bucket_bytes", "_frames", "_index", "_sampler", "_stride", "_write")
@@ -140,11 +140,11 @@ class BlobWriter:
 
         Args:
             frame: the frame.
-            keys: in total order, encoded keys of the frame, ascending: the first at least, better all of them.
-            sizes: what the values of each of `keys` take, if that is known.
+            keys: in total order, encoded keys of the frame, ascending: at least the first, better all of them.
+            sizes: the bytes of the values of each of `keys`, if known.
 
         Raises:
-            ValueError: its bucket comes before that of the frame before, or there is no such bucket.
+            ValueError: its bucket is before the last frame's, or does not exist.
         """
         if not self._bucket <= frame.bucket < len(self._bucket_bytes):
             raise ValueError(f"a frame of bucket {frame.bucket} cannot follow one of {self._bucket}")
@@ -161,7 +161,7 @@ class BlobWriter:
             self._write(frame.body)
 
     def footer(self) -> BlobFooter:
-        """Return where the segments written so far lie."""
+        """Return where the segments written so far are."""
         offsets = tuple(accumulate(self._bucket_bytes, initial=0))
         if not self._sampler:
             return BlobFooter(offsets=offsets)
@@ -183,7 +183,7 @@ class BlobWriter:
         )
 
     def _add_to_index(self, first_key: bytes) -> None:
-        """Note where the next frame begins; every other entry goes when they are too many."""
+        """Add the start of the next frame; if the index is full, drop every other entry."""
         if self._frames % self._stride == 0:
             if len(self._index) == MAX_INDEX_ENTRIES:
                 self._index = self._index[::2]
@@ -193,7 +193,7 @@ class BlobWriter:
 
 
 def encode_footer(footer: BlobFooter) -> bytes:
-    """Return what `read_footer` reads."""
+    """Encode a footer for `read_footer`."""
     if footer.index is None:
         sizes = array("Q", (end - start for start, end in pairwise(footer.offsets)))
         return MAGIC + sizes.tobytes()
@@ -201,10 +201,10 @@ def encode_footer(footer: BlobFooter) -> bytes:
 
 
 def read_footer(data: bytes | memoryview, *, crc32: int) -> BlobFooter:
-    """Read what a blob holds from `footer_offset` on.
+    """Read a blob's bytes from `footer_offset` on.
 
     Raises:
-        CorruptBlobError: this is not what was written.
+        CorruptBlobError: `data` is not what was written.
     """
     magic, rest = bytes(data[: len(MAGIC)]), memoryview(data)[len(MAGIC) :]
     if zlib.crc32(data) != crc32 or magic not in (MAGIC, MAGIC_ORDERED):
@@ -223,9 +223,9 @@ def read_frames(
     Args:
         footer: the blob's.
         buckets: which segments; empty ones cost nothing.
-        fetch: returns those bytes of the blob, as anything with a buffer; asked in ascending order for ranges that
-            are never empty nor longer than `request_bytes`. Near segments come in one request.
-        request_bytes: bounds what is held in memory, beside a frame.
+        fetch: returns those bytes of the blob, as anything with a buffer. It is called in ascending order; a range is
+            never empty and never longer than `request_bytes`. Near segments come in one request.
+        request_bytes: limits how much is held in memory, besides a frame.
 
     Raises:
         CorruptBlobError: what `fetch` returned is not what was written.
@@ -236,10 +236,10 @@ def read_frames(
 
 
 def read_places(places: Iterable[Place], fetch: Fetch, *, request_bytes: int = REQUEST_BYTES) -> Iterator[StoredFrame]:
-    """Yield the frames of whole segments that are known to lie there, ascending, each checked; see `read_frames`.
+    """Yield the frames of whole segments at known places, ascending, each checked; see `read_frames`.
 
     Raises:
-        CorruptBlobError: what lies there are not these segments.
+        CorruptBlobError: a place does not hold these segments.
     """
     places = [place for place in places if place.start < place.end]
     last: StoredFrame | None = None
@@ -263,11 +263,11 @@ def read_places(places: Iterable[Place], fetch: Fetch, *, request_bytes: int = R
 def read_range(
     footer: BlobFooter, key_range: KeyRange, fetch: Fetch, clip: Clip, *, request_bytes: int = REQUEST_BYTES
 ) -> Iterator[StoredFrame]:
-    """Yield what a blob in total order has of a range of keys, as the frames of one segment.
+    """Yield the frames of a range of keys, as one segment, from a blob in total order.
 
     Args:
         footer: the blob's.
-        key_range: which keys; if it has none of them, nothing is fetched.
+        key_range: which keys; if the blob has none of them, nothing is fetched.
         fetch: see `read_frames`.
         clip: cuts the frames at both ends.
         request_bytes: see `read_frames`.
@@ -293,7 +293,7 @@ def read_range(
 def walk_frames(
     ranges: Sequence[tuple[int, int]], fetch: Fetch, request_bytes: int
 ) -> Iterator[tuple[int, StoredFrame]]:
-    """Yield the frames in these ranges, each checked, after its offset. The last of a range ends a segment."""
+    """Yield the frames in these ranges, each checked and after its offset. The last frame of a range ends a segment."""
     window = Window(fetch, plan_requests(ranges, request_bytes))
     for start, end in ranges:
         at = start
@@ -310,7 +310,7 @@ def walk_frames(
 
 
 def plan_requests(ranges: Iterable[tuple[int, int]], request_bytes: int) -> Iterator[tuple[int, int]]:
-    """Yield the requests that cover `ranges` (ascending): near ones joined, long ones cut."""
+    """Yield the requests that cover `ranges` (ascending): near ranges are joined, long ones cut."""
     spans: list[tuple[int, int]] = []
     for start, end in ranges:
         near = spans and start - spans[-1][1] <= GAP_BYTES and end - spans[-1][0] <= request_bytes
@@ -324,7 +324,7 @@ def plan_requests(ranges: Iterable[tuple[int, int]], request_bytes: int) -> Iter
 
 
 class Window:
-    """The request at hand: hands out ascending ranges, fetching the next request when one goes beyond."""
+    """The current request's bytes: hands out ascending ranges, and fetches the next request if a range goes beyond."""
 
     __slots__ = ("_data", "_fetch", "_requests", "_start")
 

@@ -1,4 +1,4 @@
-"""The part of a frame whose keys are in a range: a partition in total order begins and ends amid frames."""
+"""Cuts a frame to the keys of a range: a partition in total order may begin and end within a frame. Rule: pure."""
 
 from podreduce.encoding.frames import Frame, StoredFrame, pack_frame, pack_ones, unpack_frame
 from podreduce.encoding.key_range import KeyRange
@@ -7,7 +7,7 @@ __all__ = ["clip_frame"]
 
 
 def clip_frame(stored: StoredFrame, key_range: KeyRange) -> StoredFrame | None:
-    """Return the groups of `stored` whose keys are in the range, as a frame; None if there are none."""
+    """Return the groups of `stored` whose keys are in the range, as a frame; None if it has none."""
     frame = unpack_frame(stored)
     start, end = key_range.slice(frame.keys)
     if start >= end:

@@ -1,13 +1,13 @@
-"""How keys and values become bytes and come back exactly. Rule: pure, deterministic, and runs no user code.
+"""How values become bytes and come back exactly. Rule: pure, deterministic, and runs no user code.
 
-Values are written with marshal in its version 2. It keeps exactly the types that may travel (a tuple stays a tuple,
-an int has any size), it is one C call, encodings of equal values are equal (later versions mark shared references),
-they delimit themselves, so the values of a group are stored joined and read back as one list, and reading never
-imports or calls anything, as pickle does. Only the lists of larger groups of str are in version 4 (`encode_list`):
-there an object that stands in several places is written once, and is one object again when it is read. Marshal's
-looseness (it takes sets, complex, whatever has a buffer, numpy's scalars among them) is why the types are checked
-first. What marshal has no form for, Decimals and dates for instance, is stored in other words (see stored_forms), after
-a mark that marshal takes for none of its types: so what has none of these is read as fast as if they were not there.
+Values are written with marshal, version 2. It keeps exactly the supported types (a tuple stays a tuple, an int has any
+size), and it is one C call. Equal values have equal encodings (later versions mark shared references). Encodings
+delimit themselves, so the values of a group are stored joined and read back as one list. Unlike pickle, reading never
+imports or calls anything. Only lists of larger groups of str use version 4 (`encode_list`): it writes an object that
+occurs several times once, and reads it back as one object. Marshal also accepts sets, complex and anything with a
+buffer, such as numpy's scalars; therefore types are checked first. Types that marshal cannot write, such as Decimals
+and dates, are stored in other forms (see stored_forms) after a mark that no marshal type has. So values without them
+are read as fast as if these types did not exist.
 """
 
 import marshal
@@ -42,11 +42,11 @@ __all__ = [
 ]
 
 Value: TypeAlias = Any
-"""`plain_forms.ATOMS`, tuple, list, dict, nested: anything else becomes one, or is refused, when it is encoded."""
+"""`plain_forms.ATOMS`, tuple, list and dict, nested. Other types are converted or refused when they are encoded."""
 
 
 class Encoded(bytes):
-    """The encoding of a value that could still be changed: taken when it was yielded."""
+    """The encoding of a mutable value, taken when it was yielded."""
 
     __slots__ = ()
 
@@ -54,7 +54,7 @@ class Encoded(bytes):
 MARSHAL_VERSION: Final = 2
 SHARING_VERSION: Final = 4
 LIST_MARK: Final = b"\0"
-"""No encoding of a value starts with it."""
+"""No encoding by marshal starts with it."""
 MAX_VALUE_DEPTH: Final = 200
 """Well under marshal's own limit of 2,000 and Python's stack."""
 
@@ -65,11 +65,11 @@ SMALL_INTS: Final = tuple(marshal.dumps(number, MARSHAL_VERSION) for number in r
 
 
 def encode_value(value: Value) -> bytes:
-    """Encode `value` as it is now: later changes to it do not count.
+    """Encode `value` as it is now: later changes do not count.
 
     Raises:
-        UnsupportedTypeError: `value`, or something in it, is of a type that does not travel; or it nests deeper than
-            200, or is larger than 2 GiB.
+        UnsupportedTypeError: `value`, or something in it, has an unsupported type; or it nests deeper than 200, or is
+            larger than 2 GiB.
     """
     kind = type(value)
     if kind is int and 0 <= value < 256:  # noqa: PLR2004 - len(SMALL_INTS)
@@ -104,7 +104,7 @@ def decode_values(data: bytes | memoryview, count: int) -> list[Value]:
 
 
 def decode_each(data: memoryview, count: int) -> Iterator[Value]:
-    """Yield the values of joined encodings, some of them marked, one after the other."""
+    """Yield the values of joined encodings in order; some of the encodings are marked."""
     at = 0
     for _ in range(count):
         mark, size = FORM_HEADER.unpack_from(data, at) if data[at] == FORM_MARK[0] else (b"", 0)
@@ -124,12 +124,12 @@ def encode_values(values: list[Value | Encoded]) -> bytes:
         try:
             return marshal.dumps(values, MARSHAL_VERSION)[LIST_HEADER.size :]
         except ValueError:
-            pass  # among them is a Decimal, say, which an aggregate may be
+            pass  # one of them is a Decimal, for example: an aggregate may be one
     return b"".join(map(encode_captured, values))
 
 
 def encode_list(values: list[Value]) -> bytes:
-    """Return the encoding of scalars as one list: objects that are the same are stored once."""
+    """Return the encoding of scalars as one list; an object that occurs several times is stored once."""
     return LIST_MARK + marshal.dumps(values, SHARING_VERSION)
 
 
@@ -145,7 +145,7 @@ def encode_captured(value: Value | Encoded) -> bytes:
 
 
 def capture(value: Value) -> Value | Encoded:
-    """Return `value` such that nobody can change it any more: itself if it is a scalar or a tuple of scalars.
+    """Return `value` in a form that nobody can change: itself if it is a scalar or a tuple of scalars.
 
     Raises:
         UnsupportedTypeError: see `encode_value`.
@@ -159,17 +159,17 @@ def is_flat(value: Value) -> bool:
 
 
 def restore(values: list[Value | Encoded]) -> list[Value]:
-    """Return captured values as they were."""
+    """Return the values that `capture` was given."""
     if Encoded in set(map(type, values)):
         return [decode_value(value) if type(value) is Encoded else value for value in values]
     return values
 
 
 def is_writable(values: Iterable[Value], depth: int) -> bool:
-    """Tell whether marshal can write all of these, however deep, and reads them back as they are.
+    """Tell whether marshal can write all of these values, with everything in them, and read them back unchanged.
 
     Raises:
-        UnsupportedTypeError: they nest deeper.
+        UnsupportedTypeError: they nest deeper than `depth`.
     """
     if SCALARS.issuperset(map(type, values)):
         return True

@@ -1,7 +1,7 @@
-"""Sorted groups in, frames out: decides where one frame ends and the next begins.
+"""Packs sorted groups into frames: decides where one frame ends and the next begins.
 
-A frame holds up to 8,192 values and 256 KiB of one bucket, so that a reader needs little memory for each run it
-merges; a single larger value makes a frame of its own.
+A frame holds up to 8,192 values and 256 KiB of one bucket, so a reader needs little memory for each run that it
+merges. A larger single value has a frame for itself.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,18 +14,18 @@ from podreduce.encoding.frames import GROUP_BYTES, StoredFrame, pack_frame, pack
 __all__ = ["MAX_RAW_BYTES", "MAX_ROWS", "Emit", "FramePacker"]
 
 Emit: TypeAlias = Callable[[StoredFrame, Sequence[bytes], Sequence[int], Sequence[int]], object]
-"""Takes a frame, its keys, how many values each of its groups has, and how many bytes these take."""
+"""Takes a frame, its keys, the number of values of each group, and the bytes of these values."""
 
 MAX_ROWS: Final = 8192
 MAX_RAW_BYTES: Final = 256 << 10
 LEAST_LISTED: Final = 32
-"""Groups of fewer values are decoded with their whole frame, which costs less than a call for each."""
+"""Groups of fewer values are decoded with their whole frame: this costs less than a call for each group."""
 SAMPLE_VALUES: Final = 64
 HEADER_BYTES: Final = 24
-"""What any object takes in memory more than its encoding, at least."""
+"""How much more memory than its encoding any object takes, at least."""
 NUMBERS: Final = frozenset({int, float})
 NUMBER_BYTES: Final = 9
-"""What an encoded number takes, unless it is a very large int."""
+"""How much memory a decoded number takes, unless it is a very large int."""
 
 
 class FramePacker:
@@ -44,7 +44,7 @@ class FramePacker:
         self._raw_bytes = 0
 
     def add(self, bucket: int, key: bytes, count: int, data: bytes) -> None:
-        """Take a group of `count` values that `data` encodes (`encode_group`); it is not cut."""
+        """Add a group of `count` values, encoded as `data` (`encode_group`); it is not cut."""
         size = len(key) + len(data) + GROUP_BYTES
         full = self._raw_bytes + size > MAX_RAW_BYTES or self._rows + count > MAX_ROWS
         if full or bucket != self._bucket or self._ones:
@@ -57,7 +57,7 @@ class FramePacker:
         self._raw_bytes += size
 
     def add_values(self, bucket: int, key: bytes, values: list[Value | Encoded]) -> None:
-        """Take a group of captured values (`codec.capture`), cut where it is larger than a frame."""
+        """Add a group of captured values (`codec.capture`); it is cut if it is larger than a frame."""
         rows = rows_of_frame(values)
         for start in range(0, len(values), rows):
             batch = values[start : start + rows] if len(values) > rows else values
@@ -69,7 +69,7 @@ class FramePacker:
                     self.add(bucket, key, len(piece), b"".join(piece))
 
     def add_one(self, bucket: int, key: bytes, value: Value) -> None:
-        """Take a group of one value, the only one of its key."""
+        """Add a group of one value, the only group of its key."""
         if bucket != self._bucket or self._counts or len(self._ones) == MAX_ROWS or self._raw_bytes > MAX_RAW_BYTES:
             self.flush()
             self._bucket = bucket
@@ -78,7 +78,7 @@ class FramePacker:
         self._raw_bytes += len(key) + (NUMBER_BYTES if type(value) in NUMBERS else len(encode_captured(value)))
 
     def add_ones(self, bucket: int, keys: list[bytes], values: list[Value]) -> None:
-        """Take a bucket's groups of one value, each the only one of its key."""
+        """Add a bucket's groups of one value each, each the only group of its key."""
         fits = len(keys) <= MAX_ROWS and sum(map(len, keys)) <= MAX_RAW_BYTES and NUMBERS.issuperset(map(type, values))
         if keys and fits:
             self.flush()
@@ -89,7 +89,7 @@ class FramePacker:
             self.add_one(bucket, key, value)
 
     def flush(self) -> None:
-        """Emit what is left."""
+        """Emit the last, unfinished frame."""
         keys, groups = self._keys, len(self._keys)
         if self._ones:
             frame = pack_ones(self._bucket, keys, self._ones)
@@ -102,14 +102,14 @@ class FramePacker:
 
 
 def encode_group(values: list[Value | Encoded]) -> bytes:
-    """Return the encoding of captured values: as a list where that may store what repeats once, else joined."""
+    """Return the encoding of captured values: as a list if that can store repeated values once, else joined."""
     if len(values) >= LEAST_LISTED and type(values[0]) is str and Encoded not in set(map(type, values)):
         return encode_list(values)
     return encode_values(values)
 
 
 def rows_of_frame(values: list[Value | Encoded]) -> int:
-    """Return about how many of `values` fill a frame, so that what is encoded at once stays small."""
+    """Return about how many of `values` fill a frame, so that only a little is encoded at a time."""
     if len(values) <= SAMPLE_VALUES:
         return SAMPLE_VALUES
     sample = values[:: len(values) // SAMPLE_VALUES]
@@ -118,7 +118,7 @@ def rows_of_frame(values: list[Value | Encoded]) -> int:
 
 
 def cut_values(encoded: list[bytes]) -> Iterator[list[bytes]]:
-    """Yield the encoded values in lists that fit into a frame each, or are a single value that fits into none."""
+    """Yield the encoded values in lists that fit into a frame each; a value that is too large is alone in its list."""
     start, size = 0, 0
     for at, value in enumerate(encoded):
         if at > start and size + len(value) > MAX_RAW_BYTES:

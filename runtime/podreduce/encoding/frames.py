@@ -1,19 +1,19 @@
-"""Frames: sorted pieces of one virtual bucket, the unit of all shuffled data, in blobs and in spill files alike.
+"""Frames: sorted pieces of one virtual bucket, the unit of all shuffled data, both in blobs and in spill files.
 
     header  36 bytes  version kind flags bucket groups rows raw-bytes stored-bytes crc32
-    body    the following, lz4-compressed as a whole where that makes it smaller:
+    body    the following, compressed with lz4 as a whole if that makes it smaller:
             key lengths   u32 x groups
             value counts  u32 x groups
             value sizes   u32 x groups   (bytes of all the group's values)
             keys          joined
-            values        joined: each group's encodings one after the other, or a mark and one encoding of them all
+            values        joined: each group's encodings in order, or a mark and one encoding of the whole group
 
-Where every group has one value (what aggregating leaves), there are key lengths, keys and values only.
+If every group has one value (the result of an aggregation), the body has key lengths, keys and values only.
 
-A group is a key and some of its values; keys never decrease, and a key with many values stands in several groups, in
-a row. So a key is stored once for its values, and a group's values are cut out and decoded in one piece. The CRC
-covers header and body. Lengths are in the machine's byte order, like everything here: little-endian. `kind` 0 is
-this layout, 1 a batch of typed columns (see column_frames).
+A group is a key and some of its values. Keys never decrease; a key with many values has several groups in a row. So a
+key is stored once for many values, and a group's values are cut out and decoded in one piece. The CRC covers header and
+body. Lengths are in the machine's byte order, which is little-endian, like everything here. `kind` 0 is this layout,
+1 is a batch of typed columns (see columnar.frames).
 """
 
 import struct
@@ -55,18 +55,18 @@ FLAG_ONES: Final = 2
 HEADER: Final = struct.Struct("<BBHIIIQQI")
 HEADER_BYTES: Final = HEADER.size
 GROUP_BYTES: Final = 12
-"""What a group takes of the body beside its key and values."""
+"""How many bytes of the body a group takes besides its key and values."""
 KEY_BYTES: Final = 4
-"""What it takes where every group has one value."""
+"""The same if every group has one value."""
 LEAST_COMPRESSED: Final = 4096
-"""Smaller bodies are stored as they are, so that a small job never imports pyarrow (0.3 s, 27 MB)."""
+"""Smaller bodies are not compressed, so that a small job never imports pyarrow (0.3 s, 27 MB)."""
 SAMPLE_BYTES: Final = 256 << 10
 MOST_COMPRESSED: Final = 0x7E000000
-"""What lz4 takes at most."""
+"""The largest input that lz4 accepts."""
 
 
 class CorruptBlobError(Exception):
-    """What was read is not what was written; the message says where in the blob."""
+    """The bytes read are not the bytes written; the message says where in the blob."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,7 +76,7 @@ class StoredFrame:
     Attributes:
         groups: how many groups; `rows` is how many values.
         raw_bytes: size of the body before compression.
-        ends_segment: a reader knows it as the last of its bucket in its blob or run; a writer does not.
+        ends_segment: this frame is the last of its bucket in its blob or run. Readers know it, writers do not.
     """
 
     bucket: int
@@ -127,7 +127,7 @@ class Frame:
         return self._body[self._ends[group] : self._ends[group + 1]]
 
     def values(self, group: int) -> list[Value]:
-        """Return a group's values. What is joined in the frame is decoded as a whole, once."""
+        """Return a group's values. The joined groups of the frame are decoded together, once."""
         if self._is_list(group):
             return decode_list(self.data(group))
         if not self._rows:
@@ -135,11 +135,11 @@ class Frame:
         return self._values[self._rows[group] : self._rows[group + 1]]
 
     def _is_list(self, group: int) -> bool:
-        """Tell whether a group is encoded as a list of its own."""
+        """Tell whether a group is encoded as a separate list."""
         return self._body.startswith(LIST_MARK, self._ends[group])
 
     def _decode_joined(self) -> None:
-        """Decode all groups but those that are lists."""
+        """Decode all groups except lists."""
         listed = set(filter(self._is_list, range(len(self.keys))))
         counts, data = self.counts, memoryview(self._body)[self._ends[0] :]
         if listed:
@@ -172,7 +172,7 @@ AnyFrame: TypeAlias = Frame | OnesFrame
 
 
 def cut_keys(body: bytes, groups: int, group_bytes: int) -> tuple[list[int], list[bytes], int]:
-    """Return the lengths at the start of `body`, `group_bytes` for each group, the keys behind them, and their end."""
+    """Return the lengths at the start of `body` (`group_bytes` for each group), the keys after them, and their end."""
     lengths = memoryview(body)[: group_bytes * groups].cast("I").tolist()
     ends = list(accumulate(lengths[:groups], initial=group_bytes * groups))
     return lengths, [body[start:end] for start, end in pairwise(ends)], ends[-1]
@@ -185,7 +185,7 @@ def pack_frame(bucket: int, keys: Sequence[bytes], counts: Sequence[int], data: 
 
 
 def pack_ones(bucket: int, keys: Sequence[bytes], values: list[Value]) -> StoredFrame:
-    """Make a frame of distinct keys with one value each, which nobody changes meanwhile."""
+    """Make a frame of distinct keys with one value each. Nobody may change the values meanwhile."""
     lengths = array("I", map(len, keys))
     body = b"".join([lengths.tobytes(), *keys, encode_values(values)])
     return compress_body(bucket, body, groups=len(keys), rows=len(keys), flags=FLAG_ONES)
@@ -194,7 +194,7 @@ def pack_ones(bucket: int, keys: Sequence[bytes], values: list[Value]) -> Stored
 def compress_body(
     bucket: int, body: bytes, *, groups: int, rows: int, flags: int = 0, kind: int = KIND_GROUPS
 ) -> StoredFrame:
-    """Make a frame of `body`, compressed where that makes it smaller; of a large one a sample says whether it does."""
+    """Make a frame of `body`, compressed if that makes it smaller; for a large body a sample decides."""
     raw_bytes = len(body)
     if LEAST_COMPRESSED <= raw_bytes <= MOST_COMPRESSED and (raw_bytes < 2 * SAMPLE_BYTES or sample_shrinks(body)):
         compressed = lz4().compress(body, asbytes=True)
@@ -204,29 +204,29 @@ def compress_body(
 
 
 def sample_shrinks(body: bytes) -> bool:
-    """Tell whether the middle of `body` compresses by a tenth at least."""
+    """Tell whether the middle of `body` shrinks by at least a tenth."""
     middle = len(body) // 2
     sample = memoryview(body)[middle : middle + SAMPLE_BYTES]
     return len(lz4().compress(sample, asbytes=True)) < 0.9 * SAMPLE_BYTES
 
 
 def plain_body(stored: StoredFrame) -> bytes:
-    """Return a checked frame's body as it was before compression."""
+    """Return a checked frame's body, decompressed."""
     if stored.flags & FLAG_LZ4:
         return bytes(lz4().decompress(stored.body, decompressed_size=stored.raw_bytes, asbytes=True))
     return stored.body
 
 
 def unpack_frame(stored: StoredFrame) -> AnyFrame:
-    """Decompress a frame that was checked."""
+    """Decompress a checked frame."""
     return (OnesFrame if stored.flags & FLAG_ONES else Frame)(plain_body(stored), stored.groups)
 
 
 def parse_header(data: bytes | memoryview) -> Header:
-    """Read a header's fields; whether they are right shows in `check_frame`.
+    """Read a header's fields; only `check_frame` knows whether they are right.
 
     Raises:
-        CorruptBlobError: this is no frame, or one of another version.
+        CorruptBlobError: this is not a frame, or has another version.
     """
     header = Header._make(HEADER.unpack(data))
     if header.version != VERSION or header.kind not in (KIND_GROUPS, KIND_COLUMNS):
@@ -237,10 +237,10 @@ def parse_header(data: bytes | memoryview) -> Header:
 
 
 def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: bool) -> StoredFrame:
-    """Return the frame of a header and its body.
+    """Return the frame with this header and body.
 
     Raises:
-        CorruptBlobError: the CRC says that one or the other changed since they were written.
+        CorruptBlobError: header or body changed since they were written, by the CRC.
     """
     header = parse_header(header_data)
     if zlib.crc32(body, zlib.crc32(header_data[:-4])) != header.crc32:
@@ -258,7 +258,7 @@ def check_frame(header_data: bytes | memoryview, body: bytes, *, ends_segment: b
 
 
 def estimate_open_bytes(frame: StoredFrame) -> int:
-    """Return what a frame takes when it is unpacked, decoded and merged: body, keys, values, lists of places."""
+    """Return the memory of a frame that is unpacked, decoded and merged: body, keys, values, lists of places."""
     return 2000 + 2 * frame.raw_bytes + 250 * frame.groups + 80 * frame.rows
 
 

@@ -1,10 +1,10 @@
-"""Decimals, dates, times and UUIDs as bytes that order as they do, each a key of its own kind. Rule: pure.
+"""Decimals, dates, times and UUIDs as keys: bytes that order as they do. Rule: pure.
 
-Each has a tag of its own (see keys) and delimits itself. What Python calls equal is one key, and comes back as the
-plainest of its equals: Decimal("1.50") as Decimal("1.5"), an aware datetime in UTC, `fold` as 0.
-- a Decimal: its sign, the place of its first digit (biased, eight bytes), its digits without zeros at the end, a 00;
-  of a negative one all of this is inverted;
-- a date: its ordinal; a datetime or time: its microseconds; a timedelta: its days, and the microseconds beside them;
+Each type has its own tag (see keys) and delimits itself. Values that Python calls equal are one key, and come back in
+the plainest form: Decimal("1.50") as Decimal("1.5"), an aware datetime in UTC, `fold` as 0.
+- a Decimal: its sign, the place of its first digit (biased, eight bytes), its digits without trailing zeros, a 00;
+  for a negative number all of this is inverted;
+- a date: its ordinal; a datetime or time: its microseconds; a timedelta: its days, then the other microseconds;
 - a UUID: its bytes.
 """
 
@@ -28,13 +28,13 @@ SPAN: Final = struct.Struct(">IQ")
 DAYS_BIAS: Final = 1 << 31
 PLACE_BIAS: Final = 1 << 63
 MICROSECOND: Final = timedelta(microseconds=1)
-START: Final = datetime.min  # noqa: DTZ901 - what has no zone is counted from here
+START: Final = datetime.min  # noqa: DTZ901 - naive datetimes are counted from here
 START_UTC: Final = datetime.min.replace(tzinfo=UTC)
 INVERTED: Final = bytes(255 - byte for byte in range(256))
 
 MINUS_INFINITY, NEGATIVE, ZERO, POSITIVE, INFINITY = range(1, 6)
 WRITTEN_OUT: Final = 28
-"""An integral Decimal of up to so many digits comes back without an exponent."""
+"""An integral Decimal with at most this many digits comes back without an exponent."""
 
 SIZES: Final = {DATE: ORDINAL.size, NAIVE: 8, AWARE: 8, TIME: 8, TIMEDELTA: SPAN.size, UUID_TAG: 16}
 
@@ -43,7 +43,7 @@ def encode_further(key: Any) -> bytes:  # noqa: ANN401 - of one of the types abo
     """Encode a key, tag included.
 
     Raises:
-        UnsupportedTypeError: it is a Decimal that is NaN, or a datetime outside of the years 1 to 9999 in UTC.
+        UnsupportedTypeError: it is a Decimal NaN, or a datetime outside the years 1 to 9999 in UTC.
     """
     return ENCODERS[type(key)](key)
 
@@ -78,7 +78,7 @@ def encode_decimal(number: Decimal) -> bytes:
 
 
 def decode_decimal(data: bytes) -> Decimal:
-    """Return the Decimal of what follows its tag."""
+    """Return the Decimal encoded by the bytes after its tag."""
     sign, written = data[0], data[1:]
     if not written:
         return {ZERO: Decimal(0), INFINITY: Decimal("Infinity"), MINUS_INFINITY: Decimal("-Infinity")}[sign]
@@ -92,19 +92,19 @@ def decode_decimal(data: bytes) -> Decimal:
 
 
 def encode_datetime(moment: datetime) -> bytes:
-    """Encode a datetime; an aware one by its instant."""
+    """Encode a datetime; an aware one by its moment in UTC."""
     if moment.tzinfo is None:
         return bytes([NAIVE]) + MICROSECONDS.pack((moment - START) // MICROSECOND)
     try:
         return bytes([AWARE]) + MICROSECONDS.pack((moment.astimezone(UTC) - START_UTC) // MICROSECOND)
     except OverflowError:
         raise UnsupportedTypeError(
-            "a datetime whose instant lies outside of the years 1 to 9999 in UTC cannot be a key: yield key.isoformat()"
+            "a datetime whose moment is outside the years 1 to 9999 in UTC cannot be a key: yield key.isoformat()"
         ) from None
 
 
 def encode_time(clock: time) -> bytes:
-    """Encode a time, which has no tzinfo."""
+    """Encode a time without tzinfo."""
     seconds = (clock.hour * 60 + clock.minute) * 60 + clock.second
     return bytes([TIME]) + MICROSECONDS.pack(seconds * 1_000_000 + clock.microsecond)
 
@@ -115,13 +115,13 @@ def encode_timedelta(span: timedelta) -> bytes:
 
 
 def decode_timedelta(data: bytes) -> timedelta:
-    """Return the timedelta of what follows its tag."""
+    """Return the timedelta encoded by the bytes after its tag."""
     days, microseconds = SPAN.unpack(data)
     return timedelta(days=days - DAYS_BIAS, microseconds=microseconds)
 
 
 def unpack_span(data: bytes) -> timedelta:
-    """Return so many microseconds."""
+    """Return a timedelta of these microseconds."""
     return timedelta(microseconds=MICROSECONDS.unpack(data)[0])
 
 

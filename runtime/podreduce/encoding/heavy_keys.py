@@ -1,7 +1,7 @@
-"""The heaviest keys of a blob, found while its frames are written: what a skewed job's author has to know.
+"""Finds the heaviest keys of a blob while its frames are written: the author of a skewed job needs them.
 
-Exact within a blob: a key's groups come in a row, so it is enough to keep the heaviest so far in a heap. The operator
-folds the blobs' lists.
+The result is exact for a blob: a key's groups come in a row, so a heap of the heaviest keys so far is enough. The
+operator combines the blobs' lists.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ __all__ = ["HeavyKeys"]
 
 MAX_KEYS: Final = 16
 LEAST_SHARE: Final = 0.001
-"""Keys with less of the blob are not worth a record: only shares of 0.01 are shown."""
+"""Keys with a smaller share of the blob are not recorded: only shares of at least 0.01 are shown."""
 SHOWN_CHARACTERS: Final = 100
 
 
@@ -28,10 +28,10 @@ class HeavyKeys:
     """Collects the heaviest keys of the frames of one blob, given in their order.
 
     Args:
-        key_elements: tuples with so many first elements in common count as one key, as they share a partition.
+        key_elements: tuples that agree in this many first elements count as one key, as they share a partition.
 
     Attributes:
-        encoded_bytes: what all keys and values took so far, before compression.
+        encoded_bytes: how many bytes all keys and values took so far, before compression.
     """
 
     __slots__ = ("_heap", "_key", "_key_elements", "_least", "_open", "encoded_bytes")
@@ -45,13 +45,13 @@ class HeavyKeys:
         self.encoded_bytes = 0
 
     def add_frame(self, bucket: int, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
-        """Take a frame with at least one group: `counts[i]` values of `keys[i]`, whose encodings take `sizes[i]`."""
+        """Add a frame with at least one group: `counts[i]` values of `keys[i]`, encoded in `sizes[i]` bytes."""
         lengths, groups = list(map(len, keys)), len(keys)
         self.encoded_bytes += sum(lengths) + sum(sizes)
         if self._key_elements is not None:
             keys = [key_prefix(key, self._key_elements) for key in keys]
         elif max(lengths) + max(sizes) <= self._least and len(set(keys)) == groups:
-            # None can be one of the heaviest by itself, but the first and the last may go on in other frames.
+            # No key of this frame is heavy by itself, but the first and the last may continue in other frames.
             for at in sorted({0, groups - 1}):
                 self._take(bucket, keys[at], lengths[at] + sizes[at], counts[at])
             return
@@ -63,8 +63,8 @@ class HeavyKeys:
                 self._take(bucket, keys[start], size_bytes, sum(counts[start:end]))
 
     def heaviest(self) -> tuple[HeavyKey, ...]:
-        """Return at most 16 keys, the heaviest first; none that has less than a thousandth. Call it last."""
-        self._settle()
+        """Return at most 16 keys, the heaviest first, each with at least a thousandth of the bytes. Call it last."""
+        self._rank_current()
         self._open = (0, 0)
         least = self.encoded_bytes * LEAST_SHARE
         return tuple(
@@ -76,15 +76,15 @@ class HeavyKeys:
         )
 
     def _take(self, bucket: int, key: bytes, size_bytes: int, values: int) -> None:
-        """Take a group; it may go on with the key of the one before."""
+        """Add a group; it may continue the key before it."""
         if (bucket, key) == self._key:
             self._open = (self._open[0] + size_bytes, self._open[1] + values)
             return
-        self._settle()
+        self._rank_current()
         self._key, self._open = (bucket, key), (size_bytes, values)
 
-    def _settle(self) -> None:
-        """Put the key that is complete now among the heaviest, if it is one of them."""
+    def _rank_current(self) -> None:
+        """Put the key that is now complete among the heaviest, if it belongs there."""
         (bucket, key), (size_bytes, values) = self._key, self._open
         if size_bytes <= self._least:
             return
@@ -98,7 +98,7 @@ class HeavyKeys:
 
 
 def show_key(encoded: bytes) -> str:
-    """Return the key, or the tuple of the first elements, as text, cut at 100 characters."""
+    """Return a key, or a tuple of the first elements, as text, cut at 100 characters."""
     key = decode_key(complete_prefix(encoded))
     text = key if isinstance(key, str) and key.isprintable() else show(key, SHOWN_CHARACTERS * 4)
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[: SHOWN_CHARACTERS - 1]}…"

@@ -1,4 +1,4 @@
-"""Which virtual bucket a key falls into. Rule: pure, and stable over versions."""
+"""Which virtual bucket a key has. Rule: pure, and the same in all versions."""
 
 import zlib
 from typing import Final

@@ -12,7 +12,7 @@ from podreduce.encoding.key_range import KeyRange
 
 __all__ = ["FRAME_SAMPLES", "KeyIndex"]
 FRAME_SAMPLES: Final = 64
-"""How many samples a frame gives: small blobs have few frames."""
+"""How many samples to take of a frame: small blobs have few frames."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +20,17 @@ class KeyIndex:
     """A blob's sparse index: `keys[i]` is the first key (or its first bytes) from byte `offsets[i]` on.
 
     Attributes:
-        offsets: one more than there are keys; the last is where the segment ends.
+        offsets: one more than there are keys; the last is the end of the segment.
     """
 
     keys: tuple[bytes, ...]
     offsets: tuple[int, ...]
 
     def overlap(self, key_range: KeyRange) -> tuple[int, int]:
-        """Return the entries, first and last (exclusive), between which the range's keys lie; equal if it has none.
+        """Return the entries, first and last (exclusive), that cover the range's keys; equal if there are none.
 
-        All keys of the entries but the first and the last are in the range. A key that the first entry starts with
-        may have begun in the one before, so that one is taken too.
+        Only the first and the last entry may have keys outside the range. The first key of an entry may have begun in
+        the entry before, so that one is included.
         """
         if key_range.is_empty or not self.keys:
             return 0, 0
@@ -38,13 +38,13 @@ class KeyIndex:
         return min(max(start - 1, 0), end), end
 
     def encode(self) -> bytes:
-        """Return what `decode` reads."""
+        """Encode the index for `decode`."""
         lengths = array("I", map(len, self.keys))
         return b"".join([array("Q", self.offsets).tobytes(), lengths.tobytes(), *self.keys])
 
     @classmethod
     def decode(cls, data: memoryview, entries: int) -> Self:
-        """Read an index of so many entries; `data` was checked."""
+        """Read an index of `entries` entries; `data` was checked."""
         lengths_at = 8 * (entries + 1)
         keys_at = lengths_at + 4 * entries
         ends = accumulate(data[lengths_at:keys_at].cast("I"), initial=keys_at)

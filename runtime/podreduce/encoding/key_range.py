@@ -1,6 +1,6 @@
 """The keys of a partition in total order: from one cut up to the next. Rule: pure.
 
-Of a long key only the first bytes are kept, in cuts, indexes and samples: every comparison with them stays exact.
+Only the first bytes of a long key are kept in cuts, indexes and samples. Every comparison with them stays exact.
 """
 
 from bisect import bisect_left
@@ -16,22 +16,22 @@ MAX_CUT_BYTES: Final = 256
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRange:
-    """The encoded keys from `low` up to `high`, exclusive; None is beyond all."""
+    """The encoded keys from `low` up to `high`, exclusive; None means no limit."""
 
     low: bytes = b""
     high: bytes | None = None
 
     @classmethod
     def of_partition(cls, ranges: Sequence[bytes], partition: int) -> Self:
-        """Return the range of a partition, where `ranges` are the keys at which they meet (see ShuffleManifest)."""
+        """Return the range of a partition; `ranges` are the keys between neighbours (see ShuffleManifest)."""
         edges = [b"", *ranges, None]
         return cls(low=edges[partition] or b"", high=edges[partition + 1])
 
     @property
     def is_empty(self) -> bool:
-        """Whether no key is in it."""
+        """Whether the range has no keys."""
         return self.high is not None and self.high <= self.low
 
     def slice(self, keys: Sequence[bytes]) -> tuple[int, int]:
-        """Return from where to where ascending `keys` are in the range."""
+        """Return the slice (start, end) of ascending `keys` that is in the range."""
         return bisect_left(keys, self.low), len(keys) if self.high is None else bisect_left(keys, self.high)

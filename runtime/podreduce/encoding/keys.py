@@ -1,14 +1,14 @@
 """Keys as bytes that order as the keys do: None < bool < number < str (code points) < bytes < tuple < the others.
 
-Rule: pure. The others are Decimal < date < datetime without a zone < datetime with one < time < timedelta < UUID; how
-these are encoded stands in `further_keys`.
+Rule: pure. The others are Decimal < date < datetime without a zone < datetime with one < time < timedelta < UUID;
+`further_keys` encodes them.
 
-One byte order serves sorting, merging, grouping and hashing, so that nothing after the map ever compares Python
-objects. A tag byte comes first; then:
-- a number: its double, sign-flipped so that bytes order as doubles do, and what the double missed of an int
-  (`n - int(float(n))`), length first: ints of any size, floats and infinities share one exact order;
+One byte order serves sorting, merging, grouping and hashing, so nothing after the map ever compares Python objects. A
+tag byte comes first; then:
+- a number: its double, sign-flipped so that bytes order as doubles do; then the difference of an int to it
+  (`n - int(float(n))`), length first. So ints of any size, floats and infinities share one exact order;
 - str and bytes: UTF-8 (its byte order is code point order; surrogates pass) or the bytes themselves;
-- a tuple: its elements and a 00. Inside it str and bytes end with 00 and write a 00 of theirs as 00 FF
+- a tuple: its elements and a 00. Inside it str and bytes end with 00, and a 00 in them is written as 00 FF
   (the idea is FoundationDB's tuple layer).
 """
 
@@ -42,17 +42,17 @@ FLIPPED: Final = bytes(255 - byte for byte in range(256))
 MAX_DOUBLE_INT: Final = int(1.7976931348623157e308)
 NO_REST: Final = b"\x80"
 LONG_REST: Final = 0x7E
-"""From this many bytes on, the rest's length takes eight bytes of its own."""
+"""If the difference has this many bytes or more, its length is written as eight bytes."""
 
 Key: TypeAlias = Any
-"""One of `plain_forms.ATOMS`, or a tuple of such: anything else becomes one, or is refused, when it is encoded."""
+"""One of `plain_forms.ATOMS`, or a tuple of them. Other types are converted or refused when they are encoded."""
 
 
 def encode_key(key: Key) -> bytes:
-    """Encode `key` so that the bytes order as the keys do; an integral float becomes the int (see also further_keys).
+    """Encode `key` so that the bytes order as the keys do; an integral float becomes an int (see also further_keys).
 
     Raises:
-        UnsupportedTypeError: `key` is of no type that may be one, is NaN, or is nested deeper than 100 tuples.
+        UnsupportedTypeError: `key` has an unsupported type, is NaN, or is nested deeper than 100 tuples.
     """
     if type(key) is str:
         return STR + key.encode("utf-8", "surrogatepass")
@@ -65,7 +65,7 @@ def encode_key(key: Key) -> bytes:
 
 
 def encode_keys(keys: Collection[Key]) -> list[bytes]:
-    """Encode many keys, which is faster where all are str."""
+    """Encode many keys; this is faster if all are str."""
     if {*map(type, keys)} == {str}:
         return [STR + key.encode("utf-8", "surrogatepass") for key in keys]
     return list(map(encode_key, keys))
@@ -82,9 +82,9 @@ def decode_key(data: bytes) -> Key:
 
 
 def key_prefix(data: bytes, elements: int) -> bytes:
-    """Return the bytes that encoded tuples with the same first `elements` elements begin with; of others, the whole.
+    """Return the bytes that all encoded tuples with the same first `elements` elements begin with; else the whole key.
 
-    A tuple with fewer elements has them all, without its end.
+    For a shorter tuple this is everything but its end.
     """
     if data[:1] != TUPLE:
         return data
@@ -97,7 +97,7 @@ def key_prefix(data: bytes, elements: int) -> bytes:
 
 
 def complete_prefix(prefix: bytes) -> bytes:
-    """Return the encoding of the tuple whose prefix this is; any other encoding as it is."""
+    """Return the encoding of the tuple with this prefix; any other encoding unchanged."""
     if prefix[:1] != TUPLE:
         return prefix
     at = 1
@@ -130,14 +130,14 @@ def encode_element(key: Key, depth: int) -> bytes:  # noqa: PLR0911 - one return
 
 
 def encode_tuple(key: tuple[Key, ...], depth: int) -> bytes:
-    """Encode the elements, each in its place, and the end."""
+    """Encode the elements in order, and the end."""
     if not depth:
         raise UnsupportedTypeError(f"a key may nest {MAX_KEY_DEPTH} tuples and this one nests more: flatten it")
     return b"".join([TUPLE, *[encode_element(element, depth - 1) for element in key], END])
 
 
 def encode_int(number: int) -> bytes:
-    """Encode an int as its double and what that missed."""
+    """Encode an int as its double and the difference to it."""
     try:
         double = float(number)
     except OverflowError:
@@ -146,7 +146,7 @@ def encode_int(number: int) -> bytes:
 
 
 def encode_float(number: float) -> bytes:
-    """Encode a float; an integral one (-0.0 too) becomes the int."""
+    """Encode a float; an integral one (-0.0 too) becomes an int."""
     if number != number:  # noqa: PLR0124 - NaN is what differs from itself
         raise UnsupportedTypeError("NaN cannot be a key: it equals nothing, itself included; yield None or 'NaN'")
     return encode_double(number + 0.0) + NO_REST
@@ -159,7 +159,7 @@ def encode_double(number: float) -> bytes:
 
 
 def encode_rest(rest: int) -> bytes:
-    """Encode a signed int of any size: sign and length first, one byte when it is 0."""
+    """Encode a signed int of any size: sign and length first; 0 is one byte."""
     if not rest:
         return NO_REST
     magnitude = abs(rest)
@@ -170,7 +170,7 @@ def encode_rest(rest: int) -> bytes:
 
 
 def escape(data: bytes) -> bytes:
-    """End `data` so that it can be followed by more: 00 is written 00 FF."""
+    """End `data` so that more can follow: a 00 in it becomes 00 FF."""
     return data.replace(END, ESCAPED_ZERO) + END
 
 
@@ -247,13 +247,13 @@ def decode_rest(data: bytes, at: int) -> tuple[int, int]:
 
 
 def unescape(data: bytes, at: int) -> tuple[bytes, int]:
-    """Return what `escape` ended, and where the next element starts."""
+    """Return the data that `escape` was given, and where the next element starts."""
     end = find_end(data, at)
     return data[at:end].replace(ESCAPED_ZERO, END), end + 1
 
 
 def find_end(data: bytes, at: int) -> int:
-    """Return where the 00 is that `escape` ended its data with."""
+    """Return the position of the 00 with which `escape` ended its data."""
     end = data.index(END, at)
     while data[end + 1 : end + 2] == b"\xff":
         end = data.index(END, end + 2)

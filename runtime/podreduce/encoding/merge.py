@@ -1,12 +1,12 @@
-"""Merges sorted runs by blocks. Rule: values of a key keep the order of the runs, and memory is one frame a run.
+"""Merges sorted runs by blocks. Rule: values of a key keep the order of the runs; memory is one frame per run.
 
 A heap would compare Python objects record by record. Instead, each run has one frame loaded. Let K be the least of the
-loaded frames' last keys (of runs that have more): whatever is less than K is loaded already, so all of it is put
-together in run order and sorted by one stable sort, which finds the sorted stretches and only merges them. Then K
-itself, which may go on over any number of frames, is streamed run by run. Each round uses up at least one frame.
+loaded frames' last keys (of runs that have more frames). All keys less than K are already loaded, so they are put
+together in run order and sorted by one stable sort, which only merges sorted stretches. Then K itself, which may
+continue over any number of frames, is streamed run by run. Each round uses up at least one frame.
 
     run 0:  [a c d] [f ...      K = d:  a, b, c from the sort,
-    run 1:  [b d e] [e ...              then d streamed: run 0's (going on into its next frame), run 1's
+    run 1:  [b d e] [e ...              then d streamed: run 0's (continued in its next frame), run 1's
 """
 
 from bisect import bisect_left
@@ -22,11 +22,11 @@ Piece: TypeAlias = tuple[AnyFrame, int]
 """Some values of a key: a frame and the group's number in it."""
 
 Group: TypeAlias = tuple[bytes, Iterable[Piece]]
-"""An encoded key and the pieces of its values, to be iterated once, before the next group is asked for."""
+"""An encoded key and an iterator of the pieces of its values. Use it up once, before taking the next group."""
 
 
 class Cursor:
-    """A run being merged: the loaded frame's keys, and the first group not yet taken."""
+    """A run being merged: the loaded frame's keys, and the first group not taken yet."""
 
     __slots__ = ("_frames", "at", "frame", "is_last", "keys")
 
@@ -35,8 +35,8 @@ class Cursor:
         self.refill()
 
     def refill(self) -> bool:
-        """Load the next frame; without one the cursor is `is_last` with no keys."""
-        self.frame: AnyFrame | None = None  # before the next one is made
+        """Load the next frame; without a next frame, set `is_last` and leave no keys."""
+        self.frame: AnyFrame | None = None  # free it before the next one is made
         stored = next(self._frames, None)
         self.at, self.is_last = 0, stored is None or stored.ends_segment
         self.frame = unpack_frame(stored) if stored else None
@@ -44,11 +44,11 @@ class Cursor:
         return bool(self.keys)
 
     def has_groups(self) -> bool:
-        """Tell whether there is a group to take, loading the next frame where the last is used up."""
+        """Tell whether there is a group to take; load the next frame if the last is used up."""
         return self.at < len(self.keys) or (not self.is_last and self.refill())
 
     def take_until(self, end: int) -> Iterator[Piece]:
-        """Return the pieces of the groups up to `end`, and move there."""
+        """Return the pieces of the groups up to `end`, and advance to it."""
         if self.frame is None:
             raise ValueError("no frame is loaded")
         start, self.at = self.at, end
@@ -58,7 +58,7 @@ class Cursor:
 def merge_runs(runs: Iterable[Iterator[StoredFrame]]) -> Iterator[Group]:
     """Yield the groups of sorted runs in key order, a key's pieces in the order of the runs.
 
-    A run's last frame must have `ends_segment`. Pieces that are not iterated are skipped.
+    A run's last frame must have `ends_segment`. Pieces that the caller does not iterate over are skipped.
     """
     cursors = [cursor for cursor in map(Cursor, runs) if cursor.keys]
     while cursors:
@@ -67,13 +67,13 @@ def merge_runs(runs: Iterable[Iterator[StoredFrame]]) -> Iterator[Group]:
         if cut is not None:
             pieces = stream_key(cursors, cut)
             yield cut, pieces
-            for _ in pieces:  # what the caller left
+            for _ in pieces:  # skip what the caller left
                 pass
         cursors = [cursor for cursor in cursors if cursor.has_groups()]
 
 
 def merge_below(cursors: Sequence[Cursor], cut: bytes | None) -> Iterator[Group]:
-    """Take all loaded groups below `cut` (None: all there are) and yield them merged."""
+    """Take all loaded groups below `cut` (None: all) and yield them merged."""
     keys: list[bytes] = []
     taken: list[Iterator[Piece]] = []
     for cursor in cursors:
@@ -101,7 +101,7 @@ def group_adjacent(keys: Sequence[bytes], pieces: Sequence[Piece], order: Iterab
 
 
 def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[Piece]:
-    """Yield the pieces of `key`, the least key not taken, run by run, loading frames as they are needed."""
+    """Yield the pieces of `key`, the least key not taken yet, run by run; load frames as needed."""
     for cursor in cursors:
         while cursor.has_groups() and cursor.keys[cursor.at] == key:
             yield from cursor.take_until(cursor.at + 1)

@@ -1,9 +1,9 @@
-"""Which types may be yielded, and what others with one obvious meaning become. Rule: pure; runs no code of the program.
+"""Which types may be yielded, and which other types are converted. Rule: pure; runs no code of the program.
 
-Exactly these travel as they are: None, bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta, UUID,
-and tuples, lists and dicts of them. numpy's scalars become Python's, named tuples become tuples, OrderedDict,
-defaultdict and Counter become dicts. A subclass may mean anything, so it is refused, as all else is, with what to yield
-in its place.
+Exactly these types are stored unchanged: None, bool, int, float, str, bytes, Decimal, date, datetime, time, timedelta,
+UUID, and tuples, lists and dicts of them. numpy's scalars become Python's, named tuples become tuples, OrderedDict,
+defaultdict and Counter become dicts. A subclass may mean anything, so it is refused, like all other types. The message
+says what to yield instead.
 """
 
 import sys
@@ -20,11 +20,11 @@ from uuid import UUID
 __all__ = ["ATOMS", "CONTAINERS", "SCALARS", "UnsupportedTypeError", "find_remedy", "name_type", "plain_form", "refuse"]
 
 SCALARS: Final = frozenset({type(None), bool, int, float, str, bytes})
-"""What Python itself can write down (marshal), and nobody can change."""
+"""Types that marshal can write and that are immutable."""
 ATOMS: Final = SCALARS | {Decimal, date, datetime, time, timedelta, UUID}
 CONTAINERS: Final = frozenset({tuple, list, dict})
 STEADY: Final = (ATOMS | CONTAINERS) - {datetime, time}
-"""What needs no look inside: a datetime or time may have a tzinfo of any class."""
+"""Types that need no look inside. A datetime or time is not among them: its tzinfo may have any class."""
 DICTS: Final = frozenset({OrderedDict, defaultdict, Counter})
 BASES: Final = (bool, int, float, str, bytes, tuple, list, dict, Decimal)
 
@@ -35,18 +35,18 @@ ALLOWED: Final = {
 
 
 class UnsupportedTypeError(TypeError):
-    """A key or value that cannot be shuffled; the message names what it is and what to do."""
+    """A key or value that cannot be shuffled; the message says what it is and what to do."""
 
 
-def plain_form(item: Any, role: str = "value") -> Any:  # noqa: ANN401, PLR0911 - whatever it is; a return a kind
-    """Return what `item` becomes when it is yielded: itself, or its equal of an exact type; what is in it stays.
+def plain_form(item: Any, role: str = "value") -> Any:  # noqa: ANN401, PLR0911 - any item; a return a kind
+    """Return what `item` becomes when it is yielded: itself, or an equal object of an exact type. Its parts stay.
 
     Args:
-        item: what was yielded, or what is in it.
+        item: the yielded object, or a part of it.
         role: `value` or `key`, for the message.
 
     Raises:
-        UnsupportedTypeError: it is of a type without one obvious meaning.
+        UnsupportedTypeError: its type is not supported.
     """
     kind = type(item)
     if kind in STEADY:
@@ -74,9 +74,9 @@ def refuse(item: Any, role: str) -> Any:  # noqa: ANN401 - likewise
 
 
 def with_known_zone(moment: datetime, role: str) -> datetime:
-    """Return `moment` with a tzinfo that can be written down: UTC, a fixed offset, or a zone of Python's database.
+    """Return `moment` with a tzinfo that can be stored: UTC, a fixed offset, or a zone of Python's database.
 
-    Any other becomes the offset that it has at that moment.
+    Any other tzinfo is replaced by its offset at that moment.
     """
     zone = moment.tzinfo
     if type(zone) is timezone or zone_name(zone) is not None:
@@ -84,7 +84,7 @@ def with_known_zone(moment: datetime, role: str) -> datetime:
     try:
         offset = moment.utcoffset()
         return moment.replace(tzinfo=None if offset is None else timezone(offset))
-    except Exception as error:  # noqa: BLE001 - whatever a tzinfo of the program's raises
+    except Exception as error:  # noqa: BLE001 - anything a tzinfo of the program's raises
         raise UnsupportedTypeError(
             f"a datetime cannot be a {role} when its {name_type(type(zone))} raises {type(error).__name__}: "
             f"yield {role}.replace(tzinfo=None), or with datetime.timezone.utc"
@@ -92,7 +92,7 @@ def with_known_zone(moment: datetime, role: str) -> datetime:
 
 
 def zone_name(zone: Any) -> str | None:  # noqa: ANN401 - any tzinfo
-    """Return the name by which `ZoneInfo` finds that zone anywhere; None if it does not."""
+    """Return the name by which `ZoneInfo` finds that zone on any machine; None if there is none."""
     zoneinfo = sys.modules.get("zoneinfo")
     if zoneinfo is None or type(zone) is not zoneinfo.ZoneInfo or zone.key is None:
         return None
@@ -108,20 +108,20 @@ def is_named_tuple(kind: type) -> bool:
 
 
 def is_numpy_scalar(kind: type) -> bool:
-    """Tell whether a type is numpy's own for one number, text or moment. Without numpy at work there is none."""
+    """Tell whether a type is numpy's for one number, text or moment. Always False if numpy is not imported."""
     generic = getattr(sys.modules.get("numpy"), "generic", None)
     return isinstance(generic, type) and kind.__module__ == "numpy" and issubclass(kind, generic)
 
 
-def find_remedy(item: Any, role: str) -> str:  # noqa: ANN401 - whatever the program yields
-    """Say what to yield in place of an item."""
+def find_remedy(item: Any, role: str) -> str:  # noqa: ANN401 - anything the program yields
+    """Return what to yield instead of an item, as text."""
     kind = type(item)
     found = remedy_by_package(item, role) or remedy_by_type(kind, role) or remedy_by_members(kind, role)
     return f"yield {found or 'its parts as a tuple, or str({x})'}".replace("{x}", role)
 
 
 def remedy_by_package(item: Any, role: str) -> str:  # noqa: ANN401 - likewise
-    """Return what to yield in place of what numpy, pandas and pyarrow make; `{x}` stands for the item."""
+    """Return what to yield instead of objects of numpy, pandas and pyarrow; `{x}` stands for the item."""
     kind = type(item)
     package, name = str(kind.__module__).partition(".")[0], kind.__name__
     if package == "numpy":
@@ -142,7 +142,7 @@ def remedy_by_package(item: Any, role: str) -> str:  # noqa: ANN401 - likewise
 
 
 def remedy_by_type(kind: type, role: str) -> str:
-    """Return what to yield in place of an instance of a standard type or of a subclass; `{x}` stands for it."""
+    """Return what to yield instead of an instance of a standard type or a subclass; `{x}` stands for it."""
     if issubclass(kind, Enum):
         return "{x}.name, or {x}.value"
     for base in BASES:
@@ -152,7 +152,7 @@ def remedy_by_type(kind: type, role: str) -> str:
 
 
 def remedy_by_members(kind: type, role: str) -> str:
-    """Return what to yield in place of an instance of a class that says itself what it is; `{x}` stands for it."""
+    """Return what to yield instead of an instance whose class shows its kind; `{x}` stands for it."""
     if has_member(kind, "__dataclass_fields__"):
         return "dataclasses.astuple({x})" if role == "key" else "dataclasses.asdict({x}), or dataclasses.astuple({x})"
     if has_member(kind, "__next__"):
@@ -192,4 +192,4 @@ REMEDIES: Final[tuple[tuple[Any, tuple[str, str]], ...]] = (
     (Pattern, ("{x}.pattern", "{x}.pattern")),
     ((type, ModuleType, FunctionType, type(len)), ("{x}.__name__", "{x}.__name__")),
 )
-"""Types → what to yield in place of a value, and of a key."""
+"""Types → what to yield instead of a value, and of a key."""

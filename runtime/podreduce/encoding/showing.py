@@ -1,6 +1,6 @@
-"""Whatever a program yields or raises, as text for a message, whatever its own methods do when they are asked.
+"""Anything that a program yields or raises, as text for a message, even if its own methods raise.
 
-Rule: the data of a message is cut, never its words: where it stands in a message, it takes a bounded part of it.
+Rule: the data in a message is cut, never its words. Data takes a bounded part of a message.
 """
 
 from typing import Final
@@ -13,7 +13,7 @@ SHOWN_CHARACTERS: Final = 200
 
 
 def show(item: object, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return the repr of `item`, of a long one the beginning and the end; its type's name where it has none."""
+    """Return the repr of `item`, cut in the middle if it is long; its type's name if its repr raises."""
     try:
         text = repr(item)
     except Exception as error:  # noqa: BLE001 - a __repr__ of the program's, or an int of too many digits
@@ -23,7 +23,7 @@ def show(item: object, limit: int = SHOWN_CHARACTERS) -> str:
 
 
 def show_ascii(item: object) -> str:
-    """Return the same in ASCII, so that a lone surrogate can be seen."""
+    """Return the same in ASCII, so that a lone surrogate is visible."""
     return show(item).encode("ascii", "backslashreplace").decode()
 
 

@@ -1,7 +1,7 @@
 """Decimals, dates, times and UUIDs within values, as tuples of what marshal can write. Rule: pure.
 
-In such a value `(..., tag, parts)` stands in the place of each of them. No other value has an Ellipsis in it, so
-nothing else is ever taken for one.
+In such a value each of them is replaced by `(..., tag, parts)`. No other value has an Ellipsis in it, so the form is
+unambiguous.
 """
 
 from collections.abc import Callable
@@ -19,11 +19,11 @@ MICROSECOND: Final = timedelta(microseconds=1)
 START: Final = datetime.min  # noqa: DTZ901 - each is counted by its own clock
 
 
-def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return `value` with everything in it in its plain form (`plain_forms.plain_form`), `depth` containers deep.
+def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - anything the program yields
+    """Return `value` with everything in it in plain form (`plain_forms.plain_form`), `depth` containers deep.
 
     Raises:
-        UnsupportedTypeError: something in it cannot travel, or it nests deeper.
+        UnsupportedTypeError: something in it has an unsupported type, or it nests deeper.
     """
     value = plain_form(value)
     kind = type(value)
@@ -37,7 +37,7 @@ def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - whatever the prog
 
 
 def to_stored(plain: Any) -> Any:  # noqa: ANN401 - a plain value
-    """Return a plain value as one that marshal can write."""
+    """Return a plain value in a form that marshal can write."""
     kind = type(plain)
     if kind in SCALARS:
         return plain
@@ -64,8 +64,8 @@ def write_datetime(moment: datetime) -> tuple[int, Any]:
     return 2, ((naive - START) // MICROSECOND, moment.fold, write_zone(moment.tzinfo))
 
 
-def write_zone(zone: Any) -> Any:  # noqa: ANN401 - a tzinfo that `plain_form` lets pass
-    """Return None, the zone's name, or offset and name as `timezone` takes them."""
+def write_zone(zone: Any) -> Any:  # noqa: ANN401 - a tzinfo that `plain_form` accepts
+    """Return None, the zone's name, or offset and name as `timezone` accepts them."""
     if type(zone) is not timezone:
         return zone_name(zone)
     offset, *name = zone.__getinitargs__()  # type: ignore[attr-defined] # typeshed lacks what pickle uses
@@ -73,13 +73,13 @@ def write_zone(zone: Any) -> Any:  # noqa: ANN401 - a tzinfo that `plain_form` l
 
 
 def read_datetime(parts: tuple[int, int, Any]) -> datetime:
-    """Return the datetime of such parts."""
+    """Return the datetime with these parts."""
     microseconds, fold, zone = parts
     return (START + timedelta(microseconds=microseconds)).replace(tzinfo=read_zone(zone), fold=fold)
 
 
 def read_zone(parts: Any) -> Any:  # noqa: ANN401 - what `write_zone` returned
-    """Return the tzinfo of such parts."""
+    """Return the tzinfo with these parts."""
     if parts is None:
         return None
     if type(parts) is str:
@@ -91,7 +91,7 @@ def read_zone(parts: Any) -> Any:  # noqa: ANN401 - what `write_zone` returned
 
 
 def read_time(parts: tuple[int, int, int, int, int]) -> time:
-    """Return the time of its parts."""
+    """Return the time with these parts."""
     hour, minute, second, microsecond, fold = parts
     return time(hour, minute, second, microsecond, fold=fold)
 

@@ -1,7 +1,7 @@
 """Reads pieces of input objects as blocks of records.
 
-`blocks` reads a piece of an object as whole lines, one module a format makes records of what is stored, `reading`
-chooses among them. Rule: no scheduling, no user code; a record belongs to the piece in which it starts.
+`blocks` reads a piece of an object as whole lines, one module per format turns the bytes into records, and `reading`
+chooses the module. Rule: no scheduling, no user code; a record belongs to the piece in which it starts.
 """
 
 from podreduce.inputs.blocks import BLOCK_BYTES

@@ -1,8 +1,8 @@
 """Reads a piece of an input object as blocks of whole lines. Rule: a line belongs to the piece in which it starts.
 
-So a piece starting past 0 drops through the first newline at or after `start` - 1, and reads past its end to finish its
-last line. Cuts may fall anywhere; every line is read exactly once. A compressed object is one piece, whatever its size.
-A byte order mark at an object's start is no part of its first line, whose offset is 0 all the same, as in Hadoop.
+A piece that starts after 0 skips through the first newline at or after `start` - 1, and reads past its end to finish
+its last line. So cuts may be anywhere, and every line is read exactly once. A compressed object is one piece, whatever
+its size. A byte order mark is not part of an object's first line; the line's offset is still 0, as in Hadoop.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -21,13 +21,13 @@ __all__ = ["BLOCK_BYTES", "Block", "naming_changes", "read_blocks", "read_lines"
 CHUNK_BYTES = 4 * 1024 * 1024
 TAIL_BYTES = 64 * 1024
 BLOCK_BYTES = 256 * 1024
-"""Blocks are small because Python's objects are not: half a megabyte of two-letter lines takes ten in memory."""
+"""Blocks are small because Python's objects are large: half a megabyte of two-letter lines takes ten in memory."""
 
 NEWLINE = b"\n"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 ReadRange = Callable[[int, int], Iterator[bytes]]
-"""(start, end) -> those bytes in chunks, fetched ahead as suits."""
+"""(start, end) -> those bytes in chunks, fetched ahead if that helps."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,8 +36,8 @@ class Block:
 
     Attributes:
         offset: where the block starts, in the decompressed object.
-        stored_bytes: what it takes of the object as stored; over all pieces the sum is the object's size.
-        mark_bytes: how long the byte order mark between `offset` and `data` is, as a rule 0.
+        stored_bytes: its bytes in the object as stored; over all pieces the sum is the object's size.
+        mark_bytes: the length of the byte order mark between `offset` and `data`, usually 0.
     """
 
     offset: int
@@ -51,17 +51,17 @@ class Block:
         return self.offset + self.mark_bytes
 
     def without_mark(self) -> Self:
-        """Return the block without the byte order mark that its object may start with."""
+        """Return the block without its object's byte order mark."""
         if self.offset or not self.data.startswith(BYTE_ORDER_MARK):
             return self
         return replace(self, data=self.data[len(BYTE_ORDER_MARK) :], mark_bytes=len(BYTE_ORDER_MARK))
 
 
 def read_blocks(store: ObjectStore, key: str, piece: Piece, *, block_bytes: int = BLOCK_BYTES) -> Iterator[Block]:
-    """Yield the blocks of `piece`, the object at `key` of `store`; chunks are fetched ahead by threads.
+    """Yield the blocks of `piece`, from the object at `key` of `store`; threads fetch chunks ahead.
 
     Raises:
-        InputError: the object is gone, changed after planning, or is not sound compressed data.
+        InputError: the object is gone, changed after planning, or is invalid compressed data.
     """
 
     def read_range(start: int, end: int) -> Iterator[bytes]:
@@ -83,7 +83,7 @@ def read_blocks(store: ObjectStore, key: str, piece: Piece, *, block_bytes: int 
 
 @contextmanager
 def naming_changes(uri: str) -> Iterator[None]:
-    """Say of an object that is not what was planned what to do."""
+    """Turn the errors for an object that is gone or changed into InputErrors that say what to do."""
     try:
         yield
     except ObjectNotFoundError as error:
@@ -93,7 +93,7 @@ def naming_changes(uri: str) -> Iterator[None]:
 
 
 def growing_ranges(start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield consecutive ranges from `start` to `end`: small at first, for the end of a line is mostly near."""
+    """Yield consecutive ranges from `start` to `end`: small at first, because the end of a line is usually near."""
     size = TAIL_BYTES
     while start < end:
         yield start, min(start + size, end)
@@ -110,7 +110,7 @@ def read_lines(
     *,
     block_bytes: int = BLOCK_BYTES,
 ) -> Iterator[Block]:
-    """Yield the lines that start in `start` to `end` of an object; `read_tail` is for the few bytes after `end`."""
+    """Yield the lines of an object that start in `start` to `end`; `read_tail` reads the few bytes after `end`."""
     if start >= end:
         return
     body = read_range(max(start - 1, 0), end)
@@ -124,7 +124,7 @@ def read_lines(
 
 
 def skip_line(chunks: Iterator[bytes], offset: int) -> tuple[int, Iterator[bytes]]:
-    """Drop through the first newline of `chunks`, which start at `offset`; return where what is left starts."""
+    """Skip the first newline of `chunks`, which start at `offset`, and all before it; return the rest and its start."""
     for chunk in chunks:
         cut = chunk.find(NEWLINE) + 1
         if cut:
@@ -134,7 +134,7 @@ def skip_line(chunks: Iterator[bytes], offset: int) -> tuple[int, Iterator[bytes
 
 
 def finish_line(body: Iterable[bytes], tail: Callable[[], Iterable[bytes]]) -> Iterator[bytes]:
-    """Yield `body`, and of `tail()` as much as the last line of `body` lacks."""
+    """Yield `body`, then the part of `tail()` that completes the last line of `body`."""
     last = b""
     for chunk in body:
         yield chunk
@@ -149,7 +149,7 @@ def finish_line(body: Iterable[bytes], tail: Callable[[], Iterable[bytes]]) -> I
 
 
 def whole_lines(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
-    """Regroup `chunks` into blocks of whole lines, of some `block_bytes`; a longer line is a block of its own."""
+    """Regroup `chunks` into blocks of whole lines, of some `block_bytes`; a longer line is a separate block."""
     unfinished: list[bytes] = []
     for chunk in chunks:
         start = 0
@@ -166,7 +166,7 @@ def whole_lines(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
 
 
 def compressed_lines(store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[Block]:
-    """Yield the lines of a compressed object; each block is charged what was taken of the object since the last."""
+    """Yield the lines of a compressed object; each block counts the stored bytes read since the last."""
     charged = 0
 
     def counted() -> Iterator[bytes]:

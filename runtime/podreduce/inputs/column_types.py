@@ -1,6 +1,6 @@
-"""The types that a column of JSON can have, and how they are written: `int64`, `list<string>`, `struct<x: double>`.
+"""The types that a column of JSON can have, and how to write them: `int64`, `list<string>`, `struct<x: double>`.
 
-Rule: pure; says what a type is, never what to do with a value. `json` is any value, as its text; `null` has no values.
+Rule: pure; describes types and does nothing with values. `json` is any value, as its text; `null` has no values.
 """
 
 import json
@@ -33,7 +33,7 @@ class ColumnType:
     fields: "tuple[tuple[str, ColumnType], ...]" = ()
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return the type as text."""
         if self.item is not None:
             return f"list<{self.item}>"
         if self.kind == "struct":
@@ -41,12 +41,12 @@ class ColumnType:
         return self.kind
 
     def kinds(self) -> set[str]:
-        """Return the kinds of the type and of all within it."""
+        """Return the kinds of the type and of all types within it."""
         inner = (self.item,) if self.item is not None else tuple(each for _, each in self.fields)
         return {self.kind}.union(*(each.kinds() for each in inner))
 
     def to_arrow(self) -> "pa.DataType":
-        """Return it as Arrow has it."""
+        """Return the type as Arrow's."""
         import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
 
         if self.item is not None:
@@ -58,7 +58,7 @@ class ColumnType:
 
 
 def write_name(name: str) -> str:
-    """Return a field's name as it is written in a type."""
+    """Return a field's name as text within a type."""
     return name if PLAIN_NAME.fullmatch(name) else json.dumps(name)
 
 
@@ -66,7 +66,7 @@ def parse_columns(columns: Iterable[InputColumn]) -> dict[str, ColumnType]:
     """Return the types of columns by their names.
 
     Raises:
-        ValueError: a type is none, or two columns have one name.
+        ValueError: a type is invalid, or two columns have one name.
     """
     types: dict[str, ColumnType] = {}
     for column in columns:
@@ -80,10 +80,10 @@ def parse_columns(columns: Iterable[InputColumn]) -> dict[str, ColumnType]:
 
 
 def parse_type(text: str) -> ColumnType:
-    """Return the type that `text` writes.
+    """Return the type with this text.
 
     Raises:
-        ValueError: it is none.
+        ValueError: the text is invalid.
     """
     parser = TypeParser(text)
     found = parser.take_type(0)
@@ -99,7 +99,7 @@ class TypeParser:
         self._at = 0
 
     def next_token(self) -> str:
-        """Return the next token, empty at the end, and go past it."""
+        """Return the next token and advance past it; it is empty at the end."""
         found = TOKEN.match(self._text, self._at)
         if found is None:
             raise ValueError(f"{self._text!r}: at character {self._at}: {EXPECTED}")
@@ -107,7 +107,7 @@ class TypeParser:
         return found[1]
 
     def take(self, *wanted: str) -> str:
-        """Return the next token, which must be one of these."""
+        """Return the next token, which must be one of `wanted`."""
         start = self._at
         token = self.next_token()
         if token not in wanted:
@@ -118,7 +118,7 @@ class TypeParser:
     def take_type(self, depth: int) -> ColumnType:
         """Return the type that comes next."""
         if depth > MAX_DEPTH:
-            raise ValueError(f"{self._text!r}: nests deeper than {MAX_DEPTH}: make what is so deep json")
+            raise ValueError(f"{self._text!r}: nests deeper than {MAX_DEPTH}: declare the deepest part as json")
         start = self._at
         kind = self.next_token()
         if kind in SIMPLE:
@@ -133,10 +133,10 @@ class TypeParser:
         return ColumnType("list", item=item)
 
     def take_fields(self, depth: int) -> dict[str, ColumnType]:
-        """Return the fields of a struct, through its closing sign."""
+        """Return the fields of a struct; read through its closing `>`."""
         fields: dict[str, ColumnType] = {}
         token = self.next_token()
-        while token != ">":  # noqa: S105 - no password
+        while token != ">":  # noqa: S105 - not a password
             name = self.read_name(token)
             if name in fields:
                 raise ValueError(f"{self._text!r}: names the field {name!r} twice")
@@ -146,7 +146,7 @@ class TypeParser:
         return fields
 
     def read_name(self, token: str) -> str:
-        """Return the name that a token is."""
+        """Return a token as a field's name."""
         if PLAIN_NAME.fullmatch(token):
             return token
         if not token.startswith('"'):
@@ -156,7 +156,7 @@ class TypeParser:
 
 
 def arrow_schema(types: dict[str, ColumnType]) -> "pa.Schema":
-    """Return the columns as Arrow has them."""
+    """Return the columns as Arrow's schema."""
     import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
 
     return pa.schema([pa.field(name, each.to_arrow()) for name, each in types.items()])

@@ -1,6 +1,6 @@
-"""Compressed objects, by the ending of their names: streamed, any number of members, in bounded memory.
+"""Reads compressed objects, recognized by the ending of their names, as a stream of any number of members.
 
-A broken file is the user's to hear of.
+Rule: bounded memory; a broken file is an InputError.
 """
 
 import bz2
@@ -21,15 +21,15 @@ OUTPUT_BYTES = 1024 * 1024
 
 
 def is_compressed(uri: str) -> bool:
-    """Say whether an object's name has the ending of a compression that is undone when it is read."""
+    """Tell whether an object's name has the ending of a supported compression."""
     return uri.lower().endswith(tuple(DECOMPRESSORS))
 
 
 def read_decompressed(store: ObjectStore, key: str, piece: Piece) -> Iterator[tuple[bytes, int]]:
-    """Yield a whole object's decompressed bytes, each with what was taken of the object, as stored, since the last.
+    """Yield a whole object's decompressed bytes, each piece with the number of stored bytes read since the last.
 
     Raises:
-        InputError: it is not what its ending says, is corrupt, or ends early.
+        InputError: it does not match its ending, is corrupt, or ends early.
     """
     taken = 0
 
@@ -47,12 +47,12 @@ def read_decompressed(store: ObjectStore, key: str, piece: Piece) -> Iterator[tu
 
 
 def decompressor_of(uri: str) -> "Decompress":
-    """Return what decompresses an object of this name, which `is_compressed`."""
+    """Return the decompressor for an object of this name, which `is_compressed`."""
     return next(found for ending, found in DECOMPRESSORS.items() if uri.lower().endswith(ending))
 
 
 def gunzip(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
-    """Yield the decompressed bytes of `chunks`; members follow each other, zeros may follow the last (as tar pads).
+    """Yield the decompressed bytes of `chunks`. Members follow each other; zeros may follow the last (tar's padding).
 
     Raises:
         InputError: it is not gzip, is corrupt, or ends early; the message names `uri`.
@@ -69,7 +69,7 @@ def gunzip(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
             try:
                 yield member.decompress(data, OUTPUT_BYTES)
             except zlib.error as error:
-                raise InputError(f"{uri}: not a sound gzip file ({error}); repair it or drop the .gz ending") from error
+                raise InputError(f"{uri}: not a valid gzip file ({error}); repair it or remove the ending") from error
             data = member.unconsumed_tail or member.unused_data
             if member.eof:
                 member, begun = zlib.decompressobj(GZIP_WINDOW), False
@@ -91,7 +91,7 @@ def bunzip(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
             try:
                 yield stream.decompress(data, OUTPUT_BYTES)
             except (OSError, ValueError) as error:
-                raise InputError(f"{uri}: not a sound bzip2 file ({error}); repair it or drop the ending") from error
+                raise InputError(f"{uri}: not a valid bzip2 file ({error}); repair it or remove the ending") from error
             begun, data = True, b""
             if stream.eof:
                 data, begun = stream.unused_data, False
@@ -113,22 +113,22 @@ def unzstd(chunks: Iterable[bytes], uri: str) -> Generator[bytes, None, None]:
             while data := stream.read(OUTPUT_BYTES):
                 yield data
     except OSError as error:
-        raise InputError(f"{uri}: not a sound zstd file ({error}); repair it or drop the ending") from error
+        raise InputError(f"{uri}: not a valid zstd file ({error}); repair it or remove the ending") from error
 
 
 class ChunkReader(io.RawIOBase):
-    """Chunks as a file to read from."""
+    """Chunks as a file for reading."""
 
     def __init__(self, chunks: Iterable[bytes]) -> None:
         self._chunks = iter(chunks)
         self._rest = b""
 
     def readable(self) -> bool:
-        """Say that it can be read."""
+        """Return True."""
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Return up to `size` bytes, none at the end."""
+        """Return up to `size` bytes; empty at the end."""
         if not self._rest:
             self._rest = next(self._chunks, b"")
         size = len(self._rest) if size < 0 else size
@@ -143,4 +143,4 @@ DECOMPRESSORS: dict[str, Decompress] = {
     ".bz2": bunzip,
     ".zst": unzstd,
 }
-"""Ending → what yields the decompressed bytes of chunks; the URI is for messages."""
+"""Ending → a function that yields the decompressed bytes of chunks; the URI is for messages."""

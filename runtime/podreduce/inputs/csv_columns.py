@@ -1,7 +1,7 @@
 """Rows of CSV as columns of strings. Rule: Arrow reads only what `csv.reader` would read as the same rows.
 
-Arrow takes more than `csv.reader` does: a lone CR for the end of a row, and whatever follows a closing quote. So the
-places of all CRs and quotes are looked at first, which costs little; a block with others is read row by row.
+Arrow accepts more than `csv.reader` does: a lone CR as the end of a row, and anything after a closing quote. So all CRs
+and quotes are checked first, which costs little. A block that has others is read row by row.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ Bytes = npt.NDArray[np.uint8]
 
 
 def read_at_once(data: bytes, names: Sequence[str], delimiter: str, quote: str) -> pa.RecordBatch | None:
-    """Return UTF-8 lines, one a row, as columns of these names; None: they must be read row by row."""
+    """Return UTF-8 lines, one row each, as columns with these names; None if they must be read row by row."""
     if not data or not names or len(data) > MOST_BYTES or data.startswith(BYTE_ORDER_MARK):
         return None
     if not is_plain(delimiter) or not is_plain(quote) or delimiter == quote:
@@ -39,14 +39,14 @@ def read_at_once(data: bytes, names: Sequence[str], delimiter: str, quote: str) 
 
 
 def is_plain(sign: str) -> bool:
-    """Say whether a sign is one byte, and nothing that ends a row."""
+    """Tell whether a sign is one byte, and does not end a row."""
     return sign.isascii() and sign not in "\r\n\0"
 
 
 def has_sound_quotes(data: bytes, delimiter: int, quote: int) -> bool:
-    """Say whether each CR stands before an LF, and each quote where it opens a field, closes one or is doubled in one.
+    """Tell whether each CR precedes an LF, and each quote opens a field, closes one or is doubled within one.
 
-    Quotes open and close in turn. Two side by side close a field and open it again, which is how one is written in it.
+    Quotes open and close in turn. Two quotes side by side close a field and reopen it; this writes one quote.
     No quoted field holds a newline.
     """
     found = np.frombuffer(b"\n%b\n\n" % data, np.uint8)  # so that each place has neighbours
@@ -66,24 +66,24 @@ def has_sound_quotes(data: bytes, delimiter: int, quote: int) -> bool:
 
 
 def is_one_of(values: Bytes, *wanted: int) -> npt.NDArray[np.bool_]:
-    """Say of each value whether it is one of those wanted."""
+    """Tell for each value whether it is one of those wanted."""
     return np.isin(values, np.array(wanted, np.uint8))
 
 
 def are_adjacent(found: Bytes, opening: npt.NDArray[Any], closing: npt.NDArray[Any], quote: int) -> bool:
-    """Say whether each opening quote that follows a quote follows the one that closed before it."""
+    """Tell whether each opening quote that follows a quote follows the closing one before it."""
     doubled = found[opening - 1] == quote
     return bool(np.all(opening[doubled] - 1 == closing[doubled]))
 
 
 def holds_newlines(found: Bytes, opening: npt.NDArray[Any], closing: npt.NDArray[Any]) -> bool:
-    """Say whether a newline lies between an opening quote and its closing one."""
+    """Tell whether there is a newline between an opening quote and its closing one."""
     newlines = np.flatnonzero(found == LINE_FEED)
     return not np.array_equal(np.searchsorted(newlines, opening), np.searchsorted(newlines, closing))
 
 
 def read_table(data: bytes, names: Sequence[str], delimiter: str, quote: str) -> pa.Table:
-    """Return what Arrow reads: every field a string, as it stands."""
+    """Return what Arrow reads: every field as a string, unchanged."""
     return pa_csv.read_csv(
         pa.py_buffer(data),
         read_options=pa_csv.ReadOptions(use_threads=False, block_size=len(data) + 1, column_names=list(names)),
@@ -100,5 +100,5 @@ def one_batch(table: pa.Table) -> pa.RecordBatch:
 
 
 def rows_to_arrow(values: Sequence[dict[str, str]], names: Sequence[str]) -> pa.RecordBatch:
-    """Return rows that were read one by one as columns of these names."""
+    """Return rows that were read one by one as columns with these names."""
     return pa.RecordBatch.from_pylist(values, schema=pa.schema([pa.field(name, pa.string()) for name in names]))

@@ -1,6 +1,6 @@
-"""The header of a CSV object: the names of its columns, one each. Rule: pure.
+"""The header of a CSV object: the names of its columns, each used once. Rule: pure.
 
-A header that is none is the object's fault and no record's, so it fails the attempt even where bad records are skipped.
+An invalid header is a fault of the object, not of a record. So it fails the attempt even if bad records are skipped.
 """
 
 import csv
@@ -15,16 +15,16 @@ LISTS = "input.csv.header: false, which gives rows as lists"
 
 
 def parse_header(line: bytes, uri: str, shape: CsvShape, errors: str) -> tuple[str, ...]:
-    """Return the names in an object's first line; a blank one has none.
+    """Return the names in an object's first line; a blank line has none.
 
     Raises:
-        InputError: it is no row, no UTF-8 where `errors` is `strict`, or names a column twice.
+        InputError: it is not a row, is not UTF-8 although `errors` is `strict`, or names a column twice.
     """
     try:
         text = line.decode("utf-8", errors).rstrip("\r\n")
         return named_columns(next(shape.rows([text]), []), uri)
     except UnicodeDecodeError as error:
-        raise bad_header(uri, f"byte {error.start} is no UTF-8: input.encodingErrors: Replace reads it") from error
+        raise bad_header(uri, f"byte {error.start} is not UTF-8: set input.encodingErrors: Replace") from error
     except csv.Error as error:
         raise bad_header(uri, error) from error
 
@@ -53,8 +53,8 @@ def bad_header(uri: str, error: object) -> InputError:
 
 
 def blank_header(uri: str) -> InputError:
-    """Return the error for an object that has rows, and a blank line where their columns should be named."""
+    """Return the error for an object that has rows, but a blank first line instead of a header."""
     return InputError(
-        f"{uri}: the header is missing: the first line is blank, and rows follow; name the columns there, or set "
+        f"{uri}: the header is missing: the first line is blank, and rows follow; put the columns' names there, or set "
         f"{LISTS}"
     )

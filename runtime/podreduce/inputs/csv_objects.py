@@ -1,6 +1,6 @@
-"""CSV whose quoted fields may hold newlines: an object is read as a whole, its keys are the numbers of its rows.
+"""CSV whose quoted fields may hold newlines: each object is read as a whole; keys are the numbers of its rows.
 
-Where a row begins is known only from the one before it, so nothing here is read from the middle of an object.
+Only the row before tells where a row begins, so reading cannot start in the middle of an object.
 """
 
 import csv
@@ -25,7 +25,7 @@ __all__ = ["multiline_records"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WholeObject:
-    """The rows of an object that was read as a whole: their numbers and values, and those that cannot be read."""
+    """The rows of an object that was read as a whole: their numbers and values, and the unreadable ones."""
 
     shape: CsvShape
     numbers: Sequence[int]
@@ -37,7 +37,7 @@ class WholeObject:
         """The same, if nothing in it is bad.
 
         Raises:
-            InputError: something is.
+            InputError: a row is bad.
         """
         if self.bad:
             raise self.bad[0].error
@@ -68,22 +68,22 @@ def multiline_records(block: Block, uri: str, shape: CsvShape, *, errors: str, h
         stored_bytes=block.stored_bytes,
         make_values=lambda: rows().sound.values,
         make_keys=lambda: rows().numbers,
-        make_arrow=lambda: columns().sound.to_arrow(),  # noqa: PLW0108 - else it would be read at once
+        make_arrow=lambda: columns().sound.to_arrow(),  # noqa: PLW0108 - else the object would be read at once
         key_unit="row",
         salvage=salvage,
     )
 
 
 def parse_whole(block: Block, uri: str, shape: CsvShape, *, errors: str, header: bool, as_columns: bool) -> WholeObject:
-    """Return the rows of an object, numbered from 0 on; blank lines have no number.
+    """Return the rows of an object, numbered from 0; blank lines are not numbered.
 
-    A row whose quotes are misplaced ends with its line, one whose last quote is missing with the object. `as_columns`
-    numbers the columns of rows without a header, by the first row that can be read.
+    A row with misplaced quotes ends with its line; a row without its last quote ends with the object. `as_columns`
+    numbers the columns of rows without a header, by the first readable row.
 
     Raises:
         InputError: its header cannot be read, or is missing.
     """
-    lines = list(io.StringIO(decode_leniently(block, errors), newline="\n"))  # splitlines knows other ends, too
+    lines = list(io.StringIO(decode_leniently(block, errors), newline="\n"))  # splitlines splits at other ends, too
     reader = shape.rows(lines)
     if header:
         shape = replace(shape, columns=read_columns(reader, uri))
@@ -105,7 +105,7 @@ def parse_whole(block: Block, uri: str, shape: CsvShape, *, errors: str, header:
 
 
 def decode_leniently(block: Block, errors: str) -> str:
-    """Decode an object; what is no UTF-8, where it has to be, becomes lone surrogates, which `checked_row` refuses."""
+    """Decode an object; invalid UTF-8 in `strict` mode becomes lone surrogates, which `checked_row` refuses."""
     return block.data.decode("utf-8", "surrogateescape" if errors == "strict" else errors)
 
 
@@ -113,7 +113,7 @@ def read_columns(reader: "Reader", uri: str) -> tuple[str, ...]:
     """Return the names in an object's first row.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a row of names.
     """
     try:
         row = checked_row(next(reader, []))
@@ -123,7 +123,7 @@ def read_columns(reader: "Reader", uri: str) -> tuple[str, ...]:
 
 
 def iter_rows(reader: "Reader") -> Iterator[tuple[list[str] | csv.Error, int, int]]:
-    """Yield each row, or why it is none, with the numbers of its first line and of the line after it."""
+    """Yield each row, or why it is invalid, with the numbers of its first line and of the line after it."""
     while True:
         start = reader.line_num
         try:
@@ -140,8 +140,8 @@ def checked_row(row: list[str] | csv.Error) -> list[str]:
     """Return a row.
 
     Raises:
-        csv.Error: it is none.
-        ValueError: its bytes were no UTF-8.
+        csv.Error: it is invalid.
+        ValueError: its bytes are not UTF-8.
     """
     if isinstance(row, csv.Error):
         raise row
@@ -149,5 +149,5 @@ def checked_row(row: list[str] | csv.Error) -> list[str]:
         try:
             "".join(row).encode()
         except UnicodeEncodeError:
-            raise ValueError("bytes that are no UTF-8: input.encodingErrors: Replace reads them") from None
+            raise ValueError("bytes that are not UTF-8: set input.encodingErrors: Replace") from None
     return row

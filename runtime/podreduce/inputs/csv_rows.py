@@ -1,7 +1,7 @@
-"""CSV: a record is a row; its value is a dict of its fields by column with a header, else a list; its key the offset.
+"""CSV: a record is a row; its value is a dict of its fields by column, or a list without a header; its key the offset.
 
-Rows are lines here; `csv_objects` is for those whose quoted fields may hold newlines. As columns, rows without a header
-have as many fields as the object's first row: columns are numbered by it.
+Each row is a line here; `csv_objects` is for quoted fields with newlines. As columns, rows without a header have as
+many fields as the object's first row, and the columns are numbered.
 """
 
 import csv
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["CsvShape", "bad_row", "csv_records", "parse_lines", "rows_to_arrow"]
 
 MOST_CHARACTERS: Final = 2**31 - 1
-"""Of a field. What `csv` allows by itself, 131,072, is less than a page of text or a polygon has."""
+"""The limit for a field. The default of `csv`, 131,072, is too small for a page of text or a polygon."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +33,8 @@ class CsvShape:
     """How rows are written.
 
     Attributes:
-        columns: the names of the columns, None where rows are lists.
-        named_by: what has so many of them, for messages.
+        columns: the names of the columns; None if rows are lists.
+        named_by: what sets the number of columns, for messages.
     """
 
     delimiter: str
@@ -43,22 +43,22 @@ class CsvShape:
     named_by: str = "the header names"
 
     def rows(self, lines: Iterable[str]) -> "Reader":
-        """Return the reader of the rows of lines."""
-        csv.field_size_limit(MOST_CHARACTERS)  # it is the process's, and a program may have set it
+        """Return a reader of the rows in lines."""
+        csv.field_size_limit(MOST_CHARACTERS)  # the limit is global, and a program may have changed it
         return csv.reader(lines, delimiter=self.delimiter, quotechar=self.quote, strict=True)
 
     def value(self, row: list[str]) -> Any:  # noqa: ANN401 - a list or a dict
         """Return a row as the program gets it.
 
         Raises:
-            ValueError: it has not so many fields as there are columns.
+            ValueError: the number of fields is not the number of columns.
         """
         if self.columns is None:
             return row
         try:
             return dict(zip(self.columns, row, strict=True))
         except ValueError:
-            raise ValueError(f"{len(row)} fields, where {self.named_by} {len(self.columns)}") from None
+            raise ValueError(f"{len(row)} fields, but {self.named_by} {len(self.columns)}") from None
 
     def numbered(self, width: int) -> Self:
         """Return the shape of rows without a header whose columns are numbered."""
@@ -68,9 +68,9 @@ class CsvShape:
 def csv_records(
     block: Block, uri: str, shape: CsvShape, *, errors: str, skip: int = 0, shape_of_columns: Callable[[], CsvShape]
 ) -> RecordBlock:
-    """Make records of whole lines, one a row, but for the first `skip`; blank lines are none.
+    """Make records of whole lines, one row each, except for the first `skip`; blank lines are left out.
 
-    `shape_of_columns` returns the shape that rows must have as columns.
+    `shape_of_columns` returns the shape of the rows when they are read as columns.
     """
 
     def salvage(as_columns: bool) -> Salvaged:
@@ -86,7 +86,7 @@ def csv_records(
 
 
 def salvage_rows(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) -> Salvaged:
-    """Return the lines that are rows of as many fields as there are columns, and those that are not."""
+    """Return the lines that are rows with the right number of fields, and the other lines."""
     parse = partial(parse_lines, uri=uri, shape=shape, errors=errors, skip=0)
     lines = islice(iter_lines(block), skip, None)
     return salvage_lines(block, lines, parse, lambda _, values: rows_to_arrow(values, shape))
@@ -96,13 +96,13 @@ def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int)
     """Return the rows' values.
 
     Raises:
-        InputError: a line is no row, or has not so many fields as there are columns.
+        InputError: a line is not a row, or has a wrong number of fields.
     """
     lines = decode_block(block, uri, errors).split("\n")
     texts = [line.removesuffix("\r") for line in islice(lines, skip, None) if not is_blank(line)]
     try:
         rows = list(shape.rows(texts))
-        if len(rows) == len(texts):  # else a quoted field went on in the next line
+        if len(rows) == len(texts):  # else a quoted field continued in the next line
             return rows if shape.columns is None else list(map(shape.value, rows))
     except (csv.Error, ValueError):
         pass
@@ -110,7 +110,7 @@ def parse_lines(block: Block, uri: str, shape: CsvShape, errors: str, skip: int)
 
 
 def parse_each_line(block: Block, uri: str, shape: CsvShape, lines: Sequence[str], skip: int) -> list[Any]:
-    """Return the rows' values, each line read by itself."""
+    """Return the rows' values; each line is read on its own."""
     values = []
     for number, line in enumerate(lines):
         if number < skip or is_blank(line):
@@ -123,7 +123,7 @@ def parse_each_line(block: Block, uri: str, shape: CsvShape, lines: Sequence[str
 
 
 def is_blank(line: str) -> bool:
-    """Say whether a line is no row: one of nothing but CRs is none for `csv` either."""
+    """Tell whether a line is not a row. A line of nothing but CRs is not a row for `csv` either."""
     return not line.strip("\r")
 
 
@@ -146,9 +146,9 @@ def to_arrow(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) ->
     """Return the rows' fields as columns of strings.
 
     Raises:
-        InputError: a line is no row, or has not so many fields as there are columns.
+        InputError: a line is not a row, or has a wrong number of fields.
     """
-    from podreduce.inputs.csv_columns import read_at_once  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.inputs.csv_columns import read_at_once  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     text = decode_block(block, uri, errors)
     data = block.data if errors == "strict" else text.encode()
@@ -160,6 +160,6 @@ def to_arrow(block: Block, uri: str, shape: CsvShape, errors: str, skip: int) ->
 
 def rows_to_arrow(values: Sequence[dict[str, str]], shape: CsvShape) -> "pa.RecordBatch":
     """Return rows as columns."""
-    from podreduce.inputs import csv_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.inputs import csv_columns  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     return csv_columns.rows_to_arrow(values, shape.columns or ())

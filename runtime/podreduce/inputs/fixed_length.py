@@ -1,6 +1,6 @@
 """FixedLength: records of `recordLength` bytes in a row; the first `keyLength` of them are the key, the rest the value.
 
-A record belongs to the piece in which its first byte lies: a piece starts with the first record at or after its start.
+A record belongs to the piece that contains its first byte: a piece starts with the first record at or after its start.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ __all__ = ["RecordShape", "fixed_length_records", "record_range"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordShape:
-    """How long a record is, and how much of it is the key, in bytes."""
+    """The length of a record, and of its key, in bytes."""
 
     record_length: int
     key_length: int
@@ -30,7 +30,7 @@ def record_range(piece: Piece, shape: RecordShape) -> tuple[int, int]:
     """Return where the records of a piece start and end.
 
     Raises:
-        InputError: the object is not made of such records.
+        InputError: the object's size is not a multiple of the record's length.
     """
     length = shape.record_length
     if piece.object_bytes % length:
@@ -40,15 +40,13 @@ def record_range(piece: Piece, shape: RecordShape) -> tuple[int, int]:
 
 def not_records(uri: str, size: int, length: int) -> InputError:
     """Return the error for an object that ends within a record."""
-    return InputError(
-        f"{uri}: its {size} bytes are no multiple of input.recordLength {length}: correct the one or the other"
-    )
+    return InputError(f"{uri}: its {size} bytes are not a multiple of input.recordLength {length}: correct one of them")
 
 
 def fixed_length_records(
     chunks: Iterable[tuple[bytes, int]], uri: str, shape: RecordShape, *, block_bytes: int
 ) -> Iterator[RecordBlock]:
-    """Regroup chunks, each with what it takes as stored, into blocks of whole records.
+    """Regroup chunks, each with its size as stored, into blocks of whole records.
 
     Raises:
         InputError: they end within a record.

@@ -1,7 +1,7 @@
-"""Objects of JSON as columns of the types that hold for the whole job, whatever a block's records have.
+"""JSON objects as columns: the columns' types are those of the whole job, whatever a block's records contain.
 
-Arrow reads a block at once. Where it does not take it, or could take it otherwise than `json_lines` does, each record
-is decoded by itself: so both accept the same lines, and the record that does not fit is found and named.
+Arrow reads a whole block. If it refuses, or could read it differently from `json_lines`, each record is decoded on its
+own. So both accept the same lines, and the record that does not fit is named.
 """
 
 import json
@@ -26,21 +26,21 @@ __all__ = ["JsonColumns", "MisfitError", "declared_columns"]
 
 MOST_BYTES: Final = 1 << 30
 MAX_EXACT: Final = 2.0**53
-"""From here on not every int is a double."""
+"""From here on some ints are not doubles."""
 NEGATIVE_ZERO: Final = re.compile(rb"-0(?![.0-9eE])")
-"""An int, hence 0; Arrow makes -0.0 of it where the column is double."""
+"""JSON's -0 is an int, 0; Arrow reads it as -0.0 if the column is double."""
 BY_LINE: Final = {"json", "null"}
-"""Types that Arrow does not read; of lists of nulls it makes arrays that are none."""
+"""Kinds that Arrow does not read; of lists of nulls it makes invalid arrays."""
 SHOWN_TYPE: Final = 200
 
 split_documents = msgspec.json.Decoder(msgspec.Raw).decode_lines
 
 
 class MisfitError(ValueError):
-    """A value that a column does not take.
+    """A value that does not fit its column.
 
     Attributes:
-        path: the field; `found` is the type of what it has, `expected` the column's, None where there is no column.
+        path: the field; `found` is the type of its value, `expected` the column's type, None if there is no column.
     """
 
     def __init__(self, path: Sequence[str], found: ColumnType, expected: ColumnType | None) -> None:
@@ -50,32 +50,32 @@ class MisfitError(ValueError):
         self.expected = expected
 
     def as_input_error(self, uri: str, offset: int) -> InputError:
-        """Return what it means for the record at `offset` of an object."""
+        """Return the error for the record at `offset` of an object."""
         field, found = ".".join(self.path), f"{self.found}"[:SHOWN_TYPE]
         if self.expected is None:
             declared = ColumnType("struct", fields=((self.path[0], self.found),)) if self.path else self.found
             return InputError(
-                f"{uri}: the record at byte {offset} has the field {field} ({found}), which is no column of the input "
-                f"(input.schema, or without it what a sample of the input has); name all columns in input.schema, this "
-                f"one as {f'{declared}'[7:-1][:SHOWN_TYPE]}, or set input.unknownFields: Ignore"
+                f"{uri}: the record at byte {offset} has the field {field} ({found}), which is not a column of the "
+                "input (input.schema, or else a sample of the input, sets the columns); name all columns in "
+                f"input.schema, this one as {f'{declared}'[7:-1][:SHOWN_TYPE]}, or set input.unknownFields: Ignore"
             )
         return InputError(
             f"{uri}: the record at byte {offset} has {found} in the field {field}, whose column is "
-            f"{f'{self.expected}'[:SHOWN_TYPE]} (by input.schema, or without it by a sample of the input); correct the "
+            f"{f'{self.expected}'[:SHOWN_TYPE]} (by input.schema, or else by a sample of the input); correct the "
             f"object, or give {write_name(self.path[0])} another type in input.schema: json takes any value, as text"
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class JsonColumns:
-    """The columns of a job's input; with `ignores_unknown`, fields that are none are left out."""
+    """The columns of a job's input; with `ignores_unknown`, fields without a column are left out."""
 
     types: Mapping[str, ColumnType]
     ignores_unknown: bool = False
 
     @cached_property
     def schema(self) -> pa.Schema:
-        """The columns as Arrow has them."""
+        """The columns as Arrow's schema."""
         return arrow_schema(dict(self.types))
 
     @cached_property
@@ -84,7 +84,7 @@ class JsonColumns:
         return ColumnType("struct", fields=tuple(self.types.items())).kinds()
 
     def convert(self, value: dict[str, Any]) -> dict[str, Any]:
-        """Return a record as Arrow takes it for these columns.
+        """Return a record in the form that Arrow needs for these columns.
 
         Raises:
             MisfitError: it does not fit.
@@ -92,11 +92,11 @@ class JsonColumns:
         return self._convert_fields(value, self.types, ())
 
     def to_batch(self, values: Sequence[dict[str, Any]]) -> pa.RecordBatch:
-        """Return records that `convert` returned as a batch."""
+        """Return records from `convert` as a batch."""
         return pa.RecordBatch.from_struct_array(pa.array(values, pa.struct(list(self.schema))))
 
     def read_at_once(self, data: bytes) -> pa.RecordBatch | None:
-        """Return lines as a batch, or None: they must be read one by one."""
+        """Return lines as a batch; None if they must be read one by one."""
         if not self.kinds.isdisjoint(BY_LINE) or len(data) > MOST_BYTES:
             return None
         try:
@@ -111,7 +111,7 @@ class JsonColumns:
         return pa.RecordBatch.from_struct_array(table.combine_chunks().to_struct_array().combine_chunks())
 
     def _read(self, data: bytes) -> pa.Table:
-        """Return what Arrow reads. `data` must be sound JSON: a null between two records ends Arrow's process."""
+        """Return Arrow's table. `data` must be valid JSON: a null between two records ends the process in Arrow."""
         return pj.read_json(
             pa.py_buffer(data),
             read_options=pj.ReadOptions(use_threads=False, block_size=len(data) + 1),
@@ -121,7 +121,7 @@ class JsonColumns:
         ).select(self.schema.names)
 
     def _has_negative_zero(self, data: bytes) -> bool:
-        """Say whether there may be an int -0 where a column is double."""
+        """Tell whether there may be an int -0 in a column of doubles."""
         return "double" in self.kinds and NEGATIVE_ZERO.search(data) is not None
 
     def _convert_fields(
@@ -138,7 +138,7 @@ class JsonColumns:
         return converted
 
     def _convert(self, value: Any, column: ColumnType, path: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON
-        """Return a value as Arrow takes it for a type."""
+        """Return a value in the form that Arrow needs for a type."""
         if value is None:
             return None
         if column.kind == "struct" and isinstance(value, dict):
@@ -153,7 +153,7 @@ class JsonColumns:
 
 
 def as_double(value: Any) -> float | None:  # noqa: ANN401 - any JSON
-    """Return a number as a double, None if it is none or would be another one then."""
+    """Return a number as a double; None for other values and for an int that would change."""
     if type(value) is float:
         return value
     if type(value) is not int:
@@ -166,7 +166,7 @@ def as_double(value: Any) -> float | None:  # noqa: ANN401 - any JSON
 
 
 def as_text(value: Any) -> str | None:  # noqa: ANN401 - any JSON
-    """Return a value as compact JSON, None where it nests too deep for that."""
+    """Return a value as compact JSON; None if it nests too deep for that."""
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     except RecursionError:
@@ -180,11 +180,11 @@ CONVERT: Final[dict[str, Callable[[Any], Any]]] = {
     "string": lambda value: value if type(value) is str else None,
     "json": as_text,
 }
-"""Kind → what returns a value of that kind as Arrow takes it, None if it is none."""
+"""Kind → a function that returns a value in Arrow's form, or None if the value is of another kind."""
 
 
 def is_exact(column: pa.ChunkedArray) -> bool:
-    """Say whether no double of a column is so large that the int which it may have been is another one."""
+    """Tell whether every double of a column is small enough that no int lost digits when it became a double."""
     kind = column.type
     if pa.types.is_struct(kind):
         return all(map(is_exact, column.flatten()))
@@ -201,6 +201,6 @@ def declared_columns(options: InputOptions) -> JsonColumns:
     """Return the columns that the options name.
 
     Raises:
-        ValueError: they are none.
+        ValueError: a column is invalid.
     """
     return JsonColumns(types=parse_columns(options.schema or ()), ignores_unknown=options.unknown_fields == "Ignore")

@@ -1,7 +1,7 @@
-"""Which columns lines of JSON have, found out from a sample of them. Rule: pure; equal samples give equal columns.
+"""Finds the columns of JSON lines from a sample of them. Rule: pure; equal samples give equal columns.
 
-A field has the type that most of the sample's records have there: a number is `int64`, or `double` where some are no
-ints. What does not fit this type is a bad record when it is read, whichever it is: nothing is guessed for it.
+A field has the type that most of the sample's records have. A number is `int64`, or `double` if some are not ints. A
+record that does not fit is a bad record when it is read: no value is ever guessed.
 """
 
 from collections import Counter
@@ -16,12 +16,12 @@ __all__ = ["infer_columns", "type_of"]
 
 MOST_COLUMNS: Final = 1000
 MOST_FIELDS: Final = 250
-"""A struct of more fields is taken for a map, whose next key nobody knows: it becomes `json`."""
+"""A struct with more fields is probably a map with arbitrary keys: it becomes `json`."""
 INT64: Final = range(-(2**63), 2**63)
 
 
 class Evidence:
-    """What was seen at one place of the records: how many values of which kind, and what was seen within them."""
+    """What was seen at one place of the records: how many values of which kind, and the same for their parts."""
 
     __slots__ = ("fields", "item", "kinds")
 
@@ -31,7 +31,7 @@ class Evidence:
         self.item: Evidence | None = None
 
     def add(self, value: Any, depth: int = 0) -> None:  # noqa: ANN401 - any JSON
-        """Take a value."""
+        """Add a value."""
         kind = kind_of(value)
         if kind in ("list", "struct") and depth > MAX_DEPTH:
             kind = "json"
@@ -45,7 +45,7 @@ class Evidence:
                 self.item.add(inner, depth + 1)
 
     def as_type(self) -> ColumnType:
-        """Return the type that most values have; of equally many, the one that was seen first."""
+        """Return the type of most values; if several are equally frequent, the one seen first."""
         kind = self._most_frequent()
         if kind == "list" and self.item is not None:
             return ColumnType("list", item=self.item.as_type())
@@ -83,8 +83,8 @@ def type_of(value: Any) -> ColumnType:  # noqa: ANN401 - any JSON
 def infer_columns(lines: Iterable[bytes]) -> tuple[InputColumn, ...]:
     """Return the columns of a sample of lines, in the order in which their fields appear.
 
-    Lines that are no objects are left out: they are bad records when they are read. So are columns past the
-    thousandth, whose records are bad then as well.
+    Lines that are not objects are ignored: they are bad records when they are read. Columns after the thousandth are
+    ignored too, and records with such a field are bad.
     """
     evidence = Evidence()
     for value in filter(None, map(parse_object, lines)):
@@ -94,9 +94,9 @@ def infer_columns(lines: Iterable[bytes]) -> tuple[InputColumn, ...]:
 
 
 def parse_object(line: bytes) -> dict[str, Any] | None:
-    """Return the object in a line, None if there is none. A job may read bytes that are no UTF-8 as U+FFFD."""
+    """Return the object in a line; None if it has none. Bytes that are not UTF-8 may be read as U+FFFD."""
     try:
         value = decode_document(line.decode("utf-8", "replace").encode())
-    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is an int of too many digits
+    except (ValueError, RecursionError):  # msgspec's errors are ValueErrors, as is one for too many digits
         return None
     return value if isinstance(value, dict) else None

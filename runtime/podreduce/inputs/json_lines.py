@@ -26,7 +26,7 @@ __all__ = ["json_records"]
 def json_records(block: Block, uri: str, options: InputOptions, *, errors: str) -> RecordBlock:
     """Make records of whole lines; `errors` is `strict` or `replace`.
 
-    The block's methods raise InputError where a line is no JSON.
+    The block's methods raise InputError if a line is not JSON.
     """
     return RecordBlock(
         stored_bytes=block.stored_bytes,
@@ -38,12 +38,12 @@ def json_records(block: Block, uri: str, options: InputOptions, *, errors: str) 
 
 
 def read_bytes(block: Block, errors: str) -> bytes:
-    """Return a block's lines; with `replace`, what is no UTF-8 in them is U+FFFD. Newlines stay where they are."""
+    """Return a block's lines; with `replace`, invalid UTF-8 becomes U+FFFD. Newlines stay where they are."""
     return block.data if errors == "strict" or block.data.isascii() else block.data.decode("utf-8", errors).encode()
 
 
 def salvage_json(block: Block, uri: str, options: InputOptions, errors: str, *, as_columns: bool) -> Salvaged:
-    """Return the lines that are JSON (for columns: objects that fit them), and those that are not."""
+    """Return the lines that are JSON (for columns: objects that fit), and the other lines."""
     columns = open_columns(block, uri, options) if as_columns else None
 
     def parse(line: Block) -> list[Any]:
@@ -64,7 +64,7 @@ def parse_lines(block: Block, uri: str, errors: str) -> list[Any]:
     """Return the values of the lines that are not blank.
 
     Raises:
-        InputError: a line is no JSON.
+        InputError: a line is not JSON.
     """
     values = decode_objects(read_bytes(block, errors))
     return parse_each_line(block, uri, errors) if values is None else values
@@ -79,8 +79,8 @@ def parse_each_line(block: Block, uri: str, errors: str) -> list[Any]:
                 values.append(decode_document(line))
             except CANNOT_DECODE as error:
                 raise InputError(
-                    f"{uri}: the line at byte {line_offsets(block)[number]} is no JSON ({error}); correct the object, "
-                    "or read it as Text"
+                    f"{uri}: the line at byte {line_offsets(block)[number]} is not JSON ({error}); correct the object, "
+                    "or set input.format: Text"
                 ) from error
     return values
 
@@ -95,13 +95,13 @@ def parse_objects(block: Block, uri: str, errors: str) -> list[dict[str, Any]]:
     """Return the values of the lines, all of them objects.
 
     Raises:
-        InputError: a line is no JSON, or no object.
+        InputError: a line is not JSON, or not an object.
     """
     values = parse_lines(block, uri, errors)
     for number, value in enumerate(values):
         if not isinstance(value, dict):
             raise InputError(
-                f"{uri}: the line at byte {filled_offsets(block)[number]} is no object, and map_batch takes lines of "
+                f"{uri}: the line at byte {filled_offsets(block)[number]} is not an object, but map_batch needs "
                 "objects; correct the object, or write map_func"
             )
     return values
@@ -111,7 +111,7 @@ def to_arrow(block: Block, uri: str, options: InputOptions, errors: str) -> "pa.
     """Return the objects' fields as columns.
 
     Raises:
-        InputError: a line is no object, or does not fit the columns.
+        InputError: a line is not an object, or does not fit the columns.
     """
     columns = open_columns(block, uri, options)
     batch = columns.read_at_once(read_bytes(block, errors))
@@ -124,25 +124,25 @@ def to_arrow(block: Block, uri: str, options: InputOptions, errors: str) -> "pa.
 def convert_objects(
     columns: "JsonColumns", values: Sequence[dict[str, Any]], offsets: Sequence[int], uri: str
 ) -> list[dict[str, Any]]:
-    """Return objects, which start at these offsets, as the columns take them.
+    """Return objects, which start at these offsets, in the form that the columns need.
 
     Raises:
         InputError: one does not fit.
     """
-    from podreduce.inputs.json_columns import MisfitError  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.inputs.json_columns import MisfitError  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     converted: list[dict[str, Any]] = []
     try:
         for value in values:
-            converted.append(columns.convert(value))  # noqa: PERF401 - its length says which one does not fit
+            converted.append(columns.convert(value))  # noqa: PERF401 - its length tells which one does not fit
     except MisfitError as error:
         raise error.as_input_error(uri, offsets[len(converted)]) from None
     return converted
 
 
 def open_columns(block: Block, uri: str, options: InputOptions) -> "JsonColumns":
-    """Return the columns of the plan; a plan of an earlier version has none, and takes them from the block."""
-    from podreduce.inputs.json_columns import declared_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
+    """Return the plan's columns; a plan of an earlier version has none, so the block's columns are used."""
+    from podreduce.inputs.json_columns import declared_columns  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     if options.schema is None:
         options = structs.replace(options, schema=infer_columns(block.data.split(NEWLINE)))

@@ -1,4 +1,4 @@
-"""The filter of a Parquet input as Arrow's expressions: which rows it wants, and which row groups may have one."""
+"""The filter of a Parquet input as Arrow expressions: which rows to read, and which row groups may have such rows."""
 
 from collections.abc import Iterable
 from functools import reduce
@@ -26,34 +26,34 @@ OPERATORS: Final[dict[str, Any]] = {
 
 
 def compile_filter(conditions: Iterable[Condition], schema: pa.Schema, uri: str) -> Filter:
-    """Return the conditions as one expression, None if there are none.
+    """Return the conditions as one expression; None if there are none.
 
     Raises:
-        InputError: a condition's value is none of its column's type.
+        InputError: a condition's value does not fit its column's type.
     """
     expressions = [compile_condition(condition, schema, uri) for condition in conditions]
     return reduce(and_, expressions) if expressions else None
 
 
 def compile_pruning(conditions: Iterable[Condition], schema: pa.Schema, uri: str) -> Filter:
-    """Return what a row group's statistics can tell: they leave out NaN, which differs from every number."""
+    """Return the conditions that row group statistics can decide: they ignore NaN, which differs from all numbers."""
     asked = [each for each in conditions if not (each.operator in ("NotEqual", "NotIn") and has_nan(each, schema))]
     return compile_filter(asked, schema, uri)
 
 
 def has_nan(condition: Condition, schema: pa.Schema) -> bool:
-    """Say whether a condition's column may hold NaN."""
+    """Tell whether a condition's column may hold NaN."""
     return bool(pa.types.is_floating(value_type(schema.field(condition.column).type)))
 
 
 def value_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type as which a column is compared: a category as its value, half a float as a float."""
+    """Return the type in which a column is compared: a category as its value, a half float as a float."""
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return pa.float32() if pa.types.is_float16(kind) else kind
 
 
 def compile_condition(condition: Condition, schema: pa.Schema, uri: str) -> pc.Expression:
-    """Return a condition of the filter, its values cast to the column's type."""
+    """Return one condition as an expression, its values cast to the column's type."""
     stored = schema.field(condition.column).type
     kind = value_type(stored)
     column = pc.field(condition.column)
@@ -67,7 +67,7 @@ def compile_condition(condition: Condition, schema: pa.Schema, uri: str) -> pc.E
     except (ValueError, OverflowError, TypeError, pa.ArrowException) as error:
         raise InputError(
             f"{uri}: input.filter: {', '.join(map(repr, wanted))} cannot be compared with the column "
-            f"{condition.column}, which is {stored} ({error}); correct the value, or leave the condition out"
+            f"{condition.column}, which is {stored} ({error}); correct the value, or remove the condition"
         ) from error
     if condition.operator in ("In", "NotIn"):
         is_in = column.isin(with_both_zeros(values))
@@ -77,7 +77,7 @@ def compile_condition(condition: Condition, schema: pa.Schema, uri: str) -> pc.E
 
 
 def with_both_zeros(values: pa.Array) -> pa.Array:
-    """Return the values of a set with 0.0 and -0.0 if it has one of them: they are equal, but a set holds bytes."""
+    """Return a set's values; if 0.0 or -0.0 is in it, with both: they are equal, but a set compares bytes."""
     if not pa.types.is_floating(values.type) or not any(value == 0 for value in values.to_pylist()):
         return values
     return pa.concat_arrays([values, pa.array([0.0, -0.0], values.type)])

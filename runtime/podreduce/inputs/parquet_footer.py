@@ -1,4 +1,4 @@
-"""What a Parquet object's footer says of its row groups, and the object as the file that Arrow reads it from."""
+"""The row groups in a Parquet object's footer, and the object as a file that Arrow can read."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +14,7 @@ __all__ = ["RangeFile", "middle_of", "refuse_broken_chunks", "refuse_strays", "s
 
 
 class RangeFile:
-    """An object of `size` bytes as Arrow wants a file: each `read` calls `get_range`, and raises what that does."""
+    """An object of `size` bytes as a file for Arrow: each `read` calls `get_range` and raises its errors."""
 
     closed = False
 
@@ -39,20 +39,20 @@ class RangeFile:
         return self._at
 
     def close(self) -> None:
-        """Do nothing: there is nothing open."""
+        """Do nothing: nothing is open."""
 
 
 class UnreadError(Exception):
-    """Something would be read from a file that is not to be read."""
+    """A read from a file that must not be read."""
 
 
 def refuse_broken_chunks(metadata: pq.FileMetaData, object_bytes: int) -> None:
-    """Let Arrow look at what the footer says of every chunk of a column, without reading one.
+    """Let Arrow check what the footer says about every chunk of a column, without reading one.
 
-    What is wrong there it raises when it opens chunks to read them; where it is only asked about one, it aborts.
+    Arrow raises an error when it opens an invalid chunk to read it. Without this check other calls would abort.
 
     Raises:
-        OSError: a chunk's description is none.
+        OSError: a chunk's description is invalid.
     """
 
     def refuse(start: int, end: int) -> bytes:
@@ -66,7 +66,7 @@ def refuse_broken_chunks(metadata: pq.FileMetaData, object_bytes: int) -> None:
 
 
 def refuse_strays(metadata: pq.FileMetaData, piece: Piece) -> None:
-    """Refuse an object whose row groups lie elsewhere, by what it says of itself: no piece would have them."""
+    """Refuse an object whose footer puts a row group outside it: no piece would have that group."""
     for number in range(metadata.num_row_groups):
         if not 0 <= middle_of(metadata, number) < piece.object_bytes:
             raise InputError(
@@ -75,7 +75,7 @@ def refuse_strays(metadata: pq.FileMetaData, piece: Piece) -> None:
 
 
 def stored_bytes(metadata: pq.FileMetaData, number: int) -> int:
-    """Return what a row group takes of the object."""
+    """Return the bytes of a row group in the object."""
     group = metadata.row_group(number)
     return sum(group.column(index).total_compressed_size for index in range(group.num_columns))
 

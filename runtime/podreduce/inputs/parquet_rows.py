@@ -1,8 +1,8 @@
 """Parquet: a record is a row; its value is a dict of its columns, its key the row's number in the object.
 
-A row group belongs to the piece in which its middle lies: so every row is read once however the object is cut, and
-nobody has to look into it to plan. Only the columns that are asked for are fetched, in small requests that memory
-holds; row groups that by their statistics have no row for the filter are not fetched at all.
+A row group belongs to the piece that contains its middle byte. So every row is read once wherever the object is cut,
+and planning need not read the object. Only the needed columns are fetched, in small requests that fit in memory. Row
+groups whose statistics exclude every row of the filter are not fetched.
 """
 
 from collections import Counter
@@ -24,7 +24,7 @@ from podreduce.storage import ObjectStore
 __all__ = ["parquet_records"]
 
 FETCH_BYTES: Final = 32 << 20
-"""What all columns of a row group together have in memory of what is stored, unless they are very many."""
+"""How many stored bytes of all columns of a row group are in memory at a time, unless there are very many columns."""
 LEAST_FETCH_BYTES: Final = 64 << 10
 MOST_FETCH_BYTES: Final = 8 << 20
 MOST_ROWS: Final = 1 << 16
@@ -36,7 +36,7 @@ def parquet_records(
     """Yield the rows that belong to a piece, in blocks of some `block_bytes`.
 
     Raises:
-        InputError: the object is no Parquet, or lacks a column that is asked for.
+        InputError: the object is not Parquet, or lacks a needed column.
     """
     try:
         yield from read_selected(store, key, piece, options, block_bytes)
@@ -49,7 +49,7 @@ def parquet_records(
 def read_selected(
     store: ObjectStore, key: str, piece: Piece, options: InputOptions, block_bytes: int
 ) -> Iterator[RecordBlock]:
-    """Yield the rows of the row groups that are the piece's and may have rows for the filter."""
+    """Yield the rows of the piece's row groups that may have rows for the filter."""
     handle = RangeFile(lambda start, end: store.get_range(key, start, end, etag=piece.etag), piece.object_bytes)
     metadata = pq.read_metadata(pa.PythonFile(handle, mode="r"))
     schema = metadata.schema.to_arrow_schema()
@@ -85,7 +85,7 @@ def read_row_group(file: pq.ParquetFile, number: int, columns: list[str], block_
 
 
 def refuse_unknown(columns: list[str], schema: pa.Schema, uri: str) -> None:
-    """Refuse columns that an object does not have, and an object that has two of one name."""
+    """Refuse missing columns, and an object with two columns of one name."""
     twice = [name for name, times in Counter([*schema.names, ROW_NUMBER]).items() if times > 1]
     if twice:
         raise InputError(f"{uri}: has more than one column {', '.join(twice)}: rename all but one in the object")
@@ -98,12 +98,12 @@ def refuse_unknown(columns: list[str], schema: pa.Schema, uri: str) -> None:
 
 
 def choose_row_groups(handle: RangeFile, metadata: pq.FileMetaData, piece: Piece, wanted: Filter) -> list[int]:
-    """Return the row groups whose middles are in the piece, without those that have no row for the filter."""
+    """Return the row groups with their middle in the piece, without those that have no row for the filter."""
     groups = range(metadata.num_row_groups)
     own = [number for number in groups if piece.start <= middle_of(metadata, number) < piece.end]
     if wanted is None or not own:
         return own
-    import pyarrow.dataset as ds  # noqa: PLC0415 - it takes its time, and only filters need it
+    import pyarrow.dataset as ds  # noqa: PLC0415 - slow to import, and only filters need it
 
     fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(handle, mode="r"), row_groups=own)
     return [group.id for group in fragment.subset(wanted).row_groups]

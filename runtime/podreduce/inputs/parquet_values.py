@@ -1,7 +1,7 @@
-"""Rows of Parquet as Python's values and as batches; those that are neither are found and named.
+"""Rows of Parquet as Python values and as batches; rows that can be neither are named.
 
-Python's times have microseconds and the years 1 to 9999, Parquet's have more. What has a value there is that value;
-what has none (a nanosecond more, the year 10000, a string that is no UTF-8) makes its row a bad record.
+Python's times have microseconds and the years 1 to 9999; Parquet allows more. A value that Python can hold is converted
+exactly. Any other (one with nanoseconds, the year 10000, a string that is not UTF-8) makes its row a bad record.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ CANNOT_CONVERT: Final = (ValueError, OverflowError, LookupError, pa.ArrowExcepti
 
 
 def make_block(rows: pa.Table, columns: list[str], stored_bytes: int, uri: str) -> RecordBlock:
-    """Make a block of rows, which have a column of their numbers besides."""
+    """Make a block of rows, which have an additional column of their numbers."""
 
     def salvage(as_columns: bool) -> Salvaged:
         check = to_batch if as_columns else to_values
@@ -52,10 +52,10 @@ def make_block(rows: pa.Table, columns: list[str], stored_bytes: int, uri: str) 
 
 
 def to_values(rows: pa.Table, columns: list[str]) -> list[dict[str, Any]]:
-    """Return rows as dicts of Python's values.
+    """Return rows as dicts of Python values.
 
     Raises:
-        CANNOT_CONVERT: a value has none.
+        CANNOT_CONVERT: a value cannot be converted.
     """
     table = rows.select(columns)
     table.validate(full=True)
@@ -67,10 +67,10 @@ def to_values(rows: pa.Table, columns: list[str]) -> list[dict[str, Any]]:
 
 
 def to_batch(rows: pa.Table, columns: list[str]) -> pa.RecordBatch:
-    """Return rows as one batch, every value of which is sound.
+    """Return rows as one batch of valid values.
 
     Raises:
-        CANNOT_CONVERT: one is not.
+        CANNOT_CONVERT: a value is invalid.
     """
     selected = rows.select(columns)
     batch = pa.record_batch([column.combine_chunks() for column in selected.columns], schema=selected.schema)
@@ -82,7 +82,7 @@ Make = Callable[[pa.Table, list[str]], Any]
 
 
 def as_python(kind: pa.DataType) -> pa.DataType:
-    """Return a type whose times have the units that Python's have, so that it does not matter what is installed."""
+    """Return a type with Python's units for times, so that the result does not depend on installed packages."""
     if pa.types.is_dictionary(kind):
         return as_python(kind.value_type)
     if pa.types.is_nested(kind):
@@ -95,7 +95,7 @@ def as_python(kind: pa.DataType) -> pa.DataType:
 
 
 def nested_as_python(kind: pa.DataType) -> pa.DataType:
-    """Return a type of lists, maps or structs likewise."""
+    """Return a type of lists, maps or structs in the same way."""
     if pa.types.is_struct(kind):
         return pa.struct([field.with_type(as_python(field.type)) for field in kind])
     if pa.types.is_map(kind):
@@ -109,7 +109,7 @@ def nested_as_python(kind: pa.DataType) -> pa.DataType:
 
 
 def find_bad(rows: pa.Table, columns: list[str], make: Make, start: int, end: int) -> Iterator[int]:
-    """Yield the places from `start` to `end` of rows that cannot be made into values; it looks by halves."""
+    """Yield the rows from `start` to `end` that cannot be converted; the search halves the range."""
     try:
         make(take_rows(rows, start, end), columns)
     except CANNOT_CONVERT:
@@ -122,12 +122,12 @@ def find_bad(rows: pa.Table, columns: list[str], make: Make, start: int, end: in
 
 
 def take_rows(rows: pa.Table, start: int, end: int) -> pa.Table:
-    """Return some rows alone: of a slice, a cast would take the lists of all rows besides."""
+    """Return a copy of some rows: a cast of a slice would also cast the lists of all other rows."""
     return rows.take(pa.array(range(start, end), pa.int64()))
 
 
 def undecodable(rows: pa.Table, place: int, columns: list[str], make: Make, uri: str) -> Undecodable:
-    """Return what is wrong with the row at `place`, which cannot be made into values."""
+    """Return the error for the row at `place`, which cannot be converted."""
     row = take_rows(rows, place, place + 1)
     number = row.column(ROW_NUMBER)[0].as_py()
     reasons = []
@@ -137,16 +137,16 @@ def undecodable(rows: pa.Table, place: int, columns: list[str], make: Make, uri:
         except CANNOT_CONVERT as error:
             reasons.append(f"{name} ({row.column(name).type}): {error}")
     message = (
-        f"{uri}: row {number} cannot be read: it has no sound value, or none that Python can hold, in the column "
-        f"{'; '.join(reasons)}; leave such a column out (input.columns), take it in map_batch and cast it there, or "
-        "correct the object: times with microseconds, as ints or as text"
+        f"{uri}: row {number} cannot be read: a value is invalid, or Python cannot hold it, in the column "
+        f"{'; '.join(reasons)}; leave the column out (input.columns), cast it in map_batch, or correct the object: "
+        "write times with microseconds, as ints or as text"
     )
     shown = repr(show_row(row, columns)).encode(errors="backslashreplace")
     return Undecodable(key=number, data=shown, error=InputError(message))
 
 
 def show_row(row: pa.Table, columns: list[str]) -> dict[str, Any]:
-    """Return a row for messages; what has no value is a question mark."""
+    """Return a row for messages; a value that cannot be converted is a question mark."""
     shown: dict[str, Any] = dict.fromkeys(columns, "?")
     for name in columns:
         with suppress(*CANNOT_CONVERT):

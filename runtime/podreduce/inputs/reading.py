@@ -1,4 +1,4 @@
-"""Chooses what reads a piece: by the input's format, as the plan has it."""
+"""Chooses the reader of a piece by the plan's input format."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -25,31 +25,31 @@ if TYPE_CHECKING:
 __all__ = ["LARGE_BLOCK_BYTES", "is_splittable", "read_records", "reads_whole_objects"]
 
 LARGE_BLOCK_BYTES = 4 * 1024 * 1024
-"""For the columnar tier, where each block costs some calls and its records nothing."""
+"""For the columnar tier, where a block costs some calls and its records cost nothing."""
 
 MAX_WHOLE_BYTES = 1024 * 1024 * 1024
 
 Reader = Callable[[Plan, ObjectStore, str, Piece, int], Iterator[RecordBlock]]
-"""(plan, store, key in it, piece, bytes of a block) → the piece's records."""
+"""(plan, store, key in it, piece, block size in bytes) → the piece's records."""
 
 
 def is_splittable(uri: str) -> bool:
-    """Say whether an object may be cut into pieces at any byte, as far as its name says."""
+    """Tell whether an object may be cut at any byte, by its name."""
     return not is_compressed(uri)
 
 
 def reads_whole_objects(input_format: str, options: InputOptions) -> bool:
-    """Say whether the format wants every object in one piece."""
+    """Tell whether the format needs every object in one piece."""
     return input_format == "WholeObject" or (input_format == "CSV" and options.csv_multiline)
 
 
 def read_records(
     plan: Plan, store: ObjectStore, key: str, piece: Piece, *, block_bytes: int = BLOCK_BYTES
 ) -> Iterator[RecordBlock]:
-    """Yield the records that belong to `piece`, the object at `key` of `store`, in blocks of some `block_bytes`.
+    """Yield the records of `piece`, from the object at `key` of `store`, in blocks of some `block_bytes`.
 
     Raises:
-        InputError: the object is gone, has changed, or is not of the input's format.
+        InputError: the object is gone, has changed, or does not have the input's format.
     """
     if plan.input_format not in READERS:
         raise InputError(f"input.format {plan.input_format!r}: this version reads {', '.join(READERS)}")
@@ -74,7 +74,7 @@ def read_fixed_length(
             chunks = read_decompressed(store, key, piece)
         else:
             start, end = record_range(piece, shape)
-            whole_bytes = max(CHUNK_BYTES // shape.record_length, 1) * shape.record_length  # else each is copied
+            whole_bytes = max(CHUNK_BYTES // shape.record_length, 1) * shape.record_length  # else each block is copied
             stream = store.stream(key, start, end, etag=piece.etag, chunk_bytes=whole_bytes) if start < end else ()
             chunks = ((chunk, len(chunk)) for chunk in stream)
         yield from fixed_length_records(chunks, piece.uri, shape, block_bytes=block_bytes)
@@ -88,7 +88,7 @@ def read_json_lines(plan: Plan, store: ObjectStore, key: str, piece: Piece, bloc
 
 
 def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
-    """Read rows."""
+    """Read CSV rows."""
     options = plan.input_options
     errors = "replace" if plan.encoding_errors == "Replace" else "strict"
     shape = CsvShape(delimiter=options.csv_delimiter, quote=options.csv_quote, columns=None)
@@ -110,7 +110,7 @@ def read_csv(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes
 
 
 def read_numbered(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, errors: str) -> CsvShape:
-    """Return the shape with columns numbered by the first row of a piece's object that can be read."""
+    """Return the shape with columns numbered by the first readable row of a piece's object."""
     for end in (min(TAIL_BYTES, piece.object_bytes), piece.object_bytes):
         for block in read_blocks(store, key, start_of_object(piece, end), block_bytes=1):
             with suppress(InputError):
@@ -120,7 +120,7 @@ def read_numbered(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, e
 
 
 def start_of_object(piece: Piece, end: int) -> Piece:
-    """Return the piece of an object up to `end`, or all of it where it is compressed."""
+    """Return the piece of an object from 0 to `end`, or all of it if it is compressed."""
     end = piece.object_bytes if is_compressed(piece.uri) else end
     return Piece(uri=piece.uri, start=0, end=end, object_bytes=piece.object_bytes, etag=piece.etag)
 
@@ -136,10 +136,10 @@ def read_header(store: ObjectStore, key: str, piece: Piece, shape: CsvShape, err
 
 def read_parquet(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[RecordBlock]:
     """Read rows of Parquet."""
-    from podreduce.inputs.parquet_rows import parquet_records  # noqa: PLC0415 - pyarrow, which other formats do without
+    from podreduce.inputs.parquet_rows import parquet_records  # noqa: PLC0415 - pyarrow; only this format needs it
 
     if is_compressed(piece.uri):
-        raise InputError(f"{piece.uri}: Parquet is compressed inside, not as a whole: decompress the object")
+        raise InputError(f"{piece.uri}: a Parquet object must not be compressed as a whole: decompress it")
     with naming_changes(piece.uri):
         yield from parquet_records(store, key, piece, plan.input_options, block_bytes=block_bytes)
 
@@ -166,11 +166,11 @@ def read_whole_object(
 
 
 def refuse_large(uri: str, size: int) -> None:
-    """Refuse an object that is too large to be one record."""
+    """Refuse an object that is too large for one record."""
     if size > MAX_WHOLE_BYTES:
         raise InputError(
-            f"{uri}: {size} bytes are too many for one record (WholeObject takes {MAX_WHOLE_BYTES}): read it by "
-            "another input.format"
+            f"{uri}: {size} bytes are too many for one record (WholeObject takes {MAX_WHOLE_BYTES}): set another "
+            "input.format"
         )
 
 

@@ -1,4 +1,4 @@
-"""A block of records: what every input format makes of the bytes it reads. Nothing is made that nobody asks for."""
+"""A block of records: every input format makes one of the bytes it reads. Values and keys are made only on request."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,12 +18,12 @@ class RecordBlock:
     """Some consecutive records of a piece.
 
     Attributes:
-        stored_bytes: what the block takes of the object as stored; over all pieces the sum is the object's size.
+        stored_bytes: its bytes in the object as stored; over all pieces the sum is the object's size.
         key_unit: what a key counts or is, for messages.
         make_values: makes the records' values; `make_keys` their keys, and `make_arrow` a batch of both.
-        salvage: (whether for `to_arrow`) → what can be decoded of a block whose making has raised InputError, and what
-            cannot; None where a format has no bad records, only bad objects.
-        show: (place) → a record for messages, where one that a batch holds may have no value.
+        salvage: (whether for `to_arrow`) → the decodable records and the others, after making them raised InputError;
+            None if the format has no bad records, only bad objects.
+        show: (place) → a record for messages, if a record of a batch may have no value.
     """
 
     stored_bytes: int
@@ -40,7 +40,7 @@ class RecordBlock:
         return self.make_values()
 
     def keys(self) -> Sequence[Any]:
-        """Return the records' keys. They also say in messages where a record lies."""
+        """Return the records' keys. In messages they also show where a record is."""
         return self.make_keys()
 
     def shown(self, place: int) -> Any:  # noqa: ANN401 - a record's value
@@ -54,7 +54,7 @@ class RecordBlock:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecodable:
-    """A record that its format cannot decode: its key, its bytes (decompressed), and what the reader says of it."""
+    """A record that its format cannot decode: its key, its decompressed bytes, and the reader's message."""
 
     key: int
     data: bytes
@@ -63,7 +63,7 @@ class Undecodable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Salvaged:
-    """A block's records without those that cannot be decoded, and these."""
+    """A block's decodable records, and its undecodable ones."""
 
     block: RecordBlock
     bad: Sequence[Undecodable]

@@ -1,6 +1,6 @@
-"""A block of lines with bad ones among them: each line decoded by itself, and those that cannot be. Rule: pure.
+"""Decodes each line of a block with bad lines on its own, and collects those that cannot be decoded. Rule: pure.
 
-Only blocks that could not be decoded at once come here: it costs several times as much.
+This is only for blocks that cannot be decoded as a whole, because it costs several times as much.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 __all__ = ["iter_lines", "salvage_lines"]
 
 ParseLine: TypeAlias = Callable[[Block], Sequence[Any]]
-"""A block of one line → the value of its record, or nothing if it is none. Raises InputError."""
+"""A block of one line → the value of its record, or nothing if the line is not a record. Raises InputError."""
 ToArrow: TypeAlias = "Callable[[Sequence[int], Sequence[Any]], pa.RecordBatch]"
-"""(keys, values) → a batch of both, as the format makes it."""
+"""(keys, values) → a batch of both, in the format's columns."""
 
 
 def salvage_lines(block: Block, lines: Iterable[Block], parse: ParseLine, to_arrow: ToArrow) -> Salvaged:
-    """Decode the `lines` of a block (`iter_lines`) one by one."""
+    """Decode the `lines` of a block (from `iter_lines`) one by one."""
     keys: list[int] = []
     values: list[Any] = []
     bad = []
@@ -44,7 +44,7 @@ def salvage_lines(block: Block, lines: Iterable[Block], parse: ParseLine, to_arr
 
 
 def iter_lines(block: Block) -> Iterator[Block]:
-    """Yield each line of a block, its newline included, as a block of its own."""
+    """Yield each line of a block, its newline included, as a separate block."""
     data, start = block.data, 0
     while start < len(data):
         end = data.find(NEWLINE, start) + 1 or len(data)

@@ -1,4 +1,4 @@
-"""The first lines of a piece, for the planner to look at: a few small requests, whatever the object's size."""
+"""Reads the first lines of a piece for the planner: a few small requests, whatever the object's size."""
 
 from collections.abc import Iterator
 from contextlib import closing, suppress
@@ -12,13 +12,13 @@ from podreduce.storage import ObjectStore
 __all__ = ["read_first_lines"]
 
 MOST_LINE_BYTES = 4 * 1024 * 1024
-"""A line that is longer is left out."""
+"""Longer lines are left out."""
 
 
 def read_first_lines(store: ObjectStore, key: str, piece: Piece, most_bytes: int) -> list[bytes]:
-    """Return the lines that start in the first `most_bytes` of a piece, decompressed; the last may lack its end.
+    """Return the lines that start in the first `most_bytes` of a piece, decompressed; the last may be cut.
 
-    An object that is gone, has changed or is no sound compressed data gives what could be read: its task names it.
+    If an object is gone, has changed or is invalid compressed data, return what could be read: its task reports it.
     """
     with suppress(InputError), naming_changes(piece.uri):
         read = first_decompressed if is_compressed(piece.uri) else first_plain
@@ -27,7 +27,7 @@ def read_first_lines(store: ObjectStore, key: str, piece: Piece, most_bytes: int
 
 
 def first_plain(store: ObjectStore, key: str, piece: Piece, most_bytes: int) -> list[bytes]:
-    """Return the first lines of a piece that is stored as it is."""
+    """Return the first lines of an uncompressed piece."""
 
     def read_range(start: int, end: int) -> Iterator[bytes]:
         yield store.get_range(key, start, end, etag=piece.etag)

@@ -19,7 +19,7 @@ __all__ = ["decode_block", "line_offsets", "text_records"]
 def text_records(block: Block, uri: str, *, errors: str) -> RecordBlock:
     """Make records of whole lines; `errors` is `strict` or `replace`.
 
-    The block's methods raise InputError where bytes are no UTF-8 and `errors` is `strict`.
+    The block's methods raise InputError if bytes are not UTF-8 and `errors` is `strict`.
     """
     return RecordBlock(
         stored_bytes=block.stored_bytes,
@@ -36,16 +36,16 @@ def salvage_text(block: Block, uri: str, errors: str) -> Salvaged:
 
 
 def decode_block(block: Block, uri: str, errors: str) -> str:
-    """Decode a block's lines at once: no byte of a longer UTF-8 sequence is a newline.
+    """Decode a block's lines as a whole: no byte of a longer UTF-8 sequence is a newline.
 
     Raises:
-        InputError: bytes are no UTF-8 and `errors` is `strict`; the message has their offset.
+        InputError: bytes are not UTF-8 and `errors` is `strict`; the message has their offset.
     """
     try:
         return block.data.decode("utf-8", errors)
     except UnicodeDecodeError as error:
         raise InputError(
-            f"{uri}: byte {block.data_offset + error.start} is no UTF-8 ({error.reason}); correct the object, or set "
+            f"{uri}: byte {block.data_offset + error.start} is not UTF-8 ({error.reason}); correct the object, or set "
             "input.encodingErrors: Replace"
         ) from error
 
@@ -91,7 +91,7 @@ def to_arrow(block: Block, uri: str, errors: str) -> "pa.RecordBatch":
 
 
 def lines_to_arrow(keys: Sequence[int], values: Sequence[str]) -> "pa.RecordBatch":
-    """Return lines that were decoded already as a batch."""
+    """Return decoded lines as a batch."""
     import pyarrow as pa  # noqa: PLC0415 - only the columnar tier needs it
 
     return pa.record_batch({"key": pa.array(keys, pa.int64()), "value": pa.array(values, pa.string())})

@@ -1,4 +1,4 @@
-"""What output parts hold: records of each format, streamed into a staged part. Rule: no scheduling, no user code."""
+"""Writes records of each output format into a staged part, as a stream. Rule: no scheduling, no user code."""
 
 from podreduce.outputs.output import PartWriter, open_part
 

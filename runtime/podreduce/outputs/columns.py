@@ -1,6 +1,6 @@
-"""Lines of Text, JSONLines and CSV made of whole Arrow columns: the bytes that `fields` and `csv_fields` would write.
+"""Writes whole Arrow columns as lines of Text, JSONLines and CSV: the same bytes as `fields` and `csv_fields`.
 
-Strings, ints and booleans are written by Arrow's kernels, a column at a time; other types value by value. Rule: pure.
+Arrow's kernels write strings, ints and booleans, a column at a time. Other types go value by value. Rule: pure.
 """
 
 from collections.abc import Callable
@@ -22,10 +22,10 @@ class ColumnStyle:
     """How a format writes columns.
 
     Attributes:
-        special: the bytes that a string column must be without to be written as it stands.
+        special: the bytes that need escaping: a string column without them is written unchanged.
         strings: writes a string column; the second argument says whether it has special bytes.
-        other: writes one value of a type that no kernel writes as we do.
-        null: stands for None.
+        other: writes one value of a type that no kernel writes in our form.
+        null: written for None.
     """
 
     special: bytes
@@ -59,7 +59,7 @@ def joined_bytes(strings: "pa.Array") -> memoryview:
     _, offsets_buffer, data = strings.buffers()
     offsets = memoryview(offsets_buffer).cast("q")
     start, end = offsets[strings.offset], offsets[strings.offset + len(strings)]
-    # Arrow's bytes are signed, which obstore does not take.
+    # Arrow's bytes are signed; obstore does not accept that.
     return memoryview(data).cast("B")[start:end] if start < end else memoryview(b"")
 
 
@@ -67,7 +67,7 @@ def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryvie
     """Return the bytes of a batch's rows, column after column, for FixedLength.
 
     Raises:
-        UnwritableError: a column is not binary, holds a null, or a row is of another length.
+        UnwritableError: a column is not binary, holds a null, or a row has another length.
     """
     import pyarrow as pa  # noqa: PLC0415 - slow to import; only columnar jobs need it
     import pyarrow.compute as pc  # noqa: PLC0415
@@ -76,7 +76,7 @@ def join_binary(batch: "pa.RecordBatch", record_length: int | None) -> memoryvie
         if not is_binary(column.type) or column.null_count:
             found = "nulls" if column.null_count else f"type {column.type}"
             raise UnwritableError(
-                f"column {name} has {found}: cast it, for FixedLength writes binary columns without nulls"
+                f"column {name} has {found}: cast it: FixedLength writes only binary columns without nulls"
             )
     if all(pa.types.is_fixed_size_binary(column.type) for column in batch.columns):
         return join_fixed_width(batch, record_length)
@@ -106,7 +106,7 @@ def join_fixed_width(batch: "pa.RecordBatch", record_length: int | None) -> memo
 
 
 def is_binary(kind: "pa.DataType") -> bool:
-    """Say whether a column of that type holds bytes."""
+    """Tell whether a column of that type holds bytes."""
     import pyarrow as pa  # noqa: PLC0415
 
     return bool(
@@ -131,15 +131,15 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
         return column.cast(pa.large_string())
     try:
         values = column.to_pylist()
-    except (ValueError, OverflowError, ImportError, pa.ArrowException):  # nanoseconds, or years past 9999
+    except (ValueError, OverflowError, ImportError, pa.ArrowException):  # nanoseconds, or years after 9999
         raise UnwritableError(
-            f"a column of type {kind} has a value that Python has no form for: cast it, to timestamp('us') or string"
+            f"a column of type {kind} has a value that Python cannot hold: cast it to timestamp('us') or string"
         ) from None
     return pa.array([None if value is None else style.other(value) for value in values], pa.large_string())
 
 
 def has_any(strings: "pa.Array", special: bytes) -> bool:
-    """Say whether one of the strings has one of these bytes; where one is null its bytes may count."""
+    """Tell whether one of the strings has one of these bytes; the bytes of null strings may count."""
     data = bytes(joined_bytes(strings))
     return len(data.translate(None, delete=special)) < len(data)
 
@@ -149,7 +149,7 @@ def escape_text(strings: "pa.Array", special: bool) -> "pa.Array":
     import pyarrow.compute as pc  # noqa: PLC0415
 
     if special:
-        for character in ("\\", "\t", "\r", "\n"):  # the backslash first: it is in what the others become
+        for character in ("\\", "\t", "\r", "\n"):  # the backslash first: the other escapes contain it
             strings = pc.replace_substring(strings, character, ESCAPES[character])
     return strings
 

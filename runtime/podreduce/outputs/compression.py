@@ -1,6 +1,6 @@
-"""How output is compressed as it streams: one gzip member, bzip2 stream or zstd frame a part.
+"""Compresses output as it streams: one gzip member, bzip2 stream or zstd frame per part.
 
-Rule: pure, and deterministic: the same bytes in give the same bytes out, wherever the blocks are cut; gzip has no time.
+Rule: pure, and deterministic: equal input bytes give equal output bytes, for any blocks; gzip stores no time.
 """
 
 import bz2
@@ -18,17 +18,17 @@ BZIP2_LEVEL = 9
 
 
 class Compressor(Protocol):
-    """The shape of the standard library's own."""
+    """The interface of the standard library's compressors."""
 
     def compress(self, data: Data, /) -> bytes:
-        """Take some bytes, return what is ready."""
+        """Take some bytes; return the compressed bytes that are ready."""
 
     def flush(self) -> bytes:
         """Return the rest."""
 
 
 class ZstdCompressor:
-    """zstd in that shape, by Arrow, at its level 1."""
+    """zstd with that interface, by Arrow, at its level 1."""
 
     def __init__(self) -> None:
         import pyarrow as pa  # noqa: PLC0415 - slow to import, and few outputs need it
@@ -37,7 +37,7 @@ class ZstdCompressor:
         self._stream = pa.CompressedOutputStream(pa.PythonFile(self._sink, mode="w"), "zstd")
 
     def compress(self, data: Data, /) -> bytes:
-        """Take some bytes, return what is ready."""
+        """Take some bytes; return the compressed bytes that are ready."""
         self._stream.write(data)
         return self._sink.take()
 
@@ -60,14 +60,14 @@ class ListSink:
         return len(data)
 
     def flush(self) -> None:
-        """Do nothing: `take` has it all."""
+        """Do nothing: `take` returns everything."""
 
     def close(self) -> None:
-        """Take no more."""
+        """Accept no more bytes."""
         self.closed = True
 
     def take(self) -> bytes:
-        """Return what was written since the last time."""
+        """Return the bytes written since the last call."""
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)
 

@@ -1,9 +1,9 @@
-"""CSV rows as RFC 4180 quotes them, a line ending in LF as Spark and pandas write it. Rule: pure, deterministic.
+"""CSV rows with RFC 4180 quotes and lines that end in LF, as in Spark and pandas. Rule: pure, deterministic.
 
-A row is the fields of the key, then those of the value; a tuple or list has a field for each element. With
-`output.columns` every row must have so many fields, and a dict in the value's place fills the columns by name. None is
-an empty field and an empty str is `""`, so that readers can tell them apart; a str is as it stands; what is nested, and
-all else, is as in JSON, but that a field which is a date, a UUID or a special number is without the quotes.
+A row has the fields of the key, then those of the value; a tuple or list has a field for each element. With
+`output.columns` every row must have that many fields, and a value that is a dict fills the columns by name. None is an
+empty field and an empty str is `""`, so that readers can tell them apart. A str is written unchanged. Nested and other
+values are JSON; a date, a UUID or a special number has no JSON quotes.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,11 +16,11 @@ from podreduce.outputs.fields import BARE, WRITERS, UnwritableError, as_plain, b
 __all__ = ["csv_field", "csv_line", "header_line", "row_writer"]
 
 
-def csv_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return `field` as it stands in a row.
+def csv_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
+    """Return `field` as text in a row.
 
     Raises:
-        UnwritableError: it has no such form.
+        UnwritableError: it cannot be written.
     """
     kind = type(field)
     return CSV_WRITERS[kind](field) if kind in CSV_WRITERS else csv_field(as_plain(field))
@@ -34,12 +34,12 @@ def quote(text: str) -> str:
 
 
 def unquoted_json(field: Any) -> str:  # noqa: ANN401 - bytes or a float
-    """Return what JSON has in quotes, in which it escapes nothing, or a number."""
+    """Return JSON without its quotes (nothing in it is escaped), or a number."""
     return quote(json_text(field).strip('"'))
 
 
 def nested(field: Any) -> str:  # noqa: ANN401 - a tuple, list or dict
-    """Return a field that is JSON."""
+    """Return a field as JSON."""
     return quote(json_text(field))
 
 
@@ -60,26 +60,26 @@ CSV_WRITERS = (
 
 
 def row_writer(columns: Sequence[str]) -> Callable[[Any, Any], str]:
-    """Return (key, value) -> the row's line, for `spec.output.columns`; without any, rows are as they come."""
+    """Return (key, value) -> the row's line, for `spec.output.columns`; if there are none, rows have any fields."""
     if not columns:
         return lambda key, value: csv_line([*spread(key), *spread(value)])
 
-    def named_row(key: Any, value: Any) -> str:  # noqa: ANN401 - whatever the program yields
+    def named_row(key: Any, value: Any) -> str:  # noqa: ANN401 - anything the program yields
         value = as_plain(value)
         if type(value) is dict:
             return csv_line(pick(columns, {"key": key, **value}, value))
         fields = [*spread(key), *spread(value)]
         if len(fields) != len(columns):
             raise UnwritableError(
-                f"it has {len(fields)} fields, and output.columns names {len(columns)}: yield a field for each name"
+                f"it has {len(fields)} fields, but output.columns names {len(columns)}: yield a field for each name"
             )
         return csv_line(fields)
 
     return named_row
 
 
-def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - whatever the program yields
-    """Return the fields that a key or value makes."""
+def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - anything the program yields
+    """Return the fields of a key or value."""
     kind = type(field)
     if kind is tuple or kind is list:
         return field  # type: ignore[no-any-return]
@@ -91,7 +91,7 @@ def spread(field: Any) -> Sequence[Any]:  # noqa: ANN401 - whatever the program 
 
 
 def pick(columns: Sequence[str], fields: dict[str, Any], value: dict[str, Any]) -> list[Any]:
-    """Return the fields of the columns; a column that `value` lacks is empty, a field without a column an error."""
+    """Return the fields of the columns. A column that `value` lacks is empty; a field without a column is an error."""
     unknown = [name for name in value if name not in columns]
     if unknown:
         raise UnwritableError(
@@ -101,7 +101,7 @@ def pick(columns: Sequence[str], fields: dict[str, Any], value: dict[str, Any]) 
 
 
 def csv_line(fields: Sequence[Any]) -> str:
-    """Return a row as a line; an empty one would be no row, so its only field is quoted."""
+    """Return a row as a line; a single empty field is quoted, because an empty line would not be a row."""
     try:
         return (",".join([CSV_WRITERS[type(field)](field) for field in fields]) or '""') + "\n"
     except KeyError:
@@ -109,5 +109,5 @@ def csv_line(fields: Sequence[Any]) -> str:
 
 
 def header_line(columns: Sequence[str]) -> str:
-    """Return what a part begins with: the names, where there are any."""
+    """Return the first line of a part: the columns' names, or nothing."""
     return csv_line(columns) if columns else ""

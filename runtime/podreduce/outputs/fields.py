@@ -1,12 +1,12 @@
 r"""How a key or value is written as JSON, and as a field of Text output. Rule: pure, deterministic.
 
-Text: a str as it stands, with `\t` for TAB, `\r` for CR, `\n` for LF and `\\` for a backslash; anything else as compact
-JSON, which has none of these unescaped. So a line has exactly one TAB and a str is read back by undoing the four
-escapes; which fields were str and which JSON, the program's author knows.
-JSON: bytes as base64, NaN and infinities as the strings "NaN", "Infinity", "-Infinity", a tuple as a list. Numbers look
-as `repr` shows them, a Decimal as a number with all its digits. Dates, times and timedeltas are strings as ISO 8601 has
-them, and UUIDs as they are known; in Text these stand without quotes, as a str does. These functions run once or twice
-a record: what is flat goes to msgspec whole, much faster than item by item.
+Text: a str is written unchanged, except for `\t` for TAB, `\r` for CR, `\n` for LF and `\\` for a backslash. Anything
+else is compact JSON, which has none of these unescaped. So a line has exactly one TAB, and undoing the four escapes
+gives the str again. The line does not say which fields are JSON: the program's author must know.
+JSON: bytes are base64; NaN and infinities are "NaN", "Infinity", "-Infinity"; a tuple is a list. Numbers are as `repr`
+writes them, a Decimal is a number with all its digits. Dates, times and timedeltas are ISO 8601 strings, UUIDs are in
+their usual form; Text writes these without quotes. The functions run once or twice a record, so a flat field goes to
+msgspec as a whole, much faster than item by item.
 """
 
 import base64
@@ -48,22 +48,22 @@ MUST_ESCAPE = re.compile(r"[\t\r\n\\]")
 encode_json = msgspec.json.Encoder().encode
 encode_json_lines = msgspec.json.Encoder().encode_lines
 ALIKE = frozenset((str, int, bool, type(None)))
-"""What msgspec writes as we do, but for an int of more than 64 bits, which it refuses."""
+"""Types that msgspec writes in our form; but it refuses an int of more than 64 bits."""
 ARRAYS = frozenset((tuple, list))
 CANNOT_ENCODE = (OverflowError, ValueError)
-"""What msgspec raises at an int of more than 64 bits, of thousands of digits, or at a lone surrogate."""
+"""What msgspec raises for an int of more than 64 bits, an int of thousands of digits, or a lone surrogate."""
 STR_ALONE = frozenset((str,))
 
 
 class UnwritableError(Exception):
-    """A key or value has no form in the output format; the message says why and what to yield instead."""
+    """A key or value cannot be written in the output format; the message says why and what to yield instead."""
 
 
-def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return `field` as it stands in a line of Text output.
+def text_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
+    """Return `field` as text in a line of Text output.
 
     Raises:
-        UnwritableError: it has no such form.
+        UnwritableError: it cannot be written.
     """
     kind = type(field)
     if kind is str:
@@ -74,24 +74,24 @@ def text_field(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
     return json_text(plain) if type(plain) is kind else text_field(plain)
 
 
-def json_text(field: Any) -> str:  # noqa: ANN401 - whatever the program yields
+def json_text(field: Any) -> str:  # noqa: ANN401 - anything the program yields
     """Return `field` as compact JSON.
 
     Raises:
-        UnwritableError: it has no such form.
+        UnwritableError: it cannot be written.
     """
     kind = type(field)
     try:
         return WRITERS[kind](field) if kind in WRITERS else json_text(as_plain(field))
     except RecursionError:
-        raise UnwritableError("it is nested too deeply, or holds itself: yield something flatter") from None
+        raise UnwritableError("it is nested too deeply, or contains itself: yield a flatter value") from None
 
 
-def as_plain(field: Any) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return `field` as its equal of a type that may be yielded.
+def as_plain(field: Any) -> Any:  # noqa: ANN401 - anything the program yields
+    """Return `field`, or its equal of a type that may be yielded.
 
     Raises:
-        UnwritableError: there is none.
+        UnwritableError: there is no such type.
     """
     try:
         return plain_form(field)
@@ -100,10 +100,10 @@ def as_plain(field: Any) -> Any:  # noqa: ANN401 - whatever the program yields
 
 
 def json_texts(fields: Sequence[Any]) -> list[str]:
-    """Return each of `fields` as compact JSON, the faster for being many.
+    """Return each of `fields` as compact JSON; faster than one by one.
 
     Raises:
-        UnwritableError: one has no such form; OverflowError or UnicodeEncodeError may come in its place.
+        UnwritableError: one cannot be written; OverflowError or UnicodeEncodeError may be raised instead.
     """
     if are_flat_arrays(fields):
         return encode_json_lines(fields).decode().split("\n")[:-1]
@@ -111,24 +111,24 @@ def json_texts(fields: Sequence[Any]) -> list[str]:
 
 
 def are_flat_arrays(fields: Sequence[Any]) -> bool:
-    """Say whether all of these are tuples or lists of what msgspec writes as we do."""
+    """Tell whether all are tuples or lists of types that msgspec writes in our form."""
     return ARRAYS.issuperset(map(type, fields)) and ALIKE.issuperset(map(type, chain.from_iterable(fields)))
 
 
 def escape(field: str) -> str:
-    """Return a str for Text. Four searches of a character are faster than one of a regex, however long the field."""
+    """Return a str for Text. Four searches for a character are faster than one regex, however long the field."""
     if "\\" in field or "\t" in field or "\n" in field or "\r" in field:
         return MUST_ESCAPE.sub(lambda found: ESCAPES[found[0]], field)
     return field
 
 
-def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - whatever the program yields
-    """Return the error for a field of a type that no format knows."""
-    return UnwritableError(f"{name_type(type(field))} has no form there: {find_remedy(field, 'value')}")
+def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - anything the program yields
+    """Return the error for a field of a type that no format supports."""
+    return UnwritableError(f"{name_type(type(field))} cannot be written: {find_remedy(field, 'value')}")
 
 
 def int_text(value: int) -> str:
-    """Return an int as JSON; Python itself refuses thousands of digits, unless told not to."""
+    """Return an int as JSON; Python refuses thousands of digits by default."""
     try:
         return repr(value)
     except ValueError as error:
@@ -136,20 +136,20 @@ def int_text(value: int) -> str:
 
 
 def float_text(value: float) -> str:
-    """Return a float as JSON. Where there is no exponent msgspec writes what `repr` does, at seven times its speed."""
+    """Return a float as JSON. Without an exponent msgspec writes the same as `repr`, seven times as fast."""
     if 1e-4 <= value < 1e16 or -1e16 < value <= -1e-4:  # noqa: PLR2004 - where repr begins to write exponents
         return encode_json(value).decode()
     return repr(value) if math.isfinite(value) else f'"{name_of_float(value)}"'
 
 
 def name_of_float(value: float) -> str:
-    """Return the string that stands for a float JSON has no number for."""
+    """Return the string for a float that JSON has no number for."""
     return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
 
 
 def array_text(value: list[Any] | tuple[Any, ...]) -> str:
     """Return a list or tuple as JSON."""
-    for item in value:  # mostly two or three: faster than building a set of their types
+    for item in value:  # usually two or three items: faster than a set of their types
         if type(item) not in ALIKE:
             break
     else:
@@ -170,11 +170,11 @@ def object_text(value: dict[Any, Any]) -> str:
     return f"{{{','.join([f'{name_text(name)}:{json_text(item)}' for name, item in value.items()])}}}"
 
 
-def name_text(name: Any) -> str:  # noqa: ANN401 - whatever the program yields
-    """Return the key of a dict as JSON, where it must be a str: 1 and "1" would become one name."""
+def name_text(name: Any) -> str:  # noqa: ANN401 - anything the program yields
+    """Return the key of a dict as JSON. It must be a str: otherwise 1 and "1" would become one name."""
     text = name if type(name) is str else as_plain(name)
     if type(text) is not str:
-        raise UnwritableError(f"a dict has the key {show(name)}, and JSON has only str keys: yield str(key)")
+        raise UnwritableError(f"a dict has the key {show(name)}, but JSON has only str keys: yield str(key)")
     return encode_basestring(text)
 
 
@@ -189,7 +189,7 @@ def decimal_text(value: Decimal) -> str:
 
 
 def bare_text(value: Any) -> str:  # noqa: ANN401 - of one of the types in BARE
-    """Return a date, time, timedelta or UUID as text that nothing needs to be escaped in."""
+    """Return a date, time, timedelta or UUID as text without anything to escape."""
     return BARE[type(value)](as_plain(value))
 
 
@@ -199,7 +199,7 @@ def quoted_text(value: Any) -> str:  # noqa: ANN401 - likewise
 
 
 def duration_text(span: timedelta) -> str:
-    """Return a timedelta as ISO 8601 has it, in days and seconds: `P1DT2.5S`."""
+    """Return a timedelta in ISO 8601, in days and seconds: `P1DT2.5S`."""
     sign, span = ("-", -span) if span < timedelta(0) else ("", span)
     fraction = f".{span.microseconds:06}".rstrip("0").rstrip(".")
     days = f"{span.days}D" if span.days else ""
@@ -227,5 +227,5 @@ WRITERS: dict[type, Callable[[Any], str]] = {
     Decimal: decimal_text,
     **dict.fromkeys(BARE, quoted_text),
 }
-"""By exact type: what others become, `plain_form` says."""
+"""By exact type; `plain_form` converts other types first."""
 TEXT_WRITERS = WRITERS | {str: escape} | dict.fromkeys(BARE, bare_text)

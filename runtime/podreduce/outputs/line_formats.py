@@ -1,7 +1,7 @@
 """How Text, JSONLines, CSV and FixedLength write a record, many pairs, and a batch. Rule: pure.
 
-The record by record functions are the innermost loop of reduces and map-only jobs. Pairs of the plainest types are
-written all at once, and only then searched for what should have been escaped: that costs next to nothing a record.
+The functions for single records are the innermost loop of reduces and map-only jobs. Pairs of the plainest types are
+written together and only then searched for characters to escape: this costs next to nothing per record.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,11 +35,11 @@ Pairs = Sequence[tuple[Any, Any]]
 
 KEY_AND_VALUE = 2
 UNQUOTED = frozenset((str, *BARE))
-"""What Text writes without the quotes of JSON."""
+"""Types that Text writes without the quotes of JSON."""
 PRINTED_ALIKE = (str, int)
-"""What an f-string writes as `text_field` does."""
+"""Types that an f-string writes in the same way as `text_field`."""
 CANNOT_TELL = (UnwritableError, UnicodeEncodeError, OverflowError, ValueError)
-"""How writing all at once finds that one of the records cannot be written, or not so."""
+"""What writing many records together raises if one of them cannot be written in this way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,9 +48,9 @@ class LineFormat:
 
     Attributes:
         line: (key, value) -> the record's bytes, newline included. Raises UnwritableError or UnicodeEncodeError.
-        lines: pairs -> their bytes where that is faster than one by one, else None.
+        lines: pairs -> their bytes if that is faster than one by one, else None.
         batch: a batch of records -> their bytes. Raises UnwritableError.
-        head: what a part begins with.
+        head: the first bytes of a part.
     """
 
     line: Callable[[Any, Any], bytes]
@@ -59,7 +59,7 @@ class LineFormat:
     head: bytes = b""
 
 
-def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return `key TAB value` as a line."""
     try:
         return f"{TEXT_WRITERS[type(key)](key)}\t{TEXT_WRITERS[type(value)](value)}\n".encode()
@@ -68,7 +68,7 @@ def text_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the pro
 
 
 def text_lines(pairs: Pairs) -> bytes | None:
-    """Return the lines of pairs that have nothing to escape."""
+    """Return the lines of pairs if nothing needs escaping."""
     keys, values = zip(*pairs, strict=True)
     if not {*map(type, keys)}.issubset(PRINTED_ALIKE):
         return None
@@ -90,11 +90,11 @@ def text_batch(batch: "pa.RecordBatch") -> memoryview:
     from podreduce.outputs.columns import TEXT, write_columns  # noqa: PLC0415 - only columnar jobs need it
 
     if batch.num_columns != KEY_AND_VALUE:
-        raise UnwritableError("a line of Text is a key and a value: return a batch of two columns")
+        raise UnwritableError("a line of Text has a key and a value: return a batch of two columns")
     return write_columns(batch.columns, TEXT, ["", "\t", "\n"])
 
 
-def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return `{"key":…,"value":…}` as a line."""
     try:
         return f'{{"key":{WRITERS[type(key)](key)},"value":{WRITERS[type(value)](value)}}}\n'.encode()
@@ -103,7 +103,7 @@ def json_line(key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the pro
 
 
 def json_lines(pairs: Pairs) -> bytes | None:
-    """Return the lines of pairs that msgspec writes as we do."""
+    """Return the lines of pairs if msgspec writes all of them in our form."""
     keys, values = zip(*pairs, strict=True)
     if not ALIKE.issuperset(map(type, keys)):
         return None
@@ -116,7 +116,7 @@ def json_lines(pairs: Pairs) -> bytes | None:
 
 
 def json_batch(batch: "pa.RecordBatch") -> memoryview:
-    """Return a line for each row, an object of all its columns."""
+    """Return a line for each row: an object of all its columns."""
     from podreduce.outputs.columns import JSON, write_columns  # noqa: PLC0415 - only columnar jobs need it
 
     names = [f"{',' if number else '{'}{name_text(name)}:" for number, name in enumerate(batch.schema.names)]
@@ -126,33 +126,33 @@ def json_batch(batch: "pa.RecordBatch") -> memoryview:
 
 
 def csv_batch(columns: Sequence[str], batch: "pa.RecordBatch") -> memoryview:
-    """Return a row for each row, of `columns` or else of all columns."""
+    """Return a line for each row, with `columns` or else all columns."""
     from podreduce.outputs.columns import CSV, write_columns  # noqa: PLC0415 - only columnar jobs need it
 
     missing = [name for name in columns if name not in batch.schema.names]
     if missing:
-        raise UnwritableError(f"output.columns names {', '.join(missing)}, which it lacks")
+        raise UnwritableError(f"output.columns names {', '.join(missing)}, but it has no such column")
     arrays = [batch.column(name) for name in columns or batch.schema.names]
-    style = CSV if arrays[1:] else replace(CSV, null='""')  # an empty line would be no row
+    style = CSV if arrays[1:] else replace(CSV, null='""')  # an empty line would not be a row
     return write_columns(arrays, style, ["", *[","] * (len(arrays) - 1), "\n"])
 
 
-def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
+def fixed_line(record_length: int | None, key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
     """Return a record: the key's bytes, then the value's."""
     if type(key) is not bytes or type(value) is not bytes:
         key, value = as_plain(key), as_plain(value)
     if type(key) is not bytes or type(value) is not bytes:
         found = type(key if type(key) is not bytes else value).__qualname__
-        raise UnwritableError(f"FixedLength writes bytes as they are, and this is {found}: yield bytes, bytes")
+        raise UnwritableError(f"FixedLength writes only bytes, but this is {found}: yield bytes, bytes")
     if record_length is not None and len(key) + len(value) != record_length:
         raise UnwritableError(
-            f"key and value have {len(key) + len(value)} bytes together, and output.recordLength is {record_length}"
+            f"key and value have {len(key) + len(value)} bytes together, but output.recordLength is {record_length}"
         )
     return key + value
 
 
 def fixed_lines(record_length: int | None, pairs: Pairs) -> bytes | None:
-    """Return the records of pairs that are as they must be."""
+    """Return the records of pairs if all have the right types and length."""
     if {*map(type, chain.from_iterable(pairs))} != {bytes}:
         return None
     keys, values = zip(*pairs, strict=True)
@@ -179,7 +179,7 @@ def json_format(_columns: Sequence[str], _record_length: int | None) -> LineForm
 
 
 def csv_format(columns: Sequence[str], _record_length: int | None) -> LineFormat:
-    """Return CSV of these columns, or of whatever comes."""
+    """Return CSV with these columns, or with any."""
     row = row_writer(columns)
     return LineFormat(
         line=lambda key, value: row(key, value).encode(),
@@ -190,7 +190,7 @@ def csv_format(columns: Sequence[str], _record_length: int | None) -> LineFormat
 
 
 def fixed_format(_columns: Sequence[str], record_length: int | None) -> LineFormat:
-    """Return FixedLength of records of that length, or of any."""
+    """Return FixedLength with records of that length, or of any."""
     return LineFormat(
         line=lambda key, value: fixed_line(record_length, key, value),
         lines=lambda pairs: fixed_lines(record_length, pairs),

@@ -1,4 +1,4 @@
-"""Collects what a `LineFormat` makes of records and sends it in blocks."""
+"""Collects the bytes that a `LineFormat` makes of records, and sends them in blocks."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,7 @@ PAIRS_AT_ONCE = 4096
 
 
 class LineBody:
-    """Makes bytes of records and sends them on.
+    """Turns records into bytes and sends them to the stream.
 
     Attributes:
         records: how many were written.
@@ -32,26 +32,26 @@ class LineBody:
         self._batch = line_format.batch
         self._pending = [line_format.head]
         self._pending_bytes = len(line_format.head)
-        self._sent_records = -1  # the head is no record
+        self._sent_records = -1  # the head is not a record
 
     @property
     def records(self) -> int:
         """How many records were written."""
         return self._sent_records + len(self._pending)
 
-    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
         """Write one record."""
         self.append(self.prepare(key, value))
 
-    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - whatever the program yields
-        """Return what `append` takes of one record."""
+    def prepare(self, key: Any, value: Any) -> bytes:  # noqa: ANN401 - anything the program yields
+        """Return one record in the form for `append`."""
         try:
             return self._line(key, value)
         except (UnwritableError, UnicodeEncodeError) as error:
             raise unwritable(key, error) from None
 
     def append(self, line: bytes) -> None:
-        """Write what `prepare` returned."""
+        """Write the result of `prepare`."""
         self._pending.append(line)
         self._pending_bytes += len(line)
         if self._pending_bytes >= FLUSH_BYTES:
@@ -68,20 +68,20 @@ class LineBody:
         self.append_batch(self.prepare_batch(batch))
 
     def prepare_batch(self, batch: "pa.RecordBatch") -> tuple[bytes | memoryview, int]:
-        """Return what `append_batch` takes of a batch."""
+        """Return a batch in the form for `append_batch`."""
         try:
             return self._batch(batch), batch.num_rows
         except UnwritableError as error:
             raise cannot_write(batch, f"{error}") from None
-        except (ValueError, OverflowError, NotImplementedError) as error:  # Arrow's, of what is no value of Python's
-            raise cannot_write(batch, f"{error}; cast such a column, as to pa.string()") from None
+        except (ValueError, OverflowError, NotImplementedError) as error:  # from Arrow: Python cannot hold a value
+            raise cannot_write(batch, f"{error}; cast the column, for example to pa.string()") from None
 
     def append_batch(self, prepared: tuple[bytes | memoryview, int]) -> None:
-        """Write what `prepare_batch` returned."""
+        """Write the result of `prepare_batch`."""
         self._send(*prepared)
 
     def finish(self) -> None:
-        """Send what is left."""
+        """Send the remaining bytes."""
         self._flush()
 
     def _write_some(self, pairs: list[tuple[Any, Any]]) -> None:
@@ -111,14 +111,14 @@ class LineBody:
             self._write_block(block)
 
 
-def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - whatever the program yields
+def unwritable(key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - anything the program yields
     """Return the error for the record of that key."""
     reason = f"cannot be written: {error}"
     if isinstance(error, UnicodeEncodeError):
-        reason = "holds a lone surrogate, which is no UTF-8: yield text.encode('utf-8', 'replace').decode()"
+        reason = "holds a lone surrogate, which is not UTF-8: yield text.encode('utf-8', 'replace').decode()"
     return ProgramError(f"the record with the key {show_ascii(key)} {reason}")
 
 
 def cannot_write(batch: "pa.RecordBatch", reason: str) -> ProgramError:
-    """Return the error for a batch that has no form in the format."""
+    """Return the error for a batch that cannot be written in the format."""
     return ProgramError(f"the batch of columns {', '.join(batch.schema.names)} cannot be written: {reason}")

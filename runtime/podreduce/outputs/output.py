@@ -1,7 +1,7 @@
-"""Writes records into a staged part, streamed: digest, records and bytes are known at its end.
+"""Writes records into a staged part as a stream; digest, records and bytes are known at its end.
 
-`PartWriter` is what a task uses. Behind it a body makes bytes of records (`LineBody` for Text, JSONLines, CSV and
-FixedLength, `ParquetBody`), and a `PartStream` compresses, hashes and uploads them.
+Tasks use `PartWriter`. It has a body that turns records into bytes (`LineBody` for Text, JSONLines, CSV and
+FixedLength, or `ParquetBody`), and a `PartStream` that compresses, hashes and uploads them.
 """
 
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ __all__ = ["PartWriter", "open_part"]
 
 
 def open_part(store: ObjectStore, plan: Plan, task: TaskRef, attempt_id: str) -> "PartWriter":
-    """Open an attempt's output part as the plan wants it."""
+    """Open an attempt's output part as the plan says."""
     key = staged_part_key(plan.job.uid, plan.job.run_id, task, attempt_id)
     name = part_name(task, plan.output_format, plan.output_compression)
     return PartWriter(
@@ -38,18 +38,18 @@ def open_part(store: ObjectStore, plan: Plan, task: TaskRef, attempt_id: str) ->
 
 
 class PartWriter:
-    """An unpublished output part; use it in a `with`, whose normal end has all of it in the store.
+    """An unpublished output part. Use it in a `with`: if it ends normally, all of the part is in the store.
 
     Args:
-        compression: `spec.output.compression`; `columns` and `record_length` likewise, for the formats that have them.
+        compression: `spec.output.compression`; `columns` and `record_length` likewise, for the formats that use them.
 
     Attributes:
-        write: (key, value) writes one record. Raises ProgramError if it has no form in the output format.
-        write_all: writes pairs that are at hand, the faster for being many. No code of the program may run in it: its
-            errors would be taken for ours.
-        write_batch: writes a `pyarrow.RecordBatch`, a row a record.
-        prepare: does of `write` what can find fault with a record, `append` the rest with what it returned; so do
-            `prepare_batch` and `append_batch` of `write_batch`. Nothing is written of what is never appended.
+        write: (key, value) writes one record. Raises ProgramError if it cannot be written in the output format.
+        write_all: writes many pairs, faster than one by one. No code of the program may run in it: its errors would
+            be taken for ours.
+        write_batch: writes a `pyarrow.RecordBatch`; each row is a record.
+        prepare: the part of `write` that can refuse a record; `append` does the rest with its result. In the same way
+            `prepare_batch` and `append_batch` are the two parts of `write_batch`. A record not appended is not written.
     """
 
     write: Callable[[Any, Any], None]
@@ -101,11 +101,11 @@ class PartWriter:
 
     @property
     def bytes_written(self) -> int:
-        """How many bytes, compressed, have gone on their way; all of them after the `with`."""
+        """How many compressed bytes were sent so far; after the `with` these are all bytes."""
         return self._stream.bytes_written
 
     def part_ref(self) -> PartRef:
-        """Return what a commit record says of the part; call it after the `with`."""
+        """Return the part's entry in the commit record; call it after the `with`."""
         return PartRef(
             key=self._staged.key, bytes=self.bytes_written, records=self.records, sha256=self._stream.sha256()
         )
@@ -114,9 +114,9 @@ class PartWriter:
 def open_body(
     stream: PartStream, output_format: str, columns: tuple[str, ...], record_length: int | None
 ) -> LineBody | ParquetBody:
-    """Return what makes bytes of records in that format."""
+    """Return the body that writes that format."""
     if output_format == "Parquet":
         return ParquetBody(stream)
     if output_format not in LINE_FORMATS:
-        raise InternalError(f"output.format {output_format!r}: the plan should not have let this pass")
+        raise InternalError(f"output.format {output_format!r}: the plan should have refused it")
     return LineBody(stream, LINE_FORMATS[output_format](columns, record_length))

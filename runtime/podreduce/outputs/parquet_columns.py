@@ -1,8 +1,8 @@
-"""Parquet from records: key and value become columns, their types found in the first rows and kept to from there on.
+"""Parquet from records: key and value become columns. The first rows set their types, and all later rows must fit.
 
-int is int64, float is float64, str, bytes, bool and None are what they are called; a list is a list, a dict a struct
-of its names, a tuple a struct of `_1`, `_2` and so on, as Spark has it. Dates, times, UUIDs and Decimals have Arrow's
-types for them. Among the first rows an int may stand beside floats, None beside anything. Nothing is ever converted so
+int is int64, float is float64; str, bytes, bool and None are the types of that name; a list is a list, a dict a struct
+of its names, a tuple a struct of `_1`, `_2` and so on, as in Spark. Dates, times, UUIDs and Decimals have Arrow's types
+for them. Among the first rows ints and floats may be mixed, and None may appear anywhere. Nothing is ever converted so
 that it reads back as something else. Rule: pure.
 """
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["build_column", "captured", "find_type"]
 
 EXACT_FLOAT = 2**53
-"""Up to here every int is a float."""
+"""Every int up to here is a float."""
 INT_MIN, INT_MAX = -(2**63), 2**63 - 1
-SAME_DIGITS = "yield Decimals of as many digits behind the point everywhere, with value.quantize(...), or str(value)"
+SAME_DIGITS = "yield Decimals with the same number of decimal places, with value.quantize(...), or str(value)"
 SMALL_DECIMAL_DIGITS, MAX_DECIMAL_DIGITS = 38, 76
 ENTRY_BYTES = 64
-"""What a value takes in memory besides its text or bytes, roughly."""
+"""About how much memory a value takes besides its text or bytes."""
 
 
-def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - whatever the program yields
-    """Return `value` as it is now, whatever the program does to it later, and about how many bytes it takes.
+def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - anything the program yields
+    """Return a copy of `value` that the program cannot change, and about how many bytes it takes.
 
     Raises:
-        UnwritableError: it is of a type that cannot be written.
+        UnwritableError: its type cannot be written.
     """
     kind = type(value)
     if kind is str or kind is bytes:
@@ -56,20 +56,18 @@ def captured(value: Any) -> tuple[Any, int]:  # noqa: ANN401 - whatever the prog
 
 
 def in_utc(moment: datetime) -> datetime:
-    """Return the instant of an aware datetime, which is what a column can hold."""
+    """Return the moment of an aware datetime in UTC, which a column can hold."""
     try:
         return moment.astimezone(UTC)
     except OverflowError:
-        raise UnwritableError(
-            "a datetime lies outside of the years 1 to 9999 in UTC: yield value.isoformat()"
-        ) from None
+        raise UnwritableError("a datetime is outside the years 1 to 9999 in UTC: yield value.isoformat()") from None
 
 
 def find_type(values: Sequence[Any]) -> "pa.DataType":
-    """Return the type of the column that `values` make.
+    """Return the column type for `values`.
 
     Raises:
-        UnwritableError: they make none.
+        UnwritableError: there is none.
     """
     import pyarrow as pa  # noqa: PLC0415 - slow to import; only this format needs it
 
@@ -88,27 +86,27 @@ def find_type(values: Sequence[Any]) -> "pa.DataType":
     if kind is tuple or kind is dict:
         rows = [as_fields(value) for value in present]
         if not any(rows):
-            raise UnwritableError("an empty dict or tuple makes no columns: yield None in its place")
+            raise UnwritableError("an empty dict or tuple has no columns: yield None instead")
         return pa.struct([(name, find_type([row.get(name) for row in rows])) for name in dict.fromkeys(chain(*rows))])
     return plain_types()[kind]
 
 
 class AwareDatetime:
-    """Stands for the type of a datetime with a zone, which Python has no name for."""
+    """Represents the type of a datetime with a zone, which Python has no class for."""
 
 
 def kind_of(value: Any) -> type:  # noqa: ANN401 - of any type that may be yielded
-    """Return the type of a value, as far as columns tell them apart."""
+    """Return the type of a value, as far as columns distinguish types."""
     return AwareDatetime if type(value) is datetime and value.tzinfo is not None else type(value)
 
 
 def name_kind(kind: type) -> str:
-    """Return what to call a type in a message."""
+    """Return the name of a type in a message."""
     return "datetime with a tzinfo" if kind is AwareDatetime else kind.__qualname__
 
 
 def find_decimal_type(numbers: Sequence[Decimal]) -> "pa.DataType":
-    """Return a type for these Decimals: of as many digits as there are, as many behind the point as one of them has.
+    """Return a type that holds all these Decimals: enough digits, and the largest number of decimal places.
 
     Raises:
         UnwritableError: there is none.
@@ -116,16 +114,16 @@ def find_decimal_type(numbers: Sequence[Decimal]) -> "pa.DataType":
     import pyarrow as pa  # noqa: PLC0415 - slow to import; only this format needs it
 
     if not all(number.is_finite() for number in numbers):
-        raise UnwritableError("a Decimal that is NaN or infinite has no place in a column: yield None, or str(value)")
+        raise UnwritableError("a column cannot hold a Decimal that is NaN or infinite: yield None, or str(value)")
     scale = max([0, *[-int(number.as_tuple().exponent) for number in numbers]])
     digits = scale + max([0, *[number.adjusted() + 1 for number in numbers if number]])
     if digits > MAX_DECIMAL_DIGITS:
-        raise UnwritableError(f"Decimals in a column have {MAX_DECIMAL_DIGITS} digits at most: yield str(value)")
+        raise UnwritableError(f"a column holds Decimals of at most {MAX_DECIMAL_DIGITS} digits: yield str(value)")
     return pa.decimal128(SMALL_DECIMAL_DIGITS, scale) if digits <= SMALL_DECIMAL_DIGITS else pa.decimal256(76, scale)
 
 
 def plain_types() -> "dict[type, pa.DataType]":
-    """Return the column type of each type without parts, but for Decimals."""
+    """Return the column type of each type without parts, except Decimal."""
     import pyarrow as pa  # noqa: PLC0415
 
     return {
@@ -150,7 +148,7 @@ def as_fields(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a dict or tuple
         return {f"_{number}": item for number, item in enumerate(value, 1)}
     for name in value:
         if type(name) is not str:
-            raise UnwritableError(f"a dict has the key {show(name)}, and a column's name is a str: yield str(key)")
+            raise UnwritableError(f"a dict has the key {show(name)}, but a column's name is a str: yield str(key)")
     return value  # type: ignore[no-any-return]
 
 
@@ -158,7 +156,7 @@ def build_column(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
     """Return `values` as a column of that type.
 
     Raises:
-        UnwritableError: one of them is of another type.
+        UnwritableError: one of them has another type.
     """
     import pyarrow as pa  # noqa: PLC0415
 
@@ -173,21 +171,21 @@ def build_column(values: Sequence[Any], kind: "pa.DataType") -> "pa.Array":
         return pa.array(values, kind)
     except UnicodeEncodeError:
         raise UnwritableError(
-            "it holds a lone surrogate, which is no UTF-8: yield text.encode('utf-8', 'replace').decode()"
+            "it holds a lone surrogate, which is not UTF-8: yield text.encode('utf-8', 'replace').decode()"
         ) from None
     except (pa.ArrowInvalid, OverflowError):
         remedy = SAME_DIGITS if pa.types.is_decimal(kind) else "yield value.total_seconds()"
-        raise UnwritableError(f"one of its values does not fit {kind}, as the first rows made it: {remedy}") from None
+        raise UnwritableError(f"one of its values does not fit {kind}, the type of the first rows: {remedy}") from None
 
 
 def check_types(present: Sequence[Any], kind: "pa.DataType") -> None:
-    """Make sure that the values, none of them None, are of the type as it was found, and fit."""
+    """Make sure that the values, none of them None, have the type of the first rows, and fit."""
     import pyarrow as pa  # noqa: PLC0415
 
     for found in {*map(kind_of, present)}:
         if found not in allowed_types(kind):
-            first = "the first rows had only None there" if kind == pa.null() else f"the first rows made it {kind}"
-            raise UnwritableError(f"a {name_kind(found)} cannot go into the column, {first}: yield one type")
+            first = "the first rows had only None there" if kind == pa.null() else f"the first rows had {kind} there"
+            raise UnwritableError(f"a {name_kind(found)} cannot go into the column: {first}; yield one type")
     if pa.types.is_int64(kind) and not all(INT_MIN <= value <= INT_MAX for value in present):
         raise UnwritableError("an int of more than 64 bits cannot go into a column: yield str(value)")
     if pa.types.is_float64(kind) and not all(type(v) is float or -EXACT_FLOAT <= v <= EXACT_FLOAT for v in present):
@@ -195,7 +193,7 @@ def check_types(present: Sequence[Any], kind: "pa.DataType") -> None:
 
 
 def allowed_types(kind: "pa.DataType") -> tuple[type, ...]:
-    """Return what may go into a column of that type."""
+    """Return the types that a column of that type accepts."""
     import pyarrow as pa  # noqa: PLC0415
 
     if pa.types.is_list(kind):

@@ -1,4 +1,4 @@
-"""A Parquet part: the first rows settle its schema, row groups are cut by bytes, zstd compresses inside."""
+"""A Parquet part: the first rows set its schema, row groups are cut by bytes, zstd compresses inside."""
 
 from bisect import bisect_left
 from collections.abc import Iterable
@@ -20,13 +20,13 @@ __all__ = ["ParquetBody"]
 
 BATCH_RECORDS = 16 * 1024
 BATCH_BYTES = 8 * 1024 * 1024
-"""When records become columns, which take less memory."""
+"""When records are converted to columns, which take less memory."""
 GROUP_BYTES = 32 * 1024 * 1024
 SHOWN_BYTES = 250
 
 
 class ParquetBody:
-    """Makes row groups of records or batches.
+    """Makes row groups from records or batches.
 
     Attributes:
         records: how many were written.
@@ -43,23 +43,23 @@ class ParquetBody:
         self._group: list[pa.RecordBatch] = []
         self._group_bytes = 0
 
-    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
+    def write(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
         """Write one record."""
         self.append(self.prepare(key, value))
 
-    def prepare(self, key: Any, value: Any) -> tuple[Any, Any, int]:  # noqa: ANN401 - whatever the program yields
-        """Return what `append` takes of one record. Whether it fits the columns' types is found later."""
+    def prepare(self, key: Any, value: Any) -> tuple[Any, Any, int]:  # noqa: ANN401 - anything the program yields
+        """Return one record in the form for `append`. Whether it fits the columns' types is checked later."""
         try:
             (kept_key, key_bytes), (kept_value, value_bytes) = captured(key), captured(value)
         except UnwritableError as error:
             raise unwritable(key, error) from None
         except RecursionError:
-            nested = UnwritableError("it is nested too deeply, or holds itself: yield something flatter")
+            nested = UnwritableError("it is nested too deeply, or contains itself: yield a flatter value")
             raise unwritable(key, nested) from None
         return kept_key, kept_value, key_bytes + value_bytes
 
     def append(self, prepared: tuple[Any, Any, int]) -> None:
-        """Write what `prepare` returned."""
+        """Write the result of `prepare`."""
         key, value, size_bytes = prepared
         self._keys.append(key)
         self._values.append(value)
@@ -74,26 +74,26 @@ class ParquetBody:
             self.write(key, value)
 
     def write_batch(self, batch: "pa.RecordBatch") -> None:
-        """Write the rows of a batch; all batches must have the first one's schema."""
+        """Write the rows of a batch; all batches must have the schema of the first."""
         self._convert()
         if self._schema is not None and not batch.schema.equals(self._schema):
             raise ProgramError(
-                f"a batch has the schema {one_line(batch.schema)}, and the first had {one_line(self._schema)}: "
-                "a Parquet part has one; return batches of one schema, with casts where need be"
+                f"a batch has the schema {one_line(batch.schema)}, but the first had {one_line(self._schema)}: "
+                "a Parquet part has one schema; cast the batches to it"
             )
         self.records += batch.num_rows
         self._add(batch)
 
     def prepare_batch(self, batch: "pa.RecordBatch") -> "pa.RecordBatch":
-        """Return the batch: whether it fits is found when it is written."""
+        """Return the batch: whether it fits is checked when it is written."""
         return batch
 
     def append_batch(self, batch: "pa.RecordBatch") -> None:
-        """Write what `prepare_batch` returned."""
+        """Write the result of `prepare_batch`."""
         self.write_batch(batch)
 
     def finish(self) -> None:
-        """Write what is left, and the footer. A part without records has null columns."""
+        """Write the remaining rows, and the footer. A part without records has null columns."""
         self._convert()
         if self._schema is None:
             import pyarrow as pa  # noqa: PLC0415 - slow to import; only this format needs it
@@ -103,7 +103,7 @@ class ParquetBody:
         self._open_writer().close()
 
     def _convert(self) -> None:
-        """Make a batch of the records at hand."""
+        """Convert the collected records to a batch."""
         if not self._keys:
             return
         import pyarrow as pa  # noqa: PLC0415
@@ -113,7 +113,7 @@ class ParquetBody:
             self._schema = pa.schema([("key", kinds[0]), ("value", kinds[1])])
         kinds = self._schema.types
         if self._schema.names != ["key", "value"]:
-            raise ProgramError(f"pairs were yielded after batches of {one_line(self._schema)}: write one or the other")
+            raise ProgramError(f"pairs were yielded after batches of {one_line(self._schema)}: yield only one kind")
         try:
             columns = [build_column(self._keys, kinds[0]), build_column(self._values, kinds[1])]
         except UnwritableError as error:
@@ -122,15 +122,15 @@ class ParquetBody:
         self._keys, self._values, self._pending_bytes = [], [], 0
 
     def _find_types(self) -> "tuple[pa.DataType, pa.DataType]":
-        """Return the types of the columns that the first records make."""
+        """Return the types of the columns for the first records."""
         try:
             return find_type(self._keys), find_type(self._values)
         except UnwritableError as error:
-            clash = bisect_left(range(1, len(self._keys)), True, key=self._clashes)  # noqa: FBT003 - what to look for
+            clash = bisect_left(range(1, len(self._keys)), True, key=self._clashes)  # noqa: FBT003 - the value to find
             raise blamed(self._keys[clash], error) from None
 
     def _clashes(self, records: int) -> bool:
-        """Say whether there is no type for the first so many records."""
+        """Tell whether the first `records` records have no common type."""
         try:
             find_type(self._keys[:records])
             find_type(self._values[:records])
@@ -139,7 +139,7 @@ class ParquetBody:
         return False
 
     def _blame(self, kinds: "list[pa.DataType]", error: UnwritableError) -> ProgramError:
-        """Return the error for the first of the records that cannot be written."""
+        """Return the error for the first record that cannot be written."""
         for key, value in zip(self._keys, self._values, strict=True):
             try:
                 build_column([key], kinds[0])
@@ -165,7 +165,7 @@ class ParquetBody:
             self._open_writer().write_table(table, row_group_size=max(table.num_rows, 1))
         except (pa.ArrowNotImplementedError, pa.ArrowInvalid) as error:
             raise ProgramError(
-                f"columns {one_line(table.schema)} cannot be written as Parquet ({error}): cast them to types it has"
+                f"columns {one_line(table.schema)} cannot be written as Parquet ({error}): cast them to other types"
             ) from None
         self._group, self._group_bytes = [], 0
 
@@ -196,13 +196,13 @@ class StreamFile:
         """Do nothing: the part is completed by its writer."""
 
 
-def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - whatever the program yields
-    """Return the error for a record that was taken some time ago: the caller does not know which it was."""
+def blamed(key: Any, error: UnwritableError) -> ProgramError:  # noqa: ANN401 - anything the program yields
+    """Return the error for a record that was written earlier: the caller does not know which one it was."""
     found = unwritable(key, error)
     found.record = f"key {show_ascii(key)}"
     return found
 
 
 def one_line(schema: "pa.Schema") -> str:
-    """Return a schema for a message, the middle of a long one left out."""
+    """Return a schema on one line for a message, cut in the middle if it is long."""
     return cut_middle(", ".join(f"{field.name}: {field.type}" for field in schema), SHOWN_BYTES)

@@ -9,10 +9,10 @@ __all__ = ["PartStream"]
 
 
 class PartStream:
-    """An upload that knows what it uploaded.
+    """An upload that knows the size and digest of what it uploaded.
 
     Attributes:
-        bytes_written: what has gone on its way, compressed; exact after `close`.
+        bytes_written: how many compressed bytes were sent; exact after `close`.
     """
 
     def __init__(self, staged: StagedUpload, compression: str) -> None:

@@ -1,4 +1,4 @@
-"""How an attempt becomes a process: the command, the fork server, the turns of a pod that takes several tasks.
+"""How an attempt becomes a process: the command, the fork server, the tasks of one pod in sequence.
 
-Rule: what an attempt does is the task's.
+Rule: what an attempt does is in the package `task`.
 """

@@ -1,9 +1,9 @@
 """What every pod and every local task process runs: one attempt, then an exit code.
 
-A pod of several tasks forks a process for each, which goes on from there as if it had been started for it: `sequence`.
+In a pod of several tasks each task is a forked process, which continues as if it had been started for it: `sequence`.
 
-Standard output carries the log and nothing else: what the program prints goes to standard error, from C code as well.
-A failure is told twice: as the termination message (a TaskOutcome) and by the exit code.
+Standard output carries only the log: output of the program goes to standard error, even from C code. A failure is
+reported twice: as the termination message (a TaskOutcome) and as the exit code.
 """
 
 import gc
@@ -26,7 +26,7 @@ from podreduce.watching.outcome import outcome_of, write_outcome
 __all__ = ["main", "run_task", "start"]
 
 GC_THRESHOLD = 100_000
-"""Records are rarely cyclic; what exists at the start is frozen besides."""
+"""Records are rarely cyclic; and all objects that exist at the start are frozen."""
 
 
 def main(environ: Mapping[str, str], turn: Turn) -> ExitCode:
@@ -35,27 +35,27 @@ def main(environ: Mapping[str, str], turn: Turn) -> ExitCode:
     try:
         environment = TaskEnvironment.from_environ(environ)
     except (KeyError, ValueError) as error:
-        hint = "tasks are started by podreduce; to run a job: podreduce run job.yaml"
-        logger.error("no task", error=f"{type(error).__name__} {error}: {hint}")  # noqa: TRY400 - no use of a traceback
+        hint = "podreduce starts this command itself; to run a job: podreduce run job.yaml"
+        logger.error("no task", error=f"{type(error).__name__} {error}: {hint}")  # noqa: TRY400 - no traceback needed
         return ExitCode.INTERNAL_ERROR
     logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
     try:
         commit = run_task(environment, StorageSettings.from_environ(environ), turn)
-    except BaseException as error:  # noqa: BLE001 - every way to fail ends as an outcome and an exit code
+    except BaseException as error:  # noqa: BLE001 - every failure ends as an outcome and an exit code
         return report(error, environment)
     logger.info("nothing to do" if commit is None else "task committed")
     return ExitCode.OK
 
 
 def run_task(environment: TaskEnvironment, settings: StorageSettings, turn: Turn) -> CommitRecord | None:
-    """Run the attempt and commit it; return the task's commit, which may be a twin's, or None if it is not needed.
+    """Run the attempt and commit it; return the task's commit (possibly another attempt's), or None if not needed.
 
-    The task's turn ends with its commit, whatever may yet go wrong on the way out.
+    The next task of the pod may start once this task has committed, even if something fails afterwards.
 
     Raises:
-        PodreduceError: it has failed.
+        PodreduceError: the attempt has failed.
     """
-    # Imported here: a task that has no sound environment should say so at once.
+    # Imported here, so that a task with an invalid environment reports it at once.
     from podreduce.task.attempt import open_attempt  # noqa: PLC0415
     from podreduce.task.map_task import run_map_task  # noqa: PLC0415
     from podreduce.task.reduce_task import run_reduce_task  # noqa: PLC0415
@@ -84,9 +84,9 @@ def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
 
 
 def add_current_directory() -> None:
-    """Let the program import from the current directory, after all else.
+    """Let the program import from the current directory, after everything else.
 
-    A script there may be called random.py or numpy.py; `-P` keeps it from taking the place of what podreduce and the
+    A script there may be called random.py or numpy.py. `-P` keeps it from replacing the modules that podreduce and the
     libraries import.
     """
     with suppress(FileNotFoundError):  # it has been removed
@@ -95,21 +95,21 @@ def add_current_directory() -> None:
             sys.path.append(here)
 
 
-def claim_stdout() -> None:
-    """Keep standard output for the log alone and point everything else that writes there to standard error."""
+def reserve_stdout() -> None:
+    """Reserve standard output for the log, and send everything else that writes there to standard error."""
     log = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8", errors="replace", buffering=1)
     configure_logs(log)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
 
 def start() -> NoReturn:
-    """Be the process."""
+    """Run a task as this process, and exit."""
     turn = take_turn(os.environ)
     exit_on_sigterm()
-    claim_stdout()
+    reserve_stdout()
     add_current_directory()
-    sys.set_int_max_str_digits(0)  # ints of any size are promised, in the output too
+    sys.set_int_max_str_digits(0)  # ints of any size are supported, in the output too
     code = main(os.environ, turn)
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(code)  # threads the program left behind must not keep the pod alive
+    os._exit(code)  # threads that the program left must not keep the pod alive

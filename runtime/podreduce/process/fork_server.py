@@ -1,9 +1,9 @@
 """`python -m podreduce.process.fork_server`: forks a local run's tasks, each with everything imported.
 
-Importing what a task needs takes a third of a second of a processor, forking a process that has done so a hundredth.
-The engine at the other end of the socket sends, for each task, its environment and three descriptors (output, error
-output, lifeline), and is told the process's number and later its end. Rule: one thread, no event loop, no store opened,
-no user code: nothing that a forked copy could not live with.
+Importing what a task needs takes a third of a second of CPU time; forking a process with these imports takes a
+hundredth. For each task the engine sends its environment and three descriptors (output, error output, lifeline) through
+the socket. It gets back the process's number, and later how it ended. Rule: one thread, no event loop, no open store,
+no user code: a forked copy could not use them.
 """
 
 import json
@@ -29,7 +29,7 @@ def main() -> None:
     """Serve until the engine closes its end."""
     channel = socket.socket(fileno=int(os.environ.pop(FORK_CHANNEL_VARIABLE)))
     channel.set_inheritable(False)
-    import podreduce.process.entry  # noqa: F401, PLC0415 - what every task begins with
+    import podreduce.process.entry  # noqa: F401, PLC0415 - every task starts with it
 
     import_columns()
     import_tasks()
@@ -38,7 +38,7 @@ def main() -> None:
 
 
 def serve(channel: socket.socket) -> None:
-    """Fork for each request; tell of each end."""
+    """Fork for each request; report each end."""
     with selectors.DefaultSelector() as selector:
         selector.register(channel, selectors.EVENT_READ)
         while True:
@@ -55,10 +55,10 @@ def serve(channel: socket.socket) -> None:
 
 
 def report_end(channel: socket.socket, pid: int, pidfd: int) -> None:
-    """Take a process that has ended and say how."""
+    """Wait for a process that has ended and report how."""
     os.close(pidfd)
     _, status = os.waitpid(pid, 0)
-    with suppress(OSError):  # the engine has gone: the next receive says so
+    with suppress(OSError):  # the engine is gone: the next receive shows it
         channel.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
@@ -102,7 +102,7 @@ def become_task(channel: socket.socket, environ: dict[str, str], descriptors: li
 
 
 def show_name(environ: dict[str, str]) -> None:
-    """Let ps and top show which task the process is; its command line is the server's."""
+    """Let ps and top show which task the process runs; its command line is the server's."""
     with suppress(OSError):
         Path("/proc/self/comm").write_text(f"task {environ.get(TASK, '')}", encoding="ascii")
 

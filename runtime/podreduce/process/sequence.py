@@ -1,10 +1,10 @@
-"""Several tasks in one pod, one after another, each in a process forked for it by one that has imported what they need.
+"""Runs several tasks in one pod, one after another: each in a process forked from one that has done the imports.
 
-A pod costs scheduler, kubelet and interpreter seconds, a fork a hundredth of one. With a process of its own each task
-finds modules as they were loaded, and its memory ends with it. The next task has its turn only if the one before said
-that its own commit counts: all else ends the pod, and the operator knows by the commits at which task.
+A pod costs scheduler, kubelet and interpreter seconds; a fork costs a hundredth of one. Each task has its own process,
+so it finds modules in their original state, and its memory ends with it. The next task starts only if the task before
+reported that its own commit counts. Anything else ends the pod, and the commits tell the operator which tasks are done.
 
-Rule: the sequencer opens no store, starts no thread and calls no program: its copies could not live with that.
+Rule: the sequencer opens no store, starts no thread and calls no program: its copies could not use them.
 """
 
 import os
@@ -26,13 +26,13 @@ from podreduce.process.forking import freeze, import_columns, import_tasks, rese
 __all__ = ["Turn", "take_turn"]
 
 LINGER_SECONDS = 30.0
-"""How long a task may take to exit after its commit; one that has a pod to itself is deleted then."""
+"""How long a task may take to exit after its commit. If it is alone in its pod, the pod is deleted then."""
 
 SIGTERM_ONLY = frozenset({signal.SIGTERM})
 
 
 class Word(Enum):
-    """How a task says that the next has its turn, and whether that may want columns as it did."""
+    """How a task reports that the next one may start, and whether that one is likely to need columns."""
 
     NEXT = b"n"
     NEXT_WITH_COLUMNS = b"c"
@@ -40,15 +40,15 @@ class Word(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """A task's turn. `channel` is where its word goes; None where it has the pod to itself."""
+    """A task's place in the sequence. `channel` is where it reports; None if it is alone in its pod."""
 
     channel: int | None = None
 
     def end(self, environment: TaskEnvironment, commit: CommitRecord | None) -> None:
-        """Let the next task have its turn, if the task's `commit` is this attempt's.
+        """Let the next task start, if `commit` is this attempt's.
 
-        It has not if a twin was faster, if there is no commit (and nothing to do), or if the program turned out to be
-        map-only and only reduces would follow.
+        The next task does not start if another attempt was faster, if there is no commit (and nothing to do), or if
+        the program turned out to be map-only and only reduce tasks would follow.
         """
         if self.channel is None or commit is None or commit.attempt_id != environment.attempt_id:
             return
@@ -57,18 +57,18 @@ class Turn:
             return
         word = Word.NEXT_WITH_COLUMNS if "pyarrow" in sys.modules else Word.NEXT
         os.write(self.channel, word.value)
-        leave_soon()
+        exit_soon()
 
 
-def leave_soon() -> None:
-    """End this process if it does not end by itself: nobody would ask why the next task does not begin."""
+def exit_soon() -> None:
+    """End this process if it does not exit soon: nobody else would notice that the next task does not start."""
     timer = threading.Timer(LINGER_SECONDS, os._exit, args=(ExitCode.OK,))
     timer.daemon = True
     timer.start()
 
 
 class Sequencer:
-    """The process that waits for one task after the other. It leads the pod: SIGTERM ends it, and the task with it."""
+    """The process that waits for each task in turn. It is the pod's main process: SIGTERM ends it and the task."""
 
     def __init__(self) -> None:
         self.running: int | None = None
@@ -82,14 +82,14 @@ class Sequencer:
         os._exit(ExitCode.TERMINATED)
 
     def fork(self) -> Turn | None:
-        """Fork a process for a task; the turn is returned there, and None here."""
+        """Fork a process for a task; return the turn in the task's process, and None in this one."""
         freeze()
         self.channel, writing = os.pipe()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGTERM_ONLY)
         pid = os.fork()
         if not pid:
             os.close(self.channel)
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # still held back: the task waits for it in its own way
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)  # still blocked: the task handles it in its own way
             reseed()
             return Turn(channel=writing)
         self.running = pid
@@ -98,12 +98,12 @@ class Sequencer:
         return None
 
     def wait(self) -> tuple[Word | None, int]:
-        """Wait for the task to end; return its word, if it has said one, and its exit code as a shell tells it."""
+        """Wait for the task to end; return its report, if any, and its exit code in the shell's convention."""
         ended = None
         while ended != self.running:
-            ended, status = os.wait()  # as process 1 of a container also for what others have left behind
+            ended, status = os.wait()  # as process 1 of a container it also reaps orphans
         self.running = None
-        os.set_blocking(self.channel, False)  # whatever the program has started may hold the other end
+        os.set_blocking(self.channel, False)  # processes that the program started may hold the other end
         said = b""
         with suppress(BlockingIOError):
             said = os.read(self.channel, 1)
@@ -113,16 +113,16 @@ class Sequencer:
 
 
 def take_turn(environ: MutableMapping[str, str]) -> Turn:
-    """Return the turn of the task for which this process is; `environ` is then that task's.
+    """Return the turn of this process's task; `environ` is then that task's.
 
-    In a pod of several tasks the process that calls it never returns from it: only those forked for the tasks do.
+    In a pod of several tasks the calling process never returns from it: only the processes forked for tasks do.
     """
     more = environ.get(MORE_TASKS, "").split()
     return run_in_turn(environ, [environ.get(TASK, ""), *more]) if more else Turn()
 
 
 def run_in_turn(environ: MutableMapping[str, str], tasks: Sequence[str]) -> Turn:
-    """Fork a process for each task, and end as the last that had its turn."""
+    """Fork a process for each task, and exit like the last task that ran."""
     sequencer = Sequencer()
     signal.signal(signal.SIGTERM, sequencer.stop)
     import_tasks()
@@ -138,11 +138,11 @@ def run_in_turn(environ: MutableMapping[str, str], tasks: Sequence[str]) -> Turn
         if word is Word.NEXT_WITH_COLUMNS:
             import_columns()
         if code:
-            forget_outcome(environ)
+            clear_outcome(environ)
     os._exit(code)
 
 
-def forget_outcome(environ: MutableMapping[str, str]) -> None:
-    """Empty the termination message of a task that is committed and still found something to complain of."""
+def clear_outcome(environ: MutableMapping[str, str]) -> None:
+    """Clear the termination message of a task that is committed but reported an error afterwards."""
     with suppress(OSError, KeyError):
         Path(environ[TERMINATION_LOG]).write_bytes(b"")

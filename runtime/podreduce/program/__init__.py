@@ -1,4 +1,4 @@
-"""All that knows that there is a user's program: it finds, checks, calls, rewrites and blames it.
+"""Everything about the user's program: finding it, checking it, calling it, rewriting it, reporting its errors.
 
-Rule: where records come from and where pairs go is not known here.
+Rule: knows neither where records come from nor where pairs go.
 """

@@ -1,4 +1,4 @@
-"""Calls into the program: what it returned is checked here, and its combining and partitioning made fit for buffers."""
+"""Calls into the program: checks what it returns, and adapts its combiner and partitioner to the buffers."""
 
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
@@ -24,8 +24,8 @@ __all__ = [
 ]
 
 
-def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whatever the program returns
-    """Return an iterator over what `member` of the program returned; None is no pairs.
+def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - anything the program returns
+    """Return an iterator over the result of `member` of the program; None means no pairs.
 
     Raises:
         ProgramError: it is not iterable, or a str, bytes or dict, which is never a list of pairs.
@@ -41,26 +41,26 @@ def iterate(pairs: Any, member: str) -> Iterator[Any]:  # noqa: ANN401 - whateve
     )
 
 
-def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - whatever the program yields
+def check_pair(pair: Any, member: str) -> tuple[Any, Any]:  # noqa: ANN401 - anything the program yields
     """Return `pair` as key and value.
 
     Raises:
-        ProgramError: it is neither a tuple nor a list of two.
+        ProgramError: it is not a tuple or list of two.
     """
     if isinstance(pair, tuple | list) and len(pair) == 2:  # noqa: PLR2004 - a pair
         return pair[0], pair[1]
-    raise ProgramError(f"{member} yielded {type(pair).__name__} {show(pair)}, which is no pair: yield key, value")
+    raise ProgramError(f"{member} yielded {type(pair).__name__} {show(pair)}, which is not a pair: yield key, value")
 
 
 def cannot_aggregate(program: LoadedProgram, key: Any, error: Exception) -> ProgramError:  # noqa: ANN401 - the program's
-    """Return the error for values of `key` that have no aggregate."""
+    """Return the error for values of `key` that cannot be aggregated."""
     if program.combiner is not None:
-        message = f"combiner {program.combiner!r} cannot take the values of the key {show(key)}: {explain(error)}; "
+        message = f"combiner {program.combiner!r} cannot take values of the key {show(key)}: {explain(error)}; "
         return ProgramError(f"{message}write a reduce_func for such values", record=describe_key(key))
     member = f"{program.class_name}.reduce_func"
     return ProgramError(
         f"{type(error).__name__}: {explain(error)} (in the {program.aggregation} of {member} over the values of "
-        f"the key {show(key)}): yield values that have one, or write the loop out",
+        f"the key {show(key)}): yield values that it supports, or write the loop yourself",
         record=describe_key(key),
     )
 
@@ -71,44 +71,44 @@ def cannot_travel(member: str, key: Any, error: UnsupportedTypeError) -> Program
 
 
 def combine_by_program(program: LoadedProgram) -> Combine | None:
-    """Return what the map's buffer calls to shrink a key's values; None if the program has no `combine_func`."""
+    """Return the function with which the map's buffer shrinks a key's values; None without a `combine_func`."""
     return partial(call_combine, program) if program.combine_func is not None else None
 
 
 def call_combine(program: LoadedProgram, key: Any, values: list[Any]) -> list[Any]:  # noqa: ANN401 - the program's
-    """Return what `combine_func` makes of one key's values, captured.
+    """Return the result of `combine_func` for one key's values, captured.
 
     Raises:
-        ProgramError: it raised, or yielded what is no pair or has another key.
+        ProgramError: it raised, or yielded something that is not a pair or has another key.
     """
     assert program.combine_func is not None  # noqa: S101 - for the type checker
     member = f"{program.class_name}.combine_func"
     try:
         pairs = iterate(program.combine_func(key, iter(values)), member)
         return [capture_combined(pair, key, member) for pair in pairs]
-    except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+    except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
         raise_blamed(error, describe_key(key))
 
 
-def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return the value of what `combine_func` yielded for `key`, captured.
+def capture_combined(pair: Any, key: Any, member: str) -> Any:  # noqa: ANN401 - anything the program yields
+    """Return the value of a pair that `combine_func` yielded for `key`, captured.
 
     Raises:
-        ProgramError: it is no pair, or has another key.
+        ProgramError: it is not a pair, or has another key.
     """
     new_key, value = check_pair(pair, member)
     try:
         if new_key is not key and encode_key(new_key) != encode_key(key):
-            raise ProgramError(f"{member} yielded the key {show(new_key)} for {show(key)}: it must yield its own")
+            raise ProgramError(f"{member} yielded the key {show(new_key)} for {show(key)}: it must yield the same key")
         return capture(value)
     except UnsupportedTypeError as error:
         raise cannot_travel(member, new_key, error) from None
 
 
 def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[bytes], int]:
-    """Return what the map's buffer calls to find a key's bucket: the program's `partition_func`, checked.
+    """Return the function with which the map's buffer finds a key's bucket: the program's `partition_func`, checked.
 
-    What it returns raises ProgramError for anything but an int from 0 to `partitions` - 1.
+    That function raises ProgramError if the result is not an int from 0 to `partitions` - 1.
     """
     member = f"{program.class_name}.partition_func"
 
@@ -117,7 +117,7 @@ def bucket_by_program(program: LoadedProgram, partitions: int) -> Callable[[byte
         key = decode_key(encoded)
         try:
             chosen = program.partition_func(key, partitions)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             raise_blamed(error, describe_key(key))
         if not hasattr(chosen, "__index__") or not 0 <= index(chosen) < partitions:
             raise ProgramError(

@@ -1,6 +1,6 @@
-"""Counters: group → name → a number that only grows. Rule: pure; few names, for every commit record carries them all.
+"""Counters: group → name → a number that only grows. Rule: pure; few names, because every commit record has them all.
 
-The group `podreduce` is ours: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
+The group `podreduce` is built in: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
 combineOutput, badRecords.
 """
 
@@ -17,7 +17,7 @@ class Counters:
     """The counters of one attempt.
 
     Attributes:
-        beats: how often the program counted, or said that it is not stuck.
+        beats: how often the program counted, or reported that it is not stuck.
     """
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Counters:
         """Add `n` to a counter of the program.
 
         Raises:
-            ProgramError: it is not a counter a program may have.
+            ProgramError: a program may not have such a counter.
         """
         self.beats += 1
         try:
@@ -45,15 +45,15 @@ class Counters:
             self._journal.append((group, name, n))
 
     def mark(self) -> None:
-        """Remember what is counted from here on until `keep` lets it stay or `undo` takes it back."""
+        """Remember all counts from here on, until `keep` or `undo`."""
         self._journal = []
 
     def keep(self) -> None:
-        """Let what was counted since the mark stay, and remember no more."""
+        """Keep the counts since the mark, and stop remembering."""
         self._journal = None
 
     def undo(self) -> None:
-        """Take back what was counted since the mark, names that came with it included."""
+        """Undo the counts since the mark, and delete names that are new since then."""
         for group, name, n in reversed(self._journal or ()):
             if n is not None:
                 self._groups[group][name] -= n
@@ -65,19 +65,19 @@ class Counters:
         self.keep()
 
     def built_in(self, **values: int) -> dict[str, dict[str, int]]:
-        """Return all counters, with our own group of these values."""
+        """Return all counters, with these values as the built-in group."""
         return {BUILT_IN_GROUP: values, **{group: dict(names) for group, names in self._groups.items()}}
 
     def _open(self, group: str, name: str) -> None:
         for text in (group, name):
             if type(text) is not str or not 0 < len(text) <= MAX_NAME_LENGTH:
-                raise ProgramError(f"context.count: {text!r:.100} is no name: a str of 1 to {MAX_NAME_LENGTH} letters")
+                raise ProgramError(f"context.count: {text!r:.100} is not a str of 1 to {MAX_NAME_LENGTH} letters")
         if group == BUILT_IN_GROUP:
             raise ProgramError(f"context.count: the group {group!r} is reserved; choose another")
         if self._names >= MAX_COUNTERS:
             raise ProgramError(
                 f"context.count: {group}/{name} would be counter {MAX_COUNTERS + 1} of at most {MAX_COUNTERS}; "
-                "counters are for a few totals, yield a record to count by data"
+                "counters are for a few totals; to count by data, yield records"
             )
         self._names += 1
         self._groups.setdefault(group, {})[name] = 0

@@ -1,6 +1,6 @@
-"""The syntax tree of a function of the program, if it is certain that this is what runs.
+"""The syntax tree of a function of the program, if it is certain that this is the code that runs.
 
-Certain is: the source that tracebacks would show compiles to the very code object of the function.
+It is certain if the source that tracebacks would show compiles to exactly the function's code object.
 """
 
 import ast
@@ -14,20 +14,20 @@ from typing import Any, Final
 __all__ = ["FunctionSource", "find_code", "parse_function"]
 
 STATEMENT_FIELDS: Final = ("body", "orelse", "finalbody", "handlers", "cases")
-"""The fields of a statement that hold statements, or what holds some."""
+"""The fields of a node that hold statements, or nodes with statements."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FunctionSource:
-    """A method, its tree, which may be changed, and the class it is written in; empty if it is in none."""
+    """A method, its tree (which may be changed), and the name of its class; empty if it is in none."""
 
     function: FunctionType
     definition: ast.FunctionDef
     class_name: str
 
 
-def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - whatever the class has under the name
-    """Return the source of a bound method, or None where it is not plain Python with a source at hand."""
+def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - anything the class has under the name
+    """Return the source of a bound method; None if it is not plain Python with available source."""
     function = member.__func__ if isinstance(member, MethodType) else None
     if not isinstance(function, FunctionType):
         return None
@@ -35,7 +35,7 @@ def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - what
     lines = linecache.getlines(code.co_filename, function.__globals__)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # the program's import has shown them
+            warnings.simplefilter("ignore")  # they were shown when the program was imported
             module = ast.parse("".join(lines))
             compiled = compile(module, code.co_filename, "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError):
@@ -49,7 +49,7 @@ def parse_function(member: Any) -> FunctionSource | None:  # noqa: ANN401 - what
 
 
 def find_definitions(module: ast.Module) -> Iterator[tuple[ast.AST, str]]:
-    """Yield every statement, with the class it is written in. Expressions, which may be very deep, hold none."""
+    """Yield every statement, with the name of its class. Expressions, which may be very deep, are skipped."""
     waiting: list[tuple[ast.AST, str]] = [(module, "")]
     while waiting:
         node, class_name = waiting.pop()
@@ -59,12 +59,12 @@ def find_definitions(module: ast.Module) -> Iterator[tuple[ast.AST, str]]:
 
 
 def is_definition(node: ast.AST, code: CodeType) -> bool:
-    """Tell whether `node` may be what `code` was compiled from."""
+    """Tell whether `code` may have been compiled from `node`."""
     return isinstance(node, ast.FunctionDef) and (node.name, node.lineno) == (code.co_name, code.co_firstlineno)
 
 
 def find_code(code: CodeType, wanted: CodeType | str) -> CodeType | None:
-    """Return the code object in `code`, at any depth, that equals `wanted` or has it as its name."""
+    """Return the code object in `code`, at any depth, that equals `wanted` or has this name."""
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             if wanted in (constant, constant.co_name):

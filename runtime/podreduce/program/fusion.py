@@ -1,6 +1,6 @@
-"""Yield fusion: rewrites `map_func` so that each `yield key, value` puts the pair into the map's store there and then.
+"""Yield fusion: rewrites `map_func` so that each `yield key, value` puts the pair into the map's store immediately.
 
-Draining a generator costs about as much as the rest of a task's work, so this is what makes a plain class fast:
+Iterating over a generator costs about as much as the rest of a task's work. Without it a plain class is fast:
 
     for fields in rows:                           for fields in rows:
         yield fields[0], 1                            key = fields[0]
@@ -9,10 +9,10 @@ Draining a generator costs about as much as the rest of a task's work, so this i
                                                       else:
                                                           add(key, 1)
 
-The program cannot tell the difference: the same pairs in the same order, values as they are at the yield, the same
-lines and columns in tracebacks. Only where that is certain: every yield is a statement of its own with a pair, none
-within `try` or `with` (what the store raises must not be caught there), the function is a plain method whose source is
-at hand and that does not look at itself. Everything else is drained.
+The program cannot notice the difference: the same pairs in the same order, with their values at the yield, and the
+same lines and columns in tracebacks. It happens only if that is certain. Every yield must be a separate statement with
+a pair, outside `try` and `with` (which must not catch what the store raises). The function must be a plain method with
+available source that does not inspect itself. Pairs of all other functions are iterated over.
 """
 
 import __future__
@@ -39,12 +39,12 @@ INNER: Final = f"{PREFIX}map"
 TELLTALE: Final = frozenset(
     {"locals", "vars", "dir", "eval", "exec", "globals", "inspect", "_getframe", "currentframe", "breakpoint"}
 )
-"""Names of what could see that the function was rewritten."""
+"""Names of functions that could see that the function was rewritten."""
 TELLTALE_FUNCTIONS: Final = (
     locals, vars, dir, eval, exec, globals, inspect, inspect.currentframe, inspect.stack,
-    sys._getframe,  # noqa: SLF001 - to be told apart
+    sys._getframe,  # noqa: SLF001 - compared only
 )  # fmt: skip
-"""The same, for programs that have them under other names."""
+"""The same functions, for programs that use them under other names."""
 GUARDED: Final = (ast.Try, ast.TryStar, ast.With, ast.AsyncWith, ast.AsyncFor)
 FUTURE: Final = __future__.annotations.compiler_flag
 
@@ -53,7 +53,7 @@ BUILTINS: Final = {
     "Exception": Exception,
 }  # fmt: skip
 COUNTERS: Final = ("room", "records")
-"""What the rewritten function keeps between calls."""
+"""Variables that the rewritten function keeps between calls."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ class Fused:
     """A rewritten `map_func`: call it for each record; it returns nothing.
 
     Attributes:
-        uses_key: whether it looks at its `key` at all.
+        uses_key: whether it uses its `key` at all.
         records: how many pairs it put into the store without `add` or `settle`.
     """
 
@@ -71,18 +71,18 @@ class Fused:
 
 
 def fuse(
-    map_func: Any,  # noqa: ANN401 - whatever the class has under the name
+    map_func: Any,  # noqa: ANN401 - anything the class has under the name
     add: Callable[[Any, Any], None],
     store: ListGroups | Aggregates | None = None,
     *,
     is_text: bool,
 ) -> Fused | None:
-    """Return the fused form of a bound `map_func`, or None where it is not certain to be the same.
+    """Return the fused form of a bound `map_func`; None if it is not certain to do the same.
 
     Args:
         map_func: the program's.
-        add: takes any pair, as it takes those of drained yields.
-        store: what `add` puts them into, for known keys to be put there at once; None leaves all to `add`.
+        add: takes any pair, in the same way as pairs of functions that are not fused.
+        store: where `add` puts them, so that known keys can be updated directly; None leaves all to `add`.
         is_text: whether the records' values are str.
     """
     source = parse_function(map_func)
@@ -93,7 +93,7 @@ def fuse(
     try:
         rewrite_yields(source, store, is_text=is_text)
         function, records = build(source, handles)
-    except (SyntaxError, RecursionError):  # nested as deep as Python allows, or deeper than we can walk
+    except (SyntaxError, RecursionError):  # nested as deeply as Python allows, or too deeply to walk
         return None
     if function.__code__.co_flags & inspect.CO_GENERATOR:
         return None
@@ -101,7 +101,7 @@ def fuse(
 
 
 def is_key_used(definition: ast.FunctionDef) -> bool:
-    """Tell whether a function may look at its `key`."""
+    """Tell whether a function may use its `key`."""
     name = definition.args.args[1].arg
     return name.startswith("__") or any(isinstance(node, ast.Name) and node.id == name for node in ast.walk(definition))
 
@@ -120,7 +120,7 @@ def rewrite_yields(source: FunctionSource, store: ListGroups | Aggregates | None
 
 
 def is_fusible(source: FunctionSource) -> bool:
-    """Tell whether every yield of a function can put its pair into the store, unnoticed."""
+    """Tell whether every yield of a function can put its pair into the store without any visible difference."""
     definition, arguments = source.definition, source.definition.args
     nodes = list(own_nodes(definition))
     yields = sum(isinstance(node, ast.Yield | ast.YieldFrom | ast.Await) for node in nodes)
@@ -137,12 +137,12 @@ def is_fusible(source: FunctionSource) -> bool:
 
 
 def is_guarded_yield(node: ast.AST) -> bool:
-    """Tell whether `node` is a `try` or `with` that a yield stands in."""
+    """Tell whether `node` is a `try` or `with` that contains a yield."""
     return isinstance(node, GUARDED) and any(isinstance(each, ast.Yield) for each in ast.walk(node))
 
 
 def looks_at_itself(source: FunctionSource) -> bool:
-    """Tell whether a function uses names that could show it what it is, or names of ours."""
+    """Tell whether a function uses names with which it could inspect itself, or names that the rewriting adds."""
     names, module = set(names_of(source.definition)), source.function.__globals__
     return any(
         name in TELLTALE or name.startswith(PREFIX) or any(module.get(name) is each for each in TELLTALE_FUNCTIONS)
@@ -151,7 +151,7 @@ def looks_at_itself(source: FunctionSource) -> bool:
 
 
 def names_of(definition: ast.FunctionDef) -> Iterator[str]:
-    """Yield all names that a function uses or binds, attributes too."""
+    """Yield all names that a function uses or binds, attributes included."""
     for node in ast.walk(definition):
         if not isinstance(node, ast.Constant):
             for _, field in ast.iter_fields(node):
@@ -160,7 +160,7 @@ def names_of(definition: ast.FunctionDef) -> Iterator[str]:
 
 
 def own_nodes(definition: ast.FunctionDef) -> list[ast.AST]:
-    """Return the nodes of a function that run in its own frame: of inner functions that is all but their bodies."""
+    """Return the nodes of a function that run in its own frame: of inner functions everything but their bodies."""
     found: list[ast.AST] = []
     waiting: list[ast.AST] = list(definition.body)
     while waiting:
@@ -177,14 +177,14 @@ def is_in(node: ast.AST, body: object) -> bool:
 
 
 def build(source: FunctionSource, handles: Mapping[str, object]) -> tuple[FunctionType, Callable[[], int]]:
-    """Compile the rewritten function, and return it with what tells its records.
+    """Compile the rewritten function, and return it with a function that returns its records.
 
-    It stays in a class of its class's name, for the sake of `__private` names, but inside a function that holds what
-    it uses of ours. Annotations and defaults are left out: they have been evaluated where its class could be seen.
+    It stays in a class with its class's name, so that `__private` names work, but within a function that holds the
+    objects of podreduce that it uses. Annotations and defaults are removed: they were evaluated with the class.
     """
     definition, old = source.definition, source.function
     leave_out_signature(definition)
-    definition.name = INNER  # the function may call another by its own name
+    definition.name = INNER  # the function may call a global with its own name
     factory = ast.parse(
         f"def {FACTORY}({', '.join(PREFIX + name for name in handles)}):\n"
         f"    {PREFIX}room = {PREFIX}records = 0\n"
@@ -203,7 +203,7 @@ def build(source: FunctionSource, handles: Mapping[str, object]) -> tuple[Functi
 
 
 def leave_out_signature(definition: ast.FunctionDef) -> None:
-    """Remove what a `def` evaluates when it runs; defaults keep their number."""
+    """Remove what a `def` evaluates when it runs; the number of defaults stays."""
     arguments = definition.args
     for each in (*arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg):
         if each is not None:
@@ -223,15 +223,15 @@ def compile_factory(factory: ast.Module, source: FunctionSource) -> CodeType:
         tree.body[0].body = factory.body  # type: ignore[attr-defined] # it is a class
     old = source.function.__code__
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the program's import has shown them
+        warnings.simplefilter("ignore")  # they were shown when the program was imported
         compiled = compile(tree, old.co_filename, "exec", flags=old.co_flags & FUTURE, dont_inherit=True)
     code = find_code(compiled, FACTORY)
-    assert code is not None  # noqa: S101 - it is in there
+    assert code is not None  # noqa: S101 - it must be in there
     return code
 
 
 def as_named(code: CodeType, ours: str, theirs: str) -> CodeType:
-    """Return `code` with the qualified names that it and what is defined in it would have without us."""
+    """Return `code` with the qualified names that it, and all that is defined in it, would have without rewriting."""
 
     def rename(item: Any) -> Any:  # noqa: ANN401 - a constant
         if isinstance(item, CodeType):

@@ -1,6 +1,6 @@
 """Finds the job class in the program and checks its members, so that mistakes show before the first record is read.
 
-The program runs here and in no other process than a task's: the operator never imports it.
+The program runs only in the processes of tasks: the operator never imports it.
 """
 
 import importlib
@@ -36,12 +36,12 @@ Member = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedProgram:
-    """An instance of the job class, its members bound; None where it has no such member.
+    """An instance of the job class with its bound members; None for a missing member.
 
     Attributes:
         combiner: as declared.
-        aggregation: what the values of a key are reduced to: the declared combiner, or the one that `reduce_func`
-            amounts to (see idioms); None leaves the reduce to `reduce_func`.
+        aggregation: how the values of a key are reduced: the declared combiner, or the one that `reduce_func` is
+            equivalent to (see reduce_idioms); None: `reduce_func` is called.
     """
 
     instance: object
@@ -63,10 +63,10 @@ class LoadedProgram:
         return self.reduce_func is None and self.reduce_batch is None and self.combiner is None
 
     def bound_again(self) -> "LoadedProgram":
-        """Return the program with its members looked up anew: `setup` may have set some on the instance.
+        """Return the program with its members looked up again: `setup` may have set some on the instance.
 
         Raises:
-            ProgramError: they are not as they should be any more.
+            ProgramError: they are invalid now.
         """
         return bind_program(self.instance)
 
@@ -75,14 +75,14 @@ def load_program(program: Program, *, name: str) -> LoadedProgram:
     """Load the program of the job `name` and make an instance of its job class.
 
     Raises:
-        ProgramError: it cannot be imported, has no one job class, or that class is not as it should be.
+        ProgramError: it cannot be imported, does not have exactly one job class, or that class is invalid.
     """
     module = load_source(program.source, name) if program.source is not None else load_module(program.module or "")
     job_class = find_job_class(module, program.class_name)
     check_declarations(job_class, job_class.__name__)
     try:
         instance = job_class()
-    except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is the program's error, too
+    except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is also the program's error
         raise_blamed(error, f"{job_class.__name__}()")
     return bind_program(instance)
 
@@ -91,13 +91,13 @@ def bind_program(instance: object) -> LoadedProgram:
     """Look up the members of an instance of the job class.
 
     Raises:
-        ProgramError: they contradict each other, or cannot be called with what podreduce passes.
+        ProgramError: they contradict each other, or do not accept the arguments that podreduce passes.
     """
     class_name = type(instance).__name__
     try:
         check_declarations(instance, class_name)
         members = {member: bind_member(instance, member) for member in ARGUMENTS}
-    except BaseException as error:  # noqa: BLE001 - a property's, say; raise_blamed lets pass what is not the program's
+    except BaseException as error:  # noqa: BLE001 - a property may raise; raise_blamed passes on other errors
         raise_blamed(error, class_name)
     return LoadedProgram(
         instance=instance,
@@ -109,7 +109,7 @@ def bind_program(instance: object) -> LoadedProgram:
 
 
 def choose_aggregation(instance: object, members: Mapping[str, Member | None]) -> str | None:
-    """Return the combiner that is declared, or else that `reduce_func` amounts to; None if there is none.
+    """Return the declared combiner, or the one that `reduce_func` is equivalent to; None if there is none.
 
     `combiner = None` in the class keeps `reduce_func` as it is written.
     """
@@ -119,22 +119,22 @@ def choose_aggregation(instance: object, members: Mapping[str, Member | None]) -
 
 
 def load_source(source: str, name: str) -> ModuleType:
-    """Run `source` as a module, known to tracebacks as `<name>.py`."""
+    """Run `source` as a module; tracebacks show it as `<name>.py`."""
     filename = f"{name}.py"
-    # A None for the time of change keeps linecache from looking for a file of that name.
+    # A modification time of None keeps linecache from looking for a file with that name.
     linecache.cache[filename] = (len(source), None, source.splitlines(keepends=True), filename)
     module = ModuleType("podreduce_program")
     module.__file__ = filename
-    sys.modules[module.__name__] = module  # dataclasses and typing look a class's module up there
+    sys.modules[module.__name__] = module  # dataclasses and typing look up a class's module there
     try:
-        exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - running the user's program is our purpose
+        exec(compile(source, filename, "exec"), module.__dict__)  # noqa: S102 - the purpose is to run the user's program
     except BaseException as error:  # noqa: BLE001 - see load_program
         raise_import_error(error, filename)
     return module
 
 
 def load_module(name: str) -> ModuleType:
-    """Import the module `name` of the image (or of the directory one stands in)."""
+    """Import the module `name` from the image (or from the current directory)."""
     try:
         return importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - see load_program
@@ -146,7 +146,7 @@ def load_module(name: str) -> ModuleType:
 
 
 def raise_import_error(error: BaseException, name: str) -> NoReturn:
-    """Raise the ProgramError for a program that failed while it was imported; interrupts pass."""
+    """Raise the ProgramError for a program whose import failed; interrupts are passed on."""
     if isinstance(error, MemoryError | KeyboardInterrupt):
         raise error
     raise ProgramError(
@@ -155,7 +155,7 @@ def raise_import_error(error: BaseException, name: str) -> NoReturn:
 
 
 def find_job_class(module: ModuleType, class_name: str | None) -> type:
-    """Return the class named, else the only job class that `module` defines itself.
+    """Return the class with this name, else the only job class that `module` itself defines.
 
     Raises:
         ProgramError: there is none, or several; the message names them.
@@ -170,13 +170,13 @@ def find_job_class(module: ModuleType, class_name: str | None) -> type:
     if len(jobs) == 1:
         return jobs.popitem()[1]
     if jobs:
-        raise ProgramError(f"{module.__file__} has the job classes {', '.join(jobs)}: choose one by program.className")
+        raise ProgramError(f"{module.__file__} has the job classes {', '.join(jobs)}: set program.className")
     seen = ", ".join(each.__name__ for each in defined) or "no class at all"
     raise ProgramError(f"{module.__file__} defines no class with a map_func(self, key, value); it has {seen}")
 
 
 def is_job_class(found: type) -> bool:
-    """Say whether `found` has what makes a class a job."""
+    """Tell whether `found` has a member that makes a class a job."""
     members = (getattr(found, "map_func", None), getattr(found, "map_batch", None))
     return any(callable(member) or isinstance(member, property) for member in members)
 
@@ -186,12 +186,11 @@ def check_declarations(job: object, name: str) -> None:
     combiner = getattr(job, "combiner", None)
     has = {member for member in ARGUMENTS if getattr(job, member, None) is not None}
     if combiner is not None and combiner not in COMBINERS:
-        raise ProgramError(f"{name}.combiner is {combiner!r}: it is one of {', '.join(COMBINERS)}")
+        raise ProgramError(f"{name}.combiner is {combiner!r}: it must be one of {', '.join(COMBINERS)}")
     rivals = sorted(has & {"reduce_func", "reduce_batch", "combine_func"})
     if combiner is not None and rivals:
         raise ProgramError(
-            f"{name} has combiner = {combiner!r}, which is its reduce, and {' and '.join(rivals)}: "
-            "remove the one or the other"
+            f"{name} has combiner = {combiner!r}, which is its reduce, and {' and '.join(rivals)}: remove one of them"
         )
     for one, other in (("map_func", "map_batch"), ("reduce_func", "reduce_batch")):
         if one in has and other in has:
@@ -199,14 +198,14 @@ def check_declarations(job: object, name: str) -> None:
     if "reduce_batch" in has and "map_batch" not in has:
         raise ProgramError(f"{name}.reduce_batch takes the columns of a map_batch: write one, or a reduce_func")
     if "combine_func" in has and "reduce_func" not in has:
-        raise ProgramError(f"{name}.combine_func has no reduce_func to help: write one, or remove it")
+        raise ProgramError(f"{name}.combine_func needs a reduce_func: write one, or remove combine_func")
 
 
 def bind_member(instance: object, member: str) -> Member | None:
     """Return the bound `member` of `instance`; None if it has none.
 
     Raises:
-        ProgramError: it cannot be called with what podreduce passes.
+        ProgramError: it does not accept the arguments that podreduce passes.
     """
     bound: Member | None = getattr(instance, member, None)
     if bound is None:
@@ -214,7 +213,7 @@ def bind_member(instance: object, member: str) -> Member | None:
     arguments = ARGUMENTS[member]
     name = f"{type(instance).__name__}.{member}"
     if not callable(bound):
-        raise ProgramError(f"{name} is no function: write def {member}({', '.join(('self', *arguments))})")
+        raise ProgramError(f"{name} is not a function: write def {member}({', '.join(('self', *arguments))})")
     if inspect.iscoroutinefunction(bound) or inspect.isasyncgenfunction(bound):
         raise ProgramError(f"{name} is async: write a plain def")
     try:

@@ -1,8 +1,8 @@
-"""Recognises the plain idioms of `reduce_func`, so that they run as if the class declared the combiner.
+"""Recognises simple forms of `reduce_func`, so that they run as if the class declared the combiner.
 
-Recognised is a body that does nothing but yield its key with `sum(values)`, `min(values)`, `max(values)` or a count of
-the values (`len(list(values))`, `sum(1 for _ in values)`), directly or through one local name. The names must be the
-builtins. Sums of floats may differ in their last digits, as with any combining; `combiner = None` switches it off.
+The body must do nothing but yield its key with `sum(values)`, `min(values)`, `max(values)` or a count of the values
+(`len(list(values))`, `sum(1 for _ in values)`), directly or through one local name. The names must be the builtins.
+Sums of floats may differ in their last digits, as with any combiner; `combiner = None` switches this off.
 """
 
 import ast
@@ -21,13 +21,13 @@ FORMS: Final = {
     "len(list(VALUES))": "count",
     "sum((1 for _ in VALUES))": "count",
 }
-"""What may be yielded with the key, as `ast.unparse` writes it, and the combiner it amounts to."""
+"""The expressions that may be yielded with the key, as `ast.unparse` writes them, and the equivalent combiner."""
 CALLED: Final = {"sum": sum, "min": min, "max": max, "len": len, "list": list}
-"""Python's own functions, as they are before the program is loaded."""
+"""Python's own functions, as they were before the program is loaded."""
 
 
-def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - whatever the class has under the name
-    """Return the combiner that a bound `reduce_func` amounts to, if that is certain."""
+def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - anything the class has under the name
+    """Return the combiner that a bound `reduce_func` is equivalent to, if that is certain; else None."""
     source = parse_function(reduce_func)
     if source is None or source.definition.decorator_list or source.function.__code__.co_freevars:
         return None
@@ -43,7 +43,7 @@ def recognise_aggregation(reduce_func: Any) -> str | None:  # noqa: ANN401 - wha
 
 
 def find_aggregated(body: list[ast.stmt], key: str, values: str) -> ast.expr | None:
-    """Return what a body that does nothing else yields with its key."""
+    """Return the expression that a body yields with its key, if it does nothing else."""
     match body:
         case [ast.Expr(value=ast.Yield(value=ast.Tuple(elts=[ast.Name(id=name), ast.Call() as call])))] if name == key:
             return call
@@ -57,7 +57,7 @@ def find_aggregated(body: list[ast.stmt], key: str, values: str) -> ast.expr | N
 
 
 def without_docstring(body: list[ast.stmt]) -> list[ast.stmt]:
-    """Return the statements that do something."""
+    """Return the statements without a docstring."""
     match body:
         case [ast.Expr(value=ast.Constant(value=str())), *rest]:
             return rest
@@ -81,7 +81,7 @@ def uses_builtins(node: ast.expr, function: FunctionType) -> bool:
 
 
 class Renamed(ast.NodeTransformer):
-    """Gives the values parameter, and the variable of a comprehension over it, the names of `FORMS`."""
+    """Renames the values parameter, and the variable of a comprehension over it, to the names of `FORMS`."""
 
     def __init__(self, values: str) -> None:
         self.values = values

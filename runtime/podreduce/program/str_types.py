@@ -1,7 +1,7 @@
-"""What is certainly a str, or a list of str, in a function whose last parameter is a str. Rule: pure, never guesses.
+"""Finds what is certainly a str, or a list of str, in a function whose last parameter is a str. Rule: pure, no guesses.
 
-Enough for the ways in which text is taken apart: `value.split()`, `fields[0]`, a loop over the words. A name counts if
-it is bound in one place; a list also only if it is nothing but subscripted and iterated, so that nobody changes it.
+This covers the usual ways to split text: `value.split()`, `fields[0]`, a loop over the words. A name counts if it is
+bound in one place. A list must also be only subscripted and iterated, so that nobody changes it.
 """
 
 import ast
@@ -33,11 +33,11 @@ class StrTypes:
         match node:
             case ast.Constant(value=str()):
                 return True
-            case ast.JoinedStr(values=[ast.FormattedValue(value=value)]):  # else `__format__` may make a str of its own
+            case ast.JoinedStr(values=[ast.FormattedValue(value=value)]):  # else `__format__` may return a subclass
                 return self.is_str(value, seen)
             case ast.JoinedStr():
                 return True
-            case ast.Name(id=name) if name.startswith("__"):  # a private name, which goes by two
+            case ast.Name(id=name) if name.startswith("__"):  # a private name, which has two forms
                 return False
             case ast.Name(id=name) if name == self._text:
                 return not self._bindings[name]
@@ -53,7 +53,7 @@ class StrTypes:
                 return False
 
     def is_str_list(self, node: ast.AST, seen: frozenset[str] = frozenset()) -> bool:
-        """Tell whether `node` is certainly a list of nothing but str."""
+        """Tell whether `node` is certainly a list that contains only str."""
         match node:
             case ast.Call(func=ast.Attribute(value=value, attr=method)):
                 return method in LIST_METHODS and self.is_str(value, seen)
@@ -79,7 +79,7 @@ class StrTypes:
                 return False
 
     def _survey(self, node: ast.AST) -> None:
-        """Note where names are bound, and which are used otherwise than by subscripting and iterating."""
+        """Note where names are bound, and which names have other uses than subscripting and iterating."""
         match node:
             case ast.Assign(targets=[ast.Name(id=name)], value=value):
                 self._bindings[name].append(value)
@@ -98,12 +98,12 @@ class StrTypes:
                 self._survey_other(node)
 
     def _survey_used(self, node: ast.AST) -> None:
-        """Survey what is subscripted or iterated: that exposes no name."""
+        """Survey an expression that is subscripted or iterated: this use is safe for its names."""
         if not isinstance(node, ast.Name):
             self._survey(node)
 
     def _survey_other(self, node: ast.AST) -> None:
-        """Survey a node that may do anything to the names it holds."""
+        """Survey a node that may do anything with its names."""
         match node:
             case ast.Name(id=name, ctx=context):
                 self._exposed.add(name)
@@ -123,7 +123,7 @@ class StrTypes:
             self._survey(child)
 
     def _expose_all(self, scope: ast.AST) -> None:
-        """Take every name of an inner scope for bound and changed there."""
+        """Treat every name of an inner scope as bound and changed there."""
         if isinstance(scope, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
             self._bindings[scope.name].append(None)
         for each in ast.walk(scope):
@@ -134,7 +134,7 @@ class StrTypes:
 
 
 def is_int(node: ast.AST) -> bool:
-    """Tell whether `node` is an int as written, with or without a minus."""
+    """Tell whether `node` is a literal int, with or without a minus."""
     match node:
         case ast.UnaryOp(op=ast.USub(), operand=operand):
             return is_int(operand)

@@ -1,6 +1,6 @@
-"""Errors of the user's program as the user should see them: their own frames, and the record that raised.
+"""Errors of the user's program as the user should see them: only their frames, and the record that raised.
 
-Rule: whatever a call into user code raises goes through `raise_blamed`, which alone decides whose fault it is.
+Rule: every error that a call into user code raises goes through `raise_blamed`, which alone decides whose fault it is.
 """
 
 import sys
@@ -41,7 +41,7 @@ def describe_record(uri: str, unit: str, key: object, value: object) -> str:
 
 
 def describe_key(key: object) -> str:
-    """Return what a reduce or combine function was at, for a message."""
+    """Return the key of a reduce or combine call, for a message."""
     return f"key {cut(show(key, sys.maxsize))}"
 
 
@@ -51,14 +51,14 @@ def cut(text: str) -> str:
 
 
 def raise_blamed(error: BaseException, record: str) -> NoReturn:
-    """Raise what `error` means, which came out of a call into the program while it was at `record`.
+    """Raise what `error` means; it was raised by a call into the program for `record`.
 
-    Errors of podreduce pass as they are (a ProgramError gets the record if it has none), so do MemoryError and an
-    interrupt; what our own code raised below a call of the program's (reading values, say) is our bug.
+    Errors of podreduce are passed on (a ProgramError gets the record if it has none), and so are MemoryError and
+    interrupts. An error of podreduce's own code below a call of the program (reading values, for example) is our bug.
 
     Raises:
         ProgramError: the program is at fault.
-        InternalError: podreduce is.
+        InternalError: podreduce is at fault.
     """
     if isinstance(error, ProgramError):
         error.record = error.record or record
@@ -74,9 +74,9 @@ def raise_blamed(error: BaseException, record: str) -> NoReturn:
 
 
 def is_users(trace: TracebackType | None) -> bool:
-    """Say whether the last of our frames in `trace` is a call into the program.
+    """Tell whether the last of podreduce's frames in `trace` is a call into the program.
 
-    It may be the last of all: what the program passed to us may be written in C, as `map(int, words)` is.
+    There may be no frame after it: what the program returned may be written in C, as `map(int, words)` is.
     """
     own = [
         name for frame, _ in traceback.walk_tb(trace) if (name := frame.f_code.co_filename).startswith(OWN_DIRECTORY)
@@ -85,7 +85,7 @@ def is_users(trace: TracebackType | None) -> bool:
 
 
 def format_user_traceback(error: BaseException) -> str:
-    """Return the traceback of `error` and of its causes without the frames of this package."""
+    """Return the traceback of `error` and of its causes, without the frames of podreduce."""
     formatted = traceback.TracebackException.from_exception(error, compact=True)
     links = [formatted]
     for link in links:
@@ -95,5 +95,5 @@ def format_user_traceback(error: BaseException) -> str:
 
 
 def is_hidden(filename: str) -> bool:
-    """Say whether a frame of `filename` tells the user nothing: this package, or Python's import machinery."""
+    """Tell whether a frame of `filename` is useless to the user: podreduce's own, or Python's import machinery."""
     return filename.startswith((OWN_DIRECTORY, "<frozen importlib"))

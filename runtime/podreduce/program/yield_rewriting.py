@@ -1,7 +1,7 @@
-"""What a `yield key, value` statement becomes when it puts its pair into the map's store (see fusion). Rule: pure.
+"""The statements that replace `yield key, value` to put the pair into the map's store (see fusion). Rule: pure.
 
-A key that is known already is dealt with on the spot, by type; everything else goes through the store's `add`. What is
-certain from the syntax (a constant, a str: see str_types) is not asked again for each record.
+A known key is handled directly, by type; everything else goes through the store's `add`. Facts that are certain from
+the syntax (a constant, a str: see str_types) are not checked again for each record.
 """
 
 import ast
@@ -14,7 +14,7 @@ from podreduce.program.str_types import StrTypes
 __all__ = ["PREFIX", "SCOPES", "YieldRewriter", "is_pair_statement"]
 
 PREFIX: Final = "_podreduce_"
-"""Of all names that the rewriting brings in; $ stands for it below."""
+"""The prefix of all names that the rewriting adds; $ stands for it below."""
 SCOPES: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.Lambda, ast.ClassDef)
 
 ADD: Final = "$add(KEY, VALUE)"
@@ -53,7 +53,7 @@ except $Exception:
     "min": "if VALUE < $known: $plain[KEY] = VALUE",
     "max": "if VALUE > $known: $plain[KEY] = VALUE",
 }
-"""What a pair with a known key does to the store. What cannot be added up is for `add` to refuse."""
+"""What a pair with a known key does to the store. If values cannot be added up, `add` refuses them."""
 
 KEY_GUARD: Final = "($type(KEY) is $str or $type(KEY) is $int) and "
 INTERNED: Final = " and ($same := $interned(VALUE)) is not None"
@@ -67,7 +67,7 @@ VALUE_GUARDS: Final = {
     "min": NUMBER_GUARD + SAME_TYPE_GUARD,
     "max": NUMBER_GUARD + SAME_TYPE_GUARD,
 }
-"""What is asked of the value. The key is looked at first, as it is evaluated first: either may be unbound."""
+"""Checks of the value. The key is checked first, because it is evaluated first: either may be unbound."""
 
 
 class YieldRewriter(ast.NodeTransformer):
@@ -75,9 +75,9 @@ class YieldRewriter(ast.NodeTransformer):
 
     Args:
         definition: the function.
-        kind: what the store keeps: `list`, or the aggregation; empty where every pair goes to `add`.
-        interns: whether a list store keeps one object of equal str values.
-        text: the parameter that is a str, if one is.
+        kind: what the store keeps: `list`, or the aggregation; empty if every pair goes to `add`.
+        interns: whether a list store keeps one object for equal str values.
+        text: the parameter that is a str, or None.
         local_names: the function's own variables that no inner function shares: only its own statements change them.
     """
 
@@ -103,11 +103,11 @@ class YieldRewriter(ast.NodeTransformer):
         return [new for statement in statements for new in as_list(self.visit(statement))]
 
     def visit(self, node: ast.AST) -> Any:  # noqa: ANN401 - as ast has it
-        """Rewrite `node`, unless it has a frame of its own."""
+        """Rewrite `node`, unless it has a separate frame."""
         return node if isinstance(node, SCOPES) else super().visit(node)
 
     def visit_For(self, node: ast.For) -> Any:  # noqa: ANN401 - as ast has it
-        """Rewrite a loop that yields a 1 for each str of a list into one call; else what is in it."""
+        """Rewrite a loop that yields a 1 for each str of a list into one call; else rewrite its body."""
         match node:
             case ast.For(
                 target=ast.Name(id=name),
@@ -119,8 +119,8 @@ class YieldRewriter(ast.NodeTransformer):
                 return self.generic_visit(node)
 
     def may_count(self, variable: str, iterable: ast.expr) -> bool:
-        """Tell whether a loop's pairs may be counted at once: they add up, and nobody else sees its variable."""
-        is_private = "__" in variable  # it goes by two names
+        """Tell whether a loop's pairs may be counted together: they add up, and its variable is not used elsewhere."""
+        is_private = "__" in variable  # it has two forms
         is_used = self.names[variable] > 2  # noqa: PLR2004 - bound and yielded
         return self.kind in ("sum", "count") and not is_private and not is_used and self.types.is_str_list(iterable)
 
@@ -141,20 +141,20 @@ class YieldRewriter(ast.NodeTransformer):
         ]
 
     def expressions_to_name(self, key: ast.expr, value: ast.expr) -> list[tuple[str, ast.expr]]:
-        """Return what has to be evaluated once, and in this order, before the pair is looked at.
+        """Return what must be evaluated once, in this order, before the pair is checked.
 
-        Evaluating a value may change what a name in the place of the key stands for, or raise before that name does.
+        Evaluating a value may change the variable that is the key, or raise an error before the key does.
         """
         value_waits = not isinstance(value, ast.Constant) and (self.kind == "count" or not self.is_steady(value))
         key_waits = not self.is_steady(key) or (value_waits and not isinstance(key, ast.Constant))
         return [*[("KEY", key)] * key_waits, *[("VALUE", value)] * value_waits]
 
     def is_steady(self, node: ast.expr) -> bool:
-        """Tell whether `node` is the same however often it is evaluated."""
+        """Tell whether `node` has the same value however often it is evaluated."""
         return isinstance(node, ast.Constant) or (isinstance(node, ast.Name) and node.id in self.local_names)
 
     def choose_template(self, key: ast.expr, value: ast.expr) -> str:
-        """Return the template for a pair, without the questions whose answers are known."""
+        """Return the template for a pair, without checks whose results are known."""
         size = "16" if isinstance(value, ast.Constant) else "$sizeof(VALUE) + 16"
         interned = self.interns and self.types.is_str(value) and not isinstance(value, ast.Constant)
         step = STEPS["interned" if interned else self.kind].format(size=size)
@@ -165,7 +165,7 @@ class YieldRewriter(ast.NodeTransformer):
         )
 
     def is_known_to_fit(self, value: ast.expr) -> bool:
-        """Tell whether the guard of the value is certain to hold."""
+        """Tell whether the value certainly passes its check."""
         kind = type(value.value) if isinstance(value, ast.Constant) else None
         if self.kind == "list":
             return kind in (str, int, float, bool, bytes, type(None)) if kind else self.types.is_str(value)
@@ -182,7 +182,7 @@ def is_pair_statement(node: ast.AST) -> bool:
 
 
 def parse_template(template: str, place: ast.AST, **expressions: ast.expr) -> list[ast.stmt]:
-    """Return the statements of `template` with `expressions` for their names, all new ones at the place of `place`."""
+    """Return the statements of `template` with `expressions` for their names; new nodes get the position of `place`."""
     statements = ast.parse(template.replace("$", PREFIX)).body
     for statement in statements:
         for node in ast.walk(statement):
@@ -193,7 +193,7 @@ def parse_template(template: str, place: ast.AST, **expressions: ast.expr) -> li
 
 
 class Filler(ast.NodeTransformer):
-    """Puts expressions in the place of names."""
+    """Replaces names by expressions."""
 
     def __init__(self, expressions: dict[str, ast.expr]) -> None:
         self.expressions = expressions

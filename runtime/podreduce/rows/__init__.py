@@ -1,4 +1,4 @@
-"""Holds, combines, spills and merges encoded rows within a budget of memory.
+"""Encoded rows: held in memory within a budget, combined, spilled and merged.
 
-Rule: never calls the program; what it combines with is handed to it.
+Rule: never calls the program itself; the combiner is passed in as a function.
 """

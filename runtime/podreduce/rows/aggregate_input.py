@@ -1,7 +1,7 @@
-"""What a reduce task takes in where only aggregates are wanted: one dict, spilled when it is full.
+"""A reduce task's input if only aggregates are needed: one dict, spilled when it is full.
 
 The maps have aggregated already, so most keys come once from each map: a dict look-up for each is cheaper than a merge.
-What does not fit in memory is spilled as sorted runs, and these are merged.
+What does not fit in memory is spilled as sorted runs, which are merged at the end.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,10 @@ from podreduce.rows.runs import RunStack, RunWriter
 __all__ = ["AggregateInput"]
 
 KEY_BYTES: Final = 200
-"""What a key takes beside itself: its share of the dict, its value, its place in a list when they are sorted."""
+"""The memory of a key besides itself: its share of the dict, its value, its place in a list while sorting."""
 
 MEAN_ENCODED_BYTES: Final = 24
-"""What a number of 64 bits takes of a frame, its key's length included, and some more."""
+"""How much of a frame a number of 64 bits takes, with its key's length, and some reserve."""
 
 
 class AggregateInput:
@@ -32,17 +32,17 @@ class AggregateInput:
 
     Args:
         aggregation: a name of `aggregations.AGGREGATIONS`.
-        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
-        scratch_directory: where runs are spilled to.
+        budget_bytes: how many bytes may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled.
 
     Attributes:
-        records: how many values came; `stored_bytes` is what their frames took.
+        records: how many values came; `stored_bytes` is the size of their frames.
         spills: how many runs were spilled.
-        used_bytes: what is held takes.
+        used_bytes: how much memory the held aggregates take.
     """
 
     input_share = 0.9
-    """Of the work, which is in the aggregating: writing what is left takes little."""
+    """Reading is all of the work, because it includes aggregating: writing the result takes little."""
     reduced = 0
 
     def __init__(self, aggregation: str, *, budget_bytes: int, scratch_directory: str) -> None:
@@ -58,11 +58,11 @@ class AggregateInput:
         self.spills = 0
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Take one map output's frames (`shuffle.read_frames`); call it in map index order.
+        """Add one map output's frames (`blobs.read_frames`); call it in map index order.
 
         Raises:
-            AggregationError: the values of a key have no such aggregate.
-            ScratchFullError: there was no room to spill.
+            AggregationError: the values of a key cannot be aggregated.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         for stored in frames:
             self.records += stored.rows
@@ -72,10 +72,10 @@ class AggregateInput:
                 self._spill()
 
     def aggregates(self) -> Iterator[tuple[bytes, Value]]:
-        """Yield each encoded key with its aggregate, in key order; once, when all blobs are in.
+        """Yield each encoded key with its aggregate, in key order. Call it once, after the last blob.
 
         Raises:
-            ScratchFullError: there was no room to spill.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         if not len(self._runs):
             for key in sorted(self._aggregates):
@@ -102,7 +102,7 @@ class AggregateInput:
             self.used_bytes += sum(map(getsizeof, new_keys)) + grown * KEY_BYTES
 
     def _aggregate(self, key: bytes, values: list[Value]) -> None:
-        """Aggregate some values of a key with what there is of it; what is no small number is measured."""
+        """Add some values of a key to its aggregate; measure a result that is not a small number."""
         if key in self._aggregates:
             known = self._aggregates[key]
             values = [*known, *values] if type(known) is NanFirst else [known, *values]
@@ -113,7 +113,7 @@ class AggregateInput:
         self.used_bytes += heavy_bytes(new)
 
     def _spill(self) -> None:
-        """Write what is held as a run."""
+        """Write the held aggregates as a run."""
         writer = RunWriter(self._directory, buckets=1)
         for key in sorted(self._aggregates):
             value = self._aggregates.pop(key)
@@ -127,12 +127,12 @@ class AggregateInput:
 
 
 def heavy_bytes(value: Value) -> int:
-    """Return what a value takes beyond a number's place in `KEY_BYTES`."""
+    """Return how many bytes a value takes beyond the number that `KEY_BYTES` includes."""
     return 0 if type(value) in NUMBERS and abs(value) <= MAX_SMALL_INT else size_of(value)
 
 
 def are_small(stored: StoredFrame, frame: OnesFrame) -> bool:
-    """Tell whether the values of a frame, all numbers, take no more than others do: by their encodings' mean size."""
+    """Tell whether the values of a frame, all numbers, are of usual size, by the mean size of their encodings."""
     return stored.raw_bytes - sum(map(len, frame.keys)) <= MEAN_ENCODED_BYTES * stored.groups
 
 
@@ -140,7 +140,7 @@ def add_up(totals: dict[bytes, Any], keys: list[bytes], values: list[Any]) -> No
     """Add each key's value to its total.
 
     Raises:
-        AggregationError: a value and the others of its key do not add up.
+        AggregationError: a value cannot be added to the others of its key.
     """
     get, key = totals.get, b""
     try:

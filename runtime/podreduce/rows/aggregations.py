@@ -1,4 +1,4 @@
-"""What aggregations make of values: of one more, of several, and of parts that others made. Rule: pure."""
+"""Aggregations of values: of one more value, of several, and of partial aggregates. Rule: pure."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -22,11 +22,11 @@ __all__ = [
 ]
 
 RANKED: Final = frozenset({"min", "max"})
-"""Aggregations for which it matters that a NaN is neither less nor more than anything."""
+"""Aggregations that depend on order, because a NaN is neither less nor more than anything."""
 
 
 class NanFirst(tuple[Value, ...]):
-    """What is left of values that begin with a NaN: that, and the aggregate of the others if there are any."""
+    """Represents values that begin with a NaN: the NaN, then the aggregate of the others if there are any."""
 
     __slots__ = ()
 
@@ -43,18 +43,18 @@ AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, V
     "max": (lambda value: value, lambda most, value: value if value > most else most),  # noqa: FURB136 - likewise
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
-"""Aggregation → its aggregate of one value, and of an aggregate and one value more."""
+"""Aggregation → functions that aggregate one value, and an aggregate and one more value."""
 MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {
     "sum": sum_exactly,
     "min": min,
     "max": max,
     "count": sum,
 }
-"""Aggregation → what makes one aggregate of several."""
+"""Aggregation → a function that makes one aggregate of several."""
 
 
 class AggregationError(Exception):
-    """The values of a key have no such aggregate.
+    """The values of a key cannot be aggregated.
 
     Attributes:
         key: the key.
@@ -68,10 +68,10 @@ class AggregationError(Exception):
 
 
 def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Value:
-    """Return the aggregate of the aggregates of an encoded key; there is at least one.
+    """Return the aggregate of an encoded key's aggregates; there must be at least one.
 
     Raises:
-        AggregationError: they have none.
+        AggregationError: they cannot be aggregated.
     """
     try:
         return MERGES[aggregation](aggregates)
@@ -80,20 +80,20 @@ def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Valu
 
 
 def condense(aggregation: str, key: bytes, values: Iterable[Value]) -> list[Value]:
-    """Return the fewest values that stand for these, of which there is at least one, wherever they come among others.
+    """Return the fewest values that can replace these, at any place among others; there must be at least one.
 
-    That is their aggregate. But nothing is less or more than a NaN: `min` and `max` are the NaN if it is a key's very
-    first value, and pass over it everywhere else. So a NaN that comes first is kept beside the aggregate of the rest.
+    Usually this is their aggregate. But nothing is less or more than a NaN: `min` and `max` are the NaN if it is a
+    key's very first value, and ignore it everywhere else. So a first NaN is kept beside the aggregate of the rest.
 
     Raises:
-        AggregationError: they have none.
+        AggregationError: they cannot be aggregated.
     """
     rest = iter(values)
     first = next(rest)
     if aggregation not in RANKED or not is_nan(first):
         return [aggregate(aggregation, key, chain([first], rest))]
     ranked = [value for value in rest if not is_nan(value)]
-    aggregate(aggregation, key, [first, *ranked])  # which raises for what cannot be compared with a NaN
+    aggregate(aggregation, key, [first, *ranked])  # raises for a value that cannot be compared with a NaN
     return [first, aggregate(aggregation, key, ranked)] if ranked else [first]
 
 

@@ -1,7 +1,7 @@
-"""Applies the job's combiner to groups, and stops where that does not pay.
+"""Applies the job's combiner to groups, and stops if that does not pay.
 
-Combining may run never, once or repeatedly on parts of a key's values, always in their order: that is what a combiner
-allows, so where and how often is decided here by what it saves.
+A combiner may run never, once or repeatedly on parts of a key's values, always in their order. So this module is free
+to decide where and how often to combine, by what it saves.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,20 +18,20 @@ Combine: TypeAlias = Callable[[Key, list[Value]], list[Value | Encoded]]
 """(key, values in order) → captured values (`codec.capture`)."""
 
 PackGroup: TypeAlias = Callable[[FramePacker, int, bytes, Iterable[Piece]], None]
-"""Hands a merged group of a bucket on to a packer, combined or as it is."""
+"""Passes a merged group of a bucket to a packer, combined or unchanged."""
 
 BATCH_ROWS: Final = 8192
-"""How many values are decoded at once, however large the group."""
+"""How many values are decoded together, however large the group."""
 TRIAL_ROWS: Final = 8192
 PAYING_RATIO: Final = 0.8
-"""A combiner that leaves more than this share of the values costs more than it saves."""
+"""If a combiner leaves more than this share of the values, it costs more than it saves."""
 
 
 class Combiner:
     """A combiner and what it has saved so far.
 
     Attributes:
-        rows_in: values it was offered; `rows_out` is what was left of them.
+        rows_in: values passed to the combiner; `rows_out` is how many it returned.
     """
 
     __slots__ = ("_combine", "rows_in", "rows_out")
@@ -43,11 +43,11 @@ class Combiner:
 
     @property
     def pays(self) -> bool:
-        """Tell whether to go on: it has saved enough, or has not been tried on enough."""
+        """Tell whether to continue: it has saved enough, or has not been tried often enough."""
         return self.rows_in < TRIAL_ROWS or self.rows_out <= PAYING_RATIO * self.rows_in
 
     def combine(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
-        """Combine captured values; a large group by batches, and what these leave once more."""
+        """Combine captured values: a large group in batches, then their results once more."""
         combined = values
         if len(values) > 1:
             batches = [values[start : start + BATCH_ROWS] for start in range(0, len(values), BATCH_ROWS)]
@@ -59,7 +59,7 @@ class Combiner:
         return combined
 
     def pack_group(self, packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
-        """Hand a merged group on to `packer`, combined if that pays."""
+        """Pass a merged group to `packer`, combined if that pays."""
         for batch in batch_pieces(pieces):
             if len(batch) > 1 and self.pays:
                 values = [value for frame, index in batch for value in frame.values(index)]
@@ -72,7 +72,7 @@ class Combiner:
                     packer.add(bucket, key, frame.counts[index], frame.data(index))
 
     def _combine_batch(self, key: Key, values: list[Value | Encoded]) -> list[Value | Encoded]:
-        """Combine as many values as are restored at once."""
+        """Combine values that are few enough to restore together."""
         return self._combine(key, restore(values))
 
 
@@ -90,7 +90,7 @@ def batch_pieces(pieces: Iterable[Piece]) -> Iterator[list[Piece]]:
 
 
 def aggregating(aggregation: str) -> PackGroup:
-    """Return what packs a merged group of aggregates as one."""
+    """Return a function that packs a merged group of aggregates as one aggregate."""
 
     def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
         values = (value for frame, index in pieces for value in frame.values(index))

@@ -1,6 +1,6 @@
-"""Sums in which no digit of a Decimal is lost, whatever the context of the program: they must not depend on the order.
+"""Exact sums: no digit of a Decimal is lost, whatever the program's decimal context, so order does not matter.
 
-Rule: pure. Where exact sums would be endless (1E+99999999 and 1), there is an error in their place.
+Rule: pure. If an exact sum would be endless (1E+99999999 and 1), there is an error instead.
 """
 
 from collections.abc import Iterable
@@ -12,11 +12,11 @@ __all__ = ["CANNOT_AGGREGATE", "EXACT", "add_exactly", "explain", "sum_exactly"]
 MAX_DIGITS: Final = 10_000
 EXACT: Final = Context(prec=MAX_DIGITS, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=[Inexact, InvalidOperation])
 CANNOT_AGGREGATE: Final = (TypeError, ArithmeticError)
-"""What adding or comparing values that travel can raise; an int too large for a float is an ArithmeticError."""
+"""What adding or comparing supported values can raise; for an int too large for a float it is an ArithmeticError."""
 
 
 def explain(error: Exception) -> str:
-    """Return why values do not add up or compare, in words where decimal has only the name of a signal."""
+    """Return why values cannot be added or compared, in words; decimal itself only names a signal."""
     if isinstance(error, Inexact):
         return f"their exact sum has more than {MAX_DIGITS:,} digits"
     if isinstance(error, InvalidOperation):
@@ -33,12 +33,12 @@ def add_exactly(total: Any, value: Any) -> Any:  # noqa: ANN401 - of any type th
 
 
 def sum_exactly(values: Iterable[Any]) -> Any:  # noqa: ANN401 - likewise
-    """Return the sum of all values; entering a context costs ten times what a few numbers do."""
+    """Return the sum of all values. Entering a decimal context costs ten times as much as adding a few numbers."""
     values = [*values]
     try:
         total = sum(values)
     except ArithmeticError:
-        pass  # the program's context may trap what ours does not
+        pass  # the program's context may have traps that ours does not have
     else:
         if type(total) is not Decimal:
             return total

@@ -1,6 +1,6 @@
-"""The map side's buffer: takes records, combines or aggregates them, spills sorted runs, merges all into the blob.
+"""The map task's buffer: takes records, combines or aggregates them, spills sorted runs, merges all into the blob.
 
-How records are held is for `groups` to say; here it is decided when memory is short and what is written.
+`row_stores` holds the records. This module decides when memory is short and what is written.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,9 +19,9 @@ from podreduce.rows.runs import RunStack, RunWriter, pack_group
 __all__ = ["MapOutputBuffer"]
 
 COMBINE_BYTES: Final = 64 << 20
-"""Groups are combined in memory at this size even if more is allowed: short lists stay in the processor's cache."""
+"""Groups are combined in memory at this size even if more is allowed: short lists stay in the CPU's cache."""
 STEP_BYTES: Final = 1 << 20
-"""Memory is granted in such steps, or 1/64 of the budget where that is less."""
+"""Memory is granted in steps of this size, or 1/64 of the budget if that is less."""
 
 
 class MapOutputBuffer:
@@ -30,17 +30,17 @@ class MapOutputBuffer:
     Args:
         buckets: how many virtual buckets there are.
         bucket_of: encoded key → its bucket; called a few times per distinct key and run.
-        aggregation: what is kept of a key's values in place of all of them, of `aggregations.AGGREGATIONS`, or None.
-        combine: see `combine.Combine`, or None.
+        aggregation: which aggregate of a key's values is kept, of `aggregations.AGGREGATIONS`; None keeps all values.
+        combine: see `combining.Combine`, or None.
         sampler: samples the keys of a blob in total order, or None.
-        key_elements: how many elements of a tuple make a key, where the heaviest are looked for; None is all.
-        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
-        scratch_directory: where runs are spilled to.
+        key_elements: how many elements of a tuple make a key when the heaviest are counted; None: all.
+        budget_bytes: how many bytes may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled.
 
-    What `bucket_of` and `combine` raise comes out of `add` and `finish` as it is.
+    `add` and `finish` pass on the errors of `bucket_of` and `combine` unchanged.
 
     Attributes:
-        store: what holds the records; see `fusion` for who else puts some there.
+        store: holds the records; fused functions put records there directly, see `fusion`.
         spills: how many runs were spilled.
         heavy_keys: the heaviest keys, once the blob is written.
     """
@@ -93,17 +93,17 @@ class MapOutputBuffer:
         return self._combiner.rows_out if self._combiner else 0
 
     def add(self, key: Key, value: Value) -> None:
-        """Take one record as it is now.
+        """Add one record as it is now.
 
         Raises:
-            UnsupportedTypeError: the key or the value cannot travel.
-            AggregationError: the values of this key have no such aggregate.
-            ScratchFullError: there was no room to spill.
+            UnsupportedTypeError: the key or the value has an unsupported type.
+            AggregationError: the values of this key cannot be aggregated.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         self.store.add(key, value)
 
     def grant(self, missing_bytes: int) -> int:
-        """Grant the store what it misses and some more, after making room if need be; return how much more."""
+        """Grant the store the missing bytes and some more, after making space if necessary; return the surplus."""
         self._granted_bytes += missing_bytes + self._step_bytes
         if self._granted_bytes > self._limit_bytes:
             self._make_room()
@@ -113,7 +113,7 @@ class MapOutputBuffer:
         """Write everything as a blob to `write`; call it once, last.
 
         Raises:
-            ScratchFullError: there was no room to spill.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         self.store.settle()
         self._combine_groups()
@@ -121,7 +121,7 @@ class MapOutputBuffer:
 
         def append(frame: StoredFrame, keys: Sequence[bytes], counts: Sequence[int], sizes: Sequence[int]) -> None:
             blob.append(frame, keys, sizes)
-            if not self._aggregates:  # else all keys weigh the same
+            if not self._aggregates:  # otherwise all keys weigh the same
                 self.heavy_keys.add_frame(frame.bucket, keys, counts, sizes)
 
         packer = FramePacker(append)
@@ -134,7 +134,7 @@ class MapOutputBuffer:
         return blob.finish()
 
     def _make_room(self) -> None:
-        """Combine; where that does not leave half the budget free, spill."""
+        """Combine; if that does not free half the budget, spill."""
         self._combine_groups()
         used_bytes = self.store.used_bytes()
         if used_bytes > self._budget_bytes // 2:
@@ -144,13 +144,13 @@ class MapOutputBuffer:
         self._limit_bytes = self._next_limit(used_bytes)
 
     def _next_limit(self, used_bytes: int) -> int:
-        """Return at what size to combine or spill next."""
+        """Return the size at which to combine or spill next."""
         if self._combiner and self._combiner.pays:
             return min(self._budget_bytes, max(COMBINE_BYTES, 2 * used_bytes))
         return self._budget_bytes
 
     def _combine_groups(self) -> None:
-        """Combine every group in its place, as long as that pays."""
+        """Combine every group in place, as long as that pays."""
         if not self._combiner or not isinstance(self.store, ListGroups):
             return
         for key, values in self.store.groups():
@@ -168,7 +168,7 @@ class MapOutputBuffer:
         self.spills += 1
 
     def _write_merged(self, packer: FramePacker) -> None:
-        """Write what was spilled in (bucket, key) order."""
+        """Write the spilled runs in (bucket, key) order."""
         self._runs.settle()
         for bucket in range(self._buckets):
             for key, pieces in self._runs.groups(bucket):

@@ -1,7 +1,7 @@
-"""The reduce side's buffer: takes the maps' segments in map order, spills what does not fit, hands out groups.
+"""The reduce task's buffer: takes the maps' segments in map order, spills what does not fit, yields groups.
 
-Segments are held as they came, compressed; that is many times smaller than their objects. Half of the budget may be
-held so; the other half is for the frames that are open while segments are merged, to scratch or to the program.
+Segments are held as they came, compressed, many times smaller than their objects. They may take half of the budget. The
+other half is for frames that are open while segments are merged, to scratch or to the program.
 """
 
 from collections.abc import Iterable, Iterator
@@ -17,7 +17,7 @@ from podreduce.rows.runs import RunStack, RunWriter, pack_group
 __all__ = ["ReduceInput"]
 
 STORED_FRAME_BYTES: Final = 400
-"""What a held frame takes beside its body, its run included."""
+"""How much memory a held frame takes besides its body, with its share of the run."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -43,11 +43,11 @@ class ReduceInput:
     """Collects one partition's segments and merges them.
 
     Args:
-        budget_bytes: how much may be held in memory (`memory.buffer_budget_bytes`).
-        scratch_directory: where runs are spilled to.
+        budget_bytes: how many bytes may be held in memory (`memory.buffer_budget_bytes`).
+        scratch_directory: where runs are spilled.
 
     Attributes:
-        records: how many values came; `stored_bytes` is what their frames took. `reduced`: how many were handed out.
+        records: how many values came; `stored_bytes` is the size of their frames; `reduced` is how many were yielded.
         spills: how many runs were spilled.
     """
 
@@ -65,10 +65,10 @@ class ReduceInput:
         self.spills = 0
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Take one map output's frames (`shuffle.read_frames`); call it in map index order.
+        """Add one map output's frames (`blobs.read_frames`); call it in map index order.
 
         Raises:
-            ScratchFullError: there was no room to spill.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         run = HeldRun()
         for frame in frames:
@@ -85,20 +85,20 @@ class ReduceInput:
                 run = HeldRun()
 
     def groups(self) -> Iterator[tuple[bytes, Iterator[Value]]]:
-        """Yield each encoded key with its values, in key order; once, when all blobs are in.
+        """Yield each encoded key with its values, in key order. Call it once, after the last blob.
 
-        A key's values come in (map index, position) order. They are streamed: take them before the next group is
-        asked for; what is left of them is skipped.
+        A key's values come in (map index, position) order. They are streamed: read them before the next group, which
+        skips the rest of them.
 
         Raises:
-            ScratchFullError: there was no room to spill.
+            ScratchFullError: the scratch volume has no space for a spill.
         """
         for key, pieces in self._merge():
             yield key, self._decode(pieces)
         self._runs.close()
 
     def _decode(self, pieces: Iterable[Piece]) -> Iterator[Value]:
-        """Return an iterator over a group's values; not a generator, which would take longer over each."""
+        """Return an iterator over a group's values; a generator would be slower for each value."""
         return chain.from_iterable(self._hand_out(frame.values(group)) for frame, group in pieces)
 
     def _hand_out(self, values: list[Value]) -> list[Value]:
@@ -115,7 +115,7 @@ class ReduceInput:
         return self._runs.groups(0)
 
     def _spill(self) -> None:
-        """Write what is held as runs, each of as many segments as can be open at once."""
+        """Write the held segments as runs, each of as many segments as can be open together."""
         for held in cut_by_open_bytes(self._held, self._budget_bytes):
             writer = RunWriter(self._directory, buckets=1)
             for key, pieces in merge_runs(run.frames() for run in held):
@@ -126,7 +126,7 @@ class ReduceInput:
 
 
 def cut_by_open_bytes(runs: Iterable[HeldRun], budget_bytes: int) -> Iterator[list[HeldRun]]:
-    """Yield neighbouring runs in lists that fit the budget when open, or are a single run that does not."""
+    """Yield neighbouring runs in lists that fit the budget when open; a run that does not fit is alone."""
     together: list[HeldRun] = []
     open_bytes = 0
     for run in runs:

@@ -1,9 +1,10 @@
 """Map output in memory, grouped by key: every value (`ListGroups`), or only their aggregate (`Aggregates`).
 
-A record costs one dict look-up. str, int and flat tuples of them are their own dict keys; of other types 1, True and
-1.0 would be one, so these are encoded first. Distinct keys are encoded, hashed and sorted only when they are written.
-Memory is asked for in steps: `grant` gets what is missing and returns how much more may be taken before the next call,
-and may call `write` meanwhile. The innermost loops of a task run here, or are written into the program (see fusion).
+A record costs one dict look-up. str, int and flat tuples of them are used as dict keys directly. Keys of other types
+are encoded first, because 1, True and 1.0 would be one dict key. Distinct keys are encoded, hashed and sorted only when
+they are written. Memory is granted in steps: `grant` gets the missing bytes and returns how many more may be used
+before the next call; it may call `write`. A task's innermost loops are here, or are compiled into the program (see
+fusion).
 """
 
 from collections import Counter
@@ -34,22 +35,22 @@ __all__ = [
 ]
 
 Grant: TypeAlias = Callable[[int], int]
-"""How much memory is missing → how much more there is then, in bytes."""
+"""How many bytes are missing → how many more bytes there are after the call."""
 
 BucketOf: TypeAlias = Callable[[bytes], int]
 
 GROUP_BYTES: Final = 240
-"""What a group takes beside its key: its share of the dict, its list with room for four values, being sorted."""
+"""The memory of a group besides its key: its share of the dict, its list with space for four values, sorting."""
 INTERNED_BYTES: Final = 120
-"""What an interned value takes beside the object: its share of the dict."""
+"""The memory of an interned value besides the object: its share of the dict."""
 MAX_INTERNED: Final = 1 << 16
 TRIAL_RECORDS: Final = 1 << 16
-"""Interning is weighed each time so many records more have come."""
+"""How many records come between two checks whether interning pays."""
 MAX_SMALL_INT: Final = 1 << 63
-"""Ints beyond this grow with their size."""
+"""Larger ints take more memory."""
 NUMBERS: Final = frozenset({int, float, bool})
 SLOT_BYTES: Final = 16
-"""What a value takes beside the object: its place in the list, which has room to grow, and what malloc rounds up."""
+"""The memory of a value besides the object: its place in the list, which has space to grow, and malloc's rounding."""
 PLAIN_KEYS: Final = frozenset({str, int})
 TAGS_OF_PLAIN: Final = b"".join(encode_key(key)[:1] for key in ("", 0, ()))
 
@@ -57,14 +58,14 @@ TAGS_OF_PLAIN: Final = b"".join(encode_key(key)[:1] for key in ("", 0, ()))
 class ListGroups:
     """Keys with all their values, in the order they came.
 
-    Values that are str are interned: of equal ones one object is kept, which takes a tenth of the memory, is encoded
-    once a group, and need not be hashed anew. Where few are equal, that is given up.
+    Values that are str are interned: of equal values one object is kept. This takes a tenth of the memory; the value is
+    encoded once a group, and hashed once. If few values are equal, interning stops.
 
     Attributes:
         kind: `list`.
         plain: values by key, for keys that are str, int or flat tuples of these; `others` by encoded key.
-        interned: each str value kept so far, by itself; `interns` says whether that goes on.
-        records: how many were added here.
+        interned: each str value kept so far, by itself; `interns` says whether interning is still on.
+        records: how many records were added by `add`.
     """
 
     __slots__ = ("_grant", "_missed", "_room", "_weighed", "interned", "interns", "kind", "others", "plain", "records")
@@ -82,15 +83,15 @@ class ListGroups:
         self._weighed = (0, 0)
 
     def add(self, key: Key, value: Value) -> None:
-        """Take one record as it is now.
+        """Add one record as it is now.
 
         Raises:
-            UnsupportedTypeError: the key or the value cannot travel.
+            UnsupportedTypeError: the key or the value has an unsupported type.
         """
         if type(value) is str and self.interns:
             value, size = self._intern(value)
         elif type(value) in SCALARS:
-            is_shared = type(value) is int and -5 <= value < 257  # noqa: PLR2004 - of these Python keeps one object each
+            is_shared = type(value) is int and -5 <= value < 257  # noqa: PLR2004 - Python has one object of each
             size = SLOT_BYTES if is_shared else getsizeof(value) + SLOT_BYTES
         else:
             value = capture(value)
@@ -110,7 +111,7 @@ class ListGroups:
             self._room = self._grant(-self._room)
 
     def _intern(self, value: str) -> tuple[str, int]:
-        """Return the object that stands for `value`, and what it takes to keep it once more."""
+        """Return the object that represents `value`, and how many bytes it takes to keep it once more."""
         same = self.interned.get(value)
         if same is not None:
             return same, SLOT_BYTES
@@ -122,7 +123,7 @@ class ListGroups:
         return value, size
 
     def weigh_interning(self, records: int) -> None:
-        """Give interning up where at least half of the values were new; `records` have come in all, fused ones too."""
+        """Stop interning if at least half of the values were new; `records` counts all, fused ones too."""
         came = records - self._weighed[0]
         if came < TRIAL_RECORDS:
             return
@@ -132,7 +133,7 @@ class ListGroups:
         self._weighed = (records, self._missed)
 
     def settle(self) -> None:
-        """Have all records in the groups: they always are."""
+        """Make sure that all records are in the groups: they always are."""
 
     @property
     def is_empty(self) -> bool:
@@ -140,7 +141,7 @@ class ListGroups:
         return not self.plain and not self.others
 
     def handles(self) -> dict[str, object]:
-        """Return what `yield_rewriting` names."""
+        """Return the names that `yield_rewriting` uses, and their objects."""
         return {"plain": self.plain, "get": self.plain.get, "grant": self._grant, "interned": self.interned.get}
 
     def groups(self) -> Iterator[tuple[Key, list[Value | Encoded]]]:
@@ -149,7 +150,7 @@ class ListGroups:
         yield from self.others.items()
 
     def used_bytes(self) -> int:
-        """Measure what all groups take."""
+        """Measure how many bytes all groups take."""
         interned = sum(map(getsizeof, self.interned)) + INTERNED_BYTES * len(self.interned)
         return interned + sum(
             GROUP_BYTES + size_of(key) + sum(map(self._own_bytes, values)) + SLOT_BYTES * len(values)
@@ -157,7 +158,7 @@ class ListGroups:
         )
 
     def _own_bytes(self, value: Value | Encoded) -> int:
-        """Measure what a value takes that is not interned."""
+        """Return how many bytes a value takes that is not interned."""
         return 0 if type(value) is str and self.interned.get(value) is value else size_of(value)
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
@@ -175,8 +176,8 @@ class Aggregates:
     Attributes:
         kind: the aggregation.
         plain: aggregates, by keys as in ListGroups; `others` likewise.
-        nan_first: keys, as in these, whose first value is a NaN that is no part of their aggregate; see `condense`.
-        uncounted: str keys that came with the value 1, to add up; call `settle` when they are some thousands.
+        nan_first: keys, as in these, whose first value is a NaN that is not in their aggregate; see `condense`.
+        uncounted: str keys that came with the value 1, not added up yet; call `settle` when they are some thousands.
     """
 
     __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "nan_first", "others", "plain", "uncounted")
@@ -194,15 +195,15 @@ class Aggregates:
 
     @property
     def records(self) -> int:
-        """How many were added here."""
+        """How many records were added by `add`."""
         return self._taken + len(self.uncounted)
 
     def add(self, key: Key, value: Value) -> None:
-        """Take one record as it is now.
+        """Add one record as it is now.
 
         Raises:
-            UnsupportedTypeError: the key or the value cannot travel.
-            AggregationError: the values of this key have no such aggregate.
+            UnsupportedTypeError: the key or the value has an unsupported type.
+            AggregationError: the values of this key cannot be aggregated.
         """
         slots: dict[Any, Value] = self.plain
         if type(key) is not str and not is_plain(key):
@@ -210,9 +211,9 @@ class Aggregates:
             slots = self.others if type(key) is bytes else self.plain
         if type(value) not in SCALARS and self.kind != "count":
             value = fixed(value)
-        known = slots.get(key, self)  # no value is this store
+        known = slots.get(key, self)  # this store is never a value
         if known is self and is_nan(value) and self.kind in RANKED:
-            self._lead_with_nan(key)
+            self._add_first_nan(key)
             return
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
@@ -225,15 +226,15 @@ class Aggregates:
         elif new is not known and (type(new) not in NUMBERS or abs(new) > MAX_SMALL_INT):
             self._charge(size_of(new) - size_of(known))
 
-    def _lead_with_nan(self, key: Key) -> None:
-        """Take a NaN of a key that has no other values yet."""
+    def _add_first_nan(self, key: Key) -> None:
+        """Add a NaN as the first value of a key."""
         self._taken += 1
         if key not in self.nan_first:
             self.nan_first.add(key)
             self._charge(size_of(key) + GROUP_BYTES)
 
     def take_distinct(self, keys: list[Key], values: list[Value]) -> bool:
-        """Take records of one key each, at once; False, and none is taken, where they have to be added one by one."""
+        """Add records with one key each, all together; False, and none is added, if `add` must do it one by one."""
         if {*map(type, keys)} != {str} or {*map(type, values)} != {int} or not self.plain.keys().isdisjoint(keys):
             return False
         self.plain.update(zip(keys, map(self._start, values), strict=True))
@@ -242,7 +243,7 @@ class Aggregates:
         return True
 
     def _charge(self, size: int) -> None:
-        """Use up memory."""
+        """Use up granted memory."""
         self._room -= size
         if self._room < 0:
             self._room = self._grant(-self._room)
@@ -253,11 +254,11 @@ class Aggregates:
         return not self.plain and not self.others and not self.nan_first
 
     def handles(self) -> dict[str, object]:
-        """Return what `yield_rewriting` names."""
+        """Return the names that `yield_rewriting` uses, and their objects."""
         return {"plain": self.plain, "get": self.plain.get, "uncounted": self.uncounted, "count": self.settle}
 
     def settle(self) -> None:
-        """Have all records in the groups: count what is in `uncounted`."""
+        """Make sure that all records are in the groups: count the keys in `uncounted`."""
         keys, known = self.uncounted, len(self.plain)
         Counter.update(self.plain, keys)  # type: ignore[call-overload] # its C loop takes any dict, which is faster
         self._taken += len(keys)
@@ -267,12 +268,12 @@ class Aggregates:
             self._charge(sum(map(getsizeof, islice(reversed(self.plain), grown))) + grown * GROUP_BYTES)
 
     def used_bytes(self) -> int:
-        """Measure what all groups take."""
+        """Measure how many bytes all groups take."""
         stored = chain(self.plain, self.plain.values(), self.others, self.others.values(), self.nan_first)
         return sum(map(size_of, stored)) + GROUP_BYTES * (len(self.plain) + len(self.others) + len(self.nan_first))
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
-        """Write all groups in (bucket, key) order, and forget them; `uncounted` is left."""
+        """Write all groups in (bucket, key) order, and forget them; `uncounted` stays."""
         for key in self.nan_first:
             slots: dict[Any, Value] = self.others if type(key) is bytes else self.plain
             slots[key] = NanFirst((nan, slots[key]) if key in slots else (nan,))
@@ -283,7 +284,7 @@ class Aggregates:
 
 
 def pack_aggregates(packer: FramePacker, bucket: int, keys: list[bytes], values: list[Value]) -> None:
-    """Hand a bucket's keys, each with its aggregate, on to a packer."""
+    """Pass a bucket's keys, each with its aggregate, to a packer."""
     if NanFirst not in set(map(type, values)):
         packer.add_ones(bucket, keys, values)
         return
@@ -292,13 +293,13 @@ def pack_aggregates(packer: FramePacker, bucket: int, keys: list[bytes], values:
 
 
 def is_plain(key: Key) -> bool:
-    """Tell whether no key of another type equals `key`, so that it may be a dict's key as it stands."""
+    """Tell whether no key of another type equals `key`, so that it may be a dict's key itself."""
     kind = type(key)
     return kind is str or kind is int or (kind is tuple and PLAIN_KEYS.issuperset(map(type, key)))
 
 
 def normalise(key: Key) -> Key:
-    """Return the key that `key`, which is not plain, stands for: a plain one (1.0 is 1), else its encoding."""
+    """Return the dict key for `key`, which is not plain: an equal plain key (1 for 1.0), else its encoding."""
     encoded = encode_key(key)
     if encoded[0] in TAGS_OF_PLAIN:
         key = decode_key(encoded)
@@ -308,7 +309,7 @@ def normalise(key: Key) -> Key:
 
 
 def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
-    """Return what a key or a value takes in memory, with all that is in it."""
+    """Return how much memory a key or a value takes, with its parts."""
     kind = type(item)
     if kind is tuple or kind is list:
         return getsizeof(item) + sum(map(size_of, item))
@@ -320,7 +321,7 @@ def size_of(item: Any) -> int:  # noqa: ANN401 - a key, a value or an encoding
 def sorted_by_bucket(
     plain: Collection[Key], others: Iterable[bytes], buckets: int, bucket_of: BucketOf
 ) -> Iterator[list[tuple[bytes, Key]]]:
-    """Yield each bucket's keys, each after its encoding, in their order; an encoded key is the same object twice."""
+    """Yield each bucket's keys in order, each after its encoding; an encoded key is the same object twice."""
     by_bucket: list[list[tuple[bytes, Key]]] = [[] for _ in range(buckets)]
     for encoded, key in zip(encode_keys(plain), plain, strict=True):
         by_bucket[bucket_of(encoded)].append((encoded, key))

@@ -1,7 +1,7 @@
-"""Sorted runs on scratch: written from groups, read bucket by bucket, merged down while they are too many.
+"""Sorted runs on scratch: written from groups, read bucket by bucket, merged if they are too many.
 
-Runs are levelled: as soon as enough of one level stand next to each other they become one of the next, so each record
-is rewritten once a level and files stay few. Only neighbours are merged: values of a key keep the order of the runs.
+Runs have levels: when enough runs of one level are neighbours, they become one run of the next level. So each record is
+rewritten once a level and files stay few. Only neighbours are merged, so values of a key keep the order of the runs.
 """
 
 from collections.abc import Iterable, Iterator
@@ -21,18 +21,18 @@ __all__ = ["Run", "RunStack", "RunWriter", "pack_group"]
 READ_BYTES: Final = 256 << 10
 MAX_FAN_IN: Final = 32
 OPEN_BYTES: Final = 3 << 20
-"""About what a run of full frames takes while it is merged; the fan-in is what of these fits the budget."""
+"""About how much memory a run of full frames takes while it is merged; the budget divided by it is the fan-in."""
 
 
 def pack_group(packer: FramePacker, bucket: int, key: bytes, pieces: Iterable[Piece]) -> None:
-    """Hand a merged group on as it is."""
+    """Pass a merged group on unchanged."""
     for frame, index in pieces:
         packer.add(bucket, key, frame.counts[index], frame.data(index))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A finished run. `open_bytes` is what reading it takes at most; `level` is how often its records were merged."""
+    """A finished run. `open_bytes` is the memory for reading it; `level` is how often its records were merged."""
 
     file: ScratchFile
     footer: BlobFooter
@@ -43,12 +43,12 @@ class Run:
         """Yield a bucket's frames.
 
         Raises:
-            InternalError: they are not what was written: the node's disk or memory is at fault.
+            InternalError: the frames are not what was written: the node's disk or memory is at fault.
         """
         try:
             yield from read_frames(self.footer, [bucket], self.file.fetch, request_bytes=READ_BYTES)
         except CorruptBlobError as error:
-            raise InternalError(f"a spill file does not read back as written ({error}): check the disk") from error
+            raise InternalError(f"a spill file is not what was written ({error}): check the node's disk") from error
 
 
 class RunWriter:
@@ -69,7 +69,7 @@ class RunWriter:
         self._blob.append(frame)
 
     def finish(self) -> Run:
-        """Write what is left and return the run."""
+        """Write the remaining groups and return the run."""
         self.packer.flush()
         self._file.flush()
         return Run(file=self._file, footer=self._blob.footer(), open_bytes=self._open_bytes, level=self._level)
@@ -95,9 +95,9 @@ class RunStack:
         return len(self._runs)
 
     def push(self, run: Run) -> None:
-        """Take the next run; merge the last ones while enough of them are of one level."""
+        """Add the next run; merge the last runs if enough of them are of one level."""
         self._runs.append(run)
-        while self._tail_is_level():
+        while self._last_have_one_level():
             self._merge(len(self._runs) - self._fan_in, len(self._runs))
 
     def settle(self) -> None:
@@ -113,12 +113,12 @@ class RunStack:
         return merge_runs(run.frames(bucket) for run in self._runs)
 
     def close(self) -> None:
-        """Give the scratch space back."""
+        """Free the scratch space."""
         for run in self._runs:
             run.file.close()
         self._runs = []
 
-    def _tail_is_level(self) -> bool:
+    def _last_have_one_level(self) -> bool:
         """Tell whether the last runs are as many as may be merged, and all of one level."""
         tail = self._runs[-self._fan_in :]
         return len(tail) == self._fan_in and len({run.level for run in tail}) == 1

@@ -1,6 +1,6 @@
-"""Scratch files: where runs are spilled to.
+"""Scratch files for spilled runs.
 
-They have no name: however the task ends, the kernel gives the space back, and there is nothing to clean up.
+They have no name: however the task ends, the kernel frees the space, and there is nothing to clean up.
 """
 
 import errno
@@ -20,9 +20,9 @@ FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 
 class ScratchFile:
-    """A file to append to, then to read from anywhere; closed or forgotten, it is gone.
+    """A file to append to, then to read at any place. It is gone when it is closed or forgotten.
 
-    Every method but `close` raises ScratchFullError where the volume has no more room.
+    Every method except `close` raises ScratchFullError if the volume is full.
     """
 
     __slots__ = ("__weakref__", "_close", "_descriptor", "_directory", "_pending", "_pending_bytes")
@@ -43,7 +43,7 @@ class ScratchFile:
             self.flush()
 
     def flush(self) -> None:
-        """Hand what is pending to the kernel."""
+        """Write pending data to the kernel."""
         data = memoryview(b"".join(self._pending))
         self._pending, self._pending_bytes = [], 0
         with self._naming_full():
@@ -51,22 +51,22 @@ class ScratchFile:
                 data = data[os.write(self._descriptor, data) :]
 
     def fetch(self, start: int, end: int) -> bytes:
-        """Return bytes `start` to `end`, fewer where the file ends before."""
+        """Return bytes `start` to `end`; fewer if the file ends before."""
         return os.pread(self._descriptor, end - start, start)
 
     def close(self) -> None:
-        """Give the space back."""
+        """Free the space."""
         self._close()
 
     @contextmanager
     def _naming_full(self) -> Iterator[None]:
-        """Say which directory is full."""
+        """Turn the error for a full volume into one that names the directory."""
         try:
             yield
         except OSError as error:
             if error.errno not in FULL:
                 raise
             raise ScratchFullError(
-                f"{self._directory} has no room for spilled data ({error.strerror}): give the task a larger "
+                f"{self._directory} has no space for spilled data ({error.strerror}): give the task a larger "
                 "scratch volume or more memory, or cut the work into more shards or partitions"
             ) from error

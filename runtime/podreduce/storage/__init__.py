@@ -1,7 +1,7 @@
 """Objects in S3, a directory or memory: a thin layer over obstore, the same for sync tasks and the async operator.
 
-Rule: every read and write of a store goes through `ObjectStore`; obstore is imported in this package only, and its
-exceptions never leave it (`faults` maps them to `podreduce.contract.errors`).
+Rule: every read and write of a store goes through `ObjectStore`. Only this package imports obstore, and no exception of
+obstore leaves it (`faults` maps them to `podreduce.contract.errors`).
 """
 
 from podreduce.contract.uris import split_object_uri

@@ -1,4 +1,4 @@
-"""What it takes to reach a store: the settings, completed from the environment."""
+"""What is needed to reach a store: the settings, completed from the environment."""
 
 import os
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ __all__ = ["Access", "access_of"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Access:
-    """All that makes one client differ from another, the CA's certificate itself included: its file may change."""
+    """Everything in which two clients can differ; the CA's certificate itself, because its file may change."""
 
     endpoint: str | None
     region: str | None
@@ -28,7 +28,7 @@ class Access:
 
 
 def access_of(settings: StorageSettings) -> Access:
-    """Return what the settings, and the environment where they say nothing, come to."""
+    """Return the settings, with values from the environment where they are None."""
     variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     keys = None
     if settings.access_key and settings.secret_key:

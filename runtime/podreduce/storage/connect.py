@@ -1,7 +1,7 @@
-"""How a URI and the settings become an `ObjectStore`: endpoint, credentials, certificates, timeouts, retries.
+"""Makes an `ObjectStore` from a URI and the settings: endpoint, credentials, certificates, timeouts, retries.
 
-With no settings at all the usual AWS_* variables count (keys, region, endpoint, web identity, instance role), as
-obstore reads them; `~/.aws` is not read.
+Without settings the usual AWS_* variables count (keys, region, endpoint, web identity, instance role), as obstore
+reads them; `~/.aws` is not read.
 """
 
 from datetime import timedelta
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["open_store"]
 
 MEMORY_STORES: dict[str, MemoryStore] = {}
-"""A memory store is its name's: everybody in the process who opens `memory://name/` shares it."""
+"""By name: everybody in the process who opens `memory://name/` shares one memory store."""
 
 COPY_TIMEOUT_SECONDS = 900
 REQUEST_TIMEOUT_SECONDS = 30
-"""A request moves at most one chunk or part (8 MiB), so this asks for some 300 kB/s."""
+"""A request moves at most one chunk or part (8 MiB), so this requires some 300 kB/s."""
 
 RETRY_CONFIG: "RetryConfig" = {
     "backoff": {"init_backoff": timedelta(milliseconds=200), "max_backoff": timedelta(seconds=4), "base": 2},
@@ -49,13 +49,13 @@ def open_store(
 ) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
-    No request is made; a directory need not exist (the first write creates it). Opening the same again is cheap.
-    `before_write` is called right before each try of each write, in whatever thread that is made, and may forbid it;
-    what obstore repeats by itself counts as one try. `gate` is held while a request of an async caller to S3 is made.
+    This makes no request; a directory need not exist (the first write creates it). Opening the same store again is
+    cheap. `before_write` is called before each try of each write, in the thread of the write, and may forbid it;
+    obstore's own retries count as one try. `gate` is held while an async caller's request to S3 runs.
 
     Raises:
-        InputError: `uri` is no such URI.
-        StorageDeniedError: the CA's certificate cannot be read, or is none.
+        InputError: `uri` is not such a URI.
+        StorageDeniedError: the CA's certificate cannot be read, or is invalid.
     """
     scheme, bucket, prefix = split_uri(uri)
     if prefix and not prefix.endswith("/"):
@@ -82,9 +82,7 @@ def open_store(
             before_write=before_write,
         )
     if is_odd(prefix):
-        raise InputError(
-            f"{uri}: nothing can be stored below a prefix with an empty part, . or .. in it: choose another"
-        )
+        raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
     access = access_of(settings or StorageSettings())
     return ObjectStore(
         uri=uri,
@@ -103,8 +101,8 @@ def open_store(
 def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool = True) -> S3Store:
     """Build obstore's client, once (it takes 17 ms and has its own connections).
 
-    It makes path-style requests, which MinIO needs and AWS takes. A signature that covers the payload has both sides
-    compute its SHA-256; it can be left out where something else guards the bytes on their way, as TLS does.
+    It makes path-style requests, which MinIO needs and AWS accepts. If the signature covers the payload, both sides
+    compute its SHA-256. This can be left out if something else protects the bytes in transit, as TLS does.
     """
     config: S3Config = {"bucket": bucket}
     if not signs_payload or not access.is_plain_http:
@@ -127,14 +125,14 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_paylo
 
 @lru_cache(maxsize=64)
 def connect_uploads(bucket: str, access: Access) -> "MultipartClient":
-    """Build the client for uploads that are completed later, once (a fifth of a second with the import)."""
+    """Build the client for multipart uploads, once (a fifth of a second with the import)."""
     from podreduce.storage.multipart import connect_multipart  # noqa: PLC0415 - botocore, which few tasks need
 
     return connect_multipart(bucket, access)
 
 
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":
-    """Return the HTTP client's options; the CA is trusted besides the system's."""
+    """Return the HTTP client's options; the CA is trusted in addition to the system's."""
     options: ClientConfig = {
         "connect_timeout": timedelta(seconds=5),
         "timeout": timedelta(seconds=timeout_seconds),
@@ -149,7 +147,7 @@ def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":
 def credential_provider(access: Access) -> "S3CredentialProvider | None":
     """Return the settings' credentials, if they have any.
 
-    A provider and not plain configuration: obstore would mix an AWS_SESSION_TOKEN of the environment in.
+    This is a provider because with plain configuration obstore would add an AWS_SESSION_TOKEN of the environment.
     """
     if access.keys is None:
         return None

@@ -1,7 +1,7 @@
-"""obstore's exceptions become podreduce's here and nowhere else, and passing faults are tried again here.
+"""Maps obstore's exceptions to podreduce's, here and nowhere else, and retries temporary faults.
 
-obstore repeats safe requests by itself (see `connect`); `persist` adds what it will not repeat: a conditional
-create, a bulk delete, and a body that broke off after its headers had come.
+obstore itself retries safe requests (see `connect`). `persist` adds those that obstore does not retry: a conditional
+create, a bulk delete, and a body that broke off after its headers.
 """
 
 import asyncio
@@ -47,17 +47,17 @@ __all__ = [
 
 LONGEST_DELAY_SECONDS = 4.0
 RETRY_SECONDS = 40.0
-"""Longer than a restart of the store (some 20 s), and a wrong endpoint still shows within a minute."""
+"""Longer than a restart of the store (some 20 s), but a wrong endpoint still shows within a minute."""
 
 STORE_ERRORS = (BaseError, OSError, ValueError)
-"""What obstore raises: its own classes, and FileNotFoundError, PermissionError and ValueError of Python."""
+"""What obstore raises: its own classes, and Python's FileNotFoundError, PermissionError and ValueError."""
 
 T = TypeVar("T")
 BeforeWrite = Callable[[], None]
-"""Called right before each try of a write; what it raises forbids that, and goes up to whoever wanted to write."""
+"""Called before each try of a write. An exception forbids the write, and is passed on to the caller."""
 
 Gate = AbstractAsyncContextManager[Any]
-"""Bounds how many requests are made at a time: a semaphore, say. Each of them may have a connection of its own."""
+"""Limits how many requests run at a time (a semaphore, for example): each may need a separate connection."""
 
 NO_GATE: Gate = nullcontext()
 
@@ -71,12 +71,12 @@ REFUSALS = {
     "InvalidCertificate(": UNTRUSTED,
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "redirect without LOCATION": ELSEWHERE,
-    "Permission denied": "this user may not do that: change the permissions",
+    "Permission denied": "this user may not do this: change the permissions",
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": NO_CREDENTIALS,
     "Unable to locate credentials": NO_CREDENTIALS,
 }
-"""What is found in the text of an error that has no code: of a file system, or without an answer of the store."""
+"""Text found in an error without a code: from a file system, or without an answer of the store."""
 
 OUTAGES = {
     "Connection refused": "nothing listens there",
@@ -85,7 +85,7 @@ OUTAGES = {
     "TimedOut": "it does not answer in time",
     "No space left on device": "the disk is full",
 }
-PASSING_FAULT = "a passing fault, it seems"
+PASSING_FAULT = "probably a temporary fault"
 PAST_THE_END = "StartTooLarge"
 BAD_NAMES = ("are not supported", "Encountered object with invalid path")
 SIGNS = (*REFUSALS, *OUTAGES, *BAD_NAMES, PAST_THE_END)
@@ -93,7 +93,7 @@ SIGNS = (*REFUSALS, *OUTAGES, *BAD_NAMES, PAST_THE_END)
 ANSWER = re.compile(
     r"Server returned (?:error response|non-2xx status code: (?P<status>\d{3})[^:]*): ?(?P<body>.*)", re.DOTALL
 )
-"""How obstore tells of an answer of the store."""
+"""How obstore reports an answer of the store."""
 CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
 DELETE_CODE = re.compile(r"DeleteObjects request failed .*\(code: ([\w.]+)\)", re.DOTALL)
 REFUSED_STATUSES = frozenset({301, 401, 403, 501})
@@ -102,7 +102,7 @@ STATUS_OUTCOMES = {404: Outcome.MISSING, 412: Outcome.CHANGED, 416: Outcome.CHAN
 
 
 class AnswerError(OSError):
-    """An error that a store answered with, as another client than obstore tells it; it has its code and status."""
+    """A store's error answer, as a client other than obstore reports it; it has a code and a status."""
 
     def __init__(self, message: str, *, code: str, status: int) -> None:
         super().__init__(message)
@@ -112,10 +112,10 @@ class AnswerError(OSError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """What is being done where, for the message: `verb` is `read`, `write`, `list`, …; no endpoint: no network.
+    """What is done where, for messages: `verb` is `read`, `write`, `list`, …; without an endpoint there is no network.
 
-    `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; what it
-    raises goes up as it is, and only writes have one. `gate` is held while a try of an async caller is made.
+    `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; its
+    exceptions are passed on, and only writes have one. `gate` is held during each try of an async caller.
     """
 
     verb: str
@@ -127,7 +127,7 @@ class Place:
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
-    """Return what `error` of obstore, or an AnswerError, means: the remedy at the end, where no cut loses it."""
+    """Return what `error` of obstore, or an AnswerError, means; the remedy is last, so that cutting keeps it."""
     text = str(error).split("\n\nDebug source", 1)[0][:400]
     where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
     outcome, words = classify(error, place)
@@ -137,7 +137,7 @@ def translate(error: Exception, place: Place) -> PodreduceError:
         case Outcome.MISSING:
             return ObjectNotFoundError(f"{place.uri}: there is no such object")
         case Outcome.CHANGED:
-            return ObjectChangedError(f"{place.uri}: the object is not the version that was asked for")
+            return ObjectChangedError(f"{place.uri}: the object is not the requested version")
         case Outcome.BAD_NAME:
             return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
         case Outcome.PASSES:
@@ -145,7 +145,7 @@ def translate(error: Exception, place: Place) -> PodreduceError:
 
 
 def classify(error: Exception, place: Place) -> Meaning:
-    """Return what an error means: by the store's code, else its status, else what the client or the system says."""
+    """Return what an error means: by the store's code, else its status, else the text of the client or system."""
     code, status = find_answer(error)
     if code is not None and code in MEANINGS:
         return MEANINGS[code]
@@ -155,7 +155,7 @@ def classify(error: Exception, place: Place) -> Meaning:
 
 
 def find_answer(error: Exception) -> tuple[str | None, int | None]:
-    """Return the code and the HTTP status that the store answered with, as far as the error tells."""
+    """Return the code and the HTTP status of the store's answer, as far as the error has them."""
     if isinstance(error, AnswerError):
         return error.code, error.status
     text = str(error)
@@ -170,18 +170,18 @@ def find_answer(error: Exception) -> tuple[str | None, int | None]:
 
 
 def classify_status(status: int) -> Meaning:
-    """Return what an answer means that has no code, or one that nobody here knows."""
+    """Return what an answer without a known code means, by its status."""
     if status in STATUS_OUTCOMES:
         return STATUS_OUTCOMES[status], ""
     if status in REFUSED_STATUSES:
         return Outcome.REFUSED, "the store refuses the credentials" if status in (401, 403) else "the store refuses it"
-    if status < 500 and status not in PASSING_STATUSES:  # noqa: PLR2004 - the server's own faults begin there
+    if status < 500 and status not in PASSING_STATUSES:  # noqa: PLR2004 - faults of the server begin here
         return Outcome.REFUSED, "the store refuses the request"
     return Outcome.PASSES, ""
 
 
 def classify_text(error: Exception, text: str) -> Meaning:
-    """Return what an error means that is no answer of a store, by its class and the signs in `text`."""
+    """Return what an error means that is not a store's answer, by its class and the signs in `text`."""
     remedy = next((remedy for sign, remedy in REFUSALS.items() if sign in text), None)
     if remedy is not None or isinstance(error, PermissionError | PermissionDeniedError | UnauthenticatedError):
         return Outcome.REFUSED, remedy or "the store refuses the credentials"
@@ -195,7 +195,7 @@ def classify_text(error: Exception, text: str) -> Meaning:
 
 
 def without_name(text: str, place: Place) -> str:
-    """Return the text without the object's name, where that has a sign in it: names may be made of any words."""
+    """Return the text; without the object's name if a sign is in the name, which may contain any words."""
     name = place.uri.partition("://")[2].partition("/")[2]
     for written in (name, quote(name)):
         if any(sign in written for sign in SIGNS):
@@ -204,25 +204,25 @@ def without_name(text: str, place: Place) -> str:
 
 
 def is_conflict(error: Exception) -> bool:
-    """Tell whether a store said 409 for a moment's conflict, and not because there is an object."""
+    """Tell whether a store answered 409 for a temporary conflict, and not because the object exists."""
     code, _ = find_answer(error)
     return MEANINGS.get(code or "", (None, ""))[0] is Outcome.PASSES
 
 
 def delays_seconds(place: Place, started: float) -> Iterator[float]:
-    """Yield what to wait before each further try, until `RETRY_SECONDS` after `started`; nothing for a local store.
+    """Yield how long to wait before each further try, until `RETRY_SECONDS` after `started`; never for a local store.
 
-    A store that says 503 SlowDown says so to many tasks at once: by chance each waits between half and all of a delay
-    that doubles, or they would all come back together.
+    A store sends 503 SlowDown to many tasks at the same time. So each task waits a random time between half and all of
+    a delay that doubles; otherwise they would all come back together.
     """
     delay = 0.2
     while place.endpoint is not None and time.monotonic() - started + delay < RETRY_SECONDS:
-        yield delay * uniform(0.5, 1.0)  # noqa: S311 - no secret
+        yield delay * uniform(0.5, 1.0)  # noqa: S311 - not a secret
         delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
 
 def persist(operation: Callable[[], T], place: Place) -> T:
-    """Return `operation()`, tried again while the store is unavailable, at most for `RETRY_SECONDS`.
+    """Return `operation()`, retried while the store is unavailable, at most for `RETRY_SECONDS`.
 
     Raises:
         PodreduceError: as `translate` says.
@@ -242,7 +242,7 @@ def persist(operation: Callable[[], T], place: Place) -> T:
 
 
 async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> T:
-    """Do as `persist` does, without holding up the event loop."""
+    """Do the same as `persist`, without blocking the event loop."""
     delays = delays_seconds(place, time.monotonic())
     while True:
         async with place.gate:

@@ -1,8 +1,8 @@
-"""Listing by string prefix and in key order, over stores that list by path segment and, for directories, in any order.
+"""Lists by string prefix and in key order, although stores list by path segment and directories in any order.
 
-The directory store hides names such as `x#1` (its own unfinished uploads look so), fails a whole listing on one name
-that is no UTF-8, and waits for ever for what a named pipe will give. Here all these are left out; `unreadable_files`
-finds them for whoever must not miss one.
+The directory store hides names such as `x#1` (its own unfinished uploads have such names). One name that is not UTF-8
+makes its whole listing fail, and a named pipe makes it wait forever. This module leaves all of them out;
+`unreadable_files` finds them, for callers that must not miss one.
 """
 
 import asyncio
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 __all__ = ["list_objects", "list_objects_async", "remove_empty_directories", "unreadable_files", "why_unreadable"]
 
 UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
-"""Control characters, and how the directory store names its unfinished uploads."""
+"""Control characters, and the form of the directory store's unfinished uploads."""
 
 T = TypeVar("T")
 BATCH_ENTRIES = 1000
 BAD_NAME = "rename them (no control characters, UTF-8, no ending like #1)"
-LINK_TO_NOTHING = "it is a link that leads to no file: mend or remove it"
+LINK_TO_NOTHING = "it is a broken link: correct or delete it"
 SPECIAL_FILES = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -54,7 +54,7 @@ def list_objects(
 ) -> Iterator["ListedObject"]:
     """Yield the objects whose whole key starts with `prefix`, in key order; see `ObjectStore.list`.
 
-    `connect` returns the client for keys that obstore does not know, where the store can have such.
+    `connect` returns the client for keys that obstore cannot handle, if the store can have such keys.
     """
     if isinstance(store, LocalStore):
         yield from persist(lambda: list_directory(store, prefix, recursive=recursive), place)
@@ -66,14 +66,14 @@ def list_objects(
                 yield from (entry for entry in page if connect is None or not is_marker(store, entry, place))
                 last = last_of(page, last)
             return
-    except InputError:  # the next page has a key that is no path
+    except InputError:  # the next page has a key that is not a path
         if connect is None:
             raise
     yield from list_any_keys(connect(), prefix, recursive=recursive, after=last)
 
 
 def list_pages(store: "Store", prefix: str, place: Place, *, recursive: bool) -> Iterator[list["ListedObject"]]:
-    """Yield what obstore lists, page by page. Raises InputError before a page that has a key which is no path."""
+    """Yield what obstore lists, page by page. Raises InputError before a page with a key that is not a path."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
         level = persist(lambda: obstore.list_with_delimiter(store, directory), place)
@@ -89,7 +89,7 @@ def list_pages(store: "Store", prefix: str, place: Place, *, recursive: bool) ->
 async def list_objects_async(
     store: "Store", prefix: str, place: Place, *, recursive: bool, connect: "Connect | None" = None
 ) -> AsyncIterator["ListedObject"]:
-    """Do as `list_objects` does."""
+    """Do the same as `list_objects`."""
     async for page in list_any_pages_async(store, prefix, place, recursive=recursive, connect=connect):
         for entry in page:
             if entry["size"] or connect is None or not await ask(partial(is_marker, store, entry, place), place):
@@ -99,7 +99,7 @@ async def list_objects_async(
 async def list_any_pages_async(
     store: "Store", prefix: str, place: Place, *, recursive: bool, connect: "Connect | None"
 ) -> AsyncIterator[list["ListedObject"]]:
-    """Yield the objects page by page, whatever the store and their keys."""
+    """Yield the objects page by page, for any store and any keys."""
     if isinstance(store, LocalStore):
         yield await asyncio.to_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive)))
         return
@@ -122,7 +122,7 @@ async def list_any_pages_async(
 async def list_pages_async(
     store: "Store", prefix: str, place: Place, *, recursive: bool
 ) -> AsyncIterator[list["ListedObject"]]:
-    """Do as `list_pages` does."""
+    """Do the same as `list_pages`."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
         level = await persist_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
@@ -141,20 +141,20 @@ async def list_pages_async(
 
 
 def last_of(page: Sequence["ListedObject"], before: str) -> str:
-    """Return up to which key all is listed: not the last entry's, which may be a marker without its `/`."""
+    """Return the key up to which all is listed: not the last entry's, which may be a marker without its `/`."""
     return max((entry["path"] for entry in page), default=before)
 
 
 async def ask(request: Callable[[], T], place: Place) -> T:
-    """Make a request in a thread, as one of those that the place's gate counts."""
+    """Make a request in a thread; it counts for the place's gate."""
     async with place.gate:
         return await asyncio.to_thread(request)
 
 
 def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
-    """Tell whether an entry is no object but a directory's marker (`books/`), of which obstore takes the `/` away.
+    """Tell whether an entry is not an object but a directory's marker (`books/`), whose `/` obstore removes.
 
-    Markers are empty; so an empty entry is looked for under its name.
+    Markers are empty, so only an empty entry is checked: by a look whether an object of its name exists.
     """
     if entry["size"] or is_odd(entry["path"]):
         return False
@@ -166,12 +166,12 @@ def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
 
 
 def starts_oddly(prefix: str, connect: "Connect") -> bool:
-    """Tell whether obstore would not list these keys, or list others: some in the bucket's root may begin with `/`."""
+    """Tell whether obstore would not list these keys, or list others: keys in the bucket's root may begin with `/`."""
     return is_odd(prefix) or ("/" not in prefix and has_odd_keys(connect()))
 
 
 def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObject"]:
-    """Return the entries below `prefix`, without the marker some tools put at the prefix itself."""
+    """Return the entries below `prefix`, without the marker that some tools create for the prefix itself."""
     return [entry for entry in entries if entry["path"].startswith(prefix)]
 
 
@@ -184,7 +184,7 @@ def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["
 
 
 def head_file(store: LocalStore, key: str) -> "ListedObject | None":
-    """Return the file's entry; None if it has gone since it was seen."""
+    """Return the file's entry; None if it has been deleted since it was listed."""
     try:
         return obstore.head(store, key)
     except FileNotFoundError:
@@ -192,7 +192,7 @@ def head_file(store: LocalStore, key: str) -> "ListedObject | None":
 
 
 def file_names(top: str, *, recursive: bool) -> Iterator[str]:
-    """Yield the paths of the files below `top`, links followed except into a directory that is being walked."""
+    """Yield the paths of the files below `top`; links are followed, except into a directory that is being walked."""
     for directory, subdirectories, names in os.walk(top, followlinks=True, onerror=raise_unless_missing):
         real = os.path.realpath(directory)
         subdirectories[:] = [
@@ -205,13 +205,13 @@ def file_names(top: str, *, recursive: bool) -> Iterator[str]:
 
 
 def raise_unless_missing(error: OSError) -> None:
-    """Let a listing fail for a directory it may not read, but not for one that is not there."""
+    """Raise the error for a directory that cannot be read, but not for a missing one."""
     if not isinstance(error, FileNotFoundError | NotADirectoryError):
         raise error
 
 
 def why_unreadable(path: str) -> str | None:
-    """Return why this file cannot be read as an object, and what to do; None if it can, or has gone meanwhile."""
+    """Return why this file cannot be read as an object, and what to do; None if it can, or was deleted meanwhile."""
     try:
         path.encode()
     except UnicodeEncodeError:
@@ -225,17 +225,17 @@ def why_unreadable(path: str) -> str | None:
     if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
         return None
     kind = SPECIAL_FILES.get(stat.S_IFMT(mode), "a special file")
-    return f"it is {kind}, no regular file that can be read twice: copy what it gives into a file, and name that"
+    return f"it is {kind}, not a regular file that can be read twice: copy its content into a file, and use that"
 
 
 def unreadable_files(top: Path, *, recursive: bool = True) -> dict[str, str]:
-    """Return the files below `top` that cannot be read, each with why; names have escapes for what cannot be shown."""
+    """Return the files below `top` that cannot be read, each with the reason; names have escapes if necessary."""
     reasons = ((name, why_unreadable(name)) for name in file_names(str(top), recursive=recursive))
     return dict(sorted((ascii(name)[1:-1], why) for name, why in reasons if why is not None))
 
 
 def remove_empty_directories(top: Path) -> None:
-    """Remove `top` and what is below, as far as it holds no files."""
+    """Delete `top` and the directories below it that have no files."""
     for directory, _, _ in os.walk(top, topdown=False):
-        with suppress(OSError):  # not empty, or gone already
+        with suppress(OSError):  # not empty, or already deleted
             Path(directory).rmdir()

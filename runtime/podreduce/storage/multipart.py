@@ -1,7 +1,7 @@
-"""What obstore cannot do in S3: multipart uploads step by step, keys that are no paths. Botocore's client, own retries.
+"""What obstore cannot do in S3: multipart uploads step by step, and keys that are not paths. Uses botocore.
 
-Rule: botocore's exceptions end here, as `podreduce.contract.errors` like obstore's. Importing it takes a tenth of a
-second, so that is done by whoever connects.
+Rule: no exception of botocore leaves this module: they become those of `podreduce.contract.errors`. Importing botocore
+takes a tenth of a second, so it is imported only to connect.
 """
 
 import os
@@ -26,18 +26,18 @@ REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
 READS = frozenset({"list_parts", "head_object", "list_objects_v2", "get_object"})
 LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
-"""The store's codes for an upload that is gone, and for one that lacks a part which it had taken."""
+"""The store's codes for an upload that is gone, and for one that lost a part."""
 
 
 class MultipartClient:
     """The uploads to one bucket; safe to share between threads.
 
-    Every method repeats what fails in passing and raises StorageDeniedError or StorageUnavailableError, as
-    `ObjectStore` does, and UploadLostError where the store knows no such upload (any more).
+    Every method retries temporary faults and raises StorageDeniedError or StorageUnavailableError, as `ObjectStore`
+    does, and UploadLostError if the store does not know the upload (any more).
 
     Args:
         client: botocore's S3 client.
-        before_write: called before each try of what changes anything.
+        before_write: called before each try of a request that changes something.
     """
 
     def __init__(
@@ -57,26 +57,26 @@ class MultipartClient:
         return MultipartClient(self._client, self._bucket, self._endpoint, before_write)
 
     def create(self, path: str, metadata: Mapping[str, str]) -> str:
-        """Begin an upload to `path` that gives the object this metadata; return the upload's id.
+        """Begin an upload to `path` whose object will have this metadata; return the upload's id.
 
-        Repeated after an answer that was lost it leaves an upload that nobody knows: the bucket's own rule for
-        unfinished uploads takes that.
+        If an answer is lost, the retry leaves an unknown upload behind; the bucket's life-cycle rule for unfinished
+        uploads deletes it.
         """
         answer = self._call("create_multipart_upload", path, Metadata=dict(metadata))
         return str(answer["UploadId"])
 
     def upload_part(self, path: str, upload_id: str, number: int, data: bytes) -> str:
-        """Upload part `number` (from 1), over any of that number; return its ETag."""
+        """Upload part `number` (from 1), replacing any part of that number; return its ETag."""
         answer = self._call("upload_part", path, UploadId=upload_id, PartNumber=number, Body=data)
         return str(answer["ETag"])
 
     def complete(self, path: str, upload_id: str, etags: Sequence[str]) -> None:
-        """Make the object of the upload's parts, over any there is."""
+        """Make the object from the upload's parts, replacing any existing object."""
         parts = [{"PartNumber": number, "ETag": etag} for number, etag in enumerate(etags, 1)]
         self._call("complete_multipart_upload", path, UploadId=upload_id, MultipartUpload={"Parts": parts})
 
     def abort(self, path: str, upload_id: str) -> None:
-        """Give the upload up, and its parts."""
+        """Abort the upload and delete its parts."""
         self._call("abort_multipart_upload", path, UploadId=upload_id)
 
     def check(self, path: str, upload_id: str) -> None:
@@ -95,7 +95,7 @@ class MultipartClient:
     def list_page(
         self, prefix: str, *, delimiter: str = "", after: str = "", token: str | None = None, max_keys: int = 1000
     ) -> "ListedPage":
-        """Return one page of the objects whose key starts with `prefix`, of any key S3 can have."""
+        """Return one page of the objects whose key starts with `prefix`; keys may have any form that S3 allows."""
         arguments: dict[str, Any] = {"Prefix": prefix, "MaxKeys": max_keys}
         more = {"Delimiter": delimiter, "StartAfter": after, "ContinuationToken": token}
         arguments.update({name: value for name, value in more.items() if value})
@@ -109,7 +109,7 @@ class MultipartClient:
         return as_listed(path, answer, answer["ContentLength"])
 
     def read(self, path: str, *, etag: str | None, start: int = 0, end: int | None = None) -> bytes:
-        """Return the object's bytes, of that version only if `etag` is one. Raises as `ObjectStore.get_range` does."""
+        """Return the object's bytes, of version `etag` if given. Raises as `ObjectStore.get_range` does."""
         arguments: dict[str, str] = {}
         if etag is not None:
             arguments["IfMatch"] = etag
@@ -121,7 +121,7 @@ class MultipartClient:
     def _call(
         self, operation: str, path: str, take: Callable[[Any], Any] = lambda answer: answer, **arguments: object
     ) -> Any:  # noqa: ANN401 - botocore answers dicts
-        """Return what `take` makes of the answer, which belongs to the request: a body may break off."""
+        """Return `take(answer)`; it is part of the request, because a body may break off."""
         if operation != "list_objects_v2":
             arguments["Key"] = path
         request = partial(getattr(self._client, operation), Bucket=self._bucket, **arguments)
@@ -132,14 +132,14 @@ class MultipartClient:
 
 
 class ListedPage(TypedDict):
-    """A page of a listing; `token` gets the next, if there is one."""
+    """A page of a listing; `token` requests the next, if there is one."""
 
     entries: "list[ListedObject]"
     token: str | None
 
 
 def as_listed(path: str, answer: Mapping[str, Any], size: int) -> "ListedObject":
-    """Return an entry as obstore's."""
+    """Return an entry in obstore's form."""
     return {
         "path": path,
         "size": size,
@@ -157,7 +157,7 @@ def read_body(answer: Mapping[str, Any]) -> bytes:
 
 
 def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts
-    """Return `call()`, with errors that `faults` knows."""
+    """Return `call()`; its errors become those that `faults` knows."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import; see above
 
     try:
@@ -172,9 +172,9 @@ def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - 
 
 
 def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
-    """Build a client with the access that obstore's has: `~/.aws` is not read, requests are path-style and signed.
+    """Build a client with the same access as obstore's: `~/.aws` is not read, requests are path-style and signed.
 
-    A CA's certificate takes the place of the system's here; it does not come besides them.
+    Here a CA's certificate replaces the system's; it is not added to them.
     """
     from botocore.config import Config  # noqa: PLC0415
     from botocore.session import Session  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""Objects in S3 whose keys obstore cannot say: `logs//b.txt`, `/a.txt`, `a/../b`, a key with a line break.
+"""Objects in S3 whose keys obstore cannot handle: `logs//b.txt`, `/a.txt`, `a/../b`, a key with a line break.
 
-S3 takes any text as a key. obstore takes paths: it refuses a listing with one such key in it, and takes a `/` at the
-beginning away, so that another object would be read. Such keys are listed and read by botocore here. Rule: read only;
+S3 accepts any text as a key. obstore accepts paths: it refuses a listing with one such key, and removes a `/` at the
+beginning, so that it would read another object. This module lists and reads such keys with botocore. Rule: read only;
 podreduce itself writes no such key.
 """
 
@@ -20,19 +20,19 @@ ODD = re.compile(r"^/|//|(?:^|/)\.\.?(?:/|$)|[\x00-\x1f\x7f]")
 
 
 def is_odd(key: str) -> bool:
-    """Tell whether obstore would refuse this key, or take it for another."""
+    """Tell whether obstore would refuse this key, or confuse it with another."""
     return ODD.search(key) is not None
 
 
 def has_odd_keys(client: "MultipartClient") -> bool:
-    """Tell whether the bucket has keys that begin with `/`, which obstore would list without it."""
+    """Tell whether the bucket has keys that begin with `/`; obstore would list them without it."""
     return bool(client.list_page("/", max_keys=1)["entries"])
 
 
 def list_any_keys(
     client: "MultipartClient", prefix: str, *, recursive: bool, after: str = ""
 ) -> Iterator["ListedObject"]:
-    """Yield the objects whose key starts with `prefix` and comes after `after`, in key order, but no markers."""
+    """Yield the objects whose key starts with `prefix` and is after `after`, in key order, without markers."""
     delimiter = "" if recursive else "/"
     token: str | None = None
     while True:

@@ -1,4 +1,4 @@
-"""Finds out whether a store honours conditional creates, on which every commit of podreduce rests."""
+"""Checks whether a store supports conditional creates, which every commit of podreduce needs."""
 
 import uuid
 
@@ -9,14 +9,14 @@ __all__ = ["probe_conditional_create"]
 
 
 async def probe_conditional_create(store: ObjectStore, prefix: str = "") -> None:
-    """Create a probe object twice, and delete it again; whoever dies amid that leaves it behind.
+    """Create a probe object twice, and delete it again; if the process dies in between, the object stays.
 
     Args:
-        store: the one in question.
-        prefix: where it will be swept up with others then. Not in a directory, which would keep the prefix itself.
+        store: the store to check.
+        prefix: where a later clean-up finds a probe that stays. Leave it empty in a directory, which would keep it.
 
     Raises:
-        StorageDeniedError: the second create did not fail, so two attempts could both commit; or as any write.
+        StorageDeniedError: the second create did not fail, so two attempts could both commit; or as for any write.
     """
     key = f"{'' if store.directory else prefix}_podreduce-probe-{uuid.uuid4()}"
     try:

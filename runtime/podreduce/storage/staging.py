@@ -1,11 +1,11 @@
-"""Staged objects: whole in the store and yet not published, so that any attempt may write one and one is chosen.
+"""Staged objects: complete in the store but not published, so that all attempts may write one and one is chosen.
 
-A small one is an object under its staged key, copied to its final name. A large one in S3 is a multipart upload to the
-final name that has all its parts and is not completed: nobody sees it until `publish_staged` completes it, and no byte
-moves then. What is found under its staged key (which ends in `.pending`) is a `PendingUpload`, the record of it.
+A small one is an object under its staged key; it is copied to its final name. A large one in S3 is a multipart upload
+to the final name with all its parts, but not completed: it is invisible until `publish_staged` completes it, which
+moves no bytes. Its staged key ends in `.pending` and holds its record, a `PendingUpload`.
 
-Rule: the record is written before the first part, so that whoever discards the staged keys finds every upload. It is
-the way of Hadoop's S3A "magic" committer, with the marker objects left out.
+Rule: the record is written before the first part, so that deleting the staged keys also finds every upload. This is
+the method of Hadoop's S3A "magic" committer, without the marker objects.
 """
 
 from collections import deque
@@ -28,11 +28,11 @@ __all__ = ["StagedUpload", "check_staged", "discard_staged", "is_pending", "publ
 PENDING_SUFFIX = ".pending"
 CONCURRENT_PARTS = 2
 METADATA_NAME = "podreduce-staged"
-"""On a published object: the staged key it came from, by which a publication that is repeated knows its own work."""
+"""On a published object: the staged key it came from. A repeated publication recognises its own object by it."""
 
 
 class PendingUpload(Wire, frozen=True, kw_only=True):
-    """An upload that waits: `key` below the store's prefix is where it will appear; no `etags` before all parts are."""
+    """An uncompleted upload: `key`, below the store's prefix, is its final name; `etags` is empty until the end."""
 
     key: str
     upload_id: str
@@ -40,7 +40,7 @@ class PendingUpload(Wire, frozen=True, kw_only=True):
 
 
 class StagedUpload:
-    """Where an `ObjectWriter` puts an object that `publish_staged` may give the name `target`.
+    """Where an `ObjectWriter` puts an object that `publish_staged` may later name `target`.
 
     Attributes:
         key: the staged key; final only after the writing.
@@ -60,7 +60,7 @@ class StagedUpload:
         self._store.put(self.key, data)
 
     def stream(self, blocks: Blocks) -> None:
-        """Stage an upload, where the store has such; else an object."""
+        """Stage an upload if the store has multipart uploads; else an object."""
         if self._store.connect_for_uploads is None:
             with self._store.open_writer(self.key) as writer:
                 for block in blocks:
@@ -77,7 +77,7 @@ class StagedUpload:
             etags = upload_parts(client, path, upload_id, blocks, self.part_bytes)
             self._store.put(record_key, encode(PendingUpload(key=self._target, upload_id=upload_id, etags=etags)))
         except BaseException:
-            with suppress(PodreduceError):  # what is left then is found by its record
+            with suppress(PodreduceError):  # its record leads to what is left
                 client.abort(path, upload_id)
                 self._store.delete(record_key)
             raise
@@ -100,7 +100,7 @@ def upload_parts(
 
 
 def join_blocks(blocks: Blocks, part_bytes: int) -> Iterator[bytes]:
-    """Yield what `blocks` hold in pieces of exactly `part_bytes`, but for the last; at least one."""
+    """Yield the bytes of `blocks` in pieces of exactly `part_bytes`, except for the last; at least one piece."""
     waiting: list[Data] = []
     size = 0
     yielded = False
@@ -118,7 +118,7 @@ def join_blocks(blocks: Blocks, part_bytes: int) -> Iterator[bytes]:
 
 
 def is_pending(key: str) -> bool:
-    """Tell whether what is staged at `key` is an upload."""
+    """Tell whether an upload is staged at `key`, not an object."""
     return key.endswith(PENDING_SUFFIX)
 
 
@@ -126,7 +126,7 @@ def check_staged(store: ObjectStore, key: str) -> None:
     """Make sure that the upload staged at `key` can be published.
 
     Raises:
-        UploadLostError: the store has dropped it. MinIO does that 24 hours after an upload's beginning, AWS when a
+        UploadLostError: the store has deleted it. MinIO does that 24 hours after the start of an upload, AWS if a
             bucket's life-cycle rule says so.
     """
     try:
@@ -137,10 +137,10 @@ def check_staged(store: ObjectStore, key: str) -> None:
 
 
 def publish_staged(store: ObjectStore, key: str, target: str) -> None:
-    """Give the upload staged at `key` its name `target`, over any object there; done already, it stays as it is.
+    """Give the upload staged at `key` its name `target`, replacing any object there; repeating it does nothing.
 
     Raises:
-        UploadLostError: the store has dropped the upload, and the object at `target` is not it.
+        UploadLostError: the store has deleted the upload, and the object at `target` is another one.
         ObjectNotFoundError: nothing is staged there.
     """
     pending = decode(store.get(key), PendingUpload)
@@ -156,7 +156,7 @@ def publish_staged(store: ObjectStore, key: str, target: str) -> None:
 
 
 def discard_staged(store: ObjectStore, key: str) -> None:
-    """Remove what is staged at `key`; nothing there is fine, and so is an upload that was published or dropped."""
+    """Delete what is staged at `key`; do nothing if it is gone, published or deleted by the store."""
     if is_pending(key):
         with suppress(ObjectNotFoundError, UploadLostError):
             pending = decode(store.get(key), PendingUpload)
@@ -167,5 +167,5 @@ def discard_staged(store: ObjectStore, key: str) -> None:
 def connect(store: ObjectStore) -> "MultipartClient":
     """Return the client for the store's uploads."""
     if store.connect_for_uploads is None:
-        raise InternalError(f"{store.uri}: uploads are pending in a store that has none")
+        raise InternalError(f"{store.uri}: a store without multipart uploads has a pending upload")
     return store.connect_for_uploads()

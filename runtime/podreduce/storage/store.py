@@ -1,6 +1,6 @@
 """`ObjectStore`: one prefix of one store, with the operations podreduce needs, each for sync and for async callers.
 
-Rule: keys are relative to the prefix; whatever goes wrong is an error of `contract.errors`, naming the object's URI.
+Rule: keys are relative to the prefix; every failure is an error of `contract.errors` that names the object's URI.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["MAX_COPY_BYTES", "ObjectMeta", "ObjectStore"]
 
 MAX_COPY_BYTES = 5 * 1024**3
-"""What S3 copies in one request."""
+"""The largest object that S3 copies in one request."""
 
 DELETE_BATCH = 1000
 
@@ -51,8 +51,8 @@ class ObjectMeta:
 class ObjectStore:
     """Objects below one URI ending in `/`. Made by `open_store`; safe to share between threads and event loops.
 
-    Every method raises StorageDeniedError (credentials, permissions, no such bucket: do not repeat) or, after some 40 s
-    of own retries, StorageUnavailableError. Reads of a key raise ObjectNotFoundError. `*_async` do as their namesakes.
+    Every method raises StorageDeniedError (credentials, permissions, no such bucket: do not retry) or, after some 40 s
+    of retries, StorageUnavailableError. Reads of a key raise ObjectNotFoundError. `*_async` do the same for async code.
     """
 
     uri: str
@@ -80,7 +80,7 @@ class ObjectStore:
         """Return the whole object; with `etag`, only that version of it.
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: there is no such object.
             ObjectChangedError: it is another version.
         """
         if (client := self._odd_client(key)) is not None:
@@ -103,7 +103,7 @@ class ObjectStore:
         return await persist_async(read, self._place("read", key))
 
     def get_range(self, key: str, start: int, end: int, *, etag: str | None = None) -> bytes:
-        """Return bytes `start` to `end` (exclusive), fewer where the object ends before; an empty range reads nothing.
+        """Return bytes `start` to `end` (exclusive), fewer if the object ends before; an empty range reads nothing.
 
         Raises:
             ObjectNotFoundError: there is no such object.
@@ -130,9 +130,9 @@ class ObjectStore:
         chunk_bytes: int = CHUNK_BYTES,
         read_ahead: int = 2,
     ) -> Iterator[bytes]:
-        """Yield bytes `start` to `end` in chunks, `read_ahead` of them fetched by threads before they are asked for.
+        """Yield bytes `start` to `end` in chunks; threads fetch `read_ahead` of them in advance.
 
-        Each chunk is a request of its own, so that a slow reader holds no connection and a restart of the store costs
+        Each chunk is a separate request, so that a slow reader holds no connection and a restart of the store costs
         one chunk. Close the iterator (or exhaust it) to stop the threads. Raises what `get_range` does.
         """
         return stream_ranges(
@@ -147,7 +147,7 @@ class ObjectStore:
         """Return the object's size, tag and time.
 
         Raises:
-            ObjectNotFoundError: there is none.
+            ObjectNotFoundError: there is no such object.
         """
         if (client := self._odd_client(key)) is not None:
             return self._meta(client.head(self.prefix + key))
@@ -162,7 +162,7 @@ class ObjectStore:
         return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
 
     def exists(self, key: str) -> bool:
-        """Say whether there is an object at `key`."""
+        """Tell whether there is an object at `key`."""
         try:
             self.head(key)
         except ObjectNotFoundError:
@@ -170,7 +170,7 @@ class ObjectStore:
         return True
 
     async def exists_async(self, key: str) -> bool:
-        """Say whether there is an object at `key`."""
+        """Tell whether there is an object at `key`."""
         try:
             await self.head_async(key)
         except ObjectNotFoundError:
@@ -183,7 +183,7 @@ class ObjectStore:
         """Yield the objects whose key starts with `prefix`, in the order of their keys (code points).
 
         `recursive=False` leaves out those with a further `/` after `prefix`, without reading through them. A prefix
-        without objects, or a directory that does not exist, yields nothing. A directory store leaves out what it
+        without objects, or a directory that does not exist, yields nothing. A directory store leaves out files that it
         cannot read back: see `unreadable_files`.
         """
         place = self._place("list", prefix)
@@ -203,10 +203,10 @@ class ObjectStore:
             yield self._meta(each)
 
     def unreadable_files(self, prefix: str = "", *, recursive: bool = True) -> Mapping[str, str]:
-        """Return, for a directory, the files below `prefix` that cannot be objects, and for each why.
+        """Return, for a directory, the files below `prefix` that cannot be objects, each with the reason.
 
-        They have names that no key can be (`x#1`, or bytes that are no UTF-8), or are pipes, sockets, devices, or links
-        to nothing. An input that has such files must be refused, or they would be left out in silence.
+        Their names cannot be keys (`x#1`, or bytes that are not UTF-8), or they are pipes, sockets, devices, or links
+        to nothing. An input with such files must be refused; otherwise they would be ignored silently.
         """
         if self.directory is None:
             return {}
@@ -214,30 +214,30 @@ class ObjectStore:
         return persist(lambda: listing.unreadable_files(top, recursive=recursive), self._place("list", prefix))
 
     def why_unreadable(self, key: str) -> str | None:
-        """Return, for a directory, why the file at `key` cannot be an object; None if it can, or is not there."""
+        """Return, for a directory, why the file at `key` cannot be an object; None if it can, or does not exist."""
         return None if self.directory is None else listing.why_unreadable(str(self.directory / (self.prefix + key)))
 
     # Writing
 
     def put(self, key: str, data: bytes) -> None:
-        """Write the object, over any there is."""
+        """Write the object, replacing any existing one."""
         persist(
             lambda: obstore.put(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
         )
 
     async def put_async(self, key: str, data: bytes) -> None:
-        """Write the object, over any there is."""
+        """Write the object, replacing any existing one."""
         await persist_async(
             lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
         )
 
     def create(self, key: str, data: bytes) -> bool:
-        """Write the object if there is none (`If-None-Match: *`), atomically; False when there is one already.
+        """Write the object if it does not exist (`If-None-Match: *`), atomically; return False if it exists.
 
-        False may also mean that this very call got through before and its answer was lost: whoever must know, reads
-        the object and looks for a mark of its own in it.
+        False may also mean that this very call succeeded and its answer was lost. A caller who must know puts a unique
+        mark into the object, and reads it back.
         """
 
         def write() -> bool:
@@ -252,7 +252,7 @@ class ObjectStore:
         return persist(write, self._writing("create", key))
 
     async def create_async(self, key: str, data: bytes) -> bool:
-        """Write the object if there is none; False when there is one already."""
+        """Write the object if it does not exist; return False if it exists."""
 
         async def write() -> bool:
             try:
@@ -274,12 +274,12 @@ class ObjectStore:
         encode: Callable[[Blocks], Blocks] = iter,
         checksummed: bool = False,
     ) -> ObjectWriter:
-        """Open a new object for streaming; use it in a `with`, whose normal end makes the object visible.
+        """Open a new object for streaming; use it in a `with`: if it ends normally, the object becomes visible.
 
         It holds at most some (concurrency + 2) x part_bytes and makes `write` wait beyond that. An exception in the
-        block aborts the upload and leaves no object. S3 takes 10,000 parts: some 80 GB with the default size.
-        `encode` is given all blocks that were written and yields those to upload; it runs in the upload's thread.
-        `checksummed`: the data has checksums that whoever reads it will check, so that the requests need none.
+        block aborts the upload and leaves no object. S3 allows 10,000 parts: some 80 GB with the default size.
+        `encode` gets all written blocks and yields the blocks to upload; it runs in the upload's thread.
+        `checksummed`: the data has checksums that its readers check, so the requests need none.
         """
         upload = ObjectUpload(
             store=self.connect_for_checksummed() if checksummed else self.store,
@@ -291,9 +291,9 @@ class ObjectStore:
         return ObjectWriter(upload, encode=encode)
 
     def copy(self, source: str, target: str) -> None:
-        """Copy an object within the store, over any at `target`; the server does it (a directory makes a hard link).
+        """Copy an object within the store, replacing any at `target`; the server does it (a directory: a hard link).
 
-        Over 5 GiB S3 wants a multipart copy, which obstore does not offer: those are streamed through this process.
+        Beyond 5 GiB S3 needs a multipart copy, which obstore does not offer: such objects go through this process.
 
         Raises:
             ObjectNotFoundError: there is no object at `source`.
@@ -308,7 +308,7 @@ class ObjectStore:
         )
 
     async def copy_async(self, source: str, target: str) -> None:
-        """Copy an object within the store, over any at `target`."""
+        """Copy an object within the store, replacing any at `target`."""
         size = (await self.head_async(source)).size if self.endpoint else 0
         if size > MAX_COPY_BYTES:
             await asyncio.to_thread(self._copy_by_streaming, source, target, size)
@@ -327,13 +327,13 @@ class ObjectStore:
     # Deleting
 
     def delete(self, *keys: str) -> None:
-        """Delete these objects; one that is missing already is fine."""
+        """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
-            with suppress(ObjectNotFoundError):  # only a directory store minds, and its batches are single keys
+            with suppress(ObjectNotFoundError):  # only a directory store raises it, and its batches are single keys
                 persist(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:
-        """Delete these objects; one that is missing already is fine."""
+        """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
             with suppress(ObjectNotFoundError):
                 await persist_async(partial(obstore.delete_async, self.store, batch), self._writing("delete", keys[0]))
@@ -362,7 +362,7 @@ class ObjectStore:
             listing.remove_empty_directories(self.directory / (self.prefix + prefix))
 
     def _odd_client(self, key: str) -> "MultipartClient | None":
-        """Return the client that reads this key, if obstore cannot say it."""
+        """Return the client that reads this key, if obstore cannot."""
         if self.connect_for_uploads is None or not is_odd(self.prefix + key):
             return None
         return self.connect_for_uploads()
@@ -383,16 +383,16 @@ class ObjectStore:
 
 
 def get_options(etag: str | None) -> "GetOptions":
-    """Return the options of a read that wants this version; None takes any."""
+    """Return the options for a read of this version; None means any."""
     return {"if_match": etag} if etag else {}
 
 
 def directory_prefix(prefix: str) -> str:
-    """Return `prefix` if it is empty or ends in `/`: anything else would take its neighbours along.
+    """Return `prefix` if it is empty or ends in `/`: any other prefix would match neighbours, too.
 
     Raises:
-        InternalError: it does not.
+        InternalError: it is another prefix.
     """
     if prefix and not prefix.endswith("/"):
-        raise InternalError(f"{prefix!r} is no directory prefix: it must end in /")
+        raise InternalError(f"{prefix!r} is not a directory prefix: it must end in /")
     return prefix

@@ -1,4 +1,4 @@
-"""Reading a range in chunks, some of them ahead of the reader, in order, by threads."""
+"""Reads a range in chunks, in order; threads fetch some of them ahead of the reader."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ def stream_ranges(
     chunk_bytes: int,
     read_ahead: int,
 ) -> Iterator[bytes]:
-    """Yield `read(low, high)` for consecutive ranges from `start` to `end`; holds at most `read_ahead` + 1 chunks."""
+    """Yield `read(low, high)` for consecutive ranges from `start` to `end`; hold at most `read_ahead` + 1 chunks."""
     ranges = ((low, min(low + chunk_bytes, end)) for low in range(start, end, chunk_bytes))
     pending: deque[Future[bytes]] = deque()
     pool = ThreadPoolExecutor(max(read_ahead, 1), thread_name_prefix="read-ahead")

@@ -1,7 +1,7 @@
-"""A streaming upload: written in parts as they fill up, visible only when closed, gone without a trace when aborted.
+"""A streaming upload: written in parts as they fill up, visible only when closed; nothing remains if it is aborted.
 
-A thread takes the blocks from a bounded queue. What is done to the bytes on their way (compressing, hashing) is done
-there too: meanwhile the interpreter is free for others.
+A thread takes the blocks from a bounded queue. It also compresses and hashes the bytes, so the interpreter is free for
+other threads meanwhile.
 """
 
 import queue
@@ -26,9 +26,9 @@ Blocks = Iterator[Data]
 
 PART_BYTES = 8 * 1024 * 1024
 SMALL_BYTES = 64 * 1024
-"""Blocks below this, on average, are joined: each costs obstore a call back into Python."""
+"""If blocks are smaller on average, they are joined: each costs obstore a call into Python."""
 MAX_PARTS = 10_000
-"""What S3 takes of one upload."""
+"""The limit of S3 for one upload."""
 
 
 class AbortError(Exception):
@@ -36,7 +36,7 @@ class AbortError(Exception):
 
 
 class Upload(Protocol):
-    """Where the bytes go. Whichever of the two methods is called, a normal return has all of them in the store."""
+    """Where the bytes go. If either method returns normally, all of them are in the store."""
 
     @property
     def place(self) -> Place:
@@ -44,18 +44,18 @@ class Upload(Protocol):
 
     @property
     def part_bytes(self) -> int:
-        """How much is collected before the streaming begins, and the size of a part."""
+        """How much is collected before streaming begins, and the size of a part."""
 
     def put(self, data: bytes) -> None:
-        """Upload all there is, in one request."""
+        """Upload all bytes, in one request."""
 
     def stream(self, blocks: Blocks) -> None:
-        """Upload in parts what `blocks` yields; if it raises, leave nothing."""
+        """Upload the bytes that `blocks` yields, in parts; if it raises, leave nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ObjectUpload:
-    """An object that is visible once it is whole.
+    """An object that becomes visible when it is complete.
 
     obstore's own writer cannot be aborted; `obstore.put` of an iterator aborts the upload when the iterator raises.
     """
@@ -82,7 +82,7 @@ class ObjectUpload:
         )
 
     def _permitted(self, blocks: Blocks) -> Blocks:
-        """Yield the blocks, each only if writing is allowed still, and their end only if it is."""
+        """Yield the blocks, each only if writing is still allowed; so is the end."""
         for block in blocks:
             self.place.before_try()
             yield block
@@ -93,7 +93,7 @@ class ObjectWriter:
     """An open upload; `ObjectStore.open_writer` makes it.
 
     Attributes:
-        bytes_written: what `write` has taken so far.
+        bytes_written: how many bytes `write` has taken so far.
     """
 
     def __init__(self, upload: Upload, *, encode: Callable[[Blocks], Blocks] = iter) -> None:
@@ -120,13 +120,13 @@ class ObjectWriter:
             self.abort()
 
     def write(self, data: Data) -> None:
-        """Append `data`; waits while the upload is behind.
+        """Append `data`; wait if the upload is behind.
 
         Raises:
             PodreduceError: the upload has failed; nothing will be visible.
         """
         if self._closed:
-            raise InternalError(f"{self._upload.place.uri}: written to after the end")
+            raise InternalError(f"{self._upload.place.uri}: write after the end")
         self._buffer.append(data)
         self._buffered_bytes += len(data)
         self.bytes_written += len(data)
@@ -153,7 +153,7 @@ class ObjectWriter:
         self._raise_failure()
 
     def abort(self) -> None:
-        """Give the upload up: parts already sent are removed, no object appears. After `close` it does nothing."""
+        """Abort the upload: parts already sent are deleted, no object appears. After `close` it does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -176,7 +176,7 @@ class ObjectWriter:
             self._raise_failure()
 
     def _offer(self, batch: list[Data] | AbortError | None) -> bool:
-        """Hand `batch` to the upload; False when that has ended and will never take it."""
+        """Pass `batch` to the upload; return False if the upload has ended and will never take it."""
         while self._thread is not None and self._thread.is_alive():
             try:
                 self._batches.put(batch, timeout=0.2)
@@ -186,7 +186,7 @@ class ObjectWriter:
         return False
 
     def _raise_failure(self) -> None:
-        """Raise what ended the upload, once its thread has ended; nothing only where all is stored."""
+        """Raise the error that ended the upload, after its thread has ended; raise nothing if all is stored."""
         if self._is_stored:
             return
         self._closed = True
@@ -196,14 +196,14 @@ class ObjectWriter:
         if isinstance(error, STORE_ERRORS):
             raise translate(error, self._upload.place) from error
         if error is None:
-            raise InternalError(f"{uri}: the upload has ended without taking all there is")
-        raise InternalError(f"{uri}: the upload broke down: {type(error).__name__}: {error}") from error
+            raise InternalError(f"{uri}: the upload has ended without all the data")
+        raise InternalError(f"{uri}: the upload failed: {type(error).__name__}: {error}") from error
 
     def _stream(self) -> None:
         try:
             self._upload.stream(self._encode(self._received_blocks()))
             self._is_stored = self._is_received
-        except BaseException as error:  # noqa: BLE001 - carried over to the writing thread; Rust's panics are such
+        except BaseException as error:  # noqa: BLE001 - passed to the writing thread; Rust's panics are BaseExceptions
             self._error = error
 
     def _received_blocks(self) -> Blocks:

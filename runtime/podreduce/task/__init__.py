@@ -1,4 +1,4 @@
-"""One attempt, from the plan to its commit: the loops that read records, call the program and write what it yields.
+"""One attempt, from the plan to its commit: the loops that read records, call the program and write its pairs.
 
-Rule: nothing that an attempt wrote counts before its commit record is created.
+Rule: nothing that an attempt writes counts before its commit record is created.
 """

@@ -1,4 +1,4 @@
-"""One attempt of a task: what it was told, read and verified, and what it keeps while it works."""
+"""One attempt of a task: its settings, what it reads and verifies first, and what its parts share."""
 
 import time
 from bisect import bisect_right
@@ -36,8 +36,8 @@ class Attempt:
 
     Attributes:
         run_store: the run's prefix; `output_store` is the output's.
-        chaos: the trouble that the attempt makes for itself, as a rule none.
-        quarantine: takes the bad records of a map that skips them; None where they fail the attempt.
+        chaos: the faults that are injected into the attempt, usually none.
+        quarantine: takes the bad records of a map task that skips them; None if a bad record fails the attempt.
         started_at: seconds since the epoch.
     """
 
@@ -58,7 +58,7 @@ class Attempt:
         return load_program(self.plan.program, name=self.plan.job.name)
 
     def budget_bytes(self) -> int:
-        """Return what buffers may take of memory from here on."""
+        """Return how much memory buffers may use from here on."""
         return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
 
     def open_input(self, uri: str) -> ObjectStore:
@@ -71,7 +71,7 @@ class Attempt:
 
     @contextmanager
     def working(self) -> Iterator[None]:
-        """Log the progress meanwhile, and report it to the operator where that is wanted."""
+        """Log the progress in the `with`, and report it to the operator if it has asked for it."""
         environment, progress = self.environment, self.progress
         with ExitStack() as stack:
             stack.enter_context(progress)
@@ -87,7 +87,7 @@ class Attempt:
     def in_use(self, program: LoadedProgram) -> Iterator[LoadedProgram]:
         """Call the program's `setup` before and its `teardown` after; not after a failure, which ends the process.
 
-        Gives the program as `setup` leaves it: whatever is decided by its members is to be decided by these.
+        Yields the program as `setup` leaves it: use its members for all decisions.
         """
         if program.setup:
             self._call(program.setup, self.context, where="setup")
@@ -97,7 +97,7 @@ class Attempt:
             self._call(program.teardown, where="teardown")
 
     def commit_record(self, **results: Any) -> CommitRecord:  # noqa: ANN401 - the struct checks them
-        """Return the commit record of this attempt with these results, finished now."""
+        """Return the commit record of this attempt with these results; `finished_at` is now."""
         return CommitRecord(
             task=self.environment.task,
             generation=self.environment.generation,
@@ -112,7 +112,7 @@ class Attempt:
     def _call(member: Any, *arguments: object, where: str) -> None:  # noqa: ANN401 - the program's
         try:
             member(*arguments)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             raise_blamed(error, where)
 
 
@@ -120,7 +120,7 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
     """Read the plan and set the attempt up.
 
     Raises:
-        PlanMismatchError: the plan in the store is not the one named.
+        PlanMismatchError: the plan in the store is not the plan for this task.
     """
     run_store = open_store(environment.run_uri, settings)
     plan = read_plan(run_store, environment.plan_digest)
@@ -149,7 +149,7 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
 
 
 def open_quarantine(environment: TaskEnvironment, plan: Plan, run_store: ObjectStore) -> Quarantine | None:
-    """Return what takes the attempt's bad records, if it is to skip them."""
+    """Return the object that takes the attempt's bad records, if it skips them."""
     if plan.bad_records != "Skip" or environment.task.type is not TaskType.MAP:
         return None
     return Quarantine(run_store, environment.task, environment.attempt_id, limit=environment.max_bad_records)
@@ -159,7 +159,7 @@ def read_plan(run_store: ObjectStore, digest: str) -> Plan:
     """Read the run's plan and verify it.
 
     Raises:
-        PlanMismatchError: there is none, or its SHA-256 is not `digest`.
+        PlanMismatchError: there is no plan, or its SHA-256 is not `digest`.
     """
     return decode(read_verified(run_store, PLAN_KEY, digest), Plan)
 
@@ -168,7 +168,7 @@ def read_shard(run_store: ObjectStore, plan: Plan, index: int) -> Shard:
     """Read the shard of map task `index`.
 
     Raises:
-        PlanMismatchError: there is no such shard, or its page is not the plan's.
+        PlanMismatchError: there is no such shard, or its page is not the plan's page.
     """
     after = bisect_right(plan.pages, index, key=attrgetter("first_shard"))
     if not after or not 0 <= index < plan.shards:
@@ -187,10 +187,10 @@ def read_verified(store: ObjectStore, key: str, digest: str) -> bytes:
     try:
         data = store.get(key)
     except ObjectNotFoundError:
-        raise PlanMismatchError(f"{store.uri_of(key)}: the plan is gone; was the run removed?") from None
+        raise PlanMismatchError(f"{store.uri_of(key)}: the plan is gone; was the run deleted?") from None
     found = digest_bytes(data)
     if found != digest:
         raise PlanMismatchError(
-            f"{store.uri_of(key)}: its SHA-256 is {found}, this task was started for {digest}; start a new run"
+            f"{store.uri_of(key)}: its SHA-256 is {found}, but this task expects {digest}; start a new run"
         )
     return data

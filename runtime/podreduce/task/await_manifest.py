@@ -1,4 +1,4 @@
-"""Which shuffle manifest a reduce reads, and, where it was started together with its maps, the waiting for it."""
+"""Which shuffle manifest a reduce task reads; if one pod runs maps and reduces, it waits for it."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -20,13 +20,13 @@ LONGEST_PAUSE_SECONDS: Final = 1.0
 def find_manifest(
     run_store: ObjectStore, environment: TaskEnvironment, beat: Callable[[], None]
 ) -> ShuffleManifest | None:
-    """Return the manifest that the operator named, or None if it has no such partition, which nobody knew before.
+    """Return the manifest that the operator named; None if the manifest has no partition for this task.
 
-    `beat` is called while it waits, so that the attempt does not seem to hang.
+    `beat` is called during the wait, so that the attempt does not seem stuck.
 
     Raises:
-        PlanMismatchError: there is none.
-        ShuffleNotFrozenError: there is none yet, and this reduce has waited long enough.
+        PlanMismatchError: the manifest is gone.
+        ShuffleNotFrozenError: the manifest still does not exist, and the task has waited long enough.
     """
     generation, wait_seconds = environment.shuffle_generation, environment.shuffle_wait_seconds
     if generation is None:
@@ -42,7 +42,7 @@ def find_manifest(
 
 
 def await_manifest(run_store: ObjectStore, key: str, wait_seconds: float, beat: Callable[[], None]) -> ShuffleManifest:
-    """Look for the manifest again and again; the operator freezes it once it has seen the maps' commits."""
+    """Look for the manifest again and again; the operator writes it once it has seen the maps' commits."""
     waits_until = time.monotonic() + wait_seconds
     for pause_seconds in pauses():
         try:
@@ -50,8 +50,8 @@ def await_manifest(run_store: ObjectStore, key: str, wait_seconds: float, beat: 
         except ObjectNotFoundError:
             if time.monotonic() >= waits_until:
                 raise ShuffleNotFrozenError(
-                    f"{run_store.uri_of(key)}: no manifest after {wait_seconds} s, though all maps are committed: "
-                    "see whether the operator runs; its log says what holds the job up"
+                    f"{run_store.uri_of(key)}: no manifest after {wait_seconds} s, although all maps are committed: "
+                    "check whether the operator runs; its log says why the job does not continue"
                 ) from None
         beat()
         time.sleep(pause_seconds)
@@ -59,7 +59,7 @@ def await_manifest(run_store: ObjectStore, key: str, wait_seconds: float, beat: 
 
 
 def pauses() -> Iterator[float]:
-    """Yield how long to wait before each next look, without end."""
+    """Yield how long to wait before each next look, in seconds, without end."""
     pause = FIRST_PAUSE_SECONDS
     while True:
         yield pause

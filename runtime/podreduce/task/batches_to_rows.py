@@ -1,4 +1,4 @@
-"""Puts the columnar tier's batches into the row tiers' buffer, aggregated as columns first where that is exact."""
+"""Puts the columnar tier's batches into the row tiers' buffer, aggregated as columns first if that is exact."""
 
 from typing import Any, Final
 
@@ -17,23 +17,23 @@ from podreduce.rows.row_stores import Aggregates, AggregationError, ListGroups
 __all__ = ["ROW_SINK_SHARE", "RowSink", "combined_share"]
 
 COMBINED_BYTES: Final = 32 << 20
-"""Batches are aggregated together when they hold so much, or a share of the budget if that is less."""
+"""How much is aggregated together, or a share of the budget if that is less."""
 COMBINED_SHARE: Final = 8
 ROW_SINK_SHARE: Final = 3
-"""What is held, what is made of it and Python's objects for some of that: so many times as much is not the buffer's."""
+"""Memory that the buffer cannot use, in multiples of `combined_bytes`: the tables, their result, and Python objects."""
 MAX_ROWS: Final = 1 << 16
 PAYING_RATIO: Final = 0.8
-"""Aggregating columns that leaves more than this share of the rows does not pay."""
+"""If aggregating columns leaves more than this share of the rows, it does not pay."""
 
 
 class RowSink:
     """Takes tables with the columns key and value; `flush` it at the end.
 
-    Tables are held as long as they are of the same types: what is taken together is never converted.
+    Tables are held as long as they have the same types: so nothing in them is ever converted.
 
     Args:
-        program: whose map made the tables.
-        store: the buffer's; one that adds up where the program counts.
+        program: the program whose map returned the tables.
+        store: the buffer's store; if the program counts, a store that adds up.
         combined_bytes: how much is aggregated together.
     """
 
@@ -48,19 +48,19 @@ class RowSink:
 
     @property
     def held_bytes(self) -> int:
-        """What is held takes."""
+        """How many bytes the held tables take."""
         return self._held.kept_bytes
 
     def add(self, table: pa.Table) -> None:
-        """Take a batch.
+        """Add a batch.
 
         Raises:
-            ProgramError: it has other columns, or what cannot travel or be aggregated.
+            ProgramError: it has other columns, or values that cannot be shuffled or aggregated.
         """
         if table.column_names != ["key", "value"]:
             raise ProgramError(
-                f"{self._member} returned the columns {', '.join(table.column_names)}: before a reduce of rows there "
-                "are two, key and value"
+                f"{self._member} returned the columns {', '.join(table.column_names)}: a reduce of rows needs exactly "
+                "two, key and value"
             )
         if self._held and table.schema.types != self._held.schema.types:
             self.flush()
@@ -69,7 +69,7 @@ class RowSink:
             self.flush()
 
     def flush(self) -> None:
-        """Put what is held into the buffer."""
+        """Put the held tables into the buffer."""
         if not self._held:
             return
         table = pa.concat_tables(self._held.take())
@@ -91,19 +91,19 @@ class RowSink:
                 self._add_rows(keys, values)
 
     def _rows_at_once(self, table: pa.Table) -> int:
-        """Return of how many rows Python's objects may exist at once."""
+        """Return how many rows may exist as Python objects at a time."""
         rows: int = table.num_rows * self._combined_bytes // (4 * max(table.nbytes, 1))
         return min(max(rows, 1), MAX_ROWS)
 
     def _rows_of(self, batch: pa.RecordBatch, *, exact_ints: bool) -> tuple[list[Any], list[Any]]:
-        """Return keys and values as Python's objects."""
+        """Return keys and values as Python objects."""
         keys, values = batch.columns
         try:
             return keys.to_pylist(), python_values(values, exact_ints=exact_ints)
         except (pa.ArrowException, ValueError, OverflowError) as error:
             raise ProgramError(
-                f"{self._member} returned, in the column value, a {values.type} that is no value of Python's "
-                f"({error}): cast the column, such as to microseconds, to float64 or to pa.string()"
+                f"{self._member} returned, in the column value, a {values.type} that Python cannot hold "
+                f"({error}): cast the column, for example to microseconds, to float64 or to pa.string()"
             ) from None
 
     def _add_rows(self, keys: list[Any], values: list[Any]) -> None:

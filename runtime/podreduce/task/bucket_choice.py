@@ -1,4 +1,4 @@
-"""Which virtual bucket the map writes a key to: as plan and program say, which must not contradict each other."""
+"""Which virtual bucket the map writes a key to. Plan and program decide, and must not contradict each other."""
 
 from collections.abc import Callable
 from functools import partial
@@ -18,7 +18,7 @@ BucketOf = Callable[[bytes], int]
 
 
 def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
-    """Return how many virtual buckets the map writes, and which of them a key falls into."""
+    """Return how many virtual buckets the map writes, and the function that chooses a key's bucket."""
     if program.partition_func is not None:
         return plan.user_partitions, bucket_by_program(program, plan.user_partitions)
     if plan.virtual_buckets == 1:
@@ -31,39 +31,39 @@ def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
 
 
 def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
-    """Return the bucket of an encoded key: a tuple's first `elements` elements choose it, any other key as a whole."""
+    """Return the bucket of an encoded key: a tuple's first `elements` elements choose it, or any other whole key."""
     return hash_bucket(key_prefix(key, elements), buckets)
 
 
 def key_sampler(plan: Plan, index: int) -> KeySampler | None:
-    """Return what the writer of that map's blob samples keys with; None where the job has no total order."""
+    """Return the sampler for the keys of that map's blob; None if the job has no total order."""
     if plan.order != "Total":
         return None
     return KeySampler(key_elements=plan.partition_key_length, maps=plan.shards, index=index)
 
 
 def check_order(plan: Plan, program: LoadedProgram) -> None:
-    """Refuse a program that cannot give the order that the job asks for.
+    """Refuse a program that cannot give the order that the job requests.
 
     Raises:
-        ProgramError: it places keys itself, or has no reduce whose input could be sorted.
+        ProgramError: it has a `partition_func`, or no reduce whose input could be sorted.
     """
     name, total = program.class_name, plan.order == "Total"
     if total and program.map_only:
         raise ProgramError(
-            f"output.order: Total sorts what reduces take, and {name} has neither reduce_func nor combiner: add "
-            "`def reduce_func(self, key, values): yield from ((key, value) for value in values)`, or leave out "
+            f"output.order: Total sorts the input of reduces, but {name} has neither reduce_func nor combiner: add "
+            "`def reduce_func(self, key, values): yield from ((key, value) for value in values)`, or remove "
             "output.order"
         )
     if program.partition_func is None:
         return
     if total:
         raise ProgramError(
-            f"output.order: Total cuts the keys into ranges, and {name}.partition_func would place them otherwise: "
+            f"output.order: Total cuts the keys into ranges, but {name}.partition_func chooses partitions itself: "
             "remove one of the two"
         )
     if plan.partition_key_length is not None:
         raise ProgramError(
-            f"reduce.partitionKeyLength and {name}.partition_func both say which partition a key goes to: "
+            f"reduce.partitionKeyLength and {name}.partition_func both choose the partition of a key: "
             "remove one of the two"
         )

@@ -1,7 +1,7 @@
-"""A task is done when its commit record exists: written with `If-None-Match: *`, so the first attempt wins.
+"""Commits a task: the commit record is written with `If-None-Match: *`, so the first attempt wins.
 
-An attempt that finds a record already there reads it: its own id in it means that its own write had got through and
-only the answer was lost.
+An attempt that finds an existing record reads it. If it has the attempt's own id, the attempt's write was successful
+and only the answer was lost.
 """
 
 import structlog
@@ -16,18 +16,18 @@ __all__ = ["commit_task", "conclude"]
 
 
 def commit_task(run_store: ObjectStore, record: CommitRecord) -> CommitRecord:
-    """Write `record` and return the task's commit: it, or a twin's that was faster (the task is done then, too)."""
+    """Write `record` and return the task's commit: `record`, or that of a faster attempt; both mean success."""
     key = commit_key(record.task, record.generation)
     if run_store.create(key, encode(record)):
         return record
     found = decode(run_store.get(key), CommitRecord)
     if found.attempt_id != record.attempt_id:
-        structlog.get_logger().info("a twin committed first", task=str(record.task), twin=found.attempt_id)
+        structlog.get_logger().info("another attempt committed first", task=str(record.task), other=found.attempt_id)
     return found
 
 
 def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRecord) -> CommitRecord:
-    """Commit `record` and return the task's commit; if that is a twin's, delete what this attempt has written."""
+    """Commit `record` and return the task's commit; if it is another attempt's, delete this attempt's output."""
     found = commit_task(run_store, record)
     if found.attempt_id == record.attempt_id:
         return found
@@ -41,8 +41,10 @@ def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRe
 
 
 def discard(store: ObjectStore, key: str) -> None:
-    """Delete what was written if that is possible; the run's clean-up takes it otherwise."""
+    """Delete an object if that is possible; if not, the run's clean-up deletes it later."""
     try:
         discard_staged(store, key)
     except PodreduceError as error:
-        structlog.get_logger().warning("left for the clean-up", uri=store.uri_of(key), error=str(error))
+        structlog.get_logger().warning(
+            "not deleted; the run's clean-up will do it", uri=store.uri_of(key), error=str(error)
+        )

@@ -1,7 +1,7 @@
-"""The columnar tier's map: feeds batches to `map_batch` and keeps what it returns as columns until it is written.
+"""The columnar tier's map: passes batches to `map_batch` and keeps its results as columns until they are written.
 
-Where a `reduce_batch` follows, everything stays in columns (`ColumnBuffer`). Where a row reduce or an aggregation does,
-batches go into the row tiers' buffer (see column_rows).
+If a `reduce_batch` follows, everything stays in columns (`ColumnBuffer`). If a row reduce or an aggregation follows,
+batches go into the row tiers' buffer (see batches_to_rows).
 """
 
 from collections.abc import Callable, Iterator
@@ -34,8 +34,8 @@ class BatchSink:
     """Where a map's tables go.
 
     Attributes:
-        prepare: takes a table and raises what is wrong with it.
-        append: takes what `prepare` returned.
+        prepare: takes a table and raises an error if it is invalid.
+        append: takes the result of `prepare`.
     """
 
     prepare: Callable[[pa.Table], Any]
@@ -43,7 +43,7 @@ class BatchSink:
 
 
 class ColumnBuffer:
-    """Collects a map task's batches and writes them as one blob of columns; see `spill.MapOutputBuffer`."""
+    """Collects a map task's batches and writes them as one blob of columns; see `map_buffer.MapOutputBuffer`."""
 
     def __init__(
         self,
@@ -83,13 +83,13 @@ class ColumnBuffer:
 
 
 def keyed_sink(program: LoadedProgram, add: Callable[[pa.Table], None]) -> BatchSink:
-    """Return what hands tables on to `add`, their keys made fit for the shuffle."""
+    """Return a sink that passes tables to `add`, with keys of a type that can be shuffled."""
     member = f"{program.class_name}.map_batch"
     return BatchSink(prepare=lambda table: canonical_table(table, member), append=add)
 
 
 def part_sink(part: PartWriter) -> BatchSink:
-    """Return what writes batches into an output part."""
+    """Return a sink that writes batches into an output part."""
 
     def prepare(table: pa.Table) -> list[Any]:
         return [part.prepare_batch(batch) for batch in table.to_batches()]
@@ -102,7 +102,7 @@ def part_sink(part: PartWriter) -> BatchSink:
 
 
 class BatchLoop:
-    """One map task's loop over batches. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
+    """One map task's loop over batches. Pass it the shard's blocks, of some `block_bytes`, in turn; then `finish`."""
 
     block_bytes = LARGE_BLOCK_BYTES
 
@@ -126,7 +126,7 @@ class BatchLoop:
         return {"columnarTasks": 1}
 
     def map_block(self, block: RecordBlock) -> None:
-        """Feed the records of one block to `map_batch`.
+        """Pass the records of one block to `map_batch`.
 
         Raises:
             PodreduceError: the attempt has failed.
@@ -140,19 +140,19 @@ class BatchLoop:
         progress.records_out = self._rows
 
     def _map_whole(self, batch: pa.RecordBatch) -> None:
-        """Call `map_batch` for a batch, and take each table as it comes."""
+        """Call `map_batch` for a batch, and append each table as it comes."""
         if not batch.num_rows:
             return
         progress = self._attempt.progress
         try:
             for prepared in self._map(batch):
                 self._append(prepared)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             self._blame(error, f"a batch of {batch.num_rows} records")
         progress.records += batch.num_rows
 
     def _map_good(self, skipper: BatchSkipper, block: RecordBlock) -> None:
-        """Take each table that the good records of a block make."""
+        """Append the tables of the good records of a block."""
         try:
             for prepared in skipper.map_block(block):
                 self._append(prepared)
@@ -160,27 +160,27 @@ class BatchLoop:
             self._blame(error, "a batch")
 
     def _blame(self, error: BaseException, batch: str) -> NoReturn:
-        """Raise what `error` means."""
+        """Raise the error that `error` means."""
         raise_blamed(error, f"{self._attempt.context.uri}: {batch} after the first {self._attempt.progress.records}")
 
     def _map(self, batch: pa.RecordBatch) -> Iterator[Prepared]:
-        """Yield what the program makes of a batch, ready to be appended."""
+        """Yield the program's tables for a batch, prepared for `append`."""
         for table in tables_of(self._map_batch(batch), self._member):
             if table.num_rows:
                 yield table.num_rows, self._sink.prepare(table)
 
     def _append(self, prepared: Prepared) -> None:
-        """Take a table."""
+        """Append a table."""
         rows, table = prepared
         self._rows += rows
         self._sink.append(table)
 
 
-def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - whatever the program returns
-    """Yield what a function of the program returned, or yields, as tables.
+def tables_of(returned: Any, member: str) -> Iterator[pa.Table]:  # noqa: ANN401 - anything the program returns
+    """Yield what a function of the program returned or yields, as tables.
 
     Raises:
-        ProgramError: it is no batch.
+        ProgramError: it is not a batch.
     """
     if returned is None:
         return

@@ -1,7 +1,7 @@
-"""The map loop: feeds records to `map_func` and its pairs to a sink. The innermost loops of most jobs are here.
+"""The map loop: passes records to `map_func` and its pairs to a sink. The innermost loops of most jobs are here.
 
-`map_func` runs fused (see fusion) where that is certain to be the same, else its pairs are drained. Whatever it raises
-becomes an error that shows the record it was at; a job that skips such records goes through `skipping` instead.
+`map_func` runs fused (see fusion) if that certainly has the same result; if not, its pairs are iterated. Any error it
+raises becomes one that shows the current record. A job that skips bad records uses `skipping` instead.
 """
 
 from collections.abc import Callable
@@ -28,8 +28,8 @@ class Sink:
 
     Attributes:
         add: takes one pair.
-        records: says how many it has taken.
-        store: what it puts them into, if fused functions may put some there themselves.
+        records: returns how many pairs `add` has taken.
+        store: where `add` puts them, if fused functions may put pairs there directly.
     """
 
     add: Callable[[Any, Any], None]
@@ -38,9 +38,9 @@ class Sink:
 
 
 class MapLoop:
-    """One map task's loop over records. Give it the shard's blocks, of some `block_bytes`, in turn; then `finish`.
+    """One map task's loop over records. Pass it the shard's blocks, of some `block_bytes`, in turn; then `finish`.
 
-    With a `skipper` it is the one who drains them.
+    If there is a `skipper`, it iterates over the pairs.
     """
 
     block_bytes = BLOCK_BYTES
@@ -56,7 +56,7 @@ class MapLoop:
         self.fused = self._fuse()
 
     def _fuse(self) -> Fused | None:
-        """Return the fused function for what the store keeps now."""
+        """Return the fused function for the current state of the store."""
         if self._skipper:
             return None
         is_text = self._attempt.plan.input_format == "Text"
@@ -67,7 +67,7 @@ class MapLoop:
         return self._sink.records() + (self.fused.records() if self.fused else 0)
 
     def finish(self) -> None:
-        """Let nothing be pending: nothing is."""
+        """Do nothing: nothing is pending."""
 
     def tier(self) -> dict[str, int]:
         """Return the counters that name the tier this task ran in."""
@@ -75,7 +75,7 @@ class MapLoop:
         return {tier: 1, "fusedTasks": int(self.fused is not None)}
 
     def map_block(self, block: RecordBlock) -> None:
-        """Feed the records of one block to `map_func`.
+        """Pass the records of one block to `map_func`.
 
         Raises:
             PodreduceError: the attempt has failed.
@@ -93,7 +93,7 @@ class MapLoop:
             self._weigh_interning(self._sink.store)
 
     def _weigh_interning(self, store: ListGroups) -> None:
-        """Let the store give up interning; then the function is fused anew."""
+        """Let the store stop interning; then fuse the function again."""
         store.weigh_interning(self.records())
         if self.fused and not store.interns:
             store.records += self.fused.records()
@@ -109,11 +109,11 @@ class MapLoop:
             else:
                 for value in values:
                     map_func(None, value)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             self._blame(as_from_generator(error), block, length_hint(values))
 
     def _drain(self, block: RecordBlock) -> None:
-        """Call `map_func` for each record and take what it yields or returns."""
+        """Call `map_func` for each record and add the pairs that it yields or returns."""
         map_func: Any = self._program.map_func
         add, member = self._sink.add, self._member
         values, pair = self._attempt.progress.follow(block.values), None
@@ -126,18 +126,18 @@ class MapLoop:
                         add(*check_pair(pair, member))
         except UnsupportedTypeError as error:
             self._blame(cannot_travel(self._member, pair[0] if pair else None, error), block, length_hint(values))
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             self._blame(error, block, length_hint(values))
 
-    def _add_or_blame(self, key: Any, value: Any) -> None:  # noqa: ANN401 - whatever the program yields
-        """Take a pair of the fused function."""
+    def _add_or_blame(self, key: Any, value: Any) -> None:  # noqa: ANN401 - anything the program yields
+        """Add a pair of the fused function."""
         try:
             self._sink.add(key, value)
         except UnsupportedTypeError as error:
             raise cannot_travel(self._member, key, error) from None
 
     def _blame(self, error: BaseException, block: RecordBlock, left: int) -> NoReturn:
-        """Raise what `error` means; `left` records of the block had not been taken."""
+        """Raise the error that `error` means; `left` records of the block had not been read."""
         number = len(block.values) - left - 1
         record = describe_record(self._attempt.context.uri, block.key_unit, block.keys()[number], block.values[number])
         if isinstance(error, AggregationError):
@@ -146,7 +146,7 @@ class MapLoop:
 
 
 def as_from_generator(error: BaseException) -> BaseException:
-    """Return `error` as it would come out of a generator (PEP 479): only its cause says where it was raised."""
+    """Return `error` as it would leave a generator (PEP 479): only its cause says where it was raised."""
     if not isinstance(error, StopIteration):
         return error
     raised = RuntimeError("generator raised StopIteration")

@@ -28,11 +28,11 @@ __all__ = ["run_map_task"]
 
 Loop: TypeAlias = "MapLoop | BatchLoop"
 Finished: TypeAlias = Callable[[], CommitRecord]
-"""Makes the commit record, once `teardown` has counted what it counts."""
+"""Makes the commit record after `teardown`, which may still count."""
 
 
 def run_map_task(attempt: Attempt) -> CommitRecord:
-    """Run the map task, commit it and return its commit; a faster twin's is as good.
+    """Run the map task, commit it and return its commit, or that of a faster attempt.
 
     Raises:
         PodreduceError: the attempt has failed; nothing it wrote counts.
@@ -47,7 +47,7 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
 def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
     """Map the shard into a blob of virtual buckets."""
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
-    buffer, loop = open_buffer(attempt, program)  # its budget is what `setup` has left
+    buffer, loop = open_buffer(attempt, program)  # its budget depends on the memory that `setup` uses
     map_shard(attempt, loop)
     with attempt.run_store.open_writer(key, checksummed=True) as upload:
         try:
@@ -86,26 +86,26 @@ def map_to_part(attempt: Attempt, program: LoadedProgram) -> Finished:
 
 
 def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:
-    """Return the loop that writes what `map_func` yields."""
+    """Return the loop that writes the pairs of `map_func`."""
     write = part.write
     sink = Sink(add=lambda key, value: write(yielded_key(key), value), records=lambda: part.records)
     return MapLoop(attempt, program, sink, open_skipper(attempt, program, steps_to_part(part, yielded_key)))
 
 
 def open_skipper(attempt: Attempt, program: LoadedProgram, steps: TwoSteps) -> RecordSkipper | None:
-    """Return what drains `map_func` in a job that skips bad records, None for one that does not."""
+    """Return the loop over pairs for a job that skips bad records; None for other jobs."""
     return None if attempt.quarantine is None else RecordSkipper(attempt, attempt.quarantine, program, steps)
 
 
 def open_batch_loop_to_part(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> "BatchLoop":
-    """Return the loop that writes what `map_batch` returns."""
-    from podreduce.task.map_batches import BatchLoop, part_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+    """Return the loop that writes the batches of `map_batch`."""
+    from podreduce.task.map_batches import BatchLoop, part_sink  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     return BatchLoop(attempt, program, part_sink(part))
 
 
 def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer | ColumnBuffer, Loop]":
-    """Return the buffer for the map's output and the loop that fills it, as the program wants them."""
+    """Return the buffer for the map's output and the loop that fills it, as the program needs them."""
     if program.reduce_batch is not None:
         return open_column_buffer(attempt, program)
     if program.map_batch is not None:
@@ -120,7 +120,7 @@ def open_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuf
 def open_batch_row_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[MapOutputBuffer, BatchLoop]":
     """Return the row tiers' buffer, and the loop that fills it with batches."""
     from podreduce.task.batches_to_rows import ROW_SINK_SHARE, RowSink, combined_share  # noqa: PLC0415 - likewise
-    from podreduce.task.map_batches import BatchLoop, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do without
+    from podreduce.task.map_batches import BatchLoop, keyed_sink  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
     budget_bytes = attempt.budget_bytes()
     combined_bytes = combined_share(budget_bytes)
@@ -130,7 +130,7 @@ def open_batch_row_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Ma
 
 
 def open_row_buffer(attempt: Attempt, program: LoadedProgram, budget_bytes: int) -> MapOutputBuffer:
-    """Return the row tiers' buffer of so many bytes, with the program's combining and partitioning."""
+    """Return the row tiers' buffer of `budget_bytes`, with the program's combining and partitioning."""
     buckets, bucket_of = choose_buckets(attempt.plan, program)
     aggregation = program.aggregation
     return MapOutputBuffer(
@@ -138,7 +138,7 @@ def open_row_buffer(attempt: Attempt, program: LoadedProgram, budget_bytes: int)
         bucket_of=bucket_of,
         sampler=key_sampler(attempt.plan, attempt.environment.task.index),
         key_elements=attempt.plan.partition_key_length,
-        # What comes out of batches is counted already, or a 1 for each value: that is added up.
+        # Batches give counts, or a 1 for each value: both are added up.
         aggregation="sum" if aggregation == "count" and program.map_batch is not None else aggregation,
         combine=combine_by_program(program),
         budget_bytes=budget_bytes,
@@ -162,13 +162,13 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
     return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 
 
-def yielded_key(key: Any) -> Any:  # noqa: ANN401 - whatever the program yields
-    """Return `key` as the shuffle would: checked, an integral float made an int."""
+def yielded_key(key: Any) -> Any:  # noqa: ANN401 - anything the program yields
+    """Return `key` as the shuffle returns it: checked, an integral float as an int."""
     return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
 
 
 def map_shard(attempt: Attempt, loop: "Loop") -> None:
-    """Feed every record of the shard to the program."""
+    """Pass every record of the shard to the program."""
     context = attempt.context
     pieces = read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces
     attempt.progress.expect(sum(piece.end - piece.start for piece in pieces))
@@ -190,7 +190,7 @@ def commit_record(
     combined: tuple[int, int] = (0, 0),
     **output: Any,  # noqa: ANN401 - the struct checks them
 ) -> CommitRecord:
-    """Write the bad records, and return the commit record with our own counters."""
+    """Write the bad records, and return the commit record with the built-in counters."""
     progress, records_out = attempt.progress, loop.records()
     quarantine = attempt.quarantine
     skipped = {} if quarantine is None else {"badRecords": quarantine.records}

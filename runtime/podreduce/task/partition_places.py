@@ -1,6 +1,6 @@
 """Where a partition lies in every map's blob, read from the pages of offsets that the shuffle manifest names.
 
-Rule: a short cut and nothing else. Where a page cannot be had, the blobs' footers say the same.
+Rule: an optimization only. If a page cannot be read, the blobs' footers have the same numbers.
 """
 
 from array import array
@@ -30,17 +30,17 @@ class Locations:
 
     @classmethod
     def of_none(cls, stretches: Sequence[Stretch]) -> Self:
-        """Return those of no map yet."""
+        """Return locations without any map yet."""
         return cls(stretches=stretches, starts=[array("Q") for _ in stretches], ends=[array("Q") for _ in stretches])
 
     def places(self, number: int) -> list[Place]:
-        """Return where the partition lies in the blob of a map."""
+        """Return where the partition is in the blob of a map."""
         places = zip(self.stretches, self.starts, self.ends, strict=True)
         return [Place(buckets=buckets, start=starts[number], end=ends[number]) for buckets, starts, ends in places]
 
 
 def locate_partition(run_store: ObjectStore, manifest: ShuffleManifest, partition: int) -> Locations | None:
-    """Return where a partition lies in all blobs; None where the footers must be asked."""
+    """Return where a partition is in all blobs; None if the footers must be read."""
     if not manifest.offset_pages:
         return None
     bounds = find_bounds(manifest.partitions)
@@ -51,13 +51,13 @@ def locate_partition(run_store: ObjectStore, manifest: ShuffleManifest, partitio
         for page in manifest.offset_pages:
             take_page(found, page, rows, run_store)
     except (CorruptOffsetsError, CorruptBlobError, ObjectNotFoundError, ObjectChangedError) as error:
-        structlog.get_logger().warning("a page of offsets is lost: the blobs' footers are read", error=str(error))
+        structlog.get_logger().warning("a page of offsets cannot be read; using the blobs' footers", error=str(error))
         return None
     return found
 
 
 def take_page(found: Locations, page: OffsetPage, rows: Sequence[int], run_store: ObjectStore) -> None:
-    """Read these rows and the one behind each; a partition's stretches never meet, so no row is read twice."""
+    """Read these rows and the row after each; a partition's stretches never touch, so no row is read twice."""
     size = row_bytes(page)
     ranges = [(row * size, (row + 2) * size) for row in rows]
     window = Window(partial(run_store.get_range, page.key), plan_requests(ranges, REQUEST_BYTES))

@@ -1,7 +1,7 @@
-"""The bad records that a map attempt skips: counted, the first of them kept as JSON lines in one object of the run.
+"""The bad records that a map attempt skips: all are counted, the first are stored as JSON lines in one object.
 
-Rule: bounded, whatever the input: so many lines, so many bytes, each text cut. The object is written once, before the
-commit record that names it.
+Rule: bounded for any input: the number of lines, their bytes, and each text are limited. The object is written once,
+before the commit record that names it.
 """
 
 import sys
@@ -29,7 +29,7 @@ TRACEBACK_BYTES: Final = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NamedRecord:
-    """A record and where it lies: its object, and its key, which is its place there in `unit`."""
+    """A record and its place: the object, and the key, which is its place there in `unit`."""
 
     uri: str
     unit: str
@@ -37,7 +37,7 @@ class NamedRecord:
     value: Any
 
     def __str__(self) -> str:
-        """Return it as failure messages have it."""
+        """Return the record as failure messages show it."""
         return describe_record(self.uri, self.unit, self.key, self.value)
 
 
@@ -46,7 +46,7 @@ class Quarantine:
 
     Args:
         store: the run's prefix.
-        limit: how many there may be; None is any number.
+        limit: how many bad records are allowed; None: any number.
 
     Attributes:
         records: how many there were.
@@ -62,10 +62,10 @@ class Quarantine:
         self._bytes = 0
 
     def add(self, record: NamedRecord, error: InputError | ProgramError) -> None:
-        """Take a record that is bad because of `error`.
+        """Add a record that is bad because of `error`.
 
         Raises:
-            TooManyBadRecordsError: it is one too many. All that were kept are in the store then.
+            TooManyBadRecordsError: it is one too many. The stored records are written before.
         """
         self.records += 1
         if len(self._lines) < MAX_LINES:
@@ -73,7 +73,7 @@ class Quarantine:
         if self._limit is not None and self.records > self._limit:
             self.write()
             raise TooManyBadRecordsError(
-                f"more bad records in this shard ({self.records}) than spec.maxBadRecords ({self._limit}); "
+                f"this shard has more bad records ({self.records}) than spec.maxBadRecords ({self._limit}); "
                 f"the last: {error}",
                 bad_records=self.records,
                 user_traceback=traceback_of(error),
@@ -81,14 +81,14 @@ class Quarantine:
             )
 
     def write(self) -> QuarantineRef | None:
-        """Write what was kept; return where it is, or None if nothing is bad."""
+        """Write the stored records; return their place, or None if no record is bad."""
         if not self.records:
             return None
         self._store.put(self._key, b"".join(self._lines))
         return QuarantineRef(key=self._key, records=self.records, kept=len(self._lines))
 
     def _keep(self, line: bytes) -> None:
-        """Keep a line if there is room for it."""
+        """Store a line if the limits allow it."""
         if self._bytes + len(line) <= MAX_BYTES:
             self._lines.append(line)
             self._bytes += len(line)
@@ -115,7 +115,7 @@ def traceback_of(error: InputError | ProgramError) -> str:
 
 
 def render_content(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a record's
-    """Return the fields of a `BadRecord` that say what the record is."""
+    """Return the fields of a `BadRecord` that show the record."""
     if type(value) is not bytes:
         text = value if type(value) is str else show(value, sys.maxsize)
         shown = clip(text, RECORD_BYTES)
@@ -129,10 +129,10 @@ def render_content(value: Any) -> dict[str, Any]:  # noqa: ANN401 - a record's
 
 
 def clip(text: str, limit_bytes: int) -> str:
-    """Return what of `text` takes at most so many bytes; a lone surrogate, which JSON cannot hold, becomes `?`."""
+    """Return the beginning of `text`, at most `limit_bytes`; a lone surrogate, which JSON cannot hold, becomes `?`."""
     return text[:limit_bytes].encode("utf-8", "replace")[:limit_bytes].decode("utf-8", "ignore")
 
 
 def clip_front(text: str, limit_bytes: int) -> str:
-    """Return the end of `text`, likewise: a traceback's end says what happened."""
+    """Return the end of `text` in the same way: a traceback's end says what happened."""
     return text[-limit_bytes:].encode("utf-8", "replace")[-limit_bytes:].decode("utf-8", "ignore")

@@ -1,4 +1,4 @@
-"""The columnar tier's reduce: takes a partition's frames of columns, sorts or merges them, feeds `reduce_batch`."""
+"""The columnar tier's reduce: takes a partition's frames of columns, sorts or merges them, calls `reduce_batch`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -42,21 +42,21 @@ class ColumnInput:
         return self._sorter.spills
 
     def add_blob(self, frames: Iterable[StoredFrame]) -> None:
-        """Take one map output's frames; call it in map index order."""
+        """Add one map output's frames; call it in map index order."""
         for stored in frames:
             self._sorter.add(unpack_columns(stored))
             self.records += stored.rows
             self.stored_bytes += len(stored.body)
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield all rows in key order; rows of one key in (map index, position) order. Once, when all blobs are in."""
+        """Yield all rows in key order; rows of one key in (map index, position) order. Once, after the last blob."""
         for batch in cut_batches((table for _, table in self._sorter.tables()), self._member):
             self.reduced += batch.num_rows
             yield batch
 
 
 def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput, part: PartWriter) -> None:
-    """Feed the partition's batches to `reduce_batch` and write what it returns."""
+    """Pass the partition's batches to `reduce_batch` and write its results."""
     reduce_batch: Any = program.reduce_batch
     member = f"{program.class_name}.reduce_batch"
     for batch in taken.batches():
@@ -64,7 +64,7 @@ def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput,
             for table in tables_of(reduce_batch(batch), member):
                 for each in table.to_batches():
                     part.write_batch(each)
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             first = describe_key(batch.column(0)[0].as_py())
             raise_blamed(error, f"a batch of {batch.num_rows} rows from {first} on")
         attempt.progress.records_out = part.records

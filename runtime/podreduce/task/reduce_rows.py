@@ -1,4 +1,4 @@
-"""The reduce loop: feeds each key's values to `reduce_func` and writes what it yields; or writes the aggregates."""
+"""The reduce loop: passes each key's values to `reduce_func` and writes its pairs; or writes the aggregates."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,19 +21,19 @@ if TYPE_CHECKING:
 __all__ = ["Taken", "naming_aggregates", "open_taken", "reduce_taken"]
 
 Taken: TypeAlias = "AggregateInput | ReduceInput | ColumnInput"
-"""What a reduce task has taken of the maps' output."""
+"""The input of a reduce task: the parts of the maps' output that it has read."""
 
 BATCH_PAIRS: Final = 4096
-"""So many pairs are written at once, or as many as take `BATCH_BYTES`."""
+"""How many pairs are written together, or as many as take `BATCH_BYTES`."""
 BATCH_BYTES: Final = 1 << 20
 SAMPLE_PAIRS: Final = 8
 
 
 def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
-    """Return what the task's partition goes into."""
+    """Return the object that collects the task's partition."""
     budget_bytes, directory = attempt.budget_bytes(), attempt.environment.scratch_directory
     if program.reduce_batch is not None:
-        from podreduce.task.reduce_batches import ColumnInput  # noqa: PLC0415 - pyarrow, which row jobs do without
+        from podreduce.task.reduce_batches import ColumnInput  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
         member = f"{program.class_name}.map_batch"
         return ColumnInput(budget_bytes=budget_bytes, scratch_directory=directory, member=member)
@@ -44,7 +44,7 @@ def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
 
 @contextmanager
 def naming_aggregates(program: LoadedProgram) -> Iterator[None]:
-    """Make the program's error of values without an aggregate."""
+    """Turn an error about values that cannot be aggregated into the program's error."""
     try:
         yield
     except AggregationError as error:
@@ -59,7 +59,7 @@ def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: P
     elif isinstance(taken, ReduceInput):
         reduce_groups(attempt, program, taken, part)
     else:
-        from podreduce.task.reduce_batches import reduce_batches  # noqa: PLC0415 - pyarrow, which row jobs do without
+        from podreduce.task.reduce_batches import reduce_batches  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
         reduce_batches(attempt, program, taken, part)
 
@@ -74,7 +74,7 @@ def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) 
 
 
 def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, part: PartWriter) -> None:
-    """Feed every key with its values to the program's reduce and write what it yields."""
+    """Pass every key with its values to the program's reduce function and write its pairs."""
     reduce_func: Any = program.reduce_func
     member = f"{program.class_name}.reduce_func"
     pending: list[tuple[Any, Any]] = []
@@ -88,14 +88,14 @@ def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, 
                     part.write_all(pending)
                     most = pairs_at_once(pending)
                     pending.clear()
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             raise_blamed(error, describe_key(key))
         attempt.progress.records_out = part.records + len(pending)
     part.write_all(pending)
 
 
 def pairs_at_once(pairs: list[tuple[Any, Any]]) -> int:
-    """Return how many pairs such as these are written at once."""
+    """Return how many pairs of this size are written together."""
     sample = list(filter(is_fixed, pairs[:: max(len(pairs) // SAMPLE_PAIRS, 1)]))
     if not sample:
         return SAMPLE_PAIRS
@@ -103,6 +103,6 @@ def pairs_at_once(pairs: list[tuple[Any, Any]]) -> int:
 
 
 def is_fixed(pair: tuple[Any, Any]) -> bool:
-    """Tell whether the program cannot change what it yielded any more, so that it may be written later."""
+    """Tell whether the program cannot change the pair any more, so that it may be written later."""
     key, value = pair
     return (type(value) in SCALARS or is_flat(value)) and (type(key) in SCALARS or is_flat(key))

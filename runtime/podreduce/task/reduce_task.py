@@ -1,4 +1,4 @@
-"""A reduce task: its partition's part of every map's blob, merged by key, through `reduce_func` into an output part."""
+"""A reduce task: its partition of every map's blob, merged by key, through `reduce_func` into an output part."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -33,22 +33,22 @@ __all__ = ["run_reduce_task"]
 
 FETCH_THREADS = 4
 SMALL_BYTES = 2 * 1024 * 1024
-"""A map's segments up to this size are fetched ahead; larger ones stream, a request at a time."""
+"""A map's segments up to this size are fetched ahead; larger ones are streamed, a request at a time."""
 LOST = (CorruptBlobError, ObjectNotFoundError, ObjectChangedError)
-"""How a committed blob shows that it is not there any more, or not whole."""
+"""The errors that show that a committed blob is missing or incomplete."""
 
 
 def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
-    """Run the reduce task, commit it and return its commit; a faster twin's is as good.
+    """Run the reduce task, commit it and return its commit, or that of a faster attempt.
 
-    None if it was started with its maps and the manifest has no such partition.
+    Returns None if one pod runs the whole job and the manifest has no partition for it.
 
     Raises:
         MapOutputLostError: a blob of the manifest is missing or corrupt.
         PodreduceError: the attempt has failed for another reason; nothing it wrote counts.
     """
     program = attempt.load_program()
-    if program.setup is None:  # else it may yet set a reduce
+    if program.setup is None:  # `setup` may set a reduce function
         check_reduces(program)
     manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
     if manifest is None:
@@ -60,9 +60,9 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
 
 
 def reduce_partition(attempt: Attempt, program: LoadedProgram, manifest: ShuffleManifest) -> tuple[Taken, PartWriter]:
-    """Take this partition of every map's output and reduce it into a part; return what was taken, and the part."""
+    """Read this partition of every map's output and reduce it into a part; return the input and the part."""
     check_reduces(program)
-    taken = open_taken(attempt, program)  # its budget is what `setup` has left
+    taken = open_taken(attempt, program)  # its budget depends on the memory that `setup` uses
     with naming_aggregates(program):
         take_partition(attempt, manifest, taken)
     with attempt.open_part() as part:
@@ -74,10 +74,10 @@ def check_reduces(program: LoadedProgram) -> None:
     """Refuse a program without a reduce: no reduce task should have been started.
 
     Raises:
-        InternalError: it has none.
+        InternalError: it has no reduce.
     """
     if program.map_only:
-        raise InternalError(f"{program.class_name} is map-only: it has nothing to reduce, and yet a reduce was started")
+        raise InternalError(f"{program.class_name} is map-only, but a reduce task was started for it")
 
 
 def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) -> None:
@@ -90,7 +90,7 @@ def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) ->
     fetches = (
         partial(fetch_map, attempt.run_store, manifest, number, partition, locations)
         for number, blob in enumerate(manifest.maps)
-        if blob.footer_offset  # a blob without segments has nothing to ask for
+        if blob.footer_offset  # a blob without segments has nothing to read
     )
     for frames in run_ahead(fetches, threads=FETCH_THREADS):
         taken.add_blob(frames)
@@ -98,7 +98,7 @@ def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) ->
 
 
 def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: int) -> Iterator[Iterable[StoredFrame]]:
-    """Yield what `calls` return, in order, `threads` of them at work while the caller is."""
+    """Yield the results of `calls` in order; `threads` of them run ahead of the caller."""
     waiting = iter(calls)
     pool = ThreadPoolExecutor(threads, thread_name_prefix="fetch")
     try:
@@ -113,7 +113,7 @@ def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: 
 def fetch_map(
     run_store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int, locations: Locations | None
 ) -> Iterable[StoredFrame]:
-    """Return a partition's frames in one map's blob: at hand if they are few, else as they are asked for.
+    """Return a partition's frames in one map's blob: read at once if they are few, else streamed.
 
     Raises:
         MapOutputLostError: the blob is missing or not what was committed.
@@ -136,7 +136,7 @@ def fetch_map(
 def select_frames(
     footer: BlobFooter, manifest: ShuffleManifest, partition: int, fetch: Fetch
 ) -> tuple[int, Iterator[StoredFrame]]:
-    """Return how many bytes of a blob a partition reads, and its frames there, which are fetched as they are taken."""
+    """Return how many bytes of a blob a partition reads, and its frames, which are fetched as they are read."""
     if manifest.ranges is not None:
         key_range = KeyRange.of_partition(manifest.ranges, partition)
         return footer.range_bytes(key_range), read_range(footer, key_range, fetch, clip_any)
@@ -148,7 +148,7 @@ def select_frames(
 def clip_any(stored: StoredFrame, key_range: KeyRange) -> StoredFrame | None:
     """Return the part of a frame of either kind whose keys are in the range."""
     if stored.kind == KIND_COLUMNS:
-        from podreduce.columnar.frames import clip_columns  # noqa: PLC0415 - pyarrow, which row jobs do without
+        from podreduce.columnar.frames import clip_columns  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
         return clip_columns(stored, key_range)
     return clip_frame(stored, key_range)
@@ -157,7 +157,7 @@ def clip_any(stored: StoredFrame, key_range: KeyRange) -> StoredFrame | None:
 def watch_frames(
     run_store: ObjectStore, manifest: ShuffleManifest, number: int, frames: Iterator[StoredFrame]
 ) -> Iterator[StoredFrame]:
-    """Yield `frames`, and tell which map's output is lost if they cannot be had."""
+    """Yield `frames`; if they cannot be read, raise the error that names the lost map output."""
     try:
         yield from frames
     except LOST as error:
@@ -175,7 +175,7 @@ def map_output_lost(
 
 
 def commit_record(attempt: Attempt, taken: Taken, part: PartWriter) -> CommitRecord:
-    """Return the commit record, with our own counters."""
+    """Return the commit record, with the built-in counters."""
     return attempt.commit_record(
         records_in=taken.records,
         bytes_in=taken.stored_bytes,

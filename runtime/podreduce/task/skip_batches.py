@@ -1,7 +1,7 @@
-"""The batches of a job that skips bad records: one that raises is tried again in halves, down to its bad rows.
+"""Batches of a job that skips bad records: a batch that raises is tried again in halves, down to its bad rows.
 
-So of n rows with b bad ones `map_batch` is called some 2 b log2 n times more, and what it returns for good rows still
-comes in batches. Everything of a call is held until the call is over; what raises only then fails the attempt.
+For n rows with b bad ones this makes some 2 b log2 n more calls of `map_batch`, and good rows still come in batches.
+All results of a call are held until the call is over; an error after that fails the attempt.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,29 +19,29 @@ from podreduce.task.skipping import find_blame, salvage_block, set_aside
 __all__ = ["BatchSkipper", "Prepared", "columns_of"]
 
 Prepared: TypeAlias = tuple[int, Any]
-"""How many rows a table has, and the table as its sink takes it."""
+"""How many rows a table has, and the table as its sink prepared it."""
 
 
 def columns_of(block: RecordBlock, attempt: Attempt) -> pa.RecordBatch:
     """Return a block's records as columns.
 
     Raises:
-        InputError: they make none.
+        InputError: they cannot be columns.
     """
     try:
         return block.to_arrow()
     except (pa.ArrowException, ValueError, OverflowError) as error:
         raise InputError(
-            f"{attempt.context.uri}: the records after the first {attempt.progress.records} make no columns ({error}): "
-            "give each field values of one type, within 64 bits, or write a map_func"
+            f"{attempt.context.uri}: the records after the first {attempt.progress.records} cannot become columns "
+            f"({error}): give each field values of one type, within 64 bits, or write a map_func"
         ) from error
 
 
 class BatchSkipper:
-    """Maps blocks, but for the rows for which that raises.
+    """Maps blocks without the rows that raise.
 
     Args:
-        map_batch: returns what is to be appended for a batch; raises what is wrong with it.
+        map_batch: returns what to append for a batch; raises an error if it is invalid.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class BatchSkipper:
         self._map_batch = map_batch
 
     def map_block(self, block: RecordBlock) -> Iterator[Prepared]:
-        """Yield what is to be appended for the good rows of a block.
+        """Yield what to append for the good rows of a block.
 
         Raises:
             PodreduceError: the attempt has failed.
@@ -65,7 +65,7 @@ class BatchSkipper:
         yield from self._map_rows(NamedRows(self._attempt.context.uri, block), batch, 0)
 
     def _map_rows(self, rows: "NamedRows", batch: pa.RecordBatch, first: int) -> Iterator[Prepared]:
-        """Yield what is to be appended for a part of a block, which starts with its row `first`."""
+        """Yield what to append for a part of a block that starts with its row `first`."""
         if not batch.num_rows:
             return
         held = self._try(rows, batch, first)
@@ -78,12 +78,12 @@ class BatchSkipper:
         yield from held or ()
 
     def _try(self, rows: "NamedRows", batch: pa.RecordBatch, first: int) -> list[Prepared] | None:
-        """Return what is to be appended for a batch, or None where it raised; a single row is set aside then."""
+        """Return what to append for a batch; None if it raised. A single row that raises is set aside."""
         attempt = self._attempt
         attempt.counters.mark()
         try:
             held = list(self._map_batch(batch))
-        except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+        except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
             if batch.num_rows == 1:
                 set_aside(rows.name(first), error, attempt, self._quarantine)
             else:
@@ -95,7 +95,7 @@ class BatchSkipper:
 
 
 class NamedRows:
-    """The records that a batch was made of; made themselves when the first is asked for."""
+    """The records of a batch; they are made only when the first is requested."""
 
     def __init__(self, uri: str, block: RecordBlock) -> None:
         self._uri = uri

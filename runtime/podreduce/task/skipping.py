@@ -1,8 +1,8 @@
-"""The map loop of a job that skips bad records: of each record either all that it yields is taken, or nothing.
+"""The map loop of a job that skips bad records: either all pairs of a record are added, or none.
 
-So what a record yields is held until `map_func` is done with it, and `map_func` is never fused. A record is bad if its
-format cannot decode it, if `map_func` raises an error of the program's, or if it yields what cannot go on. What goes
-wrong after that (a combiner, a partition function, a full disk) is no record's fault, and fails the attempt.
+So a record's pairs are held until `map_func` is done with it, and `map_func` is never fused. A record is bad if its
+format cannot decode it, if the program raises an error in `map_func`, or if it yields something invalid. Later errors
+(of a combiner, of a partition function, a full disk) are not the fault of a record, and fail the attempt.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,12 +33,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TwoSteps:
-    """How a record's pairs go where they go: first each is prepared, then, if all of them could be, they are appended.
+    """How a record's pairs are written in two steps: all are prepared, and if that succeeds, all are appended.
 
     Attributes:
-        prepare: (key, value) → the pair as it is now. Raises what is wrong with it.
-        append: takes what was prepared of a record.
-        plain_as_is: `prepare` would return a pair of a str and a scalar as it stands.
+        prepare: (key, value) → a copy of the pair that cannot change. Raises an error if it is invalid.
+        append: takes the prepared pairs of a record.
+        plain_as_is: `prepare` returns a pair of a str and a scalar unchanged.
     """
 
     prepare: Callable[[Any, Any], Any]
@@ -47,7 +47,7 @@ class TwoSteps:
 
 
 class RecordSkipper:
-    """Drains `map_func`, of whose records some are bad."""
+    """Iterates over the pairs of `map_func`, in a job that may have bad records."""
 
     def __init__(self, attempt: Attempt, quarantine: Quarantine, program: LoadedProgram, steps: TwoSteps) -> None:
         self._attempt = attempt
@@ -57,7 +57,7 @@ class RecordSkipper:
         self._steps = steps
 
     def drain(self, block: RecordBlock) -> None:
-        """Call `map_func` for each record of a block; take what the good ones yield, and set the bad ones aside.
+        """Call `map_func` for each record of a block; append the good records' pairs, and set the bad records aside.
 
         Raises:
             PodreduceError: the attempt has failed.
@@ -69,7 +69,7 @@ class RecordSkipper:
             counters.mark()
             try:
                 held = self._hold(map_func(key, value))
-            except BaseException as error:  # noqa: BLE001 - raise_blamed lets pass what is not the program's
+            except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
                 set_aside(self._name(block, key, value), error, self._attempt, self._quarantine)
                 continue
             counters.keep()
@@ -78,8 +78,8 @@ class RecordSkipper:
             except BaseException as error:  # noqa: BLE001 - likewise
                 self._blame(self._name(block, key, value), error)
 
-    def _hold(self, pairs: Any) -> list[Any]:  # noqa: ANN401 - whatever the program returns
-        """Return what a record yields, prepared. Where nothing needs to be done to a pair, nothing is called for it."""
+    def _hold(self, pairs: Any) -> list[Any]:  # noqa: ANN401 - anything the program returns
+        """Return a record's pairs, prepared. If a pair needs no preparation, nothing is called for it."""
         steps, member = self._steps, self._member
         prepare, as_is = steps.prepare, steps.plain_as_is
         held: list[Any] = []
@@ -95,7 +95,7 @@ class RecordSkipper:
         return NamedRecord(uri=self._attempt.context.uri, unit=block.key_unit, key=key, value=value)
 
     def _decode(self, block: RecordBlock) -> tuple[RecordBlock, Sequence[Any]]:
-        """Return what can be decoded of a block, and its values."""
+        """Return the decodable part of a block, and its values."""
         try:
             return block, block.values
         except InputError as error:
@@ -103,7 +103,7 @@ class RecordSkipper:
         return sound, sound.values
 
     def _blame(self, record: NamedRecord, error: BaseException) -> NoReturn:
-        """Raise what `error`, which is no record's fault, means."""
+        """Raise the error that `error` means; it is not a record's fault."""
         if isinstance(error, AggregationError):
             error = cannot_aggregate(self._program, error.key, error.error)
         raise_blamed(error, str(record))
@@ -112,10 +112,10 @@ class RecordSkipper:
 def salvage_block(
     block: RecordBlock, error: InputError, attempt: Attempt, quarantine: Quarantine, *, as_columns: bool
 ) -> RecordBlock:
-    """Return what can be decoded of a block whose decoding raised `error`, and set aside what cannot.
+    """Return the decodable part of a block whose decoding raised `error`, and set the other records aside.
 
     Raises:
-        InputError: it is the object that is bad.
+        InputError: the object itself is bad.
     """
     if block.salvage is None:
         raise error
@@ -128,7 +128,7 @@ def salvage_block(
 
 
 def set_aside(record: NamedRecord, error: BaseException, attempt: Attempt, quarantine: Quarantine) -> None:
-    """Skip a record for which the program raised `error`, with what it has counted since the last mark.
+    """Skip a record for which the program raised `error`, and undo what it has counted since the last mark.
 
     Raises:
         PodreduceError: the error is not the program's, or this is one bad record too many.
@@ -139,10 +139,10 @@ def set_aside(record: NamedRecord, error: BaseException, attempt: Attempt, quara
 
 
 def find_blame(error: BaseException) -> ProgramError:
-    """Return the program's error that `error`, which came out of a call into it, means.
+    """Return the program's error for `error`, which was raised by a call into the program.
 
     Raises:
-        BaseException: it is not the program's; see `raise_blamed`.
+        BaseException: it is not the program's error; see `raise_blamed`.
     """
     try:
         raise_blamed(error, "")
@@ -151,11 +151,11 @@ def find_blame(error: BaseException) -> ProgramError:
 
 
 def steps_to_store(store: ListGroups | Aggregates, member: str) -> TwoSteps:
-    """Return how pairs go into the map's store: what it could not take is found first."""
+    """Return how pairs go into the map's store; errors are found before anything is added."""
     only_counts = store.kind == "count"  # then values may be anything
     add = store.add
 
-    def prepare(key: Any, value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - whatever the program yields
+    def prepare(key: Any, value: Any) -> tuple[Any, Any]:  # noqa: ANN401 - anything the program yields
         try:
             if type(key) is not str and not is_plain(key):
                 encode_key(key)

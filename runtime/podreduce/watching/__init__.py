@@ -1,4 +1,4 @@
-"""What an attempt tells others about itself (logs, progress, outcome), and what is done to it (memory limits, chaos).
+"""What an attempt reports about itself (logs, progress, outcome), and what limits or disturbs it (memory, chaos).
 
 Rule: knows no format and no program.
 """

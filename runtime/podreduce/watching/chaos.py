@@ -1,7 +1,7 @@
-"""Trouble on purpose (`spec.chaos`): attempts that kill themselves, crawl, or hear 503 from the store.
+"""Injects faults on purpose (`spec.chaos`): attempts kill themselves, slow down, or get 503 from the store.
 
-Rule: off unless the plan says otherwise, and the operator plans it only where the installation allows it. What befalls
-an attempt follows from its id, so that another attempt of the task fares differently.
+Rule: off unless the plan sets it, and the operator plans it only if the installation allows it. An attempt's faults
+depend only on its id, so another attempt of the same task has other faults.
 """
 
 import os
@@ -25,32 +25,32 @@ __all__ = ["Chaos", "chaos_of"]
 
 POLL_SECONDS: Final = 0.005
 SLICE_SECONDS: Final = 0.05
-"""A slowed attempt works for so long, then sleeps."""
+"""How long a slowed attempt works before each sleep."""
 
 EARLIEST, LATEST = 0.05, 0.95
-"""At which fraction of its work an attempt may be killed."""
+"""The range of the fraction of its work at which an attempt may be killed."""
 
 
 class Chaos:
-    """What befalls one attempt."""
+    """The faults of one attempt."""
 
     def __init__(self, options: ChaosOptions, attempt_id: str) -> None:
-        self._rng = Random(attempt_id)  # noqa: S311 - no secret
-        self.killed_at = self._rng.uniform(EARLIEST, LATEST) if self._strikes(options.kill_percent) else None
-        self.slow_factor = options.slow_factor if self._strikes(options.slow_percent) else 1.0
+        self._rng = Random(attempt_id)  # noqa: S311 - not a secret
+        self.killed_at = self._rng.uniform(EARLIEST, LATEST) if self._is_chosen(options.kill_percent) else None
+        self.slow_factor = options.slow_factor if self._is_chosen(options.slow_percent) else 1.0
         self._storage_error_percent = options.storage_error_percent
         self._lock = threading.Lock()
         self._logger = get_logger(attempt=attempt_id)
 
     def trouble(self, store: ObjectStore) -> ObjectStore:
-        """Return the store, some of whose requests fail if it is one in S3."""
+        """Return the store; if it is in S3, some of its requests fail."""
         if not self._storage_error_percent or store.endpoint is None:
             return store
         return replace(store, mishap=self._fail_sometimes)
 
     @contextmanager
     def at_work(self, fraction: Callable[[], float]) -> Iterator[None]:
-        """Kill or slow down this process meanwhile, if that is its lot; `fraction` tells how much work is done."""
+        """Kill or slow down this process in the `with`, if chosen; `fraction` returns how much work is done."""
         with ExitStack() as stack:
             if self.killed_at is not None:
                 self._logger.warning("chaos: this attempt will be killed", fraction=round(self.killed_at, 2))
@@ -60,24 +60,24 @@ class Chaos:
                 stack.enter_context(slowed(self.slow_factor))
             yield
 
-    def _strikes(self, percent: float) -> bool:
+    def _is_chosen(self, percent: float) -> bool:
         return self._rng.random() * 100 < percent
 
     def _fail_sometimes(self) -> None:
         with self._lock:
-            unlucky = self._strikes(self._storage_error_percent)
-        if unlucky:
-            raise OSError("503 SlowDown, said spec.chaos")
+            fails = self._is_chosen(self._storage_error_percent)
+        if fails:
+            raise OSError("503 SlowDown, injected by spec.chaos")
 
 
 def chaos_of(plan: Plan, attempt_id: str) -> Chaos:
-    """Return what the plan has in store for an attempt: nothing, as a rule."""
+    """Return an attempt's faults by the plan: usually none."""
     return Chaos(msgspec.convert(plan.spec.get("chaos") or {}, ChaosOptions), attempt_id)
 
 
 @contextmanager
 def killed_at(limit: float, fraction: Callable[[], float]) -> Iterator[None]:
-    """End the process by SIGKILL once so much of its work is done."""
+    """End the process by SIGKILL once this fraction of its work is done."""
     ended = threading.Event()
 
     def watch() -> None:
@@ -96,7 +96,7 @@ def killed_at(limit: float, fraction: Callable[[], float]) -> Iterator[None]:
 
 @contextmanager
 def slowed(factor: float) -> Iterator[None]:
-    """Let the main thread sleep, `factor` - 1 times as long as it works: a signal's handler runs in it."""
+    """Make the main thread sleep `factor` - 1 times as long as it works: a signal handler runs in it."""
 
     def sleep(*_: object) -> None:
         time.sleep(SLICE_SECONDS * (factor - 1.0))

@@ -1,7 +1,7 @@
-"""Logs of tasks: JSON lines, or coloured lines on a terminal; one stream, which nothing else writes to.
+"""Logs of tasks: JSON lines, or coloured lines on a terminal, in a stream that nothing else writes to.
 
-Every line has `event`, `level`, `timestamp` and, in a task, `task` and `attempt`. What the program itself logs through
-`context.logger` has `logger: program` besides.
+Every line has `event`, `level`, `timestamp` and, in a task, `task` and `attempt`. Lines that the program logs through
+`context.logger` also have `logger: program`.
 """
 
 import sys

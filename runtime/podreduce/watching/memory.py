@@ -1,7 +1,7 @@
-"""How much memory a task may use, and how much it does.
+"""How much memory a task may use, and how much it uses.
 
-A pod's limit is its cgroup's, whichever version; a local process has none and is given one. Rule: no imports beyond
-the standard library, and nothing here fails: what cannot be read does not count.
+A pod's limit is its cgroup's, of either version; a local process has none, so it is given one. Rule: no imports beyond
+the standard library, and nothing here fails: unreadable files are ignored.
 """
 
 import os
@@ -13,7 +13,7 @@ __all__ = ["buffer_budget_bytes", "memory_limit_bytes", "resident_bytes"]
 
 BUDGET_SHARE: Final = 0.6
 LEAST_BUDGET: Final = 16 << 20
-"""Below this a task would only spill; it is what a limit under about 128 MiB gets."""
+"""A smaller buffer would only spill; limits below about 128 MiB get this."""
 
 CGROUP_ROOT: Final = Path("/sys/fs/cgroup")
 PROC: Final = Path("/proc")
@@ -23,8 +23,8 @@ def memory_limit_bytes(setting: int | None, *, cgroup_root: Path = CGROUP_ROOT, 
     """Return how much memory this process may use.
 
     The cgroup's limit (v2 `memory.max`, else v1 `memory.limit_in_bytes`; the smallest from the process's own group
-    up), else `setting`, else half the machine divided by its processors. A `setting` under the cgroup's limit counts:
-    local tasks in one container share that.
+    up); else `setting`; else half the machine's memory divided by its processors. A `setting` below the cgroup's limit
+    wins: local tasks in one container share that limit.
     """
     machine = machine_bytes(proc)
     limits = [limit for limit in cgroup_limits(cgroup_root, proc) if limit < machine]
@@ -34,7 +34,7 @@ def memory_limit_bytes(setting: int | None, *, cgroup_root: Path = CGROUP_ROOT, 
 
 
 def resident_bytes() -> int:
-    """Return what this process has in memory now; 0 where there is no /proc."""
+    """Return how much memory this process uses now; 0 without /proc."""
     try:
         pages = (PROC / "self/statm").read_text().split()[1]
     except OSError:
@@ -43,9 +43,9 @@ def resident_bytes() -> int:
 
 
 def buffer_budget_bytes(limit: int, *, in_use: int | None = None) -> int:
-    """Return what buffers may take: 60 % of `limit` less what is `in_use` (by default, now), at least 16 MiB.
+    """Return how much memory buffers may use: 60 % of `limit` minus `in_use` (default: now), at least 16 MiB.
 
-    The rest is for what Python holds beyond its objects' sizes, the record at hand, and requests under way.
+    The rest is a reserve for Python's overhead, the current record, and open requests.
     """
     used = resident_bytes() if in_use is None else in_use
     return max(int(limit * BUDGET_SHARE) - used, LEAST_BUDGET)
@@ -61,7 +61,7 @@ def machine_bytes(proc: Path) -> int:
 
 
 def cgroup_limits(root: Path, proc: Path) -> Iterator[int]:
-    """Yield the limits that hold for this process, of version 2 if it has any, else of version 1."""
+    """Yield the limits that apply to this process, of version 2 if it has any, else of version 1."""
     groups = read_groups(proc)
     for mount, name, path in (
         (root, "memory.max", groups.get("")),
@@ -86,7 +86,7 @@ def read_groups(proc: Path) -> dict[str, str]:
 def limits_upwards(mount: Path, name: str, path: str) -> Iterator[int]:
     """Yield the limits from the process's group up to the mount.
 
-    In a container the path may be the host's, which does not exist inside: then the mount itself is the group.
+    In a container the path may be the host's and not exist inside: then the mount itself is the group.
     """
     group = mount / path.lstrip("/")
     for directory in (group, *group.parents):

@@ -1,4 +1,4 @@
-"""Why an attempt failed, as the termination message: JSON that fits what a kubelet keeps, longest text cut first."""
+"""Why an attempt failed, as the termination message: JSON within the kubelet's limit; the longest text is cut first."""
 
 import traceback
 from pathlib import Path
@@ -24,11 +24,11 @@ TEXTS = ("traceback", "record", "message")
 
 
 def outcome_of(error: BaseException) -> TaskOutcome:
-    """Return what the operator should know of `error`."""
+    """Return what the operator should know about `error`."""
     if isinstance(error, MemoryError):
         return TaskOutcome(
             reason="OutOfMemory",
-            message="Python found no memory left: raise the memory limit, or hold fewer values at a time",
+            message="Python ran out of memory: raise the memory limit, or hold fewer values at a time",
             traceback=format_error(error),
         )
     if isinstance(error, KeyboardInterrupt):
@@ -43,7 +43,7 @@ def outcome_of(error: BaseException) -> TaskOutcome:
 
 
 def outcome_of_ours(error: PodreduceError) -> TaskOutcome:
-    """Return the outcome with what the kind of error carries besides its message."""
+    """Return the outcome with the message and the other fields of this kind of error."""
     outcome = TaskOutcome(reason=error.reason, message=str(error))
     match error:
         case ProgramError():
@@ -66,15 +66,15 @@ def format_error(error: BaseException) -> str:
 
 
 def write_outcome(outcome: TaskOutcome, path: Path) -> None:
-    """Write the termination message; where that is not possible, the exit code must do."""
+    """Write the termination message; if that fails, only the exit code remains."""
     try:
         path.write_bytes(fit_outcome(outcome))
     except OSError as error:
-        get_logger().warning("no termination message", path=str(path), error=str(error))
+        get_logger().warning("cannot write the termination message", path=str(path), error=str(error))
 
 
 def fit_outcome(outcome: TaskOutcome, limit_bytes: int = TERMINATION_MESSAGE_BYTES) -> bytes:
-    """Encode `outcome` in at most `limit_bytes`, cutting the middle out of its longest text as often as it takes."""
+    """Encode `outcome` in at most `limit_bytes`; cut the middle of its longest text until it fits."""
     outcome = msgspec.structs.replace(outcome, **{name: cleaned(getattr(outcome, name)) for name in TEXTS})
     while len(data := encode(outcome)) > limit_bytes:
         longest = max(TEXTS, key=lambda name: len(getattr(outcome, name)))

@@ -1,13 +1,13 @@
-r"""How far a task is: counts that its loops keep, and a thread that logs them at least once a second.
+r"""How far a task is: its loops count, and a thread logs the counts at least once a second.
 
 The line, as JSON, is what the local engine reads from a task's standard output:
 
     {"event":"progress","task":"m-3","records":41250,"bytes":2097152,"recordsOut":90112,"elapsedSeconds":1.8,
      "reduced":0,"beats":0,"fraction":0.25,"attempt":"…","level":"info","timestamp":"…"}
 
-`records` and `bytes` (as stored) are input taken so far, `recordsOut` what was written or put into the shuffle,
-`reduced` the values that a reduce was given, `fraction` how much of the work that makes; none of them ever falls. The
-line after the last record has `"done":true`.
+`records` and `bytes` (as stored) are input read so far, `recordsOut` records written or put into the shuffle,
+`reduced` values passed to the reduce function, `fraction` the part of the work that is done; none of them decreases.
+The line after the last record has `"done":true`.
 """
 
 import threading
@@ -27,17 +27,17 @@ __all__ = ["INTERVAL_SECONDS", "Progress"]
 T = TypeVar("T")
 
 INTERVAL_SECONDS = 0.9
-"""Less than the promised second, so that a busy interpreter still keeps it."""
+"""Less than the promised second, so that a busy interpreter still keeps the promise."""
 
 
 class Progress:
     """The counts of one task; use it in a `with` while the task works.
 
     Args:
-        beats: returns how often the program has said that it is not stuck.
+        beats: returns how often the program reported that it is not stuck.
 
     Attributes:
-        records: input records taken; `bytes` of them as stored; `records_out` those written.
+        records: input records read; `bytes` is their size as stored; `records_out` are the records written.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Progress:
 
     @property
     def records(self) -> int:
-        """How many input records were taken."""
+        """How many input records were read."""
         total, following = self._following
         return total - length_hint(following)
 
@@ -85,18 +85,18 @@ class Progress:
         self._following = (number, iter(()))
 
     def expect(self, work_bytes: int, *, input_share: float = 1.0, reduced: Callable[[], int] = lambda: 0) -> None:
-        """Say how much work there is, so that a fraction of it can be told.
+        """Set the amount of work, so that `fraction` is known.
 
         Args:
-            work_bytes: how many bytes there are to take.
-            input_share: which part of the work that is; the rest is to reduce as many values as records were taken.
-            reduced: returns how many values the reduce was given.
+            work_bytes: how many bytes to read.
+            input_share: the part of the work that reading is; the rest is to reduce as many values as were read.
+            reduced: returns how many values the reduce function got.
         """
         self._work_bytes, self._input_share, self._reduced = work_bytes, input_share, reduced
 
     @property
     def fraction(self) -> float:
-        """How much of the work is done, from 0 to 1; 0 while nobody knows how much there is."""
+        """How much of the work is done, from 0 to 1; 0 while the amount of work is unknown."""
         if not self._work_bytes:
             return 0.0
         taken = min(self.bytes / self._work_bytes, 1.0)
@@ -104,13 +104,13 @@ class Progress:
         return self._input_share * taken + (1.0 - self._input_share) * reduced
 
     def follow(self, records: Sequence[T]) -> Iterator[T]:
-        """Return an iterator over the next input records, each of which counts as taken when it is asked for."""
+        """Return an iterator over the next input records; each counts as read when it is requested."""
         iterator = iter(records)
         self._following = (self.records + len(records), iterator)
         return iterator
 
     def report(self, attempt_id: str) -> ProgressReport:
-        """Return the counts as the operator gets them."""
+        """Return the counts as a report for the operator."""
         return ProgressReport(
             attempt_id=attempt_id,
             records=self.records,

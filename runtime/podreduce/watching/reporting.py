@@ -1,7 +1,7 @@
-"""Sends progress reports to the operator: a thread of its own, best effort, never in the task's way.
+"""Sends progress reports to the operator: in a separate thread, best effort, without delaying the task.
 
-Every address of the operator's name gets each report, so that a standby knows as much as the leader. What cannot be
-sent is dropped; the next report says it all.
+Every address of the operator's name gets each report, so that a standby knows as much as the leader. A report that
+cannot be sent is dropped; the next one has all the counts again.
 """
 
 import socket
@@ -21,7 +21,7 @@ __all__ = ["REPORT_SECONDS", "ProgressReporter"]
 
 REPORT_SECONDS: Final = 5.0
 LONGEST_PAUSE_SECONDS: Final = 60.0
-"""While nobody answers; ten thousand tasks must not hammer an operator that has just come back."""
+"""For when nobody answers: ten thousand tasks must not overload an operator that has just restarted."""
 
 REQUEST_SECONDS: Final = 2.0
 DEFAULT_PORT: Final = 80
@@ -31,8 +31,8 @@ class ProgressReporter:
     """Reports until its `with` ends.
 
     Args:
-        url: `http://host:port/path`; `token` tells whose reports these are.
-        report: returns the report of this moment.
+        url: `http://host:port/path`; `token` identifies the attempt.
+        report: returns the current report.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ProgressReporter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stopped.set()  # the thread may be within a request: nobody waits for it
+        self._stopped.set()  # do not wait for the thread: it may be in a request
 
     def _run(self) -> None:
         for pause in self._pauses():
@@ -61,19 +61,19 @@ class ProgressReporter:
                 return
 
     def _pauses(self) -> Iterator[float]:
-        """Send a report before each pause; yield how long it is to be."""
+        """Send a report before each pause; yield the length of the pause in seconds."""
         longest = self._interval_seconds
         while True:
             try:
                 self._send()
                 longest = self._interval_seconds
-            except Exception as error:  # noqa: BLE001 - whatever it is: a task without reports counts as stuck
+            except Exception as error:  # noqa: BLE001 - any error: without reports the task would count as stuck
                 longest = min(longest * 2, max(LONGEST_PAUSE_SECONDS, self._interval_seconds))
                 get_logger().debug("progress not reported", error=str(error))
-            yield longest * uniform(0.7, 1.0)  # noqa: S311 - no secret
+            yield longest * uniform(0.7, 1.0)  # noqa: S311 - not a secret
 
     def _send(self) -> None:
-        """Send one report to each address; raise what the last of them raised if none took it."""
+        """Send one report to each address; if none accepts it, raise the last error."""
         body = encode(self._report())
         addresses = {found[4][0] for found in socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)}
         failure: OSError | HTTPException | None = None

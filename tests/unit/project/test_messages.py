@@ -88,7 +88,7 @@ def test_the_search_finds_the_messages() -> None:
     texts = " ".join(text for _, text in MESSAGES)
     assert len(MESSAGES) > 60
     assert "cannot be a" in texts
-    assert "which is no pair: yield key, value" in texts
+    assert "which is not a pair: yield key, value" in texts
 
 
 @pytest.mark.parametrize(("kind", "text"), MESSAGES, ids=[f"{kind} {text[:40]}" for kind, text in MESSAGES])

@@ -85,7 +85,7 @@ def test_no_upload_whose_thread_dies_reports_success(
 
 @pytest.mark.parametrize("takes", MOMENTS.values(), ids=MOMENTS)
 def test_no_upload_that_ends_before_its_time_reports_success(takes: int) -> None:
-    with pytest.raises(InternalError, match="without taking all"):
+    with pytest.raises(InternalError, match="without all the data"):
         write_all(DyingUpload(None, takes))
 
 

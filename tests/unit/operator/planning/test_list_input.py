@@ -138,8 +138,8 @@ def make_socket(path: Path) -> None:
 SPECIAL: dict[str, tuple[Callable[[Path], object], str]] = {
     "named-pipe": (os.mkfifo, "a pipe"),
     "socket": (make_socket, "a socket"),
-    "link-to-nothing": (lambda path: path.symlink_to("nothing"), "leads to no file"),
-    "link-to-itself": (lambda path: path.symlink_to(path), "leads to no file"),
+    "link-to-nothing": (lambda path: path.symlink_to("nothing"), "a broken link"),
+    "link-to-itself": (lambda path: path.symlink_to(path), "a broken link"),
     "link-to-a-device": (lambda path: path.symlink_to("/dev/null"), "a device"),
     "link-to-a-pipe": (lambda path: (os.mkfifo(f"{path}.fifo"), path.symlink_to(f"{path}.fifo")), "a pipe"),
     "name-that-is-no-utf-8": (lambda path: Path(os.fsdecode(bytes(path) + b"\xff")).touch(), "rename"),
@@ -180,7 +180,7 @@ async def test_a_pipe_that_is_named_itself_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     reading, writing = os.pipe()
     for path in (f"{tmp_path}/pipe", f"/dev/fd/{reading}", "/dev/zero"):
-        with pytest.raises(ActionError, match=r"a (pipe|device), no regular file.*copy") as refusal:
+        with pytest.raises(ActionError, match=r"a (pipe|device), not a regular file.*copy") as refusal:
             await list_input([f"file://{path}"], None, output_uri=OUTPUT)
         assert refusal.value.reason == "InputUnreadable"
     os.close(reading)

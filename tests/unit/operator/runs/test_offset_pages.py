@@ -42,7 +42,7 @@ def test_sizes_of_4096_like_buckets_take_a_third_of_their_digits() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"sizes", encode_sizes([1])[:-1]])
 def test_what_are_no_sizes_is_told(data: bytes) -> None:
-    with pytest.raises(ValueError, match="no sizes of buckets"):
+    with pytest.raises(ValueError, match="invalid bucket sizes"):
         decode_sizes(data)
 
 

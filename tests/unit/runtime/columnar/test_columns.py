@@ -182,7 +182,7 @@ def test_tables_of_other_types_go_together_or_are_refused_wherever_they_are_spil
             tables = [pa.table({"key": ["k"] * len(values), "value": values}) for values in columns]
             rows, *_ = run_columns(tables, scratch=tmp_path, budget_bytes=budget_bytes)
         except ProgramError as error:
-            return str(error).partition(" returned batches that do not go together")[0]
+            return str(error).partition(" returned batches whose columns do not match")[0]
         return [(key, value, type(value)) for key, value in rows]
 
     columns = [values for values in columns if len({*map(type, values)} - {type(None)}) < 2]
@@ -313,9 +313,9 @@ def test_bisecting_finds_the_first_that_is_not_less(keys: list[str], key: str) -
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        (pa.table({"value": [1]}), "one must be named key"),
+        (pa.table({"value": [1]}), "name one of them key"),
         (pa.table({"key": [1.5, float("nan")]}), "NaN among its keys"),
-        (pa.table({"key": pa.array([2**64 - 1], pa.uint64())}), "that are no int64"),
+        (pa.table({"key": pa.array([2**64 - 1], pa.uint64())}), "that do not fit int64"),
         (pa.table({"key": [[1]]}), "keys of type list"),
     ],
     ids=["no key", "nan", "unsigned", "list"],

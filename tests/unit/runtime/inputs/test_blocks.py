@@ -147,9 +147,9 @@ def test_gzip_of_any_members_is_their_lines(store: ObjectStore, members: list[by
     [
         (gzip.compress(b"line\n" * 1000)[:-1], "ends early"),
         (gzip.compress(b"line\n" * 1000)[:20], "ends early"),
-        (b"plain text\n", "not a sound gzip file"),
-        (gzip.compress(b"line\n") + b"garbage", "not a sound gzip file"),
-        (gzip.compress(b"line\n")[:-6] + b"xx" + gzip.compress(b"line\n")[-4:], "not a sound gzip file"),
+        (b"plain text\n", "not a valid gzip file"),
+        (gzip.compress(b"line\n") + b"garbage", "not a valid gzip file"),
+        (gzip.compress(b"line\n")[:-6] + b"xx" + gzip.compress(b"line\n")[-4:], "not a valid gzip file"),
     ],
     ids=["without its last byte", "cut short", "no gzip", "something after it", "wrong checksum"],
 )
@@ -205,7 +205,7 @@ def test_offsets_count_from_the_start_of_the_object() -> None:
 
 @pytest.mark.parametrize(("data", "offset"), [(b"ok\nab\xffc\n", 105), (b"\xe9", 100), (b"\xed\xa0\x80\n", 100)])
 def test_bad_bytes_are_named_by_object_and_offset(data: bytes, offset: int) -> None:
-    with pytest.raises(InputError, match=f"s3://b/a: byte {offset} is no UTF-8"):
+    with pytest.raises(InputError, match=f"s3://b/a: byte {offset} is not UTF-8"):
         read_text(data, offset=100)
 
 

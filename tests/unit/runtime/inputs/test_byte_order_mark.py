@@ -73,8 +73,8 @@ def test_elsewhere_it_is_text() -> None:
 @pytest.mark.parametrize(
     ("data", "input_format", "message"),
     [
-        (b"ab\xff\n", "Text", "byte 5 is no UTF-8"),
-        (b'{"a":1}\n{"b\n', "JSONLines", "the line at byte 11 is no JSON"),
+        (b"ab\xff\n", "Text", "byte 5 is not UTF-8"),
+        (b'{"a":1}\n{"b\n', "JSONLines", "the line at byte 11 is not JSON"),
         (b"a,b\n1,2\n3\n", "CSV", "the row at byte 11 cannot be read"),
     ],
 )

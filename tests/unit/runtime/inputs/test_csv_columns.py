@@ -173,5 +173,5 @@ def test_ragged_rows_without_a_header_are_bad_as_columns_and_lists_as_rows(*, mu
     rows, bad = read(data, arrow=False, block_bytes=1, **options)
     assert rows == [["a", "b"], ["c", "d", "e"], ["f"], ["g", "h"]]
     blocks = iter_blocks(STORE, "b", b"a,b\nc,d,e\n", input_format="CSV", options=InputOptions(**options))
-    with pytest.raises(InputError, match=r"cannot be read \(3 fields, where the object's first row has 2\)"):
+    with pytest.raises(InputError, match=r"cannot be read \(3 fields, but the object's first row has 2\)"):
         [block.to_arrow() for block in blocks]

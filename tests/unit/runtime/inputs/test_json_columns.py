@@ -241,9 +241,9 @@ MISFITS = {
     "unknown": (
         b'{"a":1}\n\n{"b c":[1]}',
         columns(a="int64"),
-        r'byte 9 has the field b c \(list<int64>\), which is no column .* as "b c": list<int64>, or set .*Ignore',
+        r'byte 9 has the field b c \(list<int64>\), which is not a column .* as "b c": list<int64>, or set .*Ignore',
     ),
-    "no object": (b'{"a":1}\n7\n', columns(a="int64"), "the line at byte 8 is no object"),
+    "no object": (b'{"a":1}\n7\n', columns(a="int64"), "the line at byte 8 is not an object"),
     "no type": (b"{}", columns(a="text"), "input.schema: the type of the column 'a' cannot be read"),
 }
 
@@ -282,7 +282,7 @@ def test_a_plan_without_columns_takes_all_that_a_block_has() -> None:
 
 @pytest.mark.parametrize("between", [b"null", b" null ", b"\nnull\n"])
 def test_a_null_between_records_is_no_record_and_ends_no_process(between: bytes) -> None:
-    with pytest.raises(InputError, match=r"is no (JSON|object)"):
+    with pytest.raises(InputError, match=r"is not (JSON|an object)"):
         read(b'{"a":1}' + between + b'{"a":2}\n', InputOptions(schema=columns(a="int64")))
 
 

@@ -56,7 +56,7 @@ COLUMNS: dict[str, tuple[pa.Array, list[Any]]] = {
     "in maps": (pa.array([[("k", MOMENT)], [("k", 1)]], pa.map_(pa.string(), NS)), [[("k", TIME)]]),
     "deep": (pa.array([[{"t": MOMENT}], [{"t": 1}]], pa.list_(struct_of(NS))), [[{"t": TIME}]]),
     "categories": (pa.array([MOMENT, 1], NS).dictionary_encode(), [TIME]),
-    "text that is no UTF-8": (BROKEN_TEXT, ["a"]),
+    "text that is not UTF-8": (BROKEN_TEXT, ["a"]),
 }
 
 

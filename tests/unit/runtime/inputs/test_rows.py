@@ -101,8 +101,8 @@ def test_fields_with_newlines_need_multiline() -> None:
 @pytest.mark.parametrize(
     ("data", "input_format", "message"),
     [
-        (b'{"a": 1}\n{"a": \n', "JSONLines", "the line at byte 9 is no JSON"),
-        (b"a,b\n1,2\n3\n", "CSV", r"the row at byte 8 cannot be read \(1 fields, where the header names 2\)"),
+        (b'{"a": 1}\n{"a": \n', "JSONLines", "the line at byte 9 is not JSON"),
+        (b"a,b\n1,2\n3\n", "CSV", r"the row at byte 8 cannot be read \(1 fields, but the header names 2\)"),
         (b'a,b\n"1,2\n', "CSV", "the row at byte 4 cannot be read"),
     ],
 )
@@ -112,13 +112,13 @@ def test_what_cannot_be_read_is_named(data: bytes, input_format: str, message: s
 
 
 HEADERS = {
-    "no UTF-8": (b"a,b\xff\n1,2\n", "cannot be read .*no UTF-8.*input.encodingErrors: Replace"),
+    "no UTF-8": (b"a,b\xff\n1,2\n", "cannot be read .*not UTF-8.*input.encodingErrors: Replace"),
     "misplaced quotes": (b'"a"b,c\n1,2\n', "cannot be read .* correct the object, or input.csv"),
     "return within": (b"a\rb,c\n1,2\n", "cannot be read .* correct the object, or input.csv"),
     "one name twice": (b"a,b,a\n1,2,3\n", "names more than one column 'a'; rename .*header: false"),
     "two names twice": (b"a,b,a,b\n1,2,3,4\n", "names more than one column 'a' and 'b'"),
     "no name twice": (b",\n1,2\n", "names more than one column ''"),
-    "blank": (b"\r\n1,2\n", "is missing: .*name the columns there, or set input.csv.header: false"),
+    "blank": (b"\r\n1,2\n", "is missing: .*put the columns' names there, or set input.csv.header: false"),
 }
 
 

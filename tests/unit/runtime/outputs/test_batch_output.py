@@ -100,9 +100,9 @@ def test_rows_of_fixed_length_are_their_columns_bytes() -> None:
 @pytest.mark.parametrize(
     ("output_format", "options", "columns", "message"),
     [
-        ("Text", {}, {"a": [1]}, "columns a cannot be written: a line of Text is a key and a value"),
+        ("Text", {}, {"a": [1]}, "columns a cannot be written: a line of Text has a key and a value"),
         ("Text", {}, {"a": [1], "b": [np.datetime64(1, "ns")]}, r"timestamp\[ns\] has a value .* cast it"),
-        ("CSV", {"columns": ("a", "b")}, {"a": [1]}, "output.columns names b, which it lacks"),
+        ("CSV", {"columns": ("a", "b")}, {"a": [1]}, "output.columns names b, but it has no such column"),
         ("FixedLength", {}, {"a": ["x"]}, "column a has type string"),
         ("FixedLength", {}, {"a": [b"x", None]}, "column a has nulls"),
         ("FixedLength", {"record_length": 2}, {"a": [b"xx", b"x"]}, "not every row has the 2 bytes"),

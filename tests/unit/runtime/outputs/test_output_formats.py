@@ -87,12 +87,12 @@ class Word(str):
 @pytest.mark.parametrize(
     ("field", "message"),
     [
-        ({1, 2}, r"^set has no form there: yield sorted\(value\)"),
+        ({1, 2}, r"^set cannot be written: yield sorted\(value\)"),
         (1j, "complex"),
         (Word("a"), "Word"),
         ({1: 2}, "key 1.*str"),
         ([{"a": {None: 1}}], "key None"),
-        ([object], "type has no form"),
+        ([object], "type cannot be written"),
     ],
 )
 def test_what_has_no_form_is_refused_by_name(field: Any, message: str) -> None:
@@ -242,11 +242,11 @@ def test_csv_rows_are_read_back(rows: list[list[str]]) -> None:
     [
         ("CSV", {}, {"a": 1}, "key 'k' cannot be written: a dict has no order of columns"),
         ("CSV", {"columns": ("a",)}, {"b": 1}, "the field 'b', which is not in output.columns: a"),
-        ("CSV", {"columns": ("a",)}, 1, "it has 2 fields, and output.columns names 1"),
+        ("CSV", {"columns": ("a",)}, 1, "it has 2 fields, but output.columns names 1"),
         ("CSV", {}, [{1: 2}], "has the key 1"),
         ("FixedLength", {}, b"", "this is str: yield bytes, bytes"),
         pytest.param("Text", {}, 10**5000, "an int is too long", id="int-too-long"),
-        ("Parquet", {}, {1}, "set has no form"),
+        ("Parquet", {}, {1}, "set cannot be written"),
     ],
 )
 def test_what_a_format_has_no_place_for_is_the_programs_error(
@@ -262,7 +262,7 @@ def test_fixed_length_is_the_bytes_of_key_and_value() -> None:
     for write in (lambda part: part.write_all(pairs), lambda part: [part.write(*pair) for pair in pairs]):
         assert written_part("FixedLength", write, record_length=3) == b"ab1cd2"
     for write in (lambda part: part.write_all([*pairs, (b"x", b"")]), lambda part: part.write(b"x", b"")):
-        with pytest.raises(ProgramError, match=r"key b'x' .* 1 bytes together, and output.recordLength is 3"):
+        with pytest.raises(ProgramError, match=r"key b'x' .* 1 bytes together, but output.recordLength is 3"):
             written_part("FixedLength", write, record_length=3)
 
 

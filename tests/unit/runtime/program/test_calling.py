@@ -33,7 +33,7 @@ def test_what_is_no_list_of_pairs_is_refused(returned: Any) -> None:
 
 @pytest.mark.parametrize("pair", ["ab", ("a",), ("a", 1, 2), None, 7, {"a": 1, "b": 2}])
 def test_what_is_no_pair_is_refused(pair: Any) -> None:
-    with pytest.raises(ProgramError, match="which is no pair"):
+    with pytest.raises(ProgramError, match="which is not a pair"):
         check_pair(pair, "Job.map_func")
 
 
@@ -50,9 +50,9 @@ def test_combine_func_gets_an_iterator_and_may_yield_less_or_more() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("yield k + 'x', 1", "Job.combine_func yielded the key 'kx' for 'k': it must yield its own"),
-        ("yield 1.5, 1", "must yield its own"),
-        ("yield k", "which is no pair"),
+        ("yield k + 'x', 1", "Job.combine_func yielded the key 'kx' for 'k': it must yield the same key"),
+        ("yield 1.5, 1", "must yield the same key"),
+        ("yield k", "which is not a pair"),
         ("yield k, {1}", "builtins.set|set cannot be a value"),
         ("yield k, 1 / 0", "ZeroDivisionError"),
         ("return 5", "Job.combine_func returned int 5"),
@@ -86,13 +86,13 @@ def test_a_partition_out_of_range_is_told_with_its_key(body: str) -> None:
     [
         (
             (' combiner = "sum"',),
-            "combiner 'sum' cannot take the values of the key 'k': no numbers; write a reduce_func for such values",
+            "combiner 'sum' cannot take values of the key 'k': no numbers; write a reduce_func for such values",
         ),
         (
             (" def reduce_func(self, k, vs):", "  yield k, sum(vs)"),
             (
                 "TypeError: no numbers (in the sum of Job.reduce_func over the values of the key 'k'): "
-                "yield values that have one, or write the loop out"
+                "yield values that it supports, or write the loop yourself"
             ),
         ),
     ],

@@ -86,7 +86,7 @@ def test_imported_and_other_classes_are_no_job() -> None:
 def test_the_class_named_is_taken_of_several() -> None:
     two = JOB + JOB.replace("Job", "Other")
     assert load(two, class_name="Other").class_name == "Other"
-    with pytest.raises(ProgramError, match=r"the job classes Job, Other: choose one by program.className"):
+    with pytest.raises(ProgramError, match=r"the job classes Job, Other: set program.className"):
         load(two)
 
 
@@ -107,18 +107,18 @@ def test_the_class_named_is_taken_of_several() -> None:
         (
             JOB + "    reduce_func = 3",
             {},
-            r"Job.reduce_func is no function: write def reduce_func\(self, key, values\)",
+            r"Job.reduce_func is not a function: write def reduce_func\(self, key, values\)",
         ),
         (JOB + "    def setup(self): pass", {}, r"write def setup\(self, context\)"),
         (JOB + "    def teardown(self, context): pass", {}, r"write def teardown\(self\)"),
-        (JOB + "    combiner = 'avg'", {}, "combiner is 'avg': it is one of sum, min, max, count"),
+        (JOB + "    combiner = 'avg'", {}, "combiner is 'avg': it must be one of sum, min, max, count"),
         (
             JOB + "    combiner = 'sum'\n    def reduce_func(self, k, v): pass",
             {},
             "which is its reduce, and reduce_func",
         ),
         (JOB + "    combiner = 'sum'\n    def combine_func(self, k, v): pass", {}, "and combine_func: remove"),
-        (JOB + "    def combine_func(self, k, v): pass", {}, "combine_func has no reduce_func"),
+        (JOB + "    def combine_func(self, k, v): pass", {}, "combine_func needs a reduce_func"),
         (JOB + "    def reduce_batch(self, batch): pass", {}, "reduce_batch takes the columns of a map_batch"),
         (JOB + "    def map_batch(self, batch): pass", {}, "map_func and map_batch, which do the same work"),
         ("class Job:\n def map_batch(self): pass", {}, "write def map_batch.self, batch."),

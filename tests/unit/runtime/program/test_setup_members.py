@@ -69,10 +69,10 @@ def test_a_reduce_that_only_setup_knows_of_makes_the_job_one_that_reduces() -> N
 @pytest.mark.parametrize(
     ("statement", "message"),
     [
-        ("self.map_func = 5", r"Job\.map_func is no function"),
+        ("self.map_func = 5", r"Job\.map_func is not a function"),
         ("self.map_func = lambda value: []", r"cannot be called with \(key, value\)"),
-        ("self.combiner = 'mean'", "it is one of sum, min, max, count"),
-        ("self.reduce_func = self.combine_func = self.map_func; self.combiner = 'sum'", "remove the one or the other"),
+        ("self.combiner = 'mean'", "it must be one of sum, min, max, count"),
+        ("self.reduce_func = self.combine_func = self.map_func; self.combiner = 'sum'", "remove one of them"),
     ],
 )
 def test_what_setup_sets_is_checked_as_the_class_is(statement: str, message: str) -> None:
@@ -86,7 +86,7 @@ def test_a_reduce_of_a_program_without_one_is_refused(setup: str) -> None:
     source = f"class Job:\n    {MAP}\n    def setup(self, context): {setup}\n"
     run: Any = TaskRun(source=source, objects={"a": TEXT})
     run.shuffle([TaskRun(objects={"a": TEXT}).map(0)])
-    with pytest.raises(InternalError, match="nothing to reduce"):
+    with pytest.raises(InternalError, match="is map-only"):
         run.reduce(0)
 
 

@@ -392,7 +392,7 @@ def test_values_without_an_aggregate_are_the_programs_error(
     with pytest.raises(ProgramError) as raised:
         job.run()
     if not raised.value.user_traceback:  # else the fused yield has added up itself, and the traceback shows it
-        assert "cannot take the values of the key 'k'" in str(raised.value)
+        assert "cannot take values of the key 'k'" in str(raised.value)
         assert str(raised.value).endswith("write a reduce_func for such values")
         assert "<class" not in str(raised.value)
 

@@ -41,7 +41,7 @@ def test_a_full_volume_is_named_with_its_remedy(tmp_path: Path) -> None:
     records = [(n, str(n) * 100) for n in range(5000)]
     with (
         no_file_over(50_000),
-        pytest.raises(ScratchFullError, match=f"{tmp_path} has no room .* larger scratch volume"),
+        pytest.raises(ScratchFullError, match=f"{tmp_path} has no space .* larger scratch volume"),
     ):
         make_map_output(records, scratch=tmp_path, budget_bytes=1_000_000)
 
@@ -58,5 +58,5 @@ def test_a_spill_file_that_does_not_read_back_is_our_node_s_fault(tmp_path: Path
     broken = ScratchFile(str(tmp_path))
     broken.write(b"x" * run.footer.offsets[-1])
     broken.flush()
-    with pytest.raises(InternalError, match="check the disk"):
+    with pytest.raises(InternalError, match="check the node's disk"):
         list(replace(run, file=broken).frames(0))

@@ -125,11 +125,11 @@ def test_secrets_are_in_no_repr() -> None:
         (exceptions.UnauthenticatedError(answer("401", "InvalidAccessKeyId")), StorageDeniedError, "correct accessKey"),
         (exceptions.GenericError(answer("400 Bad Request")), StorageDeniedError, "refuses the request"),
         (exceptions.GenericError("invalid peer certificate: UnknownIssuer"), StorageDeniedError, "caCert"),
-        (exceptions.GenericError(answer("429 Too Many")), StorageUnavailableError, "passing fault"),
+        (exceptions.GenericError(answer("429 Too Many")), StorageUnavailableError, "temporary fault"),
         (exceptions.GenericError(answer("503 Slow Down", "SlowDown")), StorageUnavailableError, "fewer requests"),
         (exceptions.GenericError('message: "Connection refused"'), StorageUnavailableError, "nothing listens there"),
         (exceptions.GenericError("No space left on device"), StorageUnavailableError, "the disk is full"),
-        (exceptions.PreconditionError("etag"), ObjectChangedError, "not the version"),
+        (exceptions.PreconditionError("etag"), ObjectChangedError, "not the requested version"),
         (ValueError("Could not parse path"), InputError, "rename the object"),
     ],
 )

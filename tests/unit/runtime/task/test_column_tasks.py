@@ -125,7 +125,7 @@ def test_records_that_make_no_columns_are_the_inputs_error(error: Exception) -> 
     attempt = open_attempt(run.environment(TaskRef(type=TaskType.MAP, index=0)), run.settings)
     attempt.context.uri = "s3://bucket/object.jsonl"
     block: Any = Unreadable(error)
-    with pytest.raises(InputError, match=r"s3://bucket/object\.jsonl: .* make no columns .*: give each field"):
+    with pytest.raises(InputError, match=r"s3://bucket/object\.jsonl: .* cannot become columns .*: give each field"):
         columns_of(block, attempt)
 
 
@@ -186,9 +186,9 @@ def test_records_of_fixed_length_are_sorted() -> None:
     ("members", "body", "message"),
     [
         ("", "return 5", "Job.map_batch returned int 5: return a pyarrow.RecordBatch"),
-        ("combiner = 'sum'", "return batch.rename_columns(['a', 'b'])", "one must be named key"),
-        ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
-        ("combiner = 'sum'", "return batch", "cannot take the values of the key 0: .* 'str'"),
+        ("combiner = 'sum'", "return batch.rename_columns(['a', 'b'])", "name one of them key"),
+        ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "needs exactly two, key and value"),
+        ("combiner = 'sum'", "return batch", "cannot take values of the key 0: .* 'str'"),
         (
             "combiner = 'sum'",
             "return pa.table({'key': ['a'], 'value': pa.array([None], 'int8')})",
@@ -197,13 +197,13 @@ def test_records_of_fixed_length_are_sorted() -> None:
         (
             "combiner = 'max'",
             "return pa.table({'key': ['a'], 'value': pa.array([1], pa.timestamp('ns'))})",
-            "a timestamp.ns. that is no value of Python's .*: cast the column",
+            "a timestamp.ns. that Python cannot hold .*: cast the column",
         ),
         ("combiner = 'max'", "return 1 / 0", "ZeroDivisionError"),
         (
             "def reduce_batch(self, batch): return batch",
             "yield pa.record_batch({'key': ['a'], 'value': [1]}); yield pa.record_batch({'key': [1], 'value': [1]})",
-            "do not go together",
+            "whose columns do not match",
         ),
     ],
 )

@@ -59,7 +59,7 @@ def test_a_line_says_where_the_record_lies_what_it_is_and_why_it_is_bad(store: O
 
 
 def test_what_the_format_cannot_decode_has_its_bytes_and_no_traceback(store: ObjectStore) -> None:
-    line = keep(store, make_record(b"a\xff"), InputError("s3://corpus/a.txt: byte 18 is no UTF-8"))
+    line = keep(store, make_record(b"a\xff"), InputError("s3://corpus/a.txt: byte 18 is not UTF-8"))
     assert (line["base64"], line["reason"]) == ("Yf8=", "InputError")
     assert not {"text", "traceback", "isCut"} & line.keys()
 
@@ -141,7 +141,7 @@ def test_one_bad_record_more_than_allowed_fails_at_once_and_all_can_be_looked_at
         quarantine.add(make_record(key=number), ProgramError("boom"))
     last = ProgramError("ValueError: the last", user_traceback="File job.py")
     with pytest.raises(
-        TooManyBadRecordsError, match=rf"shard \({limit + 1}\) than .* \({limit}\); the last: Value"
+        TooManyBadRecordsError, match=rf"bad records \({limit + 1}\) than .* \({limit}\); the last: Value"
     ) as told:
         quarantine.add(make_record(key=limit), last)
     assert (told.value.bad_records, told.value.user_traceback) == (limit + 1, "File job.py")

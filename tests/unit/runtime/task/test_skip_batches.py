@@ -179,8 +179,8 @@ class Job:
 @pytest.mark.parametrize(
     ("members", "body", "message"),
     [
-        ("combiner = 'sum'", "return batch", "cannot take the values of the key 0: .* 'str'"),
-        ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "there are two, key and value"),
+        ("combiner = 'sum'", "return batch", "cannot take values of the key 0: .* 'str'"),
+        ("combiner = 'sum'", "return batch.append_column('c', batch['key'])", "needs exactly two, key and value"),
         ("combiner = 'sum'", "raise MemoryError", None),
     ],
     ids=["what cannot be added", "columns", "memory"],
@@ -193,7 +193,7 @@ def test_what_is_no_rows_fault_fails_the_attempt(members: str, body: str, messag
 
 def test_an_attempt_with_too_many_bad_rows_fails() -> None:
     run = skipping(PICKY.format(members=WAYS["declared"]), b"bad\n" * 9)
-    with pytest.raises(TooManyBadRecordsError, match=r"in this shard \(6\)") as told:
+    with pytest.raises(TooManyBadRecordsError, match=r"more bad records \(6\)") as told:
         run.map(0, max_bad_records=5)
     assert told.value.record == f"{run.input.uri}a at byte 20: 'bad'"
 

@@ -202,12 +202,12 @@ def test_a_header_that_is_none_is_no_bad_record(header: bytes, *, multiline: boo
 def test_an_object_that_is_bad_as_a_whole_fails_the_attempt() -> None:
     source = "class Job:\n def map_func(self, key, value): yield value, 1"
     run = TaskRun(source=source, objects={"a.gz": b"no gzip"}, plan_changes=SKIP)
-    with pytest.raises(InputError, match="not a sound gzip file"):
+    with pytest.raises(InputError, match="not a valid gzip file"):
         run.map(0)
     run = skipping(
         source, b"abc", plan_changes={"input_format": "FixedLength", "input_options": InputOptions(record_length=2)}
     )
-    with pytest.raises(InputError, match="no multiple"):
+    with pytest.raises(InputError, match="not a multiple"):
         run.map(0)
 
 
@@ -227,7 +227,7 @@ LINES = "class Job:\n def map_func(self, key, value): yield value, 1\n"
         (
             f"{LINES} def reduce_func(self, key, values): pass\n def combine_func(self, key, values): yield 'other', 1",
             ProgramError,
-            "must yield its own",
+            "must yield the same key",
         ),
         (
             "class Job:\n combiner = 'sum'\n def map_func(self, key, value): yield 1, value",
@@ -266,7 +266,7 @@ def test_a_reduce_that_raises_still_fails() -> None:
 def test_an_attempt_with_too_many_of_its_own_fails_at_once_and_leaves_them_to_look_at() -> None:
     run = skipping(HALF_WAY, b"bad\nfine\nbad\nbad\n")
     with pytest.raises(
-        TooManyBadRecordsError, match=r"more bad records in this shard \(2\) than spec\.maxBadRecords \(1\)"
+        TooManyBadRecordsError, match=r"this shard has more bad records \(2\) than spec\.maxBadRecords \(1\)"
     ) as told:
         run.map(0, max_bad_records=1, pod_uid="pod")
     assert told.value.record.endswith("at byte 9: 'bad'")

@@ -254,10 +254,10 @@ def test_a_raising_map_names_the_record_and_shows_the_users_lines() -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("yield value", "Job.map_func yielded str 'xx', which is no pair"),
-        ("yield value, 1, 2", "which is no pair"),
+        ("yield value", "Job.map_func yielded str 'xx', which is not a pair"),
+        ("yield value, 1, 2", "which is not a pair"),
         ("return 5", "Job.map_func returned int 5"),
-        ("return value, 1", "yielded str 'xx', which is no pair"),
+        ("return value, 1", "yielded str 'xx', which is not a pair"),
         ("yield {1}, 1", "set"),
         ("yield value, {1}", "for the key 'xx': .*set cannot be a value"),
         ("yield value, value.nope", "AttributeError"),
@@ -280,7 +280,7 @@ def test_what_a_map_may_not_do_is_a_program_error_with_its_record(body: str, mes
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("yield key", "Job.reduce_func yielded str 'the', which is no pair"),
+        ("yield key", "Job.reduce_func yielded str 'the', which is not a pair"),
         ("yield key, 1 / 0", "ZeroDivisionError"),
         ("yield key, {1}", "cannot be written: .*set"),
         ("return 7", "Job.reduce_func returned int 7"),
@@ -307,12 +307,12 @@ def test_a_raising_setup_or_teardown_fails_the_task(member: str) -> None:
 
 def test_a_combiner_that_cannot_take_the_values_says_so() -> None:
     run = TaskRun(source=SUMS.format("sum", "word"), objects={"a": b"x\nx"}, partitions=1)
-    with pytest.raises(ProgramError, match="combiner 'sum' cannot take the values of the key 'x'"):
+    with pytest.raises(ProgramError, match="combiner 'sum' cannot take values of the key 'x'"):
         run.output_lines()
 
 
 def test_bad_bytes_fail_the_map_with_object_and_offset() -> None:
-    with pytest.raises(InputError, match="input/a: byte 4 is no UTF-8"):
+    with pytest.raises(InputError, match="input/a: byte 4 is not UTF-8"):
         TaskRun(objects={"a": b"ok\na\xff"}).map(0)
     run = TaskRun(objects={"a": b"ok\na\xff"}, partitions=1, plan_changes={"encoding_errors": "Replace"})
     assert run.output_lines() == ["a\ufffd\t1", "ok\t1"]
