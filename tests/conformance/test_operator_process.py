@@ -124,7 +124,7 @@ def test_it_waits_for_an_api_server_that_is_away_alive_and_not_ready(start: Star
 def test_without_credentials_it_ends_and_says_what_to_set(start: Start) -> None:
     code, log = start(KUBECONFIG="/nowhere", PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1").end(30)
     assert code == 1
-    assert "no way to the API server" in log
+    assert "no credentials for the API server" in log
     assert "set KUBECONFIG" in log
 
 

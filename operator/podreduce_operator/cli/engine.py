@@ -125,7 +125,7 @@ async def run_engine(
 
 
 def local_limits(parallelism: int) -> Limits:
-    """Return the local limits: no speculation, because there is one machine; no packing, because processes are cheap."""
+    """Return the local limits. One machine needs no speculation, and processes are cheap and need no packing."""
     failures = frozenset({"Failed"})
     return Limits(parallelism=parallelism, speculates=False, packs=False, chaos=True, post_mortem_of=failures)
 
