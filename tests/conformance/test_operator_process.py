@@ -117,7 +117,7 @@ def test_it_waits_for_an_api_server_that_is_away_alive_and_not_ready(start: Star
     assert operator.ask("/healthz")[0] == 200
     status, answer = operator.ask("/readyz")
     assert status == 503
-    assert answer["problems"] == ["pods and jobs are not listed yet: see the log for errors of the API server"]
+    assert answer["problems"] == ["pods and jobs are not listed yet: see the log for API server errors"]
     assert "Traceback" not in operator.log.read_text()
 
 
