@@ -132,10 +132,10 @@ class RunProgress:
 
     def take_line(self, attempt_id: str, line: str) -> None:
         """Read the counts from a progress line."""
-        told = parse_line(line)
+        counts = parse_line(line)
         attempt = self.attempts.get(attempt_id)
-        if attempt is not None and told.records is not None:
-            attempt.records, attempt.bytes = told.records, told.bytes
+        if attempt is not None and counts.records is not None:
+            attempt.records, attempt.bytes = counts.records, counts.bytes
 
     def show(self, task_type: TaskType, now: float) -> TasksShown:
         """Return the progress of the tasks of this type at `now` (monotonic seconds)."""

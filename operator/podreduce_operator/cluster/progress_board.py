@@ -79,17 +79,17 @@ def read_progress_line(line: str) -> ProgressReport | None:
     if not line.startswith("{") or '"progress"' not in line:
         return None
     try:
-        told = msgspec.json.decode(line, type=ProgressLine)
+        parsed = msgspec.json.decode(line, type=ProgressLine)
     except msgspec.DecodeError:
         return None
-    if told.event != "progress":
+    if parsed.event != "progress":
         return None
     return ProgressReport(
-        attempt_id=told.attempt,
-        records=told.records,
-        bytes=told.bytes,
-        reduced=told.reduced,
-        records_out=told.records_out,
-        beats=told.beats,
-        fraction=told.fraction,
+        attempt_id=parsed.attempt,
+        records=parsed.records,
+        bytes=parsed.bytes,
+        reduced=parsed.reduced,
+        records_out=parsed.records_out,
+        beats=parsed.beats,
+        fraction=parsed.fraction,
     )

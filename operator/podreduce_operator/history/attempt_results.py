@@ -68,14 +68,14 @@ def gather_evidence(
     failures: Iterable[FailureRecord],
 ) -> Evidence:
     """Index the records of a run's attempts."""
-    told = list(failures)
+    records = list(failures)
     return Evidence(
         kept=kept,
         committed={commit.attempt_id: commit for commit in commits.values()},
-        failed={failure.attempt_id: failure for failure in told if not tells_of_lost_part(failure)},
+        failed={failure.attempt_id: failure for failure in records if not is_lost_part(failure)},
         winners=commits,
         outdated=outdated,
-        lost={(one.lost.task, one.lost.generation) for one in told if one.lost is not None},
+        lost={(one.lost.task, one.lost.generation) for one in records if one.lost is not None},
     )
 
 
@@ -88,7 +88,7 @@ def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Atte
         yield [describe(attempt_id, evidence.traces_of(attempt_id), evidence) for _, attempt_id in group]
 
 
-def tells_of_lost_part(failure: FailureRecord) -> bool:
+def is_lost_part(failure: FailureRecord) -> bool:
     """Tell whether a failure record is about a committed part that the store dropped later. No attempt failed then."""
     return failure.lost is not None and failure.lost.task == failure.task
 
@@ -208,5 +208,5 @@ def first_time(traces: Traces) -> float:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Return seconds since the epoch as a time in UTC, to the millisecond."""
+    """Return seconds since the epoch as a UTC time, to the millisecond."""
     return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)

@@ -145,7 +145,7 @@ def last_lines(text: str) -> Sequence[str]:
 def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
     """Return the post-mortem's bytes."""
     manifest = run.records.manifest
-    story = build_story(
+    post_mortem = build_story(
         plan=plan,
         plan_digest=run.records.plan_digest,
         partitions=None if manifest is None else len(manifest.partitions),
@@ -155,7 +155,7 @@ def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Se
         failures=failures_by_attempt(run),
         logs=logs,
     )
-    return encode_readable(story)
+    return encode_readable(post_mortem)
 
 
 def failures_by_attempt(run: Run) -> dict[str, FailureRecord]:

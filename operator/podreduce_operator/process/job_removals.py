@@ -53,7 +53,7 @@ class Removals:
         except LOOP_ENDS:
             raise
         except BaseException:
-            log.exception("left to the sweeper", job=str(job.key), uid=job.uid)
+            log.exception("data not removed: left to the sweeper", job=str(job.key), uid=job.uid)
         finally:
             self._tasks.pop(job.uid, None)
 

@@ -105,6 +105,6 @@ def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any
         job = cluster.observe_job(manifest)
     except SpecError as error:
         name = manifest["metadata"]["name"]
-        log.error("job not understood: is the CRD of another version?", job=name, error=str(error))  # noqa: TRY400
+        log.error("job cannot be read: check the version of the CRD", job=name, error=str(error))  # noqa: TRY400
         return
     wake(job.key)

@@ -42,7 +42,7 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
             if run.uid == job.uid:
                 await discard_run(storage, run)
     except (ActionError, PodreduceError) as error:
-        log.warning("left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
+        log.warning("data not removed: left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:

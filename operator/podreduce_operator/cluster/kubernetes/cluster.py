@@ -59,7 +59,7 @@ class KubernetesCluster:
     """Implements `cluster.interface.Cluster`; `run` must be running for `list_pods` to answer.
 
     Args:
-        api: checks by itself whether it may write.
+        api: it has its own check before each write.
         installation: the owner of the data below `workUri`.
         directory: for files that other libraries need as paths.
         before_write: called before each write to a store.
