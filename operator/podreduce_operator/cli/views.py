@@ -35,7 +35,7 @@ class LinesView:
         print(text, file=self.stream, flush=True)
 
     def draw(self, progress: RunProgress) -> None:
-        """Show where the run is, if that has changed."""
+        """Show the progress of the run, if it has changed."""
         now = time.monotonic()
         maps, reduces = (progress.show(task_type, now) for task_type in TaskType)
         if maps.total is None:
@@ -121,7 +121,7 @@ class JsonView:
         self.write({"event": kind or "message", "text": text})
 
     def draw(self, progress: RunProgress) -> None:
-        """Show where the run is, if that has changed."""
+        """Show the progress of the run, if it has changed."""
         fields: dict[str, object] = {"event": "progress", "phase": progress.phase}
         for task_type in TaskType:
             shown = progress.show(task_type, time.monotonic())
