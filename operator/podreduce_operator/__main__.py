@@ -1,4 +1,4 @@
-"""`python -m podreduce_operator`: the operator in a cluster, or beside one with a KUBECONFIG."""
+"""`python -m podreduce_operator`: the operator, inside a cluster or outside it with a KUBECONFIG."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Several coroutines at once, but not too many."""
+"""A limited number of coroutines at a time."""
 
 import asyncio
 import math
@@ -10,8 +10,11 @@ __all__ = ["LOOP_ENDS", "gather_bounded"]
 T = TypeVar("T")
 
 LOOP_ENDS = (asyncio.CancelledError, KeyboardInterrupt, SystemExit)
-"""What ends a coroutine by intent. Every other BaseException is a fault: a panic of a library in Rust is one, and no
-Exception. Whoever must go on whatever happens catches BaseException after these."""
+"""The exceptions that end a coroutine on purpose.
+
+Every other BaseException is a fault. For example, a panic in a Rust library is a BaseException but not an Exception.
+Code that must continue after any fault re-raises these and then catches BaseException.
+"""
 
 
 async def gather_bounded(
@@ -19,10 +22,10 @@ async def gather_bounded(
 ) -> list[T]:
     """Await all `calls`, `limit` at a time, and return their results in order.
 
-    The first exception is raised once no call is under way any more; calls not yet started then are left out, and so
-    are those that were not started within `seconds`: the results are the fewer.
+    After an exception no further call starts. The first exception is raised when all running calls have ended. Calls
+    that do not start within `seconds` are left out of the results.
     """
-    todo = iter(enumerate(calls))
+    waiting = iter(enumerate(calls))
     clock = asyncio.get_running_loop().time
     until = clock() + seconds
     results: dict[int, T] = {}
@@ -30,14 +33,14 @@ async def gather_bounded(
 
     async def work() -> None:
         while not errors and clock() <= until:
-            index, call = next(todo, (0, None))
+            index, call = next(waiting, (0, None))
             if call is None:
                 return
             try:
                 results[index] = await call()
             except LOOP_ENDS:
                 raise
-            except BaseException as error:  # noqa: BLE001 - it is raised below
+            except BaseException as error:  # noqa: BLE001 - raised below
                 errors.append(error)
 
     await asyncio.gather(*(work() for _ in range(min(limit, len(calls)))))

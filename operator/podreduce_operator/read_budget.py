@@ -1,8 +1,8 @@
-"""How often something that costs much is read anew: so rarely that reading it takes but a given part of the time.
+"""How often to repeat an expensive read, so that it takes only a given share of the time.
 
-A listing of a hundred records takes a few milliseconds and may be made with every pass; one of ten thousand takes a
-second or two of an object store, and passes go by what they expect meanwhile (`expected`). What takes a busy API server
-longer is asked of it less often.
+Listing a hundred records takes a few milliseconds, so every pass may do it. Listing ten thousand takes an object store
+a second or two. Between two listings, passes use the records that they expect. A busy API server is slower, so it is
+read less often.
 """
 
 import math
@@ -14,10 +14,10 @@ __all__ = ["ReadingPace"]
 
 
 class ReadingPace:
-    """Says when to read: at once, and then by how long the last time took.
+    """Says when to read: at once, then after a pause that depends on how long the last read took.
 
     Args:
-        share: the part of the time that reading may take; 0.05 pauses for 19 times as long as it took.
+        share: the share of the time that reading may take; 0.05 pauses for 19 times the length of the last read.
         clock: monotonic seconds.
     """
 
@@ -27,16 +27,16 @@ class ReadingPace:
         self._due_at = -math.inf
 
     def is_due(self) -> bool:
-        """Tell whether to read now; not while somebody reads."""
+        """Tell whether to read now. False while another read is running."""
         return self._clock() >= self._due_at
 
     def demand(self) -> None:
-        """Have the next one due at once: something came another way than expected."""
+        """Make the next read due at once, because something unexpected happened."""
         self._due_at = -math.inf
 
     @contextmanager
     def measured(self) -> Iterator[None]:
-        """Take the time of a reading; one that fails is due again."""
+        """Measure how long a read takes. A read that fails is due again at once."""
         started = self._clock()
         self._due_at = math.inf
         try:

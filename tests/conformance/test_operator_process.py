@@ -117,14 +117,14 @@ def test_it_waits_for_an_api_server_that_is_away_alive_and_not_ready(start: Star
     assert operator.ask("/healthz")[0] == 200
     status, answer = operator.ask("/readyz")
     assert status == 503
-    assert answer["problems"] == ["pods and jobs are not listed yet: see the log for errors of the API server"]
+    assert answer["problems"] == ["pods and jobs are not listed yet: see the log for API server errors"]
     assert "Traceback" not in operator.log.read_text()
 
 
 def test_without_credentials_it_ends_and_says_what_to_set(start: Start) -> None:
     code, log = start(KUBECONFIG="/nowhere", PODREDUCE_OPERATOR_RUNTIME_IMAGE="runtime:1").end(30)
     assert code == 1
-    assert "no way to the API server" in log
+    assert "no credentials for the API server" in log
     assert "set KUBECONFIG" in log
 
 

@@ -544,7 +544,7 @@ def test_copy_copies_directories_and_single_files(here: Path) -> None:
 def test_copying_what_is_not_there_fails_by_name(here: Path) -> None:
     ran = podreduce(here, "copy", "absent", "twin")
     assert ran.returncode == 1
-    assert "absent: nothing is there" in ran.stderr
+    assert "absent: nothing found" in ran.stderr
 
 
 def variables_of(minio: MinioServer) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """The CustomResourceDefinition: the API's names, and the file that holds its schema, defaults and rules.
 
-Rule: `crds/` is the only source; the wheel carries a copy of the file, a checkout is read in place.
+Rule: `crds/` is the only source. The wheel contains a copy of the file; a checkout reads the file itself.
 """
 
 from collections.abc import Mapping
@@ -21,7 +21,7 @@ FILE_NAME = f"{GROUP}_{PLURAL}.yaml"
 
 
 def read_crd() -> str:
-    """Return the CRD's text: from the wheel, else from the checkout that this module lies in."""
+    """Return the CRD's text, from the wheel or from the checkout that contains this module."""
     packaged = files("podreduce_operator") / "crds" / FILE_NAME
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
@@ -30,7 +30,7 @@ def read_crd() -> str:
 
 @cache
 def load_crd() -> Mapping[str, Any]:
-    """Return the CRD, parsed. Shared: do not change it."""
+    """Return the parsed CRD. It is shared: do not change it."""
     import yaml  # noqa: PLC0415 - an extra's, needed only where manifests are handled
 
     crd: Mapping[str, Any] = yaml.load(read_crd(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
@@ -38,6 +38,6 @@ def load_crd() -> Mapping[str, Any]:
 
 
 def job_schema() -> Mapping[str, Any]:
-    """Return the OpenAPI schema of a MapReduceJob. Shared: do not change it."""
+    """Return the OpenAPI schema of a MapReduceJob. It is shared: do not change it."""
     schema: Mapping[str, Any] = load_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
     return schema

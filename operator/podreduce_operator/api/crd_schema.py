@@ -1,6 +1,6 @@
-"""A structural OpenAPI schema applied to plain data as the API server applies it: nulls, defaults, unknown fields, CEL.
+"""Applies a structural OpenAPI schema to plain data as the API server does: nulls, defaults, unknown fields, CEL.
 
-Rule: pure, knows no field of any resource. Source: Kubernetes' documentation of CustomResourceDefinitions
+Rule: pure; knows no field of any resource. Source: Kubernetes' documentation of CustomResourceDefinitions
 ("Defaulting", "Defaulting and nullable", "Field pruning", "Validation rules").
 """
 
@@ -20,12 +20,12 @@ __all__ = [
 Schema = Mapping[str, Any]
 RULES = "x-kubernetes-validations"
 END_OF_TEXT = r"\Z"
-"""What `$`, with which each pattern ends, means to the API server: Python's also matches before a last newline."""
+"""Replaces the `$` at the end of each pattern. In Python, `$` also matches before a last newline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FieldProblem:
-    """What is wrong with the field at `path` (`spec.input.uris[0]`), and what is expected there."""
+    """What is wrong with the field at `path`, such as `spec.input.uris[0]`, and what is expected."""
 
     path: str
     message: str
@@ -35,7 +35,7 @@ class FieldProblem:
 
 
 def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return `value` with its defaults; a null where none is allowed counts as absent."""
+    """Return `value` with its defaults. A null in a declared field counts as absent."""
     if isinstance(value, list) and "items" in schema:
         return [apply_defaults(schema["items"], item) for item in value]
     if not isinstance(value, dict):
@@ -57,7 +57,7 @@ def child_schema(schema: Schema, name: str) -> Schema | None:
 
 
 def child_schemas(schema: Schema, value: Any, path: str) -> Iterator[tuple[Schema, Any, str]]:  # noqa: ANN401
-    """Yield schema, value and path of each field or item of `value` that `schema` describes."""
+    """Yield the schema, value and path of each field or item of `value` that `schema` describes."""
     if isinstance(value, dict):
         for name, item in value.items():
             child = child_schema(schema, name)
@@ -74,7 +74,7 @@ def join_path(path: str, name: str) -> str:
 
 
 def iter_unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[tuple[str, str, list[str]]]:  # noqa: ANN401
-    """Yield, for each field that no schema knows, its path, its name and the names that it could have been."""
+    """Yield the path, the name and the known names for each unknown field."""
     is_open = schema.get("x-kubernetes-preserve-unknown-fields") or "properties" not in schema
     if isinstance(value, dict) and not is_open:
         for name in value:
@@ -91,7 +91,7 @@ def iter_rule_problems(
     holds: Callable[[str, Any], bool],
     applies: Callable[[Mapping[str, str]], bool],
 ) -> Iterator[FieldProblem]:
-    """Yield a problem for each CEL rule that `applies` and does not hold for the value it stands at."""
+    """Yield a problem for each CEL rule that `applies` and does not hold for its value."""
     for rule in schema.get(RULES, ()):
         if applies(rule) and not holds(rule["rule"], value):
             yield FieldProblem(path=path, message=rule["message"])
@@ -100,7 +100,7 @@ def iter_rule_problems(
 
 
 def as_json_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the schema in plain JSON Schema: int-or-string spelled out, extensions dropped, patterns Python's."""
+    """Return the schema as plain JSON Schema: int-or-string spelled out, no extensions, patterns for Python."""
     plain = {name: value for name, value in schema.items() if not name.startswith("x-")}
     if "pattern" in schema:
         plain["pattern"] = schema["pattern"].removesuffix("$") + END_OF_TEXT

@@ -1,7 +1,7 @@
-"""Manifests as files: YAML or JSON text becomes one MapReduceJob as plain data, or an error with its line.
+"""Reads a manifest: YAML or JSON text becomes one MapReduceJob as plain data, or an error with the line.
 
-Rule: pure. Reads YAML as kubectl does where PyYAML by itself differs: a key given twice is refused, dates and
-clock times stay strings, `1e3` is a number.
+Rule: pure. Reads YAML as kubectl does, where PyYAML's defaults differ: duplicate keys are refused, dates and clock
+times stay strings, and `1e3` is a number.
 """
 
 import json
@@ -19,19 +19,19 @@ SHOWN_CHARACTERS = 60
 
 
 class ManifestError(ValueError):
-    """Text that is no MapReduceJob; the message starts with the file and, where known, the line."""
+    """The text is not a MapReduceJob. The message starts with the file and, if known, the line."""
 
 
 def parse_manifest(text: str, source: str) -> dict[str, Any]:
-    """Return the one MapReduceJob in `text`, YAML or JSON; `source` names the file in errors.
+    """Return the MapReduceJob in `text`, which is YAML or JSON; `source` names the file in errors.
 
     Raises:
-        ManifestError: it is neither, or not exactly one MapReduceJob of this version.
+        ManifestError: the text is neither, or is not exactly one MapReduceJob of this version.
     """
     documents = load_documents(text, source)
     if len(documents) != 1:
         found = f"{len(documents)} documents" if documents else "an empty file"
-        raise ManifestError(f"{source}: expected one {KIND}, found {found}: keep each job in a file of its own")
+        raise ManifestError(f"{source}: expected one {KIND}, found {found}: put each job in a separate file")
     manifest = documents[0]
     if not isinstance(manifest, dict):
         raise ManifestError(f"{source}: expected a mapping with apiVersion and kind, got {type(manifest).__name__}")
@@ -42,7 +42,7 @@ def parse_manifest(text: str, source: str) -> dict[str, Any]:
 
 
 def load_documents(text: str, source: str) -> list[Any]:
-    """Return the non-empty YAML documents of `text`; JSON without tabs is YAML too."""
+    """Return the YAML documents of `text` that are not empty. JSON without tabs is also YAML."""
     if source.endswith(".json"):
         return [load_json(text, source)]
     try:
@@ -51,11 +51,11 @@ def load_documents(text: str, source: str) -> list[Any]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f":{mark.line + 1}:{mark.column + 1}" if mark else ""
-        raise ManifestError(f"{source}{place}: no valid YAML: {error.problem or error.context}") from error
+        raise ManifestError(f"{source}{place}: not valid YAML: {error.problem or error.context}") from error
     except (yaml.YAMLError, TypeError, ValueError) as error:
-        raise ManifestError(f"{source}: no valid YAML: {error}") from error
+        raise ManifestError(f"{source}: not valid YAML: {error}") from error
     except RecursionError as error:
-        raise ManifestError(f"{source}: no valid YAML: nested too deeply") from error
+        raise ManifestError(f"{source}: not valid YAML: nested too deeply") from error
 
 
 def load_json(text: str, source: str) -> Any:  # noqa: ANN401 - any JSON value
@@ -63,13 +63,13 @@ def load_json(text: str, source: str) -> Any:  # noqa: ANN401 - any JSON value
     try:
         return json.loads(text, object_pairs_hook=unique_pairs)
     except json.JSONDecodeError as error:
-        raise ManifestError(f"{source}:{error.lineno}:{error.colno}: no valid JSON: {error.msg}") from error
+        raise ManifestError(f"{source}:{error.lineno}:{error.colno}: not valid JSON: {error.msg}") from error
     except (ValueError, RecursionError) as error:
-        raise ManifestError(f"{source}: no valid JSON: {error}") from error
+        raise ManifestError(f"{source}: not valid JSON: {error}") from error
 
 
 def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object of these fields.
+    """Return an object with these fields.
 
     Raises:
         ValueError: a field is given twice.
@@ -82,12 +82,12 @@ def unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def as_json(document: object) -> Any:  # noqa: ANN401 - any JSON value
-    """Return `document` with string keys and nothing shared; refuse what JSON cannot say."""
+    """Return `document` with string keys and no shared values. Refuse values that JSON cannot express."""
     return json.loads(json.dumps(document, allow_nan=False))
 
 
 class ManifestLoader(yaml.SafeLoader):
-    """PyYAML's safe loader, as kubectl reads YAML."""
+    """PyYAML's safe loader, changed to read YAML as kubectl does."""
 
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - PyYAML's signature
         """Return the mapping's node.
@@ -116,7 +116,7 @@ IMPLICIT_TAGS = {
     "tag:yaml.org,2002:merge": re.compile(r"^(?:<<)$"),
     "tag:yaml.org,2002:null": re.compile(r"^(?:~|null|Null|NULL|)$"),
 }
-"""What a plain scalar may be besides a string, in this order: YAML 1.1 without its dates and base-60 numbers."""
+"""The types of a plain scalar besides string, tried in this order: YAML 1.1 without dates and base-60 numbers."""
 
 ManifestLoader.yaml_implicit_resolvers = {None: list(IMPLICIT_TAGS.items())}
 

@@ -16,11 +16,11 @@ FACTORS = {
 
 
 class QuantityError(ValueError):
-    """A size that is none; the message says what is expected."""
+    """The text is not a size. The message says what is expected."""
 
 
 def read_quantity(text: str) -> Decimal | None:
-    """Return the number that a quantity stands for; None if it is none."""
+    """Return a quantity's number, or None if the text is not a quantity."""
     found = QUANTITY.fullmatch(text)
     if found is None:
         return None
@@ -33,12 +33,12 @@ def parse_bytes(size: int | str) -> int:
     """Return the bytes of a size such as `64Mi`, `1G` or 1048576.
 
     Raises:
-        QuantityError: it is no whole number of bytes with an optional suffix.
+        QuantityError: it is not a whole number with an optional suffix.
     """
     text = str(size)
     number = read_quantity(text) if SIZE.fullmatch(text) else None
     if number is None:
         raise QuantityError(
-            f"{text!r} is no size: expected a whole number with an optional suffix of k, M, G, T, Ki, Mi, Gi, Ti"
+            f"{text!r} is not a size: expected a whole number with an optional suffix of k, M, G, T, Ki, Mi, Gi, Ti"
         )
     return int(number)

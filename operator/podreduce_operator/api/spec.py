@@ -1,7 +1,7 @@
 """A MapReduceJob's spec as typed values, and which of its fields a running job still reads.
 
-Rule: pure. Decodes a spec that already carries the CRD's defaults: there are none here. `None` stands for a
-field that is left to the planner or to the operator's settings.
+Rule: pure. The spec has the CRD's defaults before it is decoded here. `None` means that the planner or the operator's
+settings choose the value.
 """
 
 from collections.abc import Iterator, Mapping
@@ -49,15 +49,15 @@ LIVE_FIELDS = frozenset(
         "ttlSecondsAfterFinished",
     }
 )
-"""Fields of the spec that take effect at once; all others are pinned by the plan until the next `runId`."""
+"""Fields of the spec that take effect at once. The plan pins all others until the next `runId`."""
 
 
 class SpecError(ValueError):
-    """A spec that is none: the message names the field's path and what is expected."""
+    """The spec is invalid. The message names the field's path and what is expected."""
 
 
 class Fields(msgspec.Struct, frozen=True, rename="camel"):
-    """Camel-case fields; unknown ones are the validator's business, not the decoder's."""
+    """Camel-case fields. The validator reports unknown fields; the decoder ignores them."""
 
 
 class ConfigMapKeyRef(Fields, frozen=True, kw_only=True):
@@ -68,7 +68,7 @@ class ConfigMapKeyRef(Fields, frozen=True, kw_only=True):
 
 
 class SourceFrom(Fields, frozen=True, kw_only=True):
-    """Where the program's text lies."""
+    """Where the program's text is."""
 
     config_map_key_ref: ConfigMapKeyRef
 
@@ -84,7 +84,7 @@ class ProgramSpec(Fields, frozen=True, kw_only=True):
 
 
 class CsvSpec(Fields, frozen=True, kw_only=True):
-    """How CSV input is written."""
+    """The dialect of CSV input."""
 
     delimiter: str = ","
     quote: str = '"'
@@ -101,7 +101,7 @@ class ConditionSpec(Fields, frozen=True, kw_only=True):
     values: tuple[int | str, ...] = ()
 
     def as_condition(self) -> Condition:
-        """Return it as a plan keeps it."""
+        """Return the condition as the plan stores it."""
         return Condition(column=self.column, operator=self.operator, value=self.value, values=self.values)
 
 
@@ -112,12 +112,12 @@ class InputColumnSpec(Fields, frozen=True, kw_only=True):
     type: str
 
     def as_column(self) -> InputColumn:
-        """Return it as a plan keeps it."""
+        """Return the column as the plan stores it."""
         return InputColumn(name=self.name, type=self.type)
 
 
 class InputSpec(Fields, frozen=True, kw_only=True):
-    """What to read: objects, prefixes ending in `/`, globs, in this order."""
+    """What to read: objects, prefixes ending in `/`, and globs, in the given order."""
 
     uris: tuple[str, ...]
     format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject"]
@@ -132,7 +132,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
 
     @property
     def options(self) -> InputOptions:
-        """What a plan keeps beyond the format."""
+        """The input options that the plan stores besides the format."""
         csv = self.csv or CsvSpec()
         schema = None if self.schema is None else tuple(map(InputColumnSpec.as_column, self.schema))
         return InputOptions(
@@ -150,7 +150,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
 
 
 class OutputSpec(Fields, frozen=True, kw_only=True):
-    """Where the output goes, how it is written, and what happens to objects that are there already."""
+    """Where the output goes, how it is written, and what happens to existing objects."""
 
     uri: str
     format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength"]
@@ -175,9 +175,11 @@ class MapSpec(Fields, frozen=True, kw_only=True):
 
 
 class ReduceSpec(Fields, frozen=True, kw_only=True):
-    """The reduce tasks; `partitions` 0 is map-only, None leaves the number to the packing after the maps.
+    """The reduce tasks.
 
-    `partition_key_length`: how many elements of a key that is a tuple choose its partition; None is all.
+    Attributes:
+        partitions: 0 for a map-only job; None if the packing chooses the number after the maps.
+        partition_key_length: how many elements of a tuple key choose its partition; None means all.
     """
 
     partitions: int | None = None
@@ -188,7 +190,7 @@ class ReduceSpec(Fields, frozen=True, kw_only=True):
 class BackoffSpec(Fields, frozen=True, kw_only=True):
     """The delay after the n-th counted failure is min(initial x factor^(n-1), max) seconds.
 
-    `out_of_memory_factor`: what the memory of a task that ran out of it is multiplied by, once; 1 leaves it.
+    `out_of_memory_factor`: multiplies a task's memory once, after it ran out of memory. 1 turns this off.
     """
 
     initial_seconds: int
@@ -198,21 +200,21 @@ class BackoffSpec(Fields, frozen=True, kw_only=True):
 
 
 class ExitCodesRule(Fields, frozen=True, kw_only=True):
-    """Exit codes of the task's container: one of `values`, or with `NotIn` none of them."""
+    """Matches the exit code of the task's container: `In` or `NotIn` `values`."""
 
     operator: Literal["In", "NotIn"]
     values: tuple[int, ...]
 
 
 class PodConditionRule(Fields, frozen=True, kw_only=True):
-    """A condition of the pod."""
+    """Matches a condition of the pod."""
 
     type: str
     status: Literal["True", "False", "Unknown"]
 
 
 class FailureRule(Fields, frozen=True, kw_only=True):
-    """What a failed attempt means that fits the one criterion that is set."""
+    """What to do about a failed attempt that meets the rule's criterion. Exactly one criterion is set."""
 
     action: Literal["FailJob", "Ignore", "Count"]
     on_exit_codes: ExitCodesRule | None = None
@@ -221,7 +223,7 @@ class FailureRule(Fields, frozen=True, kw_only=True):
 
 
 class FailurePolicySpec(Fields, frozen=True, kw_only=True):
-    """The first rule that fits decides."""
+    """The first matching rule decides."""
 
     rules: tuple[FailureRule, ...] = ()
 
@@ -233,13 +235,13 @@ class SecretRef(Fields, frozen=True, kw_only=True):
 
 
 class StorageSpec(Fields, frozen=True, kw_only=True):
-    """How to reach the store."""
+    """The Secret with the store's address and credentials."""
 
     secret_ref: SecretRef
 
 
 class JobSpec(Fields, frozen=True, kw_only=True):
-    """The spec of a MapReduceJob, defaulted."""
+    """The spec of a MapReduceJob, with defaults."""
 
     program: ProgramSpec
     image: str | None = None
@@ -267,10 +269,10 @@ class JobSpec(Fields, frozen=True, kw_only=True):
 
 
 def decode_spec(spec: Mapping[str, Any]) -> JobSpec:
-    """Decode a defaulted spec.
+    """Decode a spec that has its defaults.
 
     Raises:
-        SpecError: a field is missing or of the wrong type; the message starts with its path.
+        SpecError: a field is missing or has the wrong type; the message starts with its path.
     """
     try:
         return msgspec.convert(spec, JobSpec)
@@ -286,16 +288,16 @@ def pinned_fields(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spec_changed(pinned: Mapping[str, Any], current: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return the paths (`spec.map.shards`) at which `current` differs from the pinned spec, in name order.
+    """Return the paths, such as `spec.map.shards`, where `current` differs from the pinned spec, sorted by name.
 
-    `runId` does not count: changing it is how the other changes take effect.
+    `runId` does not count, because a new `runId` makes the other changes take effect.
     """
     without_run_id = ({**pinned_fields(spec), "runId": None} for spec in (pinned, current))
     return tuple(iter_differences("spec", *without_run_id))
 
 
 def iter_differences(path: str, left: Any, right: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
-    """Yield the paths of the deepest mappings' fields that differ; lists differ as a whole."""
+    """Yield the paths of the innermost fields that differ. Lists are compared as a whole."""
     if not (isinstance(left, Mapping) and isinstance(right, Mapping)):
         if left != right:
             yield path

@@ -1,7 +1,7 @@
-"""The storage Secret: which keys it has, what each of them is to a task, and how it is read.
+"""The storage Secret: its keys, which setting of a task each key gives, and how it is decoded.
 
-Rule: pure. The Secret lies in the job's namespace and is never copied: pods refer to its keys, the operator reads it
-by name.
+Rule: pure. The Secret is in the job's namespace and is never copied. Pods refer to its keys; the operator reads it by
+name.
 """
 
 import base64
@@ -22,7 +22,7 @@ __all__ = [
 ]
 
 REQUIRED_KEYS = {"endpoint": "endpoint", "region": "region", "access_key": "accessKey", "secret_key": "secretKey"}
-"""By field of StorageSettings, the key of the Secret that must hold it."""
+"""The required key of the Secret for each field of StorageSettings."""
 
 OPTIONAL_KEYS = {"session_token": "sessionToken"}
 CA_CERT_KEY = "caCert"
@@ -30,23 +30,23 @@ WORK_URI_KEY = "workUri"
 
 
 class SecretError(ValueError):
-    """The Secret is not a storage Secret: the message says what is missing or wrong."""
+    """The Secret is not a storage Secret. The message says what is missing or wrong."""
 
 
 def decode_secret(data: Mapping[str, str]) -> dict[str, str]:
     """Decode a Secret's `data` (base64, UTF-8).
 
     Raises:
-        SecretError: a value is no UTF-8 text.
+        SecretError: a value is not UTF-8 text.
     """
     try:
         return {key: base64.b64decode(value).decode() for key, value in data.items()}
     except (binascii.Error, UnicodeDecodeError) as error:
-        raise SecretError(f"one of its values is no UTF-8 text ({error})") from error
+        raise SecretError(f"one of its values is not UTF-8 text ({error})") from error
 
 
 def parse_storage(values: Mapping[str, str], ca_cert: str | None = None) -> StorageSettings:
-    """Return the settings that the Secret's values give; `ca_cert` is the path its certificates were written to.
+    """Return the storage settings from the Secret's values; `ca_cert` is the file that holds its certificates.
 
     Raises:
         SecretError: keys are missing or empty.
@@ -63,10 +63,10 @@ def parse_work_uri(values: Mapping[str, str]) -> str:
     """Return `workUri`, ending in `/`.
 
     Raises:
-        SecretError: it is no `s3://bucket/…`.
+        SecretError: it is not like `s3://bucket/…`.
     """
     uri = values.get(WORK_URI_KEY, "").strip()
     bucket = uri.removeprefix("s3://").partition("/")[0]
     if not uri.startswith("s3://") or not bucket:
-        raise SecretError(f"its {WORK_URI_KEY} {uri!r} is no s3://bucket/prefix/")
+        raise SecretError(f"its {WORK_URI_KEY} {uri!r} must be like s3://bucket/prefix/")
     return uri if uri.endswith("/") else f"{uri}/"

@@ -6,8 +6,8 @@ from typing import Any
 __all__ = ["parse_time", "render_time"]
 
 
-def parse_time(text: Any) -> float | None:  # noqa: ANN401 - whatever the field holds
-    """Return a time in seconds since the epoch; None if it is none."""
+def parse_time(text: Any) -> float | None:  # noqa: ANN401 - the field may hold any value
+    """Return a time in seconds since the epoch, or None if `text` is not a time."""
     try:
         return datetime.fromisoformat(text).timestamp()
     except (TypeError, ValueError):
@@ -15,5 +15,5 @@ def parse_time(text: Any) -> float | None:  # noqa: ANN401 - whatever the field 
 
 
 def render_time(seconds: float) -> str:
-    """Return the text of a time in seconds since the epoch."""
+    """Return `seconds` since the epoch as text."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

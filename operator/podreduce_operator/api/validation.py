@@ -1,7 +1,7 @@
-"""Local validation of a MapReduceJob: what the API server would say, for people, from the CRD and nothing else.
+"""Local validation of a MapReduceJob, from the CRD alone, with messages for people.
 
-Rule: pure. Same order as the API server: unknown fields, defaults, schema, and CEL rules only where the schema holds.
-Rules whose message starts with `CLUSTER_ONLY` are skipped: a local run also takes paths and file:// URIs.
+Rule: pure. The order is the API server's: unknown fields, defaults, schema, and CEL rules only if the schema holds.
+Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
 """
 
 from collections.abc import Iterator, Mapping
@@ -21,7 +21,7 @@ from podreduce_operator.api.validation_messages import explain_error, explain_un
 __all__ = ["CLUSTER_ONLY", "FieldProblem", "InvalidJobError", "find_problems", "validate_job"]
 
 CLUSTER_ONLY = "on a cluster "
-"""How the message of a CEL rule starts that only the API server applies."""
+"""The start of the message of a CEL rule that only the API server applies."""
 
 DNS_SUBDOMAIN = r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$"
 STRING_MAP = {"type": "object", "additionalProperties": {"type": "string"}}
@@ -52,14 +52,14 @@ METADATA_SCHEMA: dict[str, Any] = {
         )
     },
 }
-"""The part of Kubernetes' ObjectMeta that a person writes; a CRD leaves it to the API server."""
+"""The part of Kubernetes' ObjectMeta that a person writes. A CRD cannot describe it; the API server knows it."""
 
 NAMELESS_SCHEMA = {**METADATA_SCHEMA, "required": []}
-"""The same for who leaves the end of the name to the API server: `generateName`."""
+"""The same, for a manifest with `generateName`: the API server chooses the end of the name."""
 
 
 class InvalidJobError(ValueError):
-    """A manifest that the CRD does not allow; `problems` in the order of its fields."""
+    """The CRD does not allow the manifest. `problems` are in the order of the fields."""
 
     def __init__(self, problems: tuple[FieldProblem, ...]) -> None:
         super().__init__("\n".join(map(str, problems)))
@@ -70,7 +70,7 @@ def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Return `manifest` with the CRD's defaults.
 
     Raises:
-        InvalidJobError: it breaks the schema or a rule, or has a field that nobody would read.
+        InvalidJobError: it breaks the schema or a rule, or has an unknown field.
     """
     defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
     problems = find_problems(defaulted)
@@ -90,20 +90,20 @@ def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
 
 
 def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema that this manifest has to keep to."""
+    """Return the schema for this manifest."""
     metadata = manifest.get("metadata")
     return local_schema(needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
 
 
 @cache
 def local_schema(*, needs_name: bool = True) -> Mapping[str, Any]:
-    """Return the CRD's schema with that of `metadata` put in."""
+    """Return the CRD's schema with a schema for `metadata`."""
     schema, metadata = job_schema(), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
     return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 
 def iter_schema_problems(schema: Mapping[str, Any], value: object) -> Iterator[FieldProblem]:
-    """Yield what the schema, without its CEL rules, does not allow."""
+    """Yield what breaks the schema; CEL rules are not checked here."""
     from jsonschema import Draft4Validator  # noqa: PLC0415 - an extra's, and slow to import
 
     errors = Draft4Validator(as_json_schema(schema)).iter_errors(value)
@@ -112,12 +112,12 @@ def iter_schema_problems(schema: Mapping[str, Any], value: object) -> Iterator[F
 
 
 def applies_locally(rule: Mapping[str, str]) -> bool:
-    """Say whether a CEL rule binds local runs too."""
+    """Tell whether a CEL rule also applies to local runs."""
     return not rule["message"].startswith(CLUSTER_ONLY)
 
 
 def rule_holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Evaluate a CEL rule with `value` as its `self`."""
+    """Evaluate a CEL rule with `value` as `self`."""
     from celpy.adapter import json_to_cel  # noqa: PLC0415 - an extra's, and slow to import
 
     return bool(compile_rule(rule).evaluate({"self": json_to_cel(value)}))
@@ -127,8 +127,8 @@ def rule_holds(rule: str, value: Any) -> bool:  # noqa: ANN401 - any JSON value
 def compile_rule(rule: str) -> Any:  # noqa: ANN401 - celpy.Runner, which is untyped
     """Return the rule's program.
 
-    Translated to Python it is ten times as fast as interpreted, which counts for the rules of a thousand URIs; but in
-    cel-python 0.5 the translated has() gives a bool that the translated && and ! refuse.
+    A compiled rule is ten times as fast as an interpreted one, which matters for a thousand URIs. But in cel-python
+    0.5 the compiled has() gives a bool that the compiled && and ! refuse, so rules with has() are interpreted.
     """
     import celpy  # noqa: PLC0415 - an extra's, and slow to import
 

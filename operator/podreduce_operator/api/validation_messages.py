@@ -1,6 +1,6 @@
-"""The words of local validation: what a field must be, what it is, and what was probably meant.
+"""The messages of local validation: what a field must be, what it is, and what was probably meant.
 
-Rule: pure. Works from the schema alone, so that a new field needs no words of its own.
+Rule: pure. Works from the schema alone, so a new field needs no new messages.
 """
 
 import difflib
@@ -26,14 +26,14 @@ TYPE_NAMES = {
 
 
 def explain_unknown(path: str, name: str, known: list[str]) -> FieldProblem:
-    """Return the problem of an unknown field, with the name that was probably meant."""
+    """Return the problem of an unknown field, with the probable name if there is one."""
     close = difflib.get_close_matches(name, known, n=1)
     remedy = f"did you mean {close[0]}?" if close else f"expected one of {', '.join(sorted(known))}"
     return FieldProblem(path=path, message=f"unknown field; {remedy}")
 
 
 def explain_error(error: "ValidationError") -> Iterator[FieldProblem]:
-    """Yield jsonschema's error as a person wants to read it."""
+    """Yield jsonschema's error in words for people."""
     path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in error.absolute_path).lstrip(".")
     schema = cast("Mapping[str, Any]", error.schema)
     instance: Any = error.instance
@@ -47,7 +47,7 @@ def explain_error(error: "ValidationError") -> Iterator[FieldProblem]:
 
 
 def explain_missing(path: str, schema: Mapping[str, Any], instance: Mapping[str, Any]) -> Iterator[FieldProblem]:
-    """Yield the problem of each required field that is not there."""
+    """Yield the problem of each missing required field."""
     for name in schema["required"]:
         if name not in instance:
             expected = describe_expected(schema["properties"][name])
@@ -55,7 +55,7 @@ def explain_missing(path: str, schema: Mapping[str, Any], instance: Mapping[str,
 
 
 def describe_expected(schema: Mapping[str, Any]) -> str:
-    """Return in words what a schema allows: `an integer from 1 to 100000`."""
+    """Return in words what a schema allows, such as `an integer from 1 to 100000`."""
     if "enum" in schema:
         return " or ".join(schema["enum"])
     types = schema.get("type", "object")
@@ -72,7 +72,7 @@ def describe_expected(schema: Mapping[str, Any]) -> str:
 
 
 def describe_limits(schema: Mapping[str, Any]) -> tuple[int | None, int | None, str]:
-    """Return the least and the greatest allowed, and of what."""
+    """Return the minimum, the maximum and the unit of what is allowed."""
     for low, high, unit in (
         ("minimum", "maximum", ""),
         ("minLength", "maxLength", " characters"),

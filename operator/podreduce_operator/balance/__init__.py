@@ -1,4 +1,4 @@
-"""The one objective, min sum |D_i - mean|, in its two forms: cuts of a sequence, and packing of items into groups.
+"""Minimises sum |D_i - mean| in two ways: by cutting a sequence, and by packing items into groups.
 
-Rule: pure functions of numbers. What the numbers stand for (bytes of objects, of virtual buckets) is the caller's.
+Rule: pure functions of numbers. The caller knows what the numbers mean, such as bytes of objects or buckets.
 """

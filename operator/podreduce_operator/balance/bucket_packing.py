@@ -1,8 +1,8 @@
-"""Which virtual buckets make a partition. Rule: pure, and stable over versions.
+"""Packs virtual buckets into partitions. Rule: pure, and stable over versions.
 
-Keys are hashed into many more buckets than there are reduce tasks; once the maps are done and every bucket's size is
-known, buckets are packed into partitions of about the same size. Buckets lie in each map's blob in their order, so a
-partition of neighbours is read with one request a map: neighbours are kept together as far as the sizes allow it.
+Keys are hashed into many more buckets than there are reduce tasks. When the maps are done and the size of every bucket
+is known, buckets are packed into partitions of about the same size. Each map's blob has the buckets in order, so a
+partition of neighbouring buckets is read with one request per map. So neighbours stay together if the sizes allow it.
 """
 
 import heapq
@@ -17,38 +17,40 @@ from podreduce_operator.balance.partition_count import MAX_PARTITIONS, MOST_SMAL
 
 __all__ = ["MOST_SMALL_PARTITIONS", "choose_packing", "imbalance", "pack_buckets", "pack_by_hash", "sizes_of"]
 MAX_EXCHANGES: Final = 4096
-"""How many pairs of partitions the packing may look at: bounds its time at about a second."""
+"""How many pairs of partitions the packing may look at. This limits its time to about a second."""
 EVEN: Final = 1.05
-"""A partition may have so many times its fair share before neighbours are parted for it: more balance is worth less
-than what the requests cost."""
+"""A partition may have this many times its fair share before neighbours are separated.
+
+Better balance is worth less than the extra requests.
+"""
 EVENNESS_OF_FEW: Final = (1.01, 1.003, 1.0)
-"""What is tried in turn where partitions are few, until they are as even as plain hashing would have them."""
+"""With few partitions, these are tried in turn until the result is as even as plain hashing."""
 HEAVY_SHARE: Final = 0.5
-"""A bucket of more than this part of a partition's fair share is placed by itself, before the others."""
+"""A bucket with more than this share of a partition's fair share is placed first, separately."""
 MOST_TRIES: Final = 8
-"""How many numbers of partitions are tried, at most."""
+"""How many partition counts are tried at most."""
 MUCH_MORE: Final = 1.25
-"""Fewer partitions than wanted are better than so many times as many."""
+"""Fewer partitions than wanted are better than more than this many times as many."""
 
 Packing = tuple[tuple[int, ...], ...]
 
 
 def imbalance(sizes: Sequence[int]) -> float:
-    """Return sum |D_i - mean D|, in the unit of `sizes`; 0.0 of nothing."""
+    """Return sum |D_i - mean D|, in the unit of `sizes`; 0.0 for an empty sequence."""
     mean = sum(sizes) / len(sizes) if sizes else 0.0
     return float(sum(abs(size - mean) for size in sizes))
 
 
 def pack_by_hash(buckets: int, partitions: int) -> Packing:
-    """Return the packing bucket mod R: what a plain hash partitioner does, the baseline."""
+    """Return the packing bucket mod R: the result of a plain hash partitioner, used as the baseline."""
     return tuple(tuple(range(index, buckets, partitions)) for index in range(partitions))
 
 
 def choose_packing(bucket_bytes: Sequence[int], wanted: int) -> Packing:
-    """Pack the buckets into about `wanted` partitions: as many as come out even and have something to reduce.
+    """Pack the buckets into about `wanted` partitions, so that they are even and none is empty.
 
-    Twenty buckets of one size make ten even partitions or twenty, but not fourteen. Where no number near `wanted` comes
-    out even, it is as many as wanted, or as there are filled buckets.
+    For example, twenty buckets of one size make ten or twenty even partitions, but not fourteen. If no number near
+    `wanted` is even, there are `wanted` partitions, or one per filled bucket if that is less.
     """
     filled = sum(map(bool, bucket_bytes))
     numbers = list(numbers_near(wanted, filled)) or [1]
@@ -61,9 +63,9 @@ def choose_packing(bucket_bytes: Sequence[int], wanted: int) -> Packing:
 
 
 def numbers_near(wanted: int, filled: int) -> Iterator[int]:
-    """Yield `wanted`, then numbers of which each has as many of the `filled` buckets; never more than there are.
+    """Yield `wanted`, then numbers near it that share out the `filled` buckets evenly; never more than `filled`.
 
-    A few are wanted for the cores that they keep busy: then it is just so many.
+    A small number was chosen to keep cores busy, so then only `wanted` is yielded.
     """
     most = min(wanted, filled)
     if most:
@@ -81,15 +83,15 @@ def numbers_near(wanted: int, filled: int) -> Iterator[int]:
 
 
 def pack_buckets(bucket_bytes: Sequence[int], partitions: int) -> Packing:
-    """Pack every bucket into one of `partitions`, none of which has much more than its fair share.
+    """Pack every bucket into one of `partitions`, so that none has much more than its fair share.
 
-    The buckets are cut as they lie, in a row; only partitions that get too much that way exchange some with those that
-    have less. A few partitions are never less even than plain hashing makes them. Where that does not do, longest
-    processing time first (Graham 1969, Bounds on multiprocessing timing anomalies), then exchanges. Deterministic. If
-    there are as many filled buckets, each partition gets one.
+    First the row of buckets is cut, and partitions with too much exchange buckets with smaller ones. If the result is
+    not even, the largest bucket goes first (Graham 1969, Bounds on multiprocessing timing anomalies), followed by
+    exchanges. A few partitions are never less even than with plain hashing. The result is deterministic. If there are
+    enough filled buckets, each partition gets one.
 
     Returns:
-        By partition, its buckets in ascending order.
+        The buckets of each partition, in ascending order.
     """
     plain = pack_by_hash(len(bucket_bytes), partitions)
 
@@ -109,13 +111,13 @@ def pack_buckets(bucket_bytes: Sequence[int], partitions: int) -> Packing:
 
 
 def pack_in_row(bucket_bytes: Sequence[int], partitions: int, evenness: float = EVEN) -> Packing:
-    """Cut the buckets as they lie; partitions of over `evenness` fair shares exchange some with those of less."""
+    """Cut the row of buckets. Partitions with more than `evenness` fair shares exchange buckets with smaller ones."""
     fair = fair_share(bucket_bytes, partitions)
     return packed(exchange(cut_row(bucket_bytes, partitions), fair, limit=evenness * fair))
 
 
 def pack_longest_first(bucket_bytes: Sequence[int], partitions: int) -> Packing:
-    """Put each bucket, the largest first, where least is, then exchange some; neighbours are parted."""
+    """Put each bucket, the largest first, into the smallest partition, then exchange some. Neighbours are separated."""
     fair = fair_share(bucket_bytes, partitions)
     return packed(exchange(spread_longest_first(bucket_bytes, partitions), fair, limit=fair))
 
@@ -126,7 +128,7 @@ def sizes_of(packing: Packing, bucket_bytes: Sequence[int]) -> list[int]:
 
 
 def is_even(packing: Packing, bucket_bytes: Sequence[int]) -> bool:
-    """Tell whether no partition has too much that another could take, and none nothing that could have some."""
+    """Tell whether no partition is too large, except for a single bucket, and none is needlessly empty."""
     limit = EVEN * fair_share(bucket_bytes, len(packing))
     sizes = sizes_of(packing, bucket_bytes)
     if 0 in sizes and sum(map(bool, bucket_bytes)) >= len(packing):
@@ -138,7 +140,7 @@ def is_even(packing: Packing, bucket_bytes: Sequence[int]) -> bool:
 
 
 def fair_share(bucket_bytes: Sequence[int], partitions: int) -> float:
-    """Return the mean bytes of the partitions that are left when each bucket of more than that has one of its own."""
+    """Return the mean bytes of a partition, without buckets that are larger than the mean and fill one alone."""
     rest, left = sum(bucket_bytes), partitions
     for size in sorted(bucket_bytes, reverse=True):
         if left == 1 or size * left <= rest:
@@ -154,37 +156,37 @@ Item = tuple[int, int]
 
 @dataclass(slots=True, kw_only=True)
 class Bin:
-    """A partition being packed: `items` ascending, `total` their bytes."""
+    """A partition being packed. `items` are in ascending order, `total` is their bytes."""
 
     items: list[Item]
     total: int = 0
 
     @property
     def is_single(self) -> bool:
-        """Whether no more than one of the items has bytes."""
+        """Whether at most one of the items has bytes."""
         return sum(1 for size, _ in self.items[-2:] if size) < 2  # noqa: PLR2004 - two
 
     def add(self, item: Item) -> None:
-        """Take `item`."""
+        """Add `item`."""
         insort(self.items, item)
         self.total += item[0]
 
     def remove(self, item: Item) -> None:
-        """Give `item` away."""
+        """Remove `item`."""
         self.items.remove(item)
         self.total -= item[0]
 
 
 def packed(bins: Sequence[Bin]) -> Packing:
-    """Return the buckets of each, ascending."""
+    """Return the buckets of each bin, in ascending order."""
     return tuple(tuple(sorted(bucket for _, bucket in each.items)) for each in bins)
 
 
 def cut_row(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
-    """Place the heavy buckets, then cut the row of the others so that each partition is filled up to its fair share.
+    """Place the heavy buckets, then cut the row of the others so that each partition is filled to its fair share.
 
-    A cut lies between the two buckets where it is best. Empty buckets stay where they are in the row; a byte shared out
-    over all gives those a place of their own that have nothing else.
+    Each cut is at the best place between two buckets. Empty buckets stay in the row. One extra byte is shared out over
+    all buckets, so that a row of empty buckets can be cut too.
     """
     fair = fair_share(bucket_bytes, partitions)
     heavy = [bucket for bucket, size in enumerate(bucket_bytes) if size > HEAVY_SHARE * fair]
@@ -193,7 +195,7 @@ def cut_row(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
     ends = list(accumulate((bucket_bytes[bucket] + 1 / len(bucket_bytes) for bucket in light), initial=0.0))
     room = list(accumulate((max(fair - each.total, 0) + 1 / partitions for each in bins), initial=0.0))
     inner = (find_nearest(ends, ends[-1] * filled / room[-1]) for filled in room[1:-1])
-    cuts = [0, *inner, len(light)]  # as numbers the ends are not exact
+    cuts = [0, *inner, len(light)]  # the last of `ends` is a float and not exact
     for each, (start, end) in zip(bins, pairwise(cuts), strict=True):
         for bucket in light[start:end]:
             each.add((bucket_bytes[bucket], bucket))
@@ -201,13 +203,13 @@ def cut_row(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
 
 
 def find_nearest(ends: Sequence[float], at: float) -> int:
-    """Return the index of the nearest of ascending `ends`."""
+    """Return the index of the value in ascending `ends` that is nearest to `at`."""
     index = min(bisect_left(ends, at), len(ends) - 1)
     return index - 1 if index and at - ends[index - 1] < ends[index] - at else index
 
 
 def place_longest_first(items: Sequence[Item], partitions: int) -> list[Bin]:
-    """Put each of `items`, the largest first, where least is."""
+    """Put each of `items`, the largest first, into the smallest partition."""
     bins = [Bin(items=[]) for _ in range(partitions)]
     by_total = [(0, index) for index in range(partitions)]
     for item in sorted(items, key=lambda item: (-item[0], item[1])):
@@ -218,7 +220,7 @@ def place_longest_first(items: Sequence[Item], partitions: int) -> list[Bin]:
 
 
 def spread_longest_first(bucket_bytes: Sequence[int], partitions: int) -> list[Bin]:
-    """Put each bucket, largest first, where least is; the empty ones where fewest are."""
+    """Put each bucket, the largest first, into the smallest partition. Empty ones go where the fewest buckets are."""
     bins = place_longest_first([(size, bucket) for bucket, size in enumerate(bucket_bytes) if size], partitions)
     by_count = [(len(each.items), index) for index, each in enumerate(bins)]
     heapq.heapify(by_count)
@@ -230,9 +232,9 @@ def spread_longest_first(bucket_bytes: Sequence[int], partitions: int) -> list[B
 
 
 def exchange(bins: list[Bin], fair: float, *, limit: float) -> list[Bin]:
-    """Move and swap buckets from partitions of more than `limit` bytes to those of less than `fair`, worst first.
+    """Move or swap buckets from partitions above `limit` bytes to those below `fair`, the worst first.
 
-    It goes on while that brings them nearer to `fair`.
+    It continues as long as the partitions get nearer to `fair`.
     """
     looks, improved = 0, True
     while improved:
@@ -252,10 +254,10 @@ def exchange(bins: list[Bin], fair: float, *, limit: float) -> list[Bin]:
 
 
 def find_exchange(giver: list[Item], taker: list[Item], least: float, most: float) -> tuple[Item, Item | None] | None:
-    """Find what `giver` should give and get back, so that the bytes shifted help most.
+    """Find the best item for `giver` to give, and the item to get back, if any. None if nothing helps.
 
-    Shifting d bytes gains 2 d up to `least`, nothing more up to `most`, and loses from there: the best d is the
-    one next to that range, and it helps if it is over 0 and under `least + most`.
+    Shifting d bytes gains 2 d up to `least`, nothing more up to `most`, and loses above that. The best d is the nearest
+    to this range. It helps if it is above 0 and below `least + most`.
     """
     best, found = 0.0, None
     for back in [None, *taker]:

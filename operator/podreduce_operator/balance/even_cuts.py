@@ -1,7 +1,7 @@
-"""Where to cut a row of bytes into shards of even size when parts of the row must stay whole.
+"""Where to cut a row of bytes into shards of even size, if some parts of the row must stay whole.
 
-Rule: pure. The row is the input, laid end to end; its unsplittable objects are atoms. Minimises sum |D_i - m| with
-m = D / shards. As the D_i sum up to D, that is twice the excess: the sum of what the shards hold beyond m.
+Rule: pure. The row is the input, put end to end. Parts that must stay whole are called atoms. It minimises sum
+|D_i - m| with m = D / shards. Because the D_i sum up to D, this is twice the excess: the sum of all bytes above m.
 """
 
 from bisect import bisect_right
@@ -13,16 +13,17 @@ from itertools import pairwise
 __all__ = ["choose_cuts", "imbalance_bytes"]
 
 MAX_POSITIONS = 100_000
-"""How many cuts the search looks at: bounds its time at some five seconds."""
+"""How many cuts the search looks at. This limits its time to about five seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """The row, in units of 1/shards byte, so that the mean m is a whole number: the row's bytes.
+    """The row, in units of 1/shards byte, so that the mean m is a whole number: the number of bytes in the row.
 
     Attributes:
-        mean: m; `shards` times `mean` is the row's length.
-        starts: where the atoms start, ascending; `ends`: where each ends (exclusive).
+        mean: m; the row's length is `shards` times `mean`.
+        starts: where the atoms start, ascending.
+        ends: where each atom ends (exclusive).
     """
 
     shards: int
@@ -31,7 +32,7 @@ class Row:
     ends: Sequence[int]
 
     def find_around(self, position: int, grid: int) -> tuple[int, int]:
-        """Return the nearest cuts at or before `position` and at or after it; between atoms, multiples of `grid`."""
+        """Return the nearest cuts at or before `position`, and at or after it. Cuts between atoms are on the `grid`."""
         index = bisect_right(self.starts, position) - 1
         if index >= 0 and self.starts[index] < position < self.ends[index]:
             return self.starts[index], self.ends[index]
@@ -46,12 +47,13 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Links:
-    """For each position but the first, the starts that a shard ending there could have, as indexes of positions.
+    """For each position except the first: the possible starts of a shard that ends there, as indexes of positions.
 
     Attributes:
-        above: the cut nearest to position - m from above, so without excess; -1 if that is the position itself.
-        below: the cut nearest to position - m from below; `excess` is what it costs.
-        excess_alone: what it costs to make all from the row's start one shard.
+        above: the nearest cut above position - m, which has no excess; -1 if it is the position itself.
+        below: the nearest cut below position - m.
+        excess: the excess of a shard that starts at `below`.
+        excess_alone: the excess of one shard from the start of the row.
     """
 
     above: list[int]
@@ -63,11 +65,11 @@ class Links:
 def choose_cuts(
     total_bytes: int, atoms: Sequence[tuple[int, int]], shards: int, *, max_positions: int = MAX_POSITIONS
 ) -> list[int]:
-    """Return the shards + 1 cuts, from 0 to `total_bytes`; shard i lies between cuts i and i + 1.
+    """Return the shards + 1 cuts, from 0 to `total_bytes`; shard i is between cuts i and i + 1.
 
-    Optimal without atoms, with nothing but atoms (up to 100,000), and where cuts at every byte are few enough to
-    search. Else the search ignores that bytes are whole, which costs at most a byte a shard; and where even that is
-    too much, each even cut moves to the nearer edge of the atom that it falls into: at most these atoms' weights.
+    The result is optimal without atoms, with only atoms (up to 100,000), and if there are few enough cuts at whole
+    bytes to search. Otherwise the search ignores that cuts are at whole bytes, which costs at most one byte per shard.
+    If that is too slow as well, each even cut moves to the nearer end of its atom, which costs at most these atoms.
     """
     whole = [(start * shards, end * shards) for start, end in atoms if start < end]
     row = Row(
@@ -87,18 +89,18 @@ def choose_cuts(
 
 
 def imbalance_bytes(cuts: Sequence[int]) -> float:
-    """Return sum |D_i - mean D| of the shards between these cuts."""
+    """Return sum |D_i - mean D| for the shards between these cuts."""
     shards, total = len(cuts) - 1, cuts[-1]
     return sum(abs((end - start) * shards - total) for start, end in pairwise(cuts)) / shards
 
 
 def find_positions(row: Row, grid: int, max_positions: int) -> list[int] | None:
-    """Return the cuts worth looking at, in ascending order; None if they are too many.
+    """Return the cuts to consider, in ascending order; None if there are too many.
 
-    Let E(p) be the least excess of the row up to p, with a price on each shard. A longer row never costs less (cut its
-    solution off), and one byte more costs at most one byte (the last shard takes it). So the best start of a shard
-    that ends at p is the cut nearest to p - m from above, or that from below, or the row's start. What is not reached
-    so from the row's end need not be looked at.
+    Let E(p) be the least excess of the row up to p, with a price on each shard. A longer row never costs less, because
+    its solution can be cut off. One byte more costs at most one byte, because the last shard can take it. So the best
+    start of a shard that ends at p is one of three: the nearest cut above p - m, the nearest below, or the row's start.
+    Cuts that cannot be reached in this way from the row's end are left out.
     """
     end = row.shards * row.mean
     found, open_ends = {0, end}, [end]
@@ -112,7 +114,7 @@ def find_positions(row: Row, grid: int, max_positions: int) -> list[int] | None:
 
 
 def link_positions(positions: Sequence[int], row: Row, grid: int) -> Links:
-    """Return the links between `positions`, which `find_positions` found."""
+    """Return the links between `positions`, which come from `find_positions`."""
     number = {position: index for index, position in enumerate(positions)}
     links = Links(above=[0], below=[0], excess=[0], excess_alone=[0])
     for end in positions[1:]:
@@ -125,13 +127,13 @@ def link_positions(positions: Sequence[int], row: Row, grid: int) -> Links:
 
 
 def search_cuts(row: Row, positions: Sequence[int], links: Links) -> list[int]:
-    """Return the cuts of at most `row.shards` shards with the least excess, none of the shards empty.
+    """Return the cuts with the least excess for at most `row.shards` shards, none of them empty.
 
-    The excess of a shard is a convex function of its length, so it has the Monge property and the least excess is
-    convex in the number of shards. A price on each shard therefore steers their number: Aggarwal, Schieber, Tokuyama,
-    "Finding a minimum-weight k-link path in graphs with the concave Monge property and applications" (1994), with
-    their exchange of paths where every price gives too few or too many. Prices are odd halves, between the slopes;
-    one of more than m leaves a single shard, for each shard more saves at most m.
+    The excess of a shard is a convex function of its length. So it has the Monge property, and the least excess is
+    convex in the number of shards. A price on each shard therefore controls their number. Source: Aggarwal, Schieber,
+    Tokuyama, "Finding a minimum-weight k-link path in graphs with the concave Monge property and applications" (1994).
+    If every price gives too few or too many shards, two paths are combined as they describe. Prices are odd halves,
+    between the slopes. A price above m gives a single shard, because another shard saves at most m.
     """
     low, high = -1, row.mean
     fewer, more = trace_path(links, 2 * high + 1), None
@@ -147,7 +149,7 @@ def search_cuts(row: Row, positions: Sequence[int], links: Links) -> list[int]:
 
 
 def trace_path(links: Links, price: int) -> list[int]:
-    """Return the indexes of the cuts that cost least, twice the excess plus `price` for each shard."""
+    """Return the indexes of the cheapest cuts. The cost is twice the excess plus `price` for each shard."""
     costs = [0] * len(links.below)
     origins = [0] * len(links.below)
     steps = enumerate(zip(links.above, links.below, links.excess, links.excess_alone, strict=True))
@@ -166,9 +168,9 @@ def trace_path(links: Links, price: int) -> list[int]:
 
 
 def exchange(fewer: list[int], more: list[int], shards: int) -> list[int]:
-    """Return a path of exactly `shards` links, as good as these two, which cost the same at one price.
+    """Return a path of exactly `shards` links, as good as `fewer` and `more`, which cost the same at one price.
 
-    Where a link of `fewer` spans one of `more` that is `shards - fewer` links further on, the paths can change over.
+    The paths can be joined at a link of `fewer` that spans a link of `more`, `shards - len(fewer links)` further on.
     """
     lead = shards - (len(fewer) - 1)
     meeting = next(index for index in range(1, len(fewer)) if fewer[index] >= more[index + lead])
@@ -176,9 +178,9 @@ def exchange(fewer: list[int], more: list[int], shards: int) -> list[int]:
 
 
 def add_cuts(cuts: list[int], row: Row) -> list[int]:
-    """Return `cuts` with as many more as are missing: the largest shards are halved, which adds no excess.
+    """Add the missing cuts to `cuts` by halving the largest shards, which adds no excess.
 
-    Where nothing can be halved, the last shards are empty.
+    If nothing can be halved, the last shards are empty.
     """
     shards = [(start - end, start, end) for start, end in pairwise(cuts)]
     heapify(shards)
@@ -196,6 +198,6 @@ def add_cuts(cuts: list[int], row: Row) -> list[int]:
 
 
 def find_middle(start: int, end: int, row: Row) -> int | None:
-    """Return the cut nearest to the middle of a shard, if it has one."""
+    """Return the cut nearest to the middle of a shard; None if there is none inside."""
     inner = [cut for cut in row.find_around((start + end) // 2, row.shards) if start < cut < end]
     return min(inner, key=lambda cut: abs(2 * cut - start - end), default=None)

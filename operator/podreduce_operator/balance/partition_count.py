@@ -1,7 +1,7 @@
 """How many virtual buckets and partitions there are. Rule: pure, and stable over versions.
 
-Keys are hashed into many more buckets than there are reduce tasks: `bucket_packing` makes partitions of them once the
-maps are done and every bucket's size is known.
+Keys are hashed into many more buckets than there are reduce tasks. `bucket_packing` packs them into partitions when the
+maps are done and the size of every bucket is known.
 """
 
 from typing import Final
@@ -11,22 +11,24 @@ __all__ = ["MAX_PARTITIONS", "MOST_SMALL_PARTITIONS", "choose_partitions", "virt
 BUCKETS_PER_PARTITION: Final = 16
 MAX_PARTITIONS: Final = 4096
 MAX_BUCKETS: Final = 4096
-"""Each bucket is a frame in every blob, and small frames hardly compress: with four times as many, a blob of 27 MB of
-log lines takes 2.2 times the space."""
+"""Each bucket is a frame in every blob, and small frames compress badly.
+
+With four times as many buckets, a blob of 27 MB of log lines takes 2.2 times the space.
+"""
 LEAST_UNDECIDED_BUCKETS: Final = 256
 INPUT_BYTES_PER_BUCKET: Final = 8 << 20
-"""Where the partitions are chosen later: 32 buckets a partition, if the maps put out as much as they take in."""
+"""Used if the partitions are chosen later. It gives 32 buckets per partition if map output is as large as the input."""
 PARTITION_BYTES: Final = 256 << 20
 LEAST_PARTITION_BYTES: Final = 4 << 20
-"""Partitions this small still pay, where a core would be idle otherwise."""
+"""Partitions this small are still worth it, if a core would be idle otherwise."""
 MOST_SMALL_PARTITIONS: Final = 16
-"""Starting a pod costs about a second: more of them gain little where each has little to do."""
+"""Starting a pod takes about a second, so more pods with little work each gain little."""
 
 
 def virtual_buckets(partitions: int | None, *, order: str = "Partition", input_bytes: int = 0) -> int:
-    """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: decided after them).
+    """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: chosen after the maps).
 
-    In total order that is one, since ranges of keys are cut instead; and none where nothing is reduced.
+    Total order uses one bucket, because ranges of keys are cut instead. A map-only job has none.
     """
     if order == "Total":
         return 0 if partitions == 0 else 1
@@ -38,7 +40,7 @@ def virtual_buckets(partitions: int | None, *, order: str = "Partition", input_b
 def choose_partitions(total_bytes: int, parallelism: int) -> int:
     """Return how many partitions suit a map output of `total_bytes`, 1 to 4,096.
 
-    One per 256 MiB; more, down to 4 MiB each, while fewer than `parallelism` tasks, and fewer than 16, would run.
+    One per 256 MiB. If that gives fewer than `parallelism` and fewer than 16, there are more, down to 4 MiB each.
     """
     side_by_side = min(-(-total_bytes // LEAST_PARTITION_BYTES), parallelism, MOST_SMALL_PARTITIONS)
     return min(max(-(-total_bytes // PARTITION_BYTES), side_by_side, 1), MAX_PARTITIONS)

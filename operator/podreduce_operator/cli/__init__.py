@@ -1,4 +1,4 @@
-"""The command line: `podreduce run`, `validate`, `version`; the loop of the operator on this machine.
+"""The command line: `podreduce run`, `validate`, `copy`, `version`. It runs the operator's loop on this machine.
 
-Rule: nothing here decides anything about a job. What is slow to import is imported by the command that needs it.
+Rule: nothing here decides anything about a job. Slow imports are in the command that needs them.
 """

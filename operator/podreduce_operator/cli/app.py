@@ -1,4 +1,4 @@
-"""The `podreduce` command: its commands, or what to install for them."""
+"""The `podreduce` command. If the command line's packages are missing, it says what to install."""
 
 import gc
 import sys
@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 __all__ = ["main"]
 
 GC_THRESHOLD = 100_000
-"""What is imported is not cyclic, and stays: the collector would go through it again and again."""
+"""Imported objects are not garbage. With a low threshold the collector would check them again and again."""
 
 
 def main() -> None:
-    """Be the command."""
+    """Run the command, with a fork server if it is `run`."""
     gc.set_threshold(GC_THRESHOLD, 10, 10)
     fork_server = open_fork_server() if sys.argv[1:2] == ["run"] else None
     try:
@@ -24,11 +24,11 @@ def main() -> None:
     finally:
         if fork_server is not None:
             fork_server.close()
-        gc.freeze()  # or the interpreter goes through it all once more before it ends, for a fifth of a second
+        gc.freeze()  # otherwise a last collection delays the exit by a fifth of a second
 
 
 def run_command(fork_server: "ForkServer | None") -> None:
-    """Carry out the command line."""
+    """Parse the command line and run its command."""
     try:
         from podreduce_operator.cli.commands import app  # noqa: PLC0415 - a task's image has no typer
     except ModuleNotFoundError as error:
@@ -37,7 +37,7 @@ def run_command(fork_server: "ForkServer | None") -> None:
 
 
 def open_fork_server() -> "ForkServer | None":
-    """Have the fork server import what tasks need while this process imports, validates and plans."""
+    """Start the fork server, which imports what tasks need while this process imports, validates and plans."""
     from podreduce_operator.cluster.local.fork_server import ForkServer  # noqa: PLC0415 - other commands need none of it
 
     return ForkServer.open()

@@ -1,4 +1,4 @@
-"""The bad records of a local run, brought to where they outlive it: what a run has stored goes with its end."""
+"""Copies the bad records of a local run out of its store, which is deleted when the run ends."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ __all__ = ["bring_out"]
 
 
 async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage, directory: Path) -> Mapping[str, Any]:
-    """Copy the records that the run has set aside into `directory`; return the status with that place in it.
+    """Copy the run's bad records into `directory`. Return the status with the new URI.
 
     Raises:
         PodreduceError: they cannot be read.
@@ -28,7 +28,7 @@ async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage
 
 
 def copy_quarantine(run_store: ObjectStore, directory: Path) -> str:
-    """Copy what a run has set aside into a directory; return the directory's URI."""
+    """Copy a run's bad records into a directory, and return the directory's URI."""
     directory.mkdir(exist_ok=True)
     for found in run_store.list(QUARANTINE_PREFIX):
         (directory / found.key.removeprefix(QUARANTINE_PREFIX)).write_bytes(run_store.get(found.key))

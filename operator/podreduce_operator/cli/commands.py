@@ -1,4 +1,4 @@
-"""The commands and their options. What a command does is in a module of its own, imported when it is called."""
+"""The commands and their options. Each command's module is imported when the command is called."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -10,17 +10,19 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="podreduce",
-    help="MapReduce as a Kubernetes resource; the same job file runs here, with no cluster at all.",
+    help="MapReduce as a Kubernetes resource. Runs the same job file on this machine, without a cluster.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-JobFileArgument = Annotated[str, typer.Argument(metavar="FILE", help="The job, as YAML or JSON; - is standard input.")]
+JobFileArgument = Annotated[
+    str, typer.Argument(metavar="FILE", help="The job as YAML or JSON; - reads standard input.")
+]
 
 
 class LogFormat(StrEnum):
-    """How `podreduce run` shows what happens, on standard error."""
+    """How `podreduce run` shows progress on standard error."""
 
     AUTO = "auto"
     BARS = "bars"
@@ -43,26 +45,28 @@ def run(  # noqa: PLR0917 - typer passes them by name
         typer.Option("--output", "-o", metavar="URI", help="Output directory or URI; replaces spec.output.uri."),
     ] = None,
     parallelism: Annotated[
-        int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks at a time.", show_default="the cores")
+        int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks at a time.", show_default="number of cores")
     ] = None,
     assignments: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Change a field: spec.reduce.partitions=4. May be repeated."),
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Set a field, such as spec.reduce.partitions=4. May be repeated."
+        ),
     ] = None,
     retries: Annotated[
         int | None,
-        typer.Option(min=0, help="Number of retries per task.", show_default="the file's, or 0"),
+        typer.Option(min=0, help="Number of retries per task.", show_default="from the file, or 0"),
     ] = None,
     memory: Annotated[
         str | None,
         typer.Option(
-            metavar="SIZE", help="Memory of each task: 512Mi, 2G.", show_default="an equal share of what is free"
+            metavar="SIZE", help="Memory of each task, such as 512Mi or 2G.", show_default="equal share of free memory"
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the final status as JSON.")] = False,  # noqa: FBT002
-    log_format: Annotated[LogFormat, typer.Option(help="Progress: auto is bars on a terminal, else lines.")] = (
-        LogFormat.AUTO
-    ),
+    log_format: Annotated[
+        LogFormat, typer.Option(help="How to show progress. auto: bars on a terminal, else lines.")
+    ] = (LogFormat.AUTO),
     work_dir: Annotated[
         Path | None,
         typer.Option(
@@ -77,9 +81,9 @@ def run(  # noqa: PLR0917 - typer passes them by name
         ),
     ] = None,
 ) -> None:
-    """Run a job on this machine: processes in place of pods, a directory in place of a bucket.
+    """Run a job on this machine, with processes as pods and a directory as the bucket.
 
-    Paths count from the current directory, in the file as well. Exit codes: 0 complete, 1 failed, 2 invalid,
+    Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
     130 interrupted.
     """
     from podreduce_operator.cli.overrides import Overrides  # noqa: PLC0415 - other commands need none of it
@@ -114,10 +118,12 @@ def validate(file: JobFileArgument) -> None:
 
 @app.command()
 def copy(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="An object, or a directory or prefix ending in /.")],
-    target: Annotated[str, typer.Argument(metavar="TARGET", help="Where to; a prefix if it ends in /.")],
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="An object, or a directory or prefix that ends in /.")
+    ],
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="The copy's URI or path; a prefix if it ends in /.")],
 ) -> None:
-    """Copy objects between directories and S3, which is reached by the AWS_* variables."""
+    """Copy objects between directories and S3. The AWS_* variables configure S3."""
     from podreduce_operator.cli.copy import copy_objects  # noqa: PLC0415 - other commands need none of it
 
     raise typer.Exit(copy_objects(source, target))
@@ -126,6 +132,6 @@ def copy(
 @app.command()
 def version() -> None:
     """Print the version."""
-    from importlib.metadata import version as find_version  # noqa: PLC0415 - slow for what it does
+    from importlib.metadata import version as find_version  # noqa: PLC0415 - slow to import
 
     typer.echo(f"podreduce {find_version('podreduce')}")

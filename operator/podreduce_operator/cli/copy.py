@@ -1,6 +1,6 @@
-"""`podreduce copy`: objects between directories and S3, so that trying a cluster out needs no other tool.
+"""`podreduce copy`: copies objects between directories and S3, so that trying a cluster needs no other tool.
 
-Rule: as `cp -r` would, by streams; S3 is reached by the AWS_* variables, as in a local run.
+Rule: copies as `cp -r` does, in streams. The AWS_* variables configure S3, as in a local run.
 """
 
 from collections.abc import Iterator
@@ -16,21 +16,21 @@ __all__ = ["copy_objects"]
 
 
 def copy_objects(source: str, target: str) -> ExitStatus:
-    """Copy an object, or all below a directory or a prefix ending in `/`, to `target`."""
+    """Copy an object, or everything below a directory or prefix that ends in `/`, to `target`."""
     try:
         sizes = list(copy_all(resolve_uri(source), resolve_uri(target)))
     except PodreduceError as error:
         complain(f"{source}: cannot be copied: {error}")
         return ExitStatus.FAILED
     if not sizes:
-        complain(f"{source}: nothing is there: name an object, or a directory or prefix ending in /")
+        complain(f"{source}: nothing found: name an object, or a directory or prefix that ends in /")
         return ExitStatus.FAILED
     say(f"{render_count(len(sizes), 'object')}, {render_bytes(sum(sizes))} copied to {target}")
     return ExitStatus.COMPLETE
 
 
 def copy_all(source: str, target: str) -> Iterator[int]:
-    """Copy what `source` names; yield the size of each object."""
+    """Copy the objects that `source` names, and yield the size of each."""
     if source.endswith("/"):
         below, above = open_store(source), open_store(target if target.endswith("/") else f"{target}/")
         for found in below.list():
@@ -44,18 +44,18 @@ def copy_all(source: str, target: str) -> Iterator[int]:
 
 
 def open_object(uri: str) -> tuple[ObjectStore, str]:
-    """Return the store of an object, and its key there."""
+    """Return an object's store and its key there."""
     root, key = split_object_uri(uri)
     return open_store(root), key
 
 
 def copy_one(source: ObjectStore, key: str, target: ObjectStore, name: str) -> int:
-    """Copy one object; return its size."""
+    """Copy one object and return its size in bytes."""
     found = source.head(key)
     try:
         with target.open_writer(name) as writer:
             for chunk in source.stream(key, 0, found.size, etag=found.etag):
                 writer.write(chunk)
     except ObjectNotFoundError:
-        raise PodreduceError(f"{source.uri_of(key)} has gone while it was copied") from None
+        raise PodreduceError(f"{source.uri_of(key)} was deleted while it was copied") from None
     return found.size

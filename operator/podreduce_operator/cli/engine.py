@@ -1,6 +1,6 @@
-"""The local engine: the operator's loop over a cluster of processes, until the job has ended or somebody interrupts it.
+"""The local engine: runs the operator's loop on a cluster of processes, until the job ends or is interrupted.
 
-Rule: the loop is the operator's own (`Reconciler`); here it is only started, woken, watched and, once, stopped.
+Rule: the loop is the operator's (`Reconciler`). It is only started, woken, watched and stopped here.
 """
 
 import asyncio
@@ -30,12 +30,12 @@ __all__ = ["Outcome", "run_engine"]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 STATUS_INTERVAL_SECONDS = 0.1
-"""The status is in memory here, and people watch it."""
+"""Short, because the status is in memory here and people watch it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How a run ended: its last status, or an interruption before it had one."""
+    """How a run ended: its last status, and whether it was interrupted."""
 
     status: Mapping[str, Any]
     interrupted: bool
@@ -43,9 +43,13 @@ class Outcome:
 
 @dataclass(slots=True)
 class Stop:
-    """The wish to stop: the first is granted when that leaves nothing half done, the second at once.
+    """Requests to stop. The first waits for a running commit; the second stops at once.
 
-    `ended`: the loop has been stopped, and nothing may wake it again.
+    Attributes:
+        wished: the first signal has come.
+        insisted: the second signal has come.
+        committing: the output is being committed.
+        ended: the loop is stopped and must not be woken again.
     """
 
     wished: asyncio.Event
@@ -54,11 +58,11 @@ class Stop:
     ended: bool = False
 
     def wish(self) -> None:
-        """Take a signal."""
+        """Handle a signal."""
         (self.insisted if self.wished.is_set() else self.wished).set()
 
     def see(self, moment: str, action: Action) -> None:
-        """Note that the output is about to be committed: from here the shortest way to an end is forward."""
+        """Note that the output is being committed. From then on it is best to finish."""
         del moment
         self.committing = self.committing or isinstance(action, CommitOutput)
 
@@ -74,9 +78,9 @@ async def run_engine(
     fork_server: ForkServer | None = None,
     work_uri: str | None = None,
 ) -> Outcome:
-    """Run the job to its end. Interrupted, it stops every process and removes all but what was committed.
+    """Run the job to its end. If interrupted, stop every process and remove everything except published output.
 
-    With a `work_uri` intermediate data goes there in place of the workspace, and is removed at the end.
+    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end.
     """
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
 
@@ -107,7 +111,7 @@ async def run_engine(
             finished = await settle(reconciler, job, stop)
             stop.ended = True
             if not finished:
-                watcher.view.say("interrupted: stopping the tasks and removing what is not committed", "warning")
+                watcher.view.say("interrupted: stopping the tasks and removing unfinished output", "warning")
                 await undo(reconciler, cluster, job, stop)
         finally:
             stop.ended = True
@@ -121,15 +125,15 @@ async def run_engine(
 
 
 def local_limits(parallelism: int) -> Limits:
-    """Return what this machine allows: there is no other to be faster, and a task's own process costs it nothing."""
-    told = frozenset({"Failed"})
-    return Limits(parallelism=parallelism, speculates=False, packs=False, chaos=True, post_mortem_of=told)
+    """Return the local limits. One machine needs no speculation, and processes are cheap and need no packing."""
+    failures = frozenset({"Failed"})
+    return Limits(parallelism=parallelism, speculates=False, packs=False, chaos=True, post_mortem_of=failures)
 
 
 async def last_status(
     cluster: ProcessCluster, job: JobView, workspace: Workspace, watcher: Watcher
 ) -> Mapping[str, Any]:
-    """Return the status that a run ended with; bad records and story that it speaks of are in the workspace then."""
+    """Copy the bad records and the post-mortem into the workspace, and return the final status with their URIs."""
     status, storage = cluster.job.status, await cluster.read_storage(job)
     for bring, what, directory in (
         (bad_records.bring_out, "bad records", workspace.quarantine),
@@ -138,12 +142,12 @@ async def last_status(
         try:
             status = await bring(status, job, storage, directory)
         except (OSError, PodreduceError) as error:
-            watcher.view.say(f"the {what} cannot be brought to {directory}: {error}", "warning")
+            watcher.view.say(f"the {what} cannot be copied to {directory}: {error}", "warning")
     return status
 
 
 async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:
-    """Run the job until it has ended and tidied up; False if a signal came first and nothing was being committed."""
+    """Run the job until it has ended and cleaned up. False if a signal stopped it before that."""
     settling = asyncio.create_task(reconciler.settle(job.key))
     await first_of(settling, stop.wished)
     if stop.committing and not settling.done():
@@ -156,7 +160,7 @@ async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:
 
 
 async def undo(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, stop: Stop) -> None:
-    """Stop the loop and the tasks, then remove staged parts and the output's claim; a second signal ends that."""
+    """Stop the loop and the tasks, then remove staged parts and the claim on the output. A second signal ends this."""
     await reconciler.close()
     await cluster.close()
     forgetting = asyncio.create_task(forget(reconciler, cluster, job))
@@ -167,7 +171,7 @@ async def undo(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, st
 
 
 async def forget(reconciler: Reconciler, cluster: ProcessCluster, job: JobView) -> None:
-    """Remove what the run stored, and the claim that it may have made before it had a plan."""
+    """Remove what the run stored, and a claim that it made before it had a plan."""
     await reconciler.forget(job)
     storage = await cluster.read_storage(job)
     identity = JobIdentity(namespace=job.key.namespace, name=job.key.name, uid=job.uid, run_id=job.spec.run_id)
@@ -186,7 +190,7 @@ async def first_of(task: asyncio.Task[None], event: asyncio.Event) -> None:
 
 @contextmanager
 def listen(stop: Stop) -> Iterator[None]:
-    """Turn the signals that end a program into wishes."""
+    """Turn SIGINT, SIGTERM and SIGHUP into requests to stop."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
         loop.add_signal_handler(number, stop.wish)

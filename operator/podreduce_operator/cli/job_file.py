@@ -1,6 +1,6 @@
-"""A job file as a person writes it: one MapReduceJob, and beside it the ConfigMaps that hold its program.
+"""Reads a job file: one MapReduceJob, and the ConfigMaps with its program.
 
-Rule: reads text, changes nothing; `overrides` applies the command line, `validation` the CRD.
+Rule: only reads. `overrides` applies the command line, and `validation` applies the CRD.
 """
 
 import json
@@ -18,7 +18,7 @@ __all__ = ["JobFile", "parse_job_file", "read_job_file"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """What a job file holds. `config_maps` are by name, then by key."""
+    """The content of a job file. `config_maps` are by name and then by key."""
 
     source: str
     manifest: dict[str, Any]
@@ -26,10 +26,10 @@ class JobFile:
 
 
 def read_job_file(path: str) -> JobFile:
-    """Read a YAML or JSON file; `-` is the standard input.
+    """Read a YAML or JSON file; `-` reads standard input.
 
     Raises:
-        ManifestError: it cannot be read, or does not hold exactly one MapReduceJob.
+        ManifestError: it cannot be read, or does not have exactly one MapReduceJob.
     """
     if path == "-":
         return parse_job_file(sys.stdin.read(), "standard input")
@@ -45,14 +45,14 @@ def parse_job_file(text: str, source: str) -> JobFile:
     """Return the job and the ConfigMaps in `text`.
 
     Raises:
-        ManifestError: it is no YAML, or does not hold exactly one MapReduceJob.
+        ManifestError: it is not YAML, or does not have exactly one MapReduceJob.
     """
     documents = load_documents(text, source)
     others = [document for document in documents if not is_kind(document, "ConfigMap")]
     jobs = [document for document in others if is_kind(document, KIND)]
     if len(jobs) > 1:
         names = ", ".join(str(job.get("metadata", {}).get("name")) for job in jobs)
-        raise ManifestError(f"{source}: expected one {KIND}, found {len(jobs)} ({names}): give each a file of its own")
+        raise ManifestError(f"{source}: expected one {KIND}, found {len(jobs)} ({names}): put each in a separate file")
     job = (jobs or others or [None])[0]
     manifest = parse_manifest("" if job is None else json.dumps(job), source)
     config_maps = [document for document in documents if is_kind(document, "ConfigMap")]
@@ -60,17 +60,17 @@ def parse_job_file(text: str, source: str) -> JobFile:
 
 
 def index_config_maps(documents: Iterable[dict[str, Any]], source: str) -> dict[str, dict[str, str]]:
-    """Return the ConfigMaps' data by name; those of every namespace, since a local run has only one job."""
+    """Return the ConfigMaps' data by name. Namespaces do not matter, because a local run has one job."""
     index = {}
     for document in documents:
         name = document.get("metadata", {}).get("name")
         data = document.get("data", {})
         if not isinstance(name, str) or not isinstance(data, dict):
-            raise ManifestError(f"{source}: a ConfigMap needs metadata.name, and data that is a mapping")
+            raise ManifestError(f"{source}: a ConfigMap needs metadata.name, and data must be a mapping")
         index[name] = {key: str(value) for key, value in data.items()}
     return index
 
 
 def is_kind(document: object, kind: str) -> bool:
-    """Tell whether a document is a resource of that kind."""
+    """Tell whether a document is a resource of this kind."""
     return isinstance(document, dict) and document.get("kind") == kind

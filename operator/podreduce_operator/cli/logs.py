@@ -1,6 +1,6 @@
-"""Where the loop's own log goes in a local run: to standard error, and to people only its errors.
+"""Configures the loop's log in a local run: it goes to standard error, and people see only errors.
 
-Rule: called once, before the loop starts. What the log warns of, a person is told by the view and the report.
+Rule: called once, before the loop starts. The view and the report show warnings to people.
 """
 
 import logging
@@ -12,7 +12,7 @@ __all__ = ["configure_logs"]
 
 
 def configure_logs(log_format: str) -> None:
-    """Send errors, or for machines everything but debugging, to standard error as it is at that moment."""
+    """Send the log to the current standard error: errors only, or with `json` everything except debugging."""
     level = logging.INFO if log_format == "json" else logging.ERROR
     renderer = structlog.processors.JSONRenderer() if log_format == "json" else structlog.dev.ConsoleRenderer()
     structlog.configure(
@@ -23,5 +23,5 @@ def configure_logs(log_format: str) -> None:
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(level),
-        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # while bars are shown, it is theirs
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),  # looked up late, because the bars replace it
     )

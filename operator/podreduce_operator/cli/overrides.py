@@ -1,7 +1,7 @@
-"""What the command line changes in a job before it is validated, and how local paths become URIs.
+"""Applies the command line to a job before it is validated, and turns local paths into URIs.
 
-Rule: pure but for the current directory and the look whether a path is a directory. What is wrong with a value is for
-validation to say; here only what cannot be put in place is refused.
+Rule: pure, except that it reads the current directory and checks whether a path is a directory. Validation reports
+wrong values; this module only refuses paths of fields that do not exist.
 """
 
 import copy
@@ -18,18 +18,18 @@ from podreduce_operator.api.crd import job_schema
 __all__ = ["OverrideError", "Overrides", "apply_overrides", "resolve_uri"]
 
 OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/")
-"""Files that another process would see as other ones; the file behind one is the same for all."""
+"""Paths that mean a different file in another process. They are replaced by the real file."""
 
 PATH_PART = re.compile(r"((?:[^.\[\]\\=]|\\.)+)|\[(\d+)\]")
 
 
 class OverrideError(ValueError):
-    """A `--set` that cannot be applied; the message names it and says what is expected."""
+    """A `--set` cannot be applied. The message names it and says what is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overrides:
-    """The command line's word on a job. None and empty leave the file's."""
+    """What the command line changes in a job. None or empty keeps the file's value."""
 
     inputs: Sequence[str] = ()
     output: str | None = None
@@ -39,10 +39,10 @@ class Overrides:
 
 
 def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
-    """Return `manifest` as it is to run on this machine: overridden, with URIs for paths, and without retries.
+    """Return `manifest` for a run on this machine: with overrides, URIs for paths, and 0 retries by default.
 
     Raises:
-        OverrideError: an assignment has no such place.
+        OverrideError: an assignment's path does not exist.
     """
     changed = copy.deepcopy(manifest)
     for assignment in overrides.assignments:
@@ -64,7 +64,7 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
 
 
 def put(spec: dict[str, Any], section: str, name: str, value: object) -> None:
-    """Set a field of a section of the spec, unless the section is no mapping: then validation says so."""
+    """Set a field in a section of the spec. If the section is not a mapping, validation reports it."""
     fields = spec.setdefault(section, {})
     if isinstance(fields, dict):
         fields[name] = value
@@ -74,7 +74,7 @@ def assign(manifest: dict[str, Any], assignment: str) -> None:
     """Apply one `spec.path=value`.
 
     Raises:
-        OverrideError: it has no `=`, or its path leads nowhere.
+        OverrideError: it has no `=`, or its path does not exist.
     """
     path, separator, text = assignment.partition("=")
     parts = parse_path(path)
@@ -87,7 +87,7 @@ def assign(manifest: dict[str, Any], assignment: str) -> None:
 
 
 def parse_path(path: str) -> list[str | int]:
-    r"""Return the parts of `spec.input.uris[0]`; a dot within a name is written `\.`."""
+    r"""Return the parts of a path such as `spec.input.uris[0]`. A dot inside a name is written `\.`."""
     parts: list[str | int] = []
     for name, index in PATH_PART.findall(path):
         parts.append(int(index) if index else re.sub(r"\\(.)", r"\1", name))
@@ -95,7 +95,7 @@ def parse_path(path: str) -> list[str | int]:
 
 
 def descend(target: Any, part: str | int, empty: Any, assignment: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what lies at `part` of `target`, made if it is absent."""
+    """Return the value at `part` of `target`, and create it if it is absent."""
     if isinstance(target, dict) and isinstance(part, str):
         return target.setdefault(part, empty)
     place(target, part, empty, assignment, only_if_absent=True)
@@ -110,7 +110,7 @@ def place(
     *,
     only_if_absent: bool = False,
 ) -> None:
-    """Put `value` at `part` of a mapping or a list; a list grows by one at most."""
+    """Put `value` at `part` of a mapping or a list. A list grows by at most one item."""
     if isinstance(target, dict) and isinstance(part, str):
         target[part] = value
     elif isinstance(target, list) and isinstance(part, int) and part <= len(target):
@@ -124,7 +124,7 @@ def place(
 
 
 def parse_value(text: str, parts: Sequence[str | int]) -> Any:  # noqa: ANN401 - any JSON value
-    """Return `text` as it is where the schema wants a string, else as YAML reads it."""
+    """Return `text` unchanged if the schema expects a string, or else as YAML reads it."""
     import yaml  # noqa: PLC0415 - an extra's
 
     if find_type(parts) == "string":
@@ -136,7 +136,7 @@ def parse_value(text: str, parts: Sequence[str | int]) -> Any:  # noqa: ANN401 -
 
 
 def find_type(parts: Sequence[str | int]) -> str | None:
-    """Return the schema's type of the field at that path; None where the schema does not know it."""
+    """Return the schema's type of the field at this path; None if the schema does not know it."""
     schema: Any = job_schema()
     for part in parts:
         if isinstance(part, int):
@@ -148,7 +148,7 @@ def find_type(parts: Sequence[str | int]) -> str | None:
 
 
 def resolve_uris(spec: dict[str, Any]) -> None:
-    """Replace the spec's paths by file URIs."""
+    """Replace the paths in the spec by file URIs."""
     inputs, output = spec.get("input"), spec.get("output")
     if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
         inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
@@ -158,7 +158,7 @@ def resolve_uris(spec: dict[str, Any]) -> None:
 
 
 def resolve_uri(text: str) -> str:
-    """Return `text` as a URI: a path counts from where one stands, a directory gets its slash."""
+    """Return `text` as a URI. A path is relative to the current directory, and a directory gets a slash."""
     scheme, separator, rest = text.partition("://")
     if not text or (separator and scheme != "file"):
         return text

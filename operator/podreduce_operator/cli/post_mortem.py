@@ -1,4 +1,4 @@
-"""The story of a failed local run, brought to where it outlives the run, as its bad records are."""
+"""Copies the post-mortem of a failed local run out of its store, which is deleted when the run ends."""
 
 import asyncio
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ __all__ = ["bring_out"]
 
 
 async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage, directory: Path) -> Mapping[str, Any]:
-    """Copy the run's story and the table of its attempts into `directory`; return the status with their places in it.
+    """Copy the run's post-mortem and attempts table into `directory`. Return the status with the new URIs.
 
     Raises:
         PodreduceError: they cannot be read.
@@ -23,11 +23,11 @@ async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage
         return status
     prefix = run_prefix(storage.installation, job.key.namespace, job.key.name, job.uid, job.spec.run_id)
     run_store = open_store(storage.work_uri + prefix, storage.settings)
-    return {**status, "postMortem": await asyncio.to_thread(copy_story, run_store, directory)}
+    return {**status, "postMortem": await asyncio.to_thread(copy_post_mortem, run_store, directory)}
 
 
-def copy_story(run_store: ObjectStore, directory: Path) -> dict[str, str]:
-    """Copy story and table into a directory; return the copies' URIs."""
+def copy_post_mortem(run_store: ObjectStore, directory: Path) -> dict[str, str]:
+    """Copy the post-mortem and the table into a directory, and return the copies' URIs."""
     directory.mkdir(exist_ok=True)
     for key in (POST_MORTEM_KEY, ATTEMPTS_TABLE_KEY):
         (directory / key).write_bytes(run_store.get(key))

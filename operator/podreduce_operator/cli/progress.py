@@ -1,6 +1,6 @@
-"""How far a run is: what its tasks and its status have told so far, folded into one value to show.
+"""A run's progress, collected from its tasks' output and its status.
 
-Rule: pure; the clock is the caller's. What an attempt has read counts until it fails; what is committed stays.
+Rule: pure; the caller gives the time. What an attempt has read counts until it fails. Committed work stays counted.
 """
 
 import json
@@ -25,14 +25,14 @@ __all__ = ["RunProgress", "TaskLine", "TasksShown", "parse_line"]
 Status = Mapping[str, Any]
 
 RATE_SECONDS = 5.0
-"""Over how long records per second are averaged."""
+"""Records per second are averaged over this time."""
 MIN_RATE_SECONDS = 0.5
 OWN_FIELDS = frozenset({"event", "level", "timestamp", "task", "attempt", "logger"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskLine:
-    """A line of a task's output: its counts so far, or the program's words, or neither (podreduce's own log)."""
+    """A line of a task's output: progress counts, or the program's text, or neither (podreduce's own log)."""
 
     records: int | None = None
     bytes: int = 0
@@ -41,7 +41,7 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksShown:
-    """The tasks of one type, to show. `total` and `total_bytes` are None while unknown."""
+    """The progress of the tasks of one type. `total` and `total_bytes` are None while unknown."""
 
     total: int | None
     done: int
@@ -69,7 +69,7 @@ class Meter:
     samples: deque[tuple[float, int]] = field(default_factory=deque)
 
     def rate(self, now: float, total: int) -> float:
-        """Take a sample and return the growth per second over the last `RATE_SECONDS`."""
+        """Add a sample and return the growth per second over the last `RATE_SECONDS`."""
         self.samples.append((now, total))
         while len(self.samples) > 2 and now - self.samples[1][0] >= RATE_SECONDS:  # noqa: PLR2004 - two make a rate
             self.samples.popleft()
@@ -78,7 +78,7 @@ class Meter:
 
 
 class RunProgress:
-    """Folds notices; `show` says where the tasks of a type are."""
+    """Collects notices. `show` returns the progress of one type of tasks."""
 
     def __init__(self) -> None:
         self.status: Status = {}
@@ -88,12 +88,12 @@ class RunProgress:
 
     @property
     def phase(self) -> str:
-        """The status' phase; `Planning` before there is one."""
+        """The phase in the status; `Planning` before there is one."""
         phase: str = self.status.get("phase", "Planning")
         return phase
 
     def take(self, notice: Notice) -> None:
-        """Fold one notice in."""
+        """Add one notice."""
         match notice:
             case PodStarted(pod=pod):
                 self.attempts[pod.attempt_id] = Attempt(task=pod.task)
@@ -108,7 +108,7 @@ class RunProgress:
                 pass
 
     def take_turn(self, task: TaskRef, attempt_id: str) -> None:
-        """Begin with an attempt whose pod has had others: their tasks are done."""
+        """Begin a later attempt of a pod. The pod's earlier tasks are done."""
         if attempt_id in self.attempts:
             return
         uid = attempt_id.rpartition("-")[0]
@@ -119,7 +119,7 @@ class RunProgress:
         self.attempts[attempt_id] = Attempt(task=task)
 
     def take_end(self, pod: PodView) -> None:
-        """Take the end of a pod: its tasks are done, but for the one that it failed at."""
+        """Handle the end of a pod. If it failed, its current task is not done."""
         for attempt_id in pod.attempt_ids:
             attempt = self.attempts.get(attempt_id)
             if attempt is None or not attempt.running:
@@ -131,14 +131,14 @@ class RunProgress:
                 del self.attempts[attempt_id]
 
     def take_line(self, attempt_id: str, line: str) -> None:
-        """Take the counts of a progress line."""
-        told = parse_line(line)
+        """Read the counts from a progress line."""
+        counts = parse_line(line)
         attempt = self.attempts.get(attempt_id)
-        if attempt is not None and told.records is not None:
-            attempt.records, attempt.bytes = told.records, told.bytes
+        if attempt is not None and counts.records is not None:
+            attempt.records, attempt.bytes = counts.records, counts.bytes
 
     def show(self, task_type: TaskType, now: float) -> TasksShown:
-        """Return the tasks of that type at `now` (monotonic seconds)."""
+        """Return the progress of the tasks of this type at `now` (monotonic seconds)."""
         attempts = [attempt for attempt in self.attempts.values() if attempt.task.type is task_type]
         tasks = self.status.get(task_type.value, {})
         records = sum(attempt.records for attempt in attempts)
@@ -156,7 +156,7 @@ class RunProgress:
 
 
 def parse_line(line: str) -> TaskLine:
-    """Tell a task's progress from what the user's program prints or logs, and from podreduce's own log."""
+    """Classify a line: a task's progress, text that the program prints or logs, or podreduce's own log."""
     try:
         fields = json.loads(line) if line.startswith("{") else None
     except ValueError:

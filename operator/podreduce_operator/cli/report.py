@@ -1,4 +1,4 @@
-"""The last words on a run: where the output lies, or what failed, on which record, and what to do about it. Pure."""
+"""The final report on a run: where the output is, or what failed, on which record, and what to do. Rule: pure."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -12,27 +12,27 @@ __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
 SKEWED_SHARE = 0.2
 
 REMEDIES = {
-    "BackoffLimitExceeded": "mend what the last failure names; --retries N tries a failed task N more times",
-    "ProgramError": "mend the program, and try it on a small piece of input first: --input PATH",
-    "InputError": "mend the object; bytes that are not UTF-8 pass with --set spec.input.encodingErrors=Replace",
-    "TooManyBadRecords": "mend the input or the program, or let more pass: --set spec.maxBadRecords=N",
-    "InputNotFound": "check the path; relative ones count from the current directory, a prefix ends in /",
+    "BackoffLimitExceeded": "fix the cause of the last failure; --retries N tries a failed task N more times",
+    "ProgramError": "fix the program, and try it on a small input first: --input PATH",
+    "InputError": "fix the object; to accept bytes that are not UTF-8: --set spec.input.encodingErrors=Replace",
+    "TooManyBadRecords": "fix the input or the program, or allow more: --set spec.maxBadRecords=N",
+    "InputNotFound": "check the path; it is relative to the current directory, and a prefix ends in /",
     "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
     "OutputClaimed": "wait for the other run, or choose another --output",
-    "OutOfMemory": "give each task more: lower --parallelism; or less to do: --set spec.map.shards=N for a map (m-…), "
+    "OutOfMemory": "give each task more memory: lower --parallelism; or less to do: --set spec.map.shards=N for a map (m-…), "
     "--set spec.reduce.partitions=N for a reduce (r-…)",
-    "Killed": "somebody or the system killed the process; if it was for memory, lower --parallelism",
-    "ScratchFull": "make room where the tasks write their temporary files, or choose another place with --work-dir",
+    "Killed": "somebody or the system killed the process; if memory was the reason, lower --parallelism",
+    "ScratchFull": "free disk space for temporary files, or choose another directory with --work-dir",
     "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",
-    "StorageUnavailable": "check AWS_ENDPOINT_URL and whether the store is up",
+    "StorageUnavailable": "check AWS_ENDPOINT_URL, and check that the store is up",
     "DeadlineExceeded": "raise it: --set spec.activeDeadlineSeconds=N",
     "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---",
 }
-"""What to do, by the reason of the failure or else of the condition."""
+"""What to do, by the reason of the failure or of the condition."""
 
 
 def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Return `Complete` or `Failed`, or empty while neither, with the condition's reason and message."""
+    """Return `Complete` or `Failed` with the condition's reason and message; three empty texts if neither is true."""
     for condition in status.get("conditions", ()):
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
             return condition["type"], condition["reason"], condition["message"]
@@ -40,7 +40,7 @@ def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
 
 
 def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
-    """Return what was made, and where."""
+    """Return the report on a complete run: what was written, and where."""
     output = status.get("output", {})
     records, size = render_count(output.get("records", 0), "record"), render_bytes(output.get("bytes", 0))
     lines = [
@@ -51,31 +51,31 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
 
 
 def render_bad_records(status: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line if records were skipped, or set aside by an attempt that had too many."""
+    """Yield a line if records were skipped, or if an attempt had too many bad records."""
     if "badRecords" in status:
         count, uri = status["badRecords"]["count"], show_uri(status["badRecords"]["uri"])
         yield f"{render_count(count, 'bad record')} skipped, see {uri}" if count else f"bad records: {uri}"
 
 
 def render_counters(status: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line for each counter of the program's own."""
+    """Yield a line for each of the program's counters."""
     for group, counters in status.get("counters", {}).items():
         if group != "podreduce":
             yield from (f"counter {group}/{name}: {value:,}" for name, value in counters.items())
 
 
 def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a line if one key has so much of the shuffled data that its reduce task held up the others."""
+    """Yield a line if one key has so much of the shuffled data that its reduce task delays the run."""
     for heavy in status.get("skew", [])[:1]:
         if heavy["share"] > SKEWED_SHARE:
             yield (
-                f"skew: the key {heavy['key']} has {heavy['share']:.0%} of the shuffled data, which one reduce task "
-                "takes alone: see Skew in docs/troubleshooting.md"
+                f"skew: the key {heavy['key']} has {heavy['share']:.0%} of the shuffled data, and one reduce task "
+                "takes all of it: see Skew in docs/troubleshooting.md"
             )
 
 
 def render_failed(name: str, status: Mapping[str, Any], logs: Path | None, post_mortem: Path | None) -> str:
-    """Return what failed: the last failure with the user's traceback, what to do, and where there is more."""
+    """Return the report on a failed run: the last failure with its traceback, what to do, and where to read more."""
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
@@ -96,12 +96,12 @@ def render_failed(name: str, status: Mapping[str, Any], logs: Path | None, post_
 
 
 def explains(failure: Mapping[str, Any], reason: str) -> bool:
-    """Tell whether a run failed for this failure: committed tasks may have too many bad records together."""
+    """Tell whether this failure ended the run. Too many bad records may also come from committed tasks together."""
     return reason != "TooManyBadRecords" or bool(failure["reason"] == reason)
 
 
 def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines on one failed attempt."""
+    """Yield the lines about one failed attempt."""
     yield f"task {failure['task']}: {failure['reason']}: {failure['message']}"
     if failure.get("record"):
         yield f"at the record: {failure['record']}"
@@ -110,5 +110,5 @@ def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:
 
 
 def show_uri(uri: str) -> str:
-    """Return a file URI as the path it is."""
+    """Return a file URI as a path, and other URIs unchanged."""
     return uri.removeprefix("file://")

@@ -1,6 +1,6 @@
-"""`podreduce run`: a job file, changed by the command line, validated, run to its end, and told of.
+"""`podreduce run`: reads a job file, applies the command line, validates the job, runs it and reports the result.
 
-Rule: each step either goes on or says why not and ends with the exit code of the design's table.
+Rule: if a step fails, it prints why and returns the exit code.
 """
 
 import asyncio
@@ -36,16 +36,16 @@ if TYPE_CHECKING:
 __all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
 
 TTL_SECONDS = 86_400
-"""In place of the job's: what a local run has stored goes with its directory, and not before it was told of."""
+"""Replaces the job's ttl: a local run's data is removed with its directory, after the report."""
 
 
 GENERATED_START = 58
 GENERATED_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels, so that no words come about: as the API server has it."""
+"""No vowels, so that no words appear. The API server does the same."""
 
 
 class ExitStatus(IntEnum):
-    """How the command ends."""
+    """The command's exit codes."""
 
     COMPLETE = 0
     FAILED = 1
@@ -54,7 +54,7 @@ class ExitStatus(IntEnum):
 
 
 class InvalidFileError(ValueError):
-    """A job that will not run; the message names the fields and what is expected."""
+    """The job cannot run. The message names the fields and what is expected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +71,7 @@ class RunOptions:
 
 
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
-    """Run the job of a file on this machine."""
+    """Run the job in a file on this machine."""
     try:
         file = read_file(options.file)
         job = load_job(file, options.overrides)
@@ -87,9 +87,9 @@ def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
 def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
-    """Run a valid job: its directory, its engine, its report."""
-    from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore, and it can wait
-    from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - likewise
+    """Run a valid job: make its directory, run the engine, print the report."""
+    from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore is slow to import
+    from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - see above
     from podreduce_operator.cli.views import open_view  # noqa: PLC0415
     from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
     from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
@@ -120,7 +120,7 @@ def run_loaded(
 
 
 def report(job: JobView, outcome: "Outcome", workspace: "Workspace", seconds: float, *, as_json: bool) -> ExitStatus:
-    """Print how the run ended; of one that failed, keep the logs and the post-mortem."""
+    """Print how the run ended. If it failed, keep its logs and post-mortem."""
     from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415 - see above
 
     if as_json:
@@ -141,7 +141,7 @@ def read_file(path: str) -> JobFile:
     """Read the job file.
 
     Raises:
-        InvalidFileError: it holds no job.
+        InvalidFileError: it has no job.
     """
     try:
         return read_job_file(path)
@@ -150,10 +150,10 @@ def read_file(path: str) -> JobFile:
 
 
 def load_job(file: JobFile, overrides: Overrides) -> JobView:
-    """Return the job as it is to run on this machine.
+    """Return the job, prepared for a run on this machine.
 
     Raises:
-        InvalidFileError: the command line or the file asks for what cannot be.
+        InvalidFileError: the command line or the file is invalid.
     """
     try:
         manifest = validate_job(apply_overrides(file.manifest, overrides))
@@ -168,7 +168,7 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
 
 
 def view_job(manifest: dict[str, Any]) -> JobView:
-    """Return a valid manifest as the job that the loop gets to see."""
+    """Return a valid manifest as the job that the loop sees."""
     metadata, spec = manifest["metadata"], manifest["spec"]
     return JobView(
         key=JobKey(
@@ -184,25 +184,25 @@ def view_job(manifest: dict[str, Any]) -> JobView:
 
 
 def generate_name(start: str) -> str:
-    """Return a name that begins with `start`, as the API server makes one: cut, and five characters at the end."""
+    """Return a name as the API server generates it: `start`, cut if it is long, plus five characters."""
     return start[:GENERATED_START] + "".join(secrets.choice(GENERATED_CHARACTERS) for _ in range(5))
 
 
 def refuse_suspended(job: JobView, file: JobFile) -> None:
-    """Refuse a job that would wait for ever: nobody can resume a local run.
+    """Refuse a suspended job. It would wait for ever, because nobody can resume a local run.
 
     Raises:
         InvalidFileError: it is suspended.
     """
     if job.spec.suspend:
-        raise InvalidFileError(f"{file.source}: spec.suspend: is true, so nothing would run: --set spec.suspend=false")
+        raise InvalidFileError(f"{file.source}: spec.suspend is true, so nothing would run: --set spec.suspend=false")
 
 
 def read_memory(size: str | None) -> int | None:
-    """Return the bytes that each task may use, if the command line says.
+    """Return the bytes that each task may use, or None without the option.
 
     Raises:
-        InvalidFileError: it is no size.
+        InvalidFileError: it is not a size.
     """
     if size is None:
         return None
@@ -211,15 +211,15 @@ def read_memory(size: str | None) -> int | None:
     except QuantityError as error:
         raise InvalidFileError(f"--memory: {error}") from error
     if memory_bytes == 0:
-        raise InvalidFileError("--memory: a task cannot do with none: leave the option out to share what is free")
+        raise InvalidFileError("--memory: must be more than 0: leave the option out to share the free memory")
     return memory_bytes
 
 
 def check_work_uri(uri: str | None) -> None:
-    """Refuse a place for intermediate data that is no prefix of a bucket.
+    """Check the URI for intermediate data.
 
     Raises:
-        InvalidFileError: it is none.
+        InvalidFileError: it is not a prefix in a bucket.
     """
     if uri is not None and not re.fullmatch(r"s3://[^/]+/[^/].*", uri):
         raise InvalidFileError(f"--work-uri: {uri}: give a prefix in a bucket, s3://bucket/work/, or use --work-dir")

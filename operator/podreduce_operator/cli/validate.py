@@ -1,4 +1,4 @@
-"""`podreduce validate`: what is wrong with a job file, field by field, or that nothing is."""
+"""`podreduce validate`: prints what is wrong with a job file, field by field, or that it is valid."""
 
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
@@ -8,7 +8,7 @@ __all__ = ["validate_file"]
 
 
 def validate_file(path: str) -> ExitStatus:
-    """Say whether the file holds a job that can run, and where."""
+    """Print whether the file has a valid job, and whether it can run on a cluster."""
     try:
         file = read_file(path)
         job = load_job(file, Overrides())
@@ -20,7 +20,7 @@ def validate_file(path: str) -> ExitStatus:
     say(f"{file.source}: {name} is a valid MapReduceJob")
     local = find_local_uris(job)
     if local:
-        say(f"it runs on this machine only: a cluster reads and writes s3://, not {', '.join(local)}")
+        say(f"it only runs on this machine: a cluster needs s3:// URIs in {', '.join(local)}")
     return ExitStatus.COMPLETE
 
 

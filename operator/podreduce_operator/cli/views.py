@@ -1,7 +1,7 @@
-"""Three ways to show a run while it runs: bars on a terminal, lines elsewhere, JSON lines for machines.
+"""Three ways to show a running job: bars on a terminal, lines elsewhere, and JSON lines for machines.
 
-Rule: everything goes to standard error; standard output is for the result. A view is told what to say and when to draw
-anew, and decides nothing.
+Rule: everything goes to standard error; standard output is for the result. The caller says what to show and when to
+draw again. A view decides nothing.
 """
 
 import json
@@ -21,7 +21,7 @@ __all__ = ["BarsView", "JsonView", "LinesView", "View", "open_view"]
 
 
 class LinesView:
-    """A line for each event, and one each second while something changes."""
+    """A line for each message, and one each second while something changes."""
 
     interval_seconds = 1.0
 
@@ -30,12 +30,12 @@ class LinesView:
         self.shown: tuple[object, ...] = ()
 
     def say(self, text: str, kind: str = "") -> None:
-        """Show a message; the kind is for its colour."""
+        """Show a message. `kind` is its type, for a colour."""
         del kind
         print(text, file=self.stream, flush=True)
 
     def draw(self, progress: RunProgress) -> None:
-        """Show where the run is, if that has changed."""
+        """Show the progress of the run, if it has changed."""
         now = time.monotonic()
         maps, reduces = (progress.show(task_type, now) for task_type in TaskType)
         if maps.total is None:
@@ -54,7 +54,7 @@ class LinesView:
 
 
 class BarsView:
-    """A bar for the map tasks and one for the reduce tasks, messages above them."""
+    """One bar for the map tasks and one for the reduce tasks, with messages above them."""
 
     interval_seconds = 0.1
     styles = {"": "", "warning": "yellow", "failure": "red", "words": "dim"}
@@ -81,14 +81,14 @@ class BarsView:
         self.bars.console.print(text, style=self.styles[kind], markup=False, soft_wrap=True)
 
     def draw(self, progress: RunProgress) -> None:
-        """Bring the bars up to date."""
+        """Update the bars."""
         now = time.monotonic()
         for task_type in TaskType:
             self.draw_row(task_type, progress.show(task_type, now))
         self.bars.refresh()
 
     def draw_row(self, task_type: TaskType, shown: TasksShown) -> None:
-        """Bring one bar up to date; the map's goes by bytes, and its time stops with its last task."""
+        """Update one bar. The map bar shows bytes. A bar's time stops with its last task."""
         if task_type not in self.rows:
             if shown.total is None and not shown.active:
                 return
@@ -102,7 +102,7 @@ class BarsView:
             self.bars.stop_task(row)
 
     def close(self) -> None:
-        """Leave the bars as they are."""
+        """Draw the bars a last time and stop."""
         self.bars.refresh()
         self.bars.stop()
 
@@ -121,7 +121,7 @@ class JsonView:
         self.write({"event": kind or "message", "text": text})
 
     def draw(self, progress: RunProgress) -> None:
-        """Show where the run is, if that has changed."""
+        """Show the progress of the run, if it has changed."""
         fields: dict[str, object] = {"event": "progress", "phase": progress.phase}
         for task_type in TaskType:
             shown = progress.show(task_type, time.monotonic())
@@ -149,7 +149,7 @@ View = LinesView | BarsView | JsonView
 
 
 def open_view(log_format: str) -> View:
-    """Return the view of that name: `bars`, `lines`, `json`; `auto` is bars on a terminal and lines elsewhere."""
+    """Return the view with this name: `bars`, `lines`, `json`, or `auto` (bars on a terminal, else lines)."""
     stream = sys.stderr
     if log_format == "json":
         return JsonView(stream)
@@ -159,7 +159,7 @@ def open_view(log_format: str) -> View:
 
 
 def measure(shown: TasksShown) -> tuple[float, float | None]:
-    """Return how much of a bar is done, and of what: bytes where their total is known, else tasks."""
+    """Return a bar's position and total: in bytes if the total is known, or else in tasks."""
     if shown.total is not None and shown.done >= shown.total:
         return 1, 1
     if shown.total_bytes:
@@ -168,14 +168,14 @@ def measure(shown: TasksShown) -> tuple[float, float | None]:
 
 
 def count_tasks(shown: TasksShown) -> str:
-    """Return `3/8 tasks`, with those that run."""
+    """Return text such as `3/8 tasks, 2 running`."""
     total = "?" if shown.total is None else shown.total
     running = f", {shown.active} running" if shown.active else ""
     return f"{shown.done}/{total} tasks{running}"
 
 
 def describe_amount(shown: TasksShown) -> str:
-    """Return the bytes and records read, and how fast while tasks run."""
+    """Return the bytes and records read, and the rate while tasks run."""
     if not shown.records and not shown.bytes:
         return ""
     rate = f"  {shown.records_per_second:,.0f}/s" if shown.active and shown.records_per_second >= 1 else ""

@@ -1,6 +1,6 @@
-"""What a person gets to see of a run while it runs: progress, failures as they happen, what the program prints.
+"""Shows a running job to a person: progress, failures as they happen, and what the program prints.
 
-Rule: only passes on and counts; what to make of it is the view's business.
+Rule: only counts and passes on. The view decides how to show it.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from podreduce_operator.model.decisions import Phase
 __all__ = ["Watcher"]
 
 MAX_WORDS_LINES = 200
-"""A program that prints for each record would drown everything else."""
+"""A program that prints a line for each record would hide everything else."""
 
 
 class Watcher:
-    """Takes notices and keeps a view up to date."""
+    """Handles notices and updates a view."""
 
     def __init__(self, name: str, view: View) -> None:
         self.name = name
@@ -30,7 +30,7 @@ class Watcher:
         self.is_planned = False
 
     def take(self, notice: Notice) -> None:
-        """Fold a notice in and tell what cannot wait."""
+        """Add a notice to the progress, and show it at once if it is a message."""
         self.progress.take(notice)
         match notice:
             case EventRecorded(kind="Warning", reason=reason, message=message) if reason == "AttemptFailed":
@@ -47,11 +47,11 @@ class Watcher:
 
     @property
     def is_over(self) -> bool:
-        """Whether the run has its verdict; the report tells of it."""
+        """Whether the run has ended. The report covers the rest."""
         return self.progress.phase in (Phase.COMPLETE, Phase.FAILED)
 
     def take_plan(self, plan: Mapping[str, Any] | None) -> None:
-        """Say once what there is to do."""
+        """Show the plan once."""
         if plan is not None and not self.is_planned:
             self.is_planned = True
             objects, shards = render_count(plan["objects"], "object"), render_count(plan["shards"], "shard")
@@ -65,12 +65,10 @@ class Watcher:
         if self.words_lines <= MAX_WORDS_LINES:
             self.view.say(f"{task} | {words}", "words")
         elif self.words_lines == MAX_WORDS_LINES + 1:
-            self.view.say(
-                f"the program prints a lot: nothing after its first {MAX_WORDS_LINES} lines is shown", "warning"
-            )
+            self.view.say(f"the program prints a lot: only its first {MAX_WORDS_LINES} lines are shown", "warning")
 
     async def draw_regularly(self) -> None:
-        """Draw at the view's pace until cancelled."""
+        """Draw the view at its interval until cancelled."""
         while True:
             await asyncio.sleep(self.view.interval_seconds)
             self.view.draw(self.progress)

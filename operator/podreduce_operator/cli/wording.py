@@ -1,4 +1,4 @@
-"""Numbers as a person reads them, and one line on the tasks of a type. Pure."""
+"""Numbers for people, and one line about the tasks of a type. Rule: pure."""
 
 from podreduce.contract.task import TaskType
 from podreduce_operator.cli.progress import TasksShown

@@ -1,7 +1,7 @@
-"""The directory a local run works in: made, locked, and taken away again, also after an engine that was killed.
+"""The working directory of a local run: created, locked and removed, also after an engine was killed.
 
-Each engine holds a lock on its directory as long as it lives, whatever ends it. A directory whose lock is free belongs
-to nobody: the next run removes it. The locks also tell whether another run writes to the same output just now.
+Rule: each engine holds a lock on its directory until it ends, for any reason. If the lock is free, the directory is
+unused and the next run removes it. The locks also tell whether another run is writing to the same output.
 """
 
 import fcntl
@@ -23,12 +23,12 @@ POST_MORTEM_NAME = "post-mortem"
 
 
 class OutputBusyError(Exception):
-    """Another local run writes to this output; the message names its process."""
+    """Another local run is writing to this output. The message names its process."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workspace:
-    """A run's own directory. `kept`: names of what in it outlives the run."""
+    """A run's directory. `kept`: names of its directories that stay after the run."""
 
     path: Path
     kept: set[str] = field(default_factory=set)
@@ -40,16 +40,16 @@ class Workspace:
 
     @property
     def quarantine(self) -> Path:
-        """Where the bad records are, once the run has ended."""
+        """Where the bad records are after the run."""
         return self.path / QUARANTINE_NAME
 
     @property
     def post_mortem(self) -> Path:
-        """Where the story of a failed run is, once it has ended."""
+        """Where the post-mortem of a failed run is after the run."""
         return self.path / POST_MORTEM_NAME
 
     def keep(self, directory: Path) -> Path | None:
-        """Let a directory of the workspace outlive the run; return it, or None if there is nothing in it."""
+        """Keep a directory of the workspace after the run. Return it, or None if it is empty."""
         if not directory.is_dir() or not any(directory.iterdir()):
             return None
         (self.path / LOCK_NAME).unlink(missing_ok=True)
@@ -59,10 +59,10 @@ class Workspace:
 
 @contextmanager
 def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Workspace]:
-    """Make a run's directory below `parent` (default: the system's temporary directory); remove it at the end.
+    """Create a run's directory below `parent` (default: the system's temporary directory), and remove it at the end.
 
     Raises:
-        OutputBusyError: a run of this machine writes to `output_uri` just now.
+        OutputBusyError: another run on this machine is writing to `output_uri`.
     """
     parent = parent or Path(tempfile.gettempdir())
     parent.mkdir(parents=True, exist_ok=True)
@@ -82,7 +82,7 @@ def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Work
 
 @contextmanager
 def no_empty_directory(output_uri: str) -> Iterator[None]:
-    """Take away an output directory that the run has made and left empty."""
+    """Remove the output directory if the run created it and left it empty."""
     path = Path(output_uri.removeprefix("file://"))
     existed = not output_uri.startswith("file://") or path.exists()
     try:
@@ -94,7 +94,7 @@ def no_empty_directory(output_uri: str) -> Iterator[None]:
 
 
 def visit_others(parent: Path, own: Path, output_uri: str) -> None:
-    """Remove the directories of engines that were killed; refuse an output that a living one writes to."""
+    """Remove the directories of killed engines. Refuse an output that a running engine writes to."""
     for directory in sorted(parent.glob(f"{PREFIX}*")):
         if directory == own or directory.is_symlink():
             continue
@@ -107,12 +107,12 @@ def visit_others(parent: Path, own: Path, output_uri: str) -> None:
 
 
 def read_lock(directory: Path) -> tuple[str | None, str]:
-    """Return the process and output of the engine that works in `directory`; no process if it is dead.
+    """Return the process and output of the engine that works in `directory`; None as process if it has ended.
 
-    A lock file that is still empty is that of an engine that starts just now.
+    A lock file that is still empty belongs to an engine that is just starting.
 
     Raises:
-        OSError: there is no lock: this is no workspace, or one of which something was kept.
+        OSError: there is no lock file. The directory is not a workspace, or something in it was kept.
     """
     lock = os.open(directory / LOCK_NAME, os.O_RDWR)
     try:
@@ -127,7 +127,7 @@ def read_lock(directory: Path) -> tuple[str | None, str]:
 
 
 def remove(workspace: Workspace) -> None:
-    """Remove the directory, but for what was kept."""
+    """Remove the directory except what was kept."""
     if not workspace.kept:
         shutil.rmtree(workspace.path, ignore_errors=True)
         return

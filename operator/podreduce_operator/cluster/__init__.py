@@ -1,4 +1,4 @@
-"""What the loop asks of a cluster, and the two that answer: Kubernetes, and processes on this machine.
+"""The cluster interface that the loop uses, and its two implementations: Kubernetes and local processes.
 
-Rule: neither of the two knows the other, and neither decides what runs. What both need lies beside `interface`.
+Rule: the implementations do not know each other, and neither decides what runs. Shared code is beside `interface`.
 """

@@ -1,6 +1,6 @@
-"""What the loop asks of a cluster. Two implementations: `kubernetes` and `processes`; one conformance suite for both.
+"""The cluster interface that the loop uses. `kubernetes` and `local` implement it; one conformance suite tests both.
 
-Rule: everything is idempotent, and a refusal that the job's author must know of is an `ActionError`.
+Rule: everything is idempotent. A refusal that the job's author must see is an `ActionError`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,10 +17,14 @@ __all__ = ["Cluster", "JobStorage", "Warned"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobStorage:
-    """Where a job's intermediate data goes (ending in `/`), under which installation, and with what credentials.
+    """Where a job's intermediate data goes, and with which credentials.
 
-    `before_write` is asked before each write to any store that is opened here: it forbids it once this operator may no
-    longer act. `gate` is held while a request to one of these stores is made.
+    Attributes:
+        work_uri: the URI of the intermediate data, ending in `/`.
+        installation: the installation that owns the data.
+        settings: how to reach the store.
+        before_write: called before each write to a store opened here. It raises if this operator must not act.
+        gate: held during each request to a store opened here.
     """
 
     work_uri: str
@@ -36,45 +40,45 @@ class JobStorage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warned:
-    """A warning about a pod, in the cluster's words."""
+    """A warning about a pod, as the cluster reports it."""
 
     reason: str
     message: str
 
 
 class Cluster(Protocol):
-    """Pods, jobs, and what their author wrote beside them."""
+    """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to."""
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """Return the job as last seen, or None if it is gone."""
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
-        """Return all pods of the job (by owner UID), of whatever run, terminating ones included."""
+        """Return all pods of the job (by owner UID), of any run, including terminating ones."""
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
-        """Ask the cluster itself how the job's pod of that name is now; None if it is gone.
+        """Read the job's pod with this name from the cluster itself; None if it is gone.
 
-        A list may be some seconds old, and older after a pause of this process.
+        A pod list may be some seconds old, and older after a pause of this process.
 
         Raises:
-            ActionError: it cannot be asked now.
+            ActionError: the cluster cannot be asked now.
         """
 
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
-        """Return what the attempts of these pods have reported, by attempt id; what is not known is left out."""
+        """Return the last reports of these pods' attempts, by attempt id. Attempts without a report are left out."""
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
-        """Return the newest warning about a pod that does not start and does not say why, if there is one."""
+        """Return the newest warning about a pod that does not start and gives no reason, if there is one."""
 
     async def create_pod(self, request: PodRequest) -> None:
-        """Create the pod. One of that name, of that job and run, not being deleted, means done.
+        """Create the pod. It is done if the job and run already have a pod with this name that is not being deleted.
 
         Raises:
-            ActionError: the cluster refuses it (permanent), or not now.
+            ActionError: the cluster refuses the pod for ever (permanent) or for now.
         """
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
-        """Delete the pod of that name if its UID is `uid`; gone means done. `force`: without waiting for its node."""
+        """Delete the pod with this name and UID. It is done if the pod is gone. `force`: do not wait for its node."""
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the pod's last log lines; empty if they are gone."""
@@ -83,18 +87,18 @@ class Cluster(Protocol):
         """Return the program text of `sourceFrom`.
 
         Raises:
-            ActionError: no such ConfigMap or key.
+            ActionError: the ConfigMap or the key does not exist.
         """
 
     async def read_storage(self, job: JobView) -> JobStorage:
-        """Return the job's storage, from the Secret it names.
+        """Return the job's storage, from the Secret that it names.
 
         Raises:
             ActionError: the Secret or one of its keys is missing.
         """
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """Replace the job's status; False if the job changed meanwhile, so that the caller looks again."""
+        """Replace the job's status. Return False if the job has changed, so that the caller observes it again."""
 
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
-        """Tell the job's author, best effort. `kind` is `Normal` or `Warning`."""
+        """Record an event for the job's author. It may be dropped. `kind` is `Normal` or `Warning`."""

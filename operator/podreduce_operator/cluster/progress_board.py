@@ -1,7 +1,7 @@
-"""How far running attempts are, as they last reported: in memory only, and nobody misses what is lost.
+"""The last progress report of each running attempt, in memory only. Losing it does no harm.
 
-Rule: times are the operator's own, kept on the monotonic clock and told on the other: setting the machine's clock makes
-no attempt look as if it hung. One that reports the same counts again has not moved since they changed.
+Rule: times are kept on the operator's monotonic clock and converted when read. So if the machine's clock is set, no
+attempt looks hung. An attempt that reports the same counts again has made no progress.
 """
 
 import time
@@ -20,7 +20,8 @@ class ProgressBoard:
     """The last report of each attempt.
 
     Args:
-        clock: seconds since the epoch, as whoever asks reckons; `monotonic`: seconds that no one sets.
+        clock: seconds since the epoch, for the reported times.
+        monotonic: monotonic seconds.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -29,13 +30,13 @@ class ProgressBoard:
         self._entries: dict[str, Entry] = {}
 
     def take(self, report: ProgressReport) -> None:
-        """Take a report."""
+        """Store a report."""
         known, now = self._entries.get(report.attempt_id), self._monotonic()
         changed = now if known is None or known.report != report else known.changed
         self._entries[report.attempt_id] = Entry(report=report, taken=now, changed=changed)
 
     def of(self, pods: Iterable[PodView]) -> Mapping[str, AttemptProgress]:
-        """Return what is known of these pods' attempts, by attempt id."""
+        """Return the progress of these pods' attempts, by attempt id."""
         offset = self._clock() - self._monotonic()
         known = ((pod.attempt_id, self._entries.get(pod.attempt_id)) for pod in pods)
         return {attempt_id: entry.as_progress(offset) for attempt_id, entry in known if entry is not None}
@@ -47,21 +48,21 @@ class ProgressBoard:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A report, when it was taken, and when its counts had last changed (monotonic seconds)."""
+    """A report, when it arrived, and when its counts last changed (monotonic seconds)."""
 
     report: ProgressReport
     taken: float
     changed: float
 
     def as_progress(self, offset: float) -> AttemptProgress:
-        """Return it with times on a clock that is `offset` ahead."""
+        """Return the progress with times on a clock that is `offset` seconds ahead."""
         return AttemptProgress(
             fraction=self.report.fraction, reported_at=self.taken + offset, changed_at=self.changed + offset
         )
 
 
 class ProgressLine(msgspec.Struct, rename="camel"):
-    """The line of a task's log that says how far it is (see `podreduce.watching.progress`)."""
+    """The line of a task's log that reports its progress (see `podreduce.watching.progress`)."""
 
     event: str
     attempt: str
@@ -74,21 +75,21 @@ class ProgressLine(msgspec.Struct, rename="camel"):
 
 
 def read_progress_line(line: str) -> ProgressReport | None:
-    """Return what a line of a task's output reports; None if it is about something else."""
+    """Return the progress in a line of a task's output; None if the line has none."""
     if not line.startswith("{") or '"progress"' not in line:
         return None
     try:
-        told = msgspec.json.decode(line, type=ProgressLine)
+        parsed = msgspec.json.decode(line, type=ProgressLine)
     except msgspec.DecodeError:
         return None
-    if told.event != "progress":
+    if parsed.event != "progress":
         return None
     return ProgressReport(
-        attempt_id=told.attempt,
-        records=told.records,
-        bytes=told.bytes,
-        reduced=told.reduced,
-        records_out=told.records_out,
-        beats=told.beats,
-        fraction=told.fraction,
+        attempt_id=parsed.attempt,
+        records=parsed.records,
+        bytes=parsed.bytes,
+        reduced=parsed.reduced,
+        records_out=parsed.records_out,
+        beats=parsed.beats,
+        fraction=parsed.fraction,
     )

@@ -1,4 +1,4 @@
-"""What is told of a run's attempts after their pods are gone: kept records, the table of attempts, the post-mortem.
+"""Reports about a run's attempts after their pods are gone: kept records, the table of attempts, the post-mortem.
 
-Rule: nothing that decides about a run reads this.
+Rule: no decision about a run reads these.
 """

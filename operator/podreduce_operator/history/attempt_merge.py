@@ -1,6 +1,6 @@
-"""All that was kept of a run's attempts, by attempt id: of each the sum of its records.
+"""Merges the kept records of each attempt of a run into one.
 
-Rule: pure. They are held packed: as objects a hundred thousand of them take 120 MB, packed a third of that.
+Rule: pure. Records are held packed. A hundred thousand of them take 120 MB as objects, and a third of that packed.
 """
 
 from collections.abc import Iterable
@@ -15,49 +15,49 @@ __all__ = ["KeptAttempts", "add_record"]
 
 
 class PackedRecord(AttemptRecord, frozen=True, kw_only=True, array_like=True, gc=False):
-    """The same record where its values travel without their names."""
+    """The same record, encoded without field names."""
 
 
 decode_packed = msgspec.msgpack.Decoder(PackedRecord).decode
 
 
 class KeptAttempts:
-    """What is known of attempts from their records, whatever the order these come in."""
+    """What is known of attempts from their records. The order of the records does not matter."""
 
     def __init__(self) -> None:
         self._packed: dict[str, bytes] = {}
 
     @property
     def ids(self) -> AbstractSet[str]:
-        """The attempts of which something was kept."""
+        """The ids of the attempts with a record."""
         return self._packed.keys()
 
     def add(self, records: Iterable[AttemptRecord]) -> None:
-        """Add to what was kept of each attempt what these say of it."""
+        """Merge `records` into what is known of each attempt."""
         for record in records:
             known = self.get(record.attempt_id)
             self._packed[record.attempt_id] = pack(record if known is None else add_record(known, record))
 
     def get(self, attempt_id: str) -> AttemptRecord | None:
-        """Return all that was kept of an attempt, in one record; None if nothing was."""
+        """Return the merged record of an attempt; None if there is none."""
         data = self._packed.get(attempt_id)
         return None if data is None else unpack(data)
 
 
 def pack(record: AttemptRecord) -> bytes:
-    """Return the record's values, without their names."""
+    """Encode the record's values without field names."""
     return msgspec.msgpack.encode(msgspec.structs.astuple(record))
 
 
 def unpack(data: bytes) -> AttemptRecord:
-    """Return the record."""
+    """Decode a packed record."""
     return decode_packed(data)
 
 
 def add_record(earlier: AttemptRecord, later: AttemptRecord) -> AttemptRecord:
-    """Return what both say: the later one knows better, but the first word on the pod's deletion holds.
+    """Merge two records. The later one wins, but the first time and reason of the pod's deletion stay.
 
-    Later is who saw the attempt come further, whatever the times say: clocks may be set.
+    The later record is the one with the later stage. Times are not compared, because clocks may be changed.
     """
     if kept_stage(earlier) > kept_stage(later):
         earlier, later = later, earlier

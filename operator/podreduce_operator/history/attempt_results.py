@@ -1,6 +1,6 @@
-"""The attempts of a run in order of time, put together from what is left of each: kept records, a commit, a failure.
+"""Builds the list of a run's attempts, ordered by time, from kept records, commits and failure records.
 
-Rule: pure. Nothing is made up: what no record says is None. One attempt may have left all of these or any one of them.
+Rule: pure. Nothing is guessed: what no record says is None. An attempt has at least one of the three kinds of record.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -25,7 +25,7 @@ R = AttemptResult
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What one attempt has left. The record is the sum of all that were kept of it."""
+    """What one attempt left. `record` is merged from all its kept records."""
 
     task: TaskRef
     record: AttemptRecord | None
@@ -35,11 +35,13 @@ class Traces:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What all attempts have left, and nothing made of it: there may be hundreds of thousands.
+    """What all attempts left, as stored: there may be hundreds of thousands.
 
     Attributes:
-        committed: by attempt id, as is `failed`.
-        winners: by task, the commit of its newest generation; `outdated` are the attempts whose commits do not count.
+        committed: commits by attempt id.
+        failed: failure records by attempt id.
+        winners: the commit of the newest generation, by task.
+        outdated: the attempts whose commits no longer count.
         lost: tasks and generations whose output is gone.
     """
 
@@ -51,7 +53,7 @@ class Evidence:
     lost: AbstractSet[tuple[TaskRef, int]]
 
     def traces_of(self, attempt_id: str) -> Traces:
-        """Return what one attempt has left: at least one of the three."""
+        """Return what one attempt left."""
         record, commit = self.kept.get(attempt_id), self.committed.get(attempt_id)
         failure = self.failed.get(attempt_id)
         task = next(one.task for one in (record, commit, failure) if one is not None)
@@ -65,20 +67,20 @@ def gather_evidence(
     outdated: AbstractSet[str],
     failures: Iterable[FailureRecord],
 ) -> Evidence:
-    """Put in order what is left of a run's attempts."""
-    told = list(failures)
+    """Index the records of a run's attempts."""
+    records = list(failures)
     return Evidence(
         kept=kept,
         committed={commit.attempt_id: commit for commit in commits.values()},
-        failed={failure.attempt_id: failure for failure in told if not tells_of_lost_part(failure)},
+        failed={failure.attempt_id: failure for failure in records if not is_lost_part(failure)},
         winners=commits,
         outdated=outdated,
-        lost={(one.lost.task, one.lost.generation) for one in told if one.lost is not None},
+        lost={(one.lost.task, one.lost.generation) for one in records if one.lost is not None},
     )
 
 
 def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
-    """Yield every attempt that left a trace, in order of time, so many at once: together they are large."""
+    """Yield all attempts with a record, ordered by time, in groups of `group_attempts` to limit memory."""
     ids = {*evidence.kept.ids, *evidence.committed, *evidence.failed}
     ordered = sorted((first_time(evidence.traces_of(attempt_id)), attempt_id) for attempt_id in ids)
     for start in range(0, len(ordered), group_attempts):
@@ -86,13 +88,13 @@ def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Atte
         yield [describe(attempt_id, evidence.traces_of(attempt_id), evidence) for _, attempt_id in group]
 
 
-def tells_of_lost_part(failure: FailureRecord) -> bool:
-    """Tell whether a failure is no attempt's, but that of a committed part which the store has dropped since."""
+def is_lost_part(failure: FailureRecord) -> bool:
+    """Tell whether a failure record is about a committed part that the store dropped later. No attempt failed then."""
     return failure.lost is not None and failure.lost.task == failure.task
 
 
 def describe(attempt_id: str, traces: Traces, evidence: Evidence) -> Attempt:
-    """Return all that is known of one attempt."""
+    """Return everything known of one attempt."""
     record, commit, failure = traces.record, traces.commit, traces.failure
     known: dict[str, Any] = {"generation": generation_of(traces)}
     result = find_result(attempt_id, traces, evidence)
@@ -113,7 +115,7 @@ def generation_of(traces: Traces) -> int:
 
 
 def find_result(attempt_id: str, traces: Traces, evidence: Evidence) -> AttemptResult:
-    """Say what became of an attempt."""
+    """Return the result of an attempt."""
     record, generation = traces.record, generation_of(traces)
     if traces.commit is not None or attempt_id in evidence.outdated:
         is_lost = attempt_id in evidence.outdated or (traces.task, generation) in evidence.lost
@@ -148,7 +150,7 @@ def describe_pod(record: AttemptRecord) -> dict[str, Any]:
 
 
 def describe_failure(failure: FailureRecord, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the failure record says; of the end, what its pod did not."""
+    """Return what the failure record says. The pod's exit code and end time come first if known."""
     return {
         "attempt": failure.pod_name,
         "ordinal": failure.ordinal,
@@ -161,7 +163,7 @@ def describe_failure(failure: FailureRecord, known: Mapping[str, Any]) -> dict[s
 
 
 def describe_commit(commit: CommitRecord) -> dict[str, Any]:
-    """Return what the commit says. Its times are finer than a pod's, which are whole seconds."""
+    """Return what the commit says. Its times are more exact than a pod's, which are whole seconds."""
     return {
         "attempt": commit.pod_name,
         "started_at": moment(commit.started_at),
@@ -176,7 +178,7 @@ def describe_commit(commit: CommitRecord) -> dict[str, Any]:
 
 
 def with_durations(attempt: Attempt) -> Attempt:
-    """Return the attempt with the time that each part of its life took, as far as both its ends are known."""
+    """Return the attempt with the seconds it spent pending, starting and running; None if a time is unknown."""
     placed, started = attempt.scheduled_at, attempt.started_at
     ended = attempt.finished_at or attempt.deleted_at
     never_ran = None if started is not None else ended
@@ -189,12 +191,12 @@ def with_durations(attempt: Attempt) -> Attempt:
 
 
 def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
-    """Return the seconds from one time to another, to the millisecond; None where either is unknown."""
+    """Return the seconds between two times, to the millisecond; None if one is unknown."""
     return None if start is None or end is None else round((end - start).total_seconds(), 3)
 
 
 def first_time(traces: Traces) -> float:
-    """Return the first that is known of an attempt, in seconds since the epoch; without any it comes last."""
+    """Return the first known time of an attempt, in seconds since the epoch; infinity if none is known."""
     record, commit, failure = traces.record, traces.commit, traces.failure
     of_pod = () if record is None else (record.created_at, record.scheduled_at)
     of_task = () if commit is None else (commit.started_at, commit.finished_at)
@@ -206,5 +208,5 @@ def first_time(traces: Traces) -> float:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Return seconds since the epoch as a time in UTC, to the millisecond."""
+    """Return seconds since the epoch as a UTC time, to the millisecond."""
     return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)

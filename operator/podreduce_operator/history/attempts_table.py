@@ -1,7 +1,7 @@
-"""All attempts of a run as one Parquet table: a row an attempt, in order of time, for duckdb, pandas and their like.
+"""Writes all attempts of a run as one Parquet table, one row each, ordered by time, for duckdb, pandas and the like.
 
-Rule: the columns are the fields of `contract.post_mortem.Attempt` under their own names, after the task's type and
-index. Call it in a thread: pyarrow takes a tenth of a second to import, and is imported only here.
+Rule: the columns are the task's type and index and then the fields of `contract.post_mortem.Attempt`, with the same
+names. Call it in a thread: pyarrow takes a tenth of a second to import, and is imported only here.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["ROW_GROUP_ATTEMPTS", "write_attempts_table"]
 
 ROW_GROUP_ATTEMPTS = 2500
-"""So many rows are put together at a time: with 10,000 the writer takes 50 MB, with these 25, and a file as large."""
+"""Rows per row group. With 10,000 the writer needs 50 MB of memory, with 2,500 it needs 25 MB for the same file."""
 
 REPEATED = ["task_type", "result", "reason", "why_deleted", "node", "phase"]
-"""Columns of few words. A dictionary of what is different in each row would but be a second copy of it."""
+"""Columns with few different values. For columns that differ in each row, a dictionary would be a second copy."""
 
 
 def write_attempts_table(job: JobIdentity, groups: Iterable[Sequence[Attempt]]) -> bytes:
-    """Return the Parquet file, a row group for each of the groups; its metadata name the job."""
+    """Return the Parquet file, with one row group for each group. Its metadata name the job."""
     import pyarrow as pa  # noqa: PLC0415 - slow to import
-    import pyarrow.parquet as pq  # noqa: PLC0415 - likewise
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
 
     identity = {f"podreduce.{name}": str(value) for name, value in msgspec.structs.asdict(job).items()}
     schema = table_schema().with_metadata(identity)
@@ -43,7 +43,7 @@ def write_attempts_table(job: JobIdentity, groups: Iterable[Sequence[Attempt]]) 
 
 
 def table_schema() -> "pa.Schema":
-    """Return the columns."""
+    """Return the table's columns."""
     import pyarrow as pa  # noqa: PLC0415 - slow to import
 
     text, time, seconds = pa.string(), pa.timestamp("ms", tz="UTC"), pa.float64()
@@ -85,7 +85,7 @@ def table_schema() -> "pa.Schema":
 
 
 def column(attempts: Sequence[Attempt], name: str) -> list[Any]:
-    """Return the values of one column; text that is empty was not said, and is null."""
+    """Return the values of one column. Empty text means unknown, and becomes null."""
     if name in {"task_type", "task_index"}:
         tasks = [TaskRef.parse(attempt.task) for attempt in attempts]
         return [task.type.value if name == "task_type" else task.index for task in tasks]

@@ -1,6 +1,6 @@
-"""A run's story, put together: what was planned, how it ended, its attempts, and what the failed ones said.
+"""Builds a run's post-mortem: its plan, how it ended, its attempts, and the messages of failed ones.
 
-Rule: pure, and of bounded size whatever the number of attempts: the table has all of them.
+Rule: pure. Its size is limited for any number of attempts; the table has all of them.
 """
 
 from collections import Counter
@@ -36,16 +36,16 @@ MAX_FAILURES = 50
 MAX_MESSAGE = 200
 
 Placed: TypeAlias = tuple[int, Attempt]
-"""An attempt and its place in the order of time."""
+"""An attempt's position in time order, and the attempt."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What the story takes of all attempts, added group by group in order of time; of bounded size.
+    """What the post-mortem keeps of all attempts. They are added in groups, ordered by time. Its size is limited.
 
     Attributes:
-        failed: those that failed last, in order of their end.
-        stopped: of those that the run's failure stopped, those that had run longest, longest first.
+        failed: the last failed attempts, ordered by their end.
+        stopped: the attempts that were stopped when the run failed: those that ran longest, the longest first.
     """
 
     by_result: Counter[str] = field(default_factory=Counter)
@@ -58,7 +58,7 @@ class Tally:
     _longest: list[Placed] = field(default_factory=list)
 
     def add(self, attempts: Sequence[Attempt]) -> None:
-        """Take the next attempts."""
+        """Add the next attempts."""
         placed = list(enumerate(attempts, self.by_result.total()))
         committed = [each for each in placed if each[1].result is AttemptResult.COMMITTED]
         others = [each for each in placed if each[1].result is not AttemptResult.COMMITTED]
@@ -73,9 +73,9 @@ class Tally:
 
     @property
     def told(self) -> list[Attempt]:
-        """The attempts that the timeline tells of, in their order.
+        """The attempts in the timeline, ordered by time.
 
-        All, if there is room; else the last of those that did not commit, and of the others those that took longest.
+        If there are too many, it has the last ones that did not commit, and the committed ones that took longest.
         """
         committed = self.by_result[AttemptResult.COMMITTED]
         others = self._others[-max(MAX_TIMELINE // 2, MAX_TIMELINE - committed) :]
@@ -84,7 +84,7 @@ class Tally:
 
     @property
     def totals(self) -> AttemptTotals:
-        """All attempts in numbers."""
+        """The totals over all attempts."""
         return AttemptTotals(
             attempts=self.by_result.total(),
             by_result=dict(self.by_result),
@@ -96,7 +96,7 @@ class Tally:
 
 
 def running_seconds(placed: Placed) -> float:
-    """Return how long an attempt has run."""
+    """Return how long an attempt ran."""
     return placed[1].running_seconds or 0.0
 
 
@@ -111,9 +111,17 @@ def build_story(
     failures: Mapping[str, FailureRecord],
     logs: Mapping[str, Sequence[str]],
 ) -> PostMortem:
-    """Return the story of an ended run; `failures` and `logs` (last lines) are by attempt id.
+    """Return the post-mortem of an ended run.
 
-    `partitions`: how many reduce tasks there turned out to be, if the run came so far.
+    Args:
+        plan: the run's plan.
+        plan_digest: the SHA-256 of its bytes.
+        partitions: the number of reduce tasks, if the shuffle was frozen.
+        run: how the run ended.
+        conditions: the conditions in the status.
+        tally: the attempts.
+        failures: the failure records by attempt id.
+        logs: the last log lines by attempt id.
     """
     return PostMortem(
         job=plan.job,
@@ -151,20 +159,20 @@ def describe_plan(plan: Plan, digest: str, partitions: int | None) -> PlanFacts:
 
 
 def shorten(attempt: Attempt) -> Attempt:
-    """Return the attempt for a line of the timeline; the whole message stands in the table."""
+    """Return the attempt with a short message, for the timeline. The table has the whole message."""
     if len(attempt.message) <= MAX_MESSAGE:
         return attempt
     return msgspec.structs.replace(attempt, message=cut_middle(attempt.message, MAX_MESSAGE))
 
 
 def last_failed(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Return the attempts that failed last, in order of their end."""
+    """Return the last failed attempts, ordered by their end."""
     failed = [attempt for attempt in attempts if attempt.result is AttemptResult.FAILED and attempt.finished_at]
     return sorted(failed, key=lambda attempt: (attempt.finished_at, attempt.attempt_id))[-MAX_FAILURES:]
 
 
 def longest_stopped(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Return the attempts that had run longest of those that the run's failure stopped, longest first."""
+    """Return the attempts that were stopped when the run failed: those that ran longest, the longest first."""
     stopped = [
         attempt
         for attempt in attempts
@@ -174,7 +182,7 @@ def longest_stopped(attempts: Sequence[Attempt]) -> list[Attempt]:
 
 
 def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequence[str]) -> FailedAttempt:
-    """Return what a failed attempt said; one whose failure was not recorded any more has but its pod's words."""
+    """Return the messages of a failed attempt. Without a failure record, only the pod's messages are known."""
     return FailedAttempt(
         task=attempt.task,
         attempt=attempt.attempt,
@@ -188,7 +196,7 @@ def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequen
 
 
 def describe_stopped(attempt: Attempt, log: Sequence[str]) -> StoppedAttempt:
-    """Return what an attempt was at when it was stopped."""
+    """Return a stopped attempt, with its last log lines."""
     return StoppedAttempt(
         task=attempt.task, attempt=attempt.attempt, started_at=attempt.started_at, node=attempt.node, log=tuple(log)
     )

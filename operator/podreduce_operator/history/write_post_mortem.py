@@ -1,7 +1,8 @@
-"""The post-mortem of a run: its story in one object for people, and all its attempts in one table.
+"""Keeps attempts during a run, and writes its post-mortem: one object for people, and one table of all attempts.
 
-Rule: made after the run's end from what lasts (kept attempts, commits, failures, saved logs) and from the pods that are
-still there. The story is written last: it is the evidence that all is. Repeating any of it is harmless.
+Rule: the post-mortem is made after the run's end from stored records (kept attempts, commits, failures, saved logs) and
+from the pods that still exist. Its object is written last, as evidence that the rest is written. All steps may be
+repeated.
 """
 
 import asyncio
@@ -35,10 +36,10 @@ from podreduce_operator.runs.run import Run
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
 
 KEEP_SECONDS = 5.0
-"""How long keeping a batch may take: deletions wait for it, and a store that hangs must not hold them up."""
+"""How long keeping a batch may take. Deletions wait for it, and a store that hangs must not delay them."""
 
 BATCH_ATTEMPTS = 1000
-"""Some 400 KB, which also a slow store takes in that time."""
+"""About 400 KB, which even a slow store can write in that time."""
 
 CONCURRENT_READS = 32
 LOG_TAIL_LINES = 100
@@ -46,10 +47,10 @@ MAX_LOG_BYTES = 32 * 1024
 
 
 async def keep_attempts(run: Run, attempts: Sequence[AttemptRecord]) -> None:
-    """Make durable what is known of these attempts; what is, stays so if the rest fails.
+    """Write what is known of these attempts. Batches already written stay if a later one fails.
 
     Raises:
-        ActionError: the store does not take it in time.
+        ActionError: the store does not write it in time.
     """
     for start in range(0, len(attempts), BATCH_ATTEMPTS):
         await keep_batch(run, attempts[start : start + BATCH_ATTEMPTS])
@@ -63,13 +64,13 @@ async def keep_batch(run: Run, attempts: Sequence[AttemptRecord]) -> None:
         async with asyncio.timeout(KEEP_SECONDS):
             await run.work.put_async(key, data)
     except TimeoutError as error:
-        words = f"{run.work.uri_of(key)} could not be written within {KEEP_SECONDS:.0f} s: see whether the store is up"
-        raise ActionError("StorageUnavailable", words, permanent=False) from error
+        message = f"{run.work.uri_of(key)} could not be written within {KEEP_SECONDS:.0f} s: check that the store is up"
+        raise ActionError("StorageUnavailable", message, permanent=False) from error
     run.records.kept.update({record.attempt_id: kept_stage(record) for record in attempts})
 
 
 async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[AttemptRecord]) -> None:
-    """Write table and story; `present` are the attempts whose pods are still there."""
+    """Write the table and the post-mortem; `present` are the attempts whose pods still exist."""
     plan = run.records.plan
     if plan is None:
         return
@@ -80,12 +81,12 @@ async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[Attemp
     await run.work.put_async(ATTEMPTS_TABLE_KEY, await asyncio.to_thread(make_table, run, plan, kept, tally))
     del kept
     logs = await read_logs(run, cluster, [*tally.failed, *tally.stopped], {record.attempt_id for record in present})
-    await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(tell, run, plan, tally, logs))
+    await run.work.put_async(POST_MORTEM_KEY, await asyncio.to_thread(encode_post_mortem, run, plan, tally, logs))
     run.records.kept.clear()
 
 
 def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
-    """Return the table of all attempts, made row group by row group; add each of them to the tally."""
+    """Return the table of all attempts, built one row group at a time, and add each attempt to the tally."""
     evidence = gather_evidence(
         kept=kept,
         commits=run.records.commits,
@@ -93,16 +94,16 @@ def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
         failures=[failure for failures in run.records.failures.values() for failure in failures],
     )
 
-    def told_groups() -> Iterator[Sequence[Attempt]]:
+    def tallied_groups() -> Iterator[Sequence[Attempt]]:
         for group in tell_attempts(evidence, ROW_GROUP_ATTEMPTS):
             tally.add(group)
             yield group
 
-    return write_attempts_table(plan.job, told_groups())
+    return write_attempts_table(plan.job, tallied_groups())
 
 
 async def read_kept(run: Run) -> KeptAttempts:
-    """Return all that was kept of each attempt; a few batches at a time, for together they are large."""
+    """Return everything kept of each attempt. It reads a few batches at a time to limit memory."""
     kept = KeptAttempts()
     keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
     for start in range(0, len(keys), CONCURRENT_READS):
@@ -121,7 +122,7 @@ def add_batches(kept: KeptAttempts, batches: Iterable[bytes]) -> None:
 async def read_logs(
     run: Run, cluster: Cluster, attempts: Sequence[Attempt], present: set[str]
 ) -> dict[str, Sequence[str]]:
-    """Return the last log lines of these attempts, by attempt id: those that were saved, or the pod's own."""
+    """Return the last log lines of these attempts, by attempt id: the saved ones, or the pod's."""
 
     async def read(attempt: Attempt) -> Sequence[str]:
         try:
@@ -137,14 +138,14 @@ async def read_logs(
 
 
 def last_lines(text: str) -> Sequence[str]:
-    """Return the end of a log, in lines: 32 KiB at most."""
+    """Return the last lines of a log, at most 32 KiB."""
     return text.encode()[-MAX_LOG_BYTES:].decode(errors="replace").splitlines()[-LOG_TAIL_LINES:]
 
 
-def tell(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
-    """Return the story as it is stored."""
+def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
+    """Return the post-mortem's bytes."""
     manifest = run.records.manifest
-    story = build_story(
+    post_mortem = build_story(
         plan=plan,
         plan_digest=run.records.plan_digest,
         partitions=None if manifest is None else len(manifest.partitions),
@@ -154,9 +155,9 @@ def tell(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) 
         failures=failures_by_attempt(run),
         logs=logs,
     )
-    return encode_readable(story)
+    return encode_readable(post_mortem)
 
 
 def failures_by_attempt(run: Run) -> dict[str, FailureRecord]:
-    """Return the failure records by attempt id."""
+    """Index the failure records by attempt id."""
     return {failure.attempt_id: failure for failures in run.records.failures.values() for failure in failures}

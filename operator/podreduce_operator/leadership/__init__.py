@@ -1,4 +1,4 @@
-"""Which of several operators acts, and when that ends: the Lease, the election, the fence before every write.
+"""Decides which of several operators acts, and until when: the Lease, the election, and the fence before every write.
 
-Rule: the decisions (election, lease) are pure; elector and fence have the clock and the requests.
+Rule: election and lease are pure. The elector and the fence have the clock and the requests.
 """

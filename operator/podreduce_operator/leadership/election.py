@@ -1,27 +1,27 @@
-"""Which of an installation's operators acts: the rules, which are those of client-go's leader election.
+"""The rules by which one of an installation's operators acts. They are those of client-go's leader election.
 
-Rule: pure. A value per operator, of what it has seen of the Lease and when; `now` is its own monotonic clock. `elector`
-does what this says.
+Rule: pure. Each operator has one value: what it has seen of the Lease, and when. `now` is its own monotonic clock.
+`elector` carries out the decisions.
 
-Why at most one acts at any time, whatever the clocks show. Whoever holds the lease counts its deadline from the START
-of the request that last renewed it (`renew_seconds`, 10 by default) and does nothing from then on. Whoever wants it
-counts from when it first SAW what the Lease says now, and takes it when that has not changed for the holder's whole
-duration (`duration_seconds`, 15). The renewal started before the Lease changed, and that was before anybody saw it: so
-the holder's deadline comes first, by 5 s or more, unless one clock runs by a third faster than the other. A write
-names the version it was decided upon, so of several who take it one succeeds.
+At most one operator acts at any time, whatever the clocks show. The holder counts its deadline from the START of the
+request that last renewed the lease (`renew_seconds`, 10 by default), and does nothing after it. A standby counts from
+when it first SAW the Lease's current version. It takes the lease if this version has not changed for the holder's whole
+duration (`duration_seconds`, 15). The renewal started before the Lease changed, and the change came before anybody saw
+it. So the holder's deadline comes first, by at least 5 s, unless one clock runs a third faster than the other. A write
+names the version that it is based on. So if several operators try to take the lease, one succeeds.
 
-Example: A renews at 100.0 (by a clock that both share) and is answered at 100.1; B, who looks every two seconds, sees
-the change at 101.5. Then A is cut off. It stops at 110.0. B looks in vain until 115.5, sees the lease unchanged since
-101.5 for 14 s, looks again at 117.0, and takes it.
+Example: A renews at 100.0 (by a clock that both share) and gets the answer at 100.1. B looks every two seconds and sees
+the change at 101.5. Then A is cut off. A stops at 110.0. At 115.5 B has seen the lease unchanged for 14 s, which is not
+enough. B looks again at 117.0 and takes it.
 
-- An empty holder is free at once: it was released by an operator that had stopped to act.
-- A lease held by an earlier process of the same pod is free at once too: a container starts when its last one is dead.
-- A Lease that vanishes while somebody holds it is waited for as if it were there and unchanged.
+- A lease with an empty holder is free at once: an operator that had stopped acting released it.
+- A lease held by an earlier process of the same pod is free at once: a container starts after the last one has ended.
+- If a Lease vanishes while an operator holds it, the others wait as if it were still there and unchanged.
 
-`kubernetes.aio.leaderelection` is not used. It measures both deadlines with `time.time()`, so a clock that is set
-back keeps a cut-off leader acting; it looks at the deadline between requests only and lets a request hang beyond it;
-it counts from the next try, not from the last renewal; any error of the connection ends it with a traceback; it never
-releases; and nothing can ask it before a write.
+`kubernetes.aio.leaderelection` is not used, for these reasons. It measures both deadlines with `time.time()`, so if the
+clock is set back, a cut-off leader continues to act. It checks the deadline only between requests, and a request may
+hang beyond it. It counts from the next try, not from the last renewal. Any connection error ends it with a traceback.
+It never releases the lease. It cannot be asked before a write.
 """
 
 import math
@@ -35,19 +35,22 @@ __all__ = ["Election", "Standing"]
 
 
 class Standing(Enum):
-    """What an operator is, as far as it can tell."""
+    """An operator's role, as far as it knows."""
 
     LEADER = "leader"
     STANDBY = "standby"
-    """Another one leads: its lease is seen to be renewed."""
+    """Another operator leads and renews its lease."""
     NEITHER = "neither"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """The Lease as last seen: `since` is when it was first seen in this version.
+    """The Lease as last seen.
 
-    `is_there` is False where there was none the last time; the lease is then what it last said, or nobody's.
+    Attributes:
+        lease: the last known content, or an empty Lease.
+        since: when this version was first seen.
+        is_there: False if the Lease did not exist the last time.
     """
 
     lease: Lease
@@ -60,9 +63,9 @@ class Election:
     """One operator's view.
 
     Attributes:
-        identity: what stands in the Lease where this process holds it.
-        renewal_started: when the request began by which this process last took or renewed the lease; None if never.
-        is_current: nothing has gone wrong since the Lease was last seen.
+        identity: the name of this process in the Lease.
+        renewal_started: when the request that last took or renewed the lease began; None if there was none.
+        is_current: no request has failed since the Lease was last seen.
     """
 
     identity: str
@@ -73,40 +76,40 @@ class Election:
 
     @property
     def deadline(self) -> float:
-        """Until when this process may act; long ago if it never led."""
+        """Until when this process may act; -inf if it never led."""
         return -math.inf if self.renewal_started is None else self.renewal_started + self.settings.renew_seconds
 
     @property
     def must_read(self) -> bool:
-        """Whether the Lease must be looked at first. A holder knows what it last wrote."""
+        """Whether the Lease must be read first. A holder knows what it last wrote."""
         return self.renewal_started is None or not self.is_current
 
     @property
     def rival(self) -> str | None:
-        """Who has taken the lease that this process held."""
+        """The operator that has taken the lease from this process; None if there is none."""
         if self.renewal_started is None or self.sight is None:
             return None
         return self.sight.lease.holder if self.sight.lease.holder not in {"", self.identity} else None
 
     def see(self, lease: Lease | None, now: float) -> "Election":
-        """Take what the API server shows: the Lease, or that there is none."""
+        """Return the view after the Lease was read; None means that there is no Lease."""
         return replace(self, sight=look(self.sight, lease, now), is_current=True)
 
     def fail(self) -> "Election":
-        """Take that a request failed, or was refused: whether it took effect is not known."""
+        """Return the view after a request failed or was refused. It is unknown whether the request took effect."""
         return replace(self, is_current=False)
 
     def win(self, lease: Lease, started: float) -> "Election":
-        """Take that the Lease was written as claimed, by a request that began at `started`."""
+        """Return the view after the Lease was taken or renewed, by a request that began at `started`."""
         sight = Sight(lease=lease, since=started, is_there=True)
         return replace(self, sight=sight, renewal_started=started, is_current=True)
 
     def forget(self) -> "Election":
-        """Return the view of an operator that has seen nothing yet, and holds nothing."""
+        """Return the view of an operator that has seen nothing and holds nothing."""
         return Election(identity=self.identity, settings=self.settings)
 
     def claim(self, now: float, wall_time: str) -> Lease | None:
-        """Return what to write in order to take or renew the lease; None if it is another's."""
+        """Return the Lease to write to take or renew it; None if another operator holds it."""
         if self.sight is None or not self.is_free(now):
             return None
         known = self.sight.lease
@@ -120,25 +123,25 @@ class Election:
         )
 
     def resign(self, wall_time: str) -> Lease | None:
-        """Return what to write in order to give the lease away; None if it is not held."""
+        """Return the Lease to write to release it; None if this process does not hold it."""
         if self.sight is None or self.renewal_started is None or self.sight.lease.holder != self.identity:
             return None
         return replace(self.sight.lease, holder="", duration_seconds=1, renewed=wall_time)
 
     def is_free(self, now: float) -> bool:
-        """Tell whether the lease as last seen may be written by this process."""
+        """Tell whether this process may take or renew the lease, as last seen."""
         if self.sight is None:
             return False
         return self.is_own(self.sight.lease.holder) or has_expired(self.sight, now)
 
     def is_own(self, holder: str) -> bool:
-        """Tell whether a holder is nobody, this process, or an earlier one of its pod."""
+        """Tell whether the holder is nobody, this process, or an earlier process of its pod."""
         if holder in {"", self.identity}:
             return True
         return bool(self.settings.pod) and holder.startswith(f"{self.settings.pod}_")
 
     def standing(self, now: float) -> Standing:
-        """Tell what this process is."""
+        """Return this process's role."""
         if self.renewal_started is not None:
             return Standing.LEADER if now < self.deadline else Standing.NEITHER
         if self.sight is None or self.sight.lease.holder == "" or has_expired(self.sight, now):
@@ -147,7 +150,7 @@ class Election:
 
 
 def look(known: Sight | None, lease: Lease | None, now: float) -> Sight:
-    """Return the newer sight."""
+    """Return the sight after the Lease was read."""
     if lease is None:
         if known is not None and known.lease.holder:
             return replace(known, is_there=False)
@@ -157,5 +160,5 @@ def look(known: Sight | None, lease: Lease | None, now: float) -> Sight:
 
 
 def has_expired(sight: Sight, now: float) -> bool:
-    """Tell whether the lease has not changed for its holder's whole duration."""
+    """Tell whether the lease was unchanged for its holder's whole duration."""
     return now - sight.since >= sight.lease.duration_seconds

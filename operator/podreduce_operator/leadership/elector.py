@@ -1,8 +1,7 @@
-"""Takes part in an election: reads and writes the Lease, as `election` says, and moves the fence's deadline.
+"""Takes part in the election: reads and writes the Lease as `election` says, and moves the fence's deadline.
 
-Rule: decides nothing. Its API client is its own, and neither fenced nor shared: a renewal never waits behind a thousand
-pod creations for a connection. What goes wrong is logged and tried again; what cannot be tried again in time is the
-fence's to tell.
+Rule: decides nothing. It has its own API client, without a fence, so that a renewal never waits behind a thousand pod
+creations. Errors are logged and the request is tried again. If no try succeeds in time, the fence ends the operator.
 """
 
 import asyncio
@@ -26,7 +25,7 @@ from podreduce_operator.leadership.lease_settings import LeaseSettings
 __all__ = ["Elector"]
 
 TURN_SHARE = 0.5
-"""How much of the renew deadline a turn may take: one request that hangs does not cost the lease."""
+"""The share of the renew deadline that a turn may take, so that one request that hangs does not lose the lease."""
 
 log = structlog.get_logger(__name__)
 
@@ -35,9 +34,9 @@ class Elector:
     """One operator's part in the election.
 
     Args:
-        fence: opened while the lease is held; losing the lease is told to it.
-        jitter: returns a number from 0 to 1; spreads the tries of several operators.
-        wall_clock: for the Lease's times, which nobody reads but people.
+        fence: open while the lease is held. It is told when the lease is lost.
+        jitter: returns a number from 0 to 1. It spreads the tries of several operators.
+        wall_clock: for the Lease's times, which only people read.
     """
 
     def __init__(
@@ -63,33 +62,33 @@ class Elector:
 
     @property
     def identity(self) -> str:
-        """What stands in the Lease where this process holds it."""
+        """The name of this process in the Lease."""
         return self._election.identity
 
     @property
     def holder(self) -> str:
-        """Who holds the lease, as last seen; empty if nobody does."""
+        """The lease's holder, as last seen; empty if there is none."""
         return "" if self._election.sight is None else self._election.sight.lease.holder
 
     def standing(self) -> Standing:
-        """Tell what this process is."""
+        """Return this process's role."""
         return self._election.standing(self._fence.clock())
 
     async def acquire(self) -> None:
-        """Return once the lease is held. It is renewed from then on, until it is released or lost."""
-        while not await self.take_turn():  # noqa: ASYNC110 - no event tells that another has stopped renewing
+        """Wait until this process holds the lease. From then on it is renewed until it is released or lost."""
+        while not await self.take_turn():  # noqa: ASYNC110 - there is no event when another stops renewing
             await asyncio.sleep(self.settings.retry_seconds * (0.5 + 0.5 * self._jitter()))
         log.info("leading", lease=self.settings.place, identity=self.identity)
         self._renewing = asyncio.create_task(self._renew_forever(), name="renew the lease")
 
     async def stop(self, *, release: bool) -> None:
-        """Renew no more and let nothing be written any more.
+        """Stop renewing, and forbid all writes.
 
         Args:
-            release: give the lease away, so that another operator need not wait for its end. Only where nothing that
-                was begun under it is still under way.
+            release: release the lease, so that another operator need not wait for it to expire. Only allowed if no
+                write from this operator is still running.
         """
-        async with self._turn:  # a renewal under way would leave us with a version that is no longer the Lease's
+        async with self._turn:  # after a concurrent renewal, the version known here would be outdated
             self._fence.close()
             for running in (self._renewing, self._alarm):
                 if running is not None:
@@ -99,17 +98,17 @@ class Elector:
             if resignation is not None and release:
                 await self._resign(resignation)
             elif resignation is not None:
-                log.warning("the lease is left to expire: a write is still under way", lease=self.settings.place)
+                log.warning("the lease is left to expire: a write is still running", lease=self.settings.place)
 
     async def take_turn(self) -> bool:
-        """Look at the Lease where that is due, and take or renew it if it is free; return whether it was."""
+        """Read the Lease if needed, and take or renew it if it is free. Return whether it is held now."""
         async with self._turn:
             try:
                 async with asyncio.timeout(self._turn_seconds):
                     won = await self._try()
             except LOOP_ENDS:
                 raise
-            except BaseException as error:  # noqa: BLE001 - whatever it is: it is tried again, until the deadline
+            except BaseException as error:  # noqa: BLE001 - any error is tried again until the deadline
                 self._election = self._election.fail()
                 self._note(explain(error))
                 return False
@@ -129,7 +128,7 @@ class Elector:
         if self._election.must_read:
             before = self.holder
             self._election = self._election.see(await self._read(), self._fence.clock())
-            self._tell(before)
+            self._log_leader(before)
         if self._election.rival is not None:
             self._fence.lose(f"{self._election.rival} has taken it")
             return False
@@ -142,7 +141,7 @@ class Elector:
         self._set_alarm()
         return True
 
-    def _tell(self, before: str) -> None:
+    def _log_leader(self, before: str) -> None:
         if before != self.holder and not self._election.is_free(self._fence.clock()):
             log.info("standing by", lease=self.settings.place, leader=self.holder, identity=self.identity)
 
@@ -152,7 +151,7 @@ class Elector:
             await self.take_turn()
 
     def _set_alarm(self) -> None:
-        """Have the fence looked at when its deadline comes, even if nobody wants to write then."""
+        """Check the fence at its deadline, even if nothing is written then."""
         if self._alarm is not None:
             self._alarm.cancel()
         self._alarm = asyncio.get_running_loop().call_later(self._fence.seconds_left(), self._ring)
@@ -161,14 +160,14 @@ class Elector:
         if self._fence.seconds_left() > 0:  # the event loop rounds its times
             self._set_alarm()
         else:
-            why = self.trouble or "this process was stopped, or had no processor"
+            why = self.trouble or "this process was paused or got no CPU time"
             self._fence.lose(f"it was not renewed for {self.settings.renew_seconds:g} s: {why}")
 
     def _note(self, trouble: str) -> None:
         if trouble and trouble != self.trouble:
-            log.warning("the lease cannot be had now", lease=self.settings.place, error=trouble)
+            log.warning("the lease cannot be read or written now", lease=self.settings.place, error=trouble)
         elif self.trouble and not trouble:
-            log.info("the lease can be had again", lease=self.settings.place)
+            log.info("the lease can be read and written again", lease=self.settings.place)
         self.trouble = trouble
 
     async def _read(self) -> Lease | None:
@@ -191,7 +190,7 @@ class Elector:
         return custom_path(LEASE_API, "leases", self.settings.namespace, name)
 
     def _wall_time(self) -> str:
-        """Return the time, never twice the same in turn: to the API server a write that changes nothing is none."""
+        """Return the time, always different from the last one. The API server ignores a write that changes nothing."""
         at = self._wall_clock()
         self._last_time = at if at != self._last_time else at + timedelta(microseconds=1)
         return format_time(self._last_time)
@@ -202,12 +201,12 @@ class Elector:
 
 
 def explain(error: BaseException) -> str:
-    """Return what is worth telling of a failed try; that another was faster is not."""
+    """Return the message of a failed try; empty if another operator was faster."""
     if isinstance(error, ApiError):
         return "" if error.status == HTTPStatus.CONFLICT else str(error)
     return "the API server did not answer in time" if isinstance(error, TimeoutError) else repr(error)
 
 
 def build_identity(settings: LeaseSettings) -> str:
-    """Return a name of this process alone, which says where it runs. A pod's name holds no `_`."""
+    """Return a unique name of this process that says where it runs. A pod's name has no `_`."""
     return f"{settings.pod or socket.gethostname()}_{secrets.token_hex(4)}"

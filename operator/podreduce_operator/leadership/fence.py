@@ -1,8 +1,7 @@
-"""The question before every write: may this operator still act?
+"""Checks before every write whether this operator may still act.
 
-Rule: no I/O, no waiting, callable from any thread. It asks the clock each time and right before the write, because a
-process may be stopped between any two of its instructions (SIGSTOP, a frozen container, a suspended machine) and goes
-on afterwards as if nothing had been.
+Rule: no I/O, no waiting, callable from any thread. The clock is read right before each write. The reason: a process may
+be paused between any two instructions (SIGSTOP, a frozen container, a suspended machine) and does not notice it.
 """
 
 import math
@@ -14,11 +13,11 @@ from podreduce_operator.model.errors import OperatorError
 __all__ = ["Fence", "NotLeadingError", "read_clock"]
 
 CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""Monotonic, and where there is such a clock one that goes on while the machine is suspended."""
+"""A monotonic clock. If the system has one, it continues while the machine is suspended."""
 
 
 class NotLeadingError(OperatorError):
-    """A write was tried that is not, or no longer, this operator's to make."""
+    """This operator tried to write, but it does not lead or no longer leads."""
 
 
 def read_clock() -> float:
@@ -27,10 +26,10 @@ def read_clock() -> float:
 
 
 class Fence:
-    """Closed at first; open until a deadline that each renewal of the lease moves; closed for good when it is lost.
+    """Closed at first. Each renewal of the lease opens it until a deadline. After the lease is lost it stays closed.
 
     Args:
-        on_lost: called once with the reason; in an operator it ends the process and does not return.
+        on_lost: called once with the reason. In an operator it ends the process and does not return.
         clock: monotonic seconds.
     """
 
@@ -45,28 +44,28 @@ class Fence:
         self._deadline = deadline
 
     def close(self) -> None:
-        """Allow nothing any more: the work is over and the lease will be given away."""
+        """Forbid all writes, because this operator stops and the lease will be released."""
         self._deadline = -math.inf
 
     def seconds_left(self) -> float:
-        """Return for how long writes are allowed from now on; not above 0 if they are not."""
+        """Return how long writes are still allowed; 0 or less if they are not."""
         return -math.inf if self._is_lost else self._deadline - self.clock()
 
     def check(self) -> None:
-        """Return if a write is allowed now.
+        """Check that a write is allowed now.
 
         Raises:
-            NotLeadingError: it is not.
+            NotLeadingError: it is not allowed.
         """
         left = self.seconds_left()
         if left > 0:
             return
         if math.isfinite(left):
             self.lose(f"it ran out {-left:.1f} s ago")
-        raise NotLeadingError("a write was held back: this operator does not hold the lease of its installation")
+        raise NotLeadingError("a write was refused: this operator does not hold the lease of its installation")
 
     def lose(self, reason: str) -> None:
-        """Allow nothing any more, and say so: the lease is, or may be, another's."""
+        """Forbid all writes for good and report the reason. Another operator has or may have the lease."""
         if not self._is_lost:
             self._is_lost = True
             self._on_lost(reason)

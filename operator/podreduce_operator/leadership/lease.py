@@ -1,7 +1,7 @@
-"""A Lease (coordination.k8s.io/v1), read and written.
+"""Reads and builds a Lease (coordination.k8s.io/v1).
 
-Rule: pure. Its times are some machine's wall clock and written for people: no rule reads them. That a Lease was renewed
-shows in its resource version.
+Rule: pure. Its times are from a machine's wall clock and only for people; no rule reads them. A renewal is visible as a
+new resource version.
 """
 
 from collections.abc import Mapping
@@ -16,13 +16,13 @@ LEASE_API = "coordination.k8s.io/v1"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
-    """What a Lease says.
+    """The content of a Lease.
 
     Attributes:
-        holder: who holds it; empty if nobody does.
-        duration_seconds: for how long, from each renewal.
-        transitions: how often it has changed hands.
-        version: the object's resource version; empty of one that is not there (yet).
+        holder: the identity of its holder; empty if there is none.
+        duration_seconds: how long it is valid after each renewal.
+        transitions: how often the holder has changed.
+        version: the object's resource version; empty if it does not exist yet.
     """
 
     holder: str = ""
@@ -34,7 +34,7 @@ class Lease:
 
 
 def parse_lease(manifest: Mapping[str, Any]) -> Lease:
-    """Return what a manifest says; what it lacks counts as nobody's."""
+    """Read a manifest. A Lease with missing fields has no holder."""
     spec = manifest.get("spec") or {}
     return Lease(
         holder=spec.get("holderIdentity") or "",
@@ -47,9 +47,9 @@ def parse_lease(manifest: Mapping[str, Any]) -> Lease:
 
 
 def build_lease(lease: Lease, name: str, owner: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """Return the manifest, which is also the merge patch: it takes nothing away that others put on the object.
+    """Return the manifest. It is also the merge patch, and does not remove what others added to the object.
 
-    `owner` is the object that it goes with: for one that is made anew.
+    `owner` is the owner reference of a new Lease.
     """
     metadata: dict[str, Any] = {"name": name}
     if lease.version:
@@ -71,5 +71,5 @@ def build_lease(lease: Lease, name: str, owner: Mapping[str, Any] | None = None)
 
 
 def format_time(at: datetime) -> str:
-    """Return a time in UTC as the API's MicroTime."""
+    """Return a UTC time as the API's MicroTime."""
     return at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

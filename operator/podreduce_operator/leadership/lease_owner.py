@@ -1,7 +1,7 @@
-"""Whose the Lease is: the Deployment's of the operators, so that it goes with them, whoever removes them and how.
+"""Finds the owner of the Lease: the operators' Deployment, so that the Lease is deleted with it, by any tool.
 
-Not the chart's: an operator makes its Lease anew when that vanishes, also while it is being uninstalled, and helm would
-refuse to install over one that is not its own; and Argo CD, as it comes, does not deal in Leases.
+The chart does not create the Lease, for two reasons. An operator creates it again if it vanishes, even during an
+uninstall, and helm would then refuse to install over it. And Argo CD does not manage Leases by default.
 """
 
 from http import HTTPStatus
@@ -18,13 +18,13 @@ log = structlog.get_logger(__name__)
 
 
 async def find_owner(api: ApiServer, namespace: str, deployment: str, *, has_led: bool) -> Json | None:
-    """Return the reference to the Deployment; None where nobody has named one, or what is named cannot be had.
+    """Return the reference to the Deployment; None if none is named, or if it does not exist or is not readable.
 
-    `has_led`: this operator has held the Lease before. If its Deployment is gone, then so is the installation, and a
-    Lease that is made now would be left behind.
+    `has_led`: this operator has held the Lease before. If its Deployment is gone, the installation is gone too, and a
+    new Lease would be left behind.
 
     Raises:
-        ApiError: it cannot be read now, or is gone.
+        ApiError: the Deployment cannot be read now, or it is gone and this operator has led.
     """
     if not deployment:
         return None
@@ -34,7 +34,7 @@ async def find_owner(api: ApiServer, namespace: str, deployment: str, *, has_led
         if error.status != HTTPStatus.FORBIDDEN and (error.status != HTTPStatus.NOT_FOUND or has_led):
             raise
         log.warning(
-            "the Lease will outlast the operators: name their Deployment, and grant get on it",
+            "the Lease will not be deleted with the operators: name their Deployment, and grant get on it",
             deployment=f"{namespace}/{deployment}",
             error=str(error),
         )

@@ -1,4 +1,4 @@
-"""How the operators of one installation agree on the one that acts."""
+"""The settings of the election among the operators of one installation."""
 
 from dataclasses import dataclass
 
@@ -7,13 +7,13 @@ __all__ = ["LeaseSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeaseSettings:
-    """The Lease by which the operators of one installation agree on the one that acts.
+    """The Lease that decides which operator of an installation acts.
 
     Attributes:
-        pod: the pod that this process runs in; empty outside of one.
-        deployment: that of the operators, in the Lease's namespace; the Lease goes with it. Empty if there is none.
-        duration_seconds: for how long a lease that is not renewed is respected by the others.
-        renew_seconds: for how long its holder acts without having renewed it.
+        pod: the pod of this process; empty outside a pod.
+        deployment: the operators' Deployment, in the Lease's namespace. The Lease is deleted with it. Empty if none.
+        duration_seconds: how long the others wait if a lease is not renewed.
+        renew_seconds: how long its holder acts without a renewal.
         retry_seconds: how long to wait between two tries.
     """
 

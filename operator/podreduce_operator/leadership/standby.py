@@ -1,6 +1,6 @@
-"""What only the leader does: jobs are reconciled, and what deleted ones stored is removed. A standby keeps note of it.
+"""The duties of the leader: reconcile jobs, and remove what deleted jobs stored. A standby remembers deleted jobs.
 
-Rule: duties begin once and do not end; an operator that loses its lease ends as a process.
+Rule: the duties begin once and do not end. An operator that loses its lease ends its process.
 """
 
 import time
@@ -12,17 +12,20 @@ from podreduce_operator.model.jobs import JobKey, JobView
 __all__ = ["Standby"]
 
 REMEMBERED_SECONDS = 300.0
-"""How long a standby remembers a deleted job: longer than its leader takes to remove what that stored (it waits two
-minutes for the job's pods), so that a leader lost amid that leaves nothing. Whatever is older is the sweeper's."""
+"""How long a standby remembers a deleted job.
+
+This is longer than the leader needs to remove the job's data; it waits two minutes for the job's pods. So if the leader
+is lost during that, nothing is left. The sweeper removes older data.
+"""
 
 
 class Standby:
-    """Passes on to the loop what the watches show, from the beginning of the duties on.
+    """Passes events from the watches to the loop, after the duties have begun.
 
     Args:
-        wake: has a job reconciled.
-        remove: starts to remove what a deleted job stored; done already, that does nothing.
-        known_jobs: returns all jobs that there are.
+        wake: starts a pass for a job.
+        remove: starts to remove what a deleted job stored. Does nothing if this is already done.
+        known_jobs: returns the keys of all jobs.
         clock: monotonic seconds.
     """
 
@@ -42,7 +45,7 @@ class Standby:
         self._deleted: deque[tuple[float, JobView]] = deque()
 
     def begin(self) -> None:
-        """Do all that there is to do, and from now on whatever comes."""
+        """Begin the duties: handle all known jobs now, and every event from now on."""
         self._have_begun = True
         self._forget_old()
         while self._deleted:
@@ -51,12 +54,12 @@ class Standby:
             self._wake(key)
 
     def wake(self, key: JobKey) -> None:
-        """Take that something about the job has changed."""
+        """Handle a change of a job."""
         if self._have_begun:
             self._wake(key)
 
     def remove(self, job: JobView) -> None:
-        """Take that the job is gone."""
+        """Handle the deletion of a job."""
         if self._have_begun:
             self._remove(job)
             return

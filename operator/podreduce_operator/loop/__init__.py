@@ -1,4 +1,4 @@
-"""The loop: observe, decide, apply, write the status; one job at a time, many jobs beside each other.
+"""The loop: observe, decide, apply, write the status. Each job has one loop, and many jobs run concurrently.
 
-Rule: the one place that calls `decide`. It knows clusters only by their interface.
+Rule: the only place that calls `decide`. It knows clusters only by their interface.
 """

@@ -1,9 +1,9 @@
-"""Applying: each action done, idempotently, by one `match`.
+"""Carries out actions, each by one `match` case, and each idempotent.
 
-Rule: an action that is done already does nothing; the first fault ends the pass, and `decide` gets to see it. Pods are
-created, and deleted, for a moment at a time: what is left out then, the next pass decides on anew, by what has happened
-meanwhile. Jobs take turns at it, and at planning: where a thousand want ten pods each, most of ten thousand requests
-would only wait, and take memory for what they are about to send.
+Rule: an action that is already done does nothing. The first fault ends the pass, and `decide` sees it. A pass creates
+or deletes pods only for a short time; the next pass decides again about the rest. Jobs take turns at this and at
+planning. Otherwise, if a thousand jobs want ten pods each, most of the ten thousand requests would wait and take
+memory.
 """
 
 import asyncio
@@ -57,24 +57,26 @@ __all__ = ["Applied", "Applier", "FaultPoint"]
 
 CONCURRENT_CALLS = 16
 CONCURRENT_PODS = 48
-"""Pods created, or deleted, at a time by one job: a busy API server serves everybody by how much he asks for."""
+"""How many pods one job creates or deletes at a time. A busy API server shares its time by the number of requests."""
 
 CONCURRENT_JOBS = 32
-"""Jobs that create or delete pods at a time; jobs of one namespace that are planned at a time."""
+"""How many jobs create or delete pods at a time, and how many jobs of one namespace are planned at a time."""
 
 SAVE_LOG_SECONDS = 2.0
-"""For so long a deletion waits for a log: of a node that does not answer there is none."""
+"""How long a deletion waits for a log. A node that does not answer gives none."""
 PODS_SECONDS = 2.0
-"""How long a pass may go on starting to create pods, and to delete some: an attempt that ended in the first moments of
-creating thousands should not have to wait for its successor until the last is there."""
+"""How long a pass may create or delete pods.
+
+If an attempt ends while thousands of pods are being created, its retry should not wait for the last of them.
+"""
 
 FaultPoint = Callable[[str, Action], None]
-"""Called with `before` and `after` around each action, for tests that crash the operator there."""
+"""Called with `before` and `after` around each action. Tests crash the operator there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Applied:
-    """What became of a decision: the faults that ended the pass, and whether something was left out for time."""
+    """The result of a decision: the faults that ended the pass, and whether time ran out before some actions."""
 
     faults: tuple[Fault, ...] = ()
     is_cut_short: bool = False
@@ -84,8 +86,11 @@ class Applied:
 class Applier:
     """Carries out decisions on a cluster and its stores.
 
-    `pods_seconds`: see `PODS_SECONDS`. `turns` is held by a job that creates or deletes pods; `planning`, its
-    namespace's, by one that is planned: a store that does not answer holds up nobody else's jobs.
+    Attributes:
+        pods_seconds: see `PODS_SECONDS`.
+        turns: held by a job that creates or deletes pods.
+        planning: held, by namespace, by a job that is planned. So a store that does not answer does not delay the
+            jobs of other namespaces.
     """
 
     cluster: Cluster
@@ -98,16 +103,16 @@ class Applier:
     )
 
     async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
-        """Do `actions` in order, those of one kind beside each other.
+        """Carry out `actions` in order; consecutive ones of one kind run concurrently.
 
-        Where pods cannot be created, those that have ended go all the same: they may be what fills a quota.
+        If pods cannot be created, ended pods are still deleted, because they may fill a quota.
         """
         faults: tuple[Fault, ...] = ()
         is_cut_short = False
         for kind, group in groupby(actions, type):
             if faults and kind is not DeletePod:
                 break
-            if is_cut_short and kind is CreatePod:  # the pods that should have made room are still there
+            if is_cut_short and kind is CreatePod:  # pods that should have been deleted first still exist
                 continue
             calls = [partial(self.apply_one, action, run) for action in group]
             try:
@@ -125,13 +130,13 @@ class Applier:
         return Applied(faults=faults, is_cut_short=is_cut_short)
 
     async def delete_pods(self, actions: Sequence[Action], job: JobView) -> None:
-        """Do what can be done while no store can be reached: delete pods."""
+        """Carry out only the deletions of pods: nothing else works while the store cannot be reached."""
         for action in actions:
             if isinstance(action, DeletePod):
                 await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
 
     async def apply_one(self, action: Action, run: Run) -> None:
-        """Do one action between its two fault points."""
+        """Carry out one action, with a fault point before and after it."""
         if self.fault_point is not None:
             self.fault_point("before", action)
         await self.act(action, run)
@@ -139,7 +144,7 @@ class Applier:
             self.fault_point("after", action)
 
     async def act(self, action: Action, run: Run) -> None:
-        """Do one action."""
+        """Carry out one action."""
         match action:
             case PlanRun():
                 async with self.planning[run.job.key.namespace]:
@@ -160,7 +165,7 @@ class Applier:
                 await self.take_down(action, run)
 
     async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
-        """Do one of the actions that follow a run's end."""
+        """Carry out one of the actions that follow a run's end."""
         match action:
             case RemoveIntermediates():
                 await remove_intermediates(run)
@@ -174,7 +179,7 @@ class Applier:
                 self.cache.forget(run.job)
 
     async def create_pod(self, action: CreatePod, run: Run) -> None:
-        """Start an attempt, under the name that is its lock."""
+        """Start an attempt. The pod's name is the lock."""
         plan = run.records.plan
         if plan is None:
             return
@@ -208,14 +213,14 @@ class Applier:
         )
 
     async def record_failure(self, action: RecordFailure, run: Run) -> None:
-        """Make a failure durable, unless its pod was only late to start and has started since it was listed."""
+        """Record a failure, unless the pod was only late and has started since it was listed."""
         record = action.record
         if action.if_waiting and not still_waits(await self.cluster.find_pod(run.job, record.pod_name), record):
             return
         await run.records.create_failure(record)
 
     async def delete_pod(self, action: DeletePod, run: Run) -> None:
-        """Delete a pod; its last log lines are kept where they can be had soon."""
+        """Delete a pod. If `save_log` is set, first save its last log lines if they arrive in time."""
         if action.save_log:
             with contextlib.suppress(ActionError, PodreduceError, TimeoutError):
                 async with asyncio.timeout(SAVE_LOG_SECONDS):
@@ -223,12 +228,12 @@ class Applier:
         await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
 
     async def save_log(self, action: DeletePod, run: Run) -> None:
-        """Keep a pod's last log lines, if it has any."""
+        """Save a pod's last log lines, if it has any."""
         tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
         if tail:
             await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
 
 
 def fault_of(error: ActionError | PodreduceError) -> Fault:
-    """Return what the job's author is told."""
+    """Return the fault that the job's author sees."""
     return error.as_fault() if isinstance(error, ActionError) else storage_fault(error)

@@ -1,7 +1,7 @@
-"""Observing: what a job's pods, records and output look like now, as one frozen value.
+"""Observes a job: its pods, records and output now, as one frozen value.
 
-Rule: reads only. Pods come first and the store after them: an attempt commits before it exits, so a pod seen as
-succeeded has its commit in the listing that follows.
+Rule: reads only. Pods are listed before the store. An attempt commits before it exits, so a succeeded pod's commit is
+in the listing that follows.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ __all__ = ["observe", "storage_fault"]
 async def observe(
     job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
 ) -> tuple[Observed, Run | None]:
-    """Return the job's world, and the run to act on; no run where the store cannot be reached."""
+    """Return what is observed of the job, and the run to act on; None if the store cannot be reached."""
     pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
     run_id, previous = job.spec.run_id, read_run_id(job.status)
     blind = Observed(
@@ -77,7 +77,7 @@ async def observe(
 
 
 async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:
-    """Let the cluster speak for the pod that has kept silent longest about why it does not start; one tells enough."""
+    """Read the events of one pod that does not start and gives no reason: the one that has waited longest."""
     silent = [(at, pod.name, pod) for pod in pods if (at := silent_since(pod)) is not None and is_silent(pod, now)]
     if not silent:
         return pods
@@ -85,12 +85,12 @@ async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Clus
     warned = await cluster.last_warning(job, longest)
     if warned is None:
         return pods
-    told = replace(longest, reason=warned.reason, message=warned.message)
-    return tuple(told if pod is longest else pod for pod in pods)
+    explained = replace(longest, reason=warned.reason, message=warned.message)
+    return tuple(explained if pod is longest else pod for pod in pods)
 
 
 async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
-    """Fill in what the store says, of the run that counts."""
+    """Add what the store says about the current run."""
     job, superseded = blind.job, blind.superseded
     run = cache.open(job, blind.run_id, storage)
     if superseded is not None:
@@ -136,7 +136,7 @@ def place_pods(
     records: RunRecords,
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]],
 ) -> tuple[PodView, ...]:
-    """Return the pods, those of the run as standing for the tasks that they are at."""
+    """Return the pods, and set the current task of the run's pods."""
     history = History(
         commits=records.commits,
         outdated=records.outdated,
@@ -147,7 +147,7 @@ def place_pods(
 
 
 async def has_intent(run: Run) -> bool:
-    """Tell whether the run is past its point of no return."""
+    """Tell whether the run has a commit intent."""
     return await run.work.exists_async(COMMIT_INTENT_KEY)
 
 
@@ -159,26 +159,26 @@ async def has_objects(store: ObjectStore, prefix: str = "") -> bool:
 
 
 async def has_intermediates(run: Run, state: RunState) -> bool:
-    """Tell whether a terminal run has left blobs, staged parts or its claim. A run in progress is not asked."""
+    """Tell whether a terminal run has left blobs, staged parts or its claim. False for a run in progress."""
     if state.terminal is None:
         return False
     return await has_objects(run.work, DATA_PREFIX) or await has_leftovers(run.output, run.claim)
 
 
 async def has_records(run: Run, state: RunState) -> bool:
-    """Tell whether anything is left of a terminal run. A run in progress is not asked."""
+    """Tell whether anything is left of a terminal run. False for a run in progress."""
     return state.terminal is not None and await has_objects(run.work)
 
 
 async def read_published_run(run: Run) -> PublishedOutput | None:
-    """Return the run's output if its intent was carried out."""
+    """Return the run's output if it is published."""
     if run.records.intent is None:
         return None
     return await read_published(run.output, run.job.uid, run.run_id)
 
 
 def summarize_plan(records: RunRecords) -> PlanSummary | None:
-    """Return what `decide` needs of the plan."""
+    """Return what `decide` needs from the plan."""
     plan = records.plan
     if plan is None:
         return None
@@ -195,7 +195,7 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
 
 
 def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
-    """Return what `decide` needs of the shuffle manifest."""
+    """Return what `decide` needs from the shuffle manifest."""
     return ShuffleSummary(
         generation=manifest.generation,
         partitions=len(manifest.partitions),
@@ -207,7 +207,7 @@ def summarize_shuffle(manifest: ShuffleManifest) -> ShuffleSummary:
 
 
 def summarize_skew(records: RunRecords) -> tuple[HeavyKeyView, ...]:
-    """Return the heaviest keys, each with the partition that the shuffle manifest gives it to."""
+    """Return the heaviest keys, each with its partition in the shuffle manifest."""
     return tuple(
         HeavyKeyView(key=heavy.key, share=heavy.share, partition=find_partition(heavy, records.manifest))
         for heavy in records.skew.heaviest()
@@ -224,14 +224,14 @@ def find_partition(heavy: KeyShare, manifest: ShuffleManifest | None) -> int | N
 
 
 def view_post_mortem(run: Run) -> PostMortemView | None:
-    """Say where the run's story lies, if it is written."""
+    """Return the URIs of the run's post-mortem, if it is written."""
     if not run.records.has_post_mortem:
         return None
     return PostMortemView(uri=run.work.uri_of(POST_MORTEM_KEY), attempts_uri=run.work.uri_of(ATTEMPTS_TABLE_KEY))
 
 
 def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
-    """Refuse a plan that is not the one the status names: somebody has changed it."""
+    """Return a fault if the plan is not the one in the status: somebody has changed it."""
     named = read_plan_digest(status, run.run_id)
     if run.records.plan is None or named is None or named == run.records.plan_digest:
         return ()
@@ -240,5 +240,5 @@ def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
 
 
 def storage_fault(error: PodreduceError) -> Fault:
-    """Say what a storage error means to the job: refusals and names that cannot be are final, all else may pass."""
+    """Return a storage error as a fault. Refusals and impossible names are permanent; other errors are temporary."""
     return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError | InputError))

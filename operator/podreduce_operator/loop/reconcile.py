@@ -1,7 +1,7 @@
-"""The loop: observe, decide, apply, one status write; for one job at a time, many jobs beside each other.
+"""The loop: observe, decide, apply, and one status write. Each job has its own loop; many run concurrently.
 
-Rule: level-triggered. Events only wake a job's loop and are coalesced; whatever was missed, the next pass sees.
-This is the only module that calls `decide`.
+Rule: level-triggered. Events only wake a job's loop, and several events make one pass. If an event is missed, the next
+pass still sees its effect. This is the only module that calls `decide`.
 """
 
 import asyncio
@@ -42,10 +42,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class Worker:
-    """One job's loop: its wake-up, its task, when it last wrote the status, and how long it last took to observe.
+    """One job's loop. None of this state survives a restart, and none needs to.
 
-    `due_at` (monotonic) is when its next pass is due; while one is made, when that began. Nothing here outlives a
-    restart.
+    Attributes:
+        wake: set to start a pass.
+        task: the running loop.
+        settled: set when the job is terminal and cleaned up.
+        status_written_at: when the status was last written (monotonic).
+        observing_seconds: how long the last observation took.
+        due_at: when the next pass is due, or when the running pass began (monotonic).
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -61,9 +66,9 @@ class Reconciler:
 
     Args:
         cluster: pods and jobs.
-        limits: how many pods of one job may be active at once, and how long pods may wait.
-        fault_point: called around each action; crashes the operator in tests.
-        status_interval_seconds: how often a job's status is written at most; where that is cheap, less than a second.
+        limits: what the installation allows each job.
+        fault_point: called around each action. Tests use it to crash the operator.
+        status_interval_seconds: the least time between two status writes of a job.
         clock: seconds since the epoch.
     """
 
@@ -85,7 +90,7 @@ class Reconciler:
         self.workers: dict[JobKey, Worker] = {}
 
     def wake(self, key: JobKey) -> None:
-        """Have the job looked at soon; cheap, and harmless when there is nothing to do."""
+        """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
         worker = self.workers.setdefault(key, Worker())
         worker.wake.set()
         worker.due_at = min(worker.due_at, time.monotonic())
@@ -93,12 +98,12 @@ class Reconciler:
             worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
 
     def overdue_seconds(self) -> float:
-        """Return for how long the oldest pass has been due, or has gone on; 0 if there is none."""
+        """Return how long the oldest pass has been due or running; 0 if there is none."""
         oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
         return max(0.0, time.monotonic() - oldest)
 
     async def settle(self, key: JobKey) -> None:
-        """Run the job until it is terminal and tidied; ends early when the job is gone."""
+        """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
         self.wake(key)
         worker = self.workers[key]
         settled = asyncio.create_task(worker.settled.wait())
@@ -107,14 +112,14 @@ class Reconciler:
         settled.cancel()
 
     async def forget(self, job: JobView) -> None:
-        """Remove what a deleted job stored: everything but its output."""
+        """Remove everything that a deleted job stored except its output."""
         worker = self.workers.pop(job.key, None)
         if worker is not None and worker.task is not None:
             worker.task.cancel()
         await discard_job(job, self.cluster, self.cache)
 
     async def close(self) -> None:
-        """Stop all loops, in the middle of whatever they do: that is what a restart is like."""
+        """Stop all loops at once, wherever they are, as a restart does."""
         tasks = [worker.task for worker in self.workers.values() if worker.task is not None]
         for task in tasks:
             task.cancel()
@@ -122,7 +127,7 @@ class Reconciler:
         self.workers.clear()
 
     async def run_worker(self, key: JobKey, worker: Worker) -> None:
-        """Reconcile the job whenever it is woken or due, until it is gone; observe it half of the time at most."""
+        """Reconcile the job when it is woken or due, until it is gone. Observing takes at most half of the time."""
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
@@ -143,7 +148,7 @@ class Reconciler:
             await wait_for_wake(worker.wake, wake_after)
 
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
-        """Make one pass; return when to make the next (seconds), or None when the job is gone."""
+        """Make one pass. Return the seconds until the next pass, or None if the job is gone."""
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
@@ -151,13 +156,13 @@ class Reconciler:
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = time.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
-        status_due = await self.tell(observed, run, decision, worker)
+        status_due = await self.write_status(observed, run, decision, worker)
         if is_settled(observed, decision):
             worker.settled.set()
         return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults))
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
-        """Decide and apply; a fault is decided upon in the same pass. Returns what the status should tell."""
+        """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""
         decision = decide(observed, now)
         log.debug("decided", job=str(observed.job.key), decision=str(decision))
         applied = await self.apply(decision, run, observed)
@@ -166,21 +171,23 @@ class Reconciler:
         if not applied.faults:
             return decision, observed
         fault = applied.faults[0]
-        log.warning("held up", job=str(observed.job.key), reason=fault.reason, message=fault.message)
+        log.warning("action failed", job=str(observed.job.key), reason=fault.reason, message=fault.message)
         faulty = replace(observed, faults=applied.faults)
         decision = decide(faulty, now)
         await self.apply(decision, run, faulty)
         return decision, faulty
 
     async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> Applied:
-        """Apply a decision; where no store can be reached it holds nothing but deletions of pods."""
+        """Apply a decision. If the store cannot be reached, only pods are deleted."""
         if run is not None:
             return await self.applier.apply(decision.actions, run)
         await self.applier.delete_pods(decision.actions, observed.job)
         return Applied()
 
-    async def tell(self, observed: Observed, run: Run | None, decision: Decision, worker: Worker) -> float | None:
-        """Write the status if it changed, at most once a second; return in how many seconds to look again for it."""
+    async def write_status(
+        self, observed: Observed, run: Run | None, decision: Decision, worker: Worker
+    ) -> float | None:
+        """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
         status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
         if status == observed.job.status:
@@ -197,13 +204,13 @@ class Reconciler:
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
-    """Tell whether a terminal run has nothing left to tidy but what its ttl keeps, or cannot be reached or told."""
+    """Tell whether a terminal run has no unfinished pods and nothing to do before its ttl ends."""
     unfinished = any(not pod.is_finished for pod in observed.pods)
     return observed.run.terminal is not None and not decision.actions and not unfinished
 
 
 def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
-    """Return when to look again: at once after an action that no event will answer, else when time itself matters."""
+    """Return the seconds until the next pass. It is due at once after an action that causes no event."""
     if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
         return 0.0
     times = [RESYNC_SECONDS, decision.wake_after, status_due]
@@ -211,6 +218,6 @@ def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty
 
 
 async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, `seconds` at most."""
+    """Wait for the event, at most `seconds`."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(wake.wait(), seconds)

@@ -1,4 +1,4 @@
-"""What can be done about a job: each action is carried out by `apply`, and is safe to repeat."""
+"""The actions on a job. `apply` carries them out, and each is safe to repeat."""
 
 from dataclasses import dataclass
 
@@ -35,10 +35,10 @@ class CreatePod:
     """Start an attempt. A reduce reads the shuffle manifest of `shuffle_generation`.
 
     Attributes:
-        more_tasks: what its pod takes after `task`, one after another.
-        memory_factor: what its requested memory is multiplied by.
-        slow_node: it is the twin of an attempt that is slow, on that node.
-        gang: those with which its pod is to be admitted; None if by itself.
+        more_tasks: the tasks that its pod takes after `task`, one after another.
+        memory_factor: multiplies the requested memory.
+        slow_node: set for the twin of a slow attempt: the node of that attempt.
+        gang: the pods that are admitted together with this one; None if it is admitted alone.
     """
 
     task: TaskRef
@@ -52,7 +52,7 @@ class CreatePod:
 
     @property
     def awaits_shuffle(self) -> bool:
-        """Whether its pod takes reduces whose manifest is not frozen yet."""
+        """Whether the pod takes reduces whose manifest is not frozen yet."""
         return self.task.type is TaskType.MAP and any(task.type is TaskType.REDUCE for task in self.more_tasks)
 
     def __str__(self) -> str:
@@ -65,10 +65,12 @@ class CreatePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletePod:
-    """Delete the pod of that name if it still has that UID, keeping its last log lines where `save_log`.
+    """Delete the pod with this name, if it still has this UID.
 
-    They are kept as those of the attempt that it stands for, whose place in the pod is `sequence`. `force`: do not wait
-    for its node.
+    Attributes:
+        task: the task of the pod's current attempt; `sequence` is the task's place in the pod.
+        save_log: keep the last log lines, under the current attempt.
+        force: do not wait for the pod's node.
     """
 
     name: str
@@ -85,9 +87,10 @@ class DeletePod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordFailure:
-    """Make a failed attempt durable before its pod goes.
+    """Record a failed attempt in the store, before its pod is deleted.
 
-    `if_waiting`: it never started, as far as a list says, which may be old: only if the cluster itself says so, too.
+    `if_waiting`: according to a pod list, which may be old, the attempt never started. Record it only if the cluster
+    confirms this.
     """
 
     record: FailureRecord
@@ -102,7 +105,7 @@ class RecordFailure:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeepAttempts:
-    """Make durable what is known of these attempts, in one object."""
+    """Write what is known of these attempts to the store, in one object."""
 
     attempts: tuple[AttemptRecord, ...]
 
@@ -112,9 +115,10 @@ class KeepAttempts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FreezeShuffle:
-    """Write the shuffle manifest of that generation; the first packs the buckets, later ones keep the packing.
+    """Write the shuffle manifest of this generation.
 
-    `parallelism`: how many reduces may run at a time.
+    The first manifest packs the buckets; later ones keep the packing. `parallelism`: how many reduces may run at a
+    time.
     """
 
     generation: int
@@ -126,7 +130,7 @@ class FreezeShuffle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommitOutput:
-    """Write the commit intent; where it is seen, publish what it names."""
+    """Write the commit intent. If there is one already, publish the parts that it names."""
 
     def __str__(self) -> str:
         return "commit"
@@ -134,7 +138,7 @@ class CommitOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveIntermediates:
-    """After the run's end: remove its blobs and staged parts, and release the output's claim."""
+    """After the run's end, remove its blobs and staged parts and release its claim on the output."""
 
     def __str__(self) -> str:
         return "clean"
@@ -142,7 +146,7 @@ class RemoveIntermediates:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DiscardRun:
-    """Abort another run of this job: remove its staged parts, its claim and everything below its prefix."""
+    """Abort another run of this job. Remove its staged parts, its claim and everything below its prefix."""
 
     run_id: str
 
@@ -152,9 +156,9 @@ class DiscardRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WritePostMortem:
-    """After the run's end: tell its story in one object, and all its attempts in one table.
+    """After the run's end, write the post-mortem object and the table of all attempts.
 
-    `attempts`: those whose pods are still there, as they are now.
+    `attempts`: the attempts whose pods still exist, as they are now.
     """
 
     attempts: tuple[AttemptRecord, ...]
@@ -165,7 +169,7 @@ class WritePostMortem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRun:
-    """After ttlSecondsAfterFinished: remove everything below the run's prefix."""
+    """After ttlSecondsAfterFinished, remove everything below the run's prefix."""
 
     def __str__(self) -> str:
         return "remove"

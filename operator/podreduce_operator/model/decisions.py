@@ -9,7 +9,7 @@ __all__ = ["Decision", "Phase", "Verdict"]
 
 
 class Phase(StrEnum):
-    """Where a run stands; shown, and never read back."""
+    """The run's phase. It is written to the status and never read back."""
 
     PLANNING = "Planning"
     MAPPING = "Mapping"
@@ -22,11 +22,12 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the decision says about the run: its phase, and why.
+    """The run's phase, with a reason and a message.
 
     Attributes:
-        map_total: how many map tasks, `reduce_total` reduces; None while unknown.
-        next_attempt_at: when the next delayed attempt is due.
+        map_total: the number of map tasks; None while unknown.
+        reduce_total: the number of reduce tasks; None while unknown.
+        next_attempt_at: when the next delayed attempt is due (seconds since the epoch).
     """
 
     phase: Phase
@@ -44,7 +45,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What to do now, what to say about it, and when to look again (seconds; None: on the next event)."""
+    """What to do now, what the status says, and when to look again (in seconds; None: on the next event)."""
 
     actions: tuple[Action, ...]
     verdict: Verdict

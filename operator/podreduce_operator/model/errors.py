@@ -1,6 +1,7 @@
-"""What the operator can run into, mapped once to condition reasons.
+"""The operator's errors and their condition reasons.
 
-Rule: an `ActionError` is for the job's author and becomes a condition; anything else is a bug, retried and logged.
+Rule: an `ActionError` is for the job's author and becomes a condition. Any other error is a bug; it is logged, and the
+pass is repeated.
 """
 
 from podreduce_operator.model.observed import Fault
@@ -9,15 +10,15 @@ __all__ = ["ActionError", "OperatorError"]
 
 
 class OperatorError(Exception):
-    """The root. The message names the thing, its place and the remedy."""
+    """The root of the errors. The message names the object, its place and the remedy."""
 
 
 class ActionError(OperatorError):
-    """An action or observation that could not be done.
+    """An action or observation that failed.
 
     Attributes:
-        reason: the condition's reason, CamelCase, e.g. `InputNotFound`.
-        permanent: repeating will not help: the job fails. Otherwise it is tried again.
+        reason: the condition's reason in CamelCase, such as `InputNotFound`.
+        permanent: if true, repeating does not help and the job fails. Otherwise it is tried again.
     """
 
     def __init__(self, reason: str, message: str, *, permanent: bool) -> None:
@@ -26,5 +27,5 @@ class ActionError(OperatorError):
         self.permanent = permanent
 
     def as_fault(self) -> Fault:
-        """Return what `decide` gets to see of it."""
+        """Return this error as `decide` sees it."""
         return Fault(reason=self.reason, message=str(self), permanent=self.permanent)

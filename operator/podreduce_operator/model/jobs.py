@@ -1,4 +1,4 @@
-"""A MapReduceJob as read."""
+"""A MapReduceJob as read from the cluster or from a file."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ __all__ = ["JobKey", "JobView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class JobKey:
-    """Which MapReduceJob, by name."""
+    """The namespace and name of a MapReduceJob."""
 
     namespace: str
     name: str
@@ -22,7 +22,7 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A MapReduceJob as read: its identity, its labels, its spec decoded and raw, its last status."""
+    """A MapReduceJob: its identity, its labels, its spec decoded and raw, and its last status."""
 
     key: JobKey
     uid: str

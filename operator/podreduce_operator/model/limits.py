@@ -7,12 +7,12 @@ __all__ = ["Limits", "PendingDeadlines"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PendingDeadlines:
-    """How long pods may wait before the job fails, by what they wait for; None is for ever.
+    """How long pods may wait before the job fails, by what they wait for. None means for ever.
 
     Attributes:
-        absent_seconds: an image, Secret or ConfigMap that is not there: it may be applied a little later.
-        image_seconds: an image that cannot be pulled for another reason, such as a registry that is away.
-        unschedulable_seconds: a node.
+        absent_seconds: for an image, Secret or ConfigMap that does not exist; it may be applied a little later.
+        image_seconds: for an image that cannot be pulled for another reason, such as a registry that is down.
+        unschedulable_seconds: for a node.
     """
 
     absent_seconds: float | None = 30.0
@@ -25,12 +25,12 @@ class Limits:
     """What the installation allows a job.
 
     Attributes:
-        parallelism: how many pods may be active at once (locally: the cores).
-        speculates: slow tasks may get a second attempt; on one machine that helps nobody.
-        packs: pods are dear, so that several tasks may share one of the operator's own accord (`Auto`).
+        parallelism: how many pods may be active at once (locally: the number of cores).
+        speculates: slow tasks may get a second attempt. This does not help on one machine.
+        packs: with `tasksPerPod: Auto`, several tasks may share a pod, because starting pods is slow.
         chaos: `spec.chaos` is allowed.
         pending: how long pods may wait.
-        post_mortem_of: which ends of a run get a post-mortem (locally only failures: the rest is thrown away).
+        post_mortem_of: which final conditions get a post-mortem. A local run writes it only for failures.
     """
 
     parallelism: int = 1000

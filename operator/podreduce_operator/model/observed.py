@@ -1,6 +1,6 @@
-"""The world as `observe` found it: what `decide` is given.
+"""What `observe` found and `decide` gets.
 
-Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
+Rule: frozen data; properties only read its fields. No clients, no clock. Times are seconds since the epoch.
 """
 
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunState:
-    """What the status remembers of the run: the only state besides the store and the pods.
+    """What the status says about the run. It is the only state besides the store and the pods.
 
     Attributes:
-        terminal: `Complete`, `Failed` or None; with `reason` and `message` of that condition.
+        terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
     """
 
     run_id: str
@@ -42,9 +42,11 @@ class RunState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
-    """What `decide` needs of the plan, with the fields of the spec that it pins.
+    """What `decide` needs from the plan, with the fields of the spec that the plan pins.
 
-    `partitions` is None where the packing chooses, 0 for a map-only job. `is_small`: one pod may run all of it.
+    Attributes:
+        partitions: None if the packing chooses the number, 0 for a map-only job.
+        is_small: one pod may run all tasks.
     """
 
     digest: str
@@ -59,7 +61,7 @@ class PlanSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShuffleSummary:
-    """The newest frozen shuffle manifest. `map_generations[i]` is the generation of map i that it names."""
+    """The newest frozen shuffle manifest. `map_generations[i]` is the generation of map i in it."""
 
     generation: int
     partitions: int
@@ -71,7 +73,7 @@ class ShuffleSummary:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeavyKeyView:
-    """A key with much of the shuffled data: its share of the bytes, and its partition once that is known."""
+    """A key with much of the shuffled data: its share of the bytes, and its partition once known."""
 
     key: str
     share: float
@@ -80,7 +82,7 @@ class HeavyKeyView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PublishedOutput:
-    """The output, complete: `_SUCCESS` is there and the manifest is this run's."""
+    """The complete output: `_SUCCESS` exists and the manifest is this run's."""
 
     uri: str
     records: int
@@ -89,7 +91,7 @@ class PublishedOutput:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostMortemView:
-    """The run's story is written: where it lies, and where the table of all attempts."""
+    """The URIs of the run's post-mortem and of the table of all attempts."""
 
     uri: str
     attempts_uri: str
@@ -97,9 +99,9 @@ class PostMortemView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """An action or an observation that could not be done, in words for the job's author.
+    """An action or observation that failed, with a message for the job's author.
 
-    `permanent`: repeating will not help, the job fails. Otherwise it is tried again after a pause.
+    `permanent`: repeating does not help, so the job fails. Otherwise it is tried again after a pause.
     """
 
     reason: str
@@ -109,25 +111,25 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """One job's world at one moment.
+    """Everything known about one job at one moment.
 
     Attributes:
-        run_id: the run that counts now: the spec's, or the status' while that one is past its commit intent.
-        run_hash: the hash that this run's pods carry.
-        superseded: the run in progress that a new runId replaced and that is not discarded yet.
-        pods: all pods of this job (same owner UID), of whatever run.
+        run_id: the current run: the one in the spec. While the run in the status is past its commit intent, that one.
+        run_hash: the hash on the pods of this run.
+        superseded: the run in progress that a new runId replaced, until it is discarded.
+        pods: all pods of this job (same owner UID), of any run.
         commits: the newest generation's commit of each committed task.
         failures: every failure record, by task.
         progress: what running attempts have reported, by attempt id.
         skew: the heaviest keys, the heaviest first.
-        quarantine_uri: where the records are that its maps skip, if they skip any.
-        has_intent: the point of no return is passed.
-        has_intermediates: blobs, staged parts or the output's claim are left.
-        has_records: anything at all is left below the run's prefix.
-        kept: how far each attempt had come when this process last kept what is known of it; a new process knows of
-            none, and keeps once more.
-        faults: what the last attempt to act ran into.
-        is_blind: the store could not be read, so that its absent fields say nothing.
+        quarantine_uri: where the skipped records are, if the maps skip any.
+        has_intent: the commit intent exists, so the run can only go forward.
+        has_intermediates: blobs, staged parts or the claim on the output are left.
+        has_records: anything is left below the run's prefix.
+        kept: the stage of each attempt when this process last kept it. A new process starts with none and keeps
+            every attempt again.
+        faults: what failed in the last attempt to act.
+        is_blind: the store could not be read, so empty fields say nothing about it.
     """
 
     job: JobView
@@ -155,15 +157,15 @@ class Observed:
 
     @property
     def run_pods(self) -> list[PodView]:
-        """The pods of the run that counts."""
+        """The pods of the current run."""
         return [pod for pod in self.pods if pod.run_hash == self.run_hash]
 
     @property
     def active_pods(self) -> list[PodView]:
-        """The run's pods that run, or will."""
+        """The run's pods that are running or will run."""
         return [pod for pod in self.run_pods if pod.is_active]
 
     @property
     def foreign_pods(self) -> list[PodView]:
-        """The job's pods that belong to other runs of it."""
+        """The pods of the job's other runs."""
         return [pod for pod in self.pods if pod.run_hash != self.run_hash]

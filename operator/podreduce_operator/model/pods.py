@@ -1,6 +1,6 @@
-"""The pods of a job: what is asked for, and what was found.
+"""The pods of a job: the requested ones and the observed ones.
 
-Rule: frozen data, no behaviour beyond reading itself; no clients, no clock. Times are seconds since the epoch.
+Rule: frozen data; properties only read its fields. No clients, no clock. Times are seconds since the epoch.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ __all__ = ["AttemptProgress", "Gang", "PodPhase", "PodRequest", "PodView", "Requ
 
 
 class PodPhase(StrEnum):
-    """A pod's phase, in Kubernetes' words."""
+    """A pod's phase, as Kubernetes names it."""
 
     PENDING = "Pending"
     RUNNING = "Running"
@@ -26,19 +26,19 @@ class PodPhase(StrEnum):
 
 
 class Stage(IntEnum):
-    """How far an attempt has come, as far as it matters to what is kept of it."""
+    """How far an attempt has come. Each new stage is written to the store."""
 
     CREATED = 1
     STARTED = 2
     DONE = 3
-    """Its turn is over, and its pod goes on to the next task."""
+    """The attempt is over, and its pod continues with the next task."""
     GONE = 4
-    """Its pod is being deleted, or is about to be."""
+    """The pod is being deleted or is about to be."""
 
 
 @dataclass(frozen=True, slots=True)
 class Requests:
-    """What a pod's container asks its node for: thousandths of a core, bytes; None where it does not say."""
+    """What a pod's container requests: thousandths of a core, and bytes. None if it requests none."""
 
     cpu_millis: int | None = None
     memory_bytes: int | None = None
@@ -46,7 +46,7 @@ class Requests:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gang:
-    """Pods that are admitted together, or not yet: `size` of them, under a name of their own."""
+    """A named group of `size` pods that are all admitted at the same time."""
 
     name: str
     size: int
@@ -54,22 +54,24 @@ class Gang:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodView:
-    """One attempt's pod. Ten thousand of them are held in memory: what they have in common is one object.
+    """One attempt's pod. Up to ten thousand are held in memory, so they share equal values.
 
-    A pod may take several tasks, one after another; it stands for one of them at a time, the first until `sequences`
-    has said which.
+    A pod may take several tasks, one after another. `task` is its current one: the first, until `task_turns` has found
+    a later one.
 
     Attributes:
-        task: which task it stands for; `sequence` is that task's place among `tasks`.
-        tasks: all tasks of a pod that takes several; empty for one that has but `task`.
-        gang: those with which it waits to be admitted, or was; None if by itself.
-        run_hash: which run of which job it belongs to; see `names`.
-        reason: why it waits or why it ended, in the kubelet's words (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
-        node: its node's name; empty before it has one. `scheduled_at`: when it got it; `started_at`: when its task did.
-        vanishes_at: of one that is being deleted, when its grace is over.
+        task: the current task; `sequence` is its place in `tasks`.
+        tasks: all tasks of a pod that takes several; empty if it takes only `task`.
+        gang: the group it is admitted with; None if it is admitted alone.
+        run_hash: the run and job it belongs to; see `pod_names`.
+        reason: why it waits or ended, as the kubelet says it (`OOMKilled`, `ErrImagePull`, `Evicted`); or empty.
+        node: the node's name; empty before it has one.
+        scheduled_at: when it got its node.
+        started_at: when its task started.
+        vanishes_at: if it is being deleted, when its grace period ends.
         disrupted: it has the condition DisruptionTarget, or was lost with its node.
-        conditions: type and status of each, for the job's own failure policy.
-        outcome: what the task itself said in its termination message.
+        conditions: type and status of each, for the job's failure policy.
+        outcome: what the task wrote in its termination message.
     """
 
     name: str
@@ -99,22 +101,22 @@ class PodView:
 
     @property
     def attempt_id(self) -> str:
-        """The id of the attempt that it stands for."""
+        """The id of its current attempt."""
         return f"{self.uid}-{self.sequence}"
 
     @property
     def attempt_ids(self) -> tuple[str, ...]:
-        """The ids of all attempts that it may make, in order."""
+        """The ids of all its attempts, in order: one for each of its tasks."""
         return tuple(f"{self.uid}-{number}" for number in range(len(self.tasks) or 1))
 
     @property
     def all_tasks(self) -> tuple[TaskRef, ...]:
-        """Every task that it takes, in order."""
+        """All its tasks, in order."""
         return self.tasks or (self.task,)
 
     @property
     def tasks_ahead(self) -> tuple[TaskRef, ...]:
-        """The task that it stands for and those that it takes after it."""
+        """Its current task and the ones after it."""
         return self.all_tasks[self.sequence :]
 
     @property
@@ -124,15 +126,18 @@ class PodView:
 
     @property
     def is_active(self) -> bool:
-        """Whether it runs, or will."""
+        """Whether it is running or will run."""
         return not self.is_finished and not self.deleting
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptProgress:
-    """How far an attempt is, as it last reported: `fraction` from 0 to 1.
+    """An attempt's last report. Times are the operator's.
 
-    `changed_at` is when its counts last differed from those before, by the operator's clock; `reported_at` likewise.
+    Attributes:
+        fraction: how much of the task is done, from 0 to 1.
+        reported_at: when the last report arrived.
+        changed_at: when the reported counts last changed.
     """
 
     fraction: float
@@ -142,10 +147,14 @@ class AttemptProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodRequest:
-    """A pod to create: its name is the lock, `environment` what its task is told (its UID comes from the cluster).
+    """A pod to create.
 
-    `memory_factor`: what the memory that its templates ask for is multiplied by. `slow_node`: where it had better not
-    be. `gang`: the pods with which it is to be admitted.
+    Attributes:
+        name: it is unique, so only one operator can create this attempt.
+        environment: what its task reads. The cluster adds the pod's UID.
+        memory_factor: multiplies the memory that the pod templates request.
+        slow_node: a node to avoid if possible.
+        gang: the pods that are admitted together with it.
     """
 
     name: str
@@ -157,4 +166,4 @@ class PodRequest:
     slow_node: str | None = None
     gang: Gang | None = None
     spec: Mapping[str, Any]
-    """The spec as the plan pinned it: image, pod templates, storage."""
+    """The spec as pinned by the plan: image, pod templates, storage."""

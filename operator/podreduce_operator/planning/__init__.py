@@ -1,4 +1,4 @@
-"""From the job's input URIs to a written plan: list, cut, pin, write.
+"""Makes a run's plan from the job's input URIs: list, cut, pin, write.
 
-Rule: may be repeated at any point; whoever creates the plan first has made it.
+Rule: may be repeated at any point. The first plan that is created is the plan.
 """

@@ -1,23 +1,23 @@
-"""From the listed input to the plan: which bytes each map task reads.
+"""Makes the plan from the listed input: which bytes each map task reads.
 
-The objects are laid end to end, in their order, and this row of D bytes is cut into shards. A cut may fall at any byte
-of a plain object (whoever reads a shard re-aligns it to whole records) and at the edges of a compressed one, which is
-an atom. Worked example, with 3 shards wanted:
+The objects are put end to end in order, and this row of D bytes is cut into shards. A plain object may be cut at any
+byte; the map task that reads a shard moves its ends to whole records. A compressed object may be cut only at its ends;
+it is called an atom. Worked example, with 3 shards wanted:
 
     a.txt  6 bytes   |aaaaaa|                  row      aaaaaabbbbbbbcc     D = 15, mean = 5
     b.gz   7 bytes   |bbbbbbb| an atom         cuts     0    5? no: the row may be cut at 0-6, 13, 14 and 15
     c.txt  2 bytes   |cc|                      shards   aaaaa|abbbbbbb|cc   5 + 8 + 2: |0| + |3| + |-3| = 6
                                                         aaaaaa|bbbbbbb|cc   6 + 7 + 2: |1| + |2| + |-3| = 6
 
-No other cuts do better than 6, which is the plan's imbalance: sum |D_i - mean D|. `cuts` says how they are found.
+No other cuts give less than 6. This is the plan's imbalance: sum |D_i - mean D|. `even_cuts` says how cuts are found.
 
-Invariants, which the property tests state: the pieces of all shards in order are the objects' bytes in order, each
-once; no piece is a part of an atom; sum D_i = D; with plain objects only the imbalance is less than the number of
-shards. There is at least one shard. If the user set `map.shards` there are exactly so many, empty ones among them if
-need be; else shards without bytes are dropped. Empty objects count as objects and have no piece, but where an object is
-a record (WholeObject): there they have an empty one, with the bytes that follow, or with the last ones.
+Invariants, checked by the property tests: the pieces of all shards in order are the objects' bytes in order, each
+once; no piece is a part of an atom; sum D_i = D. With plain objects only, the imbalance is less than the number of
+shards. There is at least one shard. If the user set `map.shards`, there are exactly that many, and some may be empty.
+Otherwise empty shards are dropped. Empty objects count as objects but have no piece. The exception is WholeObject,
+where an object is a record: an empty object has an empty piece, beside the bytes that follow or the last bytes.
 
-Rule: pure; the same objects and spec give the same bytes of plan.
+Rule: pure. The same objects and spec give the same plan, byte for byte.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,12 +49,12 @@ __all__ = ["PlannedShards", "build_plan", "plan_shards"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedShards:
-    """The input, cut.
+    """The input, cut into shards.
 
     Attributes:
         objects: the input.
-        cuts: where shards end and begin in the row: shard i lies between cuts i and i + 1.
-        whole_objects: whether none of them may be cut, and empty ones are read, too.
+        cuts: where shards begin and end in the row: shard i is between cuts i and i + 1.
+        whole_objects: objects must not be cut, and empty ones are read too.
     """
 
     objects: Sequence[InputObject]
@@ -65,12 +65,12 @@ class PlannedShards:
         return len(self.cuts) - 1
 
     def shards(self) -> Iterator[Shard]:
-        """Yield the shards; their pieces are made one shard at a time, for there may be millions."""
+        """Yield the shards. Pieces are made one shard at a time, because there may be millions."""
         for index, pieces in enumerate(cut_pieces(self.objects, self.cuts, with_empty=self.whole_objects)):
             yield Shard(index=index, pieces=tuple(pieces))
 
     def pages(self) -> Iterator[ShardPage]:
-        """Yield the shards in pages: as many as go into one, a single one if need be."""
+        """Yield the shards in pages, each with as many as fit and at least one."""
         page: list[Shard] = []
         pieces = 0
         for shard in self.shards():
@@ -90,9 +90,9 @@ def plan_shards(
     shard_bytes: int | None = None,
     parallelism: int | None = None,
 ) -> PlannedShards:
-    """Cut the concatenation of `objects` into `shards` shards, or into as many as `shard_count` says.
+    """Cut the row of `objects` into `shards` shards, or into as many as `shard_count` says.
 
-    With `whole_objects` none of them may be cut.
+    With `whole_objects` no object is cut.
 
     Raises:
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
@@ -106,12 +106,12 @@ def plan_shards(
 
 
 def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[tuple[int, int]]:
-    """Return where the objects that may not be cut start and end in the row."""
+    """Return the start and end, in the row, of each object that must not be cut."""
     return [(start, end) for start, end, each in lay_out(objects) if whole_objects or not each.is_splittable]
 
 
 def lay_out(objects: Iterable[InputObject], *, with_empty: bool = False) -> Iterator[tuple[int, int, InputObject]]:
-    """Yield the objects that have bytes, or all of them, with where each starts and ends in the row."""
+    """Yield the start and end in the row of each object, and the object. Empty ones only `with_empty`."""
     start = 0
     for each in objects:
         if each.size_bytes or with_empty:
@@ -156,7 +156,7 @@ def build_plan(
     planned: PlannedShards,
     pages: Iterable[PageRef],
 ) -> Plan:
-    """Assemble the plan of shards whose pages are written; without `input_options` it has those of the spec."""
+    """Return the plan. Its shard pages are already written. Without `input_options`, the spec's are used."""
     total = planned.cuts[-1]
     return Plan(
         job=job,

@@ -1,7 +1,7 @@
-"""The columns of JSONLines, which hold for the whole job: those of `input.schema`, or those of a sample of the input.
+"""Chooses the columns of JSONLines input for the whole job: from `input.schema`, or from a sample of the input.
 
-The sample is 16 windows of 64 KiB, spread evenly over the row of all objects; an input that is no larger is read in
-full, of 64 objects at most. Rule: it depends on the objects alone, so all plans of an input have the same columns.
+The sample is 16 windows of 64 KiB, spread evenly over the row of all objects. A smaller input is read in full, from at
+most 64 objects. Rule: the sample depends only on the objects, so all plans of an input have the same columns.
 """
 
 import asyncio
@@ -29,13 +29,13 @@ WINDOWS: Final = 16
 WINDOW_BYTES: Final = 64 * 1024
 SAMPLE_BYTES: Final = WINDOWS * WINDOW_BYTES
 OBJECTS_PER_WINDOW: Final = 4
-"""Of small objects a window reads no more, for each is a request."""
+"""How many objects a window reads at most, because each one is a request."""
 CONCURRENT_READS: Final = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Window:
-    """What is read of one object: the lines that start in the first `most_bytes` of a piece of it."""
+    """A sample of one object: the lines that start in the first `most_bytes` of `piece`."""
 
     piece: Piece
     most_bytes: int
@@ -44,10 +44,10 @@ class Window:
 async def settle_columns(
     spec: InputSpec, objects: Sequence[InputObject], settings: StorageSettings | None
 ) -> InputOptions:
-    """Return the input's options as the plan pins them.
+    """Return the input's options for the plan.
 
     Raises:
-        ActionError: `InvalidInputSchema`: `input.schema` names a column twice, or a type that is none.
+        ActionError: `InvalidInputSchema`: `input.schema` names a column twice or an unknown type.
         StorageDeniedError, StorageUnavailableError: the sample cannot be read.
     """
     options = spec.options
@@ -67,7 +67,7 @@ async def settle_columns(
 
 
 def read_window(window: Window, settings: StorageSettings | None) -> list[bytes]:
-    """Return the lines of a window."""
+    """Read the lines of a window."""
     store_uri, key = split_object_uri(window.piece.uri)
     return read_first_lines(open_store(store_uri, settings), key, window.piece, window.most_bytes)
 
@@ -96,7 +96,7 @@ def choose_windows(objects: Sequence[InputObject]) -> Iterator[Window]:
 
 
 def window_ranges(total: int) -> list[tuple[int, int]]:
-    """Return where windows start and end in a row of `total` bytes."""
+    """Return the start and end of each window in a row of `total` bytes."""
     starts = (total * number // WINDOWS for number in range(WINDOWS))
     return [(start, start + WINDOW_BYTES) for start in starts]
 
@@ -104,7 +104,7 @@ def window_ranges(total: int) -> list[tuple[int, int]]:
 def windows_of(each: InputObject, ranges: Sequence[tuple[int, int]], total: int) -> Iterator[Window]:
     """Yield the windows of an object that has these ranges in the sample.
 
-    A compressed object can be read from its start only: there it gives its share of the sample.
+    A compressed object can only be read from its start, so its share of the sample is read there.
     """
     if each.is_splittable:
         for start, end in ranges:

@@ -1,7 +1,7 @@
-"""Lists the objects of the input, in the order of the URIs and then of the keys, each once.
+"""Lists the input objects, each once, in the order of the URIs and then of the keys.
 
-Rule: reads names and sizes, never contents. What the user named and what is not there, or could not be read in full,
-fails here: a job that silently reads less than it was told to would be worse than none.
+Rule: reads names and sizes, never contents. If something the user named does not exist or cannot be read, the job fails
+here. A job must not silently read less than it was asked to.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from podreduce_operator.planning.packed_input import InputListing, InputObject
 __all__ = ["list_input"]
 
 TOLD_OBJECTS = 100_000
-"""How often a long listing is told of in the log."""
+"""A long listing writes a log line after every this many objects."""
 
 log = structlog.get_logger(__name__)
 
@@ -32,15 +32,15 @@ async def list_input(
     """List the objects that `uris` name.
 
     Raises:
-        ActionError: `InputNotFound`: a URI names nothing; `InputUnreadable`: a file has a name that no key can have,
-            or is no regular file; `InputInOutput`: an object lies in the output, where it could be replaced.
-        StorageDeniedError, StorageUnavailableError: the store cannot be asked.
+        ActionError: `InputNotFound`: a URI names nothing. `InputUnreadable`: a file has a name that is not possible as
+            a key, or is not a regular file. `InputInOutput`: an object is in the output, where it could be replaced.
+        StorageDeniedError, StorageUnavailableError: the store cannot be listed.
     """
     found, seen = InputListing(), set()
     for uri in uris:
         async for each in list_uri(parse_input_uri(uri), settings):
             refuse_overlap(each.uri, as_prefix(output_uri))
-            if len(uris) > 1:  # one names nothing twice
+            if len(uris) > 1:  # a single URI names no object twice
                 if each.uri in seen:
                     continue
                 seen.add(each.uri)
@@ -54,7 +54,7 @@ async def list_uri(uri: InputUri, settings: StorageSettings | None) -> AsyncIter
     """Yield the objects that one URI names.
 
     Raises:
-        ActionError: there are none, or some have names that cannot be read.
+        ActionError: there are none, or some cannot be read.
     """
     store = open_store(uri.store_uri, settings)
     for meaning in iter_meanings(uri, is_local=store.directory is not None):
@@ -70,7 +70,10 @@ async def list_uri(uri: InputUri, settings: StorageSettings | None) -> AsyncIter
 
 
 def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
-    """Yield what the URI can mean, the likeliest first: names may have a `[`, directories lack their `/`."""
+    """Yield the possible meanings of the URI, the most likely first.
+
+    A name may contain a `[`, and a local directory may be given without its `/`.
+    """
     yield uri
     literal = uri.literally
     if uri.kind is UriKind.GLOB:
@@ -80,7 +83,7 @@ def iter_meanings(uri: InputUri, *, is_local: bool) -> Iterator[InputUri]:
 
 
 async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[InputObject]:
-    """Yield the objects that the URI names, taken as its kind says; none if there are none."""
+    """Yield the objects that the URI names, if it is of this kind."""
     if uri.kind is UriKind.OBJECT:
         refuse_special(uri, store)
         with suppress(ObjectNotFoundError):
@@ -94,28 +97,28 @@ async def list_meaning(uri: InputUri, store: ObjectStore) -> AsyncIterator[Input
 async def explain_nothing(uri: InputUri, store: ObjectStore) -> str:
     """Return why the URI names nothing."""
     if uri.kind is not UriKind.OBJECT:
-        return "no object there (names that start with _ or . do not count, nor what lies below such)"
+        return "no object there (files and directories whose names start with _ or . are skipped)"
     async for _ in list_keys(uri.below, store):
         return f"no such object; did you mean {uri.below.uri}?"
     return "no such object"
 
 
 async def list_keys(uri: InputUri, store: ObjectStore) -> AsyncIterator[ObjectMeta]:
-    """Yield what lies at the keys that the URI names, in key order."""
+    """Yield the objects whose keys the URI names, in key order."""
     async for meta in store.list_async(uri.literal_prefix, recursive=uri.is_recursive):
         if uri.names(meta.key):
             yield meta
 
 
 def refuse_special(uri: InputUri, store: ObjectStore) -> None:
-    """Fail if the URI names a pipe, a device or the like, which could be read once at most, and by nobody else."""
+    """Fail if the URI names a pipe, a device or the like. Tasks could not read it, or only once."""
     why = store.why_unreadable(uri.key)
     if why is not None:
         raise ActionError("InputUnreadable", f"{uri.uri}: cannot be read: {why}", permanent=True)
 
 
 async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
-    """Fail if the URI names files of a directory that cannot be read: they would be left out in silence."""
+    """Fail if the URI names files in a directory that cannot be read. They would be left out silently."""
     directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
     files = await asyncio.to_thread(store.unreadable_files, directory, recursive=uri.is_recursive)
     named = [name for name in files if uri.names(name.lstrip("/"))]
@@ -128,17 +131,17 @@ async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
 
 
 def refuse_overlap(uri: str, output_uri: str) -> None:
-    """Fail if an object of the input lies in the output."""
+    """Fail if an input object is in the output."""
     if uri.startswith(output_uri):
         raise ActionError(
             "InputInOutput",
-            f"{uri}: this input lies in the output {output_uri}, where it could be replaced: choose another "
+            f"{uri}: this input is in the output {output_uri}, where it could be replaced: choose another "
             "spec.output.uri or narrow spec.input.uris",
             permanent=True,
         )
 
 
 def as_input(store: ObjectStore, meta: ObjectMeta) -> InputObject:
-    """Return a listed object as the planner wants it."""
+    """Return a listed object for the planner."""
     uri = store.uri_of(meta.key)
     return InputObject(uri=uri, size_bytes=meta.size, etag=meta.etag, is_splittable=is_splittable(uri))

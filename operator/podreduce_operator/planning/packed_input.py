@@ -1,4 +1,7 @@
-"""The objects of the input, held so that a million of them fit: some 130 bytes each, a fifth of what objects take."""
+"""The input objects, packed so that a million fit into memory: about 130 bytes each, a fifth of Python objects.
+
+Rule: pure.
+"""
 
 from array import array
 from collections.abc import Iterable, Sequence
@@ -8,7 +11,7 @@ from typing import overload
 __all__ = ["InputListing", "InputObject"]
 
 SEPARATOR = "\0"
-"""No URI holds it."""
+"""Does not occur in a URI."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,8 +20,8 @@ class InputObject:
 
     Attributes:
         size_bytes: its stored (compressed) size.
-        etag: what the store says of its content, if it does.
-        is_splittable: whether it can be cut anywhere.
+        etag: the store's tag for its content, if there is one.
+        is_splittable: whether it can be cut at any byte.
     """
 
     uri: str
@@ -28,7 +31,7 @@ class InputObject:
 
 
 class InputListing(Sequence[InputObject]):
-    """Listed objects, in their order. Only ever grows; an object that is taken out of it is made anew."""
+    """Listed objects, in order. It only grows. Reading an item builds a new object each time."""
 
     __slots__ = ("_ends", "_sizes", "_splittable", "_text")
 

@@ -1,6 +1,6 @@
-"""Planning a run: the program pinned, the output claimed, the input listed and cut, the plan written last.
+"""Plans a run: pins the program, lists the input, claims the output, cuts the input, and writes the plan last.
 
-Rule: may be repeated at any point; whoever creates `plan/plan.json` first has made the plan.
+Rule: may be repeated at any point. The first `plan/plan.json` that is created is the plan.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     """Make the run's plan.
 
     Raises:
-        ActionError: input, output, program or storage do not allow the run; its reason says which.
+        ActionError: the input, output, program or storage does not allow the run; the reason says which.
     """
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
@@ -41,7 +41,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
     input_options = await settle_columns(spec.input, objects, run.storage.settings)
     await take_output(run, cluster)
-    # In a thread: with a hundred thousand gzips it takes seconds, and other jobs go on meanwhile.
+    # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.
     planned = await asyncio.to_thread(
         plan_shards,
         objects,
@@ -63,7 +63,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
 
 
 async def pin_program(run: Run, cluster: Cluster) -> Program:
-    """Return the program as it is now: a ConfigMap's text becomes part of the plan."""
+    """Return the program as it is now. The text of a ConfigMap becomes part of the plan."""
     program = run.job.spec.program
     source = program.source
     if program.source_from is not None:
@@ -73,7 +73,7 @@ async def pin_program(run: Run, cluster: Cluster) -> Program:
 
 
 async def take_output(run: Run, cluster: Cluster) -> None:
-    """Claim the output, from a run that is over if need be, and make sure it is empty where it must be."""
+    """Claim the output, also from a run that is over. If it must be empty, make sure that it is."""
     holder = await claim_output(run.output, run.claim)
     if holder is not None:
         if not await may_take(holder, run, cluster):
@@ -95,7 +95,7 @@ async def take_output(run: Run, cluster: Cluster) -> None:
 
 
 async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
-    """Tell whether the run that holds a claim can no longer write. Only those of this installation can be asked."""
+    """Tell whether the run that holds a claim can no longer write. Only runs of this installation can be checked."""
     if holder.installation != run.storage.installation:
         return False
     if holder.job.uid == run.job.uid:
@@ -105,7 +105,7 @@ async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
 
 
 async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:
-    """Write the pages of shards, a few at a time, and return what the plan is to say of them."""
+    """Write the shard pages, a few at a time, and return the references for the plan."""
     pages, refs = enumerate(planned.pages()), []
     while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):
         writes = [partial(run.work.put_async, shard_page_key(ref.number), data) for ref, data in batch]

@@ -1,10 +1,11 @@
 """How many shards to cut the input into. Rule: pure.
 
-A shard costs the start of a task, and each sends its own aggregates; but a failed one is done again, and what it maps
-should fit into memory. About 128 MiB each is what Hadoop's blocks and Spark's partitions have, too.
-Where it is known how many tasks run at once, they should be busy to the end. So the shards come in full waves, as many
-as bring their size nearest to that (7 shards on 2 slots would take 4 turns, the last with one slot idle; 8 take as
-many), and where there are fewer shards than slots the input is spread further.
+Each shard costs the start of a task, and writes its own aggregates. But a large shard takes longer to repeat after a
+failure, and its output should fit into memory. Hadoop's blocks and Spark's partitions also have about 128 MiB.
+
+If `parallelism` is known, all slots should be busy to the end. So the number of shards is a multiple of it, the one
+that brings their size nearest to 128 MiB. For example, 7 shards on 2 slots take 4 turns, and 8 shards also take 4. If
+there are fewer shards than slots, the shards are made smaller.
 """
 
 from typing import Final
@@ -15,13 +16,13 @@ __all__ = ["MAX_SHARDS", "count_shards"]
 
 DEFAULT_SHARD_BYTES: Final = 128 << 20
 MIN_SHARD_BYTES: Final = 16 << 20
-"""Spreading over idle slots stops here: less is read in about the time a pod takes to start."""
+"""Shards are not made smaller than this for idle slots: reading less takes about as long as starting a pod."""
 MAX_SHARDS: Final = 100_000
-"""As in the CRD."""
+"""The same as in the CRD."""
 
 
 def count_shards(total_bytes: int, *, shard_bytes: int | None = None, parallelism: int | None = None) -> int:
-    """Return how many shards of about `shard_bytes` the input makes, or of a size that suits `parallelism` slots.
+    """Return the number of shards, for shards of `shard_bytes` or else of a size that suits `parallelism`.
 
     Raises:
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
@@ -39,7 +40,7 @@ def count_shards(total_bytes: int, *, shard_bytes: int | None = None, parallelis
 
 
 def count_by_size(total_bytes: int, shard_bytes: int) -> int:
-    """Return how many shards of that size the input makes."""
+    """Return how many shards of this size the input makes."""
     count = max(-(-total_bytes // shard_bytes), 1)
     if count > MAX_SHARDS:
         raise ActionError(

@@ -1,4 +1,4 @@
-"""A pod as Kubernetes' JSON: made from an attempt, and read as one.
+"""Builds a pod's Kubernetes JSON from an attempt, and reads an attempt from a pod's JSON.
 
-Rule: pure. When a pod is created or deleted is the policy's to say, and the cluster's to do.
+Rule: pure. The policy decides when a pod is created or deleted, and the cluster does it.
 """

@@ -1,7 +1,7 @@
-"""Builds an attempt's pod: the base, the user's templates merged over it, what podreduce insists on last.
+"""Builds an attempt's pod: the base, then the user's templates merged over it, then the fields that podreduce sets.
 
-Rule: pure. The base keeps to pod security `restricted`; templates may change it, and the cluster's own policy has the
-last word. What is forced is what the loop relies on: see `force_spec` and `force_task`.
+Rule: pure. The base follows the pod security standard `restricted`. Templates may change it; the cluster's own policy
+decides in the end. podreduce sets only the fields that the loop needs: see `force_spec` and `force_task`.
 """
 
 from collections.abc import Mapping
@@ -41,12 +41,12 @@ TASK_COMMAND = ("python", "-P", "-m", "podreduce")
 SCRATCH_VOLUME = "podreduce-scratch"
 CA_VOLUME = "podreduce-storage-ca"
 TASK_USER = 65532
-"""Not root whatever the image says; images need nothing of this user but files that all may read."""
+"""Not root, whatever the image says. An image only needs files that every user may read."""
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
 
 TASKS_ANNOTATION = "podreduce.dev/tasks"
-"""All tasks of a pod that takes several, in order; its labels tell of the first."""
+"""All tasks of a pod that takes several, in order. Its labels name the first."""
 
 PROGRESS_TOKEN_ANNOTATION = "podreduce.dev/progress-token-sha256"  # noqa: S105 - an annotation's name
 TOKEN_DIGEST_CHARACTERS = 32
@@ -57,7 +57,7 @@ QUEUE_LABELS = ("kueue.x-k8s.io/queue-name", "kueue.x-k8s.io/priority-class")
 QUEUE_GROUP_LABEL = "kueue.x-k8s.io/pod-group-name"
 QUEUE_GROUP_SIZE_ANNOTATION = "kueue.x-k8s.io/pod-group-total-count"
 QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
-"""The group has ended once its pods have, failed ones as well: their successors are admitted by themselves."""
+"""The group ends when all its pods have ended, including failed ones. Pods that replace them are admitted alone."""
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 TEMPLATE_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
@@ -65,14 +65,15 @@ DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodDefaults:
-    """What the installation says of task pods.
+    """The installation's settings for task pods.
 
     Attributes:
-        image: the runtime image, for jobs that name none; `pull_policy` is for this image only.
-        resources: the task container's, as in a pod.
-        scratch_size: a limit to the scratch volume, e.g. `10Gi`; None leaves it to the node.
-        grace_seconds: how long a task that is told to stop may take.
-        node_lost_seconds: how long after its node stopped answering a pod is given up, to be placed elsewhere.
+        image: the runtime image for jobs that name none.
+        pull_policy: the pull policy for this image only.
+        resources: the resources of the task container, as in a pod.
+        scratch_size: the size limit of the scratch volume, such as `10Gi`; None means no limit.
+        grace_seconds: how long a task may take to stop.
+        node_lost_seconds: how long after its node stopped answering a pod is given up and replaced.
     """
 
     image: str
@@ -87,7 +88,7 @@ def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) 
     """Return the manifest of the attempt's pod; `has_ca_cert` says whether the storage Secret has certificates.
 
     Raises:
-        PodTemplateError: a pod template has not the shape of a pod.
+        PodTemplateError: a pod template does not have the shape of a pod.
     """
     template = base_template(request, defaults)
     for path, patch in user_templates(request):
@@ -102,7 +103,7 @@ def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) 
 
 
 def user_templates(request: PodRequest) -> tuple[tuple[str, Mapping[str, Any]], ...]:
-    """Return the templates that count for this task, with their paths; later ones win."""
+    """Return the pod templates for this task, with their paths. Later ones win."""
     task_type = "map" if request.environment.task.type is TaskType.MAP else "reduce"
     return (
         ("spec.podTemplate", request.spec.get("podTemplate") or {}),
@@ -124,7 +125,7 @@ def refuse_unknown(template: Mapping[str, Any], path: str) -> None:
 
 
 def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
-    """Return the pod as it is if no template says otherwise."""
+    """Return the pod before templates are merged."""
     size = {"sizeLimit": defaults.scratch_size} if defaults.scratch_size else {}
     return {
         "metadata": {},
@@ -147,7 +148,7 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
 
 
 def avoid_node(name: str | None) -> dict[str, Any]:
-    """Return the wish not to run on that node, if there is one: it made an attempt slow."""
+    """Return a preference not to run on the node `name`, where an attempt is slow; nothing without a name."""
     if not name:
         return {}
     elsewhere = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [name]}]}
@@ -156,7 +157,7 @@ def avoid_node(name: str | None) -> dict[str, Any]:
 
 
 def tolerate(taint: str, seconds: int) -> dict[str, Any]:
-    """Return the toleration of a node's taint for that long; Kubernetes' own default is five minutes."""
+    """Return a toleration of a node's taint for `seconds`. Kubernetes' default is five minutes."""
     return {"key": taint, "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": seconds}
 
 
@@ -193,12 +194,12 @@ def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]
 
 
 def scratch(request: PodRequest) -> str:
-    """Return the directory of the scratch volume."""
+    """Return the path of the scratch volume in the container."""
     return request.environment.scratch_directory
 
 
 def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the pod's metadata: of the template, labels and annotations only, and ours win."""
+    """Return the pod's metadata. Only labels and annotations come from the template, and podreduce's win."""
     attempt = AttemptLabels(
         run_hash=request.run_hash,
         task=request.environment.task,
@@ -226,12 +227,12 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
 
 
 def queue_labels(job: JobView) -> dict[str, str]:
-    """Return the job's labels by which Kueue lets its pods wait for admission; it knows only pods."""
+    """Return the job's Kueue labels. They are copied to the pods, because Kueue admits pods and not jobs."""
     return {name: job.labels[name] for name in QUEUE_LABELS if name in job.labels}
 
 
 def gang_annotations(gang: Gang | None) -> dict[str, str]:
-    """Return what tells the operator, and Kueue, of the gang; nothing if there is none."""
+    """Return the annotations that describe the gang to the operator and to Kueue; none without a gang."""
     if gang is None:
         return {}
     size = str(gang.size)
@@ -243,24 +244,24 @@ def gang_annotations(gang: Gang | None) -> dict[str, str]:
 
 
 def tasks_annotation(request: PodRequest) -> dict[str, str]:
-    """Return what tells which tasks a pod takes, if that is more than one."""
+    """Return the annotation that lists the pod's tasks, if it has more than one."""
     environment = request.environment
     return {TASKS_ANNOTATION: " ".join(map(str, environment.tasks))} if environment.more_tasks else {}
 
 
 def progress_annotation(request: PodRequest) -> dict[str, str]:
-    """Return what tells the operator, this one or another, that a progress report is the attempt's own."""
+    """Return the annotation by which any operator can check that a progress report comes from this attempt."""
     token = request.environment.progress_token
     return {PROGRESS_TOKEN_ANNOTATION: digest_token(token)} if token else {}
 
 
 def digest_token(token: str) -> str:
-    """Return what a pod shows of its token: enough to recognise it, too little to have it."""
+    """Return the digest of a token, which the pod shows. It identifies the token but does not reveal it."""
     return sha256(token.encode()).hexdigest()[:TOKEN_DIGEST_CHARACTERS]
 
 
 def owner_reference(job: JobView) -> dict[str, Any]:
-    """Return the reference that ties a pod's life to its job's; it never holds up the job's deletion."""
+    """Return the owner reference, so that the pod is deleted with its job. It does not delay the job's deletion."""
     return {
         "apiVersion": API_VERSION,
         "kind": KIND,
@@ -272,7 +273,7 @@ def owner_reference(job: JobView) -> dict[str, Any]:
 
 
 def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
-    """Return the pod's spec: no restarts (another try is another pod), no token, the task's container as it must be."""
+    """Return the pod's spec: no restarts (a retry is a new pod), no token, and the required task container."""
     containers = {container["name"]: never_restart(container) for container in template.get("containers") or []}
     if TASK_CONTAINER not in containers:
         raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")
@@ -288,12 +289,12 @@ def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
 
 
 def never_restart(container: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the container without restart rules of its own."""
+    """Return the container without its own restart rules."""
     return {name: value for name, value in container.items() if name not in {"restartPolicy", "restartPolicyRules"}}
 
 
 def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
-    """Return the task's container: our command and environment, and the outcome where the kubelet looks for it."""
+    """Return the task's container with podreduce's command, environment and path for the termination message."""
     forced = forced_environment(request, has_ca_cert=has_ca_cert)
     names = {variable["name"] for variable in forced}
     kept = [variable for variable in template.get("env") or [] if variable["name"] not in names]
@@ -313,8 +314,8 @@ def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
 
 def forced_environment(request: PodRequest, *, has_ca_cert: bool) -> list[dict[str, Any]]:
     """Return the variables of the contract: values, fields of the pod, keys of the storage Secret."""
-    told = INTERPRETER_VARIABLES | request.environment.to_environ()
-    plain = {name: value for name, value in told.items() if name not in DOWNWARD_FIELDS}
+    contract = INTERPRETER_VARIABLES | request.environment.to_environ()
+    plain = {name: value for name, value in contract.items() if name not in DOWNWARD_FIELDS}
     secret, variables = storage_secret(request), StorageSettings.VARIABLES
     return [
         *({"name": name, "value": value} for name, value in plain.items()),

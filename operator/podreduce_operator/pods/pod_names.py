@@ -1,7 +1,7 @@
-"""Names and labels of pods: functions of the job, the run and the attempt, and nothing else.
+"""Names and labels of pods. They depend only on the job, the run and the attempt.
 
-Rule: pure. A pod's name is a lock: whoever creates it second gets a conflict, so no attempt is started twice.
-Names stay within 63 characters (they become host names) however long the job's name is.
+Rule: pure. A pod's name is a lock: the second create gets a conflict, so no attempt is started twice. Names have at
+most 63 characters, because they become host names, even if the job's name is longer.
 """
 
 import hashlib
@@ -40,12 +40,12 @@ MANAGED_BY = "podreduce"
 
 MAX_NAME_CHARACTERS = 63
 HASH_CHARACTERS = 10
-"""Forty bits: among the runs of one job name, a collision is out of reach."""
+"""Forty bits: a collision among the runs of one job name is practically impossible."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AttemptLabels:
-    """What a pod's labels say of its attempt."""
+    """What a pod's labels say about its attempt."""
 
     run_hash: str
     task: TaskRef
@@ -54,31 +54,31 @@ class AttemptLabels:
 
 
 def hash_run(uid: str, run_id: str) -> str:
-    """Return the hash of a job's UID and runId: it tells runs apart, also those of jobs of one name."""
+    """Return the hash of a job's UID and runId. It identifies a run, even among jobs with the same name."""
     return short_hash(f"{uid}/{run_id}")
 
 
 def pod_name(job: str, run_hash: str, task: TaskRef, ordinal: int) -> str:
-    """Return the name of the task's attempt with that ordinal: `wordcount-1f0c9a2b3d-m-3-1`."""
+    """Return the pod name of a task's attempt, such as `wordcount-1f0c9a2b3d-m-3-1`."""
     ending = f"-{run_hash}-{task}-{ordinal}"
     return bounded_name(job, MAX_NAME_CHARACTERS - len(ending)).replace(".", "-") + ending
 
 
 def gang_name(job: str, run_hash: str, attempts: Iterable[tuple[TaskRef, int]]) -> str:
-    """Return the name of the gang of these attempts: tasks and ordinals. No other gang of the run has it."""
+    """Return the name of the gang of these attempts (task and ordinal). It is unique in the run."""
     ending = f"-{run_hash}-{short_hash(' '.join(f'{task}-{ordinal}' for task, ordinal in attempts))}"
     return bounded_name(job, MAX_NAME_CHARACTERS - len(ending)).replace(".", "-") + ending
 
 
 def bounded_name(name: str, limit: int = MAX_NAME_CHARACTERS) -> str:
-    """Return `name`, or, if it is longer than `limit`, as much of it as leaves room for its hash."""
+    """Return `name`. If it is longer than `limit`, cut it and append its hash."""
     if len(name) <= limit:
         return name
     return f"{name[: limit - HASH_CHARACTERS - 1].rstrip('-.')}-{short_hash(name)}"
 
 
 def pod_labels(job: str, attempt: AttemptLabels) -> dict[str, str]:
-    """Return the labels of an attempt's pod; `parse_labels` reads them back."""
+    """Return the labels of an attempt's pod. `parse_labels` reads them."""
     return {
         MANAGED_BY_LABEL: MANAGED_BY,
         JOB_LABEL: bounded_name(job),
@@ -91,7 +91,7 @@ def pod_labels(job: str, attempt: AttemptLabels) -> dict[str, str]:
 
 
 def parse_labels(labels: Mapping[str, str]) -> AttemptLabels | None:
-    """Read what `pod_labels` wrote; None if a label is missing or was tampered with."""
+    """Read the labels from `pod_labels`; None if a label is missing or was changed."""
     try:
         return AttemptLabels(
             run_hash=labels[RUN_HASH_LABEL],
@@ -104,12 +104,12 @@ def parse_labels(labels: Mapping[str, str]) -> AttemptLabels | None:
 
 
 def job_selector(job: str) -> str:
-    """Return the label selector of all pods of the jobs of that name."""
+    """Return the label selector for all pods of jobs with this name."""
     return f"{managed_selector()},{JOB_LABEL}={bounded_name(job)}"
 
 
 def managed_selector() -> str:
-    """Return the label selector of every task's pod."""
+    """Return the label selector for the pods of all tasks."""
     return f"{MANAGED_BY_LABEL}={MANAGED_BY},{RUN_HASH_LABEL}"
 
 

@@ -1,7 +1,7 @@
-"""Which resources a task's container gets: the installation's defaults, the templates' own, more after too little.
+"""Which resources a task's container gets, and more memory after it ran out.
 
-Rule: pure. A resource that a pod template names, as a limit or as a request, is the template's alone: a default
-request above its limit would make the pod invalid.
+Rule: pure. If a pod template sets a limit or a request for a resource, both defaults for this resource are dropped.
+Otherwise a default request above the template's limit would make the pod invalid.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ KINDS = ("limits", "requests")
 def remaining_defaults(
     defaults: Mapping[str, Any], templates: Iterable[Mapping[str, Any]], container: str
 ) -> dict[str, Any]:
-    """Return `defaults` (`{"limits": …, "requests": …}`) without what `templates` name for `container`."""
+    """Return `defaults` (`{"limits": …, "requests": …}`) without the resources that `templates` set for `container`."""
     named = {resource for template in templates for resource in named_resources(template, container)}
     return {
         kind: {resource: amount for resource, amount in amounts.items() if resource not in named}
@@ -29,7 +29,7 @@ def remaining_defaults(
 
 
 def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:
-    """Return `resources` with `factor` times the memory, in the limit and in the request, where they name any."""
+    """Return `resources` with `factor` times the memory in the limit and in the request, if they are set."""
     raised = dict(resources)
     for kind in KINDS:
         amounts = mapping(resources.get(kind))
@@ -39,13 +39,13 @@ def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:
 
 
 def multiply(quantity: Any, factor: float) -> Any:  # noqa: ANN401 - a template's value
-    """Return a Kubernetes quantity multiplied, in whole bytes; what is none stays, for the API server to refuse."""
+    """Return a Kubernetes quantity times `factor`, in whole bytes. The API server refuses any other value later."""
     number = read_quantity(str(quantity))
     return quantity if number is None else str(int(number * Decimal(factor)))
 
 
 def read_requests(resources: Mapping[str, Any]) -> Requests:
-    """Return what a container's `resources` request; equal ones give the same object."""
+    """Return what a container's `resources` request. Equal requests give the same object."""
     requests = mapping(resources.get("requests"))
     return shared_requests(str(requests.get("cpu", "")), str(requests.get("memory", "")))
 
@@ -61,7 +61,7 @@ def shared_requests(cpu: str, memory: str) -> Requests:
 
 
 def named_resources(template: Mapping[str, Any], container: str) -> Iterator[str]:
-    """Yield the resources that a template names; a template of another shape names none, and is refused later."""
+    """Yield the resources that a template sets. A template with a wrong shape sets none; it is refused later."""
     containers = mapping(template.get("spec")).get("containers")
     for each in containers if isinstance(containers, list) else ():
         if mapping(each).get("name") == container:

@@ -1,8 +1,8 @@
-"""Reads a pod as the API server shows it into what the loop needs of it.
+"""Reads a pod from the API server into the view that the loop needs.
 
-Rule: pure and tolerant: whatever a kubelet, a node controller or a dying task left in the status gives a view, never an
-error. A disruption (condition DisruptionTarget, a lost node, a kubelet that would not admit the pod) is told apart
-from an end that the task brought about itself: see `is_disrupted`.
+Rule: pure and tolerant. Any status from a kubelet, a node controller or a dying task gives a view, never an error. A
+disruption is the condition DisruptionTarget, a lost node, or a kubelet that does not admit the pod. It is distinguished
+from an end that the task caused: see `is_disrupted`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,7 +34,7 @@ NOT_ADMITTED = frozenset(
     {"NodeAffinity", "NodeLost", "NodeShutdown", "OutOfcpu", "OutOfmemory", "OutOfpods", "Preempting", "Shutdown"}
     | {"Terminated", "UnexpectedAdmissionError"}
 )
-"""status.reason of pods that ended by their node's state alone (kubelet: lifecycle/predicate.go, nodeshutdown)."""
+"""The status.reason of pods that ended because of their node (kubelet: lifecycle/predicate.go, nodeshutdown)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,14 +49,14 @@ class OwnedPod:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Words:
-    """Why a pod waits or ended, as somebody in the cluster says it."""
+    """Why a pod waits or ended, as the cluster reports it."""
 
     reason: str = ""
     message: str = ""
 
 
 def parse_pod(manifest: Mapping[str, Any]) -> OwnedPod | None:
-    """Return the pod with its owner, or None if it is not a task's pod or its labels were tampered with."""
+    """Return the pod with its owner, or None if it is not a task's pod or its labels were changed."""
     metadata: Mapping[str, Any] = manifest.get("metadata") or {}
     attempt = parse_labels(metadata.get("labels") or {})
     owner = controller_of(metadata)
@@ -107,7 +107,7 @@ def view_attempt(manifest: Mapping[str, Any], attempt: AttemptLabels) -> PodView
 
 
 def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
-    """Return the tasks of a pod that takes several; none if it does not, or the annotation was tampered with."""
+    """Return the tasks of a pod that takes several. Empty if it takes one, or if the annotation was changed."""
     try:
         tasks = tuple(map(TaskRef.parse, text.split()))
     except ValueError:
@@ -117,7 +117,7 @@ def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
 
 @lru_cache(maxsize=256)
 def parse_gang(text: str) -> Gang | None:
-    """Return the gang of a pod, the same object for all of its pods; None if it has none, or it was tampered with."""
+    """Return the gang of a pod, as one shared object. None without a gang, or if the annotation was changed."""
     size, _, name = text.partition(" ")
     return Gang(name=name, size=int(size)) if size.isdecimal() and name else None
 
@@ -133,7 +133,7 @@ def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def parse_phase(manifest: Mapping[str, Any]) -> PodPhase:
-    """Return the pod's phase. A pod whose task has ended has ended, even while somebody's sidecar runs on."""
+    """Return the pod's phase. If its task has ended, the pod counts as ended, even if a sidecar still runs."""
     status: Mapping[str, Any] = manifest.get("status") or {}
     phase = status.get("phase") or PodPhase.PENDING
     terminated = container_state(status, "terminated")
@@ -144,7 +144,7 @@ def parse_phase(manifest: Mapping[str, Any]) -> PodPhase:
 
 
 def container_state(status: Mapping[str, Any], state: str) -> Mapping[str, Any]:
-    """Return that state (`waiting`, `terminated`) of the task's container, else of an init container that failed."""
+    """Return the given state (`waiting`, `terminated`) of the task's container, or of a failed init container."""
     for container in status.get("containerStatuses") or []:
         found: Mapping[str, Any] = (container.get("state") or {}).get(state) or {}
         if container.get("name") == TASK_CONTAINER and found:
@@ -157,9 +157,9 @@ def container_state(status: Mapping[str, Any], state: str) -> Mapping[str, Any]:
 
 
 def is_disrupted(status: Mapping[str, Any]) -> bool:
-    """Whether something other than the pod itself ended it, or will.
+    """Tell whether something other than the pod ended it or is ending it.
 
-    An eviction without the condition is for the pod's own use of disk or memory, and is none.
+    An eviction without the condition is not a disruption: the pod used too much disk or memory.
     """
     if status.get("reason"):
         lost = status["reason"] in NOT_ADMITTED
@@ -169,17 +169,17 @@ def is_disrupted(status: Mapping[str, Any]) -> bool:
 
 
 def disruption(status: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the condition DisruptionTarget, if it holds."""
+    """Return the condition DisruptionTarget if it is true."""
     return next((one for one in conditions(status, "DisruptionTarget") if one.get("status") == "True"), None)
 
 
 def conditions(status: Mapping[str, Any], condition_type: str) -> Iterator[Mapping[str, Any]]:
-    """Yield the conditions of that type; there is one at most."""
+    """Yield the conditions of this type; there is at most one."""
     return (one for one in status.get("conditions") or [] if one.get("type") == condition_type)
 
 
 def condition_pairs(status: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return type and status of each condition; among thousands of pods there are but a few of these tuples."""
+    """Return type and status of each condition. Thousands of pods share a few of these tuples."""
     pairs = [(str(one.get("type", "")), str(one.get("status", ""))) for one in status.get("conditions") or []]
     return shared(tuple(sorted(pairs)))
 
@@ -191,13 +191,13 @@ def shared(pairs: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
 
 
 def scheduled_time(status: Mapping[str, Any]) -> float | None:
-    """Return when the pod got its node; None before."""
+    """Return when the pod got its node; None if it has none."""
     scheduled = next((one for one in conditions(status, "PodScheduled") if one.get("status") == "True"), {})
     return parse_time(scheduled.get("lastTransitionTime"))
 
 
 def start_time(status: Mapping[str, Any]) -> float | None:
-    """Return when the task's container started; None before."""
+    """Return when the task's container started; None if it has not."""
     states = [
         one.get("state") or {} for one in status.get("containerStatuses") or [] if one.get("name") == TASK_CONTAINER
     ]
@@ -213,18 +213,18 @@ def requests_of(manifest: Mapping[str, Any]) -> Requests:
 
 
 def explain(status: Mapping[str, Any], terminated: Mapping[str, Any]) -> Words:
-    """Return the first that has a word to say: the pod, its disruption, its container, the scheduler."""
+    """Return the first reason given by the pod, its disruption, its container or the scheduler, in this order."""
     waiting = container_state(status, "waiting")
     unplaced = next((one for one in conditions(status, "PodScheduled") if one.get("status") == "False"), {})
-    speakers: Sequence[Mapping[str, Any]] = (status, disruption(status) or {}, terminated, waiting, unplaced)
-    speaker = next((one for one in speakers if one.get("reason")), {})
-    message = speaker.get("message") or ""
-    is_outcome = speaker is terminated and parse_outcome(message) is not None
-    return Words(reason=speaker.get("reason") or "", message="" if is_outcome else message)
+    sources: Sequence[Mapping[str, Any]] = (status, disruption(status) or {}, terminated, waiting, unplaced)
+    source = next((one for one in sources if one.get("reason")), {})
+    message = source.get("message") or ""
+    is_outcome = source is terminated and parse_outcome(message) is not None
+    return Words(reason=source.get("reason") or "", message="" if is_outcome else message)
 
 
 def parse_outcome(message: str) -> TaskOutcome | None:
-    """Return what the task wrote as its last message; None if it wrote nothing or was cut short."""
+    """Return the outcome in the task's termination message; None if there is none or it is incomplete."""
     try:
         return decode(message.encode(errors="replace"), TaskOutcome)
     except msgspec.DecodeError:
@@ -232,7 +232,7 @@ def parse_outcome(message: str) -> TaskOutcome | None:
 
 
 def finish_time(manifest: Mapping[str, Any]) -> float:
-    """Return when the pod ended: its container's word, else the newest condition's, else the pod's own times."""
+    """Return when the pod ended: its container's time, else the newest condition's, else one of the pod's times."""
     status: Mapping[str, Any] = manifest.get("status") or {}
     metadata: Mapping[str, Any] = manifest.get("metadata") or {}
     if finished := parse_time(container_state(status, "terminated").get("finishedAt")):

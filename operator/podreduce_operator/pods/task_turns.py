@@ -1,11 +1,11 @@
-"""Which of its tasks a pod is at that takes several, one after another: pods do not tell, their commits do.
+"""Finds the current task of a pod that takes several tasks, one after another. Only its commits show this.
 
-A pod stands for its current task, the first that it has not committed, so that everything else that is asked of pods
-(have they failed, are they slow, does anybody need them) is asked of that attempt. The tasks before are committed by
-attempts of their own, those after are nobody's yet: a pod that ends gives them back.
+The current task is the first one that the pod has not committed. The pod represents this attempt, so all other rules
+apply to it: whether it failed, is slow or is still needed. Earlier tasks were committed by earlier attempts of the
+pod. Later tasks have no attempt yet; if the pod ends, another pod takes them.
 
-Rule: pure. A recorded failure ends a sequence: what the pod's process may yet commit, wherever it still runs, is as
-good as any commit, but no further task is said to have failed with it.
+Rule: pure. A recorded failure ends the sequence. The pod's process may still run somewhere and commit, and such a
+commit counts. But no later task counts as failed with this pod.
 """
 
 from collections.abc import Mapping
@@ -20,10 +20,11 @@ __all__ = ["History", "failed_attempts"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """What has become of a run's attempts so far.
+    """The results of a run's attempts so far.
 
     Attributes:
-        commits: by task, that of its newest generation; `outdated` are the attempts whose commits are older.
+        commits: the commit of the newest generation, by task.
+        outdated: the attempts whose commits are of an older generation.
         failed: the attempts with a failure record.
         partitions: how many reduces the shuffle manifest has; None before there is one.
     """
@@ -34,7 +35,7 @@ class History:
     partitions: int | None
 
     def place(self, pod: PodView) -> PodView:
-        """Return the pod as standing for its current task; for its last, if it has committed all of them."""
+        """Return the pod with its current task, or with its last task if it has committed all."""
         if not pod.tasks:
             return pod
         tasks = self.wanted_tasks(pod)
@@ -42,13 +43,13 @@ class History:
             (number for number, task in enumerate(tasks) if not self.is_over(f"{pod.uid}-{number}", task)),
             len(tasks) - 1,
         )
-        # Who has committed something has started, however old the view of the pod is.
+        # A pod that has committed something has started, even if the view of the pod is older.
         phase = PodPhase.RUNNING if sequence and pod.phase is PodPhase.PENDING else pod.phase
         started_at = self.turn_start(pod, tasks, sequence)
         return replace(pod, tasks=tasks, task=tasks[sequence], sequence=sequence, phase=phase, started_at=started_at)
 
     def wanted_tasks(self, pod: PodView) -> tuple[TaskRef, ...]:
-        """Return the pod's tasks but for reduces that turned out not to exist; all, where none would be left."""
+        """Return the pod's tasks without reduces that turned out not to exist. If none is left, return all."""
         partitions = self.partitions
         first = self.commits.get(pod.tasks[0])
         if first is not None and first.task.type is TaskType.MAP and first.part is not None:
@@ -59,14 +60,14 @@ class History:
         return wanted or pod.tasks
 
     def is_over(self, attempt_id: str, task: TaskRef) -> bool:
-        """Tell whether the attempt has committed its task, and the next may have its turn."""
+        """Tell whether the attempt has committed its task, so that the next one can begin."""
         if attempt_id in self.failed:
             return False
         commit = self.commits.get(task)
         return attempt_id in self.outdated or (commit is not None and commit.attempt_id == attempt_id)
 
     def turn_start(self, pod: PodView, tasks: tuple[TaskRef, ...], sequence: int) -> float | None:
-        """Return since when the pod's current task has its turn: an attempt is not slow for those before it."""
+        """Return when the pod's current task began. The time of earlier tasks must not make an attempt look slow."""
         commit = self.commits.get(tasks[sequence - 1]) if sequence else None
         if commit is None or commit.attempt_id != f"{pod.uid}-{sequence - 1}":
             return pod.started_at
@@ -74,7 +75,7 @@ class History:
 
 
 def failed_attempts(failures: Mapping[TaskRef, tuple[FailureRecord, ...]]) -> set[str]:
-    """Return the attempts that failed; a committed part that was lost since is no failure of its attempt."""
+    """Return the ids of failed attempts. An attempt whose committed part was lost later has not failed."""
     return {
         failure.attempt_id
         for records in failures.values()

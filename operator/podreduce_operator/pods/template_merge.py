@@ -1,8 +1,8 @@
-"""Merges pod templates the way `kubectl patch` merges pods: mappings by field, lists by the key their items have.
+"""Merges pod templates as `kubectl patch` merges pods: mappings by field, lists by the key of their items.
 
-Rule: pure; knows pods and nothing of podreduce. Two departures from strategic merge, both because the merged item
-would be invalid: an `env` entry and a volume replace the one of the same name whole (a value beside a valueFrom, two
-volume sources). Lists without a key, such as tolerations, are replaced.
+Rule: pure; knows pods and nothing of podreduce. There are two differences from strategic merge: an `env` entry or a
+volume replaces the old one with the same name. Merged, it would be invalid, with a value and a valueFrom, or with two
+volume sources. Lists without a key, such as tolerations, are replaced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,20 +23,20 @@ MERGE_KEYS = {
     "resourceClaims": "name",
     "topologySpreadConstraints": "topologyKey",
 }
-"""By field of a pod, the key that tells its list's items apart (`patchMergeKey` in the Kubernetes API)."""
+"""The key of the list items, by the list's field name (`patchMergeKey` in the Kubernetes API)."""
 
 REPLACED_WHOLE = frozenset({"env", "volumes"})
 
 
 class PodTemplateError(ValueError):
-    """A pod template that cannot be merged: the message starts with the path of the field."""
+    """A pod template cannot be merged. The message starts with the path of the field."""
 
 
 def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any], path: str) -> dict[str, Any]:
-    """Return `base` with `patch` merged over it; a null in `patch` removes the field.
+    """Return `base` with `patch` merged over it. A null in `patch` removes the field.
 
     Raises:
-        PodTemplateError: a field has another shape than in `base`, or a list item lacks its key.
+        PodTemplateError: a field has a different shape than in `base`, or a list item has no key.
     """
     merged = dict(base)
     for name, value in patch.items():
@@ -48,7 +48,7 @@ def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any], path: str)
 
 
 def merge_field(name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return what the field becomes."""
+    """Return the merged value of a field."""
     key = MERGE_KEYS.get(name)
     if key is not None and (isinstance(old, list) or isinstance(new, list)):
         return merge_items(name, old or [], new, path)
@@ -60,7 +60,7 @@ def merge_field(name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN40
 
 
 def merge_items(name: str, old: Sequence[Any], new: Any, path: str) -> list[Any]:  # noqa: ANN401 - any JSON value
-    """Return the old items, those of the same key merged or replaced, then the new ones, in order."""
+    """Return the old items in order, merged or replaced if `new` has the same key, and then the other new items."""
     key = MERGE_KEYS[name]
     if not isinstance(new, list) or not all(isinstance(item, Mapping) and key in item for item in new):
         raise PodTemplateError(f"{path}: expected a list of mappings that each have {key!r}")

@@ -1,4 +1,4 @@
-"""What to do about a job: `decide(observed, now)` and the rules that it rests on, one a module.
+"""What to do about a job: `decide(observed, now)` and the rules it uses, one per module.
 
-Rule: pure: no clock, no chance, no system, no event loop, no client. Nothing is carried out here, and nothing observed.
+Rule: pure: no clock, no randomness, no system calls, no event loop, no client. Nothing is observed or carried out here.
 """

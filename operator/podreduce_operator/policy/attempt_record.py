@@ -1,6 +1,6 @@
-"""What a pod says of its attempts, put into the records that outlive it.
+"""Turns what a pod says about its attempts into records that remain after the pod is deleted.
 
-Rule: pure. How far an attempt has come tells whether there is anything to keep that is not kept yet.
+Rule: pure. An attempt's stage tells whether there is something new to keep.
 """
 
 from collections.abc import Mapping
@@ -25,13 +25,13 @@ __all__ = [
 MAX_MESSAGE = 1000
 
 JOB_FAILED = "job failed"
-"""Why an attempt was stopped that still ran when its run failed."""
+"""Why an attempt was stopped: its run failed while it was running."""
 
 SUSPENDED = "suspended"
-"""Why one was stopped that ran when its job was suspended."""
+"""Why an attempt was stopped: its job was suspended while it was running."""
 
 STOPPED_TOLD = 10
-"""Of how many such attempts the log is kept and told: of those that had run longest, which may have held the run up."""
+"""How many stopped attempts have their log kept and reported. They ran longest and may have delayed the run."""
 
 
 def stage_of(pod: PodView) -> Stage:
@@ -42,7 +42,7 @@ def stage_of(pod: PodView) -> Stage:
 
 
 def kept_stage(record: AttemptRecord) -> Stage:
-    """Return how far the attempt had come that was kept."""
+    """Return the stage of a kept attempt."""
     if record.deleted_at is not None:
         return Stage.GONE
     if record.phase == PodPhase.SUCCEEDED:
@@ -51,12 +51,12 @@ def kept_stage(record: AttemptRecord) -> Stage:
 
 
 def is_stopped(record: AttemptRecord) -> bool:
-    """Tell whether the operator has stopped the attempt while it ran: then it has not failed, whatever it ends with."""
+    """Tell whether the operator stopped the running attempt. Then it has not failed, whatever its exit code."""
     return record.why_deleted in (JOB_FAILED, SUSPENDED)
 
 
 def past_attempts(pod: PodView, commits: Mapping[TaskRef, CommitRecord]) -> list[PodView]:
-    """Return the pod as it was at the end of each turn before the present one: the task was done, and nothing else."""
+    """Return the pod as it was after each earlier task: the task had succeeded, and nothing else is known."""
     views = []
     for sequence, task in enumerate(pod.tasks[: pod.sequence]):
         turn = replace(pod, task=task, sequence=sequence, phase=PodPhase.SUCCEEDED, deleting=False, outcome=None)
@@ -69,9 +69,10 @@ def past_attempts(pod: PodView, commits: Mapping[TaskRef, CommitRecord]) -> list
 
 
 def describe_attempt(pod: PodView, now: float, why_deleted: str = "") -> AttemptRecord:
-    """Return what is known of the pod's attempt now, in its own words if it left some; `why_deleted` if it is to go.
+    """Return what is known of the pod's attempt, with the attempt's own reason and message if it left any.
 
-    One that had its turn after others waited for no node and no start: it was created when it started.
+    `why_deleted` is set if the pod is about to be deleted. An attempt that is not the first in its pod counts as
+    created when it started, because it did not wait for a node.
     """
     turn_at = pod.started_at if pod.sequence else None
     is_gone = pod.deleting or bool(why_deleted)

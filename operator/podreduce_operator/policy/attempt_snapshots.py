@@ -1,9 +1,8 @@
-"""What is kept of attempts while a run goes on, for its post-mortem: their pods are deleted, and know things alone.
+"""Keeps records of attempts during a run, for its post-mortem, because their pods are deleted.
 
-Rule: pure. An attempt is kept anew whenever it has come further than what was kept of it, all the attempts of one pass
-in one object, before the first pod is created or deleted: a pod costs a kilobyte and no request of its own. Nothing
-else waits for it: what fails for a fault of the store is tried again with the next pass, and who must be stopped is
-stopped all the same.
+Rule: pure. An attempt is kept again whenever it reaches a new stage. All attempts of a pass go into one object, before
+the first pod is created or deleted, so a pod costs a kilobyte and no separate request. Nothing else waits for this. If
+the store fails, the next pass tries again, and pods that must stop are stopped anyway.
 """
 
 from dataclasses import replace
@@ -20,7 +19,7 @@ __all__ = ["keep_attempts"]
 
 
 def keep_attempts(decision: Decision, observed: Observed, now: float) -> Decision:
-    """Have the decision keep what is new of the run's attempts, before it deletes the pods that know it."""
+    """Add an action that keeps the attempts with a new stage, before their pods are deleted."""
     news = find_news(decision, observed, now) if has_story(observed, now) else ()
     if not news:
         return decision
@@ -31,14 +30,14 @@ def keep_attempts(decision: Decision, observed: Observed, now: float) -> Decisio
 
 
 def has_story(observed: Observed, now: float) -> bool:
-    """Tell whether the run's attempts are still to be told of, and the store can take it."""
+    """Tell whether the run's attempts should still be kept and the store works."""
     if observed.plan is None or observed.faults:
         return False
     return observed.run.terminal is None or wants_post_mortem(observed, now)
 
 
 def find_news(decision: Decision, observed: Observed, now: float) -> tuple[AttemptRecord, ...]:
-    """Return the attempts that have come further than what is kept of them, those about to be deleted among them."""
+    """Return the attempts with a stage that is not kept yet, including those about to be deleted."""
     doomed = {action.uid: action.why for action in decision.actions if isinstance(action, DeletePod)}
     past = (turn for pod in observed.run_pods if pod.sequence for turn in past_attempts(pod, observed.commits))
     done = tuple(describe_attempt(turn, now) for turn in past if observed.kept.get(turn.attempt_id, 0) < Stage.DONE)

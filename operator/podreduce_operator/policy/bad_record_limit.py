@@ -1,7 +1,7 @@
-"""How many bad records a run has skipped, and when that is too many.
+"""How many bad records a run has skipped, and whether that is too many.
 
-Rule: pure. The evidence is in the commit and failure records, the limit is the spec's as it is now. An attempt knows
-the limit of the moment it was started: one that failed by a lower limit than there is now is made again.
+Rule: pure. The counts come from commit and failure records; the limit is the spec's current one. An attempt uses the
+limit from when it started. If the limit was raised since, a task that failed because of it is tried again.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from podreduce_operator.model.observed import Observed
 __all__ = ["count_bad_records", "find_excess", "has_bad_records"]
 
 REASON = TooManyBadRecordsError.reason
-REMEDY = "mend the input or the program (status.badRecords.uri has the records), or raise spec.maxBadRecords"
+REMEDY = "fix the input or the program (status.badRecords.uri has the records), or raise spec.maxBadRecords"
 
 
 def count_bad_records(commits: Iterable[CommitRecord]) -> int:
@@ -23,13 +23,13 @@ def count_bad_records(commits: Iterable[CommitRecord]) -> int:
 
 
 def has_bad_records(observed: Observed) -> bool:
-    """Tell whether there are bad records to look at: a committed map's, or those of an attempt with too many."""
+    """Tell whether there are bad records to look at, from a committed map or from an attempt with too many."""
     told = any(failure.reason == REASON for failures in observed.failures.values() for failure in failures)
     return told or any(commit.quarantine is not None for commit in observed.commits.values())
 
 
 def find_excess(observed: Observed) -> Verdict | None:
-    """Return the verdict that fails a run with more bad records than it may have."""
+    """Return a verdict that fails the run if it has more bad records than allowed."""
     limit = observed.job.spec.max_bad_records
     if limit is None:
         return None
@@ -42,6 +42,6 @@ def find_excess(observed: Observed) -> Verdict | None:
 
 
 def too_many(found: str, limit: int) -> Verdict:
-    """Return the verdict on what was found."""
+    """Return the verdict for too many bad records; `found` says where and how many."""
     message = f"more bad records {found} than spec.maxBadRecords ({limit}): {REMEDY}"
     return Verdict(phase=Phase.FAILED, reason=REASON, message=message)

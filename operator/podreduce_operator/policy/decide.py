@@ -1,42 +1,40 @@
-"""The scheduling policy: one pure function from an observed world to what to do now.
+"""The scheduling policy: one pure function that decides what to do now from what is observed.
 
-The policy, in prose
---------------------
-A run goes through plan → maps → shuffle → reduces → commit, and each step is taken because its evidence is missing,
-never because of what happened before:
+The policy
+----------
+A run goes through plan → maps → shuffle → reduces → commit. A step is due because its evidence is missing, never
+because of what happened before.
 
-1. A terminal run is final. What is left of it is tidied: active pods go, then blobs, staged parts and the output's
-   claim; then, if it was planned, its post-mortem is written; after `ttlSecondsAfterFinished` its records go and the
-   kept failed pods.
-2. A run that a new `runId` replaced is taken down first: its pods, then everything it stored. Then the new one starts;
-   until then it cannot fail.
-   A run is named in the status before anything is done for it, so that whoever replaces it finds it there.
-3. Past the commit intent there is only one way, forward: deadline, suspension and failures no longer matter, and a
-   fault holds the run up for as long as it lasts. A planned run whose store cannot be read may be past its intent. One
-   thing fails a run even then, for it cannot pass: the store dropped a part that was to be published.
-4. A fault that repeating cannot mend, a fatal failure, a task out of attempts, more bad records than the job may skip,
-   or the deadline fails the run. The verdict rests on evidence that lasts (records, times), so that a restart finds the
-   same one.
-5. Suspended: no pods. What is committed stays.
-6. Otherwise the tasks of the current wave run: the uncommitted maps, and only when each map is committed and the
-   shuffle manifest names just those commits, the uncommitted reduces. A map-only run has no second wave.
-7. A task gets an attempt when none is active, its backoff is over and `parallelism` has room; lower indexes first. A
-   lower `parallelism` starts no more pods, and lets the running ones finish.
-   A pod may take several tasks, one after another (`packing`), or a small job as a whole (`whole_jobs`). It stands for
-   the task that it is at (`sequences`); those behind it are tried as well while it runs, and nobody's when it ends. A
-   task that has failed, and a twin, has a pod to itself.
-8. A failed attempt is made durable first (`RecordFailure`), and its pod deleted only on seeing that record. What a
-   failure costs is its class's (`failure_classes`), unless the job's `failurePolicy` says otherwise. A pod whose node
-   does not answer its deletion is let go of. One that is given up because it never started is asked for once more: the
-   list that it waits in may be old.
-9. A reduce that reports a map output as lost opens the next generation of that map's commit, and of the manifest; a
-   part found missing before the commit intent, that of its task's commit.
-10. What is known of an attempt is kept as it comes further, and before its pod is deleted (`evidence`). No verdict and
-   no stop waits for it: after a fault they come without.
-11. What makes room is deleted before pods are created, and what has ended after it: successors come first.
+1. A terminal run is final. What it left is removed in this order: active pods; then blobs, staged parts and the claim
+   on the output. If it was planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and
+   the kept failed pods are removed.
+2. If a new `runId` replaces a run, the old run is removed first: its pods, then everything it stored. Then the new run
+   starts; it cannot fail before. The status names a run before any other step, so that a later run can find it.
+3. After the commit intent a run can only go forward. Deadline, suspension and failures no longer matter, and a fault
+   delays the run for as long as it lasts. A planned run whose store cannot be read may be past its intent. One thing
+   still fails such a run, because it is permanent: the store dropped a part that was about to be published.
+4. A run fails because of a permanent fault, a fatal failure, a task without attempts left, too many bad records, or the
+   deadline. The verdict uses only evidence that lasts (records, times), so it is the same after a restart.
+5. A suspended run has no pods. What is committed stays.
+6. Otherwise the tasks of the current wave run. First come the maps that are not committed. When all are committed and
+   the shuffle manifest names exactly these commits, the reduces follow. A map-only run has no second wave.
+7. A task gets an attempt if none is active, its backoff is over and `parallelism` allows another pod. Lower indexes
+   come first. If `parallelism` is lowered, running pods finish and no new ones start.
+   A pod may take several tasks, one after another (`pod_packing`), or all tasks of a small job (`single_pod_jobs`). It
+   represents its current task (`task_turns`). The later tasks have no other attempt while it runs; when it ends early,
+   they wait for another pod. A task that has failed gets a pod alone, and so does a twin.
+8. A failed attempt is recorded first (`RecordFailure`); its pod is deleted only after the record has been seen. The
+   failure class says what a failure costs (`failure_classes`), unless the job's `failurePolicy` says otherwise. If a
+   pod's node does not answer the deletion, the pod is deleted by force. Before a pod that never started is given up,
+   the cluster is asked once more, because the pod list may be old.
+9. A reduce may report a map output as lost. This starts the next generation of that map's commit, and of the manifest.
+   A part found missing before the commit intent starts the next generation of its task's commit.
+10. An attempt is kept at each new stage and before its pod is deleted (`attempt_snapshots`). No verdict and no stop
+   waits for this; after a fault they happen without it.
+11. Pods that free a slot are deleted before new pods are created. Pods that have ended are deleted after that.
 
-Invariants, held by the simulation
-----------------------------------
+Invariants, checked by the simulation
+-------------------------------------
 - one committed attempt per task and generation; no reduce attempt before the last map's commit;
 - at most backoffLimitPerTask + 1 counted attempts of a task, none before its time;
 - never more active pods than `parallelism`, when they are created;
@@ -45,10 +43,10 @@ Invariants, held by the simulation
 A worked example
 ----------------
 Two shards, one partition, parallelism 1, nothing started: `Mapping: create(m-0#1)`. Its pod fails at t=100 with
-ProgramError, which makes room: `Mapping: record(m-0 ProgramError) create(m-1#1)`. With the record visible and an
-initial backoff of 5 s, at t=101: `Mapping: -; wake 4.0s`; the failed pod stays, as one of the last ten. At t=105 m-1
-still runs, so m-0 waits for room: `Mapping: -`. Once m-1 is committed and its pod has ended:
-`Mapping: keep(1) create(m-0#2) delete(m-1 committed)`. Both committed: `Mapping: freeze(0)`, then
+ProgramError, which frees its slot: `Mapping: record(m-0 ProgramError) create(m-1#1)`. At t=101 the record is visible
+and the initial backoff is 5 s: `Mapping: -; wake 4.0s`. The failed pod stays, as one of the last ten. At t=105 m-1
+still runs, so m-0 waits for a slot: `Mapping: -`. After m-1 is committed and its pod has ended:
+`Mapping: keep(1) create(m-0#2) delete(m-1 committed)`. After both are committed: `Mapping: freeze(0)`, then
 `Reducing: create(r-0#1)`, `Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run
 `Complete/OutputCommitted: clean post-mortem; wake 86400.0s`.
 """
@@ -76,12 +74,12 @@ CHAOS_NOT_ALLOWED = Verdict(
 
 
 def decide(observed: Observed, now: float) -> Decision:
-    """Decide what to do at `now` (seconds since the epoch) about one job."""
+    """Decide what to do about one job at `now` (seconds since the epoch)."""
     return keep_attempts(let_go(take_step(observed, now), observed, now), observed, now)
 
 
 def take_step(observed: Observed, now: float) -> Decision:
-    """Take the next step of the run's life: tidied, complete, failed, or one step on."""
+    """Clean up a terminal run, end the run as complete or failed, or take its next step."""
     if observed.run.terminal is not None:
         return tidy(observed, now)
     if observed.published is not None:
@@ -94,7 +92,7 @@ def take_step(observed: Observed, now: float) -> Decision:
 
 
 def proceed(observed: Observed, now: float) -> Decision:
-    """Take the run's next step."""
+    """Take the next step of a run that goes on."""
     if observed.is_blind:
         return Decision(actions=(), verdict=Verdict(phase=Phase.PLANNING))
     if observed.superseded is not None:
@@ -109,7 +107,7 @@ def proceed(observed: Observed, now: float) -> Decision:
 
 
 def begin(observed: Observed) -> Decision:
-    """Have the status name the run, and look again at once; then plan it, if it may be."""
+    """Let the status name the run and look again at once. After that, plan the run if it is allowed."""
     verdict, foreign = Verdict(phase=Phase.PLANNING), delete_foreign(observed)
     if observed.run.started_at is None:
         return Decision(actions=foreign, verdict=verdict, wake_after=0.0)
@@ -119,14 +117,14 @@ def begin(observed: Observed) -> Decision:
 
 
 def suspend(observed: Observed) -> Decision:
-    """Stop every pod; what is committed stays, and what was running does not count as failed."""
+    """Stop every pod. Commits stay, and the stopped attempts do not count as failed."""
     actions = (*delete_foreign(observed), *delete_all(observed.active_pods, SUSPENDED))
     total = None if observed.plan is None else observed.plan.shards
     return Decision(actions=actions, verdict=Verdict(phase=Phase.SUSPENDED, reason="Suspended", map_total=total))
 
 
 def retry_later(decision: Decision, observed: Observed) -> Decision:
-    """After a fault that may pass, say so and take the same step again after a pause. Who is suspended stops now."""
+    """Report a temporary fault and take the same step again after a pause. A suspension still stops pods now."""
     fault = observed.faults[0]
     verdict = replace(decision.verdict, reason=fault.reason, message=fault.message)
     stops = decision.actions if verdict.phase is Phase.SUSPENDED else ()

@@ -1,6 +1,6 @@
-"""Why an attempt failed and what that means: whether it counts, and whether it ends the job.
+"""Why an attempt failed, whether the failure counts, and whether it ends the job.
 
-Rule: pure. What follows from a reason is a table in `failure_classes`; the job's own `failurePolicy` is asked first.
+Rule: pure. The job's `failurePolicy` decides first. Otherwise the table in `failure_classes` says what a reason means.
 """
 
 import signal
@@ -18,7 +18,7 @@ from podreduce_operator.policy.retry_delays import may_raise_memory, ran_out_of_
 __all__ = ["AWAITED_REASONS", "ENDED_EARLY", "Cause", "Classification", "classify", "find_cause", "render_failure"]
 
 AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"})
-"""Faults of things that are often applied together with the job: permanent only after the grace."""
+"""Faults of objects that are often applied together with the job. They are permanent only after a grace period."""
 
 REASONS_BY_EXIT_CODE = {
     ExitCode.PROGRAM_ERROR: "ProgramError",
@@ -55,7 +55,7 @@ class Cause:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Classification:
-    """Why an attempt failed, whether it uses up `backoffLimitPerTask`, and whether it is the job's end."""
+    """Why an attempt failed, whether it uses up `backoffLimitPerTask`, and whether it ends the job."""
 
     reason: str
     message: str
@@ -64,7 +64,7 @@ class Classification:
 
 
 def classify(pod: PodView, cause: Cause, spec: JobSpec, earlier: Sequence[FailureRecord]) -> Classification:
-    """Say what an attempt's failure means after the `earlier` ones of its task."""
+    """Classify an attempt's failure; `earlier` are the previous failures of its task."""
     reason, message, failure_class = cause.reason, cause.message, class_of(cause.reason)
     match find_action(spec.failure_policy.rules, pod, reason):
         case "FailJob":
@@ -82,7 +82,7 @@ def classify(pod: PodView, cause: Cause, spec: JobSpec, earlier: Sequence[Failur
 
 
 def find_cause(pod: PodView) -> Cause:
-    """Say why a finished or terminating pod whose task it did not commit has failed."""
+    """Return why a finished or terminating pod failed. The pod did not commit its task."""
     if pod.disrupted:
         return Cause(reason="Disrupted", message=pod.message or "taken away by the cluster")
     if pod.outcome is not None:
@@ -96,7 +96,7 @@ def find_cause(pod: PodView) -> Cause:
 
 
 def cause_by_exit(pod: PodView) -> Cause:
-    """Say why, by the exit code alone: the pod left no message."""
+    """Return why the pod failed, from its exit code alone: it left no message."""
     code = pod.exit_code
     if pod.phase is PodPhase.SUCCEEDED:
         return Cause(reason="CommitMissing", message=f"exited with 0 {ENDED_EARLY}")
@@ -108,7 +108,7 @@ def cause_by_exit(pod: PodView) -> Cause:
 
 
 def render_exit(code: int) -> str:
-    """Return how a process ended: the codes from 129 on are those of signals."""
+    """Return how a process ended. Codes from 129 on stand for signals."""
     try:
         return f"ended by {signal.Signals(code - 128).name} (exit code {code})"
     except ValueError:

@@ -1,8 +1,8 @@
-"""The classes of failure, one table: what each costs, how long the next attempt waits, and whether there is one.
+"""The table of failure classes: what a failure costs, how long the next attempt waits, and whether there is one.
 
-Pure data: `failures` finds an attempt's reason, and what follows from a reason is read off here. A failure that does
-not count has a budget and a delay of its own class, so that a store that is away for an hour, a cluster that takes its
-nodes back, and a program that raises are not mistaken for one another.
+Rule: pure data. `failure_causes` finds an attempt's reason, and this table says what the reason means. Each class has
+its own budget and delay for failures that do not count. So a store that is down for an hour, a cluster that takes nodes
+back, and a program that raises are handled separately.
 """
 
 from dataclasses import dataclass
@@ -15,11 +15,11 @@ class FailureClass:
     """What failures of one kind have in common.
 
     Attributes:
-        reasons: as in failure records.
-        is_counted: each uses up `backoffLimitPerTask`, and waits by `spec.backoff`.
-        is_fatal: another attempt would end the same way, so the job fails at once.
-        limit: how many a task may have that do not count, before the job fails with `exhausted`.
-        first_delay_seconds: after the first that does not count; each further one doubles it, to `max_delay_seconds`.
+        reasons: the reasons in failure records that belong to this class.
+        is_counted: each failure uses up `backoffLimitPerTask`, and the next attempt waits by `spec.backoff`.
+        is_fatal: another attempt would fail the same way, so the job fails at once.
+        limit: how many failures of a task may go uncounted before the job fails with the reason `exhausted`.
+        first_delay_seconds: the delay after the first uncounted failure. It doubles up to `max_delay_seconds`.
     """
 
     name: str
@@ -49,17 +49,19 @@ PROGRAM = FailureClass(
     ),
     is_counted=True,
 )
-"""The program's own doing, or the task's."""
+"""The program or the task caused it."""
 
 MEMORY = FailureClass(name="memory", reasons=frozenset({"OutOfMemory"}), is_counted=True)
-"""Counted but for the first, after which the task gets more memory (`backoff.outOfMemoryFactor`)."""
+"""Counted, except the first; after that one the task gets more memory (`backoff.outOfMemoryFactor`)."""
 
 DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Disrupted", "PodDeleted", "ShuffleNotFrozen"}))
-"""The cluster took the pod: a drain, a preemption, a spot node reclaimed, a node lost, somebody's `kubectl delete`. Or
-the operator was away, and a reduce that was started with its maps waited for it in vain."""
+"""The cluster took the pod: a drain, a preemption, a reclaimed spot node, a lost node, or a `kubectl delete`.
+
+Or the operator was down, and a reduce in the same pod as its maps waited too long for the shuffle manifest.
+"""
 
 LOSS = FailureClass(name="loss", reasons=frozenset({"MapOutputLost", "UploadLost"}), exhausted="TooManyLostOutputs")
-"""Committed data is gone; what made it runs again."""
+"""Committed data is gone. The task that made it runs again."""
 
 OUTAGE = FailureClass(
     name="outage",
@@ -69,7 +71,7 @@ OUTAGE = FailureClass(
     max_delay_seconds=300.0,
     exhausted="StorageUnavailable",
 )
-"""The store is away. Twenty attempts take more than an hour; a job that allows no retries gets none here either."""
+"""The store is down. Twenty attempts take more than an hour. A job that allows no retries gets none here either."""
 
 REFUSAL = FailureClass(
     name="refusal",
@@ -77,16 +79,18 @@ REFUSAL = FailureClass(
     | {"Unschedulable"},
     is_fatal=True,
 )
-"""Image, Secret, configuration, input or plan are not what the job needs, and waiting did not mend it."""
+"""The image, Secret, configuration, input or plan is wrong, and waiting did not help."""
 
 EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), exhausted="TooManyBadRecords")
-"""More bad records in one shard than the job may have. That ends the job, unless the limit was raised meanwhile: see
-`bad_records`."""
+"""One shard has more bad records than the job allows. This ends the job unless the limit was raised since.
+
+See `bad_record_limit`.
+"""
 
 CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, EXCESS, REFUSAL)
 CLASS_BY_REASON = {reason: known for known in CLASSES for reason in known.reasons}
 
 
 def class_of(reason: str) -> FailureClass:
-    """Return the class of a recorded reason; one that nobody knows (any more) is the program's."""
+    """Return the class of a recorded reason. An unknown reason counts as the program's."""
     return CLASS_BY_REASON.get(reason, PROGRAM)

@@ -1,4 +1,4 @@
-"""Which attempts have failed without a record: the record outlives the pod.
+"""Finds failed attempts that have no failure record yet. The record remains when the pod is deleted.
 
 Rule: pure.
 """
@@ -14,7 +14,7 @@ __all__ = ["record_failures", "recorded_attempts"]
 
 
 def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]:
-    """Record each attempt that ended, or never will start, without its task being committed."""
+    """Record each attempt that ended or will never start, if its task is not committed."""
     recorded = recorded_attempts(observed)
     return tuple(
         RecordFailure(record=build_record(pod, classification, now), if_waiting=is_unstarted(pod))
@@ -26,7 +26,7 @@ def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]
 
 
 def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification | None:
-    """Say what the failure of the pod's attempt means, or None while it has not failed."""
+    """Classify the failure of the pod's attempt; None if it has not failed."""
     cause = find_stuck(observed, pod, now) if pod.is_active else find_cause(pod)
     if cause is None:
         return None
@@ -34,7 +34,7 @@ def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification
 
 
 def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
-    """Say why an active attempt is given up: it will never start, or it hangs."""
+    """Return why an active attempt is given up: it will never start, or it hangs. None if it is not given up."""
     expired = find_expired(pod, now, observed.limits.pending)
     if expired is not None:
         return Cause(reason=expired.reason, message=expired.message)
@@ -42,12 +42,12 @@ def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
 
 
 def is_unstarted(pod: PodView) -> bool:
-    """Tell whether the pod, if it is given up, is so for what it waits for."""
+    """Tell whether the pod has not started yet."""
     return pod.is_active and pod.phase is PodPhase.PENDING
 
 
 def build_record(pod: PodView, classification: Classification, now: float) -> FailureRecord:
-    """Make the durable record of a failed attempt."""
+    """Return the failure record of an attempt."""
     outcome = pod.outcome
     return FailureRecord(
         task=pod.task,
@@ -69,7 +69,7 @@ def build_record(pod: PodView, classification: Classification, now: float) -> Fa
 
 
 def commits_own_generation(observed: Observed, pod: PodView) -> bool:
-    """Tell whether the pod's task is committed in the pod's generation: whoever did it, this attempt did not fail."""
+    """Tell whether the task is committed in the pod's generation or later, by any attempt; then this did not fail."""
     commit = observed.commits.get(pod.task)
     return commit is not None and commit.generation >= pod.generation
 

@@ -1,6 +1,6 @@
-"""`spec.failurePolicy`: the job author's word on which failures fail the job, cost nothing, or count.
+"""`spec.failurePolicy`: the job author's rules on which failures fail the job, are free, or count.
 
-Rule: pure. As batch/v1's podFailurePolicy: the first rule that fits an attempt decides; without one, its failure class.
+Rule: pure. As in batch/v1's podFailurePolicy, the first matching rule decides. Without one, the failure class does.
 """
 
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ __all__ = ["find_action"]
 
 
 def find_action(rules: Sequence[FailureRule], pod: PodView, reason: str) -> str | None:
-    """Return what the rules say of a failed attempt (`FailJob`, `Ignore` or `Count`); None if none fits it."""
+    """Return the action of the first matching rule (`FailJob`, `Ignore` or `Count`), or None if no rule matches."""
     return next((rule.action for rule in rules if fits(rule, pod, reason)), None)
 
 
 def fits(rule: FailureRule, pod: PodView, reason: str) -> bool:
-    """Tell whether a rule speaks of this attempt. It has one criterion (the CRD sees to that)."""
+    """Tell whether a rule matches this attempt. The CRD makes sure that a rule has exactly one criterion."""
     if rule.on_exit_codes is not None:
         return has_exit_code(rule.on_exit_codes, pod.exit_code)
     if rule.on_reasons:
@@ -26,7 +26,7 @@ def fits(rule: FailureRule, pod: PodView, reason: str) -> bool:
 
 
 def has_exit_code(rule: ExitCodesRule, code: int | None) -> bool:
-    """Tell whether the task's container ended with a code that the rule means; 0 is never meant."""
+    """Tell whether the container's exit code matches the rule. Exit code 0 never matches."""
     if not code:
         return False
     return (code in rule.values) == (rule.operator == "In")

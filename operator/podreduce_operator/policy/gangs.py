@@ -1,15 +1,14 @@
-"""Gangs (`admission: Gang`): pods that are admitted to a shared cluster all at once, or not yet.
+"""Gangs (`admission: Gang`): pods that a shared cluster admits all at once.
 
-A queue such as Kueue's keeps pods gated until there is quota for them. One by one, that lets a job make progress with
-whatever is left over. But a job that needs its whole parallelism to be worth running then takes quota from others for
-nothing, and two such jobs may each hold half of what either waits for. So the pods of a wave that starts from nothing
-are a gang: Kueue calls it a pod group, and admits it as one workload.
+A queue such as Kueue's keeps pods gated until there is quota for them. If it admits them one by one, a job can use any
+free quota. But some jobs are only worth running with their whole parallelism. They would take quota from others for
+nothing, and two such jobs may each hold half of what the other needs. So the first pods of a wave form a gang. Kueue
+calls this a pod group and admits it as one workload.
 
-Rule: pure. A gang is what its pods say: each carries its name and size. Whatever comes after its start (attempts after
-a failure, successors of pods that have ended, twins) is admitted pod by pod, in what the gang's ended members leave
-free. A gang that has lost a gated member gets another in its place; one that can never be whole, for want of tasks or
-since `parallelism` was lowered, is dissolved, and what is left forms another. A queue preempts a job pod by pod: where
-one was taken nothing starts until no other has followed it for a while, so that the whole wave is a gang once more.
+Rule: pure. Each pod carries its gang's name and size. Later pods are admitted one by one: retries, pods that follow
+ended ones, and twins. If a gang loses a gated pod, it gets another. If a gang can never be complete, because there are
+too few tasks or `parallelism` was lowered, it is dissolved and a new one forms. A queue preempts a job pod by pod.
+After a preemption nothing starts for a while, so that the whole wave can form a gang again.
 """
 
 from collections import defaultdict
@@ -30,13 +29,14 @@ GATHER_SECONDS = 5.0
 """How long a new gang waits for tasks whose backoff is nearly over."""
 
 SETTLE_SECONDS = 5.0
-"""How long after a pod was taken another may be the next of a preemption."""
+"""How long after a preempted pod another one may follow in the same preemption."""
 
 
 def settled_at(observed: Observed, records: Iterable[FailureRecord]) -> float:
-    """Return when pods may start again after the last that was taken, by all failures and `records`; 0.0 if at once.
+    """Return when pods may start again after the last preempted pod; 0.0 means at once.
 
-    That comes to an end: it takes pods that run to be put off, and meanwhile none starts.
+    `records` are failures that are not stored yet. The wait ends: only running pods can be preempted, and no pod
+    starts during the wait.
     """
     if observed.job.spec.admission != "Gang":
         return 0.0
@@ -46,17 +46,17 @@ def settled_at(observed: Observed, records: Iterable[FailureRecord]) -> float:
 
 
 def awaits_more(observed: Observed, due_at: Sequence[float], now: float, *, lacks_room: bool) -> bool:
-    """Tell whether a wave that starts from nothing waits a moment, to start as a whole.
+    """Tell whether a new wave waits a moment, so that it can start as a whole.
 
-    After a preemption each task waits for its own backoff. And pods of the wave before, which have no work left but
-    have not ended, still take room (`lacks_room`).
+    After a preemption each task waits for its own backoff. Pods of the previous wave that are done but have not ended
+    still take slots (`lacks_room`).
     """
     is_soon = any(now < at <= now + GATHER_SECONDS for at in due_at)
     return observed.job.spec.admission == "Gang" and (is_soon or lacks_room)
 
 
 def find_forming(observed: Observed) -> dict[Gang, list[PodView]]:
-    """Return the gangs of which no pod has been admitted yet, and their active pods."""
+    """Return the gangs with no admitted pod, each with its active pods."""
     gangs = defaultdict(list)
     for pod in observed.run_pods:
         if pod.gang is not None:
@@ -67,12 +67,12 @@ def find_forming(observed: Observed) -> dict[Gang, list[PodView]]:
 
 
 def was_admitted(pod: PodView) -> bool:
-    """Tell whether the scheduler has, or had, the pod."""
+    """Tell whether the queue has admitted the pod."""
     return bool(pod.node) or not (is_gated(pod) or pod.deleting)
 
 
 def find_broken(observed: Observed, forming: Mapping[Gang, list[PodView]], *, more: int, most: int) -> list[PodView]:
-    """Return the pods that wait for a gang which cannot be whole with as many `more`, or is larger than `most`."""
+    """Return the pods of gangs that `more` pods cannot complete, or that have more than `most` pods."""
     more = more if observed.job.spec.admission == "Gang" else 0
     return [pod for gang, pods in forming.items() if len(pods) + more < gang.size or gang.size > most for pod in pods]
 
@@ -80,7 +80,7 @@ def find_broken(observed: Observed, forming: Mapping[Gang, list[PodView]], *, mo
 def join_gang(
     observed: Observed, forming: Mapping[Gang, list[PodView]], creates: Sequence[CreatePod], *, is_idle: bool
 ) -> list[CreatePod]:
-    """Return `creates` as members of the gang that lacks some; of a new one, if there is none and the run `is_idle`."""
+    """Return `creates` as pods of an incomplete gang, or of a new gang if there is none and the run `is_idle`."""
     if observed.job.spec.admission != "Gang" or not creates:
         return list(creates)
     gang = next((gang for gang, pods in forming.items() if 0 < len(pods) < gang.size), None)

@@ -12,7 +12,7 @@ WARNING_PHASES = frozenset({Phase.FAILED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobEvent:
-    """Something to tell the job's author. `kind` is `Normal` or `Warning`."""
+    """A Kubernetes event for the job's author. `kind` is `Normal` or `Warning`."""
 
     kind: str
     reason: str
@@ -20,7 +20,7 @@ class JobEvent:
 
 
 def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[JobEvent]:
-    """Return the events that tell how the status came from `before` to `after`."""
+    """Return the events for the changes between the statuses `before` and `after`."""
     events = []
     known = {failure["attempt"] for failure in before.get("failures", ())}
     for failure in reversed(after.get("failures", ())):
@@ -38,7 +38,7 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 
 def find_told(status: Mapping[str, Any]) -> str | None:
-    """Return the reason of a fault that holds a run up, if there is one: a reason that is no phase."""
+    """Return the reason of a fault that delays the run, if there is one: a reason that is not a phase."""
     reason = next((c["reason"] for c in status.get("conditions", ()) if c["type"] == "Reconciling"), None)
     progressing = any(c["type"] == "Reconciling" and c["status"] == "True" for c in status.get("conditions", ()))
     return reason if progressing and reason not in {str(phase) for phase in Phase} else None

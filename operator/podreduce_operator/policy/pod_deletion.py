@@ -1,4 +1,4 @@
-"""Which pods are deleted, and why: those without a use, the failed ones beyond the few that are kept for a look.
+"""Which pods are deleted, and why. A few failed pods are kept for inspection.
 
 Rule: pure. A failed pod is deleted only after its failure record has been seen.
 """
@@ -28,20 +28,20 @@ __all__ = [
 ]
 
 KEPT_FAILED_PODS = 10
-"""How many failed pods of a run stay for `kubectl logs`, until the ttl."""
+"""How many failed pods of a run are kept for `kubectl logs`, until the ttl."""
 
 LOGGED_TASKS = 100
-"""Of so many tasks of each type the log is kept if all went well; of failed attempts it always is."""
+"""Logs of successful attempts are kept for this many tasks of each type. Logs of failed attempts are always kept."""
 
 LOST_AFTER_SECONDS = 30.0
-"""How long past its grace a deleted pod may stay: then its node is lost."""
+"""How long a deleted pod may stay after its grace period. After that its node counts as lost."""
 
 LINGER_SECONDS = 30.0
 """How long a pod may take to exit after its commit before it is deleted."""
 
 
 def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now: float) -> tuple[DeletePod, ...]:
-    """Delete the pods whose result is durable, and the active ones whose task no longer needs them."""
+    """Delete the pods whose result is stored, and the active ones that their task no longer needs."""
     recorded = recorded_attempts(observed)
     pods = [pod for pod in observed.run_pods if not pod.deleting]
     kept = kept_failed_pods([pod for pod in pods if pod.attempt_id in recorded])
@@ -58,10 +58,10 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
 
 
 def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
-    """Tell whether the log of a pod that goes is worth keeping.
+    """Tell whether to keep the log of a pod that is deleted.
 
-    That of one which is given up while it runs is: it hangs, and the log may say where. Each costs a request to the API
-    server and its kubelet, and one to the store; of thousands of tasks that went well nobody reads it.
+    If an attempt is given up while it runs, it hangs, and the log may say where. Each log costs a request to the API
+    server and the kubelet, and one to the store. Nobody reads the logs of thousands of successful tasks.
     """
     if pod.attempt_id in recorded:
         return pod.is_finished or pod.phase is PodPhase.RUNNING
@@ -69,7 +69,7 @@ def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
 
 
 def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int], now: float) -> str | None:
-    """Say why a pod has nothing left to do: its task is committed, or has a newer generation."""
+    """Return why a pod has nothing left to do: its task is committed or has a newer generation. None if it has work."""
     if pod.generation < generations.get(pod.task, 0):
         return "output lost"
     commit = observed.commits.get(pod.task)
@@ -83,13 +83,13 @@ def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef,
 
 
 def kept_failed_pods(pods: Iterable[PodView]) -> list[PodView]:
-    """Return the last failed pods, which stay for whoever wants to look."""
+    """Return the last failed pods, which are kept for inspection."""
     failed = [pod for pod in pods if pod.is_finished and not pod.deleting and pod.exit_code != 0]
     return sorted(failed, key=lambda pod: (pod.finished_at or pod.created_at, pod.name))[-KEPT_FAILED_PODS:]
 
 
 def delete(pod: PodView, why: str, *, save_log: bool = False, force: bool = False) -> DeletePod:
-    """Delete the pod, as that of the attempt that it stands for."""
+    """Return the deletion of a pod, with its current attempt."""
     return DeletePod(
         name=pod.name,
         uid=pod.uid,
@@ -102,12 +102,12 @@ def delete(pod: PodView, why: str, *, save_log: bool = False, force: bool = Fals
 
 
 def delete_all(pods: Iterable[PodView], why: str) -> tuple[DeletePod, ...]:
-    """Delete each of `pods`, keeping the log of those that have one to the end."""
+    """Delete each of `pods`, and keep the logs of those that have ended."""
     return tuple(delete(pod, why, save_log=pod.is_finished) for pod in pods)
 
 
 def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
-    """Stop all that runs of a run that has failed: at once those of which nothing is told, then those with a log."""
+    """Stop all active pods of a failed run. Pods whose log is kept come last, because their logs take time."""
     active = observed.active_pods
     started = [pod for pod in active if pod.phase is PodPhase.RUNNING and pod.started_at is not None]
     told = {pod.uid for pod in sorted(started, key=lambda pod: (pod.started_at, pod.name))[:STOPPED_TOLD]}
@@ -118,10 +118,10 @@ def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
 
 
 def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
-    """Delete without grace the pods whose node does not answer their deletion, so that nothing waits for them.
+    """Delete pods by force if their node does not answer the deletion, so that nothing waits for them.
 
-    That is safe: their attempts are fenced, and what they may yet write counts no more than a twin's. One that has
-    ended is held by somebody's finalizer, such as Kueue's for its group, and is not their node's to let go.
+    This is safe: such an attempt is fenced, and anything it still writes counts no more than a twin's output. A pod
+    that has ended but still exists is held by a finalizer, such as Kueue's. It is not deleted by force.
     """
     gone_at = {
         pod: at + LOST_AFTER_SECONDS
@@ -136,6 +136,6 @@ def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
 
 
 def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:
-    """Delete what other runs of the job left running."""
+    """Delete the pods of the job's other runs."""
     doomed = [pod for pod in observed.foreign_pods if not pod.deleting]
     return tuple(delete(pod, "other run") for pod in doomed)

@@ -1,16 +1,16 @@
-"""How many tasks a new pod takes: what `tasksPerPod` comes to.
+"""How many tasks a new pod takes (`tasksPerPod`).
 
-A pod's start costs seconds, which a task of a second is not worth: where more tasks wait than there is room for pods, a
-pod may take several, one after another. Rule: pure. Nothing waits longer for it: as many pods start as there is room
-for, and a pod takes a second task only once each of these has one.
+Starting a pod takes seconds, which is too long for a task of one second. If more tasks wait than pods may start, a pod
+may take several, one after another. Rule: pure. No task waits longer because of this: all free slots get a pod, and a
+pod gets a second task only when each pod has one.
 
-A number N lets a pod take up to N. `Auto` is guided self-scheduling (Polychronopoulos and Kuck, IEEE Transactions on
-Computers 36, 1987): a pod takes its share of the tasks that are left, one part in `parallelism`, so that pods become
-smaller towards the end and none is left working alone. It takes no more than 64 MiB of work and 32 tasks, for a pod
-that ends early gives the rest back, to wait for another pod's start.
+A number N lets a pod take up to N tasks. `Auto` is guided self-scheduling (Polychronopoulos and Kuck, IEEE Transactions
+on Computers 36, 1987): a pod takes 1/`parallelism` of the remaining tasks. So pods take fewer tasks towards the end,
+and no pod is left working alone. A pod takes at most 64 MiB of work and 32 tasks, because the tasks left over from a
+pod that ends early have to wait for another pod.
 
-A worked example: 12 tasks of 1 MiB and room for 2. With 3, pods take 3 and 3, and whenever one has ended the next takes
-3: four pods. With `Auto`, 6 and 6: two pods. With room for 20, each task has a pod of its own either way.
+A worked example: 12 tasks of 1 MiB and 2 free slots. With `tasksPerPod: 3` the first two pods take 3 tasks each, and
+so do the next two: four pods. With `Auto`, two pods take 6 tasks each. With 20 free slots each task gets its own pod.
 """
 
 from collections import deque
@@ -21,13 +21,13 @@ __all__ = ["MOST_TASKS", "form_groups", "most_per_pod"]
 
 AUTO_BYTES = 64 * 2**20
 MOST_TASKS = 32
-"""How many tasks a pod takes of its own accord."""
+"""How many tasks a pod takes at most with `Auto`."""
 
 T = TypeVar("T")
 
 
 def most_per_pod(wanted: int | Literal["Auto"], *, ready: int, parallelism: int, mean_bytes: float) -> int:
-    """Return how many tasks a new pod may take, with so many `ready`, of `mean_bytes` each."""
+    """Return how many tasks a new pod may take. `ready` tasks of `mean_bytes` each may start now."""
     if wanted != "Auto":
         return wanted
     share = -(-ready // max(parallelism, 1))
@@ -37,9 +37,10 @@ def most_per_pod(wanted: int | Literal["Auto"], *, ready: int, parallelism: int,
 def form_groups(
     tasks: Sequence[T], *, room: int, most: int, kind: Callable[[T], Hashable | None]
 ) -> list[tuple[T, ...]]:
-    """Return what the pods take that there is `room` for, in the order of `tasks`.
+    """Return the tasks of each new pod, at most `room` pods, in the order of `tasks`.
 
-    Only tasks of the same `kind` go together, those of None alone. What then goes into no pod waits for the next.
+    Only tasks of the same `kind` share a pod. A task of kind None gets a pod alone. Tasks that fit into no pod wait
+    for the next one.
     """
     waiting = deque(tasks)
     groups = []
@@ -53,7 +54,7 @@ def form_groups(
 
 
 def share_out(ready: int, room: int, most: int) -> list[int]:
-    """Return how many tasks each new pod gets: of as many pods as there is room for, as evenly as can be."""
+    """Return how many tasks each new pod gets. All free slots get a pod, and tasks are shared out evenly."""
     pods = min(ready, room)
     if pods <= 0:
         return []

@@ -1,6 +1,6 @@
 """When a task's next attempt may start, and with how much memory.
 
-Rule: pure arithmetic over recorded times: nothing is remembered in memory, and no timer holds a delay.
+Rule: pure arithmetic over recorded times. No state is kept in memory, and no timer is used.
 """
 
 from collections import defaultdict
@@ -20,26 +20,26 @@ __all__ = [
 ]
 
 FAULT_RETRY_SECONDS = 5.0
-"""How long to wait after a fault that may pass."""
+"""How long to wait after a temporary fault."""
 
 
 def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:
-    """Return what the memory of a task's next attempt is multiplied by: more, once, if one ran out of it."""
+    """Return the factor for the memory of a task's next attempt: above 1.0 if an attempt ran out of memory."""
     return spec.backoff.out_of_memory_factor if may_raise_memory(spec) and ran_out_of_memory(failures) else 1.0
 
 
 def may_raise_memory(spec: JobSpec) -> bool:
-    """Tell whether a task that runs out of memory may try once more with more of it."""
+    """Tell whether a task that runs out of memory gets an attempt with more memory."""
     return spec.backoff.out_of_memory_factor > 1.0 and spec.backoff_limit_per_task > 0
 
 
 def ran_out_of_memory(failures: Sequence[FailureRecord]) -> bool:
-    """Tell whether one of the attempts did."""
+    """Tell whether one of the attempts ran out of memory."""
     return any(failure.reason in MEMORY.reasons for failure in failures)
 
 
 def budget_of(failure: FailureRecord) -> FailureClass:
-    """Return the class whose budget a failure that does not count is taken from: its own, if that has one."""
+    """Return the class whose budget an uncounted failure uses: its own class, or disruptions if that has no budget."""
     known = class_of(failure.reason)
     return DISRUPTION if known.is_counted or known.is_fatal else known
 
@@ -47,8 +47,8 @@ def budget_of(failure: FailureRecord) -> FailureClass:
 def next_attempt_at(failures: Sequence[FailureRecord], backoff: BackoffSpec) -> float:
     """Return when the task's next attempt may start (0.0: at once), from the recorded times alone.
 
-    After the n-th counted failure: min(initial x factor^(n-1), max) seconds from its finish. Failures that do not count
-    have the delay of their class, from its own last finish; the latest of all holds.
+    After the n-th counted failure the delay is min(initial x factor^(n-1), max) seconds from its end. Uncounted
+    failures have the delay of their class, from the last end in that class. The latest of these times is returned.
     """
     counted = [failure.finished_at for failure in failures if failure.counted]
     others = [
@@ -64,7 +64,7 @@ def next_attempt_at(failures: Sequence[FailureRecord], backoff: BackoffSpec) -> 
 
 
 def uncounted_by_budget(failures: Sequence[FailureRecord]) -> Mapping[FailureClass, list[FailureRecord]]:
-    """Return the failures that do not count, by the class whose budget they are taken from."""
+    """Return the uncounted failures by the class whose budget they use."""
     by_budget: defaultdict[FailureClass, list[FailureRecord]] = defaultdict(list)
     for failure in failures:
         if not failure.counted:
@@ -73,7 +73,7 @@ def uncounted_by_budget(failures: Sequence[FailureRecord]) -> Mapping[FailureCla
 
 
 def delayed(finished: Sequence[float], initial: float, factor: float, maximum: float) -> float:
-    """Return the last finish plus the exponential delay after that many failures; 0.0 without any."""
+    """Return the last finish plus the exponential delay after this many failures; 0.0 without failures."""
     if not finished:
         return 0.0
     try:

@@ -1,6 +1,6 @@
-"""What is removed after a run's end, and of a run that another one replaces.
+"""What is removed after a run ends or is replaced by another run.
 
-Rule: pure; a terminal run's verdict never changes.
+Rule: pure. A terminal run's verdict never changes.
 """
 
 from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem
@@ -14,7 +14,7 @@ __all__ = ["supersede", "tidy", "wants_post_mortem"]
 
 
 def tidy(observed: Observed, now: float) -> Decision:
-    """Take away what a terminal run left; never change its verdict."""
+    """Remove what a terminal run left. Its verdict stays the same."""
     run = observed.run
     verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
     pods = observed.run_pods
@@ -28,7 +28,7 @@ def tidy(observed: Observed, now: float) -> Decision:
         return Decision(actions=tuple(actions), verdict=verdict)
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
-    # Last of what a run owes to others, and not at once again after a fault: nothing may wait for a story.
+    # Comes after the clean-up and is not repeated at once after a fault: nothing may wait for a post-mortem.
     if wants_post_mortem(observed, now) and not unfinished and not observed.faults:
         turns = (turn for pod in pods for turn in (*past_attempts(pod, observed.commits), pod))
         actions.append(WritePostMortem(attempts=tuple(describe_attempt(turn, now) for turn in turns)))
@@ -41,19 +41,19 @@ def tidy(observed: Observed, now: float) -> Decision:
 
 
 def run_expires_at(observed: Observed, now: float) -> float:
-    """Return when all that a terminal run has left but its output goes."""
+    """Return when everything of a terminal run except its output is removed."""
     return (observed.run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
 
 
 def wants_post_mortem(observed: Observed, now: float) -> bool:
-    """Tell whether an ended run has no post-mortem yet and is worth one: it was planned, and its ttl is not over."""
+    """Tell whether an ended run still needs a post-mortem: it was planned, has none, and its ttl is not over."""
     is_told = observed.plan is None or observed.post_mortem is not None
     is_wanted = observed.run.terminal in observed.limits.post_mortem_of
     return is_wanted and not is_told and now < run_expires_at(observed, now)
 
 
 def supersede(observed: Observed, run_id: str) -> Decision:
-    """Take down the run that a new runId replaced: its pods first, then what it stored."""
+    """Remove the run that a new runId replaced: first its pods, then what it stored."""
     verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
     if any(not pod.is_finished for pod in observed.foreign_pods):
         return Decision(actions=delete_foreign(observed), verdict=verdict)

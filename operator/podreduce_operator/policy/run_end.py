@@ -1,6 +1,6 @@
 """The verdicts that fail a run.
 
-Rule: pure. Every verdict rests on evidence that lasts, so that it is found again after a restart.
+Rule: pure. Every verdict uses evidence that lasts, so it is the same after a restart.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from podreduce_operator.policy.run_state import read_plan_digest
 __all__ = ["deadline_at", "find_end"]
 
 PART_GONE_REASON = UploadLostError.reason
-"""Met before the commit intent it runs the task again and is no fault; after it the output can never be complete."""
+"""A published part is gone. Before the commit intent its task runs again; after it the output cannot be completed."""
 
 
 def find_end(observed: Observed, now: float) -> Verdict | None:
     """Return the verdict that fails the run, if there is evidence for one.
 
-    None while the run has not begun, because the one it replaces still stands. Past the commit intent there is but one:
-    a part that was to be published is gone.
+    A run that waits for the one it replaces cannot fail. Past the commit intent there is only one such verdict: a part
+    that was about to be published is gone.
     """
     if observed.superseded is not None:
         return None
@@ -45,13 +45,13 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
 
 
 def may_have_intent(observed: Observed) -> bool:
-    """Tell whether the run is past its point of no return, or may be: planned, and now the store cannot be read."""
+    """Tell whether the run has a commit intent, or may have one: it was planned and the store cannot be read now."""
     was_planned = read_plan_digest(observed.job.status, observed.run_id) is not None
     return observed.has_intent or (observed.is_blind and was_planned)
 
 
 def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
-    """Tell whether a fault fails the run; what is often applied beside the job gets a grace to appear."""
+    """Tell whether a fault fails the run. Objects that are often applied with the job get a grace period to appear."""
     if fault.reason not in AWAITED_REASONS:
         return fault.permanent
     started_at, grace_seconds = observed.run.started_at, observed.limits.pending.absent_seconds
@@ -59,7 +59,7 @@ def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
 
 
 def find_exhausted(observed: Observed) -> Verdict | None:
-    """Return the verdict for the first task, in order, whose failures end the run."""
+    """Return the verdict for the first task whose failures end the run."""
     limit = observed.job.spec.backoff_limit_per_task
     for task in sorted(observed.failures):
         failures = observed.failures[task]

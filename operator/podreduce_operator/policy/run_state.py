@@ -1,4 +1,4 @@
-"""What a job's status remembers of its run. Rule: pure, and the one reader of the status for decisions."""
+"""What a job's status says about its run. Rule: pure. Decisions read the status only through this module."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ __all__ = ["is_over", "read_conditions", "read_plan_digest", "read_run_id", "rea
 
 
 def read_run_id(status: Mapping[str, Any]) -> str | None:
-    """Return which run the status is of; None before the first."""
+    """Return the run id in the status; None before the first run."""
     run_id: str | None = status.get("runId")
     return run_id
 
@@ -26,12 +26,12 @@ def read_conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def read_plan_digest(status: Mapping[str, Any], run_id: str) -> str | None:
-    """Return the digest of that run's plan, if the status names it."""
+    """Return the digest of the run's plan, if the status names it."""
     return status.get("planDigest") if read_run_id(status) == run_id else None
 
 
 def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
-    """Read what the status remembers of that run: nothing, if it is another's."""
+    """Read what the status says about a run: nothing if the status is of another run."""
     if read_run_id(status) != run_id:
         return RunState(run_id=run_id)
     conditions = {condition["type"]: condition for condition in read_conditions(status)}
@@ -48,7 +48,7 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
 
 
 def is_over(job: JobView | None, run: JobIdentity) -> bool:
-    """Tell whether a run of a job, as that is now, can no longer write: gone, replaced or ended."""
+    """Tell whether a run can no longer write: it is gone, replaced or ended. `job` is the job as it is now."""
     if job is None or job.uid != run.uid or read_run_id(job.status) != run.run_id:
         return True
     return read_run_state(job.status, run.run_id).terminal is not None

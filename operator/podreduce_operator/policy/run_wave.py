@@ -1,6 +1,6 @@
-"""One pass over the current wave: failures recorded, pods deleted and created, or the step taken that ends the wave.
+"""One pass over the current wave: record failures, delete and create pods, or take the step that ends the wave.
 
-Rule: pure. What starts is derived from what is seen now: a pass may be repeated, and may be the last for minutes.
+Rule: pure. Everything is derived from what is observed now. A pass may be repeated, and may be the last for minutes.
 """
 
 from collections import defaultdict
@@ -31,16 +31,16 @@ SPECULATION_SECONDS = 15.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What a pass rests on.
+    """What one pass works with.
 
     Attributes:
-        generations: of the tasks whose output was reported lost.
-        pods: of the run, by each of their tasks.
-        records: of the failures that have none yet.
-        deletes: of the pods that are not needed any more.
-        active: the pods that go on.
-        untried: the tasks of the wave that no pod is about to commit.
-        due: when their next attempts may start; without those whose failure is only being recorded.
+        generations: the current generation of each task whose output was reported lost.
+        pods: the run's pods by task; a pod is listed under each of its tasks.
+        records: the failures to record.
+        deletes: the pods to delete because they are no longer needed.
+        active: the pods that continue.
+        untried: the tasks of the wave that no active pod has ahead.
+        due: when the next attempts of these may start; without tasks whose failure is recorded in this pass.
     """
 
     observed: Observed
@@ -67,17 +67,17 @@ class Scene:
 
     @property
     def due_later(self) -> list[float]:
-        """When those may start that may not yet."""
+        """When the other tasks may start."""
         return [at for at in self.due.values() if at > self.now]
 
     @property
     def is_idle(self) -> bool:
-        """Whether no pod that goes on has work left."""
+        """Whether no continuing pod has work left."""
         return not any(has_work(self.observed, pod, self.generations) for pod in self.active)
 
     @property
     def settled_at(self) -> float:
-        """When pods may start again, if some have just been taken."""
+        """When pods may start again, if some have just been preempted."""
         return settled_at(self.observed, [action.record for action in self.records])
 
 
@@ -93,7 +93,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
 
 
 def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
-    """Derive from what is observed all that a pass rests on."""
+    """Derive everything that a pass needs from what is observed."""
     generations = current_generations(observed)
     wave = find_wave(observed, plan, generations)
     pods = pods_by_task(observed.run_pods)
@@ -122,14 +122,14 @@ def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
 
 
 def broken_gangs(scene: Scene) -> list[PodView]:
-    """Return the pods that wait for a gang which cannot be whole any more."""
+    """Return the pods of gangs that can no longer be complete."""
     most = parallelism(scene.observed)
     more = min(len(scene.untried), scene.room)
     return find_broken(scene.observed, find_forming(scene.observed), more=more, most=most)
 
 
 def start_attempts(scene: Scene) -> list[CreatePod]:
-    """Return the pods to create: for the tasks that are ready, then twins of slow ones if there is room left."""
+    """Return the pods to create: for the ready tasks, then twins of slow ones if slots are left."""
     if is_gathering(scene):
         return []
     creates = [new_attempt(scene, *group) for group in group_ready(scene)]
@@ -146,7 +146,7 @@ def is_gathering(scene: Scene) -> bool:
 
 
 def start_twins(scene: Scene) -> list[CreatePod]:
-    """Return second attempts of the tasks that are far slower than the others, elsewhere."""
+    """Return second attempts, on other nodes, of tasks that are much slower than the others."""
     recording = {action.record.task for action in scene.records}
     may_start = (
         task for task in scene.wave.tasks if task not in recording and attempt_due_at(scene.observed, task) <= scene.now
@@ -158,7 +158,7 @@ def start_twins(scene: Scene) -> list[CreatePod]:
 
 
 def in_order(scene: Scene, broken: Sequence[PodView], creates: Sequence[CreatePod]) -> tuple[Action, ...]:
-    """Return the actions: what makes room goes first; what has ended takes none, and goes last."""
+    """Return the actions in order: deletions that free a slot come first, those of ended pods come last."""
     running = {pod.uid for pod in scene.observed.active_pods}
     stops = [action for action in scene.deletes if action.uid in running]
     tidies = [action for action in scene.deletes if action.uid not in running]
@@ -168,7 +168,7 @@ def in_order(scene: Scene, broken: Sequence[PodView], creates: Sequence[CreatePo
 
 
 def tell(scene: Scene) -> Verdict:
-    """Return where the run stands, and what its pods wait for."""
+    """Return the run's phase, and what its pods wait for."""
     waiting = explain_waiting(scene.observed.active_pods, scene.now)
     return Verdict(
         phase=scene.wave.phase,
@@ -181,12 +181,12 @@ def tell(scene: Scene) -> Verdict:
 
 
 def attempt_due_at(observed: Observed, task: TaskRef) -> float:
-    """Return when another attempt of the task may start, a twin as well; 0.0 is at once."""
+    """Return when another attempt or a twin of the task may start; 0.0 means at once."""
     return next_attempt_at(observed.failures.get(task, ()), observed.job.spec.backoff)
 
 
 def new_attempt(scene: Scene, task: TaskRef, *more_tasks: TaskRef, slow_node: str | None = None) -> CreatePod:
-    """Start another attempt of a task, and `more_tasks` after it; of one that is slow on `slow_node`, its twin."""
+    """Return a new attempt of a task, followed by `more_tasks`. With `slow_node` it is a twin of the attempt there."""
     failures = scene.observed.failures
     is_whole_job = bool(more_tasks) and more_tasks[-1].type is not task.type
     return CreatePod(
@@ -201,7 +201,7 @@ def new_attempt(scene: Scene, task: TaskRef, *more_tasks: TaskRef, slow_node: st
 
 
 def group_ready(scene: Scene) -> Sequence[tuple[TaskRef, ...]]:
-    """Return the tasks of each pod that starts now. One that has failed before has a pod to itself."""
+    """Return the tasks of each pod that starts now. A task that has failed before gets a pod alone."""
     observed, plan, ready = scene.observed, scene.plan, scene.ready
     whole = whole_job(observed, plan, ready)
     if whole:
@@ -227,17 +227,17 @@ def has_work(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int
 
 
 def is_trying(pod: PodView, task: TaskRef, generation: int, doomed: set[str]) -> bool:
-    """Tell whether the pod may yet commit the task's current generation, now or when its turn comes."""
+    """Tell whether the pod may still commit the task's current generation, now or later."""
     return pod.is_active and pod.generation == generation and pod.uid not in doomed and task in pod.tasks_ahead
 
 
 def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> int:
-    """Return 1 + the highest ordinal among the task's visible pods, terminating ones included, and its records."""
+    """Return 1 + the highest ordinal among the task's pods, including terminating ones, and its failure records."""
     return 1 + max((*(pod.ordinal for pod in pods), *(failure.ordinal for failure in failures)), default=0)
 
 
 def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float | None:
-    """Return in how many seconds time alone will change the decision."""
+    """Return after how many seconds the decision changes because of time alone; None if never."""
     times = [*due_at]
     for pod in observed.active_pods:
         times.extend(moments(pod, observed.limits.pending))

@@ -1,12 +1,12 @@
-"""Jobs so small that one pod runs all of them, maps and then reduces (`execution: Auto`): which, and what differs then.
+"""Small jobs that run in one pod, maps and then reduces (`execution: Auto`): which ones, and what is different.
 
-A job of some megabytes is done in seconds, of which a pod's start takes two and that of a second wave two more. Rule:
-pure. It is tried once: with the first failure, or when something is committed and the pod is gone, each of the tasks
-that are left gets a pod as ever.
+A job of a few megabytes takes seconds. Starting a pod takes two of them, and starting a second wave two more. Rule:
+pure. This is tried once. After a failure, or if something is committed and the pod is gone, each remaining task gets a
+pod in the usual way.
 
-The pod is there before the shuffle manifest is. When it has done its maps its first reduce waits for the manifest, and
-the operator, whom no event tells of a commit, looks for these more often: four times a second, and less often the
-longer a task takes, so that waiting adds little to any job and no load to a long one.
+The pod exists before the shuffle manifest. After its maps, its first reduce waits for the manifest. No event reports a
+commit, so the operator looks for commits more often: four times a second, and less often the longer a task takes. So
+the wait is short for short jobs, and long jobs cause no extra load.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,27 +21,27 @@ from podreduce_operator.policy.pod_packing import MOST_TASKS
 __all__ = ["SHUFFLE_WAIT_SECONDS", "is_awaited", "is_small_job", "looks_at", "whole_job"]
 
 SMALL_JOB_BYTES = 16 * 2**20
-"""Of input: what one process maps and reduces in the time of a few pods' starts."""
+"""Input size that one process maps and reduces in the time that a few pods need to start."""
 
 SHUFFLE_WAIT_SECONDS = 120
-"""How long a reduce waits for the manifest: an operator that restarts is back by then."""
+"""How long a reduce waits for the manifest. An operator that restarts is back by then."""
 
 LOOK_SECONDS = 0.25
 LOOK_SHARE = 0.05
 LONGEST_LOOK_SECONDS = 15.0
-"""How often the operator looks for a commit that it waits for: after that part of the task's time so far, in bounds."""
+"""How often the operator looks for an expected commit: after a share of the task's time so far, within limits."""
 
 
 def is_small_job(spec: Mapping[str, Any], size_bytes: int) -> bool:
-    """Tell whether a job with this (pinned) spec and so much input may run in one pod, which suits maps and reduces."""
+    """Tell whether a job with this pinned spec and input size may run in one pod. Separate templates prevent it."""
     templates = ((spec.get(kind) or {}).get("podTemplate") for kind in ("map", "reduce"))
     return spec.get("execution") == "Auto" and size_bytes <= SMALL_JOB_BYTES and not any(templates)
 
 
 def whole_job(observed: Observed, plan: PlanSummary, ready: Sequence[TaskRef]) -> tuple[TaskRef, ...]:
-    """Return all tasks of the job, if one pod is to take them; else none.
+    """Return all tasks of the job if one pod takes them, or an empty tuple.
 
-    Where the packing chooses the number of partitions there will be one.
+    If the packing chooses the number of partitions, there will be one.
     """
     has_begun = bool(observed.commits or observed.failures) or len(ready) < plan.shards
     if has_begun or not (plan.is_small and observed.limits.packs) or observed.job.spec.speculation == "Always":
@@ -53,18 +53,18 @@ def whole_job(observed: Observed, plan: PlanSummary, ready: Sequence[TaskRef]) -
 
 
 def is_awaited(observed: Observed) -> bool:
-    """Tell whether a pod waits for the shuffle manifest, or will when it has done its maps."""
+    """Tell whether a pod waits for the shuffle manifest, or will after its maps."""
     return observed.shuffle is None and any(map(awaits_shuffle, observed.active_pods))
 
 
 def awaits_shuffle(pod: PodView) -> bool:
-    """Tell whether the pod takes both maps and reduces, and is not past the last of these."""
+    """Tell whether the pod takes both maps and reduces."""
     first, last = pod.all_tasks[0], pod.all_tasks[-1]
     return first.type is TaskType.MAP and last.type is TaskType.REDUCE
 
 
 def looks_at(observed: Observed, creates: Sequence[CreatePod], now: float) -> list[float]:
-    """Return when to look for the commits of the pods for which the manifest is to be frozen, new ones among them."""
+    """Return when to look for commits of the pods that wait for the manifest, including pods created now."""
     if observed.shuffle is not None:
         return []
     pods = [pod for pod in observed.active_pods if awaits_shuffle(pod)]

@@ -1,13 +1,13 @@
-"""Which running tasks get a second attempt: those that will end last, if another one would end before them.
+"""Which running tasks get a second attempt, a twin: those that end last, if a twin would end earlier.
 
 Rule: pure. The algorithm is LATE (Zaharia et al., "Improving MapReduce performance in heterogeneous environments", OSDI
-2008, section 4): estimate each attempt's time to its end from how far it is, and start twins of those that end last
-among the slowest quarter, in idle slots only and no more than a tenth of the running pods. Work is measured in bytes,
-so that a task that has more of it is not taken for a slow one. Where no progress is reported, an attempt is measured
-by the time that the committed ones took, as in Spark. The first to commit wins; the loser is stopped.
+2008, section 4). It estimates each attempt's remaining time from its progress. Of the slowest quarter, the attempts
+that end last get twins. Twins use idle slots only, and are at most a tenth of the running pods. Work is measured in
+bytes, so a task with more work does not count as slow. If an attempt reports no progress, its time is compared with
+the committed attempts, as in Spark. The first to commit wins; the other one is stopped.
 
-A worked example: nine maps of 128 MB took 60 s each, the tenth has done a quarter of its own in 90 s. It has 270 s to
-go, a twin would take 60 s: it gets one.
+A worked example: nine maps of 128 MB took 60 s each. The tenth has done a quarter of its work in 90 s, so it needs
+another 270 s. A twin would take 60 s, so it gets one.
 """
 
 from collections import Counter
@@ -22,37 +22,37 @@ from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 __all__ = ["Scene", "choose_slow", "count_allowed", "find_slow", "find_twins"]
 
 TWIN_SHARE = 0.1
-"""How many twins there may be, as a part of the running pods; one is always allowed."""
+"""How many twins there may be, as a share of the running pods. One is always allowed."""
 
 MIN_AGE_SECONDS = 15.0
-"""Before, an estimate says little, and the pod's own start weighs too much."""
+"""Below this age an estimate is poor, because the pod's start is a large part of it."""
 
 START_SECONDS = 5.0
 ADVANTAGE = 1.25
-"""A twin must be expected to end earlier by this factor, and by the start of a pod."""
+"""A twin must be expected to end earlier by this factor, plus the start of a pod."""
 
 OVERDUE = 2.0
-"""Without reports: how many times what the committed ones took an attempt must have worked."""
+"""Without progress reports, an attempt is slow after this many times the time of the committed ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What is known of a wave: progress by attempt id, bytes of work by task, and the time."""
+    """What is known of a wave: progress by attempt id, bytes of work by task, and the current time."""
 
     progress: Mapping[str, AttemptProgress]
     sizes: Mapping[TaskRef, int]
     now: float
 
     def size(self, task: TaskRef) -> int:
-        """Return the bytes of a task's work; at least one, so that empty tasks have a speed."""
+        """Return the bytes that a task reads; at least one, so that empty tasks have a speed."""
         return max(self.sizes.get(task, 1), 1)
 
     def age_seconds(self, pod: PodView) -> float:
-        """Return for how long the attempt has worked; 0 before it runs."""
+        """Return how long the attempt has been running; 0 before it runs."""
         return max(self.now - started_at(pod), 0.0) if pod.phase is PodPhase.RUNNING else 0.0
 
     def speed(self, pod: PodView) -> float | None:
-        """Return how many bytes a second an attempt has done; None if it has not told of any."""
+        """Return an attempt's speed in bytes a second; None if it has reported no progress."""
         told = self.progress.get(pod.attempt_id)
         if told is None or told.fraction <= 0.0:
             return None
@@ -61,7 +61,7 @@ class Scene:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
-    """A running attempt: bytes a second so far, seconds to its end, and seconds that a twin would take."""
+    """A running attempt: its speed in bytes a second, its remaining seconds, and the seconds that a twin would take."""
 
     pod: PodView
     speed: float
@@ -70,7 +70,7 @@ class Estimate:
 
     @property
     def is_worth_a_twin(self) -> bool:
-        """Whether a twin would end first by far."""
+        """Whether a twin would end much earlier."""
         return self.left_seconds > ADVANTAGE * self.twin_seconds + START_SECONDS
 
 
@@ -83,10 +83,15 @@ def find_slow(
     room: int,
     now: float,
 ) -> Sequence[PodView]:
-    """Return the attempts that get a twin now, as `spec.speculation` wants it.
+    """Return the attempts that get a twin now, according to `spec.speculation`.
 
-    `tasks` are those that may run now, with their current generation; `active` the run's active pods, and there is
-    `room` for so many more.
+    Args:
+        observed: the job.
+        plan: its plan.
+        tasks: the tasks that may run now, with their current generation.
+        active: the run's active pods.
+        room: how many more pods may be active.
+        now: seconds since the epoch.
     """
     mode = observed.job.spec.speculation
     lonely = find_lonely(tasks, active)
@@ -101,7 +106,7 @@ def find_slow(
 
 
 def find_lonely(tasks: Mapping[TaskRef, int], active: Sequence[PodView]) -> list[PodView]:
-    """Return the running attempts of `tasks` that are their task's only ones."""
+    """Return the running attempts of `tasks` that have no twin."""
     attempts = Counter(task for pod in active for task in pod.tasks_ahead)
     return [
         pod
@@ -121,9 +126,9 @@ def task_bytes(observed: Observed, plan: PlanSummary) -> Mapping[TaskRef, int]:
 
 
 def choose_slow(lonely: Sequence[PodView], commits: Iterable[CommitRecord], scene: Scene) -> list[PodView]:
-    """Return those among the `lonely` attempts that deserve a twin, the one that ends last first.
+    """Return the attempts in `lonely` that are worth a twin, the one that ends last first.
 
-    `commits` are those of the wave's committed tasks.
+    `commits` are the commits of the wave's tasks.
     """
     old_enough = [pod for pod in lonely if scene.age_seconds(pod) >= MIN_AGE_SECONDS]
     running = [speed for pod in old_enough if (speed := scene.speed(pod)) is not None]
@@ -138,12 +143,12 @@ def choose_slow(lonely: Sequence[PodView], commits: Iterable[CommitRecord], scen
 
 
 def count_allowed(*, room: int, active: int, twins: int) -> int:
-    """Return how many more twins there may be, with `room` for pods, and `active` of them running, `twins` included."""
+    """Return how many more twins may start. `room` pods may start, and `active` pods run, including `twins`."""
     return max(0, min(room, max(1, int(active * TWIN_SHARE)) - twins))
 
 
 def find_twins(pods: Sequence[PodView]) -> set[str]:
-    """Return the UIDs of those among the active `pods` whose task has an older one."""
+    """Return the UIDs of the active `pods` whose task has an older active pod."""
     oldest: dict[TaskRef, PodView] = {}
     for pod in sorted(pods, key=lambda pod: (pod.created_at, pod.ordinal)):
         oldest.setdefault(pod.task, pod)
@@ -151,7 +156,7 @@ def find_twins(pods: Sequence[PodView]) -> set[str]:
 
 
 def estimate(pod: PodView, usual: float, scene: Scene) -> Estimate | None:
-    """Estimate when an attempt ends, where tasks do `usual` bytes a second; None where nothing can be said yet."""
+    """Estimate when an attempt ends if tasks usually read `usual` bytes a second; None if it is too early to say."""
     size, age, speed = scene.size(pod.task), scene.age_seconds(pod), scene.speed(pod)
     twin_seconds = size / usual
     if speed is not None:
@@ -163,10 +168,10 @@ def estimate(pod: PodView, usual: float, scene: Scene) -> Estimate | None:
 
 
 def speed_of_commit(commit: CommitRecord, scene: Scene) -> float:
-    """Return how many bytes a second a committed attempt did."""
+    """Return a committed attempt's speed in bytes a second."""
     return scene.size(commit.task) / max(commit.finished_at - commit.started_at, 1.0)
 
 
 def started_at(pod: PodView) -> float:
-    """Return since when the attempt works."""
+    """Return when the attempt started."""
     return pod.created_at if pod.started_at is None else pod.started_at

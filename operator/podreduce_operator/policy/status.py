@@ -1,7 +1,7 @@
-"""The status: what the world and the verdict look like to whoever asks.
+"""Builds the job's status from what is observed and the verdict.
 
-Rule: pure, and under 10 KB whatever the number of tasks: every field has a cap. A terminal run's status is kept as it
-was written, since its records go after the ttl.
+Rule: pure. The status is under 10 KB for any number of tasks, because every field has a limit. A terminal run's status
+stays as it was written, because its records are removed after the ttl.
 """
 
 from collections import Counter
@@ -20,10 +20,10 @@ __all__ = ["build_status", "compress_indexes"]
 
 MAX_FAILURES = 10
 MAX_LAST_MESSAGE = 1000
-"""Of the last failure, which is the one to act on: room for any message of ours with what it shows of the data."""
+"""The limit for the last failure, which is the one to act on. Every podreduce message with its data fits."""
 MAX_FAILURE_MESSAGE = 100
 MAX_WORDS = 1300
-"""What the last message and a traceback take together: long messages are ours, and have none."""
+"""The limit for the last message plus a traceback. Long messages are podreduce's own and have no traceback."""
 MIN_TRACEBACK = 300
 MAX_RECORD = 250
 MAX_OLD_RECORD = 150
@@ -41,7 +41,7 @@ ENDINGS = ("Complete", "Failed", "Suspended")
 def build_status(
     observed: Observed, verdict: Verdict, now: float, pinned_spec: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """Return the job's whole status; `pinned_spec` is the plan's, if there is one."""
+    """Return the job's whole status; `pinned_spec` is the spec in the plan, if there is a plan."""
     previous = observed.job.status
     status = dict(previous)
     status["observedGeneration"] = observed.job.generation
@@ -57,7 +57,7 @@ def build_status(
 
 
 def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], now: float) -> dict[str, Any]:
-    """Return the fields that speak of the run in progress. Where the store could not be read, the old ones stay."""
+    """Return the fields about the run in progress. If the store could not be read, the old ones stay."""
     started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
     fields: dict[str, Any] = {
         "runId": observed.run_id,
@@ -100,7 +100,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
 
 
 def render_post_mortem(observed: Observed) -> dict[str, str] | None:
-    """Return where the run's story lies, and the table of its attempts beside it, if there is room to say both."""
+    """Return the URIs of the run's post-mortem and of its attempts table, if they are short enough."""
     found = observed.post_mortem
     if found is None or len(found.uri) > MAX_LINKS:
         return None
@@ -109,7 +109,7 @@ def render_post_mortem(observed: Observed) -> dict[str, str] | None:
 
 
 def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]) -> int | None:
-    """Return how many reduce tasks there are; None while the packing has not said it."""
+    """Return how many reduce tasks there are; None until the packing has chosen the number."""
     if verdict.reduce_total is not None:
         return verdict.reduce_total
     if observed.shuffle is not None:
@@ -119,7 +119,7 @@ def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]
 
 
 def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> dict[str, Any]:
-    """Return the counts of the tasks of one type; `progress` is for the printer column."""
+    """Return the counts of the tasks of one type. `progress` is for the printer column."""
     done = sorted(task.index for task in observed.commits if task.type is task_type)
     failed = sum(
         failure.counted
@@ -140,7 +140,7 @@ def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> 
 
 
 def compress_indexes(indexes: Sequence[int]) -> str:
-    """Return ascending `indexes` as batch/v1 writes them, `0-4,7`; cut at 400 characters, ending in `…`."""
+    """Return ascending `indexes` as batch/v1 writes them, such as `0-4,7`. Cut at 400 characters with `…`."""
     parts: list[str] = []
     start = 0
     for position, index in enumerate(indexes):
@@ -154,7 +154,7 @@ def compress_indexes(indexes: Sequence[int]) -> str:
 
 
 def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
-    """Add up the counters of the committed attempts; at most `MAX_COUNTERS` names are shown, podreduce's own first."""
+    """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
     sums: Counter[tuple[str, str]] = Counter()
     for commit in commits:
         prefix = commit.task.type.value
@@ -185,7 +185,7 @@ def render_skew(observed: Observed) -> list[dict[str, Any]]:
 
 
 def render_failures(observed: Observed) -> list[dict[str, Any]]:
-    """Return the last failed attempts, newest first: the first in full, and the newest traceback there is."""
+    """Return the last failed attempts, newest first. The first is shown in full, and so is the newest traceback."""
     records = [failure for failures in observed.failures.values() for failure in failures]
     newest = sorted(records, key=lambda failure: (failure.finished_at, failure.attempt_id), reverse=True)
     told = next((failure for failure in newest[:MAX_FAILURES] if failure.traceback), None)
@@ -212,7 +212,7 @@ def render_failure_entry(failure: FailureRecord, *, is_last: bool) -> dict[str, 
 
 
 def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
-    """Return where the program failed: its traceback, as far as the last message leaves room for it, and the record."""
+    """Return the traceback and the record of a failure. The traceback is cut to fit beside the `last` message."""
     message_bytes = len(cut_middle(last.message, MAX_LAST_MESSAGE).encode(errors="replace"))
     place = {
         "traceback": cut_front(failure.traceback, max(MAX_WORDS - message_bytes, MIN_TRACEBACK)),
@@ -228,7 +228,7 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: kstatus' three, batch/v1's three, and SpecChanged where it applies."""
+    """Return the conditions: three from kstatus, three from batch/v1, and SpecChanged if it applies."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -246,7 +246,7 @@ def render_conditions(
         text = f"takes effect with the next spec.runId: {', '.join(changed)}"
         wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
     known = {condition["type"]: condition for condition in previous}
-    # The run being replaced stays in the status until it is discarded, and how it ended with it.
+    # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
         del wanted[condition["type"]]
@@ -264,14 +264,14 @@ def render_conditions(
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
-    """Return since when the condition has its status: a transition time moves only with it."""
+    """Return when the condition got its status. The time changes only when the status does."""
     if previous is not None and (previous["status"] == "True") == holds:
         return str(previous["lastTransitionTime"])
     return render_time(now)
 
 
 def describe(observed: Observed, verdict: Verdict) -> str:
-    """Return one sentence on where the run stands."""
+    """Return one sentence about the run's progress."""
     maps = sum(1 for task in observed.commits if task.type is TaskType.MAP)
     reduces = len(observed.commits) - maps
     output = observed.published
@@ -287,7 +287,7 @@ def describe(observed: Observed, verdict: Verdict) -> str:
 
 
 def cut(text: str, limit_bytes: int) -> str:
-    """Return `text`, its end cut so that it takes so many bytes at most."""
+    """Return `text` with its end cut, so that it takes at most `limit_bytes`."""
     data = text.encode(errors="replace")
     if len(data) <= limit_bytes:
         return text
@@ -295,6 +295,6 @@ def cut(text: str, limit_bytes: int) -> str:
 
 
 def cut_front(text: str, limit_bytes: int) -> str:
-    """Return `text`, its start cut likewise: a traceback's end says what happened."""
+    """Return `text` with its start cut in the same way: the end of a traceback says what happened."""
     data = text.encode(errors="replace")
     return text if len(data) <= limit_bytes else "…" + data[len("…".encode()) - limit_bytes :].decode(errors="ignore")

@@ -1,7 +1,7 @@
-"""Pods that do not start, or do not move: why, in the cluster's own words, and for how long they may.
+"""Pods that do not start or make no progress: the cluster's reason, and how long they may stay.
 
-Rule: pure tables and arithmetic. Nothing waits without a reason that is reported; what only a person can fix has a
-deadline of its own kind, counted from when the pod got its node, or from its creation while it has none.
+Rule: pure tables and arithmetic. Every wait has a reported reason. Waits that only a person can end have a deadline by
+kind. It counts from when the pod got its node, or from its creation if it has none.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 TOLD_AFTER_SECONDS = 5.0
-"""A pod that has waited this long is told of; before, it is on its way."""
+"""A wait is reported after this time. A shorter one is normal."""
 
 AT_ONCE = 0.0
 
@@ -48,30 +48,30 @@ REASONS = {
     "FailedAttachVolume": "PodConfigInvalid",
     "FailedCreatePodSandBox": "SandboxFailed",
 }
-"""By the word of scheduler or kubelet, ours."""
+"""The reported reason for each reason of the scheduler or kubelet."""
 
 HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
-"""No waiting mends these."""
+"""Waiting does not help with these."""
 
 ABSENT_WORDS = ("not found", "manifest unknown", "does not exist", "denied", "unauthorized", "authentication required")
-"""In the kubelet's message: what is wanted is not there, or not for us. Anything else may be an outage."""
+"""In the kubelet's message, these mean that the object is missing or access is denied. Others may be an outage."""
 
 
 SILENT_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
 SILENT_SECONDS = 20.0
-"""A pod that has a node and after so long says nothing is asked about."""
+"""If a pod has a node and gives no reason for this long, the operator reads its events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waiting:
-    """Why pods of a run do not start: one reason, and one pod's story for all."""
+    """Why pods of a run do not start: one reason, and a message about one of the pods."""
 
     reason: str
     message: str
 
 
 def find_expired(pod: PodView, now: float, deadlines: PendingDeadlines) -> Waiting | None:
-    """Return why a pending pod will never start, or None while it may."""
+    """Return why a pending pod is given up, or None if it may still start."""
     deadline = pending_deadline(pod, deadlines)
     if deadline is None or now < deadline:
         return None
@@ -79,13 +79,13 @@ def find_expired(pod: PodView, now: float, deadlines: PendingDeadlines) -> Waiti
 
 
 def pending_deadline(pod: PodView, deadlines: PendingDeadlines) -> float | None:
-    """Return when a waiting pod is given up (seconds since the epoch); None if it is not waiting, or may for ever."""
+    """Return when a waiting pod is given up (seconds since the epoch); None if it is not waiting or has no deadline."""
     seconds = allowed_seconds(pod, deadlines) if is_waiting(pod) else None
     return None if seconds is None else waits_since(pod) + seconds
 
 
 def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
-    """Return for how long a pod may wait for this reason; None is for ever."""
+    """Return how many seconds a pod may wait for its reason; None means for ever."""
     if pod.reason in HOPELESS:
         return AT_ONCE
     is_absent = any(words in pod.message.lower() for words in ABSENT_WORDS)
@@ -93,7 +93,7 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
         case "ImageUnavailable":
             return deadlines.absent_seconds if is_absent else deadlines.image_seconds
         case "PodConfigInvalid":
-            # A volume that is slow to come is no mistake; one made from a Secret that is not there is.
+            # A slow volume is not a mistake. A volume from a Secret that does not exist is one.
             return deadlines.absent_seconds if is_absent or not pod.reason.startswith("Failed") else None
         case "Unschedulable":
             return deadlines.unschedulable_seconds
@@ -107,14 +107,14 @@ def is_waiting(pod: PodView) -> bool:
 
 
 def is_gated(pod: PodView) -> bool:
-    """Tell whether the pod is not for the scheduler yet: a queue has not admitted it."""
+    """Tell whether a queue has not admitted the pod yet, so the scheduler ignores it."""
     return is_waiting(pod) and pod.reason == GATED
 
 
 def still_waits(pod: PodView | None, record: FailureRecord) -> bool:
-    """Tell whether a pod, as it is now, waits for what its attempt is to be given up for.
+    """Tell whether a pod still waits for the reason in the failure record. `pod` is the pod as it is now.
 
-    Of a volume that cannot be mounted the pod itself says nothing: see `silent_since`.
+    A pod does not report a volume that cannot be mounted: see `silent_since`.
     """
     if pod is None or pod.attempt_id != record.attempt_id or pod.phase is not PodPhase.PENDING or pod.deleting:
         return False
@@ -123,12 +123,12 @@ def still_waits(pod: PodView | None, record: FailureRecord) -> bool:
 
 
 def waits_since(pod: PodView) -> float:
-    """Return since when the pod has waited for what it waits for now."""
+    """Return when the pod's current wait began."""
     return pod.created_at if pod.scheduled_at is None else pod.scheduled_at
 
 
 def moments(pod: PodView, deadlines: PendingDeadlines) -> tuple[float, ...]:
-    """Return when time alone changes what is to be said or done about a pod that does not start."""
+    """Return the times when a waiting pod must be looked at again: to report it, to ask for events, to give it up."""
     deadline, silent = pending_deadline(pod, deadlines), silent_since(pod)
     told = (waits_since(pod) + TOLD_AFTER_SECONDS,) if is_waiting(pod) else ()
     asked = () if silent is None else (silent + SILENT_SECONDS,)
@@ -136,19 +136,19 @@ def moments(pod: PodView, deadlines: PendingDeadlines) -> tuple[float, ...]:
 
 
 def silent_since(pod: PodView) -> float | None:
-    """Return since when a pod that has a node has not said why it does not start; None if it speaks, or starts."""
+    """Return since when a pod with a node gives no reason why it does not start; None if it gives one or starts."""
     is_mute = pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in SILENT_REASONS
     return pod.scheduled_at if is_mute else None
 
 
 def is_silent(pod: PodView, now: float) -> bool:
-    """Tell whether somebody should be asked why the pod does not start."""
+    """Tell whether the pod's events should be read to learn why it does not start."""
     since = silent_since(pod)
     return since is not None and now >= since + SILENT_SECONDS
 
 
 def explain_waiting(pods: Iterable[PodView], now: float) -> Waiting | None:
-    """Say why pods wait, if some have for a while: the reason of the one that waits longest, and how many have it."""
+    """Return why pods wait, if some have waited for a while: the reason of the longest wait, and how many share it."""
     waiting = [pod for pod in pods if is_waiting(pod) and now >= waits_since(pod) + TOLD_AFTER_SECONDS]
     if not waiting:
         return None
@@ -160,17 +160,17 @@ def explain_waiting(pods: Iterable[PodView], now: float) -> Waiting | None:
 
 
 def hung_at(pod: PodView, progress: AttemptProgress | None, deadline_seconds: int | None) -> float | None:
-    """Return when a running attempt is given up if nothing more is heard of it; None if never."""
+    """Return when a running attempt is given up if it reports no more progress; None if never."""
     if progress is None or deadline_seconds is None or pod.phase is not PodPhase.RUNNING:
         return None
     return progress.changed_at + deadline_seconds
 
 
 def find_hung(pod: PodView, progress: AttemptProgress | None, deadline_seconds: int | None, now: float) -> Cause | None:
-    """Say that an attempt hangs, or None while it may be at work."""
+    """Return the cause if an attempt hangs, or None if it may be working."""
     at = hung_at(pod, progress, deadline_seconds)
     if at is None or now < at:
         return None
-    remedy = "mend what hangs, or call context.progress() in long work"
+    remedy = "fix what hangs, or call context.progress() in long work"
     message = f"no progress for {deadline_seconds} s (progressDeadlineSeconds): {remedy}"
     return Cause(reason="NoProgress", message=message)

@@ -1,4 +1,4 @@
-"""Which tasks may run now, and the step that ends each wave: maps, the shuffle's freeze, reduces, the commit.
+"""Which tasks may run now, and which step ends the wave: freezing the shuffle after the maps, or the commit.
 
 Rule: pure. A step is due because its evidence is missing, never because of what happened before.
 """
@@ -17,7 +17,7 @@ __all__ = ["Wave", "current_generations", "find_wave", "is_committed", "parallel
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wave:
-    """The tasks that may run now. `step` is the action that ends the wave, once none is left."""
+    """The tasks that may run now. `step` is the action that ends the wave; None while tasks are left."""
 
     phase: Phase
     tasks: Sequence[TaskRef]
@@ -28,7 +28,7 @@ class Wave:
 
 
 def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRef, int]) -> Wave:
-    """Say which tasks may run: maps until all are committed and frozen, then reduces, then none but the commit."""
+    """Return the current wave: maps until all are committed and frozen, then reduces, then only the commit."""
     maps = [TaskRef(type=TaskType.MAP, index=index) for index in range(plan.shards)]
     pending = [task for task in maps if not is_committed(observed, task, generations)]
     shuffle = observed.shuffle
@@ -57,7 +57,7 @@ def find_wave(observed: Observed, plan: PlanSummary, generations: Mapping[TaskRe
 
 
 def current_generations(observed: Observed) -> dict[TaskRef, int]:
-    """Return the current generation of each task whose output was reported lost: one above the highest that was."""
+    """Return the current generation of each task with lost output: one more than the highest lost generation."""
     generations: dict[TaskRef, int] = {}
     for failures in observed.failures.values():
         for failure in failures:
@@ -74,6 +74,6 @@ def is_committed(observed: Observed, task: TaskRef, generations: Mapping[TaskRef
 
 
 def parallelism(observed: Observed) -> int:
-    """Return how many pods of the run may be active: the spec's number within the operator's limit."""
+    """Return how many pods of the run may be active: the spec's number, up to the operator's limit."""
     wanted = observed.job.spec.parallelism
     return observed.limits.parallelism if wanted is None else min(wanted, observed.limits.parallelism)

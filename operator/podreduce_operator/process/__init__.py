@@ -1,4 +1,4 @@
 """The operator as a process: kopf's handlers, settings, logs, health, sweeping, start and end.
 
-Rule: wires the other packages together and decides nothing about a job. kopf is imported in `kopf_shell` alone.
+Rule: connects the other packages and decides nothing about a job. Only `kopf_shell` imports kopf.
 """

@@ -1,6 +1,6 @@
-"""Starts the parts of the operator, and ends them in order.
+"""Starts the parts of the operator, and stops them in order.
 
-Exit codes: 0 told to stop, 1 cannot run, 2 a setting is wrong, 3 the lease was lost.
+Exit codes: 0 stopped by a signal, 1 cannot run, 2 a setting is wrong, 3 the lease was lost.
 """
 
 import asyncio
@@ -41,7 +41,7 @@ log = structlog.get_logger(__name__)
 
 
 async def run(settings: Settings) -> None:
-    """Run the operator until it is told to stop, or until a part of it ends that should not."""
+    """Run the operator until a signal stops it, or until one of its parts fails."""
     fence = Fence(partial(end_without_lease, settings.lease))
     lag = LoopLag()
     signs = HealthReader(lag=lag)
@@ -58,7 +58,7 @@ async def run(settings: Settings) -> None:
 async def run_parts(
     settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: HealthReader
 ) -> None:
-    """Run the operator on a cluster that answers."""
+    """Run the operator's parts. The cluster is connected."""
     reconciler = Reconciler(
         cluster,
         limits=settings.limits,
@@ -91,12 +91,12 @@ async def run_parts(
 
 
 async def watch(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
-    """Watch the cluster until cancelled, and do what there is to do as soon as this operator leads."""
+    """Watch the cluster until cancelled, and begin the leader's duties when this operator leads."""
     await asyncio.gather(cluster.run(standby.wake, standby.remove), lead(cluster, standby, elector))
 
 
 async def lead(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
-    """Wait for the lease, where there is one, and begin; sweep the store until cancelled."""
+    """Wait for the lease, if there is an election, begin the duties, and sweep the store until cancelled."""
     if elector is not None:
         await elector.acquire()
     standby.begin()
@@ -105,7 +105,7 @@ async def lead(cluster: KubernetesCluster, standby: Standby, elector: Elector | 
 
 @contextlib.asynccontextmanager
 async def open_election(settings: LeaseSettings | None, fence: Fence) -> AsyncIterator[Elector | None]:
-    """Connect to the API server once more, for the election alone; without one this operator may always write."""
+    """Open a separate connection for the election. Without an election this operator may always write."""
     if settings is None:
         fence.open_until(math.inf)
         yield None
@@ -115,9 +115,9 @@ async def open_election(settings: LeaseSettings | None, fence: Fence) -> AsyncIt
 
 
 def end_without_lease(settings: LeaseSettings | None, reason: str) -> None:
-    """End the process, here and now: what it was about to do is another operator's, and a restart forgets it all."""
+    """End the process at once. Another operator may now act, so pending work must not continue."""
     log.critical(
-        "the lease is lost: ending at once, to start again as a standby",
+        "the lease is lost: ending at once, to restart as a standby",
         lease=None if settings is None else settings.place,
         reason=reason,
         exit_code=LEASE_LOST,

@@ -1,4 +1,4 @@
-"""What a deleted job stored is removed when its deletion is seen. Rule: nothing waits for it."""
+"""Removes what a deleted job stored, when its deletion is seen. Rule: nothing waits for this."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,12 @@ log = structlog.get_logger(__name__)
 
 
 class Removals:
-    """The removals under way, by the jobs' UIDs.
+    """The running removals, by the UIDs of their jobs.
 
     Args:
         forget: removes what a job stored.
-        wake: called with the job's key if there `is_known` a job of that name, which forgetting has stopped.
+        wake: called with the key of a new job with the same name, because `forget` has stopped its loop.
+        is_known: tells whether there is a job with this key.
     """
 
     def __init__(
@@ -33,14 +34,14 @@ class Removals:
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     def add(self, job: JobView) -> None:
-        """Start to remove what the job stored. A job of the same name may run already: it is woken again."""
+        """Start to remove what the job stored. If a new job with the same name runs already, it is woken again."""
         if job.uid in self._tasks:
             return
         self._tasks[job.uid] = asyncio.create_task(self._remove(job), name=f"remove {job.key}")
         asyncio.get_running_loop().call_soon(self._wake_successor, job)
 
     async def close(self) -> None:
-        """Leave the rest to the sweeper."""
+        """Cancel the running removals. The sweeper does the rest."""
         tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
@@ -52,7 +53,7 @@ class Removals:
         except LOOP_ENDS:
             raise
         except BaseException:
-            log.exception("left to the sweeper", job=str(job.key), uid=job.uid)
+            log.exception("data not removed: left to the sweeper", job=str(job.key), uid=job.uid)
         finally:
             self._tasks.pop(job.uid, None)
 

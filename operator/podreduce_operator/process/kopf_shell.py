@@ -1,7 +1,7 @@
-"""The shell: kopf's start-up, login, and watch of MapReduceJobs.
+"""Runs kopf: its start-up, its login, and its watch of MapReduceJobs.
 
-Rule: the only file that imports kopf, and it decides nothing. kopf gets no handler that patches (no finalizers, no
-annotations), no pods, no peering; of each event it hands on the job and the wake-up.
+Rule: the only file that imports kopf; decides nothing. kopf gets no handler that patches (no finalizers, no
+annotations), no pods and no peering. Each event passes on the job and wakes its loop.
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class EndlessBackoffs:
-    """Delays between kopf's tries of a request: it ends the operator when they run out, so they do not."""
+    """Delays between kopf's tries of a request. They never run out, because kopf then ends the operator."""
 
     def __iter__(self) -> Iterator[float]:
         """Yield 1, 2, 4, 8, then 15 s for ever."""
@@ -37,10 +37,10 @@ class EndlessBackoffs:
 
 
 async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop: Stop) -> None:
-    """Run kopf until the process is told to stop (SIGTERM, SIGINT); `wake` is called with each job that changed.
+    """Run kopf until a signal stops the process (SIGTERM, SIGINT). `wake` is called with each job that changed.
 
-    `stop` is called then, to end every other task: kopf takes all of the loop's tasks for its own and would first wait
-    for them.
+    `stop` is called at the end, to stop all other tasks. Otherwise kopf would wait for them, because it treats all
+    tasks of the event loop as its own.
     """
     is_stopping = False
 
@@ -54,19 +54,19 @@ async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop
             registry=build_registry(cluster, wake, begin_stop),
             settings=build_kopf_settings(),
             standalone=True,
-            identity=Identity("podreduce"),  # else kopf asks for a user's name, and the image has none
+            identity=Identity("podreduce"),  # otherwise kopf asks for a user name, and the image has none
             clusterwide=not settings.cluster.namespaces,
             namespaces=settings.cluster.namespaces,
         )
     except Exception as error:
         if not is_stopping:
             raise
-        # Told to stop amid its first scan of the API, kopf closes the session under it.
-        log.info("stopped while it started", error=repr(error))
+        # If kopf is stopped during its first scan of the API, it closes the session that the scan uses.
+        log.info("stopped during the start", error=repr(error))
 
 
 def build_kopf_settings() -> kopf.OperatorSettings:
-    """Return kopf's settings: nothing is posted, scanned for or given up."""
+    """Return kopf's settings: it posts nothing, scans for nothing, and never gives up."""
     settings = kopf.OperatorSettings()
     settings.posting.enabled = False
     settings.scanning.disabled = True
@@ -77,7 +77,7 @@ def build_kopf_settings() -> kopf.OperatorSettings:
 
 
 def build_registry(cluster: KubernetesCluster, wake: Wake, stop: Stop) -> kopf.OperatorRegistry:
-    """Return the three things that kopf calls."""
+    """Return the three handlers that kopf calls: login, job events and cleanup."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
@@ -96,7 +96,7 @@ def build_registry(cluster: KubernetesCluster, wake: Wake, stop: Stop) -> kopf.O
 
 
 def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any]) -> None:
-    """Hand on what a watch event says of a job."""
+    """Store the job from a watch event, and wake its loop."""
     manifest: dict[str, Any] = event["object"]
     if event["type"] == "DELETED":
         cluster.observe_deletion(manifest)
@@ -105,6 +105,6 @@ def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any
         job = cluster.observe_job(manifest)
     except SpecError as error:
         name = manifest["metadata"]["name"]
-        log.error("job not understood: is the CRD of another version?", job=name, error=str(error))  # noqa: TRY400
+        log.error("job cannot be read: check the version of the CRD", job=name, error=str(error))  # noqa: TRY400
         return
     wake(job.key)

@@ -1,6 +1,6 @@
-"""Logs: one JSON object a line in a cluster, coloured lines on a terminal; kopf's and other libraries' lines alike.
+"""Configures logs: one JSON object per line in a cluster, coloured lines on a terminal, also for libraries.
 
-Rule: configured once, by `__main__`; everything else only calls `structlog.get_logger`.
+Rule: called once, by `entry`. All other code only calls `structlog.get_logger`.
 """
 
 import logging
@@ -13,7 +13,7 @@ from podreduce_operator.process.settings import LogFormat
 __all__ = ["configure_logs"]
 
 NOISY = {"kopf": "WARNING", "aiohttp.access": "WARNING", "asyncio": "WARNING", "kubernetes": "WARNING"}
-"""Libraries whose INFO and DEBUG say nothing that the decision log does not say better."""
+"""Libraries whose INFO and DEBUG lines add nothing to the decision log."""
 
 
 def configure_logs(log_format: LogFormat, level: str) -> None:
@@ -54,7 +54,7 @@ def configure_logs(log_format: LogFormat, level: str) -> None:
 
 
 def json_renderers() -> list[structlog.typing.Processor]:
-    """Return what makes a line of JSON, tracebacks as one string."""
+    """Return the processors that write a line of JSON, with tracebacks as one string."""
     return [
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
@@ -63,5 +63,5 @@ def json_renderers() -> list[structlog.typing.Processor]:
 
 
 def console_renderers() -> list[structlog.typing.Processor]:
-    """Return what makes a line for people."""
+    """Return the processors that write a line for people."""
     return [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

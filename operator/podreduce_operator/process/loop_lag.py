@@ -1,6 +1,6 @@
-"""How late the event loop is: a beat a second, and by how much the last one missed its time.
+"""Measures how late the event loop is, with a timer that fires once a second.
 
-Rule: measures and judges nothing.
+Rule: only measures; `health` judges.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ BEAT_SECONDS = 1.0
 
 
 class LoopLag:
-    """The lag, in a `measured` block.
+    """The lag, measured inside a `measured` block.
 
     Args:
         sleep: waits, for tests.
@@ -31,12 +31,12 @@ class LoopLag:
         self._last_seconds = 0.0
 
     def seconds(self) -> float:
-        """Return by how much the last beat was late, or the next one is already."""
+        """Return how late the last beat was, or how late the next one is already."""
         return max(self._last_seconds, self._clock() - self._due_at)
 
     @asynccontextmanager
     async def measured(self) -> AsyncIterator[None]:
-        """Beat while the block runs."""
+        """Measure while the block runs."""
         beating = asyncio.create_task(self._beat_forever(), name="measure the event loop")
         try:
             yield

@@ -1,7 +1,7 @@
-"""`python -m podreduce_operator.process.make_buckets BUCKET…`: makes buckets whose forgotten objects expire.
+"""`python -m podreduce_operator.process.make_buckets BUCKET…`: makes buckets in which intermediate data expires.
 
-Rule: idempotent; run by the chart's Job for its optional MinIO, which may still be starting. It is a program of its own
-beside the operator, so it may block.
+Rule: idempotent. The chart's Job runs it for the optional MinIO, which may still be starting. It is a separate program,
+so it may block.
 """
 
 import os
@@ -27,7 +27,7 @@ RULE_ID = "podreduce-intermediate-data"
 
 
 def connect(settings: StorageSettings) -> Minio:
-    """Return a client that fails soon, so that the caller sees a server that is not there yet."""
+    """Return a client that fails soon, so that the caller notices a server that has not started yet."""
     address = urlsplit(settings.endpoint or "")
     return Minio(
         address.netloc,
@@ -41,7 +41,7 @@ def connect(settings: StorageSettings) -> Minio:
 
 
 def make_buckets(client: Minio, buckets: Sequence[str], work_uri: str, expiry_days: int) -> None:
-    """Make the buckets that are not there, and set the expiry below `work_uri`, which must not be a whole bucket."""
+    """Make the missing buckets, and set the expiry below `work_uri`. A whole bucket gets no expiry."""
     work_bucket, _, prefix = work_uri.removeprefix("s3://").partition("/")
     for bucket in dict.fromkeys([*buckets, work_bucket]):
         if not client.bucket_exists(bucket):
@@ -53,7 +53,7 @@ def make_buckets(client: Minio, buckets: Sequence[str], work_uri: str, expiry_da
 
 
 def insist(act: Callable[[], None], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Do `act`, again while the server cannot be reached."""
+    """Call `act`, and repeat it while the server cannot be reached, for `patience_seconds` at most."""
     deadline = time.monotonic() + patience_seconds
     while True:
         try:
@@ -61,7 +61,7 @@ def insist(act: Callable[[], None], patience_seconds: float = PATIENCE_SECONDS) 
         except (urllib3.exceptions.HTTPError, MinioException) as error:
             if time.monotonic() > deadline:
                 raise
-            print(f"not yet: {error}", file=sys.stderr)  # noqa: T201 - the Job's log
+            print(f"the server is not ready yet: {error}", file=sys.stderr)  # noqa: T201 - the Job's log
             time.sleep(PAUSE_SECONDS)
 
 

@@ -1,6 +1,6 @@
-"""The endpoints of the kubelet's probes: /healthz for liveness, /readyz for readiness.
+"""The endpoints for the kubelet's probes: /healthz for liveness, /readyz for readiness.
 
-Rule: decides nothing, `health` does. Each answers 200 or 503, with JSON that says what is wrong and by which numbers.
+Rule: `health` decides. Each endpoint answers 200 or 503, with JSON that has the problems and the numbers.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -21,7 +21,7 @@ UNAVAILABLE = 503
 
 @asynccontextmanager
 async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIterator[None]:
-    """Serve both on all addresses; `read` is called for each request.
+    """Serve both endpoints on all addresses. `read` is called for each request.
 
     Raises:
         OperatorError: the port is taken.
@@ -35,7 +35,7 @@ async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIte
         except OSError as error:
             raise OperatorError(
                 f"the port {port} for health probes cannot be opened ({error.strerror}): "
-                "set PODREDUCE_OPERATOR_HEALTH_PORT to another"
+                "set PODREDUCE_OPERATOR_HEALTH_PORT to another port"
             ) from error
         yield
 
@@ -50,7 +50,7 @@ async def answer(
 
 
 def build_body(figures: HealthFigures, problems: tuple[str, ...]) -> dict[str, Any]:
-    """Return what the answer says."""
+    """Return the body of the answer."""
     return {
         "ok": not problems,
         "problems": list(problems),

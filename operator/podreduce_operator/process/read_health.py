@@ -1,6 +1,6 @@
-"""Reads the numbers that `health` judges, from whatever parts of the operator there are by now.
+"""Reads the numbers for `health` from the parts of the operator that exist so far.
 
-Rule: reads only, and at once: a probe waits for nothing.
+Rule: only reads, and never waits.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ __all__ = ["HealthReader"]
 
 @dataclass(slots=True, kw_only=True)
 class HealthReader:
-    """The operator's parts that show how it is: None until the API server has answered; no elector, no election."""
+    """The parts of the operator with health numbers. Each is None until it exists, or if there is no election."""
 
     lag: LoopLag
     cluster: KubernetesCluster | None = None
@@ -24,7 +24,7 @@ class HealthReader:
     elector: Elector | None = None
 
     def read(self) -> HealthFigures:
-        """Return them as they are now."""
+        """Return the current numbers."""
         cluster, reconciler, elector = self.cluster, self.reconciler, self.elector
         return HealthFigures(
             loop_lag_seconds=self.lag.seconds(),

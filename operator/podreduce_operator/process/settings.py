@@ -1,6 +1,6 @@
-"""What an installation sets: the chart's values, as environment variables PODREDUCE_OPERATOR_*.
+"""The installation's settings: the chart's values, as environment variables PODREDUCE_OPERATOR_*.
 
-Rule: read once at the start; every variable has its name here and its meaning in the chart's values.yaml.
+Rule: read once at the start. Every variable has its name here, and the chart's values.yaml explains it.
 """
 
 from collections.abc import Callable, Mapping
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 
 class SettingsError(OperatorError):
-    """A variable is missing or holds what it should not; the message names it."""
+    """A variable is missing or has a wrong value. The message names it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,11 +36,12 @@ class Settings:
     """The operator's settings.
 
     Attributes:
-        cluster: of Kubernetes and the task pods.
-        limits: how many pods a job may have at a time that does not say, and how long pods may wait.
-        lease: decides which of several operators acts; without one this operator acts whoever else does.
-        log_format: `auto` is console on a terminal, else JSON.
-        faults: points to crash at, for tests, each once; `faults_state` remembers which have been.
+        cluster: the settings for Kubernetes and the task pods.
+        limits: what the installation allows each job.
+        lease: decides which of several operators acts. Without it this operator always acts.
+        log_format: `auto` is console on a terminal, and JSON elsewhere.
+        faults: points to crash at, once each, for tests.
+        faults_state: the file that records past points.
     """
 
     cluster: ClusterSettings
@@ -54,10 +55,10 @@ class Settings:
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> Self:
-        """Read the variables; an empty one counts as absent.
+        """Read the variables. An empty variable counts as absent.
 
         Raises:
-            SettingsError: one is missing or wrong.
+            SettingsError: a variable is missing or wrong.
         """
         read = Variables(environ)
         return cls(
@@ -74,12 +75,12 @@ class Settings:
 
 @dataclass(frozen=True, slots=True)
 class Variables:
-    """The environment, by the names' last part."""
+    """The environment. Variables are named without their prefix."""
 
     environ: Mapping[str, str]
 
     def parse(self, name: str, parse: Callable[[str], T], default: T) -> T:
-        """Return the parsed variable, or the default where it is absent."""
+        """Return the parsed variable, or the default if it is absent."""
         text = self.environ.get(PREFIX + name, "").strip()
         if not text:
             return default
@@ -89,7 +90,7 @@ class Variables:
             raise SettingsError(f"{PREFIX}{name}: {error}, not {text!r}") from error
 
     def require(self, name: str, what: str) -> str:
-        """Return the variable."""
+        """Return the variable; `what` says in the error what is expected."""
         text = self.environ.get(PREFIX + name, "").strip()
         if not text:
             raise SettingsError(f"{PREFIX}{name} is not set: expected {what}")
@@ -97,7 +98,7 @@ class Variables:
 
 
 def read_cluster(read: Variables) -> ClusterSettings:
-    """Read what concerns Kubernetes."""
+    """Read the settings for Kubernetes."""
     return ClusterSettings(
         pod_defaults=read_pod_defaults(read),
         namespaces=read.parse("NAMESPACES", split_names, ()),
@@ -111,9 +112,9 @@ def read_cluster(read: Variables) -> ClusterSettings:
 
 
 def read_pod_defaults(read: Variables) -> PodDefaults:
-    """Read what concerns the task pods."""
+    """Read the settings for the task pods."""
     return PodDefaults(
-        image=read.require("RUNTIME_IMAGE", "the image of tasks whose job names none"),
+        image=read.require("RUNTIME_IMAGE", "the image for jobs that name none"),
         pull_policy=read.parse("IMAGE_PULL_POLICY", str, "IfNotPresent"),
         resources=read.parse("TASK_RESOURCES", parse_mapping, DEFAULT_RESOURCES),
         scratch_size=read.parse("SCRATCH_SIZE", str, None),
@@ -137,24 +138,24 @@ def read_limits(read: Variables) -> Limits:
 
 
 def parse_deadline(text: str) -> float | None:
-    """Return a deadline in seconds; `0` and `none` mean that there is none."""
+    """Return a deadline in seconds; None for `0` and `none`."""
     if text in {"0", "none"}:
         return None
     return float(parse_positive(text))
 
 
 def parse_bool(text: str) -> bool:
-    """Return a truth value."""
+    """Return a boolean."""
     if text not in {"true", "false"}:
         raise ValueError("expected true or false")
     return text == "true"
 
 
 def read_lease(read: Variables) -> LeaseSettings | None:
-    """Read the election's settings; None where no Lease is named.
+    """Read the election's settings; None if no Lease is named.
 
     Raises:
-        SettingsError: as `Variables`, or the times would not let a holder stop before another begins.
+        SettingsError: a variable is wrong, or the times do not let a holder stop before another begins.
     """
     name = read.parse("LEASE", str, "")
     if not name:
@@ -171,7 +172,7 @@ def read_lease(read: Variables) -> LeaseSettings | None:
     if not lease.duration_seconds > lease.renew_seconds > 2 * lease.retry_seconds:
         raise SettingsError(
             f"{PREFIX}LEASE_SECONDS ({lease.duration_seconds}) must be above LEASE_RENEW_SECONDS "
-            f"({lease.renew_seconds:g}), and that above twice LEASE_RETRY_SECONDS ({lease.retry_seconds:g})"
+            f"({lease.renew_seconds:g}), which must be above twice LEASE_RETRY_SECONDS ({lease.retry_seconds:g})"
         )
     return lease
 
@@ -184,7 +185,7 @@ def parse_positive(text: str) -> int:
 
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Return names separated by commas, blanks ignored."""
+    """Return the names in a comma-separated list, without blanks."""
     return tuple(name for part in text.split(",") if (name := part.strip()))
 
 

@@ -1,7 +1,7 @@
-"""What jobs left in the store that were deleted while no operator saw it: swept once an hour.
+"""Removes, once an hour, what jobs left in the store if they were deleted while no operator was running.
 
-Rule: whatever goes wrong is left to the next sweep: anybody may have written what is in a store. A sweep lists the
-store before it asks which jobs there are, so that a job created meanwhile is never taken for one that is gone.
+Rule: a failure is left to the next sweep, because anybody may have written to the store. A sweep lists the store before
+it lists the jobs. So a job created during the sweep never counts as deleted.
 """
 
 import asyncio
@@ -25,33 +25,33 @@ log = structlog.get_logger(__name__)
 
 
 class SweptCluster(Protocol):
-    """What a sweep asks of the cluster."""
+    """The part of the cluster that a sweep needs."""
 
     def own_storage(self) -> JobStorage | None:
-        """Return the installation's own storage, if it was given one."""
+        """Return the installation's own storage, if it has one."""
 
     async def list_job_uids(self) -> set[str]:
-        """Return the UIDs of all jobs there are."""
+        """Return the UIDs of all jobs."""
 
 
 async def sweep_forever(
     cluster: SweptCluster, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> NoReturn:
-    """Sweep once an hour, beginning now, until cancelled; `sleep` waits, for tests."""
+    """Sweep now and then once an hour, until cancelled. Tests replace `sleep`."""
     while True:
         try:
             await sweep(cluster)
         except LOOP_ENDS:
             raise
         except (OperatorError, PodreduceError, SecretError) as error:
-            log.warning("not swept", error=str(error))
+            log.warning("sweep failed", error=str(error))
         except BaseException:
-            log.exception("not swept")
+            log.exception("sweep failed")
         await sleep(SWEEP_SECONDS)
 
 
 async def sweep(cluster: SweptCluster) -> None:
-    """Remove every run in the installation's own storage whose job is gone; one that will not go holds no other up."""
+    """Remove every run in the installation's own storage whose job is gone. A failing run does not stop the others."""
     storage = cluster.own_storage()
     if storage is None:
         return
@@ -60,12 +60,12 @@ async def sweep(cluster: SweptCluster) -> None:
     for run in runs:
         if run.uid in living:
             continue
-        words = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
+        run_log = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
         try:
             await discard_run(storage, run)
         except LOOP_ENDS:
             raise
-        except BaseException:  # noqa: BLE001 - a run that cannot be read must not hold up the sweep of all others
-            words.exception("not swept: left to the next sweep")
+        except BaseException:  # noqa: BLE001 - a run that cannot be read must not stop the sweep of the others
+            run_log.exception("run not removed: left to the next sweep")
         else:
-            words.info("swept")
+            run_log.info("run removed")

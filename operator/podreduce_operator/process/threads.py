@@ -1,6 +1,6 @@
-"""The threads that the event loop gives work to, and their end.
+"""The event loop's threads, and how to wait for them.
 
-Rule: cancelling a task does not reach its thread, so whoever must know that nothing is written any more waits here.
+Rule: cancelling a task does not stop its thread. To be sure that nothing is written any more, wait here.
 """
 
 import asyncio
@@ -10,16 +10,16 @@ __all__ = ["drain_threads", "use_threads"]
 
 
 def use_threads() -> ThreadPoolExecutor:
-    """Give the running event loop its threads and return them."""
+    """Give the running event loop new threads, and return them."""
     threads = ThreadPoolExecutor(thread_name_prefix="operator")
     asyncio.get_running_loop().set_default_executor(threads)
     return threads
 
 
 async def drain_threads(threads: ThreadPoolExecutor, seconds: float) -> bool:
-    """Wait until nothing runs in `threads` any more, `seconds` at most; return whether that is so.
+    """Wait until nothing runs in `threads`, at most `seconds`. Return whether this succeeded.
 
-    The event loop gets others, since it also looks up the names of hosts in threads.
+    The event loop gets new threads, because it also uses threads to look up host names.
     """
     use_threads()
     try:

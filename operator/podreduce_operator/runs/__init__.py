@@ -1,4 +1,4 @@
-"""One run in the object store: its place, its records, its claim on the output, its publication and its removal.
+"""One run in the object store: its prefix, its records, its claim on the output, its publication and its removal.
 
-Rule: each step may be repeated and interrupted anywhere. Whether a step is due is the policy's to say.
+Rule: each step may be repeated and interrupted anywhere. The policy decides whether a step is due.
 """

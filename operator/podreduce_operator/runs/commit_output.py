@@ -1,6 +1,6 @@
-"""The commit: first the intent, which is the point of no return, then the output as the intent says.
+"""The commit: first writes the intent, after which the run can only go forward, and then publishes what it names.
 
-Rule: may be repeated at any point; an intent is written once, whoever writes it.
+Rule: may be repeated at any point. Only one intent can be created.
 """
 
 from podreduce.contract.layout import COMMIT_INTENT_KEY
@@ -13,7 +13,7 @@ __all__ = ["commit_output"]
 
 
 async def commit_output(run: Run) -> None:
-    """Pass the point of no return; once that is seen, publish what the intent says, whoever wrote it."""
+    """Write the commit intent. If there is one already, by any operator, publish the parts that it names."""
     records = run.records
     if records.plan is None:
         return
@@ -32,9 +32,9 @@ async def commit_output(run: Run) -> None:
 
 
 async def record_lost_part(run: Run, commit: CommitRecord) -> None:
-    """Record that a committed part is gone, so that its task runs once more; that does not count against it.
+    """Record that a committed part is gone, so that its task runs again. The record does not count.
 
-    Its attempt may have a failure record already, of a pod that was given up and committed all the same.
+    The attempt may already have a failure record, if its pod was given up but still committed.
     """
     record = FailureRecord(
         task=commit.task,

@@ -1,9 +1,9 @@
-"""Which commits a pass must look for, where listing all of a run's records each time would cost too much.
+"""Which commits a pass must look for, because listing all records of a run in every pass costs too much.
 
-Rule: pure. An attempt commits before its turn ends, so every pod that has ended, or is ending, may have left commits of
-its tasks, and no other can have left one that matters now: what a pod commits that still runs is seen when it ends. A
-few that take several tasks are followed as they go. A pod that is gone before its end was known tells that somebody
-else acts here: then all is to be listed. What comes another way (a zombie's commit) is seen by the next listing.
+Rule: pure. An attempt commits before its pod ends. So a pod that has ended or is ending may have left commits. The
+commit of a running pod can wait until the pod ends. Only pods with several tasks are checked while they run, if there
+are few. If a pod is gone before its end was seen, somebody else acts on this run, and all records are listed. Any other
+commit, such as a zombie's, is found by the next listing.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -17,11 +17,11 @@ Sighting = tuple[TaskRef, int]
 """A task and the generation that an attempt may have committed."""
 
 FOLLOWED = 100
-"""So many commits of pods that still run are looked for; where there are more, their progress is seen by listings."""
+"""At most this many commits of running pods are looked for. If there are more, the next listing finds them."""
 
 
 class Expectation:
-    """Remembers the pods of one run whose end is not known yet: all committed, or recorded as failed."""
+    """Remembers the pods of one run that have not ended: not all committed, and not recorded as failed."""
 
     def __init__(self) -> None:
         self._open: dict[str, Sequence[Sighting]] = {}
@@ -29,11 +29,11 @@ class Expectation:
     def look_for(
         self, pods: Iterable[PodView], commits: Mapping[TaskRef, CommitRecord], failed: Collection[str]
     ) -> list[Sighting] | None:
-        """Return the commits that may be there and are not known; None if all is to be listed.
+        """Return the commits that may exist and are not known; None if all records must be listed.
 
         Args:
-            pods: the run's, as this pass sees them.
-            commits: those known, by task.
+            pods: the run's pods, as this pass sees them.
+            commits: the known commits, by task.
             failed: the ids of the attempts with a failure record.
         """
         pods = list(pods)
@@ -46,25 +46,25 @@ class Expectation:
         return sorted({*unknown(ended, commits), *(followed if len(followed) <= FOLLOWED else ())})
 
     def settle(self, pods: Iterable[PodView], commits: Mapping[TaskRef, CommitRecord], failed: Collection[str]) -> None:
-        """Take that all that `look_for` named has been read, or listed; `commits` and `failed` are as they are now."""
+        """Note that everything from `look_for` was read or listed. `commits` and `failed` are the current ones."""
         left = ((pod.uid, unknown(sightings_of(pod, failed), commits)) for pod in pods)
         self._open = {uid: sightings for uid, sightings in left if sightings}
 
 
 def sightings_of(pod: PodView, failed: Collection[str]) -> list[Sighting]:
-    """Return what the pod may commit; once one of its attempts is recorded as failed, nothing that is not known."""
+    """Return what the pod may commit. If one of its attempts is recorded as failed, nothing more is expected."""
     if any(attempt_id in failed for attempt_id in pod.attempt_ids):
         return []
     return [(task, pod.generation) for task in pod.all_tasks]
 
 
 def unknown(sightings: Iterable[Sighting], commits: Mapping[TaskRef, CommitRecord]) -> list[Sighting]:
-    """Return those that are not known to be committed."""
+    """Return the sightings that are not known to be committed."""
     return [sighting for sighting in sightings if not is_known(sighting, commits)]
 
 
 def is_known(sighting: Sighting, commits: Mapping[TaskRef, CommitRecord]) -> bool:
-    """Tell whether that generation of the task, or a later one, is known to be committed."""
+    """Tell whether this or a later generation of the task is known to be committed."""
     task, generation = sighting
     commit = commits.get(task)
     return commit is not None and commit.generation >= generation

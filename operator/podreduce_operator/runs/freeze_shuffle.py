@@ -1,6 +1,6 @@
-"""The shuffle is frozen: from then on it is fixed what each partition reads.
+"""Freezes the shuffle: after this it is fixed what each partition reads.
 
-Rule: may be repeated at any point; whoever creates the manifest first has frozen it.
+Rule: may be repeated at any point. The first manifest that is created counts.
 """
 
 import msgspec
@@ -15,7 +15,7 @@ __all__ = ["freeze_shuffle"]
 
 
 async def freeze_shuffle(run: Run, parallelism: int) -> None:
-    """Write the next shuffle manifest; whoever creates it first has frozen it."""
+    """Write the next shuffle manifest, unless it exists already."""
     records = run.records
     if records.plan is None:
         return

@@ -1,8 +1,8 @@
-"""Writing the tables that tell each reduce where its partition lies in every map's blob (see `contract.offsets`).
+"""Writes the tables that tell each reduce where its partition is in every map's blob (see `contract.offsets`).
 
-Rule: may be repeated at any point: a page's key names its content, and the manifest is written after its pages. The
-sizes come from the commit records, which are read once more for it, some at a time: all of them together would be
-gigabytes where maps and buckets are many. What takes long runs in a thread, so that other jobs go on.
+Rule: may be repeated at any point. A page's key contains the digest of its content, and the manifest is written after
+its pages. The sizes come from the commit records. They are read again for this, a few at a time, because with many
+maps and buckets they take gigabytes. Slow work runs in a thread, so that other jobs continue.
 """
 
 import asyncio
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
 __all__ = ["write_offsets"]
 
 PAGE_OFFSETS = 4 << 20
-"""About so many offsets make a page, of 16 MiB: it is built in memory."""
+"""About how many offsets a page has. It takes 16 MiB and is built in memory."""
 BATCH_MAPS = 500
-"""The sizes of so many maps are in memory at a time."""
+"""How many maps' sizes are in memory at a time."""
 
 
 async def write_offsets(records: "RunRecords", manifest: ShuffleManifest) -> tuple[OffsetPage, ...]:
-    """Write all pages of a manifest that is about to be frozen, and return what it is to say of them.
+    """Write all pages of a manifest that is about to be frozen, and return the references for it.
 
-    There are none in total order, where each blob's own index of keys is asked, and where the maps do not agree on how
-    many buckets there are: then the reduces ask the footers, and say whose blob is wrong.
+    There are no pages in total order, because there the reduces read each blob's index of keys. There are none either
+    if the maps differ in their number of buckets. Then the reduces read the blobs' footers and report the wrong blob.
 
     Raises:
         PodreduceError: the store cannot be read or written.
@@ -64,7 +64,7 @@ async def write_pages(
 
 
 async def fill_table(table: OffsetTable, first_map: int, records: "RunRecords") -> None:
-    """Add the offsets of all maps of a page."""
+    """Add the offsets of all maps to a page."""
     for start in range(0, table.maps, BATCH_MAPS):
         end = min(start + BATCH_MAPS, table.maps)
         tasks = [TaskRef(type=TaskType.MAP, index=first_map + number) for number in range(start, end)]
@@ -72,7 +72,7 @@ async def fill_table(table: OffsetTable, first_map: int, records: "RunRecords") 
 
 
 def add_batch(table: OffsetTable, start: int, sizes: Sequence[bytes | tuple[int, ...]]) -> None:
-    """Add the offsets of neighbouring maps, from a page's `start`th on."""
+    """Add the offsets of consecutive maps to a page, from its map number `start` on."""
     for number, each in enumerate(sizes, start):
         table.add(number, decode_sizes(each))
 

@@ -1,6 +1,6 @@
-"""Which run may write to an output prefix: the one whose claim lies there.
+"""The claim on an output prefix: only the run that holds it may write there.
 
-Rule: a claim is created once, and only its own run or a newer run of the same job removes it.
+Rule: a claim is created once. Only its own run removes it, or a run that has checked that the holder is over.
 """
 
 from podreduce.contract.errors import ObjectNotFoundError
@@ -29,14 +29,14 @@ RESERVED_PREFIX = "_podreduce-"
 
 
 class Claim(Wire, frozen=True, kw_only=True):
-    """`_podreduce-claim`: which run may write to this output."""
+    """The content of `_podreduce-claim`: which run may write to this output."""
 
     installation: str
     job: JobIdentity
 
 
 async def claim_output(output: ObjectStore, claim: Claim) -> Claim | None:
-    """Claim the output for a run; returns the holder's claim if another run has it, None once it is ours."""
+    """Claim the output for a run. Return None on success, or the claim of the run that holds it."""
     if await output.create_async(CLAIM_KEY, encode(claim)):
         return None
     holder = await read_claim(output)
@@ -54,18 +54,18 @@ async def read_claim(output: ObjectStore) -> Claim | None:
 
 
 async def release_output(output: ObjectStore, claim: Claim) -> None:
-    """Take the claim away, if it is this run's."""
+    """Remove the claim if it is this run's."""
     if await read_claim(output) == claim:
         await output.delete_async(CLAIM_KEY)
 
 
 async def remove_claim(output: ObjectStore) -> None:
-    """Take away the claim of a run that is over."""
+    """Remove the claim of a run that is over."""
     await output.delete_async(CLAIM_KEY)
 
 
 async def refuse_existing(output: ObjectStore) -> None:
-    """Make sure that the output prefix holds nothing but our own claim and staging.
+    """Make sure that the output prefix has only podreduce's claim and staged parts.
 
     Raises:
         ActionError: something else is there.

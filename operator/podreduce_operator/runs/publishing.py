@@ -1,6 +1,6 @@
-"""The output is published: from staged parts to `_SUCCESS`.
+"""Publishes the output, from staged parts to `_SUCCESS`.
 
-Rule: every step may be repeated and may be interrupted anywhere; `_SUCCESS` is written last and removed first.
+Rule: every step may be repeated and interrupted anywhere. `_SUCCESS` is removed first and written last.
 """
 
 import asyncio
@@ -28,14 +28,14 @@ CONCURRENT_PARTS = 8
 
 
 async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
-    """Tell whether the run's claim or staged parts are still there."""
+    """Tell whether the run's claim or staged parts still exist."""
     async for _ in output.list_async(staging_prefix(claim.job.uid, claim.job.run_id)):
         return True
     return await read_claim(output) == claim
 
 
 async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
-    """Remove the run's unpublished parts, and the uploads among them."""
+    """Remove the run's unpublished parts, including unfinished uploads."""
     prefix = staging_prefix(job.uid, job.run_id)
     pending = [found.key async for found in output.list_async(prefix) if is_pending(found.key)]
     calls = [partial(asyncio.to_thread, discard_staged, output, key) for key in pending]
@@ -44,7 +44,7 @@ async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
 
 
 def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
-    """Say exactly which committed parts become the output, in task order.
+    """Return the intent: exactly which committed parts become the output, in task order.
 
     Raises:
         ValueError: a commit has no part.
@@ -59,7 +59,7 @@ def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
 
 
 async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
-    """Return those whose part waits as an upload that the store has dropped since."""
+    """Return the commits whose part was an unfinished upload that the store has dropped."""
 
     async def is_lost(commit: CommitRecord) -> bool:
         if commit.part is None or not is_pending(commit.part.key):
@@ -75,9 +75,10 @@ async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> lis
 
 
 async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
-    """Make the output what the intent says, `_SUCCESS` last; done already, or by half, is carried on.
+    """Publish the parts in the intent, with `_SUCCESS` last. An interrupted publication is continued.
 
-    The mark of an earlier output goes first. That of this one stays, though somebody else may have set it just now.
+    The `_SUCCESS` of an earlier output is deleted first. The one of this output stays, even if another operator has
+    just written it.
     """
     if await read_published(output, manifest.uid, manifest.run_id) is not None:
         return
@@ -92,10 +93,10 @@ async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputMan
 
 
 async def publish_part(output: ObjectStore, part: IntentPart) -> None:
-    """Give one staged part its final name; somebody else may have done so, and removed what was staged.
+    """Give one staged part its final name. Another operator may have done this and removed the staged part.
 
     Raises:
-        ObjectNotFoundError: it is neither here nor there.
+        ObjectNotFoundError: the part has neither its staged nor its final name.
     """
     try:
         if is_pending(part.part.key):
@@ -108,7 +109,7 @@ async def publish_part(output: ObjectStore, part: IntentPart) -> None:
 
 
 async def has_part(output: ObjectStore, part: IntentPart) -> bool:
-    """Tell whether a part has its final name, by its size."""
+    """Tell whether a part with the right size has the final name."""
     try:
         return (await output.head_async(part.name)).size == part.part.bytes
     except ObjectNotFoundError:
@@ -116,7 +117,7 @@ async def has_part(output: ObjectStore, part: IntentPart) -> bool:
 
 
 async def remove_old(output: ObjectStore, names: set[str]) -> None:
-    """Remove what an earlier output left: everything but the new parts and our own objects."""
+    """Remove an earlier output: everything except the new parts and podreduce's own objects."""
     kept = names | set(OWN_NAMES)
     listed = [found.key async for found in output.list_async("")]
     old = [key for key in listed if key not in kept and not key.startswith(RESERVED_PREFIX)]
@@ -124,7 +125,7 @@ async def remove_old(output: ObjectStore, names: set[str]) -> None:
 
 
 def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> OutputManifest:
-    """Describe the output and the run that made it."""
+    """Return the manifest of the output, with the run that made it."""
     parts = tuple(
         OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
         for part in intent.parts
@@ -143,7 +144,7 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
 
 
 async def read_published(output: ObjectStore, uid: str, run_id: str) -> PublishedOutput | None:
-    """Return the output if it is complete and this run's."""
+    """Return the output if it is complete and belongs to this run."""
     if not await output.exists_async(SUCCESS_KEY):
         return None
     manifest = await read_manifest(output)
@@ -153,13 +154,13 @@ async def read_published(output: ObjectStore, uid: str, run_id: str) -> Publishe
 
 
 async def has_manifest(output: ObjectStore, uid: str, run_id: str) -> bool:
-    """Tell whether the manifest is that run's: it is written when all parts have their names."""
+    """Tell whether the output manifest is this run's. It is written when all parts have their final names."""
     manifest = await read_manifest(output)
     return manifest is not None and (manifest.uid, manifest.run_id) == (uid, run_id)
 
 
 async def read_manifest(output: ObjectStore) -> OutputManifest | None:
-    """Return the manifest of whatever output there is."""
+    """Return the manifest of the output, of any run; None if there is none."""
     try:
         return decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
     except ObjectNotFoundError:

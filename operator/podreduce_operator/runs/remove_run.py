@@ -1,7 +1,7 @@
-"""Removing what jobs that are gone have left in the store: blobs, plans, staged parts and claims, never the output.
+"""Removes what deleted jobs left in the store: blobs, plans, staged parts and claims, but never the output.
 
-Rule: touches only the prefix of its own installation, and only runs whose job is seen to be gone. There is no
-finalizer: a job's deletion never waits for this.
+Rule: touches only the prefix of its own installation, and only runs whose job is known to be gone. There is no
+finalizer, so a job's deletion never waits for this.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 
 
 async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
-    """Remove everything a deleted job stored, once its pods are gone and cannot write any more."""
+    """Remove everything that a deleted job stored, after its pods are gone and cannot write any more."""
     cache.forget(job)
     try:
         storage = await cluster.read_storage(job)
@@ -42,11 +42,11 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
             if run.uid == job.uid:
                 await discard_run(storage, run)
     except (ActionError, PodreduceError) as error:
-        log.warning("left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
+        log.warning("data not removed: left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
-    """Wait until the job's pods are gone, within reason."""
+    """Wait until the job's pods are gone, for two minutes at most."""
     for _ in range(int(PODS_GONE_SECONDS / POLL_SECONDS)):
         if not await cluster.list_pods(job):
             return
@@ -54,7 +54,7 @@ async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
 
 
 async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
-    """Return the runs that have anything below `prefix` of the work URI."""
+    """Return the runs with objects below `prefix` of the work URI."""
     work = storage.open(storage.work_uri)
     start = installation_prefix(storage.installation)
     runs: dict[JobIdentity, None] = {}
@@ -67,7 +67,7 @@ async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
 
 
 async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
-    """Remove a run's staged parts and claim, which its plan leads to, and then all below its prefix."""
+    """Remove a run's staged parts and claim, found by its plan, and then everything below its prefix."""
     prefix = run_prefix(storage.installation, run.namespace, run.name, run.uid, run.run_id)
     records = RunRecords(storage.open(storage.work_uri + prefix))
     await records.refresh()
@@ -79,7 +79,7 @@ async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
 
 
 async def remove_intermediates(run: Run) -> None:
-    """Remove what only a run in progress needs: blobs, staged parts, and last the claim."""
+    """Remove what only a running job needs: blobs, staged parts, and last the claim."""
     await run.work.delete_prefix_async(DATA_PREFIX)
     await remove_staged(run.output, run.identity)
     await release_output(run.output, run.claim)

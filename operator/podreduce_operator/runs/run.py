@@ -1,4 +1,4 @@
-"""One run of a job: the stores that it uses, and what has been read of them so far."""
+"""One run of a job: the stores that it uses, and what has been read from them so far."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ __all__ = ["Run", "RunCache"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a job and the stores it uses; what `apply` acts on."""
+    """One run of a job and the stores it uses. `apply` acts on it."""
 
     job: JobView
     run_id: str
@@ -28,7 +28,7 @@ class Run:
 
     @property
     def identity(self) -> JobIdentity:
-        """Whose run this is, as it stands in plan and claim."""
+        """The job and run, as written in the plan and the claim."""
         key = self.job.key
         return JobIdentity(namespace=key.namespace, name=key.name, uid=self.job.uid, run_id=self.run_id)
 
@@ -44,7 +44,7 @@ class Run:
 
     @property
     def output(self) -> ObjectStore:
-        """The store at the output prefix: the plan's, or before there is one the spec's."""
+        """The store at the output prefix: from the plan, or from the spec if there is no plan yet."""
         plan = self.records.plan
         uri = self.job.spec.output.uri if plan is None else plan.output_uri
         return self.storage.open(uri if uri.endswith("/") else f"{uri}/")
@@ -52,16 +52,16 @@ class Run:
 
 @dataclass(slots=True)
 class RunCache:
-    """The records of the runs seen lately, so that immutable ones are read once. Losing it costs reads only.
+    """The records of recent runs, so that each immutable record is read once. Losing the cache only costs reads.
 
-    `pace` makes what says how often a run's records are listed.
+    `pace` makes the object that says how often a run's records are listed.
     """
 
     runs: dict[str, RunRecords] = field(default_factory=dict)
     pace: Callable[[], ReadingPace] = listing_pace
 
     def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
-        """Return the run with whatever is known of it already, under the credentials as they are now."""
+        """Return the run with its known records and with the current credentials."""
         key = job.key
         prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
         uri = storage.work_uri + prefix
@@ -71,7 +71,7 @@ class RunCache:
         return Run(job=job, run_id=run_id, storage=storage, records=records)
 
     def forget(self, job: JobView) -> None:
-        """Drop all that is known of the job's runs."""
+        """Drop everything known of the job's runs."""
         mark = f"/{job.key.namespace}/{job.key.name}/{job.uid}-"
         for uri in [uri for uri in self.runs if mark in uri]:
             del self.runs[uri]

@@ -1,9 +1,8 @@
-"""What one run left in the store: its plan, commits, failures, shuffle manifests and intent.
+"""Reads what one run left in the store: its plan, commits, failures, shuffle manifests and intent.
 
-Rule: every record is immutable, so each is read once and kept; forgetting all of it costs reads and nothing else.
-Between listings only such commits are read as are expected (`expected`), and what this process writes it knows.
-What the maps say of their keys (sizes of virtual buckets, samples, heaviest keys) is folded as it comes, so memory
-grows with tasks, not tasks x buckets.
+Rule: every record is immutable, so each is read once and kept. Losing them only costs reads. Between listings, only
+expected commits are read (`expected_commits`), and the process knows its own writes. What the maps report about keys
+(bucket sizes, samples, heaviest keys) is added up at once, so memory grows with tasks and not with tasks x buckets.
 """
 
 import asyncio
@@ -45,15 +44,15 @@ if TYPE_CHECKING:
 __all__ = ["RunRecords", "listing_pace"]
 
 LISTING_SHARE = 0.05
-"""The part of the time that listing a run's records may take."""
+"""The share of the time that listing a run's records may take."""
 
 CONCURRENT_READS = 32
 BATCH_KEYS = 1000
-"""So many records are read, then folded: a hundred thousand reads at once take more memory than what they bring."""
+"""How many records are read before they are added up. A hundred thousand reads at once take too much memory."""
 MOST_KEPT_BYTES = 1 << 20
-"""So much of bucket sizes is kept of a run: of some 2,000 maps of small jobs, of 100 of the largest."""
+"""How many bytes of bucket sizes are kept for a run: about 2,000 maps of a small job, or 100 of the largest."""
 CHEAPER_TO_LIST = 500
-"""So many expected commits are looked for by a listing: it names a thousand keys at the price of a few reads."""
+"""If more commits are expected, a listing is used. It returns a thousand keys and costs as much as a few reads."""
 
 T = TypeVar("T", bound=Wire)
 
@@ -67,17 +66,18 @@ class RunRecords:
     """The records of one run.
 
     Attributes:
-        store: opened at the run's prefix.
+        store: the store at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
-        commits: by task, the commit of its newest generation, without what is folded. The bucket sizes of the first
-            maps stay, up to a limit: of a small job they need not be read again.
+        commits: the commit of the newest generation, by task, without the added-up fields. The bucket sizes of the
+            first maps stay, up to a limit, so that a small job need not read them again.
         outdated: the attempts whose commits are of older generations.
-        bucket_bytes: stored bytes of each virtual bucket over the first generation of all committed maps.
-        key_spread: how their keys are spread, in total order; `skew` is which of them are heaviest.
-        manifests: by generation.
+        bucket_bytes: stored bytes of each virtual bucket, over the first generation of all committed maps.
+        key_spread: the samples of the maps' keys, in total order.
+        skew: the heaviest keys of the maps.
+        manifests: the shuffle manifests by generation.
         intent: None until it is written.
-        kept: how far each attempt had come when it was last kept by this process.
-        has_post_mortem: whether the run's story is written.
+        kept: the stage of each attempt when this process last kept it.
+        has_post_mortem: whether the post-mortem is written.
     """
 
     def __init__(self, store: ObjectStore, pace: ReadingPace | None = None) -> None:
@@ -102,7 +102,7 @@ class RunRecords:
 
     @property
     def failures(self) -> Mapping[TaskRef, tuple[FailureRecord, ...]]:
-        """All failure records, by task, in order of their finish."""
+        """All failure records by task, ordered by their end."""
         by_task: dict[TaskRef, list[FailureRecord]] = {}
         for failure in sorted(self._failures.values(), key=lambda failure: failure.finished_at):
             by_task.setdefault(failure.task, []).append(failure)
@@ -114,10 +114,10 @@ class RunRecords:
         return self.manifests[max(self.manifests)] if self.manifests else None
 
     async def refresh(self, pods: "Sequence[PodView]" = ()) -> None:
-        """Read what has come since the last time.
+        """Read the records that are new since the last call.
 
         Args:
-            pods: the run's, listed before: what they tell is looked for, and from time to time all there is.
+            pods: the run's pods, listed before this call. Their commits are read; now and then everything is listed.
 
         Raises:
             PodreduceError: the store cannot be read.
@@ -135,16 +135,16 @@ class RunRecords:
         self._expectation.settle(pods, self.commits, self._failed)
 
     async def relist(self) -> None:
-        """Read whatever there is by now, expected or not."""
+        """List and read all records, expected or not."""
         self._pace.demand()
         await self.refresh()
 
     async def create_failure(self, record: FailureRecord, *, suffix: str = "") -> None:
-        """Make a failure durable, unless that is done already.
+        """Write a failure record, unless it exists already.
 
         Args:
-            record: of the attempt.
-            suffix: tells it from another record of the same attempt.
+            record: the failure record of an attempt.
+            suffix: distinguishes it from another record of the same attempt.
         """
         key = failure_key(record.task, f"{record.attempt_id}{suffix}")
         if await self.store.create_async(key, encode(record)):
@@ -197,7 +197,7 @@ class RunRecords:
             self.outdated.add(commit.attempt_id)
 
     def _keep_sizes(self, commit: CommitRecord) -> bytes:
-        """Return what is kept of a commit's bucket sizes: all or nothing."""
+        """Return a commit's bucket sizes if they are kept, or empty bytes."""
         sizes = commit.bucket_bytes
         if not isinstance(sizes, bytes) or self._kept_bytes + len(sizes) > MOST_KEPT_BYTES:
             return b""
@@ -251,7 +251,7 @@ class RunRecords:
 
 
 def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:
-    """Add `more` to `sums`, element by element; the shorter counts as ending in zeros."""
+    """Add `more` to `sums`, element by element. The shorter one is extended with zeros."""
     if len(sums) == len(more):
         return list(map(add, sums, more))
     return [left + right for left, right in zip_longest(sums, more, fillvalue=0)]

@@ -1,4 +1,4 @@
-"""What the maps' commit records say of their keys, added up, and the shuffle manifest that comes of it.
+"""Adds up what the maps' commit records say about their keys, and builds the shuffle manifest from it.
 
-Rule: pure. The keys themselves, their bytes and hashes, are the runtime's.
+Rule: pure. Keys, their bytes and their hashes belong to the runtime.
 """

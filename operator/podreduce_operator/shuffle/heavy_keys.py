@@ -1,8 +1,8 @@
-"""Which keys hold most of the shuffled data, folded from the heaviest keys of each map. Rule: pure.
+"""Which keys hold most of the shuffled data, merged from the heaviest keys of each map. Rule: pure.
 
-A merge of summaries after Agarwal, Cormode, Huang, Phillips, Wei, Yi, "Mergeable summaries" (2012), section 2
-(Misra-Gries): counters are added, and when they are too many, the first that is too many is subtracted from all. So a
-key's bytes are never overstated, and understated by less than a thousandth of all, what its maps left out included.
+Source: Agarwal, Cormode, Huang, Phillips, Wei, Yi, "Mergeable summaries" (2012), section 2 (Misra-Gries). Counters are
+added. If there are too many, the largest one over the limit is subtracted from all. So a key's bytes are never too
+high, and too low by less than a thousandth of all bytes, including what its maps left out.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ MAX_COUNTERS = 1024
 MAX_SHOWN = 5
 LEAST_SHARE = 0.01
 LEAST_BYTES = 1 << 20
-"""A lighter key holds up nobody, whatever its share: every key of a tiny job is a heavy one."""
+"""A smaller key does not slow a job down, whatever its share. In a tiny job every key has a large share."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyShare:
-    """A heavy key: as text, encoded (its first bytes), its virtual bucket, and its share of all shuffled bytes."""
+    """A heavy key: its text, the first bytes of its encoding, its virtual bucket, its share of the shuffled bytes."""
 
     key: str
     encoded: bytes
@@ -37,7 +37,7 @@ class Skew:
     total_bytes: int = 0
 
     def add(self, commit: CommitRecord) -> None:
-        """Take a map's heaviest keys."""
+        """Add a map's heaviest keys."""
         self.total_bytes += commit.encoded_bytes
         for heavy in commit.heavy_keys:
             counter = identify(heavy)
@@ -46,7 +46,7 @@ class Skew:
             self.counters = subtract(self.counters)
 
     def heaviest(self) -> tuple[KeyShare, ...]:
-        """Return at most five keys, the heaviest first, each of which has more than 1 % and 1 MiB."""
+        """Return at most five keys, the heaviest first. Each has more than 1 % of the bytes and more than 1 MiB."""
         least = max(self.total_bytes * LEAST_SHARE, LEAST_BYTES)
         heavy = [(size_bytes, counter) for counter, size_bytes in self.counters.items() if size_bytes > least]
         heavy.sort(key=lambda item: (-item[0], item[1]))
@@ -57,11 +57,11 @@ class Skew:
 
 
 def identify(heavy: HeavyKey) -> tuple[int, bytes, str]:
-    """Return what tells a key from others: of a very long one its start."""
+    """Return what identifies a key. For a very long key this is only its start."""
     return heavy.bucket, heavy.encoded, heavy.key
 
 
 def subtract(counters: Mapping[tuple[int, bytes, str], int]) -> dict[tuple[int, bytes, str], int]:
-    """Return at most `MAX_COUNTERS` counters: what the next one has is taken from each."""
+    """Return the `MAX_COUNTERS` largest counters at most, with the next counter's value subtracted from each."""
     taken = sorted(counters.values(), reverse=True)[MAX_COUNTERS]
     return {counter: size_bytes - taken for counter, size_bytes in counters.items() if size_bytes > taken}

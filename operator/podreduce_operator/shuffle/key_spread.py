@@ -1,8 +1,8 @@
-"""How the keys of a job in total order are spread, and where to cut them into ranges of near-equal bytes. Rule: pure.
+"""Where to cut the keys of a totally ordered job into ranges of about equal bytes. Rule: pure.
 
-Each map's record has samples: keys, and the bytes that each stands for. Merged, they tell about how many bytes lie
-below any of these keys. A map's samples are wrong by up to one of them, each map's in its own way (see
-`ranges.KeySampler`): these errors cancel each other out, so more maps make the cuts better, not worse.
+Each map's record has samples: keys, and the bytes that each one represents. Merged, they say about how many bytes are
+below each of these keys. A map's samples are off by up to one sample, in a different way for each map (see
+`ranges.KeySampler`). These errors cancel out, so more maps give better cuts.
 
     map 0:  b 10  g 10           bytes below b: 0        below c: 10
     map 1:  c 10  j 10           below g: 20             below j: 30
@@ -21,28 +21,30 @@ from podreduce_operator.balance.even_cuts import choose_cuts
 __all__ = ["KeyRanges", "KeySpread"]
 
 MAX_POINTS = 1 << 17
-"""How many points are kept; twice as many are merged into these, so that memory does not grow with the maps. Of 4,096
-partitions each has 32."""
+"""How many points are kept. Twice as many are merged into these, so memory does not grow with the number of maps.
+
+With 4,096 partitions, each partition has 32 points.
+"""
 ATOMS_PER_PARTITION = 100
-"""What lies between two keys is looked at as a whole if it has more than this part of a partition's bytes."""
+"""A gap between two keys is an atom if it has more than 1 / this of a partition's bytes."""
 MAX_POSITIONS = 20_000
-"""How many cuts may be tried: bounds the time at about a second."""
+"""How many cuts may be tried. This limits the time to about a second."""
 BEYOND = b"\xff"
-"""What is above every encoded key."""
+"""Greater than every encoded key."""
 
 Point = tuple[bytes, int]
-"""A key and the bytes it stands for."""
+"""A key and the bytes it represents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KeyRanges:
-    """Where partitions meet, ascending, and the bytes that each is expected to have."""
+    """The keys between partitions, ascending, and the expected bytes of each partition."""
 
     cuts: tuple[bytes, ...]
     partition_bytes: tuple[int, ...]
 
     def without_empty(self) -> Self:
-        """Return the ranges that have bytes; one if none has."""
+        """Return only the ranges that have bytes, or one empty range if none has."""
         filled = [index for index, size_bytes in enumerate(self.partition_bytes) if size_bytes]
         if not filled:
             return type(self)(cuts=(), partition_bytes=(0,))
@@ -59,13 +61,13 @@ class KeySpread:
     points: list[Point] = field(default_factory=list)
 
     def add(self, samples: Sequence[KeySample]) -> None:
-        """Take a map's samples."""
+        """Add a map's samples."""
         self.points += [(sample.key, sample.size_bytes) for sample in samples]
         if len(self.points) > 2 * MAX_POINTS:
             self.points = merge_points(sorted(self.points), MAX_POINTS)
 
     def cut(self, partitions: int) -> KeyRanges:
-        """Cut the keys into so many ranges."""
+        """Cut the keys into this many ranges."""
         keys, masses = self._masses()
         cuts = [masses[find_nearest(masses, cut)] for cut in choose_masses(masses, partitions)]
         return KeyRanges(
@@ -74,7 +76,7 @@ class KeySpread:
         )
 
     def _masses(self) -> tuple[list[bytes], list[int]]:
-        """Return the keys, and the mass below each; the last is beyond all."""
+        """Return the keys, and the bytes below each key. The last key is above all others."""
         keys: list[bytes] = []
         masses: list[int] = []
         total = 0
@@ -87,10 +89,10 @@ class KeySpread:
 
 
 def choose_masses(masses: Sequence[int], partitions: int) -> list[int]:
-    """Return the masses at which to cut.
+    """Return where to cut, as bytes from the start.
 
-    A key that is heavier than the mean of what is left gets a partition of its own; the others are shared out over
-    the stretches between those keys, and each stretch is cut evenly. The last partitions may be empty.
+    A key with more than the mean of the remaining partitions gets its own partition. The other partitions are shared
+    out over the stretches between these keys, and each stretch is cut evenly. The last partitions may be empty.
     """
     gaps, total = list(pairwise(masses)), masses[-1]
     heavy = find_heavy(gaps, partitions)
@@ -103,13 +105,13 @@ def choose_masses(masses: Sequence[int], partitions: int) -> list[int]:
             inside = gaps[bisect_left(masses, start) : bisect_left(masses, end)]
             atoms = [(low - start, high - start) for low, high in inside if high - low > least]
             edges.update(start + cut for cut in choose_cuts(end - start, atoms, number, max_positions=MAX_POSITIONS))
-        else:  # it goes with the heavy key before, the first with the one behind
+        else:  # the stretch joins the heavy key before it; the first stretch joins the one after it
             edges.discard(start or end)
     return [*sorted(edges), *[total] * (partitions + 1 - len(edges))]
 
 
 def find_heavy(gaps: Sequence[tuple[int, int]], partitions: int) -> list[tuple[int, int]]:
-    """Return the gaps that are larger than the mean of the partitions that are left for those not larger."""
+    """Return the gaps that are larger than the mean of the partitions left for the other gaps."""
     heavy: list[tuple[int, int]] = []
     rest = sum(end - start for start, end in gaps)
     for start, end in sorted(gaps, key=lambda gap: gap[0] - gap[1]):
@@ -121,7 +123,7 @@ def find_heavy(gaps: Sequence[tuple[int, int]], partitions: int) -> list[tuple[i
 
 
 def allot_seats(sizes: Sequence[int], seats: int) -> list[int]:
-    """Share `seats` out so that the largest size of a seat is least (D'Hondt's method); no size, no seat."""
+    """Share out `seats` so that the largest size per seat is as small as possible (D'Hondt). Size 0 gets no seat."""
     allotted = [0] * len(sizes)
     waiting: list[tuple[float, int]] = [(-size, index) for index, size in enumerate(sizes) if size]
     heapify(waiting)
@@ -139,7 +141,7 @@ def find_nearest(masses: Sequence[int], mass: int) -> int:
 
 
 def merge_points(points: Sequence[Point], limit: int) -> list[Point]:
-    """Return at most `limit` of these points, at equal distances of bytes, in place of all."""
+    """Return at most `limit` of these points, at equal distances in bytes, to replace all of them."""
     total = sum(size_bytes for _, size_bytes in points)
     merged, end, taken = [], 0, 0
     for key, size_bytes in points:

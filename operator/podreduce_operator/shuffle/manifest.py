@@ -1,7 +1,7 @@
-"""The shuffle manifest: which map outputs count and which reduce takes which virtual buckets, or which range of keys.
+"""The shuffle manifest: which map outputs count, and which virtual buckets or key range each reduce takes.
 
-Rule: pure. The first manifest packs the buckets by their exact bytes, or cuts the ranges by the maps' samples; later
-generations keep what it chose, since reduces that are committed already have used it.
+Rule: pure. The first manifest packs the buckets by their exact bytes, or cuts the ranges by the maps' samples. Later
+generations keep its choice, because committed reduces have already used it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ __all__ = ["build_shuffle_manifest"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """Which keys each partition takes; the fields are those of the manifest."""
+    """Which keys each partition takes. The fields are the manifest's."""
 
     partitions: tuple[tuple[int, ...], ...]
     ranges: tuple[bytes, ...] | None
@@ -37,15 +37,16 @@ def build_shuffle_manifest(
     """Freeze the committed map outputs.
 
     Args:
-        plan: the run's.
-        commits: all there are.
+        plan: the run's plan.
+        commits: all commits.
         bucket_bytes: the stored bytes of each virtual bucket over all maps.
-        previous: the manifest of the generation before.
+        previous: the manifest of the previous generation.
         parallelism: how many reduces may run at a time.
-        key_spread: how the keys are spread, in total order.
+        key_spread: the samples of the keys, in total order.
 
     Raises:
-        ValueError: a map is not committed, or committed no blob.
+        KeyError: a map is not committed.
+        ValueError: a map's commit has no blob.
     """
     maps = [commits[TaskRef(type=TaskType.MAP, index=index)] for index in range(plan.shards)]
     blobs = tuple(commit.blob for commit in maps if commit.blob is not None)
@@ -70,7 +71,7 @@ def build_shuffle_manifest(
 
 
 def keep(previous: ShuffleManifest, bucket_bytes: Sequence[int]) -> Assignment:
-    """Leave to each partition what it had."""
+    """Let each partition keep what it had."""
     sizes = previous.partition_bytes
     if previous.ranges is None:
         sizes = partition_sizes(previous.partitions, bucket_bytes)
@@ -78,7 +79,7 @@ def keep(previous: ShuffleManifest, bucket_bytes: Sequence[int]) -> Assignment:
 
 
 def cut(plan: Plan, total_bytes: int, parallelism: int, key_spread: KeySpread) -> Assignment:
-    """Give each partition a range of keys; all of them are in one bucket. Where nobody asked for it, none is empty."""
+    """Give each partition a range of keys. All keys are in one bucket. If the user set no number, no range is empty."""
     ranges = key_spread.cut(plan.partitions or choose_partitions(total_bytes, parallelism))
     if not plan.partitions:
         ranges = ranges.without_empty()
@@ -87,7 +88,7 @@ def cut(plan: Plan, total_bytes: int, parallelism: int, key_spread: KeySpread) -
 
 
 def pack(plan: Plan, maps: Sequence[CommitRecord], bucket_bytes: Sequence[int], parallelism: int) -> Assignment:
-    """Give each partition its buckets: as packed, or as the program's own `partition_func` chose them."""
+    """Give each partition its buckets: by packing, or by the program's `partition_func`."""
     if any(commit.user_partitioned for commit in maps):
         partitions = pack_by_hash(plan.user_partitions, plan.user_partitions)
     else:
@@ -100,7 +101,7 @@ def pack(plan: Plan, maps: Sequence[CommitRecord], bucket_bytes: Sequence[int], 
 
 
 def sizes_by_hash(assigned: Assignment, bucket_bytes: Sequence[int]) -> tuple[int, ...]:
-    """Return the bytes that each partition would have with plain hash partitioning; with ranges there is no such."""
+    """Return the bytes of each partition with plain hash partitioning. With ranges, return the actual bytes."""
     if assigned.ranges is not None:
         return assigned.partition_bytes
     return partition_sizes(pack_by_hash(len(bucket_bytes), len(assigned.partitions)), bucket_bytes)

@@ -1,4 +1,4 @@
 """A Kubernetes cluster: requests to the API server, watches, caches, events, progress reports.
 
-Rule: the one place (beside leadership) that talks to the API server. What to ask of it is decided elsewhere.
+Rule: only this package and leadership talk to the API server. Other packages decide what to ask.
 """

@@ -1,8 +1,8 @@
-"""The API server as paths, JSON objects and one kind of error.
+"""Requests to the API server with paths, JSON objects and one error type.
 
-Rule: the only file that imports the kubernetes package, which is untyped. It takes from it what is hard (finding and
-refreshing credentials, TLS) and sends the requests itself: the package's layers around one cost more of a processor
-than all else that a pod's creation needs here.
+Rule: the only file that imports the kubernetes package, which is untyped. The package finds and refreshes credentials
+and sets up TLS. This module sends the requests itself, because the package's layers need more CPU for a request than
+everything else in creating a pod.
 """
 
 import asyncio
@@ -27,12 +27,12 @@ __all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path
 config: Any = untyped_config
 
 Json = dict[str, Any]
-"""An object of the API, decoded."""
+"""A decoded object of the API."""
 
 REQUEST_SECONDS = 30.0
 CONNECT_SECONDS = 10.0
 WATCH_SILENCE_SECONDS = 90.0
-"""The server sends a bookmark every minute: a watch that is silent for longer has lost its connection."""
+"""The server sends a bookmark every minute. A watch that is silent for longer has lost its connection."""
 
 THROTTLED = 429
 THROTTLED_ATTEMPTS = 4
@@ -42,9 +42,9 @@ ERRORS_FROM = 400
 SERVER_ERRORS_FROM = 500
 MAX_CAUSES = 5
 CONCURRENT_REQUESTS = 64
-"""How many requests may be under way at once, watches aside. What waits here has not been sent yet."""
+"""How many requests may run at once, without watches. The others wait and are not sent yet."""
 BUFFER_BYTES = 2**21
-"""A watch's event is one line, and a pod may be large."""
+"""A watch event is one line, and a pod may be large."""
 USER_AGENT = "podreduce-operator"
 
 
@@ -52,8 +52,8 @@ class ApiError(OperatorError):
     """The API server refused a request, or could not be reached (`status` 0).
 
     Attributes:
-        status: the HTTP status, also of an error inside a watch.
-        reason: the API's own word: `AlreadyExists`, `Conflict`, `Expired`, …
+        status: the HTTP status, also for an error inside a watch.
+        reason: the API's reason: `AlreadyExists`, `Conflict`, `Expired`, …
     """
 
     def __init__(self, status: int, reason: str, message: str) -> None:
@@ -63,7 +63,7 @@ class ApiError(OperatorError):
 
     @property
     def is_passing(self) -> bool:
-        """Whether the same request may succeed later: the server is away, overloaded or not ready yet."""
+        """Whether the same request may succeed later: the server is down, overloaded or not ready."""
         return self.status in {0, THROTTLED} or self.status >= SERVER_ERRORS_FROM
 
     @property
@@ -94,7 +94,7 @@ class ApiServer:
     """Requests to one API server. Every method raises ApiError and nothing else.
 
     Args:
-        before_write: called right before each try of each write; what it raises forbids that, and goes up as it is.
+        before_write: called right before each try of each write. If it raises, the write is not sent.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class ApiServer:
         self._on_throttled: Callable[[float], None] = lambda _: None
 
     def call_when_throttled(self, on_throttled: Callable[[float], None]) -> None:
-        """Have `on_throttled` called whenever the server is asked too much, with the seconds that it would like."""
+        """Call `on_throttled` with the server's retry delay (seconds) whenever it answers 429."""
         self._on_throttled = on_throttled
 
     async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> Json:
@@ -119,7 +119,7 @@ class ApiServer:
         return decode_object(await self._request("GET", path, query or {}, accept=accept))
 
     async def read_text(self, path: str, query: Mapping[str, str]) -> str:
-        """Return a text, such as a log; bytes that are no UTF-8 are replaced."""
+        """Return a text, such as a log. Bytes that are not UTF-8 are replaced."""
         return (await self._request("GET", path, query)).decode(errors="replace")
 
     async def create(self, path: str, body: Json, query: Mapping[str, str] | None = None) -> Json:
@@ -135,7 +135,7 @@ class ApiServer:
         return decode_object(await self._request("PATCH", path, {}, body))
 
     async def delete(self, path: str, body: Json) -> Json:
-        """Delete the object at `path` and return what the server says of it."""
+        """Delete the object at `path` and return the server's answer."""
         return decode_object(await self._request("DELETE", path, {}, body))
 
     async def watch(self, path: str, query: Mapping[str, str]) -> AsyncIterator[Json]:
@@ -155,7 +155,7 @@ class ApiServer:
         return str(self._configuration.host).rstrip("/")
 
     async def open_session(self) -> aiohttp.ClientSession:
-        """Open a session for another client, with this one's TLS and its credentials as they are now."""
+        """Open a session for another client, with the same TLS settings and the current credentials."""
         connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(self._configuration))
         return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), trust_env=True)
 
@@ -210,14 +210,14 @@ class ApiServer:
         )
 
     async def _authorize(self) -> dict[str, str]:
-        """Return the header with the credentials as they are now, if they are such as go into a header."""
+        """Return the header with the current credentials, if they belong in a header."""
         header = await self._configuration.get_api_key_with_prefix("BearerToken", alias="authorization")
         return {"Authorization": header} if header else {}
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server answered; `retry_seconds` is when it would like to be asked again."""
+    """The server's answer. `retry_seconds` is the delay that it asks for."""
 
     status: int
     data: bytes
@@ -225,7 +225,7 @@ class Answer:
 
 
 def read_retry_after(response: aiohttp.ClientResponse) -> float:
-    """Return in how many seconds the server would like to be asked again; it may say so as a date, which is rare."""
+    """Return the delay in Retry-After, in seconds. A date, which is rare, gives the default delay."""
     try:
         return float(response.headers.get("Retry-After") or THROTTLED_SECONDS)
     except ValueError:
@@ -233,7 +233,7 @@ def read_retry_after(response: aiohttp.ClientResponse) -> float:
 
 
 def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernetes package is untyped
-    """Return the proxy on the way to the API server: the KUBECONFIG's, else the environment's; looked for once."""
+    """Return the proxy for the API server, from the KUBECONFIG or from the environment; None without one."""
     server = urlsplit(str(configuration.host))
     if configuration.proxy:
         return str(configuration.proxy)
@@ -251,20 +251,20 @@ def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package 
 async def connect(
     kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
 ) -> AsyncIterator[ApiServer]:
-    """Open a client: by `kubeconfig`, else by KUBECONFIG, else by the pod's service account, else by ~/.kube/config.
+    """Open a client. Credentials come from `kubeconfig`, KUBECONFIG, the pod's service account or ~/.kube/config.
 
     Raises:
         OperatorError: there are no credentials.
     """
     configuration = client.Configuration()
     configuration.client_side_validation = False
-    # Python 3.13 refuses authorities without RFC 5280's extensions, which many clusters have and kubectl takes.
+    # Python 3.13 refuses CA certificates without RFC 5280's extensions. Many clusters have them; kubectl accepts them.
     configuration.disable_strict_ssl_verification = True
     try:
         await load_credentials(configuration, kubeconfig)
     except config.ConfigException as error:
         raise OperatorError(
-            f"no way to the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
+            f"no credentials for the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
         ) from error
     connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(configuration))
     headers = {"User-Agent": USER_AGENT}
@@ -273,7 +273,7 @@ async def connect(
 
 
 async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
-    """Fill in the configuration; a service account's token is read again as it rotates."""
+    """Load credentials into the configuration. A service account's token is read again when it rotates."""
     named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
     if named or "KUBERNETES_SERVICE_HOST" not in os.environ:
         await config.load_kube_config(named, client_configuration=configuration, persist_config=False)
@@ -282,7 +282,7 @@ async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:
 
 
 class translated_errors:  # noqa: N801 - reads as a statement
-    """Turns what the transport raises into ApiError with status 0."""
+    """Turns errors of the transport into ApiError with status 0."""
 
     def __init__(self, path: str) -> None:
         self._path = path
@@ -302,11 +302,11 @@ def decode_object(data: bytes) -> Json:
     try:
         return msgspec.json.decode(data, type=Json)
     except msgspec.DecodeError as error:
-        raise ApiError(0, "Garbled", f"the API server answered no JSON object: {error}") from error
+        raise ApiError(0, "Garbled", f"the API server's answer is not a JSON object: {error}") from error
 
 
 def read_event(line: bytes) -> Json:
-    """Decode an event of a watch; one of type ERROR is raised."""
+    """Decode a watch event. An event of type ERROR is raised."""
     event = decode_object(line)
     if event.get("type") == "ERROR":
         status = event.get("object") or {}
@@ -315,7 +315,7 @@ def read_event(line: bytes) -> Json:
 
 
 def refusal(status: int, data: bytes, path: str) -> ApiError:
-    """Return the error that the answer describes; a proxy's answer may be no Status object."""
+    """Return the error in an answer. A proxy's answer may not be a Status object."""
     try:
         answer = msgspec.json.decode(data, type=Json)
     except msgspec.DecodeError:
@@ -325,7 +325,7 @@ def refusal(status: int, data: bytes, path: str) -> ApiError:
 
 
 def explain_causes(answer: Json) -> str:
-    """Return the causes that the message leaves out: with several, it only hints at them."""
+    """Return the causes that are not in the message. With several causes, the message leaves some out."""
     causes = (answer.get("details") or {}).get("causes") or []
     texts = [f"{cause.get('field', '')}: {cause.get('message', '')}" for cause in causes[:MAX_CAUSES]]
     said = answer.get("message") or ""

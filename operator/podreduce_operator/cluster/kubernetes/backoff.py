@@ -1,7 +1,7 @@
 """How long to wait before trying the API server again: exponential, with jitter.
 
-Rule: no waiting here, and the randomness is given. Source of the jitter: Brooker, "Exponential backoff and jitter",
-AWS Architecture Blog, 2015.
+Rule: does not wait, and the caller gives the randomness. Source of the jitter: Brooker, "Exponential backoff and
+jitter", AWS Architecture Blog, 2015.
 """
 
 from collections.abc import Callable
@@ -12,10 +12,10 @@ __all__ = ["Backoff"]
 
 @dataclass(slots=True, kw_only=True)
 class Backoff:
-    """Delays between failures: the n-th is at most first x 2^(n-1) seconds, and at most `limit`.
+    """Delays after failures. The n-th is at most first x 2^(n-1) seconds, and at most `limit`.
 
     Attributes:
-        jitter: returns a number from 0 to 1; half of each delay is certain, the rest is multiplied by it.
+        jitter: returns a number from 0 to 1. Half of each delay is fixed; the other half is multiplied by it.
     """
 
     jitter: Callable[[], float]
@@ -30,5 +30,5 @@ class Backoff:
         return delay * (0.5 + 0.5 * self.jitter())
 
     def reset(self) -> None:
-        """Start over: something has worked."""
+        """Start again after a success."""
         self.failures = 0

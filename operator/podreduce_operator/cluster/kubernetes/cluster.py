@@ -1,7 +1,7 @@
-"""The interface on a Kubernetes cluster: pods by the API, seen through a reflector; jobs as kopf's watch feeds them.
+"""Implements the cluster interface for Kubernetes. Pods come from a reflector, and jobs from kopf's watch.
 
-Rule: one request or none a call, and every write is safe to repeat: names are locks, deletes name the UID, a status
-write names the version it replaces. What the API server refuses is an ActionError in its own words.
+Rule: a call makes few requests, and every write is safe to repeat: names are locks, a delete names the UID, and a
+status write names the version that it replaces. A refusal becomes an ActionError with the API server's message.
 """
 
 import asyncio
@@ -59,9 +59,10 @@ class KubernetesCluster:
     """Implements `cluster.interface.Cluster`; `run` must be running for `list_pods` to answer.
 
     Args:
-        installation: whose data it is that lies below `workUri`.
-        directory: for files that other libraries want as paths.
-        before_write: asked before each write to a store; `api` asks by itself.
+        api: it has its own check before each write.
+        installation: the owner of the data below `workUri`.
+        directory: for files that other libraries need as paths.
+        before_write: called before each write to a store.
     """
 
     def __init__(
@@ -92,13 +93,13 @@ class KubernetesCluster:
 
         Args:
             wake: called with the job of each pod that changed.
-            on_gone: called with each job that turned out to be deleted.
+            on_gone: called with each job that was deleted.
         """
         self._jobs.cache.call_when_gone(on_gone)
         await asyncio.gather(self._pods.run(wake, self._board.forget), self._jobs.run(), self._serve_progress())
 
     async def _serve_progress(self) -> NoReturn:
-        """Take progress reports until cancelled."""
+        """Receive progress reports until cancelled."""
         app = build_progress_app(self._board, self._find_token_digest)
         async with serving(app, self._settings.progress_port):
             await asyncio.Event().wait()
@@ -113,30 +114,30 @@ class KubernetesCluster:
         return self._board.of(pods)
 
     def observe_job(self, manifest: Json) -> JobView:
-        """Take a job as a watch showed it.
+        """Handle a job from a watch, and return its newest view.
 
         Raises:
-            SpecError: its spec is none.
+            SpecError: its spec is invalid.
         """
         return self._jobs.cache.put(manifest)
 
     def observe_deletion(self, manifest: Json) -> None:
-        """Take a job's end as a watch showed it."""
+        """Handle a job's deletion from a watch."""
         self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
 
     def knows_job(self, key: JobKey) -> bool:
-        """Tell whether there is a job of that name, as far as the watch has shown."""
+        """Tell whether a job with this name is known."""
         return self._jobs.cache.get(key) is not None
 
     async def list_job_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs there are."""
+        """Ask the API server for the UIDs of all jobs."""
         return await self._jobs.list_uids()
 
     def own_storage(self) -> JobStorage | None:
-        """Return the installation's own storage, if it was given one.
+        """Return the installation's own storage, if it has one.
 
         Raises:
-            SecretError: a key of it is missing.
+            SecretError: a key of its Secret is missing.
         """
         directory = self._settings.storage_directory
         if directory is None:
@@ -144,7 +145,7 @@ class KubernetesCluster:
         return read_storage_directory(directory, self._installation, self._directory, self._before_write)
 
     def known_jobs(self) -> Collection[JobKey]:
-        """Return all jobs there are, as far as they were seen."""
+        """Return the keys of all known jobs."""
         return self._jobs.cache.uids().keys()
 
     @property
@@ -153,7 +154,7 @@ class KubernetesCluster:
         return self._pods.is_synced and self._jobs.is_synced
 
     def seconds_since_contact(self) -> float:
-        """Return for how long nothing was heard of pods, or of jobs, whichever is longer."""
+        """Return how long ago pods, or jobs if that is longer ago, were last heard of."""
         return max(self._pods.seconds_since_contact(), self._jobs.seconds_since_contact())
 
     async def find_job(self, key: JobKey) -> JobView | None:
@@ -236,12 +237,12 @@ class KubernetesCluster:
         data = found.get("data") or {}
         if key not in data:
             known = ", ".join(sorted(data)) or "none"
-            words = f"{place} has no key {key!r}; its keys: {known}"
-            raise ActionError("ProgramNotFound", words, permanent=True)
+            message = f"{place} has no key {key!r}; its keys: {known}"
+            raise ActionError("ProgramNotFound", message, permanent=True)
         return str(data[key])
 
     async def read_storage(self, job: JobView) -> JobStorage:
-        """See `Cluster.read_storage`. Of a job that is gone, with its Secret, the last known storage serves."""
+        """See `Cluster.read_storage`. If the job and its Secret are gone, the last known storage is returned."""
         namespace, name = job.key.namespace, job.spec.storage.secret_ref.name
         try:
             return await self._storage.read(namespace, name)
@@ -265,29 +266,29 @@ class KubernetesCluster:
         await self._events.record(job, kind, reason, message)
 
     async def _find_own(self, request: PodRequest) -> Json:
-        """Return the pod that has the name already, if it is this very attempt."""
+        """Return the pod that already has the name, if it belongs to this attempt."""
         path = core_path("pods", request.job.key.namespace, request.name)
         try:
             found = await self.api.get(path)
         except ApiError as error:
-            raise unavailable(f"the pod {request.name} exists, or just did", error) from error
+            raise unavailable(f"the pod {request.name} already exists but cannot be read now", error) from error
         metadata = found["metadata"]
         owners = {owner["uid"] for owner in metadata.get("ownerReferences") or []}
         is_ours = (metadata.get("labels") or {}).get(RUN_HASH_LABEL) == request.run_hash and request.job.uid in owners
         if is_ours and not metadata.get("deletionTimestamp"):
             return found
         state = "is being deleted" if is_ours else "belongs to something else: delete it"
-        words = f"the pod {request.job.key.namespace}/{request.name} is in the way: it {state}"
-        raise ActionError("PodNameTaken", words, permanent=False)
+        message = f"the pod name {request.job.key.namespace}/{request.name} is in use: the pod {state}"
+        raise ActionError("PodNameTaken", message, permanent=False)
 
 
 def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may go through later."""
+    """Return the error for a request that may succeed later."""
     return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
 
 
 def with_progress_target(request: PodRequest, url: str) -> PodRequest:
-    """Return the request of a pod that reports its progress to `url`, with a token of its own."""
+    """Return the request with the progress `url` and a new token, so that the pod reports its progress."""
     environment = msgspec.structs.replace(
         request.environment, progress_url=url, progress_token=secrets.token_urlsafe(TOKEN_BYTES)
     )
@@ -298,15 +299,15 @@ def with_progress_target(request: PodRequest, url: str) -> PodRequest:
 async def open_cluster(
     settings: ClusterSettings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
 ) -> AsyncIterator[KubernetesCluster]:
-    """Connect to the API server, as soon as it answers, and make sure that it serves MapReduceJobs.
+    """Connect to the API server, wait until it answers, and check that it serves MapReduceJobs.
 
     Args:
-        settings: of the installation.
+        settings: the installation's settings.
         kubeconfig: see `connect`.
-        before_write: asked before each write to the API server or a store; what it raises forbids that.
+        before_write: called before each write to the API server or a store. If it raises, the write is not sent.
 
     Raises:
-        OperatorError: it lacks the CRD, or there are no credentials.
+        OperatorError: the CRD is missing, or there are no credentials.
     """
     async with connect(kubeconfig, before_write=before_write) as api:
         await when_served(partial(check_api, api))
@@ -320,10 +321,10 @@ async def open_cluster(
 
 
 async def when_served(call: Callable[[], Awaitable[T]]) -> T:
-    """Return what `call` does, tried again while the API server is away.
+    """Return the result of `call`, and repeat it while the API server is down.
 
-    An operator that lost its lease with the API server starts before that is back: ended by each refused connection, it
-    would be started by the kubelet once in five minutes.
+    If the API server fails, the operator loses its lease and restarts before the server is back. If it ended at each
+    refused connection, the kubelet would restart it only once in five minutes.
     """
     backoff = Backoff(jitter=random.random, limit=MAX_RETRY_SECONDS)
     while True:
@@ -338,7 +339,7 @@ async def when_served(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def check_api(api: ApiServer) -> None:
-    """Make sure that the API server has the CRD."""
+    """Check that the API server has the CRD."""
     try:
         served = await api.get(custom_path(API_VERSION, ""))
     except ApiError as error:
@@ -350,7 +351,7 @@ async def check_api(api: ApiServer) -> None:
 
 
 async def read_installation(api: ApiServer, release: str) -> str:
-    """Return what tells this release from all others, of all clusters: by the UID of the namespace kube-system."""
+    """Return an id of this release that is unique among all clusters: the UID of kube-system plus the release."""
     try:
         return f"{uid_of(await api.get(core_path('namespaces', name='kube-system')))}-{release}"
     except ApiError as error:

@@ -1,9 +1,9 @@
-"""How fast pods are created: as fast as the API server takes them, and no job before another.
+"""How fast pods are created: as fast as the API server allows, and fairly among jobs.
 
-It begins cautiously and doubles what it asks of the server while all goes well; told that there are too many requests
-(429), it waits for as long as the server says, halves its rate, and from then on grows slowly. That is how TCP finds
-what a network carries (Jacobson, "Congestion avoidance and control", SIGCOMM 1988). Turns are taken in the order in
-which they are asked for, and a job asks for few at a time: a job of ten thousand pods does not hold up one of ten.
+The rate starts low and doubles while the server accepts all requests. If the server answers 429, the operator waits as
+long as the server says, halves its rate, and then increases it slowly. TCP adapts to a network in the same way
+(Jacobson, "Congestion avoidance and control", SIGCOMM 1988). Turns are given in the order of the requests, and a job
+requests few at a time. So a job of ten thousand pods does not delay a job of ten.
 """
 
 import asyncio
@@ -18,16 +18,16 @@ FIRST_RATE = 100.0
 LEAST_RATE = 1.0
 BURST_SECONDS = 0.5
 GROWTH = 2.0
-"""By what the rate is multiplied in a second in which all of it was used, before the server first complained."""
+"""Multiplies the rate after each second that used it fully, until the first 429."""
 STEP = 10.0
-"""What is added to it in such a second from then on."""
+"""Added to the rate after each such second from then on."""
 
 
 class CreationPace:
-    """One for the whole operator.
+    """The pace of pod creation; one object for the whole operator.
 
     Args:
-        most: pods a second, whatever the server would take.
+        most: pods a second at most.
         clock: monotonic seconds.
         sleep: waits, for tests.
     """
@@ -62,9 +62,9 @@ class CreationPace:
             await self._sleep(wait)
 
     def slow_down(self, retry_seconds: float) -> None:
-        """Take that the server is asked too much, and when it would like to be asked again."""
+        """Handle a 429 from the server, with the delay that it asks for."""
         now = self._clock()
-        if now >= self._closed_until:  # what was under way when it first complained will be refused as well
+        if now >= self._closed_until:  # requests already sent will be refused too, and do not lower the rate again
             self._bucket.rate = max(self._bucket.rate / 2, LEAST_RATE)
         self._bucket.drain()
         self._was_throttled = True
@@ -72,7 +72,7 @@ class CreationPace:
         self._count, self._counted_since = 0, self._closed_until
 
     def _grow(self) -> None:
-        """Ask for more if the last second used what there was."""
+        """Raise the rate if the last second used it fully."""
         elapsed = self._clock() - self._counted_since
         if elapsed < 1.0:
             return

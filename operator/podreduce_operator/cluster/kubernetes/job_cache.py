@@ -1,7 +1,7 @@
 """MapReduceJobs as last seen, by name.
 
-Rule: the newest resource version wins, whether it came by the watch, by a GET or as the answer to a status write. A
-name that comes back with another UID is the end of one job and the start of another.
+Rule: the newest resource version wins, from the watch, a GET or the answer to a status write. If a name comes back with
+another UID, the old job has ended and a new one has started.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,14 +25,14 @@ class JobEntry:
 
 
 class JobCache:
-    """Jobs by namespace and name; one UID a name."""
+    """Jobs by namespace and name, with one UID for each name."""
 
     def __init__(self) -> None:
         self._entries: dict[JobKey, JobEntry] = {}
         self._on_gone: Callable[[JobView], None] | None = None
 
     def call_when_gone(self, on_gone: Callable[[JobView], None]) -> None:
-        """Have `on_gone` called with every job that turns out to be gone from now on."""
+        """Call `on_gone` with every job that is found to be gone from now on."""
         self._on_gone = on_gone
 
     def get(self, key: JobKey) -> JobEntry | None:
@@ -40,10 +40,10 @@ class JobCache:
         return self._entries.get(key)
 
     def put(self, manifest: Json) -> JobView:
-        """Take a job as the API showed it and return the newest view of it.
+        """Store a job from the API and return its newest view.
 
         Raises:
-            SpecError: its spec is none; the CRD's schema should have refused it.
+            SpecError: its spec is invalid. The CRD's schema should have refused it.
         """
         key, version = key_of(manifest), version_of(manifest)
         known = self._entries.get(key)
@@ -55,7 +55,7 @@ class JobCache:
         return known.view
 
     def remove(self, key: JobKey, uid: str) -> None:
-        """Forget the job with that UID, if it is known; another one may have taken its name."""
+        """Forget the job with this UID, if it is known. A new job with the same name stays."""
         known = self._entries.get(key)
         if known is None or known.view.uid != uid:
             return
@@ -69,7 +69,7 @@ class JobCache:
 
 
 def key_of(manifest: Mapping[str, Any]) -> JobKey:
-    """Return whose manifest it is."""
+    """Return the key of the job in a manifest."""
     metadata = manifest["metadata"]
     return JobKey(namespace=metadata["namespace"], name=metadata["name"])
 

@@ -1,7 +1,7 @@
-"""Events on a MapReduceJob, the story that `kubectl describe` tells.
+"""Writes Events on a MapReduceJob, which `kubectl describe` shows.
 
-Rule: best effort. The same thing said again is the same Event with a higher count: its name is a digest of what it
-says. An Event that cannot be written is dropped; the status says it all too.
+Rule: best effort. An Event's name is a digest of its content, so a repeated message only raises its count. An Event
+that cannot be written is dropped; the status has the same information.
 """
 
 import time
@@ -20,7 +20,7 @@ __all__ = ["EventRecorder"]
 
 COMPONENT = "podreduce-operator"
 MAX_MESSAGE_CHARACTERS = 1024
-"""What the API takes for an Event's note."""
+"""The API's limit for an Event's message."""
 
 log = structlog.get_logger(__name__)
 
@@ -33,7 +33,7 @@ class EventRecorder:
         self._clock = clock
 
     async def record(self, job: JobView, kind: str, reason: str, message: str) -> None:
-        """Write the Event, or count it once more."""
+        """Write the Event, or raise its count."""
         event = build_event(job, kind, reason, message, self._clock())
         namespace, name = job.key.namespace, event["metadata"]["name"]
         try:

@@ -1,7 +1,7 @@
-"""MapReduceJobs: listed once, then as the watch brought them, as a GET finds them, and their status written back.
+"""Reads MapReduceJobs by a first listing, the watch and GETs, and writes their status.
 
-Rule: a status write names the version it read, so it never overwrites what it has not seen; the answer is the newest
-view at once. Deletions that a watch lost are found by a listing of names, once a minute.
+Rule: a status write names the version that it read, so it never overwrites an unseen change. Its answer becomes the
+newest view at once. A listing once a minute finds deletions that the watch missed.
 """
 
 import asyncio
@@ -46,7 +46,7 @@ class JobStore:
         return self._clock() - self._contact_at
 
     async def find(self, key: JobKey) -> JobView | None:
-        """Return the job as last seen, asking the API server for one never seen."""
+        """Return the job as last seen, or read it from the API server if it was never seen."""
         entry = self.cache.get(key)
         return entry.view if entry else await self.refresh(key)
 
@@ -63,7 +63,7 @@ class JobStore:
         return None
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """Replace the status of the job as `job` shows it; False if it looks different by now."""
+        """Replace the status of `job`. Return False if the job has changed since it was read."""
         entry = self.cache.get(job.key)
         if entry is None or entry.view != job:
             await self.refresh(job.key)
@@ -78,7 +78,7 @@ class JobStore:
         return True
 
     async def run(self) -> NoReturn:
-        """List the jobs, and then look for those that are gone without an event, until cancelled."""
+        """List the jobs, and then regularly look for deletions without an event, until cancelled."""
         while True:
             try:
                 await (self.resync() if self.is_synced else self.take_listing())
@@ -88,7 +88,7 @@ class JobStore:
             await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
 
     async def take_listing(self) -> None:
-        """Take all jobs there are. The watch shows them too, and says so where one is not understood."""
+        """List and store all jobs. Invalid ones are skipped here; the watch also shows and reports them."""
         for place in self._places:
             async for manifest in self._list(place):
                 with suppress(SpecError):
@@ -105,7 +105,7 @@ class JobStore:
                 self.cache.remove(key, uid)
 
     async def list_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs there are."""
+        """Ask the API server for the UIDs of all jobs."""
         return {uid_of(item) for place in self._places async for item in self._list(place, accept=METADATA_ONLY)}
 
     async def _list(self, place: str | None, *, accept: str = "") -> AsyncIterator[Json]:
@@ -120,12 +120,12 @@ class JobStore:
 
 
 def job_path(key: JobKey, subresource: str = "") -> str:
-    """Return the job's path."""
+    """Return the job's path in the API."""
     return custom_path(API_VERSION, PLURAL, key.namespace, key.name, subresource)
 
 
 def build_status_body(entry: JobEntry, status: Mapping[str, Any]) -> Json:
-    """Return the body of a status write; the API server takes nothing but the status of it."""
+    """Return the body of a status write. The API server ignores everything except the status."""
     key = entry.view.key
     metadata = {
         "name": key.name,

@@ -1,8 +1,8 @@
-"""One resource's objects as a list and a watch have shown them, and as the answers to our own writes showed them.
+"""The objects of one resource, from lists, watches and the answers to the operator's own writes.
 
-Rule: no I/O, no waiting. Resource versions are whole numbers that only grow (the API promises it since Kubernetes 1.35,
-etcd has always kept it), so what is newer is never a guess: a write's answer counts until the watch has passed it, a
-listing never overwrites what is newer than itself, and an object a listing lacks was deleted, seen or not.
+Rule: no I/O, no waiting. Resource versions are whole numbers that only grow. The API guarantees this since Kubernetes
+1.35, and it has always been true for etcd. So it is always known what is newer. A write's answer counts until the watch
+has passed it. A listing never overwrites newer objects. An object that is missing in a listing was deleted.
 """
 
 from collections.abc import Callable, Collection, Iterable
@@ -28,8 +28,8 @@ class ObjectCache(Generic[T]):
     """Objects by UID.
 
     Args:
-        parse: makes of a manifest what is kept; None is not kept.
-        on_change: called once per change with the old and the new value; None stands for absent.
+        parse: turns a manifest into the value to keep; None means that it is not kept.
+        on_change: called once per change with the old and the new value; None means absent.
     """
 
     def __init__(self, parse: Callable[[Json], T | None], on_change: Callable[[T | None, T | None], None]) -> None:
@@ -42,12 +42,12 @@ class ObjectCache(Generic[T]):
         return len(self._entries)
 
     def get(self, uid: str) -> T | None:
-        """Return the object with that UID, if it is known."""
+        """Return the object with this UID, if it is known."""
         entry = self._entries.get(uid)
         return None if entry is None else entry.value
 
     def take_page(self, manifests: Iterable[Json]) -> set[str]:
-        """Take a part of a listing and return the UIDs in it."""
+        """Store one page of a listing and return the UIDs in it."""
         listed: set[str] = set()
         for manifest in manifests:
             listed.add(uid_of(manifest))
@@ -55,14 +55,14 @@ class ObjectCache(Generic[T]):
         return listed
 
     def finish_listing(self, listed: Collection[str], version: int) -> None:
-        """End a listing made at `version`: what it lacks and was not written later is gone."""
+        """End a listing made at `version`. Objects that are not in it and are not newer are gone."""
         gone = [uid for uid, entry in self._entries.items() if uid not in listed and entry.version <= version]
         for uid in gone:
             self._drop(uid)
         self.version = max(self.version, version)
 
     def apply(self, event: Json) -> None:
-        """Take an event of the watch; bookmarks only move the version on."""
+        """Apply a watch event. Bookmarks only update the version."""
         manifest = event["object"]
         if event["type"] == "DELETED":
             self._drop(uid_of(manifest))
@@ -71,7 +71,7 @@ class ObjectCache(Generic[T]):
         self.version = max(self.version, version_of(manifest))
 
     def remember(self, manifest: Json) -> None:
-        """Take the answer to a write of ours, unless the watch has already told what became of it."""
+        """Store the answer to one of the operator's writes, unless the watch is already newer."""
         if version_of(manifest) > self.version:
             self._put(manifest)
 
@@ -99,5 +99,5 @@ def uid_of(manifest: Json) -> str:
 
 
 def version_of(manifest: Json) -> int:
-    """Return the object's resource version, or a list's."""
+    """Return the resource version of an object or a list."""
     return int(manifest["metadata"]["resourceVersion"])

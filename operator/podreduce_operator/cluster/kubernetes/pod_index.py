@@ -1,7 +1,7 @@
 """Task pods by the job that owns them.
 
-Rule: every change costs O(1) and wakes one job. Owners are told apart by UID: a job deleted and applied again under
-its old name never sees the pods of its predecessor.
+Rule: every change costs O(1) and wakes one job. Owners are identified by UID, so a job that is deleted and applied
+again never sees the pods of the old one.
 """
 
 from collections.abc import Callable
@@ -22,15 +22,15 @@ class PodIndex:
         self._forget: Callable[[str], None] = lambda _: None
 
     def call_on_change(self, wake: Callable[[JobKey], None]) -> None:
-        """Have `wake` called with the job of every pod that changes from now on."""
+        """Call `wake` with the job of every pod that changes from now on."""
         self._wake = wake
 
     def call_when_gone(self, forget: Callable[[str], None]) -> None:
-        """Have `forget` called with the id of every attempt whose pod is gone from now on."""
+        """Call `forget` with the id of every attempt whose pod is gone from now on."""
         self._forget = forget
 
     def update(self, old: OwnedPod | None, new: OwnedPod | None) -> None:
-        """Take a change of a pod, and wake its job."""
+        """Apply a change of a pod, and wake its job."""
         if new is not None:
             self._pods.setdefault(new.owner_uid, {})[new.view.uid] = new.view
         elif old is not None:
@@ -40,7 +40,7 @@ class PodIndex:
             self._wake(changed.job)
 
     def of_owner(self, uid: str) -> tuple[PodView, ...]:
-        """Return the pods of the job with that UID."""
+        """Return the pods of the job with this UID."""
         return tuple(self._pods.get(uid, {}).values())
 
     def _remove(self, pod: OwnedPod) -> None:

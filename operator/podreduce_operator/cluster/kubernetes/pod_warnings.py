@@ -1,9 +1,9 @@
-"""What the cluster says of a pod that says nothing itself: its newest Warning event.
+"""Reads the newest Warning event of a pod that gives no reason why it does not start.
 
-A pod whose volume cannot be mounted, or whose sandbox cannot be made, stays `ContainerCreating`; only events tell why.
-Rule: what cannot be read is not known. The API server keeps no events at hand, but reads all of a namespace to find
-those of one pod: so one pod is asked for at a time, of whatever job, and for no more than a tenth of the time. Where
-nodes are slow to start thousands of pods, they would otherwise be slower still for being asked about.
+If a volume cannot be mounted or a sandbox cannot be made, the pod stays `ContainerCreating`, and only events say why.
+Rule: errors are logged and count as no warning. To find the events of one pod, the API server reads all events of the
+namespace. So only one pod, of any job, is asked for at a time, for at most a tenth of the time. Otherwise a cluster
+that is slow to start thousands of pods would become even slower.
 """
 
 import math
@@ -21,16 +21,16 @@ __all__ = ["PodEvents"]
 FRESH_SECONDS = 15.0
 MAX_REMEMBERED = 1000
 READING_SHARE = 0.1
-"""The part of the time that asking for events may take."""
+"""The share of the time that reading events may take."""
 
 log = structlog.get_logger(__name__)
 
 
 class PodEvents:
-    """The newest warning about each pod that was asked for, some `FRESH_SECONDS` old; more while others are asked for.
+    """The newest warning about each pod that was asked for. It may be older than `FRESH_SECONDS` if many are asked for.
 
     Args:
-        clock: seconds; monotonic.
+        clock: monotonic seconds.
     """
 
     def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
@@ -40,7 +40,7 @@ class PodEvents:
         self._pace = ReadingPace(READING_SHARE, clock)
 
     async def last_warning(self, namespace: str, uid: str) -> Warned | None:
-        """Return the newest warning about the pod with that UID; None if there is none, or it is not its turn."""
+        """Return the newest warning about the pod with this UID; None if there is none or it was not read yet."""
         now = self._clock()
         at, known = self._known.get(uid, (-math.inf, None))
         if now - at < FRESH_SECONDS or not self._pace.is_due():
@@ -64,7 +64,7 @@ class PodEvents:
 
 
 def last_seen(event: Json) -> str:
-    """Return when the event was last seen; the times of RFC 3339 sort as text."""
+    """Return when the event was last seen. RFC 3339 times can be compared as text."""
     series = event.get("series") or {}
     times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
     return max((str(time)[:19] for time in times if time), default="")

@@ -1,6 +1,6 @@
-"""All task pods of the served namespaces, watched.
+"""Watches all task pods of the served namespaces.
 
-Rule: reads never go to the API server: they are answered from what the reflectors hold, once each has listed.
+Rule: reads never go to the API server. They are answered from the reflectors' caches, after the first listings.
 """
 
 import asyncio
@@ -39,18 +39,18 @@ class PodWatch:
         await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
     async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
-        """Return the pods of the job with that UID, after the first listing."""
+        """Return the pods of the job with this UID. Waits for the first listing."""
         for reflector in self._reflectors.values():
             await reflector.synced.wait()
         return self._index.of_owner(owner_uid)
 
     def find(self, uid: str) -> OwnedPod | None:
-        """Return the pod with that UID, if a listing or a watch has shown it."""
+        """Return the pod with this UID, if it is known."""
         found = (reflector.cache.get(uid) for reflector in self._reflectors.values())
         return next((pod for pod in found if pod is not None), None)
 
     def remember(self, namespace: str, manifest: Json) -> None:
-        """Take the answer to a write of ours, which the watch will show later."""
+        """Store the answer to one of the operator's writes, before the watch shows it."""
         reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
         if reflector is not None:
             reflector.cache.remember(manifest)
@@ -61,7 +61,7 @@ class PodWatch:
         return all(reflector.synced.is_set() for reflector in self._reflectors.values())
 
     def seconds_since_contact(self) -> float:
-        """Return for how long the most silent watch has heard nothing."""
+        """Return how long ago the most silent watch last heard anything."""
         return max(reflector.seconds_since_contact() for reflector in self._reflectors.values())
 
     def _reflector(self, api: ApiServer, place: str | None) -> Reflector[OwnedPod]:

@@ -1,7 +1,7 @@
-"""Where tasks report their progress: one POST of a small JSON, by whoever holds the attempt's token.
+"""The endpoint where tasks report their progress, with a POST of small JSON and the attempt's token.
 
-Rule: takes nothing on trust. A report is believed only of the pod whose token came with it; it changes what the
-operator thinks of that attempt's speed, and nothing else.
+Rule: trusts nothing. A report is accepted only for the pod with the token that came with it. It only affects the
+progress that the operator knows for this attempt.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ MAX_REPORT_BYTES = 4096
 SCHEME = "Bearer "
 
 FindDigest = Callable[[str], str | None]
-"""Returns the digest of the token of the pod with that UID, if there is such a pod."""
+"""Returns the digest of the token of the pod with this UID; None if there is no such pod."""
 
 
 def build_progress_app(board: ProgressBoard, find_digest: FindDigest) -> web.Application:
@@ -30,7 +30,7 @@ def build_progress_app(board: ProgressBoard, find_digest: FindDigest) -> web.App
     async def take(request: web.Request) -> web.Response:
         report = decode_report(await request.read())
         if report is None:
-            return web.Response(status=400, text="no progress report")
+            return web.Response(status=400, text="not a progress report")
         digest = find_digest(report.attempt_id.rpartition("-")[0])
         token = request.headers.get("Authorization", "").removeprefix(SCHEME)
         if not digest or not compare_digest(digest, digest_token(token)):
@@ -44,7 +44,7 @@ def build_progress_app(board: ProgressBoard, find_digest: FindDigest) -> web.App
 
 
 def decode_report(body: bytes) -> ProgressReport | None:
-    """Decode a report; None if it is none."""
+    """Decode a report; None if it is invalid."""
     try:
         report = msgspec.json.decode(body, type=ProgressReport)
     except msgspec.DecodeError:

@@ -1,8 +1,8 @@
-"""Keeps a cache of one resource up to date: a paged list, then a watch from there, for ever.
+"""Keeps a cache of one resource up to date: with a paged list, and then a watch from there, for ever.
 
-Rule: it never ends by itself and never silently: whatever goes wrong is logged, waited out with backoff, and the watch
-resumes where it stopped. Only an expired version costs a new list, whose difference to the cache tells the deletions
-that the watch missed. Written for pods because kopf's own watch loses deletions there and is too slow by far.
+Rule: it never ends on its own. Every error is logged, and after a backoff the watch continues where it stopped. Only an
+expired version needs a new list, which shows the deletions that the watch missed. It exists because kopf's watch loses
+deletions of pods and is much too slow for them.
 """
 
 import asyncio
@@ -23,10 +23,10 @@ __all__ = ["Reflector"]
 
 PAGE_OBJECTS = 500
 WATCH_SECONDS = 240
-"""How long one watch request lasts; spread, so that many do not end at once."""
+"""How long one watch request lasts on average. It varies, so that many do not end at once."""
 
 SHORT_WATCH_SECONDS = 1.0
-"""A watch that ends sooner without an event has failed, whatever the server says."""
+"""A watch that ends sooner and without an event counts as failed."""
 
 T = TypeVar("T")
 log = structlog.get_logger(__name__)
@@ -71,7 +71,7 @@ class Reflector(Generic[T]):
         self.synced = asyncio.Event()
 
     def seconds_since_contact(self) -> float:
-        """Return how long ago the API server last said anything; it says something every minute."""
+        """Return how long ago the API server last sent anything. It sends something every minute."""
         return self._clock() - self._contact_at
 
     async def run(self) -> NoReturn:
@@ -84,19 +84,19 @@ class Reflector(Generic[T]):
                 await self._pause("the watch was interrupted", error)
             except LOOP_ENDS:
                 raise
-            except BaseException as error:  # noqa: BLE001 - one bad object must not blind the operator: list again
+            except BaseException as error:  # noqa: BLE001 - one bad object must not stop the watch: list again
                 self._listed = False
                 await self._pause("the watch failed", error, exc_info=True)
 
     async def follow(self) -> None:
-        """List if there is no version to go on from, then watch once, until the server ends it."""
+        """List if there is no version to continue from, then watch once until the server ends it."""
         if not self._listed:
             await self.take_listing()
         if not await self.watch_once():
             await self._pause("the watch ended at once", None)
 
     async def take_listing(self) -> None:
-        """Read all pages and take them as the truth of their version."""
+        """Read all pages of a listing into the cache."""
         query = {**self._selector, "limit": str(PAGE_OBJECTS)}
         listed: set[str] = set()
         while True:
@@ -112,7 +112,7 @@ class Reflector(Generic[T]):
         log.debug("listed", resource=self._name, objects=len(listed), version=self.cache.version)
 
     async def watch_once(self) -> bool:
-        """Apply the events of one watch request; return whether it was a useful one."""
+        """Apply the events of one watch request. Return whether it had events or lasted long enough."""
         started, events = self._clock(), 0
         query = {
             **self._selector,

@@ -1,7 +1,7 @@
-"""What it means for a job that the API server would not create its pod.
+"""What it means for a job if the API server refuses to create its pod.
 
-Rule: pure. The API's own words always reach the job's author. Permanent is what no waiting mends: a pod that is invalid
-or that a policy forbids. Quotas free themselves, limits and rights are changed by administrators, servers come back.
+Rule: pure. The job's author always sees the API's message. A refusal is permanent if the pod is invalid or a policy
+forbids it. Other refusals are temporary: quota becomes free, administrators change limits and rights, servers recover.
 """
 
 from http import HTTPStatus
@@ -23,7 +23,7 @@ FORBIDDEN_WORDS = (
     ("limit to request ratio", "LimitRangeExceeded", False),
     ("cannot create resource", "Forbidden", False),
 )
-"""By words in a 403's message (the API has no codes for these), the reason and whether it is permanent."""
+"""Words in the message of a 403 (the API has no codes for these), the reason, and whether it is permanent."""
 
 REMEDIES = {
     "QuotaExceeded": "more pods start as others end; raise the quota or lower spec.parallelism",
@@ -34,7 +34,7 @@ REMEDIES = {
 
 
 def classify_refusal(error: ApiError, job: JobKey) -> ActionError:
-    """Return what the job's author is told of a pod that was not created."""
+    """Return the error that the job's author sees for a pod that was not created."""
     reason, permanent = classify(error)
     remedy = REMEDIES.get(reason)
     message = f"pods of {job} cannot be created now" if not permanent else f"a pod of {job} was rejected"

@@ -1,4 +1,4 @@
-"""What an installation sets of its dealings with Kubernetes."""
+"""The installation's settings for the API server and the task pods."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,17 +10,17 @@ __all__ = ["ClusterSettings"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClusterSettings:
-    """The settings of the operator's side that faces the API server and the task pods.
+    """The installation's settings for the API server and the task pods.
 
     Attributes:
-        pod_defaults: of every task's pod.
-        namespaces: which are served; empty means all.
-        release: tells the installations in one cluster apart: the chart's namespace and release.
-        installation: stands for the cluster's UID and the release, where kube-system may not be read.
-        progress_url: where tasks report their progress, as they reach it; None: they do not. `progress_port`: where
-            the operator listens for it.
-        storage_directory: the installation's own storage Secret, mounted; cleans up where a job's is gone.
-        pods_per_second: how many pods are created in a second at most; fewer where the API server is asked too much.
+        pod_defaults: defaults for every task's pod.
+        namespaces: the served namespaces; empty means all.
+        release: the chart's namespace and release. It distinguishes the installations in one cluster.
+        installation: replaces the cluster's UID and the release, if kube-system cannot be read.
+        progress_url: the URL where tasks report their progress; None means that they do not.
+        progress_port: the port where the operator listens for these reports.
+        storage_directory: the installation's own storage Secret, mounted. Used to clean up if a job's Secret is gone.
+        pods_per_second: how many pods are created per second at most; fewer if the API server is overloaded.
     """
 
     pod_defaults: PodDefaults

@@ -1,7 +1,7 @@
-"""Reads storage Secrets, when a job needs them and by name only.
+"""Reads storage Secrets by name, when a job needs them.
 
-Rule: values stay in this process, for seconds; of a Secret that is gone the last values are kept while its job is being
-removed, because its data must be removed too. Certificates go to a file, since the S3 client takes a path.
+Rule: values stay in this process and are read again after some seconds. If a Secret is gone, its last values are kept
+until the job's data is removed. Certificates go to a file, because the S3 client needs a path.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ __all__ = ["StorageReader", "read_storage_directory"]
 
 CONCURRENT_REQUESTS = 64
 FRESH_SECONDS = 10.0
-"""A corrected Secret counts after this long; until then a job's many passes cost no request."""
+"""A changed Secret takes effect after this time. Until then a job's passes need no request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,14 +51,14 @@ class Read:
 class StorageReader:
     """Storage by namespace and Secret.
 
-    So many requests at a time, and no more, go to the stores of one Secret, from however many jobs: a thousand that end
-    their maps at once would open as many connections, at a tenth of a megabyte each. And the Secret is read once for
-    all that want it.
+    The number of concurrent requests to the stores of one Secret is limited, for all jobs together. Otherwise a
+    thousand jobs that end their maps at once would open a thousand connections, at a tenth of a megabyte each. A Secret
+    is read once for all jobs that need it.
 
     Args:
-        installation: whose data it is, as it stands in every key below `workUri`.
+        installation: the owner of the data, which is in every key below `workUri`.
         directory: where certificates are written.
-        before_write: asked before each write to a store that is opened with what was read.
+        before_write: called before each write to a store that is opened here.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class StorageReader:
         """Return the storage that the Secret describes, at most `FRESH_SECONDS` old.
 
         Raises:
-            ActionError: the Secret, or a key of it, is missing (permanent), or it cannot be read now.
+            ActionError: the Secret or one of its keys is missing (permanent), or it cannot be read now.
         """
         key = (namespace, name)
         async with self._reading[key]:
@@ -94,7 +94,7 @@ class StorageReader:
             return known.storage
 
     def last_known(self, namespace: str, name: str) -> JobStorage | None:
-        """Return the storage as it was when the Secret was last read."""
+        """Return the storage from the last time the Secret was read."""
         known = self._reads.get((namespace, name))
         return None if known is None else known.storage
 
@@ -112,8 +112,8 @@ class StorageReader:
             return decode_secret(secret.get("data") or {})
         except ApiError as error:
             if error.status == HTTPStatus.NOT_FOUND:
-                words = explain_secret(namespace, name, "there is no such Secret")
-                raise ActionError("StorageSecretNotFound", words, permanent=True) from error
+                message = explain_secret(namespace, name, "there is no such Secret")
+                raise ActionError("StorageSecretNotFound", message, permanent=True) from error
             raise ActionError(
                 "StorageSecretUnreadable", f"the Secret {namespace}/{name} cannot be read now: {error}", permanent=False
             ) from error
@@ -124,7 +124,7 @@ class StorageReader:
 def read_storage_directory(
     directory: Path, installation: str, certificates: Path, before_write: Callable[[], None] = lambda: None
 ) -> JobStorage:
-    """Return the installation's own storage, from a mounted Secret: one file a key.
+    """Return the installation's own storage from a mounted Secret, with one file per key.
 
     Raises:
         SecretError: a key is missing.
@@ -136,7 +136,7 @@ def read_storage_directory(
 def build_storage(
     values: dict[str, str], installation: str, directory: Path, before_write: Callable[[], None]
 ) -> JobStorage:
-    """Return the storage that the values of a Secret describe."""
+    """Return the storage from the values of a Secret."""
     certificates = values.get(CA_CERT_KEY, "").strip()
     path = str(write_certificates(certificates, directory)) if certificates else None
     settings = parse_storage(values, ca_cert=path)
@@ -146,7 +146,7 @@ def build_storage(
 
 
 def write_certificates(pem: str, directory: Path) -> Path:
-    """Write a bundle under a name that is its digest, at once or not at all, and return its path."""
+    """Write a bundle atomically, named by its digest, and return its path."""
     path = directory / f"ca-{sha256(pem.encode()).hexdigest()[:16]}.crt"
     if not path.exists():
         with tempfile.NamedTemporaryFile("w", dir=directory, delete=False) as file:
@@ -156,11 +156,11 @@ def write_certificates(pem: str, directory: Path) -> Path:
 
 
 def explain_secret(namespace: str, name: str, error: object) -> str:
-    """Say what is wrong with a Secret, what belongs in it, and who makes one."""
+    """Return a message: what is wrong with a Secret, which keys it needs, and how to create one."""
     keys = ", ".join([*REQUIRED_KEYS.values(), WORK_URI_KEY])
     optional = ", ".join([CA_CERT_KEY, *OPTIONAL_KEYS.values()])
     return (
-        f"the storage Secret {namespace}/{name} (spec.storage.secretRef) is of no use: {error}; it needs the keys "
+        f"the storage Secret {namespace}/{name} (spec.storage.secretRef) cannot be used: {error}; it needs the keys "
         f"{keys} and may have {optional}; the chart creates podreduce-storage in the namespaces of its value "
         "storage.namespaces"
     )

@@ -1,7 +1,7 @@
-"""A token bucket: so many things a second, and a few more at once after a pause.
+"""A token bucket: limits the rate, and allows a short burst after a pause.
 
-Rule: no waiting here, and the clock is given. Source: Turner, "New directions in communications", IEEE Communications
-Magazine 24 (10), 1986.
+Rule: does not wait, and the caller gives the clock. Source: Turner, "New directions in communications", IEEE
+Communications Magazine 24 (10), 1986.
 """
 
 from collections.abc import Callable
@@ -10,11 +10,11 @@ __all__ = ["TokenBucket"]
 
 
 class TokenBucket:
-    """Full at first.
+    """A token bucket that starts full.
 
     Args:
-        rate: tokens a second; may be changed at any time.
-        burst_seconds: how many seconds' tokens it holds.
+        rate: tokens per second; may be changed at any time.
+        burst_seconds: it holds the tokens of this many seconds.
         clock: monotonic seconds.
     """
 
@@ -26,13 +26,13 @@ class TokenBucket:
         self._filled_at = clock()
 
     def take(self) -> float:
-        """Take a token; return in how many seconds it may be used. Whoever comes next waits longer."""
+        """Take a token. Return after how many seconds it may be used; the next token takes longer."""
         self._fill()
         self._tokens -= 1
         return max(0.0, -self._tokens / self.rate)
 
     def drain(self) -> None:
-        """Throw away the tokens that have gathered."""
+        """Remove all saved tokens."""
         self._fill()
         self._tokens = min(self._tokens, 0.0)
 

@@ -1,4 +1,4 @@
-"""A cluster of processes on this machine: pods are forked tasks, a directory stands in for a bucket.
+"""A cluster of processes on this machine: pods are processes, and a directory replaces the bucket.
 
-Rule: needs no Kubernetes client, and none of the operator's settings.
+Rule: needs neither a Kubernetes client nor the operator's settings.
 """

@@ -1,6 +1,6 @@
-"""The engine's end of the fork server: starts it early, asks it for processes, hears how they ended.
+"""The engine's side of the fork server: starts the server, asks it for processes, and learns how they ended.
 
-Rule: whatever goes wrong with it, tasks can be started without it.
+Rule: if the fork server fails, tasks can be started without it.
 """
 
 import asyncio
@@ -36,17 +36,17 @@ class ForkedProcess:
         self._code: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:
-        """Wait for the end; may be called by several."""
+        """Wait for the end and return the exit code. Several callers may wait."""
         return await asyncio.shield(self._code)
 
     def end(self, code: int) -> None:
-        """Take note of the end."""
+        """Set the exit code."""
         if not self._code.done():
             self._code.set_result(code)
 
 
 class ForkServer:
-    """A running fork server. Make it before it is needed: it takes its time to import. Close it at the end."""
+    """A running fork server. Start it early, because its imports take time. Close it at the end."""
 
     def __init__(self, process: subprocess.Popen[bytes], channel: socket.socket) -> None:
         self._process = process
@@ -58,7 +58,7 @@ class ForkServer:
 
     @classmethod
     def open(cls) -> "ForkServer | None":
-        """Start the server, where there can be one."""
+        """Start the server; None if this system does not support it."""
         if not IS_LINUX or not hasattr(os, "pidfd_open"):
             return None
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -85,7 +85,7 @@ class ForkServer:
         """Start a task's process with exactly this environment; `descriptors`: its output, error output and lifeline.
 
         Raises:
-            ForkServerGoneError: there is nobody to start it, or too much environment for one message.
+            ForkServerGoneError: the server has ended, or the environment is too large for one message.
         """
         loop = asyncio.get_running_loop()
         if self._reading is None:
@@ -102,7 +102,7 @@ class ForkServer:
         return await started
 
     def close(self) -> None:
-        """End the server; tasks that run are none of its business."""
+        """End the server. Running tasks continue."""
         if self._reading is not None:
             self._reading.remove_reader(self._channel)
             self._reading = None
@@ -111,7 +111,7 @@ class ForkServer:
         self._process.wait()
 
     def _read(self) -> None:
-        """Take one notice."""
+        """Read one notice."""
         notice = b""
         with suppress(BlockingIOError, ConnectionError):
             notice = self._channel.recv(MAX_NOTICE_BYTES)
@@ -121,7 +121,7 @@ class ForkServer:
             self._lose()
 
     def _take(self, notice: dict[str, Any]) -> None:
-        """Act on a notice."""
+        """Handle a notice."""
         if "started" in notice:
             process = self._running[notice["started"]] = ForkedProcess(notice["started"])
             self._starting.popleft().set_result(process)
@@ -129,7 +129,7 @@ class ForkServer:
             self._running.pop(notice["ended"]).end(notice["code"])
 
     def _lose(self) -> None:
-        """Go on without the server: what it ran has nobody to tell of its end, and is killed."""
+        """Handle the server's end. Its running tasks are killed, because nobody would report their end."""
         self._is_gone = True
         if self._reading is not None:
             self._reading.remove_reader(self._channel)

@@ -1,8 +1,8 @@
-"""A child's life is tied to its parent's: it dies with it, and so does all it has started, even on `kill -9`.
+"""Kills a child process and everything it started when its parent ends, even after `kill -9`.
 
-The parent keeps the writing end of a pipe, the child's process group the reading end. Linux itself signals the group
-when the pipe breaks (fcntl(2), F_SETSIG), whatever the group is doing: a thread that watched the pipe would be held up
-by a regular expression that holds the interpreter's lock. Elsewhere such a thread is the best there is: `main`.
+The parent keeps the writing end of a pipe, and the child's process group the reading end. When the pipe breaks, Linux
+signals the group (fcntl(2), F_SETSIG), whatever the group is doing. A thread that watches the pipe could be blocked by
+a regular expression that holds the interpreter's lock. On other systems such a thread is used: `main`.
 """
 
 import fcntl
@@ -31,7 +31,7 @@ class Lifeline:
 
     @classmethod
     def open(cls) -> Self:
-        """Open the pipe; hand `reading` to the child, then call `attach`."""
+        """Open the pipe. Pass `reading` to the child, then call `attach`."""
         return cls(*os.pipe())
 
     def attach(self, group: int) -> None:
@@ -40,13 +40,13 @@ class Lifeline:
             fcntl.fcntl(self.reading, fcntl.F_SETSIG, signal.SIGKILL)
             flags = fcntl.fcntl(self.reading, fcntl.F_GETFL)
             fcntl.fcntl(self.reading, fcntl.F_SETFL, flags | os.O_ASYNC)
-            with suppress(ProcessLookupError):  # it has ended already
+            with suppress(ProcessLookupError):  # the group has ended already
                 fcntl.fcntl(self.reading, fcntl.F_SETOWN, -group)
         os.close(self.reading)
         self.reading = -1
 
     def close(self) -> None:
-        """Let go: what is left of the group ends."""
+        """Close the pipe. Processes left in the group are killed."""
         for end in (self.reading, self.writing):
             if end >= 0:
                 os.close(end)
@@ -54,7 +54,7 @@ class Lifeline:
 
 
 def main(arguments: list[str]) -> None:
-    """Run the module `arguments[0]` as `python -m` would, and end with the parent. For systems other than Linux."""
+    """Run the module `arguments[0]` like `python -m`, and end with the parent. For systems other than Linux."""
     descriptor = int(os.environ[LIFELINE_VARIABLE])
     threading.Thread(target=end_with_parent, args=(descriptor,), daemon=True).start()
     sys.argv = arguments
@@ -62,7 +62,7 @@ def main(arguments: list[str]) -> None:
 
 
 def end_with_parent(descriptor: int) -> None:
-    """Wait until the pipe breaks, then kill the own process group."""
+    """Wait until the pipe breaks, then kill this process group."""
     with suppress(OSError):
         os.read(descriptor, 1)
     os.killpg(0, signal.SIGKILL)

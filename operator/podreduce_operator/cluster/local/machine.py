@@ -1,6 +1,6 @@
-"""What this machine offers to local tasks: memory to share out, and the kernel's word on who ran out of it.
+"""This machine's memory and cores for local tasks, and the kernel's count of out-of-memory kills.
 
-Linux tells all of it under /proc and /sys; elsewhere half of the physical memory is taken to be free.
+Linux reports these under /proc and /sys. On other systems half of the physical memory counts as free.
 """
 
 import os
@@ -30,7 +30,7 @@ def count_cores() -> int:
 
 
 def free_memory_bytes() -> int:
-    """Return the memory that can be had without swapping; half of the physical memory where nobody tells."""
+    """Return the memory that is free without swapping, or half of the physical memory if this is unknown."""
     available = read_counter(Path("/proc/meminfo"), "MemAvailable:")
     if available is not None:
         return available * 1024
@@ -38,12 +38,12 @@ def free_memory_bytes() -> int:
 
 
 def cgroup_limits_bytes() -> list[int]:
-    """Return the memory limits of the container that this process runs in, if there are any."""
+    """Return the memory limits of this process's container, if there are any."""
     return [int(text) for path in CGROUP_LIMITS if (text := read_text(path).strip()).isdecimal()]
 
 
 def count_oom_kills() -> int | None:
-    """Return how many processes the kernel has killed for want of memory since boot, or None where it does not say."""
+    """Return how many processes the kernel has killed for lack of memory since boot, or None if unknown."""
     return read_counter(Path("/proc/vmstat"), "oom_kill")
 
 

@@ -1,6 +1,6 @@
-"""What a local run tells whoever watches it: attempts as they start, move on and end, the status, events.
+"""What a local run reports while it runs: starts, output and ends of attempts, the status, and events.
 
-Rule: frozen data. On a cluster the API server plays this part.
+Rule: frozen data. On a cluster the API server provides this.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ __all__ = ["EventRecorded", "LineWritten", "Notice", "PodEnded", "PodStarted", "
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodStarted:
-    """An attempt's process runs."""
+    """An attempt's process has started."""
 
     pod: PodView
 
@@ -31,7 +31,7 @@ class LineWritten:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodEnded:
-    """An attempt's process is gone; `killed` if because it was told to. `log` is its output, if that was kept."""
+    """An attempt's process has ended. `killed`: the engine stopped it. `log`: the last lines of its output."""
 
     pod: PodView
     killed: bool
@@ -40,14 +40,14 @@ class PodEnded:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatusWritten:
-    """The job's status, as it would stand in the resource."""
+    """The job's status, as a cluster would show it in the resource."""
 
     status: Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRecorded:
-    """An event, as `kubectl describe` would show it. `kind` is `Normal` or `Warning`."""
+    """An event, as `kubectl describe` shows it on a cluster. `kind` is `Normal` or `Warning`."""
 
     kind: str
     reason: str

@@ -1,7 +1,8 @@
-"""The cluster of a local run: processes of this machine in place of pods, one job held in memory.
+"""The cluster of a local run: processes on this machine replace pods, and the one job is in memory.
 
-Rule: the same promises as the Kubernetes half, held by the same conformance suite: names are locks, deletes are tied to
-a UID, a stopped attempt is seen as deleted and one that was killed as failed. Nothing outlives `close`, or the engine.
+Rule: keeps the same promises as the Kubernetes cluster, checked by the same conformance suite. Names are locks, and
+deletes need the UID. A stopped attempt is seen as deleted, and a killed one as failed. No process outlives `close` or
+the engine.
 """
 
 import asyncio
@@ -40,7 +41,7 @@ from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodRequest,
 __all__ = ["INSTALLATION", "ProcessCluster"]
 
 INSTALLATION = f"local-{uuid5(NAMESPACE_DNS, f'{platform.node()}/{os.getuid()}').hex[:8]}"
-"""Another person's claims on an output, or another machine's, are not ours to call stale."""
+"""Names the machine and user, because a local run must not remove the claims of other users or machines."""
 
 STOP_GRACE_SECONDS = 3.0
 KILLED_EXIT_CODE = 137
@@ -56,14 +57,16 @@ class Attempt:
 
     @property
     def termination_log(self) -> Path:
-        """Where the task says why it failed."""
+        """The file where the task writes why it failed."""
         return self.scratch / "termination-log"
 
 
 class ProcessCluster:
-    """Runs the pods of one job. `work_directory` takes intermediate data, scratch files and logs.
+    """Runs the pods of one job.
 
-    `memory_bytes`: what each may use; by default an equal share of what is free now.
+    Args:
+        work_directory: for intermediate data, scratch files and logs.
+        memory_bytes: what each process may use; by default an equal share of the free memory.
     """
 
     def __init__(
@@ -101,28 +104,28 @@ class ProcessCluster:
         return self.job if key == self.job.key else None
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
-        """Return all pods that are not gone."""
+        """Return all pods that still exist."""
         return tuple(self.pods.values()) if job.uid == self.job.uid else ()
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
-        """Return the pod, if there is one of that name: what is listed here is how it is."""
+        """Return the pod with this name, if there is one. The list here is always current."""
         return self.pods.get(name) if job.uid == self.job.uid else None
 
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
-        """Return what the processes' last progress lines said."""
+        """Return the progress from the processes' last progress lines."""
         return self.board.of(pods)
 
     async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
-        """Return None: a process starts or is refused at once."""
+        """Return None, because a process starts or is refused at once."""
         del job, pod
         return None
 
     async def create_pod(self, request: PodRequest) -> None:
-        """Start the attempt's process; one of that name means done if it is the same attempt."""
+        """Start the attempt's process. It is done if the same attempt already has a pod with this name."""
         present = self.pods.get(request.name)
         if present is not None:
             if present.deleting or present.run_hash != request.run_hash:
-                message = f"{request.name}: the name is taken by a pod that is going: waiting for its end"
+                message = f"{request.name}: the name is taken by a pod that is being deleted: waiting for its end"
                 raise ActionError("PodNameTaken", message, permanent=False)
             return
         pod = pending_pod(request, Requests(memory_bytes=self.memory_of(request)))
@@ -141,7 +144,7 @@ class ProcessCluster:
             self.stop(attempt)
 
     async def start_process(self, pod: PodView, request: PodRequest) -> Attempt:
-        """Make the attempt's directory and start its task."""
+        """Create the attempt's directory and start its task."""
         scratch = self.make_directory("scratch") / pod.uid
         scratch.mkdir()
         environment = msgspec.structs.replace(
@@ -162,7 +165,7 @@ class ProcessCluster:
         return Attempt(process=process, scratch=scratch, oom_kills=count_oom_kills())
 
     def take_line(self, pod: PodView, line: str) -> None:
-        """Take a line that a process wrote: its progress, or anything else."""
+        """Handle a line that a process wrote. It may be a progress line."""
         turn, report = self.turns.get(pod.uid, pod), read_progress_line(line)
         if report is not None and report.attempt_id in turn.attempt_ids:
             self.board.take(report)
@@ -175,13 +178,13 @@ class ProcessCluster:
         return int(self.memory_bytes * request.memory_factor)
 
     def make_directory(self, name: str) -> Path:
-        """Return a directory of the work directory, made if need be."""
+        """Return a directory in the work directory, and create it if needed."""
         directory = self.work_directory / name
         directory.mkdir(parents=True, exist_ok=True)
         return directory
 
     async def watch(self, name: str, attempt: Attempt) -> None:
-        """Wait for the process, then show how it ended; a deleted pod is gone with its process."""
+        """Wait for the process, then update its pod. A deleted pod is gone when its process ends."""
         code = await attempt.process.wait()
         pod = finished_pod(self.pods[name], code, attempt)
         shutil.rmtree(attempt.scratch, ignore_errors=True)
@@ -195,7 +198,7 @@ class ProcessCluster:
         self.tell(PodEnded(pod=pod, killed=pod.deleting, log="\n".join(log.tail)))
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
-        """Stop the pod's process, if it has that UID; a finished one is gone at once. All end soon: none is forced."""
+        """Stop the pod's process if the UID matches. A finished pod is gone at once. `force` makes no difference."""
         del force
         pod = self.pods.get(name)
         if pod is None or pod.uid != uid or pod.deleting or job.uid != self.job.uid:
@@ -213,7 +216,7 @@ class ProcessCluster:
         keep(self.stopping, asyncio.create_task(attempt.process.stop(self.stop_grace_seconds)))
 
     def forget(self, name: str) -> None:
-        """Let go of the pod, its name and the tail of its log."""
+        """Forget the pod, its name and the tail of its log."""
         pod = self.pods.pop(name)
         self.attempts.pop(pod.uid, None)
         self.turns.pop(pod.uid, None)
@@ -221,7 +224,7 @@ class ProcessCluster:
             self.board.forget(attempt_id)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
-        """Return the last of what the process wrote."""
+        """Return the last lines that the process wrote."""
         pod = self.pods.get(name)
         attempt = self.attempts.get(pod.uid) if pod is not None and job.uid == self.job.uid else None
         if attempt is None:
@@ -230,10 +233,10 @@ class ProcessCluster:
         return "\n".join(itertools.islice(tail, max(0, len(tail) - lines), None))
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
-        """Return the program's text from a ConfigMap that stands in the job's own file."""
+        """Return the program's text from a ConfigMap in the job's file."""
         data = self.config_maps.get(config_map)
         if data is None:
-            message = f"{job.key}: no ConfigMap {config_map!r} stands in the job's file: add it there after a line ---"
+            message = f"{job.key}: the job's file has no ConfigMap {config_map!r}: add it there after a line ---"
             raise ActionError("ProgramNotFound", message, permanent=True)
         if key not in data:
             message = f"{job.key}: ConfigMap {config_map!r} has no key {key!r}, only {', '.join(sorted(data))}"
@@ -241,13 +244,13 @@ class ProcessCluster:
         return data[key]
 
     async def read_storage(self, job: JobView) -> JobStorage:
-        """Return where intermediate data goes; S3 is reached by the AWS_* variables."""
+        """Return where intermediate data goes. The AWS_* variables configure S3."""
         del job
         work_uri = self.work_uri or f"file://{self.make_directory('store').absolute()}/"
         return JobStorage(work_uri=work_uri, installation=INSTALLATION, settings=StorageSettings())
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """Keep the status; nobody else writes it."""
+        """Keep the status in memory. Nobody else writes it."""
         if job.uid != self.job.uid:
             return False
         self.job = replace(self.job, status=status)
@@ -260,7 +263,7 @@ class ProcessCluster:
         self.tell(EventRecorded(kind=kind, reason=reason, message=message))
 
     async def close(self) -> None:
-        """End every process that still runs, and wait until all are gone."""
+        """Stop every running process, and wait until all have ended."""
         for name, pod in list(self.pods.items()):
             await self.delete_pod(self.job, name, pod.uid)
         while self.watching or self.stopping:
@@ -268,13 +271,13 @@ class ProcessCluster:
 
 
 def keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:
-    """Hold a reference to `task` until it is done: the event loop holds none."""
+    """Keep a reference to `task` until it is done, because the event loop keeps none."""
     tasks.add(task)
     task.add_done_callback(tasks.discard)
 
 
 def pending_pod(request: PodRequest, requests: Requests) -> PodView:
-    """Return the pod as it is before its process runs."""
+    """Return the pod before its process runs."""
     return PodView(
         name=request.name,
         uid=str(uuid4()),
@@ -291,7 +294,7 @@ def pending_pod(request: PodRequest, requests: Requests) -> PodView:
 
 
 def finished_pod(pod: PodView, code: int, attempt: Attempt) -> PodView:
-    """Return the pod as it is after its process ended with `code`."""
+    """Return the pod after its process ended with `code`."""
     out_of_memory = code == KILLED_EXIT_CODE and not pod.deleting and was_oom_killed(attempt.oom_kills)
     return replace(
         pod,
@@ -304,13 +307,13 @@ def finished_pod(pod: PodView, code: int, attempt: Attempt) -> PodView:
 
 
 def was_oom_killed(kills_before: int | None) -> bool:
-    """Tell whether the kernel killed anything for want of memory since the process started."""
+    """Tell whether the kernel killed any process for lack of memory since this one started."""
     kills = count_oom_kills()
     return kills is not None and kills_before is not None and kills > kills_before
 
 
 def read_outcome(termination_log: Path) -> TaskOutcome | None:
-    """Read why the task failed, in its own words; None if it left none that can be read."""
+    """Read why the task failed; None if it left no readable message."""
     try:
         with termination_log.open("rb") as file:
             return msgspec.json.decode(file.read(TERMINATION_MESSAGE_BYTES), type=TaskOutcome)

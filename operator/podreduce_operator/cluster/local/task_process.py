@@ -1,6 +1,6 @@
-"""One attempt's process: started in its own session, read line by line, stopped with everything it started.
+"""One attempt's process. It runs in its own session, is read line by line, and is stopped with everything it started.
 
-Rule: what is left of the process group when its leader ends is killed, as a container's other processes are.
+Rule: when the first process of the group ends, the others are killed, as in a container.
 """
 
 import asyncio
@@ -30,11 +30,11 @@ READ_BYTES = 64 * 2**10
 MAX_LINE_BYTES = 16 * 2**10
 MAX_LOG_BYTES = 64 * 2**20
 DRAIN_SECONDS = 1.0
-"""How long the output is still read after the process ended: someone else may hold its end of the pipe open."""
+"""How long the output is read after the process ended. Another process may still hold the pipe open."""
 
 
 class TaskProcess:
-    """A running or finished process and what it wrote. Made by `start`; `wait` must be awaited once."""
+    """A running or finished process and its output. Created by `start`. `wait` must be awaited once."""
 
     def __init__(self, process: Process, lifeline: Lifeline, pipes: Sequence["OutputPipe"], log: "TaskLog") -> None:
         self.process = process
@@ -51,12 +51,12 @@ class TaskProcess:
         on_line: OnLine,
         fork_server: ForkServer | None = None,
     ) -> Self:
-        """Start `command` with exactly the environment `environ`; each line it writes goes to `on_line`.
+        """Start `command` with exactly the environment `environ`. Each line that it writes goes to `on_line`.
 
-        With a `fork_server` the process is forked, and `command` is for when that cannot be.
+        With a `fork_server` the process is forked; `command` is used if that is not possible.
 
         Raises:
-            OSError: the system will not start it.
+            OSError: the system cannot start the process.
         """
         lifeline = Lifeline.open()
         (output, output_end), (error, error_end) = os.pipe(), os.pipe()
@@ -76,7 +76,7 @@ class TaskProcess:
         return cls(process, lifeline, (OutputPipe(output, log, on_line), OutputPipe(error, log, on_line)), log)
 
     async def wait(self) -> int:
-        """Wait for the end; return the exit code, 128 + n after signal n, as a container's is told."""
+        """Wait for the end and return the exit code. As for a container, it is 128 + n after signal n."""
         code = await self.process.wait()
         self.send_signal(signal.SIGKILL)
         await asyncio.gather(*(pipe.close() for pipe in self.pipes))
@@ -85,7 +85,7 @@ class TaskProcess:
         return 128 - code if code < 0 else code
 
     async def stop(self, grace_seconds: float) -> None:
-        """Ask the process to end, and kill it after the grace."""
+        """Ask the process to end, and kill it after the grace period."""
         self.send_signal(signal.SIGTERM)
         try:
             await asyncio.wait_for(self.process.wait(), grace_seconds)
@@ -94,8 +94,8 @@ class TaskProcess:
             await self.process.wait()
 
     def send_signal(self, number: signal.Signals) -> None:
-        """Signal the whole process group; gone means done."""
-        with suppress(ProcessLookupError, PermissionError):  # macOS says EPERM of a group of zombies
+        """Signal the whole process group, if it still exists."""
+        with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of zombies
             os.killpg(self.process.pid, number)
 
 
@@ -122,9 +122,9 @@ async def start_process(
 
 
 class OutputPipe:
-    """The reading end of one output of a process: bytes in, lines out.
+    """The reading end of one output of a process: turns bytes into lines.
 
-    Not asyncio's own: there, a process ends only when its pipes do.
+    asyncio's own pipes are not used, because with them a process ends only when its pipes do.
     """
 
     def __init__(self, descriptor: int, log: "TaskLog", on_line: OnLine) -> None:
@@ -137,7 +137,7 @@ class OutputPipe:
         asyncio.get_running_loop().add_reader(descriptor, self.read)
 
     def read(self) -> None:
-        """Take what is there; end when all holders of the writing end are gone."""
+        """Read what is there. End when no process holds the writing end."""
         with suppress(BlockingIOError):
             data = os.read(self.descriptor, READ_BYTES)
             if data:
@@ -146,7 +146,7 @@ class OutputPipe:
                 self.end()
 
     def feed(self, data: bytes) -> None:
-        """Take bytes as they come; a line longer than 16 KiB is cut into several."""
+        """Split bytes into lines. A line longer than 16 KiB is cut into several."""
         *lines, self.pending = (self.pending + data).split(b"\n")
         while len(self.pending) > MAX_LINE_BYTES:
             lines.append(self.pending[:MAX_LINE_BYTES])
@@ -161,7 +161,7 @@ class OutputPipe:
         self.on_line(text)
 
     def end(self) -> None:
-        """Stop reading; a last line may lack its newline."""
+        """Stop reading. The last line may have no newline."""
         if self.ended.is_set():
             return
         self.ended.set()
@@ -171,14 +171,14 @@ class OutputPipe:
             self.add(self.pending)
 
     async def close(self) -> None:
-        """Read what is left, and wait no longer than `DRAIN_SECONDS` for heirs of the writing end."""
+        """Read what is left. Wait at most `DRAIN_SECONDS` for other processes with the writing end."""
         with suppress(TimeoutError):
             await asyncio.wait_for(self.ended.wait(), DRAIN_SECONDS)
         self.end()
 
 
 class TaskLog:
-    """What a process wrote: all of it in a file, up to 64 MiB, and the last lines at hand."""
+    """What a process wrote: up to 64 MiB in a file, and the last lines in memory."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

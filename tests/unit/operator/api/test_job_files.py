@@ -36,9 +36,9 @@ def test_json_is_read_too() -> None:
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        pytest.param('{\n"a": 1,\n}', "job.json:3:1: no valid JSON: ", id="comma-at-the-end"),
-        pytest.param('{"a": 1, "b": 2, "a": 3}', "job.json: no valid JSON: 'a' is given twice", id="field-twice"),
-        pytest.param("", "job.json:1:1: no valid JSON: ", id="empty"),
+        pytest.param('{\n"a": 1,\n}', "job.json:3:1: not valid JSON: ", id="comma-at-the-end"),
+        pytest.param('{"a": 1, "b": 2, "a": 3}', "job.json: not valid JSON: 'a' is given twice", id="field-twice"),
+        pytest.param("", "job.json:1:1: not valid JSON: ", id="empty"),
     ],
 )
 def test_broken_json_is_refused_with_its_place(text: str, expected: str) -> None:
@@ -57,20 +57,20 @@ def test_empty_documents_around_the_job_do_not_matter() -> None:
         pytest.param("", "job.yaml: expected one MapReduceJob, found an empty file", id="empty"),
         pytest.param(f"{HEAD}---\n{HEAD}", "job.yaml: expected one MapReduceJob, found 2 documents", id="several"),
         pytest.param("- 1\n", "job.yaml: expected a mapping with apiVersion and kind, got list", id="a-list"),
-        pytest.param("a: [1\n", "job.yaml:2:1: no valid YAML: expected ',' or ']'", id="not-closed"),
-        pytest.param("a:\n\tb: 1\n", "job.yaml:2:1: no valid YAML: found character '\\t'", id="tab"),
-        pytest.param(f"{HEAD}kind: Job\n", "job.yaml:3:1: no valid YAML: 'kind' is given twice", id="key-twice"),
+        pytest.param("a: [1\n", "job.yaml:2:1: not valid YAML: expected ',' or ']'", id="not-closed"),
+        pytest.param("a:\n\tb: 1\n", "job.yaml:2:1: not valid YAML: found character '\\t'", id="tab"),
+        pytest.param(f"{HEAD}kind: Job\n", "job.yaml:3:1: not valid YAML: 'kind' is given twice", id="key-twice"),
         pytest.param("kind: Job\n", "job.yaml: apiVersion: must be podreduce.dev/v1beta1, got null", id="no-version"),
         pytest.param(
             "apiVersion: podreduce.dev/v1beta1\nkind: Job\n",
             'job.yaml: kind: must be MapReduceJob, got "Job"',
             id="other-kind",
         ),
-        pytest.param("a: \x00", "job.yaml: no valid YAML: unacceptable character", id="control-character"),
-        pytest.param("a: !!binary aGk=\n", "job.yaml: no valid YAML: Object of type bytes", id="not-json"),
-        pytest.param("a: &a [*a]\n", "job.yaml: no valid YAML: Circular reference", id="circular"),
-        pytest.param("a: .nan\n", "job.yaml: no valid YAML: Out of range float", id="not-a-number"),
-        pytest.param("a: !!python/name:os.system\n", "job.yaml:1:4: no valid YAML: could not determine", id="unsafe"),
+        pytest.param("a: \x00", "job.yaml: not valid YAML: unacceptable character", id="control-character"),
+        pytest.param("a: !!binary aGk=\n", "job.yaml: not valid YAML: Object of type bytes", id="not-json"),
+        pytest.param("a: &a [*a]\n", "job.yaml: not valid YAML: Circular reference", id="circular"),
+        pytest.param("a: .nan\n", "job.yaml: not valid YAML: Out of range float", id="not-a-number"),
+        pytest.param("a: !!python/name:os.system\n", "job.yaml:1:4: not valid YAML: could not determine", id="unsafe"),
     ],
 )
 def test_what_is_no_job_is_refused_with_its_place(text: str, expected: str) -> None:

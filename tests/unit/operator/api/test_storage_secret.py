@@ -50,5 +50,5 @@ def test_a_secrets_data_is_decoded() -> None:
 
 @pytest.mark.parametrize("value", ["a", base64.b64encode(b"\xff").decode()], ids=["no-base64", "no-utf8"])
 def test_binary_values_are_refused(value: str) -> None:
-    with pytest.raises(SecretError, match="no UTF-8 text"):
+    with pytest.raises(SecretError, match="not UTF-8 text"):
         decode_secret({"region": value})

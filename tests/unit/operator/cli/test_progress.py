@@ -171,7 +171,7 @@ def test_what_the_program_prints_is_shown_up_to_a_limit() -> None:
     lines = stream.getvalue().splitlines()
     assert lines[0] == "m-3 | line 0"
     assert len(lines) == MAX_WORDS_LINES + 1
-    assert "after its first 200 lines" in lines[-1]
+    assert "only its first 200 lines" in lines[-1]
 
 
 def test_bars_show_tasks_bytes_and_records() -> None:

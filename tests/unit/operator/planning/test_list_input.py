@@ -69,7 +69,7 @@ async def test_objects_have_size_version_and_splittability(store: ObjectStore) -
         pytest.param("books", "no such object; did you mean .*books/[?]", id="prefix-without-slash"),
         pytest.param("none/", "no object there", id="prefix"),
         pytest.param("*.gz", "no object there", id="glob"),
-        pytest.param("books/_*", "names that start with _", id="only-hidden-names"),
+        pytest.param("books/_*", "names start with _", id="only-hidden-names"),
     ],
 )
 async def test_a_uri_that_names_nothing_is_an_error(store: ObjectStore, name: str, hint: str) -> None:

@@ -36,7 +36,7 @@ def test_a_run_may_skip_as_many_as_the_spec_says(limit: int | None, exceeded: bo
     assert (verdict is not None) is exceeded
     if verdict is not None:
         assert (verdict.phase, verdict.reason) == (Phase.FAILED, "TooManyBadRecords")
-        assert verdict.message.startswith(f"more bad records (7) than spec.maxBadRecords ({limit}): mend the input")
+        assert verdict.message.startswith(f"more bad records (7) than spec.maxBadRecords ({limit}): fix the input")
 
 
 def test_none_allowed_and_none_bad_is_fine() -> None:
