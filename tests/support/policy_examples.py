@@ -11,22 +11,12 @@ from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, Tas
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, PlanSummary, RunState
 from podreduce_operator.model.pods import AttemptProgress, Gang, PodPhase, PodView, Stage
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_fault,
-    make_job,
-    make_observed,
-    make_outcome,
-    make_plan_summary,
-    make_pod,
-    make_published,
-    make_quarantine,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_job
+from tests.support.builders.observed import make_fault, make_observed, make_published
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure, make_outcome, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 __all__ = ["RULES", "WORKED_EXAMPLE", "Example"]
 

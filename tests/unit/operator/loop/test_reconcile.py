@@ -18,7 +18,9 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodRequest
-from tests.support.builders import make_failed_pod, make_job, make_pod, make_raw_output, map_task
+from tests.support.builders.jobs import make_job, make_raw_output
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.tasks import map_task
 from tests.support.quiet_cluster import QuietCluster
 
 KEY = JobKey(namespace="default", name="wordcount")

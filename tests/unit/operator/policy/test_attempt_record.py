@@ -4,7 +4,9 @@ from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.wire import decode, encode
 from podreduce_operator.model.pods import PodPhase, PodView, Requests, Stage
 from podreduce_operator.policy.attempt_record import describe_attempt, kept_stage, past_attempts, stage_of
-from tests.support.builders import make_commit, make_outcome, make_pod, map_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_outcome
+from tests.support.builders.tasks import map_task
 
 STAGES: dict[str, tuple[PodView, Stage]] = {
     "pending": (make_pod(phase=PodPhase.PENDING), Stage.CREATED),

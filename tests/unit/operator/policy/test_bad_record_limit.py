@@ -3,7 +3,9 @@ import pytest
 from podreduce.contract.task import CommitRecord
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.policy.bad_record_limit import count_bad_records, find_excess, has_bad_records
-from tests.support.builders import make_commit, make_failure, make_observed, make_quarantine, map_task, reduce_task
+from tests.support.builders.observed import make_observed
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 
 def skipped(*records: int) -> list[CommitRecord]:

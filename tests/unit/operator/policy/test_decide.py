@@ -3,15 +3,10 @@ import pytest
 from podreduce_operator.model.actions import CreatePod
 from podreduce_operator.policy import decide as policy
 from podreduce_operator.policy.decide import decide
-from tests.support.builders import (
-    make_commit,
-    make_failure,
-    make_fault,
-    make_observed,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.plans import make_shuffle
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.policy_examples import RULES, WORKED_EXAMPLE, Example
 
 

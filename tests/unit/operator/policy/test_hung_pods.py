@@ -2,7 +2,7 @@ import pytest
 
 from podreduce_operator.model.pods import AttemptProgress, PodPhase
 from podreduce_operator.policy.stuck_pods import find_hung, hung_at
-from tests.support.builders import make_pod
+from tests.support.builders.pods import make_pod
 
 STILL = AttemptProgress(fraction=0.4, reported_at=990.0, changed_at=400.0)
 

@@ -15,16 +15,10 @@ from podreduce_operator.policy.pod_deletion import (
     kept_failed_pods,
     stop_failed,
 )
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_observed,
-    make_outcome,
-    make_pod,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_observed
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure, make_outcome
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0, R0 = map_task(0), reduce_task(0)
 

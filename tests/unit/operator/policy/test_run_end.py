@@ -6,18 +6,11 @@ from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.run_cleanup import supersede, tidy
 from podreduce_operator.policy.run_end import deadline_at, find_end, newest
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_fault,
-    make_job,
-    make_observed,
-    make_pod,
-    make_quarantine,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_job
+from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 ENDED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="InputError", message="no", completed_at=100.0)
 

@@ -13,7 +13,9 @@ from podreduce_operator.policy.stuck_pods import (
     pending_deadline,
     still_waits,
 )
-from tests.support.builders import make_failure, make_pod, map_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_failure
+from tests.support.builders.tasks import map_task
 
 DEADLINES = PendingDeadlines(absent_seconds=30.0, image_seconds=600.0, unschedulable_seconds=3600.0)
 MISSING = 'secret "keys" not found'

@@ -5,17 +5,11 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_wave import is_trying, next_look, next_ordinal, pods_by_task, run_wave
 from podreduce_operator.policy.waves import current_generations, find_wave, is_committed, parallelism
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_observed,
-    make_plan_summary,
-    make_pod,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0, M1, R0, R1 = map_task(0), map_task(1), reduce_task(0), reduce_task(1)
 
