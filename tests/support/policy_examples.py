@@ -534,7 +534,9 @@ RULES = [
     ),
     Example(
         name="by their record",
-        observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, reason="Unschedulable"),)),
+        observed=make_observed(
+            pods=(make_pod(M1),), failures=(make_failure(M0, reason="Unschedulable", ends_job=True),)
+        ),
         now=61.0,
         expected="Failed/Unschedulable: keep(1) delete(m-1 job failed)",
     ),
@@ -887,7 +889,7 @@ RULES = [
     ),
     Example(
         name="a failure that repeating cannot mend",
-        observed=make_observed(failures=(make_failure(M0, reason="InputError"),)),
+        observed=make_observed(failures=(make_failure(M0, reason="InputError", ends_job=True),)),
         now=500.0,
         expected="Failed/InputError: -",
     ),

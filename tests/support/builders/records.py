@@ -13,7 +13,6 @@ from podreduce.contract.task import (
     TaskRef,
     TaskType,
 )
-from podreduce_operator.policy.failure_classes import class_of
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.pods import make_pod
 from tests.support.builders.tasks import map_task
@@ -61,7 +60,7 @@ def make_failure(
     reason: str = "ProgramError",
     finished_at: float = 100.0,
     lost: tuple[TaskRef, int] | None = None,
-    ends_job: bool | None = None,
+    ends_job: bool = False,
     **fields: Any,
 ) -> FailureRecord:
     """The record of a failed attempt of `make_pod`; `lost` is the task and the generation of an output."""
@@ -72,7 +71,7 @@ def make_failure(
         pod_name=pod.name,
         ordinal=ordinal,
         counted=counted,
-        ends_job=class_of(reason).is_fatal if ends_job is None else ends_job,
+        ends_job=ends_job,
         reason=reason,
         finished_at=finished_at,
         lost=None if lost is None else LostOutput(task=lost[0], generation=lost[1]),

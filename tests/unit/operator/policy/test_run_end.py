@@ -52,7 +52,10 @@ def test_exhausted_task_is_told_with_its_last_failure() -> None:
 
 
 def test_first_task_in_order_gives_the_verdict() -> None:
-    failures = [make_failure(reduce_task(0), reason="StorageDenied"), make_failure(map_task(3), reason="InputError")]
+    failures = [
+        make_failure(reduce_task(0), reason="StorageDenied", ends_job=True),
+        make_failure(map_task(3), reason="InputError", ends_job=True),
+    ]
     assert reason_of(make_observed(failures=failures)) == "InputError"
 
 
@@ -60,7 +63,7 @@ def test_first_task_in_order_gives_the_verdict() -> None:
     "reason", ["InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"]
 )
 def test_failure_that_repeating_cannot_mend_ends_the_run_at_once(reason: str) -> None:
-    assert reason_of(make_observed(failures=[make_failure(reason=reason)])) == reason
+    assert reason_of(make_observed(failures=[make_failure(reason=reason, ends_job=True)])) == reason
 
 
 @pytest.mark.parametrize(("now", "expected"), [(59.9, None), (60.0, "DeadlineExceeded"), (1e9, "DeadlineExceeded")])
@@ -88,7 +91,7 @@ def test_what_is_missing_before_the_first_status_is_waited_for() -> None:
 
 EVIDENCE: dict[str, dict[str, Any]] = {
     "exhausted": {"failures": [make_failure(ordinal=n) for n in range(1, 7)]},
-    "fatal": {"failures": [make_failure(reason="InputError")]},
+    "fatal": {"failures": [make_failure(reason="InputError", ends_job=True)]},
     "bad records": {"spec": {"maxBadRecords": 2}, "commits": [make_commit(quarantine=make_quarantine(3))]},
     "deadline": {"spec": {"activeDeadlineSeconds": 1}},
     "permanent fault": {"faults": (make_fault(permanent=True),)},
