@@ -21,7 +21,8 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.pods.task_turns import History
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
-from tests.support.policy_examples import RULES, WORKED_EXAMPLE
+from tests.support.policy_examples.rules import RULES
+from tests.support.policy_examples.whole_run import WORKED_EXAMPLE
 
 __all__ = ["Mutant", "MutantStaleError", "find_killer", "find_worlds", "load_policy", "load_worlds"]
 

@@ -9,7 +9,8 @@ from tests.simulation import judge
 from tests.simulation.model_mutants import MODEL_MUTANTS
 from tests.simulation.mutants import MUTANTS
 from tests.simulation.mutation import Mutant, MutantStaleError, find_killer, load_policy
-from tests.support.policy_examples import RULES, WORKED_EXAMPLE
+from tests.support.policy_examples.rules import RULES
+from tests.support.policy_examples.whole_run import WORKED_EXAMPLE
 
 WORLDS = 100
 """How many worlds a mutant may pass before one that shows its fault. Most do in the first ten."""

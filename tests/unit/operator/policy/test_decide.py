@@ -7,7 +7,9 @@ from tests.support.builders.observed import make_fault, make_observed
 from tests.support.builders.plans import make_shuffle
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task, reduce_task
-from tests.support.policy_examples import RULES, WORKED_EXAMPLE, Example
+from tests.support.policy_examples.example import Example
+from tests.support.policy_examples.rules import RULES
+from tests.support.policy_examples.whole_run import WORKED_EXAMPLE
 
 
 @pytest.mark.parametrize("example", WORKED_EXAMPLE, ids=lambda example: example.name)
@@ -58,3 +60,8 @@ def test_fault_is_told_in_the_verdict() -> None:
 def test_deciding_twice_gives_the_same_decision() -> None:
     for example in (*WORKED_EXAMPLE, *RULES):
         assert decide(example.observed, example.now) == decide(example.observed, example.now)
+
+
+def test_examples_have_names_of_their_own() -> None:
+    names = [example.name for example in (*WORKED_EXAMPLE, *RULES)]
+    assert len(set(names)) == len(names)
