@@ -80,7 +80,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "policy.retry_delays": ("operator/policy/failure_causes", "operator/policy/run_wave", "operator/policy/run_end"),
     "policy.run_cleanup": ("operator/policy/run_end",),
     "policy.run_end": ("operator/policy/run_end",),
-    "policy.run_state": ("operator/policy/status",),
+    "policy.run_state": ("operator/policy/run_state",),
     "policy.run_wave": ("operator/policy/run_wave", "operator/policy/waves"),
     "policy.single_pod_jobs": ("operator/policy/single_pod_jobs",),
     "policy.speculation": ("operator/policy/speculation",),

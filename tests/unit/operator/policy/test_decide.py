@@ -65,3 +65,13 @@ def test_deciding_twice_gives_the_same_decision() -> None:
 def test_examples_have_names_of_their_own() -> None:
     names = [example.name for example in (*WORKED_EXAMPLE, *RULES)]
     assert len(set(names)) == len(names)
+
+
+def test_a_suspended_job_still_tells_how_many_maps_it_has() -> None:
+    assert decide(make_observed(spec={"suspend": True}), 0.0).verdict.map_total == 2
+    assert decide(make_observed(spec={"suspend": True}, plan=None), 0.0).verdict.map_total is None
+
+
+def test_of_several_faults_the_first_is_told() -> None:
+    faults = (make_fault("StorageUnavailable"), make_fault("StorageDenied"))
+    assert decide(make_observed(faults=faults), 0.0).verdict.reason == "StorageUnavailable"

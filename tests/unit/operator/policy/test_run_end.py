@@ -3,6 +3,7 @@ from typing import Any
 import pytest
 
 from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.run_cleanup import supersede, tidy
 from podreduce_operator.policy.run_end import deadline_at, find_end, newest
@@ -170,3 +171,35 @@ def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:
 def test_newest_failure_is_the_one_that_finished_last() -> None:
     late = make_failure(ordinal=1, finished_at=200.0)
     assert newest([make_failure(ordinal=2, finished_at=100.0), late, make_failure(ordinal=3, finished_at=1.0)]) == late
+
+
+TOLD: dict[str, tuple[dict[str, Any], str]] = {
+    "fault": ({"faults": (make_fault(permanent=True),)}, "of the test's making"),
+    "deadline": ({"spec": {"activeDeadlineSeconds": 60}}, "ran longer than 60 s"),
+    "fatal": ({"failures": [make_failure(reason="InputError", ends_job=True, message="no such column")]}, "no such"),
+    "lost": (
+        {
+            "failures": [
+                make_failure(counted=False, ordinal=n, attempt_id=f"a{n}", message="its node") for n in range(50)
+            ]
+        },
+        "50 attempts were lost; the last: m-0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("evidence", "expected"), TOLD.values(), ids=TOLD.keys())
+def test_the_verdict_says_why(evidence: dict[str, Any], expected: str) -> None:
+    verdict = find_end(make_observed(**evidence), 1e9)
+    assert verdict is not None
+    assert expected in verdict.message
+
+
+def test_what_is_applied_beside_the_job_is_waited_for_where_no_grace_is_set() -> None:
+    limits = Limits(pending=PendingDeadlines(absent_seconds=None))
+    observed = make_observed(plan=None, limits=limits, faults=(make_fault("ProgramNotFound"),))
+    assert reason_of(observed, 1e9) is None
+
+
+def test_a_run_that_is_replaced_is_named() -> None:
+    assert supersede(make_observed(superseded="7"), "7").verdict.message == "run 7 is being discarded"

@@ -1,6 +1,8 @@
 import pytest
 
+from podreduce_operator.model.actions import CreatePod
 from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed, PlanSummary
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_wave import is_trying, next_look, next_ordinal, pods_by_task, run_wave
 from tests.support.builders.observed import make_observed
@@ -125,3 +127,30 @@ def test_reduces_are_packed_by_the_bytes_of_their_partitions() -> None:
     assert [str(action) for action in run_wave(observed, plan, 100.0).actions] == ["create(r-0#1)"]
     small = make_observed(spec={"parallelism": 1}, commits=commits, shuffle=make_shuffle(partitions=4))
     assert [str(action) for action in run_wave(small, plan, 100.0).actions] == ["create(r-0#1..r-3)"]
+
+
+def shuffle_generations(observed: Observed, plan: PlanSummary) -> list[int | None]:
+    decision = run_wave(observed, plan, 100.0)
+    return [action.shuffle_generation for action in decision.actions if isinstance(action, CreatePod)]
+
+
+def test_only_attempts_that_will_reduce_are_told_which_manifest() -> None:
+    commits = [make_commit(M0), make_commit(M1, generation=1)]
+    lost = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
+    shuffle = make_shuffle(generation=1, partitions=2, map_generations=(0, 1))
+    reduces = make_observed(spec={"parallelism": 1}, commits=commits, failures=[lost], shuffle=shuffle)
+    assert shuffle_generations(make_observed(), make_plan_summary(is_small=True)) == [0]
+    assert shuffle_generations(make_observed(spec={"parallelism": 1}), make_plan_summary(tasks_per_pod=2)) == [None]
+    assert shuffle_generations(reduces, make_plan_summary(partitions=2, tasks_per_pod=2)) == [1]
+
+
+@pytest.mark.parametrize(
+    ("speculation", "pods", "expected"),
+    [("Auto", (make_pod(M0),), 15.0), ("Never", (make_pod(M0),), None), ("Auto", (), None)],
+    ids=["a pod runs", "no twins wanted", "no pod runs"],
+)
+def test_running_attempts_are_compared_every_fifteen_seconds(
+    speculation: str, pods: tuple[PodView, ...], expected: float | None
+) -> None:
+    observed = make_observed(spec={"speculation": speculation}, pods=pods, limits=Limits())
+    assert next_look(observed, [], 140.0) == expected

@@ -1,10 +1,12 @@
 import pytest
 
 from podreduce.contract.task import TaskRef
+from podreduce_operator.model.actions import CommitOutput, FreezeShuffle
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.policy.waves import current_generations, find_wave, is_committed, parallelism
 from tests.support.builders.observed import make_observed
 from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task, reduce_task
 
@@ -68,3 +70,17 @@ def test_committed_reduces_stay_when_a_map_is_made_again() -> None:
     shuffle = make_shuffle(generation=1, partitions=2, map_generations=(0, 1))
     observed = make_observed(commits=commits, shuffle=shuffle)
     assert find_wave(observed, make_plan_summary(partitions=2), {M1: 1}).tasks == [R1]
+
+
+def test_a_map_only_run_has_no_reduces_whatever_was_planned() -> None:
+    commits = [make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]
+    wave = find_wave(make_observed(commits=commits), make_plan_summary(partitions=3), {})
+    assert (wave.reduce_total, wave.step) == (0, CommitOutput())
+
+
+@pytest.mark.parametrize(("tasks", "expected"), [((), 5), ((M0, M1, R0), 1)], ids=["pods of their own", "one pod"])
+def test_partitions_are_packed_for_as_many_pods_as_will_run(tasks: tuple[TaskRef, ...], expected: int) -> None:
+    waiting = (make_pod(R0, uid="whole", tasks=tasks, sequence=2),) if tasks else ()
+    observed = make_observed(spec={"parallelism": 5}, commits=[make_commit(M0), make_commit(M1)], pods=waiting)
+    step = find_wave(observed, make_plan_summary(partitions=None), {}).step
+    assert step == FreezeShuffle(generation=0, parallelism=expected)
