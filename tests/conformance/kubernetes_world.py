@@ -14,7 +14,8 @@ from podreduce_operator.model.pods import PodRequest, PodView
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
-from tests.support.builders import make_pod_request, make_raw_spec
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.pods import make_pod_request
 
 UNTIL_STOPPED = """\
 import os, signal, time

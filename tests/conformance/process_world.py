@@ -11,7 +11,8 @@ from uuid import uuid4
 from podreduce_operator.cluster.local.notices import LineWritten, Notice
 from podreduce_operator.cluster.local.processes import ProcessCluster
 from podreduce_operator.model.pods import PodRequest, PodView
-from tests.support.builders import make_job, make_pod_request
+from tests.support.builders.jobs import make_job
+from tests.support.builders.pods import make_pod_request
 
 SCRIPT = (sys.executable, "-S", "-E", "-c")
 UNTIL_STOPPED = "import time; print('ready', flush=True); time.sleep(60)"

@@ -10,7 +10,7 @@ from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import PodPhase
 from tests.conformance.kubernetes_world import KubernetesWorld, open_kubernetes_world
 from tests.conformance.process_world import ProcessWorld
-from tests.support.builders import make_job
+from tests.support.builders.jobs import make_job
 
 World = ProcessWorld | KubernetesWorld
 

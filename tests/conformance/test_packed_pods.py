@@ -18,7 +18,7 @@ from podreduce_operator.cluster.local.notices import Notice, PodEnded
 from podreduce_operator.cluster.local.processes import ProcessCluster
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.limits import Limits
-from tests.support.builders import make_job, make_raw_output
+from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.task_runs import WORD_COUNT
 
 SECONDS = 120

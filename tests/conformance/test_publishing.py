@@ -18,7 +18,10 @@ from podreduce_operator.runs.publishing import (
     read_published,
     remove_staged,
 )
-from tests.support.builders import JOB_UID, make_commit, make_plan, reduce_task
+from tests.support.builders.jobs import JOB_UID
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import reduce_task
 from tests.support.pending_uploads import drop_uploads, list_uploads
 
 pytestmark = pytest.mark.integration

@@ -18,7 +18,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, LostOutput, TaskRef
 from podreduce.contract.wire import decode
-from tests.support.builders import map_task, reduce_task
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.task_processes import TaskProcesses
 
 

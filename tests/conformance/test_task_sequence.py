@@ -17,7 +17,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
-from tests.support.builders import map_task, reduce_task
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.task_processes import Ended, TaskProcesses
 from tests.support.task_runs import WORD_COUNT, TaskRun
 

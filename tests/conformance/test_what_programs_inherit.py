@@ -20,7 +20,7 @@ from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
-from tests.support.builders import map_task
+from tests.support.builders.tasks import map_task
 from tests.support.task_processes import TaskProcesses
 from tests.support.task_runs import TaskRun
 

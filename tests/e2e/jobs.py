@@ -123,8 +123,8 @@ class JobWorld:
         """Wait for a condition and return the job; a job that ends otherwise, or never, shows its story."""
 
         def settled() -> str | None:
-            kinds = (condition, "Complete", "Failed")
-            return next((kind for kind in kinds if self.condition(name, kind).get("status") == "True"), None)
+            true = {each["type"] for each in self.conditions(name) if each["status"] == "True"}
+            return next((kind for kind in (condition, "Complete", "Failed") if kind in true), None)
 
         try:
             found = self.cluster.wait_for(settled, f"{condition} of {name}", timeout)
@@ -156,8 +156,12 @@ class JobWorld:
 
     def condition(self, name: str, kind: str) -> dict[str, Any]:
         """Return a condition, or nothing while there is none."""
-        conditions = self.job(name).get("status", {}).get("conditions", [])
-        return next((condition for condition in conditions if condition["type"] == kind), {})
+        return next((condition for condition in self.conditions(name) if condition["type"] == kind), {})
+
+    def conditions(self, name: str) -> list[dict[str, Any]]:
+        """Return all conditions; one request."""
+        conditions: list[dict[str, Any]] = self.job(name).get("status", {}).get("conditions", [])
+        return conditions
 
     def pods(self, name: str) -> list[dict[str, Any]]:
         """Return the job's pods."""

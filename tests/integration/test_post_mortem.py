@@ -21,7 +21,7 @@ from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
 from tests.cluster.minio import MinioServer
-from tests.support.builders import make_job, make_raw_output
+from tests.support.builders.jobs import make_job, make_raw_output
 
 pytestmark = pytest.mark.integration
 

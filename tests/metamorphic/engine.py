@@ -27,7 +27,7 @@ from podreduce_operator.runs.run import Run, RunCache
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import Layout, limited
 from tests.metamorphic.outcome import Outcome, read_part
-from tests.support.builders import make_job
+from tests.support.builders.jobs import make_job
 from tests.support.quiet_cluster import QuietCluster
 
 __all__ = ["JobRun", "StartTask", "run_job"]

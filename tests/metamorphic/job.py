@@ -7,7 +7,7 @@ from typing import Any
 from tests.metamorphic.chance import seeded
 from tests.metamorphic.data import FORMATS, Input, Shape, draw_input
 from tests.metamorphic.programs import Program, draw_program
-from tests.support.builders import make_raw_output
+from tests.support.builders.jobs import make_raw_output
 
 __all__ = ["Job", "draw_job"]
 

@@ -19,7 +19,8 @@ from podreduce.storage import open_store
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND, TaskProcess
 from podreduce_operator.pods.pod_manifest import PodDefaults, build_pod
-from tests.support.builders import make_job, make_pod_request
+from tests.support.builders.jobs import make_job
+from tests.support.builders.pods import make_pod_request
 
 __all__ = ["TaskFailedError", "start_by_server", "start_cold"]
 

@@ -1,4 +1,4 @@
-"""`python -m tests.mutants [MODULE …]`: changes modules of the runtime a little; tells which changes no test sees.
+"""`python -m tests.mutants [MODULE …]`: changes modules a little; tells which changes no test sees.
 
 Tools exist: mutmut copies the tree and calls every function through a trampoline, which code that looks at frames and
 sources can tell, and wants what is equal marked in the product's code; cosmic-ray rewrites the files that everybody
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from tests.mutants.changes import Mutant, find_mutants
 from tests.mutants.equals import EQUALS
-from tests.mutants.targets import TARGETS, source_of, tests_of
+from tests.mutants.targets import TARGETS, name_of, source_of, tests_of
 from tests.mutants.trial import SURVIVED, import_libraries, run_tests
 
 SLOWER = 10
@@ -75,7 +75,7 @@ def try_module(module: str, *, sample: int | None, seed: int, place: int | None)
             continue
         if mutant.change in EQUALS.get(module, {}):
             report.equal += 1
-        elif run_tests(f"podreduce.{module}", path, mutant.place, tests, seconds) != SURVIVED:
+        elif run_tests(name_of(module), path, mutant.place, tests, seconds) != SURVIVED:
             report.killed += 1
         else:
             report.survivors.append(mutant)
@@ -94,7 +94,7 @@ def choose(mutants: Sequence[Mutant], sample: int | None, seed: str) -> Sequence
 def time_tests(module: str, path: Path, tests: Sequence[str]) -> float:
     """Return how long a mutant's tests may take; ends everything if they fail without a mutant."""
     started = time.monotonic()
-    if run_tests(f"podreduce.{module}", path, None, tests, LONGEST_SECONDS) != SURVIVED:
+    if run_tests(name_of(module), path, None, tests, LONGEST_SECONDS) != SURVIVED:
         sys.exit(f"{module}: its tests fail without any change: {' '.join(tests)}")
     return max(SLOWER * (time.monotonic() - started), LEAST_SECONDS)
 

@@ -5,5 +5,55 @@ Rule: "the tests do not reach it" is no reason.
 
 __all__ = ["EQUALS"]
 
-EQUALS: dict[str, dict[str, str]] = {}
+EQUALS: dict[str, dict[str, str]] = {
+    "policy.waves": {
+        "find_wave: 0 -> 1": "either all maps of a run are map-only or none is",
+        "find_wave: 0 -> -1": "either all maps of a run are map-only or none is",
+        "current_generations: 0 -> 1": "a lost generation is 0 or more, so the next one is 1 or more in any case",
+        "current_generations: 0 -> -1": "a lost generation is 0 or more, so the next one is 1 or more in any case",
+        "is_committed: 0 -> -1": "no commit is of a generation below 0",
+    },
+    "policy.run_wave": {
+        "start_attempts: len(scene.ready) < scene.room -> len(scene.ready) <= scene.room": "with as many tasks ready as there is room, there is no room left for twins",
+        "group_ready: 1 -> 0": "a pod takes one task at least, whatever it may take",
+        "group_ready: 0 -> -1": "only whether two generations are the same matters; those of tasks made again are 1 or more",
+    },
+    "policy.attempt_record": {
+        "past_attempts: replace(turn, finished_at=None, exit_code=None, reason='', message='', disrupted=False) -> replace(turn, finished_at=None, exit_code=None, reason='', message='')": "records of attempts do not say whether these were disrupted",
+        "past_attempts: False -> True #2": "records of attempts do not say whether these were disrupted",
+    },
+    "policy.attempt_snapshots": {
+        "has_story: return False -> return None": "the only caller asks whether it is true",
+        "find_news: (turn for pod in observed.run_pods if pod.sequence for turn in past_attempts(pod, observed.commits)) -> (turn for pod in observed.run_pods for turn in past_attempts(pod, observed.commits))": "a pod at its first task has no turns behind it",
+        "find_news: 0 -> 1": "every stage that is kept is 1 or more, and DONE is above 1",
+        "find_news: 0 -> -1": "every stage that is kept is 1 or more, and DONE is above 1",
+        "find_news: 0 -> -1 #2": "every stage that is kept is 1 or more",
+    },
+    "policy.pod_deletion": {
+        "why_needless: 0 -> -1": "pods are of generation 0 or more",
+    },
+    "policy.pod_packing": {
+        "most_per_pod: 1.0 -> 2.0": "with means of 1 and 2 bytes AUTO_BYTES gives more tasks than MOST_TASKS",
+        "form_groups: 0 -> -1": "the group has one task then",
+        "form_groups: shared is not None and waiting and (len(group) < size) and (kind(waiting[0]) == shared) -> shared is not None and len(group) < size and (kind(waiting[0]) == shared)": "the sizes add up to no more than the tasks, so some wait while a group is not full",
+    },
+    "policy.retry_delays": {
+        "next_attempt_at: 0.0 -> -1.0": "delays end at 0.0 or later",
+        "delayed: 0.0 -> -1.0": "the only caller takes 0.0 at least",
+    },
+    "policy.run_cleanup": {
+        "tidy: run.terminal or '' -> run.terminal": "only runs that have ended are tidied",
+    },
+    "policy.failure_rules": {
+        "has_exit_code: return False -> return None": "the only caller asks whether it is true",
+    },
+    "policy.gangs": {
+        "settled_at: 0.0 -> -1.0": "both are before any time that is asked about",
+        "join_gang: observed.job.spec.admission != 'Gang' or not creates -> observed.job.spec.admission != 'Gang'": "of no pods none join",
+        "join_gang: 0 -> 1 #2": "a pod that joins no gang is as it was",
+    },
+    "policy.speculation": {
+        "find_slow: 0 -> -1": "all tasks of a wave are of one type",
+    },
+}
 """Module → change (as `make mutants` prints it) → why it is equal."""

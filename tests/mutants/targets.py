@@ -1,6 +1,6 @@
 """Which modules are mutated, and which tests have to notice: those that stand nearest first."""
 
-__all__ = ["TARGETS", "source_of", "tests_of"]
+__all__ = ["TARGETS", "name_of", "source_of", "tests_of"]
 
 
 TARGETS: dict[str, tuple[str, ...]] = {
@@ -59,12 +59,51 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "program.reduce_idioms": ("runtime/program/reduce_idioms",),
     # what commits
     "task.commit": ("runtime/task/commit", "runtime/task/tasks"),
+    # what decides: the examples and some worlds are tried before these
+    "pods.task_turns": ("operator/pods/task_turns",),
+    "policy.attempt_record": ("operator/policy/attempt_record",),
+    "policy.attempt_snapshots": ("operator/policy/attempt_snapshots", "operator/policy/attempt_record"),
+    "policy.bad_record_limit": ("operator/policy/bad_record_limit", "operator/policy/run_end"),
+    "policy.decide": ("operator/policy/decide",),
+    "policy.failure_causes": ("operator/policy/failure_causes",),
+    "policy.failure_classes": ("operator/policy/failure_causes", "operator/policy/run_end"),
+    "policy.failure_recording": (
+        "operator/policy/failure_causes",
+        "operator/policy/attempt_record",
+        "operator/policy/run_wave",
+    ),
+    "policy.failure_rules": ("operator/policy/failure_rules", "operator/policy/failure_causes"),
+    "policy.gangs": ("operator/policy/gangs",),
+    "policy.job_events": ("operator/policy/status",),
+    "policy.pod_deletion": ("operator/policy/pod_deletion",),
+    "policy.pod_packing": ("operator/policy/pod_packing", "operator/policy/run_wave"),
+    "policy.retry_delays": ("operator/policy/failure_causes", "operator/policy/run_wave", "operator/policy/run_end"),
+    "policy.run_cleanup": ("operator/policy/run_end",),
+    "policy.run_end": ("operator/policy/run_end",),
+    "policy.run_state": ("operator/policy/run_state",),
+    "policy.run_wave": ("operator/policy/run_wave", "operator/policy/waves"),
+    "policy.single_pod_jobs": ("operator/policy/single_pod_jobs",),
+    "policy.speculation": ("operator/policy/speculation",),
+    "policy.status": ("operator/policy/status",),
+    "policy.stuck_pods": ("operator/policy/stuck_pods",),
+    "policy.waves": ("operator/policy/waves", "operator/policy/run_wave"),
 }
+
+
+def is_of_operator(module: str) -> bool:
+    """Tell whether a module decides about jobs; the others are the runtime's."""
+    return module.startswith(("policy.", "pods."))
+
+
+def name_of(module: str) -> str:
+    """Return a module's whole name."""
+    return f"podreduce_operator.{module}" if is_of_operator(module) else f"podreduce.{module}"
 
 
 def source_of(module: str) -> str:
     """Return a module's file."""
-    return f"runtime/podreduce/{module.replace('.', '/')}.py"
+    root = "operator" if is_of_operator(module) else "runtime"
+    return f"{root}/{name_of(module).replace('.', '/')}.py"
 
 
 def tests_of(module: str) -> list[str]:

@@ -1,8 +1,9 @@
 """Tries a mutant: a forked copy of this process imports the changed module in place of the real one and runs tests.
 
-Rule: nothing of podreduce is imported here before the fork, only what it and its tests import from others.
+Rule: what is mutated is imported after the fork, by the tests: what of podreduce is there before is forgotten.
 """
 
+import ast
 import importlib.abc
 import importlib.machinery
 import os
@@ -11,15 +12,17 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import ModuleType
 
 import pytest
 
+from tests.mutants.answers import is_noticed, is_policy
 from tests.mutants.changes import mutated_tree
 
 __all__ = ["SURVIVED", "import_libraries", "run_tests"]
 
 SURVIVED = 0
+NOTICED = 1
 LIBRARIES = ("hypothesis", "numpy", "pyarrow", "pyarrow.compute", "pyarrow.parquet", "obstore.store", "msgspec")
 POLL_SECONDS = 0.02
 
@@ -33,10 +36,10 @@ def import_libraries() -> None:
 class ChangedModule(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds one module, and loads it changed."""
 
-    def __init__(self, name: str, path: Path, code: CodeType) -> None:
+    def __init__(self, name: str, path: Path, tree: ast.Module) -> None:
         self._name = name
         self._path = path
-        self._code = code
+        self._code = compile(tree, str(path), "exec")
 
     def find_spec(self, fullname: str, path: object = None, target: object = None) -> object:
         del path, target
@@ -73,7 +76,17 @@ def be_trial(module: str, path: Path, place: int | None, tests: Sequence[str]) -
     nothing = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nothing, 1)
     os.dup2(nothing, 2)
-    if place is not None:
-        tree = mutated_tree(path.read_text(), place)
-        sys.meta_path.insert(0, ChangedModule(module, path, compile(tree, str(path), "exec")))
+    tree = None if place is None else mutated_tree(path.read_text(), place)
+    if tree is not None and is_policy(module) and is_noticed(module, tree):
+        return NOTICED
+    forget_the_project()
+    if tree is not None:
+        sys.meta_path.insert(0, ChangedModule(module, path, tree))
     return int(pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", *tests]))
+
+
+def forget_the_project() -> None:
+    """Let what follows import all of the project anew."""
+    for name in [*sys.modules]:
+        if name.partition(".")[0] in ("podreduce", "podreduce_operator", "tests"):
+            del sys.modules[name]

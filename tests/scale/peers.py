@@ -9,7 +9,8 @@ from tests.scale.fake_nodes import TEMPLATE_SPEC, runs_for
 from tests.scale.fake_tasks import TASK_LABEL
 from tests.scale.figures import Figures, created_per_second, percentile, succession_delays
 from tests.scale.stage import Stage, poll
-from tests.support.builders import make_job, make_pod_request
+from tests.support.builders.jobs import make_job
+from tests.support.builders.pods import make_pod_request
 
 __all__ = ["run_bare_loop", "run_indexed_job"]
 

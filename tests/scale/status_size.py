@@ -5,7 +5,9 @@ import msgspec
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.policy.status import build_status
-from tests.support.builders import make_commit, make_failure, make_observed, make_plan_summary
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary
+from tests.support.builders.records import make_commit, make_failure
 
 __all__ = ["status_bytes"]
 

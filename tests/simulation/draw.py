@@ -17,7 +17,7 @@ from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User, plan_acts
 from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Result, World
-from tests.support.builders import make_raw_output, make_raw_spec
+from tests.support.builders.jobs import make_raw_output, make_raw_spec
 
 __all__ = ["draw_world", "run_world"]
 

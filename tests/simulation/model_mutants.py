@@ -1,6 +1,6 @@
 """Wrong operators, stores and clusters, for invariants that a wrong policy alone does not break.
 
-Rule: as for the mutants of the policy, but each names the invariant that it breaks, and runs no example.
+Rule: as for the mutants of the policy.
 """
 
 from functools import partial

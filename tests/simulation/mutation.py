@@ -1,19 +1,21 @@
-"""Loads policies and worlds with a line replaced, and finds what catches the replacement.
+"""Loads policies and worlds with modules changed, and finds the worlds that catch the change.
 
 Rule: nothing on disk changes, and the real modules are back when a mutant is loaded.
 """
 
+import ast
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from graphlib import TopologicalSorter
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import iter_modules
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Protocol
 
 from podreduce_operator.model.decisions import Decision
@@ -21,9 +23,8 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.pods.task_turns import History
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
-from tests.support.policy_examples import RULES, WORKED_EXAMPLE
 
-__all__ = ["Mutant", "MutantStaleError", "find_killer", "find_worlds", "load_policy", "load_worlds"]
+__all__ = ["POLICY", "Mutant", "MutantStaleError", "find_worlds", "load_changed_policy", "load_policy", "load_worlds"]
 
 
 def in_order_of_imports(package: str, *more: str) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class Mutant:
 
     Attributes:
         module: the last part of its name.
-        breaks: the invariant that a world with it must break; empty if an example catches it.
+        breaks: the invariant that a world with it must break.
         first_seed: where to begin to look for that world; it is near.
         faultless: the world is one without faults.
     """
@@ -69,7 +70,7 @@ class Mutant:
     module: str
     old: str
     new: str
-    breaks: str = ""
+    breaks: str
     first_seed: int = 0
     faultless: bool = False
 
@@ -95,13 +96,18 @@ class Worlds(Protocol):
     def __call__(self, seed: int, policy: Decide, *, faultless: bool) -> Result: ...
 
 
-def load_policy(*mutants: Mutant) -> Policy:
-    """Return the policy with these mutations.
+def load_policy(mutant: Mutant | None = None) -> Policy:
+    """Return the policy with this mutation.
 
     Raises:
         MutantStaleError: `old` does not occur just once.
     """
-    modules = load(POLICY, mutants)
+    return load_changed_policy({} if mutant is None else mutated_sources(POLICY, mutant))
+
+
+def load_changed_policy(changed: Mapping[str, str | ast.Module]) -> Policy:
+    """Return the policy with other sources, or syntax trees, of the modules of these names."""
+    modules = load(POLICY, changed)
     decide, turns = (modules[f"podreduce_operator.{name}"] for name in ("policy.decide", "pods.task_turns"))
     return Policy(decide=decide.decide, history=turns.History)
 
@@ -110,7 +116,7 @@ def load_worlds(mutant: Mutant) -> Worlds:
     """Return what runs worlds with the mutant in their models; the real one if it is of the policy."""
     if is_policy(mutant):
         return run_world
-    worlds: Worlds = load(MODELS, (mutant,))["tests.simulation.draw"].run_world
+    worlds: Worlds = load(MODELS, mutated_sources(MODELS, mutant))["tests.simulation.draw"].run_world
     return worlds
 
 
@@ -119,18 +125,25 @@ def is_policy(mutant: Mutant) -> bool:
     return any(name.rpartition(".")[2] == mutant.module for name in POLICY)
 
 
-def load(names: Sequence[str], mutants: Sequence[Mutant]) -> dict[str, ModuleType]:
-    """Return fresh modules of these names, mutated."""
+def load(names: Sequence[str], changed: Mapping[str, str | ast.Module]) -> dict[str, ModuleType]:
+    """Return fresh modules of these names, those of `changed` from there."""
     with fresh_modules(names):
         for name in names:
-            source = source_of(name)
-            for mutant in mutants:
-                if mutant.module == name.rpartition(".")[2]:
-                    source = mutate(source, mutant)
-            module = ModuleType(name)
-            sys.modules[name] = module
-            exec(compile(source, f"<mutant {name}>", "exec"), module.__dict__)  # noqa: S102 - our own source
+            code = compile(changed[name], f"<mutant {name}>", "exec") if name in changed else code_of(name)
+            sys.modules[name] = module = ModuleType(name)
+            exec(code, module.__dict__)  # noqa: S102 - our own source
         return {name: sys.modules[name] for name in names}
+
+
+@cache
+def code_of(name: str) -> CodeType:
+    """Return a module's code as it is."""
+    return compile(source_of(name), f"<fresh {name}>", "exec")
+
+
+def mutated_sources(names: Sequence[str], mutant: Mutant) -> dict[str, str]:
+    """Return the source of the mutant's module, mutated, by its whole name."""
+    return {name: mutate(source_of(name), mutant) for name in names if name.rpartition(".")[2] == mutant.module}
 
 
 def mutate(source: str, mutant: Mutant) -> str:
@@ -155,25 +168,9 @@ def fresh_modules(names: Sequence[str]) -> Iterator[None]:
         sys.modules.update(kept)
 
 
-def find_killer(mutant: Mutant, worlds: int) -> str | None:
-    """Return what caught the mutant: a world in which it breaks its invariant, or an example; None if it survived."""
-    if mutant.breaks:
-        results = find_worlds(mutant, worlds)
-        return next((f"seed {result.seed}" for result in results if result.invariant == mutant.breaks), None)
-    policy = load_policy(mutant)
-    for example in (*WORKED_EXAMPLE, *RULES):
-        try:
-            answer = str(policy(example.observed, example.now))
-        except Exception as error:  # noqa: BLE001 - a policy that raises is caught, too
-            answer = repr(error)
-        if answer != example.expected:
-            return f"example: {example.name}"
-    return None
-
-
 def find_worlds(mutant: Mutant, worlds: int) -> Iterator[Result]:
     """Yield how the worlds went in which the mutant breaks an invariant, any one."""
-    policy, run = load_policy(*([mutant] if is_policy(mutant) else ())), load_worlds(mutant)
+    policy, run = load_policy(mutant if is_policy(mutant) else None), load_worlds(mutant)
     for seed in range(mutant.first_seed, mutant.first_seed + worlds):
         result = run(seed, policy, faultless=mutant.faultless)
         if result.violation:

@@ -63,7 +63,7 @@ def find_mutant(name: str) -> Mutant:
 
 
 def find_seed(name: str, first: int = 0, last: int = 10_000) -> int | None:
-    """Return the first seed in whose world the mutant breaks its invariant; any, if it names none."""
+    """Return the first seed in whose world the mutant breaks its invariant."""
     mutant = replace(find_mutant(name), first_seed=first)
     results = find_worlds(mutant, last - first)
-    return next((result.seed for result in results if mutant.breaks in ("", result.invariant)), None)
+    return next((result.seed for result in results if mutant.breaks == result.invariant), None)

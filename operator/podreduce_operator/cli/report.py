@@ -19,8 +19,8 @@ REMEDIES = {
     "InputNotFound": "check the path; it is relative to the current directory, and a prefix ends in /",
     "OutputExists": "choose another --output, or replace the old one: --set spec.output.ifExists=Replace",
     "OutputClaimed": "wait for the other run, or choose another --output",
-    "OutOfMemory": "give each task more memory: lower --parallelism; or less to do: --set spec.map.shards=N for a map (m-…), "
-    "--set spec.reduce.partitions=N for a reduce (r-…)",
+    "OutOfMemory": "give each task more memory: lower --parallelism; or less to do: --set spec.map.shards=N for a map "
+    "(m-…), --set spec.reduce.partitions=N for a reduce (r-…)",
     "Killed": "somebody or the system killed the process; if memory was the reason, lower --parallelism",
     "ScratchFull": "free disk space for temporary files, or choose another directory with --work-dir",
     "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",

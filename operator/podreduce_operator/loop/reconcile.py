@@ -8,7 +8,7 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -70,6 +70,8 @@ class Reconciler:
         fault_point: called around each action. Tests use it to crash the operator.
         status_interval_seconds: the least time between two status writes of a job.
         clock: seconds since the epoch.
+        monotonic: seconds that only go forward, by which passes are due and overdue.
+        wait: waits for a job's wake-up, so many seconds at most.
     """
 
     def __init__(
@@ -80,11 +82,15 @@ class Reconciler:
         fault_point: FaultPoint | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
+        self.monotonic = monotonic
+        self.wait = wait_for_wake if wait is None else wait
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
@@ -93,14 +99,14 @@ class Reconciler:
         """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
         worker = self.workers.setdefault(key, Worker())
         worker.wake.set()
-        worker.due_at = min(worker.due_at, time.monotonic())
+        worker.due_at = min(worker.due_at, self.monotonic())
         if worker.task is None or worker.task.done():
             worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
 
     def overdue_seconds(self) -> float:
         """Return how long the oldest pass has been due or running; 0 if there is none."""
         oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
-        return max(0.0, time.monotonic() - oldest)
+        return max(0.0, self.monotonic() - oldest)
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
@@ -131,7 +137,7 @@ class Reconciler:
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
-            worker.due_at = time.monotonic()
+            worker.due_at = self.monotonic()
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
@@ -143,18 +149,18 @@ class Reconciler:
             if wake_after is None:
                 self.workers.pop(key, None)
                 return
-            worker.due_at = time.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
+            worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
             await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
-            await wait_for_wake(worker.wake, wake_after)
+            await self.wait(worker.wake, wake_after)
 
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass, or None if the job is gone."""
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
-        started = time.monotonic()
+        started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
-        worker.observing_seconds = time.monotonic() - started
+        worker.observing_seconds = self.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
         if is_settled(observed, decision):
@@ -192,12 +198,12 @@ class Reconciler:
         status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
         if status == observed.job.status:
             return None
-        due_in = worker.status_written_at + self.status_interval_seconds - time.monotonic()
+        due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
         if due_in > 0 and not decision.verdict.is_terminal:
             return due_in
         if not await self.cluster.write_status(observed.job, status):
             return 0.0
-        worker.status_written_at = time.monotonic()
+        worker.status_written_at = self.monotonic()
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None

@@ -3,7 +3,7 @@
 import pytest
 
 from podreduce_operator.read_budget import ReadingPace
-from tests.support.builders import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

@@ -23,7 +23,9 @@ from podreduce_operator.cli.report import render_failed
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.status import build_status
-from tests.support.builders import make_failure, make_observed, map_task
+from tests.support.builders.observed import make_observed
+from tests.support.builders.records import make_failure
+from tests.support.builders.tasks import map_task
 
 SOURCES: Final = Path(podreduce.__file__).parent
 SHOWN: Final = "k" * 200

@@ -11,18 +11,11 @@ from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import HeavyKeyView
 from podreduce_operator.policy.status import build_status
-from tests.support.builders import (
-    make_commit,
-    make_failure,
-    make_observed,
-    make_post_mortem_view,
-    make_published,
-    make_quarantine,
-    make_raw_spec,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.observed import make_observed, make_post_mortem_view, make_published
+from tests.support.builders.plans import make_shuffle
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.crd_cases import DEFAULTED_SPEC
 
 LONG = "é" * 40_000

@@ -9,7 +9,7 @@ from podreduce_operator.api.spec import (
     pinned_fields,
     spec_changed,
 )
-from tests.support.builders import make_raw_spec, make_spec
+from tests.support.builders.jobs import make_raw_spec, make_spec
 
 
 def test_a_defaulted_spec_is_decoded() -> None:

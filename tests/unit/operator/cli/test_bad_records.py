@@ -5,7 +5,7 @@ from podreduce.contract.layout import run_prefix
 from podreduce.storage import open_store
 from podreduce_operator.cli.bad_records import bring_out
 from podreduce_operator.cluster.interface import JobStorage
-from tests.support.builders import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job
 
 STORAGE = JobStorage(work_uri="memory://cli-bad-records/", installation="local", settings=StorageSettings())
 

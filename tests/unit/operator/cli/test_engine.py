@@ -10,7 +10,7 @@ from podreduce_operator.model.actions import CommitOutput, CreatePod
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.limits import Limits
 from tests.conformance.process_world import ProcessWorld
-from tests.support.builders import make_job
+from tests.support.builders.jobs import make_job
 
 CREATE = CreatePod(task=TaskRef.parse("m-0"), ordinal=1, generation=0)
 

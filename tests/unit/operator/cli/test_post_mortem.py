@@ -5,7 +5,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.storage import open_store
 from podreduce_operator.cli.post_mortem import bring_out
 from podreduce_operator.cluster.interface import JobStorage
-from tests.support.builders import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job
 
 STORAGE = JobStorage(work_uri="memory://cli-post-mortem/", installation="local", settings=StorageSettings())
 RUN_STORE = open_store(f"{STORAGE.work_uri}local/default/wordcount/{JOB_UID}-1/")

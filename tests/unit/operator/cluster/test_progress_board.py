@@ -6,7 +6,7 @@ import pytest
 from podreduce.contract.progress import ProgressReport
 from podreduce_operator.cluster.progress_board import ProgressBoard, read_progress_line
 from podreduce_operator.model.pods import AttemptProgress
-from tests.support.builders import make_pod
+from tests.support.builders.pods import make_pod
 
 LINE = {
     "event": "progress",

@@ -10,7 +10,8 @@ from podreduce.contract.attempts import AttemptRecord
 from podreduce_operator.history.attempt_merge import KeptAttempts, pack, unpack
 from podreduce_operator.model.pods import PodPhase, Requests
 from podreduce_operator.policy.attempt_record import describe_attempt
-from tests.support.builders import make_pod, map_task, reduce_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.tasks import map_task, reduce_task
 
 POD = make_pod(map_task(3), node="node-1", created_at=10.0, scheduled_at=12.0, requests=Requests(500, 2**30))
 WAITING = describe_attempt(replace(POD, phase=PodPhase.PENDING, node="", reason="Unschedulable"), 20.0)

@@ -15,7 +15,9 @@ from podreduce_operator.history.attempt_merge import KeptAttempts
 from podreduce_operator.history.attempt_results import gather_evidence, moment, tell_attempts
 from podreduce_operator.model.pods import PodPhase, Requests
 from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
-from tests.support.builders import make_commit, make_failure, make_pod, make_quarantine, map_task, reduce_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0 = map_task(0)
 POD = make_pod(M0, node="node-1", created_at=10.0, scheduled_at=12.0, started_at=15.0, requests=Requests(500, 2**20))

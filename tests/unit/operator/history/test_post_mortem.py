@@ -9,7 +9,9 @@ from podreduce.contract.wire import decode, encode_readable
 from podreduce_operator.history.post_mortem import MAX_FAILURES, MAX_TIMELINE, Tally, build_story
 from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
-from tests.support.builders import make_failure, make_plan, map_task
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_failure
+from tests.support.builders.tasks import map_task
 
 R = AttemptResult
 ENDED = RunState(run_id="1", started_at=100.0, terminal="Failed", reason="X", message="why", completed_at=200.0)

@@ -29,7 +29,11 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pods import PodPhase, PodView, Stage
 from podreduce_operator.policy.attempt_record import describe_attempt
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders import make_commit, make_failed_pod, make_failure, make_job, make_plan, make_pod, map_task
+from tests.support.builders.jobs import make_job
+from tests.support.builders.plans import make_plan
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task
 from tests.support.quiet_cluster import QuietCluster
 
 STATUS: Mapping[str, Any] = {

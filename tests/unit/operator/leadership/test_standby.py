@@ -1,6 +1,6 @@
 from podreduce_operator.leadership.standby import REMEMBERED_SECONDS, Standby
 from podreduce_operator.model.jobs import JobKey
-from tests.support.builders import make_job
+from tests.support.builders.jobs import make_job
 
 KNOWN = [JobKey(namespace="team", name="first"), JobKey(namespace="team", name="second")]
 

@@ -14,7 +14,9 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodRequest
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders import make_job, make_plan, map_task, reduce_task
+from tests.support.builders.jobs import make_job
+from tests.support.builders.plans import make_plan
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.quiet_cluster import QuietCluster
 
 M0, M1, R0 = map_task(0), map_task(1), reduce_task(0)

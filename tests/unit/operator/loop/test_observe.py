@@ -27,16 +27,11 @@ from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.read_budget import ReadingPace
 from podreduce_operator.runs.run import RunCache
 from podreduce_operator.shuffle.key_spread import KeyRanges
-from tests.support.builders import (
-    JOB_UID,
-    make_commit,
-    make_failure,
-    make_job,
-    make_plan,
-    make_pod,
-    make_quarantine,
-    map_task,
-)
+from tests.support.builders.jobs import JOB_UID, make_job
+from tests.support.builders.plans import make_plan
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task
 from tests.support.quiet_cluster import QuietCluster
 
 MIB = 1 << 20

@@ -17,7 +17,7 @@ from podreduce_operator.balance.even_cuts import imbalance_bytes
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.packed_input import InputObject
-from tests.support.builders import make_raw_output, make_raw_spec
+from tests.support.builders.jobs import make_raw_output, make_raw_spec
 
 MIB = 1024**2
 JOB = JobIdentity(namespace="default", name="wordcount", uid="u", run_id="1")

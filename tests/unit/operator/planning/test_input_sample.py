@@ -24,7 +24,7 @@ from podreduce_operator.planning.input_sample import (
     settle_columns,
 )
 from podreduce_operator.planning.packed_input import InputObject
-from tests.support.builders import make_spec
+from tests.support.builders.jobs import make_spec
 
 SIZES = st.integers(0, 12) | st.integers(0, 2 * WINDOW_BYTES) | st.integers(0, 2**40)
 

@@ -14,7 +14,7 @@ from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.runs.output_claim import claim_output, read_claim
 from podreduce_operator.runs.publishing import remove_staged
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders import make_job, make_raw_output
+from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.quiet_cluster import QuietCluster
 
 OTHER_UID = "6f0c4a52-0000-4000-8000-000000000002"

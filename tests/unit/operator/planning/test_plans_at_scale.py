@@ -24,7 +24,9 @@ from podreduce_operator.runs.offset_pages import write_offsets
 from podreduce_operator.runs.run_records import RunRecords
 from podreduce_operator.shuffle.key_spread import MAX_POINTS, KeySpread
 from podreduce_operator.shuffle.manifest import build_shuffle_manifest
-from tests.support.builders import make_commit, make_plan, map_task
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task
 from tests.support.searching import TIMES, first_seed, seeds, tries
 
 DRAWS = 25

@@ -11,7 +11,7 @@ from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_manifest import TASKS_ANNOTATION, PodDefaults, build_pod
 from podreduce_operator.pods.pod_names import parse_labels
 from podreduce_operator.pods.template_merge import PodTemplateError
-from tests.support.builders import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job
 
 DEFAULTS = PodDefaults(image="runtime:1", resources={"limits": {"memory": "512Mi"}})
 

@@ -11,7 +11,8 @@ from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import Gang, PodPhase, PodView, Requests
 from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
 from podreduce_operator.pods.pod_view import parse_pod
-from tests.support.builders import JOB_UID, map_task, reduce_task
+from tests.support.builders.jobs import JOB_UID
+from tests.support.builders.tasks import map_task, reduce_task
 
 OWNER = {
     "apiVersion": "podreduce.dev/v1beta1",

@@ -5,7 +5,9 @@ import pytest
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.pods.task_turns import History, failed_attempts
-from tests.support.builders import make_commit, make_failure, make_pod, map_task, reduce_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0, M1, M2, R0, R1 = map_task(0), map_task(1), map_task(2), reduce_task(0), reduce_task(1)
 POD = make_pod(M0, uid="u", tasks=(M0, M1, M2), started_at=10.0)

@@ -3,8 +3,18 @@ import pytest
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.wire import decode, encode
 from podreduce_operator.model.pods import PodPhase, PodView, Requests, Stage
-from podreduce_operator.policy.attempt_record import describe_attempt, kept_stage, past_attempts, stage_of
-from tests.support.builders import make_commit, make_outcome, make_pod, map_task
+from podreduce_operator.policy.attempt_record import (
+    JOB_FAILED,
+    SUSPENDED,
+    describe_attempt,
+    is_stopped,
+    kept_stage,
+    past_attempts,
+    stage_of,
+)
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_outcome
+from tests.support.builders.tasks import map_task
 
 STAGES: dict[str, tuple[PodView, Stage]] = {
     "pending": (make_pod(phase=PodPhase.PENDING), Stage.CREATED),
@@ -101,3 +111,17 @@ def test_a_turn_that_is_over_has_the_times_of_its_commit_and_nothing_of_its_pods
     for record in (first, second):
         assert kept_stage(record) == Stage.DONE
         assert (record.exit_code, record.reason, record.message, record.deleted_at) == (None, "", "", None)
+
+
+def test_a_turn_that_a_twin_has_committed_has_no_times_of_its_own() -> None:
+    pod = make_pod(map_task(1), uid="u", tasks=(map_task(0), map_task(1)), sequence=1, message="of the last turn")
+    twin = make_commit(map_task(0), attempt_id="twin-0", finished_at=30.0)
+    (turn,) = past_attempts(pod, {twin.task: twin})
+    assert (turn.finished_at, turn.message) == (None, "")
+
+
+@pytest.mark.parametrize(
+    ("why", "expected"), [(JOB_FAILED, True), (SUSPENDED, True), ("beaten by a twin", False), ("", False)]
+)
+def test_an_attempt_that_the_operator_stopped_has_not_failed(why: str, expected: bool) -> None:
+    assert is_stopped(describe_attempt(make_pod(), 100.0, why)) is expected

@@ -7,7 +7,10 @@ from podreduce_operator.model.decisions import Decision, Phase, Verdict
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.model.pods import PodPhase, Stage
 from podreduce_operator.policy.attempt_snapshots import keep_attempts
-from tests.support.builders import make_failure, make_fault, make_observed, make_pod, map_task
+from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_failure
+from tests.support.builders.tasks import map_task
 
 POD = make_pod()
 CREATE = CreatePod(task=map_task(1), ordinal=1, generation=0)

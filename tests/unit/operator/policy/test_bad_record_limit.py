@@ -3,7 +3,9 @@ import pytest
 from podreduce.contract.task import CommitRecord
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.policy.bad_record_limit import count_bad_records, find_excess, has_bad_records
-from tests.support.builders import make_commit, make_failure, make_observed, make_quarantine, map_task, reduce_task
+from tests.support.builders.observed import make_observed
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 
 def skipped(*records: int) -> list[CommitRecord]:
@@ -56,3 +58,7 @@ def test_an_attempt_with_too_many_of_its_own_ends_the_run_by_the_limit_of_now(li
         assert verdict.message.startswith("more bad records in m-1 alone (6) than spec.maxBadRecords (5): ")
     assert has_bad_records(observed)
     assert count_bad_records(observed.commits.values()) == 0
+
+
+def test_failures_for_other_reasons_leave_no_bad_records_to_look_at() -> None:
+    assert not has_bad_records(make_observed(failures=[make_failure(map_task(1), reason="OutOfMemory")]))

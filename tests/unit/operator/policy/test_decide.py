@@ -3,16 +3,13 @@ import pytest
 from podreduce_operator.model.actions import CreatePod
 from podreduce_operator.policy import decide as policy
 from podreduce_operator.policy.decide import decide
-from tests.support.builders import (
-    make_commit,
-    make_failure,
-    make_fault,
-    make_observed,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
-from tests.support.policy_examples import RULES, WORKED_EXAMPLE, Example
+from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.plans import make_shuffle
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
+from tests.support.policy_examples.example import Example
+from tests.support.policy_examples.rules import RULES
+from tests.support.policy_examples.whole_run import WORKED_EXAMPLE
 
 
 @pytest.mark.parametrize("example", WORKED_EXAMPLE, ids=lambda example: example.name)
@@ -63,3 +60,18 @@ def test_fault_is_told_in_the_verdict() -> None:
 def test_deciding_twice_gives_the_same_decision() -> None:
     for example in (*WORKED_EXAMPLE, *RULES):
         assert decide(example.observed, example.now) == decide(example.observed, example.now)
+
+
+def test_examples_have_names_of_their_own() -> None:
+    names = [example.name for example in (*WORKED_EXAMPLE, *RULES)]
+    assert len(set(names)) == len(names)
+
+
+def test_a_suspended_job_still_tells_how_many_maps_it_has() -> None:
+    assert decide(make_observed(spec={"suspend": True}), 0.0).verdict.map_total == 2
+    assert decide(make_observed(spec={"suspend": True}, plan=None), 0.0).verdict.map_total is None
+
+
+def test_of_several_faults_the_first_is_told() -> None:
+    faults = (make_fault("StorageUnavailable"), make_fault("StorageDenied"))
+    assert decide(make_observed(faults=faults), 0.0).verdict.reason == "StorageUnavailable"

@@ -10,7 +10,10 @@ from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.failure_causes import ENDED_EARLY, Cause, classify, find_cause, render_failure
 from podreduce_operator.policy.failure_classes import DISRUPTION
 from podreduce_operator.policy.retry_delays import memory_factor, next_attempt_at, uncounted_by_budget
-from tests.support.builders import make_failure, make_outcome, make_pod, make_spec, reduce_task
+from tests.support.builders.jobs import make_spec
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_failure, make_outcome
+from tests.support.builders.tasks import reduce_task
 
 BACKOFF_YAML = {"initialSeconds": 5, "factor": 2, "maxSeconds": 300}
 BACKOFF = BackoffSpec(initial_seconds=5, factor=2, max_seconds=300, out_of_memory_factor=1.5)

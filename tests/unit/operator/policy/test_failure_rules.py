@@ -4,7 +4,8 @@ import pytest
 
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.failure_rules import find_action
-from tests.support.builders import make_pod, make_spec
+from tests.support.builders.jobs import make_spec
+from tests.support.builders.pods import make_pod
 
 PREEMPTED = (("DisruptionTarget", "True"), ("Ready", "False"))
 

@@ -12,16 +12,12 @@ from podreduce_operator.model.pods import Gang, PodPhase, PodView
 from podreduce_operator.pods.pod_names import gang_name, hash_run
 from podreduce_operator.policy.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
 from podreduce_operator.policy.run_wave import run_wave
-from tests.support.builders import (
-    JOB_UID,
-    make_commit,
-    make_failure,
-    make_observed,
-    make_plan_summary,
-    make_pod,
-    make_shuffle,
-    map_task,
-)
+from tests.support.builders.jobs import JOB_UID
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task
 
 GANG = {"admission": "Gang"}
 THREE = Gang(name=gang_name("wordcount", hash_run(JOB_UID, "1"), [(map_task(n), 1) for n in range(3)]), size=3)

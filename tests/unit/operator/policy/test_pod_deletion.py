@@ -15,16 +15,10 @@ from podreduce_operator.policy.pod_deletion import (
     kept_failed_pods,
     stop_failed,
 )
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_observed,
-    make_outcome,
-    make_pod,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_observed
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure, make_outcome
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0, R0 = map_task(0), reduce_task(0)
 
@@ -203,3 +197,27 @@ def test_foreign_pods_go_once() -> None:
     pods = (make_pod(), make_pod(run_id="0"), make_pod(map_task(1), run_id="0", deleting=True))
     deletes = delete_foreign(make_observed(pods=pods))
     assert [str(delete) for delete in deletes] == ["delete(m-0 other run)"]
+
+
+def test_a_deletion_names_the_turn_that_the_pod_was_at() -> None:
+    pod = make_pod(map_task(1), tasks=(M0, map_task(1)), sequence=1)
+    assert [action.sequence for action in delete_all([pod], "suspended")] == [1]
+
+
+def test_a_pod_that_went_well_is_not_kept_as_a_failed_one() -> None:
+    well = make_pod(phase=PodPhase.SUCCEEDED, exit_code=0)
+    one, unknown = make_failed_pod(exit_code=1), make_failed_pod(map_task(2), exit_code=None)
+    assert set(kept_failed_pods([well, one, unknown])) == {one, unknown}
+
+
+def test_a_failed_pod_without_an_end_is_as_old_as_its_creation() -> None:
+    old = make_failed_pod(map_task(99), finished_at=None, created_at=1.0)
+    pods = [make_failed_pod(map_task(index), finished_at=50.0) for index in range(KEPT_FAILED_PODS)]
+    assert old not in kept_failed_pods([*pods, old])
+
+
+def test_no_log_is_kept_of_a_pod_that_never_ran() -> None:
+    waiting = make_pod(phase=PodPhase.PENDING, started_at=None)
+    unsaid = make_pod(map_task(1), phase=PodPhase.UNKNOWN, started_at=5.0)
+    deletes = stop_failed(make_observed(pods=(waiting, unsaid, make_pod(map_task(2), started_at=None))))
+    assert [action.save_log for action in deletes] == [False, False, False]

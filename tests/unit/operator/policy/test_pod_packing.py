@@ -80,3 +80,8 @@ def test_only_tasks_of_a_kind_go_together_and_those_of_none_alone(
     kinds: str, room: int, most: int, expected: list[str]
 ) -> None:
     assert groups(kinds, room=room, most=most) == expected
+
+
+def test_tasks_of_no_kind_share_no_pod() -> None:
+    assert form_groups(["a", "b", "c"], room=1, most=3, kind=lambda _: None) == [("a",)]
+    assert form_groups(["a", "b", "c"], room=1, most=3, kind=lambda _: 0) == [("a", "b", "c")]

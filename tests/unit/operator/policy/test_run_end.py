@@ -3,21 +3,15 @@ from typing import Any
 import pytest
 
 from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.run_cleanup import supersede, tidy
 from podreduce_operator.policy.run_end import deadline_at, find_end, newest
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_fault,
-    make_job,
-    make_observed,
-    make_pod,
-    make_quarantine,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_job
+from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 ENDED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="InputError", message="no", completed_at=100.0)
 
@@ -59,7 +53,10 @@ def test_exhausted_task_is_told_with_its_last_failure() -> None:
 
 
 def test_first_task_in_order_gives_the_verdict() -> None:
-    failures = [make_failure(reduce_task(0), reason="StorageDenied"), make_failure(map_task(3), reason="InputError")]
+    failures = [
+        make_failure(reduce_task(0), reason="StorageDenied", ends_job=True),
+        make_failure(map_task(3), reason="InputError", ends_job=True),
+    ]
     assert reason_of(make_observed(failures=failures)) == "InputError"
 
 
@@ -67,7 +64,7 @@ def test_first_task_in_order_gives_the_verdict() -> None:
     "reason", ["InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"]
 )
 def test_failure_that_repeating_cannot_mend_ends_the_run_at_once(reason: str) -> None:
-    assert reason_of(make_observed(failures=[make_failure(reason=reason)])) == reason
+    assert reason_of(make_observed(failures=[make_failure(reason=reason, ends_job=True)])) == reason
 
 
 @pytest.mark.parametrize(("now", "expected"), [(59.9, None), (60.0, "DeadlineExceeded"), (1e9, "DeadlineExceeded")])
@@ -95,7 +92,7 @@ def test_what_is_missing_before_the_first_status_is_waited_for() -> None:
 
 EVIDENCE: dict[str, dict[str, Any]] = {
     "exhausted": {"failures": [make_failure(ordinal=n) for n in range(1, 7)]},
-    "fatal": {"failures": [make_failure(reason="InputError")]},
+    "fatal": {"failures": [make_failure(reason="InputError", ends_job=True)]},
     "bad records": {"spec": {"maxBadRecords": 2}, "commits": [make_commit(quarantine=make_quarantine(3))]},
     "deadline": {"spec": {"activeDeadlineSeconds": 1}},
     "permanent fault": {"faults": (make_fault(permanent=True),)},
@@ -174,3 +171,35 @@ def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:
 def test_newest_failure_is_the_one_that_finished_last() -> None:
     late = make_failure(ordinal=1, finished_at=200.0)
     assert newest([make_failure(ordinal=2, finished_at=100.0), late, make_failure(ordinal=3, finished_at=1.0)]) == late
+
+
+TOLD: dict[str, tuple[dict[str, Any], str]] = {
+    "fault": ({"faults": (make_fault(permanent=True),)}, "of the test's making"),
+    "deadline": ({"spec": {"activeDeadlineSeconds": 60}}, "ran longer than 60 s"),
+    "fatal": ({"failures": [make_failure(reason="InputError", ends_job=True, message="no such column")]}, "no such"),
+    "lost": (
+        {
+            "failures": [
+                make_failure(counted=False, ordinal=n, attempt_id=f"a{n}", message="its node") for n in range(50)
+            ]
+        },
+        "50 attempts were lost; the last: m-0",
+    ),
+}
+
+
+@pytest.mark.parametrize(("evidence", "expected"), TOLD.values(), ids=TOLD.keys())
+def test_the_verdict_says_why(evidence: dict[str, Any], expected: str) -> None:
+    verdict = find_end(make_observed(**evidence), 1e9)
+    assert verdict is not None
+    assert expected in verdict.message
+
+
+def test_what_is_applied_beside_the_job_is_waited_for_where_no_grace_is_set() -> None:
+    limits = Limits(pending=PendingDeadlines(absent_seconds=None))
+    observed = make_observed(plan=None, limits=limits, faults=(make_fault("ProgramNotFound"),))
+    assert reason_of(observed, 1e9) is None
+
+
+def test_a_run_that_is_replaced_is_named() -> None:
+    assert supersede(make_observed(superseded="7"), "7").verdict.message == "run 7 is being discarded"

@@ -10,17 +10,12 @@ from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.single_pod_jobs import is_awaited, is_small_job, looks_at, whole_job
 from podreduce_operator.policy.waves import find_wave
-from tests.support.builders import (
-    make_commit,
-    make_failure,
-    make_observed,
-    make_plan_summary,
-    make_pod,
-    make_raw_spec,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
 
 MIB = 2**20
 M0, M1, R0, R1 = map_task(0), map_task(1), reduce_task(0), reduce_task(1)

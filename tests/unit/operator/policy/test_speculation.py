@@ -8,15 +8,11 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.speculation import Scene, choose_slow, count_allowed, find_slow, find_twins
-from tests.support.builders import (
-    make_commit,
-    make_observed,
-    make_plan_summary,
-    make_pod,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task, reduce_task
 
 MB = 1_000_000
 NOW = 90.0

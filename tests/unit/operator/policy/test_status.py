@@ -9,18 +9,11 @@ from podreduce_operator.model.observed import HeavyKeyView, PostMortemView, RunS
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.status import build_status, compress_indexes
-from tests.support.builders import (
-    make_commit,
-    make_failure,
-    make_job,
-    make_observed,
-    make_plan_summary,
-    make_post_mortem_view,
-    make_published,
-    make_quarantine,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.jobs import make_job
+from tests.support.builders.observed import make_observed, make_post_mortem_view, make_published
+from tests.support.builders.plans import make_plan_summary
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
+from tests.support.builders.tasks import map_task, reduce_task
 
 NOW = 1_000_000.0
 

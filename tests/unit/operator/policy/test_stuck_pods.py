@@ -3,17 +3,21 @@ from typing import Any
 import pytest
 
 from podreduce_operator.model.limits import PendingDeadlines
-from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.stuck_pods import (
     Waiting,
     explain_waiting,
     find_expired,
+    find_hung,
+    hung_at,
     is_silent,
     moments,
     pending_deadline,
     still_waits,
 )
-from tests.support.builders import make_failure, make_pod, map_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_failure
+from tests.support.builders.tasks import map_task
 
 DEADLINES = PendingDeadlines(absent_seconds=30.0, image_seconds=600.0, unschedulable_seconds=3600.0)
 MISSING = 'secret "keys" not found'
@@ -133,3 +137,28 @@ NOW: dict[str, tuple[str, PodView | None, bool]] = {
 @pytest.mark.parametrize(("reason", "pod", "expected"), NOW.values(), ids=NOW)
 def test_pod_is_given_up_only_for_what_it_still_waits_for(reason: str, pod: PodView | None, *, expected: bool) -> None:
     assert still_waits(pod, make_failure(reason=reason)) is expected
+
+
+STILL = AttemptProgress(fraction=0.4, reported_at=990.0, changed_at=400.0)
+
+
+def test_attempt_that_has_not_moved_for_the_deadline_hangs() -> None:
+    pod = make_pod()
+    assert hung_at(pod, STILL, 600) == 1000.0
+    assert find_hung(pod, STILL, 600, 999.9) is None
+    cause = find_hung(pod, STILL, 600, 1000.0)
+    assert cause is not None
+    assert cause.reason == "NoProgress"
+    assert "for 600 s" in cause.message
+    assert "context.progress()" in cause.message
+
+
+@pytest.mark.parametrize(
+    ("phase", "progress", "deadline"),
+    [(PodPhase.PENDING, STILL, 600), (PodPhase.RUNNING, None, 600), (PodPhase.RUNNING, STILL, None)],
+    ids=["not started", "nothing reported", "no deadline"],
+)
+def test_attempt_is_not_judged(phase: PodPhase, progress: AttemptProgress | None, deadline: int | None) -> None:
+    pod = make_pod(phase=phase)
+    assert hung_at(pod, progress, deadline) is None
+    assert find_hung(pod, progress, deadline, 1e9) is None

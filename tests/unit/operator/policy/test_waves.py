@@ -1,21 +1,14 @@
 import pytest
 
 from podreduce.contract.task import TaskRef
+from podreduce_operator.model.actions import CommitOutput, FreezeShuffle
 from podreduce_operator.model.limits import Limits
-from podreduce_operator.model.pods import PodPhase, PodView
-from podreduce_operator.policy.run_wave import is_trying, next_look, next_ordinal, pods_by_task, run_wave
 from podreduce_operator.policy.waves import current_generations, find_wave, is_committed, parallelism
-from tests.support.builders import (
-    make_commit,
-    make_failed_pod,
-    make_failure,
-    make_observed,
-    make_plan_summary,
-    make_pod,
-    make_shuffle,
-    map_task,
-    reduce_task,
-)
+from tests.support.builders.observed import make_observed
+from tests.support.builders.plans import make_plan_summary, make_shuffle
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
 
 M0, M1, R0, R1 = map_task(0), map_task(1), reduce_task(0), reduce_task(1)
 
@@ -47,37 +40,9 @@ def test_commit_counts_for_its_generation(generation: int, wanted: int, expected
     assert is_committed(observed, M0, {M0: wanted}) is expected
 
 
-TRYING: dict[str, tuple[PodView, bool]] = {
-    "running": (make_pod(), True),
-    "pending": (make_pod(phase=PodPhase.PENDING), True),
-    "on a node that does not answer": (make_pod(phase=PodPhase.UNKNOWN), True),
-    "failed": (make_failed_pod(), False),
-    "terminating": (make_pod(deleting=True), False),
-    "of an older generation": (make_pod(generation=4), False),
-    "about to be deleted": (make_pod(uid="doomed"), False),
-}
-
-
-@pytest.mark.parametrize(("pod", "expected"), TRYING.values(), ids=TRYING.keys())
-def test_pod_may_yet_commit(pod: PodView, expected: bool) -> None:
-    assert is_trying(pod, M0, 0, {"doomed"}) is expected
-
-
-def test_a_pod_tries_the_tasks_it_is_at_and_those_after_it() -> None:
-    pod = make_pod(M1, tasks=(M0, M1, map_task(2)), sequence=1)
-    tried = [task for task in pod.tasks if is_trying(pod, task, 0, set())]
-    assert tried == [M1, map_task(2)]
-
-
 @pytest.mark.parametrize(("wanted", "limit", "expected"), [(None, 8, 8), (3, 8, 3), (8, 8, 8), (9, 8, 8)], ids=str)
 def test_parallelism_is_the_jobs_within_the_operators(wanted: int | None, limit: int, expected: int) -> None:
     assert parallelism(make_observed(spec={"parallelism": wanted}, limits=Limits(parallelism=limit))) == expected
-
-
-def test_ordinals_start_at_1_and_follow_the_highest_seen() -> None:
-    assert next_ordinal([], []) == 1
-    assert next_ordinal([make_pod(ordinal=3, deleting=True)], [make_failure(ordinal=2)]) == 4
-    assert next_ordinal([make_pod(ordinal=3)], [make_failure(ordinal=7)]) == 8
 
 
 def test_wave_of_reduces_waits_for_the_manifest_of_just_these_commits() -> None:
@@ -107,88 +72,15 @@ def test_committed_reduces_stay_when_a_map_is_made_again() -> None:
     assert find_wave(observed, make_plan_summary(partitions=2), {M1: 1}).tasks == [R1]
 
 
-def test_reduces_already_running_may_finish_while_a_lost_map_is_made_again() -> None:
-    failure = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M0, 0))
-    observed = make_observed(
-        commits=[make_commit(M0), make_commit(M1)],
-        shuffle=make_shuffle(partitions=2),
-        failures=[failure],
-        pods=(make_pod(R1),),
-    )
-    decision = run_wave(observed, make_plan_summary(partitions=2), 200.0)
-    assert [str(action) for action in decision.actions] == ["create(m-0#1)"]
+def test_a_map_only_run_has_no_reduces_whatever_was_planned() -> None:
+    commits = [make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]
+    wave = find_wave(make_observed(commits=commits), make_plan_summary(partitions=3), {})
+    assert (wave.reduce_total, wave.step) == (0, CommitOutput())
 
 
-def test_verdict_tells_totals_and_the_next_attempt() -> None:
-    verdict = run_wave(make_observed(failures=[make_failure(M0)]), make_plan_summary(), 101.0).verdict
-    assert (verdict.map_total, verdict.reduce_total, verdict.next_attempt_at) == (2, 1, 105.0)
-
-
-def test_pending_pod_takes_room() -> None:
-    pods = (make_pod(M0, phase=PodPhase.PENDING),)
-    decision = run_wave(make_observed(spec={"parallelism": 1}, pods=pods), make_plan_summary(), 1.0)
-    assert decision.actions == ()
-
-
-def test_pod_that_is_deleted_in_this_pass_makes_room() -> None:
-    twin = make_pod(M0, ordinal=2)
-    observed = make_observed(spec={"parallelism": 1}, pods=(twin,), commits=[make_commit(M0)])
-    decision = run_wave(observed, make_plan_summary(), 51.0)
-    assert [str(action) for action in decision.actions] == ["delete(m-0 beaten by a twin)", "create(m-1#1)"]
-
-
-def test_next_look_is_the_earliest_of_what_time_will_change() -> None:
-    waiting = make_pod(M1, phase=PodPhase.PENDING, reason="ErrImagePull", message="not found", created_at=100.0)
-    observed = make_observed(
-        spec={"activeDeadlineSeconds": 500},
-        pods=(make_pod(M0), waiting),
-        commits=[make_commit(M0, finished_at=90.0)],
-    )
-    looks = {95.0: 105.0, 105.0: 120.0, 121.0: 130.0, 140.0: 500.0}
-    assert [now + (next_look(observed, [], now) or 0.0) for now in looks] == list(looks.values())
-    assert next_look(observed, [150.0, 145.0], 140.0) == 5.0
-    assert next_look(make_observed(), [], 140.0) is None
-
-
-def test_pods_are_indexed_by_all_their_tasks() -> None:
-    first, second = make_pod(M0), make_pod(M0, ordinal=2, tasks=(M0, R1))
-    index = pods_by_task([first, second, make_pod(R0)])
-    assert index[M0] == [first, second]
-    assert index[R1] == [second]
-    assert index[M1] == []
-
-
-def test_ordinals_are_above_those_of_every_pod_that_has_one_of_the_tasks() -> None:
-    """A pod's name is that of its first task, whichever it is at: no other may get that name."""
-    going = make_pod(M1, ordinal=3, tasks=(M0, M1), sequence=1, deleting=True)
-    observed = make_observed(pods=(going,), failures=[make_failure(M1, ordinal=3, attempt_id=going.attempt_id)])
-    plan = make_plan_summary(tasks_per_pod=2)
-    decision = run_wave(observed, plan, 200.0)
-    assert [str(action) for action in decision.actions] == ["create(m-0#4)", "create(m-1#4)"]
-
-
-def test_a_task_made_anew_shares_no_pod_with_the_others() -> None:
-    lost = make_failure(R0, counted=False, reason="MapOutputLost", lost=(M1, 0))
-    observed = make_observed(spec={"parallelism": 2}, failures=[lost])
-    decision = run_wave(observed, make_plan_summary(shards=6, tasks_per_pod=9), 200.0)
-    assert [str(action) for action in decision.actions] == ["create(m-0#1)", "create(m-1#1)"]
-
-
-@pytest.mark.parametrize(("packs", "expected"), [(True, ["create(m-0#1..m-2)"]), (False, ["create(m-0#1)"])])
-def test_on_one_machine_pods_take_several_tasks_only_if_told_to(packs: bool, expected: list[str]) -> None:
-    limits = Limits(parallelism=1, speculates=False, packs=packs)
-    observed = make_observed(limits=limits)
-    plan = make_plan_summary(shards=3, tasks_per_pod="Auto")
-    assert [str(action) for action in run_wave(observed, plan, 1.0).actions] == expected
-    told = make_plan_summary(shards=3, tasks_per_pod=2)
-    assert [str(action) for action in run_wave(observed, told, 1.0).actions] == ["create(m-0#1..m-1)"]
-
-
-def test_reduces_are_packed_by_the_bytes_of_their_partitions() -> None:
-    commits = [make_commit(M0), make_commit(M1)]
-    large = make_shuffle(partitions=4, partition_bytes=(40 * 2**20,) * 4)
-    plan = make_plan_summary(partitions=4, tasks_per_pod="Auto")
-    observed = make_observed(spec={"parallelism": 1}, commits=commits, shuffle=large)
-    assert [str(action) for action in run_wave(observed, plan, 100.0).actions] == ["create(r-0#1)"]
-    small = make_observed(spec={"parallelism": 1}, commits=commits, shuffle=make_shuffle(partitions=4))
-    assert [str(action) for action in run_wave(small, plan, 100.0).actions] == ["create(r-0#1..r-3)"]
+@pytest.mark.parametrize(("tasks", "expected"), [((), 5), ((M0, M1, R0), 1)], ids=["pods of their own", "one pod"])
+def test_partitions_are_packed_for_as_many_pods_as_will_run(tasks: tuple[TaskRef, ...], expected: int) -> None:
+    waiting = (make_pod(R0, uid="whole", tasks=tasks, sequence=2),) if tasks else ()
+    observed = make_observed(spec={"parallelism": 5}, commits=[make_commit(M0), make_commit(M1)], pods=waiting)
+    step = find_wave(observed, make_plan_summary(partitions=None), {}).step
+    assert step == FreezeShuffle(generation=0, parallelism=expected)

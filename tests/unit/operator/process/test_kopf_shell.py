@@ -23,7 +23,8 @@ from podreduce_operator.process.kopf_shell import (
     serve,
 )
 from podreduce_operator.process.settings import Settings
-from tests.support.builders import make_kubeconfig, make_raw_spec
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.kubeconfig import make_kubeconfig
 
 KEY = JobKey(namespace="team", name="wordcount")
 

@@ -48,4 +48,4 @@ async def test_a_loop_that_is_held_up_shows() -> None:
     async with lag.measured():
         await asyncio.sleep(0)
         time.sleep(1.2)  # noqa: ASYNC251 - that is what is measured
-        assert 0.1 < lag.seconds() < 10
+        assert lag.seconds() > 0.1

@@ -21,7 +21,9 @@ from podreduce_operator.runs import remove_run as discard
 from podreduce_operator.runs.output_claim import Claim
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import RunCache
-from tests.support.builders import make_job, make_plan, make_pod
+from tests.support.builders.jobs import make_job
+from tests.support.builders.plans import make_plan
+from tests.support.builders.pods import make_pod
 from tests.support.quiet_cluster import QuietCluster
 
 OLD, NEW = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "12")

@@ -6,14 +6,16 @@ from podreduce_operator.process.threads import drain_threads, use_threads
 
 async def test_draining_waits_for_what_a_cancelled_task_left_running() -> None:
     threads = use_threads()
-    may_end, ended = threading.Event(), threading.Event()
+    started, may_end, ended = threading.Event(), threading.Event(), threading.Event()
 
     def write() -> None:
-        may_end.wait(10)
+        started.set()
+        may_end.wait()
         ended.set()
 
     task = asyncio.create_task(asyncio.to_thread(write))
-    await asyncio.sleep(0.05)
+    while not started.is_set():  # noqa: ASYNC110 - a thread's event has nothing to await
+        await asyncio.sleep(0)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert not await drain_threads(threads, 0.05)

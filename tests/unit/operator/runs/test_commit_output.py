@@ -17,7 +17,10 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders import JOB_UID, make_commit, make_failure, make_job, make_plan, map_task
+from tests.support.builders.jobs import JOB_UID, make_job
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task
 from tests.support.quiet_cluster import QuietCluster
 
 M0, M1 = map_task(0), map_task(1)

@@ -8,7 +8,9 @@ import pytest
 from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.runs.expected_commits import Expectation, Sighting
-from tests.support.builders import make_commit, make_pod, map_task
+from tests.support.builders.pods import make_pod
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task
 
 M0, M1, M2 = map_task(0), map_task(1), map_task(2)
 

@@ -12,7 +12,10 @@ from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
 from podreduce_operator.runs.publishing import build_intent, build_manifest, publish, read_published, remove_staged
-from tests.support.builders import JOB_UID, make_commit, make_plan, reduce_task
+from tests.support.builders.jobs import JOB_UID
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import reduce_task
 
 
 class OperatorDiedError(Exception):

@@ -6,7 +6,7 @@ import pytest
 
 from podreduce.contract.task import CommitRecord, HeavyKey
 from podreduce_operator.shuffle.heavy_keys import MAX_COUNTERS, KeyShare, Skew
-from tests.support.builders import make_commit
+from tests.support.builders.records import make_commit
 
 MIB = 1 << 20
 

@@ -19,7 +19,7 @@ from podreduce.encoding.key_sampler import KeySampler
 from podreduce.encoding.keys import key_prefix
 from podreduce_operator.shuffle.key_spread import BEYOND, KeyRanges, KeySpread, merge_points
 from tests.support.blobs import Blob, Record
-from tests.support.builders import make_commit
+from tests.support.builders.records import make_commit
 from tests.support.ordered_blobs import frames_in, make_ordered_blob, records_in, stored_bytes
 
 RANKS = list(accumulate(1 / rank for rank in range(1, 5001)))

@@ -4,7 +4,9 @@ from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, KeySample, ShuffleManifest, TaskRef
 from podreduce_operator.shuffle.key_spread import KeySpread
 from podreduce_operator.shuffle.manifest import build_shuffle_manifest
-from tests.support.builders import make_commit, make_plan, map_task
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task
 
 SIZES = [900, 10, 10, 10, 10, 10, 10, 10]
 MIB = 1 << 20

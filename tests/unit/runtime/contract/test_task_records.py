@@ -6,7 +6,8 @@ from typing import Any
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, FailureRecord, KeySample, QuarantineRef, ShuffleManifest
 from podreduce.contract.wire import decode, encode
-from tests.support.builders import make_commit, make_failure, make_plan
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit, make_failure
 
 
 def without(record: Any, *names: str) -> bytes:

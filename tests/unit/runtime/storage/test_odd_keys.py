@@ -13,7 +13,7 @@ from podreduce.storage import ObjectStore
 from podreduce.storage.odd_keys import is_odd
 from podreduce_operator.loop.observe import storage_fault
 from podreduce_operator.planning.list_input import list_input
-from tests.support.key_store import KeyStore, key_store
+from tests.support.fake_s3 import FakeS3, fake_s3
 
 TABLE = [
     "logs/a.txt",
@@ -36,12 +36,12 @@ KEYS = st.lists(PARTS, min_size=1, max_size=4).map("/".join).filter(bool)
 
 
 @pytest.fixture(scope="module")
-def served() -> Iterator[KeyStore]:
-    with key_store() as store:
+def served() -> Iterator[FakeS3]:
+    with fake_s3() as store:
         yield store
 
 
-def fill(served: KeyStore, keys: list[str]) -> ObjectStore:
+def fill(served: FakeS3, keys: list[str]) -> ObjectStore:
     """Give each object its key's text; one that ends in `/` is a directory's marker, and empty."""
     served.objects = {key: b"" if key.endswith("/") else key.encode() for key in keys}
     return served.open()
@@ -78,7 +78,7 @@ def check_reading(store: ObjectStore, key: str) -> None:
 
 
 @pytest.mark.parametrize("key", TABLE)
-def test_an_object_of_any_key_is_listed_and_read_as_what_it_is(served: KeyStore, key: str) -> None:
+def test_an_object_of_any_key_is_listed_and_read_as_what_it_is(served: FakeS3, key: str) -> None:
     store = fill(served, [key, "z"])
     check_listing(store, [key, "z"], "", recursive=True)
     check_reading(store, key)
@@ -96,7 +96,7 @@ def test_an_object_of_any_key_is_listed_and_read_as_what_it_is(served: KeyStore,
     recursive=st.booleans(),
 )
 def test_any_keys_are_listed_in_order_under_any_prefix(
-    served: KeyStore, keys: list[str], prefix: str, recursive: bool
+    served: FakeS3, keys: list[str], prefix: str, recursive: bool
 ) -> None:
     store = fill(served, keys)
     check_listing(store, keys, prefix, recursive=recursive)
@@ -105,7 +105,7 @@ def test_any_keys_are_listed_in_order_under_any_prefix(
 
 @settings(max_examples=30)
 @given(key=KEYS.filter(lambda key: not key.endswith("/")))
-def test_no_other_object_is_read_for_the_one_that_is_named(served: KeyStore, key: str) -> None:
+def test_no_other_object_is_read_for_the_one_that_is_named(served: FakeS3, key: str) -> None:
     twins = {key, key.lstrip("/"), key.replace("//", "/"), f"/{key}"} - {""}
     store = fill(served, [each for each in twins if not each.endswith("/")])
     check_reading(store, key)
@@ -116,7 +116,7 @@ def test_what_is_odd_is_what_obstore_cannot_say() -> None:
     assert not is_odd("a..b/.c/d./#1")
 
 
-async def test_a_job_reads_all_objects_below_a_prefix_whatever_their_keys(served: KeyStore) -> None:
+async def test_a_job_reads_all_objects_below_a_prefix_whatever_their_keys(served: FakeS3) -> None:
     fill(served, ["logs/a.txt", "logs//b.txt", "logs/day/", "logs/c\n.txt", "logs/_tmp//x", "other//d"])
     access = StorageSettings(endpoint=served.endpoint, region="us-east-1", access_key="key", secret_key="hush")  # noqa: S106
     found = {}
@@ -134,7 +134,7 @@ async def test_a_job_reads_all_objects_below_a_prefix_whatever_their_keys(served
 
 
 @pytest.mark.parametrize("prefix", ["out//", "/out/", "a/../b/", "./"])
-def test_nothing_is_written_below_a_prefix_that_obstore_would_change(served: KeyStore, prefix: str) -> None:
+def test_nothing_is_written_below_a_prefix_that_obstore_would_change(served: FakeS3, prefix: str) -> None:
     with pytest.raises(InputError, match="choose another") as refusal:
         served.open(prefix)
     assert storage_fault(refusal.value).permanent

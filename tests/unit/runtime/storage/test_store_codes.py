@@ -23,7 +23,7 @@ from podreduce.storage import ObjectStore
 from podreduce.storage.faults import BAD_NAMES, OUTAGES, REFUSALS, AnswerError, Place, persist, translate
 from podreduce.storage.multipart import MultipartClient
 from podreduce.storage.store_codes import MEANINGS
-from tests.support.answering_store import AnsweringStore, answering_store
+from tests.support.fake_s3 import FakeS3, fake_s3
 
 Kind = type[PodreduceError]
 
@@ -100,8 +100,8 @@ UPLOAD_CALLS: Mapping[str, Callable[[MultipartClient], object]] = {
 
 
 @pytest.fixture(scope="module")
-def answering() -> Iterator[AnsweringStore]:
-    with answering_store() as store:
+def answering() -> Iterator[FakeS3]:
+    with fake_s3() as store:
         yield store
 
 
@@ -124,9 +124,9 @@ def outcome(call: Callable[[], object]) -> object:
 
 @pytest.mark.parametrize("call", OBJECT_CALLS.values(), ids=OBJECT_CALLS)
 def test_every_code_means_the_same_to_whatever_asks_for_an_object(
-    answering: AnsweringStore, call: Callable[[ObjectStore], object]
+    answering: FakeS3, call: Callable[[ObjectStore], object]
 ) -> None:
-    store, wrong = answering.open(), []
+    store, wrong = answering.open_unretried(), []
     for kind, status, code in pairs(CODES):
         answering.answer(status, code)
         found = outcome(lambda: call(store))
@@ -138,7 +138,7 @@ def test_every_code_means_the_same_to_whatever_asks_for_an_object(
 
 @pytest.mark.parametrize("call", UPLOAD_CALLS.values(), ids=UPLOAD_CALLS)
 def test_every_code_means_the_same_to_whatever_asks_for_an_upload(
-    answering: AnsweringStore, call: Callable[[MultipartClient], object], monkeypatch: pytest.MonkeyPatch
+    answering: FakeS3, call: Callable[[MultipartClient], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.0)
     client, wrong = answering.open_uploads(), []
@@ -161,10 +161,10 @@ def test_redirects_that_a_client_does_not_follow_are_told_apart_by_their_codes()
 
 
 @pytest.mark.parametrize("status", [301, 307])
-def test_a_redirect_that_leads_nowhere_is_a_wrong_region(answering: AnsweringStore, status: int) -> None:
+def test_a_redirect_that_leads_nowhere_is_a_wrong_region(answering: FakeS3, status: int) -> None:
     answering.answer(status, "PermanentRedirect")
     with pytest.raises(StorageDeniedError, match="correct region"):
-        answering.open().get("k")
+        answering.open_unretried().get("k")
 
 
 @pytest.mark.parametrize(
@@ -179,10 +179,10 @@ def test_a_redirect_that_leads_nowhere_is_a_wrong_region(answering: AnsweringSto
     ],
 )
 def test_a_conditional_create_says_no_only_where_there_is_an_object(
-    answering: AnsweringStore, status: int, code: str, expected: object
+    answering: FakeS3, status: int, code: str, expected: object
 ) -> None:
     answering.answer(status, code)
-    store = answering.open()
+    store = answering.open_unretried()
     assert outcome(lambda: store.create("k", b"x")) is expected
     assert outcome(lambda: asyncio.run(store.create_async("k", b"x"))) is expected
 
@@ -191,19 +191,16 @@ def test_a_conditional_create_says_no_only_where_there_is_an_object(
 @pytest.mark.parametrize(
     ("code", "expected"), [("SlowDown", StorageUnavailableError), ("AccessDenied", StorageDeniedError)]
 )
-def test_a_delete_fails_as_its_first_object_does(
-    answering: AnsweringStore, deleted: str, code: str, expected: Kind
-) -> None:
+def test_a_delete_fails_as_its_first_object_does(answering: FakeS3, deleted: str, code: str, expected: Kind) -> None:
     error = f"<Error><Key>k</Key><Code>{code}</Code><Message>as told</Message></Error>"
-    answering.status = 200
     for body in (f"{deleted}{error}", f"{error}{deleted}"):
-        answering.body = f'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{body}</DeleteResult>'
-        assert outcome(lambda: answering.open().delete("a", "k")) is expected
+        answering.answer_with(f'<DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">{body}</DeleteResult>')
+        assert outcome(lambda: answering.open_unretried().delete("a", "k")) is expected
 
 
-def test_what_a_store_refuses_in_passing_is_asked_for_again(answering: AnsweringStore) -> None:
+def test_what_a_store_refuses_in_passing_is_asked_for_again(answering: FakeS3) -> None:
     answering.answer(400, "RequestTimeout")
-    store = answering.open()
+    store = answering.open_unretried()
     place = Place(verb="write", uri="s3://b/k", endpoint="http://minio:9000")
     before = answering.requests
 

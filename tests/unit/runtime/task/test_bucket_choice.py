@@ -13,7 +13,7 @@ from podreduce.encoding.key_hash import hash_bucket
 from podreduce.encoding.keys import key_prefix
 from podreduce.program.loading import LoadedProgram, load_program
 from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, prefix_bucket
-from tests.support.builders import make_plan
+from tests.support.builders.plans import make_plan
 from tests.unit.runtime.encoding.test_codec import KEYS
 
 MAP = "class Job:\n    def map_func(self, key, value): yield key, value\n"

@@ -4,7 +4,8 @@ from podreduce.contract.task import CommitRecord, PartRef
 from podreduce.contract.wire import decode
 from podreduce.storage import ObjectStore, open_store
 from podreduce.task.commit import conclude
-from tests.support.builders import make_commit, map_task
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task
 
 NUMBERS = itertools.count()
 

@@ -8,7 +8,7 @@ from podreduce.contract.errors import InputError, ProgramError, TooManyBadRecord
 from podreduce.contract.task import QuarantineRef
 from podreduce.storage import ObjectStore, open_store
 from podreduce.task.quarantine import MAX_BYTES, MAX_LINES, NamedRecord, Quarantine
-from tests.support.builders import map_task
+from tests.support.builders.tasks import map_task
 
 NUMBERS = itertools.count()
 KEY = "quarantine/m-3-pod-0.jsonl"

@@ -21,7 +21,7 @@ from podreduce_operator.runs.offset_pages import write_offsets
 from podreduce_operator.runs.run_records import RunRecords
 from podreduce_operator.shuffle.key_spread import KeySpread
 from podreduce_operator.shuffle.manifest import build_shuffle_manifest
-from tests.support.builders import reduce_task
+from tests.support.builders.tasks import reduce_task
 from tests.support.task_runs import LOG_ANALYSIS, TaskRun
 
 MAPS = 6

@@ -16,7 +16,7 @@ from podreduce.contract.layout import PLAN_KEY, commit_key, shard_page_key
 from podreduce.contract.plan import Program
 from podreduce.contract.task import CommitRecord
 from podreduce.contract.wire import decode
-from tests.support.builders import map_task, reduce_task
+from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 
 TEXT = b"the quick brown fox\r\njumps over the lazy dog\n\nthe end"

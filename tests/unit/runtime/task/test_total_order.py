@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.errors import MapOutputLostError, ProgramError
 from podreduce.contract.task import CommitRecord
-from tests.support.builders import map_task
+from tests.support.builders.tasks import map_task
 from tests.support.task_runs import WORD_COUNT, TaskRun
 
 SORT = """

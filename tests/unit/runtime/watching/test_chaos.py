@@ -11,7 +11,8 @@ from podreduce.contract.errors import StorageUnavailableError
 from podreduce.storage import open_store
 from podreduce.storage.faults import Place, persist
 from podreduce.watching.chaos import Chaos, chaos_of, slowed
-from tests.support.builders import make_plan, make_raw_spec
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.plans import make_plan
 
 ATTEMPTS = [f"uid-{number}-0" for number in range(2000)]
 FATES = """

@@ -4,7 +4,7 @@ import pytest
 import structlog
 
 from podreduce.watching.progress import INTERVAL_SECONDS, Progress
-from tests.support.builders import map_task
+from tests.support.builders.tasks import map_task
 
 
 def test_progress_is_logged_while_the_task_works_and_at_its_end() -> None:

@@ -17,7 +17,7 @@ from podreduce_operator.cluster.kubernetes.cluster import open_cluster
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from tests.support.builders import make_kubeconfig
+from tests.support.kubeconfig import make_kubeconfig
 
 PATH = "/api/v1/namespaces/team/pods"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from podreduce_operator.cluster.kubernetes.token_bucket import TokenBucket
-from tests.support.builders import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 @pytest.fixture

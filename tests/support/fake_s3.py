@@ -1,28 +1,43 @@
-"""As much of S3 as reading takes, over keys of any text. MinIO refuses many of them, since they are no file names."""
+"""As much of S3 as reading takes, and any answer that a test wants.
+
+Its keys may be any text: MinIO refuses many of them, since they are no file names.
+"""
 
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
+from obstore.store import S3Store
+
 from podreduce.contract.environment import StorageSettings
 from podreduce.storage import ObjectStore, open_store
+from podreduce.storage.connect import Access
+from podreduce.storage.multipart import MultipartClient, connect_multipart
 
-__all__ = ["KeyStore", "key_store"]
+__all__ = ["FakeS3", "fake_s3"]
 
+ERROR = '<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code><Message>as told</Message></Error>'
 MODIFIED = {"Last-Modified": "Thu, 01 Jan 2026 00:00:00 GMT"}
 
 
 @dataclass
-class KeyStore:
-    """Set `objects`: each is its key's own text, unless it says otherwise. A page of a listing has `page_keys`."""
+class FakeS3:
+    """Serves `objects`, in listings of `page_keys` a page; once a test calls `answer`, it answers that to everything.
+
+    Attributes:
+        requests: how many it has been asked.
+    """
 
     port: int
     objects: Mapping[str, bytes] = field(default_factory=dict)
     page_keys: int = 2
+    told: tuple[int, str] | None = None
+    requests: int = 0
 
     @property
     def endpoint(self) -> str:
@@ -31,6 +46,53 @@ class KeyStore:
     def open(self, prefix: str = "") -> ObjectStore:
         settings = StorageSettings(endpoint=self.endpoint, region="us-east-1", access_key="key", secret_key="hush")  # noqa: S106
         return open_store(f"s3://bucket/{prefix}", settings)
+
+    def open_unretried(self) -> ObjectStore:
+        """A store that asks once: no retries, neither obstore's nor ours."""
+        client = S3Store(
+            config={
+                "bucket": "b",
+                "endpoint": self.endpoint,
+                "region": "us-east-1",
+                "access_key_id": "key",
+                "secret_access_key": "hush",
+            },
+            client_options={"allow_http": True},
+            retry_config={
+                "max_retries": 0,
+                "retry_timeout": timedelta(seconds=1),
+                "backoff": {
+                    "init_backoff": timedelta(milliseconds=1),
+                    "max_backoff": timedelta(milliseconds=1),
+                    "base": 2,
+                },
+            },
+        )
+        return ObjectStore(
+            uri="s3://b/",
+            prefix="",
+            store=client,
+            connect_for_copies=lambda: client,
+            connect_for_checksummed=lambda: client,
+        )
+
+    def open_uploads(self) -> MultipartClient:
+        access = Access(
+            endpoint=self.endpoint,
+            region="us-east-1",
+            keys=("key", "hush", None),
+            ca_certificate=None,
+            ca_file=None,
+        )
+        return connect_multipart("b", access)
+
+    def answer(self, status: int, code: str) -> None:
+        """Answer every request with this error."""
+        self.told = status, ERROR.format(code=code) if code else ""
+
+    def answer_with(self, body: str) -> None:
+        """Answer every request with this success."""
+        self.told = 200, body
 
     def list(self, query: Mapping[str, str]) -> str:
         """A page of a listing, as ListObjectsV2 has it."""
@@ -81,10 +143,16 @@ class Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     wbufsize = -1
-    store: KeyStore
+    store: FakeS3
 
     def log_message(self, *_: object) -> None:
         pass
+
+    def handle_expect_100(self) -> bool:
+        self.send_response_only(100)
+        self.end_headers()
+        self.wfile.flush()
+        return True
 
     def answer(self, status: int, body: bytes, headers: Mapping[str, str] | None = None) -> None:
         self.send_response(status)
@@ -96,6 +164,17 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_GET(self) -> None:
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.store.requests += 1
+        if self.store.told is None:
+            self.serve()
+        else:
+            status, body = self.store.told
+            self.answer(status, body.encode())
+
+    do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server has it
+
+    def serve(self) -> None:
         url = urlsplit(self.path)
         key = unquote(url.path[1:].partition("/")[2])
         if not key:
@@ -107,8 +186,6 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(412, b"<Error><Code>PreconditionFailed</Code><Message>another</Message></Error>")
         else:
             self.send_object(self.store.objects[key], f'"{len(key)}"')
-
-    do_HEAD = do_GET  # noqa: N815 - as http.server has it
 
     def send_object(self, data: bytes, etag: str) -> None:
         asked = self.headers.get("Range")
@@ -125,11 +202,11 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def key_store() -> Iterator[KeyStore]:
+def fake_s3() -> Iterator[FakeS3]:
     """Serve on 127.0.0.1."""
     answering = type("Answering", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
-    store = answering.store = KeyStore(port=server.server_port)
+    store = answering.store = FakeS3(port=server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
-from tests.support.builders import ManualClock
+from tests.support.manual_clock import ManualClock
 
 
 class Server:

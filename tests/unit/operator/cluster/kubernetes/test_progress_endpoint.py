@@ -7,7 +7,7 @@ from aiohttp.test_utils import TestClient, TestServer
 from podreduce_operator.cluster.kubernetes.progress_endpoint import PROGRESS_PATH, build_progress_app
 from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.pods.pod_manifest import digest_token
-from tests.support.builders import make_pod
+from tests.support.builders.pods import make_pod
 
 TOKEN = "a-token"  # noqa: S105 - the test's own
 DIGESTS = {"uid": digest_token(TOKEN), "old": ""}

@@ -14,7 +14,8 @@ from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.pods.pod_manifest import PodDefaults
-from tests.support.builders import make_job, make_kubeconfig
+from tests.support.builders.jobs import make_job
+from tests.support.kubeconfig import make_kubeconfig
 
 PODS = "/api/v1/namespaces/default/pods"
 

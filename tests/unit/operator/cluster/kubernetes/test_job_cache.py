@@ -5,7 +5,7 @@ import pytest
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.job_cache import JobCache
 from podreduce_operator.model.jobs import JobKey, JobView
-from tests.support.builders import make_raw_spec
+from tests.support.builders.jobs import make_raw_spec
 
 KEY = JobKey(namespace="team", name="wordcount")
 

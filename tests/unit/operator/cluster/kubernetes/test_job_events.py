@@ -1,5 +1,5 @@
 from podreduce_operator.cluster.kubernetes.job_events import build_event
-from tests.support.builders import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job
 
 
 def test_an_event_is_about_its_job() -> None:

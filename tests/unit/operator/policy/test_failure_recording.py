@@ -1,0 +1,68 @@
+import pytest
+
+from podreduce.contract.task import FailureRecord, LostOutput, TaskOutcome
+from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.failure_recording import record_failures
+from tests.support.builders.observed import make_observed
+from tests.support.builders.pods import make_failed_pod, make_pod
+from tests.support.builders.records import make_commit
+from tests.support.builders.tasks import map_task, reduce_task
+
+M0, R0 = map_task(0), reduce_task(0)
+
+
+def test_all_that_an_attempt_said_of_its_failure_is_recorded() -> None:
+    outcome = TaskOutcome(
+        reason="InputError",
+        message="no such column",
+        traceback="File job.py",
+        record="s3://in/a at 7",
+        bad_records=3,
+        lost=LostOutput(task=M0, generation=2),
+    )
+    pod = make_failed_pod(R0, ordinal=4, generation=1, exit_code=65, finished_at=90.0, outcome=outcome)
+    (action,) = record_failures(make_observed(pods=(pod,)), 100.0)
+    assert action.record == FailureRecord(
+        task=R0,
+        generation=1,
+        attempt_id=pod.attempt_id,
+        pod_name=pod.name,
+        ordinal=4,
+        counted=True,
+        ends_job=True,
+        reason="InputError",
+        message="no such column",
+        finished_at=90.0,
+        exit_code=65,
+        traceback="File job.py",
+        record="s3://in/a at 7",
+        bad_records=3,
+        lost=LostOutput(task=M0, generation=2),
+    )
+
+
+def test_of_an_attempt_that_said_nothing_only_its_end_is_recorded() -> None:
+    pod = make_pod(M0, phase=PodPhase.FAILED, exit_code=137, reason="OOMKilled")
+    (action,) = record_failures(make_observed(pods=(pod,)), 100.0)
+    record = action.record
+    told = (record.finished_at, record.exit_code, record.traceback, record.record, record.bad_records, record.lost)
+    assert told == (100.0, 137, "", "", 0, None)
+
+
+@pytest.mark.parametrize(
+    ("pod", "expected"),
+    [
+        (make_pod(phase=PodPhase.PENDING, reason="InvalidImageName"), True),
+        (make_pod(phase=PodPhase.PENDING, deleting=True), False),
+        (make_failed_pod(), False),
+    ],
+    ids=["waits", "is being deleted", "has failed"],
+)
+def test_only_an_attempt_that_waits_is_recorded_on_condition_that_it_does(pod: PodView, expected: bool) -> None:
+    (action,) = record_failures(make_observed(pods=(pod,)), 100.0)
+    assert action.if_waiting is expected
+
+
+def test_the_commit_of_an_older_generation_hides_no_failure() -> None:
+    observed = make_observed(pods=(make_failed_pod(M0, generation=1),), commits=[make_commit(M0, generation=0)])
+    assert len(record_failures(observed, 100.0)) == 1
