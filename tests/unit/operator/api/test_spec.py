@@ -6,7 +6,6 @@ from podreduce_operator.api.spec import (
     LIVE_FIELDS,
     SpecError,
     decode_spec,
-    parse_bytes,
     pinned_fields,
     spec_changed,
 )
@@ -52,31 +51,6 @@ def test_a_spec_without_its_defaults_is_refused() -> None:
     del raw_spec["runId"]
     with pytest.raises(SpecError, match=r"^spec: Object missing required field `runId`$"):
         decode_spec(raw_spec)
-
-
-@pytest.mark.parametrize(
-    ("quantity", "expected"),
-    [
-        (1, 1),
-        ("1", 1),
-        ("10k", 10_000),
-        ("64Mi", 67_108_864),
-        ("1M", 1_000_000),
-        ("2G", 2_000_000_000),
-        ("1T", 10**12),
-        ("1Ki", 1024),
-        ("3Gi", 3 * 2**30),
-        ("1Ti", 2**40),
-    ],
-)
-def test_quantities_are_bytes(quantity: int | str, expected: int) -> None:
-    assert parse_bytes(quantity) == expected
-
-
-@pytest.mark.parametrize("quantity", ["", "Mi", "1.5Gi", "64MB", "-1", "1K", "1iM", "1 M", "²"])
-def test_what_is_no_quantity_is_refused(quantity: str) -> None:
-    with pytest.raises(SpecError, match=r"expected a whole number"):
-        parse_bytes(quantity)
 
 
 def test_live_fields_are_not_pinned() -> None:
