@@ -31,7 +31,7 @@ demo: venv ## count the words of three books with the local engine
 test: venv lint cluster-prepare ## everything: lint, then all test tiers (those that cannot run here say why)
 	$(PYTHON) -m pytest
 
-test-unit: venv ## what needs neither a cluster nor MinIO; under a minute
+test-unit: venv ## what needs neither a cluster nor MinIO
 	$(PYTHON) -m pytest --quiet tests/unit
 
 lint: venv ## ruff, mypy and the import contracts

@@ -67,11 +67,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "policy.decide": ("operator/policy/decide",),
     "policy.failure_causes": ("operator/policy/failure_causes",),
     "policy.failure_classes": ("operator/policy/failure_causes", "operator/policy/run_end"),
-    "policy.failure_recording": (
-        "operator/policy/failure_causes",
-        "operator/policy/attempt_record",
-        "operator/policy/run_wave",
-    ),
+    "policy.failure_recording": ("operator/policy/failure_recording", "operator/policy/pod_deletion"),
     "policy.failure_rules": ("operator/policy/failure_rules", "operator/policy/failure_causes"),
     "policy.gangs": ("operator/policy/gangs",),
     "policy.job_events": ("operator/policy/status",),

@@ -203,3 +203,8 @@ def test_what_is_applied_beside_the_job_is_waited_for_where_no_grace_is_set() ->
 
 def test_a_run_that_is_replaced_is_named() -> None:
     assert supersede(make_observed(superseded="7"), "7").verdict.message == "run 7 is being discarded"
+
+
+def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:
+    observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_blind=True, faults=(make_fault(),))
+    assert find_end(observed, 1e9) is None

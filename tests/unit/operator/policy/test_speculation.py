@@ -7,7 +7,15 @@ from podreduce.contract.task import CommitRecord
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
-from podreduce_operator.policy.speculation import Scene, choose_slow, count_allowed, find_slow, find_twins
+from podreduce_operator.policy.speculation import (
+    Estimate,
+    Scene,
+    choose_slow,
+    count_allowed,
+    find_slow,
+    find_twins,
+    speed_of_commit,
+)
 from tests.support.builders.observed import make_observed
 from tests.support.builders.plans import make_plan_summary, make_shuffle
 from tests.support.builders.pods import make_pod
@@ -143,3 +151,47 @@ def test_reduces_are_measured_by_their_partition_and_compared_with_reduces() -> 
     unfair = make_shuffle(partitions=3, partition_bytes=(100, 100, 100))
     assert slow_of(observe({}, commits=commits, shuffle=fair), [pod]) == []
     assert slow_of(observe({}, commits=commits, shuffle=unfair), [pod]) == [pod]
+
+
+def test_speeds_are_bytes_by_the_seconds_since_the_attempt_started() -> None:
+    pod = make_running(0, started_at=40.0)
+    scene = make_scene({pod: 0.5}, {0: 1000})
+    assert scene.speed(pod) == 10.0
+    assert speed_of_commit(make_commit(map_task(0), started_at=40.0, finished_at=60.0), scene) == 50.0
+
+
+@pytest.mark.parametrize("fraction", [None, 0.0])
+def test_an_attempt_that_has_told_of_no_work_has_no_speed(fraction: float | None) -> None:
+    pod = make_running(0)
+    assert make_scene({} if fraction is None else {pod: fraction}).speed(pod) is None
+
+
+def test_work_of_less_than_a_second_counts_as_a_second() -> None:
+    pod = make_running(0, started_at=NOW)
+    scene = make_scene({pod: 1.0}, {0: 1000})
+    assert scene.speed(pod) == 1000.0
+    assert speed_of_commit(make_commit(map_task(0), started_at=60.0, finished_at=60.0), scene) == 1000.0
+
+
+def test_an_empty_task_has_a_byte_of_work() -> None:
+    scene = make_scene({}, {0: 0})
+    assert (scene.size(map_task(0)), scene.size(map_task(99))) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    ("pod", "seconds"),
+    [
+        (make_running(0, started_at=80.0), 10.0),
+        (make_running(0, started_at=100.0), 0.0),
+        (make_running(0, phase=PodPhase.PENDING), 0.0),
+    ],
+    ids=["runs", "runs by a clock that is ahead", "waits"],
+)
+def test_an_attempt_is_as_old_as_its_start(pod: PodView, seconds: float) -> None:
+    assert make_scene({}).age_seconds(pod) == seconds
+
+
+@pytest.mark.parametrize(("left_seconds", "expected"), [(130.0, False), (130.1, True)])
+def test_a_twin_is_worth_it_if_it_ends_earlier_by_a_quarter_and_its_start(left_seconds: float, expected: bool) -> None:
+    found = Estimate(pod=make_running(0), speed=1.0, left_seconds=left_seconds, twin_seconds=100.0)
+    assert found.is_worth_a_twin is expected
