@@ -2,7 +2,7 @@
 
 Each map's record has samples: keys, and the bytes that each one represents. Merged, they say about how many bytes are
 below each of these keys. A map's samples are off by up to one sample, in a different way for each map (see
-`ranges.KeySampler`). These errors cancel out, so more maps give better cuts.
+`encoding.key_sampler`). These errors cancel out, so more maps give better cuts.
 
     map 0:  b 10  g 10           bytes below b: 0        below c: 10
     map 1:  c 10  j 10           below g: 20             below j: 30
