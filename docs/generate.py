@@ -91,18 +91,18 @@ def read_floors(name: str) -> list[list[str]]:
 
 def list_packages() -> str:
     """Return a table for each of the two: its packages, what each does, and its modules."""
-    head = "| package | what it does | modules |\n| --- | --- | --- |\n"
-    return "\n".join(f"### {name}\n\n{head}{''.join(rows(name))}" for name in PACKAGES)
+    head = ("package", "what it does", "modules")
+    return "\n".join(f"### {name}\n\n{table(head, *rows(name))}" for name in PACKAGES)
 
 
-def rows(name: str) -> Iterator[str]:
+def rows(name: str) -> Iterator[tuple[str, ...]]:
     """Yield the row of each package, the top floor first."""
     for floor in read_floors(name):
         for child in floor:
             for directory in [PACKAGES[name] / child, *sorted((PACKAGES[name] / child).glob("*/"))]:
                 if (directory / "__init__.py").exists():
                     place = directory.relative_to(PACKAGES[name]).as_posix()
-                    yield f"| `{place}` | {describe(directory)} | {list_modules(directory)} |\n"
+                    yield f"`{place}`", describe(directory), list_modules(directory)
 
 
 def describe(directory: Path) -> str:
