@@ -108,8 +108,8 @@ MUTANTS = (
     ),
     attempt(
         "retried at once",
-        "return [task for task, at in self.due.items() if at <= self.now]",
-        "return list(self.due)",
+        "ready=[task for task, at in due.items() if at <= now]",
+        "ready=list(due)",
         breaks=judge.BACKOFF_HELD,
     ),
     attempt(
@@ -354,7 +354,7 @@ MUTANTS = (
     ),
     attempt(
         "twins before their time",
-        "if task not in recording and attempt_due_at(scene.observed, task) <= scene.now",
+        "if task not in scene.recording and attempt_due_at(scene.observed, task) <= scene.now",
         "if True",
         breaks=judge.BACKOFF_HELD,
         first_seed=5,

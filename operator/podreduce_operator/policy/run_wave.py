@@ -4,14 +4,14 @@ Rule: pure. Everything is derived from what is observed now. A pass may be repea
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce_operator.model.actions import Action, CreatePod, DeletePod, RecordFailure
 from podreduce_operator.model.decisions import Decision, Verdict
 from podreduce_operator.model.observed import Observed, PlanSummary
-from podreduce_operator.model.pods import PodView
+from podreduce_operator.model.pods import Gang, PodView
 from podreduce_operator.policy.failure_recording import record_failures
 from podreduce_operator.policy.gangs import awaits_more, find_broken, find_forming, join_gang, settled_at
 from podreduce_operator.policy.pod_deletion import LINGER_SECONDS, delete_all, delete_foreign, delete_needless
@@ -40,7 +40,13 @@ class Scene:
         deletes: the pods to delete because they are no longer needed.
         active: the pods that continue.
         untried: the tasks of the wave that no active pod has ahead.
-        due: when the next attempts of these may start; without tasks whose failure is recorded in this pass.
+        recording: the tasks whose failure is recorded in this pass.
+        due: when the next attempts of the untried tasks may start; without those in `recording`.
+        ready: the tasks of `due` whose attempt may start now.
+        due_later: when the others may start.
+        forming: the gangs that are not admitted yet, with their pods.
+        is_idle: whether no continuing pod has work left.
+        settled_at: when pods may start again, if some have just been preempted.
     """
 
     observed: Observed
@@ -53,32 +59,18 @@ class Scene:
     deletes: Sequence[DeletePod]
     active: Sequence[PodView]
     untried: Sequence[TaskRef]
+    recording: Collection[TaskRef]
     due: Mapping[TaskRef, float]
+    ready: Sequence[TaskRef]
+    due_later: Sequence[float]
+    forming: Mapping[Gang, list[PodView]]
+    is_idle: bool
+    settled_at: float
 
     @property
     def room(self) -> int:
         """How many more pods may be active."""
         return max(0, parallelism(self.observed) - len(self.active))
-
-    @property
-    def ready(self) -> list[TaskRef]:
-        """The tasks whose next attempt may start now."""
-        return [task for task, at in self.due.items() if at <= self.now]
-
-    @property
-    def due_later(self) -> list[float]:
-        """When the other tasks may start."""
-        return [at for at in self.due.values() if at > self.now]
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether no continuing pod has work left."""
-        return not any(has_work(self.observed, pod, self.generations) for pod in self.active)
-
-    @property
-    def settled_at(self) -> float:
-        """When pods may start again, if some have just been preempted."""
-        return settled_at(self.observed, [action.record for action in self.records])
 
 
 def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
@@ -106,6 +98,8 @@ def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
         for task in wave.tasks
         if not any(is_trying(pod, task, generations.get(task, 0), doomed) for pod in pods[task])
     ]
+    active = [pod for pod in observed.active_pods if pod.uid not in doomed]
+    due = {task: attempt_due_at(observed, task) for task in untried if task not in recording}
     return Scene(
         observed=observed,
         plan=plan,
@@ -115,9 +109,15 @@ def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
         pods=pods,
         records=records,
         deletes=deletes,
-        active=[pod for pod in observed.active_pods if pod.uid not in doomed],
+        active=active,
         untried=untried,
-        due={task: attempt_due_at(observed, task) for task in untried if task not in recording},
+        recording=recording,
+        due=due,
+        ready=[task for task, at in due.items() if at <= now],
+        due_later=[at for at in due.values() if at > now],
+        forming=find_forming(observed),
+        is_idle=not any(has_work(observed, pod, generations) for pod in active),
+        settled_at=settled_at(observed, [action.record for action in records]),
     )
 
 
@@ -125,7 +125,7 @@ def broken_gangs(scene: Scene) -> list[PodView]:
     """Return the pods of gangs that can no longer be complete."""
     most = parallelism(scene.observed)
     more = min(len(scene.untried), scene.room)
-    return find_broken(scene.observed, find_forming(scene.observed), more=more, most=most)
+    return find_broken(scene.observed, scene.forming, more=more, most=most)
 
 
 def start_attempts(scene: Scene) -> list[CreatePod]:
@@ -135,7 +135,7 @@ def start_attempts(scene: Scene) -> list[CreatePod]:
     creates = [new_attempt(scene, *group) for group in group_ready(scene)]
     if len(scene.ready) < scene.room:
         creates += start_twins(scene)
-    return join_gang(scene.observed, find_forming(scene.observed), creates, is_idle=scene.is_idle)
+    return join_gang(scene.observed, scene.forming, creates, is_idle=scene.is_idle)
 
 
 def is_gathering(scene: Scene) -> bool:
@@ -147,9 +147,10 @@ def is_gathering(scene: Scene) -> bool:
 
 def start_twins(scene: Scene) -> list[CreatePod]:
     """Return second attempts, on other nodes, of tasks that are much slower than the others."""
-    recording = {action.record.task for action in scene.records}
     may_start = (
-        task for task in scene.wave.tasks if task not in recording and attempt_due_at(scene.observed, task) <= scene.now
+        task
+        for task in scene.wave.tasks
+        if task not in scene.recording and attempt_due_at(scene.observed, task) <= scene.now
     )
     tasks = {task: scene.generations.get(task, 0) for task in may_start}
     room = scene.room - len(scene.ready)
