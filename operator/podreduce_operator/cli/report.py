@@ -6,6 +6,7 @@ from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.policy.run_state import read_conditions
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
 
@@ -33,7 +34,7 @@ REMEDIES = {
 
 def find_verdict(status: Mapping[str, Any]) -> tuple[str, str, str]:
     """Return `Complete` or `Failed` with the condition's reason and message; three empty texts if neither is true."""
-    for condition in status.get("conditions", ()):
+    for condition in read_conditions(status):
         if condition["type"] in ("Complete", "Failed") and condition["status"] == "True":
             return condition["type"], condition["reason"], condition["message"]
     return "", "", ""

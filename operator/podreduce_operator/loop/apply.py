@@ -18,9 +18,7 @@ import msgspec
 
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
-from podreduce.contract.layout import (
-    log_key,
-)
+from podreduce.contract.layout import log_key
 from podreduce.contract.task import TaskType
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded

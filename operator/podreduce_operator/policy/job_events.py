@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podreduce_operator.model.decisions import Phase
+from podreduce_operator.policy.run_state import read_conditions
 
 __all__ = ["JobEvent", "events_between"]
 WARNING_PHASES = frozenset({Phase.FAILED})
@@ -31,7 +32,7 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     told = find_told(after)
     if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_told(before):
         kind = "Warning" if phase in WARNING_PHASES or told is not None else "Normal"
-        condition = next((c for c in after.get("conditions", ()) if c["type"] == "Ready"), None)
+        condition = next((c for c in read_conditions(after) if c["type"] == "Ready"), None)
         if condition is not None:
             events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
     return events
@@ -39,6 +40,8 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 def find_told(status: Mapping[str, Any]) -> str | None:
     """Return the reason of a fault that delays the run, if there is one: a reason that is not a phase."""
-    reason = next((c["reason"] for c in status.get("conditions", ()) if c["type"] == "Reconciling"), None)
-    progressing = any(c["type"] == "Reconciling" and c["status"] == "True" for c in status.get("conditions", ()))
-    return reason if progressing and reason not in {str(phase) for phase in Phase} else None
+    condition = next((c for c in read_conditions(status) if c["type"] == "Reconciling"), None)
+    if condition is None or condition["status"] != "True":
+        return None
+    reason: str = condition["reason"]
+    return None if reason in set(Phase) else reason

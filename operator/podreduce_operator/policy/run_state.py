@@ -6,9 +6,7 @@ from typing import Any
 from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.jobs import JobView
-from podreduce_operator.model.observed import (
-    RunState,
-)
+from podreduce_operator.model.observed import RunState
 
 __all__ = ["is_over", "read_conditions", "read_plan_digest", "read_run_id", "read_run_state"]
 

@@ -3,9 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from podreduce.contract.layout import (
-    run_prefix,
-)
+from podreduce.contract.layout import run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.interface import JobStorage
