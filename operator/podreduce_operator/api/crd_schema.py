@@ -13,6 +13,7 @@ __all__ = [
     "FieldProblem",
     "apply_defaults",
     "as_json_schema",
+    "iter_missing_fields",
     "iter_rule_problems",
     "iter_unknown_fields",
 ]
@@ -82,6 +83,19 @@ def iter_unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[tuple
                 yield join_path(path, name), name, list(schema["properties"])
     for child, item, child_path in child_schemas(schema, value, path):
         yield from iter_unknown_fields(child, item, child_path)
+
+
+def iter_missing_fields(wanted: Schema, served: Schema, path: str) -> Iterator[str]:
+    """Yield the path of each field that `wanted` declares and `served` does not know: the API server drops it."""
+    for name, child in wanted.get("properties", {}).items():
+        known = child_schema(served, name)
+        if known is not None:
+            yield from iter_missing_fields(child, known, join_path(path, name))
+        elif not served.get("x-kubernetes-preserve-unknown-fields"):
+            yield join_path(path, name)
+    for name in ("items", "additionalProperties"):
+        if name in wanted:
+            yield from iter_missing_fields(wanted[name], served.get(name) or {}, f"{path}[]")
 
 
 def iter_rule_problems(

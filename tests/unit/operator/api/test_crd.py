@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft4Validator
 
-from podreduce_operator.api.crd import job_schema, load_crd
+from podreduce_operator.api.crd import job_schema, load_crd, schema_of_version
 from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
 from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields
 from podreduce_operator.model.decisions import Phase, Verdict
@@ -80,3 +80,11 @@ def test_every_field_is_described(part: str) -> None:
 def test_printer_columns_are_those_of_the_readme() -> None:
     columns = load_crd()["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [column["name"] for column in columns] == ["Phase", "Maps", "Reduces", "Age"]
+
+
+def test_the_schema_is_that_of_the_version_whatever_the_order() -> None:
+    def version(name: str) -> dict[str, Any]:
+        return {"name": name, "schema": {"openAPIV3Schema": {"description": name}}}
+
+    crd = {"spec": {"versions": [version("v1"), version("v1beta1")]}}
+    assert schema_of_version(crd, "v1beta1") == {"description": "v1beta1"}
