@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from podreduce_operator.api.crd_schema import apply_defaults
+from podreduce_operator.api.crd_schema import apply_defaults, drop_unknown
 
 __all__ = [
     "API_VERSION",
@@ -17,8 +17,8 @@ __all__ = [
     "KIND",
     "PLURAL",
     "VERSION",
-    "default_spec",
     "job_schema",
+    "known_spec",
     "load_crd",
     "read_crd",
     "schema_of_version",
@@ -62,7 +62,12 @@ def schema_of_version(crd: Mapping[str, Any], version: str) -> Mapping[str, Any]
     return schema
 
 
-def default_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `spec` with the defaults of the packaged CRD: an older CRD in the cluster does not know all of them."""
-    defaulted: dict[str, Any] = apply_defaults(job_schema()["properties"]["spec"], dict(spec))
-    return defaulted
+def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `spec` that the packaged CRD knows, with its defaults.
+
+    The CRD in the cluster may be older, without some defaults, or newer, with more fields; and so may the operator have
+    been that made a plan. In this form, specs of several releases can be compared.
+    """
+    schema = job_schema()["properties"]["spec"]
+    known: dict[str, Any] = apply_defaults(schema, drop_unknown(schema, dict(spec)))
+    return known

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from podreduce_operator.api.crd import default_spec
+from podreduce_operator.api.crd import known_spec
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.cluster.kubernetes.api import Json
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of, version_of
@@ -141,7 +141,7 @@ def parse_job(manifest: Json, key: JobKey) -> JobView:
     Raises:
         SpecError: its spec is not understood.
     """
-    metadata, spec = manifest["metadata"], default_spec(manifest.get("spec") or {})
+    metadata, spec = manifest["metadata"], known_spec(manifest.get("spec") or {})
     return JobView(
         key=key,
         uid=uid_of(manifest),

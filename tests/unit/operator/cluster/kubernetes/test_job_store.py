@@ -136,6 +136,11 @@ async def test_a_spec_of_an_older_crd_gets_the_defaults_that_it_lacks(field: str
     assert (await find(store)).raw_spec[field] == wanted
 
 
+async def test_a_spec_of_a_newer_crd_is_read_without_what_is_not_known() -> None:
+    _, store = serve_old(make_manifest("first", novel="field"))
+    assert (await find(store)).raw_spec == make_raw_spec()
+
+
 async def test_a_job_that_is_not_understood_says_so_once_and_recovers() -> None:
     server, store = serve_old(make_manifest("first", execution="Never"))
     assert await store.find(FIRST) is None
