@@ -125,6 +125,8 @@ NOW: dict[str, tuple[str, PodView | None, bool]] = {
     "a volume, of which it says nothing": ("PodConfigInvalid", make_waiting("ContainerCreating"), True),
     "its image has come": ("ImageUnavailable", make_waiting("ContainerCreating"), False),
     "it has a node": ("Unschedulable", make_waiting("", scheduled_at=1000.0), False),
+    "a node for raised memory": ("MemoryUnavailable", make_waiting("Unschedulable"), True),
+    "it has a node for raised memory": ("MemoryUnavailable", make_waiting("", scheduled_at=1000.0), False),
     "for something else": ("Unschedulable", make_waiting("ErrImagePull"), False),
     "it runs": ("ImageUnavailable", make_waiting("", phase=PodPhase.RUNNING), False),
     "it has ended": ("ImageUnavailable", make_waiting("Error", phase=PodPhase.FAILED), False),
