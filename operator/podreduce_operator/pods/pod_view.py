@@ -103,6 +103,7 @@ def view_attempt(manifest: Mapping[str, Any], attempt: AttemptLabels) -> PodView
         conditions=condition_pairs(status),
         requests=requests_of(manifest),
         outcome=parse_outcome(terminated.get("message") or ""),
+        lingers=phase in (PodPhase.SUCCEEDED, PodPhase.FAILED) and status.get("phase") == PodPhase.RUNNING,
     )
 
 

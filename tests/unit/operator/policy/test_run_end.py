@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.model.actions import DeletePod
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
@@ -146,6 +147,13 @@ def test_last_ten_failed_pods_stay_until_the_ttl(now: float, kept: int) -> None:
     decision = tidy(make_observed(run=ENDED, pods=pods, spec={"ttlSecondsAfterFinished": 10}), now)
     deleted = [str(action) for action in decision.actions]
     assert deleted == [f"delete(m-{index} job ended)" for index in range(12 - kept)]
+
+
+def test_tidying_deletes_a_failed_pod_whose_sidecar_runs() -> None:
+    ended, lingering = make_failed_pod(map_task(0)), make_failed_pod(map_task(1), lingers=True)
+    observed = make_observed(run=ENDED, pods=(ended, lingering))
+    deleted = [action for action in tidy(observed, 101.0).actions if isinstance(action, DeletePod)]
+    assert [(action.uid, action.save_log) for action in deleted] == [(lingering.uid, True)]
 
 
 def test_tidying_deletes_pods_of_other_runs() -> None:
