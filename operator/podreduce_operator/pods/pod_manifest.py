@@ -149,9 +149,9 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
 
 def avoid_node(spec: Mapping[str, Any], name: str | None) -> dict[str, Any]:
     """Return `spec` with a preference, besides the template's own, not to run on the node `name`, where one is slow."""
-    affinity = spec.get("affinity") or {}
-    of_nodes = affinity.get("nodeAffinity") or {} if isinstance(affinity, Mapping) else None
-    wishes = of_nodes.get(PREFERRED) or [] if isinstance(of_nodes, Mapping) else None
+    affinity: Any = spec.get("affinity") or {}
+    of_nodes: Any = (affinity.get("nodeAffinity") or {}) if isinstance(affinity, Mapping) else None
+    wishes: Any = (of_nodes.get(PREFERRED) or []) if isinstance(of_nodes, Mapping) else None
     if not name or not isinstance(wishes, list):
         return dict(spec)  # a wrong shape is for the API server to refuse
     elsewhere = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [name]}]}

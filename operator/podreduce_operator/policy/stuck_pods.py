@@ -64,6 +64,9 @@ ABSENT_WORDS = ("not found", "manifest unknown", "does not exist", "denied", "un
 """In the kubelet's message, these mean that the object is missing or access is denied. Others may be an outage."""
 
 
+LATE_DRIVER = "list of registered csi drivers"
+"""In the kubelet's message: the driver of a volume does not run on the node yet. On a new node it takes a while."""
+
 SILENT_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
 SILENT_SECONDS = 20.0
 """If a pod has a node and gives no reason for this long, the operator reads its events."""
@@ -115,7 +118,8 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
     """Return how many seconds a pod may wait for its reason; None means for ever."""
     if pod.reason in HOPELESS:
         return AT_ONCE
-    is_absent = any(words in pod.message.lower() for words in ABSENT_WORDS)
+    message = pod.message.lower()
+    is_absent = any(words in message for words in ABSENT_WORDS) and LATE_DRIVER not in message
     match REASONS[pod.reason]:
         case "ImageUnavailable":
             return deadlines.absent_seconds if is_absent else deadlines.image_seconds

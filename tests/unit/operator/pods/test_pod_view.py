@@ -300,3 +300,20 @@ def test_a_dead_sidecar_is_not_the_task() -> None:
 @pytest.mark.parametrize("text", [None, "", "yesterday", 7])
 def test_no_time_is_none(text: Any) -> None:
     assert parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "OutOfcpu",
+        "OutOfephemeral-storage",
+        "OutOfnvidia.com/gpu",
+        "TopologyAffinityError",
+        "UnexpectedAdmissionError",
+        "InvalidNodeInfo",
+        "NodePorts",
+        "TaintToleration",
+    ],
+)
+def test_a_refusal_of_the_kubelet_is_not_the_programs_failure(reason: str) -> None:
+    assert parse({"phase": "Failed", "reason": reason, "message": "Pod was rejected"}).disrupted

@@ -216,3 +216,20 @@ def test_a_run_that_is_replaced_is_named() -> None:
 def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:
     observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_blind=True, faults=(make_fault(),))
     assert find_end(observed, 1e9) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "StorageSecretNotFound",
+        "ProgramNotFound",
+        "ServiceAccountNotFound",
+        "PriorityClassNotFound",
+        "RuntimeClassNotFound",
+    ],
+)
+def test_an_object_that_is_applied_with_the_job_has_a_grace_to_appear(reason: str) -> None:
+    run = RunState(run_id="1", started_at=100.0)
+    observed = make_observed(run=run, faults=(make_fault(reason, permanent=True),))
+    assert reason_of(observed, 129.0) is None
+    assert reason_of(observed, 130.0) == reason

@@ -164,3 +164,13 @@ def test_attempt_is_not_judged(phase: PodPhase, progress: AttemptProgress | None
     pod = make_pod(phase=phase)
     assert hung_at(pod, progress, deadline) is None
     assert find_hung(pod, progress, deadline, 1e9) is None
+
+
+def test_a_volume_whose_driver_does_not_run_yet_on_a_new_node_is_waited_for() -> None:
+    words = (
+        "MountVolume.MountDevice failed: driver name ebs.csi.aws.com not found in the list of registered CSI drivers"
+    )
+    pod = make_waiting("FailedMount", message=words, scheduled_at=1000.0)
+    assert pending_deadline(pod, DEADLINES) is None
+    absent = make_waiting("FailedMount", message='secret "tls" not found', scheduled_at=1000.0)
+    assert pending_deadline(absent, DEADLINES) is not None
