@@ -9,7 +9,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-__all__ = ["API_VERSION", "GROUP", "KIND", "PLURAL", "VERSION", "job_schema", "load_crd", "read_crd"]
+from podreduce_operator.api.crd_schema import apply_defaults, drop_unknown
+
+__all__ = [
+    "API_VERSION",
+    "GROUP",
+    "KIND",
+    "PLURAL",
+    "VERSION",
+    "job_schema",
+    "known_spec",
+    "load_crd",
+    "read_crd",
+    "schema_of_version",
+]
 
 GROUP = "podreduce.dev"
 VERSION = "v1beta1"
@@ -38,6 +51,23 @@ def load_crd() -> Mapping[str, Any]:
 
 
 def job_schema() -> Mapping[str, Any]:
-    """Return the OpenAPI schema of a MapReduceJob. It is shared: do not change it."""
-    schema: Mapping[str, Any] = load_crd()["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
+    """Return the OpenAPI schema of a MapReduceJob of this version. It is shared: do not change it."""
+    return schema_of_version(load_crd(), VERSION)
+
+
+def schema_of_version(crd: Mapping[str, Any], version: str) -> Mapping[str, Any]:
+    """Return the OpenAPI schema of one version. The versions of a CRD may be in any order."""
+    schemas = {each["name"]: each["schema"]["openAPIV3Schema"] for each in crd["spec"]["versions"]}
+    schema: Mapping[str, Any] = schemas[version]
     return schema
+
+
+def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of `spec` that the packaged CRD knows, with its defaults.
+
+    The CRD in the cluster may be older, without some defaults, or newer, with more fields; and so may the operator have
+    been that made a plan. In this form, specs of several releases can be compared.
+    """
+    schema = job_schema()["properties"]["spec"]
+    known: dict[str, Any] = apply_defaults(schema, drop_unknown(schema, dict(spec)))
+    return known

@@ -13,6 +13,8 @@ __all__ = [
     "FieldProblem",
     "apply_defaults",
     "as_json_schema",
+    "drop_unknown",
+    "iter_missing_fields",
     "iter_rule_problems",
     "iter_unknown_fields",
 ]
@@ -82,6 +84,35 @@ def iter_unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[tuple
                 yield join_path(path, name), name, list(schema["properties"])
     for child, item, child_path in child_schemas(schema, value, path):
         yield from iter_unknown_fields(child, item, child_path)
+
+
+def drop_unknown(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `value` without the fields that `schema` does not know."""
+    if isinstance(value, list) and "items" in schema:
+        return [drop_unknown(schema["items"], item) for item in value]
+    if not isinstance(value, Mapping) or is_open(schema):
+        return value
+    children = ((name, child_schema(schema, name), item) for name, item in value.items())
+    return {name: drop_unknown(child, item) for name, child, item in children if child is not None}
+
+
+def is_open(schema: Schema) -> bool:
+    """Tell whether objects of the schema may have fields that it does not name."""
+    declares = "properties" in schema or "additionalProperties" in schema
+    return bool(schema.get("x-kubernetes-preserve-unknown-fields")) or not declares
+
+
+def iter_missing_fields(wanted: Schema, served: Schema, path: str) -> Iterator[str]:
+    """Yield the path of each field that `wanted` declares and `served` does not know: the API server drops it."""
+    for name, child in wanted.get("properties", {}).items():
+        known = child_schema(served, name)
+        if known is not None:
+            yield from iter_missing_fields(child, known, join_path(path, name))
+        elif not served.get("x-kubernetes-preserve-unknown-fields"):
+            yield join_path(path, name)
+    for name in ("items", "additionalProperties"):
+        if name in wanted:
+            yield from iter_missing_fields(wanted[name], served.get(name) or {}, f"{path}[]")
 
 
 def iter_rule_problems(

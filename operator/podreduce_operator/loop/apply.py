@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
 
@@ -62,6 +62,9 @@ CONCURRENT_JOBS = 32
 
 SAVE_LOG_SECONDS = 2.0
 """How long a deletion waits for a log. A node that does not answer gives none."""
+TOO_LARGE = frozenset({"LimitRangeExceeded", "QuotaExceeded", "PodRejected"})
+"""Refusals of a pod that may only be refused for its raised memory. Some policies refuse it with words of their own."""
+
 PODS_SECONDS = 2.0
 """How long a pass may create or delete pods.
 
@@ -177,7 +180,10 @@ class Applier:
                 self.cache.forget(run.job)
 
     async def create_pod(self, action: CreatePod, run: Run) -> None:
-        """Start an attempt. The pod's name is the lock."""
+        """Start an attempt. The pod's name is the lock.
+
+        If raised memory is refused, the usual is asked for, so that another OutOfMemory counts and can end the job.
+        """
         plan = run.records.plan
         if plan is None:
             return
@@ -196,19 +202,23 @@ class Applier:
             pod_name=name,
             max_bad_records=run.job.spec.max_bad_records if is_map else None,
         )
-        await self.cluster.create_pod(
-            PodRequest(
-                name=name,
-                job=run.job,
-                run_hash=run_hash,
-                ordinal=action.ordinal,
-                environment=environment,
-                memory_factor=action.memory_factor,
-                slow_node=action.slow_node,
-                gang=action.gang,
-                spec=plan.spec,
-            )
+        request = PodRequest(
+            name=name,
+            job=run.job,
+            run_hash=run_hash,
+            ordinal=action.ordinal,
+            environment=environment,
+            memory_factor=action.memory_factor,
+            slow_node=action.slow_node,
+            gang=action.gang,
+            spec=plan.spec,
         )
+        try:
+            await self.cluster.create_pod(request)
+        except ActionError as error:
+            if request.memory_factor == 1.0 or error.reason not in TOO_LARGE:
+                raise
+            await self.cluster.create_pod(replace(request, memory_factor=1.0))
 
     async def record_failure(self, action: RecordFailure, run: Run) -> None:
         """Record a failure, unless the pod was only late and has started since it was listed."""

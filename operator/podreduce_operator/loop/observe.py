@@ -19,6 +19,7 @@ from podreduce.contract.layout import (
     QUARANTINE_PREFIX,
 )
 from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
+from podreduce.contract.wire import NewerRecordError
 from podreduce.storage import ObjectStore
 from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
@@ -73,6 +74,9 @@ async def observe(
         observed = replace(blind, faults=(error.as_fault(),))
     except PodreduceError as error:
         observed = replace(blind, faults=(storage_fault(error),))
+    except NewerRecordError as error:
+        message = f"a later release has written records of this run: upgrade the operator again; {error}"
+        observed = replace(blind, faults=(Fault(reason="NewerRecord", message=message, permanent=False),))
     return replace(observed, progress=cluster.progress_of(observed.pods)), run
 
 

@@ -13,12 +13,13 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 
+from podreduce_operator.api.crd import known_spec
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
-from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.decisions import Decision, Phase
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
@@ -49,6 +50,7 @@ class Worker:
         task: the running loop.
         settled: set when the job is terminal and cleaned up.
         status_written_at: when the status was last written (monotonic).
+        phase_written: the phase that was last written. The first status of an end is not delayed, later ones are.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
     """
@@ -57,6 +59,7 @@ class Worker:
     task: asyncio.Task[None] | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
+    phase_written: Phase | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
 
@@ -195,15 +198,17 @@ class Reconciler:
     ) -> float | None:
         """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
-        status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
+        status = build_status(observed, decision.verdict, self.clock(), None if plan is None else known_spec(plan.spec))
         if status == observed.job.status:
             return None
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
-        if due_in > 0 and not decision.verdict.is_terminal:
+        ends_now = decision.verdict.is_terminal and worker.phase_written is not decision.verdict.phase
+        if due_in > 0 and not ends_now:
             return due_in
         if not await self.cluster.write_status(observed.job, status):
             return 0.0
         worker.status_written_at = self.monotonic()
+        worker.phase_written = decision.verdict.phase
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None

@@ -22,7 +22,10 @@ class JobKey:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView:
-    """A MapReduceJob: its identity, its labels, its spec decoded and raw, and its last status."""
+    """A MapReduceJob: its identity, its labels, its spec decoded and raw, and its last status.
+
+    `spec_error`: why its newest spec is not understood. The job goes on with the last spec that was.
+    """
 
     key: JobKey
     uid: str
@@ -32,3 +35,4 @@ class JobView:
     status: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
     deleting: bool = False
+    spec_error: str = ""

@@ -72,6 +72,7 @@ class PodView:
         disrupted: it has the condition DisruptionTarget, or was lost with its node.
         conditions: type and status of each, for the job's failure policy.
         outcome: what the task wrote in its termination message.
+        lingers: its task has ended, and other containers of it still run.
     """
 
     name: str
@@ -98,6 +99,7 @@ class PodView:
     conditions: tuple[tuple[str, str], ...] = ()
     requests: Requests = Requests()
     outcome: TaskOutcome | None = None
+    lingers: bool = False
 
     @property
     def attempt_id(self) -> str:

@@ -59,6 +59,7 @@ QUEUE_GROUP_SIZE_ANNOTATION = "kueue.x-k8s.io/pod-group-total-count"
 QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
 """The group ends when all its pods have ended, including failed ones. Pods that replace them are admitted alone."""
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
 TEMPLATE_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
@@ -94,11 +95,12 @@ def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) 
     for path, patch in user_templates(request):
         refuse_unknown(patch, path)
         template = merge_template(template, patch, path)
+    spec = avoid_node(leave_lost_nodes(template.get("spec") or {}, defaults), request.slow_node)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
         "metadata": force_metadata(request, template.get("metadata") or {}),
-        "spec": force_spec(request, leave_lost_nodes(template.get("spec") or {}, defaults), has_ca_cert=has_ca_cert),
+        "spec": force_spec(request, spec, has_ca_cert=has_ca_cert),
     }
 
 
@@ -132,8 +134,6 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
         "spec": {
             "terminationGracePeriodSeconds": defaults.grace_seconds,
             "enableServiceLinks": False,
-            **avoid_node(request.slow_node),
-            "tolerations": [tolerate(taint, defaults.node_lost_seconds) for taint in LOST_NODE_TAINTS],
             "securityContext": {
                 "runAsNonRoot": True,
                 "runAsUser": TASK_USER,
@@ -147,13 +147,16 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
     }
 
 
-def avoid_node(name: str | None) -> dict[str, Any]:
-    """Return a preference not to run on the node `name`, where an attempt is slow; nothing without a name."""
-    if not name:
-        return {}
+def avoid_node(spec: Mapping[str, Any], name: str | None) -> dict[str, Any]:
+    """Return `spec` with a preference, besides the template's own, not to run on the node `name`, where one is slow."""
+    affinity: Any = spec.get("affinity") or {}
+    of_nodes: Any = (affinity.get("nodeAffinity") or {}) if isinstance(affinity, Mapping) else None
+    wishes: Any = (of_nodes.get(PREFERRED) or []) if isinstance(of_nodes, Mapping) else None
+    if not name or not isinstance(wishes, list):
+        return dict(spec)  # a wrong shape is for the API server to refuse
     elsewhere = {"matchExpressions": [{"key": "kubernetes.io/hostname", "operator": "NotIn", "values": [name]}]}
-    wishes = [{"weight": 100, "preference": elsewhere}]
-    return {"affinity": {"nodeAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": wishes}}}
+    wishes = [*wishes, {"weight": 100, "preference": elsewhere}]
+    return {**spec, "affinity": {**affinity, "nodeAffinity": {**of_nodes, PREFERRED: wishes}}}
 
 
 def tolerate(taint: str, seconds: int) -> dict[str, Any]:
@@ -164,13 +167,14 @@ def tolerate(taint: str, seconds: int) -> dict[str, Any]:
 def leave_lost_nodes(spec: Mapping[str, Any], defaults: PodDefaults) -> dict[str, Any]:
     """Return `spec` with the tolerations of lost nodes, where the template's own say nothing of these taints.
 
-    A template's list replaces the base's; Kubernetes would then let the pod wait for five minutes.
+    Without them Kubernetes would let the pod wait for five minutes, or for ever under a toleration of all taints: of
+    several that match, the shortest time holds.
     """
     tolerations = spec.get("tolerations") or []
     if not isinstance(tolerations, list) or not all(isinstance(each, Mapping) for each in tolerations):
         return dict(spec)  # for the API server to refuse
-    named = {toleration.get("key") for toleration in tolerations}
-    missing = [] if None in named else [taint for taint in LOST_NODE_TAINTS if taint not in named]
+    named = {each.get("key") for each in tolerations if each.get("effect") in {None, "", "NoExecute"}}
+    missing = [taint for taint in LOST_NODE_TAINTS if taint not in named]
     return {**spec, "tolerations": [*tolerations, *(tolerate(taint, defaults.node_lost_seconds) for taint in missing)]}
 
 
@@ -274,16 +278,20 @@ def owner_reference(job: JobView) -> dict[str, Any]:
 
 def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert: bool) -> dict[str, Any]:
     """Return the pod's spec: no restarts (a retry is a new pod), no token, and the required task container."""
-    containers = {container["name"]: never_restart(container) for container in template.get("containers") or []}
-    if TASK_CONTAINER not in containers:
+    containers = [never_restart(container) for container in template.get("containers") or []]
+    if all(container["name"] != TASK_CONTAINER for container in containers):
         raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")
-    containers[TASK_CONTAINER] = force_task(request, containers[TASK_CONTAINER], has_ca_cert=has_ca_cert)
     volumes = [volume for volume in template.get("volumes") or [] if volume["name"] != CA_VOLUME]
     return {
         **template,
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
-        "containers": list(containers.values()),
+        "containers": [
+            force_task(request, container, has_ca_cert=has_ca_cert)
+            if container["name"] == TASK_CONTAINER
+            else container
+            for container in containers
+        ],
         "volumes": [*volumes, *([ca_volume(request)] if has_ca_cert else [])],
     }
 

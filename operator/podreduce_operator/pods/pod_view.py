@@ -31,10 +31,13 @@ from podreduce_operator.pods.pod_resources import read_requests
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
 
 NOT_ADMITTED = frozenset(
-    {"NodeAffinity", "NodeLost", "NodeShutdown", "OutOfcpu", "OutOfmemory", "OutOfpods", "Preempting", "Shutdown"}
-    | {"Terminated", "UnexpectedAdmissionError"}
+    {"InvalidNodeInfo", "NodeAffinity", "NodeLost", "NodeName", "NodePorts", "NodeShutdown", "Preempting", "Shutdown"}
+    | {"TaintToleration", "Terminated", "TopologyAffinityError", "UnexpectedAdmissionError"}
 )
-"""The status.reason of pods that ended because of their node (kubelet: lifecycle/predicate.go, nodeshutdown)."""
+"""The status.reason of pods that ended because of their node (kubelet: lifecycle/predicate.go, nodeshutdown, cm)."""
+
+OUT_OF = "OutOf"
+"""With the name of a resource, the kubelet's reason for a pod that its node has no room for: OutOfcpu, OutOfpods."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +106,7 @@ def view_attempt(manifest: Mapping[str, Any], attempt: AttemptLabels) -> PodView
         conditions=condition_pairs(status),
         requests=requests_of(manifest),
         outcome=parse_outcome(terminated.get("message") or ""),
+        lingers=phase in (PodPhase.SUCCEEDED, PodPhase.FAILED) and status.get("phase") == PodPhase.RUNNING,
     )
 
 
@@ -162,7 +166,7 @@ def is_disrupted(status: Mapping[str, Any]) -> bool:
     An eviction without the condition is not a disruption: the pod used too much disk or memory.
     """
     if status.get("reason"):
-        lost = status["reason"] in NOT_ADMITTED
+        lost = status["reason"] in NOT_ADMITTED or status["reason"].startswith(OUT_OF)
     else:
         lost = container_state(status, "terminated").get("reason") == "ContainerStatusUnknown"
     return lost or status.get("phase") == PodPhase.UNKNOWN or disruption(status) is not None

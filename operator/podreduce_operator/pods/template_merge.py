@@ -1,8 +1,9 @@
 """Merges pod templates as `kubectl patch` merges pods: mappings by field, lists by the key of their items.
 
-Rule: pure; knows pods and nothing of podreduce. There are two differences from strategic merge: an `env` entry or a
-volume replaces the old one with the same name. Merged, it would be invalid, with a value and a valueFrom, or with two
-volume sources. Lists without a key, such as tolerations, are replaced.
+Rule: pure; knows pods and nothing of podreduce. It differs from strategic merge: an item is known by all of its keys,
+items of one list are never merged with each other, and an `env` entry or a volume replaces the old one with the same
+name. Merged, it would be invalid, with a value and a valueFrom, or with two volume sources. Lists without a key, such
+as tolerations, are replaced.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,20 +11,30 @@ from typing import Any
 
 __all__ = ["PodTemplateError", "merge_template"]
 
-MERGE_KEYS = {
-    "containers": "name",
-    "initContainers": "name",
-    "env": "name",
-    "volumes": "name",
-    "volumeMounts": "mountPath",
-    "volumeDevices": "devicePath",
-    "ports": "containerPort",
-    "imagePullSecrets": "name",
-    "hostAliases": "ip",
-    "resourceClaims": "name",
-    "topologySpreadConstraints": "topologyKey",
+LIST_KEYS: Mapping[str, tuple[str, ...]] = {
+    "claims": ("name",),
+    "containers": ("name",),
+    "env": ("name",),
+    "ephemeralContainers": ("name",),
+    "evictionResponders": ("name",),
+    "hostAliases": ("ip",),
+    "imagePullSecrets": ("name",),
+    "initContainers": ("name",),
+    "ports": ("containerPort", "protocol"),
+    "resourceClaims": ("name",),
+    "schedulingGates": ("name",),
+    "topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "volumeDevices": ("devicePath",),
+    "volumeMounts": ("mountPath",),
+    "volumes": ("name",),
 }
-"""The key of the list items, by the list's field name (`patchMergeKey` in the Kubernetes API)."""
+"""The keys of the list items, by the list's field name.
+
+Source: `x-kubernetes-list-map-keys` in the Kubernetes API, v1.37. `kubectl patch` uses only the first of two keys.
+"""
+
+DEFAULT_KEYS = {"protocol": "TCP", "whenUnsatisfiable": "DoNotSchedule"}
+"""What the API server takes for a key that an item does not have. Other keys are required."""
 
 REPLACED_WHOLE = frozenset({"env", "volumes"})
 
@@ -49,8 +60,7 @@ def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any], path: str)
 
 def merge_field(name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return the merged value of a field."""
-    key = MERGE_KEYS.get(name)
-    if key is not None and (isinstance(old, list) or isinstance(new, list)):
+    if name in LIST_KEYS and (isinstance(old, list) or isinstance(new, list)):
         return merge_items(name, old or [], new, path)
     if isinstance(old, Mapping):
         if not isinstance(new, Mapping):
@@ -60,15 +70,35 @@ def merge_field(name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN40
 
 
 def merge_items(name: str, old: Sequence[Any], new: Any, path: str) -> list[Any]:  # noqa: ANN401 - any JSON value
-    """Return the old items in order, merged or replaced if `new` has the same key, and then the other new items."""
-    key = MERGE_KEYS[name]
-    if not isinstance(new, list) or not all(isinstance(item, Mapping) and key in item for item in new):
-        raise PodTemplateError(f"{path}: expected a list of mappings that each have {key!r}")
-    items = {item[key]: item for item in old}
+    """Return the old items in order, merged or replaced if `new` has the same key, and then the other new items.
+
+    New items are not merged with each other: if two have one key, both stay, and the API server says what it thinks.
+    """
+    keys = LIST_KEYS[name]
+    required = [key for key in keys if key not in DEFAULT_KEYS]
+    if not isinstance(new, list) or not all(isinstance(item, Mapping) and has_all(item, required) for item in new):
+        raise PodTemplateError(
+            f"{path}: expected a list of mappings that each have {' and '.join(map(repr, required))}"
+        )
+    merged = list(old)
+    places = {identify(item, keys): place for place, item in enumerate(old)}
     for item in new:
-        known = items.get(item[key])
-        if known is None or name in REPLACED_WHOLE:
-            items[item[key]] = item
+        place = places.pop(identify(item, keys), None)
+        if place is None:
+            merged.append(item)
+        elif name in REPLACED_WHOLE:
+            merged[place] = item
         else:
-            items[item[key]] = merge_template(known, item, f"{path}[{key}={item[key]}]")
-    return list(items.values())
+            label = ",".join(f"{key}={item[key]}" for key in required)
+            merged[place] = merge_template(merged[place], item, f"{path}[{label}]")
+    return merged
+
+
+def has_all(item: Mapping[str, Any], keys: Sequence[str]) -> bool:
+    """Tell whether the item has all the keys."""
+    return all(key in item for key in keys)
+
+
+def identify(item: Mapping[str, Any], keys: Sequence[str]) -> tuple[str, ...]:
+    """Return what tells an item from the others of its list."""
+    return tuple(str(item.get(key) or DEFAULT_KEYS.get(key)) for key in keys)

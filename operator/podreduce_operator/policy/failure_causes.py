@@ -17,7 +17,11 @@ from podreduce_operator.policy.retry_delays import may_raise_memory, ran_out_of_
 
 __all__ = ["AWAITED_REASONS", "ENDED_EARLY", "Cause", "Classification", "classify", "find_cause", "render_failure"]
 
-AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"})
+AWAITED_REASONS = frozenset({"StorageSecretNotFound", "ProgramNotFound"}) | {
+    "ServiceAccountNotFound",
+    "PriorityClassNotFound",
+    "RuntimeClassNotFound",
+}
 """Faults of objects that are often applied together with the job. They are permanent only after a grace period."""
 
 REASONS_BY_EXIT_CODE = {

@@ -7,7 +7,7 @@ back, and a program that raises are handled separately.
 
 from dataclasses import dataclass
 
-__all__ = ["CLASSES", "DISRUPTION", "MEMORY", "OUTAGE", "FailureClass", "class_of"]
+__all__ = ["CLASSES", "DISRUPTION", "MEMORY", "MEMORY_UNAVAILABLE", "OUTAGE", "FailureClass", "class_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +51,12 @@ PROGRAM = FailureClass(
 )
 """The program or the task caused it."""
 
-MEMORY = FailureClass(name="memory", reasons=frozenset({"OutOfMemory"}), is_counted=True)
-"""Counted, except the first; after that one the task gets more memory (`backoff.outOfMemoryFactor`)."""
+MEMORY_UNAVAILABLE = "MemoryUnavailable"
+MEMORY = FailureClass(name="memory", reasons=frozenset({"OutOfMemory", MEMORY_UNAVAILABLE}), is_counted=True)
+"""Counted, except the first; after that one the task gets more memory (`backoff.outOfMemoryFactor`).
+
+If no node has that much, the attempt is given up and counted, and the next one asks for the usual memory.
+"""
 
 DISRUPTION = FailureClass(name="disruption", reasons=frozenset({"Disrupted", "PodDeleted", "ShuffleNotFrozen"}))
 """The cluster took the pod: a drain, a preemption, a reclaimed spot node, a lost node, or a `kubectl delete`.

@@ -8,7 +8,8 @@ from podreduce_operator.model.actions import RecordFailure
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.failure_causes import Cause, Classification, classify, find_cause
-from podreduce_operator.policy.stuck_pods import find_expired, find_hung
+from podreduce_operator.policy.failure_classes import MEMORY_UNAVAILABLE
+from podreduce_operator.policy.stuck_pods import find_expired, find_hung, raised_until
 
 __all__ = ["record_failures", "recorded_attempts"]
 
@@ -35,6 +36,11 @@ def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification
 
 def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
     """Return why an active attempt is given up: it will never start, or it hangs. None if it is not given up."""
+    failures, pending = observed.failures.get(pod.task, ()), observed.limits.pending
+    until = raised_until(pod, failures, observed.job.spec, pending.unschedulable_seconds)
+    if until is not None:
+        message = f"no node for the raised memory: {pod.message}; the next attempt gets the usual memory again"
+        return Cause(reason=MEMORY_UNAVAILABLE, message=message) if now >= until else None
     expired = find_expired(pod, now, observed.limits.pending)
     if expired is not None:
         return Cause(reason=expired.reason, message=expired.message)

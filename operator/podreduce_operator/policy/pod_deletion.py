@@ -83,8 +83,12 @@ def why_needless(observed: Observed, pod: PodView, generations: Mapping[TaskRef,
 
 
 def kept_failed_pods(pods: Iterable[PodView]) -> list[PodView]:
-    """Return the last failed pods, which are kept for inspection."""
-    failed = [pod for pod in pods if pod.is_finished and not pod.deleting and pod.exit_code != 0]
+    """Return the last failed pods, which are kept for inspection.
+
+    A pod whose sidecar still runs holds CPU, memory and quota. It is deleted, and its log is saved.
+    """
+    ended = [pod for pod in pods if pod.is_finished and not pod.lingers]
+    failed = [pod for pod in ended if not pod.deleting and pod.exit_code != 0]
     return sorted(failed, key=lambda pod: (pod.finished_at or pod.created_at, pod.name))[-KEPT_FAILED_PODS:]
 
 

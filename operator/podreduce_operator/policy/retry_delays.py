@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from podreduce.contract.task import FailureRecord
 from podreduce_operator.api.spec import BackoffSpec, JobSpec
-from podreduce_operator.policy.failure_classes import DISRUPTION, MEMORY, FailureClass, class_of
+from podreduce_operator.policy.failure_classes import DISRUPTION, MEMORY, MEMORY_UNAVAILABLE, FailureClass, class_of
 
 __all__ = [
     "FAULT_RETRY_SECONDS",
@@ -24,7 +24,12 @@ FAULT_RETRY_SECONDS = 5.0
 
 
 def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:
-    """Return the factor for the memory of a task's next attempt: above 1.0 if an attempt ran out of memory."""
+    """Return the factor for the memory of a task's next attempt: above 1.0 if an attempt ran out of memory.
+
+    If no node had that much, the next attempts get the usual memory again.
+    """
+    if any(failure.reason == MEMORY_UNAVAILABLE for failure in failures):
+        return 1.0
     return spec.backoff.out_of_memory_factor if may_raise_memory(spec) and ran_out_of_memory(failures) else 1.0
 
 

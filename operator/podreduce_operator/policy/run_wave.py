@@ -20,7 +20,7 @@ from podreduce_operator.policy.retry_delays import memory_factor, next_attempt_a
 from podreduce_operator.policy.run_end import deadline_at
 from podreduce_operator.policy.single_pod_jobs import looks_at, whole_job
 from podreduce_operator.policy.speculation import find_slow
-from podreduce_operator.policy.stuck_pods import explain_waiting, hung_at, moments
+from podreduce_operator.policy.stuck_pods import explain_waiting, hung_at, moments, raised_until
 from podreduce_operator.policy.waves import Wave, current_generations, find_wave, is_committed, parallelism
 
 __all__ = ["run_wave"]
@@ -244,6 +244,13 @@ def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float 
         times.extend(moments(pod, observed.limits.pending))
         at = hung_at(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds)
         times.extend(() if at is None else (at,))
+        until = raised_until(
+            pod,
+            observed.failures.get(pod.task, ()),
+            observed.job.spec,
+            observed.limits.pending.unschedulable_seconds,
+        )
+        times.extend(() if until is None else (until,))
     if observed.limits.speculates and observed.job.spec.speculation != "Never" and observed.active_pods:
         times.append(now + SPECULATION_SECONDS)
     times.extend(

@@ -16,7 +16,7 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 
-__all__ = ["build_status", "compress_indexes"]
+__all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
 MAX_FAILURES = 10
 MAX_LAST_MESSAGE = 1000
@@ -34,6 +34,10 @@ MAX_LINKS = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
+
+SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
+
+SPEC_REMEDY = "correct the spec, or make the operator and the CRD of one version"
 
 ENDINGS = ("Complete", "Failed", "Suspended")
 
@@ -245,6 +249,9 @@ def render_conditions(
     if changed:
         text = f"takes effect with the next spec.runId: {', '.join(changed)}"
         wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
+    if observed.job.spec_error:
+        text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
+        wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
     known = {condition["type"]: condition for condition in previous}
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
@@ -261,6 +268,22 @@ def render_conditions(
         }
         for kind, (holds, told_reason, told_message) in wanted.items()
     ]
+
+
+def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now: float) -> dict[str, Any]:
+    """Return the status of a job that does not run because its spec is not understood."""
+    conditions = status.get("conditions") or ()
+    known = next((each for each in conditions if each["type"] == SPEC_NOT_UNDERSTOOD), None)
+    told = {
+        "type": SPEC_NOT_UNDERSTOOD,
+        "status": "True",
+        "reason": "InvalidSpec",
+        "message": cut_middle(f"{error}; nothing is done for this job; {SPEC_REMEDY}", MAX_MESSAGE),
+        "observedGeneration": generation,
+        "lastTransitionTime": transition_time(known, holds=True, now=now),
+    }
+    others = [each for each in conditions if each["type"] != SPEC_NOT_UNDERSTOOD]
+    return {**status, "conditions": [*others, told]}
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:

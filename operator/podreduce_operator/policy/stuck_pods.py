@@ -4,13 +4,16 @@ Rule: pure tables and arithmetic. Every wait has a reported reason. Waits that o
 kind. It counts from when the pod got its node, or from its creation if it has none.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from podreduce.contract.task import FailureRecord
+from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.model.limits import PendingDeadlines
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.failure_causes import Cause
+from podreduce_operator.policy.failure_classes import MEMORY_UNAVAILABLE
+from podreduce_operator.policy.retry_delays import memory_factor
 
 __all__ = [
     "Waiting",
@@ -22,6 +25,7 @@ __all__ = [
     "is_silent",
     "moments",
     "pending_deadline",
+    "raised_until",
     "silent_since",
     "still_waits",
 ]
@@ -30,6 +34,9 @@ TOLD_AFTER_SECONDS = 5.0
 """A wait is reported after this time. A shorter one is normal."""
 
 AT_ONCE = 0.0
+
+RAISED_MEMORY_SECONDS = 300.0
+"""How long a pod that asks for more memory than usual waits for a node. An autoscaler adds one in this time."""
 
 GATED = "SchedulingGated"
 
@@ -57,6 +64,9 @@ ABSENT_WORDS = ("not found", "manifest unknown", "does not exist", "denied", "un
 """In the kubelet's message, these mean that the object is missing or access is denied. Others may be an outage."""
 
 
+LATE_DRIVER = "list of registered csi drivers"
+"""In the kubelet's message: the driver of a volume does not run on the node yet. On a new node it takes a while."""
+
 SILENT_REASONS = frozenset({"", "ContainerCreating", "PodInitializing"})
 SILENT_SECONDS = 20.0
 """If a pod has a node and gives no reason for this long, the operator reads its events."""
@@ -68,6 +78,26 @@ class Waiting:
 
     reason: str
     message: str
+
+
+def raised_until(pod: PodView, failures: Sequence[FailureRecord], spec: JobSpec, at_most: float | None) -> float | None:
+    """Return until when a pod with more memory than usual waits for a node; None if it has usual memory or a node.
+
+    No node may be that large. For ever would be longer than the job had lasted without another attempt.
+
+    Args:
+        pod: the pod.
+        failures: the failures of its task.
+        spec: the job's.
+        at_most: how many seconds any pod may wait for a node; None means for ever.
+    """
+    if not is_waiting(pod) or REASONS[pod.reason] != "Unschedulable":
+        return None
+    earlier = [failure for failure in failures if failure.ordinal < pod.ordinal]
+    if memory_factor(earlier, spec) == 1.0:
+        return None
+    seconds = RAISED_MEMORY_SECONDS if at_most is None else min(RAISED_MEMORY_SECONDS, at_most)
+    return waits_since(pod) + seconds
 
 
 def find_expired(pod: PodView, now: float, deadlines: PendingDeadlines) -> Waiting | None:
@@ -88,7 +118,8 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
     """Return how many seconds a pod may wait for its reason; None means for ever."""
     if pod.reason in HOPELESS:
         return AT_ONCE
-    is_absent = any(words in pod.message.lower() for words in ABSENT_WORDS)
+    message = pod.message.lower()
+    is_absent = any(words in message for words in ABSENT_WORDS) and LATE_DRIVER not in message
     match REASONS[pod.reason]:
         case "ImageUnavailable":
             return deadlines.absent_seconds if is_absent else deadlines.image_seconds
@@ -118,6 +149,8 @@ def still_waits(pod: PodView | None, record: FailureRecord) -> bool:
     """
     if pod is None or pod.attempt_id != record.attempt_id or pod.phase is not PodPhase.PENDING or pod.deleting:
         return False
+    if record.reason == MEMORY_UNAVAILABLE:
+        return REASONS.get(pod.reason) == "Unschedulable"
     mute = record.reason == "PodConfigInvalid" and pod.reason in SILENT_REASONS
     return mute or REASONS.get(pod.reason) == record.reason
 

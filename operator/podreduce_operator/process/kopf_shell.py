@@ -14,6 +14,7 @@ from kopf._core.engines.peering import Identity
 from podreduce_operator.api.crd import GROUP, PLURAL, VERSION
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.job_cache import key_of
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.process.settings import Settings
 
@@ -101,10 +102,11 @@ def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any
     if event["type"] == "DELETED":
         cluster.observe_deletion(manifest)
         return
+    key = key_of(manifest)
     try:
-        job = cluster.observe_job(manifest)
+        problem = cluster.observe_job(manifest).spec_error
     except SpecError as error:
-        name = manifest["metadata"]["name"]
-        log.error("job cannot be read: check the version of the CRD", job=name, error=str(error))  # noqa: TRY400
-        return
-    wake(job.key)
+        problem = str(error)
+    if problem:
+        log.error("spec not understood: check the version of the CRD", job=str(key), error=problem)
+    wake(key)

@@ -8,9 +8,13 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["SCHEMA_VERSION", "Wire", "decode", "digest_bytes", "encode", "encode_readable"]
+__all__ = ["SCHEMA_VERSION", "NewerRecordError", "Wire", "decode", "digest_bytes", "encode", "encode_readable"]
 
 SCHEMA_VERSION = 1
+"""The version of all records. It is raised if a record must not be read as before, not for a new field with a default.
+
+A reader knows all versions up to its own. It refuses a later one: see `NewerRecordError`.
+"""
 
 SHORT_CHARACTERS = 120
 LONG_CHARACTERS = 1000
@@ -21,6 +25,16 @@ T = TypeVar("T", bound="Wire")
 
 class Wire(msgspec.Struct, frozen=True, rename="camel"):
     """The base of all records on the wire; unknown fields are ignored, so that a newer writer can add some."""
+
+
+class NewerRecordError(msgspec.ValidationError):
+    """A later release wrote the record in a way that this one does not know."""
+
+
+class Versioned(msgspec.Struct, frozen=True):
+    """Only the version of a record. Records without one are of the first."""
+
+    schema: int = 1
 
 
 def encode(record: Wire) -> bytes:
@@ -54,9 +68,36 @@ def decode(data: bytes, record_type: type[T]) -> T:
     """Decode `data` written by `encode`.
 
     Raises:
+        NewerRecordError: a later release wrote it.
         msgspec.ValidationError: `data` is not such a record; the message names the field.
     """
-    return msgspec.json.decode(data, type=record_type)
+    try:
+        record = msgspec.json.decode(data, type=record_type)
+    except msgspec.ValidationError:
+        refuse_newer(read_version(data), record_type)
+        raise
+    refuse_newer(getattr(record, "schema", SCHEMA_VERSION), record_type)
+    return record
+
+
+def read_version(data: bytes) -> int:
+    """Return the version of a record that cannot be decoded; the first if it names none."""
+    try:
+        return msgspec.json.decode(data, type=Versioned).schema
+    except msgspec.ValidationError:
+        return 1
+
+
+def refuse_newer(version: int, record_type: type[Wire]) -> None:
+    """Refuse a record of a later schema.
+
+    Raises:
+        NewerRecordError: it is one.
+    """
+    if version > SCHEMA_VERSION:
+        raise NewerRecordError(
+            f"the {record_type.__name__} has schema {version}; this release of podreduce reads up to {SCHEMA_VERSION}"
+        )
 
 
 def digest_bytes(data: bytes) -> str:

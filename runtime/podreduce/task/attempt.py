@@ -14,7 +14,7 @@ from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, Shard, ShardPage
 from podreduce.contract.task import CommitRecord, TaskType
-from podreduce.contract.wire import decode, digest_bytes
+from podreduce.contract.wire import NewerRecordError, decode, digest_bytes
 from podreduce.outputs import PartWriter, open_part
 from podreduce.program.api import Context
 from podreduce.program.counters import Counters
@@ -159,9 +159,15 @@ def read_plan(run_store: ObjectStore, digest: str) -> Plan:
     """Read the run's plan and verify it.
 
     Raises:
-        PlanMismatchError: there is no plan, or its SHA-256 is not `digest`.
+        PlanMismatchError: there is no plan, its SHA-256 is not `digest`, or it is of a later release. The other records
+            that a task reads have the plan's schema.
     """
-    return decode(read_verified(run_store, PLAN_KEY, digest), Plan)
+    try:
+        return decode(read_verified(run_store, PLAN_KEY, digest), Plan)
+    except NewerRecordError as error:
+        raise PlanMismatchError(
+            f"{run_store.uri_of(PLAN_KEY)}: {error}; use an image of the operator's release and a new spec.runId"
+        ) from error
 
 
 def read_shard(run_store: ObjectStore, plan: Plan, index: int) -> Shard:

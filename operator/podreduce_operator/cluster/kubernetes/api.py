@@ -6,6 +6,7 @@ everything else in creating a pod.
 """
 
 import asyncio
+import ipaddress
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -37,6 +38,7 @@ WATCH_SILENCE_SECONDS = 90.0
 THROTTLED = 429
 THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
+MAX_THROTTLED_SECONDS = 60.0
 GONE = 410
 ERRORS_FROM = 400
 SERVER_ERRORS_FROM = 500
@@ -155,9 +157,9 @@ class ApiServer:
         return str(self._configuration.host).rstrip("/")
 
     async def open_session(self) -> aiohttp.ClientSession:
-        """Open a session for another client, with the same TLS settings and the current credentials."""
+        """Open a session for another client, with the same TLS settings and proxy, and the current credentials."""
         connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(self._configuration))
-        return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), trust_env=True)
+        return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), proxy=self._proxy)
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
@@ -225,11 +227,15 @@ class Answer:
 
 
 def read_retry_after(response: aiohttp.ClientResponse) -> float:
-    """Return the delay in Retry-After, in seconds. A date, which is rare, gives the default delay."""
+    """Return the delay in Retry-After, in seconds, at most `MAX_THROTTLED_SECONDS`.
+
+    A date, which is rare, and what is no time give the default delay.
+    """
     try:
-        return float(response.headers.get("Retry-After") or THROTTLED_SECONDS)
+        seconds = float(response.headers.get("Retry-After") or THROTTLED_SECONDS)
     except ValueError:
         return THROTTLED_SECONDS
+    return min(seconds, MAX_THROTTLED_SECONDS) if seconds >= 0 else THROTTLED_SECONDS
 
 
 def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernetes package is untyped
@@ -237,9 +243,26 @@ def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernet
     server = urlsplit(str(configuration.host))
     if configuration.proxy:
         return str(configuration.proxy)
-    if proxy_bypass(server.hostname or ""):
+    if proxy_bypass(server.hostname or "") or is_excepted(server.hostname or "", getproxies().get("no", "")):
         return None
     return getproxies().get(server.scheme)
+
+
+def is_excepted(host: str, no_proxy: str) -> bool:
+    """Tell whether the host is an address in one of the networks (CIDR) of NO_PROXY. Python knows only names there."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in network for network in map(parse_network, no_proxy.split(",")) if network is not None)
+
+
+def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
+    """Return the network or the single address in `text`; None if it is a name."""
+    try:
+        return ipaddress.ip_network(text.strip().strip("[]"), strict=False)
+    except ValueError:
+        return None
 
 
 def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package is untyped

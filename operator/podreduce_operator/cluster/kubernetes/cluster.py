@@ -19,7 +19,8 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 import structlog
 
-from podreduce_operator.api.crd import API_VERSION, PLURAL
+from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL, job_schema
+from podreduce_operator.api.crd_schema import iter_missing_fields
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path, custom_path
 from podreduce_operator.cluster.kubernetes.backoff import Backoff
@@ -50,6 +51,8 @@ BAD_REQUEST = 400
 LOG_BYTES = 256 * 1024
 TOKEN_BYTES = 24
 MAX_RETRY_SECONDS = 5.0
+MAX_MISSING = 5
+"""How many missing fields of an old CRD are logged."""
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -117,7 +120,7 @@ class KubernetesCluster:
         """Handle a job from a watch, and return its newest view.
 
         Raises:
-            SpecError: its spec is invalid.
+            SpecError: its spec is not understood, and no older one is known.
         """
         return self._jobs.cache.put(manifest)
 
@@ -127,7 +130,7 @@ class KubernetesCluster:
 
     def knows_job(self, key: JobKey) -> bool:
         """Tell whether a job with this name is known."""
-        return self._jobs.cache.get(key) is not None
+        return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
 
     async def list_job_uids(self) -> set[str]:
         """Ask the API server for the UIDs of all jobs."""
@@ -145,8 +148,8 @@ class KubernetesCluster:
         return read_storage_directory(directory, self._installation, self._directory, self._before_write)
 
     def known_jobs(self) -> Collection[JobKey]:
-        """Return the keys of all known jobs."""
-        return self._jobs.cache.uids().keys()
+        """Return the keys of all known jobs, also of those that are not understood."""
+        return self._jobs.cache.keys()
 
     @property
     def is_synced(self) -> bool:
@@ -348,6 +351,37 @@ async def check_api(api: ApiServer) -> None:
         raise OperatorError(f"the API server does not serve {API_VERSION}: apply the files in crds/") from error
     if PLURAL not in {resource["name"] for resource in served.get("resources") or []}:
         raise OperatorError(f"the API server serves {API_VERSION} without {PLURAL}: apply the files in crds/")
+    await check_schema(api)
+
+
+async def check_schema(api: ApiServer) -> None:
+    """Log the fields that the CRD in the cluster lacks. Jobs run without them, but what they say is lost."""
+    try:
+        served = await api.get(f"/openapi/v3/apis/{API_VERSION}")
+    except ApiError as error:
+        log.info("the schema of the CRD in the cluster cannot be read", error=str(error))
+        return
+    missing = find_missing_fields(served)
+    if missing:
+        log.warning(
+            "the CRD in the cluster is older than this operator: apply the files in crds/",
+            missing=", ".join(missing[:MAX_MISSING]) + (", …" if len(missing) > MAX_MISSING else ""),
+        )
+
+
+def find_missing_fields(served: Json) -> list[str]:
+    """Return the fields of a MapReduceJob that the API server's OpenAPI document does not have."""
+    schemas = (served.get("components") or {}).get("schemas") or {}
+    of_jobs = (
+        schema
+        for schema in schemas.values()
+        if any(kind.get("kind") == KIND for kind in schema.get("x-kubernetes-group-version-kind") or ())
+    )
+    found = next(of_jobs, None)
+    if found is None:
+        return []
+    wanted = {"properties": {name: job_schema()["properties"][name] for name in ("spec", "status")}}
+    return list(iter_missing_fields(wanted, found, ""))
 
 
 async def read_installation(api: ApiServer, release: str) -> str:

@@ -5,10 +5,11 @@ another UID, the old job has ended and a new one has started.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.api.crd import known_spec
+from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.cluster.kubernetes.api import Json
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of, version_of
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -17,11 +18,20 @@ __all__ = ["JobCache", "JobEntry", "key_of", "parse_job"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Written:
+    """A status as it was sent, and what the API server made of it: it drops fields that its CRD does not know."""
+
+    sent: Mapping[str, Any]
+    stored: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class JobEntry:
-    """A job as seen at a resource version."""
+    """A job as seen at a resource version, and the last status that was written."""
 
     view: JobView
     version: int
+    written: Written | None = None
 
 
 class JobCache:
@@ -29,6 +39,7 @@ class JobCache:
 
     def __init__(self) -> None:
         self._entries: dict[JobKey, JobEntry] = {}
+        self._unread: dict[JobKey, str] = {}
         self._on_gone: Callable[[JobView], None] | None = None
 
     def call_when_gone(self, on_gone: Callable[[JobView], None]) -> None:
@@ -39,16 +50,30 @@ class JobCache:
         """Return the job as last seen."""
         return self._entries.get(key)
 
-    def put(self, manifest: Json) -> JobView:
+    def put(self, manifest: Json, *, sent: Mapping[str, Any] | None = None) -> JobView:
         """Store a job from the API and return its newest view.
 
+        A known job whose new spec is not understood keeps its last spec, and its view says so.
+
+        Args:
+            manifest: the job.
+            sent: the status that was sent, if this is the answer. The view shows it until the status changes.
+
         Raises:
-            SpecError: its spec is invalid. The CRD's schema should have refused it.
+            SpecError: the spec of a job that is not known is not understood.
         """
         key, version = key_of(manifest), version_of(manifest)
         known = self._entries.get(key)
         if known is None or known.version < version:
-            entry = JobEntry(view=parse_job(manifest, key), version=version)
+            same = known if known is not None and known.view.uid == uid_of(manifest) else None
+            self._unread.pop(key, None)
+            try:
+                entry = build_entry(manifest, same, sent)
+            except SpecError:
+                self._unread[key] = uid_of(manifest)
+                if known is not None:
+                    self.remove(key, known.view.uid)
+                raise
             if known is not None and known.view.uid != entry.view.uid:
                 self.remove(key, known.view.uid)
             self._entries[key] = known = entry
@@ -56,12 +81,22 @@ class JobCache:
 
     def remove(self, key: JobKey, uid: str) -> None:
         """Forget the job with this UID, if it is known. A new job with the same name stays."""
+        if self._unread.get(key) == uid:
+            del self._unread[key]
         known = self._entries.get(key)
         if known is None or known.view.uid != uid:
             return
         del self._entries[key]
         if self._on_gone is not None:
             self._on_gone(known.view)
+
+    def forget_unread(self, key: JobKey) -> None:
+        """Forget the job that is not understood, because it is gone."""
+        self._unread.pop(key, None)
+
+    def keys(self) -> set[JobKey]:
+        """Return the keys of all jobs, also of those that are not understood."""
+        return {*self._entries, *self._unread}
 
     def uids(self) -> Mapping[JobKey, str]:
         """Return the UID of every known job."""
@@ -74,9 +109,39 @@ def key_of(manifest: Mapping[str, Any]) -> JobKey:
     return JobKey(namespace=metadata["namespace"], name=metadata["name"])
 
 
+def build_entry(manifest: Json, known: JobEntry | None, sent: Mapping[str, Any] | None) -> JobEntry:
+    """Return the entry that follows `known`, an older one of the same job.
+
+    Raises:
+        SpecError: the spec is not understood, and there is no older one.
+    """
+    key = key_of(manifest)
+    try:
+        view = parse_job(manifest, key)
+    except SpecError as error:
+        if known is None:
+            raise
+        view = replace(
+            known.view,
+            status=manifest.get("status") or {},
+            deleting=bool(manifest["metadata"].get("deletionTimestamp")),
+            spec_error=str(error),
+        )
+    written = None if known is None else known.written
+    if sent is not None:
+        written = Written(sent=sent, stored=view.status)
+    if written is not None and written.stored == view.status:
+        return JobEntry(view=replace(view, status=written.sent), version=version_of(manifest), written=written)
+    return JobEntry(view=view, version=version_of(manifest))
+
+
 def parse_job(manifest: Json, key: JobKey) -> JobView:
-    """Return the job's view."""
-    metadata, spec = manifest["metadata"], manifest.get("spec") or {}
+    """Return the job's view. Its spec gets the defaults that an older CRD in the cluster does not know.
+
+    Raises:
+        SpecError: its spec is not understood.
+    """
+    metadata, spec = manifest["metadata"], known_spec(manifest.get("spec") or {})
     return JobView(
         key=key,
         uid=uid_of(manifest),

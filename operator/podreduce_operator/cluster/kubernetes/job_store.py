@@ -1,7 +1,8 @@
 """Reads MapReduceJobs by a first listing, the watch and GETs, and writes their status.
 
 Rule: a status write names the version that it read, so it never overwrites an unseen change. Its answer becomes the
-newest view at once. A listing once a minute finds deletions that the watch missed.
+newest view at once, with the status as it was sent: if the CRD in the cluster is older and drops a field, the status
+would otherwise be written again and again. A listing once a minute finds deletions that the watch missed.
 """
 
 import asyncio
@@ -16,9 +17,10 @@ import structlog
 from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, custom_path
-from podreduce_operator.cluster.kubernetes.job_cache import JobCache, JobEntry
+from podreduce_operator.cluster.kubernetes.job_cache import JobCache, JobEntry, key_of
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.policy.status import with_spec_error
 
 __all__ = ["JobStore"]
 
@@ -51,16 +53,36 @@ class JobStore:
         return entry.view if entry else await self.refresh(key)
 
     async def refresh(self, key: JobKey) -> JobView | None:
-        """Read the job from the API server."""
+        """Read the job from the API server. One that is not understood says so in its status and counts as gone."""
         try:
-            return self.cache.put(await self._api.get(job_path(key)))
+            manifest = await self._api.get(job_path(key))
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
+            self._forget(key)
+            return None
+        try:
+            return self.cache.put(manifest)
+        except SpecError as error:
+            await self._report(manifest, str(error))
+            return None
+
+    async def _report(self, manifest: Json, error: str) -> None:
+        """Write into the status of a job why its spec is not understood, if it does not say so yet."""
+        status = manifest.get("status") or {}
+        told = with_spec_error(status, error, int(manifest["metadata"].get("generation") or 0), time.time())
+        if told == status:
+            return
+        try:
+            await self._api.replace(job_path(key_of(manifest), "status"), {**manifest, "status": told})
+        except ApiError as failure:
+            log.warning("status not written", job=str(key_of(manifest)), error=str(failure))
+
+    def _forget(self, key: JobKey) -> None:
+        self.cache.forget_unread(key)
         known = self.cache.get(key)
         if known is not None:
             self.cache.remove(key, known.view.uid)
-        return None
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
         """Replace the status of `job`. Return False if the job has changed since it was read."""
@@ -69,12 +91,13 @@ class JobStore:
             await self.refresh(job.key)
             return False
         try:
-            self.cache.put(await self._api.replace(job_path(job.key, "status"), build_status_body(entry, status)))
+            answer = await self._api.replace(job_path(job.key, "status"), build_status_body(entry, status))
         except ApiError as error:
             if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
                 raise
             await self.refresh(job.key)
             return False
+        self.cache.put(answer, sent=dict(status))
         return True
 
     async def run(self) -> NoReturn:
@@ -88,7 +111,7 @@ class JobStore:
             await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
 
     async def take_listing(self) -> None:
-        """List and store all jobs. Invalid ones are skipped here; the watch also shows and reports them."""
+        """List and store all jobs. The loop reports those that are not understood."""
         for place in self._places:
             async for manifest in self._list(place):
                 with suppress(SpecError):

@@ -16,7 +16,11 @@ REJECTED = frozenset({400, 413, 422})
 
 FORBIDDEN_WORDS = (
     ("exceeded quota", "QuotaExceeded", False),
+    ("must specify", "QuotaNeedsResources", False),
     ("failed quota", "QuotaExceeded", False),
+    ("error looking up service account", "ServiceAccountNotFound", True),
+    ("no PriorityClass with name", "PriorityClassNotFound", True),
+    ("pod rejected: RuntimeClass", "RuntimeClassNotFound", True),
     ("being terminated", "NamespaceTerminating", False),
     ("violates PodSecurity", "PodRejected", True),
     ("usage per", "LimitRangeExceeded", False),
@@ -27,6 +31,11 @@ FORBIDDEN_WORDS = (
 
 REMEDIES = {
     "QuotaExceeded": "more pods start as others end; raise the quota or lower spec.parallelism",
+    "QuotaNeedsResources": "the namespace's quota asks what each pod needs: set these requests and limits in "
+    "spec.podTemplate, then change spec.runId, or let a LimitRange set them",
+    "ServiceAccountNotFound": "create it, or correct serviceAccountName in spec.podTemplate and change spec.runId",
+    "PriorityClassNotFound": "create it, or correct priorityClassName in spec.podTemplate and change spec.runId",
+    "RuntimeClassNotFound": "create it, or correct runtimeClassName in spec.podTemplate and change spec.runId",
     "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange",
     "Forbidden": "give the operator's service account the rights that its chart lists",
     "PodRejected": "correct spec.podTemplate or the namespace's policy, then change spec.runId",

@@ -1,13 +1,14 @@
 """The CRD beside the code: what the operator writes must not be pruned by the API server, nor refused."""
 
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator
 
-from podreduce_operator.api.crd import job_schema, load_crd
+from podreduce_operator.api.crd import job_schema, known_spec, load_crd, schema_of_version
 from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
-from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields
+from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields, spec_changed
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import HeavyKeyView
 from podreduce_operator.policy.status import build_status
@@ -80,3 +81,55 @@ def test_every_field_is_described(part: str) -> None:
 def test_printer_columns_are_those_of_the_readme() -> None:
     columns = load_crd()["spec"]["versions"][0]["additionalPrinterColumns"]
     assert [column["name"] for column in columns] == ["Phase", "Maps", "Reduces", "Age"]
+
+
+def test_the_schema_is_that_of_the_version_whatever_the_order() -> None:
+    def version(name: str) -> dict[str, Any]:
+        return {"name": name, "schema": {"openAPIV3Schema": {"description": name}}}
+
+    crd = {"spec": {"versions": [version("v1"), version("v1beta1")]}}
+    assert schema_of_version(crd, "v1beta1") == {"description": "v1beta1"}
+
+
+def changed(pinned: Mapping[str, Any], current: Mapping[str, Any]) -> tuple[str, ...]:
+    """What is told to have changed since the plan."""
+    return spec_changed(known_spec(pinned), known_spec(current))
+
+
+def without(spec: Mapping[str, Any], place: tuple[str, ...]) -> dict[str, Any]:
+    """The spec as a release without this field stores it."""
+    if len(place) == 1:
+        return {name: value for name, value in spec.items() if name != place[0]}
+    return {**spec, place[0]: without(spec[place[0]], place[1:])}
+
+
+def defaulted_places(schema: Mapping[str, Any], spec: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """The place of each field of `spec` that has a default."""
+    for name, child in schema.get("properties", {}).items():
+        if "default" in child:
+            yield (name,)
+        if isinstance(spec.get(name), Mapping):
+            yield from ((name, *place) for place in defaulted_places(child, spec[name]))
+
+
+PLACES = sorted(defaulted_places(job_schema()["properties"]["spec"], make_raw_spec()))
+
+
+@pytest.mark.parametrize("place", PLACES, ids=".".join)
+def test_a_field_that_a_release_adds_with_a_default_is_no_change(place: tuple[str, ...]) -> None:
+    newer, older = make_raw_spec(), without(make_raw_spec(), place)
+    assert changed(older, newer) == ()
+    assert changed(newer, older) == ()
+
+
+def test_a_field_of_another_release_is_no_change() -> None:
+    spec = make_raw_spec()
+    other = {**spec, "novel": 1, "input": {**spec["input"], "novel": True}}
+    assert changed(other, spec) == ()
+    assert changed(spec, other) == ()
+
+
+def test_an_edit_of_a_template_is_told() -> None:
+    spec = make_raw_spec()
+    edited = {**spec, "podTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"disk": "ssd"}}}}
+    assert changed(spec, edited) == ("spec.podTemplate",)

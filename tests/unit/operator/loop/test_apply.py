@@ -70,6 +70,37 @@ async def test_pods_that_have_ended_go_though_none_can_be_created() -> None:
     assert cluster.deleted == ["pod-1"]
 
 
+class StrictCluster(QuietCluster):
+    """Refuses pods that ask for more memory than usual, or all of them."""
+
+    def __init__(self, refusal: ActionError, *, refuses_all: bool) -> None:
+        super().__init__(work_uri=f"memory://{uuid.uuid4().hex}/")
+        self.refusal = refusal
+        self.refuses_all = refuses_all
+
+    async def create_pod(self, request: PodRequest) -> None:
+        if self.refuses_all or request.memory_factor > 1.0:
+            raise self.refusal
+        await super().create_pod(request)
+
+
+@pytest.mark.parametrize("reason", ["QuotaExceeded", "LimitRangeExceeded", "PodRejected"])
+@pytest.mark.parametrize("refuses_all", [False, True], ids=["raised", "all"])
+async def test_raised_memory_that_is_refused_is_asked_for_no_more(reason: str, *, refuses_all: bool) -> None:
+    refusal = ActionError(reason, "memory", permanent=reason == "PodRejected")
+    cluster = StrictCluster(refusal, refuses_all=refuses_all)
+    applied = await apply(cluster, CreatePod(task=M0, ordinal=2, generation=0, memory_factor=1.5))
+    assert [request.memory_factor for request in cluster.created] == ([] if refuses_all else [1.0])
+    assert applied.faults == ((refusal.as_fault(),) if refuses_all else ())
+
+
+async def test_an_outage_does_not_take_the_raised_memory_back() -> None:
+    cluster = StrictCluster(ActionError("ApiServerUnavailable", "away", permanent=False), refuses_all=False)
+    applied = await apply(cluster, CreatePod(task=M0, ordinal=2, generation=0, memory_factor=1.5))
+    assert cluster.created == []
+    assert [fault.reason for fault in applied.faults] == ["ApiServerUnavailable"]
+
+
 @pytest.mark.parametrize("force", [False, True], ids=["with its grace", "without"])
 async def test_a_pod_is_deleted_by_its_uid_and_forced_only_if_that_was_decided(force: bool) -> None:
     cluster = SlowCluster()

@@ -298,3 +298,44 @@ async def test_a_pass_is_overdue_from_when_it_was_due_or_began(world: World) -> 
     await world.settle()
     await asyncio.sleep(0.1)
     assert world.reconciler.overdue_seconds() == 0
+
+
+class DroppingCluster(StoringCluster):
+    """Drops a field of the status, as the API server does under an older CRD."""
+
+    async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
+        kept = {name: value for name, value in status.items() if name != "observedGeneration"}
+        await super().write_status(job, kept)
+        return True
+
+
+async def test_a_status_of_an_ended_job_that_does_not_stay_is_written_once_in_an_interval(world: World) -> None:
+    world.cluster = DroppingCluster(work_uri=f"{world.place}work/")
+    world.reconciler = Reconciler(
+        world.cluster, limits=Limits(), clock=lambda: world.now, monotonic=lambda: world.now, wait=wait_briefly
+    )
+    world.add_job()
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Failed") == ("True", "InputNotFound"))
+    await asyncio.sleep(0.5)
+    written = len(world.cluster.statuses)
+    world.now += 1.5
+    await world.wait_for(lambda: len(world.cluster.statuses) > written)
+    await asyncio.sleep(0.3)
+    assert (written <= 2, len(world.cluster.statuses)) == (True, written + 1)
+    await world.reconciler.close()
+
+
+async def test_a_plan_of_an_earlier_release_lacks_a_new_field_and_that_is_no_change(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job()
+    job = world.cluster.jobs[KEY]
+    older = {name: value for name, value in job.raw_spec.items() if name != "badRecords"}
+    world.cluster.jobs[KEY] = replace(job, raw_spec=older)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    assert "badRecords" not in world.cluster.created[0].spec
+    world.cluster.jobs[KEY] = replace(world.cluster.jobs[KEY], raw_spec=job.raw_spec, generation=2)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.jobs[KEY].status["observedGeneration"] == 2)
+    assert "SpecChanged" not in world.conditions()

@@ -107,25 +107,61 @@ def template(**spec: Any) -> dict[str, Any]:
     return {"podTemplate": {"spec": spec}}
 
 
-def test_tolerations_of_a_template_leave_those_of_lost_nodes() -> None:
-    gpu = {"key": "gpu", "operator": "Exists"}
-    tolerations = build(**template(tolerations=[gpu]))["spec"]["tolerations"]
-    assert tolerations[0] == gpu
+@pytest.mark.parametrize(
+    "own",
+    [
+        {"key": "gpu", "operator": "Exists"},
+        {"operator": "Exists"},
+        {"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoSchedule"},
+    ],
+    ids=["another taint", "all taints", "another effect"],
+)
+def test_tolerations_of_a_template_leave_those_of_lost_nodes(own: dict[str, Any]) -> None:
+    tolerations = build(**template(tolerations=[own]))["spec"]["tolerations"]
+    assert tolerations[0] == own
     assert tolerations[1:] == build()["spec"]["tolerations"]
 
 
 @pytest.mark.parametrize(
     "tolerations",
     [
-        [{"operator": "Exists"}],
         [{"key": f"node.kubernetes.io/{name}", "tolerationSeconds": 5} for name in ("not-ready", "unreachable")],
         "wrong",
         ["wrong"],
     ],
-    ids=["all-taints", "lost-nodes", "text", "texts"],
+    ids=["lost-nodes", "text", "texts"],
 )
 def test_tolerations_that_speak_of_lost_nodes_stay_as_they_are(tolerations: Any) -> None:
     assert build(**template(tolerations=tolerations))["spec"]["tolerations"] == tolerations
+
+
+FAST = {"matchExpressions": [{"key": "disk", "operator": "In", "values": ["ssd"]}]}
+PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
+
+
+def test_a_twin_avoids_the_slow_node_and_keeps_the_wishes_of_its_template() -> None:
+    wish = {"weight": 1, "preference": FAST}
+    required = {"nodeSelectorTerms": [FAST]}
+    of_nodes = {PREFERRED: [wish], "requiredDuringSchedulingIgnoredDuringExecution": required}
+    affinity = {"nodeAffinity": of_nodes, "podAffinity": {}}
+    request = replace(make_request(spec=template(affinity=affinity)), slow_node="node-7")
+    built = build_pod(request, DEFAULTS, has_ca_cert=False)["spec"]["affinity"]
+    assert {**built, "nodeAffinity": {**built["nodeAffinity"], PREFERRED: [wish]}} == affinity
+    (added,) = built["nodeAffinity"][PREFERRED][1:]
+    assert added["preference"]["matchExpressions"][0]["values"] == ["node-7"]
+    assert build(**template(affinity=affinity))["spec"]["affinity"] == affinity
+
+
+@pytest.mark.parametrize("affinity", ["wrong", {"nodeAffinity": "wrong"}, {"nodeAffinity": {PREFERRED: "wrong"}}])
+def test_an_affinity_of_a_wrong_shape_is_left_for_the_api_server_to_refuse(affinity: Any) -> None:
+    request = replace(make_request(spec=template(affinity=affinity)), slow_node="node-7")
+    assert build_pod(request, DEFAULTS, has_ca_cert=False)["spec"]["affinity"] == affinity
+
+
+def test_two_containers_of_one_name_are_left_for_the_api_server_to_refuse() -> None:
+    sidecars = [{"name": "sidecar", "image": "a"}, {"name": "sidecar", "image": "b"}]
+    names = [each["name"] for each in build(**template(containers=sidecars))["spec"]["containers"]]
+    assert names == ["task", "sidecar", "sidecar"]
 
 
 def test_a_template_with_containers_beside_its_spec_is_refused() -> None:

@@ -277,7 +277,13 @@ def test_a_pod_being_deleted_says_so() -> None:
 @pytest.mark.parametrize(("exit_code", "phase"), [(0, PodPhase.SUCCEEDED), (64, PodPhase.FAILED)])
 def test_a_pod_whose_task_ended_has_ended_though_a_sidecar_runs_on(exit_code: int, phase: PodPhase) -> None:
     view = parse({"phase": "Running", "containerStatuses": terminated(exit_code)}, containers=2)
-    assert (view.phase, view.finished_at) == (phase, parse_time(FINISHED))
+    assert (view.phase, view.finished_at, view.lingers) == (phase, parse_time(FINISHED), True)
+
+
+@pytest.mark.parametrize(("exit_code", "phase"), [(0, "Succeeded"), (64, "Failed")])
+def test_a_pod_of_which_nothing_runs_does_not_linger(exit_code: int, phase: str) -> None:
+    assert not parse({"phase": phase, "containerStatuses": terminated(exit_code)}, containers=2).lingers
+    assert not parse({"phase": "Running", "containerStatuses": task_state(running={})}, containers=2).lingers
 
 
 def test_an_init_container_that_went_well_is_not_the_tasks_end() -> None:
@@ -294,3 +300,20 @@ def test_a_dead_sidecar_is_not_the_task() -> None:
 @pytest.mark.parametrize("text", [None, "", "yesterday", 7])
 def test_no_time_is_none(text: Any) -> None:
     assert parse_time(text) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "OutOfcpu",
+        "OutOfephemeral-storage",
+        "OutOfnvidia.com/gpu",
+        "TopologyAffinityError",
+        "UnexpectedAdmissionError",
+        "InvalidNodeInfo",
+        "NodePorts",
+        "TaintToleration",
+    ],
+)
+def test_a_refusal_of_the_kubelet_is_not_the_programs_failure(reason: str) -> None:
+    assert parse({"phase": "Failed", "reason": reason, "message": "Pod was rejected"}).disrupted

@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.pods.template_merge import PodTemplateError, merge_template
+from podreduce_operator.pods.template_merge import DEFAULT_KEYS, LIST_KEYS, PodTemplateError, merge_template
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"team": "a"}},
@@ -101,3 +101,76 @@ def test_a_template_of_another_shape_is_refused_with_its_path(patch: dict[str, A
     with pytest.raises(PodTemplateError) as refused:
         merge_template(BASE, patch, "spec.podTemplate")
     assert words in str(refused.value)
+
+
+LIST_MAPS = {
+    "PodSpec.containers": ("name",),
+    "PodSpec.ephemeralContainers": ("name",),
+    "PodSpec.evictionResponders": ("name",),
+    "PodSpec.hostAliases": ("ip",),
+    "PodSpec.imagePullSecrets": ("name",),
+    "PodSpec.initContainers": ("name",),
+    "PodSpec.resourceClaims": ("name",),
+    "PodSpec.schedulingGates": ("name",),
+    "PodSpec.topologySpreadConstraints": ("topologyKey", "whenUnsatisfiable"),
+    "PodSpec.volumes": ("name",),
+    "Container.env": ("name",),
+    "Container.ports": ("containerPort", "protocol"),
+    "Container.volumeDevices": ("devicePath",),
+    "Container.volumeMounts": ("mountPath",),
+    "ResourceRequirements.claims": ("name",),
+}
+"""Each list-map below PodSpec, and its keys: `x-kubernetes-list-map-keys` in the OpenAPI of Kubernetes v1.37."""
+
+KEYS = {place.partition(".")[2]: keys for place, keys in LIST_MAPS.items()}
+
+
+def make_item(keys: tuple[str, ...], marks: str, **fields: Any) -> dict[str, Any]:
+    """An item whose keys are these letters, one a key."""
+    return dict(zip(keys, marks, strict=True)) | fields
+
+
+def merge_lists(name: str, *lists: list[Any]) -> Any:
+    merged: dict[str, Any] = {}
+    for items in lists:
+        merged = merge_template(merged, {name: items}, "spec")
+    return merged[name]
+
+
+def test_the_keys_are_those_of_the_api() -> None:
+    assert LIST_KEYS == KEYS
+
+
+@pytest.mark.parametrize(("name", "keys"), KEYS.items(), ids=KEYS)
+def test_items_that_differ_in_any_key_stay_apart(name: str, keys: tuple[str, ...]) -> None:
+    one = make_item(keys, "a" * len(keys), said="one")
+    others = [make_item(keys, "a" * n + "b" + "a" * (len(keys) - n - 1), said=str(n)) for n in range(len(keys))]
+    assert merge_lists(name, [one], others) == [one, *others]
+    assert merge_lists(name, [one, *others]) == [one, *others]
+
+
+@pytest.mark.parametrize(("name", "keys"), KEYS.items(), ids=KEYS)
+def test_an_item_with_the_same_keys_takes_the_place_of_the_old_one(name: str, keys: tuple[str, ...]) -> None:
+    old = [make_item(keys, "a" * len(keys), said="old"), make_item(keys, "b" * len(keys))]
+    new = make_item(keys, "a" * len(keys), said="new")
+    assert merge_lists(name, old, [new]) == [new, old[1]]
+
+
+@pytest.mark.parametrize(("name", "keys"), KEYS.items(), ids=KEYS)
+def test_items_of_one_list_are_never_merged_with_each_other(name: str, keys: tuple[str, ...]) -> None:
+    twice = [make_item(keys, "a" * len(keys), said=said) for said in ("one", "two")]
+    assert merge_lists(name, twice) == twice
+    assert merge_lists(name, [make_item(keys, "a" * len(keys))], twice) == twice
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "default"),
+    [
+        ("ports", "containerPort", ("protocol", "TCP")),
+        ("topologySpreadConstraints", "topologyKey", ("whenUnsatisfiable", "DoNotSchedule")),
+    ],
+)
+def test_a_key_that_is_left_out_has_the_default_of_the_api(name: str, key: str, default: tuple[str, str]) -> None:
+    assert DEFAULT_KEYS[default[0]] == default[1]
+    assert merge_lists(name, [{key: 1}], [{key: 1, default[0]: default[1]}]) == [{key: 1, default[0]: default[1]}]
+    assert len(merge_lists(name, [{key: 1}], [{key: 1, default[0]: "other"}])) == 2

@@ -212,7 +212,14 @@ def test_raised_memory_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("failures", "expected"),
-    [([], 1.0), (["ProgramError"], 1.0), (["OutOfMemory"], 1.5), (["OutOfMemory", "OutOfMemory"], 1.5)],
+    [
+        ([], 1.0),
+        (["ProgramError"], 1.0),
+        (["OutOfMemory"], 1.5),
+        (["OutOfMemory", "OutOfMemory"], 1.5),
+        (["OutOfMemory", "MemoryUnavailable"], 1.0),
+        (["OutOfMemory", "MemoryUnavailable", "OutOfMemory"], 1.0),
+    ],
 )
 def test_memory_is_raised_once(failures: list[str], expected: float) -> None:
     assert memory_factor([make_failure(reason=reason) for reason in failures], make_spec()) == expected

@@ -1,11 +1,12 @@
 import pytest
 
 from podreduce.contract.task import FailureRecord, LostOutput, TaskOutcome
+from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.failure_recording import record_failures
 from tests.support.builders.observed import make_observed
 from tests.support.builders.pods import make_failed_pod, make_pod
-from tests.support.builders.records import make_commit
+from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task, reduce_task
 
 M0, R0 = map_task(0), reduce_task(0)
@@ -66,3 +67,31 @@ def test_only_an_attempt_that_waits_is_recorded_on_condition_that_it_does(pod: P
 def test_the_commit_of_an_older_generation_hides_no_failure() -> None:
     observed = make_observed(pods=(make_failed_pod(M0, generation=1),), commits=[make_commit(M0, generation=0)])
     assert len(record_failures(observed, 100.0)) == 1
+
+
+def wait_for_memory(now: float, *failures: str, ordinal: int = 2, at_most: float | None = None) -> tuple[str, ...]:
+    """The reasons recorded at `now` for a pod that has found no node since 100.0."""
+    pod = make_pod(
+        M0, ordinal=ordinal, phase=PodPhase.PENDING, reason="Unschedulable", message="0/3 nodes", created_at=100.0
+    )
+    records = [make_failure(M0, ordinal=1, reason=reason, counted=False) for reason in failures]
+    limits = Limits(pending=PendingDeadlines(unschedulable_seconds=at_most))
+    observed = make_observed(pods=(pod,), failures=records, limits=limits)
+    return tuple(action.record.reason for action in record_failures(observed, now) if action.record.counted)
+
+
+@pytest.mark.parametrize(
+    ("at_most", "seconds"), [(None, 300.0), (60.0, 60.0), (900.0, 300.0)], ids=["for ever", "less", "more"]
+)
+def test_raised_memory_that_no_node_has_is_given_up_and_counted(at_most: float | None, seconds: float) -> None:
+    assert wait_for_memory(99.0 + seconds, "OutOfMemory", at_most=at_most) == ()
+    assert wait_for_memory(100.0 + seconds, "OutOfMemory", at_most=at_most) == ("MemoryUnavailable",)
+
+
+@pytest.mark.parametrize("failures", [(), ("ProgramError",), ("OutOfMemory", "MemoryUnavailable")], ids=str)
+def test_usual_memory_waits_for_a_node_for_ever(failures: tuple[str, ...]) -> None:
+    assert wait_for_memory(1e9, *failures) == ()
+
+
+def test_an_attempt_from_before_the_memory_was_raised_waits_for_ever() -> None:
+    assert wait_for_memory(1e9, "OutOfMemory", ordinal=1) == ()

@@ -221,3 +221,20 @@ def test_no_log_is_kept_of_a_pod_that_never_ran() -> None:
     unsaid = make_pod(map_task(1), phase=PodPhase.UNKNOWN, started_at=5.0)
     deletes = stop_failed(make_observed(pods=(waiting, unsaid, make_pod(map_task(2), started_at=None))))
     assert [action.save_log for action in deletes] == [False, False, False]
+
+
+def test_a_failed_pod_whose_sidecar_runs_is_not_kept_while_the_run_goes_on() -> None:
+    pod = make_failed_pod(map_task(0), lingers=True)
+    observed = make_observed(pods=(pod,), failures=(make_failure(map_task(0)),))
+    (deletion,) = delete_needless(observed, {}, 200.0)
+    assert (deletion.uid, deletion.save_log) == (pod.uid, True)
+
+
+def test_a_failed_pod_whose_sidecar_runs_stays_until_its_failure_is_recorded() -> None:
+    assert delete_needless(make_observed(pods=(make_failed_pod(map_task(0), lingers=True),)), {}, 200.0) == ()
+
+
+def test_failed_pods_whose_sidecars_run_take_no_place_of_those_that_are_kept() -> None:
+    ended = [make_failed_pod(map_task(index), finished_at=1.0) for index in range(KEPT_FAILED_PODS)]
+    running = [make_failed_pod(map_task(100 + index), finished_at=9.0, lingers=True) for index in range(3)]
+    assert set(kept_failed_pods([*ended, *running])) == set(ended)

@@ -2,6 +2,7 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.model.actions import DeletePod
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
@@ -148,6 +149,13 @@ def test_last_ten_failed_pods_stay_until_the_ttl(now: float, kept: int) -> None:
     assert deleted == [f"delete(m-{index} job ended)" for index in range(12 - kept)]
 
 
+def test_tidying_deletes_a_failed_pod_whose_sidecar_runs() -> None:
+    ended, lingering = make_failed_pod(map_task(0)), make_failed_pod(map_task(1), lingers=True)
+    observed = make_observed(run=ENDED, pods=(ended, lingering))
+    deleted = [action for action in tidy(observed, 101.0).actions if isinstance(action, DeletePod)]
+    assert [(action.uid, action.save_log) for action in deleted] == [(lingering.uid, True)]
+
+
 def test_tidying_deletes_pods_of_other_runs() -> None:
     observed = make_observed(run=ENDED, pods=(make_failed_pod(run_id="0"),))
     assert [str(action) for action in tidy(observed, 101.0).actions] == ["delete(m-0 job ended)"]
@@ -208,3 +216,20 @@ def test_a_run_that_is_replaced_is_named() -> None:
 def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:
     observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_blind=True, faults=(make_fault(),))
     assert find_end(observed, 1e9) is None
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        "StorageSecretNotFound",
+        "ProgramNotFound",
+        "ServiceAccountNotFound",
+        "PriorityClassNotFound",
+        "RuntimeClassNotFound",
+    ],
+)
+def test_an_object_that_is_applied_with_the_job_has_a_grace_to_appear(reason: str) -> None:
+    run = RunState(run_id="1", started_at=100.0)
+    observed = make_observed(run=run, faults=(make_fault(reason, permanent=True),))
+    assert reason_of(observed, 129.0) is None
+    assert reason_of(observed, 130.0) == reason

@@ -154,3 +154,11 @@ def test_running_attempts_are_compared_every_fifteen_seconds(
 ) -> None:
     observed = make_observed(spec={"speculation": speculation}, pods=pods, limits=Limits())
     assert next_look(observed, [], 140.0) == expected
+
+
+def test_a_pass_is_due_when_a_pod_with_raised_memory_is_given_up() -> None:
+    pod = make_pod(map_task(0), ordinal=2, phase=PodPhase.PENDING, reason="Unschedulable", created_at=100.0)
+    failures = [make_failure(map_task(0), reason="OutOfMemory", counted=False)]
+    observed = make_observed(pods=(pod,), failures=failures, commits=[make_commit(map_task(1))])
+    assert observed.plan is not None
+    assert run_wave(observed, observed.plan, 150.0).wake_after == 250.0

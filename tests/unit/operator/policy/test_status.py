@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -140,6 +141,20 @@ def test_an_edit_of_a_pinned_field_is_told() -> None:
     status = build_status(observed, Verdict(phase=Phase.MAPPING), NOW, pinned)
     told = [condition for condition in status["conditions"] if condition["type"] == "SpecChanged"]
     assert [condition["message"] for condition in told] == ["takes effect with the next spec.runId: spec.map.shards"]
+
+
+def test_a_spec_that_is_not_understood_is_told_until_it_is() -> None:
+    observed = make_observed()
+    odd = replace(observed, job=replace(observed.job, spec_error="spec.execution: Invalid enum value 'Never'"))
+    status = build_status(odd, Verdict(phase=Phase.MAPPING), NOW, None)
+    told = [condition for condition in status["conditions"] if condition["type"] == "SpecNotUnderstood"]
+    assert [condition["status"] for condition in told] == ["True"]
+    assert told[0]["message"].startswith(
+        "spec.execution: Invalid enum value 'Never'; the job goes on with its last spec"
+    )
+    mended = replace(observed, job=replace(observed.job, status=status))
+    after = build_status(mended, Verdict(phase=Phase.MAPPING), NOW, None)
+    assert "SpecNotUnderstood" not in {condition["type"] for condition in after["conditions"]}
 
 
 def test_the_heaviest_keys_are_shown_with_their_share_and_partition() -> None:

@@ -125,6 +125,8 @@ NOW: dict[str, tuple[str, PodView | None, bool]] = {
     "a volume, of which it says nothing": ("PodConfigInvalid", make_waiting("ContainerCreating"), True),
     "its image has come": ("ImageUnavailable", make_waiting("ContainerCreating"), False),
     "it has a node": ("Unschedulable", make_waiting("", scheduled_at=1000.0), False),
+    "a node for raised memory": ("MemoryUnavailable", make_waiting("Unschedulable"), True),
+    "it has a node for raised memory": ("MemoryUnavailable", make_waiting("", scheduled_at=1000.0), False),
     "for something else": ("Unschedulable", make_waiting("ErrImagePull"), False),
     "it runs": ("ImageUnavailable", make_waiting("", phase=PodPhase.RUNNING), False),
     "it has ended": ("ImageUnavailable", make_waiting("Error", phase=PodPhase.FAILED), False),
@@ -162,3 +164,13 @@ def test_attempt_is_not_judged(phase: PodPhase, progress: AttemptProgress | None
     pod = make_pod(phase=phase)
     assert hung_at(pod, progress, deadline) is None
     assert find_hung(pod, progress, deadline, 1e9) is None
+
+
+def test_a_volume_whose_driver_does_not_run_yet_on_a_new_node_is_waited_for() -> None:
+    words = (
+        "MountVolume.MountDevice failed: driver name ebs.csi.aws.com not found in the list of registered CSI drivers"
+    )
+    pod = make_waiting("FailedMount", message=words, scheduled_at=1000.0)
+    assert pending_deadline(pod, DEADLINES) is None
+    absent = make_waiting("FailedMount", message='secret "tls" not found', scheduled_at=1000.0)
+    assert pending_deadline(absent, DEADLINES) is not None

@@ -64,9 +64,18 @@ async def test_a_deleted_job_is_forgotten_and_not_woken(cluster: KubernetesClust
     assert woken == []
 
 
-async def test_a_job_that_is_not_understood_is_not_woken(cluster: KubernetesCluster, woken: list[JobKey]) -> None:
-    handle_event(cluster, woken.append, make_event("ADDED", backoff="often"))
-    assert woken == []
+@pytest.mark.parametrize("is_known", [False, True], ids=["new", "edited"])
+async def test_a_job_that_is_not_understood_is_woken_to_say_so(
+    cluster: KubernetesCluster, woken: list[JobKey], *, is_known: bool
+) -> None:
+    if is_known:
+        cluster.observe_job(make_event("ADDED")["object"])
+    handle_event(cluster, woken.append, make_event("MODIFIED", version=2, backoff="often"))
+    assert woken == [KEY]
+    assert cluster.knows_job(KEY)
+    assert KEY in cluster.known_jobs()
+    handle_event(cluster, woken.append, make_event("DELETED", version=3, backoff="often"))
+    assert not cluster.knows_job(KEY)
 
 
 def test_kopf_gets_no_handler_that_would_patch_a_job(cluster: KubernetesCluster, woken: list[JobKey]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from msgspec import inspect
 
 import podreduce.contract
-from podreduce.contract.wire import Wire, decode, encode
+from podreduce.contract.wire import SCHEMA_VERSION, NewerRecordError, Wire, decode, encode
 from tests.support.golden_records import GOLDEN, RECORDS, fill
 
 FILES = sorted(GOLDEN.glob("*/*.json"))
@@ -39,6 +39,24 @@ def test_records_are_of_the_first_schema() -> None:
     told = {name: msgspec.structs.fields(kind) for name, kind in RECORDS.items()}
     written = {field.default for fields in told.values() for field in fields if field.name == "schema"}
     assert written == {1}, "another schema: what reads a record must know which it is, and both must be tested"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_what_a_later_release_adds_to_a_record_is_ignored(file: Path) -> None:
+    data = file.read_bytes()
+    newer = json.dumps({**json.loads(data), "added": {"later": [1]}}).encode()
+    assert decode(newer, RECORDS[file.stem]) == decode(data, RECORDS[file.stem])
+
+
+@pytest.mark.parametrize("kept", [True, False], ids=["same fields", "other fields"])
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.stem}")
+def test_a_record_of_a_later_schema_is_refused_as_such(file: Path, *, kept: bool) -> None:
+    record = json.loads(file.read_bytes())
+    if "schema" not in record:
+        pytest.skip("has no schema: it only ever gains fields")
+    later = {**(record if kept else {}), "schema": SCHEMA_VERSION + 1}
+    with pytest.raises(NewerRecordError, match=f"schema {SCHEMA_VERSION + 1}"):
+        decode(json.dumps(later).encode(), RECORDS[file.stem])
 
 
 def test_the_newest_release_has_left_a_record_of_each_kind() -> None:

@@ -15,7 +15,7 @@ from podreduce.contract.errors import InputError, InternalError, MapOutputLostEr
 from podreduce.contract.layout import PLAN_KEY, commit_key, shard_page_key
 from podreduce.contract.plan import Program
 from podreduce.contract.task import CommitRecord
-from podreduce.contract.wire import decode
+from podreduce.contract.wire import decode, digest_bytes
 from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.task_runs import LOG_ANALYSIS, WORD_COUNT, TaskRun
 
@@ -325,7 +325,7 @@ def test_an_input_that_changed_is_refused() -> None:
         run.map(0)
 
 
-@pytest.mark.parametrize("what", ["plan", "page", "no plan", "digest", "index"])
+@pytest.mark.parametrize("what", ["plan", "page", "no plan", "digest", "index", "later schema"])
 def test_another_plan_than_the_one_named_is_refused(what: str) -> None:
     run = TaskRun(objects={"a": b"x"})
     changes: dict[str, Any] = {}
@@ -338,6 +338,9 @@ def test_another_plan_than_the_one_named_is_refused(what: str) -> None:
             run.store.delete(PLAN_KEY)
         case "digest":
             changes["plan_digest"] = "0" * 64
+        case "later schema":
+            run.store.put(PLAN_KEY, b'{"schema":2}')
+            changes["plan_digest"] = digest_bytes(b'{"schema":2}')
     with pytest.raises(PlanMismatchError, match="work/"):
         run.map(1 if what == "index" else 0, **changes)
 

@@ -177,4 +177,4 @@ async def test_an_api_server_without_the_crd_is_refused_with_what_to_do(
         with refused:
             async with open_cluster(settings, kubeconfig) as cluster:
                 assert cluster.api.server.endswith(str(listening.port))
-    assert asked == ["/apis/podreduce.dev/v1beta1"]
+    assert asked[0] == "/apis/podreduce.dev/v1beta1"

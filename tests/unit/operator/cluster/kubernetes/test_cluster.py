@@ -1,7 +1,8 @@
 """What the operator asks the API server for, by a server that writes everything down."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,9 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cluster.kubernetes.api import connect
-from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, check_api, find_missing_fields
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from tests.support.builders.jobs import make_job
@@ -77,3 +79,47 @@ async def test_the_log_of_a_pod_is_that_of_its_task_and_none_if_it_cannot_be_rea
     server.status = 400
     assert await cluster.read_log_tail(make_job(), "pod-1", 7) == ""
     assert [path for _, path, _ in server.asked] == [f"{PODS}/pod-1/log"]
+
+
+def served(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """An API server's OpenAPI document with this schema of a MapReduceJob."""
+    kinds = [{"group": "podreduce.dev", "kind": "MapReduceJob", "version": "v1beta1"}]
+    return {"components": {"schemas": {"other": {}, "job": {**schema, "x-kubernetes-group-version-kind": kinds}}}}
+
+
+@pytest.mark.parametrize(
+    "place",
+    [("spec", "speculation"), ("spec", "backoff", "outOfMemoryFactor"), ("status", "postMortem"), ("status",)],
+    ids=".".join,
+)
+def test_a_field_that_the_served_crd_lacks_is_found(place: tuple[str, ...]) -> None:
+    schema: dict[str, Any] = deepcopy(dict(job_schema()))
+    within = schema
+    for name in place[:-1]:
+        within = within["properties"][name]
+    del within["properties"][place[-1]]
+    assert find_missing_fields(served(schema)) == [".".join(place)]
+
+
+def test_nothing_is_missing_in_a_crd_of_this_release_and_a_newer_one() -> None:
+    schema: dict[str, Any] = deepcopy(dict(job_schema()))
+    assert find_missing_fields(served(schema)) == []
+    schema["properties"]["spec"]["properties"]["newer"] = {"type": "string"}
+    assert find_missing_fields(served(schema)) == []
+    assert find_missing_fields({}) == []
+
+
+async def test_an_older_crd_is_told_at_the_start(
+    cluster: KubernetesCluster, server: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    schema: dict[str, Any] = deepcopy(dict(job_schema()))
+    del schema["properties"]["status"]["properties"]["postMortem"]
+    server.answer = {"resources": [{"name": "mapreducejobs"}], **served(schema)}
+    await check_api(cluster.api)
+    assert "status.postMortem" in capsys.readouterr().out
+    server.answer = {"resources": [{"name": "mapreducejobs"}]}
+    await check_api(cluster.api)
+    assert [path for _, path, _ in server.asked][:2] == [
+        "/apis/podreduce.dev/v1beta1",
+        "/openapi/v3/apis/podreduce.dev/v1beta1",
+    ]

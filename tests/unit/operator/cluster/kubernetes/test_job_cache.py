@@ -81,9 +81,15 @@ def test_a_late_event_of_the_predecessor_does_not_bring_it_back() -> None:
     assert listener.cache.uids() == {KEY: "new"}
 
 
-def test_a_spec_that_is_none_is_refused_and_the_last_good_view_stays() -> None:
+def test_a_new_job_whose_spec_is_none_is_refused() -> None:
+    with pytest.raises(SpecError):
+        JobCache().put({**make_manifest(1), "spec": {}})
+
+
+def test_a_known_job_whose_new_spec_is_none_keeps_the_last_one() -> None:
     cache = JobCache()
     cache.put(make_manifest(1, phase="Mapping"))
-    with pytest.raises(SpecError):
-        cache.put({**make_manifest(2), "spec": {}})
-    assert phase_of(cache) == "Mapping"
+    view = cache.put({**make_manifest(2, phase="Reducing"), "spec": {}})
+    assert view.spec == cache.put(make_manifest(1)).spec
+    assert view.status == {"phase": "Reducing"}
+    assert view.spec_error

@@ -1,14 +1,19 @@
 """The first listing of jobs, from an API server of a few lines; the rest is in the conformance suite."""
 
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any, cast
 
 import pytest
 
+from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
 from podreduce_operator.cluster.kubernetes.job_store import JobStore
-from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.jobs import JobKey, JobView
 from tests.support.builders.jobs import make_raw_spec
+
+FIRST = JobKey(namespace="team", name="first")
+NEEDED = {"program", "input", "output"}
 
 
 def make_manifest(name: str, **spec: Any) -> dict[str, Any]:
@@ -72,6 +77,90 @@ async def test_what_a_watch_has_shown_is_not_overwritten_by_what_is_older() -> N
     entry = store.cache.get(JobKey(namespace="team", name="first"))
     assert entry is not None
     assert entry.view.spec.run_id == "2"
+
+
+class OldServer:
+    """Serves one job, and drops the fields of its status that an older CRD does not know."""
+
+    def __init__(self, job: dict[str, Any], *dropped: str) -> None:
+        self.job = job
+        self.dropped = dropped
+        self.writes = 0
+
+    async def get(self, path: str) -> dict[str, Any]:
+        assert path == "/apis/podreduce.dev/v1beta1/namespaces/team/mapreducejobs/first"
+        return deepcopy(self.job)
+
+    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        assert path.endswith("/first/status")
+        self.writes += 1
+        kept = {name: value for name, value in body["status"].items() if name not in self.dropped}
+        self.edit(status=kept)
+        return deepcopy(self.job)
+
+    def edit(self, **fields: Any) -> dict[str, Any]:
+        """Change fields of the job, as a user or a writer does."""
+        version = str(int(self.job["metadata"]["resourceVersion"]) + 1)
+        self.job = {**self.job, **fields, "metadata": self.job["metadata"] | {"resourceVersion": version}}
+        return deepcopy(self.job)
+
+
+def serve_old(job: dict[str, Any], *dropped: str) -> tuple[OldServer, JobStore]:
+    server = OldServer(job, *dropped)
+    return server, JobStore(cast("ApiServer", server), ())
+
+
+async def find(store: JobStore) -> JobView:
+    job = await store.find(FIRST)
+    assert job is not None
+    return job
+
+
+@pytest.mark.parametrize("field", sorted(job_schema()["properties"]["status"]["properties"]))
+async def test_a_status_field_that_an_older_crd_drops_is_remembered(field: str) -> None:
+    server, store = serve_old(make_manifest("first"), field)
+    sent = {"observedGeneration": 1, "phase": "Failed", field: "told"}
+    assert await store.write_status(await find(store), sent)
+    assert (await find(store)).status == sent
+    store.cache.put(server.edit(spec=make_raw_spec(suspend=True)))
+    assert (await find(store)).status == sent
+    store.cache.put(server.edit(status={"phase": "Edited"}))
+    assert (await find(store)).status == {"phase": "Edited"}
+
+
+@pytest.mark.parametrize("field", sorted(set(make_raw_spec()) - NEEDED))
+async def test_a_spec_of_an_older_crd_gets_the_defaults_that_it_lacks(field: str) -> None:
+    manifest = make_manifest("first")
+    wanted = manifest["spec"].pop(field)
+    _, store = serve_old(manifest)
+    assert (await find(store)).raw_spec[field] == wanted
+
+
+async def test_a_spec_of_a_newer_crd_is_read_without_what_is_not_known() -> None:
+    _, store = serve_old(make_manifest("first", novel="field"))
+    assert (await find(store)).raw_spec == make_raw_spec()
+
+
+async def test_a_job_that_is_not_understood_says_so_once_and_recovers() -> None:
+    server, store = serve_old(make_manifest("first", execution="Never"))
+    assert await store.find(FIRST) is None
+    assert await store.find(FIRST) is None
+    assert server.writes == 1
+    (condition,) = server.job["status"]["conditions"]
+    assert (condition["type"], condition["status"]) == ("SpecNotUnderstood", "True")
+    assert "spec.execution" in condition["message"]
+    server.edit(spec=make_raw_spec())
+    assert (await find(store)).spec_error == ""
+
+
+async def test_a_known_job_goes_on_with_the_last_spec_that_was_understood() -> None:
+    server, store = serve_old(make_manifest("first", runId="5"))
+    await find(store)
+    store.cache.put(server.edit(spec=make_raw_spec(runId="5", execution="Never"), status={"phase": "Mapping"}))
+    job = await find(store)
+    assert job.spec.run_id == "5"
+    assert job.status == {"phase": "Mapping"}
+    assert "spec.execution" in job.spec_error
 
 
 def test_silence_is_counted_from_the_last_listing() -> None:

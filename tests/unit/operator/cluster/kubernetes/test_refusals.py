@@ -12,17 +12,21 @@ RATIO = 'pods "x" is forbidden: memory max limit to request ratio per Container 
 RIGHTS = 'pods is forbidden: User "system:serviceaccount:a:b" cannot create resource "pods" in API group ""'
 TERMINATING = 'pods "x" is forbidden: unable to create new content in namespace a because it is being terminated'
 ACCOUNT = 'pods "x" is forbidden: error looking up service account a/b: serviceaccount "b" not found'
+PRIORITY = 'pods "x" is forbidden: no PriorityClass with name high was found'
+RUNTIME = 'pods "x" is forbidden: pod rejected: RuntimeClass "gvisor" not found'
 WEBHOOK = 'admission webhook "policy.example" denied the request: no'
 
 REFUSALS: dict[str, tuple[int, str, str, bool]] = {
     "quota": (403, QUOTA, "QuotaExceeded", False),
-    "quota wants limits": (403, NO_LIMITS, "QuotaExceeded", False),
+    "quota wants limits": (403, NO_LIMITS, "QuotaNeedsResources", False),
+    "no such priority class": (403, PRIORITY, "PriorityClassNotFound", True),
+    "no such runtime class": (403, RUNTIME, "RuntimeClassNotFound", True),
     "pod security": (403, SECURITY, "PodRejected", True),
     "limit range": (403, LIMIT_RANGE, "LimitRangeExceeded", False),
     "limit range ratio": (403, RATIO, "LimitRangeExceeded", False),
     "missing rights": (403, RIGHTS, "Forbidden", False),
     "namespace ending": (403, TERMINATING, "NamespaceTerminating", False),
-    "no such service account": (403, ACCOUNT, "PodRejected", True),
+    "no such service account": (403, ACCOUNT, "ServiceAccountNotFound", True),
     "a policy's webhook": (403, WEBHOOK, "PodRejected", True),
     "unknown field": (400, 'strict decoding error: unknown field "spec.colour"', "PodRejected", True),
     "invalid": (422, "spec.containers[0].image: Required value", "PodRejected", True),
