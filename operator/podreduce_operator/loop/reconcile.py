@@ -24,6 +24,7 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.run_cleanup import has_settled
 from podreduce_operator.policy.status import build_status
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -34,6 +35,9 @@ MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
 STATUS_INTERVAL_SECONDS = 1.0
 RESYNC_SECONDS = 60.0
+REST_SECONDS = 3600.0
+"""The longest pause of a settled job whose ttl still runs. Its passes ask nobody; they notice that a clock was set."""
+
 FIRST_RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 60.0
 
@@ -133,7 +137,10 @@ class Reconciler:
         self.workers.clear()
 
     async def run_worker(self, key: JobKey, worker: Worker) -> None:
-        """Reconcile the job when it is woken or due, until it is gone. Observing takes at most half of the time."""
+        """Reconcile the job when it is woken or due, until it is gone or nothing more is due.
+
+        Observing takes at most half of the time. The next event starts a new loop.
+        """
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
@@ -146,7 +153,7 @@ class Reconciler:
             except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
-            if wake_after is None:
+            if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
                 self.workers.pop(key, None)
                 return
             worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
@@ -154,7 +161,7 @@ class Reconciler:
             await self.wait(worker.wake, wake_after)
 
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
-        """Make one pass. Return the seconds until the next pass, or None if the job is gone."""
+        """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
@@ -163,9 +170,13 @@ class Reconciler:
         worker.observing_seconds = self.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
-        if is_settled(observed, decision):
+        settled = is_settled(observed, decision)
+        if settled:
             worker.settled.set()
-        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults))
+        rests = settled and not observed.faults and has_settled(observed.run, self.clock())
+        if settled and not observed.faults:
+            self.cache.forget(job)
+        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults), rests=rests)
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""
@@ -215,12 +226,17 @@ def is_settled(observed: Observed, decision: Decision) -> bool:
     return observed.run.terminal is not None and not decision.actions and not unfinished
 
 
-def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
-    """Return the seconds until the next pass. It is due at once after an action that causes no event."""
+def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool, rests: bool) -> float:
+    """Return the seconds until the next pass. It is due at once after an action that causes no event.
+
+    A job that rests is looked at again when something expires; if nothing does, never.
+    """
     if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
         return 0.0
-    times = [RESYNC_SECONDS, decision.wake_after, status_due]
-    return min(at for at in times if at is not None)
+    times = [at for at in (decision.wake_after, status_due) if at is not None]
+    if times or not rests:
+        times.append(REST_SECONDS if rests else RESYNC_SECONDS)
+    return min(times, default=math.inf)
 
 
 async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:
