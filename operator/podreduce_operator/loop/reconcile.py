@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -25,6 +26,7 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
+from podreduce_operator.policy.run_state import read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -215,9 +217,22 @@ class Reconciler:
         if not await self.cluster.write_status(observed.job, status):
             return 0.0
         worker.status_written_at = self.monotonic()
+        log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None
+
+
+def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
+    """Log a line when a run starts and a line when it ends. `status` was just written."""
+    run_id = str(read_run_id(status))
+    before, after = read_run_state(job.status, run_id), read_run_state(status, run_id)
+    run_log = log.bind(job=str(job.key), run_id=run_id)
+    if read_run_id(job.status) != run_id:
+        run_log.info("run started")
+    if after.terminal is not None and before.terminal is None:
+        seconds = (after.completed_at or 0.0) - (after.started_at or after.completed_at or 0.0)
+        run_log.info("run ended", result=after.terminal, reason=after.reason, seconds=round(seconds))
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
