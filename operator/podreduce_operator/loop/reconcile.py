@@ -78,6 +78,7 @@ class Reconciler:
         clock: seconds since the epoch.
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a job's wake-up, so many seconds at most.
+        on_pass: called with the seconds that each pass took.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+        on_pass: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -97,6 +99,7 @@ class Reconciler:
         self.clock = clock
         self.monotonic = monotonic
         self.wait = wait_for_wake if wait is None else wait
+        self.on_pass = on_pass
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
@@ -146,7 +149,7 @@ class Reconciler:
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
-            worker.due_at = self.monotonic()
+            worker.due_at = began = self.monotonic()
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
@@ -155,6 +158,7 @@ class Reconciler:
             except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
+            self.on_pass(self.monotonic() - began)
             if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
                 self.workers.pop(key, None)
                 return

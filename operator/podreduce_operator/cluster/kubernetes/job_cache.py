@@ -4,7 +4,7 @@ Rule: the newest resource version wins, from the watch, a GET or the answer to a
 another UID, the old job has ended and a new one has started.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,6 +62,10 @@ class JobCache:
         del self._entries[key]
         if self._on_gone is not None:
             self._on_gone(known.view)
+
+    def views(self) -> Sequence[JobView]:
+        """Return all known jobs."""
+        return [entry.view for entry in self._entries.values()]
 
     def uids(self) -> Mapping[JobKey, str]:
         """Return the UID of every known job."""
