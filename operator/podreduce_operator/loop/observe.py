@@ -6,7 +6,7 @@ in the listing that follows.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -107,10 +107,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, n
             superseded = None
     run_hash = hash_run(job.uid, run.run_id)
     state = read_run_state(job.status, run.run_id)
-    if state.terminal is not None:
-        await run.records.refresh_ended()
-    if state.terminal is None or (needs_attempts(job, state, blind.limits, now) and not run.records.has_post_mortem):
-        await run.records.refresh([pod for pod in blind.pods if pod.run_hash == run_hash])
+    await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
     failures = run.records.failures
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
@@ -138,6 +135,15 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, n
         faults=digest_faults(job.status, run),
     )
     return observed, run
+
+
+async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limits: Limits, now: float) -> None:
+    """Read what is new. Of a run that has ended, the tasks' records are read only if its post-mortem needs them."""
+    if state.terminal is not None:
+        await run.records.refresh_ended()
+        if run.records.has_post_mortem or not needs_attempts(run.job, state, limits, now):
+            return
+    await run.records.refresh(pods)
 
 
 def place_pods(
