@@ -29,6 +29,7 @@ from podreduce_operator.model.observed import (
 from podreduce_operator.model.pods import AttemptProgress, PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.policy.run_cleanup import has_settled, is_at_rest
 from podreduce_operator.policy.run_state import read_run_state
 from podreduce_operator.policy.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
@@ -59,6 +60,9 @@ MAX_SECONDS = 20_000.0
 SHORT_TTL_SECONDS = 60
 STALE_SECONDS = 5.0
 MENDED_AFTER_SECONDS = 60.0
+
+LONGEST_REST_SECONDS = 3600.0
+"""A job that rests for good is looked at again all the same: the judge sees that nothing happens."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +207,8 @@ class World:
         self.is_at_rest = fresh and not observed.faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
             self.deaf_until = self.now + 60.0
-        return seconds_to_next_pass(decision, due, faulty=bool(observed.faults))
+        rests = self.is_settled(observed, decision) and has_settled(observed.run, self.now)
+        return min(LONGEST_REST_SECONDS, seconds_to_next_pass(decision, due, faulty=bool(observed.faults), rests=rests))
 
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
         """Tell whether the run has ended and nothing is left to tidy."""
@@ -266,12 +271,24 @@ class World:
         run_id = job.spec.run_id
         blind = self.draw_blindness(job)
         previous = job.status.get("runId")
+        state = read_run_state(job.status, run_id)
+        if is_at_rest(job, state, self.now):
+            return Observed(
+                job=job,
+                run_id=run_id,
+                run_hash=self.hash_of(run_id),
+                run=state,
+                pods=pods,
+                limits=self.limits,
+                is_blind=True,
+                is_at_rest=True,
+            )
         if blind is not None:
             return Observed(
                 job=job,
                 run_id=run_id,
                 run_hash=self.hash_of(run_id),
-                run=read_run_state(job.status, run_id),
+                run=state,
                 superseded=previous if previous != run_id else None,
                 pods=pods,
                 limits=self.limits,

@@ -6,7 +6,7 @@ in the listing that follows.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,6 +38,7 @@ from podreduce_operator.model.observed import (
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
 from podreduce_operator.policy.run_state import read_plan_digest, read_run_id, read_run_state
 from podreduce_operator.policy.single_pod_jobs import is_small_job
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
@@ -55,21 +56,26 @@ async def observe(
     """Return what is observed of the job, and the run to act on; None if the store cannot be reached."""
     pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
     run_id, previous = job.spec.run_id, read_run_id(job.status)
+    state = read_run_state(job.status, run_id)
+    is_resting = is_at_rest(job, state, now)
     blind = Observed(
         job=job,
         run_id=run_id,
         run_hash=hash_run(job.uid, run_id),
-        run=read_run_state(job.status, run_id),
+        run=state,
         superseded=None if previous == run_id else previous,
         pods=pods,
         limits=limits,
         is_blind=True,
+        is_at_rest=is_resting,
     )
+    if is_resting:
+        return blind, None
     observed: Observed
     run: Run | None = None
     try:
         storage = await cluster.read_storage(job)
-        observed, run = await observe_store(blind, storage, cache)
+        observed, run = await observe_store(blind, storage, cache, now)
     except ActionError as error:
         observed = replace(blind, faults=(error.as_fault(),))
     except PodreduceError as error:
@@ -93,7 +99,7 @@ async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Clus
     return tuple(explained if pod is longest else pod for pod in pods)
 
 
-async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Observed, Run]:
+async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, now: float) -> tuple[Observed, Run]:
     """Add what the store says about the current run."""
     job, superseded = blind.job, blind.superseded
     run = cache.open(job, blind.run_id, storage)
@@ -104,8 +110,9 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         elif not await has_objects(old.work):
             superseded = None
     run_hash = hash_run(job.uid, run.run_id)
-    await run.records.refresh([pod for pod in blind.pods if pod.run_hash == run_hash])
-    state, failures = read_run_state(job.status, run.run_id), run.records.failures
+    state = read_run_state(job.status, run.run_id)
+    await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
+    failures = run.records.failures
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
     )
@@ -132,6 +139,15 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         faults=digest_faults(job.status, run),
     )
     return observed, run
+
+
+async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limits: Limits, now: float) -> None:
+    """Read what is new. Of a run that has ended, the tasks' records are read only if its post-mortem needs them."""
+    if state.terminal is not None:
+        await run.records.refresh_ended()
+        if run.records.has_post_mortem or not needs_attempts(run.job, state, limits, now):
+            return
+    await run.records.refresh(pods)
 
 
 def place_pods(

@@ -8,8 +8,9 @@ import asyncio
 import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import structlog
 
@@ -25,6 +26,8 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.run_cleanup import has_settled
+from podreduce_operator.policy.run_state import read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -35,6 +38,9 @@ MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
 STATUS_INTERVAL_SECONDS = 1.0
 RESYNC_SECONDS = 60.0
+REST_SECONDS = 3600.0
+"""The longest pause of a settled job whose ttl still runs. Its passes ask nobody; they notice that a clock was set."""
+
 FIRST_RETRY_SECONDS = 0.5
 MAX_RETRY_SECONDS = 60.0
 
@@ -75,6 +81,7 @@ class Reconciler:
         clock: seconds since the epoch.
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a job's wake-up, so many seconds at most.
+        on_pass: called with the seconds that each pass took.
     """
 
     def __init__(
@@ -87,6 +94,7 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+        on_pass: Callable[[float], None] = lambda _seconds: None,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -94,6 +102,7 @@ class Reconciler:
         self.clock = clock
         self.monotonic = monotonic
         self.wait = wait_for_wake if wait is None else wait
+        self.on_pass = on_pass
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
@@ -136,11 +145,14 @@ class Reconciler:
         self.workers.clear()
 
     async def run_worker(self, key: JobKey, worker: Worker) -> None:
-        """Reconcile the job when it is woken or due, until it is gone. Observing takes at most half of the time."""
+        """Reconcile the job when it is woken or due, until it is gone or nothing more is due.
+
+        Observing takes at most half of the time. The next event starts a new loop.
+        """
         retry_seconds = FIRST_RETRY_SECONDS
         while True:
             worker.wake.clear()
-            worker.due_at = self.monotonic()
+            worker.due_at = began = self.monotonic()
             try:
                 wake_after = await self.reconcile(key, worker)
                 retry_seconds = FIRST_RETRY_SECONDS
@@ -149,7 +161,8 @@ class Reconciler:
             except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
-            if wake_after is None:
+            self.on_pass(self.monotonic() - began)
+            if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
                 self.workers.pop(key, None)
                 return
             worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
@@ -157,7 +170,7 @@ class Reconciler:
             await self.wait(worker.wake, wake_after)
 
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
-        """Make one pass. Return the seconds until the next pass, or None if the job is gone."""
+        """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
@@ -166,9 +179,13 @@ class Reconciler:
         worker.observing_seconds = self.monotonic() - started
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
-        if is_settled(observed, decision):
+        settled = is_settled(observed, decision)
+        if settled:
             worker.settled.set()
-        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults))
+        rests = settled and not observed.faults and has_settled(observed.run, self.clock())
+        if settled and not observed.faults:
+            self.cache.forget(job)
+        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults), rests=rests)
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""
@@ -209,9 +226,22 @@ class Reconciler:
             return 0.0
         worker.status_written_at = self.monotonic()
         worker.phase_written = decision.verdict.phase
+        log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None
+
+
+def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
+    """Log a line when a run starts and a line when it ends. `status` was just written."""
+    run_id = str(read_run_id(status))
+    before, after = read_run_state(job.status, run_id), read_run_state(status, run_id)
+    run_log = log.bind(job=str(job.key), run_id=run_id)
+    if read_run_id(job.status) != run_id:
+        run_log.info("run started")
+    if after.terminal is not None and before.terminal is None:
+        seconds = (after.completed_at or 0.0) - (after.started_at or after.completed_at or 0.0)
+        run_log.info("run ended", result=after.terminal, reason=after.reason, seconds=round(seconds))
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
@@ -220,12 +250,17 @@ def is_settled(observed: Observed, decision: Decision) -> bool:
     return observed.run.terminal is not None and not decision.actions and not unfinished
 
 
-def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool) -> float:
-    """Return the seconds until the next pass. It is due at once after an action that causes no event."""
+def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool, rests: bool) -> float:
+    """Return the seconds until the next pass. It is due at once after an action that causes no event.
+
+    A job that rests is looked at again when something expires; if nothing does, never.
+    """
     if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
         return 0.0
-    times = [RESYNC_SECONDS, decision.wake_after, status_due]
-    return min(at for at in times if at is not None)
+    times = [at for at in (decision.wake_after, status_due) if at is not None]
+    if times or not rests:
+        times.append(REST_SECONDS if rests else RESYNC_SECONDS)
+    return min(times, default=math.inf)
 
 
 async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:

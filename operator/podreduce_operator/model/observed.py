@@ -30,6 +30,8 @@ class RunState:
 
     Attributes:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
+        is_told: the post-mortem of the ended run is written.
+        is_cleaned_up: nothing is left of the ended run except its output.
     """
 
     run_id: str
@@ -38,6 +40,8 @@ class RunState:
     reason: str = ""
     message: str = ""
     completed_at: float | None = None
+    is_told: bool = False
+    is_cleaned_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +133,8 @@ class Observed:
         kept: the stage of each attempt when this process last kept it. A new process starts with none and keeps
             every attempt again.
         faults: what failed in the last attempt to act.
-        is_blind: the store could not be read, so empty fields say nothing about it.
+        is_blind: the store was not read, so empty fields say nothing about it.
+        is_at_rest: the store was not read because the status says that nothing in it is due.
     """
 
     job: JobView
@@ -154,6 +159,7 @@ class Observed:
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     is_blind: bool = False
+    is_at_rest: bool = False
 
     @property
     def run_pods(self) -> list[PodView]:

@@ -1,16 +1,25 @@
 """What is removed after a run ends or is replaced by another run.
 
-Rule: pure. A terminal run's verdict never changes.
+Rule: pure. A terminal run's verdict never changes. If the status says that the run is told or cleaned up, the store is
+not read again until the ttl ends or somebody edits the job. So a finished job costs no requests.
 """
 
 from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem
 from podreduce_operator.model.decisions import Decision, Phase, Verdict
-from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
 
-__all__ = ["supersede", "tidy", "wants_post_mortem"]
+__all__ = ["has_settled", "is_at_rest", "is_cleaned_up", "needs_attempts", "supersede", "tidy", "wants_post_mortem"]
+
+SETTLING_SECONDS = 300.0
+"""How long after its end a run's store is still looked at.
+
+A pod that was listed too late, or whose node did not answer, may have written data after the data was removed.
+"""
 
 
 def tidy(observed: Observed, now: float) -> Decision:
@@ -19,13 +28,15 @@ def tidy(observed: Observed, now: float) -> Decision:
     verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
     pods = observed.run_pods
     unfinished = [pod for pod in pods if not pod.is_finished]
-    expires_at = run_expires_at(observed, now)
+    expires_at = run_expires_at(observed.job, run, now)
     expired = now >= expires_at
     kept = [] if expired else kept_failed_pods(pods)
     doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
     actions: list[Action] = list(delete_all(doomed, "job ended"))
     if observed.is_blind:
-        return Decision(actions=tuple(actions), verdict=verdict)
+        rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up
+        wake_after = expires_at - now if not expired and (kept or rests_until_ttl) else None
+        return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
     # Comes after the clean-up and is not repeated at once after a fault: nothing may wait for a post-mortem.
@@ -40,16 +51,47 @@ def tidy(observed: Observed, now: float) -> Decision:
     return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
 
 
-def run_expires_at(observed: Observed, now: float) -> float:
+def run_expires_at(job: JobView, run: RunState, now: float) -> float:
     """Return when everything of a terminal run except its output is removed."""
-    return (observed.run.completed_at or now) + observed.job.spec.ttl_seconds_after_finished
+    return (run.completed_at or now) + job.spec.ttl_seconds_after_finished
+
+
+def has_settled(run: RunState, now: float) -> bool:
+    """Tell whether nothing more is expected to be written by an ended run."""
+    return run.terminal is not None and now >= (run.completed_at or now) + SETTLING_SECONDS
+
+
+def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
+    """Tell whether the status says that nothing in the store is due now.
+
+    A post-mortem is written after the intermediate data is removed. So a run that is told has nothing to remove before
+    its ttl ends. After an edit of the job, its plan is read once more, to report what changed.
+    """
+    if run.terminal is None or run.is_cleaned_up:
+        return run.is_cleaned_up
+    is_edited = job.status.get("observedGeneration") != job.generation
+    is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
+    return run.is_told and not is_due
+
+
+def is_cleaned_up(observed: Observed, now: float) -> bool:
+    """Tell whether nothing is left of an ended run except its output, and nothing more will be written."""
+    if observed.run.terminal is None or observed.is_blind or observed.run.is_cleaned_up:
+        return observed.run.is_cleaned_up
+    if not has_settled(observed.run, now) or any(not pod.is_finished for pod in observed.pods):
+        return False
+    return not observed.has_records and not observed.has_intermediates
+
+
+def needs_attempts(job: JobView, run: RunState, limits: Limits, now: float) -> bool:
+    """Tell whether the records of an ended run's tasks may be needed: for a post-mortem that is not written yet."""
+    return run.terminal in limits.post_mortem_of and not run.is_told and now < run_expires_at(job, run, now)
 
 
 def wants_post_mortem(observed: Observed, now: float) -> bool:
     """Tell whether an ended run still needs a post-mortem: it was planned, has none, and its ttl is not over."""
     is_told = observed.plan is None or observed.post_mortem is not None
-    is_wanted = observed.run.terminal in observed.limits.post_mortem_of
-    return is_wanted and not is_told and now < run_expires_at(observed, now)
+    return not is_told and needs_attempts(observed.job, observed.run, observed.limits, now)
 
 
 def supersede(observed: Observed, run_id: str) -> Decision:

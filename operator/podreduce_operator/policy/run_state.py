@@ -8,7 +8,10 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import RunState
 
-__all__ = ["is_over", "read_conditions", "read_plan_digest", "read_run_id", "read_run_state"]
+__all__ = ["CLEANED_UP", "is_over", "read_conditions", "read_plan_digest", "read_run_id", "read_run_state"]
+
+CLEANED_UP = "CleanedUp"
+"""The condition of an ended run of which only the output is left. An API server with an older CRD keeps it too."""
 
 
 def read_run_id(status: Mapping[str, Any]) -> str | None:
@@ -42,6 +45,8 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
+        is_told=ended is not None and "postMortem" in status,
+        is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
     )
 
 

@@ -15,6 +15,8 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
+from podreduce_operator.policy.run_cleanup import is_cleaned_up
+from podreduce_operator.policy.run_state import CLEANED_UP
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -35,10 +37,9 @@ MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
 
+SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
-
 SPEC_REMEDY = "correct the spec, or make the operator and the CRD of one version"
-
 ENDINGS = ("Complete", "Failed", "Suspended")
 
 
@@ -55,9 +56,18 @@ def build_status(
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
-    changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
+    changed = describe_changes(observed, pinned_spec)
     status["conditions"] = render_conditions(observed, verdict, changed, status.get("conditions", ()), now)
     return {name: value for name, value in status.items() if value is not None}
+
+
+def describe_changes(observed: Observed, pinned_spec: Mapping[str, Any] | None) -> str:
+    """Return what the condition SpecChanged says; empty if nothing changed. A run at rest keeps what was said."""
+    if observed.is_at_rest:
+        known = {condition["type"]: condition for condition in observed.job.status.get("conditions", ())}
+        return str(known.get(SPEC_CHANGED, {}).get("message", ""))
+    changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
+    return cut(f"takes effect with the next spec.runId: {', '.join(changed)}", MAX_MESSAGE) if changed else ""
 
 
 def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -228,11 +238,11 @@ def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
 def render_conditions(
     observed: Observed,
     verdict: Verdict,
-    changed: Sequence[str],
+    changed: str,
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and SpecChanged if it applies."""
+    """Return the conditions: three from kstatus, three from batch/v1, and up to three more that apply."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -247,11 +257,12 @@ def render_conditions(
         "Suspended": (suspended, reason, message),
     }
     if changed:
-        text = f"takes effect with the next spec.runId: {', '.join(changed)}"
-        wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
+        wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
+    if is_cleaned_up(observed, now):
+        wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]

@@ -26,6 +26,7 @@ from podreduce_operator.process.job_removals import Removals
 from podreduce_operator.process.kopf_shell import serve
 from podreduce_operator.process.logging import configure_logs
 from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.metrics import Metrics
 from podreduce_operator.process.probes import serve_probes
 from podreduce_operator.process.read_health import HealthReader
 from podreduce_operator.process.settings import Settings, SettingsError
@@ -45,24 +46,26 @@ async def run(settings: Settings) -> None:
     fence = Fence(partial(end_without_lease, settings.lease))
     lag = LoopLag()
     signs = HealthReader(lag=lag)
+    metrics = Metrics(signs.read, signs.jobs)
     async with (
         lag.measured(),
-        serve_probes(settings.health_port, signs.read),
+        serve_probes(settings.health_port, signs.read, metrics.render),
         open_cluster(settings.cluster, before_write=fence.check) as cluster,
         open_election(settings.lease, fence) as elector,
     ):
         signs.cluster, signs.elector = cluster, elector
-        await run_parts(settings, cluster, elector, signs)
+        await run_parts(settings, cluster, elector, signs, metrics)
 
 
 async def run_parts(
-    settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: HealthReader
+    settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: HealthReader, metrics: Metrics
 ) -> None:
     """Run the operator's parts. The cluster is connected."""
     reconciler = Reconciler(
         cluster,
         limits=settings.limits,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
+        on_pass=metrics.take_pass,
     )
     signs.reconciler = reconciler
     removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)

@@ -1,4 +1,4 @@
-"""The endpoints for the kubelet's probes: /healthz for liveness, /readyz for readiness.
+"""The endpoints for the kubelet's probes, /healthz for liveness and /readyz for readiness, and /metrics beside them.
 
 Rule: `health` decides. Each endpoint answers 200 or 503, with JSON that has the problems and the numbers.
 """
@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.model.errors import OperatorError
@@ -20,8 +21,10 @@ UNAVAILABLE = 503
 
 
 @asynccontextmanager
-async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIterator[None]:
-    """Serve both endpoints on all addresses. `read` is called for each request.
+async def serve_probes(
+    port: int, read: Callable[[], HealthFigures], render_metrics: Callable[[], bytes] | None = None
+) -> AsyncIterator[None]:
+    """Serve the endpoints on all addresses. Both callables are called for each request.
 
     Raises:
         OperatorError: the port is taken.
@@ -29,6 +32,8 @@ async def serve_probes(port: int, read: Callable[[], HealthFigures]) -> AsyncIte
     app = web.Application()
     app.router.add_get("/healthz", partial(answer, read, find_illness))
     app.router.add_get("/readyz", partial(answer, read, find_hindrances))
+    if render_metrics is not None:
+        app.router.add_get("/metrics", partial(answer_metrics, render_metrics))
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(serving(app, port))
@@ -47,6 +52,11 @@ async def answer(
     figures = read()
     problems = find(figures)
     return web.json_response(build_body(figures, problems), status=UNAVAILABLE if problems else 200)
+
+
+async def answer_metrics(render: Callable[[], bytes], _request: web.Request) -> web.Response:
+    """Answer with the metrics in Prometheus's text format."""
+    return web.Response(body=render(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
 
 def build_body(figures: HealthFigures, problems: tuple[str, ...]) -> dict[str, Any]:

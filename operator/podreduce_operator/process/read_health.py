@@ -3,11 +3,13 @@
 Rule: only reads, and never waits.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
 
@@ -22,6 +24,10 @@ class HealthReader:
     cluster: KubernetesCluster | None = None
     reconciler: Reconciler | None = None
     elector: Elector | None = None
+
+    def jobs(self) -> Sequence[JobView]:
+        """Return all known jobs."""
+        return () if self.cluster is None else self.cluster.views()
 
     def read(self) -> HealthFigures:
         """Return the current numbers."""

@@ -70,7 +70,7 @@ async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
     """Remove a run's staged parts and claim, found by its plan, and then everything below its prefix."""
     prefix = run_prefix(storage.installation, run.namespace, run.name, run.uid, run.run_id)
     records = RunRecords(storage.open(storage.work_uri + prefix))
-    await records.refresh()
+    await records.refresh_ended()
     if records.plan is not None:
         output = storage.open(records.plan.output_uri)
         await remove_staged(output, run)

@@ -134,6 +134,17 @@ class RunRecords:
             await asyncio.gather(self._read_expected(expected), self._read_manifests_and_intent())
         self._expectation.settle(pods, self.commits, self._failed)
 
+    async def refresh_ended(self) -> None:
+        """Read of an ended run only what its removal needs: the plan, and whether the post-mortem is written.
+
+        Raises:
+            PodreduceError: the store cannot be read.
+        """
+        if self.plan is None:
+            await self._read_plan()
+        if self.plan is not None:
+            self.has_post_mortem = await self.store.exists_async(POST_MORTEM_KEY)
+
     async def relist(self) -> None:
         """List and read all records, expected or not."""
         self._pace.demand()

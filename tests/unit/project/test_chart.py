@@ -52,6 +52,7 @@ SET = {
 KINDS = {
     "buckets-job": ["Job"],
     "deployment": ["Deployment"],
+    "metrics": ["Service", "ServiceMonitor"],
     "minio": ["Deployment", "PersistentVolumeClaim", "Secret", "Service"],
     "poddisruptionbudget": ["PodDisruptionBudget"],
     "progress-service": ["Service"],

@@ -151,6 +151,10 @@ class KubernetesCluster:
         """Return the keys of all known jobs, also of those that are not understood."""
         return self._jobs.cache.keys()
 
+    def views(self) -> Sequence[JobView]:
+        """Return all known jobs as last seen."""
+        return self._jobs.cache.views()
+
     @property
     def is_synced(self) -> bool:
         """Whether all pods and jobs have been listed."""

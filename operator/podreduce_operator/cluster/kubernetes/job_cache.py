@@ -4,7 +4,7 @@ Rule: the newest resource version wins, from the watch, a GET or the answer to a
 another UID, the old job has ended and a new one has started.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -97,6 +97,10 @@ class JobCache:
     def keys(self) -> set[JobKey]:
         """Return the keys of all jobs, also of those that are not understood."""
         return {*self._entries, *self._unread}
+
+    def views(self) -> Sequence[JobView]:
+        """Return all known jobs."""
+        return [entry.view for entry in self._entries.values()]
 
     def uids(self) -> Mapping[JobKey, str]:
         """Return the UID of every known job."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+import structlog
 
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import StorageUnavailableError
@@ -113,6 +114,16 @@ async def test_a_missing_input_fails_the_job_and_tells_it_by_an_event(world: Wor
     assert conditions["Stalled"] == ("True", "InputNotFound")
     assert ("Warning", "InputNotFound") in world.cluster.events
     assert world.cluster.created == []
+
+
+async def test_a_run_is_logged_once_when_it_starts_and_once_when_it_ends(world: World) -> None:
+    world.add_job()
+    with structlog.testing.capture_logs() as lines:
+        await world.settle()
+    told = [(line["event"], line["run_id"]) for line in lines if line["log_level"] == "info"]
+    assert told == [("run started", "1"), ("run ended", "1")]
+    ended = next(line for line in lines if line["event"] == "run ended")
+    assert (ended["job"], ended["result"], ended["reason"]) == (str(KEY), "Failed", "InputNotFound")
 
 
 async def test_what_is_applied_beside_the_job_has_a_grace_to_appear(world: World) -> None:
