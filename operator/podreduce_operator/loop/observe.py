@@ -15,6 +15,7 @@ from podreduce.contract.layout import (
     ATTEMPTS_TABLE_KEY,
     COMMIT_INTENT_KEY,
     DATA_PREFIX,
+    PLAN_KEY,
     POST_MORTEM_KEY,
     QUARANTINE_PREFIX,
 )
@@ -43,6 +44,7 @@ from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.runs.stored_records import check_plan
 from podreduce_operator.shuffle.heavy_keys import KeyShare
 
 __all__ = ["observe", "storage_fault"]
@@ -125,7 +127,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache) -
         kept=dict(run.records.kept),
         post_mortem=view_post_mortem(run),
         limits=blind.limits,
-        faults=digest_faults(job.status, run),
+        faults=() if state.terminal is not None else (*unreadable_faults(run), *digest_faults(job.status, run)),
     )
     return observed, run
 
@@ -228,6 +230,19 @@ def view_post_mortem(run: Run) -> PostMortemView | None:
     if not run.records.has_post_mortem:
         return None
     return PostMortemView(uri=run.work.uri_of(POST_MORTEM_KEY), attempts_uri=run.work.uri_of(ATTEMPTS_TABLE_KEY))
+
+
+def unreadable_faults(run: Run) -> tuple[Fault, ...]:
+    """Return a fault about the first of the run's objects that is not the record that belongs there."""
+    found = run.records.unreadable
+    if found:
+        return (found[min(found)].as_fault(),)
+    try:
+        if run.records.plan is not None:
+            check_plan(run.records.plan, run.identity, run.work.uri_of(PLAN_KEY))
+    except ActionError as error:
+        return (error.as_fault(),)
+    return ()
 
 
 def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:

@@ -10,15 +10,17 @@ from podreduce.contract.layout import (
     SUCCESS_KEY,
 )
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.wire import Wire, decode, encode
+from podreduce.contract.wire import Wire, encode
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.runs.stored_records import read_record
 
 __all__ = [
     "OWN_NAMES",
     "RESERVED_PREFIX",
     "Claim",
     "claim_output",
+    "holds_claim",
     "read_claim",
     "refuse_existing",
     "release_output",
@@ -46,16 +48,28 @@ async def claim_output(output: ObjectStore, claim: Claim) -> Claim | None:
 
 
 async def read_claim(output: ObjectStore) -> Claim | None:
-    """Return the claim on the output, if there is one."""
+    """Return the claim on the output, if there is one.
+
+    Raises:
+        ActionError: something else has its name.
+    """
     try:
-        return decode(await output.get_async(CLAIM_KEY), Claim)
+        return await read_record(output, CLAIM_KEY, Claim)
     except ObjectNotFoundError:
         return None
 
 
+async def holds_claim(output: ObjectStore, claim: Claim) -> bool:
+    """Tell whether the claim on the output is this one. What cannot be read is somebody else's."""
+    try:
+        return await read_claim(output) == claim
+    except ActionError:
+        return False
+
+
 async def release_output(output: ObjectStore, claim: Claim) -> None:
     """Remove the claim if it is this run's."""
-    if await read_claim(output) == claim:
+    if await holds_claim(output, claim):
         await output.delete_async(CLAIM_KEY)
 
 
