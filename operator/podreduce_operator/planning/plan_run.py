@@ -20,7 +20,14 @@ from podreduce_operator.planning.build_plan import PlannedShards, build_plan, pl
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.policy.run_state import is_over
-from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output, remove_claim
+from podreduce_operator.runs.output_claim import (
+    Claim,
+    claim_output,
+    claimed_by,
+    refuse_existing,
+    release_output,
+    replace_claim,
+)
 from podreduce_operator.runs.run import Run
 
 __all__ = ["plan_run"]
@@ -74,18 +81,11 @@ async def pin_program(run: Run, cluster: Cluster) -> Program:
 
 async def take_output(run: Run, cluster: Cluster) -> None:
     """Claim the output, also from a run that is over. If it must be empty, make sure that it is."""
-    holder = await claim_output(run.output, run.claim)
-    if holder is not None:
+    while (holder := await claim_output(run.output, run.claim)) is not None:
         if not await may_take(holder, run, cluster):
-            raise ActionError(
-                "OutputClaimed",
-                f"{run.output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
-                f"(run {holder.job.run_id}): wait for it, delete it, or choose another spec.output.uri",
-                permanent=True,
-            )
-        await remove_claim(run.output)
-        await take_output(run, cluster)
-        return
+            raise claimed_by(run.output, holder)
+        if await replace_claim(run.output, holder, run.claim):
+            break
     if run.job.spec.output.if_exists == "Fail":
         try:
             await refuse_existing(run.output)

@@ -1,0 +1,77 @@
+"""Jobs of one installation that want one output, with a dead claim on it: their steps interleave in every order."""
+
+import asyncio
+import random
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+import pytest
+
+from podreduce.contract.layout import CLAIM_KEY
+from podreduce.contract.plan import JobIdentity
+from podreduce.contract.wire import encode
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.runs.output_claim import Claim, claim_output, confirm_claim, release_output, replace_claim
+
+ONE_WRITER = "two runs never publish to one output at a time"
+JOBS = 4
+
+
+def make_claim(name: str) -> Claim:
+    return Claim(installation="here", job=JobIdentity(namespace="n", name=name, uid=f"uid-{name}", run_id="1"))
+
+
+@dataclass(kw_only=True)
+class Jobs:
+    """What all jobs of a world share; `over` is what their statuses say."""
+
+    output: ObjectStore
+    rng: random.Random
+    over: set[str] = field(default_factory=lambda: {"dead"})
+    publishing: set[str] = field(default_factory=set)
+    published: list[str] = field(default_factory=list)
+
+    async def wait(self) -> None:
+        for _ in range(self.rng.randrange(6)):
+            await asyncio.sleep(0)
+
+    async def run(self, name: str) -> None:
+        claim = make_claim(name)
+        await self.wait()
+        if await self.take(claim):
+            await self.wait()
+            await self.commit(name, claim)
+        self.over.add(name)
+        await self.wait()
+        await release_output(self.output, claim)
+
+    async def take(self, claim: Claim) -> bool:
+        while (holder := await claim_output(self.output, claim)) is not None:
+            await self.wait()
+            if holder.job.name not in self.over:
+                return False
+            if await replace_claim(self.output, holder, claim):
+                break
+        return True
+
+    async def commit(self, name: str, claim: Claim) -> None:
+        try:
+            await confirm_claim(self.output, claim)
+        except ActionError:
+            return
+        assert not self.publishing, ONE_WRITER
+        self.publishing.add(name)
+        await self.wait()
+        self.publishing.remove(name)
+        self.published.append(name)
+
+
+@pytest.mark.parametrize("seed", range(300))
+async def test_one_run_at_a_time_publishes_and_no_claim_stays(seed: int) -> None:
+    output = open_store(f"memory://{uuid4().hex}/out/")
+    output.put(CLAIM_KEY, encode(make_claim("dead")))
+    jobs = Jobs(output=output, rng=random.Random(seed))  # noqa: S311 - a seeded world
+    await asyncio.gather(*(jobs.run(f"job-{index}") for index in range(JOBS)))
+    assert jobs.published, "one of them gets through"
+    assert not output.exists(CLAIM_KEY)
