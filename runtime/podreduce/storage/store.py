@@ -63,6 +63,7 @@ class ObjectStore:
     connect_for_copies: "Callable[[], S3Store | LocalStore | MemoryStore]"
     connect_for_checksummed: "Callable[[], S3Store | LocalStore | MemoryStore]"
     connect_for_uploads: "Callable[[], MultipartClient] | None" = None
+    connect_unretried: "Callable[[], S3Store] | None" = None
     endpoint: str | None = None
     directory: Path | None = None
     mishap: Callable[[], None] = lambda: None
@@ -75,6 +76,10 @@ class ObjectStore:
     def uri_of(self, key: str) -> str:
         """Return the URI of the object at `key`."""
         return self.uri + key
+
+    def asked_once(self) -> "ObjectStore":
+        """Return this store without obstore's own retries, which repeat even what the store says it cannot do (501)."""
+        return self if self.connect_unretried is None else replace(self, store=self.connect_unretried())
 
     # Reading
 
