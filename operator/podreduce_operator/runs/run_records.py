@@ -79,6 +79,7 @@ class RunRecords:
     Attributes:
         store: the store at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
+        written_plan: the SHA-256 of the plan that this process made, empty if it made none.
         commits: the commit of the newest generation, by task, without the added-up fields. The bucket sizes of the
             first maps stay, up to a limit, so that a small job need not read them again.
         outdated: the attempts whose commits are of older generations.
@@ -96,6 +97,7 @@ class RunRecords:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
+        self.written_plan = ""
         self.commits: dict[TaskRef, CommitRecord] = {}
         self.outdated: set[str] = set()
         self.bucket_bytes: list[int] = []

@@ -143,7 +143,11 @@ def build_storage(
     path = str(write_certificates(certificates, directory)) if certificates else None
     settings = parse_storage(values, ca_cert=path)
     return JobStorage(
-        work_uri=parse_work_uri(values), installation=installation, settings=settings, before_write=before_write
+        work_uri=parse_work_uri(values),
+        installation=installation,
+        settings=settings,
+        before_write=before_write,
+        only_s3=True,
     )
 
 

@@ -19,7 +19,7 @@ from podreduce_operator.model.observed import Fault
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.runs.output_claim import Claim, read_claim
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders.jobs import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task
@@ -38,10 +38,12 @@ class MapOnlyRun:
         self.cluster = QuietCluster(work_uri=f"memory://{bucket}/work/")
         self.output = open_store(f"memory://{bucket}/counts/")
         self.cache = RunCache()
-        self.job = make_job(status=STARTED)
+        self.job = make_job(status=STARTED, spec={"output": make_raw_output(uri=self.output.uri_of(""))})
         storage = JobStorage(work_uri=self.cluster.work_uri, installation="local", settings=StorageSettings())
         work = self.cache.open(self.job, "1", storage).work
-        work.put(PLAN_KEY, encode(make_plan(partitions=0, output_uri=self.output.uri_of(""))))
+        work.put(
+            PLAN_KEY, encode(make_plan(partitions=0, output_uri=self.output.uri_of(""), spec=dict(self.job.raw_spec)))
+        )
         self.work = work
 
     def commit(self, task_index: int, *, generation: int = 0, is_lost: bool = False) -> CommitRecord:

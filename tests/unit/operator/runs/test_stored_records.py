@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import msgspec
 import pytest
@@ -11,6 +12,7 @@ import structlog
 from podreduce.contract.attempts import AttemptBatch
 from podreduce.contract.bucket_sizes import encode_sizes
 from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import StorageDeniedError
 from podreduce.contract.layout import (
     CLAIM_KEY,
     COMMIT_INTENT_KEY,
@@ -23,15 +25,17 @@ from podreduce.contract.layout import (
     run_prefix,
     shuffle_key,
 )
-from podreduce.contract.plan import JobIdentity
+from podreduce.contract.plan import JobIdentity, Program
 from podreduce.contract.task import CommitIntent, IntentPart, ShuffleManifest
-from podreduce.contract.wire import encode
+from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.history.write_post_mortem import read_kept
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.decide import decide
@@ -40,7 +44,7 @@ from podreduce_operator.runs.output_claim import Claim, claim_output, release_ou
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.remove_run import discard_job, discard_run
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders.jobs import JOB_UID, make_job, make_raw_spec
+from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task, reduce_task
@@ -89,7 +93,10 @@ class Stored:
         self.work.put(failure_key(map_task(0), "x"), encode(make_failure(map_task(0), attempt_id="x")))
 
     def plan(self, job: JobIdentity = IDENTITY) -> bytes:
-        return encode(make_plan(output_uri=self.output.uri_of(""), job=job))
+        return encode(make_plan(output_uri=self.output.uri_of(""), job=job, spec=dict(self.job().raw_spec)))
+
+    def job(self, status: dict[str, object] | None = None) -> JobView:
+        return make_job(status=status or STARTED, spec={"output": make_raw_output(uri=self.output.uri_of(""))})
 
     def intent(self, *parts: IntentPart, **changes: str) -> bytes:
         fields = {"output_uri": self.output.uri_of(""), "if_exists": "Fail"} | changes
@@ -109,7 +116,7 @@ class Stored:
         return {JOB_UID}
 
     async def observe(self, status: dict[str, object] | None = None) -> tuple[Observed, Run | None]:
-        return await observe(make_job(status=status or STARTED), self.cluster, RunCache(), Limits(), NOW)
+        return await observe(self.job(status), self.cluster, RunCache(), Limits(), NOW)
 
 
 @pytest.fixture
@@ -219,7 +226,7 @@ async def test_a_record_that_is_put_right_counts_again(stored: Stored) -> None:
     seen: list[tuple[Fault, ...]] = []
     for data in (b"{}", RECORDS[PLAN_KEY](stored)):
         stored.work.put(PLAN_KEY, data)
-        seen.append((await observe(make_job(status=STARTED), stored.cluster, cache, Limits(), NOW))[0].faults)
+        seen.append((await observe(stored.job(), stored.cluster, cache, Limits(), NOW))[0].faults)
     assert [len(faults) for faults in seen] == [1, 0]
 
 
@@ -254,7 +261,7 @@ async def test_a_sweep_needs_nothing_but_the_plan(stored: Stored, case: str) -> 
 async def test_a_deleted_jobs_data_go_whatever_lies_there(stored: Stored, case: str) -> None:
     key, spoil = CASES[case]
     stored.work.put(key, spoil(stored))
-    job = make_job(spec={"output": {**make_raw_spec()["output"], "uri": stored.output.uri_of("")}})
+    job = stored.job()
     stored.output.put(f"_podreduce-{JOB_UID}-1/r-0-a", b"staged")
     await discard_job(job, stored.cluster, RunCache())
     assert list(stored.work.list("")) == []
@@ -305,3 +312,81 @@ async def test_a_superseded_run_with_a_bad_plan_is_removed(stored: Stored) -> No
         await discard_run(stored.storage(), IDENTITY)
     await discard_run(stored.storage(), IDENTITY, output_uri=stored.output.uri_of(""))
     assert list(stored.work.list("")) == []
+
+
+PLANTED: dict[str, dict[str, Any]] = {
+    "an image": {"spec": {"image": "evil/image"}},
+    "a podTemplate": {"spec": {"podTemplate": {"spec": {"serviceAccountName": "cluster-admin"}}}},
+    "chaos": {"spec": {"chaos": {"seed": 1}}},
+    "a program": {"program": Program(source="class Evil: ...")},
+    "a module": {"program": Program(module="evil")},
+    "an output": {"output_uri": "file:///etc/"},
+    "what replaces": {"if_exists": "Replace"},
+}
+
+
+@pytest.mark.parametrize("with_intent", [False, True], ids=["alone", "with an intent"])
+@pytest.mark.parametrize("planted", PLANTED)
+async def test_no_pod_is_made_of_a_plan_that_the_job_does_not_vouch_for(
+    stored: Stored, planted: str, *, with_intent: bool
+) -> None:
+    changes = dict(PLANTED[planted])
+    spec = {**stored.job().raw_spec, **changes.pop("spec", {})}
+    fields = {"output_uri": stored.output.uri_of(""), "spec": spec} | changes
+    plan = make_plan(**fields)
+    stored.work.put(PLAN_KEY, encode(plan))
+    if with_intent:
+        intent = CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=())
+        stored.work.put(COMMIT_INTENT_KEY, encode(intent))
+    observed, _ = await stored.observe()
+    decision = decide(observed, NOW)
+    assert decision.actions == ()
+    assert (decision.verdict.phase, decision.verdict.reason) == (Phase.FAILED, "PlanMismatch")
+    assert stored.work.uri_of(PLAN_KEY) in decision.verdict.message
+
+
+async def test_a_plan_that_the_status_names_stays_when_the_spec_changes(stored: Stored) -> None:
+    digest = digest_bytes(stored.work.get(PLAN_KEY))
+    job = stored.job({**STARTED, "planDigest": digest})
+    changed = replace(job, raw_spec={**job.raw_spec, "image": "another"})
+    observed, _ = await observe(changed, stored.cluster, RunCache(), Limits(), NOW)
+    assert observed.faults == ()
+
+
+async def test_chaos_in_a_plan_needs_leave_too(stored: Stored) -> None:
+    job = stored.job()
+    raw = {**job.raw_spec, "chaos": {"seed": 1}}
+    stored.work.put(PLAN_KEY, encode(make_plan(output_uri=stored.output.uri_of(""), spec=raw)))
+    observed, _ = await observe(replace(job, raw_spec=raw), stored.cluster, RunCache(), Limits(), NOW)
+    assert observed.faults == ()
+    assert decide(observed, NOW).verdict.reason == "ChaosNotAllowed"
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/", "memory://x/", "http://x/"])
+def test_in_a_cluster_only_s3_is_opened(uri: str) -> None:
+    storage = JobStorage(work_uri="s3://b/", installation="here", settings=StorageSettings(), only_s3=True)
+    with pytest.raises(StorageDeniedError, match="only s3://"):
+        storage.open(uri)
+
+
+async def test_a_planted_program_is_not_taken_for_a_config_maps(stored: Stored) -> None:
+    job = stored.job()
+    raw = {**job.raw_spec, "program": {"sourceFrom": {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}}}
+    job = replace(job, raw_spec=raw, spec=decode_spec(raw))
+    stored.cluster.sources["wordcount", "job.py"] = "class Job: ..."
+    seen = []
+    for source in ("class Evil: ...", "class Job: ..."):
+        plan = make_plan(output_uri=stored.output.uri_of(""), spec=raw, program=Program(source=source))
+        stored.work.put(PLAN_KEY, encode(plan))
+        observed, _ = await observe(job, stored.cluster, RunCache(), Limits(), NOW)
+        seen.append([fault.reason for fault in observed.faults])
+    assert seen == [["PlanMismatch"], []]
+
+
+async def test_a_spec_that_changes_while_it_is_planned_does_not_fail_the_run(stored: Stored) -> None:
+    cache, job = RunCache(), stored.job()
+    run = cache.open(job, "1", stored.storage())
+    run.records.written_plan = digest_bytes(stored.work.get(PLAN_KEY))
+    changed = replace(job, raw_spec={**job.raw_spec, "image": "another"})
+    observed, _ = await observe(changed, stored.cluster, cache, Limits(), NOW)
+    assert observed.faults == ()
