@@ -211,6 +211,8 @@ class Reconciler:
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
     """Tell whether a terminal run has no unfinished pods and nothing to do before its ttl ends."""
+    if observed.faults and observed.has_intermediates:
+        return False
     unfinished = any(not pod.is_finished for pod in observed.pods)
     return observed.run.terminal is not None and not decision.actions and not unfinished
 
@@ -219,7 +221,8 @@ def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty
     """Return the seconds until the next pass. It is due at once after an action that causes no event."""
     if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
         return 0.0
-    times = [RESYNC_SECONDS, decision.wake_after, status_due]
+    rests = faulty and decision.verdict.is_terminal and decision.wake_after is not None
+    times = [None if rests else RESYNC_SECONDS, decision.wake_after, status_due]
     return min(at for at in times if at is not None)
 
 

@@ -228,7 +228,7 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and SpecChanged if it applies."""
+    """Return the conditions: three from kstatus, three from batch/v1, SpecChanged and CleanupFailed if they apply."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -246,6 +246,8 @@ def render_conditions(
         text = f"takes effect with the next spec.runId: {', '.join(changed)}"
         wanted["SpecChanged"] = (True, "PinnedByPlan", cut(text, MAX_MESSAGE))
     known = {condition["type"]: condition for condition in previous}
+    if observed.run.terminal is not None and observed.faults and not observed.is_blind:
+        wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -261,6 +263,17 @@ def render_conditions(
         }
         for kind, (holds, told_reason, told_message) in wanted.items()
     ]
+
+
+def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None) -> tuple[bool, str, str]:
+    """Return why a run that ended cannot be tidied. The message stays while the reason does.
+
+    A store's words differ each time, by request ids for example, and each status write causes another pass.
+    """
+    fault = observed.faults[0]
+    if known is not None and known["reason"] == fault.reason and known["message"]:
+        return True, fault.reason, known["message"]
+    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE)
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
