@@ -84,6 +84,17 @@ def test_a_create_wins_again_after_a_delete(store: ObjectStore) -> None:
     assert store.create("claim", b"second")
 
 
+async def test_only_the_version_that_was_read_is_replaced(store: ObjectStore) -> None:
+    store.put("claim", b"dead")
+    etag = store.head("claim").etag or ""
+    done = await asyncio.gather(*(store.replace_async("claim", b"%d" % index, etag=etag) for index in range(8)))
+    assert done.count(True) == 1
+    assert store.get("claim") == b"%d" % done.index(True)
+    store.delete("claim")
+    assert not await store.replace_async("claim", b"late", etag=etag)
+    assert not store.exists("claim")
+
+
 async def test_async_twins_agree_with_their_namesakes(store: ObjectStore) -> None:
     await store.put_async("a/b", b"12345")
     assert await store.create_async("a/c", b"c")

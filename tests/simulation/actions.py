@@ -159,9 +159,6 @@ class Actor:
     def plan_run(self, observed: Observed) -> None:
         """Claim the output, from another run of this job if need be; see whether it is free; write pages and plan."""
         output, run_id = self.store.output, observed.run_id
-        if output.claim not in (None, run_id):
-            output.claim = None
-            self.step()
         output.claim = run_id
         self.step()
         if self.if_exists == "Fail" and output.holds_output:

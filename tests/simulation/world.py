@@ -208,7 +208,7 @@ class World:
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
             self.deaf_until = self.now + 60.0
         rests = self.is_settled(observed, decision) and has_settled(observed.run, self.now)
-        return min(LONGEST_REST_SECONDS, seconds_to_next_pass(decision, due, faulty=bool(observed.faults), rests=rests))
+        return min(LONGEST_REST_SECONDS, seconds_to_next_pass(observed, decision, due, rests=rests))
 
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
         """Tell whether the run has ended and nothing is left to tidy."""

@@ -12,11 +12,13 @@ from podreduce.contract.environment import StorageSettings
 
 __all__ = [
     "CA_CERT_KEY",
+    "KNOWN_KEYS",
     "OPTIONAL_KEYS",
     "REQUIRED_KEYS",
     "WORK_URI_KEY",
     "SecretError",
     "decode_secret",
+    "decode_values",
     "parse_storage",
     "parse_work_uri",
 ]
@@ -27,6 +29,7 @@ REQUIRED_KEYS = {"endpoint": "endpoint", "region": "region", "access_key": "acce
 OPTIONAL_KEYS = {"session_token": "sessionToken"}
 CA_CERT_KEY = "caCert"
 WORK_URI_KEY = "workUri"
+KNOWN_KEYS = (*REQUIRED_KEYS.values(), *OPTIONAL_KEYS.values(), CA_CERT_KEY, WORK_URI_KEY)
 
 
 class SecretError(ValueError):
@@ -34,15 +37,31 @@ class SecretError(ValueError):
 
 
 def decode_secret(data: Mapping[str, str]) -> dict[str, str]:
-    """Decode a Secret's `data` (base64, UTF-8).
+    """Decode a Secret's `data` (base64). Keys that podreduce does not know are left out, whatever they hold.
 
     Raises:
         SecretError: a value is not UTF-8 text.
     """
     try:
-        return {key: base64.b64decode(value).decode() for key, value in data.items()}
-    except (binascii.Error, UnicodeDecodeError) as error:
-        raise SecretError(f"one of its values is not UTF-8 text ({error})") from error
+        return decode_values({key: base64.b64decode(data[key]) for key in KNOWN_KEYS if key in data})
+    except binascii.Error as error:
+        raise SecretError(f"one of its values is not UTF-8 text in base64 ({error})") from error
+
+
+def decode_values(values: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the values of the keys that podreduce knows, as text.
+
+    Raises:
+        SecretError: a value is not UTF-8 text.
+    """
+    texts = {}
+    for key in KNOWN_KEYS:
+        if key in values:
+            try:
+                texts[key] = values[key].decode()
+            except UnicodeDecodeError as error:
+                raise SecretError(f"its {key} is not UTF-8 text ({error})") from error
+    return texts
 
 
 def parse_storage(values: Mapping[str, str], ca_cert: str | None = None) -> StorageSettings:

@@ -1,7 +1,8 @@
 """The working directory of a local run: created, locked and removed, also after an engine was killed.
 
 Rule: each engine holds a lock on its directory until it ends, for any reason. If the lock is free, the directory is
-unused and the next run removes it. The locks also tell whether another run is writing to the same output.
+unused and the next run removes it. A lock on the output, always in the system's temporary directory, tells whether
+another run is writing there, wherever its working directory is.
 """
 
 import fcntl
@@ -11,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from hashlib import sha256
 from pathlib import Path
 
 __all__ = ["OutputBusyError", "Workspace", "open_workspace"]
@@ -73,11 +75,62 @@ def open_workspace(output_uri: str, parent: Path | None = None) -> Iterator[Work
         fcntl.flock(lock, fcntl.LOCK_EX)
         os.write(lock, f"{os.getpid()}\n{output_uri}\n".encode())
         visit_others(parent, path, output_uri)
-        with no_empty_directory(output_uri):
+        with hold_output(output_uri), no_empty_directory(output_uri):
             yield workspace
     finally:
         remove(workspace)
         os.close(lock)
+
+
+@contextmanager
+def hold_output(output_uri: str) -> Iterator[None]:
+    """Hold the lock of an output. It is free as soon as its process has ended, for any reason.
+
+    Raises:
+        OutputBusyError: another run on this machine is writing to `output_uri`.
+    """
+    path = output_lock(output_uri)
+    while True:
+        lock = open_lock(path)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(lock, 100).decode(errors="replace").strip() or "another process"
+            os.close(lock)
+            raise OutputBusyError(f"{output_uri} is being written by process {pid}: wait for it or stop it") from None
+        with suppress(FileNotFoundError):  # its last holder may have removed it after it was opened here
+            if os.path.samestat(os.fstat(lock), path.stat()):
+                break
+        os.close(lock)
+    try:
+        with suppress(OSError):  # another user's file is only read
+            os.ftruncate(lock, 0)
+            os.pwrite(lock, f"{os.getpid()}\n".encode(), 0)
+        yield
+    finally:
+        with suppress(OSError):
+            path.unlink()
+        os.close(lock)
+
+
+def output_lock(output_uri: str) -> Path:
+    """Return the lock file of an output. Two names of one directory have the same."""
+    place = output_uri.rstrip("/")
+    if place.startswith("file://"):
+        place = f"file://{os.path.realpath(place.removeprefix('file://'))}"
+    return Path(tempfile.gettempdir()) / f"podreduce-output-{sha256(place.encode()).hexdigest()[:32]}.lock"
+
+
+def open_lock(path: Path) -> int:
+    """Open a lock file, and create it if there is none. Links are not followed: anybody may write to this directory."""
+    while True:
+        with suppress(FileNotFoundError):
+            try:
+                return os.open(path, os.O_RDWR | os.O_NOFOLLOW)
+            except PermissionError:
+                return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        with suppress(FileExistsError):
+            return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
 
 
 @contextmanager

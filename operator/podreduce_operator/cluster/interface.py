@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import StorageDeniedError
 from podreduce.storage import NO_GATE, Gate, ObjectStore, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
@@ -25,6 +26,7 @@ class JobStorage:
         settings: how to reach the store.
         before_write: called before each write to a store opened here. It raises if this operator must not act.
         gate: held during each request to a store opened here.
+        only_s3: whether other stores are refused, whatever a plan or another object in the bucket names.
     """
 
     work_uri: str
@@ -32,9 +34,17 @@ class JobStorage:
     settings: StorageSettings
     before_write: Callable[[], None] = lambda: None
     gate: Gate = NO_GATE
+    only_s3: bool = False
 
     def open(self, uri: str) -> ObjectStore:
-        """Open the store at `uri`, which ends in `/`."""
+        """Open the store at `uri`, which ends in `/`.
+
+        Raises:
+            InputError: `uri` is no such URI.
+            StorageDeniedError: it is not in S3, and must be.
+        """
+        if self.only_s3 and not uri.startswith("s3://"):
+            raise StorageDeniedError(f"{uri}: in a cluster only s3:// is opened: find out who wrote this URI")
         return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate)
 
 

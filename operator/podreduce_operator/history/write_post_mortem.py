@@ -9,6 +9,8 @@ import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
+import structlog
+
 from podreduce.contract.attempts import AttemptBatch, AttemptRecord
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.contract.layout import (
@@ -21,7 +23,7 @@ from podreduce.contract.layout import (
 from podreduce.contract.plan import Plan
 from podreduce.contract.post_mortem import Attempt
 from podreduce.contract.task import FailureRecord, TaskRef
-from podreduce.contract.wire import decode, digest_bytes, encode, encode_readable
+from podreduce.contract.wire import digest_bytes, encode, encode_readable
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
@@ -32,6 +34,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.run_state import read_conditions, read_run_state
 from podreduce_operator.runs.run import Run
+from podreduce_operator.runs.stored_records import decode_record
 
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
 
@@ -44,6 +47,8 @@ BATCH_ATTEMPTS = 1000
 CONCURRENT_READS = 32
 LOG_TAIL_LINES = 100
 MAX_LOG_BYTES = 32 * 1024
+
+log = structlog.get_logger(__name__)
 
 
 async def keep_attempts(run: Run, attempts: Sequence[AttemptRecord]) -> None:
@@ -107,16 +112,20 @@ async def read_kept(run: Run) -> KeptAttempts:
     kept = KeptAttempts()
     keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
     for start in range(0, len(keys), CONCURRENT_READS):
-        reads = [partial(run.work.get_async, key) for key in keys[start : start + CONCURRENT_READS]]
-        batches = await gather_bounded(reads, limit=CONCURRENT_READS)
-        await asyncio.to_thread(add_batches, kept, batches)
+        batch = keys[start : start + CONCURRENT_READS]
+        found = await gather_bounded([partial(run.work.get_async, key) for key in batch], limit=CONCURRENT_READS)
+        uris = [run.work.uri_of(key) for key in batch]
+        await asyncio.to_thread(add_batches, kept, list(zip(uris, found, strict=True)))
     return kept
 
 
-def add_batches(kept: KeptAttempts, batches: Iterable[bytes]) -> None:
-    """Add the attempts of these batches, in their order."""
-    for data in batches:
-        kept.add(decode(data, AttemptBatch).attempts)
+def add_batches(kept: KeptAttempts, batches: Iterable[tuple[str, bytes]]) -> None:
+    """Add the attempts of these batches, in their order. One that cannot be read costs only its own attempts."""
+    for uri, data in batches:
+        try:
+            kept.add(decode_record(data, AttemptBatch, uri).attempts)
+        except ActionError as error:
+            log.warning("kept attempts left out of the post-mortem", error=str(error))
 
 
 async def read_logs(

@@ -20,6 +20,7 @@ from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import log_key
 from podreduce.contract.task import TaskType
+from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
@@ -173,7 +174,8 @@ class Applier:
             case WritePostMortem(attempts=attempts):
                 await write_post_mortem(run, self.cluster, attempts)
             case DiscardRun(run_id=run_id):
-                await discard_run(run.storage, msgspec.structs.replace(run.identity, run_id=run_id))
+                old = msgspec.structs.replace(run.identity, run_id=run_id)
+                await discard_run(run.storage, old, output_uri=as_prefix(run.job.spec.output.uri))
                 self.cache.forget(run.job)
             case RemoveRun():
                 await run.work.delete_prefix_async("")

@@ -8,19 +8,21 @@ import asyncio
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from podreduce.contract.errors import InputError, PodreduceError, StorageDeniedError
 from podreduce.contract.layout import (
     ATTEMPTS_TABLE_KEY,
     COMMIT_INTENT_KEY,
     DATA_PREFIX,
+    PLAN_KEY,
     POST_MORTEM_KEY,
     QUARANTINE_PREFIX,
 )
+from podreduce.contract.plan import Plan, Program
 from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
-from podreduce.contract.wire import NewerRecordError
 from podreduce.storage import ObjectStore
+from podreduce_operator.api.input_uris import as_prefix
+from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
@@ -36,6 +38,7 @@ from podreduce_operator.model.observed import (
     ShuffleSummary,
 )
 from podreduce_operator.model.pods import PodView
+from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
@@ -45,6 +48,7 @@ from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.runs.stored_records import check_plan
 from podreduce_operator.shuffle.heavy_keys import KeyShare
 
 __all__ = ["observe", "storage_fault"]
@@ -75,14 +79,11 @@ async def observe(
     run: Run | None = None
     try:
         storage = await cluster.read_storage(job)
-        observed, run = await observe_store(blind, storage, cache, now)
+        observed, run = await observe_store(blind, storage, cache, cluster, now)
     except ActionError as error:
         observed = replace(blind, faults=(error.as_fault(),))
     except PodreduceError as error:
         observed = replace(blind, faults=(storage_fault(error),))
-    except NewerRecordError as error:
-        message = f"a later release has written records of this run: upgrade the operator again; {error}"
-        observed = replace(blind, faults=(Fault(reason="NewerRecord", message=message, permanent=False),))
     return replace(observed, progress=cluster.progress_of(observed.pods)), run
 
 
@@ -99,7 +100,9 @@ async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Clus
     return tuple(explained if pod is longest else pod for pod in pods)
 
 
-async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, now: float) -> tuple[Observed, Run]:
+async def observe_store(
+    blind: Observed, storage: JobStorage, cache: RunCache, cluster: Cluster, now: float
+) -> tuple[Observed, Run]:
     """Add what the store says about the current run."""
     job, superseded = blind.job, blind.superseded
     run = cache.open(job, blind.run_id, storage)
@@ -116,6 +119,7 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, n
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
     )
+    foreign = await plan_faults(job, run, cluster)
     observed = Observed(
         job=job,
         run_id=run.run_id,
@@ -129,14 +133,14 @@ async def observe_store(blind: Observed, storage: JobStorage, cache: RunCache, n
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
         quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
-        has_intent=run.records.intent is not None,
+        has_intent=run.records.intent is not None and not foreign,
         published=published,
         has_intermediates=intermediates,
         has_records=records,
         kept=dict(run.records.kept),
         post_mortem=view_post_mortem(run),
         limits=blind.limits,
-        faults=digest_faults(job.status, run),
+        faults=() if state.terminal is not None else foreign or unreadable_faults(run),
     )
     return observed, run
 
@@ -211,6 +215,7 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
         partitions=plan.partitions,
         tasks_per_pod=plan.spec.get("tasksPerPod", 1),
         is_small=is_small_job(plan.spec, plan.bytes),
+        has_chaos="chaos" in plan.spec,
     )
 
 
@@ -250,13 +255,56 @@ def view_post_mortem(run: Run) -> PostMortemView | None:
     return PostMortemView(uri=run.work.uri_of(POST_MORTEM_KEY), attempts_uri=run.work.uri_of(ATTEMPTS_TABLE_KEY))
 
 
-def digest_faults(status: Mapping[str, Any], run: Run) -> tuple[Fault, ...]:
-    """Return a fault if the plan is not the one in the status: somebody has changed it."""
-    named = read_plan_digest(status, run.run_id)
-    if run.records.plan is None or named is None or named == run.records.plan_digest:
+def unreadable_faults(run: Run) -> tuple[Fault, ...]:
+    """Return a fault about the first of the run's objects that is not the record that belongs there.
+
+    A run with an intent needs no other records any more.
+    """
+    found = run.records.unreadable
+    return (found[min(found)].as_fault(),) if found and run.records.intent is None else ()
+
+
+async def plan_faults(job: JobView, run: Run, cluster: Cluster) -> tuple[Fault, ...]:
+    """Return a fault if the plan is not this run's: pods are made of what it says, so the API server must vouch for it.
+
+    The status has the digest of the plan that was adopted, and then only that one counts. Before that, a plan that this
+    process did not write must have the job's own spec and program, and name the output as the spec does.
+    """
+    plan, named = run.records.plan, read_plan_digest(job.status, run.run_id)
+    if plan is None:
         return ()
-    message = f"the plan at {run.work.uri} is not the one this run started with: set a new spec.runId to start over"
-    return (Fault(reason="PlanMismatch", message=message, permanent=True),)
+    uri = run.work.uri_of(PLAN_KEY)
+    try:
+        check_plan(plan, run.identity, uri)
+    except ActionError as error:
+        return (error.as_fault(),)
+    if named is not None:
+        if named == run.records.plan_digest:
+            return ()
+        return (mismatch(f"the plan at {uri} is not the one this run started with"),)
+    if run.records.plan_digest == run.records.written_plan:
+        return ()
+    other = find_difference(plan, job, await pin_program(job, cluster))
+    return () if other is None else (mismatch(f"the plan at {uri} is not made of this job's {other}"),)
+
+
+def find_difference(plan: Plan, job: JobView, program: Program) -> str | None:
+    """Return what a plan has from elsewhere than the job; None if it can be the job's plan."""
+    spec = job.spec
+    changed = spec_changed(plan.spec, job.raw_spec)
+    if changed:
+        return ", ".join(changed)
+    if plan.program != program:
+        return "spec.program"
+    output = (plan.output_uri, plan.if_exists, plan.output_format, plan.output_compression)
+    wanted = (as_prefix(spec.output.uri), spec.output.if_exists, spec.output.format, spec.output.compression)
+    return None if output == wanted else "spec.output"
+
+
+def mismatch(what: str) -> Fault:
+    """Return the fault of a run whose plan is another's."""
+    message = f"{what}: find out who writes there, and set a new spec.runId to start over"
+    return Fault(reason="PlanMismatch", message=message, permanent=True)
 
 
 def storage_fault(error: PodreduceError) -> Fault:

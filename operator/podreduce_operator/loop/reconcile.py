@@ -185,7 +185,7 @@ class Reconciler:
         rests = settled and not observed.faults and has_settled(observed.run, self.clock())
         if settled and not observed.faults:
             self.cache.forget(job)
-        return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults), rests=rests)
+        return seconds_to_next_pass(observed, decision, status_due, rests=rests)
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""
@@ -246,18 +246,24 @@ def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
 
 def is_settled(observed: Observed, decision: Decision) -> bool:
     """Tell whether a terminal run has no unfinished pods and nothing to do before its ttl ends."""
+    if observed.faults and observed.has_intermediates:
+        return False
     unfinished = any(not pod.is_finished for pod in observed.pods)
     return observed.run.terminal is not None and not decision.actions and not unfinished
 
 
-def seconds_to_next_pass(decision: Decision, status_due: float | None, *, faulty: bool, rests: bool) -> float:
+def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: float | None, *, rests: bool) -> float:
     """Return the seconds until the next pass. It is due at once after an action that causes no event.
 
-    A job that rests is looked at again when something expires; if nothing does, never.
+    A job that rests is looked at again when something expires; if nothing does, never. A clean-up that failed has its
+    own pace.
     """
-    if not faulty and any(not isinstance(action, CreatePod | DeletePod | KeepAttempts) for action in decision.actions):
+    causes_no_event = any(not isinstance(each, CreatePod | DeletePod | KeepAttempts) for each in decision.actions)
+    if causes_no_event and not observed.faults:
         return 0.0
     times = [at for at in (decision.wake_after, status_due) if at is not None]
+    if observed.faults and decision.verdict.is_terminal and not observed.is_blind:
+        return min(times, default=RESYNC_SECONDS)
     if times or not rests:
         times.append(REST_SECONDS if rests else RESYNC_SECONDS)
     return min(times, default=math.inf)

@@ -51,6 +51,7 @@ class PlanSummary:
     Attributes:
         partitions: None if the packing chooses the number, 0 for a map-only job.
         is_small: one pod may run all tasks.
+        has_chaos: its tasks fail on purpose.
     """
 
     digest: str
@@ -61,6 +62,7 @@ class PlanSummary:
     partitions: int | None
     tasks_per_pod: int | Literal["Auto"] = 1
     is_small: bool = False
+    has_chaos: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

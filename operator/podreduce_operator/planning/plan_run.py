@@ -15,15 +15,22 @@ from podreduce.storage import probe_conditional_create
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
-from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.policy.run_state import is_over
-from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output, remove_claim
+from podreduce_operator.runs.output_claim import (
+    Claim,
+    claim_output,
+    claimed_by,
+    refuse_existing,
+    release_output,
+    replace_claim,
+)
 from podreduce_operator.runs.run import Run
 
-__all__ = ["plan_run"]
+__all__ = ["pin_program", "plan_run"]
 
 CONCURRENT_WRITES = 8
 
@@ -36,7 +43,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     """
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
-    program = await pin_program(run, cluster)
+    program = await pin_program(run.job, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
     input_options = await settle_columns(spec.input, objects, run.storage.settings)
@@ -59,33 +66,32 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         planned=planned,
         pages=await write_pages(run, planned),
     )
-    await run.work.create_async(PLAN_KEY, encode(plan))
+    data = encode(plan)
+    run.records.written_plan = digest_bytes(data)
+    await run.work.create_async(PLAN_KEY, data)
 
 
-async def pin_program(run: Run, cluster: Cluster) -> Program:
-    """Return the program as it is now. The text of a ConfigMap becomes part of the plan."""
-    program = run.job.spec.program
+async def pin_program(job: JobView, cluster: Cluster) -> Program:
+    """Return the program as it is now. The text of a ConfigMap becomes part of the plan.
+
+    Raises:
+        ActionError: there is no such ConfigMap, or it cannot be read.
+    """
+    program = job.spec.program
     source = program.source
     if program.source_from is not None:
         reference = program.source_from.config_map_key_ref
-        source = await cluster.read_source(run.job, reference.name, reference.key)
+        source = await cluster.read_source(job, reference.name, reference.key)
     return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
 
 
 async def take_output(run: Run, cluster: Cluster) -> None:
     """Claim the output, also from a run that is over. If it must be empty, make sure that it is."""
-    holder = await claim_output(run.output, run.claim)
-    if holder is not None:
+    while (holder := await claim_output(run.output, run.claim)) is not None:
         if not await may_take(holder, run, cluster):
-            raise ActionError(
-                "OutputClaimed",
-                f"{run.output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
-                f"(run {holder.job.run_id}): wait for it, delete it, or choose another spec.output.uri",
-                permanent=True,
-            )
-        await remove_claim(run.output)
-        await take_output(run, cluster)
-        return
+            raise claimed_by(run.output, holder)
+        if await replace_claim(run.output, holder, run.claim):
+            break
     if run.job.spec.output.if_exists == "Fail":
         try:
             await refuse_existing(run.output)

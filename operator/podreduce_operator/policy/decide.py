@@ -101,7 +101,7 @@ def proceed(observed: Observed, now: float) -> Decision:
         return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
     if observed.job.spec.suspend:
         return suspend(observed)
-    if observed.plan is None:
+    if observed.plan is None or (observed.plan.has_chaos and not observed.limits.chaos):
         return begin(observed)
     return run_wave(observed, observed.plan, now)
 
@@ -111,7 +111,8 @@ def begin(observed: Observed) -> Decision:
     verdict, foreign = Verdict(phase=Phase.PLANNING), delete_foreign(observed)
     if observed.run.started_at is None:
         return Decision(actions=foreign, verdict=verdict, wake_after=0.0)
-    if "chaos" in observed.job.raw_spec and not observed.limits.chaos:
+    has_chaos = "chaos" in observed.job.raw_spec or (observed.plan is not None and observed.plan.has_chaos)
+    if has_chaos and not observed.limits.chaos:
         return Decision(actions=foreign, verdict=CHAOS_NOT_ALLOWED)
     return Decision(actions=(*foreign, PlanRun()), verdict=verdict)
 

@@ -30,6 +30,7 @@ REASONS_BY_EXIT_CODE = {
     ExitCode.STORAGE_DENIED: "StorageDenied",
     ExitCode.STORAGE_UNAVAILABLE: "StorageUnavailable",
     ExitCode.PLAN_MISMATCH: "PlanMismatch",
+    ExitCode.MAP_OUTPUT_LOST: "MapOutputLost",
     ExitCode.OUT_OF_MEMORY: "OutOfMemory",
     ExitCode.SCRATCH_FULL: "ScratchFull",
     ExitCode.TOO_MANY_BAD_RECORDS: "TooManyBadRecords",

@@ -21,6 +21,8 @@ SETTLING_SECONDS = 300.0
 A pod that was listed too late, or whose node did not answer, may have written data after the data was removed.
 """
 
+MAX_CLEANUP_RETRY_SECONDS = 3600.0
+
 
 def tidy(observed: Observed, now: float) -> Decision:
     """Remove what a terminal run left. Its verdict stays the same."""
@@ -37,18 +39,27 @@ def tidy(observed: Observed, now: float) -> Decision:
         rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up
         wake_after = expires_at - now if not expired and (kept or rests_until_ttl) else None
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+    if observed.faults:  # the store has just refused the clean-up
+        return Decision(actions=tuple(actions), verdict=verdict, wake_after=cleanup_retry_seconds(observed, now))
     if observed.has_intermediates and not unfinished:
         actions.append(RemoveIntermediates())
-    # Comes after the clean-up and is not repeated at once after a fault: nothing may wait for a post-mortem.
-    if wants_post_mortem(observed, now) and not unfinished and not observed.faults:
+    # Comes after the clean-up: nothing may wait for a post-mortem.
+    if wants_post_mortem(observed, now) and not unfinished:
         turns = (turn for pod in pods for turn in (*past_attempts(pod, observed.commits), pod))
         actions.append(WritePostMortem(attempts=tuple(describe_attempt(turn, now) for turn in turns)))
     if observed.has_records and expired and not unfinished:
         actions.append(RemoveRun())
     wake_after = None if expired or not (kept or observed.has_records) else expires_at - now
-    if observed.faults:
-        wake_after = FAULT_RETRY_SECONDS
     return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+
+
+def cleanup_retry_seconds(observed: Observed, now: float) -> float:
+    """Return how long to wait after a clean-up that failed: as long as the run has been over, at most an hour.
+
+    A key without the right to delete, or object lock, may last for ever, and nothing may wait for a clean-up.
+    """
+    over_seconds = now - (observed.run.completed_at or now)
+    return min(max(over_seconds, FAULT_RETRY_SECONDS), MAX_CLEANUP_RETRY_SECONDS)
 
 
 def run_expires_at(job: JobView, run: RunState, now: float) -> float:

@@ -242,7 +242,7 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and up to three more that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and up to four more that apply."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -264,6 +264,8 @@ def render_conditions(
     if is_cleaned_up(observed, now):
         wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
+    if observed.run.terminal is not None and observed.faults and not observed.is_blind:
+        wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -295,6 +297,17 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
     }
     others = [each for each in conditions if each["type"] != SPEC_NOT_UNDERSTOOD]
     return {**status, "conditions": [*others, told]}
+
+
+def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None) -> tuple[bool, str, str]:
+    """Return why a run that ended cannot be tidied. The message stays while the reason does.
+
+    A store's words differ each time, by request ids for example, and each status write causes another pass.
+    """
+    fault = observed.faults[0]
+    if known is not None and known["reason"] == fault.reason and known["message"]:
+        return True, fault.reason, known["message"]
+    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE)
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:

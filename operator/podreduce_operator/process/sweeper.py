@@ -65,6 +65,8 @@ async def sweep(cluster: SweptCluster) -> None:
             await discard_run(storage, run)
         except LOOP_ENDS:
             raise
+        except (OperatorError, PodreduceError) as error:
+            run_log.warning("run not removed: left to the next sweep", error=str(error))
         except BaseException:  # noqa: BLE001 - a run that cannot be read must not stop the sweep of the others
             run_log.exception("run not removed: left to the next sweep")
         else:

@@ -1,11 +1,12 @@
 """The commit: first writes the intent, after which the run can only go forward, and then publishes what it names.
 
-Rule: may be repeated at any point. Only one intent can be created.
+Rule: may be repeated at any point. Only one intent can be created, and only by the run that holds the output.
 """
 
 from podreduce.contract.layout import COMMIT_INTENT_KEY
 from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
 from podreduce.contract.wire import encode
+from podreduce_operator.runs.output_claim import confirm_claim
 from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
 from podreduce_operator.runs.run import Run
 
@@ -13,7 +14,12 @@ __all__ = ["commit_output"]
 
 
 async def commit_output(run: Run) -> None:
-    """Write the commit intent. If there is one already, by any operator, publish the parts that it names."""
+    """Write the commit intent. If there is one already, by any operator, publish the parts that it names.
+
+    Raises:
+        ActionError: another run has taken the output.
+        PodreduceError: the store refuses something.
+    """
     records = run.records
     if records.plan is None:
         return
@@ -24,6 +30,7 @@ async def commit_output(run: Run) -> None:
         for commit in lost:
             await record_lost_part(run, commit)
         if not lost:
+            await confirm_claim(run.output, run.claim)
             await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
         return
     manifest = build_manifest(records.plan, records.plan_digest, records.intent)

@@ -1,7 +1,11 @@
 """The claim on an output prefix: only the run that holds it may write there.
 
-Rule: a claim is created once. Only its own run removes it, or a run that has checked that the holder is over.
+Rule: a claim is created once. Only its own run removes it. A run that has checked that the holder is over replaces the
+claim that it has read, and no other: several runs may do this at once. A run reads its claim again before it commits.
 """
+
+import asyncio
+from weakref import WeakValueDictionary
 
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.contract.layout import (
@@ -10,22 +14,29 @@ from podreduce.contract.layout import (
     SUCCESS_KEY,
 )
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.wire import Wire, decode, encode
+from podreduce.contract.wire import Wire, encode
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.runs.stored_records import read_record
 
 __all__ = [
     "OWN_NAMES",
     "RESERVED_PREFIX",
     "Claim",
     "claim_output",
+    "claimed_by",
+    "confirm_claim",
+    "holds_claim",
     "read_claim",
     "refuse_existing",
     "release_output",
-    "remove_claim",
+    "replace_claim",
 ]
 OWN_NAMES = (CLAIM_KEY, OUTPUT_MANIFEST_KEY, SUCCESS_KEY)
 RESERVED_PREFIX = "_podreduce-"
+
+CHANGING: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+"""By output, while it is used. Only the leader's process changes the claims of an installation."""
 
 
 class Claim(Wire, frozen=True, kw_only=True):
@@ -46,22 +57,75 @@ async def claim_output(output: ObjectStore, claim: Claim) -> Claim | None:
 
 
 async def read_claim(output: ObjectStore) -> Claim | None:
-    """Return the claim on the output, if there is one."""
+    """Return the claim on the output, if there is one.
+
+    Raises:
+        ActionError: something else has its name.
+    """
     try:
-        return decode(await output.get_async(CLAIM_KEY), Claim)
+        return await read_record(output, CLAIM_KEY, Claim)
     except ObjectNotFoundError:
         return None
 
 
+async def holds_claim(output: ObjectStore, claim: Claim) -> bool:
+    """Tell whether the claim on the output is this one. What cannot be read is somebody else's."""
+    try:
+        return await read_claim(output) == claim
+    except ActionError:
+        return False
+
+
 async def release_output(output: ObjectStore, claim: Claim) -> None:
     """Remove the claim if it is this run's."""
-    if await read_claim(output) == claim:
-        await output.delete_async(CLAIM_KEY)
+    async with changing_claim(output):
+        if await holds_claim(output, claim):
+            await output.delete_async(CLAIM_KEY)
 
 
-async def remove_claim(output: ObjectStore) -> None:
-    """Remove the claim of a run that is over."""
-    await output.delete_async(CLAIM_KEY)
+async def replace_claim(output: ObjectStore, holder: Claim, claim: Claim) -> bool:
+    """Take over the claim of a run that is over. Return False if the output is no longer claimed by that run."""
+    async with changing_claim(output):
+        try:
+            etag = (await output.head_async(CLAIM_KEY)).etag
+            if await read_claim(output) != holder or etag is None:
+                return False
+            return await output.replace_async(CLAIM_KEY, encode(claim), etag=etag)
+        except ObjectNotFoundError:
+            return False
+
+
+def changing_claim(output: ObjectStore) -> asyncio.Lock:
+    """Return the lock under which this process replaces or removes the claim on an output.
+
+    No store that podreduce supports deletes only the version that was read. Without the lock, a run that ended could
+    delete the claim of the run that has just taken over.
+    """
+    lock = CHANGING.get(output.uri)
+    if lock is None:
+        lock = CHANGING[output.uri] = asyncio.Lock()
+    return lock
+
+
+async def confirm_claim(output: ObjectStore, claim: Claim) -> None:
+    """Make sure that the run still holds the output. A claim that somebody has deleted is made again.
+
+    Raises:
+        ActionError: another run holds it now.
+    """
+    holder = await claim_output(output, claim)
+    if holder is not None:
+        raise claimed_by(output, holder)
+
+
+def claimed_by(output: ObjectStore, holder: Claim) -> ActionError:
+    """Return the error of a run whose output is another's."""
+    return ActionError(
+        "OutputClaimed",
+        f"{output.uri} is being written by {holder.job.namespace}/{holder.job.name} "
+        f"(run {holder.job.run_id}): wait for it, delete it, or choose another spec.output.uri",
+        permanent=True,
+    )
 
 
 async def refuse_existing(output: ObjectStore) -> None:

@@ -16,11 +16,13 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import JobIdentity, Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
-from podreduce.contract.wire import decode, encode
+from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, check_staged, discard_staged, is_pending, publish_staged
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.observed import PublishedOutput
-from podreduce_operator.runs.output_claim import OWN_NAMES, RESERVED_PREFIX, Claim, read_claim
+from podreduce_operator.runs.output_claim import OWN_NAMES, RESERVED_PREFIX, Claim, holds_claim
+from podreduce_operator.runs.stored_records import read_record
 
 __all__ = ["build_intent", "build_manifest", "find_lost", "has_leftovers", "publish", "read_published", "remove_staged"]
 
@@ -31,7 +33,7 @@ async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
     """Tell whether the run's claim or staged parts still exist."""
     async for _ in output.list_async(staging_prefix(claim.job.uid, claim.job.run_id)):
         return True
-    return await read_claim(output) == claim
+    return await holds_claim(output, claim)
 
 
 async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
@@ -160,8 +162,8 @@ async def has_manifest(output: ObjectStore, uid: str, run_id: str) -> bool:
 
 
 async def read_manifest(output: ObjectStore) -> OutputManifest | None:
-    """Return the manifest of the output, of any run; None if there is none."""
+    """Return the manifest of the output, of any run; None if there is none, or something else has its name."""
     try:
-        return decode(await output.get_async(OUTPUT_MANIFEST_KEY), OutputManifest)
-    except ObjectNotFoundError:
+        return await read_record(output, OUTPUT_MANIFEST_KEY, OutputManifest)
+    except (ObjectNotFoundError, ActionError):
         return None

@@ -8,16 +8,18 @@ import asyncio
 
 import structlog
 
-from podreduce.contract.errors import PodreduceError
-from podreduce.contract.layout import DATA_PREFIX, installation_prefix, job_prefix, run_prefix
-from podreduce.contract.plan import JobIdentity
+from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
+from podreduce.contract.layout import DATA_PREFIX, PLAN_KEY, installation_prefix, job_prefix, run_prefix
+from podreduce.contract.plan import JobIdentity, Plan
+from podreduce.storage import ObjectStore
+from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.runs.output_claim import Claim, release_output
 from podreduce_operator.runs.publishing import remove_staged
 from podreduce_operator.runs.run import Run, RunCache
-from podreduce_operator.runs.run_records import RunRecords
+from podreduce_operator.runs.stored_records import check_plan, read_record
 
 __all__ = ["discard_job", "discard_run", "find_runs", "remove_intermediates"]
 
@@ -38,11 +40,21 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
         storage = await cluster.read_storage(job)
         await wait_for_pods(job, cluster)
         runs = await find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name))
-        for run in runs:
-            if run.uid == job.uid:
-                await discard_run(storage, run)
     except (ActionError, PodreduceError) as error:
         log.warning("data not removed: left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
+        return
+    for run in runs:
+        if run.uid == job.uid:
+            try:
+                await discard_run(storage, run, output_uri=as_prefix(job.spec.output.uri))
+            except (ActionError, PodreduceError) as error:
+                log.warning(
+                    "data not removed: left to the sweeper",
+                    job=str(job.key),
+                    uid=job.uid,
+                    run_id=run.run_id,
+                    error=str(error),
+                )
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
@@ -60,22 +72,47 @@ async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
     runs: dict[JobIdentity, None] = {}
     async for found in work.list_async(prefix):
         parts = found.key.removeprefix(start).split("/")
-        if len(parts) > RUN_PARTS and len(parts[2]) > UID_CHARACTERS:
+        if len(parts) > RUN_PARTS and parts[2][UID_CHARACTERS : UID_CHARACTERS + 1] == "-":
             uid, run_id = parts[2][:UID_CHARACTERS], parts[2][UID_CHARACTERS + 1 :]
             runs[JobIdentity(namespace=parts[0], name=parts[1], uid=uid, run_id=run_id)] = None
     return list(runs)
 
 
-async def discard_run(storage: JobStorage, run: JobIdentity) -> None:
-    """Remove a run's staged parts and claim, found by its plan, and then everything below its prefix."""
+async def discard_run(storage: JobStorage, run: JobIdentity, *, output_uri: str | None = None) -> None:
+    """Remove a run's staged parts and claim, found by its plan, and then everything below its prefix.
+
+    Args:
+        storage: where the run is.
+        run: which run.
+        output_uri: where its output is if its plan cannot be read. Without it such a run stays as it is.
+
+    Raises:
+        ActionError: the plan cannot be read.
+        PodreduceError: the store refuses something.
+    """
     prefix = run_prefix(storage.installation, run.namespace, run.name, run.uid, run.run_id)
-    records = RunRecords(storage.open(storage.work_uri + prefix))
-    await records.refresh_ended()
-    if records.plan is not None:
-        output = storage.open(records.plan.output_uri)
+    store = storage.open(storage.work_uri + prefix)
+    found = await find_output(store, run, output_uri)
+    if found is not None:
+        output = storage.open(found)
         await remove_staged(output, run)
         await release_output(output, Claim(installation=storage.installation, job=run))
-    await records.store.delete_prefix_async("")
+    await store.delete_prefix_async("")
+
+
+async def find_output(store: ObjectStore, run: JobIdentity, otherwise: str | None) -> str | None:
+    """Return where a run's output is, by its plan; `otherwise` if the plan cannot be read; None if there is no plan."""
+    try:
+        plan = await read_record(store, PLAN_KEY, Plan)
+        check_plan(plan, run, store.uri_of(PLAN_KEY))
+    except ObjectNotFoundError:
+        return None
+    except ActionError as error:
+        if otherwise is None:
+            raise
+        log.warning("plan unreadable: staged parts are removed from the job's output", error=str(error))
+        return otherwise
+    return plan.output_uri
 
 
 async def remove_intermediates(run: Run) -> None:

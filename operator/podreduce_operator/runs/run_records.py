@@ -6,7 +6,8 @@ expected commits are read (`expected_commits`), and the process knows its own wr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import zip_longest
 from operator import add
@@ -25,16 +26,26 @@ from podreduce.contract.layout import (
     SHUFFLE_PREFIX,
     commit_key,
     failure_key,
-    parse_commit_key,
     parse_shuffle_key,
+    shuffle_key,
 )
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
-from podreduce.contract.wire import Wire, decode, digest_bytes, encode
+from podreduce.contract.wire import Wire, digest_bytes, encode
 from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.model.errors import ActionError
 from podreduce_operator.read_budget import ReadingPace
 from podreduce_operator.runs.expected_commits import Expectation, Sighting
+from podreduce_operator.runs.stored_records import (
+    check_commit,
+    check_failure,
+    check_intent,
+    check_manifest,
+    decode_record,
+    read_record,
+    unreadable,
+)
 from podreduce_operator.shuffle.heavy_keys import Skew
 from podreduce_operator.shuffle.key_spread import KeySpread
 
@@ -68,6 +79,7 @@ class RunRecords:
     Attributes:
         store: the store at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
+        written_plan: the SHA-256 of the plan that this process made, empty if it made none.
         commits: the commit of the newest generation, by task, without the added-up fields. The bucket sizes of the
             first maps stay, up to a limit, so that a small job need not read them again.
         outdated: the attempts whose commits are of older generations.
@@ -76,6 +88,7 @@ class RunRecords:
         skew: the heaviest keys of the maps.
         manifests: the shuffle manifests by generation.
         intent: None until it is written.
+        unreadable: by key, why an object is not the record that belongs there. All other records count.
         kept: the stage of each attempt when this process last kept it.
         has_post_mortem: whether the post-mortem is written.
     """
@@ -84,6 +97,7 @@ class RunRecords:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
+        self.written_plan = ""
         self.commits: dict[TaskRef, CommitRecord] = {}
         self.outdated: set[str] = set()
         self.bucket_bytes: list[int] = []
@@ -91,6 +105,7 @@ class RunRecords:
         self.skew = Skew()
         self.manifests: dict[int, ShuffleManifest] = {}
         self.intent: CommitIntent | None = None
+        self.unreadable: dict[str, ActionError] = {}
         self.kept: dict[str, Stage] = {}
         self.has_post_mortem = False
         self._failures: dict[str, FailureRecord] = {}
@@ -128,6 +143,7 @@ class RunRecords:
             return
         expected = self._expectation.look_for(pods, self.commits, self._failed)
         if expected is None or len(expected) > CHEAPER_TO_LIST or self._pace.is_due():
+            self.unreadable.clear()
             with self._pace.measured():
                 await asyncio.gather(self._list_commits(), self._list_failures(), self._read_manifests_and_intent())
         else:
@@ -164,11 +180,21 @@ class RunRecords:
             self._pace.demand()
 
     async def _read_plan(self) -> None:
+        self.unreadable.pop(PLAN_KEY, None)
         try:
             data = await self.store.get_async(PLAN_KEY)
         except ObjectNotFoundError:
             return
-        self.plan, self.plan_digest = decode(data, Plan), digest_bytes(data)
+        with self._noting(PLAN_KEY):
+            self.plan, self.plan_digest = decode_record(data, Plan, self.store.uri_of(PLAN_KEY)), digest_bytes(data)
+
+    @contextmanager
+    def _noting(self, key: str) -> Iterator[None]:
+        """Note that the object at `key` is not the record that belongs there, if the block finds that."""
+        try:
+            yield
+        except ActionError as error:
+            self.unreadable[key] = error
 
     async def _list_commits(self) -> None:
         keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
@@ -177,20 +203,17 @@ class RunRecords:
                 self._take_commit(key, commit)
 
     async def _read_expected(self, expected: Iterable[Sighting]) -> None:
-        async def read(key: str) -> tuple[str, CommitRecord] | None:
-            try:
-                return key, decode(await self.store.get_async(key), CommitRecord)
-            except ObjectNotFoundError:
-                return None
-
-        calls = [partial(read, commit_key(task, generation)) for task, generation in expected]
-        for found in await gather_bounded(calls, limit=CONCURRENT_READS):
-            if found is not None:
-                self._take_commit(*found)
+        keys = [commit_key(task, generation) for task, generation in expected]
+        for key, commit in await self._read_all(keys, CommitRecord):
+            self._take_commit(key, commit)
 
     def _take_commit(self, key: str, commit: CommitRecord) -> None:
-        self._read_commits.add(key)
-        self._fold(parse_commit_key(key)[1], commit)
+        if self.plan is None:
+            return
+        with self._noting(key):
+            check_commit(key, commit, self.plan, self.store.uri_of(key))
+            self._read_commits.add(key)
+            self._fold(commit.generation, commit)
 
     def _fold(self, generation: int, commit: CommitRecord) -> None:
         if generation == 0 and commit.task.type is TaskType.MAP:
@@ -219,6 +242,7 @@ class RunRecords:
         """Return the bucket sizes of committed maps, as their records have them.
 
         Raises:
+            ActionError: a record has been overwritten with something else.
             PodreduceError: the store cannot be read.
         """
 
@@ -227,14 +251,16 @@ class RunRecords:
             if commit.bucket_bytes:
                 return commit.bucket_bytes
             key = commit_key(task, commit.generation)
-            return decode(await self.store.get_async(key), CommitRecord).bucket_bytes
+            return (await read_record(self.store, key, CommitRecord)).bucket_bytes
 
         return await gather_bounded([partial(read, task) for task in tasks], limit=CONCURRENT_READS)
 
     async def _list_failures(self) -> None:
         keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
         for key, failure in await self._read_all(keys, FailureRecord):
-            self._take_failure(key, failure)
+            with self._noting(key):
+                check_failure(key, failure, self.store.uri_of(key))
+                self._take_failure(key, failure)
 
     def _take_failure(self, key: str, failure: FailureRecord) -> None:
         self._failures[key] = failure
@@ -242,23 +268,47 @@ class RunRecords:
 
     async def _read_manifests_and_intent(self) -> None:
         keys = [key async for key in self._keys("", recursive=False)]
-        generations = [parse_shuffle_key(key) for key in keys if key.startswith(SHUFFLE_PREFIX)]
-        if generations and (newest := max(generations)) not in self.manifests:
-            data = await self.store.get_async(f"{SHUFFLE_PREFIX}{newest}.json")
-            self.manifests[newest] = decode(data, ShuffleManifest)
         self.has_post_mortem = POST_MORTEM_KEY in keys
+        if self.plan is None:
+            return
+        newest = self._newest_manifest(keys)
+        if newest is not None and newest not in self.manifests:
+            for key, manifest in await self._read_all([shuffle_key(newest)], ShuffleManifest):
+                with self._noting(key):
+                    check_manifest(key, manifest, self.plan, self.store.uri_of(key))
+                    self.manifests[newest] = manifest
         if COMMIT_INTENT_KEY in keys and self.intent is None:
-            self.intent = decode(await self.store.get_async(COMMIT_INTENT_KEY), CommitIntent)
+            for key, intent in await self._read_all([COMMIT_INTENT_KEY], CommitIntent):
+                with self._noting(key):
+                    check_intent(intent, self.plan, self.store.uri_of(key))
+                    self.intent = intent
+
+    def _newest_manifest(self, keys: Iterable[str]) -> int | None:
+        """Return the newest generation of the manifests at these keys."""
+        generations = []
+        for key in keys:
+            if key.startswith(SHUFFLE_PREFIX):
+                try:
+                    generations.append(parse_shuffle_key(key))
+                except ValueError as error:
+                    self.unreadable[key] = unreadable(self.store.uri_of(key), error)
+        return max(generations, default=None)
 
     async def _keys(self, prefix: str, *, recursive: bool = True) -> AsyncIterator[str]:
         async for found in self.store.list_async(prefix, recursive=recursive):
             yield found.key
 
     async def _read_all(self, keys: Iterable[str], record_type: type[T]) -> list[tuple[str, T]]:
-        async def read(key: str) -> tuple[str, T]:
-            return key, decode(await self.store.get_async(key), record_type)
+        """Return the records at these keys. Those that are gone are left out, and so are the unreadable ones."""
 
-        return await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
+        async def read(key: str) -> tuple[str, T] | None:
+            self.unreadable.pop(key, None)
+            with suppress(ObjectNotFoundError), self._noting(key):
+                return key, await read_record(self.store, key, record_type)
+            return None
+
+        found = await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
+        return [each for each in found if each is not None]
 
 
 def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:

@@ -11,6 +11,8 @@ from typing import Final
 __all__ = ["decode_sizes", "encode_sizes"]
 
 SIZE_BYTES: Final = 8
+MOST_SIZES: Final = 1 << 17
+"""More than any blob has buckets. It limits what a few bytes that unpack to gigabytes can take."""
 
 
 def encode_sizes(sizes: Sequence[int]) -> bytes:
@@ -28,9 +30,12 @@ def decode_sizes(data: bytes | Sequence[int]) -> Sequence[int]:
     if not isinstance(data, bytes):
         return data
     try:
-        planes = zlib.decompress(data)
+        unpacking = zlib.decompressobj()
+        planes = unpacking.decompress(data, MOST_SIZES * SIZE_BYTES)
     except zlib.error as error:
         raise ValueError(f"invalid bucket sizes: {error}") from error
+    if not unpacking.eof:
+        raise ValueError(f"invalid bucket sizes: cut short, or more than {MOST_SIZES}")
     buckets, rest = divmod(len(planes), SIZE_BYTES)
     if rest:
         raise ValueError(f"invalid bucket sizes: {len(planes)} bytes, {SIZE_BYTES} each")

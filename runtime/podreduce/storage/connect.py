@@ -38,6 +38,7 @@ RETRY_CONFIG: "RetryConfig" = {
     "max_retries": 1000,
     "retry_timeout": timedelta(seconds=RETRY_SECONDS),
 }
+NO_RETRIES: "RetryConfig" = {**RETRY_CONFIG, "max_retries": 0}
 
 
 def open_store(
@@ -90,6 +91,7 @@ def open_store(
         store=connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS),
         connect_for_copies=lambda: connect_s3(bucket, access, COPY_TIMEOUT_SECONDS),
         connect_for_checksummed=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, signs_payload=False),
+        connect_unretried=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, retries=False),
         connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write),
         endpoint=access.endpoint or "AWS",
         before_write=before_write,
@@ -98,7 +100,9 @@ def open_store(
 
 
 @lru_cache(maxsize=64)
-def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool = True) -> S3Store:
+def connect_s3(
+    bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool = True, retries: bool = True
+) -> S3Store:
     """Build obstore's client, once (it takes 17 ms and has its own connections).
 
     It makes path-style requests, which MinIO needs and AWS accepts. If the signature covers the payload, both sides
@@ -115,7 +119,7 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_paylo
         return S3Store(
             config=config,
             client_options=client_options(access, timeout_seconds),
-            retry_config=RETRY_CONFIG,
+            retry_config=RETRY_CONFIG if retries else NO_RETRIES,
             credential_provider=credential_provider(access),
         )
     except STORE_ERRORS as error:

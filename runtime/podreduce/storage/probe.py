@@ -1,8 +1,9 @@
 """Checks whether a store supports conditional creates, which every commit of podreduce needs."""
 
 import uuid
+from contextlib import suppress
 
-from podreduce.contract.errors import StorageDeniedError
+from podreduce.contract.errors import PodreduceError, StorageDeniedError
 from podreduce.storage.store import ObjectStore
 
 __all__ = ["probe_conditional_create"]
@@ -19,10 +20,14 @@ async def probe_conditional_create(store: ObjectStore, prefix: str = "") -> None
         StorageDeniedError: the second create did not fail, so two attempts could both commit; or as for any write.
     """
     key = f"{'' if store.directory else prefix}_podreduce-probe-{uuid.uuid4()}"
+    once = store.asked_once()
     try:
-        created = [await store.create_async(key, b"probe"), await store.create_async(key, b"probe")]
-    finally:
-        await store.delete_async(key)
+        created = [await once.create_async(key, b"probe"), await once.create_async(key, b"probe")]
+    except PodreduceError:
+        with suppress(PodreduceError):  # why the create failed is what must be told
+            await once.delete_async(key)
+        raise
+    await once.delete_async(key)
     if created[1]:
         raise StorageDeniedError(
             f"{store.uri}: the store at {store.endpoint} ignores If-None-Match, so two attempts could both commit; "

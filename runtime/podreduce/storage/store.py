@@ -4,8 +4,10 @@ Rule: keys are relative to the prefix; every failure is an error of `contract.er
 """
 
 import asyncio
+import fcntl
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -15,7 +17,7 @@ from typing import TYPE_CHECKING
 import obstore
 from obstore.exceptions import AlreadyExistsError
 
-from podreduce.contract.errors import InternalError, ObjectNotFoundError
+from podreduce.contract.errors import InternalError, ObjectChangedError, ObjectNotFoundError
 from podreduce.storage import listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, is_conflict, persist, persist_async
 from podreduce.storage.odd_keys import is_odd
@@ -61,6 +63,7 @@ class ObjectStore:
     connect_for_copies: "Callable[[], S3Store | LocalStore | MemoryStore]"
     connect_for_checksummed: "Callable[[], S3Store | LocalStore | MemoryStore]"
     connect_for_uploads: "Callable[[], MultipartClient] | None" = None
+    connect_unretried: "Callable[[], S3Store] | None" = None
     endpoint: str | None = None
     directory: Path | None = None
     mishap: Callable[[], None] = lambda: None
@@ -73,6 +76,10 @@ class ObjectStore:
     def uri_of(self, key: str) -> str:
         """Return the URI of the object at `key`."""
         return self.uri + key
+
+    def asked_once(self) -> "ObjectStore":
+        """Return this store without obstore's own retries, which repeat even what the store says it cannot do (501)."""
+        return self if self.connect_unretried is None else replace(self, store=self.connect_unretried())
 
     # Reading
 
@@ -265,6 +272,35 @@ class ObjectStore:
 
         return await persist_async(write, self._writing("create", key))
 
+    async def replace_async(self, key: str, data: bytes, *, etag: str) -> bool:
+        """Write the object if it still is that version (`If-Match`), atomically; return False if it is not.
+
+        False may also mean that this very call succeeded and its answer was lost.
+        """
+        if self.directory is not None:
+            return await asyncio.to_thread(self._replace_file, key, data, etag)
+
+        async def write() -> bool:
+            await obstore.put_async(self.store, self.prefix + key, data, mode={"e_tag": etag})
+            return True
+
+        try:
+            return await persist_async(write, self._writing("replace", key))
+        except (ObjectChangedError, ObjectNotFoundError):
+            return False
+
+    def _replace_file(self, key: str, data: bytes, etag: str) -> bool:
+        """Do the same with a file: all that replace one in its directory take turns."""
+        place = (self.directory or Path("/")) / (self.prefix + key)
+        with locked(place.parent):
+            try:
+                if self.head(key).etag != etag:
+                    return False
+            except ObjectNotFoundError:
+                return False
+            self.put(key, data)
+        return True
+
     def open_writer(
         self,
         key: str,
@@ -380,6 +416,21 @@ class ObjectStore:
             etag=found["e_tag"],
             modified=found["last_modified"],
         )
+
+
+@contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Hold the directory's lock, which only `replace_async` uses. A directory that is not there has none."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        yield
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def get_options(etag: str | None) -> "GetOptions":

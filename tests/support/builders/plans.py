@@ -13,7 +13,7 @@ def make_plan(*, shards: int = 2, partitions: int | None = 1, user_partitions: i
     """The default job's plan, as `planner.build_plan` would write it, over an input that is never read."""
     defaults: dict[str, Any] = {
         "job": JobIdentity(namespace="default", name="wordcount", uid=JOB_UID, run_id="1"),
-        "program": Program(source="class Job: ..."),
+        "program": Program(source=make_raw_spec()["program"]["source"]),
         "input_format": "Text",
         "encoding_errors": "Strict",
         "objects": 1,

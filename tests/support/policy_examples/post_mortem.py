@@ -25,7 +25,7 @@ POST_MORTEM = (
         name="the post-mortem is not written while the store has a fault",
         observed=make_observed(run=FAILED, has_intermediates=True, post_mortem=None, faults=(make_fault(),)),
         now=310.0,
-        expected="Failed/DeadlineExceeded: clean; wake 5.0s",
+        expected="Failed/DeadlineExceeded: -; wake 10.0s",
     ),
     Example(
         name="the post-mortem is not written after the ttl",

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
+    KNOWN_KEYS,
     OPTIONAL_KEYS,
     REQUIRED_KEYS,
     WORK_URI_KEY,
     SecretError,
     decode_secret,
+    decode_values,
     parse_storage,
     parse_work_uri,
 )
@@ -127,9 +129,9 @@ def read_storage_directory(
     """Return the installation's own storage from a mounted Secret, with one file per key.
 
     Raises:
-        SecretError: a key is missing.
+        SecretError: a key is missing, or is not text.
     """
-    values = {file.name: file.read_text() for file in directory.iterdir() if file.is_file()}
+    values = decode_values({key: file.read_bytes() for key in KNOWN_KEYS if (file := directory / key).is_file()})
     return build_storage(values, installation, certificates, before_write)
 
 
@@ -141,7 +143,11 @@ def build_storage(
     path = str(write_certificates(certificates, directory)) if certificates else None
     settings = parse_storage(values, ca_cert=path)
     return JobStorage(
-        work_uri=parse_work_uri(values), installation=installation, settings=settings, before_write=before_write
+        work_uri=parse_work_uri(values),
+        installation=installation,
+        settings=settings,
+        before_write=before_write,
+        only_s3=True,
     )
 
 

@@ -52,3 +52,7 @@ def test_a_secrets_data_is_decoded() -> None:
 def test_binary_values_are_refused(value: str) -> None:
     with pytest.raises(SecretError, match="not UTF-8 text"):
         decode_secret({"region": value})
+
+
+def test_a_key_that_podreduce_does_not_know_may_hold_anything() -> None:
+    assert decode_secret({"keystore.jks": base64.b64encode(b"\xfe\xed\xff").decode(), "tls.key": "no base64"}) == {}

@@ -92,3 +92,18 @@ def test_only_an_output_directory_that_the_run_made_and_left_empty_goes(tmp_path
     with open_workspace(f"file://{output}/", tmp_path / "work"):
         output.mkdir(exist_ok=True)
     assert output.exists() is existed
+
+
+def test_two_runs_with_different_working_directories_cannot_write_to_one_output(tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to("out")
+    names = [f"file://{tmp_path}/{name}" for name in ("out/", "out", "link/")]
+    for name in names:
+        with (
+            open_workspace(names[0], tmp_path / "a"),
+            pytest.raises(OutputBusyError, match=f"process {os.getpid()}"),
+            open_workspace(name, tmp_path / "b"),
+        ):
+            pass
+    with open_workspace(names[0], tmp_path / "b"):
+        pass

@@ -14,7 +14,7 @@ from podreduce.contract.layout import (
     run_prefix,
     shuffle_key,
 )
-from podreduce.contract.task import CommitIntent, HeavyKey, KeySample, ShuffleManifest
+from podreduce.contract.task import BlobRef, CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cluster.interface import Warned
@@ -36,6 +36,7 @@ from tests.support.quiet_cluster import QuietCluster
 
 MIB = 1 << 20
 NOW = 1000.0
+BLOB = BlobRef(key="data/map/0/a", bytes=10, footer_offset=5, footer_crc32=0)
 
 
 class EveryTime(ReadingPace):
@@ -278,10 +279,10 @@ async def test_a_heavy_key_is_shown_with_its_partition(
     manifest = ShuffleManifest(
         generation=0,
         map_generations=(0, 0),
-        maps=(),
+        maps=(BLOB, BLOB),
         partitions=partitions,
         ranges=ranges,
-        partition_bytes=(),
+        partition_bytes=(1,) * len(partitions),
         imbalance_bytes=0.0,
         hash_imbalance_bytes=0.0,
     )
@@ -296,7 +297,7 @@ async def test_the_newest_shuffle_manifest_counts(runs: StoredRuns) -> None:
         manifest = ShuffleManifest(
             generation=generation,
             map_generations=(0, generation),
-            maps=(),
+            maps=(BLOB, BLOB),
             partitions=((0,), (1,)),
             partition_bytes=(1, 1),
             imbalance_bytes=0.0,

@@ -1,4 +1,6 @@
+import asyncio
 import uuid
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from podreduce.contract.wire import decode, digest_bytes
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import pinned_fields
 from podreduce_operator.model.errors import ActionError
-from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.runs.output_claim import claim_output, read_claim
 from podreduce_operator.runs.publishing import remove_staged
@@ -143,3 +145,31 @@ async def test_a_missing_input_is_named(world: PlanningWorld) -> None:
     with pytest.raises(ActionError, match="none/") as refused:
         await world.plan(world.make_job(spec=spec))
     assert refused.value.reason == "InputNotFound"
+
+
+class SlowCluster(QuietCluster):
+    """Tells nobody of a job before everybody has asked: all of them have read the same claim by then."""
+
+    def __init__(self, work_uri: str, askers: int) -> None:
+        super().__init__(work_uri=work_uri)
+        self.all_asked = asyncio.Barrier(askers)
+        self.waiting = askers
+
+    async def find_job(self, key: JobKey) -> JobView | None:
+        if self.waiting:
+            self.waiting -= 1
+            await self.all_asked.wait()
+        return await super().find_job(key)
+
+
+async def test_of_many_jobs_that_find_a_dead_claim_one_gets_the_output(world: PlanningWorld) -> None:
+    dead = world.make_job(name="dead", uid=OTHER_UID)
+    await claim_output((await world.open(dead)).output, (await world.open(dead)).claim)
+    cluster = SlowCluster(world.cluster.work_uri, askers=5)
+    jobs = [world.make_job(name=f"job-{index}", uid=f"{OTHER_UID[:-1]}{index + 3}") for index in range(5)]
+    cluster.jobs = {job.key: replace(job, status={"runId": "1"}) for job in jobs}
+    runs = [await world.open(job) for job in jobs]
+    results = await asyncio.gather(*(plan_run(run, cluster) for run in runs), return_exceptions=True)
+    winners = [run for run, result in zip(runs, results, strict=True) if result is None]
+    assert [await read_claim(run.output) for run in winners] == [winners[0].claim]
+    assert {result.reason for result in results if isinstance(result, ActionError)} == {"OutputClaimed"}

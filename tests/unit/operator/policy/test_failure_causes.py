@@ -266,3 +266,12 @@ def test_ignored_failures_are_taken_from_the_budget_of_disruptions(reason: str) 
 def test_failure_is_rendered_with_task_pod_reason_and_message() -> None:
     failure = make_failure(reduce_task(2), ordinal=3, reason="OutOfMemory", message="at 256Mi")
     assert render_failure(failure) == f"r-2 (pod {failure.pod_name}): OutOfMemory: at 256Mi"
+
+
+SAID_BY_ERRORS = set(ExitCode) - {ExitCode.OK, ExitCode.INTERNAL_ERROR}
+
+
+@pytest.mark.parametrize("code", sorted(SAID_BY_ERRORS))
+def test_every_exit_code_of_a_task_has_a_reason_of_its_own(code: ExitCode) -> None:
+    cause = find_cause(make_pod(**FAILED, exit_code=code))
+    assert cause.reason != "PodFailed"

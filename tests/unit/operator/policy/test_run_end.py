@@ -165,8 +165,11 @@ def test_nothing_left_needs_no_further_look() -> None:
     assert tidy(make_observed(run=ENDED), 101.0).wake_after is None
 
 
-def test_fault_while_tidying_is_tried_again() -> None:
-    assert tidy(make_observed(run=ENDED, faults=(make_fault(),)), 101.0).wake_after == 5.0
+@pytest.mark.parametrize(("now", "expected"), [(101.0, 5.0), (130.0, 30.0), (10_000.0, 3600.0)])
+def test_fault_while_tidying_is_tried_again_and_more_and_more_seldom(now: float, expected: float) -> None:
+    observed = make_observed(run=ENDED, has_intermediates=True, has_records=True, faults=(make_fault(),))
+    decision = tidy(observed, now)
+    assert (decision.actions, decision.wake_after) == ((), expected)
 
 
 def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
-from podreduce_operator.model.observed import HeavyKeyView, PostMortemView, RunState
+from podreduce_operator.model.observed import Fault, HeavyKeyView, PostMortemView, RunState
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.status import build_status, compress_indexes
@@ -155,6 +155,19 @@ def test_a_spec_that_is_not_understood_is_told_until_it_is() -> None:
     mended = replace(observed, job=replace(observed.job, status=status))
     after = build_status(mended, Verdict(phase=Phase.MAPPING), NOW, None)
     assert "SpecNotUnderstood" not in {condition["type"] for condition in after["conditions"]}
+
+
+def test_a_clean_up_that_fails_is_told_in_the_same_words_until_it_succeeds() -> None:
+    run = RunState(run_id="1", started_at=0.0, terminal="Complete", reason="OutputCommitted", completed_at=1.0)
+    verdict = Verdict(phase=Phase.COMPLETE, reason="OutputCommitted")
+    status: dict[str, Any] = {}
+    told = []
+    for words in ("request 1", "request 2", None):
+        faults = () if words is None else (Fault(reason="StorageDenied", message=words, permanent=True),)
+        observed = make_observed(job=make_job(status=status), run=run, faults=faults)
+        status = build_status(observed, verdict, NOW, None)
+        told.append([each["message"] for each in status["conditions"] if each["type"] == "CleanupFailed"])
+    assert told == [["request 1"], ["request 1"], []]
 
 
 def test_the_heaviest_keys_are_shown_with_their_share_and_partition() -> None:

@@ -5,7 +5,8 @@ from uuid import uuid4
 import pytest
 
 from podreduce.contract.environment import StorageSettings
-from podreduce.contract.layout import PLAN_KEY, commit_key, failure_key
+from podreduce.contract.layout import CLAIM_KEY, COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key
+from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitRecord, FailureRecord, PartRef
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import open_store
@@ -16,8 +17,9 @@ from podreduce_operator.model.actions import CommitOutput
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.policy.decide import decide
+from podreduce_operator.runs.output_claim import Claim, read_claim
 from podreduce_operator.runs.run import Run, RunCache
-from tests.support.builders.jobs import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task
@@ -36,10 +38,12 @@ class MapOnlyRun:
         self.cluster = QuietCluster(work_uri=f"memory://{bucket}/work/")
         self.output = open_store(f"memory://{bucket}/counts/")
         self.cache = RunCache()
-        self.job = make_job(status=STARTED)
+        self.job = make_job(status=STARTED, spec={"output": make_raw_output(uri=self.output.uri_of(""))})
         storage = JobStorage(work_uri=self.cluster.work_uri, installation="local", settings=StorageSettings())
         work = self.cache.open(self.job, "1", storage).work
-        work.put(PLAN_KEY, encode(make_plan(partitions=0, output_uri=self.output.uri_of(""))))
+        work.put(
+            PLAN_KEY, encode(make_plan(partitions=0, output_uri=self.output.uri_of(""), spec=dict(self.job.raw_spec)))
+        )
         self.work = work
 
     def commit(self, task_index: int, *, generation: int = 0, is_lost: bool = False) -> CommitRecord:
@@ -132,3 +136,22 @@ async def test_the_task_of_a_dropped_part_runs_again_and_its_new_part_is_publish
     for _ in range(2):
         assert await ending.end() == ()
     assert ending.published() == {"part-m-00000.txt": b"m-0\t0\n", "part-m-00001.txt": b"m-1\t1\n"}
+
+
+async def test_a_run_whose_output_another_has_taken_does_not_commit(ending: MapOnlyRun) -> None:
+    ending.commit(0)
+    ending.commit(1)
+    other = Claim(installation="local", job=JobIdentity(namespace="default", name="other", uid="u", run_id="1"))
+    ending.output.put(CLAIM_KEY, encode(other))
+    faults = await ending.end()
+    assert [(fault.reason, fault.permanent) for fault in faults] == [("OutputClaimed", True)]
+    assert not ending.work.exists(COMMIT_INTENT_KEY)
+    assert ending.published() == {}
+
+
+async def test_a_run_whose_claim_is_gone_claims_again_before_it_commits(ending: MapOnlyRun) -> None:
+    ending.commit(0)
+    ending.commit(1)
+    assert await ending.end() == ()
+    assert ending.work.exists(COMMIT_INTENT_KEY)
+    assert await read_claim(ending.output) == (await ending.see()).claim

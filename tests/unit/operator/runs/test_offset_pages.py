@@ -1,5 +1,7 @@
 """Where partitions lie, by the tables of offsets: exactly what the footers say, and never anything else unseen."""
 
+import tracemalloc
+import zlib
 from itertools import accumulate, pairwise
 
 import pytest
@@ -44,6 +46,17 @@ def test_sizes_of_4096_like_buckets_take_a_third_of_their_digits() -> None:
 def test_what_are_no_sizes_is_told(data: bytes) -> None:
     with pytest.raises(ValueError, match="invalid bucket sizes"):
         decode_sizes(data)
+
+
+def test_sizes_that_unpack_to_more_than_any_blob_has_are_refused_before_they_take_memory() -> None:
+    data = zlib.compress(bytes(64 << 20))
+    tracemalloc.start()
+    try:
+        with pytest.raises(ValueError, match="invalid bucket sizes"):
+            decode_sizes(data)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
 
 
 @given(OWNERS)

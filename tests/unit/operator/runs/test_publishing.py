@@ -60,6 +60,7 @@ def dying(output: ObjectStore, steps: int) -> ObjectStore:
 
     class Dying:
         uri = output.uri
+        uri_of = output.uri_of
         list_async = output.list_async
         head_async = output.head_async
         exists_async = output.exists_async

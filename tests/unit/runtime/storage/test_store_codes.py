@@ -5,6 +5,7 @@ of "HTTP status and error codes for XML" of Google Cloud Storage, as far as read
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
@@ -19,7 +20,7 @@ from podreduce.contract.errors import (
     StorageUnavailableError,
     UploadLostError,
 )
-from podreduce.storage import ObjectStore
+from podreduce.storage import ObjectStore, probe_conditional_create
 from podreduce.storage.faults import BAD_NAMES, OUTAGES, REFUSALS, AnswerError, Place, persist, translate
 from podreduce.storage.multipart import MultipartClient
 from podreduce.storage.store_codes import MEANINGS
@@ -185,6 +186,16 @@ def test_a_conditional_create_says_no_only_where_there_is_an_object(
     store = answering.open_unretried()
     assert outcome(lambda: store.create("k", b"x")) is expected
     assert outcome(lambda: asyncio.run(store.create_async("k", b"x"))) is expected
+
+
+@pytest.mark.parametrize("status", [501, 403])
+def test_the_probe_says_at_once_what_a_store_refuses(answering: FakeS3, status: int) -> None:
+    answering.answer(status, "NobodyKnowsThisOne")
+    before, started = answering.requests, time.monotonic()
+    with pytest.raises(StorageDeniedError, match="cannot create it"):
+        asyncio.run(probe_conditional_create(answering.open("x/")))
+    assert answering.requests == before + 2
+    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize("deleted", ["", "<Deleted><Key>a</Key></Deleted>"], ids=["all fail", "one of two fails"])

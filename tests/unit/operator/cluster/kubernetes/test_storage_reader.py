@@ -95,8 +95,9 @@ def test_the_installations_own_secret_is_read_from_its_files(tmp_path: Path) -> 
     (mounted / "..data").mkdir(parents=True)
     for key, value in VALUES.items():
         (mounted / key).write_text(f"{value}\n")
+    (mounted / "keystore.jks").write_bytes(b"\xfe\xed\xff")
     storage = read_storage_directory(mounted, "here", tmp_path)
-    assert (storage.work_uri, storage.settings.access_key) == ("s3://work/x/", "a")
+    assert (storage.work_uri, storage.settings.access_key, storage.only_s3) == ("s3://work/x/", "a", True)
 
 
 def read_text(path: str | None) -> str:

@@ -1,0 +1,392 @@
+"""What lies in a bucket is input: whatever lies where a record belongs, it is named, and everything else goes on."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import msgspec
+import pytest
+import structlog
+
+from podreduce.contract.attempts import AttemptBatch
+from podreduce.contract.bucket_sizes import encode_sizes
+from podreduce.contract.environment import StorageSettings
+from podreduce.contract.errors import StorageDeniedError
+from podreduce.contract.layout import (
+    CLAIM_KEY,
+    COMMIT_INTENT_KEY,
+    OUTPUT_MANIFEST_KEY,
+    PLAN_KEY,
+    SUCCESS_KEY,
+    attempts_key,
+    commit_key,
+    failure_key,
+    run_prefix,
+    shuffle_key,
+)
+from podreduce.contract.plan import JobIdentity, Program
+from podreduce.contract.task import CommitIntent, IntentPart, ShuffleManifest
+from podreduce.contract.wire import digest_bytes, encode
+from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.cluster.interface import JobStorage
+from podreduce_operator.history.write_post_mortem import read_kept
+from podreduce_operator.loop.observe import observe
+from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.observed import Fault, Observed
+from podreduce_operator.policy.decide import decide
+from podreduce_operator.process.sweeper import sweep
+from podreduce_operator.runs.output_claim import Claim, claim_output, release_output
+from podreduce_operator.runs.publishing import has_leftovers, read_published
+from podreduce_operator.runs.remove_run import discard_job, discard_run
+from podreduce_operator.runs.run import Run, RunCache
+from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
+from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.tasks import map_task, reduce_task
+from tests.support.quiet_cluster import QuietCluster
+
+NOW = 1000.0
+STARTED = {"runId": "1", "startTime": "1970-01-01T00:00:00Z"}
+IDENTITY = JobIdentity(namespace="default", name="wordcount", uid=JOB_UID, run_id="1")
+OTHER = msgspec.structs.replace(IDENTITY, name="other", uid=JOB_UID[:-1] + "f")
+GONE = [msgspec.structs.replace(IDENTITY, name=name, uid=JOB_UID[:-1] + "e") for name in "abc"]
+
+
+def make_manifest(generation: int = 0) -> ShuffleManifest:
+    blob = make_commit(map_task(0)).blob
+    assert blob is not None
+    return ShuffleManifest(
+        generation=generation,
+        map_generations=(0, 0),
+        maps=(blob, blob),
+        partitions=((0,),),
+        partition_bytes=(1,),
+        imbalance_bytes=0.0,
+        hash_imbalance_bytes=0.0,
+    )
+
+
+def make_part(name: str = "part-r-00000.txt", key: str | None = None) -> IntentPart:
+    part = make_commit(reduce_task(0)).part
+    assert part is not None
+    part = part if key is None else msgspec.structs.replace(part, key=key)
+    return IntentPart(name=name, task=reduce_task(0), attempt_id="a", part=part)
+
+
+@dataclass(kw_only=True)
+class Stored:
+    """A run of the default job in a memory store, with one good commit and one good failure."""
+
+    bucket: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+    def __post_init__(self) -> None:
+        self.cluster = QuietCluster(work_uri=f"memory://{self.bucket}/work/")
+        self.output = open_store(f"memory://{self.bucket}/counts/")
+        self.work = self.prefix(IDENTITY)
+        self.work.put(PLAN_KEY, self.plan())
+        self.work.put(commit_key(map_task(0), 0), encode(make_commit(map_task(0), bucket_bytes=encode_sizes([1] * 16))))
+        self.work.put(failure_key(map_task(0), "x"), encode(make_failure(map_task(0), attempt_id="x")))
+
+    def plan(self, job: JobIdentity = IDENTITY) -> bytes:
+        return encode(make_plan(output_uri=self.output.uri_of(""), job=job, spec=dict(self.job().raw_spec)))
+
+    def job(self, status: dict[str, object] | None = None) -> JobView:
+        return make_job(status=status or STARTED, spec={"output": make_raw_output(uri=self.output.uri_of(""))})
+
+    def intent(self, *parts: IntentPart, **changes: str) -> bytes:
+        fields = {"output_uri": self.output.uri_of(""), "if_exists": "Fail"} | changes
+        return encode(CommitIntent(**fields, parts=parts))
+
+    def prefix(self, run: JobIdentity) -> ObjectStore:
+        prefix = run_prefix("local", run.namespace, run.name, run.uid, run.run_id)
+        return open_store(f"memory://{self.bucket}/work/{prefix}")
+
+    def storage(self) -> JobStorage:
+        return JobStorage(work_uri=self.cluster.work_uri, installation="local", settings=StorageSettings())
+
+    def own_storage(self) -> JobStorage:
+        return self.storage()
+
+    async def list_job_uids(self) -> set[str]:
+        return {JOB_UID}
+
+    async def observe(self, status: dict[str, object] | None = None) -> tuple[Observed, Run | None]:
+        return await observe(self.job(status), self.cluster, RunCache(), Limits(), NOW)
+
+
+@pytest.fixture
+def stored() -> Stored:
+    return Stored()
+
+
+M1, F1 = commit_key(map_task(1), 0), failure_key(map_task(1), "y")
+
+RECORDS: dict[str, Callable[[Stored], bytes]] = {
+    PLAN_KEY: lambda stored: stored.plan(),
+    M1: lambda _: encode(make_commit(map_task(1))),
+    F1: lambda _: encode(make_failure(map_task(1), attempt_id="y")),
+    shuffle_key(3): lambda _: encode(make_manifest(3)),
+    COMMIT_INTENT_KEY: lambda stored: stored.intent(make_part()),
+}
+"""A good record for every key that a pass reads."""
+
+SPOILED: dict[str, Callable[[bytes], bytes]] = {
+    "empty": lambda _: b"",
+    "no JSON": lambda _: b"PK\x03\x04 a zip",
+    "no text": lambda good: good.replace(b'"', b"\xff"),
+    "cut": lambda good: good[:-2],
+    "a record of another type": lambda _: encode(Claim(installation="x", job=IDENTITY)),
+    "a field of another type": lambda good: good.replace(b":1", b':"one"').replace(b":0", b':"none"'),
+    "nested without end": lambda _: b'{"spec":' * 100_000,
+    "a list": lambda _: b"[]",
+}
+
+FOREIGN: dict[str, tuple[str, Callable[[Stored], bytes]]] = {
+    "another job's plan": (PLAN_KEY, lambda stored: stored.plan(OTHER)),
+    "another task's commit": (M1, lambda _: encode(make_commit(map_task(0)))),
+    "another generation's commit": (M1, lambda _: encode(make_commit(map_task(1), generation=7))),
+    "a commit that the plan does not have": (
+        commit_key(map_task(2), 0),
+        lambda _: encode(make_commit(map_task(2))),
+    ),
+    "a commit under no task's name": ("commits/what.json", lambda _: encode(make_commit(map_task(1)))),
+    "sizes that do not unpack": (M1, lambda _: encode(make_commit(map_task(1), bucket_bytes=b"sizes"))),
+    "sizes that unpack to 80 MB": (
+        M1,
+        lambda _: encode(make_commit(map_task(1), bucket_bytes=encode_sizes([0] * 10_000_000))),
+    ),
+    "another task's failure": (F1, lambda _: encode(make_failure(map_task(0), attempt_id="y"))),
+    "another attempt's failure": (F1, lambda _: encode(make_failure(map_task(1), attempt_id="z"))),
+    "another generation's manifest": (shuffle_key(3), lambda _: encode(make_manifest(2))),
+    "a manifest of no generation": ("shuffle-x.json", lambda _: encode(make_manifest())),
+    "a manifest of fewer maps": (
+        shuffle_key(3),
+        lambda _: encode(msgspec.structs.replace(make_manifest(3), map_generations=(0,))),
+    ),
+    "a manifest without sizes": (
+        shuffle_key(3),
+        lambda _: encode(msgspec.structs.replace(make_manifest(3), partition_bytes=())),
+    ),
+    "an intent for another output": (COMMIT_INTENT_KEY, lambda stored: stored.intent(output_uri="file:///etc/")),
+    "an intent that replaces": (COMMIT_INTENT_KEY, lambda stored: stored.intent(if_exists="Replace")),
+    "an intent with a name of its own": (COMMIT_INTENT_KEY, lambda stored: stored.intent(make_part("_SUCCESS"))),
+    "an intent with somebody else's part": (
+        COMMIT_INTENT_KEY,
+        lambda stored: stored.intent(make_part(key="_podreduce-other-1/r-0-a")),
+    ),
+}
+
+CASES = {
+    **{f"{key}: {name}": (key, lambda stored, key=key, name=name: SPOILED[name](RECORDS[key](stored)))
+       for key in RECORDS for name in SPOILED},
+    **FOREIGN,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", RECORDS)
+async def test_a_good_record_is_no_fault(stored: Stored, key: str) -> None:
+    stored.work.put(key, RECORDS[key](stored))
+    observed, _ = await stored.observe()
+    assert observed.faults == ()
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_what_is_no_record_fails_the_run_by_its_name_and_hides_no_other(stored: Stored, case: str) -> None:
+    key, spoil = CASES[case]
+    stored.work.put(key, spoil(stored))
+    observed, run = await stored.observe()
+    assert run is not None
+    assert [(fault.reason, fault.permanent) for fault in observed.faults] == [("RecordUnreadable", True)]
+    assert stored.work.uri_of(key) in observed.faults[0].message
+    if key != PLAN_KEY:
+        assert set(observed.commits) == {map_task(0)}
+        assert set(observed.failures) == {map_task(0)}
+    verdict = decide(observed, NOW).verdict
+    assert (verdict.phase, verdict.reason) == (Phase.FAILED, "RecordUnreadable")
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_run_that_ended_is_tidied_whatever_lies_there(stored: Stored, case: str) -> None:
+    key, spoil = CASES[case]
+    stored.work.put(key, spoil(stored))
+    stored.work.put("data/map/0/a", b"blob")
+    ended = {"type": "Failed", "status": "True", "reason": "RecordUnreadable", "message": ""}
+    observed, _ = await stored.observe({**STARTED, "conditions": [ended], "completionTime": "1970-01-01T00:10:00Z"})
+    assert observed.faults == ()
+    assert "remove intermediates" in str(decide(observed, NOW)) or observed.has_intermediates
+
+
+async def test_a_record_that_is_put_right_counts_again(stored: Stored) -> None:
+    cache = RunCache()
+    seen: list[tuple[Fault, ...]] = []
+    for data in (b"{}", RECORDS[PLAN_KEY](stored)):
+        stored.work.put(PLAN_KEY, data)
+        seen.append((await observe(stored.job(), stored.cluster, cache, Limits(), NOW))[0].faults)
+    assert [len(faults) for faults in seen] == [1, 0]
+
+
+PLANS = {name: spoil for name, (key, spoil) in CASES.items() if key == PLAN_KEY}
+
+
+@pytest.mark.parametrize("case", PLANS)
+async def test_a_sweep_names_the_plan_that_it_cannot_use_and_removes_all_others(stored: Stored, case: str) -> None:
+    before, bad, after = GONE
+    for run in GONE:
+        stored.prefix(run).put(PLAN_KEY, stored.plan(run))
+    stored.prefix(bad).put(PLAN_KEY, PLANS[case](stored))
+    with structlog.testing.capture_logs() as logs:
+        await sweep(stored)
+    left = [bool(list(stored.prefix(run).list(""))) for run in (before, bad, after)]
+    assert left == [False, True, False]
+    told = [log for log in logs if log["log_level"] != "info"]
+    assert [stored.prefix(bad).uri_of(PLAN_KEY) in log["error"] for log in told] == [True]
+
+
+@pytest.mark.parametrize("case", [case for case in CASES if case not in PLANS])
+async def test_a_sweep_needs_nothing_but_the_plan(stored: Stored, case: str) -> None:
+    key, spoil = CASES[case]
+    gone = stored.prefix(GONE[0])
+    gone.put(PLAN_KEY, stored.plan(GONE[0]))
+    gone.put(key, spoil(stored))
+    await sweep(stored)
+    assert list(gone.list("")) == []
+
+
+@pytest.mark.parametrize("case", CASES)
+async def test_a_deleted_jobs_data_go_whatever_lies_there(stored: Stored, case: str) -> None:
+    key, spoil = CASES[case]
+    stored.work.put(key, spoil(stored))
+    job = stored.job()
+    stored.output.put(f"_podreduce-{JOB_UID}-1/r-0-a", b"staged")
+    await discard_job(job, stored.cluster, RunCache())
+    assert list(stored.work.list("")) == []
+    assert list(stored.output.list("")) == []
+
+
+async def test_a_run_that_cannot_be_removed_holds_up_none_of_its_job(stored: Stored) -> None:
+    first, second = (msgspec.structs.replace(IDENTITY, run_id=run_id) for run_id in "12")
+    nowhere = encode(make_plan(output_uri="s3://no//bucket/", job=first))
+    stored.prefix(first).put(PLAN_KEY, nowhere)
+    stored.prefix(second).put(PLAN_KEY, stored.plan(second))
+    await discard_job(make_job(), stored.cluster, RunCache())
+    assert list(stored.prefix(second).list("")) == []
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff"])
+async def test_a_claim_that_cannot_be_read_is_named_and_is_nobodys(stored: Stored, data: bytes) -> None:
+    stored.output.put(CLAIM_KEY, data)
+    claim = Claim(installation="local", job=IDENTITY)
+    with pytest.raises(ActionError, match=stored.output.uri_of(CLAIM_KEY)):
+        await claim_output(stored.output, claim)
+    assert not await has_leftovers(stored.output, claim)
+    await release_output(stored.output, claim)
+    assert stored.output.get(CLAIM_KEY) == data
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"\xff"])
+async def test_an_output_with_a_foreign_manifest_is_not_published(stored: Stored, data: bytes) -> None:
+    stored.output.put(SUCCESS_KEY, b"")
+    stored.output.put(OUTPUT_MANIFEST_KEY, data)
+    assert await read_published(stored.output, JOB_UID, "1") is None
+
+
+async def test_kept_attempts_that_cannot_be_read_are_named_and_left_out(stored: Stored) -> None:
+    good, bad = attempts_key(1.0, "a" * 16), attempts_key(2.0, "b" * 16)
+    stored.work.put(good, encode(AttemptBatch(attempts=())))
+    stored.work.put(bad, b"{")
+    _, run = await stored.observe()
+    assert run is not None
+    with structlog.testing.capture_logs() as logs:
+        await read_kept(run)
+    assert [stored.work.uri_of(bad) in log["error"] for log in logs] == [True]
+
+
+async def test_a_superseded_run_with_a_bad_plan_is_removed(stored: Stored) -> None:
+    stored.work.put(PLAN_KEY, b"{}")
+    with pytest.raises(ActionError):
+        await discard_run(stored.storage(), IDENTITY)
+    await discard_run(stored.storage(), IDENTITY, output_uri=stored.output.uri_of(""))
+    assert list(stored.work.list("")) == []
+
+
+PLANTED: dict[str, dict[str, Any]] = {
+    "an image": {"spec": {"image": "evil/image"}},
+    "a podTemplate": {"spec": {"podTemplate": {"spec": {"serviceAccountName": "cluster-admin"}}}},
+    "chaos": {"spec": {"chaos": {"seed": 1}}},
+    "a program": {"program": Program(source="class Evil: ...")},
+    "a module": {"program": Program(module="evil")},
+    "an output": {"output_uri": "file:///etc/"},
+    "what replaces": {"if_exists": "Replace"},
+}
+
+
+@pytest.mark.parametrize("with_intent", [False, True], ids=["alone", "with an intent"])
+@pytest.mark.parametrize("planted", PLANTED)
+async def test_no_pod_is_made_of_a_plan_that_the_job_does_not_vouch_for(
+    stored: Stored, planted: str, *, with_intent: bool
+) -> None:
+    changes = dict(PLANTED[planted])
+    spec = {**stored.job().raw_spec, **changes.pop("spec", {})}
+    fields = {"output_uri": stored.output.uri_of(""), "spec": spec} | changes
+    plan = make_plan(**fields)
+    stored.work.put(PLAN_KEY, encode(plan))
+    if with_intent:
+        intent = CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=())
+        stored.work.put(COMMIT_INTENT_KEY, encode(intent))
+    observed, _ = await stored.observe()
+    decision = decide(observed, NOW)
+    assert decision.actions == ()
+    assert (decision.verdict.phase, decision.verdict.reason) == (Phase.FAILED, "PlanMismatch")
+    assert stored.work.uri_of(PLAN_KEY) in decision.verdict.message
+
+
+async def test_a_plan_that_the_status_names_stays_when_the_spec_changes(stored: Stored) -> None:
+    digest = digest_bytes(stored.work.get(PLAN_KEY))
+    job = stored.job({**STARTED, "planDigest": digest})
+    changed = replace(job, raw_spec={**job.raw_spec, "image": "another"})
+    observed, _ = await observe(changed, stored.cluster, RunCache(), Limits(), NOW)
+    assert observed.faults == ()
+
+
+async def test_chaos_in_a_plan_needs_leave_too(stored: Stored) -> None:
+    job = stored.job()
+    raw = {**job.raw_spec, "chaos": {"seed": 1}}
+    stored.work.put(PLAN_KEY, encode(make_plan(output_uri=stored.output.uri_of(""), spec=raw)))
+    observed, _ = await observe(replace(job, raw_spec=raw), stored.cluster, RunCache(), Limits(), NOW)
+    assert observed.faults == ()
+    assert decide(observed, NOW).verdict.reason == "ChaosNotAllowed"
+
+
+@pytest.mark.parametrize("uri", ["file:///etc/", "memory://x/", "http://x/"])
+def test_in_a_cluster_only_s3_is_opened(uri: str) -> None:
+    storage = JobStorage(work_uri="s3://b/", installation="here", settings=StorageSettings(), only_s3=True)
+    with pytest.raises(StorageDeniedError, match="only s3://"):
+        storage.open(uri)
+
+
+async def test_a_planted_program_is_not_taken_for_a_config_maps(stored: Stored) -> None:
+    job = stored.job()
+    raw = {**job.raw_spec, "program": {"sourceFrom": {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}}}
+    job = replace(job, raw_spec=raw, spec=decode_spec(raw))
+    stored.cluster.sources["wordcount", "job.py"] = "class Job: ..."
+    seen = []
+    for source in ("class Evil: ...", "class Job: ..."):
+        plan = make_plan(output_uri=stored.output.uri_of(""), spec=raw, program=Program(source=source))
+        stored.work.put(PLAN_KEY, encode(plan))
+        observed, _ = await observe(job, stored.cluster, RunCache(), Limits(), NOW)
+        seen.append([fault.reason for fault in observed.faults])
+    assert seen == [["PlanMismatch"], []]
+
+
+async def test_a_spec_that_changes_while_it_is_planned_does_not_fail_the_run(stored: Stored) -> None:
+    cache, job = RunCache(), stored.job()
+    run = cache.open(job, "1", stored.storage())
+    run.records.written_plan = digest_bytes(stored.work.get(PLAN_KEY))
+    changed = replace(job, raw_spec={**job.raw_spec, "image": "another"})
+    observed, _ = await observe(changed, stored.cluster, cache, Limits(), NOW)
+    assert observed.faults == ()
