@@ -100,14 +100,10 @@ class KubernetesCluster:
 
     async def _serve_progress(self) -> NoReturn:
         """Receive progress reports until cancelled."""
-        app = build_progress_app(self._board, self._find_token_digest)
+        app = build_progress_app(self._board, self._pods.find)
         async with serving(app, self._settings.progress_port):
             await asyncio.Event().wait()
         raise AssertionError
-
-    def _find_token_digest(self, uid: str) -> str | None:
-        pod = self._pods.find(uid)
-        return None if pod is None else pod.token_digest
 
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         """See `Cluster.progress_of`."""
