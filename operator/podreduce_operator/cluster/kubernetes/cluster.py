@@ -162,7 +162,7 @@ class KubernetesCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
-        return await self._pods.pods_of(job.uid)
+        return await self._pods.pods_of(job.key.namespace, job.uid)
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
         """See `Cluster.find_pod`."""

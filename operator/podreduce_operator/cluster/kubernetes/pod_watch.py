@@ -38,11 +38,11 @@ class PodWatch:
         self._index.call_when_gone(forget)
         await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
-    async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
-        """Return the pods of the job with this UID. Waits for the first listing."""
+    async def pods_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
+        """Return the pods of the namespace's job with this UID. Waits for the first listing."""
         for reflector in self._reflectors.values():
             await reflector.synced.wait()
-        return self._index.of_owner(owner_uid)
+        return self._index.of_owner(namespace, owner_uid)
 
     def find(self, uid: str) -> OwnedPod | None:
         """Return the pod with this UID, if it is known."""
