@@ -53,7 +53,10 @@ class Cluster(Protocol):
         """Return the job as last seen, or None if it is gone."""
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
-        """Return all pods of the job (by owner UID), of any run, including terminating ones."""
+        """Return all pods of the job, of any run, including terminating ones.
+
+        A pod that somebody else deleted a moment ago is still listed, as failed and terminating. So it is recorded.
+        """
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
         """Read the job's pod with this name from the cluster itself; None if it is gone.

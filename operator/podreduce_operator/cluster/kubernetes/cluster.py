@@ -162,7 +162,10 @@ class KubernetesCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
-        return await self._pods.pods_of(job.key.namespace, job.uid)
+        pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        if not self._lives(job):
+            return pods
+        return *pods, *self._pods.vanished_of(job.key.namespace, job.uid)
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
         """See `Cluster.find_pod`."""
@@ -203,6 +206,7 @@ class KubernetesCluster:
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if force:
             body["gracePeriodSeconds"] = 0
+        self._pods.expect_gone(uid)
         try:
             answer = await self.api.delete(core_path("pods", namespace, name), body)
         except ApiError as error:
@@ -245,8 +249,7 @@ class KubernetesCluster:
         except ActionError as error:
             if not error.permanent:
                 raise
-            entry = self._jobs.cache.get(job.key)
-            if entry is not None and entry.view.uid == job.uid and not entry.view.deleting:
+            if self._lives(job):
                 raise
             known = self._storage.last_known(namespace, name) or self.own_storage()
             if known is None:
@@ -260,6 +263,11 @@ class KubernetesCluster:
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """See `Cluster.record_event`."""
         await self._events.record(job, kind, reason, message)
+
+    def _lives(self, job: JobView) -> bool:
+        """Tell whether the job is known and is not being deleted."""
+        entry = self._jobs.cache.get(job.key)
+        return entry is not None and entry.view.uid == job.uid and not entry.view.deleting
 
     async def _find_own(self, request: PodRequest) -> Json:
         """Return the pod that already has the name, if it belongs to this attempt."""

@@ -44,6 +44,16 @@ class PodWatch:
             await reflector.synced.wait()
         return self._index.of_owner(namespace, owner_uid)
 
+    def vanished_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
+        """Return the job's pods that somebody else deleted a moment ago, as failed."""
+        return self._index.vanished_of_owner(namespace, owner_uid)
+
+    def expect_gone(self, uid: str) -> None:
+        """Note that the operator itself deletes the pod."""
+        pod = self.find(uid)
+        if pod is not None:
+            self._index.expect_gone(pod)
+
     def find(self, uid: str) -> OwnedPod | None:
         """Return the pod with this UID, if it is known."""
         found = (reflector.cache.get(uid) for reflector in self._reflectors.values())
