@@ -81,7 +81,9 @@ class KubernetesCluster:
         self._before_write = before_write
         self._jobs = JobStore(api, settings.namespaces)
         self._pods = PodWatch(api, settings.namespaces)
-        self._storage = StorageReader(api, installation, directory, before_write=before_write)
+        self._storage = StorageReader(
+            api, installation, directory, before_write=before_write, endpoints=settings.storage_endpoints
+        )
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
         self._board = ProgressBoard()

@@ -8,12 +8,13 @@ import asyncio
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podreduce_operator.api.storage_endpoints import Endpoint, is_allowed_endpoint
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
     OPTIONAL_KEYS,
@@ -59,6 +60,7 @@ class StorageReader:
         installation: the owner of the data, which is in every key below `workUri`.
         directory: where certificates are written.
         before_write: called before each write to a store that is opened here.
+        endpoints: those that a Secret may name; empty means any.
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class StorageReader:
         directory: Path,
         *,
         before_write: Callable[[], None] = lambda: None,
+        endpoints: Sequence[Endpoint] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._installation = installation
         self._directory = directory
         self._before_write = before_write
+        self._endpoints = endpoints
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
         self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -104,6 +108,8 @@ class StorageReader:
             storage = build_storage(values, self._installation, self._directory, self._before_write)
         except SecretError as error:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
+        if self._endpoints and not is_allowed_endpoint(storage.settings.endpoint or "", self._endpoints):
+            raise ActionError("StorageEndpointNotAllowed", explain_endpoint(namespace, name), permanent=True)
         return replace(storage, gate=self._gates[namespace, name])
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
@@ -153,6 +159,14 @@ def write_certificates(pem: str, directory: Path) -> Path:
             file.write(f"{pem}\n")
         Path(file.name).replace(path)
     return path
+
+
+def explain_endpoint(namespace: str, name: str) -> str:
+    """Return a message about a Secret whose endpoint the installation does not allow."""
+    return (
+        f"the storage Secret {namespace}/{name} (spec.storage.secretRef) names an endpoint that this installation does "
+        "not allow: use another one, or add it to storageEndpoints of the chart"
+    )
 
 
 def explain_secret(namespace: str, name: str, error: object) -> str:

@@ -5,6 +5,7 @@ from typing import Any, cast
 
 import pytest
 
+from podreduce_operator.api.storage_endpoints import parse_endpoint
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
 from podreduce_operator.model.errors import ActionError
@@ -110,3 +111,20 @@ async def test_all_that_is_opened_with_one_secret_shares_one_gate(tmp_path: Path
     world.now += 11
     after = (await world.reader.read("team", "mine")).open("s3://output/b/")
     assert before.gate is after.gate
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [((), True), (("http://s3:9000",), True), (("https://s3:9000", "http://s3"), False)],
+    ids=["any", "listed", "others listed"],
+)
+async def test_only_a_listed_endpoint_is_used(tmp_path: Path, rules: tuple[str, ...], allowed: bool) -> None:
+    secrets = cast("ApiServer", Secrets(VALUES))
+    reader = StorageReader(secrets, "here", tmp_path, endpoints=tuple(map(parse_endpoint, rules)))
+    if allowed:
+        assert (await reader.read("team", "mine")).settings.endpoint == "http://s3:9000"
+        return
+    with pytest.raises(ActionError, match="storageEndpoints") as refused:
+        await reader.read("team", "mine")
+    assert (refused.value.reason, refused.value.permanent) == ("StorageEndpointNotAllowed", True)
+    assert reader.last_known("team", "mine") is None
