@@ -295,7 +295,7 @@ async def test_jobs_of_other_names_are_found_by_asking(world: KubernetesWorld) -
     await world.apply(make_manifest("later"))
     found = await world.cluster.find_job(JobKey(namespace=world.namespace, name="later"))
     assert found is not None
-    assert found.uid in await world.cluster.list_job_uids()
+    assert found.uid in (await world.cluster.list_job_uids()).uids
 
 
 async def test_jobs_are_known_before_any_watch_has_shown_them(world: KubernetesWorld) -> None:

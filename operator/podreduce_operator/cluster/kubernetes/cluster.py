@@ -26,7 +26,7 @@ from podreduce_operator.cluster.kubernetes.backoff import Backoff
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
 from podreduce_operator.cluster.kubernetes.job_cache import key_of
 from podreduce_operator.cluster.kubernetes.job_events import EventRecorder
-from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.cluster.kubernetes.job_store import JobStore, ListedJobs
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
@@ -76,7 +76,7 @@ class KubernetesCluster:
     ) -> None:
         self.api = api
         self._settings = settings
-        self._installation = installation
+        self.installation = installation
         self._directory = directory
         self._before_write = before_write
         self._jobs = JobStore(api, settings.namespaces)
@@ -127,8 +127,8 @@ class KubernetesCluster:
         """Tell whether a job with this name is known."""
         return self._jobs.cache.get(key) is not None
 
-    async def list_job_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs."""
+    async def list_job_uids(self) -> ListedJobs:
+        """Ask the API server for the UIDs of all jobs in the served namespaces."""
         return await self._jobs.list_uids()
 
     def own_storage(self) -> JobStorage | None:
@@ -140,7 +140,7 @@ class KubernetesCluster:
         directory = self._settings.storage_directory
         if directory is None:
             return None
-        return read_storage_directory(directory, self._installation, self._directory, self._before_write)
+        return read_storage_directory(directory, self.installation, self._directory, self._before_write)
 
     def known_jobs(self) -> Collection[JobKey]:
         """Return the keys of all known jobs."""

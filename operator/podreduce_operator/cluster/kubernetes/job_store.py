@@ -6,8 +6,9 @@ newest view at once. A listing once a minute finds deletions that the watch miss
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -20,7 +21,7 @@ from podreduce_operator.cluster.kubernetes.job_cache import JobCache, JobEntry
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.model.jobs import JobKey, JobView
 
-__all__ = ["JobStore"]
+__all__ = ["JobStore", "ListedJobs"]
 
 RESYNC_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -28,6 +29,23 @@ PAGE_JOBS = 500
 METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJobs:
+    """The jobs that the API server lists, and where it was asked.
+
+    Attributes:
+        uids: the UIDs of the jobs.
+        places: the namespaces whose listing succeeded; None stands for all.
+    """
+
+    uids: frozenset[str]
+    places: frozenset[str | None]
+
+    def is_gone(self, namespace: str, uid: str) -> bool:
+        """Tell whether there certainly is no such job: its namespace was listed without it."""
+        return uid not in self.uids and bool(self.places & {namespace, None})
 
 
 class JobStore:
@@ -88,11 +106,15 @@ class JobStore:
             await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
 
     async def take_listing(self) -> None:
-        """List and store all jobs. Invalid ones are skipped here; the watch also shows and reports them."""
+        """List and store all jobs. Invalid ones are skipped here; the watch also shows and reports them.
+
+        A namespace that may not be listed, or is gone, does not keep the others waiting.
+        """
         for place in self._places:
-            async for manifest in self._list(place):
-                with suppress(SpecError):
-                    self.cache.put(manifest)
+            with skipping_forbidden(place):
+                async for manifest in self._list(place):
+                    with suppress(SpecError):
+                        self.cache.put(manifest)
         self.is_synced = True
 
     async def resync(self) -> None:
@@ -100,13 +122,19 @@ class JobStore:
         known = self.cache.uids()
         listed = await self.list_uids()
         for key, uid in known.items():
-            if uid not in listed:
+            if listed.is_gone(key.namespace, uid):
                 log.info("deletion noticed late", job=str(key), uid=uid)
                 self.cache.remove(key, uid)
 
-    async def list_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs."""
-        return {uid_of(item) for place in self._places async for item in self._list(place, accept=METADATA_ONLY)}
+    async def list_uids(self) -> ListedJobs:
+        """Ask the API server for the UIDs of all jobs. Namespaces that may not be listed are left out."""
+        uids: set[str] = set()
+        places: set[str | None] = set()
+        for place in self._places:
+            with skipping_forbidden(place):
+                uids.update([uid_of(item) async for item in self._list(place, accept=METADATA_ONLY)])
+                places.add(place)
+        return ListedJobs(uids=frozenset(uids), places=frozenset(places))
 
     async def _list(self, place: str | None, *, accept: str = "") -> AsyncIterator[Json]:
         query = {"limit": str(PAGE_JOBS)}
@@ -117,6 +145,17 @@ class JobStore:
             if not (token := page["metadata"].get("continue")):
                 return
             query = {**query, "continue": token}
+
+
+@contextmanager
+def skipping_forbidden(place: str | None) -> Iterator[None]:
+    """Log that a namespace may not be listed, and go on. If all namespaces are served, this is an error."""
+    try:
+        yield
+    except ApiError as error:
+        if place is None or error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        log.warning("jobs not listed: correct namespaces or the rights there", namespace=place, error=str(error))
 
 
 def job_path(key: JobKey, subresource: str = "") -> str:

@@ -40,7 +40,8 @@ class PodWatch:
 
     async def pods_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
         """Return the pods of the namespace's job with this UID. Waits for the first listing."""
-        for reflector in self._reflectors.values():
+        reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
+        if reflector is not None:
             await reflector.synced.wait()
         return self._index.of_owner(namespace, owner_uid)
 
@@ -67,8 +68,8 @@ class PodWatch:
 
     @property
     def is_synced(self) -> bool:
-        """Whether every listing has been made."""
-        return all(reflector.synced.is_set() for reflector in self._reflectors.values())
+        """Whether every listing has been made, but for namespaces that may not be listed."""
+        return all(reflector.synced.is_set() or reflector.is_forbidden for reflector in self._reflectors.values())
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the most silent watch last heard anything."""
