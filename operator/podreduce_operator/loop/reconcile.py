@@ -24,6 +24,7 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
+from podreduce_operator.policy.run_state import read_installation
 from podreduce_operator.policy.status import build_status
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -51,6 +52,7 @@ class Worker:
         status_written_at: when the status was last written (monotonic).
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
+        adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -59,6 +61,7 @@ class Worker:
     status_written_at: float = -math.inf
     observing_seconds: float = 0.0
     due_at: float = math.inf
+    adopted: str = ""
 
 
 class Reconciler:
@@ -67,6 +70,7 @@ class Reconciler:
     Args:
         cluster: pods and jobs.
         limits: what the installation allows each job.
+        installation: it adopts the jobs that have no installation yet, and only its own jobs are run. None runs all.
         fault_point: called around each action. Tests use it to crash the operator.
         status_interval_seconds: the least time between two status writes of a job.
         clock: seconds since the epoch.
@@ -79,6 +83,7 @@ class Reconciler:
         cluster: Cluster,
         *,
         limits: Limits,
+        installation: str | None = None,
         fault_point: FaultPoint | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
@@ -87,6 +92,7 @@ class Reconciler:
     ) -> None:
         self.cluster = cluster
         self.limits = limits
+        self.installation = installation
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
@@ -94,6 +100,7 @@ class Reconciler:
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
+        self.left_alone: set[str] = set()
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
@@ -122,6 +129,9 @@ class Reconciler:
         worker = self.workers.pop(job.key, None)
         if worker is not None and worker.task is not None:
             worker.task.cancel()
+        if self.is_foreign(job):
+            self.left_alone.discard(job.uid)
+            return
         await discard_job(job, self.cluster, self.cache)
 
     async def close(self) -> None:
@@ -156,8 +166,10 @@ class Reconciler:
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass, or None if the job is gone."""
         job = await self.cluster.find_job(key)
-        if job is None or job.deleting:
+        if job is None or job.deleting or self.is_foreign(job):
             return None
+        if not await self.adopt(job, worker):
+            return 0.0
         started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = self.monotonic() - started
@@ -166,6 +178,29 @@ class Reconciler:
         if is_settled(observed, decision):
             worker.settled.set()
         return seconds_to_next_pass(decision, status_due, faulty=bool(observed.faults))
+
+    def is_foreign(self, job: JobView) -> bool:
+        """Tell whether the job belongs to another installation. Nothing is done to such a job."""
+        owner = read_installation(job.status)
+        if self.installation is None or owner is None or owner == self.installation:
+            return False
+        if job.uid not in self.left_alone:
+            self.left_alone.add(job.uid)
+            log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
+        return True
+
+    async def adopt(self, job: JobView, worker: Worker) -> bool:
+        """Make the job this installation's own before anything else is done. Return whether the pass may go on.
+
+        The write names the version that was read, so only one of several installations succeeds. If the API server
+        drops the field, because its CRD is older, the job counts as adopted by this operator.
+        """
+        is_own = self.installation is None or read_installation(job.status) is not None
+        if is_own or worker.adopted == job.uid:
+            return True
+        if await self.cluster.write_status(job, {**job.status, "installation": self.installation}):
+            worker.adopted = job.uid
+        return False
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""

@@ -62,6 +62,7 @@ async def run_parts(
     reconciler = Reconciler(
         cluster,
         limits=settings.limits,
+        installation=cluster.installation,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
     )
     signs.reconciler = reconciler
