@@ -101,6 +101,7 @@ class Reconciler:
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
         self.left_alone: set[str] = set()
+        self.passed_at: dict[str, float] = {}
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
@@ -111,9 +112,18 @@ class Reconciler:
             worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
 
     def overdue_seconds(self) -> float:
-        """Return how long the oldest pass has been due or running; 0 if there is none."""
-        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
-        return max(0.0, self.monotonic() - oldest)
+        """Return how long the oldest pass has been due or running; 0 if there is none.
+
+        A pass counts from the last end of any pass in its namespace. The jobs of a namespace wait for each other if
+        their store is slow or away, for hours if there are thousands, and a restart does not help them.
+        """
+        self.passed_at = {
+            key.namespace: self.passed_at[key.namespace] for key in self.workers if key.namespace in self.passed_at
+        }
+        since = (
+            max(worker.due_at, self.passed_at.get(key.namespace, -math.inf)) for key, worker in self.workers.items()
+        )
+        return max(0.0, self.monotonic() - min(since, default=math.inf))
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
@@ -156,6 +166,7 @@ class Reconciler:
             except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
+            self.passed_at[key.namespace] = self.monotonic()
             if wake_after is None:
                 self.workers.pop(key, None)
                 return

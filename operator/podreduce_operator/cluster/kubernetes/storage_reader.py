@@ -1,7 +1,8 @@
 """Reads storage Secrets by name, when a job needs them.
 
 Rule: values stay in this process and are read again after some seconds. If a Secret is gone, its last values are kept
-until the job's data is removed. Certificates go to a file, because the S3 client needs a path.
+for a while, so that the job's data can be removed. What no job asks for is dropped. Certificates go to a file, because
+the S3 client needs a path.
 """
 
 import asyncio
@@ -39,6 +40,10 @@ __all__ = ["StorageReader", "read_storage_directory"]
 CONCURRENT_REQUESTS = 64
 FRESH_SECONDS = 10.0
 """A changed Secret takes effect after this time. Until then a job's passes need no request."""
+
+
+KEPT_SECONDS = 900.0
+"""How long the values of a Secret are kept after the last job asked for it. Removing a job's data waits two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,7 @@ class StorageReader:
         self._endpoints = endpoints
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
+        self._used_at: dict[tuple[str, str], float] = {}
         self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
 
@@ -90,6 +96,8 @@ class StorageReader:
             ActionError: the Secret or one of its keys is missing (permanent), or it cannot be read now.
         """
         key = (namespace, name)
+        self._drop_unused()
+        self._used_at[key] = self._clock()
         async with self._reading[key]:
             known = self._reads.get(key)
             if known is None or self._clock() - known.at >= FRESH_SECONDS:
@@ -101,6 +109,18 @@ class StorageReader:
         """Return the storage from the last time the Secret was read."""
         known = self._reads.get((namespace, name))
         return None if known is None else known.storage
+
+    def __len__(self) -> int:
+        return len(self._reads.keys() | self._reading.keys() | self._gates.keys())
+
+    def _drop_unused(self) -> None:
+        """Forget the Secrets that no job has asked for lately. A job that is at work has its gate in its storage."""
+        oldest = self._clock() - KEPT_SECONDS
+        unused = [key for key, at in self._used_at.items() if at < oldest and not self._reading[key].locked()]
+        for key in unused:
+            del self._used_at[key]
+            for known in (self._reads, self._reading, self._gates):
+                known.pop(key, None)
 
     async def _read_now(self, namespace: str, name: str) -> JobStorage:
         values = await self._read_values(namespace, name)
