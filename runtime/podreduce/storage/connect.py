@@ -5,7 +5,6 @@ reads them; `~/.aws` is not read.
 """
 
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, StorageDeniedError
 from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
+from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore
@@ -28,6 +28,9 @@ __all__ = ["open_store"]
 
 MEMORY_STORES: dict[str, MemoryStore] = {}
 """By name: everybody in the process who opens `memory://name/` shares one memory store."""
+
+S3_CLIENTS: Clients[S3Store] = Clients()
+UPLOAD_CLIENTS: "Clients[MultipartClient]" = Clients()
 
 COPY_TIMEOUT_SECONDS = 900
 REQUEST_TIMEOUT_SECONDS = 30
@@ -97,9 +100,16 @@ def open_store(
     )
 
 
-@lru_cache(maxsize=64)
 def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool = True) -> S3Store:
-    """Build obstore's client, once (it takes 17 ms and has its own connections).
+    """Return obstore's client, built once (it takes 17 ms and has its own connections)."""
+    return S3_CLIENTS.get(
+        (bucket, access, timeout_seconds, signs_payload),
+        lambda: build_s3(bucket, access, timeout_seconds, signs_payload=signs_payload),
+    )
+
+
+def build_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool) -> S3Store:
+    """Build obstore's client.
 
     It makes path-style requests, which MinIO needs and AWS accepts. If the signature covers the payload, both sides
     compute its SHA-256. This can be left out if something else protects the bytes in transit, as TLS does.
@@ -123,12 +133,11 @@ def connect_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_paylo
         raise StorageDeniedError(f"{where}: the storage settings are unusable ({error}); correct them") from error
 
 
-@lru_cache(maxsize=64)
 def connect_uploads(bucket: str, access: Access) -> "MultipartClient":
-    """Build the client for multipart uploads, once (a fifth of a second with the import)."""
+    """Return the client for multipart uploads, built once (a fifth of a second with the import)."""
     from podreduce.storage.multipart import connect_multipart  # noqa: PLC0415 - botocore, which few tasks need
 
-    return connect_multipart(bucket, access)
+    return UPLOAD_CLIENTS.get((bucket, access), lambda: connect_multipart(bucket, access))
 
 
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":
