@@ -25,6 +25,7 @@ class JobStorage:
         settings: how to reach the store.
         before_write: called before each write to a store opened here. It raises if this operator must not act.
         gate: held during each request to a store opened here.
+        threads: held during each blocking request in a thread, so that one store never takes all threads.
     """
 
     work_uri: str
@@ -32,10 +33,11 @@ class JobStorage:
     settings: StorageSettings
     before_write: Callable[[], None] = lambda: None
     gate: Gate = NO_GATE
+    threads: Gate = NO_GATE
 
     def open(self, uri: str) -> ObjectStore:
         """Open the store at `uri`, which ends in `/`."""
-        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate)
+        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate, threads=self.threads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -49,12 +49,14 @@ def open_store(
     *,
     before_write: BeforeWrite = lambda: None,
     gate: Gate = NO_GATE,
+    threads: Gate = NO_GATE,
 ) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
     This makes no request; a directory need not exist (the first write creates it). Opening the same store again is
     cheap. `before_write` is called before each try of each write, in the thread of the write, and may forbid it;
     obstore's own retries count as one try. `gate` is held while an async caller's request to S3 runs.
+    An async caller that makes blocking requests in a thread holds `threads`.
 
     Raises:
         InputError: `uri` is not such a URI.
@@ -72,6 +74,7 @@ def open_store(
             connect_for_copies=lambda: memory,
             connect_for_checksummed=lambda: memory,
             before_write=before_write,
+            threads=threads,
         )
     if scheme == "file":
         local = LocalStore("/")
@@ -83,6 +86,7 @@ def open_store(
             connect_for_checksummed=lambda: local,
             directory=Path("/"),
             before_write=before_write,
+            threads=threads,
         )
     if is_odd(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
@@ -97,6 +101,7 @@ def open_store(
         endpoint=access.endpoint or "AWS",
         before_write=before_write,
         gate=gate,
+        threads=threads,
     )
 
 

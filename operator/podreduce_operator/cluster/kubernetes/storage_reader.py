@@ -38,6 +38,8 @@ from http import HTTPStatus
 __all__ = ["StorageReader", "read_storage_directory"]
 
 CONCURRENT_REQUESTS = 64
+CONCURRENT_THREADS = 4
+"""The threads that the stores of one Secret may hold. There are 32 for all; see `process/threads`."""
 FRESH_SECONDS = 10.0
 """A changed Secret takes effect after this time. Until then a job's passes need no request."""
 
@@ -85,6 +87,7 @@ class StorageReader:
         self._endpoints = endpoints
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
+        self._threads: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_THREADS))
         self._used_at: dict[tuple[str, str], float] = {}
         self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
@@ -119,7 +122,7 @@ class StorageReader:
         unused = [key for key, at in self._used_at.items() if at < oldest and not self._reading[key].locked()]
         for key in unused:
             del self._used_at[key]
-            for known in (self._reads, self._reading, self._gates):
+            for known in (self._reads, self._reading, self._gates, self._threads):
                 known.pop(key, None)
 
     async def _read_now(self, namespace: str, name: str) -> JobStorage:
@@ -130,7 +133,7 @@ class StorageReader:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
         if self._endpoints and not is_allowed_endpoint(storage.settings.endpoint or "", self._endpoints):
             raise ActionError("StorageEndpointNotAllowed", explain_endpoint(namespace, name), permanent=True)
-        return replace(storage, gate=self._gates[namespace, name])
+        return replace(storage, gate=self._gates[namespace, name], threads=self._threads[namespace, name])
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
         try:
