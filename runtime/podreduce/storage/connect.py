@@ -65,26 +65,15 @@ def open_store(
     scheme, bucket, prefix = split_uri(uri)
     if prefix and not prefix.endswith("/"):
         raise InputError(f"{uri}: a store's URI ends in /; use split_object_uri for an object")
-    if scheme == "memory":
-        memory = MEMORY_STORES.setdefault(bucket, MemoryStore())
+    if scheme in ("memory", "file"):
+        store = MEMORY_STORES.setdefault(bucket, MemoryStore()) if scheme == "memory" else LocalStore("/")
         return ObjectStore(
             uri=uri,
             prefix=prefix,
-            store=memory,
-            connect_for_copies=lambda: memory,
-            connect_for_checksummed=lambda: memory,
-            before_write=before_write,
-            threads=threads,
-        )
-    if scheme == "file":
-        local = LocalStore("/")
-        return ObjectStore(
-            uri=uri,
-            prefix=prefix,
-            store=local,
-            connect_for_copies=lambda: local,
-            connect_for_checksummed=lambda: local,
-            directory=Path("/"),
+            store=store,
+            connect_for_copies=lambda: store,
+            connect_for_checksummed=lambda: store,
+            directory=Path("/") if scheme == "file" else None,
             before_write=before_write,
             threads=threads,
         )
