@@ -239,7 +239,7 @@ async def test_what_a_watch_missed_is_made_up_for_when_its_version_has_expired(w
     following = asyncio.create_task(reflector.run())
 
     async def caught_up() -> bool:
-        return {pod.name for pod in index.of_owner(world.job.uid)} == {kept.name}
+        return {pod.name for pod in index.of_owner(world.namespace, world.job.uid)} == {kept.name}
 
     await eventually(caught_up)
     assert watches >= 2
@@ -266,7 +266,7 @@ async def test_a_listing_of_many_pages_is_whole(world: KubernetesWorld) -> None:
         selector=managed_selector(),
     )
     await reflector.take_listing()
-    assert len(index.of_owner(world.job.uid)) == 7
+    assert len(index.of_owner(world.namespace, world.job.uid)) == 7
     assert pages == 3
 
 
@@ -295,7 +295,7 @@ async def test_jobs_of_other_names_are_found_by_asking(world: KubernetesWorld) -
     await world.apply(make_manifest("later"))
     found = await world.cluster.find_job(JobKey(namespace=world.namespace, name="later"))
     assert found is not None
-    assert found.uid in await world.cluster.list_job_uids()
+    assert found.uid in (await world.cluster.list_job_uids()).uids
 
 
 async def test_jobs_are_known_before_any_watch_has_shown_them(world: KubernetesWorld) -> None:

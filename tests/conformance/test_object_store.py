@@ -18,7 +18,7 @@ from podreduce.contract.errors import (
 )
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage import Blocks, ObjectStore, open_store, probe_conditional_create
-from podreduce.storage.connect import connect_s3
+from podreduce.storage.connect import S3_CLIENTS
 from podreduce.storage.store import MAX_COPY_BYTES
 
 NUMBERS = itertools.count()
@@ -435,7 +435,7 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(
     endpoint: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("podreduce.storage.connect.RETRY_CONFIG", {"max_retries": 2})
-    connect_s3.cache_clear()
+    S3_CLIENTS.clear()
     monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.5)
     store = open_store("s3://bucket/", StorageSettings(endpoint=endpoint, access_key="a", secret_key="b"))  # noqa: S106
     with pytest.raises(

@@ -27,6 +27,7 @@ class JobStorage:
         before_write: called before each write to a store opened here. It raises if this operator must not act.
         gate: held during each request to a store opened here.
         only_s3: whether other stores are refused, whatever a plan or another object in the bucket names.
+        threads: held during each blocking request in a thread, so that one store never takes all threads.
     """
 
     work_uri: str
@@ -34,6 +35,7 @@ class JobStorage:
     settings: StorageSettings
     before_write: Callable[[], None] = lambda: None
     gate: Gate = NO_GATE
+    threads: Gate = NO_GATE
     only_s3: bool = False
 
     def open(self, uri: str) -> ObjectStore:
@@ -45,7 +47,7 @@ class JobStorage:
         """
         if self.only_s3 and not uri.startswith("s3://"):
             raise StorageDeniedError(f"{uri}: in a cluster only s3:// is opened: find out who wrote this URI")
-        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate)
+        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate, threads=self.threads)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,10 @@ class Cluster(Protocol):
         """Return the job as last seen, or None if it is gone."""
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
-        """Return all pods of the job (by owner UID), of any run, including terminating ones."""
+        """Return all pods of the job, of any run, including terminating ones.
+
+        A pod that somebody else deleted a moment ago is still listed, as failed and terminating. So it is recorded.
+        """
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
         """Read the job's pod with this name from the cluster itself; None if it is gone.

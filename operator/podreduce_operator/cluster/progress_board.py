@@ -29,6 +29,9 @@ class ProgressBoard:
         self._monotonic = monotonic
         self._entries: dict[str, Entry] = {}
 
+    def __len__(self) -> int:
+        return len(self._entries)
+
     def take(self, report: ProgressReport) -> None:
         """Store a report."""
         known, now = self._entries.get(report.attempt_id), self._monotonic()

@@ -6,6 +6,7 @@ repeated.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -44,6 +45,8 @@ KEEP_SECONDS = 5.0
 BATCH_ATTEMPTS = 1000
 """About 400 KB, which even a slow store can write in that time."""
 
+LOG_SECONDS = 2.0
+"""How long to wait for a pod's log. On a dead node it would take half a minute."""
 CONCURRENT_READS = 32
 LOG_TAIL_LINES = 100
 MAX_LOG_BYTES = 32 * 1024
@@ -139,11 +142,19 @@ async def read_logs(
             text = saved.decode(errors="replace")
         except ObjectNotFoundError:
             is_present = attempt.attempt_id in present
-            text = await cluster.read_log_tail(run.job, attempt.attempt, LOG_TAIL_LINES) if is_present else ""
+            text = await read_pod_log(run, cluster, attempt.attempt) if is_present else ""
         return last_lines(text)
 
     tails = await gather_bounded([partial(read, attempt) for attempt in attempts], limit=CONCURRENT_READS)
     return {attempt.attempt_id: tail for attempt, tail in zip(attempts, tails, strict=True)}
+
+
+async def read_pod_log(run: Run, cluster: Cluster, pod: str) -> str:
+    """Return a pod's last log lines; empty if its node does not answer in time."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LOG_SECONDS):
+            return await cluster.read_log_tail(run.job, pod, LOG_TAIL_LINES)
+    return ""
 
 
 def last_lines(text: str) -> Sequence[str]:

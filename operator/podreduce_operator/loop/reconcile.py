@@ -27,7 +27,7 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
-from podreduce_operator.policy.run_state import read_run_id, read_run_state
+from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -59,6 +59,7 @@ class Worker:
         phase_written: the phase that was last written. The first status of an end is not delayed, later ones are.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
+        adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
@@ -68,6 +69,7 @@ class Worker:
     phase_written: Phase | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
+    adopted: str = ""
 
 
 class Reconciler:
@@ -76,6 +78,7 @@ class Reconciler:
     Args:
         cluster: pods and jobs.
         limits: what the installation allows each job.
+        installation: it adopts the jobs that have no installation yet, and only its own jobs are run. None runs all.
         fault_point: called around each action. Tests use it to crash the operator.
         status_interval_seconds: the least time between two status writes of a job.
         clock: seconds since the epoch.
@@ -89,6 +92,7 @@ class Reconciler:
         cluster: Cluster,
         *,
         limits: Limits,
+        installation: str | None = None,
         fault_point: FaultPoint | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
@@ -98,6 +102,7 @@ class Reconciler:
     ) -> None:
         self.cluster = cluster
         self.limits = limits
+        self.installation = installation
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
@@ -106,6 +111,8 @@ class Reconciler:
         self.cache = RunCache()
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
         self.workers: dict[JobKey, Worker] = {}
+        self.left_alone: set[str] = set()
+        self.passed_at: dict[str, float] = {}
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
@@ -116,9 +123,18 @@ class Reconciler:
             worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
 
     def overdue_seconds(self) -> float:
-        """Return how long the oldest pass has been due or running; 0 if there is none."""
-        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
-        return max(0.0, self.monotonic() - oldest)
+        """Return how long the oldest pass has been due or running; 0 if there is none.
+
+        A pass counts from the last end of any pass in its namespace. The jobs of a namespace wait for each other if
+        their store is slow or away, for hours if there are thousands, and a restart does not help them.
+        """
+        self.passed_at = {
+            key.namespace: self.passed_at[key.namespace] for key in self.workers if key.namespace in self.passed_at
+        }
+        since = (
+            max(worker.due_at, self.passed_at.get(key.namespace, -math.inf)) for key, worker in self.workers.items()
+        )
+        return max(0.0, self.monotonic() - min(since, default=math.inf))
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
@@ -134,6 +150,9 @@ class Reconciler:
         worker = self.workers.pop(job.key, None)
         if worker is not None and worker.task is not None:
             worker.task.cancel()
+        if self.is_foreign(job):
+            self.left_alone.discard(job.uid)
+            return
         await discard_job(job, self.cluster, self.cache)
 
     async def close(self) -> None:
@@ -162,6 +181,7 @@ class Reconciler:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
             self.on_pass(self.monotonic() - began)
+            self.passed_at[key.namespace] = self.monotonic()
             if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
                 self.workers.pop(key, None)
                 return
@@ -172,8 +192,10 @@ class Reconciler:
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
-        if job is None or job.deleting:
+        if job is None or job.deleting or self.is_foreign(job):
             return None
+        if not await self.adopt(job, worker):
+            return 0.0
         started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = self.monotonic() - started
@@ -186,6 +208,29 @@ class Reconciler:
         if settled and not observed.faults:
             self.cache.forget(job)
         return seconds_to_next_pass(observed, decision, status_due, rests=rests)
+
+    def is_foreign(self, job: JobView) -> bool:
+        """Tell whether the job belongs to another installation. Nothing is done to such a job."""
+        owner = read_installation(job.status)
+        if self.installation is None or owner is None or owner == self.installation:
+            return False
+        if job.uid not in self.left_alone:
+            self.left_alone.add(job.uid)
+            log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
+        return True
+
+    async def adopt(self, job: JobView, worker: Worker) -> bool:
+        """Make the job this installation's own before anything else is done. Return whether the pass may go on.
+
+        The write names the version that was read, so only one of several installations succeeds. If the API server
+        drops the field, because its CRD is older, the job counts as adopted by this operator.
+        """
+        is_own = self.installation is None or read_installation(job.status) is not None
+        if is_own or worker.adopted == job.uid:
+            return True
+        if await self.cluster.write_status(job, {**job.status, "installation": self.installation}):
+            worker.adopted = job.uid
+        return False
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""

@@ -14,6 +14,8 @@ from podreduce_operator.model.jobs import JobView
 
 __all__ = ["AttemptProgress", "Gang", "PodPhase", "PodRequest", "PodView", "Requests", "Stage"]
 
+MAX_DIGITS = 10
+
 
 class PodPhase(StrEnum):
     """A pod's phase, as Kubernetes names it."""
@@ -110,6 +112,12 @@ class PodView:
     def attempt_ids(self) -> tuple[str, ...]:
         """The ids of all its attempts, in order: one for each of its tasks."""
         return tuple(f"{self.uid}-{number}" for number in range(len(self.tasks) or 1))
+
+    def has_attempt(self, attempt_id: str) -> bool:
+        """Tell whether the id is one of `attempt_ids`, without building them."""
+        uid, _, number = attempt_id.rpartition("-")
+        is_number = number.isascii() and number.isdecimal() and len(number) < MAX_DIGITS and str(int(number)) == number
+        return uid == self.uid and is_number and int(number) < (len(self.tasks) or 1)
 
     @property
     def all_tasks(self) -> tuple[TaskRef, ...]:

@@ -96,7 +96,9 @@ def find_cause(pod: PodView) -> Cause:
         reason, message = REASONS_BY_KUBELET[pod.reason]
         return Cause(reason=reason, message=pod.message or message)
     if pod.deleting:
-        return Cause(reason="PodDeleted", message="deleted while it ran")
+        has_run = pod.phase is PodPhase.RUNNING or pod.started_at is not None or pod.exit_code is not None
+        when = "while it ran" if has_run else "before it started"
+        return Cause(reason="PodDeleted", message=f"deleted {when}")
     return cause_by_exit(pod)
 
 

@@ -8,7 +8,15 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import RunState
 
-__all__ = ["CLEANED_UP", "is_over", "read_conditions", "read_plan_digest", "read_run_id", "read_run_state"]
+__all__ = [
+    "CLEANED_UP",
+    "is_over",
+    "read_conditions",
+    "read_installation",
+    "read_plan_digest",
+    "read_run_id",
+    "read_run_state",
+]
 
 CLEANED_UP = "CleanedUp"
 """The condition of an ended run of which only the output is left. An API server with an older CRD keeps it too."""
@@ -18,6 +26,12 @@ def read_run_id(status: Mapping[str, Any]) -> str | None:
     """Return the run id in the status; None before the first run."""
     run_id: str | None = status.get("runId")
     return run_id
+
+
+def read_installation(status: Mapping[str, Any]) -> str | None:
+    """Return the installation that runs the job; None if none has adopted it yet."""
+    installation: str | None = status.get("installation")
+    return installation
 
 
 def read_conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:

@@ -52,7 +52,8 @@ def build_status(
     status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
         if previous.get("runId") != observed.run_id:
-            status = {"observedGeneration": observed.job.generation, "conditions": []}
+            kept = {"installation": previous.get("installation")}
+            status = {"observedGeneration": observed.job.generation, "conditions": [], **kept}
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)

@@ -64,6 +64,7 @@ async def run_parts(
     reconciler = Reconciler(
         cluster,
         limits=settings.limits,
+        installation=cluster.installation,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         on_pass=metrics.take_pass,
     )

@@ -29,7 +29,7 @@ After this time only the client can be the cause.
 """
 
 MAX_OVERDUE_SECONDS = 1800.0
-"""How long a job's pass may be due or running.
+"""How long a job's pass may be due or running while no pass of its namespace ends.
 
 Every request has a timeout, so a pass without an end is a bug. The longest normal passes plan an input of a million
 objects or publish thousands of parts.

@@ -10,6 +10,7 @@ from typing import Any, Literal, Self, TypeVar
 
 import msgspec
 
+from podreduce_operator.api.storage_endpoints import Endpoint, parse_endpoint
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.leadership.lease_settings import LeaseSettings
 from podreduce_operator.model.errors import OperatorError
@@ -105,6 +106,7 @@ def read_cluster(read: Variables) -> ClusterSettings:
         release=read.parse("RELEASE", str, "podreduce"),
         installation=read.parse("INSTALLATION", str, None),
         storage_directory=read.parse("STORAGE_DIRECTORY", Path, None),
+        storage_endpoints=read.parse("STORAGE_ENDPOINTS", parse_endpoints, ()),
         pods_per_second=read.parse("PODS_PER_SECOND", parse_positive, 1000),
         progress_url=read.parse("PROGRESS_URL", str, None),
         progress_port=read.parse("PROGRESS_PORT", parse_positive, 8081),
@@ -187,6 +189,11 @@ def parse_positive(text: str) -> int:
 def split_names(text: str) -> tuple[str, ...]:
     """Return the names in a comma-separated list, without blanks."""
     return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+def parse_endpoints(text: str) -> tuple[Endpoint, ...]:
+    """Return the endpoints in a comma-separated list."""
+    return tuple(parse_endpoint(name) for name in split_names(text))
 
 
 def parse_mapping(text: str) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import installation_prefix
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
+from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.runs.remove_run import discard_run, find_runs
@@ -30,8 +31,8 @@ class SweptCluster(Protocol):
     def own_storage(self) -> JobStorage | None:
         """Return the installation's own storage, if it has one."""
 
-    async def list_job_uids(self) -> set[str]:
-        """Return the UIDs of all jobs."""
+    async def list_job_uids(self) -> ListedJobs:
+        """Return the UIDs of all jobs in the served namespaces."""
 
 
 async def sweep_forever(
@@ -51,14 +52,17 @@ async def sweep_forever(
 
 
 async def sweep(cluster: SweptCluster) -> None:
-    """Remove every run in the installation's own storage whose job is gone. A failing run does not stop the others."""
+    """Remove every run in the installation's own storage whose job is gone. A failing run does not stop the others.
+
+    Runs of namespaces that are not served, or cannot be listed now, stay: their jobs may exist.
+    """
     storage = cluster.own_storage()
     if storage is None:
         return
     runs = await find_runs(storage, installation_prefix(storage.installation))
-    living = await cluster.list_job_uids()
+    listed = await cluster.list_job_uids()
     for run in runs:
-        if run.uid in living:
+        if not listed.is_gone(run.namespace, run.uid):
             continue
         run_log = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
         try:

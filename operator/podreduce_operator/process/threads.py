@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 __all__ = ["drain_threads", "use_threads"]
 
+THREADS = 32
+"""Most of them wait for a store. One store holds only a few, so a dead one does not stop the jobs of others."""
+
 
 def use_threads() -> ThreadPoolExecutor:
     """Give the running event loop new threads, and return them."""
-    threads = ThreadPoolExecutor(thread_name_prefix="operator")
+    threads = ThreadPoolExecutor(THREADS, thread_name_prefix="operator")
     asyncio.get_running_loop().set_default_executor(threads)
     return threads
 

@@ -5,7 +5,6 @@ reads them; `~/.aws` is not read.
 """
 
 from datetime import timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, StorageDeniedError
 from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
+from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore
@@ -28,6 +28,9 @@ __all__ = ["open_store"]
 
 MEMORY_STORES: dict[str, MemoryStore] = {}
 """By name: everybody in the process who opens `memory://name/` shares one memory store."""
+
+S3_CLIENTS: Clients[S3Store] = Clients()
+UPLOAD_CLIENTS: "Clients[MultipartClient]" = Clients()
 
 COPY_TIMEOUT_SECONDS = 900
 REQUEST_TIMEOUT_SECONDS = 30
@@ -47,12 +50,14 @@ def open_store(
     *,
     before_write: BeforeWrite = lambda: None,
     gate: Gate = NO_GATE,
+    threads: Gate = NO_GATE,
 ) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
     This makes no request; a directory need not exist (the first write creates it). Opening the same store again is
     cheap. `before_write` is called before each try of each write, in the thread of the write, and may forbid it;
     obstore's own retries count as one try. `gate` is held while an async caller's request to S3 runs.
+    An async caller that makes blocking requests in a thread holds `threads`.
 
     Raises:
         InputError: `uri` is not such a URI.
@@ -61,26 +66,17 @@ def open_store(
     scheme, bucket, prefix = split_uri(uri)
     if prefix and not prefix.endswith("/"):
         raise InputError(f"{uri}: a store's URI ends in /; use split_object_uri for an object")
-    if scheme == "memory":
-        memory = MEMORY_STORES.setdefault(bucket, MemoryStore())
+    if scheme in ("memory", "file"):
+        store = MEMORY_STORES.setdefault(bucket, MemoryStore()) if scheme == "memory" else LocalStore("/")
         return ObjectStore(
             uri=uri,
             prefix=prefix,
-            store=memory,
-            connect_for_copies=lambda: memory,
-            connect_for_checksummed=lambda: memory,
+            store=store,
+            connect_for_copies=lambda: store,
+            connect_for_checksummed=lambda: store,
+            directory=Path("/") if scheme == "file" else None,
             before_write=before_write,
-        )
-    if scheme == "file":
-        local = LocalStore("/")
-        return ObjectStore(
-            uri=uri,
-            prefix=prefix,
-            store=local,
-            connect_for_copies=lambda: local,
-            connect_for_checksummed=lambda: local,
-            directory=Path("/"),
-            before_write=before_write,
+            threads=threads,
         )
     if is_odd(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
@@ -96,14 +92,22 @@ def open_store(
         endpoint=access.endpoint or "AWS",
         before_write=before_write,
         gate=gate,
+        threads=threads,
     )
 
 
-@lru_cache(maxsize=64)
 def connect_s3(
     bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool = True, retries: bool = True
 ) -> S3Store:
-    """Build obstore's client, once (it takes 17 ms and has its own connections).
+    """Return obstore's client, built once (it takes 17 ms and has its own connections)."""
+    return S3_CLIENTS.get(
+        (bucket, access, timeout_seconds, signs_payload, retries),
+        lambda: build_s3(bucket, access, timeout_seconds, signs_payload=signs_payload, retries=retries),
+    )
+
+
+def build_s3(bucket: str, access: Access, timeout_seconds: int, *, signs_payload: bool, retries: bool) -> S3Store:
+    """Build obstore's client.
 
     It makes path-style requests, which MinIO needs and AWS accepts. If the signature covers the payload, both sides
     compute its SHA-256. This can be left out if something else protects the bytes in transit, as TLS does.
@@ -127,12 +131,11 @@ def connect_s3(
         raise StorageDeniedError(f"{where}: the storage settings are unusable ({error}); correct them") from error
 
 
-@lru_cache(maxsize=64)
 def connect_uploads(bucket: str, access: Access) -> "MultipartClient":
-    """Build the client for multipart uploads, once (a fifth of a second with the import)."""
+    """Return the client for multipart uploads, built once (a fifth of a second with the import)."""
     from podreduce.storage.multipart import connect_multipart  # noqa: PLC0415 - botocore, which few tasks need
 
-    return connect_multipart(bucket, access)
+    return UPLOAD_CLIENTS.get((bucket, access), lambda: connect_multipart(bucket, access))
 
 
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":

@@ -97,6 +97,11 @@ ANSWER = re.compile(
 CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
 DELETE_CODE = re.compile(r"DeleteObjects request failed .*\(code: ([\w.]+)\)", re.DOTALL)
 REFUSED_STATUSES = frozenset({301, 401, 403, 501})
+SHOWN_CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,60}")
+INVALID_ANSWER = re.compile(
+    r"(?:Got invalid|Error (?:getting|parsing|decoding)|invalid XML|deseriali[sz])", re.IGNORECASE
+)
+"""How obstore reports an answer that is not S3's. The rest of such a text may quote the answer."""
 PASSING_STATUSES = frozenset({408, 425, 429})
 STATUS_OUTCOMES = {404: Outcome.MISSING, 412: Outcome.CHANGED, 416: Outcome.CHANGED}
 
@@ -128,7 +133,7 @@ class Place:
 
 def translate(error: Exception, place: Place) -> PodreduceError:
     """Return what `error` of obstore, or an AnswerError, means; the remedy is last, so that cutting keeps it."""
-    text = str(error).split("\n\nDebug source", 1)[0][:400]
+    text = describe(error)
     where = f"{place.uri}: cannot {place.verb} it" + (f" at {place.endpoint}" if place.endpoint else "")
     outcome, words = classify(error, place)
     match outcome:
@@ -142,6 +147,22 @@ def translate(error: Exception, place: Place) -> PodreduceError:
             return InputError(f"{place.uri}: the store cannot hold or read this name ({text}); rename the object")
         case Outcome.PASSES:
             return StorageUnavailableError(f"{where} ({text}): {words or PASSING_FAULT}")
+
+
+def describe(error: Exception) -> str:
+    """Return what happened, without the body of an answer.
+
+    The endpoint may be any server, and the message is shown to whoever named it. So an answer is only its status and
+    its code: a body could be a page of another service that only the operator can reach.
+    """
+    text = str(error).split("\n\nDebug source", 1)[0]
+    code, status = find_answer(error)
+    if code is not None or status is not None or ANSWER.search(text):
+        told = ["" if status is None else f"status {status}"]
+        told.append(code if code is not None and SHOWN_CODE.fullmatch(code) else "")
+        return f"the answer: {', '.join(filter(None, told)) or 'an error'}"
+    invalid = INVALID_ANSWER.search(text)
+    return "the answer is not one of S3" if invalid else text[:400]
 
 
 def classify(error: Exception, place: Place) -> Meaning:

@@ -8,9 +8,10 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from podreduce.contract.errors import ObjectNotFoundError, UploadLostError
+from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = ["MultipartClient", "connect_multipart"]
 CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
+NOT_S3 = "the answer is not one of S3: correct endpoint in the storage secret"
 READS = frozenset({"list_parts", "head_object", "list_objects_v2", "get_object"})
 LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
 """The store's codes for an upload that is gone, and for one that lost a part."""
@@ -62,13 +64,13 @@ class MultipartClient:
         If an answer is lost, the retry leaves an unknown upload behind; the bucket's life-cycle rule for unfinished
         uploads deletes it.
         """
-        answer = self._call("create_multipart_upload", path, Metadata=dict(metadata))
-        return str(answer["UploadId"])
+        take = itemgetter("UploadId")
+        return str(self._call("create_multipart_upload", path, take, Metadata=dict(metadata)))
 
     def upload_part(self, path: str, upload_id: str, number: int, data: bytes) -> str:
         """Upload part `number` (from 1), replacing any part of that number; return its ETag."""
-        answer = self._call("upload_part", path, UploadId=upload_id, PartNumber=number, Body=data)
-        return str(answer["ETag"])
+        take = itemgetter("ETag")
+        return str(self._call("upload_part", path, take, UploadId=upload_id, PartNumber=number, Body=data))
 
     def complete(self, path: str, upload_id: str, etags: Sequence[str]) -> None:
         """Make the object from the upload's parts, replacing any existing object."""
@@ -86,10 +88,9 @@ class MultipartClient:
     def read_metadata(self, path: str) -> Mapping[str, str] | None:
         """Return the metadata of the object at `path`; None if there is none."""
         try:
-            answer = self._call("head_object", path)
+            metadata: Mapping[str, str] = self._call("head_object", path, itemgetter("Metadata"))
         except ObjectNotFoundError:
             return None
-        metadata: Mapping[str, str] = answer["Metadata"]
         return metadata
 
     def list_page(
@@ -99,14 +100,15 @@ class MultipartClient:
         arguments: dict[str, Any] = {"Prefix": prefix, "MaxKeys": max_keys}
         more = {"Delimiter": delimiter, "StartAfter": after, "ContinuationToken": token}
         arguments.update({name: value for name, value in more.items() if value})
-        answer = self._call("list_objects_v2", prefix, **arguments)
-        entries = [as_listed(found["Key"], found, found["Size"]) for found in answer.get("Contents", ())]
-        return {"entries": entries, "token": answer.get("NextContinuationToken")}
+        page: ListedPage = self._call("list_objects_v2", prefix, as_page, **arguments)
+        return page
 
     def head(self, path: str) -> "ListedObject":
         """Return the object's entry. Raises ObjectNotFoundError."""
-        answer = self._call("head_object", path)
-        return as_listed(path, answer, answer["ContentLength"])
+        found: ListedObject = self._call(
+            "head_object", path, lambda answer: as_listed(path, answer, answer["ContentLength"])
+        )
+        return found
 
     def read(self, path: str, *, etag: str | None, start: int = 0, end: int | None = None) -> bytes:
         """Return the object's bytes, of version `etag` if given. Raises as `ObjectStore.get_range` does."""
@@ -138,6 +140,12 @@ class ListedPage(TypedDict):
     token: str | None
 
 
+def as_page(answer: Mapping[str, Any]) -> ListedPage:
+    """Return a page of a listing."""
+    entries = [as_listed(found["Key"], found, found["Size"]) for found in answer.get("Contents", ())]
+    return {"entries": entries, "token": answer.get("NextContinuationToken")}
+
+
 def as_listed(path: str, answer: Mapping[str, Any], size: int) -> "ListedObject":
     """Return an entry in obstore's form."""
     return {
@@ -159,6 +167,7 @@ def read_body(answer: Mapping[str, Any]) -> bytes:
 def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts
     """Return `call()`; its errors become those that `faults` knows."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import; see above
+    from botocore.parsers import ResponseParserError  # noqa: PLC0415 - likewise
 
     try:
         return call()
@@ -167,6 +176,8 @@ def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - 
         if code in LOST_UPLOADS:
             raise UploadLostError(f"{place.uri}: the store no longer has the upload") from error
         raise AnswerError(str(error), code=code, status=status) from error
+    except (KeyError, TypeError, RecursionError, ResponseParserError) as error:  # botocore follows redirects in circles
+        raise StorageDeniedError(f"{place.uri}: {NOT_S3}") from error
     except BotoCoreError as error:
         raise OSError(str(error)) from error
 

@@ -69,6 +69,7 @@ class ObjectStore:
     mishap: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
+    threads: Gate = NO_GATE
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"

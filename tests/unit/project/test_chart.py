@@ -32,6 +32,7 @@ SET = {
     "PODS_PER_SECOND": "{{ .Values.podsPerSecond | quote }}",
     "CHAOS": "{{ .Values.chaos.enabled | quote }}",
     "NAMESPACES": '{{ join "," .Values.namespaces | quote }}',
+    "STORAGE_ENDPOINTS": '{{ join "," .Values.storageEndpoints | quote }}',
     "RELEASE": '{{ printf "%s.%s" .Release.Namespace .Release.Name | quote }}',
     "INSTALLATION": "{{ .Values.installationId | quote }}",
     "LOG_FORMAT": "{{ .Values.log.format | quote }}",

@@ -27,7 +27,7 @@ from podreduce_operator.cluster.kubernetes.backoff import Backoff
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
 from podreduce_operator.cluster.kubernetes.job_cache import key_of
 from podreduce_operator.cluster.kubernetes.job_events import EventRecorder
-from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.cluster.kubernetes.job_store import JobStore, ListedJobs
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
@@ -79,12 +79,14 @@ class KubernetesCluster:
     ) -> None:
         self.api = api
         self._settings = settings
-        self._installation = installation
+        self.installation = installation
         self._directory = directory
         self._before_write = before_write
-        self._jobs = JobStore(api, settings.namespaces)
+        self._jobs = JobStore(api, settings.namespaces, installation=installation)
         self._pods = PodWatch(api, settings.namespaces)
-        self._storage = StorageReader(api, installation, directory, before_write=before_write)
+        self._storage = StorageReader(
+            api, installation, directory, before_write=before_write, endpoints=settings.storage_endpoints
+        )
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
         self._board = ProgressBoard()
@@ -103,14 +105,10 @@ class KubernetesCluster:
 
     async def _serve_progress(self) -> NoReturn:
         """Receive progress reports until cancelled."""
-        app = build_progress_app(self._board, self._find_token_digest)
+        app = build_progress_app(self._board, self._pods.find)
         async with serving(app, self._settings.progress_port):
             await asyncio.Event().wait()
         raise AssertionError
-
-    def _find_token_digest(self, uid: str) -> str | None:
-        pod = self._pods.find(uid)
-        return None if pod is None else pod.token_digest
 
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         """See `Cluster.progress_of`."""
@@ -132,8 +130,8 @@ class KubernetesCluster:
         """Tell whether a job with this name is known."""
         return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
 
-    async def list_job_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs."""
+    async def list_job_uids(self) -> ListedJobs:
+        """Ask the API server for the UIDs of all jobs in the served namespaces."""
         return await self._jobs.list_uids()
 
     def own_storage(self) -> JobStorage | None:
@@ -145,7 +143,7 @@ class KubernetesCluster:
         directory = self._settings.storage_directory
         if directory is None:
             return None
-        return read_storage_directory(directory, self._installation, self._directory, self._before_write)
+        return read_storage_directory(directory, self.installation, self._directory, self._before_write)
 
     def known_jobs(self) -> Collection[JobKey]:
         """Return the keys of all known jobs, also of those that are not understood."""
@@ -173,7 +171,10 @@ class KubernetesCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
-        return await self._pods.pods_of(job.uid)
+        pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        if not self._lives(job):
+            return pods
+        return *pods, *self._pods.vanished_of(job.key.namespace, job.uid)
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
         """See `Cluster.find_pod`."""
@@ -214,6 +215,7 @@ class KubernetesCluster:
         body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": {"uid": uid}}
         if force:
             body["gracePeriodSeconds"] = 0
+        self._pods.expect_gone(uid)
         try:
             answer = await self.api.delete(core_path("pods", namespace, name), body)
         except ApiError as error:
@@ -256,8 +258,7 @@ class KubernetesCluster:
         except ActionError as error:
             if not error.permanent:
                 raise
-            entry = self._jobs.cache.get(job.key)
-            if entry is not None and entry.view.uid == job.uid and not entry.view.deleting:
+            if self._lives(job):
                 raise
             known = self._storage.last_known(namespace, name) or self.own_storage()
             if known is None:
@@ -271,6 +272,11 @@ class KubernetesCluster:
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """See `Cluster.record_event`."""
         await self._events.record(job, kind, reason, message)
+
+    def _lives(self, job: JobView) -> bool:
+        """Tell whether the job is known and is not being deleted."""
+        entry = self._jobs.cache.get(job.key)
+        return entry is not None and entry.view.uid == job.uid and not entry.view.deleting
 
     async def _find_own(self, request: PodRequest) -> Json:
         """Return the pod that already has the name, if it belongs to this attempt."""

@@ -7,8 +7,9 @@ would otherwise be written again and again. A listing once a minute finds deleti
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
 
@@ -20,9 +21,10 @@ from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json,
 from podreduce_operator.cluster.kubernetes.job_cache import JobCache, JobEntry, key_of
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.policy.run_state import read_installation
 from podreduce_operator.policy.status import with_spec_error
 
-__all__ = ["JobStore"]
+__all__ = ["JobStore", "ListedJobs"]
 
 RESYNC_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -32,11 +34,36 @@ METADATA_ONLY = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v
 log = structlog.get_logger(__name__)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedJobs:
+    """The jobs that the API server lists, and where it was asked.
+
+    Attributes:
+        uids: the UIDs of the jobs.
+        places: the namespaces whose listing succeeded; None stands for all.
+    """
+
+    uids: frozenset[str]
+    places: frozenset[str | None]
+
+    def is_gone(self, namespace: str, uid: str) -> bool:
+        """Tell whether there certainly is no such job: its namespace was listed without it."""
+        return uid not in self.uids and bool(self.places & {namespace, None})
+
+
 class JobStore:
     """The jobs of the served namespaces (empty: all)."""
 
-    def __init__(self, api: ApiServer, namespaces: Sequence[str], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        api: ApiServer,
+        namespaces: Sequence[str],
+        *,
+        installation: str | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._api = api
+        self._installation = installation
         self._places: Sequence[str | None] = namespaces or (None,)
         self._clock = clock
         self._contact_at = clock()
@@ -68,8 +95,13 @@ class JobStore:
             return None
 
     async def _report(self, manifest: Json, error: str) -> None:
-        """Write into the status of a job why its spec is not understood, if it does not say so yet."""
+        """Write into the status of a job why its spec is not understood, if it does not say so yet.
+
+        A job of another installation is left alone.
+        """
         status = manifest.get("status") or {}
+        if read_installation(status) not in {None, self._installation}:
+            return
         told = with_spec_error(status, error, int(manifest["metadata"].get("generation") or 0), time.time())
         if told == status:
             return
@@ -111,11 +143,15 @@ class JobStore:
             await asyncio.sleep(RESYNC_SECONDS if self.is_synced else RETRY_SECONDS)
 
     async def take_listing(self) -> None:
-        """List and store all jobs. The loop reports those that are not understood."""
+        """List and store all jobs. The loop reports those that are not understood.
+
+        A namespace that may not be listed, or is gone, does not keep the others waiting.
+        """
         for place in self._places:
-            async for manifest in self._list(place):
-                with suppress(SpecError):
-                    self.cache.put(manifest)
+            with skipping_forbidden(place):
+                async for manifest in self._list(place):
+                    with suppress(SpecError):
+                        self.cache.put(manifest)
         self.is_synced = True
 
     async def resync(self) -> None:
@@ -123,13 +159,19 @@ class JobStore:
         known = self.cache.uids()
         listed = await self.list_uids()
         for key, uid in known.items():
-            if uid not in listed:
+            if listed.is_gone(key.namespace, uid):
                 log.info("deletion noticed late", job=str(key), uid=uid)
                 self.cache.remove(key, uid)
 
-    async def list_uids(self) -> set[str]:
-        """Ask the API server for the UIDs of all jobs."""
-        return {uid_of(item) for place in self._places async for item in self._list(place, accept=METADATA_ONLY)}
+    async def list_uids(self) -> ListedJobs:
+        """Ask the API server for the UIDs of all jobs. Namespaces that may not be listed are left out."""
+        uids: set[str] = set()
+        places: set[str | None] = set()
+        for place in self._places:
+            with skipping_forbidden(place):
+                uids.update([uid_of(item) async for item in self._list(place, accept=METADATA_ONLY)])
+                places.add(place)
+        return ListedJobs(uids=frozenset(uids), places=frozenset(places))
 
     async def _list(self, place: str | None, *, accept: str = "") -> AsyncIterator[Json]:
         query = {"limit": str(PAGE_JOBS)}
@@ -140,6 +182,17 @@ class JobStore:
             if not (token := page["metadata"].get("continue")):
                 return
             query = {**query, "continue": token}
+
+
+@contextmanager
+def skipping_forbidden(place: str | None) -> Iterator[None]:
+    """Log that a namespace may not be listed, and go on. If all namespaces are served, this is an error."""
+    try:
+        yield
+    except ApiError as error:
+        if place is None or error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+            raise
+        log.warning("jobs not listed: correct namespaces or the rights there", namespace=place, error=str(error))
 
 
 def job_path(key: JobKey, subresource: str = "") -> str:

@@ -38,11 +38,22 @@ class PodWatch:
         self._index.call_when_gone(forget)
         await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
-    async def pods_of(self, owner_uid: str) -> tuple[PodView, ...]:
-        """Return the pods of the job with this UID. Waits for the first listing."""
-        for reflector in self._reflectors.values():
+    async def pods_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
+        """Return the pods of the namespace's job with this UID. Waits for the first listing."""
+        reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
+        if reflector is not None:
             await reflector.synced.wait()
-        return self._index.of_owner(owner_uid)
+        return self._index.of_owner(namespace, owner_uid)
+
+    def vanished_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
+        """Return the job's pods that somebody else deleted a moment ago, as failed."""
+        return self._index.vanished_of_owner(namespace, owner_uid)
+
+    def expect_gone(self, uid: str) -> None:
+        """Note that the operator itself deletes the pod."""
+        pod = self.find(uid)
+        if pod is not None:
+            self._index.expect_gone(pod)
 
     def find(self, uid: str) -> OwnedPod | None:
         """Return the pod with this UID, if it is known."""
@@ -57,8 +68,8 @@ class PodWatch:
 
     @property
     def is_synced(self) -> bool:
-        """Whether every listing has been made."""
-        return all(reflector.synced.is_set() for reflector in self._reflectors.values())
+        """Whether every listing has been made, but for namespaces that may not be listed."""
+        return all(reflector.synced.is_set() or reflector.is_forbidden for reflector in self._reflectors.values())
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the most silent watch last heard anything."""

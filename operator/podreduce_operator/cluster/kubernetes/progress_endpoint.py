@@ -1,9 +1,11 @@
 """The endpoint where tasks report their progress, with a POST of small JSON and the attempt's token.
 
-Rule: trusts nothing. A report is accepted only for the pod with the token that came with it. It only affects the
-progress that the operator knows for this attempt.
+Rule: trusts nothing. A report is accepted only for an attempt of the pod whose token came with it, and only so often.
+It only affects the progress that the operator knows for this attempt. So a pod, whatever it sends, holds one small
+entry for each of its tasks until it is gone.
 """
 
+import asyncio
 from collections.abc import Callable
 from hmac import compare_digest
 
@@ -11,30 +13,42 @@ import msgspec
 from aiohttp import web
 
 from podreduce.contract.progress import ProgressReport
+from podreduce_operator.cluster.kubernetes.report_rate import ReportRate
 from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.pods.pod_manifest import digest_token
+from podreduce_operator.pods.pod_view import OwnedPod
 
 __all__ = ["PROGRESS_PATH", "build_progress_app"]
 
 PROGRESS_PATH = "/v1/progress"
 MAX_REPORT_BYTES = 4096
+MAX_COUNT = 2**63
+READ_SECONDS = 5.0
+"""How long a report may take to arrive. A task gives up after two seconds."""
 SCHEME = "Bearer "
 
-FindDigest = Callable[[str], str | None]
-"""Returns the digest of the token of the pod with this UID; None if there is no such pod."""
+FindPod = Callable[[str], OwnedPod | None]
+"""Returns the pod with this UID; None if it is not known."""
 
 
-def build_progress_app(board: ProgressBoard, find_digest: FindDigest) -> web.Application:
-    """Return the application that puts reports on the board."""
+def build_progress_app(board: ProgressBoard, find_pod: FindPod, rate: ReportRate | None = None) -> web.Application:
+    """Return the application that puts reports on the board. `rate` limits the reports of each pod."""
+    reports = ReportRate() if rate is None else rate
 
     async def take(request: web.Request) -> web.Response:
-        report = decode_report(await request.read())
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                report = decode_report(await request.read())
+        except TimeoutError:
+            return web.Response(status=408, text="the report did not arrive in time")
         if report is None:
             return web.Response(status=400, text="not a progress report")
-        digest = find_digest(report.attempt_id.rpartition("-")[0])
         token = request.headers.get("Authorization", "").removeprefix(SCHEME)
-        if not digest or not compare_digest(digest, digest_token(token)):
+        pod = find_pod(report.attempt_id.rpartition("-")[0])
+        if pod is None or not is_token_of(pod, token) or not pod.view.has_attempt(report.attempt_id):
             return web.Response(status=403, text="not the token of that attempt's pod")
+        if not reports.allows(pod.view.uid):
+            return web.Response(status=429, text="too many reports of this pod")
         board.take(report)
         return web.Response(status=204)
 
@@ -43,10 +57,17 @@ def build_progress_app(board: ProgressBoard, find_digest: FindDigest) -> web.App
     return app
 
 
+def is_token_of(pod: OwnedPod, token: str) -> bool:
+    """Tell whether the pod has a token and this is it."""
+    return bool(pod.token_digest) and compare_digest(pod.token_digest.encode(), digest_token(token).encode())
+
+
 def decode_report(body: bytes) -> ProgressReport | None:
     """Decode a report; None if it is invalid."""
     try:
         report = msgspec.json.decode(body, type=ProgressReport)
     except msgspec.DecodeError:
         return None
-    return report if 0.0 <= report.fraction <= 1.0 else None
+    counts = (report.records, report.bytes, report.reduced, report.records_out, report.beats)
+    is_valid = 0.0 <= report.fraction <= 1.0 and all(0 <= count < MAX_COUNT for count in counts)
+    return report if is_valid else None

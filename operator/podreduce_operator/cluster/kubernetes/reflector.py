@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
+from http import HTTPStatus
 from typing import Generic, NoReturn, TypeVar
 
 import structlog
@@ -69,6 +70,7 @@ class Reflector(Generic[T]):
         self._listed = False
         self._contact_at = clock()
         self.synced = asyncio.Event()
+        self.is_forbidden = False
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the API server last sent anything. It sends something every minute."""
@@ -81,6 +83,9 @@ class Reflector(Generic[T]):
                 await self.follow()
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
+                self.is_forbidden = error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+                if error.status:
+                    self._contact_at = self._clock()  # a refusal is an answer, and a restart would not change it
                 await self._pause("the watch was interrupted", error)
             except LOOP_ENDS:
                 raise
@@ -107,7 +112,7 @@ class Reflector(Generic[T]):
                 break
             query = {**query, "continue": token}
         self.cache.finish_listing(listed, version_of(page))
-        self._listed = True
+        self._listed, self.is_forbidden = True, False
         self.synced.set()
         log.debug("listed", resource=self._name, objects=len(listed), version=self.cache.version)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from podreduce_operator.api.storage_endpoints import Endpoint
 from podreduce_operator.pods.pod_manifest import PodDefaults
 
 __all__ = ["ClusterSettings"]
@@ -20,6 +21,7 @@ class ClusterSettings:
         progress_url: the URL where tasks report their progress; None means that they do not.
         progress_port: the port where the operator listens for these reports.
         storage_directory: the installation's own storage Secret, mounted. Used to clean up if a job's Secret is gone.
+        storage_endpoints: the endpoints that jobs' storage Secrets may name; empty means any.
         pods_per_second: how many pods are created per second at most; fewer if the API server is overloaded.
     """
 
@@ -28,6 +30,7 @@ class ClusterSettings:
     release: str = "podreduce"
     installation: str | None = None
     storage_directory: Path | None = None
+    storage_endpoints: tuple[Endpoint, ...] = ()
     pods_per_second: int = 1000
     progress_url: str | None = None
     progress_port: int = 8081

@@ -1,19 +1,21 @@
 """Reads storage Secrets by name, when a job needs them.
 
 Rule: values stay in this process and are read again after some seconds. If a Secret is gone, its last values are kept
-until the job's data is removed. Certificates go to a file, because the S3 client needs a path.
+for a while, so that the job's data can be removed. What no job asks for is dropped. Certificates go to a file, because
+the S3 client needs a path.
 """
 
 import asyncio
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podreduce_operator.api.storage_endpoints import Endpoint, is_allowed_endpoint
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
     KNOWN_KEYS,
@@ -38,8 +40,14 @@ from http import HTTPStatus
 __all__ = ["StorageReader", "read_storage_directory"]
 
 CONCURRENT_REQUESTS = 64
+CONCURRENT_THREADS = 4
+"""The threads that the stores of one Secret may hold. There are 32 for all; see `process/threads`."""
 FRESH_SECONDS = 10.0
 """A changed Secret takes effect after this time. Until then a job's passes need no request."""
+
+
+KEPT_SECONDS = 900.0
+"""How long the values of a Secret are kept after the last job asked for it. Removing a job's data waits two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,7 @@ class StorageReader:
         installation: the owner of the data, which is in every key below `workUri`.
         directory: where certificates are written.
         before_write: called before each write to a store that is opened here.
+        endpoints: those that a Secret may name; empty means any.
     """
 
     def __init__(
@@ -70,14 +79,18 @@ class StorageReader:
         directory: Path,
         *,
         before_write: Callable[[], None] = lambda: None,
+        endpoints: Sequence[Endpoint] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
         self._installation = installation
         self._directory = directory
         self._before_write = before_write
+        self._endpoints = endpoints
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
+        self._threads: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_THREADS))
+        self._used_at: dict[tuple[str, str], float] = {}
         self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
 
@@ -88,6 +101,8 @@ class StorageReader:
             ActionError: the Secret or one of its keys is missing (permanent), or it cannot be read now.
         """
         key = (namespace, name)
+        self._drop_unused()
+        self._used_at[key] = self._clock()
         async with self._reading[key]:
             known = self._reads.get(key)
             if known is None or self._clock() - known.at >= FRESH_SECONDS:
@@ -100,13 +115,27 @@ class StorageReader:
         known = self._reads.get((namespace, name))
         return None if known is None else known.storage
 
+    def __len__(self) -> int:
+        return len(self._reads.keys() | self._reading.keys() | self._gates.keys())
+
+    def _drop_unused(self) -> None:
+        """Forget the Secrets that no job has asked for lately. A job that is at work has its gate in its storage."""
+        oldest = self._clock() - KEPT_SECONDS
+        unused = [key for key, at in self._used_at.items() if at < oldest and not self._reading[key].locked()]
+        for key in unused:
+            del self._used_at[key]
+            for known in (self._reads, self._reading, self._gates, self._threads):
+                known.pop(key, None)
+
     async def _read_now(self, namespace: str, name: str) -> JobStorage:
         values = await self._read_values(namespace, name)
         try:
             storage = build_storage(values, self._installation, self._directory, self._before_write)
         except SecretError as error:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
-        return replace(storage, gate=self._gates[namespace, name])
+        if self._endpoints and not is_allowed_endpoint(storage.settings.endpoint or "", self._endpoints):
+            raise ActionError("StorageEndpointNotAllowed", explain_endpoint(namespace, name), permanent=True)
+        return replace(storage, gate=self._gates[namespace, name], threads=self._threads[namespace, name])
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
         try:
@@ -159,6 +188,14 @@ def write_certificates(pem: str, directory: Path) -> Path:
             file.write(f"{pem}\n")
         Path(file.name).replace(path)
     return path
+
+
+def explain_endpoint(namespace: str, name: str) -> str:
+    """Return a message about a Secret whose endpoint the installation does not allow."""
+    return (
+        f"the storage Secret {namespace}/{name} (spec.storage.secretRef) names an endpoint that this installation does "
+        "not allow: use another one, or add it to storageEndpoints of the chart"
+    )
 
 
 def explain_secret(namespace: str, name: str, error: object) -> str:

@@ -26,6 +26,7 @@ from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.history import write_post_mortem as post_mortem
 from podreduce_operator.history.write_post_mortem import keep_attempts, last_lines, write_post_mortem
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodPhase, PodView, Stage
 from podreduce_operator.policy.attempt_record import describe_attempt
 from podreduce_operator.runs.run import Run, RunCache
@@ -198,6 +199,20 @@ async def test_or_the_log_of_its_pod_while_that_is_there(
     stored.cluster.log_tail = "of the pod"
     await write_post_mortem(run, stored.cluster, [describe_attempt(FAILED, 320.0)] if is_present else [])
     assert read_story(run).failures[0].log == log
+
+
+async def test_a_pod_whose_node_is_dead_holds_no_story_up(stored: StoredRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(QuietCluster):
+        async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
+            del job, name, lines
+            await asyncio.sleep(60)
+            return "too late"
+
+    run = await stored.open()
+    monkeypatch.setattr(post_mortem, "LOG_SECONDS", 0.01)
+    async with asyncio.timeout(10):
+        await write_post_mortem(run, Hanging(), [describe_attempt(FAILED, 320.0)])
+    assert read_story(run).failures[0].log == ()
 
 
 def test_of_a_log_of_many_lines_the_last_hundred_are_told() -> None:

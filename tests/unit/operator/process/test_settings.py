@@ -71,6 +71,7 @@ def test_every_variable_is_read() -> None:
         IMAGE_PULL_POLICY="Never",
         TASK_RESOURCES='{"limits": {"memory": "1Gi"}}',
         SCRATCH_SIZE="10Gi",
+        STORAGE_ENDPOINTS="http://minio:9000, https://*.example.com",
         TASK_GRACE_SECONDS="3",
         NODE_LOST_SECONDS="9",
         PENDING_ABSENT_SECONDS="1",
@@ -80,6 +81,7 @@ def test_every_variable_is_read() -> None:
     assert settings.cluster.namespaces == ("a", "b")
     assert (settings.cluster.release, settings.cluster.installation) == ("podreduce-system.podreduce", "mine")
     assert (settings.limits.parallelism, settings.cluster.pods_per_second, settings.health_port) == (7, 50, 9090)
+    assert [each.host for each in settings.cluster.storage_endpoints] == ["minio", "*.example.com"]
     assert settings.cluster.storage_directory == Path("/etc/storage")
     assert (settings.log_format, settings.log_level) == ("json", "debug")
     assert settings.lease == LeaseSettings(
@@ -112,6 +114,8 @@ def test_every_variable_is_read() -> None:
         ("LOG_LEVEL", "loud"),
         ("TASK_RESOURCES", "[]"),
         ("TASK_RESOURCES", "{"),
+        ("STORAGE_ENDPOINTS", "https://s3.example.com,minio:9000"),
+        ("STORAGE_ENDPOINTS", "https://s3.example.com/bucket"),
     ],
 )
 def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:

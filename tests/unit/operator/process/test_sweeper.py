@@ -13,6 +13,7 @@ from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
+from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodView
@@ -38,6 +39,7 @@ class Installation:
     """A store with runs in it, and the jobs that there are."""
 
     living: set[str] = field(default_factory=set)
+    places: frozenset[str | None] = frozenset({None})
     has_storage: bool = True
     failures: list[Exception] = field(default_factory=list)
     bucket: str = field(default_factory=lambda: uuid4().hex)
@@ -52,8 +54,8 @@ class Installation:
             work_uri=f"memory://{self.bucket}/work/", installation=installation, settings=StorageSettings()
         )
 
-    async def list_job_uids(self) -> set[str]:
-        return self.living
+    async def list_job_uids(self) -> ListedJobs:
+        return ListedJobs(uids=frozenset(self.living), places=self.places)
 
     @property
     def work(self) -> ObjectStore:
@@ -99,6 +101,20 @@ async def test_a_job_that_lives_keeps_everything(here: Installation) -> None:
     assert here.left() == before
     assert here.left(gone) == []
     assert all(here.left(prefix) for prefix in kept)
+
+
+@pytest.mark.parametrize(
+    ("places", "is_swept"),
+    [({None}, True), ({"default"}, True), ({"default", "other"}, True), ({"other"}, False), (set(), False)],
+    ids=["all are listed", "its own", "its own and others", "no longer served", "none could be listed"],
+)
+async def test_only_runs_of_listed_namespaces_are_swept(
+    here: Installation, places: set[str | None], is_swept: bool
+) -> None:
+    here.places = frozenset(places)
+    prefix = here.leave(identity(OLD))
+    await sweep(here)
+    assert (here.left(prefix) == []) is is_swept
 
 
 async def test_another_installations_runs_are_none_of_ours(here: Installation) -> None:

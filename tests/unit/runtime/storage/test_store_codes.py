@@ -241,3 +241,61 @@ def test_no_name_of_an_object_changes_what_its_error_means(sign: str, template: 
         (exceptions.GenericError(f"Generic S3 error: http://minio/b/{key}: broken pipe"), StorageUnavailableError),
     ):
         assert type(translate(error, place)) is kind
+
+
+MARKER = "hunter2"
+BODIES = {
+    "text": f"{MARKER} is the password",
+    "json": f'{{"password": "{MARKER}"}}',
+    "message": f"<Error><Code>AccessDenied</Code><Message>{MARKER}</Message></Error>",
+    "code": f"<Error><Code>{MARKER}</Code></Error>",
+    "entity": f"<Error><Code>Nothing</Code><{MARKER}>{MARKER}</{MARKER}></Error>",
+    "other xml": f"<{MARKER} a='{MARKER}'>{MARKER}</{MARKER}>",
+    "broken xml": f"<ListBucketResult><Contents><Size>{MARKER}</Size></Contents></ListBucketResult>",
+    "failed delete": f"<DeleteResult><Error><Key>k</Key><Code>{MARKER}</Code></Error></DeleteResult>",
+}
+"""What other services answer that somebody names as an endpoint."""
+
+STATUSES = (200, 204, 206, 307, 400, 401, 403, 404, 405, 409, 412, 416, 418, 500, 501)
+UPLOAD_STATUSES = (200, 400, 403, 404, 412)
+"""Without those that botocore itself asks for again, after a pause."""
+
+
+def complaint(call: Callable[[], object]) -> str:
+    try:
+        call()
+    except PodreduceError as error:
+        return str(error)
+    return ""
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
+def test_no_message_quotes_an_answer(answering: FakeS3, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The endpoint may be any server that the operator reaches, and the message is shown in the job's status."""
+    monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.0)
+    store, uploads, leaks = answering.open_unretried(), answering.open_uploads(), []
+    for status in STATUSES:
+        answering.told = status, body
+        calls = [(name, lambda call=call: call(store)) for name, call in OBJECT_CALLS.items()]
+        if status in UPLOAD_STATUSES:
+            calls += [(name, lambda call=call: call(uploads)) for name, call in UPLOAD_CALLS.items()]
+        leaks += [(status, name, told) for name, call in calls if MARKER in (told := complaint(call))]
+    assert leaks == []
+
+
+@pytest.mark.parametrize(
+    ("status", "code"), [(400, "InvalidBucketName"), (403, "AccessDenied"), (400, "KMS.NotFoundException")]
+)
+def test_a_message_has_the_status_and_the_code_of_the_answer(answering: FakeS3, status: int, code: str) -> None:
+    answering.answer(status, code)
+    for told in (
+        complaint(lambda: answering.open_unretried().get("k")),
+        complaint(lambda: answering.open_uploads().check("k", "1")),
+    ):
+        assert f"status {status}, {code}" in told
+
+
+def test_an_endpoint_that_redirects_in_circles_is_refused(answering: FakeS3) -> None:
+    answering.told = 301, BODIES["other xml"]
+    with pytest.raises(StorageDeniedError, match="not one of S3"):
+        answering.open_uploads().check("k", "1")

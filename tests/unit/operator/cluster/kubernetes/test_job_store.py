@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from copy import deepcopy
+from itertools import product
 from typing import Any, cast
 
 import pytest
 
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
-from podreduce_operator.cluster.kubernetes.job_store import JobStore
+from podreduce_operator.cluster.kubernetes.job_store import JobStore, ListedJobs
 from podreduce_operator.model.jobs import JobKey, JobView
 from tests.support.builders.jobs import make_raw_spec
 
@@ -153,6 +154,13 @@ async def test_a_job_that_is_not_understood_says_so_once_and_recovers() -> None:
     assert (await find(store)).spec_error == ""
 
 
+async def test_a_job_of_another_installation_that_is_not_understood_is_left_alone() -> None:
+    server, store = serve_old(make_manifest("first", execution="Never"))
+    server.edit(status={"installation": "other"})
+    assert await store.find(FIRST) is None
+    assert server.writes == 0
+
+
 async def test_a_known_job_goes_on_with_the_last_spec_that_was_understood() -> None:
     server, store = serve_old(make_manifest("first", runId="5"))
     await find(store)
@@ -168,3 +176,54 @@ def test_silence_is_counted_from_the_last_listing() -> None:
     store = JobStore(cast("ApiServer", Pages()), (), clock=lambda: now[0])
     now[0] = 130.0
     assert store.seconds_since_contact() == 30
+
+
+class Namespaces:
+    """Serves one job in each namespace, or the status of a refusal in its place."""
+
+    def __init__(self, answers: Mapping[str, int]) -> None:
+        self.answers = answers
+
+    async def get(self, path: str, query: Mapping[str, str], *, accept: str) -> dict[str, Any]:  # noqa: ARG002
+        namespace = path.split("/")[5]
+        if self.answers[namespace] != 200:
+            raise ApiError(self.answers[namespace], "", namespace)
+        job = make_manifest(namespace)
+        job["metadata"]["namespace"] = namespace
+        return {"metadata": {}, "items": [job]}
+
+
+@pytest.mark.parametrize("answers", [*product((200, 403, 404), repeat=3)], ids=str)
+async def test_a_namespace_that_may_not_be_listed_keeps_no_other_waiting(answers: tuple[int, ...]) -> None:
+    namespaces = dict(zip("abc", answers, strict=True))
+    store = JobStore(cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
+    served = {name for name, status in namespaces.items() if status == 200}
+    await store.take_listing()
+    assert store.is_synced
+    assert known(store) == served
+    listed = await store.list_uids()
+    assert listed == ListedJobs(uids=frozenset(f"uid-{name}" for name in served), places=frozenset(served))
+    assert [name for name in namespaces if listed.is_gone(name, "uid-x")] == sorted(served)
+
+
+@pytest.mark.parametrize("answers", [*product((200, 403), repeat=3)], ids=str)
+async def test_jobs_of_a_namespace_that_may_no_longer_be_listed_stay_known(answers: tuple[int, ...]) -> None:
+    namespaces = dict.fromkeys("abc", 200)
+    store = JobStore(cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
+    await store.take_listing()
+    namespaces.update(zip("abc", answers, strict=True))
+    await store.resync()
+    assert known(store) == set("abc")
+
+
+@pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
+async def test_a_server_that_fails_is_asked_again(status: int) -> None:
+    store = JobStore(cast("ApiServer", Namespaces({"a": 200, "b": status})), ("a", "b"))
+    with pytest.raises(ApiError):
+        await store.take_listing()
+    assert not store.is_synced
+
+
+async def test_a_refusal_for_all_namespaces_is_an_error() -> None:
+    with pytest.raises(ApiError):
+        await make_store(ApiError(403, "Forbidden", "no")).take_listing()

@@ -1,12 +1,14 @@
 import asyncio
 import base64
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
+from podreduce_operator.api.storage_endpoints import parse_endpoint
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
-from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.cluster.kubernetes.storage_reader import KEPT_SECONDS, StorageReader, read_storage_directory
 from podreduce_operator.model.errors import ActionError
 
 VALUES = {"endpoint": "http://s3:9000", "region": "r", "accessKey": "a", "secretKey": "s", "workUri": "s3://work/x"}
@@ -20,7 +22,7 @@ class Secrets:
         self.answer, self.requests = answer, 0
 
     async def get(self, path: str) -> dict[str, Any]:
-        assert path == "/api/v1/namespaces/team/secrets/mine"
+        assert path.startswith("/api/v1/namespaces/team")
         self.requests += 1
         await asyncio.sleep(0)
         if isinstance(self.answer, ApiError):
@@ -111,3 +113,36 @@ async def test_all_that_is_opened_with_one_secret_shares_one_gate(tmp_path: Path
     world.now += 11
     after = (await world.reader.read("team", "mine")).open("s3://output/b/")
     assert before.gate is after.gate
+
+
+@pytest.mark.parametrize(
+    ("rules", "allowed"),
+    [((), True), (("http://s3:9000",), True), (("https://s3:9000", "http://s3"), False)],
+    ids=["any", "listed", "others listed"],
+)
+async def test_only_a_listed_endpoint_is_used(tmp_path: Path, rules: tuple[str, ...], allowed: bool) -> None:
+    secrets = cast("ApiServer", Secrets(VALUES))
+    reader = StorageReader(secrets, "here", tmp_path, endpoints=tuple(map(parse_endpoint, rules)))
+    if allowed:
+        assert (await reader.read("team", "mine")).settings.endpoint == "http://s3:9000"
+        return
+    with pytest.raises(ActionError, match="storageEndpoints") as refused:
+        await reader.read("team", "mine")
+    assert (refused.value.reason, refused.value.permanent) == ("StorageEndpointNotAllowed", True)
+    assert reader.last_known("team", "mine") is None
+
+
+@pytest.mark.parametrize("answer", [VALUES, ApiError(404, "NotFound", "no")], ids=["there", "gone"])
+async def test_secrets_that_no_job_asks_for_are_dropped(tmp_path: Path, answer: dict[str, str] | ApiError) -> None:
+    """A namespace for each run of some pipeline: what is kept is bounded by the namespaces of the last minutes."""
+    world, step = World(tmp_path, answer), 60.0
+    most = 0
+    for number in range(500):
+        for namespace in (f"team-{number}", "team"):
+            with suppress(ActionError):
+                await world.reader.read(namespace, "mine")
+        most = max(most, len(world.reader))
+        world.now += step
+    assert most <= KEPT_SECONDS / step + 3
+    assert (world.reader.last_known("team", "mine") is not None) is isinstance(answer, dict)
+    assert world.reader.last_known("team-0", "mine") is None
