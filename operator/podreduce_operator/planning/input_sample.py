@@ -5,7 +5,7 @@ most 64 objects. Rule: the sample depends only on the objects, so all plans of a
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -13,11 +13,10 @@ from typing import Final
 
 from msgspec import structs
 
-from podreduce.contract.environment import StorageSettings
 from podreduce.contract.plan import InputOptions, Piece
 from podreduce.contract.uris import split_object_uri
 from podreduce.inputs import infer_columns, parse_columns, read_first_lines
-from podreduce.storage import open_store
+from podreduce.storage import ObjectStore
 from podreduce_operator.api.spec import InputSpec
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
@@ -42,7 +41,7 @@ class Window:
 
 
 async def settle_columns(
-    spec: InputSpec, objects: Sequence[InputObject], settings: StorageSettings | None
+    spec: InputSpec, objects: Sequence[InputObject], open_at: Callable[[str], ObjectStore]
 ) -> InputOptions:
     """Return the input's options for the plan.
 
@@ -55,7 +54,7 @@ async def settle_columns(
         return options
     if options.schema is None:
         windows = await asyncio.to_thread(lambda: list(choose_windows(objects)))
-        reads = [partial(asyncio.to_thread, read_window, window, settings) for window in windows]
+        reads = [partial(read_window, window, open_at) for window in windows]
         samples = await gather_bounded(reads, limit=CONCURRENT_READS)
         lines = (line for sample in samples for line in sample)
         return structs.replace(options, schema=await asyncio.to_thread(infer_columns, lines))
@@ -66,10 +65,11 @@ async def settle_columns(
     return options
 
 
-def read_window(window: Window, settings: StorageSettings | None) -> list[bytes]:
+async def read_window(window: Window, open_at: Callable[[str], ObjectStore]) -> list[bytes]:
     """Read the lines of a window."""
     store_uri, key = split_object_uri(window.piece.uri)
-    return read_first_lines(open_store(store_uri, settings), key, window.piece, window.most_bytes)
+    store = open_at(store_uri)
+    return await store.in_thread(partial(read_first_lines, store, key, window.piece, window.most_bytes))
 
 
 def choose_windows(objects: Sequence[InputObject]) -> Iterator[Window]:

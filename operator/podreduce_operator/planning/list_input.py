@@ -5,15 +5,14 @@ here. A job must not silently read less than it was asked to.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 
 import structlog
 
-from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.inputs import is_splittable
-from podreduce.storage import ObjectMeta, ObjectStore, open_store
+from podreduce.storage import ObjectMeta, ObjectStore
 from podreduce_operator.api.input_uris import InputUri, UriKind, as_prefix, parse_input_uri
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.planning.packed_input import InputListing, InputObject
@@ -27,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 async def list_input(
-    uris: Sequence[str], settings: StorageSettings | None, *, output_uri: str
+    uris: Sequence[str], open_at: Callable[[str], ObjectStore], *, output_uri: str
 ) -> Sequence[InputObject]:
     """List the objects that `uris` name.
 
@@ -38,7 +37,7 @@ async def list_input(
     """
     found, seen = InputListing(), set()
     for uri in uris:
-        async for each in list_uri(parse_input_uri(uri), settings):
+        async for each in list_uri(parse_input_uri(uri), open_at):
             refuse_overlap(each.uri, as_prefix(output_uri))
             if len(uris) > 1:  # a single URI names no object twice
                 if each.uri in seen:
@@ -50,13 +49,13 @@ async def list_input(
     return found
 
 
-async def list_uri(uri: InputUri, settings: StorageSettings | None) -> AsyncIterator[InputObject]:
+async def list_uri(uri: InputUri, open_at: Callable[[str], ObjectStore]) -> AsyncIterator[InputObject]:
     """Yield the objects that one URI names.
 
     Raises:
         ActionError: there are none, or some cannot be read.
     """
-    store = open_store(uri.store_uri, settings)
+    store = open_at(uri.store_uri)
     for meaning in iter_meanings(uri, is_local=store.directory is not None):
         found = False
         async for each in list_meaning(meaning, store):

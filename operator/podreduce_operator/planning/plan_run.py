@@ -45,8 +45,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
     spec = run.job.spec
-    objects = await list_input(spec.input.uris, run.storage.settings, output_uri=run.output.uri)
-    input_options = await settle_columns(spec.input, objects, run.storage.settings)
+    objects = await list_input(spec.input.uris, run.storage.open, output_uri=run.output.uri)
+    input_options = await settle_columns(spec.input, objects, run.storage.open)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.
     planned = await asyncio.to_thread(

@@ -3,8 +3,7 @@
 Rule: every step may be repeated and interrupted anywhere. `_SUCCESS` is removed first and written last.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 from podreduce.contract.errors import ObjectNotFoundError, UploadLostError
@@ -36,17 +35,11 @@ async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
     return await holds_claim(output, claim)
 
 
-async def in_thread(call: Callable[..., object], output: ObjectStore, *names: str) -> None:
-    """Make a blocking call to the store in one of the threads that this store may hold."""
-    async with output.threads:
-        await asyncio.to_thread(call, output, *names)
-
-
 async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
     """Remove the run's unpublished parts, including unfinished uploads."""
     prefix = staging_prefix(job.uid, job.run_id)
     pending = [found.key async for found in output.list_async(prefix) if is_pending(found.key)]
-    calls = [partial(in_thread, discard_staged, output, key) for key in pending]
+    calls = [partial(output.in_thread, partial(discard_staged, output, key)) for key in pending]
     await gather_bounded(calls, limit=CONCURRENT_PARTS)
     await output.delete_prefix_async(prefix)
 
@@ -73,7 +66,7 @@ async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> lis
         if commit.part is None or not is_pending(commit.part.key):
             return False
         try:
-            await in_thread(check_staged, output, commit.part.key)
+            await output.in_thread(partial(check_staged, output, commit.part.key))
         except UploadLostError:
             return True
         return False
@@ -108,7 +101,7 @@ async def publish_part(output: ObjectStore, part: IntentPart) -> None:
     """
     try:
         if is_pending(part.part.key):
-            await in_thread(publish_staged, output, part.part.key, part.name)
+            await output.in_thread(partial(publish_staged, output, part.part.key, part.name))
         else:
             await output.copy_async(part.part.key, part.name)
     except ObjectNotFoundError:

@@ -8,8 +8,9 @@ from podreduce.contract.uris import split_object_uri
 from podreduce.storage.connect import open_store
 from podreduce.storage.faults import NO_GATE, Gate
 from podreduce.storage.probe import probe_conditional_create
+from podreduce.storage.readable_store import ObjectMeta
 from podreduce.storage.staging import StagedUpload, check_staged, discard_staged, is_pending, publish_staged
-from podreduce.storage.store import ObjectMeta, ObjectStore
+from podreduce.storage.store import ObjectStore
 from podreduce.storage.writer import Blocks, Data, ObjectWriter
 
 __all__ = [

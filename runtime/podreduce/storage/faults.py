@@ -120,7 +120,8 @@ class Place:
     """What is done where, for messages: `verb` is `read`, `write`, `list`, …; without an endpoint there is no network.
 
     `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; its
-    exceptions are passed on, and only writes have one. `gate` is held during each try of an async caller.
+    exceptions are passed on, and only writes have one. `gate` is held during each try of an async caller, `threads`
+    while a thread makes a blocking request for it.
     """
 
     verb: str
@@ -129,6 +130,13 @@ class Place:
     mishap: Callable[[], None] = lambda: None
     before_try: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
+    threads: Gate = NO_GATE
+
+
+async def in_thread(request: Callable[[], T], place: Place) -> T:
+    """Make a blocking request in one of the threads that this place may hold."""
+    async with place.threads:
+        return await asyncio.to_thread(request)
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:

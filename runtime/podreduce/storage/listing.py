@@ -1,26 +1,16 @@
-"""Lists by string prefix and in key order, although stores list by path segment and directories in any order.
+"""Lists by string prefix and in key order, although stores list by path segment and directories in any order."""
 
-The directory store hides names such as `x#1` (its own unfinished uploads have such names). One name that is not UTF-8
-makes its whole listing fail, and a named pipe makes it wait forever. This module leaves all of them out;
-`unreadable_files` finds them, for callers that must not miss one.
-"""
-
-import asyncio
-import os
-import re
-import stat
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import suppress
 from functools import partial
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import obstore
 from obstore.store import LocalStore
 
 from podreduce.contract.errors import InputError, ObjectNotFoundError
-from podreduce.storage.faults import STORE_ERRORS, Place, persist, persist_async, translate
+from podreduce.storage.directories import list_directory
+from podreduce.storage.faults import STORE_ERRORS, Place, in_thread, persist, persist_async, translate
 from podreduce.storage.odd_keys import has_odd_keys, is_odd, list_any_keys
 
 if TYPE_CHECKING:
@@ -32,21 +22,10 @@ if TYPE_CHECKING:
     Store: TypeAlias = S3Store | LocalStore | MemoryStore
     Connect: TypeAlias = Callable[[], MultipartClient]
 
-__all__ = ["list_objects", "list_objects_async", "remove_empty_directories", "unreadable_files", "why_unreadable"]
-
-UNREADABLE_NAME = re.compile(r"[\x00-\x1f\x7f]|#\d+$")
-"""Control characters, and the form of the directory store's unfinished uploads."""
+__all__ = ["list_objects", "list_objects_async"]
 
 T = TypeVar("T")
 BATCH_ENTRIES = 1000
-BAD_NAME = "rename them (no control characters, UTF-8, no ending like #1)"
-LINK_TO_NOTHING = "it is a broken link: correct or delete it"
-SPECIAL_FILES = {
-    stat.S_IFIFO: "a pipe",
-    stat.S_IFSOCK: "a socket",
-    stat.S_IFCHR: "a device",
-    stat.S_IFBLK: "a device",
-}
 
 
 def list_objects(
@@ -92,7 +71,7 @@ async def list_objects_async(
     """Do the same as `list_objects`."""
     async for page in list_any_pages_async(store, prefix, place, recursive=recursive, connect=connect):
         for entry in page:
-            if entry["size"] or connect is None or not await ask(partial(is_marker, store, entry, place), place):
+            if entry["size"] or connect is None or not await in_thread(partial(is_marker, store, entry, place), place):
                 yield entry
 
 
@@ -101,11 +80,11 @@ async def list_any_pages_async(
 ) -> AsyncIterator[list["ListedObject"]]:
     """Yield the objects page by page, for any store and any keys."""
     if isinstance(store, LocalStore):
-        yield await asyncio.to_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive)))
+        yield await in_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive)), place)
         return
     last = ""
     try:
-        if connect is None or not await ask(lambda: starts_oddly(prefix, connect), place):
+        if connect is None or not await in_thread(lambda: starts_oddly(prefix, connect), place):
             async for page in list_pages_async(store, prefix, place, recursive=recursive):
                 yield page
                 last = last_of(page, last)
@@ -113,9 +92,9 @@ async def list_any_pages_async(
     except InputError:
         if connect is None:
             raise
-    client = await asyncio.to_thread(connect)
+    client = await in_thread(connect, place)
     odd = list_any_keys(client, prefix, recursive=recursive, after=last)
-    while batch := await ask(lambda: list(islice(odd, BATCH_ENTRIES)), place):
+    while batch := await in_thread(lambda: list(islice(odd, BATCH_ENTRIES)), place):
         yield batch
 
 
@@ -145,12 +124,6 @@ def last_of(page: Sequence["ListedObject"], before: str) -> str:
     return max((entry["path"] for entry in page), default=before)
 
 
-async def ask(request: Callable[[], T], place: Place) -> T:
-    """Make a request in a thread; it counts for the place's gate."""
-    async with place.gate:
-        return await asyncio.to_thread(request)
-
-
 def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
     """Tell whether an entry is not an object but a directory's marker (`books/`), whose `/` obstore removes.
 
@@ -173,69 +146,3 @@ def starts_oddly(prefix: str, connect: "Connect") -> bool:
 def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObject"]:
     """Return the entries below `prefix`, without the marker that some tools create for the prefix itself."""
     return [entry for entry in entries if entry["path"].startswith(prefix)]
-
-
-def list_directory(store: LocalStore, prefix: str, *, recursive: bool) -> list["ListedObject"]:
-    """Return the files of a directory store below `prefix`, sorted."""
-    top = "/" + prefix.rpartition("/")[0]
-    names = (name for name in file_names(top, recursive=recursive) if why_unreadable(name) is None)
-    keys = sorted(name.lstrip("/") for name in names)
-    return [entry for key in keys if key.startswith(prefix) and (entry := head_file(store, key))]
-
-
-def head_file(store: LocalStore, key: str) -> "ListedObject | None":
-    """Return the file's entry; None if it has been deleted since it was listed."""
-    try:
-        return obstore.head(store, key)
-    except FileNotFoundError:
-        return None
-
-
-def file_names(top: str, *, recursive: bool) -> Iterator[str]:
-    """Yield the paths of the files below `top`; links are followed, except into a directory that is being walked."""
-    for directory, subdirectories, names in os.walk(top, followlinks=True, onerror=raise_unless_missing):
-        real = os.path.realpath(directory)
-        subdirectories[:] = [
-            name
-            for name in subdirectories
-            if recursive and not f"{real}/".startswith(f"{os.path.realpath(f'{directory}/{name}')}/")
-        ]
-        for name in names:
-            yield f"{directory}/{name}"
-
-
-def raise_unless_missing(error: OSError) -> None:
-    """Raise the error for a directory that cannot be read, but not for a missing one."""
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):
-        raise error
-
-
-def why_unreadable(path: str) -> str | None:
-    """Return why this file cannot be read as an object, and what to do; None if it can, or was deleted meanwhile."""
-    try:
-        path.encode()
-    except UnicodeEncodeError:
-        return BAD_NAME
-    if UNREADABLE_NAME.search(path):
-        return BAD_NAME
-    try:
-        mode = os.stat(path).st_mode  # noqa: PTH116 - a path of any characters, many times over
-    except OSError:
-        return LINK_TO_NOTHING if os.path.islink(path) else None  # noqa: PTH114 - likewise
-    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
-        return None
-    kind = SPECIAL_FILES.get(stat.S_IFMT(mode), "a special file")
-    return f"it is {kind}, not a regular file that can be read twice: copy its content into a file, and use that"
-
-
-def unreadable_files(top: Path, *, recursive: bool = True) -> dict[str, str]:
-    """Return the files below `top` that cannot be read, each with the reason; names have escapes if necessary."""
-    reasons = ((name, why_unreadable(name)) for name in file_names(str(top), recursive=recursive))
-    return dict(sorted((ascii(name)[1:-1], why) for name, why in reasons if why is not None))
-
-
-def remove_empty_directories(top: Path) -> None:
-    """Delete `top` and the directories below it that have no files."""
-    for directory, _, _ in os.walk(top, topdown=False):
-        with suppress(OSError):  # not empty, or already deleted
-            Path(directory).rmdir()

@@ -338,10 +338,10 @@ async def test_a_plan_that_was_tampered_with_is_a_permanent_fault(runs: StoredRu
 
 @pytest.mark.parametrize("kind", ["plan", "commit", "shuffle"])
 async def test_records_of_a_later_release_are_told_and_waited_for(runs: StoredRuns, kind: str) -> None:
-    runs.put_plan()
+    digest = runs.put_plan()
     key = {"plan": PLAN_KEY, "commit": commit_key(map_task(0), 0), "shuffle": shuffle_key(0)}[kind]
     runs.store().put(key, b'{"schema":2}')
-    observed = await runs.observe()
+    observed = await runs.observe(make_job(status={"runId": "1", "planDigest": digest}))
     assert [(fault.reason, fault.permanent) for fault in observed.faults] == [("NewerRecord", False)]
     assert "upgrade the operator" in observed.faults[0].message
 

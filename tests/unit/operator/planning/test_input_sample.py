@@ -91,7 +91,7 @@ def make_input(**changes: Any) -> InputSpec:
 
 
 async def columns_of(store: ObjectStore, **changes: Any) -> list[tuple[str, str]]:
-    options = await settle_columns(make_input(**changes), listed(store), None)
+    options = await settle_columns(make_input(**changes), listed(store), open_store)
     assert options.schema is not None
     return [(column.name, column.type) for column in options.schema]
 
@@ -120,13 +120,15 @@ async def test_what_cannot_be_read_is_left_to_its_task() -> None:
     objects = listed(store)
     store.delete("a")
     store.put("b", b"changed")
-    options = await settle_columns(make_input(), objects, None)
+    options = await settle_columns(make_input(), objects, open_store)
     assert options.schema == ()
 
 
 async def test_declared_columns_are_pinned_and_nothing_is_read() -> None:
     schema = [{"name": "id", "type": "int64"}]
-    options = await settle_columns(make_input(schema=schema, unknownFields="Ignore"), make_objects((9, True)), None)
+    options = await settle_columns(
+        make_input(schema=schema, unknownFields="Ignore"), make_objects((9, True)), open_store
+    )
     assert options.schema == (InputColumn(name="id", type="int64"),)
     assert options.unknown_fields == "Ignore"
 
@@ -140,13 +142,13 @@ async def test_declared_columns_are_pinned_and_nothing_is_read() -> None:
 )
 async def test_a_schema_that_is_none_is_refused_when_planning(schema: list[dict[str, str]], message: str) -> None:
     with pytest.raises(ActionError, match=message) as refused:
-        await settle_columns(make_input(schema=schema), [], None)
+        await settle_columns(make_input(schema=schema), [], open_store)
     assert (refused.value.reason, refused.value.permanent) == ("InvalidInputSchema", True)
 
 
 @pytest.mark.parametrize("input_format", ["Text", "CSV", "Parquet", "WholeObject"])
 async def test_other_formats_have_no_sample(input_format: str) -> None:
-    options = await settle_columns(make_input(format=input_format), make_objects((9, True)), None)
+    options = await settle_columns(make_input(format=input_format), make_objects((9, True)), open_store)
     assert options.schema is None
 
 

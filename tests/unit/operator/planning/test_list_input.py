@@ -33,7 +33,7 @@ def store() -> ObjectStore:
 
 
 async def list_keys(store: ObjectStore, *names: str) -> list[str]:
-    listed = await list_input([store.uri + name for name in names], None, output_uri=OUTPUT)
+    listed = await list_input([store.uri + name for name in names], open_store, output_uri=OUTPUT)
     return [each.uri.removeprefix(store.uri) for each in listed]
 
 
@@ -55,7 +55,7 @@ async def test_the_objects_of_the_uris(store: ObjectStore, names: list[str], exp
 
 async def test_objects_have_size_version_and_splittability(store: ObjectStore) -> None:
     plain, compressed = (store.head("books/b.txt"), store.head("books/deep/c.gz"))
-    listed = await list_input([f"{store.uri}books/b.txt", f"{store.uri}**/*.gz"], None, output_uri=OUTPUT)
+    listed = await list_input([f"{store.uri}books/b.txt", f"{store.uri}**/*.gz"], open_store, output_uri=OUTPUT)
     assert list(listed) == [
         InputObject(uri=f"{store.uri}books/b.txt", size_bytes=2, etag=plain.etag),
         InputObject(uri=f"{store.uri}books/deep/c.gz", size_bytes=3, etag=compressed.etag, is_splittable=False),
@@ -81,12 +81,12 @@ async def test_a_uri_that_names_nothing_is_an_error(store: ObjectStore, name: st
 @pytest.mark.parametrize("output", ["books", "books/", "books/deep/"])
 async def test_input_in_the_output_is_refused(store: ObjectStore, output: str) -> None:
     with pytest.raises(ActionError, match=r"choose another spec\.output\.uri") as refusal:
-        await list_input([f"{store.uri}books/**"], None, output_uri=store.uri + output)
+        await list_input([f"{store.uri}books/**"], open_store, output_uri=store.uri + output)
     assert refusal.value.reason == "InputInOutput"
 
 
 async def test_input_beside_the_output_is_fine(store: ObjectStore) -> None:
-    assert await list_input([f"{store.uri}booksellers.txt"], None, output_uri=f"{store.uri}books")
+    assert await list_input([f"{store.uri}booksellers.txt"], open_store, output_uri=f"{store.uri}books")
 
 
 @pytest.mark.parametrize("name", ["books", "books/", "books/*.txt", "books/**", "b*/", "b*/a.txt", "[ab]ooks/?.txt"])
@@ -94,7 +94,7 @@ async def test_local_directories(tmp_path: Path, name: str) -> None:
     (tmp_path / "books").mkdir()
     for file in ("a.txt", ".hidden"):
         (tmp_path / "books" / file).write_text(file)
-    listed = await list_input([f"file://{tmp_path}/{name}"], None, output_uri=OUTPUT)
+    listed = await list_input([f"file://{tmp_path}/{name}"], open_store, output_uri=OUTPUT)
     assert [each.uri for each in listed] == [f"file://{tmp_path}/books/a.txt"]
 
 
@@ -102,7 +102,7 @@ async def test_local_directories(tmp_path: Path, name: str) -> None:
 async def test_names_with_wildcards_in_them(tmp_path: Path, name: str) -> None:
     (tmp_path / "old [1]").mkdir()
     (tmp_path / "old [1]" / "what?.txt").write_text("a")
-    listed = await list_input([f"file://{tmp_path}/{name}"], None, output_uri=OUTPUT)
+    listed = await list_input([f"file://{tmp_path}/{name}"], open_store, output_uri=OUTPUT)
     assert [each.uri for each in listed] == [f"file://{tmp_path}/old [1]/what?.txt"]
 
 
@@ -123,10 +123,10 @@ async def test_files_that_no_key_can_name_are_not_left_out_in_silence(
         (tmp_path / name).write_text(name)
     uris = [f"file://{tmp_path}/{pattern}"]
     if not is_refused:
-        assert await list_input(uris, None, output_uri=OUTPUT)
+        assert await list_input(uris, open_store, output_uri=OUTPUT)
         return
     with pytest.raises(ActionError, match="b#1: rename them") as refusal:
-        await list_input(uris, None, output_uri=OUTPUT)
+        await list_input(uris, open_store, output_uri=OUTPUT)
     assert refusal.value.reason == "InputUnreadable"
 
 
@@ -159,10 +159,10 @@ async def test_what_is_no_regular_file_is_refused_at_any_depth_and_never_waited_
     make(tmp_path / "d" / "deep" / "odd")
     uri = f"file://{tmp_path}/{name}"
     if name == "d/*":  # it is not below this
-        assert await list_input([uri], None, output_uri=OUTPUT)
+        assert await list_input([uri], open_store, output_uri=OUTPUT)
         return
     with pytest.raises(ActionError, match=why) as refusal:
-        await list_input([uri], None, output_uri=OUTPUT)
+        await list_input([uri], open_store, output_uri=OUTPUT)
     assert (refusal.value.reason, refusal.value.permanent) == ("InputUnreadable", True)
     assert "odd" in str(refusal.value)
 
@@ -172,7 +172,7 @@ async def test_what_is_hidden_does_not_have_to_be_readable(tmp_path: Path, make:
     (tmp_path / "_tmp").mkdir()
     (tmp_path / "a.txt").write_text("one")
     make(tmp_path / "_tmp" / "odd")
-    listed = await list_input([f"file://{tmp_path}/"], None, output_uri=OUTPUT)
+    listed = await list_input([f"file://{tmp_path}/"], open_store, output_uri=OUTPUT)
     assert [each.uri for each in listed] == [f"file://{tmp_path}/a.txt"]
 
 
@@ -181,7 +181,7 @@ async def test_a_pipe_that_is_named_itself_is_refused(tmp_path: Path) -> None:
     reading, writing = os.pipe()
     for path in (f"{tmp_path}/pipe", f"/dev/fd/{reading}", "/dev/zero"):
         with pytest.raises(ActionError, match=r"a (pipe|device), not a regular file.*copy") as refusal:
-            await list_input([f"file://{path}"], None, output_uri=OUTPUT)
+            await list_input([f"file://{path}"], open_store, output_uri=OUTPUT)
         assert refusal.value.reason == "InputUnreadable"
     os.close(reading)
     os.close(writing)
@@ -195,7 +195,7 @@ async def test_links_to_files_and_directories_are_followed_and_loops_are_not(tmp
     (tmp_path / "d" / "link.txt").symlink_to(tmp_path / "c.txt")
     (tmp_path / "d" / "other").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "d" / "loop").symlink_to(tmp_path / "d")
-    listed = await list_input([f"file://{tmp_path}/d/"], None, output_uri=OUTPUT)
+    listed = await list_input([f"file://{tmp_path}/d/"], open_store, output_uri=OUTPUT)
     assert [each.uri.removeprefix(f"file://{tmp_path}/d/") for each in listed] == ["a.txt", "link.txt", "other/b.txt"]
 
 
@@ -206,7 +206,7 @@ if os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
 try:
-    asyncio.run(list_input([sys.argv[1]], None, output_uri="memory://elsewhere/out/"))
+    asyncio.run(list_input([sys.argv[1]], open_store, output_uri="memory://elsewhere/out/"))
 except Exception as error:
     print(type(error).__name__, error)
 """

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 from hypothesis import example, given, settings
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotFoundError
-from podreduce.storage import ObjectStore
+from podreduce.storage import ObjectStore, open_store
 from podreduce.storage.odd_keys import is_odd
 from podreduce_operator.loop.observe import storage_fault
 from podreduce_operator.planning.list_input import list_input
@@ -121,7 +122,9 @@ async def test_a_job_reads_all_objects_below_a_prefix_whatever_their_keys(served
     access = StorageSettings(endpoint=served.endpoint, region="us-east-1", access_key="key", secret_key="hush")  # noqa: S106
     found = {}
     for name in ("logs/", "logs/*", "logs/**", "logs//", "logs//b.txt"):
-        listed = await list_input([f"s3://bucket/{name}"], access, output_uri="s3://elsewhere/out/")
+        listed = await list_input(
+            [f"s3://bucket/{name}"], partial(open_store, settings=access), output_uri="s3://elsewhere/out/"
+        )
         found[name] = [each.uri.removeprefix("s3://bucket/") for each in listed]
     everything = ["logs//b.txt", "logs/a.txt", "logs/c\n.txt"]
     assert found == {

@@ -13,7 +13,8 @@ from aiohttp.test_utils import TestServer
 
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cluster.kubernetes.api import connect
-from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, check_api, find_missing_fields
+from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.served_api import check_api, find_missing_fields
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from tests.support.builders.jobs import make_job

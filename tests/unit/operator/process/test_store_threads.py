@@ -7,7 +7,6 @@ import pytest
 
 from podreduce.storage import open_store
 from podreduce_operator.process.threads import THREADS, use_threads
-from podreduce_operator.runs.publishing import in_thread
 
 STORE_THREADS = 4
 
@@ -20,7 +19,7 @@ async def test_stores_that_hang_leave_threads_to_others(dead: int) -> None:
         open_store(f"memory://dead-{number}/", threads=asyncio.Semaphore(STORE_THREADS)) for number in range(dead)
     ]
     hanging = [
-        asyncio.create_task(in_thread(lambda *_: bool(may_end.wait()), store)) for store in stores for _ in range(20)
+        asyncio.create_task(store.in_thread(lambda: bool(may_end.wait()))) for store in stores for _ in range(20)
     ]
     await asyncio.sleep(0.05)
     try:
