@@ -201,6 +201,7 @@ async def test_links_to_files_and_directories_are_followed_and_loops_are_not(tmp
 
 LIST_AS_NOBODY = """
 import asyncio, os, sys
+from podreduce.storage import open_store
 from podreduce_operator.planning.list_input import list_input
 if os.geteuid() == 0:
     os.setgid(65534)
