@@ -247,8 +247,8 @@ MUTANTS = (
     ),
     cleanup(
         "a story is told while pods run",
-        "and not unfinished and not observed.faults",
-        "and not observed.faults",
+        "if wants_post_mortem(observed, now) and not unfinished:",
+        "if wants_post_mortem(observed, now):",
         breaks=judge.STORY_AFTER_THE_END,
     ),
     cleanup(
