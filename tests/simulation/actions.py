@@ -198,6 +198,7 @@ class Actor:
             skew=0.0,
             fault=fault,
             gang=action.gang,
+            memory_factor=action.memory_factor,
         )
         self.cluster.create(pod)
 

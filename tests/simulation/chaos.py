@@ -35,6 +35,7 @@ class FaultKind(StrEnum):
     IMAGE_LATE = "the image comes late"
     IMAGE_MISSING = "the image never comes"
     UNSCHEDULABLE = "unschedulable for a while"
+    NODES_TOO_SMALL = "no node has the raised memory"
     SLOW_TO_TERMINATE = "slow to terminate"
     CLOCK_SKEW = "a node's clock is off"
     POISON = "a task whose program always raises"

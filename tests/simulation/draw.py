@@ -67,6 +67,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         store=store,
         now=EPOCH,
         map_only=partitions == 0,
+        has_small_nodes=random.Random(f"node sizes {seed}").random() < 0.3,  # noqa: S311 - worlds must be repeatable
         queue=queue,
         preemptor=None if queue is None or faultless else random.Random(f"preemptor {seed}"),  # noqa: S311
         poison=None

@@ -63,6 +63,7 @@ BROKEN_GANGS_ONLY = "a gang that waits is dissolved only if it is not whole"
 HEALTHY_STAYS = "a pod that may yet commit what is needed is not deleted"
 FORCED_IF_LOST = "a pod is let go of only if it does not end within its grace and a while"
 MEMORY_RAISED = "an attempt has more memory once one of its task ran out of it, and only then"
+GIVEN_UP_IF_RAISED = "memory is said to be missing only of a pod that asks for more than usual and has no node"
 COUNTED_IF_DESERVED = "a failure counts if it is the attempt's own, and only then"
 KEPT_FIRST = "what is known of an attempt is kept before its pod is deleted"
 KEPT_ONCE = "what was kept of an attempt is not kept again"
@@ -227,8 +228,9 @@ class Judge:
         demand(known is None or known.generation < wanted, NEEDED, action, ": committed")
         fatal = [failure for failures in observed.failures.values() for failure in failures]
         demand(not any(failure.ends_job for failure in fatal), FATAL_ENDS, action)
-        short = any(failure.reason == "OutOfMemory" for failure in observed.failures.get(task, ()))
-        raised = short and observed.job.spec.backoff_limit_per_task > 0
+        reasons = {failure.reason for failure in observed.failures.get(task, ())}
+        raised = "OutOfMemory" in reasons and observed.job.spec.backoff_limit_per_task > 0
+        raised = raised and "MemoryUnavailable" not in reasons
         demand(action.memory_factor == (1.5 if raised else 1.0), MEMORY_RAISED, action)
         if task.type is TaskType.MAP or action.awaits_shuffle:
             return
@@ -404,6 +406,8 @@ class Judge:
         pod = self.cluster.attempts[record.attempt_id]
         is_there = (record.task, record.attempt_id) == (pod.task, pod.attempt_id)
         demand(is_there, FAILED_WHERE_IT_WAS, record.task, record.attempt_id, "at", pod.task, pod.attempt_id)
+        had_more = pod.memory_factor > 1.0 and pod.scheduled_at is None
+        demand(record.reason != "MemoryUnavailable" or had_more, GIVEN_UP_IF_RAISED, record.attempt_id)
         others = set(pod.attempt_ids) - {record.attempt_id}
         demand(others.isdisjoint(self.store.run(observed.run_id).failure_ids), FAILED_ONCE, record.attempt_id)
         if not self.store.run(observed.run_id).was_discarded:
@@ -556,8 +560,8 @@ class Judge:
         demand(not bound, ENDS_CLEAN, "run", output.claim, "still claims the output")
         for run_id, run in self.store.runs.items():
             removed = run.was_discarded or (run.was_removed and run_id != run_now)
-            if removed or run_id not in self.told or run_id in self.haunted:
-                continue  # what zombies wrote later, and what nobody knows of, goes with the job
+            if removed or run_id not in self.told or run_id in self.haunted or not self.is_clock_right:
+                continue  # what came later, by zombies or a clock's jump, and what nobody knows of, goes with the job
             demand(not output.staged.get(run_id), ENDS_CLEAN, "run", run_id, "left staged parts")
             demand(not run.blobs, ENDS_CLEAN, "run", run_id, "left blobs")
             kept = run.has_objects and (expired or run_id != run_now)

@@ -24,6 +24,7 @@ cleanup = partial(replace_in, "run_cleanup")
 deletion = partial(replace_in, "pod_deletion")
 recording = partial(replace_in, "failure_recording")
 cause = partial(replace_in, "failure_causes")
+stuck = partial(replace_in, "stuck_pods")
 delay = partial(replace_in, "retry_delays")
 failure_class = partial(replace_in, "failure_classes")
 twin = partial(replace_in, "speculation")
@@ -317,6 +318,20 @@ MUTANTS = (
         "return spec.backoff.out_of_memory_factor if may",
         "return 1.0 if may",
         breaks=judge.MEMORY_RAISED,
+    ),
+    stuck(
+        "usual memory is said to be missing",
+        "    if memory_factor(earlier, spec) == 1.0:\n        return None\n",
+        "",
+        breaks=judge.GIVEN_UP_IF_RAISED,
+        first_seed=100,
+    ),
+    delay(
+        "memory that no node has is asked for again",
+        "    if any(failure.reason == MEMORY_UNAVAILABLE for failure in failures):\n        return 1.0\n",
+        "",
+        breaks=judge.MEMORY_RAISED,
+        first_seed=100,
     ),
     cause(
         "an outage is not waited out",

@@ -62,6 +62,7 @@ class SimPod:
     skew: float
     fault: FaultKind | None
     gang: Gang | None = None
+    memory_factor: float = 1.0
     fault_turn: int = 0
     turn: int = 0
     is_working: bool = False
@@ -180,6 +181,7 @@ class Cluster:
     now: float
     map_only: bool = False
     poison: TaskRef | None = None
+    has_small_nodes: bool = False
     queue: random.Random | None = None
     preemptor: random.Random | None = None
     pods: dict[str, SimPod] = field(default_factory=dict)
@@ -279,6 +281,11 @@ class Cluster:
     def place(self, pod: SimPod) -> None:
         """The scheduler takes the pod; its container starts, or waits for something."""
         start = float(self.rng.choice([1, 3]))  # much falls on the same moments, so that fewer passes see as much
+        if self.has_small_nodes and pod.memory_factor > 1.0:
+            pod.reason, pod.own = "Unschedulable", True
+            self.chaos.counts[K.NODES_TOO_SMALL] += 1
+            self.touch(pod)
+            return
         match pod.fault:
             case K.IMAGE_MISSING:
                 pod.reason = self.rng.choice(["InvalidImageName", "ErrImagePull", "CreateContainerConfigError"])

@@ -143,7 +143,7 @@ class World:
             if self.passes > MAX_PASSES or self.now > EPOCH + MAX_SECONDS:
                 raise ViolationError(PROGRESS, f"{self.passes} passes, {self.now - EPOCH:.0f} s")
             self.step()
-        self.judge.end(self.raw_spec["runId"], self.status, expired=self.has_short_ttl)
+        self.judge.end(self.raw_spec["runId"], self.status, expired=self.expires)
         if not self.chaos.is_on and find_terminal(self.status) != ("Complete", "OutputCommitted"):
             raise ViolationError(COMPLETES_WITHOUT_FAULTS, str(find_terminal(self.status)))
 
@@ -167,11 +167,12 @@ class World:
         stirred = self.cluster.stirred_at >= self.last_pass
         if not self.is_at_rest or stirred or self.cluster.due or self.user.has_plans:
             return False
-        return not self.has_short_ttl or not (self.store.run(self.raw_spec["runId"]).has_objects or self.cluster.pods)
+        return not self.expires or not (self.store.run(self.raw_spec["runId"]).has_objects or self.cluster.pods)
 
     @property
-    def has_short_ttl(self) -> bool:
-        return bool(self.raw_spec["ttlSecondsAfterFinished"] == SHORT_TTL_SECONDS)
+    def expires(self) -> bool:
+        """Whether all of the run goes soon after its end. If the clock jumps over that, what comes later stays."""
+        return bool(self.raw_spec["ttlSecondsAfterFinished"] == SHORT_TTL_SECONDS) and self.judge.is_clock_right
 
     def make_pass(self) -> float:
         """Reconcile once; return when to look again."""
@@ -207,7 +208,7 @@ class World:
         self.is_at_rest = fresh and not observed.faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
             self.deaf_until = self.now + 60.0
-        rests = self.is_settled(observed, decision) and has_settled(observed.run, self.now)
+        rests = self.is_settled(observed, decision) and has_settled(observed.run, self.clock)
         return min(LONGEST_REST_SECONDS, seconds_to_next_pass(observed, decision, due, rests=rests))
 
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
@@ -272,7 +273,7 @@ class World:
         blind = self.draw_blindness(job)
         previous = job.status.get("runId")
         state = read_run_state(job.status, run_id)
-        if is_at_rest(job, state, self.now):
+        if is_at_rest(job, state, self.clock):
             return Observed(
                 job=job,
                 run_id=run_id,
