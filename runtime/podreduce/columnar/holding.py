@@ -1,8 +1,8 @@
 """Tables in memory until there are enough of them, and the memory that they keep.
 
 Any held table keeps some blocks of malloc's heap, and each block keeps a large free block beside it from being used
-again: 400 slices of ten rows held 1.4 GB of batches that were long gone. So four small tables are put together, then
-four of these, and so on: each row is copied a few times, and few tables are left.
+again: 400 slices of ten rows held 1.4 GB of batches that were long gone. So two small tables are put together, then two
+of these, and so on up to a megabyte: each row is copied a few times, and few tables are left.
 """
 
 from dataclasses import dataclass
@@ -14,8 +14,8 @@ from podreduce.columnar.columns import compact_table
 
 __all__ = ["HeldTables"]
 
-SMALL_BYTES: Final = 64 << 10
-TOGETHER: Final = 4
+SMALL_BYTES: Final = 1 << 20
+TOGETHER: Final = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
