@@ -16,6 +16,7 @@ from itertools import groupby
 
 import msgspec
 
+from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import log_key
@@ -25,6 +26,7 @@ from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
@@ -90,6 +92,7 @@ class Applier:
 
     Attributes:
         pods_seconds: see `PODS_SECONDS`.
+        telemetry: told what happens.
         turns: held by a job that creates or deletes pods.
         planning: held, by namespace, by a job that is planned. So a store that does not answer does not delay the
             jobs of other namespaces.
@@ -99,6 +102,7 @@ class Applier:
     cache: RunCache
     fault_point: FaultPoint | None = None
     pods_seconds: float = PODS_SECONDS
+    telemetry: Telemetry = field(default_factory=Telemetry)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
     planning: defaultdict[str, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(CONCURRENT_JOBS))
@@ -159,12 +163,21 @@ class Applier:
                 await self.record_failure(action, run)
             case KeepAttempts(attempts=attempts):
                 await keep_attempts(run, attempts)
+                self.report_stops(attempts)
             case FreezeShuffle(parallelism=parallelism):
-                await freeze_shuffle(run, parallelism)
+                frozen = await freeze_shuffle(run, parallelism)
+                if frozen is not None and frozen.generation == 0:
+                    self.telemetry.on_shuffle(frozen.partition_bytes)
             case CommitOutput():
                 await commit_output(run)
             case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
                 await self.take_down(action, run)
+
+    def report_stops(self, attempts: Sequence[AttemptRecord]) -> None:
+        """Report the attempts whose pods are about to be deleted."""
+        for attempt in attempts:
+            if attempt.why_deleted:
+                self.telemetry.on_stop(attempt)
 
     async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
         """Carry out one of the actions that follow a run's end."""
