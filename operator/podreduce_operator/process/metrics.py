@@ -8,7 +8,8 @@ from prometheus_client import CollectorRegistry, ProcessCollector, disable_creat
 
 from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
 from podreduce_operator.loop.telemetry import Telemetry
-from podreduce_operator.process.event_metrics import EventMetrics
+from podreduce_operator.process.cluster_metrics import ClusterMetrics
+from podreduce_operator.process.loop_metrics import LoopMetrics
 from podreduce_operator.process.state_metrics import StateMetrics, StateSource
 
 __all__ = ["Metrics"]
@@ -26,18 +27,18 @@ class Metrics:
     def __init__(self, source: StateSource) -> None:
         disable_created_metrics()  # type: ignore[no-untyped-call] # one more series for each, with the time of the start
         self.registry = CollectorRegistry()
-        events = EventMetrics(self.registry)
+        loop, cluster = LoopMetrics(self.registry), ClusterMetrics(self.registry)
         self.registry.register(StateMetrics(source))
         ProcessCollector(registry=self.registry)
         self.loop = Telemetry(
-            on_pass=events.take_pass,
-            on_phase_end=events.take_phase,
-            on_attempt_end=events.take_attempt,
-            on_stop=events.take_stop,
-            on_shuffle=events.take_shuffle,
+            on_pass=loop.take_pass,
+            on_phase_end=loop.take_phase,
+            on_attempt_end=loop.take_attempt,
+            on_stop=loop.take_stop,
+            on_shuffle=loop.take_shuffle,
         )
         self.cluster = ClusterTelemetry(
-            on_creation=events.take_creation, on_refusal=events.take_refusal, on_request=events.take_request
+            on_creation=cluster.take_creation, on_refusal=cluster.take_refusal, on_request=cluster.take_request
         )
 
     def render(self) -> bytes:

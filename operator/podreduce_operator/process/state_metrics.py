@@ -17,8 +17,8 @@ from podreduce_operator.leadership.election import Standing
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.policy.stuck_pods import WAITS
-from podreduce_operator.process.event_metrics import ACTIVE_PHASES
 from podreduce_operator.process.health import HealthFigures
+from podreduce_operator.process.loop_metrics import ACTIVE_PHASES
 
 __all__ = ["StateMetrics", "StateSource"]
 

@@ -22,6 +22,7 @@ from obstore.exceptions import (
 )
 
 from podreduce.contract.errors import (
+    BucketNotFoundError,
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -30,7 +31,7 @@ from podreduce.contract.errors import (
     StorageUnavailableError,
 )
 from podreduce.storage.requests import OnRequest, Stopwatch, ignore_request
-from podreduce.storage.store_codes import ELSEWHERE, MEANINGS, Meaning, Outcome
+from podreduce.storage.store_codes import BUCKET, ELSEWHERE, MEANINGS, Meaning, Outcome
 
 __all__ = [
     "NO_GATE",
@@ -152,7 +153,8 @@ def translate(error: Exception, place: Place) -> PodreduceError:
     outcome, words = classify(error, place)
     match outcome:
         case Outcome.REFUSED:
-            return StorageDeniedError(f"{where} ({text}): {words}")
+            kind = BucketNotFoundError if words == BUCKET else StorageDeniedError
+            return kind(f"{where} ({text}): {words}")
         case Outcome.MISSING:
             return ObjectNotFoundError(f"{place.uri}: there is no such object")
         case Outcome.CHANGED:

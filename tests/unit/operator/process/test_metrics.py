@@ -21,9 +21,9 @@ from podreduce_operator.model.jobs import JobView
 from podreduce_operator.policy import pod_deletion, run_cleanup, run_wave
 from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
 from podreduce_operator.policy.failure_classes import CLASSES
-from podreduce_operator.process.event_metrics import STOP_REASONS
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.loop_metrics import STOP_REASONS
 from podreduce_operator.process.metrics import Metrics
 from podreduce_operator.process.probes import serve_probes
 from podreduce_operator.process.read_health import HealthReader
@@ -117,6 +117,10 @@ EVENTS: dict[str, tuple[Callable[[Metrics], object], Samples]] = {
             make_commit(map_task(0), bytes_in=7, bytes_out=5, part=make_commit(reduce_task(0)).part, blob=None)
         ),
         {("podreduce_data_bytes_total", "input"): 7, ("podreduce_data_bytes_total", "output"): 5},
+    ),
+    "a commit that somebody else wrote": (
+        lambda metrics: metrics.loop.on_attempt_end(make_commit(map_task(0), bytes_in=-7, bytes_out=10**400)),
+        {("podreduce_data_bytes_total", "input"): 0, ("podreduce_data_bytes_total", "shuffle"): 2.0**63},
     ),
     "a failure": (
         lambda metrics: metrics.loop.on_attempt_end(make_failure(map_task(0), reason="OutOfMemory")),

@@ -1,26 +1,26 @@
-"""The metrics of what happens: counted when it happens, by the calls of other packages' telemetry.
+"""The metrics of what the loop does: counted when it happens, by the loop's telemetry.
 
 Rule: every label has a fixed set of values, and every series exists from the start. Reasons come from the tables of the
-policy and the cluster; any other is `Other`, because a task's own words may be anything.
+policy; any other is `Other`, because a task's own words may be anything.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
-from podreduce.storage import Answer, Operation
-from podreduce_operator.cluster.kubernetes.refusals import CREATION_REFUSALS
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.policy.attempt_record import JOB_FAILED, SUSPENDED
 from podreduce_operator.policy.failure_classes import CLASSES
+from podreduce_operator.process.label_values import OTHER, bound
 
-__all__ = ["ACTIVE_PHASES", "EventMetrics"]
+__all__ = ["ACTIVE_PHASES", "STOP_REASONS", "LoopMetrics"]
 
-OTHER = "Other"
 COMMITTED = "Committed"
+MOST_BYTES = 2**63
+STAGES = ("input", "shuffle", "output")
 
 ACTIVE_PHASES = tuple(str(phase) for phase in Phase if phase not in {Phase.COMPLETE, Phase.FAILED})
 """The phases that a job leaves without a new runId."""
@@ -41,12 +41,11 @@ STARTED_OR_NOT = frozenset({"Pending", "Running"})
 
 PASS_SECONDS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0)
 PHASE_SECONDS = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1_000.0, 3_000.0, 10_000.0, 30_000.0, 100_000.0)
-REQUEST_SECONDS = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0)
 SKEW_RATIOS = (1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0, 30.0, 100.0)
 
 
-class EventMetrics:
-    """Counters and histograms in a registry. The methods may be called in any thread."""
+class LoopMetrics:
+    """Counters and histograms in a registry."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._passes = Histogram(
@@ -78,49 +77,12 @@ class EventMetrics:
             buckets=SKEW_RATIOS,
             registry=registry,
         )
-        self._creations = Histogram(
-            "podreduce_pod_creation_seconds",
-            "How long the API server took to create a pod, with its own requests to slow down.",
-            buckets=REQUEST_SECONDS,
-            registry=registry,
-        )
-        self._refusals = Counter(
-            "podreduce_pod_creation_errors", "Pods that could not be created.", ["reason"], registry=registry
-        )
-        self._requests = Counter(
-            "podreduce_storage_requests",
-            "Tries of requests to stores. All pages of a listing are one request.",
-            ["operation", "code"],
-            registry=registry,
-        )
-        self._request_seconds = Histogram(
-            "podreduce_storage_request_seconds",
-            "How long a try of a request to a store took, with the retries of the S3 client.",
-            ["operation"],
-            buckets=REQUEST_SECONDS,
-            registry=registry,
-        )
-        self._make_series()
-
-    def _make_series(self) -> None:
-        """Make every series, so that each is there before its first event."""
         for phase in ACTIVE_PHASES:
             self._phases.labels(phase)
-        ends = [
-            ("succeeded", COMMITTED),
-            *(("failed", reason) for reason in sorted(FAILURE_REASONS)),
-            *(("stopped", reason) for reason in sorted(STOP_REASONS.values())),
-        ]
-        for kind, (outcome, reason) in product(TaskType, ends):
-            self._attempts.labels(str(kind.value), outcome, reason)
-        for stage in ("input", "shuffle", "output"):
+        for kind, (outcome, reason) in product(TaskType, list_ends()):
+            self._attempts.labels(kind.value, outcome, reason)
+        for stage in STAGES:
             self._bytes.labels(stage)
-        for reason in sorted(CREATION_REFUSALS | {OTHER}):
-            self._refusals.labels(reason)
-        for operation, answer in product(Operation, Answer):
-            self._requests.labels(operation.value, answer.value)
-        for operation in Operation:
-            self._request_seconds.labels(operation.value)
 
     def take_pass(self, seconds: float) -> None:
         """Count a pass of the loop."""
@@ -139,8 +101,8 @@ class EventMetrics:
             return
         self._attempts.labels(kind.value, "succeeded", COMMITTED).inc()
         if kind is TaskType.MAP:
-            self._bytes.labels("input").inc(max(record.bytes_in, 0))
-        self._bytes.labels("shuffle" if record.part is None else "output").inc(max(record.bytes_out, 0))
+            self._bytes.labels("input").inc(possible(record.bytes_in))
+        self._bytes.labels("shuffle" if record.part is None else "output").inc(possible(record.bytes_out))
 
     def take_stop(self, record: AttemptRecord) -> None:
         """Count an attempt that is stopped before its end."""
@@ -153,20 +115,14 @@ class EventMetrics:
         if sum(partition_bytes) > 0:
             self._skew.observe(max(partition_bytes) * len(partition_bytes) / sum(partition_bytes))
 
-    def take_creation(self, seconds: float) -> None:
-        """Count a pod that was created."""
-        self._creations.observe(seconds)
 
-    def take_refusal(self, reason: str) -> None:
-        """Count a pod that was not created."""
-        self._refusals.labels(bound(reason, CREATION_REFUSALS)).inc()
-
-    def take_request(self, operation: Operation, answer: Answer, seconds: float) -> None:
-        """Count a try of a request to a store."""
-        self._requests.labels(operation.value, answer.value).inc()
-        self._request_seconds.labels(operation.value).observe(seconds)
+def possible(count: int) -> int:
+    """Return the count if it can be one: a record lies in a bucket, where others may write."""
+    return min(max(count, 0), MOST_BYTES)
 
 
-def bound(value: str, known: Collection[str]) -> str:
-    """Return the value if it is known, and `Other` if not."""
-    return value if value in known else OTHER
+def list_ends() -> list[tuple[str, str]]:
+    """Return all that may become of an attempt: the outcome and the reason."""
+    failures = [("failed", reason) for reason in sorted(FAILURE_REASONS)]
+    stops = [("stopped", reason) for reason in sorted(STOP_REASONS.values())]
+    return [("succeeded", COMMITTED), *failures, *stops]
