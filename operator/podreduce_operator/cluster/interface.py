@@ -104,6 +104,13 @@ class Cluster(Protocol):
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         """Delete the pod with this name and UID. It is done if the pod is gone. `force`: do not wait for its node."""
 
+    async def delete_job(self, job: JobView) -> None:
+        """Delete the MapReduceJob, if it is still as it was read. A job from a file is left alone.
+
+        Raises:
+            ActionError: it cannot be deleted now.
+        """
+
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the pod's last log lines; empty if they are gone."""
 

@@ -20,7 +20,7 @@ from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import log_key
-from podreduce.contract.task import TaskType
+from podreduce.contract.task import ShuffleManifest, TaskType
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
@@ -31,6 +31,7 @@ from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
     CreatePod,
+    DeleteJob,
     DeletePod,
     DiscardRun,
     FreezeShuffle,
@@ -135,11 +136,17 @@ class Applier:
                 is_cut_short |= len(done) < len(calls)
         return Applied(faults=faults, is_cut_short=is_cut_short)
 
-    async def delete_pods(self, actions: Sequence[Action], job: JobView) -> None:
-        """Carry out only the deletions of pods: nothing else works while the store cannot be reached."""
+    async def apply_without_store(self, actions: Sequence[Action], job: JobView) -> Applied:
+        """Carry out only the deletions of pods and of the job: nothing else works without the store."""
         for action in actions:
             if isinstance(action, DeletePod):
                 await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
+        if any(isinstance(action, DeleteJob) for action in actions):
+            try:
+                await self.cluster.delete_job(job)
+            except ActionError as error:
+                return Applied(faults=(error.as_fault(),))
+        return Applied()
 
     async def apply_one(self, action: Action, run: Run) -> None:
         """Carry out one action, with a fault point before and after it."""
@@ -165,11 +172,11 @@ class Applier:
                 await keep_attempts(run, attempts)
                 self.report_stops(attempts)
             case FreezeShuffle(parallelism=parallelism):
-                frozen = await freeze_shuffle(run, parallelism)
-                if frozen is not None and frozen.generation == 0:
-                    self.telemetry.on_shuffle(frozen.partition_bytes)
+                self.report_shuffle(await freeze_shuffle(run, parallelism))
             case CommitOutput():
                 await commit_output(run)
+            case DeleteJob():
+                await self.cluster.delete_job(run.job)
             case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
                 await self.take_down(action, run)
 
@@ -178,6 +185,11 @@ class Applier:
         for attempt in attempts:
             if attempt.why_deleted:
                 self.telemetry.on_stop(attempt)
+
+    def report_shuffle(self, frozen: ShuffleManifest | None) -> None:
+        """Report a shuffle that was frozen for the first time; later generations keep its partitions."""
+        if frozen is not None and frozen.generation == 0:
+            self.telemetry.on_shuffle(frozen.partition_bytes)
 
     async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
         """Carry out one of the actions that follow a run's end."""

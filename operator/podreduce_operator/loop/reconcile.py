@@ -20,7 +20,7 @@ from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.loop.telemetry import Telemetry
-from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
+from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
 from podreduce_operator.model.decisions import Decision, Phase
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
@@ -257,11 +257,10 @@ class Reconciler:
         return decision, faulty
 
     async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> Applied:
-        """Apply a decision. If the store cannot be reached, only pods are deleted."""
+        """Apply a decision. Without the store, only pods and the job are deleted."""
         if run is not None:
             return await self.applier.apply(decision.actions, run)
-        await self.applier.delete_pods(decision.actions, observed.job)
-        return Applied()
+        return await self.applier.apply_without_store(decision.actions, observed.job)
 
     async def write_status(
         self, observed: Observed, run: Run | None, decision: Decision, worker: Worker
@@ -320,7 +319,9 @@ def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: flo
     A job that rests is looked at again when something expires; if nothing does, never. A clean-up that failed has its
     own pace.
     """
-    causes_no_event = any(not isinstance(each, CreatePod | DeletePod | KeepAttempts) for each in decision.actions)
+    causes_no_event = any(
+        not isinstance(each, CreatePod | DeletePod | DeleteJob | KeepAttempts) for each in decision.actions
+    )
     if causes_no_event and not observed.faults:
         return 0.0
     times = [at for at in (decision.wake_after, status_due) if at is not None]

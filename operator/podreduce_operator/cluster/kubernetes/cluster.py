@@ -247,6 +247,13 @@ class KubernetesCluster:
         if answer.get("kind") == "Pod":
             self._pods.remember(namespace, answer)
 
+    async def delete_job(self, job: JobView) -> None:
+        """See `Cluster.delete_job`."""
+        try:
+            await self._jobs.delete(job)
+        except ApiError as error:
+            raise unavailable(f"the MapReduceJob {job.key} cannot be deleted now", error) from error
+
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """See `Cluster.read_log_tail`."""
         path = core_path("pods", job.key.namespace, name, "log")
