@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from prometheus_client.core import Metric
+
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
 from podreduce.program.counters import BUILT_IN_GROUP
@@ -19,6 +21,9 @@ from podreduce_operator.api.crd import job_schema
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.policy import failure_causes, failure_classes, status
 from podreduce_operator.process import health
+from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.metrics import Metrics
+from podreduce_operator.process.read_health import HealthReader
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"podreduce_operator": ROOT / "operator" / "podreduce_operator", "podreduce": ROOT / "runtime" / "podreduce"}
@@ -213,6 +218,46 @@ def list_health_limits() -> str:
     return table(("number", "fails above", "meaning"), *rows_)
 
 
+def list_metrics() -> str:
+    """Return the operator's own metrics, each with its labels."""
+    families = sorted(own_metrics(), key=lambda family: family.name)
+    rows_ = [(f"`{say_metric(family)}`", family.type, clean(family.documentation)) for family in families]
+    return table(("metric", "type", "what it is"), *rows_)
+
+
+def list_metric_labels() -> str:
+    """Return all values of each label."""
+    values: dict[tuple[str, str], str] = {}
+    for family in own_metrics():
+        for label in labels_of(family):
+            found = sorted({sample.labels[label] for sample in family.samples})
+            values[label, name_metric(family)] = ", ".join(f"`{value}`" for value in found)
+    rows_ = [(f"`{label}`", f"`{name}`", found) for (label, name), found in sorted(values.items())]
+    return table(("label", "of", "values"), *rows_)
+
+
+def own_metrics() -> Iterator[Metric]:
+    """Yield the metrics that are not the process's, as an operator has them that has just started."""
+    collected = Metrics(HealthReader(lag=LoopLag())).registry.collect()
+    return (family for family in collected if family.name.startswith("podreduce_"))
+
+
+def say_metric(family: Metric) -> str:
+    """Return a metric's name with the names of its labels."""
+    labels = labels_of(family)
+    return f"{name_metric(family)}{{{','.join(labels)}}}" if labels else name_metric(family)
+
+
+def name_metric(family: Metric) -> str:
+    """Return a metric's name as Prometheus shows it."""
+    return f"{family.name}_total" if family.type == "counter" else family.name
+
+
+def labels_of(family: Metric) -> list[str]:
+    """Return the names of a metric's labels."""
+    return list(dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le"))
+
+
 def list_fields(part: str) -> str:
     """Return the fields of the spec or of the status, as the CRD has them."""
     schema = job_schema()["properties"][part]
@@ -290,6 +335,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "health-limits": list_health_limits,
     "layers": draw_layers,
     "live-fields": list_live_fields,
+    "metric-labels": list_metric_labels,
+    "metrics": list_metrics,
     "packages": list_packages,
     "spec-fields": lambda: list_fields("spec"),
     "status-fields": lambda: list_fields("status"),

@@ -54,6 +54,11 @@ class Operator:
         except (urllib.error.URLError, OSError):
             return 0, {}
 
+    def read(self, path: str) -> str:
+        """Return an answer that is a text."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=2) as answer:
+            return str(answer.read(), "utf-8")
+
     def stands(self) -> str | None:
         """Return its standing once it is ready: `leader`, `standby`, or `none` without an election."""
         status, answer = self.ask("/readyz")
@@ -133,6 +138,7 @@ def test_it_gets_well_and_ends_at_once_when_told_to(cluster: Cluster, start: Sta
     operator = start(**installed)
     assert cluster.wait_for(operator.stands, "the operator's readiness", timeout=30) == "none"
     assert operator.ask("/healthz") == (200, {**operator.ask("/healthz")[1], "ok": True, "problems": []})
+    assert "podreduce_leader 1.0" in operator.read("/metrics")
     time.sleep(2)  # kopf is well before it knows the API's resources, and a stop amid that ends with its traceback
     asked = time.monotonic()
     operator.process.send_signal(signal.SIGTERM)

@@ -25,6 +25,7 @@ class QuietCluster:
     created: list[PodRequest] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     deletions: list[tuple[str, str, bool]] = field(default_factory=list)
+    deleted_jobs: list[JobKey] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     statuses: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
@@ -55,6 +56,10 @@ class QuietCluster:
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         self.deleted.append(name)
         self.deletions.append((name, uid, force))
+
+    async def delete_job(self, job: JobView) -> None:
+        self.deleted_jobs.append(job.key)
+        self.jobs.pop(job.key, None)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         return self.log_tail

@@ -47,6 +47,7 @@ LIVE_FIELDS = frozenset(
         "progressDeadlineSeconds",
         "speculation",
         "ttlSecondsAfterFinished",
+        "deleteAfterFinishedSeconds",
     }
 )
 """Fields of the spec that take effect at once. The plan pins all others until the next `runId`."""
@@ -262,6 +263,7 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     progress_deadline_seconds: int
     speculation: Literal["Auto", "Never", "Always"]
     ttl_seconds_after_finished: int
+    delete_after_finished_seconds: int | None = None
     suspend: bool
     run_id: str
     storage: StorageSpec

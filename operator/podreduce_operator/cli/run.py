@@ -97,7 +97,12 @@ def run_loaded(
     configure_logs(options.log_format)
     started = time.monotonic()
     parallelism = job.spec.parallelism or count_cores()
-    spec = msgspec.structs.replace(job.spec, parallelism=parallelism, ttl_seconds_after_finished=TTL_SECONDS)
+    spec = msgspec.structs.replace(
+        job.spec,
+        parallelism=parallelism,
+        ttl_seconds_after_finished=TTL_SECONDS,
+        delete_after_finished_seconds=None,
+    )
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
             with closing(open_view(options.log_format)) as view:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import StorageDeniedError
-from podreduce.storage import NO_GATE, Gate, ObjectStore, open_store
+from podreduce.storage import NO_GATE, Gate, ObjectStore, OnRequest, ignore_request, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 
@@ -28,6 +28,7 @@ class JobStorage:
         gate: held during each request to a store opened here.
         only_s3: whether other stores are refused, whatever a plan or another object in the bucket names.
         threads: held during each blocking request in a thread, so that one store never takes all threads.
+        on_request: told how each try of a request to a store opened here ended.
     """
 
     work_uri: str
@@ -36,6 +37,7 @@ class JobStorage:
     before_write: Callable[[], None] = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE
+    on_request: OnRequest = ignore_request
     only_s3: bool = False
 
     def open(self, uri: str) -> ObjectStore:
@@ -47,7 +49,14 @@ class JobStorage:
         """
         if self.only_s3 and not uri.startswith("s3://"):
             raise StorageDeniedError(f"{uri}: in a cluster only s3:// is opened: find out who wrote this URI")
-        return open_store(uri, self.settings, before_write=self.before_write, gate=self.gate, threads=self.threads)
+        return open_store(
+            uri,
+            self.settings,
+            before_write=self.before_write,
+            gate=self.gate,
+            threads=self.threads,
+            on_request=self.on_request,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +103,13 @@ class Cluster(Protocol):
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         """Delete the pod with this name and UID. It is done if the pod is gone. `force`: do not wait for its node."""
+
+    async def delete_job(self, job: JobView) -> None:
+        """Delete the MapReduceJob, if it is still as it was read. A job from a file is left alone.
+
+        Raises:
+            ActionError: it cannot be deleted now.
+        """
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the pod's last log lines; empty if they are gone."""

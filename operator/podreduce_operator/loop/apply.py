@@ -16,19 +16,22 @@ from itertools import groupby
 
 import msgspec
 
+from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import log_key
-from podreduce.contract.task import TaskType
+from podreduce.contract.task import ShuffleManifest, TaskType
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
 from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
     CreatePod,
+    DeleteJob,
     DeletePod,
     DiscardRun,
     FreezeShuffle,
@@ -90,6 +93,7 @@ class Applier:
 
     Attributes:
         pods_seconds: see `PODS_SECONDS`.
+        telemetry: told what happens.
         turns: held by a job that creates or deletes pods.
         planning: held, by namespace, by a job that is planned. So a store that does not answer does not delay the
             jobs of other namespaces.
@@ -99,6 +103,7 @@ class Applier:
     cache: RunCache
     fault_point: FaultPoint | None = None
     pods_seconds: float = PODS_SECONDS
+    telemetry: Telemetry = field(default_factory=Telemetry)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
     planning: defaultdict[str, asyncio.Semaphore] = field(
         default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(CONCURRENT_JOBS))
@@ -131,11 +136,17 @@ class Applier:
                 is_cut_short |= len(done) < len(calls)
         return Applied(faults=faults, is_cut_short=is_cut_short)
 
-    async def delete_pods(self, actions: Sequence[Action], job: JobView) -> None:
-        """Carry out only the deletions of pods: nothing else works while the store cannot be reached."""
+    async def apply_without_store(self, actions: Sequence[Action], job: JobView) -> Applied:
+        """Carry out only the deletions of pods and of the job: nothing else works without the store."""
         for action in actions:
             if isinstance(action, DeletePod):
                 await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
+        if any(isinstance(action, DeleteJob) for action in actions):
+            try:
+                await self.cluster.delete_job(job)
+            except ActionError as error:
+                return Applied(faults=(error.as_fault(),))
+        return Applied()
 
     async def apply_one(self, action: Action, run: Run) -> None:
         """Carry out one action, with a fault point before and after it."""
@@ -159,12 +170,26 @@ class Applier:
                 await self.record_failure(action, run)
             case KeepAttempts(attempts=attempts):
                 await keep_attempts(run, attempts)
+                self.report_stops(attempts)
             case FreezeShuffle(parallelism=parallelism):
-                await freeze_shuffle(run, parallelism)
+                self.report_shuffle(await freeze_shuffle(run, parallelism))
             case CommitOutput():
                 await commit_output(run)
+            case DeleteJob():
+                await self.cluster.delete_job(run.job)
             case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
                 await self.take_down(action, run)
+
+    def report_stops(self, attempts: Sequence[AttemptRecord]) -> None:
+        """Report the attempts whose pods are about to be deleted."""
+        for attempt in attempts:
+            if attempt.why_deleted:
+                self.telemetry.on_stop(attempt)
+
+    def report_shuffle(self, frozen: ShuffleManifest | None) -> None:
+        """Report a shuffle that was frozen for the first time; later generations keep its partitions."""
+        if frozen is not None and frozen.generation == 0:
+            self.telemetry.on_shuffle(frozen.partition_bytes)
 
     async def take_down(self, action: RemoveIntermediates | WritePostMortem | DiscardRun | RemoveRun, run: Run) -> None:
         """Carry out one of the actions that follow a run's end."""

@@ -19,7 +19,8 @@ from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
-from podreduce_operator.model.actions import CreatePod, DeletePod, KeepAttempts
+from podreduce_operator.loop.telemetry import Telemetry
+from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
 from podreduce_operator.model.decisions import Decision, Phase
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
@@ -57,6 +58,7 @@ class Worker:
         settled: set when the job is terminal and cleaned up.
         status_written_at: when the status was last written (monotonic).
         phase_written: the phase that was last written. The first status of an end is not delayed, later ones are.
+        phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
         adopted: the UID of the job, if this operator has made it its installation's own.
@@ -67,6 +69,7 @@ class Worker:
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
     phase_written: Phase | None = None
+    phase_began_at: float | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
     adopted: str = ""
@@ -84,7 +87,7 @@ class Reconciler:
         clock: seconds since the epoch.
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a job's wake-up, so many seconds at most.
-        on_pass: called with the seconds that each pass took.
+        telemetry: told what happens.
     """
 
     def __init__(
@@ -98,7 +101,7 @@ class Reconciler:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
-        on_pass: Callable[[float], None] = lambda _seconds: None,
+        telemetry: Telemetry | None = None,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -107,9 +110,9 @@ class Reconciler:
         self.clock = clock
         self.monotonic = monotonic
         self.wait = wait_for_wake if wait is None else wait
-        self.on_pass = on_pass
-        self.cache = RunCache()
-        self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point)
+        self.telemetry = telemetry or Telemetry()
+        self.cache = RunCache(on_attempt_end=self.telemetry.on_attempt_end)
+        self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point, telemetry=self.telemetry)
         self.workers: dict[JobKey, Worker] = {}
         self.left_alone: set[str] = set()
         self.passed_at: dict[str, float] = {}
@@ -135,6 +138,11 @@ class Reconciler:
             max(worker.due_at, self.passed_at.get(key.namespace, -math.inf)) for key, worker in self.workers.items()
         )
         return max(0.0, self.monotonic() - min(since, default=math.inf))
+
+    def due_passes(self) -> int:
+        """Return how many passes are due or running."""
+        now = self.monotonic()
+        return sum(worker.due_at <= now for worker in self.workers.values())
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
@@ -180,7 +188,7 @@ class Reconciler:
             except BaseException:
                 log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
                 wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
-            self.on_pass(self.monotonic() - began)
+            self.telemetry.on_pass(self.monotonic() - began)
             self.passed_at[key.namespace] = self.monotonic()
             if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
                 self.workers.pop(key, None)
@@ -249,11 +257,10 @@ class Reconciler:
         return decision, faulty
 
     async def apply(self, decision: Decision, run: Run | None, observed: Observed) -> Applied:
-        """Apply a decision. If the store cannot be reached, only pods are deleted."""
+        """Apply a decision. Without the store, only pods and the job are deleted."""
         if run is not None:
             return await self.applier.apply(decision.actions, run)
-        await self.applier.delete_pods(decision.actions, observed.job)
-        return Applied()
+        return await self.applier.apply_without_store(decision.actions, observed.job)
 
     async def write_status(
         self, observed: Observed, run: Run | None, decision: Decision, worker: Worker
@@ -271,10 +278,19 @@ class Reconciler:
             return 0.0
         worker.status_written_at = self.monotonic()
         worker.phase_written = decision.verdict.phase
+        self.note_phase(observed.job.status.get("phase"), status.get("phase"), worker)
         log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None
+
+    def note_phase(self, before: str | None, after: str | None, worker: Worker) -> None:
+        """Report how long the job was in its phase, if it has left it."""
+        if after == before:
+            return
+        if before is not None and worker.phase_began_at is not None:
+            self.telemetry.on_phase_end(before, self.monotonic() - worker.phase_began_at)
+        worker.phase_began_at = self.monotonic()
 
 
 def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
@@ -303,7 +319,9 @@ def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: flo
     A job that rests is looked at again when something expires; if nothing does, never. A clean-up that failed has its
     own pace.
     """
-    causes_no_event = any(not isinstance(each, CreatePod | DeletePod | KeepAttempts) for each in decision.actions)
+    causes_no_event = any(
+        not isinstance(each, CreatePod | DeletePod | DeleteJob | KeepAttempts) for each in decision.actions
+    )
     if causes_no_event and not observed.faults:
         return 0.0
     times = [at for at in (decision.wake_after, status_due) if at is not None]

@@ -10,6 +10,7 @@ __all__ = [
     "Action",
     "CommitOutput",
     "CreatePod",
+    "DeleteJob",
     "DeletePod",
     "DiscardRun",
     "FreezeShuffle",
@@ -175,6 +176,14 @@ class RemoveRun:
         return "remove"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteJob:
+    """After deleteAfterFinishedSeconds, delete the MapReduceJob. What it stored goes with it."""
+
+    def __str__(self) -> str:
+        return "delete job"
+
+
 Action = (
     PlanRun
     | CreatePod
@@ -187,4 +196,5 @@ Action = (
     | WritePostMortem
     | DiscardRun
     | RemoveRun
+    | DeleteJob
 )

@@ -7,7 +7,7 @@ because of what happened before.
 
 1. A terminal run is final. What it left is removed in this order: active pods; then blobs, staged parts and the claim
    on the output. If it was planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and
-   the kept failed pods are removed.
+   the kept failed pods are removed. After `deleteAfterFinishedSeconds`, if it is set, the job itself is deleted.
 2. If a new `runId` replaces a run, the old run is removed first: its pods, then everything it stored. Then the new run
    starts; it cannot fail before. The status names a run before any other step, so that a later run can find it.
 3. After the commit intent a run can only go forward. Deadline, suspension and failures no longer matter, and a fault
@@ -58,6 +58,7 @@ from podreduce_operator.model.decisions import Decision, Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.attempt_record import SUSPENDED
 from podreduce_operator.policy.attempt_snapshots import keep_attempts
+from podreduce_operator.policy.job_deletion import delete_job
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, let_go, stop_failed
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
 from podreduce_operator.policy.run_cleanup import supersede, tidy
@@ -81,7 +82,7 @@ def decide(observed: Observed, now: float) -> Decision:
 def take_step(observed: Observed, now: float) -> Decision:
     """Clean up a terminal run, end the run as complete or failed, or take its next step."""
     if observed.run.terminal is not None:
-        return tidy(observed, now)
+        return delete_job(tidy(observed, now), observed, now)
     if observed.published is not None:
         return Decision(actions=(), verdict=Verdict(phase=Phase.COMPLETE, reason="OutputCommitted"))
     failed = find_end(observed, now)

@@ -16,6 +16,7 @@ from podreduce_operator.policy.failure_classes import MEMORY_UNAVAILABLE
 from podreduce_operator.policy.retry_delays import memory_factor
 
 __all__ = [
+    "WAITS",
     "Waiting",
     "explain_waiting",
     "find_expired",
@@ -24,6 +25,7 @@ __all__ = [
     "is_gated",
     "is_silent",
     "moments",
+    "name_wait",
     "pending_deadline",
     "raised_until",
     "silent_since",
@@ -56,6 +58,9 @@ REASONS = {
     "FailedCreatePodSandBox": "SandboxFailed",
 }
 """The reported reason for each reason of the scheduler or kubelet."""
+
+WAITS = frozenset({*REASONS.values(), "Scheduling", "Starting", "Other"})
+"""What may keep a pod from starting: a reported reason, or the scheduler's or the kubelet's usual work."""
 
 HOPELESS = frozenset({"InvalidImageName", "ErrImageNeverPull"})
 """Waiting does not help with these."""
@@ -135,6 +140,15 @@ def allowed_seconds(pod: PodView, deadlines: PendingDeadlines) -> float | None:
 def is_waiting(pod: PodView) -> bool:
     """Tell whether something keeps the pod from starting."""
     return pod.phase is PodPhase.PENDING and not pod.deleting and pod.reason in REASONS
+
+
+def name_wait(pod: PodView) -> str | None:
+    """Return what keeps the pod from starting, one of `WAITS`; None if it has started, has ended or is deleted."""
+    if pod.phase is not PodPhase.PENDING or pod.deleting:
+        return None
+    if pod.reason in SILENT_REASONS:
+        return "Starting" if pod.node else "Scheduling"
+    return REASONS.get(pod.reason, "Other")
 
 
 def is_gated(pod: PodView) -> bool:

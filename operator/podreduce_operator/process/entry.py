@@ -46,11 +46,11 @@ async def run(settings: Settings) -> None:
     fence = Fence(partial(end_without_lease, settings.lease))
     lag = LoopLag()
     signs = HealthReader(lag=lag)
-    metrics = Metrics(signs.read, signs.jobs)
+    metrics = Metrics(signs)
     async with (
         lag.measured(),
         serve_probes(settings.health_port, signs.read, metrics.render),
-        open_cluster(settings.cluster, before_write=fence.check) as cluster,
+        open_cluster(settings.cluster, before_write=fence.check, telemetry=metrics.cluster) as cluster,
         open_election(settings.lease, fence) as elector,
     ):
         signs.cluster, signs.elector = cluster, elector
@@ -66,7 +66,7 @@ async def run_parts(
         limits=settings.limits,
         installation=cluster.installation,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
-        on_pass=metrics.take_pass,
+        telemetry=metrics.loop,
     )
     signs.reconciler = reconciler
     removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)

@@ -1,9 +1,9 @@
-"""Reads the numbers for `health` from the parts of the operator that exist so far.
+"""Reads the numbers for `health` and the metrics from the parts of the operator that exist so far.
 
 Rule: only reads, and never waits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
@@ -28,6 +28,14 @@ class HealthReader:
     def jobs(self) -> Sequence[JobView]:
         """Return all known jobs."""
         return () if self.cluster is None else self.cluster.views()
+
+    def pending_pods(self) -> Mapping[str, int]:
+        """Return how many pods have not started, by what keeps them."""
+        return {} if self.cluster is None else self.cluster.pending_pods()
+
+    def due_passes(self) -> int:
+        """Return how many passes are due or running."""
+        return 0 if self.reconciler is None else self.reconciler.due_passes()
 
     def read(self) -> HealthFigures:
         """Return the current numbers."""

@@ -10,7 +10,7 @@ from typing import NoReturn, Protocol
 
 import structlog
 
-from podreduce.contract.errors import PodreduceError
+from podreduce.contract.errors import BucketNotFoundError, PodreduceError
 from podreduce.contract.layout import installation_prefix
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
@@ -54,12 +54,17 @@ async def sweep_forever(
 async def sweep(cluster: SweptCluster) -> None:
     """Remove every run in the installation's own storage whose job is gone. A failing run does not stop the others.
 
-    Runs of namespaces that are not served, or cannot be listed now, stay: their jobs may exist.
+    Runs of namespaces that are not served, or cannot be listed now, stay: their jobs may exist. If there is no bucket,
+    nothing is to be swept: a new installation's is made a little later, and a job that lacks it says so itself.
     """
     storage = cluster.own_storage()
     if storage is None:
         return
-    runs = await find_runs(storage, installation_prefix(storage.installation))
+    try:
+        runs = await find_runs(storage, installation_prefix(storage.installation))
+    except BucketNotFoundError as error:
+        log.info("nothing to sweep: the bucket does not exist yet", error=str(error))
+        return
     listed = await cluster.list_job_uids()
     for run in runs:
         if not listed.is_gone(run.namespace, run.uid):

@@ -6,6 +6,7 @@ Rule: may be repeated at any point. The first manifest that is created counts.
 import msgspec
 
 from podreduce.contract.layout import shuffle_key
+from podreduce.contract.task import ShuffleManifest
 from podreduce.contract.wire import encode
 from podreduce_operator.runs.offset_pages import write_offsets
 from podreduce_operator.runs.run import Run
@@ -14,11 +15,11 @@ from podreduce_operator.shuffle.manifest import build_shuffle_manifest
 __all__ = ["freeze_shuffle"]
 
 
-async def freeze_shuffle(run: Run, parallelism: int) -> None:
-    """Write the next shuffle manifest, unless it exists already."""
+async def freeze_shuffle(run: Run, parallelism: int) -> ShuffleManifest | None:
+    """Write the next shuffle manifest, and return it; None if it exists already."""
     records = run.records
     if records.plan is None:
-        return
+        return None
     manifest = build_shuffle_manifest(
         records.plan,
         records.commits,
@@ -28,4 +29,5 @@ async def freeze_shuffle(run: Run, parallelism: int) -> None:
         key_spread=records.key_spread,
     )
     manifest = msgspec.structs.replace(manifest, offset_pages=await write_offsets(records, manifest))
-    await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
+    is_new = await run.work.create_async(shuffle_key(manifest.generation), encode(manifest))
+    return manifest if is_new else None

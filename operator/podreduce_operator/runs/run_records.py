@@ -6,7 +6,7 @@ expected commits are read (`expected_commits`), and the process knows its own wr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import zip_longest
@@ -52,7 +52,7 @@ from podreduce_operator.shuffle.key_spread import KeySpread
 if TYPE_CHECKING:
     from podreduce_operator.model.pods import PodView, Stage
 
-__all__ = ["RunRecords", "listing_pace"]
+__all__ = ["OnAttemptEnd", "RunRecords", "listing_pace"]
 
 LISTING_SHARE = 0.05
 """The share of the time that listing a run's records may take."""
@@ -67,6 +67,8 @@ CHEAPER_TO_LIST = 500
 
 T = TypeVar("T", bound=Wire)
 
+OnAttemptEnd = Callable[[CommitRecord | FailureRecord], None]
+
 
 def listing_pace() -> ReadingPace:
     """Return the pace at which the records of one run are listed."""
@@ -75,6 +77,10 @@ def listing_pace() -> ReadingPace:
 
 class RunRecords:
     """The records of one run.
+
+    `on_attempt_end` is called with each failure that this process records, and with each commit that it finds. The
+    first look at a run that another process has planned finds old commits, which that process has counted: they are
+    left out.
 
     Attributes:
         store: the store at the run's prefix.
@@ -93,7 +99,9 @@ class RunRecords:
         has_post_mortem: whether the post-mortem is written.
     """
 
-    def __init__(self, store: ObjectStore, pace: ReadingPace | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, pace: ReadingPace | None = None, on_attempt_end: OnAttemptEnd = lambda _record: None
+    ) -> None:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
@@ -114,6 +122,8 @@ class RunRecords:
         self._kept_bytes = 0
         self._pace = pace or listing_pace()
         self._expectation = Expectation()
+        self._on_attempt_end = on_attempt_end
+        self._has_listed = False
 
     @property
     def failures(self) -> Mapping[TaskRef, tuple[FailureRecord, ...]]:
@@ -146,6 +156,7 @@ class RunRecords:
             self.unreadable.clear()
             with self._pace.measured():
                 await asyncio.gather(self._list_commits(), self._list_failures(), self._read_manifests_and_intent())
+            self._has_listed = True
         else:
             await asyncio.gather(self._read_expected(expected), self._read_manifests_and_intent())
         self._expectation.settle(pods, self.commits, self._failed)
@@ -176,6 +187,7 @@ class RunRecords:
         key = failure_key(record.task, f"{record.attempt_id}{suffix}")
         if await self.store.create_async(key, encode(record)):
             self._take_failure(key, record)
+            self._on_attempt_end(record)
         else:
             self._pace.demand()
 
@@ -212,6 +224,8 @@ class RunRecords:
             return
         with self._noting(key):
             check_commit(key, commit, self.plan, self.store.uri_of(key))
+            if key not in self._read_commits and (self._has_listed or self.plan_digest == self.written_plan):
+                self._on_attempt_end(commit)
             self._read_commits.add(key)
             self._fold(commit.generation, commit)
 

@@ -9,6 +9,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import LostOutput
 
 __all__ = [
+    "BucketNotFoundError",
     "InputError",
     "InternalError",
     "MapOutputLostError",
@@ -84,6 +85,10 @@ class StorageDeniedError(PodreduceError):
 
     exit_code = ExitCode.STORAGE_DENIED
     reason = "StorageDenied"
+
+
+class BucketNotFoundError(StorageDeniedError):
+    """There is no such bucket, so there is nothing in it either."""
 
 
 class StorageUnavailableError(PodreduceError):

@@ -9,21 +9,26 @@ from podreduce.storage.connect import open_store
 from podreduce.storage.faults import NO_GATE, Gate
 from podreduce.storage.probe import probe_conditional_create
 from podreduce.storage.readable_store import ObjectMeta
+from podreduce.storage.requests import Answer, OnRequest, Operation, ignore_request
 from podreduce.storage.staging import StagedUpload, check_staged, discard_staged, is_pending, publish_staged
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.writer import Blocks, Data, ObjectWriter
 
 __all__ = [
     "NO_GATE",
+    "Answer",
     "Blocks",
     "Data",
     "Gate",
     "ObjectMeta",
     "ObjectStore",
     "ObjectWriter",
+    "OnRequest",
+    "Operation",
     "StagedUpload",
     "check_staged",
     "discard_staged",
+    "ignore_request",
     "is_pending",
     "open_store",
     "probe_conditional_create",

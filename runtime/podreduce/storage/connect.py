@@ -17,6 +17,7 @@ from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.odd_keys import is_odd
+from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.store import ObjectStore
 
 if TYPE_CHECKING:
@@ -51,13 +52,15 @@ def open_store(
     before_write: BeforeWrite = lambda: None,
     gate: Gate = NO_GATE,
     threads: Gate = NO_GATE,
+    on_request: OnRequest = ignore_request,
 ) -> ObjectStore:
     """Open the store below `uri`: `s3://bucket/prefix/`, `file:///directory/` or `memory://name/`.
 
     This makes no request; a directory need not exist (the first write creates it). Opening the same store again is
     cheap. `before_write` is called before each try of each write, in the thread of the write, and may forbid it;
     obstore's own retries count as one try. `gate` is held while an async caller's request to S3 runs.
-    An async caller that makes blocking requests in a thread holds `threads`.
+    An async caller that makes blocking requests in a thread holds `threads`. `on_request` is told how each try of a
+    request ended, except for objects that are streamed: their time is their author's.
 
     Raises:
         InputError: `uri` is not such a URI.
@@ -77,6 +80,7 @@ def open_store(
             directory=Path("/") if scheme == "file" else None,
             before_write=before_write,
             threads=threads,
+            on_request=on_request,
         )
     if is_odd(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
@@ -88,11 +92,12 @@ def open_store(
         connect_for_copies=lambda: connect_s3(bucket, access, COPY_TIMEOUT_SECONDS),
         connect_for_checksummed=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, signs_payload=False),
         connect_unretried=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, retries=False),
-        connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write),
+        connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write, on_request),
         endpoint=access.endpoint or "AWS",
         before_write=before_write,
         gate=gate,
         threads=threads,
+        on_request=on_request,
     )
 
 

@@ -22,6 +22,7 @@ from obstore.exceptions import (
 )
 
 from podreduce.contract.errors import (
+    BucketNotFoundError,
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -29,7 +30,8 @@ from podreduce.contract.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
-from podreduce.storage.store_codes import ELSEWHERE, MEANINGS, Meaning, Outcome
+from podreduce.storage.requests import OnRequest, Stopwatch, ignore_request
+from podreduce.storage.store_codes import BUCKET, ELSEWHERE, MEANINGS, Meaning, Outcome
 
 __all__ = [
     "NO_GATE",
@@ -121,7 +123,7 @@ class Place:
 
     `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; its
     exceptions are passed on, and only writes have one. `gate` is held during each try of an async caller, `threads`
-    while a thread makes a blocking request for it.
+    while a thread makes a blocking request for it. `on_request` is told how each try ended.
     """
 
     verb: str
@@ -131,6 +133,11 @@ class Place:
     before_try: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE
+    on_request: OnRequest = ignore_request
+
+    def stopwatch(self) -> Stopwatch:
+        """Return a stopwatch for one try of a request to this place."""
+        return Stopwatch(self.verb, self.on_request)
 
 
 async def in_thread(request: Callable[[], T], place: Place) -> T:
@@ -146,7 +153,8 @@ def translate(error: Exception, place: Place) -> PodreduceError:
     outcome, words = classify(error, place)
     match outcome:
         case Outcome.REFUSED:
-            return StorageDeniedError(f"{where} ({text}): {words}")
+            kind = BucketNotFoundError if words == BUCKET else StorageDeniedError
+            return kind(f"{where} ({text}): {words}")
         case Outcome.MISSING:
             return ObjectNotFoundError(f"{place.uri}: there is no such object")
         case Outcome.CHANGED:
@@ -259,14 +267,23 @@ def persist(operation: Callable[[], T], place: Place) -> T:
     delays = delays_seconds(place, time.monotonic())
     while True:
         place.before_try()
+        watch = place.stopwatch()
         try:
             place.mishap()
-            return operation()
+            with watch:
+                result = operation()
         except STORE_ERRORS as error:
             fault = translate(error, place)
+            watch.end(fault)
             delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
             if delay is None:
                 raise fault from error
+        except PodreduceError as fault:
+            watch.end(fault)
+            raise
+        else:
+            watch.end()
+            return result
         time.sleep(delay)
 
 
@@ -276,11 +293,17 @@ async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> 
     while True:
         async with place.gate:
             place.before_try()
+            watch = place.stopwatch()
             try:
-                return await operation()
+                with watch:
+                    result = await operation()
             except STORE_ERRORS as error:
                 fault = translate(error, place)
+                watch.end(fault)
                 delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
                 if delay is None:
                     raise fault from error
+            else:
+                watch.end()
+                return result
         await asyncio.sleep(delay)

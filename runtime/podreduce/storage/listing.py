@@ -58,11 +58,22 @@ def list_pages(store: "Store", prefix: str, place: Place, *, recursive: bool) ->
         level = persist(lambda: obstore.list_with_delimiter(store, directory), place)
         yield matching(level["objects"], prefix)
         return
+    watch, pages = place.stopwatch(), iter(obstore.list(store, directory))
     try:
-        for page in obstore.list(store, directory):
+        while True:
+            with watch:
+                page = next(pages, None)
+            if page is None:
+                break
             yield matching(page, prefix)
     except STORE_ERRORS as error:
-        raise translate(error, place) from error
+        fault = translate(error, place)
+        watch.end(fault)
+        raise fault from error
+    except GeneratorExit:
+        watch.end()
+        raise
+    watch.end()
 
 
 async def list_objects_async(
@@ -107,16 +118,23 @@ async def list_pages_async(
         level = await persist_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
         yield matching(level["objects"], prefix)
         return
+    watch, pages = place.stopwatch(), aiter(obstore.list(store, directory))
     try:
-        pages = aiter(obstore.list(store, directory))
         while True:
             async with place.gate:
-                page = await anext(pages, None)
+                with watch:
+                    page = await anext(pages, None)
             if page is None:
-                return
+                break
             yield matching(page, prefix)
     except STORE_ERRORS as error:
-        raise translate(error, place) from error
+        fault = translate(error, place)
+        watch.end(fault)
+        raise fault from error
+    except GeneratorExit:
+        watch.end()
+        raise
+    watch.end()
 
 
 def last_of(page: Sequence["ListedObject"], before: str) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
+from podreduce.storage.requests import OnRequest, ignore_request
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
@@ -40,6 +41,7 @@ class MultipartClient:
     Args:
         client: botocore's S3 client.
         before_write: called before each try of a request that changes something.
+        on_request: told how each try of a request ended.
     """
 
     def __init__(
@@ -48,15 +50,17 @@ class MultipartClient:
         bucket: str,
         endpoint: str,
         before_write: BeforeWrite = lambda: None,
+        on_request: OnRequest = ignore_request,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._endpoint = endpoint
         self._before_write = before_write
+        self._on_request = on_request
 
-    def guarded(self, before_write: BeforeWrite) -> "MultipartClient":
-        """Return a client with the same connections that calls `before_write`."""
-        return MultipartClient(self._client, self._bucket, self._endpoint, before_write)
+    def guarded(self, before_write: BeforeWrite, on_request: OnRequest = ignore_request) -> "MultipartClient":
+        """Return a client with the same connections that calls `before_write` and `on_request`."""
+        return MultipartClient(self._client, self._bucket, self._endpoint, before_write, on_request)
 
     def create(self, path: str, metadata: Mapping[str, str]) -> str:
         """Begin an upload to `path` whose object will have this metadata; return the upload's id.
@@ -127,7 +131,12 @@ class MultipartClient:
         if operation != "list_objects_v2":
             arguments["Key"] = path
         request = partial(getattr(self._client, operation), Bucket=self._bucket, **arguments)
-        place = Place(verb=operation.replace("_", " "), uri=f"s3://{self._bucket}/{path}", endpoint=self._endpoint)
+        place = Place(
+            verb=operation.replace("_", " "),
+            uri=f"s3://{self._bucket}/{path}",
+            endpoint=self._endpoint,
+            on_request=self._on_request,
+        )
         if operation not in READS:
             place = replace(place, before_try=self._before_write)
         return persist(lambda: translated(lambda: take(request()), place), place)

@@ -16,6 +16,7 @@ from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.storage import directories, listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, in_thread, persist, persist_async
 from podreduce.storage.odd_keys import is_odd
+from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class ReadableStore:
     before_write: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE
+    on_request: OnRequest = ignore_request
 
     def __repr__(self) -> str:
         return f"ObjectStore({self.uri!r})"
@@ -230,6 +232,7 @@ class ReadableStore:
             mishap=self.mishap,
             gate=self.gate,
             threads=self.threads,
+            on_request=self.on_request,
         )
 
     def _meta(self, found: "ListedObject") -> ObjectMeta:

@@ -7,6 +7,7 @@ status write names the version that it replaces. A refusal becomes an ActionErro
 import asyncio
 import secrets
 import tempfile
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -28,11 +29,12 @@ from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
-from podreduce_operator.cluster.kubernetes.refusals import classify_refusal
+from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal
 from podreduce_operator.cluster.kubernetes.served_api import check_api, read_installation, when_served
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
+from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
 from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -59,6 +61,8 @@ class KubernetesCluster:
         installation: the owner of the data below `workUri`.
         directory: for files that other libraries need as paths.
         before_write: called before each write to a store.
+        telemetry: told what happens.
+        clock: monotonic seconds.
     """
 
     def __init__(
@@ -69,8 +73,12 @@ class KubernetesCluster:
         installation: str,
         directory: Path,
         before_write: Callable[[], None] = lambda: None,
+        telemetry: ClusterTelemetry | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.api = api
+        self._telemetry = telemetry or ClusterTelemetry()
+        self._clock = clock
         self._settings = settings
         self.installation = installation
         self._directory = directory
@@ -78,7 +86,12 @@ class KubernetesCluster:
         self._jobs = JobStore(api, settings.namespaces, installation=installation)
         self._pods = PodWatch(api, settings.namespaces)
         self._storage = StorageReader(
-            api, installation, directory, before_write=before_write, endpoints=settings.storage_endpoints
+            api,
+            installation,
+            directory,
+            before_write=before_write,
+            endpoints=settings.storage_endpoints,
+            on_request=self._telemetry.on_request,
         )
         self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
@@ -136,11 +149,16 @@ class KubernetesCluster:
         directory = self._settings.storage_directory
         if directory is None:
             return None
-        return read_storage_directory(directory, self.installation, self._directory, self._before_write)
+        storage = read_storage_directory(directory, self.installation, self._directory, self._before_write)
+        return replace(storage, on_request=self._telemetry.on_request)
 
     def known_jobs(self) -> Collection[JobKey]:
         """Return the keys of all known jobs, also of those that are not understood."""
         return self._jobs.cache.keys()
+
+    def pending_pods(self) -> Mapping[str, int]:
+        """Return how many pods of all jobs have not started, by what keeps them."""
+        return self._pods.pending
 
     def views(self) -> Sequence[JobView]:
         """Return all known jobs as last seen."""
@@ -186,21 +204,32 @@ class KubernetesCluster:
 
     async def create_pod(self, request: PodRequest) -> None:
         """See `Cluster.create_pod`."""
-        job, namespace = request.job, request.job.key.namespace
-        storage = await self.read_storage(job)
+        storage = await self.read_storage(request.job)
         if self._settings.progress_url is not None:
             request = with_progress_target(request, self._settings.progress_url)
         try:
-            manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=storage.settings.ca_cert is not None)
+            created = await self._create(request, has_ca_cert=storage.settings.ca_cert is not None)
+        except ActionError as error:
+            self._telemetry.on_refusal(error.reason)
+            raise
+        self._pods.remember(request.job.key.namespace, created)
+
+    async def _create(self, request: PodRequest, *, has_ca_cert: bool) -> Json:
+        """Create the pod and return it."""
+        job, namespace = request.job, request.job.key.namespace
+        try:
+            manifest = build_pod(request, self._settings.pod_defaults, has_ca_cert=has_ca_cert)
             await self._pace.turn()
+            began = self._clock()
             created = await self.api.create(core_path("pods", namespace), manifest, {"fieldValidation": "Strict"})
+            self._telemetry.on_creation(self._clock() - began)
         except PodTemplateError as error:
             raise ActionError("PodRejected", f"a pod of {job.key} cannot be built: {error}", permanent=True) from error
         except ApiError as error:
             if error.reason != "AlreadyExists":
                 raise classify_refusal(error, job.key) from error
-            created = await self._find_own(request)
-        self._pods.remember(namespace, created)
+            return await self._find_own(request)
+        return created
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
         """See `Cluster.delete_pod`."""
@@ -217,6 +246,13 @@ class KubernetesCluster:
             raise unavailable(f"the pod {namespace}/{name} cannot be deleted now", error) from error
         if answer.get("kind") == "Pod":
             self._pods.remember(namespace, answer)
+
+    async def delete_job(self, job: JobView) -> None:
+        """See `Cluster.delete_job`."""
+        try:
+            await self._jobs.delete(job)
+        except ApiError as error:
+            raise unavailable(f"the MapReduceJob {job.key} cannot be deleted now", error) from error
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """See `Cluster.read_log_tail`."""
@@ -285,7 +321,7 @@ class KubernetesCluster:
             return found
         state = "is being deleted" if is_ours else "belongs to something else: delete it"
         message = f"the pod name {request.job.key.namespace}/{request.name} is in use: the pod {state}"
-        raise ActionError("PodNameTaken", message, permanent=False)
+        raise ActionError(NAME_TAKEN, message, permanent=False)
 
 
 def unavailable(what: str, error: ApiError) -> ActionError:
@@ -303,7 +339,11 @@ def with_progress_target(request: PodRequest, url: str) -> PodRequest:
 
 @asynccontextmanager
 async def open_cluster(
-    settings: ClusterSettings, kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+    settings: ClusterSettings,
+    kubeconfig: Path | None = None,
+    *,
+    before_write: Callable[[], None] = lambda: None,
+    telemetry: ClusterTelemetry | None = None,
 ) -> AsyncIterator[KubernetesCluster]:
     """Connect to the API server, wait until it answers, and check that it serves MapReduceJobs.
 
@@ -311,6 +351,7 @@ async def open_cluster(
         settings: the installation's settings.
         kubeconfig: see `connect`.
         before_write: called before each write to the API server or a store. If it raises, the write is not sent.
+        telemetry: told what happens.
 
     Raises:
         OperatorError: the CRD is missing, or there are no credentials.
@@ -322,5 +363,10 @@ async def open_cluster(
             installation = await when_served(partial(read_installation, api, settings.release))
         with tempfile.TemporaryDirectory(prefix="podreduce-") as directory:
             yield KubernetesCluster(
-                api, settings, installation=installation, directory=Path(directory), before_write=before_write
+                api,
+                settings,
+                installation=installation,
+                directory=Path(directory),
+                before_write=before_write,
+                telemetry=telemetry,
             )

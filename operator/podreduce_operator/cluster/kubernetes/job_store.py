@@ -132,6 +132,23 @@ class JobStore:
         self.cache.put(answer, sent=dict(status))
         return True
 
+    async def delete(self, job: JobView) -> None:
+        """Delete the job, unless it has changed since it was read: a new runId may have come."""
+        entry = self.cache.get(job.key)
+        if entry is None or entry.view != job:
+            await self.refresh(job.key)
+            return
+        preconditions = {"uid": job.uid, "resourceVersion": str(entry.version)}
+        body: Json = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+        try:
+            await self._api.delete(job_path(job.key), body)
+        except ApiError as error:
+            if error.status not in {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}:
+                raise
+            await self.refresh(job.key)
+        else:
+            log.info("job deleted: deleteAfterFinishedSeconds is over", job=str(job.key), uid=job.uid)
+
     async def run(self) -> NoReturn:
         """List the jobs, and then regularly look for deletions without an event, until cancelled."""
         while True:

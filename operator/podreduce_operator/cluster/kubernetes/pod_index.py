@@ -9,13 +9,14 @@ without a node at once: nobody sees it terminate, and without a failure record i
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.pods.pod_view import OwnedPod
+from podreduce_operator.policy.stuck_pods import name_wait
 
 __all__ = ["VANISHED_SECONDS", "PodIndex"]
 
@@ -36,10 +37,15 @@ class Vanished:
 
 
 class PodIndex:
-    """Pods by their owner; `update` is the cache's `on_change`. `clock` gives monotonic seconds."""
+    """Pods by their owner; `update` is the cache's `on_change`. `clock` gives monotonic seconds.
+
+    Attributes:
+        pending: how many pods have not started, by what keeps them.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
+        self.pending: Counter[str] = Counter()
         self._pods: dict[Owner, dict[str, PodView]] = {}
         self._vanished: dict[Owner, dict[str, PodView]] = {}
         self._expiring: deque[Vanished] = deque()
@@ -58,6 +64,8 @@ class PodIndex:
     def update(self, old: OwnedPod | None, new: OwnedPod | None) -> None:
         """Apply a change of a pod, and wake its job."""
         self._expire()
+        self._count_pending(old, -1)
+        self._count_pending(new, 1)
         if old is not None and (new is None or owner_of(old) != owner_of(new)):
             self._remove(old)
         if old is not None and new is None:
@@ -83,6 +91,11 @@ class PodIndex:
         """Do not show the pod when it is gone, because the operator itself deletes it."""
         if pod.view.uid in self._pods.get(owner_of(pod), {}):
             self._deleted.add(pod.view.uid)
+
+    def _count_pending(self, pod: OwnedPod | None, step: int) -> None:
+        wait = None if pod is None else name_wait(pod.view)
+        if wait is not None:
+            self.pending[wait] += step
 
     def _note_vanished(self, pod: OwnedPod) -> None:
         uid, owner = pod.view.uid, owner_of(pod)

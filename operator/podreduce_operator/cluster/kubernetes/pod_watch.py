@@ -4,7 +4,7 @@ Rule: reads never go to the API server. They are answered from the reflectors' c
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from podreduce_operator.cluster.kubernetes.api import ApiServer, Json, core_path
@@ -65,6 +65,11 @@ class PodWatch:
         reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
         if reflector is not None:
             reflector.cache.remember(manifest)
+
+    @property
+    def pending(self) -> Mapping[str, int]:
+        """How many pods have not started, by what keeps them."""
+        return self._index.pending
 
     @property
     def is_synced(self) -> bool:

@@ -10,7 +10,7 @@ from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 
-__all__ = ["classify_refusal"]
+__all__ = ["CREATION_REFUSALS", "NAME_TAKEN", "classify_refusal"]
 
 REJECTED = frozenset({400, 413, 422})
 
@@ -40,6 +40,12 @@ REMEDIES = {
     "Forbidden": "give the operator's service account the rights that its chart lists",
     "PodRejected": "correct spec.podTemplate or the namespace's policy, then change spec.runId",
 }
+
+NAME_TAKEN = "PodNameTaken"
+CREATION_REFUSALS = frozenset(
+    {reason for _, reason, _ in FORBIDDEN_WORDS} | {"PodRejected", "ApiServerUnavailable"}
+) | {NAME_TAKEN}
+"""All reasons for which a pod is not created."""
 
 
 def classify_refusal(error: ApiError, job: JobKey) -> ActionError:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from podreduce.storage import OnRequest, ignore_request
 from podreduce_operator.api.storage_endpoints import Endpoint, is_allowed_endpoint
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
@@ -70,6 +71,7 @@ class StorageReader:
         directory: where certificates are written.
         before_write: called before each write to a store that is opened here.
         endpoints: those that a Secret may name; empty means any.
+        on_request: told of each request to a store that is opened here.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class StorageReader:
         *,
         before_write: Callable[[], None] = lambda: None,
         endpoints: Sequence[Endpoint] = (),
+        on_request: OnRequest = ignore_request,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._api = api
@@ -87,6 +90,7 @@ class StorageReader:
         self._directory = directory
         self._before_write = before_write
         self._endpoints = endpoints
+        self._on_request = on_request
         self._clock = clock
         self._reads: dict[tuple[str, str], Read] = {}
         self._threads: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_THREADS))
@@ -135,7 +139,12 @@ class StorageReader:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
         if self._endpoints and not is_allowed_endpoint(storage.settings.endpoint or "", self._endpoints):
             raise ActionError("StorageEndpointNotAllowed", explain_endpoint(namespace, name), permanent=True)
-        return replace(storage, gate=self._gates[namespace, name], threads=self._threads[namespace, name])
+        return replace(
+            storage,
+            gate=self._gates[namespace, name],
+            threads=self._threads[namespace, name],
+            on_request=self._on_request,
+        )
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
         try:

@@ -223,6 +223,9 @@ class ProcessCluster:
         for attempt_id in pod.attempt_ids:
             self.board.forget(attempt_id)
 
+    async def delete_job(self, job: JobView) -> None:
+        """Do nothing: the job is in a file."""
+
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """Return the last lines that the process wrote."""
         pod = self.pods.get(name)

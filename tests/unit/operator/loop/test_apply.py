@@ -9,7 +9,7 @@ import pytest
 from podreduce.contract.layout import PLAN_KEY, log_key
 from podreduce.contract.wire import encode
 from podreduce_operator.loop.apply import CONCURRENT_PODS, PODS_SECONDS, Applied, Applier
-from podreduce_operator.model.actions import Action, CreatePod, DeletePod, PlanRun
+from podreduce_operator.model.actions import Action, CreatePod, DeleteJob, DeletePod, PlanRun
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodRequest
@@ -187,3 +187,31 @@ async def test_a_log_is_kept_as_that_of_the_task_its_pod_was_at() -> None:
     await Applier(cluster=cluster, cache=RunCache()).apply((delete,), run)
     assert await run.work.get_async(log_key(M1, "u-1")) == b"the end\n"
     assert cluster.deleted == ["pod"]
+
+
+async def test_a_job_is_deleted_with_and_without_its_store() -> None:
+    for has_store in (True, False):
+        cluster = SlowCluster()
+        run = await open_run(cluster)
+        applier = Applier(cluster=cluster, cache=RunCache())
+        await (
+            applier.apply((DeleteJob(),), run) if has_store else applier.apply_without_store((DeleteJob(),), run.job)
+        )
+        assert cluster.deleted_jobs == [run.job.key]
+
+
+class GuardedCluster(SlowCluster):
+    """Lets nobody delete a job."""
+
+    async def delete_job(self, job: JobView) -> None:
+        raise ActionError("ApiServerUnavailable", f"{job.key}: forbidden", permanent=False)
+
+
+async def test_a_job_that_may_not_be_deleted_is_a_fault() -> None:
+    cluster = GuardedCluster()
+    run = await open_run(cluster)
+    applier = Applier(cluster=cluster, cache=RunCache())
+    with_store = await applier.apply((DeleteJob(),), run)
+    without_store = await applier.apply_without_store((DeleteJob(), DELETE), run.job)
+    assert [fault.reason for fault in (*with_store.faults, *without_store.faults)] == ["ApiServerUnavailable"] * 2
+    assert cluster.deleted == ["pod-1"]

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
+import pytest
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import PLAN_KEY, POST_MORTEM_KEY, commit_key, run_prefix
@@ -229,6 +230,20 @@ async def test_a_run_with_nothing_left_is_cleaned_up_and_its_end_stays_as_it_was
     assert (after.terminal, after.reason, after.message) == (before.terminal, before.reason, before.message)
     assert after.is_cleaned_up
     assert after.completed_at == parse_time(render_time(ENDED_AT))
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["it has just ended", "it is at rest"])
+async def test_a_job_is_deleted_when_its_spec_says_so(is_told: bool) -> None:
+    hours = Hours()
+    keys = [hours.add_job(number, is_told=is_told) for number in range(2)]
+    job = hours.cluster.jobs[keys[0]]
+    spec = msgspec.structs.replace(job.spec, delete_after_finished_seconds=int(2 * HOUR))
+    hours.cluster.jobs[keys[0]] = replace(job, spec=spec)
+    await hours.pass_hours(1)
+    assert hours.cluster.deleted_jobs == []
+    await hours.pass_hours(3)
+    assert hours.cluster.deleted_jobs == [keys[0]]
+    assert keys[1] in hours.cluster.jobs
 
 
 async def test_a_job_of_ten_thousand_tasks_leaves_no_memory_behind_when_it_has_ended() -> None:

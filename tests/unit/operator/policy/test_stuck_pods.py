@@ -5,6 +5,8 @@ import pytest
 from podreduce_operator.model.limits import PendingDeadlines
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.stuck_pods import (
+    REASONS,
+    WAITS,
     Waiting,
     explain_waiting,
     find_expired,
@@ -12,6 +14,7 @@ from podreduce_operator.policy.stuck_pods import (
     hung_at,
     is_silent,
     moments,
+    name_wait,
     pending_deadline,
     still_waits,
 )
@@ -174,3 +177,27 @@ def test_a_volume_whose_driver_does_not_run_yet_on_a_new_node_is_waited_for() ->
     assert pending_deadline(pod, DEADLINES) is None
     absent = make_waiting("FailedMount", message='secret "tls" not found', scheduled_at=1000.0)
     assert pending_deadline(absent, DEADLINES) is not None
+
+
+WAIT_NAMES: dict[str, tuple[PodView, str | None]] = {
+    "without a node": (make_waiting(""), "Scheduling"),
+    "on a node": (make_waiting("", node="n"), "Starting"),
+    "creating": (make_waiting("ContainerCreating", node="n"), "Starting"),
+    "no room": (make_waiting("Unschedulable"), "Unschedulable"),
+    "queued": (make_waiting("SchedulingGated"), "AwaitingAdmission"),
+    "no image": (make_waiting("ErrImagePull", node="n"), "ImageUnavailable"),
+    "something new": (make_waiting("Job42IsLate"), "Other"),
+    "deleted": (make_waiting("Unschedulable", deleting=True), None),
+    "running": (make_waiting("", phase=PodPhase.RUNNING), None),
+    "ended": (make_waiting("Evicted", phase=PodPhase.FAILED), None),
+}
+
+
+@pytest.mark.parametrize(("pod", "expected"), WAIT_NAMES.values(), ids=WAIT_NAMES.keys())
+def test_what_keeps_a_pod_from_starting_has_a_name(pod: PodView, expected: str | None) -> None:
+    assert name_wait(pod) == expected
+
+
+def test_the_names_of_waits_are_few() -> None:
+    found = {name_wait(make_waiting(reason)) for reason in (*REASONS, "", "Odd")} | {"Starting"}
+    assert found == WAITS

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
+import structlog
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import CLAIM_KEY, PLAN_KEY, run_prefix
@@ -25,6 +26,7 @@ from podreduce_operator.runs.run import RunCache
 from tests.support.builders.jobs import make_job
 from tests.support.builders.plans import make_plan
 from tests.support.builders.pods import make_pod
+from tests.support.fake_s3 import fake_s3
 from tests.support.quiet_cluster import QuietCluster
 
 OLD, NEW = (f"00000000-0000-4000-8000-00000000000{digit}" for digit in "12")
@@ -202,3 +204,24 @@ async def test_a_deleted_jobs_data_go_once_its_pods_have_gone_and_its_successors
     assert [here.left(prefix) for prefix in gone] == [[], []]
     assert here.left(stays)
     assert here.left(other)
+
+
+async def test_a_bucket_that_is_not_there_yet_is_no_warning() -> None:
+    with fake_s3() as server:
+        server.answer(404, "NoSuchBucket")
+        settings = StorageSettings(endpoint=server.endpoint, region="r", access_key="key", secret_key="hush")  # noqa: S106
+        new = NewInstallation(settings=settings)
+        with structlog.testing.capture_logs() as lines:
+            await sweep(new)
+    assert [line["log_level"] for line in lines] == ["info"]
+    assert "the bucket does not exist" in lines[0]["error"]
+
+
+@dataclass
+class NewInstallation(Installation):
+    """An installation whose bucket is not made yet."""
+
+    settings: StorageSettings = field(default_factory=StorageSettings)
+
+    def storage(self, installation: str = "here") -> JobStorage:
+        return JobStorage(work_uri="s3://work/", installation=installation, settings=self.settings)

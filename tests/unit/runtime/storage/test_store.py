@@ -10,6 +10,7 @@ from obstore.store import S3Store
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import (
+    BucketNotFoundError,
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -120,7 +121,7 @@ def test_secrets_are_in_no_repr() -> None:
     ("error", "kind", "message"),
     [
         (FileNotFoundError("Object at location k not found"), ObjectNotFoundError, "no such object"),
-        (FileNotFoundError(answer("404", "NoSuchBucket")), StorageDeniedError, "create it or correct the URI"),
+        (FileNotFoundError(answer("404", "NoSuchBucket")), BucketNotFoundError, "create it or correct the URI"),
         (exceptions.PermissionDeniedError("403"), StorageDeniedError, "refuses the credentials"),
         (exceptions.UnauthenticatedError(answer("401", "InvalidAccessKeyId")), StorageDeniedError, "correct accessKey"),
         (exceptions.GenericError(answer("400 Bad Request")), StorageDeniedError, "refuses the request"),

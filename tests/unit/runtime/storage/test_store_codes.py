@@ -12,6 +12,7 @@ import pytest
 from obstore import exceptions
 
 from podreduce.contract.errors import (
+    BucketNotFoundError,
     InputError,
     ObjectChangedError,
     ObjectNotFoundError,
@@ -46,6 +47,7 @@ CODES: Mapping[Kind, str] = {
         507 XMinioStorageFull
         509 BandwidthLimitExceeded
         """,
+    BucketNotFoundError: "404 NoSuchBucket",
     StorageDeniedError: """
         400 AccessControlListNotSupported AmbiguousGrantByEmailAddress AuthorizationHeaderMalformed
         400 AuthorizationQueryParametersError BucketHasAccessPointsAttached CredentialsNotSupported
@@ -67,7 +69,6 @@ CODES: Mapping[Kind, str] = {
         403 InvalidAccessKeyId InvalidObjectState InvalidPayer InvalidRegion InvalidSecurity NotSignedUp
         403 MissingAuthenticationToken SignatureDoesNotMatch UnauthorizedAccessError UserSuspended QuotaExceeded
         403 NobodyKnowsThisOne
-        404 NoSuchBucket
         405 MethodNotAllowed
         411 MissingContentLength
         422 UnprocessableEntity
@@ -175,7 +176,7 @@ def test_a_redirect_that_leads_nowhere_is_a_wrong_region(answering: FakeS3, stat
         (409, "ObjectAlreadyExists", False),
         (409, "ConditionalRequestConflict", StorageUnavailableError),
         (409, "OperationAborted", StorageUnavailableError),
-        (404, "NoSuchBucket", StorageDeniedError),
+        (404, "NoSuchBucket", BucketNotFoundError),
         (501, "NotImplemented", StorageDeniedError),
     ],
 )

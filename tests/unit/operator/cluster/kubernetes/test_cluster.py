@@ -3,7 +3,7 @@
 import json
 from collections.abc import AsyncIterator, Mapping
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.served_api import check_api, find_missing_fields
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.pods.pod_manifest import PodDefaults
 from tests.support.builders.jobs import make_job
 from tests.support.kubeconfig import make_kubeconfig
@@ -124,3 +126,43 @@ async def test_an_older_crd_is_told_at_the_start(
         "/apis/podreduce.dev/v1beta1",
         "/openapi/v3/apis/podreduce.dev/v1beta1",
     ]
+
+
+JOB = "/apis/podreduce.dev/v1beta1/namespaces/default/mapreducejobs/wordcount"
+
+
+def stored_job(cluster: KubernetesCluster) -> JobView:
+    job = make_job()
+    metadata = {"name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": "7"}
+    return cluster.observe_job({"metadata": metadata, "spec": dict(job.raw_spec)})
+
+
+async def test_a_job_is_deleted_if_it_is_as_it_was_read(cluster: KubernetesCluster, server: Recorder) -> None:
+    job = stored_job(cluster)
+    await cluster.delete_job(job)
+    preconditions = {"uid": job.uid, "resourceVersion": "7"}
+    options = {"apiVersion": "v1", "kind": "DeleteOptions", "preconditions": preconditions}
+    assert server.asked == [("DELETE", JOB, options)]
+
+
+async def test_a_job_that_has_changed_is_read_again_and_not_deleted(
+    cluster: KubernetesCluster, server: Recorder
+) -> None:
+    job = stored_job(cluster)
+    server.status = 404
+    await cluster.delete_job(replace(job, generation=job.generation + 1))
+    assert [method for method, _, _ in server.asked] == ["GET"]
+    assert not cluster.knows_job(job.key)
+
+
+@pytest.mark.parametrize(("status", "is_fault"), [(404, False), (403, True), (500, True)])
+async def test_a_job_that_cannot_be_deleted_is_a_fault_but_for_one_that_is_gone(
+    cluster: KubernetesCluster, server: Recorder, status: int, is_fault: bool
+) -> None:
+    job = stored_job(cluster)
+    server.status = status
+    if not is_fault:
+        await cluster.delete_job(job)
+        return
+    with pytest.raises(ActionError, match="cannot be deleted now"):
+        await cluster.delete_job(job)

@@ -1,12 +1,14 @@
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from random import Random
 
 import pytest
 
 from podreduce_operator.cluster.kubernetes.pod_index import PodIndex
 from podreduce_operator.model.jobs import JobKey
-from podreduce_operator.model.pods import PodView
+from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.pods.pod_view import OwnedPod
+from podreduce_operator.policy.stuck_pods import name_wait
 from tests.support.builders.pods import make_pod
 from tests.support.builders.tasks import map_task
 
@@ -70,3 +72,22 @@ def test_a_pod_wakes_the_job_of_its_own_namespace() -> None:
     world = World()
     world.index.update(None, own("attacker", "job-1", "a"))
     assert world.woken == [JobKey(namespace="attacker", name="wordcount")]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_pending_pods_are_counted_by_what_keeps_them(seed: int) -> None:
+    index, random = PodIndex(), Random(seed)  # noqa: S311 - not a secret
+    pods: dict[str, OwnedPod] = {}
+    phases = (PodPhase.PENDING, PodPhase.PENDING, PodPhase.RUNNING, PodPhase.FAILED)
+    for _ in range(300):
+        uid = random.choice(PODS)
+        old = pods.pop(uid, None)
+        if random.random() < 0.7:
+            reason, deleting = random.choice(("", "Unschedulable", "Odd")), random.random() < 0.2
+            pod = own("victim", "job-1", uid)
+            pods[uid] = replace(
+                pod, view=replace(pod.view, phase=random.choice(phases), reason=reason, deleting=deleting)
+            )
+        index.update(old, pods.get(uid))
+        waits = Counter(wait for pod in pods.values() if (wait := name_wait(pod.view)) is not None)
+        assert +index.pending == waits
