@@ -92,8 +92,8 @@ def run_commands(commands: str, world: JobWorld) -> None:
 
 
 def start_slow_job(world: JobWorld, name: str) -> None:
-    """Start a job and return while one of its maps works slowly."""
-    world.start(name, slow_attempt(WORD_COUNT, "m-2-1"))
+    """Start a job and return while one of its maps works slowly, before a reduce that will."""
+    world.start(name, slow_attempt(slow_attempt(WORD_COUNT, "m-2-1"), "r-0-1"))
     world.wait_for_progress(name, "m-2-1")
 
 
