@@ -4,6 +4,7 @@
     .endpoint "http://127.0.0.1:PORT"  .region  .access_key  .secret_key
     .make_bucket(name) -> name     .store(bucket, prefix=None) -> obstore S3Store     .client() -> minio.Minio
     .stop() crashes it, .start() brings it back on the same port and data, .restart() does both
+`helm` (session; needs Go once): the path of helm, for what it does without a cluster
 `cluster` (session): a Kubernetes cluster that may be broken at will; see tests/cluster/cluster.py.
     .kubeconfig: Path              .provider: "named" | "kind" | "harness"
     .kubectl(*args, stdin=None, check=True, timeout=60) -> CompletedProcess[str]
@@ -25,18 +26,21 @@
     .restart()   kills the server's process; the kubelet restarts the container, data and pod stay
     .secret(work_uri) -> dict   the manifest of the Secret `podreduce-storage`
 
-A tier is named by a marker: `integration` needs minio, `e2e` needs cluster. With CI=true a tier that cannot run fails.
+A tier is named by a marker: `integration` needs minio or helm, `e2e` needs cluster. With CI=true a tier that cannot run
+fails.
 """
 
 import asyncio
 import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
 
 import pytest
 from hypothesis import settings
 
 from tests.cluster import provider
+from tests.cluster.build import BuildError, program
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_project_images
 from tests.cluster.minio import MinioServer
@@ -91,6 +95,16 @@ def minio(visible_progress: Callable[[], AbstractContextManager[None]]) -> Itera
         server = MinioServer.create()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def helm(visible_progress: Callable[[], AbstractContextManager[None]]) -> Path | None:
+    try:
+        with visible_progress():
+            return program("helm")
+    except BuildError as error:
+        tier_cannot_run("integration", str(error))
+        return None
 
 
 @pytest.fixture(scope="session")

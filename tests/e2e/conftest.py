@@ -10,9 +10,7 @@ from tests.cluster.images import Images
 from tests.cluster.object_store import ClusterMinio, deploy
 from tests.e2e.corpus import access_log, real_text
 from tests.e2e.installation import Installation
-from tests.e2e.jobs import JobWorld
-
-CORPUS, OUTPUT, WORK = "corpus", "output", "work"
+from tests.e2e.jobs import CORPUS, OUTPUT, WORK, JobWorld
 
 
 @pytest.fixture(scope="session")
@@ -36,14 +34,4 @@ def installation(cluster: Cluster, images: Images, cluster_minio: ClusterMinio) 
 
 @pytest.fixture
 def world(cluster: Cluster, cluster_minio: ClusterMinio, installation: Installation) -> JobWorld:
-    namespace = cluster.namespace("jobs")
-    cluster.apply(cluster_minio.secret(f"s3://{WORK}/"), namespace=namespace)
-    return JobWorld(
-        cluster=cluster,
-        minio=cluster_minio,
-        namespace=namespace,
-        corpus_bucket=CORPUS,
-        output_bucket=OUTPUT,
-        work_bucket=WORK,
-        installation=installation,
-    )
+    return JobWorld.create(cluster, cluster_minio, installation)

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tests.cluster.cluster import Cluster
@@ -10,9 +11,10 @@ from tests.cluster.images import Images
 from tests.cluster.object_store import ClusterMinio
 from tests.cluster.paths import CHECKOUT
 
-__all__ = ["Installation"]
+__all__ = ["Installation", "uninstall_all"]
 
 RELEASE = "podreduce"
+CHART = CHECKOUT / "charts" / "podreduce"
 BOOLEANS = ("true", "false")
 
 
@@ -31,8 +33,10 @@ class Installation:
         minio: ClusterMinio,
         work_uri: str,
         more: Mapping[str, str] | None = None,
+        *,
+        chart: Path = CHART,
     ) -> "Installation":
-        """Install the chart, with a storage credential of its own and `more` values, and wait until it is ready."""
+        """Install a chart, with a storage credential of its own and `more` values, and wait until it is ready."""
         namespace = cluster.namespace("podreduce-system")
         repository, _, tag = images.operator.rpartition(":")
         values = {
@@ -47,7 +51,6 @@ class Installation:
             **(more or {}),
         }
         settings = [f"--set{'' if value in BOOLEANS else '-string'}={name}={value}" for name, value in values.items()]
-        chart = CHECKOUT / "charts" / "podreduce"
         cluster.helm("install", RELEASE, chart, "--namespace", namespace, *settings, "--wait", "--timeout=120s")
         return cls(cluster=cluster, namespace=namespace)
 
@@ -107,3 +110,10 @@ class Installation:
     def place(self) -> tuple[str, ...]:
         """How kubectl names the operator."""
         return (f"deployment/{RELEASE}", "--namespace", self.namespace)
+
+
+def uninstall_all(cluster: Cluster) -> None:
+    """Take away the operators of the other tests: two that serve the whole cluster would run each job twice."""
+    for release in json.loads(cluster.helm("list", "--all-namespaces", "--output=json").stdout):
+        if release["chart"].startswith("podreduce-"):
+            cluster.helm("uninstall", release["name"], "--namespace", release["namespace"], "--wait", check=False)

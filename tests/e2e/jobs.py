@@ -11,7 +11,20 @@ from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 
-__all__ = ["LOG_ANALYSIS", "SHARED_PROCESSES", "WORD_COUNT", "JobWorld", "make_manifest", "slow_attempt"]
+__all__ = [
+    "CORPUS",
+    "LOG_ANALYSIS",
+    "OUTPUT",
+    "SHARED_PROCESSES",
+    "WORD_COUNT",
+    "WORK",
+    "JobWorld",
+    "make_manifest",
+    "slow_attempt",
+]
+
+CORPUS, OUTPUT, WORK = "corpus", "output", "work"
+"""The buckets of the tests' MinIO."""
 
 WORD_COUNT = """\
 class WordCount:
@@ -105,6 +118,21 @@ class JobWorld:
     corpus_bucket: str
     output_bucket: str
     work_bucket: str
+
+    @classmethod
+    def create(cls, cluster: Cluster, minio: ClusterMinio, installation: Installation) -> "JobWorld":
+        """Make a namespace for jobs of this installation."""
+        namespace = cluster.namespace("jobs")
+        cluster.apply(minio.secret(f"s3://{WORK}/"), namespace=namespace)
+        return cls(
+            cluster=cluster,
+            minio=minio,
+            namespace=namespace,
+            corpus_bucket=CORPUS,
+            output_bucket=OUTPUT,
+            work_bucket=WORK,
+            installation=installation,
+        )
 
     def input_uri(self, corpus: str) -> str:
         """Return the prefix of a corpus: `words` or `logs`."""

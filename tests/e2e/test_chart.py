@@ -27,6 +27,9 @@ WAYS: dict[str, list[str]] = {
         "topologySpreadConstraints[0].topologyKey=topology.kubernetes.io/zone",
         "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
     ],
+    "on OpenShift": ["openshift=true", "minio.enabled=true"],
+    "with a template for tasks": ["tasks.podTemplate.spec.nodeSelector.pool=batch", "tasks.scratchSize=1Gi"],
+    "another server": ["minio.enabled=true", "minio.args={serve}", "minio.extraEnv[0].name=A"],
     "decorated": [
         "podLabels.a=b",
         "podAnnotations.c=d",
@@ -92,6 +95,19 @@ def test_the_operator_is_ready_and_its_minio_has_its_buckets(cluster: Cluster, n
     assert secret is not None
     assert set(secret["data"]) == {"endpoint", "region", "accessKey", "secretKey", "workUri"}
     assert cluster.list("jobs", namespace) == [], "the hook that made the buckets succeeded and went"
+
+
+def test_an_upgrade_keeps_the_password_that_the_install_has_made(cluster: Cluster, namespace: str) -> None:
+    before = cluster.get("secret", "podreduce-minio", namespace)
+    place = ("--namespace", namespace, "--reset-then-reuse-values", "--wait", "--timeout=120s")
+    cluster.helm("upgrade", "podreduce", CHART, *place, *settings("podLabels.upgraded=yes"))
+    after = cluster.get("secret", "podreduce-minio", namespace)
+    assert before is not None
+    assert after is not None
+    assert after["data"] == before["data"]
+    storage = cluster.get("secret", "podreduce-storage", namespace)
+    assert storage is not None
+    assert storage["data"]["secretKey"] == after["data"]["MINIO_ROOT_PASSWORD"]
 
 
 RIGHTS = {

@@ -1,10 +1,10 @@
 """The README's quick start, run as written: one bash, the blocks in their order, the output against a Counter.
 
-Last of this tier by its name, since it installs an operator of its own for the whole cluster and so takes away the
-other tests' one. The images are loaded already; their names are the only thing that the commands are told besides.
+Among the last of this tier by its name, since it installs an operator of its own for the whole cluster and so takes
+away the other tests' one. The images are loaded already; their names are the only thing that the commands are told
+besides.
 """
 
-import json
 import os
 import re
 import subprocess
@@ -18,6 +18,7 @@ from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
 from tests.cluster.paths import CHECKOUT
+from tests.e2e.installation import uninstall_all
 
 BLOCK = re.compile(r"<!-- quickstart: (\w+) -->\n```bash\n(.*?)```", re.DOTALL)
 IMAGES = """
@@ -38,20 +39,13 @@ def read_blocks() -> dict[str, str]:
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
 def test_the_quick_start_works_as_written(cluster: Cluster, images: Images, tmp_path: Path) -> None:
-    uninstall_others(cluster)
+    uninstall_all(cluster)
     script = "\n".join(f"echo '### {name}'\n{text}" for name, text in read_blocks().items())
     ran = run_script(rename_images(images) + script, cluster, tmp_path)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert "condition met" in ran.stdout
     assert re.search(r"wordcount +Complete +8/8 +3/3", ran.stdout), ran.stdout
     assert read_counts(tmp_path / "counts") == count_words(), ran.stdout
-
-
-def uninstall_others(cluster: Cluster) -> None:
-    """Take away the operators of the other tests: two that serve the whole cluster would run each job twice."""
-    for release in json.loads(cluster.helm("list", "--all-namespaces", "--output=json").stdout):
-        if release["chart"].startswith("podreduce-"):
-            cluster.helm("uninstall", release["name"], "--namespace", release["namespace"], "--wait", check=False)
 
 
 def rename_images(images: Images) -> str:

@@ -52,7 +52,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 endpoint: {{ printf "http://%s.%s.svc:9000" (include "podreduce.minioName" .) .Release.Namespace | quote }}
 region: us-east-1
 accessKey: {{ .Values.minio.accessKey | quote }}
-secretKey: {{ .Values.minio.secretKey | quote }}
+secretKey: {{ include "podreduce.minioPassword" . | quote }}
 workUri: {{ printf "s3://%s/work/" (first .Values.minio.buckets) | quote }}
 {{- else -}}
 endpoint: {{ .Values.storage.endpoint | quote }}
@@ -78,16 +78,39 @@ podreduce-storage
 {{- end -}}
 {{- end -}}
 
+{{/* Where the cluster assigns users and groups, nothing is said of them. */}}
 {{- define "podreduce.podSecurity" -}}
-runAsNonRoot: true
-runAsUser: 65532
-runAsGroup: 65532
-fsGroup: 65532
-seccompProfile: {type: RuntimeDefault}
+{{- $context := dict "runAsNonRoot" true "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- if not .Values.openshift -}}
+{{- range list "runAsUser" "runAsGroup" "fsGroup" }}{{ $_ := set $context . 65532 }}{{ end -}}
+{{- end -}}
+{{- range $name, $value := .Values.podSecurityContext }}{{ $_ := set $context $name $value }}{{ end -}}
+{{- toYaml $context -}}
 {{- end -}}
 
 {{- define "podreduce.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: {drop: [ALL]}
+{{- $context := dict "allowPrivilegeEscalation" false "readOnlyRootFilesystem" true "capabilities" (dict "drop" (list "ALL")) -}}
+{{- range $name, $value := .Values.containerSecurityContext }}{{ $_ := set $context $name $value }}{{ end -}}
+{{- toYaml $context -}}
+{{- end -}}
+
+{{/* On which nodes the chart's pods may run. */}}
+{{- define "podreduce.placement" -}}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
+{{/* MinIO's password: the one that is set, else the one that is in use, else a new one. It is kept among the values, so
+that all objects of one rendering have the same. */}}
+{{- define "podreduce.minioPassword" -}}
+{{- if not .Values.minio.secretKey -}}
+{{- $used := lookup "v1" "Secret" .Release.Namespace (include "podreduce.minioName" .) | default dict -}}
+{{- $password := dig "data" "MINIO_ROOT_PASSWORD" "" $used | b64dec | default (randAlphaNum 32) -}}
+{{- $_ := set .Values.minio "secretKey" $password -}}
+{{- end -}}
+{{- .Values.minio.secretKey -}}
 {{- end -}}

@@ -1,10 +1,10 @@
-"""Builds an attempt's pod: the base, then the user's templates merged over it, then the fields that podreduce sets.
+"""Builds an attempt's pod: the base, the installation's template and the user's, then the fields that podreduce sets.
 
 Rule: pure. The base follows the pod security standard `restricted`. Templates may change it; the cluster's own policy
 decides in the end. podreduce sets only the fields that the loop needs: see `force_spec` and `force_task`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from posixpath import basename, dirname
@@ -23,14 +23,16 @@ from podreduce_operator.api.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, RE
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
-from podreduce_operator.pods.pod_resources import raise_memory, remaining_defaults
-from podreduce_operator.pods.template_merge import PodTemplateError, merge_template
+from podreduce_operator.pods.pod_resources import raise_memory, remaining_defaults, request_scratch
+from podreduce_operator.pods.template_merge import PodTemplateError, merge_template, refuse_unknown
 
 __all__ = [
     "GANG_ANNOTATION",
+    "INSTALLATION_TEMPLATE",
     "PROGRESS_TOKEN_ANNOTATION",
     "TASKS_ANNOTATION",
     "TASK_CONTAINER",
+    "TASK_USER",
     "PodDefaults",
     "build_pod",
     "digest_token",
@@ -42,6 +44,9 @@ SCRATCH_VOLUME = "podreduce-scratch"
 CA_VOLUME = "podreduce-storage-ca"
 TASK_USER = 65532
 """Not root, whatever the image says. An image only needs files that every user may read."""
+
+INSTALLATION_TEMPLATE = "tasks.podTemplate"
+"""Where the chart has the installation's template."""
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
 
@@ -60,7 +65,6 @@ QUEUE_GROUP_ENDS_ANNOTATIONS = {"kueue.x-k8s.io/retriable-in-group": "false"}
 """The group ends when all its pods have ended, including failed ones. Pods that replace them are admitted alone."""
 LOST_NODE_TAINTS = ("node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable")
 PREFERRED = "preferredDuringSchedulingIgnoredDuringExecution"
-TEMPLATE_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 DOWNWARD_FIELDS = {POD_UID: "metadata.uid", POD_NAME: "metadata.name"}
 
 
@@ -75,6 +79,8 @@ class PodDefaults:
         scratch_size: the size limit of the scratch volume, such as `10Gi`; None means no limit.
         grace_seconds: how long a task may take to stop.
         node_lost_seconds: how long after its node stopped answering a pod is given up and replaced.
+        user: the user and group of the pod's processes and files; None leaves them to the cluster, as on OpenShift.
+        pod_template: the installation's template for all task pods. The job's templates are merged over it.
     """
 
     image: str
@@ -83,6 +89,8 @@ class PodDefaults:
     scratch_size: str | None = None
     grace_seconds: int = 10
     node_lost_seconds: int = 20
+    user: int | None = TASK_USER
+    pod_template: Mapping[str, Any] = field(default_factory=dict)
 
 
 def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) -> dict[str, Any]:
@@ -92,7 +100,9 @@ def build_pod(request: PodRequest, defaults: PodDefaults, *, has_ca_cert: bool) 
         PodTemplateError: a pod template does not have the shape of a pod.
     """
     template = base_template(request, defaults)
-    for path, patch in user_templates(request):
+    queue = {"metadata": {"labels": queue_labels(request.job)}}
+    installation = (INSTALLATION_TEMPLATE, defaults.pod_template)
+    for path, patch in (installation, ("metadata.labels", queue), *user_templates(request)):
         refuse_unknown(patch, path)
         template = merge_template(template, patch, path)
     spec = avoid_node(leave_lost_nodes(template.get("spec") or {}, defaults), request.slow_node)
@@ -113,22 +123,10 @@ def user_templates(request: PodRequest) -> tuple[tuple[str, Mapping[str, Any]], 
     )
 
 
-def refuse_unknown(template: Mapping[str, Any], path: str) -> None:
-    """Refuse what a pod template cannot have: `containers` beside `spec` would be ignored without a word.
-
-    Raises:
-        PodTemplateError: it has such a field.
-    """
-    unknown = next((name for name in template if name not in TEMPLATE_FIELDS), None)
-    if unknown is not None:
-        raise PodTemplateError(
-            f"{path}.{unknown}: a pod template has metadata and spec; put {unknown!r} into {path}.spec"
-        )
-
-
 def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
     """Return the pod before templates are merged."""
     size = {"sizeLimit": defaults.scratch_size} if defaults.scratch_size else {}
+    user = {} if defaults.user is None else dict.fromkeys(("runAsUser", "runAsGroup", "fsGroup"), defaults.user)
     return {
         "metadata": {},
         "spec": {
@@ -136,9 +134,7 @@ def base_template(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
             "enableServiceLinks": False,
             "securityContext": {
                 "runAsNonRoot": True,
-                "runAsUser": TASK_USER,
-                "runAsGroup": TASK_USER,
-                "fsGroup": TASK_USER,
+                **user,
                 "seccompProfile": {"type": "RuntimeDefault"},
             },
             "containers": [base_container(request, defaults)],
@@ -181,12 +177,13 @@ def leave_lost_nodes(spec: Mapping[str, Any], defaults: PodDefaults) -> dict[str
 def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]:
     """Return the task's container, before templates."""
     image = request.spec.get("image")
-    templates = [template for _, template in user_templates(request)]
+    templates = [defaults.pod_template, *(template for _, template in user_templates(request))]
+    resources = request_scratch(defaults.resources, None if replaces_scratch(templates) else defaults.scratch_size)
     container: dict[str, Any] = {
         "name": TASK_CONTAINER,
         "image": image or defaults.image,
         "env": [{"name": "PYTHONUNBUFFERED", "value": "1"}, {"name": "HOME", "value": scratch(request)}],
-        "resources": remaining_defaults(defaults.resources, templates, TASK_CONTAINER),
+        "resources": remaining_defaults(resources, templates, TASK_CONTAINER),
         "volumeMounts": [{"name": SCRATCH_VOLUME, "mountPath": scratch(request)}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
@@ -195,6 +192,14 @@ def base_container(request: PodRequest, defaults: PodDefaults) -> dict[str, Any]
         },
     }
     return container if image else {**container, "imagePullPolicy": defaults.pull_policy}
+
+
+def replaces_scratch(templates: Sequence[Mapping[str, Any]]) -> bool:
+    """Tell whether a template has a scratch volume of its own. A wrong shape has none; it is refused later."""
+    specs = (template.get("spec") for template in templates)
+    volumes = (spec.get("volumes") for spec in specs if isinstance(spec, Mapping))
+    named = (volume for listed in volumes if isinstance(listed, list) for volume in listed)
+    return any(isinstance(volume, Mapping) and volume.get("name") == SCRATCH_VOLUME for volume in named)
 
 
 def scratch(request: PodRequest) -> str:
@@ -214,7 +219,6 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         "name": request.name,
         "namespace": request.job.key.namespace,
         "labels": {
-            **queue_labels(request.job),
             **(template.get("labels") or {}),
             **({} if request.gang is None else {QUEUE_GROUP_LABEL: request.gang.name}),
             **pod_labels(request.job.key.name, attempt),

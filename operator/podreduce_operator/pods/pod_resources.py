@@ -12,9 +12,10 @@ from typing import Any
 from podreduce_operator.api.quantities import read_quantity
 from podreduce_operator.model.pods import Requests
 
-__all__ = ["raise_memory", "read_requests", "remaining_defaults"]
+__all__ = ["raise_memory", "read_requests", "remaining_defaults", "request_scratch"]
 
 KINDS = ("limits", "requests")
+DISK = "ephemeral-storage"
 
 
 def remaining_defaults(
@@ -26,6 +27,17 @@ def remaining_defaults(
         kind: {resource: amount for resource, amount in amounts.items() if resource not in named}
         for kind, amounts in defaults.items()
     }
+
+
+def request_scratch(resources: Mapping[str, Any], size: str | None) -> Mapping[str, Any]:
+    """Return `resources` with a request for the scratch volume's disk, if it has a size and they say nothing of disk.
+
+    Without the request the scheduler does not count the volume, and clusters that give each pod a limit give a small
+    one. There is no limit but the volume's own: that of a container would count its log as well.
+    """
+    if size is None or any(DISK in mapping(resources.get(kind)) for kind in KINDS):
+        return resources
+    return {**resources, "requests": {**mapping(resources.get("requests")), DISK: size}}
 
 
 def raise_memory(resources: Mapping[str, Any], factor: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ as tolerations, are replaced.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-__all__ = ["PodTemplateError", "merge_template"]
+__all__ = ["PodTemplateError", "merge_template", "refuse_unknown"]
 
 LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "claims": ("name",),
@@ -37,10 +37,24 @@ DEFAULT_KEYS = {"protocol": "TCP", "whenUnsatisfiable": "DoNotSchedule"}
 """What the API server takes for a key that an item does not have. Other keys are required."""
 
 REPLACED_WHOLE = frozenset({"env", "volumes"})
+TEMPLATE_FIELDS = frozenset({"apiVersion", "kind", "metadata", "spec"})
 
 
 class PodTemplateError(ValueError):
     """A pod template cannot be merged. The message starts with the path of the field."""
+
+
+def refuse_unknown(template: Mapping[str, Any], path: str) -> None:
+    """Refuse what a pod template cannot have: `containers` beside `spec` would be ignored without a word.
+
+    Raises:
+        PodTemplateError: it has such a field.
+    """
+    unknown = next((name for name in template if name not in TEMPLATE_FIELDS), None)
+    if unknown is not None:
+        raise PodTemplateError(
+            f"{path}.{unknown}: a pod template has metadata and spec; put {unknown!r} into {path}.spec"
+        )
 
 
 def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -15,7 +15,9 @@ from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.leadership.lease_settings import LeaseSettings
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.model.limits import Limits, PendingDeadlines
-from podreduce_operator.pods.pod_manifest import PodDefaults
+from podreduce_operator.pods.installation_template import check_installation_template
+from podreduce_operator.pods.pod_manifest import TASK_USER, PodDefaults
+from podreduce_operator.pods.template_merge import PodTemplateError
 
 __all__ = ["LogFormat", "Settings", "SettingsError"]
 
@@ -23,6 +25,8 @@ PREFIX = "PODREDUCE_OPERATOR_"
 LogFormat = Literal["auto", "json", "console"]
 LOG_FORMATS: tuple[LogFormat, ...] = ("auto", "json", "console")
 LOG_LEVELS = ("debug", "info", "warning", "error")
+DEFAULT_USER: int | None = TASK_USER
+NO_TEMPLATE: Mapping[str, Any] = {}
 DEFAULT_RESOURCES = {"requests": {"cpu": "100m", "memory": "512Mi"}, "limits": {"memory": "512Mi"}}
 
 T = TypeVar("T")
@@ -122,7 +126,28 @@ def read_pod_defaults(read: Variables) -> PodDefaults:
         scratch_size=read.parse("SCRATCH_SIZE", str, None),
         grace_seconds=read.parse("TASK_GRACE_SECONDS", parse_positive, 10),
         node_lost_seconds=read.parse("NODE_LOST_SECONDS", parse_positive, 20),
+        user=read.parse("TASK_USER", parse_user, DEFAULT_USER),
+        pod_template=read_pod_template(read),
     )
+
+
+def read_pod_template(read: Variables) -> Mapping[str, Any]:
+    """Read the installation's pod template. An error does not repeat it: it may hold a proxy's password.
+
+    Raises:
+        SettingsError: it does not have the shape of a pod.
+    """
+    template = read.parse("TASK_POD_TEMPLATE", parse_mapping, NO_TEMPLATE)
+    try:
+        check_installation_template(template)
+    except PodTemplateError as error:
+        raise SettingsError(f"{PREFIX}TASK_POD_TEMPLATE: {error}") from error
+    return template
+
+
+def parse_user(text: str) -> int | None:
+    """Return a user's number; None for `none`."""
+    return None if text == "none" else parse_positive(text)
 
 
 def read_limits(read: Variables) -> Limits:

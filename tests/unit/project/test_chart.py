@@ -22,6 +22,8 @@ SET = {
     "RUNTIME_IMAGE": '{{ include "podreduce.runtimeImage" . | quote }}',
     "IMAGE_PULL_POLICY": "{{ .Values.tasks.imagePullPolicy | quote }}",
     "TASK_RESOURCES": "{{ .Values.tasks.resources | toJson | quote }}",
+    "TASK_USER": '{{ ternary "none" "65532" (.Values.openshift | default false) | quote }}',
+    "TASK_POD_TEMPLATE": "{{ .Values.tasks.podTemplate | default dict | toJson | quote }}",
     "TASK_GRACE_SECONDS": "{{ .Values.tasks.graceSeconds | quote }}",
     "NODE_LOST_SECONDS": "{{ .Values.tasks.nodeLostSeconds | quote }}",
     "PENDING_ABSENT_SECONDS": "{{ .Values.pending.absentSeconds | quote }}",

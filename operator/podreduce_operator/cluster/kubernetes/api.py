@@ -159,7 +159,19 @@ class ApiServer:
     async def open_session(self) -> aiohttp.ClientSession:
         """Open a session for another client, with the same TLS settings and proxy, and the current credentials."""
         connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(self._configuration))
-        return aiohttp.ClientSession(connector=connector, headers=await self._authorize(), proxy=self._proxy)
+        return aiohttp.ClientSession(
+            connector=connector,
+            headers=await self._authorize(),
+            proxy=self._proxy,
+            middlewares=(self._name_server,),
+        )
+
+    async def _name_server(
+        self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        """Expect the certificate of the KUBECONFIG's `tls-server-name`. A session has no setting for it."""
+        request.server_hostname = self._configuration.tls_server_name or request.server_hostname
+        return await handler(request)
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""

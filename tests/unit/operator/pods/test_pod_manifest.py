@@ -265,6 +265,97 @@ def test_scratch_has_the_size_the_installation_sets() -> None:
     assert pod["spec"]["volumes"] == [{"name": "podreduce-scratch", "emptyDir": {"sizeLimit": "10Gi"}}]
 
 
+def with_scratch(**more: Any) -> PodDefaults:
+    return PodDefaults(image="runtime:1", scratch_size="10Gi", **more)
+
+
+def test_the_scheduler_is_asked_for_the_disk_that_scratch_may_fill() -> None:
+    resources = {"requests": {"cpu": "1"}, "limits": {"memory": "1Gi"}}
+    asked = task_container(build(defaults=with_scratch(resources=resources)))["resources"]
+    assert asked == {"requests": {"cpu": "1", "ephemeral-storage": "10Gi"}, "limits": {"memory": "1Gi"}}
+    assert task_container(build())["resources"] == DEFAULTS.resources
+
+
+@pytest.mark.parametrize("kind", ["requests", "limits"])
+def test_a_disk_that_somebody_asked_for_is_all_that_is_asked(kind: str) -> None:
+    own = {kind: {"ephemeral-storage": "3Gi"}}
+    by_job = build(defaults=with_scratch(), **template(containers=[{"name": "task", "resources": own}]))
+    by_installation = build(defaults=with_scratch(resources=own))
+    for pod in (by_job, by_installation):
+        resources = task_container(pod)["resources"]
+        assert [amounts for amounts in resources.values() if amounts] == [{"ephemeral-storage": "3Gi"}]
+
+
+def test_a_scratch_volume_of_the_templates_own_asks_for_none_of_the_nodes_disk() -> None:
+    claim = {"name": "podreduce-scratch", "persistentVolumeClaim": {"claimName": "mine"}}
+    pod = build(defaults=with_scratch(), **template(volumes=[claim]))
+    assert pod["spec"]["volumes"] == [claim]
+    assert task_container(pod)["resources"] == {}
+
+
+def test_a_pod_has_the_user_of_the_installation_or_none_where_the_cluster_assigns_it() -> None:
+    context = build()["spec"]["securityContext"]
+    assert [context[name] for name in ("runAsUser", "runAsGroup", "fsGroup")] == [65532] * 3
+    assigned = build(defaults=replace(DEFAULTS, user=None))["spec"]["securityContext"]
+    assert assigned == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+
+
+INSTALLATION = {
+    "metadata": {"labels": {"team": "all", "cost": "batch"}, "annotations": {"note": "ours"}},
+    "spec": {
+        "serviceAccountName": "tasks",
+        "imagePullSecrets": [{"name": "registry"}],
+        "nodeSelector": {"pool": "batch"},
+        "tolerations": [{"key": "batch", "operator": "Exists"}],
+        "securityContext": {"runAsUser": 1000},
+        "containers": [{"name": "task", "env": [{"name": "HTTPS_PROXY", "value": "http://proxy:3128"}]}],
+    },
+}
+
+
+def test_the_installations_template_is_below_the_jobs() -> None:
+    ours = replace(DEFAULTS, pod_template=INSTALLATION)
+    pod = build(defaults=ours)
+    spec = pod["spec"]
+    assert (pod["metadata"]["labels"]["cost"], pod["metadata"]["annotations"]["note"]) == ("batch", "ours")
+    assert (spec["serviceAccountName"], spec["imagePullSecrets"]) == ("tasks", [{"name": "registry"}])
+    assert (spec["nodeSelector"], spec["tolerations"][0]["key"]) == ({"pool": "batch"}, "batch")
+    assert (spec["securityContext"]["runAsUser"], spec["securityContext"]["runAsGroup"]) == (1000, 65532)
+    assert environment(pod)["HTTPS_PROXY"]["value"] == "http://proxy:3128"
+
+    own = {
+        "metadata": {"labels": {"team": "a"}},
+        "spec": {
+            "serviceAccountName": None,
+            "nodeSelector": {"pool": "gpu"},
+            "imagePullSecrets": [{"name": "mine"}],
+            "containers": [{"name": "task", "env": [{"name": "HTTPS_PROXY", "value": ""}]}],
+        },
+    }
+    pod = build(defaults=ours, podTemplate=own)
+    assert (pod["metadata"]["labels"]["team"], pod["metadata"]["labels"]["cost"]) == ("a", "batch")
+    assert "serviceAccountName" not in pod["spec"]
+    assert pod["spec"]["nodeSelector"] == {"pool": "gpu"}
+    assert [each["name"] for each in pod["spec"]["imagePullSecrets"]] == ["registry", "mine"]
+    assert environment(pod)["HTTPS_PROXY"]["value"] == ""
+
+
+def test_what_the_loop_relies_on_is_forced_over_the_installations_template_too() -> None:
+    forged = {"metadata": {"labels": {"podreduce.dev/run-hash": "other"}}, "spec": INSISTENT}
+    pod = build(defaults=replace(DEFAULTS, pod_template=forged))
+    assert pod["metadata"]["labels"]["podreduce.dev/run-hash"] == "abc"
+    assert (pod["spec"]["restartPolicy"], environment(pod)["PODREDUCE_TASK"]["value"]) == ("Never", "m-3")
+
+
+def test_a_jobs_queue_wins_over_the_installations() -> None:
+    name = "kueue.x-k8s.io/queue-name"
+    ours = replace(DEFAULTS, pod_template={"metadata": {"labels": {name: "all"}}})
+    request = make_request()
+    queued = replace(request, job=replace(request.job, labels={name: "team"}))
+    assert build_pod(request, ours, has_ca_cert=False)["metadata"]["labels"][name] == "all"
+    assert build_pod(queued, ours, has_ca_cert=False)["metadata"]["labels"][name] == "team"
+
+
 def test_the_map_template_wins_over_the_jobs_and_leaves_reduces_alone() -> None:
     spec = {
         **template(nodeSelector={"disk": "hdd", "zone": "a"}),

@@ -37,6 +37,7 @@ def test_what_is_not_set_has_its_default() -> None:
         None,
         None,
     )
+    assert settings.cluster.pod_defaults.user == 65532
     assert settings == Settings(
         cluster=ClusterSettings(pod_defaults=settings.cluster.pod_defaults), limits=settings.limits
     )
@@ -74,6 +75,8 @@ def test_every_variable_is_read() -> None:
         STORAGE_ENDPOINTS="http://minio:9000, https://*.example.com",
         TASK_GRACE_SECONDS="3",
         NODE_LOST_SECONDS="9",
+        TASK_USER="none",
+        TASK_POD_TEMPLATE='{"spec": {"serviceAccountName": "tasks"}}',
         PENDING_ABSENT_SECONDS="1",
         PENDING_IMAGE_SECONDS="0",
         PENDING_NODE_SECONDS="2",
@@ -98,6 +101,8 @@ def test_every_variable_is_read() -> None:
     defaults = settings.cluster.pod_defaults
     assert (defaults.pull_policy, defaults.scratch_size, defaults.grace_seconds) == ("Never", "10Gi", 3)
     assert defaults.node_lost_seconds == 9
+    assert defaults.user is None
+    assert defaults.pod_template == {"spec": {"serviceAccountName": "tasks"}}
     pending = settings.limits.pending
     assert settings.limits.chaos
     assert (pending.absent_seconds, pending.image_seconds, pending.unschedulable_seconds) == (1.0, None, 2.0)
@@ -114,6 +119,8 @@ def test_every_variable_is_read() -> None:
         ("LOG_LEVEL", "loud"),
         ("TASK_RESOURCES", "[]"),
         ("TASK_RESOURCES", "{"),
+        ("TASK_USER", "root"),
+        ("TASK_POD_TEMPLATE", "[]"),
         ("STORAGE_ENDPOINTS", "https://s3.example.com,minio:9000"),
         ("STORAGE_ENDPOINTS", "https://s3.example.com/bucket"),
     ],
@@ -121,6 +128,12 @@ def test_every_variable_is_read() -> None:
 def test_a_wrong_value_is_refused_by_its_name(name: str, value: str) -> None:
     with pytest.raises(SettingsError, match=f"PODREDUCE_OPERATOR_{name}: expected"):
         read(**{name: value})
+
+
+def test_a_pod_template_that_would_fail_every_job_is_refused_by_its_place_and_not_repeated() -> None:
+    with pytest.raises(SettingsError, match=r"_TASK_POD_TEMPLATE: tasks\.podTemplate\.spec\.env: ") as refused:
+        read(TASK_POD_TEMPLATE='{"spec": {"env": {"HTTPS_PROXY": "http://me:secret@proxy"}}}')
+    assert "secret" not in str(refused.value)
 
 
 def test_a_lease_without_a_namespace_is_refused() -> None:

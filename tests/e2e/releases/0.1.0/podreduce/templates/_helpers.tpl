@@ -1,0 +1,93 @@
+{{- define "podreduce.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 50 | trimSuffix "-" -}}
+{{- else if contains .Chart.Name .Release.Name -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-%s" .Release.Name .Chart.Name | trunc 50 | trimSuffix "-" -}}
+{{- end -}}
+{{- end -}}
+
+{{/* Cluster-wide objects carry the release's namespace: two releases may share a name. */}}
+{{- define "podreduce.clusterName" -}}
+{{- printf "%s-%s" .Release.Namespace (include "podreduce.fullname" .) -}}
+{{- end -}}
+
+{{- define "podreduce.selector" -}}
+app.kubernetes.io/name: {{ .Chart.Name }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "podreduce.labels" -}}
+{{ include "podreduce.selector" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/part-of: podreduce
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end -}}
+
+{{/* As task pods of any namespace reach it. */}}
+{{- define "podreduce.progressUrl" -}}
+{{- printf "http://%s-progress.%s.svc:8081/v1/progress" (include "podreduce.fullname" .) .Release.Namespace -}}
+{{- end -}}
+
+{{- define "podreduce.serviceAccount" -}}
+{{- .Values.serviceAccount.name | default (include "podreduce.fullname" .) -}}
+{{- end -}}
+
+{{- define "podreduce.image" -}}
+{{- printf "%s:%s" .Values.image.repository (.Values.image.tag | default .Chart.AppVersion) -}}
+{{- end -}}
+
+{{- define "podreduce.runtimeImage" -}}
+{{- .Values.runtimeImage | default (printf "podreduce-runtime:%s" .Chart.AppVersion) -}}
+{{- end -}}
+
+{{- define "podreduce.minioName" -}}
+{{- printf "%s-minio" (include "podreduce.fullname" .) -}}
+{{- end -}}
+
+{{/* The storage Secret's values: the optional MinIO's, or those that were given. */}}
+{{- define "podreduce.storageValues" -}}
+{{- if .Values.minio.enabled -}}
+endpoint: {{ printf "http://%s.%s.svc:9000" (include "podreduce.minioName" .) .Release.Namespace | quote }}
+region: us-east-1
+accessKey: {{ .Values.minio.accessKey | quote }}
+secretKey: {{ .Values.minio.secretKey | quote }}
+workUri: {{ printf "s3://%s/work/" (first .Values.minio.buckets) | quote }}
+{{- else -}}
+endpoint: {{ .Values.storage.endpoint | quote }}
+region: {{ .Values.storage.region | quote }}
+accessKey: {{ required "storage.accessKey is needed with storage.endpoint" .Values.storage.accessKey | quote }}
+secretKey: {{ required "storage.secretKey is needed with storage.endpoint" .Values.storage.secretKey | quote }}
+workUri: {{ required "storage.workUri is needed with storage.endpoint, e.g. s3://podreduce/work/" .Values.storage.workUri | quote }}
+{{- with .Values.storage.sessionToken }}
+sessionToken: {{ . | quote }}
+{{- end }}
+{{- with .Values.storage.caCert }}
+caCert: {{ . | quote }}
+{{- end }}
+{{- end -}}
+{{- end -}}
+
+{{/* The name of the storage Secret in the release's namespace; empty if there is none. */}}
+{{- define "podreduce.storageSecret" -}}
+{{- if and .Values.storage.existingSecret (not .Values.minio.enabled) -}}
+{{- .Values.storage.existingSecret -}}
+{{- else if or .Values.minio.enabled .Values.storage.endpoint -}}
+podreduce-storage
+{{- end -}}
+{{- end -}}
+
+{{- define "podreduce.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 65532
+runAsGroup: 65532
+fsGroup: 65532
+seccompProfile: {type: RuntimeDefault}
+{{- end -}}
+
+{{- define "podreduce.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: {drop: [ALL]}
+{{- end -}}
