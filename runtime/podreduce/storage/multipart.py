@@ -7,8 +7,10 @@ takes a tenth of a second, so it is imported only to connect.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
@@ -18,13 +20,14 @@ if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
 
     from podreduce.storage.access import Access
-
+    from podreduce.storage.key_files import KeyFiles, Keys
 
 __all__ = ["MultipartClient", "connect_multipart"]
 
 CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
+KEYS_EXPIRE_SECONDS = 60
 NOT_S3 = "the answer is not one of S3: correct endpoint in the storage secret"
 READS = frozenset({"list_parts", "head_object", "list_objects_v2", "get_object"})
 LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
@@ -40,6 +43,7 @@ class MultipartClient:
     Args:
         client: botocore's S3 client.
         before_write: called before each try of a request that changes something.
+        key_files: where the client's keys come from, if they may change.
     """
 
     def __init__(
@@ -48,15 +52,17 @@ class MultipartClient:
         bucket: str,
         endpoint: str,
         before_write: BeforeWrite = lambda: None,
+        key_files: "KeyFiles | None" = None,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._endpoint = endpoint
         self._before_write = before_write
+        self._key_files = key_files
 
     def guarded(self, before_write: BeforeWrite) -> "MultipartClient":
         """Return a client with the same connections that calls `before_write`."""
-        return MultipartClient(self._client, self._bucket, self._endpoint, before_write)
+        return MultipartClient(self._client, self._bucket, self._endpoint, before_write, self._key_files)
 
     def create(self, path: str, metadata: Mapping[str, str]) -> str:
         """Begin an upload to `path` whose object will have this metadata; return the upload's id.
@@ -127,7 +133,12 @@ class MultipartClient:
         if operation != "list_objects_v2":
             arguments["Key"] = path
         request = partial(getattr(self._client, operation), Bucket=self._bucket, **arguments)
-        place = Place(verb=operation.replace("_", " "), uri=f"s3://{self._bucket}/{path}", endpoint=self._endpoint)
+        place = Place(
+            verb=operation.replace("_", " "),
+            uri=f"s3://{self._bucket}/{path}",
+            endpoint=self._endpoint,
+            key_files=self._key_files,
+        )
         if operation not in READS:
             place = replace(place, before_try=self._before_write)
         return persist(lambda: translated(lambda: take(request()), place), place)
@@ -193,7 +204,10 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
     session = Session()
     for variable in ("config_file", "credentials_file"):
         session.set_config_variable(variable, os.devnull)
-    access_key, secret_key, session_token = access.keys or (None, None, None)
+    if access.key_files is not None:
+        credentials = refreshed_from(access.key_files)
+        session.register_component("credential_provider", SimpleNamespace(load_credentials=lambda: credentials))
+    access_key, secret_key, session_token = (None if access.key_files else access.keys) or (None, None, None)
     client = session.create_client(
         "s3",
         region_name=access.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
@@ -212,4 +226,25 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
             response_checksum_validation="when_required",
         ),
     )
-    return MultipartClient(client, bucket, access.endpoint or "AWS")
+    return MultipartClient(client, bucket, access.endpoint or "AWS", key_files=access.key_files)
+
+
+def refreshed_from(files: "KeyFiles") -> Any:  # noqa: ANN401 - untyped package
+    """Return botocore's credentials, read again for each request: it refreshes what expires within ten minutes."""
+    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - slow to import; see above
+
+    return RefreshableCredentials.create_from_metadata(
+        as_metadata(files.read()), refresh_using=lambda: as_metadata(files.read()), method="podreduce"
+    )
+
+
+def as_metadata(keys: "Keys") -> dict[str, str | None]:
+    """Return keys in botocore's form."""
+    access_key, secret_key, session_token = keys
+    expiry = datetime.now(UTC) + timedelta(seconds=KEYS_EXPIRE_SECONDS)
+    return {
+        "access_key": access_key,
+        "secret_key": secret_key,
+        "token": session_token,
+        "expiry_time": expiry.isoformat(),
+    }
