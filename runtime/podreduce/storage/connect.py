@@ -16,7 +16,7 @@ from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
-from podreduce.storage.key_files import Keys
+from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.store import ObjectStore
 
@@ -32,10 +32,6 @@ MEMORY_STORES: dict[str, MemoryStore] = {}
 
 S3_CLIENTS: Clients[S3Store] = Clients()
 UPLOAD_CLIENTS: "Clients[MultipartClient]" = Clients()
-
-KEYS_EXPIRE_SECONDS = 60
-"""What obstore is told of keys in files. It asks again for keys that expire within five minutes, for each request but
-at most ten times a second."""
 
 COPY_TIMEOUT_SECONDS = 900
 REQUEST_TIMEOUT_SECONDS = 30
@@ -164,7 +160,7 @@ def credential_provider(access: Access) -> "S3CredentialProvider | None":
     """
     files, keys = access.key_files, access.keys
     if files is not None:
-        return lambda: as_credential(files.read(), datetime.now(UTC) + timedelta(seconds=KEYS_EXPIRE_SECONDS))
+        return lambda: as_credential(files.read(), datetime.now(UTC) + timedelta(seconds=EXPIRE_SECONDS))
     if keys is not None:
         return lambda: as_credential(keys, None)
     return None

@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-__all__ = ["KeyFiles", "Keys", "read_keys", "watch_keys"]
+__all__ = ["EXPIRE_SECONDS", "KeyFiles", "Keys", "read_keys", "watch_keys"]
 
 Keys = tuple[str, str, str | None]
 """Access key, secret key, session token."""
+
+EXPIRE_SECONDS = 60
+"""After this time the clients are told that keys in files expire. Both then ask again for each request, obstore at most
+ten times a second: they renew what expires within five minutes, or fifteen."""
 
 ACCESS_KEY_FILE = "accessKey"
 SECRET_KEY_FILE = "secretKey"  # noqa: S105 - a file's name

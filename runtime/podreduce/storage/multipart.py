@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
+from podreduce.storage.key_files import EXPIRE_SECONDS
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
@@ -27,7 +28,6 @@ __all__ = ["MultipartClient", "connect_multipart"]
 CONNECT_TIMEOUT_SECONDS = 5
 REQUEST_TIMEOUT_SECONDS = 30
 CONNECTIONS = 16
-KEYS_EXPIRE_SECONDS = 60
 NOT_S3 = "the answer is not one of S3: correct endpoint in the storage secret"
 READS = frozenset({"list_parts", "head_object", "list_objects_v2", "get_object"})
 LOST_UPLOADS = frozenset({"NoSuchUpload", "InvalidPart"})
@@ -230,7 +230,7 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
 
 
 def refreshed_from(files: "KeyFiles") -> Any:  # noqa: ANN401 - untyped package
-    """Return botocore's credentials, read again for each request: it refreshes what expires within ten minutes."""
+    """Return botocore's credentials, read again for each request."""
     from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - slow to import; see above
 
     return RefreshableCredentials.create_from_metadata(
@@ -241,7 +241,7 @@ def refreshed_from(files: "KeyFiles") -> Any:  # noqa: ANN401 - untyped package
 def as_metadata(keys: "Keys") -> dict[str, str | None]:
     """Return keys in botocore's form."""
     access_key, secret_key, session_token = keys
-    expiry = datetime.now(UTC) + timedelta(seconds=KEYS_EXPIRE_SECONDS)
+    expiry = datetime.now(UTC) + timedelta(seconds=EXPIRE_SECONDS)
     return {
         "access_key": access_key,
         "secret_key": secret_key,
