@@ -147,7 +147,7 @@ def describe_class(known: failure_classes.FailureClass) -> tuple[str, ...]:
     note = COST_NOTES.get(known.name, "")
     if known.is_counted:
         return known.name, reasons, f"{note}one of `backoffLimitPerTask`", "`backoff`", "`BackoffLimitExceeded`"
-    outage = OUTAGE_NOTE if known is failure_classes.OUTAGE else ""
+    outage = OUTAGE_NOTE if known in (failure_classes.OUTAGE, failure_classes.DENIAL) else ""
     delay = f"{known.first_delay_seconds:.0f} s, doubling to {known.max_delay_seconds:.0f} s"
     return known.name, reasons, f"{note}none, {known.limit - 1} times a task{outage}", delay, f"`{known.exhausted}`"
 

@@ -18,6 +18,7 @@ class FaultKind(StrEnum):
     CRASH = "a task dies without a word"
     OUT_OF_MEMORY = "killed at the memory limit"
     STORE_AWAY = "a task cannot reach the store"
+    STORE_DENIED = "the store refuses a task"
     EVICTED = "evicted for its own use"
     INPUT_ERROR = "the input cannot be read"
     EXIT_WITHOUT_COMMIT = "exits with 0, commits nothing"
@@ -142,6 +143,8 @@ class Chaos:
         kind = self.rng.choices(POD_KINDS, POD_WEIGHTS)[0]
         if kind is K.HUNG and not self.hangs:
             kind = K.SLOW
+        if kind is K.STORE_AWAY and self.budget % 2:
+            kind = K.STORE_DENIED  # not drawn: every world would become another
         self.spend(kind)
         return kind
 

@@ -91,17 +91,17 @@ POSSIBLE = "what is decided can be done"
 DOES_NOT_RAISE = "decide answers"
 
 OUTAGE = "StorageUnavailable"
+DENIAL = "StorageDenied"
 TAKEN = ("Disrupted", "PodDeleted")
 FREE_FAILURES = (
     ({OUTAGE}, 5.0, 300.0),
+    ({DENIAL}, 5.0, 300.0),
     ({"MapOutputLost", "UploadLost"}, 1.0, 60.0),
     ({"Disrupted", "PodDeleted", "OutOfMemory", "ShuffleNotFrozen"}, 1.0, 60.0),
 )
 """Reasons of failures that need not count, with their first and longest delay."""
 
-REFUSALS = frozenset(
-    {"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "StorageDenied", "Unschedulable"}
-)
+REFUSALS = frozenset({"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "Unschedulable"})
 """Reasons of failures that no attempt mends. These and the numbers below are the judge's own: it may not learn them
 from what it judges."""
 
@@ -351,12 +351,15 @@ class Judge:
             demand(durable or stale, HEALTHY_STAYS, pod.name)
 
     def is_broken(self, observed: Observed, gang: Gang, run: RunPrefix) -> bool:
-        """Tell whether a gang cannot be whole: it wants more pods than may run, or than there are tasks left for."""
+        """Tell whether a gang could not be whole: it wants more pods than may run, or than there are tasks left for.
+
+        By what the pass saw: two gangs that each lack the other's room are both broken, in whatever order they go.
+        """
         if observed.job.spec.admission == "PerPod" or most_pods(observed) < gang.size:
             return True
-        active = [pod for pod in self.cluster.pods.values() if pod.run_id == observed.run_id and pod.is_active]
+        active = [pod for pod in observed.run_pods if pod.is_active]
         members = [pod for pod in active if pod.gang == gang]
-        taken = {task for pod in active for task in pod.tasks}
+        taken = {task for pod in active for task in pod.tasks or (pod.task,)}
         assert observed.plan is not None
         kind = members[0].task.type
         count = observed.plan.shards if kind is TaskType.MAP else len(self.tasks)
@@ -523,7 +526,8 @@ class Judge:
             case "OutputExists":
                 return self.store.output.holds_output
         recorded = any(failure.reason == reason for failures in run.failures.values() for failure in failures)
-        return reason in self.refused or (reason in REFUSALS and recorded)
+        refused = reason in self.refused and (reason != DENIAL or run.plan is None)  # no task is refused that often
+        return refused or (reason in REFUSALS and recorded)
 
     def look(self) -> None:
         """Check what lies in the store, after each step of the world."""
@@ -583,12 +587,12 @@ def most_pods(observed: Observed) -> int:
 
 
 def is_free(record: FailureRecord, observed: Observed) -> bool:
-    """Tell whether a failure of the attempt's own doing costs nothing: an outage, or the first lack of memory."""
+    """Tell whether a failure of the attempt's own doing costs nothing: the store's, or the first lack of memory."""
     if observed.job.spec.backoff_limit_per_task == 0:
         return False
     earlier = observed.failures.get(record.task, ())
     first_time = all(failure.reason != record.reason for failure in earlier)
-    return record.reason == OUTAGE or (record.reason == "OutOfMemory" and first_time)
+    return record.reason in (OUTAGE, DENIAL) or (record.reason == "OutOfMemory" and first_time)
 
 
 def has_work(pod: SimPod, task: TaskRef, run: RunPrefix) -> bool:

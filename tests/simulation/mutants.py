@@ -207,14 +207,14 @@ MUTANTS = (
     ),
     end(
         "the intent does not protect from the deadline",
-        "return observed.has_intent or (observed.is_blind and was_planned)",
+        "return observed.has_intent or (observed.is_blind and was_planned(observed))",
         "return observed.is_blind",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=48,
     ),
     end(
         "blind runs fail past their intent",
-        "return observed.has_intent or (observed.is_blind and was_planned)",
+        "return observed.has_intent or (observed.is_blind and was_planned(observed))",
         "return observed.has_intent",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=98,
@@ -335,8 +335,27 @@ MUTANTS = (
     ),
     cause(
         "an outage is not waited out",
-        "failure_class is OUTAGE and",
-        "failure_class is OUTAGE or",
+        "failure_class in (OUTAGE, DENIAL) and",
+        "failure_class in (OUTAGE, DENIAL) or",
+        breaks=judge.COUNTED_IF_DESERVED,
+    ),
+    cause(
+        "a denial counts",
+        "failure_class in (OUTAGE, DENIAL) and spec.backoff_limit_per_task == 0",
+        "failure_class is DENIAL",
+        breaks=judge.COUNTED_IF_DESERVED,
+    ),
+    end(
+        "a denial fails a planned run",
+        "if fault.reason == DENIED_REASON and was_planned(observed):",
+        "if False:",
+        breaks=judge.FAILURE_JUSTIFIED,
+        first_seed=100,
+    ),
+    failure_class(
+        "a denial ends the job",
+        '    exhausted="StorageDenied",\n',
+        '    exhausted="StorageDenied",\n    is_fatal=True,\n',
         breaks=judge.COUNTED_IF_DESERVED,
     ),
     failure_class(

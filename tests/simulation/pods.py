@@ -36,6 +36,7 @@ FAILS = {
     K.CRASH: (1, "Error", ""),
     K.OUT_OF_MEMORY: (137, "OOMKilled", ""),
     K.STORE_AWAY: (ExitCode.STORAGE_UNAVAILABLE, "", "StorageUnavailable"),
+    K.STORE_DENIED: (ExitCode.STORAGE_DENIED, "", "StorageDenied"),
     K.EVICTED: (None, "Evicted", ""),
     K.COMMIT_THEN_FAIL: (ExitCode.STORAGE_UNAVAILABLE, "", "StorageUnavailable"),
 }
@@ -339,7 +340,9 @@ class Cluster:
     def draw_end(self, pod: SimPod, work: float) -> None:  # noqa: C901 - one arm for each fault
         """Draw how the turn ends."""
         match pod.present_fault:
-            case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.STORE_AWAY | K.EVICTED:
+            case K.PROGRAM_ERROR | K.INPUT_ERROR | K.CRASH | K.OUT_OF_MEMORY | K.EVICTED:
+                self.at(work, pod, self.fail)
+            case K.STORE_AWAY | K.STORE_DENIED:
                 self.at(work, pod, self.fail)
             case K.EXIT_WITHOUT_COMMIT:
                 self.at(work, pod, self.exit_early)

@@ -40,7 +40,12 @@ def test_fault_really_happens(kind: FaultKind, summary: Summary) -> None:
 def test_worlds_end_in_both_ways(summary: Summary) -> None:
     complete = summary.verdicts["Complete/OutputCommitted"]
     assert summary.worlds * 0.3 < complete < summary.worlds * 0.9
-    assert {"Failed/BackoffLimitExceeded", "Failed/DeadlineExceeded", "Failed/StorageDenied"} <= set(summary.verdicts)
+    assert {
+        "Failed/BackoffLimitExceeded",
+        "Failed/DeadlineExceeded",
+        "Failed/StorageDenied",
+        "Failed/PodRejected",
+    } <= set(summary.verdicts)
 
 
 @pytest.mark.parametrize("seed", range(WORLDS_WITHOUT_FAULTS))

@@ -14,7 +14,16 @@ from typing import Any, Self
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.loop.apply import Applied
 from podreduce_operator.loop.reconcile import seconds_to_next_pass
-from podreduce_operator.model.actions import Action, CommitOutput, CreatePod, DeletePod, DiscardRun, PlanRun
+from podreduce_operator.model.actions import (
+    Action,
+    CommitOutput,
+    CreatePod,
+    DeletePod,
+    DiscardRun,
+    FreezeShuffle,
+    PlanRun,
+    RecordFailure,
+)
 from podreduce_operator.model.decisions import Decision
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
@@ -30,7 +39,7 @@ from podreduce_operator.model.pods import AttemptProgress, PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import has_settled, is_at_rest
-from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.run_state import read_plan_digest, read_run_state
 from podreduce_operator.policy.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
 from tests.simulation.chaos import Chaos, FaultKind
@@ -60,6 +69,9 @@ MAX_SECONDS = 20_000.0
 SHORT_TTL_SECONDS = 60
 STALE_SECONDS = 5.0
 MENDED_AFTER_SECONDS = 60.0
+FATALLY_REFUSED = PlanRun | CreatePod
+"""Actions that fail a run if they are refused. The store was right for the others when the run was planned."""
+WAITED_FOR = RecordFailure | FreezeShuffle | CommitOutput | DiscardRun
 
 LONGEST_REST_SECONDS = 3600.0
 """A job that rests for good is looked at again all the same: the judge sees that nothing happens."""
@@ -384,6 +396,9 @@ class World:
             else:
                 return None
             self.blind_until = self.now + self.rng.choice([0.1, 3.0, 12.0, 40.0])
+        was_planned = read_plan_digest(job.status, job.spec.run_id) is not None
+        if self.blind_reason == "StorageUnavailable" and was_planned and self.chaos.budget % 2:
+            return Fault(reason="StorageDenied", message=f"{job.key}: the store refuses", permanent=True)
         return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
 
     def is_delicate(self, job: JobView) -> bool:
@@ -420,8 +435,9 @@ class World:
     def point(self, action: Action, has_begun: bool) -> None:
         """Break here if the fuse is burnt down. What was refused stays so; what cannot fail a run is mended."""
         key = (self.raw_spec["runId"], type(action))
+        has_intent = self.store.run(self.status.get("runId", "")).intent is not None
         if not has_begun and self.now < self.refused.get(key, 0.0):
-            raise ActionFailedError("StorageDenied", permanent=True)
+            raise ActionFailedError(refusal_of(action, has_intent=has_intent), permanent=True)
         if self.fuse < 0:
             return
         self.fuse -= 1
@@ -435,13 +451,13 @@ class World:
         if kind is K.OPERATOR_DIED:
             self.chaos.spend(kind)
             raise OperatorDiedError
-        if kind is K.REFUSED and not has_begun and isinstance(action, PlanRun | CreatePod | CommitOutput | DiscardRun):
+        if kind is K.REFUSED and not has_begun and isinstance(action, FATALLY_REFUSED | WAITED_FOR):
             self.chaos.spend(kind)
-            past_intent = self.store.run(self.status.get("runId", "")).intent is not None
-            is_mended = past_intent or isinstance(action, DiscardRun)
-            self.refused[key] = self.now + MENDED_AFTER_SECONDS if is_mended else math.inf
-            self.judge.refused.add("StorageDenied")
-            raise ActionFailedError("StorageDenied", permanent=True)
+            reason = refusal_of(action, has_intent=has_intent)
+            self.refused[key] = math.inf if isinstance(action, FATALLY_REFUSED) else self.now + MENDED_AFTER_SECONDS
+            if isinstance(action, FATALLY_REFUSED):
+                self.judge.refused.add(reason)
+            raise ActionFailedError(reason, permanent=True)
         self.chaos.spend(K.ANSWER_LOST if has_begun else K.ACTION_FAILED)
         raise ActionFailedError("StorageUnavailable")
 
@@ -507,3 +523,10 @@ class World:
         """Yield the decision log, line by line."""
         for at, entry in self.log:
             yield f"{at - EPOCH:9.2f}  {entry}"
+
+
+def refusal_of(action: Action, *, has_intent: bool) -> str:
+    """Return the reason for which an action is refused: by the API server, by the store, or by another's claim."""
+    if isinstance(action, CommitOutput) and has_intent:
+        return "OutputClaimed"
+    return "PodRejected" if isinstance(action, CreatePod) else "StorageDenied"

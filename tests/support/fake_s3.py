@@ -4,7 +4,7 @@ Its keys may be any text: MinIO refuses many of them, since they are no file nam
 """
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -31,6 +31,8 @@ class FakeS3:
 
     Attributes:
         requests: how many it has been asked.
+        takes: the only access key that it takes, if set; others are refused with the code `refusal`.
+        refused: called at each refusal.
     """
 
     port: int
@@ -38,6 +40,9 @@ class FakeS3:
     page_keys: int = 2
     told: tuple[int, str] | None = None
     requests: int = 0
+    takes: str = ""
+    refusal: str = "ExpiredToken"
+    refused: Callable[[], None] = lambda: None
 
     @property
     def endpoint(self) -> str:
@@ -166,7 +171,10 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.store.requests += 1
-        if self.store.told is None:
+        if self.store.takes and f"Credential={self.store.takes}/" not in self.headers["Authorization"]:
+            self.store.refused()
+            self.answer(403, ERROR.format(code=self.store.refusal).encode())
+        elif self.store.told is None:
             self.serve()
         else:
             status, body = self.store.told

@@ -12,6 +12,7 @@ from podreduce.contract.environment import StorageSettings
 
 __all__ = [
     "CA_CERT_KEY",
+    "KEY_FILES",
     "KNOWN_KEYS",
     "OPTIONAL_KEYS",
     "REQUIRED_KEYS",
@@ -27,6 +28,9 @@ REQUIRED_KEYS = {"endpoint": "endpoint", "region": "region", "access_key": "acce
 """The required key of the Secret for each field of StorageSettings."""
 
 OPTIONAL_KEYS = {"session_token": "sessionToken"}
+KEY_FILES = (REQUIRED_KEYS["access_key"], REQUIRED_KEYS["secret_key"], OPTIONAL_KEYS["session_token"])
+"""What changes when a key is rotated. A task reads these from a volume, each from a file of that name."""
+
 CA_CERT_KEY = "caCert"
 WORK_URI_KEY = "workUri"
 KNOWN_KEYS = (*REQUIRED_KEYS.values(), *OPTIONAL_KEYS.values(), CA_CERT_KEY, WORK_URI_KEY)

@@ -13,13 +13,14 @@ from typing import Any
 from podreduce.contract.environment import (
     CA_CERT_PATH,
     INTERPRETER_VARIABLES,
+    KEY_PATH,
     POD_NAME,
     POD_UID,
     StorageSettings,
 )
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.crd import API_VERSION, KIND
-from podreduce_operator.api.storage_secret import CA_CERT_KEY, OPTIONAL_KEYS, REQUIRED_KEYS
+from podreduce_operator.api.storage_secret import CA_CERT_KEY, KEY_FILES, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_names import AttemptLabels, pod_labels
@@ -42,6 +43,7 @@ TASK_CONTAINER = "task"
 TASK_COMMAND = ("python", "-P", "-m", "podreduce")
 SCRATCH_VOLUME = "podreduce-scratch"
 CA_VOLUME = "podreduce-storage-ca"
+KEY_VOLUME = "podreduce-storage-keys"
 TASK_USER = 65532
 """Not root, whatever the image says. An image only needs files that every user may read."""
 
@@ -49,6 +51,8 @@ INSTALLATION_TEMPLATE = "tasks.podTemplate"
 """Where the chart has the installation's template."""
 
 CA_MOUNT = {"name": CA_VOLUME, "mountPath": dirname(CA_CERT_PATH), "readOnly": True}
+KEY_MOUNT = {"name": KEY_VOLUME, "mountPath": KEY_PATH, "readOnly": True}
+"""Not with `subPath`: the kubelet would not refresh it."""
 
 TASKS_ANNOTATION = "podreduce.dev/tasks"
 """All tasks of a pod that takes several, in order. Its labels name the first."""
@@ -285,7 +289,7 @@ def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
     containers = [never_restart(container) for container in template.get("containers") or []]
     if all(container["name"] != TASK_CONTAINER for container in containers):
         raise PodTemplateError(f"spec.podTemplate.spec.containers: the container {TASK_CONTAINER!r} was removed")
-    volumes = [volume for volume in template.get("volumes") or [] if volume["name"] != CA_VOLUME]
+    volumes = [volume for volume in template.get("volumes") or [] if volume["name"] not in (CA_VOLUME, KEY_VOLUME)]
     return {
         **template,
         "restartPolicy": "Never",
@@ -296,7 +300,7 @@ def force_spec(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
             else container
             for container in containers
         ],
-        "volumes": [*volumes, *([ca_volume(request)] if has_ca_cert else [])],
+        "volumes": [*volumes, key_volume(request), *([ca_volume(request)] if has_ca_cert else [])],
     }
 
 
@@ -310,13 +314,15 @@ def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
     forced = forced_environment(request, has_ca_cert=has_ca_cert)
     names = {variable["name"] for variable in forced}
     kept = [variable for variable in template.get("env") or [] if variable["name"] not in names]
-    mounts = [mount for mount in template.get("volumeMounts") or [] if mount["mountPath"] != CA_MOUNT["mountPath"]]
+    mounted = (KEY_MOUNT, *([CA_MOUNT] if has_ca_cert else []))
+    paths = (KEY_MOUNT["mountPath"], CA_MOUNT["mountPath"])
+    mounts = [mount for mount in template.get("volumeMounts") or [] if mount["mountPath"] not in paths]
     container = {
         **template,
         "command": list(TASK_COMMAND),
         "resources": raise_memory(template.get("resources") or {}, request.memory_factor),
         "env": [*forced, *kept],
-        "volumeMounts": [*mounts, *([CA_MOUNT] if has_ca_cert else [])],
+        "volumeMounts": [*mounts, *mounted],
         "terminationMessagePath": request.environment.termination_log,
         "terminationMessagePolicy": "File",
     }
@@ -325,7 +331,10 @@ def force_task(request: PodRequest, template: Mapping[str, Any], *, has_ca_cert:
 
 
 def forced_environment(request: PodRequest, *, has_ca_cert: bool) -> list[dict[str, Any]]:
-    """Return the variables of the contract: values, fields of the pod, keys of the storage Secret."""
+    """Return the variables of the contract: values, fields of the pod, keys of the storage Secret.
+
+    The access key is among them although the task reads it from files: an image of an earlier release does not.
+    """
     contract = INTERPRETER_VARIABLES | request.environment.to_environ()
     plain = {name: value for name, value in contract.items() if name not in DOWNWARD_FIELDS}
     secret, variables = storage_secret(request), StorageSettings.VARIABLES
@@ -334,6 +343,7 @@ def forced_environment(request: PodRequest, *, has_ca_cert: bool) -> list[dict[s
         *({"name": name, "valueFrom": {"fieldRef": {"fieldPath": path}}} for name, path in DOWNWARD_FIELDS.items()),
         *(secret_variable(variables[setting], secret, key) for setting, key in REQUIRED_KEYS.items()),
         *(secret_variable(variables[setting], secret, key, optional=True) for setting, key in OPTIONAL_KEYS.items()),
+        {"name": variables["key_directory"], "value": KEY_PATH},
         *([{"name": variables["ca_cert"], "value": CA_CERT_PATH}] if has_ca_cert else []),
     ]
 
@@ -342,6 +352,18 @@ def secret_variable(name: str, secret: str, key: str, *, optional: bool = False)
     """Return a variable that the kubelet reads from the Secret."""
     reference = {"name": secret, "key": key, **({"optional": True} if optional else {})}
     return {"name": name, "valueFrom": {"secretKeyRef": reference}}
+
+
+def key_volume(request: PodRequest) -> dict[str, Any]:
+    """Return the volume with the keys of the storage Secret, which the kubelet refreshes.
+
+    It is optional, because a pod without the Secret is refused for its variables, with a clearer message.
+    """
+    items = [{"key": key, "path": key} for key in KEY_FILES]
+    return {
+        "name": KEY_VOLUME,
+        "secret": {"secretName": storage_secret(request), "items": items, "optional": True},
+    }
 
 
 def ca_volume(request: PodRequest) -> dict[str, Any]:

@@ -7,7 +7,7 @@ back, and a program that raises are handled separately.
 
 from dataclasses import dataclass
 
-__all__ = ["CLASSES", "DISRUPTION", "MEMORY", "MEMORY_UNAVAILABLE", "OUTAGE", "FailureClass", "class_of"]
+__all__ = ["CLASSES", "DENIAL", "DISRUPTION", "MEMORY", "MEMORY_UNAVAILABLE", "OUTAGE", "FailureClass", "class_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,13 +77,26 @@ OUTAGE = FailureClass(
 )
 """The store is down. Twenty attempts take more than an hour. A job that allows no retries gets none here either."""
 
+DENIAL = FailureClass(
+    name="denial",
+    reasons=frozenset({"StorageDenied"}),
+    limit=12,
+    first_delay_seconds=5.0,
+    max_delay_seconds=300.0,
+    exhausted="StorageDenied",
+)
+"""The store refuses a task, although it accepted the operator's requests when the run was planned.
+
+A policy is being changed, a key is being rotated, or a session token has expired. Twelve attempts take half an hour:
+time to correct the Secret. A job that allows no retries gets none here either.
+"""
+
 REFUSAL = FailureClass(
     name="refusal",
-    reasons=frozenset({"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "StorageDenied"})
-    | {"Unschedulable"},
+    reasons=frozenset({"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "Unschedulable"}),
     is_fatal=True,
 )
-"""The image, Secret, configuration, input or plan is wrong, and waiting did not help."""
+"""The image, configuration, input or plan is wrong, and waiting did not help."""
 
 EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), exhausted="TooManyBadRecords")
 """One shard has more bad records than the job allows. This ends the job unless the limit was raised since.
@@ -91,7 +104,7 @@ EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), e
 See `bad_record_limit`.
 """
 
-CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, EXCESS, REFUSAL)
+CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, DENIAL, EXCESS, REFUSAL)
 CLASS_BY_REASON = {reason: known for known in CLASSES for reason in known.reasons}
 
 

@@ -5,7 +5,7 @@ Rule: pure. Every verdict uses evidence that lasts, so it is the same after a re
 
 from collections.abc import Sequence
 
-from podreduce.contract.errors import UploadLostError
+from podreduce.contract.errors import StorageDeniedError, UploadLostError
 from podreduce.contract.task import FailureRecord
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Fault, Observed
@@ -18,6 +18,9 @@ __all__ = ["deadline_at", "find_end"]
 
 PART_GONE_REASON = UploadLostError.reason
 """A published part is gone. Before the commit intent its task runs again; after it the output cannot be completed."""
+
+DENIED_REASON = StorageDeniedError.reason
+"""The store refuses. Before the plan the Secret is wrong; after it the same Secret was right, and may be again."""
 
 
 def find_end(observed: Observed, now: float) -> Verdict | None:
@@ -46,12 +49,21 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
 
 def may_have_intent(observed: Observed) -> bool:
     """Tell whether the run has a commit intent, or may have one: it was planned and the store cannot be read now."""
-    was_planned = read_plan_digest(observed.job.status, observed.run_id) is not None
-    return observed.has_intent or (observed.is_blind and was_planned)
+    return observed.has_intent or (observed.is_blind and was_planned(observed))
+
+
+def was_planned(observed: Observed) -> bool:
+    """Tell whether the run has a plan, or had one when its status was written."""
+    return observed.plan is not None or read_plan_digest(observed.job.status, observed.run_id) is not None
 
 
 def is_permanent(fault: Fault, observed: Observed, now: float) -> bool:
-    """Tell whether a fault fails the run. Objects that are often applied with the job get a grace period to appear."""
+    """Tell whether a fault fails the run. Objects that are often applied with the job get a grace period to appear.
+
+    A planned run waits until the store accepts the operator again.
+    """
+    if fault.reason == DENIED_REASON and was_planned(observed):
+        return False
     if fault.reason not in AWAITED_REASONS:
         return fault.permanent
     started_at, grace_seconds = observed.run.started_at, observed.limits.pending.absent_seconds
@@ -72,7 +84,7 @@ def find_exhausted(observed: Observed) -> Verdict | None:
             return Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=message)
         for budget, uncounted in uncounted_by_budget(failures).items():
             if len(uncounted) >= budget.limit:
-                message = f"{len(uncounted)} attempts were lost; the last: {render_failure(newest(uncounted))}"
+                message = f"{render_span(uncounted)}; the last: {render_failure(newest(uncounted))}"
                 return Verdict(phase=Phase.FAILED, reason=budget.exhausted, message=message)
     return None
 
@@ -81,6 +93,12 @@ def deadline_at(observed: Observed) -> float | None:
     """Return when activeDeadlineSeconds runs out, if there is one and the run has started."""
     seconds, started_at = observed.job.spec.active_deadline_seconds, observed.run.started_at
     return None if seconds is None or started_at is None else started_at + seconds
+
+
+def render_span(failures: Sequence[FailureRecord]) -> str:
+    """Return how many attempts were lost, and how long this lasted."""
+    finished = [failure.finished_at for failure in failures]
+    return f"{len(failures)} attempts were lost within {max(finished) - min(finished):.0f} s"
 
 
 def newest(failures: Sequence[FailureRecord]) -> FailureRecord:

@@ -14,6 +14,7 @@ __all__ = [
     "FORK_CHANNEL_VARIABLE",
     "FORK_SERVER_VARIABLES",
     "INTERPRETER_VARIABLES",
+    "KEY_PATH",
     "LIFELINE_VARIABLE",
     "StorageSettings",
     "TaskEnvironment",
@@ -21,6 +22,9 @@ __all__ = [
 
 CA_CERT_PATH = "/etc/podreduce/storage/ca.crt"
 """Where a pod finds the Secret's `caCert`, if it has one."""
+
+KEY_PATH = "/etc/podreduce/storage-keys"
+"""Where a pod finds the Secret's `accessKey`, `secretKey` and `sessionToken`, as they are now."""
 
 LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
 """For local processes: the number of the descriptor whose pipe breaks when the engine ends."""
@@ -44,6 +48,9 @@ class StorageSettings(Wire, frozen=True, kw_only=True):
 
     Attributes:
         endpoint: `http://host:port` or `https://…`; None means AWS itself.
+        key_directory: path of a directory with the files `accessKey`, `secretKey` and, for temporary keys,
+            `sessionToken`. What they hold now counts before `access_key`, `secret_key` and `session_token`, which a
+            process has from its start, and which are all that a runtime without this field reads.
         ca_cert: path of a PEM file.
     """
 
@@ -52,6 +59,7 @@ class StorageSettings(Wire, frozen=True, kw_only=True):
     access_key: str | None = None
     secret_key: str | None = None
     session_token: str | None = None
+    key_directory: str | None = None
     ca_cert: str | None = None
 
     VARIABLES: ClassVar[dict[str, str]] = {
@@ -60,6 +68,7 @@ class StorageSettings(Wire, frozen=True, kw_only=True):
         "access_key": "PODREDUCE_S3_ACCESS_KEY",
         "secret_key": "PODREDUCE_S3_SECRET_KEY",
         "session_token": "PODREDUCE_S3_SESSION_TOKEN",
+        "key_directory": "PODREDUCE_S3_KEY_DIRECTORY",
         "ca_cert": "PODREDUCE_S3_CA_CERT",
     }
 

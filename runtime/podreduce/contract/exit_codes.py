@@ -17,7 +17,7 @@ class ExitCode(IntEnum):
     INPUT_ERROR = 65
     """An input object violates its format, changed after planning, or is gone."""
     STORAGE_DENIED = 66
-    """The store refused the credentials or the bucket does not exist: a retry will not help."""
+    """The store refused the credentials or the bucket does not exist: someone must change it."""
     STORAGE_UNAVAILABLE = 67
     """The store did not answer, or answered with a temporary fault, after the task's own retries."""
     PLAN_MISMATCH = 68

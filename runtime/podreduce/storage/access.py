@@ -7,19 +7,24 @@ from urllib.parse import urlsplit
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import StorageDeniedError
+from podreduce.storage.key_files import KeyFiles, Keys, watch_keys
 
 __all__ = ["Access", "access_of"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Access:
-    """Everything in which two clients can differ; the CA's certificate itself, because its file may change."""
+    """Everything in which two clients can differ; the CA's certificate itself, because its file may change.
+
+    `key_files` has keys that may change, `keys` those that stay; without both, the AWS_* variables count.
+    """
 
     endpoint: str | None
     region: str | None
-    keys: tuple[str, str, str | None] | None
+    keys: Keys | None
     ca_certificate: bytes | None
     ca_file: str | None
+    key_files: KeyFiles | None = None
 
     @property
     def is_plain_http(self) -> bool:
@@ -28,7 +33,11 @@ class Access:
 
 
 def access_of(settings: StorageSettings) -> Access:
-    """Return the settings, with values from the environment where they are None."""
+    """Return the settings, with values from the environment where they are None.
+
+    Raises:
+        StorageDeniedError: the CA's certificate cannot be read.
+    """
     variables = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT")
     keys = None
     if settings.access_key and settings.secret_key:
@@ -39,6 +48,7 @@ def access_of(settings: StorageSettings) -> Access:
         keys=keys,
         ca_certificate=read_certificate(settings.ca_cert) if settings.ca_cert else None,
         ca_file=settings.ca_cert,
+        key_files=watch_keys(settings.key_directory) if settings.key_directory else None,
     )
 
 

@@ -4,7 +4,7 @@ Without settings the usual AWS_* variables count (keys, region, endpoint, web id
 reads them; `~/.aws` is not read.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
+from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.store import ObjectStore
@@ -94,6 +95,7 @@ def open_store(
         connect_unretried=lambda: connect_s3(bucket, access, REQUEST_TIMEOUT_SECONDS, retries=False),
         connect_for_uploads=lambda: connect_uploads(bucket, access).guarded(before_write, on_request),
         endpoint=access.endpoint or "AWS",
+        key_files=access.key_files,
         before_write=before_write,
         gate=gate,
         threads=threads,
@@ -161,13 +163,20 @@ def credential_provider(access: Access) -> "S3CredentialProvider | None":
 
     This is a provider because with plain configuration obstore would add an AWS_SESSION_TOKEN of the environment.
     """
-    if access.keys is None:
-        return None
-    access_key, secret_key, session_token = access.keys
-    credential: S3Credential = {
+    files, keys = access.key_files, access.keys
+    if files is not None:
+        return lambda: as_credential(files.read(), datetime.now(UTC) + timedelta(seconds=EXPIRE_SECONDS))
+    if keys is not None:
+        return lambda: as_credential(keys, None)
+    return None
+
+
+def as_credential(keys: Keys, expires_at: datetime | None) -> "S3Credential":
+    """Return keys in obstore's form."""
+    access_key, secret_key, session_token = keys
+    return {
         "access_key_id": access_key,
         "secret_access_key": secret_key,
         "token": session_token,
-        "expires_at": None,
+        "expires_at": expires_at,
     }
-    return lambda: credential

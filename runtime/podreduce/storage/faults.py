@@ -1,7 +1,7 @@
 """Maps obstore's exceptions to podreduce's, here and nowhere else, and retries temporary faults.
 
 obstore itself retries safe requests (see `connect`). `persist` adds those that obstore does not retry: a conditional
-create, a bulk delete, and a body that broke off after its headers.
+create, a bulk delete, a body that broke off after its headers, and a refusal of keys that have been replaced since.
 """
 
 import asyncio
@@ -30,8 +30,9 @@ from podreduce.contract.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
+from podreduce.storage.key_files import KeyFiles
 from podreduce.storage.requests import OnRequest, Stopwatch, ignore_request
-from podreduce.storage.store_codes import BUCKET, ELSEWHERE, MEANINGS, Meaning, Outcome
+from podreduce.storage.store_codes import BUCKET, ELSEWHERE, EXPIRED, MEANINGS, TOKEN, Meaning, Outcome
 
 __all__ = [
     "NO_GATE",
@@ -51,6 +52,10 @@ LONGEST_DELAY_SECONDS = 4.0
 RETRY_SECONDS = 40.0
 """Longer than a restart of the store (some 20 s), but a wrong endpoint still shows within a minute."""
 
+KEYS_SETTLE_SECONDS = 1.0
+"""For this long after new keys were found, a request may still have had the old ones: obstore keeps them for 0.1 s."""
+NEW_KEYS_DELAY_SECONDS = 0.2
+
 STORE_ERRORS = (BaseError, OSError, ValueError)
 """What obstore raises: its own classes, and Python's FileNotFoundError, PermissionError and ValueError."""
 
@@ -58,6 +63,7 @@ T = TypeVar("T")
 BeforeWrite = Callable[[], None]
 """Called before each try of a write. An exception forbids the write, and is passed on to the caller."""
 
+Delays = Iterator[float]
 Gate = AbstractAsyncContextManager[Any]
 """Limits how many requests run at a time (a semaphore, for example): each may need a separate connection."""
 
@@ -121,14 +127,16 @@ class AnswerError(OSError):
 class Place:
     """What is done where, for messages: `verb` is `read`, `write`, `list`, …; without an endpoint there is no network.
 
-    `mishap` is called before each try, and may raise what the store could. `before_try` is called before that; its
-    exceptions are passed on, and only writes have one. `gate` is held during each try of an async caller, `threads`
-    while a thread makes a blocking request for it. `on_request` is told how each try ended.
+    `key_files` has the keys, if they may change. `mishap` is called before each try, and may raise what the store
+    could. `before_try` is called before that; its exceptions are passed on, and only writes have one. `gate` is held
+    during each try of an async caller, `threads` while a thread makes a blocking request for it. `on_request` is told
+    how each try ended.
     """
 
     verb: str
     uri: str
     endpoint: str | None
+    key_files: KeyFiles | None = None
     mishap: Callable[[], None] = lambda: None
     before_try: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
@@ -258,8 +266,31 @@ def delays_seconds(place: Place, started: float) -> Iterator[float]:
         delay = min(delay * 2, LONGEST_DELAY_SECONDS)
 
 
+def delay_of_retry(
+    error: Exception, fault: PodreduceError, place: Place, delays: Delays, tried_at: float
+) -> float | None:
+    """Return how long to wait before the request is tried again; None if it is not.
+
+    A refusal is tried again if the keys have changed since `tried_at`. If it says that the session token has expired,
+    new keys may come soon.
+    """
+    if isinstance(fault, StorageUnavailableError):
+        return next(delays, None)
+    if not isinstance(fault, StorageDeniedError) or place.key_files is None:
+        return None
+    if place.key_files.changed_since(tried_at - KEYS_SETTLE_SECONDS):
+        return NEW_KEYS_DELAY_SECONDS
+    return next(delays, None) if is_stale_token(error) else None
+
+
+def is_stale_token(error: Exception) -> bool:
+    """Tell whether the store says that the session token has expired, or is not valid any more."""
+    code, _ = find_answer(error)
+    return MEANINGS.get(code or "", (None, ""))[1] in (TOKEN, EXPIRED)
+
+
 def persist(operation: Callable[[], T], place: Place) -> T:
-    """Return `operation()`, retried while the store is unavailable, at most for `RETRY_SECONDS`.
+    """Return `operation()`, retried while the store is unavailable, at most for `RETRY_SECONDS`, and with new keys.
 
     Raises:
         PodreduceError: as `translate` says.
@@ -268,6 +299,7 @@ def persist(operation: Callable[[], T], place: Place) -> T:
     while True:
         place.before_try()
         watch = place.stopwatch()
+        tried_at = time.monotonic()
         try:
             place.mishap()
             with watch:
@@ -275,7 +307,7 @@ def persist(operation: Callable[[], T], place: Place) -> T:
         except STORE_ERRORS as error:
             fault = translate(error, place)
             watch.end(fault)
-            delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
+            delay = delay_of_retry(error, fault, place, delays, tried_at)
             if delay is None:
                 raise fault from error
         except PodreduceError as fault:
@@ -294,13 +326,14 @@ async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> 
         async with place.gate:
             place.before_try()
             watch = place.stopwatch()
+            tried_at = time.monotonic()
             try:
                 with watch:
                     result = await operation()
             except STORE_ERRORS as error:
                 fault = translate(error, place)
                 watch.end(fault)
-                delay = next(delays, None) if isinstance(fault, StorageUnavailableError) else None
+                delay = delay_of_retry(error, fault, place, delays, tried_at)
                 if delay is None:
                     raise fault from error
             else:

@@ -7,19 +7,22 @@ takes a tenth of a second, so it is imported only to connect.
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from operator import itemgetter
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
+from podreduce.storage.key_files import EXPIRE_SECONDS
 from podreduce.storage.requests import OnRequest, ignore_request
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
 
     from podreduce.storage.access import Access
-
+    from podreduce.storage.key_files import KeyFiles, Keys
 
 __all__ = ["MultipartClient", "connect_multipart"]
 
@@ -42,6 +45,7 @@ class MultipartClient:
         client: botocore's S3 client.
         before_write: called before each try of a request that changes something.
         on_request: told how each try of a request ended.
+        key_files: where the client's keys come from, if they may change.
     """
 
     def __init__(
@@ -50,17 +54,22 @@ class MultipartClient:
         bucket: str,
         endpoint: str,
         before_write: BeforeWrite = lambda: None,
+        *,
         on_request: OnRequest = ignore_request,
+        key_files: "KeyFiles | None" = None,
     ) -> None:
         self._client = client
         self._bucket = bucket
         self._endpoint = endpoint
         self._before_write = before_write
         self._on_request = on_request
+        self._key_files = key_files
 
     def guarded(self, before_write: BeforeWrite, on_request: OnRequest = ignore_request) -> "MultipartClient":
         """Return a client with the same connections that calls `before_write` and `on_request`."""
-        return MultipartClient(self._client, self._bucket, self._endpoint, before_write, on_request)
+        return MultipartClient(
+            self._client, self._bucket, self._endpoint, before_write, on_request=on_request, key_files=self._key_files
+        )
 
     def create(self, path: str, metadata: Mapping[str, str]) -> str:
         """Begin an upload to `path` whose object will have this metadata; return the upload's id.
@@ -136,6 +145,7 @@ class MultipartClient:
             uri=f"s3://{self._bucket}/{path}",
             endpoint=self._endpoint,
             on_request=self._on_request,
+            key_files=self._key_files,
         )
         if operation not in READS:
             place = replace(place, before_try=self._before_write)
@@ -202,7 +212,10 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
     session = Session()
     for variable in ("config_file", "credentials_file"):
         session.set_config_variable(variable, os.devnull)
-    access_key, secret_key, session_token = access.keys or (None, None, None)
+    if access.key_files is not None:
+        credentials = refreshed_from(access.key_files)
+        session.register_component("credential_provider", SimpleNamespace(load_credentials=lambda: credentials))
+    access_key, secret_key, session_token = (None if access.key_files else access.keys) or (None, None, None)
     client = session.create_client(
         "s3",
         region_name=access.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION", "us-east-1"),
@@ -221,4 +234,25 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
             response_checksum_validation="when_required",
         ),
     )
-    return MultipartClient(client, bucket, access.endpoint or "AWS")
+    return MultipartClient(client, bucket, access.endpoint or "AWS", key_files=access.key_files)
+
+
+def refreshed_from(files: "KeyFiles") -> Any:  # noqa: ANN401 - untyped package
+    """Return botocore's credentials, read again for each request."""
+    from botocore.credentials import RefreshableCredentials  # noqa: PLC0415 - slow to import; see above
+
+    return RefreshableCredentials.create_from_metadata(
+        as_metadata(files.read()), refresh_using=lambda: as_metadata(files.read()), method="podreduce"
+    )
+
+
+def as_metadata(keys: "Keys") -> dict[str, str | None]:
+    """Return keys in botocore's form."""
+    access_key, secret_key, session_token = keys
+    expiry = datetime.now(UTC) + timedelta(seconds=EXPIRE_SECONDS)
+    return {
+        "access_key": access_key,
+        "secret_key": secret_key,
+        "token": session_token,
+        "expiry_time": expiry.isoformat(),
+    }

@@ -15,6 +15,7 @@ import obstore
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.storage import directories, listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, in_thread, persist, persist_async
+from podreduce.storage.key_files import KeyFiles
 from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
@@ -57,6 +58,7 @@ class ReadableStore:
     connect_for_uploads: "Callable[[], MultipartClient] | None" = None
     connect_unretried: "Callable[[], S3Store] | None" = None
     endpoint: str | None = None
+    key_files: KeyFiles | None = None
     directory: Path | None = None
     mishap: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
@@ -229,6 +231,7 @@ class ReadableStore:
             verb=verb,
             uri=self.uri_of(key),
             endpoint=self.endpoint,
+            key_files=self.key_files,
             mishap=self.mishap,
             gate=self.gate,
             threads=self.threads,

@@ -106,4 +106,12 @@ FAILURES = (
         now=101.0,
         expected="Failed/StorageUnavailable: keep(1) delete(m-1 job failed)",
     ),
+    Example(
+        name="a task that the store refuses is tried again later",
+        observed=make_observed(
+            pods=(make_failed_pod(M0, reason="StorageDenied"), make_pod(M1)),
+        ),
+        now=100.0,
+        expected="Mapping: record(m-0 StorageDenied, free)",
+    ),
 )

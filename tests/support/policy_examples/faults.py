@@ -21,6 +21,12 @@ FAULTS = (
         expected="Committing/StorageDenied: -; wake 5.0s",
     ),
     Example(
+        name="a store that refused nothing when the run was planned is waited for",
+        observed=make_observed(faults=(make_fault("StorageDenied", permanent=True),)),
+        now=0.0,
+        expected="Mapping/StorageDenied: -; wake 5.0s",
+    ),
+    Example(
         name="a fault that may pass is waited out",
         observed=make_observed(faults=(make_fault(),)),
         now=0.0,

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from podreduce.contract.environment import CA_CERT_PATH, StorageSettings, TaskEnvironment
+from podreduce.contract.environment import CA_CERT_PATH, KEY_PATH, StorageSettings, TaskEnvironment
 from podreduce.contract.task import TaskRef
 from podreduce_operator.model.pods import Gang, PodRequest
 from podreduce_operator.pods.pod_manifest import TASKS_ANNOTATION, PodDefaults, build_pod
@@ -210,7 +210,7 @@ def test_credentials_are_references_to_the_secret_and_never_values() -> None:
     references = {
         field: variables[name]["valueFrom"]["secretKeyRef"]
         for field, name in StorageSettings.VARIABLES.items()
-        if name in variables
+        if "valueFrom" in variables.get(name, {})
     }
     assert references == {
         "endpoint": {"name": "mine", "key": "endpoint"},
@@ -219,6 +219,28 @@ def test_credentials_are_references_to_the_secret_and_never_values() -> None:
         "secret_key": {"name": "mine", "key": "secretKey"},
         "session_token": {"name": "mine", "key": "sessionToken", "optional": True},
     }
+
+
+def test_keys_are_files_that_the_kubelet_refreshes() -> None:
+    pod = build(storage={"secretRef": {"name": "mine"}})
+    assert environment(pod)["PODREDUCE_S3_KEY_DIRECTORY"]["value"] == KEY_PATH
+    (mount,) = [mount for mount in task_container(pod)["volumeMounts"] if mount["mountPath"] == KEY_PATH]
+    (volume,) = [volume for volume in pod["spec"]["volumes"] if volume["name"] == mount["name"]]
+    assert "subPath" not in mount
+    assert volume["secret"] == {
+        "secretName": "mine",
+        "optional": True,
+        "items": [{"key": key, "path": key} for key in ("accessKey", "secretKey", "sessionToken")],
+    }
+
+
+def test_a_template_does_not_replace_the_keys() -> None:
+    mount, volume = {"name": "own", "mountPath": KEY_PATH}, {"name": "podreduce-storage-keys", "emptyDir": {}}
+    containers = [{"name": "task", "volumeMounts": [mount]}]
+    pod = build(podTemplate={"spec": {"containers": containers, "volumes": [volume]}})
+    mounts = [mount["name"] for mount in task_container(pod)["volumeMounts"] if mount["mountPath"] == KEY_PATH]
+    assert mounts == ["podreduce-storage-keys"]
+    assert volume not in pod["spec"]["volumes"]
 
 
 def test_certificates_are_mounted_where_the_task_is_told_to_look() -> None:
@@ -234,7 +256,7 @@ def test_certificates_are_mounted_where_the_task_is_told_to_look() -> None:
 def test_without_certificates_nothing_is_said_of_them() -> None:
     pod = build()
     assert "PODREDUCE_S3_CA_CERT" not in environment(pod)
-    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["podreduce-scratch"]
+    assert [volume["name"] for volume in pod["spec"]["volumes"]] == ["podreduce-scratch", "podreduce-storage-keys"]
 
 
 def test_a_pod_keeps_to_restricted_pod_security() -> None:
@@ -262,7 +284,7 @@ def test_the_image_is_the_jobs_or_the_installations(spec: dict[str, Any], image:
 
 def test_scratch_has_the_size_the_installation_sets() -> None:
     pod = build(defaults=PodDefaults(image="runtime:1", scratch_size="10Gi"))
-    assert pod["spec"]["volumes"] == [{"name": "podreduce-scratch", "emptyDir": {"sizeLimit": "10Gi"}}]
+    assert pod["spec"]["volumes"][0] == {"name": "podreduce-scratch", "emptyDir": {"sizeLimit": "10Gi"}}
 
 
 def with_scratch(**more: Any) -> PodDefaults:

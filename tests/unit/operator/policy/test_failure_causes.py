@@ -177,7 +177,7 @@ COSTS = {
     "StorageUnavailable": (False, False),
     "OutOfMemory": (False, False),
     "InputError": (True, True),
-    "StorageDenied": (True, True),
+    "StorageDenied": (False, False),
     "ImageUnavailable": (True, True),
 }
 
@@ -225,8 +225,9 @@ def test_memory_is_raised_once(failures: list[str], expected: float) -> None:
     assert memory_factor([make_failure(reason=reason) for reason in failures], make_spec()) == expected
 
 
-def test_outage_of_the_store_counts_for_a_job_that_allows_no_retries() -> None:
-    assert cost("StorageUnavailable", backoffLimitPerTask=0) == (True, False)
+@pytest.mark.parametrize("reason", ["StorageUnavailable", "StorageDenied"])
+def test_fault_of_the_store_counts_for_a_job_that_allows_no_retries(reason: str) -> None:
+    assert cost(reason, backoffLimitPerTask=0) == (True, False)
 
 
 @pytest.mark.parametrize(
@@ -240,8 +241,9 @@ def test_failure_policy_goes_before_the_class(reason: str, action: str, expected
 @pytest.mark.parametrize(
     ("uncounted", "expected"), [(1, 5), (2, 10), (3, 20), (4, 40), (5, 80), (6, 160), (7, 300), (20, 300)]
 )
-def test_outages_of_the_store_are_waited_out_longer(uncounted: int, expected: float) -> None:
-    failures = [make_failure(reason="StorageUnavailable", counted=False, finished_at=1000.0)] * uncounted
+@pytest.mark.parametrize("reason", ["StorageUnavailable", "StorageDenied"])
+def test_faults_of_the_store_are_waited_out_longer(reason: str, uncounted: int, expected: float) -> None:
+    failures = [make_failure(reason=reason, counted=False, finished_at=1000.0)] * uncounted
     assert next_attempt_at(failures, BACKOFF) - 1000.0 == expected
 
 

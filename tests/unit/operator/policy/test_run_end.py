@@ -55,15 +55,13 @@ def test_exhausted_task_is_told_with_its_last_failure() -> None:
 
 def test_first_task_in_order_gives_the_verdict() -> None:
     failures = [
-        make_failure(reduce_task(0), reason="StorageDenied", ends_job=True),
+        make_failure(reduce_task(0), reason="PlanMismatch", ends_job=True),
         make_failure(map_task(3), reason="InputError", ends_job=True),
     ]
     assert reason_of(make_observed(failures=failures)) == "InputError"
 
 
-@pytest.mark.parametrize(
-    "reason", ["InputError", "StorageDenied", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"]
-)
+@pytest.mark.parametrize("reason", ["InputError", "PlanMismatch", "ImageUnavailable", "PodConfigInvalid"])
 def test_failure_that_repeating_cannot_mend_ends_the_run_at_once(reason: str) -> None:
     assert reason_of(make_observed(failures=[make_failure(reason=reason, ends_job=True)])) == reason
 
@@ -121,6 +119,29 @@ def test_blind_run_fails_only_if_it_cannot_be_past_its_intent(status: dict[str, 
     fault = make_fault("StorageDenied", permanent=True)
     observed = make_observed(job=make_job(status=status), plan=None, is_blind=True, faults=(fault,))
     assert (reason_of(observed) == "StorageDenied") is fails
+
+
+def test_planned_run_waits_until_the_store_accepts_the_operator_again() -> None:
+    faults = (make_fault("StorageDenied", permanent=True),)
+    assert reason_of(make_observed(plan=None, faults=faults)) == "StorageDenied"
+    assert reason_of(make_observed(faults=faults), 1e9) is None
+
+
+@pytest.mark.parametrize(("denials", "expected"), [(11, None), (12, "StorageDenied")])
+def test_task_that_the_store_refuses_has_a_budget(denials: int, expected: str | None) -> None:
+    failures = [make_failure(reason="StorageDenied", counted=False, ordinal=n) for n in range(denials)]
+    assert reason_of(make_observed(failures=failures), 1e9) == expected
+
+
+def test_verdict_names_the_last_denial_and_how_long_denials_lasted() -> None:
+    failures = [
+        make_failure(reason="StorageDenied", counted=False, ordinal=n, finished_at=1000.0 + 150 * n, message=f"no {n}")
+        for n in range(12)
+    ]
+    verdict = find_end(make_observed(failures=failures), 1e9)
+    assert verdict is not None
+    assert verdict.message.startswith("12 attempts were lost within 1650 s; the last: m-0")
+    assert verdict.message.endswith("StorageDenied: no 11")
 
 
 def test_tidying_keeps_verdict_reason_and_message() -> None:
@@ -194,7 +215,7 @@ TOLD: dict[str, tuple[dict[str, Any], str]] = {
                 make_failure(counted=False, ordinal=n, attempt_id=f"a{n}", message="its node") for n in range(50)
             ]
         },
-        "50 attempts were lost; the last: m-0",
+        "50 attempts were lost within 0 s; the last: m-0",
     ),
 }
 

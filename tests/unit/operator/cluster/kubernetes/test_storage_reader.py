@@ -65,6 +65,15 @@ async def test_a_secret_that_is_gone_is_an_error_and_its_last_values_can_be_had(
     assert known.work_uri == "s3://work/x/"
 
 
+async def test_a_rotated_key_is_used_within_ten_seconds(tmp_path: Path) -> None:
+    world, keys = World(tmp_path), []
+    for seconds in (0.0, 9.0, 1.0):
+        world.now += seconds
+        keys.append((await world.reader.read("team", "mine")).settings.access_key)
+        world.secrets.answer = VALUES | {"accessKey": "new"}
+    assert keys == ["a", "a", "new"]
+
+
 FAILURES: dict[str, tuple[dict[str, str] | ApiError, str, bool]] = {
     "gone": (ApiError(404, "NotFound", "no"), "StorageSecretNotFound", True),
     "without a key": (VALUES | {"region": ""}, "StorageSecretInvalid", True),
