@@ -142,6 +142,8 @@ async def observe_store(
         limits=blind.limits,
         faults=() if state.terminal is not None else foreign or unreadable_faults(run),
     )
+    if foreign:
+        run.records.forget_plan()
     return observed, run
 
 
