@@ -8,14 +8,15 @@ from typing import Annotated, Final, TypeAlias
 
 from msgspec import Meta
 
-__all__ = ["MOST_AMOUNT", "MOST_TASKS", "Amount", "Index", "Name", "Number", "Seconds", "Share", "Total"]
+__all__ = ["MOST_AMOUNT", "MOST_INDEX", "MOST_TASKS", "Amount", "Index", "Name", "Number", "Seconds", "Share", "Total"]
 
 MOST_TASKS: Final = 1 << 17
 """More map tasks, reduce tasks or virtual buckets than a job may have."""
 
+MOST_INDEX: Final = (1 << 31) - 1
 MOST_AMOUNT: Final = (1 << 45) - 1
 
-Index: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 31) - 1)]
+Index: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_INDEX)]
 """The number of a task, a generation or an attempt."""
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_TASKS)]
 """How many tasks or buckets there are."""

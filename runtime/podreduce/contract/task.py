@@ -9,7 +9,7 @@ from typing import Annotated, Self, TypeAlias
 
 from msgspec import Meta
 
-from podreduce.contract.numbers import Amount, Index, Name, Number, Seconds, Share, Total
+from podreduce.contract.numbers import MOST_INDEX, Amount, Index, Name, Number, Seconds, Share, Total
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
@@ -75,7 +75,7 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
         """
         letter, _, index = text.partition("-")
         types = {task_type.letter: task_type for task_type in TaskType}
-        if letter not in types or not index.isdecimal():
+        if letter not in types or not index.isdecimal() or int(index[:11]) > MOST_INDEX:
             raise ValueError(f"{text!r} is not a task: expected m-<index> or r-<index>")
         return cls(type=types[letter], index=int(index))
 
