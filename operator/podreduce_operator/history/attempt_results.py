@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import msgspec
 
@@ -21,8 +21,6 @@ from podreduce_operator.policy.attempt_record import is_stopped
 __all__ = ["Evidence", "gather_evidence", "moment", "tell_attempts"]
 
 R = AttemptResult
-MOST_MILLIS = (1 << 63) - 1
-N = TypeVar("N", int, float)
 
 EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
 """The years 1 to 9999, in seconds since the epoch."""
@@ -149,8 +147,8 @@ def describe_pod(record: AttemptRecord) -> dict[str, Any]:
         "finished_at": moment(record.finished_at),
         "deleted_at": moment(record.deleted_at),
         "why_deleted": record.why_deleted,
-        "cpu_requested": None if record.cpu_millis is None else within(record.cpu_millis, 0, MOST_MILLIS) / 1000,
-        "memory_requested_bytes": narrow(record.memory_bytes),
+        "cpu_requested": None if record.cpu_millis is None else record.cpu_millis / 1000,
+        "memory_requested_bytes": record.memory_bytes,
     }
 
 
@@ -213,10 +211,7 @@ def first_time(traces: Traces) -> float:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Return seconds since the epoch as a UTC time, to the millisecond."""
-    return None if seconds is None else datetime.fromtimestamp(round(within(seconds, EARLIEST, LATEST), 3), UTC)
-
-
-def within(number: N, least: N, most: N) -> N:
-    """Return the nearest number that a table or a time can hold. What pods request and records say may be any."""
-    return min(max(number, least), most)
+    """Return seconds since the epoch as a UTC time, to the millisecond: the nearest one that there is."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(round(min(max(seconds, EARLIEST), LATEST), 3), UTC)
