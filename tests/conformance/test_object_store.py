@@ -12,6 +12,7 @@ from podreduce.contract.errors import (
     InternalError,
     ObjectChangedError,
     ObjectNotFoundError,
+    ObjectTooLargeError,
     PodreduceError,
     StorageDeniedError,
     StorageUnavailableError,
@@ -53,6 +54,18 @@ def test_what_was_put_is_got(store: ObjectStore, data: bytes) -> None:
     store.put("a/b", data)
     assert store.get("a/b") == data
     assert store.head("a/b").size == len(data)
+
+
+@pytest.mark.parametrize("size", [0, 1, 999, 1000, 1001, 3 * MIB])
+async def test_an_object_is_read_only_if_it_is_small_enough(store: ObjectStore, size: int) -> None:
+    store.put("a/b", bytes(size))
+    if size <= 1000:
+        assert await store.get_small_async("a/b", 1000) == bytes(size)
+    else:
+        with pytest.raises(ObjectTooLargeError, match=f"a/b: it has {size} bytes, and 1000 is the limit"):
+            await store.get_small_async("a/b", 1000)
+    with pytest.raises(ObjectNotFoundError):
+        await store.get_small_async("a/c", 1000)
 
 
 def test_a_put_replaces(store: ObjectStore) -> None:

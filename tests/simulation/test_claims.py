@@ -30,7 +30,7 @@ class SlowStore:
 
     def __init__(self, output: ObjectStore, rng: random.Random) -> None:
         self.uri, self.uri_of, self.rng = output.uri, output.uri_of, rng
-        for name in ("get_async", "head_async", "create_async", "replace_async", "delete_async"):
+        for name in ("get_small_async", "head_async", "create_async", "replace_async", "delete_async"):
             setattr(self, name, self.slowly(getattr(output, name)))
 
     def slowly(self, request: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

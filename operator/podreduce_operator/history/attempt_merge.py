@@ -11,7 +11,10 @@ import msgspec
 from podreduce.contract.attempts import AttemptRecord
 from podreduce_operator.policy.attempt_record import kept_stage
 
-__all__ = ["KeptAttempts", "add_record"]
+__all__ = ["KeptAttempts", "add_record", "narrow"]
+
+
+MOST_PACKED_BYTES = 128 << 20
 
 
 class PackedRecord(AttemptRecord, frozen=True, kw_only=True, array_like=True, gc=False):
@@ -26,6 +29,12 @@ class KeptAttempts:
 
     def __init__(self) -> None:
         self._packed: dict[str, bytes] = {}
+        self._bytes = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether no more attempts are taken. The records of 100,000 attempts have 30 MB."""
+        return self._bytes > MOST_PACKED_BYTES
 
     @property
     def ids(self) -> AbstractSet[str]:
@@ -36,7 +45,9 @@ class KeptAttempts:
         """Merge `records` into what is known of each attempt."""
         for record in records:
             known = self.get(record.attempt_id)
-            self._packed[record.attempt_id] = pack(record if known is None else add_record(known, record))
+            packed = pack(record if known is None else add_record(known, record))
+            self._bytes += len(packed) + len(record.attempt_id) - len(self._packed.get(record.attempt_id, b""))
+            self._packed[record.attempt_id] = packed
 
     def get(self, attempt_id: str) -> AttemptRecord | None:
         """Return the merged record of an attempt; None if there is none."""
@@ -46,7 +57,14 @@ class KeptAttempts:
 
 def pack(record: AttemptRecord) -> bytes:
     """Encode the record's values without field names."""
-    return msgspec.msgpack.encode(msgspec.structs.astuple(record))
+    values = msgspec.structs.astuple(record)
+    return msgspec.msgpack.encode([narrow(value) if type(value) is int else value for value in values])
+
+
+def narrow(number: int | None, bits: int = 64) -> int | None:
+    """Return the nearest integer of so many bits: what records say and pods request may be any number."""
+    most = (1 << bits - 1) - 1
+    return None if number is None else min(max(number, -most - 1), most)
 
 
 def unpack(data: bytes) -> AttemptRecord:

@@ -14,13 +14,16 @@ import msgspec
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskRef
-from podreduce_operator.history.attempt_merge import KeptAttempts
+from podreduce_operator.history.attempt_merge import KeptAttempts, narrow
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.attempt_record import is_stopped
 
 __all__ = ["Evidence", "gather_evidence", "moment", "tell_attempts"]
 
 R = AttemptResult
+
+EARLIEST, LATEST = -62_135_596_800.0, 253_402_300_799.0
+"""The years 1 to 9999, in seconds since the epoch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +99,7 @@ def is_lost_part(failure: FailureRecord) -> bool:
 def describe(attempt_id: str, traces: Traces, evidence: Evidence) -> Attempt:
     """Return everything known of one attempt."""
     record, commit, failure = traces.record, traces.commit, traces.failure
-    known: dict[str, Any] = {"generation": generation_of(traces)}
+    known: dict[str, Any] = {"generation": narrow(generation_of(traces), 32)}
     result = find_result(attempt_id, traces, evidence)
     if record is not None:
         known |= describe_pod(record)
@@ -134,10 +137,10 @@ def describe_pod(record: AttemptRecord) -> dict[str, Any]:
     """Return what the pod's records say."""
     return {
         "attempt": record.pod_name,
-        "ordinal": record.ordinal,
+        "ordinal": narrow(record.ordinal, 32),
         "node": record.node,
         "phase": record.phase,
-        "exit_code": record.exit_code,
+        "exit_code": narrow(record.exit_code, 32),
         "created_at": moment(record.created_at),
         "scheduled_at": moment(record.scheduled_at),
         "started_at": moment(record.started_at),
@@ -208,5 +211,7 @@ def first_time(traces: Traces) -> float:
 
 
 def moment(seconds: float | None) -> datetime | None:
-    """Return seconds since the epoch as a UTC time, to the millisecond."""
-    return None if seconds is None else datetime.fromtimestamp(round(seconds, 3), UTC)
+    """Return seconds since the epoch as a UTC time, to the millisecond: the nearest one that there is."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(round(min(max(seconds, EARLIEST), LATEST), 3), UTC)

@@ -13,7 +13,7 @@ from functools import partial
 import structlog
 
 from podreduce.contract.attempts import AttemptBatch, AttemptRecord
-from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
 from podreduce.contract.layout import (
     ATTEMPTS_PREFIX,
     ATTEMPTS_TABLE_KEY,
@@ -35,7 +35,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.run_state import read_conditions, read_run_state
 from podreduce_operator.runs.run import Run
-from podreduce_operator.runs.stored_records import decode_record
+from podreduce_operator.runs.stored_records import decode_record, read_bytes
 
 __all__ = ["LOG_TAIL_LINES", "keep_attempts", "write_post_mortem"]
 
@@ -48,6 +48,10 @@ BATCH_ATTEMPTS = 1000
 LOG_SECONDS = 2.0
 """How long to wait for a pod's log. On a dead node it would take half a minute."""
 CONCURRENT_READS = 32
+CONCURRENT_BATCHES = 8
+MAX_SAVED_BYTES = 1 << 20
+"""A saved log has at most 256 KiB."""
+LEFT_OUT = "kept attempts left out of the post-mortem"
 LOG_TAIL_LINES = 100
 MAX_LOG_BYTES = 32 * 1024
 
@@ -113,12 +117,22 @@ def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
 async def read_kept(run: Run) -> KeptAttempts:
     """Return everything kept of each attempt. It reads a few batches at a time to limit memory."""
     kept = KeptAttempts()
+
+    async def read(key: str) -> tuple[str, bytes] | None:
+        try:
+            return run.work.uri_of(key), await read_bytes(run.work, key, AttemptBatch)
+        except ActionError as error:
+            log.warning(LEFT_OUT, error=str(error))
+            return None
+
     keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
-    for start in range(0, len(keys), CONCURRENT_READS):
-        batch = keys[start : start + CONCURRENT_READS]
-        found = await gather_bounded([partial(run.work.get_async, key) for key in batch], limit=CONCURRENT_READS)
-        uris = [run.work.uri_of(key) for key in batch]
-        await asyncio.to_thread(add_batches, kept, list(zip(uris, found, strict=True)))
+    for start in range(0, len(keys), CONCURRENT_BATCHES):
+        if kept.is_full:
+            log.warning(LEFT_OUT, error=f"{run.work.uri_of(ATTEMPTS_PREFIX)} has more attempts than a run makes")
+            break
+        batch = [partial(read, key) for key in keys[start : start + CONCURRENT_BATCHES]]
+        found = await gather_bounded(batch, limit=CONCURRENT_BATCHES)
+        await asyncio.to_thread(add_batches, kept, [each for each in found if each is not None])
     return kept
 
 
@@ -128,7 +142,7 @@ def add_batches(kept: KeptAttempts, batches: Iterable[tuple[str, bytes]]) -> Non
         try:
             kept.add(decode_record(data, AttemptBatch, uri).attempts)
         except ActionError as error:
-            log.warning("kept attempts left out of the post-mortem", error=str(error))
+            log.warning(LEFT_OUT, error=str(error))
 
 
 async def read_logs(
@@ -138,9 +152,9 @@ async def read_logs(
 
     async def read(attempt: Attempt) -> Sequence[str]:
         try:
-            saved = await run.work.get_async(log_key(TaskRef.parse(attempt.task), attempt.attempt_id))
-            text = saved.decode(errors="replace")
-        except ObjectNotFoundError:
+            key = log_key(TaskRef.parse(attempt.task), attempt.attempt_id)
+            text = (await run.work.get_small_async(key, MAX_SAVED_BYTES)).decode(errors="replace")
+        except (ObjectNotFoundError, ObjectTooLargeError):
             is_present = attempt.attempt_id in present
             text = await read_pod_log(run, cluster, attempt.attempt) if is_present else ""
         return last_lines(text)

@@ -104,14 +104,8 @@ async def observe_store(
     blind: Observed, storage: JobStorage, cache: RunCache, cluster: Cluster, now: float
 ) -> tuple[Observed, Run]:
     """Add what the store says about the current run."""
-    job, superseded = blind.job, blind.superseded
-    run = cache.open(job, blind.run_id, storage)
-    if superseded is not None:
-        old = cache.open(job, superseded, storage)
-        if read_run_state(job.status, superseded).terminal is None and await has_intent(old):
-            run, superseded = old, None
-        elif not await has_objects(old.work):
-            superseded = None
+    job = blind.job
+    run, superseded = await choose_run(blind, storage, cache)
     run_hash = hash_run(job.uid, run.run_id)
     state = read_run_state(job.status, run.run_id)
     await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
@@ -142,7 +136,24 @@ async def observe_store(
         limits=blind.limits,
         faults=() if state.terminal is not None else foreign or unreadable_faults(run),
     )
+    if foreign:
+        run.records.forget_plan()
     return observed, run
+
+
+async def choose_run(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Run, str | None]:
+    """Return the run to look at, and the run that it replaces and that has left something.
+
+    A replaced run that has begun to publish is carried through first.
+    """
+    job, superseded = blind.job, blind.superseded
+    run = cache.open(job, blind.run_id, storage)
+    if superseded is None:
+        return run, None
+    old = cache.open(job, superseded, storage)
+    if read_run_state(job.status, superseded).terminal is None and await has_intent(old):
+        return old, None
+    return run, superseded if await has_objects(old.work) else None
 
 
 async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limits: Limits, now: float) -> None:

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from podreduce.contract.numbers import MOST_INDEX
 from podreduce.contract.task import TaskRef, TaskType
 
 __all__ = [
@@ -95,12 +96,24 @@ def parse_labels(labels: Mapping[str, str]) -> AttemptLabels | None:
     try:
         return AttemptLabels(
             run_hash=labels[RUN_HASH_LABEL],
-            task=TaskRef(type=TaskType(labels[TASK_TYPE_LABEL]), index=int(labels[TASK_INDEX_LABEL])),
-            ordinal=int(labels[ORDINAL_LABEL]),
-            generation=int(labels[GENERATION_LABEL]),
+            task=TaskRef(type=TaskType(labels[TASK_TYPE_LABEL]), index=read_number(labels[TASK_INDEX_LABEL])),
+            ordinal=read_number(labels[ORDINAL_LABEL]),
+            generation=read_number(labels[GENERATION_LABEL]),
         )
     except (KeyError, ValueError):
         return None
+
+
+def read_number(text: str) -> int:
+    """Read a number of a label.
+
+    Raises:
+        ValueError: no attempt has it: anybody may create pods with such labels.
+    """
+    number = int(text)
+    if not 0 <= number <= MOST_INDEX:
+        raise ValueError(f"{text} is not the number of a task or attempt")
+    return number
 
 
 def job_selector(job: str) -> str:

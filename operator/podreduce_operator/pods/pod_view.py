@@ -30,6 +30,9 @@ from podreduce_operator.pods.pod_resources import read_requests
 
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
 
+MOST_TASKS_OF_POD = 1000
+"""What the CRD allows as `tasksPerPod`. Anybody may make a pod with an annotation of 256 KiB, and many of them."""
+
 NOT_ADMITTED = frozenset(
     {"InvalidNodeInfo", "NodeAffinity", "NodeLost", "NodeName", "NodePorts", "NodeShutdown", "Preempting", "Shutdown"}
     | {"TaintToleration", "Terminated", "TopologyAffinityError", "UnexpectedAdmissionError"}
@@ -112,8 +115,11 @@ def view_attempt(manifest: Mapping[str, Any], attempt: AttemptLabels) -> PodView
 
 def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
     """Return the tasks of a pod that takes several. Empty if it takes one, or if the annotation was changed."""
+    words = text.split(maxsplit=MOST_TASKS_OF_POD)
+    if len(words) > MOST_TASKS_OF_POD:
+        return ()
     try:
-        tasks = tuple(map(TaskRef.parse, text.split()))
+        tasks = tuple(map(TaskRef.parse, words))
     except ValueError:
         return ()
     return tasks if len(tasks) > 1 and tasks[0] == first else ()

@@ -36,6 +36,7 @@ MAX_LINKS = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
+MOST_INTEGER = (1 << 63) - 1
 
 SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
@@ -186,8 +187,13 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
     rendered: dict[str, dict[str, int]] = {}
     for group, name in shown:
-        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = sums[group, name]
+        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = clamp(sums[group, name])
     return rendered
+
+
+def clamp(value: int) -> int:
+    """Return the nearest number that a status can hold: the API server refuses one of more than 64 bits."""
+    return min(max(value, -MOST_INTEGER), MOST_INTEGER)
 
 
 def render_skew(observed: Observed) -> list[dict[str, Any]]:

@@ -31,7 +31,8 @@ async def write_offsets(records: "RunRecords", manifest: ShuffleManifest) -> tup
     """Write all pages of a manifest that is about to be frozen, and return the references for it.
 
     There are no pages in total order, because there the reduces read each blob's index of keys. There are none either
-    if the maps differ in their number of buckets. Then the reduces read the blobs' footers and report the wrong blob.
+    if the maps differ in their number of buckets, or name blobs smaller than their buckets. Then the reduces read the
+    blobs' footers and report the wrong blob.
 
     Raises:
         PodreduceError: the store cannot be read or written.
@@ -41,7 +42,7 @@ async def write_offsets(records: "RunRecords", manifest: ShuffleManifest) -> tup
         return ()
     try:
         return await write_pages(records, manifest, bounds)
-    except CorruptOffsetsError:
+    except (CorruptOffsetsError, OverflowError):
         return ()
 
 

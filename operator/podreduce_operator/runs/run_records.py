@@ -6,7 +6,7 @@ expected commits are read (`expected_commits`), and the process knows its own wr
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from functools import partial
 from itertools import zip_longest
@@ -31,6 +31,7 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.texts import cut_middle
 from podreduce.contract.wire import Wire, digest_bytes, encode
 from podreduce.storage import ObjectStore
 from podreduce_operator.concurrency import gather_bounded
@@ -43,6 +44,7 @@ from podreduce_operator.runs.stored_records import (
     check_intent,
     check_manifest,
     decode_record,
+    read_bytes,
     read_record,
     unreadable,
 )
@@ -58,12 +60,16 @@ LISTING_SHARE = 0.05
 """The share of the time that listing a run's records may take."""
 
 CONCURRENT_READS = 32
-BATCH_KEYS = 1000
-"""How many records are read before they are added up. A hundred thousand reads at once take too much memory."""
 MOST_KEPT_BYTES = 1 << 20
 """How many bytes of bucket sizes are kept for a run: about 2,000 maps of a small job, or 100 of the largest."""
 CHEAPER_TO_LIST = 500
 """If more commits are expected, a listing is used. It returns a thousand keys and costs as much as a few reads."""
+
+MOST_OBJECTS = 500_000
+"""How many commits or failures of a run are listed: some for each task of the largest job."""
+MOST_UNREADABLE = 100
+MOST_TEXT = 8192
+"""How many characters of a failure's texts are kept, each. The status and the post-mortem show less."""
 
 T = TypeVar("T", bound=Wire)
 
@@ -194,30 +200,35 @@ class RunRecords:
     async def _read_plan(self) -> None:
         self.unreadable.pop(PLAN_KEY, None)
         try:
-            data = await self.store.get_async(PLAN_KEY)
+            with self._noting(PLAN_KEY):
+                data = await read_bytes(self.store, PLAN_KEY, Plan)
+                self.plan, self.plan_digest = decode_record(data, Plan, self.store.uri_of(PLAN_KEY)), digest_bytes(data)
         except ObjectNotFoundError:
             return
-        with self._noting(PLAN_KEY):
-            self.plan, self.plan_digest = decode_record(data, Plan, self.store.uri_of(PLAN_KEY)), digest_bytes(data)
+
+    def forget_plan(self) -> None:
+        """Drop a plan that is not this run's. It may be large, and is read again if it is needed."""
+        self.plan, self.plan_digest = None, ""
 
     @contextmanager
     def _noting(self, key: str) -> Iterator[None]:
-        """Note that the object at `key` is not the record that belongs there, if the block finds that."""
+        """Note that the object at `key` is not the record that belongs there, if the block finds that.
+
+        Of many such objects only the first are noted: one is enough to fail the run.
+        """
         try:
             yield
         except ActionError as error:
-            self.unreadable[key] = error
+            if len(self.unreadable) < MOST_UNREADABLE:
+                self.unreadable[key] = error
 
     async def _list_commits(self) -> None:
-        keys = [key async for key in self._keys(COMMITS_PREFIX) if key not in self._read_commits]
-        for start in range(0, len(keys), BATCH_KEYS):
-            for key, commit in await self._read_all(keys[start : start + BATCH_KEYS], CommitRecord):
-                self._take_commit(key, commit)
+        keys = await self._new_keys(COMMITS_PREFIX, self._read_commits)
+        await self._read_all(keys, CommitRecord, self._take_commit)
 
     async def _read_expected(self, expected: Iterable[Sighting]) -> None:
         keys = [commit_key(task, generation) for task, generation in expected]
-        for key, commit in await self._read_all(keys, CommitRecord):
-            self._take_commit(key, commit)
+        await self._read_all(keys, CommitRecord, self._take_commit)
 
     def _take_commit(self, key: str, commit: CommitRecord) -> None:
         if self.plan is None:
@@ -270,14 +281,16 @@ class RunRecords:
         return await gather_bounded([partial(read, task) for task in tasks], limit=CONCURRENT_READS)
 
     async def _list_failures(self) -> None:
-        keys = [key async for key in self._keys(FAILURES_PREFIX) if key not in self._failures]
-        for key, failure in await self._read_all(keys, FailureRecord):
-            with self._noting(key):
-                check_failure(key, failure, self.store.uri_of(key))
-                self._take_failure(key, failure)
+        keys = await self._new_keys(FAILURES_PREFIX, self._failures)
+        await self._read_all(keys, FailureRecord, self._check_failure)
+
+    def _check_failure(self, key: str, failure: FailureRecord) -> None:
+        with self._noting(key):
+            check_failure(key, failure, self.store.uri_of(key))
+            self._take_failure(key, failure)
 
     def _take_failure(self, key: str, failure: FailureRecord) -> None:
-        self._failures[key] = failure
+        self._failures[key] = shorten(failure)
         self._failed.add(failure.attempt_id)
 
     async def _read_manifests_and_intent(self) -> None:
@@ -287,15 +300,19 @@ class RunRecords:
             return
         newest = self._newest_manifest(keys)
         if newest is not None and newest not in self.manifests:
-            for key, manifest in await self._read_all([shuffle_key(newest)], ShuffleManifest):
-                with self._noting(key):
-                    check_manifest(key, manifest, self.plan, self.store.uri_of(key))
-                    self.manifests[newest] = manifest
+            await self._read_all([shuffle_key(newest)], ShuffleManifest, partial(self._take_manifest, self.plan))
         if COMMIT_INTENT_KEY in keys and self.intent is None:
-            for key, intent in await self._read_all([COMMIT_INTENT_KEY], CommitIntent):
-                with self._noting(key):
-                    check_intent(intent, self.plan, self.store.uri_of(key))
-                    self.intent = intent
+            await self._read_all([COMMIT_INTENT_KEY], CommitIntent, partial(self._take_intent, self.plan))
+
+    def _take_manifest(self, plan: Plan, key: str, manifest: ShuffleManifest) -> None:
+        with self._noting(key):
+            check_manifest(key, manifest, plan, self.store.uri_of(key))
+            self.manifests[manifest.generation] = manifest
+
+    def _take_intent(self, plan: Plan, key: str, intent: CommitIntent) -> None:
+        with self._noting(key):
+            check_intent(intent, plan, self.store.uri_of(key))
+            self.intent = intent
 
     def _newest_manifest(self, keys: Iterable[str]) -> int | None:
         """Return the newest generation of the manifests at these keys."""
@@ -312,17 +329,38 @@ class RunRecords:
         async for found in self.store.list_async(prefix, recursive=recursive):
             yield found.key
 
-    async def _read_all(self, keys: Iterable[str], record_type: type[T]) -> list[tuple[str, T]]:
-        """Return the records at these keys. Those that are gone are left out, and so are the unreadable ones."""
+    async def _new_keys(self, prefix: str, known: Container[str]) -> list[str]:
+        """Return the keys below `prefix` that are not known; of too many objects, only the first."""
+        keys: list[str] = []
+        listed = 0
+        async for key in self._keys(prefix):
+            listed += 1
+            if listed > MOST_OBJECTS:
+                what = f"there are more than {MOST_OBJECTS} objects"
+                self.unreadable[prefix] = unreadable(self.store.uri_of(prefix), what)
+                break
+            if key not in known:
+                keys.append(key)
+        return keys
 
-        async def read(key: str) -> tuple[str, T] | None:
+    async def _read_all(self, keys: Iterable[str], record_type: type[T], take: Callable[[str, T], None]) -> None:
+        """Take the record at each of these keys as soon as it is read. Missing and unreadable ones are left out."""
+
+        async def read(key: str) -> None:
             self.unreadable.pop(key, None)
+            if len(self.unreadable) == MOST_UNREADABLE:
+                return
             with suppress(ObjectNotFoundError), self._noting(key):
-                return key, await read_record(self.store, key, record_type)
-            return None
+                take(key, await read_record(self.store, key, record_type))
 
-        found = await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
-        return [each for each in found if each is not None]
+        await gather_bounded([partial(read, key) for key in keys], limit=CONCURRENT_READS)
+
+
+def shorten(failure: FailureRecord) -> FailureRecord:
+    """Return the failure with texts of limited length: there may be many of them."""
+    texts = {name: getattr(failure, name) for name in ("message", "traceback", "record")}
+    long = {name: cut_middle(text, MOST_TEXT) for name, text in texts.items() if len(text) > MOST_TEXT}
+    return msgspec.structs.replace(failure, **long) if long else failure
 
 
 def add_columns(sums: Sequence[int], more: Sequence[int]) -> list[int]:

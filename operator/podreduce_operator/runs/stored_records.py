@@ -4,14 +4,26 @@ Rule: what lies in a bucket is input. Others may write there, and so may other r
 an `ActionError` that names its object, and never another exception.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
+from podreduce.contract.attempts import AttemptBatch
 from podreduce.contract.bucket_sizes import decode_sizes
+from podreduce.contract.errors import ObjectTooLargeError
 from podreduce.contract.layout import commit_key, failure_key, part_name, shuffle_key, staging_prefix
+from podreduce.contract.numbers import MOST_AMOUNT, MOST_TASKS
 from podreduce.contract.plan import JobIdentity, Plan
-from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest, TaskType
+from podreduce.contract.task import (
+    CommitIntent,
+    CommitRecord,
+    FailureRecord,
+    OutputManifest,
+    ShuffleManifest,
+    TaskType,
+)
 from podreduce.contract.wire import NewerRecordError, Wire, decode
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
@@ -24,6 +36,8 @@ __all__ = [
     "check_manifest",
     "check_plan",
     "decode_record",
+    "limit_of",
+    "read_bytes",
     "read_record",
     "unreadable",
 ]
@@ -31,6 +45,32 @@ __all__ = [
 UNREADABLE_REASON = "RecordUnreadable"
 NEWER_REASON = "NewerRecord"
 NOT_A_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+
+KIB, MIB = 1 << 10, 1 << 20
+MOST_COUNTERS = 2100
+"""Names of counters and of their groups. A program has at most 1,000 counters, and podreduce a few of its own."""
+MOST_COUNTER_NAME = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How large a record may be: its bytes, and the values, lists and objects in it, each of which takes memory."""
+
+    bytes: int
+    values: int
+
+
+LIMITS: Mapping[type[Wire], Limit] = {
+    Plan: Limit(16 * MIB, 1_000_000),  # the spec and the program have at most 3 MiB, the rest are references to pages
+    CommitRecord: Limit(2 * MIB, 200_000),  # bucket sizes, samples, counters
+    FailureRecord: Limit(MIB, 10_000),
+    ShuffleManifest: Limit(32 * MIB, 3_000_000),  # a blob for each of 100,000 maps
+    CommitIntent: Limit(64 * MIB, 3_000_000),  # a part for each of 100,000 tasks
+    OutputManifest: Limit(32 * MIB, 3_000_000),
+    AttemptBatch: Limit(4 * MIB, 200_000),  # 1,000 attempts
+}
+"""By type, some times what the largest job writes. Reading more could take all memory of the operator."""
+OTHER_LIMIT = Limit(64 * KIB, 1000)
 
 T = TypeVar("T", bound=Wire)
 
@@ -44,12 +84,20 @@ def unreadable(uri: str, what: object) -> ActionError:
     return ActionError(UNREADABLE_REASON, message, permanent=True)
 
 
+def limit_of(record_type: type[Wire]) -> Limit:
+    """Return how large such a record may be."""
+    return LIMITS.get(record_type, OTHER_LIMIT)
+
+
 def decode_record(data: bytes, record_type: type[T], uri: str) -> T:
     """Decode the record that lies at `uri`.
 
     Raises:
         ActionError: it is no such record, or of a later release, which is not permanent.
     """
+    values, most = sum(data.count(sign) for sign in b",[{"), limit_of(record_type).values
+    if values > most:
+        raise unreadable(uri, f"it has {values} values, and {most} is the limit")
     try:
         return decode(data, record_type)
     except NewerRecordError as error:
@@ -66,7 +114,20 @@ async def read_record(store: ObjectStore, key: str, record_type: type[T]) -> T:
         ActionError: it is no such record.
         PodreduceError: it cannot be read, or is not there.
     """
-    return decode_record(await store.get_async(key), record_type, store.uri_of(key))
+    return decode_record(await read_bytes(store, key, record_type), record_type, store.uri_of(key))
+
+
+async def read_bytes(store: ObjectStore, key: str, record_type: type[Wire]) -> bytes:
+    """Read what lies where a record belongs, if it is not larger than such a record may be.
+
+    Raises:
+        ActionError: it is larger.
+        PodreduceError: it cannot be read, or is not there.
+    """
+    try:
+        return await store.get_small_async(key, limit_of(record_type).bytes)
+    except ObjectTooLargeError as error:
+        raise unreadable(store.uri_of(key), error) from error
 
 
 def check_plan(plan: Plan, job: JobIdentity, uri: str) -> None:
@@ -89,12 +150,26 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
     if key != commit_key(commit.task, commit.generation):
         raise unreadable(uri, f"it is the commit of {commit.task}, generation {commit.generation}")
     is_map = commit.task.type is TaskType.MAP
-    if commit.task.index < 0 or (is_map and commit.task.index >= plan.shards):
+    if is_map and commit.task.index >= plan.shards:
         raise unreadable(uri, f"the plan has {plan.shards} map tasks")
+    if not is_map and commit.task.index >= most_reduces(plan):
+        raise unreadable(uri, f"the plan has at most {most_reduces(plan)} reduce tasks")
+    names = [name for group, counters in commit.counters.items() for name in (group, *counters)]
+    if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
+        raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
+    if (commit.blob if is_map and plan.partitions != 0 else commit.part) is None:
+        raise unreadable(uri, "it names no output")
     try:
-        decode_sizes(commit.bucket_bytes)
+        largest = max(decode_sizes(commit.bucket_bytes), default=0)
     except ValueError as error:
         raise unreadable(uri, error) from error
+    if largest > MOST_AMOUNT:
+        raise unreadable(uri, f"a bucket has {largest} bytes")
+
+
+def most_reduces(plan: Plan) -> int:
+    """Return how many reduce tasks the plan may have."""
+    return MOST_TASKS if plan.partitions is None else plan.partitions
 
 
 def check_failure(key: str, failure: FailureRecord, uri: str) -> None:
@@ -119,6 +194,8 @@ def check_manifest(key: str, manifest: ShuffleManifest, plan: Plan, uri: str) ->
     maps = (len(manifest.map_generations), len(manifest.maps))
     if maps != (plan.shards, plan.shards):
         raise unreadable(uri, f"it has {maps[1]} maps, and the plan {plan.shards}")
+    if not 0 < len(manifest.partitions) <= MOST_TASKS:
+        raise unreadable(uri, f"it has {len(manifest.partitions)} partitions")
     if len(manifest.partition_bytes) != len(manifest.partitions):
         raise unreadable(uri, f"it has {len(manifest.partitions)} partitions, {len(manifest.partition_bytes)} sizes")
 

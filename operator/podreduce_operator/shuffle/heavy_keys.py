@@ -51,7 +51,7 @@ class Skew:
         heavy = [(size_bytes, counter) for counter, size_bytes in self.counters.items() if size_bytes > least]
         heavy.sort(key=lambda item: (-item[0], item[1]))
         return tuple(
-            KeyShare(key=key, encoded=encoded, bucket=bucket, share=size_bytes / self.total_bytes)
+            KeyShare(key=key, encoded=encoded, bucket=bucket, share=min(size_bytes / max(self.total_bytes, 1), 1.0))
             for size_bytes, (bucket, encoded, key) in heavy[:MAX_SHOWN]
         )
 

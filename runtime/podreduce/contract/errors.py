@@ -15,6 +15,7 @@ __all__ = [
     "MapOutputLostError",
     "ObjectChangedError",
     "ObjectNotFoundError",
+    "ObjectTooLargeError",
     "PlanMismatchError",
     "PodreduceError",
     "ProgramError",
@@ -100,6 +101,10 @@ class StorageUnavailableError(PodreduceError):
 
 class ObjectNotFoundError(PodreduceError):
     """The store has no object at that key. Callers translate it; uncaught it is a bug."""
+
+
+class ObjectTooLargeError(PodreduceError):
+    """The object is larger than its reader takes. Callers translate it; uncaught it is a bug."""
 
 
 class UploadLostError(PodreduceError):

@@ -5,8 +5,11 @@ however many shards there are. The plan has each page's SHA-256; the job's statu
 plan's. So nobody can work from another plan.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
+from msgspec import Meta
+
+from podreduce.contract.numbers import MOST_TASKS, Index, Number, Share, Total
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
@@ -54,9 +57,9 @@ class Piece(Wire, frozen=True, kw_only=True):
     """
 
     uri: str
-    start: int
-    end: int
-    object_bytes: int
+    start: Total
+    end: Total
+    object_bytes: Total
     etag: str | None = None
 
 
@@ -90,8 +93,8 @@ class InputOptions(Wire, frozen=True, kw_only=True):
         filter: Parquet: the conditions that a row must meet, all of them.
     """
 
-    record_length: int | None = None
-    key_length: int = 0
+    record_length: Index | None = None
+    key_length: Index = 0
     csv_delimiter: str = ","
     csv_quote: str = '"'
     csv_header: bool = True
@@ -118,8 +121,8 @@ class ShardPage(Wire, frozen=True, kw_only=True):
 class PageRef(Wire, frozen=True, kw_only=True):
     """A page: the first of its shards, and the SHA-256 (hexadecimal) of its bytes."""
 
-    number: int
-    first_shard: int
+    number: Number
+    first_shard: Number
     digest: str
 
 
@@ -146,20 +149,20 @@ class Plan(Wire, frozen=True, kw_only=True):
     input_options: InputOptions = InputOptions()
     encoding_errors: str
     bad_records: str = "Fail"
-    objects: int
-    bytes: int
-    shards: int
-    imbalance_bytes: float
+    objects: Total
+    bytes: Total
+    shards: Annotated[int, Meta(ge=1, le=MOST_TASKS)]
+    imbalance_bytes: Share
     pages: tuple[PageRef, ...]
-    virtual_buckets: int
-    partitions: int | None
-    user_partitions: int
+    virtual_buckets: Number
+    partitions: Number | None
+    user_partitions: Number
     order: str = "Partition"
-    partition_key_length: int | None = None
+    partition_key_length: Index | None = None
     output_uri: str
     output_format: str
     output_compression: str = "None"
     output_columns: tuple[str, ...] = ()
-    output_record_length: int | None = None
+    output_record_length: Index | None = None
     if_exists: str
     spec: dict[str, Any]

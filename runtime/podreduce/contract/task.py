@@ -5,8 +5,11 @@ A task has succeeded if its `CommitRecord` is in the store, and only then. A fai
 """
 
 from enum import StrEnum
-from typing import Self
+from typing import Annotated, Self, TypeAlias
 
+from msgspec import Meta
+
+from podreduce.contract.numbers import MOST_INDEX, Amount, Index, Name, Number, Seconds, Share, Total
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
@@ -15,6 +18,7 @@ __all__ = [
     "BlobRef",
     "CommitIntent",
     "CommitRecord",
+    "ExitStatus",
     "FailureRecord",
     "HeavyKey",
     "IntentPart",
@@ -34,6 +38,11 @@ __all__ = [
 TERMINATION_MESSAGE_BYTES = 4096
 """How much of /dev/termination-log a kubelet keeps."""
 
+PodName: TypeAlias = Annotated[str, Meta(max_length=253)]
+Reason: TypeAlias = Annotated[str, Meta(max_length=253)]
+Checksum: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+ExitStatus: TypeAlias = Annotated[int, Meta(ge=-(1 << 31), le=(1 << 31) - 1)]
+
 
 class TaskType(StrEnum):
     """The two kinds of task."""
@@ -51,7 +60,7 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
     """One task of a run; prints as `m-3` or `r-0`."""
 
     type: TaskType
-    index: int
+    index: Index
 
     def __str__(self) -> str:
         """Return `m-3` or `r-0`."""
@@ -66,7 +75,7 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
         """
         letter, _, index = text.partition("-")
         types = {task_type.letter: task_type for task_type in TaskType}
-        if letter not in types or not index.isdecimal():
+        if letter not in types or not index.isdecimal() or int(index[:11]) > MOST_INDEX:
             raise ValueError(f"{text!r} is not a task: expected m-<index> or r-<index>")
         return cls(type=types[letter], index=int(index))
 
@@ -74,19 +83,19 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
 class BlobRef(Wire, frozen=True, kw_only=True):
     """A map attempt's output: its key below the run's prefix, its size, and where its footer starts."""
 
-    key: str
-    bytes: int
-    footer_offset: int
-    footer_crc32: int
+    key: Name
+    bytes: Amount
+    footer_offset: Amount
+    footer_crc32: Checksum
 
 
 class PartRef(Wire, frozen=True, kw_only=True):
     """A staged output part: its key below the output prefix, and what it holds."""
 
-    key: str
-    bytes: int
-    records: int
-    sha256: str
+    key: Name
+    bytes: Amount
+    records: Amount
+    sha256: Name
 
 
 class KeySample(Wire, frozen=True, array_like=True):
@@ -96,7 +105,7 @@ class KeySample(Wire, frozen=True, array_like=True):
     """
 
     key: bytes
-    size_bytes: int
+    size_bytes: Amount
 
 
 class HeavyKey(Wire, frozen=True, kw_only=True):
@@ -109,11 +118,11 @@ class HeavyKey(Wire, frozen=True, kw_only=True):
         size_bytes: the size of key and values before compression.
     """
 
-    key: str
+    key: Annotated[str, Meta(max_length=128)]
     encoded: bytes
-    bucket: int
-    size_bytes: int
-    values: int
+    bucket: Number
+    size_bytes: Amount
+    values: Amount
 
 
 class QuarantineRef(Wire, frozen=True, kw_only=True):
@@ -122,9 +131,9 @@ class QuarantineRef(Wire, frozen=True, kw_only=True):
     `key` is below the run's prefix; each line of the object is a `BadRecord`.
     """
 
-    key: str
-    records: int
-    kept: int
+    key: Name
+    records: Amount
+    kept: Amount
 
 
 class BadRecord(Wire, frozen=True, kw_only=True, omit_defaults=True):
@@ -168,23 +177,23 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
 
     schema: int = SCHEMA_VERSION
     task: TaskRef
-    generation: int
-    attempt_id: str
-    pod_name: str
-    started_at: float
-    finished_at: float
-    records_in: int
-    bytes_in: int
-    records_out: int
-    bytes_out: int
-    spills: int = 0
+    generation: Index
+    attempt_id: Name
+    pod_name: PodName
+    started_at: Seconds
+    finished_at: Seconds
+    records_in: Amount
+    bytes_in: Amount
+    records_out: Amount
+    bytes_out: Amount
+    spills: Amount = 0
     counters: dict[str, dict[str, int]] = {}
     blob: BlobRef | None = None
-    bucket_bytes: bytes | tuple[int, ...] = ()
+    bucket_bytes: bytes | tuple[Amount, ...] = ()
     user_partitioned: bool = False
     key_samples: tuple[KeySample, ...] = ()
     heavy_keys: tuple[HeavyKey, ...] = ()
-    encoded_bytes: int = 0
+    encoded_bytes: Amount = 0
     part: PartRef | None = None
     quarantine: QuarantineRef | None = None
 
@@ -193,7 +202,7 @@ class LostOutput(Wire, frozen=True, kw_only=True):
     """A committed output that no longer exists: a map's blob, or a part that waited for publishing."""
 
     task: TaskRef
-    generation: int
+    generation: Index
 
 
 class TaskOutcome(Wire, frozen=True, kw_only=True):
@@ -223,19 +232,19 @@ class FailureRecord(Wire, frozen=True, kw_only=True):
 
     schema: int = SCHEMA_VERSION
     task: TaskRef
-    generation: int
-    attempt_id: str
-    pod_name: str
-    ordinal: int
+    generation: Index
+    attempt_id: Name
+    pod_name: PodName
+    ordinal: Index
     counted: bool
     ends_job: bool = False
-    reason: str
+    reason: Reason
     message: str
-    finished_at: float
-    exit_code: int | None = None
+    finished_at: Seconds
+    exit_code: ExitStatus | None = None
     traceback: str = ""
     record: str = ""
-    bad_records: int = 0
+    bad_records: Amount = 0
     lost: LostOutput | None = None
 
 
@@ -247,10 +256,10 @@ class OffsetPage(Wire, frozen=True, kw_only=True):
         width: how many bytes each number takes.
     """
 
-    key: str
-    first_map: int
-    maps: int
-    width: int
+    key: Name
+    first_map: Number
+    maps: Number
+    width: Index
 
 
 class ShuffleManifest(Wire, frozen=True, kw_only=True):
@@ -270,23 +279,23 @@ class ShuffleManifest(Wire, frozen=True, kw_only=True):
     """
 
     schema: int = SCHEMA_VERSION
-    generation: int
-    map_generations: tuple[int, ...]
+    generation: Index
+    map_generations: tuple[Index, ...]
     maps: tuple[BlobRef, ...]
-    partitions: tuple[tuple[int, ...], ...]
+    partitions: tuple[tuple[Number, ...], ...]
     ranges: tuple[bytes, ...] | None = None
-    partition_bytes: tuple[int, ...]
-    imbalance_bytes: float
-    hash_imbalance_bytes: float
+    partition_bytes: tuple[Total, ...]
+    imbalance_bytes: Share
+    hash_imbalance_bytes: Share
     offset_pages: tuple[OffsetPage, ...] = ()
 
 
 class IntentPart(Wire, frozen=True, kw_only=True):
     """One part to publish: the committed staged part and its final name."""
 
-    name: str
+    name: Name
     task: TaskRef
-    attempt_id: str
+    attempt_id: Name
     part: PartRef
 
 
@@ -302,10 +311,10 @@ class CommitIntent(Wire, frozen=True, kw_only=True):
 class OutputPart(Wire, frozen=True, kw_only=True):
     """One published part."""
 
-    name: str
-    records: int
-    bytes: int
-    sha256: str
+    name: Name
+    records: Amount
+    bytes: Amount
+    sha256: Name
 
 
 class OutputManifest(Wire, frozen=True, kw_only=True):
@@ -318,6 +327,6 @@ class OutputManifest(Wire, frozen=True, kw_only=True):
     run_id: str
     plan_digest: str
     format: str
-    records: int
-    bytes: int
+    records: Total
+    bytes: Total
     parts: tuple[OutputPart, ...]

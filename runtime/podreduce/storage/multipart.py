@@ -123,14 +123,19 @@ class MultipartClient:
         )
         return found
 
-    def read(self, path: str, *, etag: str | None, start: int = 0, end: int | None = None) -> bytes:
-        """Return the object's bytes, of version `etag` if given. Raises as `ObjectStore.get_range` does."""
+    def read(
+        self, path: str, *, etag: str | None, start: int = 0, end: int | None = None, most_bytes: int | None = None
+    ) -> bytes:
+        """Return the object's bytes, of version `etag` if given, at most `most_bytes` + 1 of them.
+
+        Raises as `ObjectStore.get_range` does.
+        """
         arguments: dict[str, str] = {}
         if etag is not None:
             arguments["IfMatch"] = etag
         if end is not None:
             arguments["Range"] = f"bytes={start}-{end - 1}"
-        data: bytes = self._call("get_object", path, read_body, **arguments)
+        data: bytes = self._call("get_object", path, partial(read_body, most_bytes=most_bytes), **arguments)
         return data
 
     def _call(
@@ -176,10 +181,10 @@ def as_listed(path: str, answer: Mapping[str, Any], size: int) -> "ListedObject"
     }
 
 
-def read_body(answer: Mapping[str, Any]) -> bytes:
-    """Return the whole body."""
+def read_body(answer: Mapping[str, Any], most_bytes: int | None = None) -> bytes:
+    """Return the whole body, or one byte more than `most_bytes` of it."""
     with answer["Body"] as body:
-        data: bytes = body.read()
+        data: bytes = body.read() if most_bytes is None else body.read(most_bytes + 1)
     return data
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import obstore
 
-from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
 from podreduce.storage import directories, listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, in_thread, persist, persist_async
 from podreduce.storage.key_files import KeyFiles
@@ -104,6 +104,35 @@ class ReadableStore:
             return bytes(await result.bytes_async())
 
         return await persist_async(read, self._place("read", key))
+
+    async def get_small_async(self, key: str, most_bytes: int) -> bytes:
+        """Return the whole object. Of a larger one than `most_bytes` nothing is read, or not much more.
+
+        Raises:
+            ObjectNotFoundError: there is no such object.
+            ObjectTooLargeError: it is larger.
+        """
+        client = self._odd_client(key)
+        if client is not None:
+            read_odd = partial(client.read, self.prefix + key, etag=None, most_bytes=most_bytes)
+            data: bytes = await self.in_thread(read_odd)
+        else:
+            data = await persist_async(partial(self._read_small, key, most_bytes), self._place("read", key))
+        return self._of_size(data, len(data), key, most_bytes)
+
+    async def _read_small(self, key: str, most_bytes: int) -> bytes:
+        result = await obstore.get_async(self.store, self.prefix + key)
+        size = self._of_size(result.meta["size"], result.meta["size"], key, most_bytes)
+        # One chunk, unless the server sends more than it has announced.
+        async for chunk in result.stream(min_chunk_size=size + 1):
+            return bytes(chunk)
+        return b""
+
+    def _of_size(self, found: T, size: int, key: str, most_bytes: int) -> T:
+        """Return what was found, if its size is allowed."""
+        if size > most_bytes:
+            raise ObjectTooLargeError(f"{self.uri_of(key)}: it has {size} bytes, and {most_bytes} is the limit")
+        return found
 
     def get_range(self, key: str, start: int, end: int, *, etag: str | None = None) -> bytes:
         """Return bytes `start` to `end` (exclusive), fewer if the object ends before; an empty range reads nothing.

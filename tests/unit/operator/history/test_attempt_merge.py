@@ -17,7 +17,7 @@ POD = make_pod(map_task(3), node="node-1", created_at=10.0, scheduled_at=12.0, r
 WAITING = describe_attempt(replace(POD, phase=PodPhase.PENDING, node="", reason="Unschedulable"), 20.0)
 RUNNING = describe_attempt(replace(POD, started_at=15.0), 21.0)
 GONE = describe_attempt(replace(POD, started_at=15.0), 30.0, "suspended")
-TASKS = st.builds(lambda make, index: make(index), st.sampled_from([map_task, reduce_task]), st.integers(0, 2**31))
+TASKS = st.builds(lambda make, index: make(index), st.sampled_from([map_task, reduce_task]), st.integers(0, 2**31 - 1))
 
 
 def kept(*records: AttemptRecord) -> AttemptRecord:

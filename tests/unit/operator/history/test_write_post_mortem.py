@@ -94,7 +94,7 @@ class Dying:
 
     def __init__(self, store: ObjectStore, steps: int) -> None:
         self.store, self.steps = store, steps
-        self.get_async, self.list_async = store.get_async, store.list_async
+        self.get_small_async, self.list_async = store.get_small_async, store.list_async
 
     async def put_async(self, key: str, data: bytes) -> None:
         if self.steps == 0:

@@ -5,7 +5,7 @@ import gc
 import tracemalloc
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -15,13 +15,14 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import PLAN_KEY, POST_MORTEM_KEY, commit_key, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.wire import digest_bytes, encode
-from podreduce.storage import ObjectStore, open_store
+from podreduce.storage import open_store
 from podreduce_operator.api.times import parse_time, render_time
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.policy.run_state import read_run_state
+from tests.cost.counting import CountedStorage, CountingGate
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
@@ -34,32 +35,12 @@ ENDED_AT = 1_000_000.0
 MIB = 1 << 20
 
 
-class Count:
-    """Counts the requests to a store."""
-
-    def __init__(self) -> None:
-        self.requests = 0
-
-    def add(self) -> None:
-        self.requests += 1
-
-
-@dataclass(frozen=True, kw_only=True)
-class CountedStorage(JobStorage):
-    """Counts each request to the stores that it opens."""
-
-    count: Count
-
-    def open(self, uri: str) -> ObjectStore:
-        return replace(JobStorage.open(self, uri), mishap=self.count.add)
-
-
 class CountedCluster(QuietCluster):
     """Keeps statuses as an API server does, and counts what a job asks of the store and of the API server."""
 
     def __init__(self, work_uri: str) -> None:
         super().__init__(work_uri=work_uri)
-        self.store = Count()
+        self.store = CountingGate()
         self.reads = 0
 
     async def read_storage(self, job: JobView) -> JobStorage:  # noqa: ARG002 - the interface names it

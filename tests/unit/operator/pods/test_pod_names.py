@@ -6,8 +6,11 @@ from hypothesis import strategies as st
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.pods.pod_names import (
+    GENERATION_LABEL,
     JOB_LABEL,
+    ORDINAL_LABEL,
     RUN_HASH_LABEL,
+    TASK_INDEX_LABEL,
     AttemptLabels,
     bounded_name,
     hash_run,
@@ -101,3 +104,17 @@ def test_selectors_pick_what_the_labels_say() -> None:
     for part in job_selector("wordcount").split(","):
         name, _, value = part.partition("=")
         assert labels[name] == (value or labels[name])
+
+
+@pytest.mark.parametrize("label", [TASK_INDEX_LABEL, ORDINAL_LABEL, GENERATION_LABEL])
+@pytest.mark.parametrize("number", ["-1", str(1 << 31), "9" * 63, "x", ""])
+def test_labels_with_a_number_that_no_attempt_has_are_no_attempts(label: str, number: str) -> None:
+    labels = pod_labels("wordcount", AttemptLabels(run_hash="0123456789", task=M_3, ordinal=1, generation=0))
+    assert parse_labels(labels) is not None
+    assert parse_labels({**labels, label: number}) is None
+
+
+@pytest.mark.parametrize("text", ["m-2147483648", f"r-{10**60}", "m--1"])
+def test_a_task_of_such_a_number_is_none(text: str) -> None:
+    with pytest.raises(ValueError, match="is not a task"):
+        TaskRef.parse(text)

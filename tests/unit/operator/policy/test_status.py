@@ -311,6 +311,13 @@ def test_counters_of_committed_attempts_are_added_up() -> None:
     assert status["counters"]["podreduce"]["mapRecordsIn"] == 30
 
 
+@pytest.mark.parametrize(("value", "shown"), [(10**300, (1 << 63) - 1), (-(10**300), -((1 << 63) - 1))])
+def test_a_counter_is_never_more_than_the_api_server_takes(value: int, shown: int) -> None:
+    observed = make_observed(plan=make_plan_summary(), commits=[make_commit(counters={"g": {"n": value}})])
+    status = build_status(observed, Verdict(phase=Phase.MAPPING, map_total=2, reduce_total=1), NOW, None)
+    assert status["counters"]["g"] == {"n": shown}
+
+
 def test_how_a_run_ended_stays_told_while_a_new_one_takes_its_place() -> None:
     old = build_status(make_observed(published=make_published()), Verdict(phase=Phase.COMPLETE), NOW, None)
     observed = make_observed(job=make_job(status=old), run_id="2", run=RunState(run_id="2"), superseded="1")

@@ -64,7 +64,7 @@ def dying(output: ObjectStore, steps: int) -> ObjectStore:
         list_async = output.list_async
         head_async = output.head_async
         exists_async = output.exists_async
-        get_async = output.get_async
+        get_small_async = output.get_small_async
         delete_async = staticmethod(limit(output.delete_async))
         copy_async = staticmethod(limit(output.copy_async))
         put_async = staticmethod(limit(output.put_async))

@@ -1,7 +1,9 @@
 """What lies in a bucket is input: whatever lies where a record belongs, it is named, and everything else goes on."""
 
+import json
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -9,7 +11,7 @@ import msgspec
 import pytest
 import structlog
 
-from podreduce.contract.attempts import AttemptBatch
+from podreduce.contract.attempts import AttemptBatch, AttemptRecord
 from podreduce.contract.bucket_sizes import encode_sizes
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import StorageDeniedError
@@ -18,6 +20,7 @@ from podreduce.contract.layout import (
     COMMIT_INTENT_KEY,
     OUTPUT_MANIFEST_KEY,
     PLAN_KEY,
+    POST_MORTEM_KEY,
     SUCCESS_KEY,
     attempts_key,
     commit_key,
@@ -25,14 +28,23 @@ from podreduce.contract.layout import (
     run_prefix,
     shuffle_key,
 )
-from podreduce.contract.plan import JobIdentity, Program
-from podreduce.contract.task import CommitIntent, IntentPart, ShuffleManifest
-from podreduce.contract.wire import digest_bytes, encode
+from podreduce.contract.plan import JobIdentity, PageRef, Plan, Program
+from podreduce.contract.task import (
+    CommitIntent,
+    CommitRecord,
+    FailureRecord,
+    HeavyKey,
+    IntentPart,
+    KeySample,
+    OffsetPage,
+    ShuffleManifest,
+)
+from podreduce.contract.wire import Wire, decode, digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
-from podreduce_operator.history.write_post_mortem import read_kept
+from podreduce_operator.history.write_post_mortem import read_kept, write_post_mortem
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.errors import ActionError
@@ -41,13 +53,16 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.process.sweeper import sweep
+from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
 from podreduce_operator.runs.output_claim import Claim, claim_output, release_output
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.remove_run import discard_job, discard_run
 from podreduce_operator.runs.run import Run, RunCache
+from podreduce_operator.runs.run_records import MOST_TEXT, MOST_UNREADABLE
+from podreduce_operator.runs.stored_records import limit_of
 from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
-from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.records import make_commit, make_failure, make_quarantine
 from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.quiet_cluster import QuietCluster
 
@@ -136,6 +151,14 @@ RECORDS: dict[str, Callable[[Stored], bytes]] = {
 }
 """A good record for every key that a pass reads."""
 
+TYPES: dict[str, type[Wire]] = {
+    PLAN_KEY: Plan,
+    M1: CommitRecord,
+    F1: FailureRecord,
+    shuffle_key(3): ShuffleManifest,
+    COMMIT_INTENT_KEY: CommitIntent,
+}
+
 SPOILED: dict[str, Callable[[bytes], bytes]] = {
     "empty": lambda _: b"",
     "no JSON": lambda _: b"PK\x03\x04 a zip",
@@ -161,6 +184,24 @@ FOREIGN: dict[str, tuple[str, Callable[[Stored], bytes]]] = {
         M1,
         lambda _: encode(make_commit(map_task(1), bucket_bytes=encode_sizes([0] * 10_000_000))),
     ),
+    "a commit without its blob": (M1, lambda _: encode(make_commit(map_task(1), blob=None))),
+    "a commit of a reduce that the plan does not have": (
+        commit_key(reduce_task(1), 0),
+        lambda _: encode(make_commit(reduce_task(1))),
+    ),
+    "a commit of two thousand counters more": (
+        M1,
+        lambda _: encode(make_commit(map_task(1), counters={"g": {f"c{number}": 1 for number in range(2200)}})),
+    ),
+    "a commit of a counter with a long name": (
+        M1,
+        lambda _: encode(make_commit(map_task(1), counters={"g": {"c" * 201: 1}})),
+    ),
+    "sizes of exabytes": (M1, lambda _: encode(make_commit(map_task(1), bucket_bytes=encode_sizes([1 << 63] * 16)))),
+    "a manifest of no partition": (
+        shuffle_key(3),
+        lambda _: encode(msgspec.structs.replace(make_manifest(3), partitions=(), partition_bytes=())),
+    ),
     "another task's failure": (F1, lambda _: encode(make_failure(map_task(0), attempt_id="y"))),
     "another attempt's failure": (F1, lambda _: encode(make_failure(map_task(1), attempt_id="z"))),
     "another generation's manifest": (shuffle_key(3), lambda _: encode(make_manifest(2))),
@@ -182,10 +223,80 @@ FOREIGN: dict[str, tuple[str, Callable[[Stored], bytes]]] = {
     ),
 }
 
+HOSTILE_NUMBERS = (-1, -(1 << 63), 1 << 64, 10**300, 1e308, -1e308)
+
+
+def number_places(value: Any, place: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the place of every number of a record, but its version and the user's: spec and counters."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        yield place
+    elif isinstance(value, dict | list):
+        for name, item in value.items() if isinstance(value, dict) else enumerate(value):
+            if name not in {"schema", "spec", "counters"}:
+                yield from number_places(item, (*place, name))
+
+
+def with_number(good: bytes, place: tuple[str | int, ...], number: float) -> bytes:
+    """Return the record with this number at this place."""
+    record = within = json.loads(good)
+    for name in place[:-1]:
+        within = within[name]
+    within[place[-1]] = number
+    return json.dumps(record).encode()
+
+
+def full_record(key: str, stored: "Stored") -> bytes:
+    """Return a good record with a number in each of its fields."""
+    match key:
+        case _ if key == M1:
+            heavy = HeavyKey(key="k", encoded=b"k", bucket=3, size_bytes=1, values=1)
+            fields: dict[str, Any] = {
+                "bucket_bytes": (1,) * 16,
+                "key_samples": (KeySample(b"k", 1),),
+                "heavy_keys": (heavy,),
+                "encoded_bytes": 1,
+                "quarantine": make_quarantine(),
+            }
+            return encode(make_commit(map_task(1), **fields))
+        case _ if key == F1:
+            return encode(make_failure(map_task(1), attempt_id="y", lost=(map_task(0), 0), exit_code=1))
+        case _ if key == shuffle_key(3):
+            page = OffsetPage(key="data/offsets/x", first_map=0, maps=2, width=4)
+            return encode(msgspec.structs.replace(make_manifest(3), offset_pages=(page,)))
+        case _ if key == PLAN_KEY:
+            pages = (PageRef(number=0, first_shard=0, digest="0" * 64),)
+            return encode(msgspec.structs.replace(decode(stored.plan(), Plan), pages=pages))
+    return RECORDS[key](stored)
+
+
+NUMBERS: dict[str, tuple[str, Callable[["Stored"], bytes]]] = {
+    f"{key}: {number:.3g} as {'.'.join(map(str, place))}": (
+        key,
+        lambda stored, key=key, place=place, number=number: with_number(full_record(key, stored), place, number),
+    )
+    for key in RECORDS
+    for place in number_places(json.loads(full_record(key, Stored())))
+    for number in HOSTILE_NUMBERS
+    if not (place[-1] == "exitCode" and number == -1)
+}
+"""Every number of every record, replaced by each hostile one."""
+
+LARGE: dict[str, tuple[str, Callable[["Stored"], bytes]]] = {
+    f"{key}: {name}": (key, lambda stored, key=key, make=make: make(RECORDS[key](stored), limit_of(TYPES[key])))
+    for key in RECORDS
+    for name, make in {
+        "one byte too large": lambda good, limit: good + b" " * (limit.bytes + 1 - len(good)),
+        "too many empty lists": lambda good, limit: good[:-1] + b',"more":[' + b"[]," * (limit.values // 2) + b"[]]}",
+        "too many objects": lambda good, limit: good[:-1] + b',"more":[' + b"{}," * (limit.values // 2) + b"{}]}",
+    }.items()
+}
+
 CASES = {
     **{f"{key}: {name}": (key, lambda stored, key=key, name=name: SPOILED[name](RECORDS[key](stored)))
        for key in RECORDS for name in SPOILED},
     **FOREIGN,
+    **NUMBERS,
+    **LARGE,
 }  # fmt: skip
 
 
@@ -391,3 +502,99 @@ async def test_a_spec_that_changes_while_it_is_planned_does_not_fail_the_run(sto
     changed = replace(job, raw_spec={**job.raw_spec, "image": "another"})
     observed, _ = await observe(changed, stored.cluster, cache, Limits(), NOW)
     assert observed.faults == ()
+
+
+async def test_a_plan_that_is_not_the_runs_is_not_kept(stored: Stored) -> None:
+    stored.work.put(PLAN_KEY, encode(make_plan(output_uri="file:///etc/")))
+    observed, run = await stored.observe()
+    assert [fault.reason for fault in observed.faults] == ["PlanMismatch"]
+    assert run is not None
+    assert run.records.plan is None
+
+
+async def test_of_many_objects_that_are_no_records_only_the_first_are_noted(stored: Stored) -> None:
+    for number in range(300):
+        stored.work.put(commit_key(map_task(number), 7), b"garbage")
+    observed, run = await stored.observe()
+    assert [fault.reason for fault in observed.faults] == ["RecordUnreadable"]
+    assert run is not None
+    assert len(run.records.unreadable) == MOST_UNREADABLE
+
+
+async def test_the_long_texts_of_a_failure_are_cut(stored: Stored) -> None:
+    failure = make_failure(map_task(1), attempt_id="y", message="m" * 500_000, traceback="t" * 500_000)
+    stored.work.put(F1, encode(failure))
+    observed, _ = await stored.observe()
+    assert observed.faults == ()
+    found = observed.failures[map_task(1)][0]
+    assert len(found.message + found.traceback + found.record) < 3 * MOST_TEXT
+
+
+COMMITS: dict[str, list[dict[str, Any]]] = {
+    "sizes of fewer buckets": [{"bucket_bytes": encode_sizes([1])}] * 2,
+    "no sizes": [{"bucket_bytes": b""}] * 2,
+    "sizes of different buckets": [{"bucket_bytes": encode_sizes([1] * number)} for number in (16, 3)],
+    "sizes larger than the blob": [{"bucket_bytes": encode_sizes([1 << 44] * 16)}] * 2,
+    "nothing": [{"bucket_bytes": encode_sizes([0] * 16)}] * 2,
+    "a program's own partitions": [{"bucket_bytes": encode_sizes([1]), "user_partitioned": True}] * 2,
+}
+
+
+@pytest.mark.parametrize("order", ["Partition", "Total"])
+@pytest.mark.parametrize("partitions", [None, 1, 5])
+@pytest.mark.parametrize("case", COMMITS)
+async def test_commits_that_say_something_wrong_are_frozen_or_named(
+    stored: Stored, case: str, partitions: int | None, order: str
+) -> None:
+    job = msgspec.structs.replace(IDENTITY)
+    fields = {"order": order, "spec": dict(stored.job().raw_spec), "output_uri": stored.output.uri_of("")}
+    stored.work.put(PLAN_KEY, encode(make_plan(job=job, partitions=partitions, user_partitions=5, **fields)))
+    for index, changes in enumerate(COMMITS[case]):
+        samples = (KeySample(b"k", 0), KeySample(b"a", 1 << 44))
+        commit = make_commit(map_task(index), key_samples=samples if order == "Total" else (), **changes)
+        stored.work.put(commit_key(map_task(index), 0), encode(commit))
+    _, run = await stored.observe()
+    assert run is not None
+    assert run.records.unreadable.keys() <= {commit_key(map_task(index), 0) for index in (0, 1)}
+    if not run.records.unreadable:
+        with suppress(ActionError):
+            await freeze_shuffle(run, 4)
+            observed, _ = await stored.observe()
+            assert observed.faults == ()
+            assert observed.shuffle is not None
+
+
+async def test_attempts_without_end_are_left_out_of_the_post_mortem(
+    stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("podreduce_operator.history.attempt_merge.MOST_PACKED_BYTES", 10_000)
+    for number in range(20):
+        attempts = tuple(make_attempt(f"a{number}-{each}") for each in range(100))
+        stored.work.put(attempts_key(float(number), "a" * 16), encode(AttemptBatch(attempts=attempts)))
+    _, run = await stored.observe()
+    assert run is not None
+    with structlog.testing.capture_logs() as logs:
+        kept = await read_kept(run)
+    assert 0 < len(kept.ids) < 2000
+    assert ["attempts/ has more attempts than a run makes" in log["error"] for log in logs] == [True]
+
+
+def make_attempt(attempt_id: str) -> AttemptRecord:
+    return AttemptRecord(
+        task=map_task(0), generation=0, ordinal=1, attempt_id=attempt_id, pod_name="p", kept_at=1.0, phase="Running"
+    )
+
+
+@pytest.mark.parametrize("number", HOSTILE_NUMBERS)
+async def test_the_post_mortem_is_written_whatever_the_kept_attempts_say(stored: Stored, number: float) -> None:
+    names = ("createdAt", "scheduledAt", "startedAt", "finishedAt", "deletedAt")
+    whole = ("generation", "ordinal", "exitCode", "cpuMillis", "memoryBytes")
+    record = json.loads(encode(make_attempt("a")))
+    for each in (*names, *(whole if isinstance(number, int) else ())):
+        spoiled = json.dumps({"schema": 1, "attempts": [{**record, each: number}]}).encode()
+        stored.work.put(attempts_key(1.0, "a" * 16), spoiled)
+        stored.work.delete(POST_MORTEM_KEY)
+        _, run = await stored.observe()
+        assert run is not None
+        await write_post_mortem(run, stored.cluster, ())
+        assert stored.work.exists(POST_MORTEM_KEY)

@@ -64,3 +64,8 @@ def test_a_heavy_key_is_found_among_more_keys_than_are_counted() -> None:
     assert len(skew.counters) <= 2 * MAX_COUNTERS
     assert found.key == "the"
     assert 0.024 < found.share <= 0.025
+
+
+@pytest.mark.parametrize("of", [0, 1])
+def test_a_key_that_is_larger_than_everything_has_all_of_it(of: int) -> None:
+    assert [each.share for each in fold(make_heavy({"the": 60}, of=of)).heaviest()] == [1.0]
