@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
 
@@ -10,11 +11,12 @@ import pytest
 from podreduce.inputs import blocks
 from podreduce.rows import row_stores as groups
 from podreduce.task import reduce_task
-from tests.metamorphic.data import FORMATS
+from tests.metamorphic.data import FORMATS, Input, Shape
 from tests.metamorphic.job import Job, draw_job
-from tests.metamorphic.judge import find_difference
+from tests.metamorphic.judge import against_plain, find_difference
 from tests.metamorphic.layout import LIMITS, Layout, limited, swap
 from tests.metamorphic.oracle import make_instance
+from tests.metamorphic.outcome import Outcome
 from tests.metamorphic.programs import REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
 from tests.support.searching import count_drawn, first_seed, tries
@@ -74,6 +76,15 @@ def reduce_parts(instance: Any, parts: list[list[Any]], *, combined: bool) -> An
         return list(instance.reduce_func("k", iter([value for part in parts for value in part])))
     except TypeError:
         return "refused"
+
+
+@pytest.mark.parametrize(("nulls", "differs"), [(True, False), (False, True)])
+def test_which_of_two_faults_fails_a_job_is_not_judged(nulls: bool, differs: bool) -> None:
+    shape = Shape(format="JSONLines", bad=True, nulls=nulls)
+    job = replace(draw_job(0), shape=shape, input=Input(shape=shape, bad_records=1), bad_records="Fail")
+    one, other = Outcome(error="InputError"), Outcome(error="ProgramError")
+    assert any(against_plain(job, one, other)) == differs
+    assert any(against_plain(job, one, Outcome()))
 
 
 def few_jobs() -> Iterator[Job]:
