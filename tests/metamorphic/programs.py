@@ -22,6 +22,14 @@ WRITTEN = {
     "else most\n        yield key, most",
     "count": "count = 0\n        for _ in values:\n            count += 1\n        yield key, count",
 }
+COMBINED = {
+    "sum": WRITTEN["sum"],
+    "min": "least = next(values)\n        for value in values:\n            least = value if value < least else least\n"
+    "        yield key, least",
+    "max": "most = next(values)\n        for value in values:\n            most = value if value > most else most\n"
+    "        yield key, most",
+}
+"""Reduces that refuse a null wherever their combiners (`IDIOMS`) do: a combiner may run never, so both must agree."""
 IDIOMS = {"sum": "sum(values)", "min": "min(values)", "max": "max(values)", "count": "len(list(values))"}
 
 REDUCE = "    def reduce_func(self, key, values):\n        {}\n"
@@ -37,8 +45,8 @@ REDUCES: dict[str, str] = {
     },
     **{f"written {name}": REDUCE.format(body) for name, body in WRITTEN.items()},
     **{
-        f"combined {name}": COMBINE.format(f"yield key, {IDIOMS[name]}") + REDUCE.format(WRITTEN[name])
-        for name in ("sum", "min", "max")
+        f"combined {name}": COMBINE.format(f"yield key, {IDIOMS[name]}") + REDUCE.format(body)
+        for name, body in COMBINED.items()
     },
     "gathered": REDUCE.format("yield key, list(values)"),
     "gathered, combined to themselves": COMBINE.format(EACH) + REDUCE.format("yield key, list(values)"),

@@ -2,6 +2,8 @@
 
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise, product
 from typing import Any
 
 import pytest
@@ -9,10 +11,12 @@ import pytest
 from podreduce.inputs import blocks
 from podreduce.rows import row_stores as groups
 from podreduce.task import reduce_task
-from tests.metamorphic.data import FORMATS
+from tests.metamorphic.data import FORMATS, Input, Shape
 from tests.metamorphic.job import Job, draw_job
-from tests.metamorphic.judge import find_difference
+from tests.metamorphic.judge import against_plain, find_difference
 from tests.metamorphic.layout import LIMITS, Layout, limited, swap
+from tests.metamorphic.oracle import make_instance
+from tests.metamorphic.outcome import Outcome
 from tests.metamorphic.programs import REDUCES
 from tests.metamorphic.search import Summary, render_summary, search
 from tests.support.searching import count_drawn, first_seed, tries
@@ -52,6 +56,35 @@ def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
 @pytest.mark.parametrize("output", ["Text", "JSONLines", "CSV", "Parquet", "FixedLength"])
 def test_every_output_is_written(output: str, summary: Summary) -> None:
     assert summary.kinds[f"output {output}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("reduce", [name for name, members in REDUCES.items() if "combine_func" in members])
+def test_a_drawn_combiner_may_run_never_once_or_often(reduce: str) -> None:
+    instance = make_instance(f"class Job:\n{REDUCES[reduce]}")
+    for values in (values for size in (1, 2, 3) for values in product((3, None, 5), repeat=size)):
+        wanted = reduce_parts(instance, [[value] for value in values], combined=False)
+        for cut in range(len(values)):
+            parts = [[*values[start:end]] for start, end in pairwise(sorted({0, cut, len(values)}))]
+            assert reduce_parts(instance, parts, combined=True) == wanted, (values, cut)
+
+
+def reduce_parts(instance: Any, parts: list[list[Any]], *, combined: bool) -> Any:
+    """What a program makes of a key's values, whose parts went through its combiner or not; or that it refuses them."""
+    try:
+        if combined:
+            parts = [[value for _, value in instance.combine_func("k", part)] for part in parts]
+        return list(instance.reduce_func("k", iter([value for part in parts for value in part])))
+    except TypeError:
+        return "refused"
+
+
+@pytest.mark.parametrize(("nulls", "differs"), [(True, False), (False, True)])
+def test_which_of_two_faults_fails_a_job_is_not_judged(nulls: bool, differs: bool) -> None:
+    shape = Shape(format="JSONLines", bad=True, nulls=nulls)
+    job = replace(draw_job(0), shape=shape, input=Input(shape=shape, bad_records=1), bad_records="Fail")
+    one, other = Outcome(error="InputError"), Outcome(error="ProgramError")
+    assert any(against_plain(job, one, other)) == differs
+    assert any(against_plain(job, one, Outcome()))
 
 
 def few_jobs() -> Iterator[Job]:

@@ -121,7 +121,8 @@ def open_sink(kind: str) -> tuple[Sink, Callable[[], list[str]]]:
 
     def stored() -> list[str]:
         store.settle()
-        groups = [*store.plain.items(), *store.others.items()]
+        ranges = store.ranges.items() if isinstance(store, Aggregates) else ()
+        groups = [*store.plain.items(), *store.others.items(), *ranges]
         return sorted(f"{key!r}: {rounded(values) if kind == 'sum' else repr(values)}" for key, values in groups)
 
     return Sink(add=store.add, records=lambda: store.records, store=store), stored

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from podreduce.encoding.codec import Value, decode_key
 from podreduce.encoding.frames import OnesFrame, StoredFrame, unpack_frame
-from podreduce.rows.aggregations import AggregationError, NanFirst, aggregate, condense
+from podreduce.rows.aggregations import AggregationError, Several, aggregate, condense
 from podreduce.rows.combining import aggregating
 from podreduce.rows.exact_sums import CANNOT_AGGREGATE, EXACT
 from podreduce.rows.row_stores import MAX_SMALL_INT, NUMBERS, size_of
@@ -80,7 +80,7 @@ class AggregateInput:
         if not len(self._runs):
             for key in sorted(self._aggregates):
                 value = self._aggregates[key]
-                yield key, value[0] if type(value) is NanFirst else value
+                yield key, value[0] if type(value) is Several else value
             return
         self._spill()
         self._runs.settle()
@@ -105,10 +105,10 @@ class AggregateInput:
         """Add some values of a key to its aggregate; measure a result that is not a small number."""
         if key in self._aggregates:
             known = self._aggregates[key]
-            values = [*known, *values] if type(known) is NanFirst else [known, *values]
+            values = [*known, *values] if type(known) is Several else [known, *values]
             self.used_bytes -= heavy_bytes(known)
         kept = condense(self._aggregation, key, values)
-        new = kept[0] if len(kept) == 1 else NanFirst(kept)
+        new = kept[0] if len(kept) == 1 else Several(kept)
         self._aggregates[key] = new
         self.used_bytes += heavy_bytes(new)
 
@@ -117,7 +117,7 @@ class AggregateInput:
         writer = RunWriter(self._directory, buckets=1)
         for key in sorted(self._aggregates):
             value = self._aggregates.pop(key)
-            if type(value) is NanFirst:
+            if type(value) is Several:
                 writer.packer.add_values(0, key, [*value])
             else:
                 writer.packer.add_one(0, key, value)
@@ -128,6 +128,8 @@ class AggregateInput:
 
 def heavy_bytes(value: Value) -> int:
     """Return how many bytes a value takes beyond the number that `KEY_BYTES` includes."""
+    if type(value) is Several:
+        return size_of([*value])
     return 0 if type(value) in NUMBERS and abs(value) <= MAX_SMALL_INT else size_of(value)
 
 

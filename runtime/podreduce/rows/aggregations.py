@@ -2,31 +2,25 @@
 
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import chain
-from math import isnan
 from typing import Final
 
 from podreduce.encoding.codec import Encoded, Key, Value, capture, decode_key, decode_value
 from podreduce.encoding.showing import show
 from podreduce.rows.exact_sums import CANNOT_AGGREGATE, add_exactly, sum_exactly
+from podreduce.rows.ranking import RANKED, rank
 
 __all__ = [
     "AGGREGATIONS",
-    "RANKED",
     "AggregationError",
-    "NanFirst",
+    "Several",
     "aggregate",
     "condense",
     "fixed",
-    "is_nan",
 ]
 
-RANKED: Final = frozenset({"min", "max"})
-"""Aggregations that depend on order, because a NaN is neither less nor more than anything."""
 
-
-class NanFirst(tuple[Value, ...]):
-    """Represents values that begin with a NaN: the NaN, then the aggregate of the others if there are any."""
+class Several(tuple[Value, ...]):
+    """Represents values that no single aggregate can replace (`ranking.rank`); the first of them is the aggregate."""
 
     __slots__ = ()
 
@@ -44,13 +38,8 @@ AGGREGATIONS: Final[dict[str, tuple[Callable[[Value], Value], Callable[[Value, V
     "count": (lambda _: 1, lambda total, _: total + 1),
 }
 """Aggregation → functions that aggregate one value, and an aggregate and one more value."""
-MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {
-    "sum": sum_exactly,
-    "min": min,
-    "max": max,
-    "count": sum,
-}
-"""Aggregation → a function that makes one aggregate of several."""
+MERGES: Final[dict[str, Callable[[Iterable[Value]], Value]]] = {"sum": sum_exactly, "count": sum}
+"""Aggregation that does not depend on order → a function that makes one aggregate of several."""
 
 
 class AggregationError(Exception):
@@ -73,30 +62,18 @@ def aggregate(aggregation: str, key: bytes, aggregates: Iterable[Value]) -> Valu
     Raises:
         AggregationError: they cannot be aggregated.
     """
-    try:
-        return MERGES[aggregation](aggregates)
-    except CANNOT_AGGREGATE as error:
-        raise AggregationError(decode_key(key), error) from error
+    return condense(aggregation, key, aggregates)[0]
 
 
 def condense(aggregation: str, key: bytes, values: Iterable[Value]) -> list[Value]:
     """Return the fewest values that can replace these, at any place among others; there must be at least one.
 
-    Usually this is their aggregate. But nothing is less or more than a NaN: `min` and `max` are the NaN if it is a
-    key's very first value, and ignore it everywhere else. So a first NaN is kept beside the aggregate of the rest.
+    Usually this is their aggregate alone, and always it is the first.
 
     Raises:
         AggregationError: they cannot be aggregated.
     """
-    rest = iter(values)
-    first = next(rest)
-    if aggregation not in RANKED or not is_nan(first):
-        return [aggregate(aggregation, key, chain([first], rest))]
-    ranked = [value for value in rest if not is_nan(value)]
-    aggregate(aggregation, key, [first, *ranked])  # raises for a value that cannot be compared with a NaN
-    return [first, aggregate(aggregation, key, ranked)] if ranked else [first]
-
-
-def is_nan(value: Value) -> bool:
-    """Tell whether a value is a NaN."""
-    return type(value) is float and isnan(value)
+    try:
+        return rank(aggregation, values) if aggregation in RANKED else [MERGES[aggregation](values)]
+    except CANNOT_AGGREGATE as error:
+        raise AggregationError(decode_key(key), error) from error

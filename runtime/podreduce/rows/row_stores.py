@@ -10,15 +10,26 @@ fusion).
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import chain, islice
-from math import nan
 from operator import itemgetter
 from sys import getsizeof
 from typing import Any, Final, TypeAlias
 
-from podreduce.encoding.codec import SCALARS, Encoded, Key, Value, capture, decode_key, encode_key, encode_keys
+from podreduce.encoding.codec import (
+    SCALARS,
+    Encoded,
+    Key,
+    Value,
+    capture,
+    decode_key,
+    decode_value,
+    encode_key,
+    encode_keys,
+    encode_value,
+)
 from podreduce.encoding.frame_packing import FramePacker
-from podreduce.rows.aggregations import AGGREGATIONS, RANKED, AggregationError, NanFirst, aggregate, fixed, is_nan
+from podreduce.rows.aggregations import AGGREGATIONS, AggregationError, Several, aggregate, fixed
 from podreduce.rows.exact_sums import CANNOT_AGGREGATE
+from podreduce.rows.ranking import RANKED, is_passed_over, is_unranked, makes_room
 
 __all__ = [
     "AGGREGATIONS",
@@ -176,11 +187,11 @@ class Aggregates:
     Attributes:
         kind: the aggregation.
         plain: aggregates, by keys as in ListGroups; `others` likewise.
-        nan_first: keys, as in these, whose first value is a NaN that is not in their aggregate; see `condense`.
+        ranges: by key, as in these, the values that come before its aggregate and cannot be in it; see `ranking`.
         uncounted: str keys that came with the value 1, not added up yet; call `settle` when they are some thousands.
     """
 
-    __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "nan_first", "others", "plain", "uncounted")
+    __slots__ = ("_grant", "_room", "_start", "_step", "_taken", "kind", "others", "plain", "ranges", "uncounted")
 
     def __init__(self, aggregation: str, grant: Grant) -> None:
         self.kind = aggregation
@@ -189,7 +200,7 @@ class Aggregates:
         self._room = 0
         self.plain: dict[Any, Value] = {}
         self.others: dict[bytes, Value] = {}
-        self.nan_first: set[Any] = set()
+        self.ranges: dict[Any, list[Value]] = {}
         self.uncounted: list[str] = []
         self._taken = 0
 
@@ -209,16 +220,18 @@ class Aggregates:
         if type(key) is not str and not is_plain(key):
             key = normalise(key)
             slots = self.others if type(key) is bytes else self.plain
-        if type(value) not in SCALARS and self.kind != "count":
+        is_scalar = type(value) in SCALARS
+        if not is_scalar and self.kind != "count":
             value = fixed(value)
         known = slots.get(key, self)  # this store is never a value
-        if known is self and is_nan(value) and self.kind in RANKED:
-            self._add_first_nan(key)
+        if (known is self or not is_scalar) and self.kind in RANKED and is_unranked(value):
+            self._add_unranked(slots, key, value)
             return
         try:
             slots[key] = self._start(value) if known is self else self._step(known, value)
         except CANNOT_AGGREGATE as error:
-            raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
+            if not (self.kind in RANKED and is_passed_over(value, known)):
+                raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
         self._taken += 1
         new = slots[key]
         if known is self:
@@ -226,12 +239,20 @@ class Aggregates:
         elif new is not known and (type(new) not in NUMBERS or abs(new) > MAX_SMALL_INT):
             self._charge(size_of(new) - size_of(known))
 
-    def _add_first_nan(self, key: Key) -> None:
-        """Add a NaN as the first value of a key."""
+    def _add_unranked(self, slots: dict[Any, Value], key: Key, value: Value) -> None:
+        """Add a value that has no order among all others."""
         self._taken += 1
-        if key not in self.nan_first:
-            self.nan_first.add(key)
-            self._charge(size_of(key) + GROUP_BYTES)
+        known = self.ranges.get(key, [])
+        kept = [*known, slots[key]] if key in slots else [*known]
+        try:
+            if not makes_room(self.kind, kept, value):
+                return
+        except CANNOT_AGGREGATE as error:
+            raise AggregationError(decode_key(key) if type(key) is bytes else key, error) from error
+        kept.append(decode_value(encode_value(value)))  # tuples that share the object of their NaN are equal to Python
+        slots.pop(key, None)
+        self.ranges[key] = kept
+        self._charge(size_of(kept) - size_of(known) if known else size_of(kept) + size_of(key) + GROUP_BYTES)
 
     def take_distinct(self, keys: list[Key], values: list[Value]) -> bool:
         """Add records with one key each, all together; False, and none is added, if `add` must do it one by one."""
@@ -251,7 +272,7 @@ class Aggregates:
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to write."""
-        return not self.plain and not self.others and not self.nan_first
+        return not self.plain and not self.others and not self.ranges
 
     def handles(self) -> dict[str, object]:
         """Return the names that `yield_rewriting` uses, and their objects."""
@@ -269,15 +290,15 @@ class Aggregates:
 
     def used_bytes(self) -> int:
         """Measure how many bytes all groups take."""
-        stored = chain(self.plain, self.plain.values(), self.others, self.others.values(), self.nan_first)
-        return sum(map(size_of, stored)) + GROUP_BYTES * (len(self.plain) + len(self.others) + len(self.nan_first))
+        groups = (self.plain, self.others, self.ranges)
+        return sum(GROUP_BYTES * len(each) + sum(map(size_of, chain(each, each.values()))) for each in groups)
 
     def write(self, packer: FramePacker, buckets: int, bucket_of: BucketOf) -> None:
         """Write all groups in (bucket, key) order, and forget them; `uncounted` stays."""
-        for key in self.nan_first:
+        for key, ranges in self.ranges.items():
             slots: dict[Any, Value] = self.others if type(key) is bytes else self.plain
-            slots[key] = NanFirst((nan, slots[key]) if key in slots else (nan,))
-        self.nan_first.clear()
+            slots[key] = Several((*ranges, slots[key]) if key in slots else ranges)
+        self.ranges.clear()
         for bucket, pairs in enumerate(sorted_by_bucket(self.plain, self.others, buckets, bucket_of)):
             values = [self.others.pop(encoded) if key is encoded else self.plain.pop(key) for encoded, key in pairs]
             pack_aggregates(packer, bucket, [encoded for encoded, _ in pairs], values)
@@ -285,11 +306,11 @@ class Aggregates:
 
 def pack_aggregates(packer: FramePacker, bucket: int, keys: list[bytes], values: list[Value]) -> None:
     """Pass a bucket's keys, each with its aggregate, to a packer."""
-    if NanFirst not in set(map(type, values)):
+    if Several not in set(map(type, values)):
         packer.add_ones(bucket, keys, values)
         return
     for key, value in zip(keys, values, strict=True):
-        packer.add_values(bucket, key, [*value] if type(value) is NanFirst else [value])
+        packer.add_values(bucket, key, [*value] if type(value) is Several else [value])
 
 
 def is_plain(key: Key) -> bool:

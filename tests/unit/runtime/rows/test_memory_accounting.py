@@ -1,6 +1,7 @@
 """What stores say that they hold is at least 0.8 of what Python or Arrow has allocated for it, whatever the shapes."""
 
 import marshal
+import math
 import subprocess
 import sys
 import tracemalloc
@@ -67,6 +68,9 @@ VALUES: dict[str, Callable[[int], Make]] = {
     "many ints": lambda size: lambda n: [n, *range(1000, 1000 + size)],
     "dict in a list": lambda size: lambda n: [n, {f"f{n}": "v" * size, "g": [1.5, None]}],
     "none": lambda _: lambda _: None,
+    "nan": lambda _: lambda _: math.nan,
+    "tuple with a nan": lambda size: lambda n: (n, math.nan, "v" * size),
+    "ranges": lambda size: lambda n: (*range(n % 3), math.nan, "v" * size),
 }
 KEY_SHAPES = st.builds(lambda name, size: KEYS[name](size), st.sampled_from(sorted(KEYS)), SIZES)
 VALUE_SHAPES = st.builds(lambda name, size: VALUES[name](size), st.sampled_from(sorted(VALUES)), SIZES)

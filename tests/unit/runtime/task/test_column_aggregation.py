@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from podreduce.contract.errors import ProgramError
 from podreduce.task import batches_to_rows as column_rows
 from podreduce.watching import memory
+from tests.support.passed_over import is_passed_over
 from tests.support.searching import tries
 from tests.support.task_runs import TaskRun
 
@@ -51,6 +52,7 @@ VALUES: dict[str, tuple[pa.DataType, st.SearchStrategy[Any]]] = {
     "binary view": (pa.binary_view(), st.binary(max_size=3)),
     "fixed binary": (pa.binary(2), st.binary(min_size=2, max_size=2)),
     "list": (pa.list_(pa.int8()), st.lists(SMALL, max_size=2)),
+    "list of floats": (pa.list_(pa.float64()), st.lists(st.sampled_from([math.nan, 0.5, 1.0]), max_size=3)),
     "struct": (pa.struct({"a": pa.int8()}), st.fixed_dictionaries({"a": SMALL})),
     "decimal": (pa.decimal128(20, 2), SMALL.map(lambda number: Decimal(number) / 4)),
     "timestamp": (pa.timestamp("us"), SMALL.map(lambda day: datetime(2024, 2, 8 + day))),  # noqa: DTZ001 - as Arrow has it
@@ -176,6 +178,25 @@ def one_type(kind: pa.DataType, *values: Any) -> Rows:
 EACH_ROW = Limits(batches=range(12), maps=range(7), combined_bytes=0, budget_bytes=64)
 
 
+def without_passed_over(rows: Rows) -> Rows:
+    """The rows without what `min` and `max` pass over."""
+    by_key: dict[Any, list[Any]] = {}
+    kept = []
+    for key, value, _ in rows.rows:
+        by_key.setdefault(key, []).append(value)
+    places = dict.fromkeys(by_key, 0)
+    for row in rows.rows:
+        if not is_passed_over(by_key[row[0]], places[row[0]]):
+            kept.append(row)
+        places[row[0]] += 1
+    return Rows(key_type=rows.key_type, rows=kept)
+
+
+def decimals_and_floats(*values: Any) -> Rows:
+    kinds = {Decimal: pa.decimal128(20, 2), float: pa.float64()}
+    return Rows(key_type=pa.string(), rows=[("a", value, kinds[type(value)]) for value in values])
+
+
 @given(draw_rows(), st.sampled_from(sorted(FORMS)), LIMITS)
 @example(one_type(pa.int64(), *[7] * 9), "count", EACH_ROW)
 @example(one_type(pa.int64(), None, 1), "sum", EACH_ROW)
@@ -189,16 +210,21 @@ EACH_ROW = Limits(batches=range(12), maps=range(7), combined_bytes=0, budget_byt
 @example(Rows(key_type=pa.string(), rows=[("a", math.nan, pa.float64()), ("a", "b", pa.string())]), "max", Limits())
 @example(Rows(key_type=pa.string(), rows=[("a", 1, pa.int64()), ("a", 0.5, pa.float64())]), "max", Limits())
 @example(one_type(pa.float64(), -0.0, 0.0), "max", EACH_ROW)
+@example(decimals_and_floats(*[Decimal(0)] * 9, 0.0, math.nan), "max", Limits(combined_bytes=0, budget_bytes=64))
+@example(decimals_and_floats(5.0, Decimal(0), math.nan), "max", EACH_ROW)
+@example(decimals_and_floats(math.nan, Decimal(0), 1.0), "min", EACH_ROW)
+@example(one_type(pa.list_(pa.float64()), [1.0], [math.nan], [2.0]), "max", EACH_ROW)
 @SEARCH
 def test_an_aggregation_after_map_batch_is_the_written_function(
     monkeypatch: pytest.MonkeyPatch, rows: Rows, aggregation: str, limits: Limits
 ) -> None:
     form = FORMS[aggregation]
-    expected = outcome_of(WAYS["written"].format(form=form), rows, Limits(), monkeypatch)
+    ranked = without_passed_over(rows) if aggregation in ("min", "max") else rows
+    expected = outcome_of(WAYS["written"].format(form=form), ranked, Limits(), monkeypatch)
     if aggregation == "count" and expected == REFUSED:  # values that cannot travel can be counted
         expected = outcome_of(WAYS["declared"].format(name="count"), rows, Limits(), monkeypatch)
     for way, members in WAYS.items():
-        if aggregation == "count" and way == "written":
+        if way == "written" and (aggregation == "count" or ranked != rows):
             continue
         for each in (Limits(), limits):
             found = outcome_of(members.format(name=aggregation, form=form), rows, each, monkeypatch)
