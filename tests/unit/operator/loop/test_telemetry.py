@@ -79,6 +79,7 @@ class World:
         self.place = f"memory://{uuid.uuid4().hex}/"
         self.cluster = StoringCluster(work_uri=f"{self.place}work/")
         self.heard = Heard()
+        self.status: dict[str, Any] = {}
         self.cache = self.make_cache()
 
     def make_cache(self) -> RunCache:
@@ -91,6 +92,7 @@ class World:
     def put_plan(self) -> str:
         data = encode(make_plan(output_uri=f"{self.place}out/", shards=3))
         self.store.put(PLAN_KEY, data)
+        self.status = {"runId": "1", "planDigest": digest_bytes(data)}
         return digest_bytes(data)
 
     def commit(self, index: int, generation: int = 0) -> None:
@@ -98,7 +100,7 @@ class World:
         self.store.put(commit_key(commit.task, generation), encode(commit))
 
     async def look(self) -> Run:
-        _, run = await observe(make_job(), self.cluster, self.cache, Limits(), 1000.0)
+        _, run = await observe(make_job(status=self.status), self.cluster, self.cache, Limits(), 1000.0)
         assert run is not None
         return run
 
