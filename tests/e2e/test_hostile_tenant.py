@@ -200,12 +200,10 @@ def plant_next_run(hostile: JobWorld) -> list[str]:
     return ["next"]
 
 
-def forge_pods(hostile: JobWorld, victim: JobWorld, images: Images) -> None:
-    """Make pods that say they are tasks of the hostile job, and of the victim's."""
+def forge_pods(hostile: JobWorld, theirs: Mapping[str, Any], model: Mapping[str, Any], images: Images) -> None:
+    """Make pods that say they are tasks of the hostile job, and of the victim's, whose pod is the model."""
     prepare(hostile, "forged")
     uid = hostile.job("forged")["metadata"]["uid"]
-    theirs = victim.job("first")["metadata"]
-    model = victim.cluster.wait_for(lambda: next(iter(victim.pods("first")), None), "a pod of the victim")
     pods = []
     for number, changes in enumerate(forged_labels()):
         for owner, name in ((uid, "forged"), (theirs["uid"], theirs["name"])):
@@ -261,12 +259,13 @@ def test_a_tenant_harms_no_other_and_not_the_operator(world: JobWorld, hostile: 
     before = operator_pod(world)
     said = [f"at the start {resident_mib(world)} MiB"]
     world.start("first", WORD_COUNT)
+    model = world.cluster.wait_for(lambda: next(iter(world.pods("first")), None), "a pod of the victim")
     flood = FLOOD % f"http://podreduce-progress.{world.installation.namespace}.svc:8081/v1/progress"
     prepare(hostile, "flood", flood, input_uri=one_line(hostile))
     patch(hostile, "flood", {"suspend": False})
     point_at_the_api_server(hostile)
     names = [*plant_garbage(hostile), *plant_large(hostile), *plant_plans(hostile), *plant_next_run(hostile)]
-    forge_pods(hostile, world, images)
+    forge_pods(hostile, world.job("first")["metadata"], model, images)
     for name in names:
         patch(hostile, name, {"suspend": False})
     spoil_pages(hostile)
