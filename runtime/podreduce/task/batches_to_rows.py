@@ -87,8 +87,11 @@ class RowSink:
         """Put rows into the buffer, some at a time; `distinct` rows are aggregates of one key each."""
         for batch in table.to_batches(max_chunksize=self._rows_at_once(table)):
             keys, values = self._rows_of(batch, exact_ints=distinct)
-            if not (distinct and isinstance(self._store, Aggregates) and self._store.take_distinct(keys, values)):
-                self._add_rows(keys, values)
+            try:
+                if not (distinct and isinstance(self._store, Aggregates) and self._store.take_distinct(keys, values)):
+                    self._add_rows(keys, values)
+            except AggregationError as error:  # of a row, or of others that are merged to make space for it
+                raise cannot_aggregate(self._program, error.key, error.error) from None
 
     def _rows_at_once(self, table: pa.Table) -> int:
         """Return how many rows may exist as Python objects at a time."""
@@ -113,8 +116,6 @@ class RowSink:
                 self._store.add(key, value)
             except UnsupportedTypeError as error:
                 raise ProgramError(f"{self._member} returned, for the key {show(key)}: {error}") from None
-            except AggregationError as error:
-                raise cannot_aggregate(self._program, error.key, error.error) from None
 
 
 def combined_share(budget_bytes: int) -> int:

@@ -176,6 +176,7 @@ def one_type(kind: pa.DataType, *values: Any) -> Rows:
 
 
 EACH_ROW = Limits(batches=range(12), maps=range(7), combined_bytes=0, budget_bytes=64)
+SPILLED = Limits(combined_bytes=0, budget_bytes=64)
 
 
 def without_passed_over(rows: Rows) -> Rows:
@@ -210,9 +211,10 @@ def decimals_and_floats(*values: Any) -> Rows:
 @example(Rows(key_type=pa.string(), rows=[("a", math.nan, pa.float64()), ("a", "b", pa.string())]), "max", Limits())
 @example(Rows(key_type=pa.string(), rows=[("a", 1, pa.int64()), ("a", 0.5, pa.float64())]), "max", Limits())
 @example(one_type(pa.float64(), -0.0, 0.0), "max", EACH_ROW)
-@example(decimals_and_floats(*[Decimal(0)] * 9, 0.0, math.nan), "max", Limits(combined_bytes=0, budget_bytes=64))
+@example(decimals_and_floats(*[Decimal(0)] * 9, 0.0, math.nan), "max", SPILLED)
 @example(decimals_and_floats(5.0, Decimal(0), math.nan), "max", EACH_ROW)
 @example(decimals_and_floats(math.nan, Decimal(0), 1.0), "min", EACH_ROW)
+@example(Rows(key_type=pa.string(), rows=[("a", None, pa.null()), ("a", 0, pa.int64())]), "min", SPILLED)
 @example(one_type(pa.list_(pa.float64()), [1.0], [math.nan], [2.0]), "max", EACH_ROW)
 @SEARCH
 def test_an_aggregation_after_map_batch_is_the_written_function(
