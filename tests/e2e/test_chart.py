@@ -117,7 +117,7 @@ RIGHTS = {
     "exec into pods": (["create", "pods", "--subresource=exec"], False),
     "write a status": (["update", "mapreducejobs.podreduce.dev", "--subresource=status"], True),
     "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
-    "delete a job": (["delete", "mapreducejobs.podreduce.dev"], False),
+    "delete a job": (["delete", "mapreducejobs.podreduce.dev"], True),
     "create a lease": (["create", "leases.coordination.k8s.io"], True),
     "renew its lease": (["patch", "leases.coordination.k8s.io/podreduce"], True),
     "read its Deployment": (["get", "deployments.apps/podreduce"], True),

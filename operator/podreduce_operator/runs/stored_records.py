@@ -141,6 +141,17 @@ def check_plan(plan: Plan, job: JobIdentity, uri: str) -> None:
         raise unreadable(uri, f"it is the plan of {other.namespace}/{other.name}, run {other.run_id}")
 
 
+def has_output(commit: CommitRecord, plan: Plan) -> bool:
+    """Tell whether a commit names the output of its task: a blob of a map, a part of a reduce or a map-only job.
+
+    If the plan leaves the number of partitions open, the job may turn out to be map-only.
+    """
+    has_blob, has_part = commit.blob is not None, commit.part is not None
+    if commit.task.type is TaskType.REDUCE or plan.partitions == 0:
+        return has_part
+    return has_blob or (has_part and plan.partitions is None)
+
+
 def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
     """Make sure that a commit record is of the task in its key, and that its numbers can be added up.
 
@@ -157,7 +168,7 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
     names = [name for group, counters in commit.counters.items() for name in (group, *counters)]
     if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
         raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
-    if (commit.blob if is_map and plan.partitions != 0 else commit.part) is None:
+    if not has_output(commit, plan):
         raise unreadable(uri, "it names no output")
     try:
         largest = max(decode_sizes(commit.bucket_bytes), default=0)

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -38,6 +38,7 @@ from podreduce.contract.task import (
     KeySample,
     OffsetPage,
     ShuffleManifest,
+    TaskRef,
 )
 from podreduce.contract.wire import Wire, decode, digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
@@ -59,7 +60,7 @@ from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.remove_run import discard_job, discard_run
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.run_records import MOST_TEXT, MOST_UNREADABLE
-from podreduce_operator.runs.stored_records import limit_of
+from podreduce_operator.runs.stored_records import check_commit, limit_of
 from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit, make_failure, make_quarantine
@@ -305,6 +306,21 @@ async def test_a_good_record_is_no_fault(stored: Stored, key: str) -> None:
     stored.work.put(key, RECORDS[key](stored))
     observed, _ = await stored.observe()
     assert observed.faults == ()
+
+
+@pytest.mark.parametrize(("partitions", "task", "fits"), [
+    (3, map_task(0), {"blob"}), (0, map_task(0), {"part"}), (None, map_task(0), {"blob", "part"}),
+    (3, reduce_task(0), {"part"}), (None, reduce_task(0), {"part"}),
+])  # fmt: skip
+@pytest.mark.parametrize("output", ["blob", "part", "none"])
+def test_a_commit_names_the_output_that_its_task_may_have(
+    partitions: int | None, task: TaskRef, fits: set[str], output: str
+) -> None:
+    outputs = {"blob": make_commit(map_task(0)).blob, "part": make_commit(reduce_task(0)).part}
+    commit = make_commit(task, **{name: value if name == output else None for name, value in outputs.items()})
+    expected = nullcontext() if output in fits else pytest.raises(ActionError, match="it names no output")
+    with expected:
+        check_commit(commit_key(task, 0), commit, make_plan(partitions=partitions), "s3://b/commit.json")
 
 
 @pytest.mark.parametrize("case", CASES)
