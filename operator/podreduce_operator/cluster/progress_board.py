@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import msgspec
 
 from podreduce.contract.progress import ProgressReport
+from podreduce.contract.wire import decode_json
 from podreduce_operator.model.pods import AttemptProgress, PodView
 
 __all__ = ["ProgressBoard", "read_progress_line"]
@@ -82,7 +83,7 @@ def read_progress_line(line: str) -> ProgressReport | None:
     if not line.startswith("{") or '"progress"' not in line:
         return None
     try:
-        parsed = msgspec.json.decode(line, type=ProgressLine)
+        parsed = decode_json(line, ProgressLine)
     except msgspec.DecodeError:
         return None
     if parsed.event != "progress":

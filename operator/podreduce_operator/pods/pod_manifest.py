@@ -19,7 +19,7 @@ from podreduce.contract.environment import (
     StorageSettings,
 )
 from podreduce.contract.task import TaskType
-from podreduce_operator.api.crd import API_VERSION, KIND
+from podreduce_operator.api.crd import API_VERSION, GROUP, KIND
 from podreduce_operator.api.storage_secret import CA_CERT_KEY, KEY_FILES, OPTIONAL_KEYS, REQUIRED_KEYS
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import Gang, PodRequest
@@ -223,19 +223,24 @@ def force_metadata(request: PodRequest, template: Mapping[str, Any]) -> dict[str
         "name": request.name,
         "namespace": request.job.key.namespace,
         "labels": {
-            **(template.get("labels") or {}),
+            **without_own(template.get("labels")),
             **({} if request.gang is None else {QUEUE_GROUP_LABEL: request.gang.name}),
             **pod_labels(request.job.key.name, attempt),
         },
         "annotations": {
             "kubectl.kubernetes.io/default-container": TASK_CONTAINER,
-            **(template.get("annotations") or {}),
+            **without_own(template.get("annotations")),
             **tasks_annotation(request),
             **gang_annotations(request.gang),
             **progress_annotation(request),
         },
         "ownerReferences": [owner_reference(request.job)],
     }
+
+
+def without_own(names: Mapping[str, str] | None) -> dict[str, str]:
+    """Return a template's labels or annotations without podreduce's: by these the operator knows what a pod is."""
+    return {name: value for name, value in (names or {}).items() if not name.startswith(f"{GROUP}/")}
 
 
 def queue_labels(job: JobView) -> dict[str, str]:

@@ -31,6 +31,7 @@ from podreduce_operator.pods.pod_resources import read_requests
 __all__ = ["OwnedPod", "parse_pod", "parse_time"]
 
 MOST_TASKS_OF_POD = 1000
+MOST_SIZE_DIGITS = 6
 """What the CRD allows as `tasksPerPod`. Anybody may make a pod with an annotation of 256 KiB, and many of them."""
 
 NOT_ADMITTED = frozenset(
@@ -129,7 +130,8 @@ def parse_tasks(text: str, first: TaskRef) -> tuple[TaskRef, ...]:
 def parse_gang(text: str) -> Gang | None:
     """Return the gang of a pod, as one shared object. None without a gang, or if the annotation was changed."""
     size, _, name = text.partition(" ")
-    return Gang(name=name, size=int(size)) if size.isdecimal() and name else None
+    is_size = size.isdecimal() and len(size) <= MOST_SIZE_DIGITS
+    return Gang(name=name, size=int(size)) if is_size and name else None
 
 
 def controller_of(metadata: Mapping[str, Any]) -> Mapping[str, Any] | None:

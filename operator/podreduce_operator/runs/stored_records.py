@@ -44,7 +44,6 @@ __all__ = [
 
 UNREADABLE_REASON = "RecordUnreadable"
 NEWER_REASON = "NewerRecord"
-NOT_A_RECORD = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 KIB, MIB = 1 << 10, 1 << 20
 MOST_COUNTERS = 2100
@@ -103,7 +102,7 @@ def decode_record(data: bytes, record_type: type[T], uri: str) -> T:
     except NewerRecordError as error:
         message = f"{uri} was written by a later release: upgrade the operator again; {error}"
         raise ActionError(NEWER_REASON, message, permanent=False) from error
-    except NOT_A_RECORD as error:
+    except msgspec.DecodeError as error:
         raise unreadable(uri, error) from error
 
 

@@ -8,7 +8,16 @@ from typing import Any, TypeVar
 
 import msgspec
 
-__all__ = ["SCHEMA_VERSION", "NewerRecordError", "Wire", "decode", "digest_bytes", "encode", "encode_readable"]
+__all__ = [
+    "SCHEMA_VERSION",
+    "NewerRecordError",
+    "Wire",
+    "decode",
+    "decode_json",
+    "digest_bytes",
+    "encode",
+    "encode_readable",
+]
 
 SCHEMA_VERSION = 1
 """The version of all records. It is raised if a record must not be read as before, not for a new field with a default.
@@ -21,6 +30,7 @@ LONG_CHARACTERS = 1000
 """JSON for people gets line breaks if it is longer than the first; a row of plain values, than the second."""
 
 T = TypeVar("T", bound="Wire")
+S = TypeVar("S")
 
 
 class Wire(msgspec.Struct, frozen=True, rename="camel"):
@@ -70,9 +80,10 @@ def decode(data: bytes, record_type: type[T]) -> T:
     Raises:
         NewerRecordError: a later release wrote it.
         msgspec.ValidationError: `data` is not such a record; the message names the field.
+        msgspec.DecodeError: `data` is no JSON.
     """
     try:
-        record = msgspec.json.decode(data, type=record_type)
+        record = decode_json(data, record_type)
     except msgspec.ValidationError:
         refuse_newer(read_version(data), record_type)
         raise
@@ -80,10 +91,22 @@ def decode(data: bytes, record_type: type[T]) -> T:
     return record
 
 
+def decode_json(data: bytes | str, kind: type[S]) -> S:
+    """Decode JSON that anybody may have written.
+
+    Raises:
+        msgspec.DecodeError: whatever is wrong with it; msgspec itself raises others for odd text and deep nesting.
+    """
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (UnicodeError, RecursionError) as error:
+        raise msgspec.DecodeError(f"this is no JSON that can be read ({type(error).__name__})") from error
+
+
 def read_version(data: bytes) -> int:
     """Return the version of a record that cannot be decoded; the first if it names none."""
     try:
-        return msgspec.json.decode(data, type=Versioned).schema
+        return decode_json(data, Versioned).schema
     except msgspec.ValidationError:
         return 1
 

@@ -9,11 +9,15 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import structlog
+
 from podreduce_operator.cluster.kubernetes.api import Json
 
 __all__ = ["ObjectCache"]
 
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +84,20 @@ class ObjectCache(Generic[T]):
         known = self._entries.get(uid)
         if known is not None and known.version >= version:
             return
-        value = self._parse(manifest)
+        value = self._parse_or_none(manifest)
         if value is None:
             self._drop(uid)
             return
         self._entries[uid] = Entry(version, value)
         self._on_change(None if known is None else known.value, value)
+
+    def _parse_or_none(self, manifest: Json) -> T | None:
+        """Return the value to keep; None also if it cannot be parsed. Who wrote that stops nobody else's watch."""
+        try:
+            return self._parse(manifest)
+        except Exception:
+            log.exception("object left out: it cannot be parsed", uid=uid_of(manifest), version=version_of(manifest))
+            return None
 
     def _drop(self, uid: str) -> None:
         known = self._entries.pop(uid, None)

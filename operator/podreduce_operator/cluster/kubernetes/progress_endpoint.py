@@ -13,6 +13,7 @@ import msgspec
 from aiohttp import web
 
 from podreduce.contract.progress import ProgressReport
+from podreduce.contract.wire import decode_json
 from podreduce_operator.cluster.kubernetes.report_rate import ReportRate
 from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.pods.pod_manifest import digest_token
@@ -65,7 +66,7 @@ def is_token_of(pod: OwnedPod, token: str) -> bool:
 def decode_report(body: bytes) -> ProgressReport | None:
     """Decode a report; None if it is invalid."""
     try:
-        report = msgspec.json.decode(body, type=ProgressReport)
+        report = decode_json(body, ProgressReport)
     except msgspec.DecodeError:
         return None
     counts = (report.records, report.bytes, report.reduced, report.records_out, report.beats)

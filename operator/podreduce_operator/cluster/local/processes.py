@@ -21,6 +21,7 @@ import msgspec
 
 from podreduce.contract.environment import INTERPRETER_VARIABLES, StorageSettings
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
+from podreduce.contract.wire import decode_json
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_oom_kills, share_memory_bytes
@@ -319,6 +320,6 @@ def read_outcome(termination_log: Path) -> TaskOutcome | None:
     """Read why the task failed; None if it left no readable message."""
     try:
         with termination_log.open("rb") as file:
-            return msgspec.json.decode(file.read(TERMINATION_MESSAGE_BYTES), type=TaskOutcome)
+            return decode_json(file.read(TERMINATION_MESSAGE_BYTES), TaskOutcome)
     except (OSError, msgspec.DecodeError):
         return None

@@ -444,3 +444,11 @@ def test_a_forged_label_loses() -> None:
 def test_a_template_that_leaves_no_task_is_refused(pod_template: dict[str, Any]) -> None:
     with pytest.raises(PodTemplateError, match=r"spec\.podTemplate\.spec"):
         build(podTemplate=pod_template)
+
+
+@pytest.mark.parametrize("kind", ["labels", "annotations"])
+def test_a_template_says_nothing_of_what_the_operator_knows_a_pod_by(kind: str) -> None:
+    own = {f"podreduce.dev/{name}": "9" * 5000 for name in ("tasks", "gang", "ordinal", "new")}
+    plain = build()["metadata"][kind]
+    found = build(podTemplate={"metadata": {kind: {**own, "team": "a"}}})["metadata"][kind]
+    assert found == plain | {"team": "a"}

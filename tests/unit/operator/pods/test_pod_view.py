@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from podreduce.contract.task import TaskOutcome, TaskRef
 from podreduce.contract.wire import encode
@@ -131,6 +133,21 @@ def test_a_pod_says_which_gang_it_is_of(told: str, gang: Gang | None) -> None:
     assert parse({"phase": "Pending"}, annotations={"podreduce.dev/gang": told}).gang == gang
 
 
+MANY_DIGITS = "9" * 5000
+DEEP = '{"x":' * 2000
+ODD_TEXT = st.one_of(
+    st.text(max_size=50),
+    st.sampled_from([MANY_DIGITS, f"{MANY_DIGITS} x", f"m-{MANY_DIGITS} m-1", "² x", "٣ x", "-1 x", DEEP, "[" * 4000]),
+)
+
+
+@given(texts=st.fixed_dictionaries(dict.fromkeys(("tasks", "gang", "progress-token"), ODD_TEXT)), message=ODD_TEXT)
+def test_whatever_somebody_writes_on_a_pod_it_is_a_pod(texts: dict[str, str], message: str) -> None:
+    annotations = {f"podreduce.dev/{name}": text for name, text in texts.items()}
+    status = {"phase": "Failed", "containerStatuses": terminated(1, message=message)}
+    assert parse(status, annotations=annotations).task == map_task(3)
+
+
 def test_a_pod_says_whose_it_is_and_which_attempt() -> None:
     pod = parse_pod(make_manifest({"phase": "Running"}))
     assert pod is not None
@@ -250,7 +267,7 @@ def test_the_tasks_last_message_is_its_outcome() -> None:
     assert (view.outcome, view.message) == (outcome, "")
 
 
-@pytest.mark.parametrize("message", ["", "killed", '{"reason": "Pro', "[]", '{"reason": 1}', "\ud800"])
+@pytest.mark.parametrize("message", ["", "killed", '{"reason": "Pro', "[]", '{"reason": 1}', "\ud800", '{"x":' * 2000])
 def test_garbage_in_the_last_message_is_no_outcome(message: str) -> None:
     view = parse({"phase": "Failed", "containerStatuses": terminated(1, message=message)})
     assert (view.outcome, view.message) == (None, message)

@@ -35,6 +35,8 @@ def make(uid: str, version: int, **metadata: Any) -> dict[str, Any]:
 
 def parse(manifest: Mapping[str, Any]) -> str | None:
     metadata = manifest["metadata"]
+    if metadata.get("odd"):
+        raise RecursionError
     return None if metadata.get("foreign") else str(metadata["uid"])
 
 
@@ -134,3 +136,12 @@ def test_whatever_is_missed_a_listing_makes_it_right(steps: list[tuple[str, str]
         balance[change[1]] += {"+": 1, "-": -1, "~": 0}[change[0]]
     assert {uid for uid, count in balance.items() if count} == set(world)
     assert len(recorder.cache) == len(world)
+
+
+def test_what_cannot_be_parsed_is_left_out_and_hides_no_other() -> None:
+    recorder = Recorder()
+    recorder.relist(make("a", 1), make("odd", 2, odd=True), make("b", 3), version=3)
+    assert recorder.take() == ["+a", "+b"]
+    recorder.cache.apply({"type": "MODIFIED", "object": make("a", 4, odd=True)})
+    assert recorder.take() == ["-a"]
+    assert recorder.cache.version == 4
