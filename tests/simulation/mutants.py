@@ -289,7 +289,7 @@ MUTANTS = (
     ),
     recording(
         "failures are dated by the operator",
-        "finished_at=now if pod.finished_at is None else pod.finished_at,",
+        "finished_at=now if pod.finished_at is None else max(pod.finished_at, 0.0),",
         "finished_at=now,",
         breaks=judge.FINISH_IS_THE_PODS,
     ),

@@ -65,7 +65,7 @@ def build_record(pod: PodView, classification: Classification, now: float) -> Fa
         ends_job=classification.ends_job,
         reason=classification.reason,
         message=classification.message,
-        finished_at=now if pod.finished_at is None else pod.finished_at,
+        finished_at=now if pod.finished_at is None else max(pod.finished_at, 0.0),
         exit_code=pod.exit_code,
         traceback="" if outcome is None else outcome.traceback,
         record="" if outcome is None else outcome.record,

@@ -215,11 +215,11 @@ class TaskOutcome(Wire, frozen=True, kw_only=True):
         lost: the missing map output, if that is the reason.
     """
 
-    reason: str
+    reason: Reason
     message: str
     traceback: str = ""
     record: str = ""
-    bad_records: int = 0
+    bad_records: Amount = 0
     lost: LostOutput | None = None
 
 

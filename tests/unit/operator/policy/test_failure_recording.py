@@ -1,8 +1,13 @@
+import json
+from dataclasses import replace
+
 import pytest
 
 from podreduce.contract.task import FailureRecord, LostOutput, TaskOutcome
+from podreduce.contract.wire import decode, encode
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.pods.pod_view import parse_outcome
 from podreduce_operator.policy.failure_recording import record_failures
 from tests.support.builders.observed import make_observed
 from tests.support.builders.pods import make_failed_pod, make_pod
@@ -95,3 +100,21 @@ def test_usual_memory_waits_for_a_node_for_ever(failures: tuple[str, ...]) -> No
 
 def test_an_attempt_from_before_the_memory_was_raised_waits_for_ever() -> None:
     assert wait_for_memory(1e9, "OutOfMemory", ordinal=1) == ()
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"reason": "x" * 300},
+        {"badRecords": -5},
+        {"badRecords": 10**18},
+        {"lost": {"task": {"type": "m", "index": 0}, "generation": -1}},
+        {"record": "r" * 4000, "traceback": "t" * 4000, "message": "\ud800" * 10},
+    ],
+)
+@pytest.mark.parametrize("finished_at", [-6e10, 0.0, 50.0])
+def test_whatever_an_attempt_says_its_record_can_be_read_again(message: dict[str, object], finished_at: float) -> None:
+    text = json.dumps({"reason": "ProgramError", "message": "", **message})
+    pod = replace(make_failed_pod(map_task(0)), outcome=parse_outcome(text), finished_at=finished_at)
+    ((record,),) = [[action.record] for action in record_failures(make_observed(pods=(pod,)), 60.0)]
+    assert decode(encode(record), FailureRecord) == record
