@@ -57,7 +57,14 @@ def search(name: str, wanted: Property, seconds: float, seed: int) -> Found:
 def run_round(found: Found, wanted: Property, seed: int) -> None:
     """Run pytest once, count its cases, and show what failed."""
     variables = {"PODREDUCE_SEED": str(seed), "PODREDUCE_SEARCH": f"{wanted.times:g}"}
-    flags = (f"--hypothesis-seed={seed}", "--hypothesis-show-statistics", "--quiet", "-p", "no:cacheprovider")
+    flags = (
+        f"--hypothesis-seed={seed}",
+        "--hypothesis-show-statistics",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "--timeout=0",
+    )
     command = (sys.executable, "-m", "pytest", *flags, *wanted.tests)
     ran = subprocess.run(command, env={**os.environ, **variables}, capture_output=True, text=True, check=False)
     found.rounds += 1
