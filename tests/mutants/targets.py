@@ -13,9 +13,11 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "rows.row_stores": (
         "runtime/rows/map_buffer",
         "runtime/rows/interning",
+        "runtime/rows/ranking",
         "runtime/task/tasks",
         "runtime/task/skipping",
     ),
+    "rows.ranking": ("runtime/rows/ranking", "runtime/rows/recognised_values"),
     "rows.combining": ("runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.map_buffer": ("runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.aggregate_input": ("runtime/rows/aggregate_input", "runtime/task/tasks"),
