@@ -37,7 +37,10 @@ class FieldProblem:
 
 
 def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    """Return `value` with its defaults. A null in a declared field counts as absent."""
+    """Return `value` with its defaults. A null in a declared field counts as absent.
+
+    Nothing below what the schema describes is looked at, however deeply it is nested.
+    """
     if isinstance(value, list) and "items" in schema:
         return [apply_defaults(schema["items"], item) for item in value]
     if not isinstance(value, dict):
@@ -48,7 +51,8 @@ def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSO
         for name, child in schema.get("properties", {}).items()
         if "default" in child and name not in given
     }
-    return {name: apply_defaults(child_schema(schema, name) or {}, item) for name, item in (given | absent).items()}
+    children = ((name, child_schema(schema, name), item) for name, item in (given | absent).items())
+    return {name: item if child is None else apply_defaults(child, item) for name, child, item in children}
 
 
 def child_schema(schema: Schema, name: str) -> Schema | None:

@@ -14,7 +14,6 @@ from typing import Any
 
 import structlog
 
-from podreduce_operator.api.crd import known_spec
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
@@ -267,7 +266,7 @@ class Reconciler:
     ) -> float | None:
         """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
-        status = build_status(observed, decision.verdict, self.clock(), None if plan is None else known_spec(plan.spec))
+        status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
         if status == observed.job.status:
             return None
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()

@@ -34,6 +34,8 @@ from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, S
 from podreduce.contract.texts import cut_middle
 from podreduce.contract.wire import Wire, digest_bytes, encode
 from podreduce.storage import ObjectStore
+from podreduce_operator.api.crd import known_spec
+from podreduce_operator.api.spec import pinned_fields
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.read_budget import ReadingPace
@@ -90,7 +92,8 @@ class RunRecords:
 
     Attributes:
         store: the store at the run's prefix.
-        plan: None until it is written; `plan_digest` is the SHA-256 of its bytes.
+        plan: None until it is written; `plan_digest` is the SHA-256 of its bytes. Another release may have written it:
+            its spec has this release's fields and defaults, as the job's has.
         written_plan: the SHA-256 of the plan that this process made, empty if it made none.
         commits: the commit of the newest generation, by task, without the added-up fields. The bucket sizes of the
             first maps stay, up to a limit, so that a small job need not read them again.
@@ -202,7 +205,9 @@ class RunRecords:
         try:
             with self._noting(PLAN_KEY):
                 data = await read_bytes(self.store, PLAN_KEY, Plan)
-                self.plan, self.plan_digest = decode_record(data, Plan, self.store.uri_of(PLAN_KEY)), digest_bytes(data)
+                plan = decode_record(data, Plan, self.store.uri_of(PLAN_KEY))
+                spec = pinned_fields(known_spec(plan.spec))
+                self.plan, self.plan_digest = msgspec.structs.replace(plan, spec=spec), digest_bytes(data)
         except ObjectNotFoundError:
             return
 

@@ -1,7 +1,8 @@
 """MapReduceJobs as last seen, by name.
 
-Rule: the newest resource version wins, from the watch, a GET or the answer to a status write. If a name comes back with
-another UID, the old job has ended and a new one has started.
+Rule: the newest resource version wins, from the watch, a GET or the answer to a status write. A write that changes
+nothing that is stored keeps the version, and its answer counts too. If a name comes back with another UID, the old job
+has ended and a new one has started.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,8 +65,9 @@ class JobCache:
         """
         key, version = key_of(manifest), version_of(manifest)
         known = self._entries.get(key)
-        if known is None or known.version < version:
-            same = known if known is not None and known.view.uid == uid_of(manifest) else None
+        same = known if known is not None and known.view.uid == uid_of(manifest) else None
+        is_answer = sent is not None and same is not None and same.version == version
+        if known is None or known.version < version or is_answer:
             self._unread.pop(key, None)
             try:
                 entry = build_entry(manifest, same, sent)

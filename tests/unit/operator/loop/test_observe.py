@@ -1,4 +1,5 @@
 import uuid
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from podreduce.contract.layout import (
 from podreduce.contract.task import BlobRef, CommitIntent, HeavyKey, KeySample, ShuffleManifest
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.api.spec import pinned_fields
 from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.errors import ActionError
@@ -27,7 +29,7 @@ from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.read_budget import ReadingPace
 from podreduce_operator.runs.run import RunCache
 from podreduce_operator.shuffle.key_spread import KeyRanges
-from tests.support.builders.jobs import JOB_UID, make_job
+from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output, make_raw_spec
 from tests.support.builders.plans import make_plan
 from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure, make_quarantine
@@ -334,6 +336,46 @@ async def test_a_plan_that_was_tampered_with_is_a_permanent_fault(runs: StoredRu
     runs.put_plan()
     observed = await runs.observe(make_job(status={"runId": "1", "planDigest": "somebody else's"}))
     assert [(fault.reason, fault.permanent) for fault in observed.faults] == [("PlanMismatch", True)]
+
+
+NEEDED = {"program", "input", "output"}
+PINNED = pinned_fields(make_raw_spec())
+OTHER_RELEASES = {
+    "an unknown field": {**PINNED, "novel": 1},
+    "an unknown part": {**PINNED, "input": {**PINNED["input"], "novel": True}},
+    **{f"no {name}": {each: value for each, value in PINNED.items() if each != name} for name in {*PINNED} - NEEDED},
+    **{f"{name} is null": {**PINNED, name: None} for name in {*PINNED} - NEEDED},
+    "chaos is null": {**PINNED, "chaos": None},
+}
+
+
+@pytest.mark.parametrize("name", sorted(OTHER_RELEASES))
+async def test_a_plan_of_another_release_that_no_status_names_yet_is_the_jobs(runs: StoredRuns, name: str) -> None:
+    output = make_raw_output(uri=f"{runs.place}out/")
+    runs.put_plan(spec={**OTHER_RELEASES[name], "output": output})
+    job = make_job(spec={"output": output})
+    observed, run = await observe(job, runs.cluster, runs.cache, Limits(), NOW)
+    assert observed.faults == ()
+    assert run is not None
+    assert run.records.plan is not None
+    assert run.records.plan.spec == pinned_fields(job.raw_spec)
+
+
+async def test_a_plan_with_another_value_that_no_status_names_yet_is_a_permanent_fault(runs: StoredRuns) -> None:
+    job = make_job(spec={"output": make_raw_output(uri=f"{runs.place}out/")})
+    spec = {name: value for name, value in job.raw_spec.items() if name != "tasksPerPod"}
+    runs.put_plan(spec=spec)
+    faults = (await runs.observe(replace(job, raw_spec={**job.raw_spec, "tasksPerPod": 2}))).faults
+    assert [(fault.reason, fault.permanent) for fault in faults] == [("PlanMismatch", True)]
+    assert "spec.tasksPerPod" in faults[0].message
+
+
+async def test_a_planted_plan_that_is_nested_very_deeply_is_a_permanent_fault(runs: StoredRuns) -> None:
+    deep = b'{"a":' * 900 + b"1" + b"}" * 900
+    data = encode(make_plan(output_uri=f"{runs.place}out/"))
+    runs.store().put(PLAN_KEY, data.replace(b'"spec":{', b'"spec":{"podTemplate":' + deep + b","))
+    faults = (await runs.observe()).faults
+    assert [(fault.reason, fault.permanent) for fault in faults] == [("PlanMismatch", True)]
 
 
 @pytest.mark.parametrize("kind", ["plan", "commit", "shuffle"])

@@ -9,6 +9,8 @@ import structlog
 
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import StorageUnavailableError
+from podreduce.contract.layout import PLAN_KEY
+from podreduce.contract.plan import Plan
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.storage import open_store
@@ -345,7 +347,8 @@ async def test_a_plan_of_an_earlier_release_lacks_a_new_field_and_that_is_no_cha
     world.cluster.jobs[KEY] = replace(job, raw_spec=older)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
-    assert "badRecords" not in world.cluster.created[0].spec
+    (plan,) = (each.key for each in open_store(world.place).list("work/") if each.key.endswith(PLAN_KEY))
+    assert "badRecords" not in decode(open_store(world.place).get(plan), Plan).spec
     world.cluster.jobs[KEY] = replace(world.cluster.jobs[KEY], raw_spec=job.raw_spec, generation=2)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.jobs[KEY].status["observedGeneration"] == 2)

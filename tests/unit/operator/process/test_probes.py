@@ -1,4 +1,6 @@
+import asyncio
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -76,3 +78,56 @@ async def test_a_port_that_is_taken_is_named_with_the_setting() -> None:
         with pytest.raises(OperatorError, match=rf"the port {port} .* PODREDUCE_OPERATOR_HEALTH_PORT"):
             async with serve_probes(port, HealthFigures):
                 pass
+
+
+class Rendering:
+    """Counts how often the metrics are rendered; it takes a second each time."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.times = 0
+        self.fails = False
+
+    def clock(self) -> float:
+        return self.now
+
+    def render(self) -> bytes:
+        self.now += 1.0
+        self.times += 1
+        if self.fails:
+            raise RuntimeError
+        return str(self.times).encode()
+
+
+async def scrape(port: int, times: int = 1) -> Sequence[tuple[int, str]]:
+    async def ask_once(session: aiohttp.ClientSession) -> tuple[int, str]:
+        async with session.get(f"http://127.0.0.1:{port}/metrics") as answer:
+            return answer.status, await answer.text()
+
+    async with aiohttp.ClientSession() as session:
+        return await asyncio.gather(*(ask_once(session) for _ in range(times)))
+
+
+async def test_scrapes_at_the_same_time_share_one_rendering() -> None:
+    port, made = free_port(), Rendering()
+    async with serve_probes(port, HealthFigures, made.render, clock=made.clock):
+        assert set(await scrape(port, 40)) == {(200, "1")}
+    assert made.times == 1
+
+
+@pytest.mark.parametrize(("seconds", "times"), [(0.0, 1), (1.9, 1), (2.0, 2), (60.0, 2)])
+async def test_metrics_are_rendered_again_two_seconds_after_the_last_time(seconds: float, times: int) -> None:
+    port, made = free_port(), Rendering()
+    async with serve_probes(port, HealthFigures, made.render, clock=made.clock):
+        await scrape(port)
+        made.now += seconds
+        assert await scrape(port) == [(200, str(times))]
+
+
+async def test_a_rendering_that_fails_is_not_kept() -> None:
+    port, made = free_port(), Rendering()
+    async with serve_probes(port, HealthFigures, made.render, clock=made.clock):
+        made.fails = True
+        assert [status for status, _ in await scrape(port)] == [500]
+        made.fails = False
+        assert await scrape(port) == [(200, "2")]

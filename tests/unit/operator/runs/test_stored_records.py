@@ -445,7 +445,7 @@ async def test_a_superseded_run_with_a_bad_plan_is_removed(stored: Stored) -> No
 PLANTED: dict[str, dict[str, Any]] = {
     "an image": {"spec": {"image": "evil/image"}},
     "a podTemplate": {"spec": {"podTemplate": {"spec": {"serviceAccountName": "cluster-admin"}}}},
-    "chaos": {"spec": {"chaos": {"seed": 1}}},
+    "chaos": {"spec": {"chaos": {"killPercent": 1}}},
     "a program": {"program": Program(source="class Evil: ...")},
     "a module": {"program": Program(module="evil")},
     "an output": {"output_uri": "file:///etc/"},
@@ -483,7 +483,7 @@ async def test_a_plan_that_the_status_names_stays_when_the_spec_changes(stored: 
 
 async def test_chaos_in_a_plan_needs_leave_too(stored: Stored) -> None:
     job = stored.job()
-    raw = {**job.raw_spec, "chaos": {"seed": 1}}
+    raw = {**job.raw_spec, "chaos": {"killPercent": 1}}
     stored.work.put(PLAN_KEY, encode(make_plan(output_uri=stored.output.uri_of(""), spec=raw)))
     observed, _ = await observe(replace(job, raw_spec=raw), stored.cluster, RunCache(), Limits(), NOW)
     assert observed.faults == ()
