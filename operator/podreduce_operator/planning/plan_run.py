@@ -107,7 +107,8 @@ async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
     if holder.job.uid == run.job.uid:
         return True
     key = JobKey(namespace=holder.job.namespace, name=holder.job.name)
-    return is_over(await cluster.find_job(key), holder.job)
+    job = await cluster.find_job(key)
+    return is_over(job, holder.job, is_unread=job is None and cluster.is_unread(key, holder.job.uid))
 
 
 async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:

@@ -140,6 +140,18 @@ async def test_a_claim_is_taken_over_only_from_a_run_that_is_over(
     assert refused.value.reason == "OutputClaimed"
 
 
+async def test_a_job_that_lives_but_is_not_understood_keeps_its_claim(world: PlanningWorld) -> None:
+    holder = await world.open(world.make_job(name="other", uid=OTHER_UID))
+    await claim_output(holder.output, holder.claim)
+    world.cluster.unread.add((holder.job.key, OTHER_UID))
+    with pytest.raises(ActionError, match="is being written by default/other"):
+        await world.plan(world.make_job())
+    assert await read_claim(holder.output) == holder.claim
+    world.cluster.unread = {(holder.job.key, "of a successor")}
+    run = await world.plan(world.make_job())
+    assert await read_claim(run.output) == run.claim
+
+
 async def test_a_missing_input_is_named(world: PlanningWorld) -> None:
     spec = {"input": {"uris": [f"{world.place}none/"], "format": "Text", "encodingErrors": "Strict"}}
     with pytest.raises(ActionError, match="none/") as refused:
