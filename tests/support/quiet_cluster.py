@@ -18,6 +18,7 @@ class QuietCluster:
 
     work_uri: str = "memory://work/"
     jobs: dict[JobKey, JobView] = field(default_factory=dict)
+    unread: set[tuple[JobKey, str]] = field(default_factory=set)
     pods: tuple[PodView, ...] = ()
     pods_now: tuple[PodView, ...] | None = None
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
@@ -35,6 +36,9 @@ class QuietCluster:
 
     async def find_job(self, key: JobKey) -> JobView | None:
         return self.jobs.get(key)
+
+    def is_unread(self, key: JobKey, uid: str) -> bool:
+        return (key, uid) in self.unread
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         return self.pods

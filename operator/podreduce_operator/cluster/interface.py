@@ -71,7 +71,13 @@ class Cluster(Protocol):
     """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to."""
 
     async def find_job(self, key: JobKey) -> JobView | None:
-        """Return the job as last seen, or None if it is gone."""
+        """Return the job as last seen, or None if it is gone or was never understood (`is_unread`)."""
+
+    def is_unread(self, key: JobKey, uid: str) -> bool:
+        """Tell whether a job that was just not found is there, but its spec was never understood.
+
+        Another release may have run it, and its pods may still write.
+        """
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """Return all pods of the job, of any run, including terminating ones.

@@ -170,7 +170,7 @@ class WritePostMortem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveRun:
-    """After ttlSecondsAfterFinished, remove everything below the run's prefix."""
+    """After ttlSecondsAfterFinished, or before the job is deleted, remove everything below the run's prefix."""
 
     def __str__(self) -> str:
         return "remove"
@@ -178,7 +178,7 @@ class RemoveRun:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteJob:
-    """After deleteAfterFinishedSeconds, delete the MapReduceJob. What it stored goes with it."""
+    """After deleteAfterFinishedSeconds, delete the MapReduceJob. Nothing that it stored is left but the output."""
 
     def __str__(self) -> str:
         return "delete job"

@@ -19,7 +19,7 @@ from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
-from podreduce_operator.policy.run_state import is_over
+from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
     claim_output,
@@ -67,8 +67,26 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         pages=await write_pages(run, planned),
     )
     data = encode(plan)
+    refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
     await run.work.create_async(PLAN_KEY, data)
+
+
+def refuse_successor(run: Run, digest: str) -> None:
+    """Make sure that a run whose plan is gone goes on with the same plan: its work was done by that one.
+
+    Raises:
+        ActionError: the status names another plan than the one that would be written.
+    """
+    named = read_plan_digest(run.job.status, run.run_id)
+    if named is None or named == digest:
+        return
+    raise ActionError(
+        "PlanGone",
+        f"the plan that this run started with is not at {run.work.uri_of(PLAN_KEY)}, and what it was made of has "
+        "changed: set a new spec.runId to start over",
+        permanent=True,
+    )
 
 
 async def pin_program(job: JobView, cluster: Cluster) -> Program:
@@ -101,13 +119,17 @@ async def take_output(run: Run, cluster: Cluster) -> None:
 
 
 async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
-    """Tell whether the run that holds a claim can no longer write. Only runs of this installation can be checked."""
-    if holder.installation != run.storage.installation:
-        return False
+    """Tell whether the run that holds a claim can no longer write. Only runs of this installation can be checked.
+
+    A claim of the job itself is of a run that this one replaced, or of the installation that had the job before.
+    """
     if holder.job.uid == run.job.uid:
         return True
+    if holder.installation != run.storage.installation:
+        return False
     key = JobKey(namespace=holder.job.namespace, name=holder.job.name)
-    return is_over(await cluster.find_job(key), holder.job)
+    job = await cluster.find_job(key)
+    return is_over(job, holder.job, is_unread=job is None and cluster.is_unread(key, holder.job.uid))
 
 
 async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:

@@ -7,7 +7,8 @@ because of what happened before.
 
 1. A terminal run is final. What it left is removed in this order: active pods; then blobs, staged parts and the claim
    on the output. If it was planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and
-   the kept failed pods are removed. After `deleteAfterFinishedSeconds`, if it is set, the job itself is deleted.
+   the kept failed pods are removed. After `deleteAfterFinishedSeconds`, if it is set, they are removed in any case, and
+   the job itself is deleted when nothing is left.
 2. If a new `runId` replaces a run, the old run is removed first: its pods, then everything it stored. Then the new run
    starts; it cannot fail before. The status names a run before any other step, so that a later run can find it.
 3. After the commit intent a run can only go forward. Deadline, suspension and failures no longer matter, and a fault

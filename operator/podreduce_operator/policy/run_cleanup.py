@@ -1,7 +1,7 @@
 """What is removed after a run ends or is replaced by another run.
 
 Rule: pure. A terminal run's verdict never changes. If the status says that the run is told or cleaned up, the store is
-not read again until the ttl ends or somebody edits the job. So a finished job costs no requests.
+not read again until the ttl ends, the job is to be deleted, or somebody edits it. So a finished job costs no requests.
 """
 
 from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem
@@ -13,7 +13,16 @@ from podreduce_operator.policy.attempt_record import describe_attempt, past_atte
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
 
-__all__ = ["has_settled", "is_at_rest", "is_cleaned_up", "needs_attempts", "supersede", "tidy", "wants_post_mortem"]
+__all__ = [
+    "has_settled",
+    "is_at_rest",
+    "is_cleaned_up",
+    "job_expires_at",
+    "needs_attempts",
+    "supersede",
+    "tidy",
+    "wants_post_mortem",
+]
 
 SETTLING_SECONDS = 300.0
 """How long after its end a run's store is still looked at.
@@ -37,7 +46,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     actions: list[Action] = list(delete_all(doomed, "job ended"))
     if observed.is_blind:
         rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up
-        wake_after = expires_at - now if not expired and (kept or rests_until_ttl) else None
+        wake_after = max(expires_at - now, 0.0) if kept or rests_until_ttl else None
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
     if observed.faults:  # the store has just refused the clean-up
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=cleanup_retry_seconds(observed, now))
@@ -63,8 +72,16 @@ def cleanup_retry_seconds(observed: Observed, now: float) -> float:
 
 
 def run_expires_at(job: JobView, run: RunState, now: float) -> float:
-    """Return when everything of a terminal run except its output is removed."""
-    return (run.completed_at or now) + job.spec.ttl_seconds_after_finished
+    """Return when everything of a terminal run except its output is removed: at the latest before its job is."""
+    expires_at = (run.completed_at or now) + job.spec.ttl_seconds_after_finished
+    deleted_at = job_expires_at(job, run, now)
+    return expires_at if deleted_at is None else min(expires_at, deleted_at)
+
+
+def job_expires_at(job: JobView, run: RunState, now: float) -> float | None:
+    """Return when the job of a terminal run is deleted; None if it stays."""
+    seconds = job.spec.delete_after_finished_seconds
+    return None if seconds is None else (run.completed_at or now) + seconds
 
 
 def has_settled(run: RunState, now: float) -> bool:

@@ -64,8 +64,16 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
     )
 
 
-def is_over(job: JobView | None, run: JobIdentity) -> bool:
-    """Tell whether a run can no longer write: it is gone, replaced or ended. `job` is the job as it is now."""
+def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:
+    """Tell whether a run can no longer write: it is gone, replaced or ended.
+
+    Args:
+        job: the job as it is now.
+        run: the run.
+        is_unread: the run's job is there, but its spec is not understood. Nobody knows what such a run does.
+    """
+    if is_unread:
+        return False
     if job is None or job.uid != run.uid or read_run_id(job.status) != run.run_id:
         return True
     return read_run_state(job.status, run.run_id).terminal is not None

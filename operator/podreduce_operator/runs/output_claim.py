@@ -69,11 +69,15 @@ async def read_claim(output: ObjectStore) -> Claim | None:
 
 
 async def holds_claim(output: ObjectStore, claim: Claim) -> bool:
-    """Tell whether the claim on the output is this one. What cannot be read is somebody else's."""
+    """Tell whether the claim on the output is this run's. What cannot be read is somebody else's.
+
+    The run may have got it from the installation that had the job before.
+    """
     try:
-        return await read_claim(output) == claim
+        holder = await read_claim(output)
     except ActionError:
         return False
+    return holder is not None and holder.job == claim.job
 
 
 async def release_output(output: ObjectStore, claim: Claim) -> None:

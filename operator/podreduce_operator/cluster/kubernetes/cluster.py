@@ -180,6 +180,10 @@ class KubernetesCluster:
         except ApiError as error:
             raise unavailable(f"the MapReduceJob {key} cannot be read now", error) from error
 
+    def is_unread(self, key: JobKey, uid: str) -> bool:
+        """See `Cluster.is_unread`."""
+        return self._jobs.cache.is_unread(key, uid)
+
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
         pods = await self._pods.pods_of(job.key.namespace, job.uid)

@@ -96,6 +96,10 @@ class JobCache:
         """Forget the job that is not understood, because it is gone."""
         self._unread.pop(key, None)
 
+    def is_unread(self, key: JobKey, uid: str) -> bool:
+        """Tell whether the job with this UID is there, but its spec is not understood and never was."""
+        return self._unread.get(key) == uid
+
     def keys(self) -> set[JobKey]:
         """Return the keys of all jobs, also of those that are not understood."""
         return {*self._entries, *self._unread}

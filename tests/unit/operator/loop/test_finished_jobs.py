@@ -19,6 +19,7 @@ from podreduce.storage import open_store
 from podreduce_operator.api.times import parse_time, render_time
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.policy.run_state import read_run_state
@@ -45,6 +46,8 @@ class CountedCluster(QuietCluster):
 
     async def read_storage(self, job: JobView) -> JobStorage:  # noqa: ARG002 - the interface names it
         self.reads += 1
+        if self.storage_error is not None:
+            raise self.storage_error
         settings = StorageSettings()
         return CountedStorage(work_uri=self.work_uri, installation="local", settings=settings, count=self.store)
 
@@ -225,6 +228,24 @@ async def test_a_job_is_deleted_when_its_spec_says_so(is_told: bool) -> None:
     await hours.pass_hours(3)
     assert hours.cluster.deleted_jobs == [keys[0]]
     assert keys[1] in hours.cluster.jobs
+    left = {found.key.split("/")[3] for found in open_store(hours.place).list("work/")}
+    assert left == {"job-1"}, "nobody removes later what the job has in a bucket of its own"
+
+
+async def test_a_job_whose_store_is_gone_is_deleted_when_it_is_back() -> None:
+    hours = Hours()
+    key = hours.add_job(0, is_told=True)
+    job = hours.cluster.jobs[key]
+    spec = msgspec.structs.replace(job.spec, delete_after_finished_seconds=int(2 * HOUR))
+    hours.cluster.jobs[key] = replace(job, spec=spec)
+    await hours.pass_hours(1)
+    hours.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret", permanent=False)
+    await hours.pass_hours(2)
+    assert hours.cluster.deleted_jobs == []
+    hours.cluster.storage_error = None
+    await hours.pass_hours(1)
+    assert hours.cluster.deleted_jobs == [key]
+    assert list(open_store(hours.place).list("work/")) == []
 
 
 async def test_a_job_of_ten_thousand_tasks_leaves_no_memory_behind_when_it_has_ended() -> None:

@@ -10,7 +10,7 @@ import structlog
 from podreduce.contract.environment import TaskEnvironment
 from podreduce.contract.errors import StorageUnavailableError
 from podreduce.contract.layout import PLAN_KEY
-from podreduce.contract.plan import Plan
+from podreduce.contract.plan import JobIdentity, Plan
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.storage import open_store
@@ -21,6 +21,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodRequest
+from podreduce_operator.runs.output_claim import Claim, claim_output, read_claim
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.builders.pods import make_failed_pod, make_pod
 from tests.support.builders.tasks import map_task
@@ -98,6 +99,37 @@ async def test_a_job_is_planned_and_gets_as_many_pods_as_it_may_have(world: Worl
     assert request.environment.run_uri.startswith(f"{world.place}work/local/default/wordcount/")
     assert request.environment.plan_digest
     await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("phase") == "Mapping")
+
+
+@pytest.mark.parametrize(
+    ("removed", "reason"),
+    [(("installation", "planDigest"), "Mapping"), (("installation",), "PlanGone")],
+    ids=["as documented", "without the digest of the old plan"],
+)
+async def test_a_job_that_is_given_to_another_installation_starts_over(
+    world: World, removed: tuple[str, ...], reason: str
+) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job()
+    job = world.cluster.jobs[KEY]
+    identity = JobIdentity(namespace=KEY.namespace, name=KEY.name, uid=job.uid, run_id="1")
+    output = open_store(f"{world.place}out/")
+    await claim_output(output, Claim(installation="gone", job=identity))
+    status = {
+        "installation": "gone",
+        "runId": "1",
+        "startTime": "2026-01-01T00:00:00Z",
+        "planDigest": "of the plan below the other prefix",
+    }
+    kept = {name: value for name, value in status.items() if name not in removed}
+    world.cluster.jobs[KEY] = replace(job, status=kept)
+    world.reconciler.installation = "local"
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Ready", ("", ""))[1] == reason)
+    assert world.cluster.jobs[KEY].status["installation"] == "local"
+    if reason == "Mapping":
+        await world.wait_for(lambda: world.cluster.created)
+        assert await read_claim(output) == Claim(installation="local", job=identity)
 
 
 async def test_a_map_is_told_how_many_bad_records_it_may_skip(world: World) -> None:

@@ -13,8 +13,9 @@ from podreduce_operator.api.spec import pinned_fields
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.plan_run import plan_run
-from podreduce_operator.runs.output_claim import claim_output, read_claim
-from podreduce_operator.runs.publishing import remove_staged
+from podreduce_operator.runs.output_claim import Claim, claim_output, read_claim
+from podreduce_operator.runs.publishing import has_leftovers, remove_staged
+from podreduce_operator.runs.remove_run import remove_intermediates
 from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.quiet_cluster import QuietCluster
@@ -138,6 +139,60 @@ async def test_a_claim_is_taken_over_only_from_a_run_that_is_over(
     with pytest.raises(ActionError, match="is being written by default/other") as refused:
         await world.plan(job)
     assert refused.value.reason == "OutputClaimed"
+
+
+async def test_a_job_that_lives_but_is_not_understood_keeps_its_claim(world: PlanningWorld) -> None:
+    holder = await world.open(world.make_job(name="other", uid=OTHER_UID))
+    await claim_output(holder.output, holder.claim)
+    world.cluster.unread.add((holder.job.key, OTHER_UID))
+    with pytest.raises(ActionError, match="is being written by default/other"):
+        await world.plan(world.make_job())
+    assert await read_claim(holder.output) == holder.claim
+    world.cluster.unread = {(holder.job.key, "of a successor")}
+    run = await world.plan(world.make_job())
+    assert await read_claim(run.output) == run.claim
+
+
+@pytest.mark.parametrize("run_id", ["1", "2"], ids=["the same run", "a new run"])
+async def test_a_job_takes_its_own_claim_from_the_installation_that_had_it_before(
+    world: PlanningWorld, run_id: str
+) -> None:
+    before = await world.open(world.make_job())
+    await claim_output(before.output, Claim(installation="gone", job=before.identity))
+    run = await world.plan(world.make_job(spec={"runId": run_id}))
+    assert await read_claim(run.output) == run.claim
+
+
+async def test_the_claim_of_a_job_of_another_installation_is_not_taken(world: PlanningWorld) -> None:
+    holder = await world.open(world.make_job(name="other", uid=OTHER_UID))
+    claim = Claim(installation="another", job=holder.identity)
+    await claim_output(holder.output, claim)
+    with pytest.raises(ActionError, match="is being written by default/other"):
+        await world.plan(world.make_job())
+    assert await read_claim(holder.output) == claim
+
+
+async def test_an_ended_run_releases_the_claim_that_it_made_in_another_installation(world: PlanningWorld) -> None:
+    run = await world.open(world.make_job())
+    await claim_output(run.output, Claim(installation="gone", job=run.identity))
+    assert await has_leftovers(run.output, run.claim)
+    await remove_intermediates(run)
+    assert list(run.output.list()) == []
+
+
+async def test_a_plan_that_is_gone_is_replaced_only_by_the_same(world: PlanningWorld) -> None:
+    first = (await world.plan(world.make_job())).work.get(PLAN_KEY)
+    status = {"runId": "1", "planDigest": digest_bytes(first)}
+    run = await world.open(world.make_job(status=status))
+    await run.work.delete_async(PLAN_KEY)
+    await plan_run(run, world.cluster)
+    assert run.work.get(PLAN_KEY) == first
+    await run.work.delete_async(PLAN_KEY)
+    open_store(world.place).put("in/b.txt", b"three\n")
+    with pytest.raises(ActionError, match=r"plan\.json, and what it was made of has changed") as refused:
+        await plan_run(run, world.cluster)
+    assert (refused.value.reason, refused.value.permanent) == ("PlanGone", True)
+    assert not run.work.exists(PLAN_KEY)
 
 
 async def test_a_missing_input_is_named(world: PlanningWorld) -> None:

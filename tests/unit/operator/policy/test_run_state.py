@@ -59,4 +59,8 @@ def test_the_digest_is_that_of_the_runs_own_plan() -> None:
     ids=["job is gone", "another job of the name", "replaced", "ended", "goes on"],
 )
 def test_a_run_is_over_once_it_can_no_longer_write(job: JobView | None, expected: bool) -> None:
-    assert is_over(job, RUN) is expected
+    assert is_over(job, RUN, is_unread=False) is expected
+
+
+def test_a_run_whose_job_is_not_understood_is_not_over() -> None:
+    assert not is_over(None, RUN, is_unread=True)

@@ -185,8 +185,11 @@ async def test_a_job_that_is_not_understood_says_so_once_and_recovers() -> None:
     (condition,) = server.job["status"]["conditions"]
     assert (condition["type"], condition["status"]) == ("SpecNotUnderstood", "True")
     assert "spec.execution" in condition["message"]
+    assert store.cache.is_unread(FIRST, "uid-first")
+    assert not store.cache.is_unread(FIRST, "uid-of-a-predecessor")
     server.edit(spec=make_raw_spec())
     assert (await find(store)).spec_error == ""
+    assert not store.cache.is_unread(FIRST, "uid-first")
 
 
 async def test_a_job_of_another_installation_that_is_not_understood_is_left_alone() -> None:
