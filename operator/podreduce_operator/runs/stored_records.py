@@ -143,12 +143,10 @@ def check_plan(plan: Plan, job: JobIdentity, uri: str) -> None:
 def has_output(commit: CommitRecord, plan: Plan) -> bool:
     """Tell whether a commit names the output of its task: a blob of a map, a part of a reduce or a map-only job.
 
-    If the plan leaves the number of partitions open, the job may turn out to be map-only.
+    A job turns out to be map-only when its program is loaded, whatever number of partitions the plan has.
     """
-    has_blob, has_part = commit.blob is not None, commit.part is not None
-    if commit.task.type is TaskType.REDUCE or plan.partitions == 0:
-        return has_part
-    return has_blob or (has_part and plan.partitions is None)
+    may_have_blob = commit.task.type is TaskType.MAP and plan.partitions != 0
+    return commit.part is not None or (may_have_blob and commit.blob is not None)
 
 
 def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:

@@ -309,7 +309,7 @@ async def test_a_good_record_is_no_fault(stored: Stored, key: str) -> None:
 
 
 @pytest.mark.parametrize(("partitions", "task", "fits"), [
-    (3, map_task(0), {"blob"}), (0, map_task(0), {"part"}), (None, map_task(0), {"blob", "part"}),
+    (3, map_task(0), {"blob", "part"}), (0, map_task(0), {"part"}), (None, map_task(0), {"blob", "part"}),
     (3, reduce_task(0), {"part"}), (None, reduce_task(0), {"part"}),
 ])  # fmt: skip
 @pytest.mark.parametrize("output", ["blob", "part", "none"])
