@@ -1,7 +1,7 @@
 """The operator dies before and after every kind of action, each once, and the outputs are what they should be."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import get_args
 
 import pytest
@@ -55,4 +55,9 @@ def test_every_crash_of_the_operator_is_survived(crashing: JobWorld) -> None:
     assert read_words(world.parts("crashed")) == count_words()
     assert {failure["task"] for failure in job["status"]["failures"]} == {"m-1"}
     cluster.wait_for(lambda: not world.work_keys("crashed"), "the end of the records", timeout=90)
-    assert sorted(world.installation.read_file(STATE).split()) == sorted(POINTS)
+    patch = json.dumps({"spec": {"deleteAfterFinishedSeconds": 1}})
+    cluster.kubectl("patch", "mrj", "crashed", "--type=merge", "-p", patch, "--namespace", world.namespace)
+    cluster.wait_for(lambda: not cluster.get("mrj", "crashed", world.namespace), "the end of the job", timeout=90)
+    died: Callable[[], list[str]] = lambda: sorted(world.installation.read_file(STATE).split())  # noqa: E731
+    cluster.wait_for(lambda: "after:DeleteJob" in died(), "the last crash", timeout=30)
+    assert died() == sorted(POINTS)
