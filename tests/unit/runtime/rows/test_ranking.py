@@ -52,6 +52,9 @@ def best_of(aggregation: str, values: Iterable[Any]) -> Any:
 @example([[Decimal(0)], [0.0, math.nan]], "max")
 @example([[5.0], [Decimal(0), math.nan]], "max")
 @example([[math.nan], [Decimal(0), 1.0]], "min")
+@example([[3], [math.nan, 5]], "max")
+@example([[((1.0,),)], [((math.nan,),), ((2.0,),)]], "max")
+@example([[([1.0],)], [([math.nan],), ([2.0],)]], "max")
 @settings(max_examples=tries(200), deadline=None)
 def test_what_is_kept_of_parts_gives_what_all_values_give(parts: list[list[Any]], aggregation: str) -> None:
     wanted = best_of(aggregation, [value for part in parts for value in part])
@@ -86,6 +89,23 @@ def test_values_that_have_an_order_leave_one(count: int) -> None:
 
 
 @pytest.mark.parametrize(
+    ("values", "kept"),
+    [
+        ([(1, math.nan), (0, 5)], [(1, math.nan)]),
+        ([(0, 5), (1, math.nan)], [(1, math.nan)]),
+        ([(1, 5), (1, math.nan)], [(1, 5)]),
+        ([(1, math.nan, 3), (1, math.nan)], [(1, math.nan, 3)]),
+        ([(math.nan,), (1, math.nan), (1, 5), (1, 7), (0,)], [(math.nan,), (1, math.nan), (1, 7)]),
+        ([math.nan, 1, math.nan, 2.0], [math.nan, 2.0]),
+        ([1, math.nan, 2.0, math.nan], [2.0]),
+    ],
+    ids=repr,
+)
+def test_no_more_is_kept_than_may_be_needed(values: list[Any], kept: list[Any]) -> None:
+    assert repr(rank("max", values)) == repr(kept)
+
+
+@pytest.mark.parametrize(
     "values",
     [
         [None, None],
@@ -95,6 +115,7 @@ def test_values_that_have_an_order_leave_one(count: int) -> None:
         [math.nan, Decimal("NaN")],
         [Decimal("NaN"), math.nan],
         [Decimal("NaN"), 1],
+        [Decimal("NaN"), Decimal(1)],
         [(1, math.nan), (1, "a")],
     ],
     ids=repr,
