@@ -321,7 +321,7 @@ MUTANTS = (
     ),
     stuck(
         "usual memory is said to be missing",
-        "    if memory_factor(earlier, spec) == 1.0:\n        return None\n",
+        "    if memory_factor(earlier, observed.job.spec) == 1.0:\n        return None\n",
         "",
         breaks=judge.GIVEN_UP_IF_RAISED,
         first_seed=100,

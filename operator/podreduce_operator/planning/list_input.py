@@ -4,9 +4,9 @@ Rule: reads names and sizes, never contents. If something the user named does no
 here. A job must not silently read less than it was asked to.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -119,7 +119,7 @@ def refuse_special(uri: InputUri, store: ObjectStore) -> None:
 async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
     """Fail if the URI names files in a directory that cannot be read. They would be left out silently."""
     directory = as_prefix(uri.literal_prefix.rpartition("/")[0])
-    files = await asyncio.to_thread(store.unreadable_files, directory, recursive=uri.is_recursive)
+    files = await store.in_thread(partial(store.unreadable_files, directory, recursive=uri.is_recursive))
     named = [name for name in files if uri.names(name.lstrip("/"))]
     if named:
         raise ActionError(

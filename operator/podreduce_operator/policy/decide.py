@@ -103,7 +103,7 @@ def proceed(observed: Observed, now: float) -> Decision:
         return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
     if observed.job.spec.suspend:
         return suspend(observed)
-    if observed.plan is None or (observed.plan.has_chaos and not observed.limits.chaos):
+    if observed.plan is None or is_chaos_forbidden(observed):
         return begin(observed)
     return run_wave(observed, observed.plan, now)
 
@@ -113,10 +113,15 @@ def begin(observed: Observed) -> Decision:
     verdict, foreign = Verdict(phase=Phase.PLANNING), delete_foreign(observed)
     if observed.run.started_at is None:
         return Decision(actions=foreign, verdict=verdict, wake_after=0.0)
-    has_chaos = "chaos" in observed.job.raw_spec or (observed.plan is not None and observed.plan.has_chaos)
-    if has_chaos and not observed.limits.chaos:
+    if is_chaos_forbidden(observed):
         return Decision(actions=foreign, verdict=CHAOS_NOT_ALLOWED)
     return Decision(actions=(*foreign, PlanRun()), verdict=verdict)
+
+
+def is_chaos_forbidden(observed: Observed) -> bool:
+    """Tell whether the tasks would fail on purpose and may not. If there is a plan, it decides, and else the spec."""
+    has_chaos = "chaos" in observed.job.raw_spec if observed.plan is None else observed.plan.has_chaos
+    return has_chaos and not observed.limits.chaos
 
 
 def suspend(observed: Observed) -> Decision:

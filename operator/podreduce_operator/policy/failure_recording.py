@@ -36,8 +36,7 @@ def classify_pod(observed: Observed, pod: PodView, now: float) -> Classification
 
 def find_stuck(observed: Observed, pod: PodView, now: float) -> Cause | None:
     """Return why an active attempt is given up: it will never start, or it hangs. None if it is not given up."""
-    failures, pending = observed.failures.get(pod.task, ()), observed.limits.pending
-    until = raised_until(pod, failures, observed.job.spec, pending.unschedulable_seconds)
+    until = raised_until(observed, pod)
     if until is not None:
         message = f"no node for the raised memory: {pod.message}; the next attempt gets the usual memory again"
         return Cause(reason=MEMORY_UNAVAILABLE, message=message) if now >= until else None

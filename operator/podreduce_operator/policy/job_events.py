@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podreduce_operator.model.decisions import Phase
-from podreduce_operator.policy.run_state import read_conditions
+from podreduce_operator.policy.run_state import find_condition
 
 __all__ = ["JobEvent", "events_between"]
 WARNING_PHASES = frozenset({Phase.FAILED})
@@ -32,7 +32,7 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
     told = find_told(after)
     if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_told(before):
         kind = "Warning" if phase in WARNING_PHASES or told is not None else "Normal"
-        condition = next((c for c in read_conditions(after) if c["type"] == "Ready"), None)
+        condition = find_condition(after, "Ready")
         if condition is not None:
             events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
     return events
@@ -40,7 +40,7 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
 
 def find_told(status: Mapping[str, Any]) -> str | None:
     """Return the reason of a fault that delays the run, if there is one: a reason that is not a phase."""
-    condition = next((c for c in read_conditions(status) if c["type"] == "Reconciling"), None)
+    condition = find_condition(status, "Reconciling")
     if condition is None or condition["status"] != "True":
         return None
     reason: str = condition["reason"]

@@ -10,6 +10,7 @@ from podreduce_operator.model.observed import RunState
 
 __all__ = [
     "CLEANED_UP",
+    "find_condition",
     "is_over",
     "read_conditions",
     "read_installation",
@@ -36,8 +37,13 @@ def read_installation(status: Mapping[str, Any]) -> str | None:
 
 def read_conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
     """Return the conditions."""
-    conditions: Sequence[Mapping[str, Any]] = status.get("conditions", ())
+    conditions: Sequence[Mapping[str, Any]] = status.get("conditions") or ()
     return conditions
+
+
+def find_condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
+    """Return the condition of this type, if the status has it."""
+    return next((condition for condition in read_conditions(status) if condition["type"] == kind), None)
 
 
 def read_plan_digest(status: Mapping[str, Any], run_id: str) -> str | None:

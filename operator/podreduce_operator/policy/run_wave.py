@@ -244,12 +244,7 @@ def next_look(observed: Observed, due_at: Sequence[float], now: float) -> float 
         times.extend(moments(pod, observed.limits.pending))
         at = hung_at(pod, observed.progress.get(pod.attempt_id), observed.job.spec.progress_deadline_seconds)
         times.extend(() if at is None else (at,))
-        until = raised_until(
-            pod,
-            observed.failures.get(pod.task, ()),
-            observed.job.spec,
-            observed.limits.pending.unschedulable_seconds,
-        )
+        until = raised_until(observed, pod)
         times.extend(() if until is None else (until,))
     if observed.limits.speculates and observed.job.spec.speculation != "Never" and observed.active_pods:
         times.append(now + SPECULATION_SECONDS)

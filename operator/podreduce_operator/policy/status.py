@@ -16,7 +16,7 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
-from podreduce_operator.policy.run_state import CLEANED_UP
+from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -53,21 +53,24 @@ def build_status(
     status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
         if previous.get("runId") != observed.run_id:
-            kept = {"installation": previous.get("installation")}
-            status = {"observedGeneration": observed.job.generation, "conditions": [], **kept}
+            status = {
+                "observedGeneration": observed.job.generation,
+                "installation": read_installation(previous),
+                "conditions": [],
+            }
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
     changed = describe_changes(observed, pinned_spec)
-    status["conditions"] = render_conditions(observed, verdict, changed, status.get("conditions", ()), now)
+    status["conditions"] = render_conditions(observed, verdict, changed, read_conditions(status), now)
     return {name: value for name, value in status.items() if value is not None}
 
 
 def describe_changes(observed: Observed, pinned_spec: Mapping[str, Any] | None) -> str:
     """Return what the condition SpecChanged says; empty if nothing changed. A run at rest keeps what was said."""
     if observed.is_at_rest:
-        known = {condition["type"]: condition for condition in observed.job.status.get("conditions", ())}
-        return str(known.get(SPEC_CHANGED, {}).get("message", ""))
+        known = find_condition(observed.job.status, SPEC_CHANGED)
+        return "" if known is None else str(known.get("message", ""))
     changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
     return cut(f"takes effect with the next spec.runId: {', '.join(changed)}", MAX_MESSAGE) if changed else ""
 
@@ -292,8 +295,7 @@ def render_conditions(
 
 def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now: float) -> dict[str, Any]:
     """Return the status of a job that does not run because its spec is not understood."""
-    conditions = status.get("conditions") or ()
-    known = next((each for each in conditions if each["type"] == SPEC_NOT_UNDERSTOOD), None)
+    known = find_condition(status, SPEC_NOT_UNDERSTOOD)
     told = {
         "type": SPEC_NOT_UNDERSTOOD,
         "status": "True",
@@ -302,7 +304,7 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
         "observedGeneration": generation,
         "lastTransitionTime": transition_time(known, holds=True, now=now),
     }
-    others = [each for each in conditions if each["type"] != SPEC_NOT_UNDERSTOOD]
+    others = [each for each in read_conditions(status) if each["type"] != SPEC_NOT_UNDERSTOOD]
     return {**status, "conditions": [*others, told]}
 
 

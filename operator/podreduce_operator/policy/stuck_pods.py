@@ -4,12 +4,12 @@ Rule: pure tables and arithmetic. Every wait has a reported reason. Waits that o
 kind. It counts from when the pod got its node, or from its creation if it has none.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from podreduce.contract.task import FailureRecord
-from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.model.limits import PendingDeadlines
+from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.failure_causes import Cause
 from podreduce_operator.policy.failure_classes import MEMORY_UNAVAILABLE
@@ -85,22 +85,17 @@ class Waiting:
     message: str
 
 
-def raised_until(pod: PodView, failures: Sequence[FailureRecord], spec: JobSpec, at_most: float | None) -> float | None:
+def raised_until(observed: Observed, pod: PodView) -> float | None:
     """Return until when a pod with more memory than usual waits for a node; None if it has usual memory or a node.
 
     No node may be that large. For ever would be longer than the job had lasted without another attempt.
-
-    Args:
-        pod: the pod.
-        failures: the failures of its task.
-        spec: the job's.
-        at_most: how many seconds any pod may wait for a node; None means for ever.
     """
     if not is_waiting(pod) or REASONS[pod.reason] != "Unschedulable":
         return None
-    earlier = [failure for failure in failures if failure.ordinal < pod.ordinal]
-    if memory_factor(earlier, spec) == 1.0:
+    earlier = [failure for failure in observed.failures.get(pod.task, ()) if failure.ordinal < pod.ordinal]
+    if memory_factor(earlier, observed.job.spec) == 1.0:
         return None
+    at_most = observed.limits.pending.unschedulable_seconds
     seconds = RAISED_MEMORY_SECONDS if at_most is None else min(RAISED_MEMORY_SECONDS, at_most)
     return waits_since(pod) + seconds
 

@@ -29,6 +29,7 @@ RUN_PARTS = 3
 """`<namespace>/<name>/<uid>-<runId>/`, below the installation's prefix."""
 
 UID_CHARACTERS = 36
+LEFT_TO_SWEEPER = "data not removed: left to the sweeper"
 
 log = structlog.get_logger(__name__)
 
@@ -36,25 +37,20 @@ log = structlog.get_logger(__name__)
 async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
     """Remove everything that a deleted job stored, after its pods are gone and cannot write any more."""
     cache.forget(job)
+    job_log = log.bind(job=str(job.key), uid=job.uid)
     try:
         storage = await cluster.read_storage(job)
         await wait_for_pods(job, cluster)
         runs = await find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name))
     except (ActionError, PodreduceError) as error:
-        log.warning("data not removed: left to the sweeper", job=str(job.key), uid=job.uid, error=str(error))
+        job_log.warning(LEFT_TO_SWEEPER, error=str(error))
         return
     for run in runs:
         if run.uid == job.uid:
             try:
                 await discard_run(storage, run, output_uri=as_prefix(job.spec.output.uri))
             except (ActionError, PodreduceError) as error:
-                log.warning(
-                    "data not removed: left to the sweeper",
-                    job=str(job.key),
-                    uid=job.uid,
-                    run_id=run.run_id,
-                    error=str(error),
-                )
+                job_log.warning(LEFT_TO_SWEEPER, run_id=run.run_id, error=str(error))
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -67,6 +68,11 @@ class ApiError(OperatorError):
     def is_passing(self) -> bool:
         """Whether the same request may succeed later: the server is down, overloaded or not ready."""
         return self.status in {0, THROTTLED} or self.status >= SERVER_ERRORS_FROM
+
+    @property
+    def hides_namespace(self) -> bool:
+        """Whether a namespace may not be listed, or is gone."""
+        return self.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
 
     @property
     def is_expired(self) -> bool:

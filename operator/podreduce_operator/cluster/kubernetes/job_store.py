@@ -207,7 +207,7 @@ def skipping_forbidden(place: str | None) -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        if place is None or error.status not in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}:
+        if place is None or not error.hides_namespace:
             raise
         log.warning("jobs not listed: correct namespaces or the rights there", namespace=place, error=str(error))
 

@@ -10,7 +10,6 @@ import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from http import HTTPStatus
 from typing import Generic, NoReturn, TypeVar
 
 import structlog
@@ -83,7 +82,7 @@ class Reflector(Generic[T]):
                 await self.follow()
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
-                self.is_forbidden = error.status in {HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND}
+                self.is_forbidden = error.hides_namespace
                 if error.status:
                     self._contact_at = self._clock()  # a refusal is an answer, and a restart would not change it
                 await self._pause("the watch was interrupted", error)

@@ -8,14 +8,14 @@ the S3 client needs a path.
 import asyncio
 import tempfile
 import time
-from collections import defaultdict
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
+from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from podreduce.storage import OnRequest, ignore_request
+from podreduce.storage import Gate, OnRequest, ignore_request
 from podreduce_operator.api.storage_endpoints import Endpoint, is_allowed_endpoint
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
@@ -33,11 +33,6 @@ from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, core_path
 from podreduce_operator.model.errors import ActionError
 
-if TYPE_CHECKING:
-    from podreduce.storage import Gate
-
-from http import HTTPStatus
-
 __all__ = ["StorageReader", "read_storage_directory"]
 
 CONCURRENT_REQUESTS = 64
@@ -51,12 +46,23 @@ KEPT_SECONDS = 900.0
 """How long the values of a Secret are kept after the last job asked for it. Removing a job's data waits two minutes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
-    """What was read, and when (monotonic seconds)."""
+@dataclass(slots=True, kw_only=True)
+class KnownSecret:
+    """What belongs to one Secret while jobs ask for it.
 
-    storage: JobStorage
-    at: float
+    Attributes:
+        storage: what was read last; None before the first time.
+        read_at: when that was (monotonic seconds); `used_at`: when a job asked for it last.
+        reading: held while it is read.
+        gate: limits the requests to its stores, `threads` the threads that they hold.
+    """
+
+    storage: JobStorage | None = None
+    read_at: float = 0.0
+    used_at: float = 0.0
+    reading: asyncio.Lock = field(default_factory=asyncio.Lock)
+    gate: Gate = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
+    threads: Gate = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_THREADS))
 
 
 class StorageReader:
@@ -92,11 +98,8 @@ class StorageReader:
         self._endpoints = endpoints
         self._on_request = on_request
         self._clock = clock
-        self._reads: dict[tuple[str, str], Read] = {}
-        self._threads: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_THREADS))
-        self._used_at: dict[tuple[str, str], float] = {}
-        self._reading: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._gates: defaultdict[tuple[str, str], Gate] = defaultdict(lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
+        self._secrets: OrderedDict[tuple[str, str], KnownSecret] = OrderedDict()
+        """In the order of their last use."""
 
     async def read(self, namespace: str, name: str) -> JobStorage:
         """Return the storage that the Secret describes, at most `FRESH_SECONDS` old.
@@ -104,32 +107,36 @@ class StorageReader:
         Raises:
             ActionError: the Secret or one of its keys is missing (permanent), or it cannot be read now.
         """
-        key = (namespace, name)
         self._drop_unused()
-        self._used_at[key] = self._clock()
-        async with self._reading[key]:
-            known = self._reads.get(key)
-            if known is None or self._clock() - known.at >= FRESH_SECONDS:
-                storage = await self._read_now(namespace, name)
-                known = self._reads[key] = Read(storage, self._clock())
-            return known.storage
+        known = self._secrets.setdefault((namespace, name), KnownSecret())
+        self._secrets.move_to_end((namespace, name))
+        known.used_at = self._clock()
+        async with known.reading:
+            storage = known.storage
+            if storage is None or self._clock() - known.read_at >= FRESH_SECONDS:
+                read = await self._read_now(namespace, name)
+                storage = known.storage = replace(
+                    read, gate=known.gate, threads=known.threads, on_request=self._on_request
+                )
+                known.read_at = self._clock()
+            return storage
 
     def last_known(self, namespace: str, name: str) -> JobStorage | None:
         """Return the storage from the last time the Secret was read."""
-        known = self._reads.get((namespace, name))
+        known = self._secrets.get((namespace, name))
         return None if known is None else known.storage
 
     def __len__(self) -> int:
-        return len(self._reads.keys() | self._reading.keys() | self._gates.keys())
+        return len(self._secrets)
 
     def _drop_unused(self) -> None:
         """Forget the Secrets that no job has asked for lately. A job that is at work has its gate in its storage."""
         oldest = self._clock() - KEPT_SECONDS
-        unused = [key for key, at in self._used_at.items() if at < oldest and not self._reading[key].locked()]
-        for key in unused:
-            del self._used_at[key]
-            for known in (self._reads, self._reading, self._gates, self._threads):
-                known.pop(key, None)
+        while self._secrets:
+            known = next(iter(self._secrets.values()))
+            if known.used_at >= oldest or known.reading.locked():
+                return
+            self._secrets.popitem(last=False)
 
     async def _read_now(self, namespace: str, name: str) -> JobStorage:
         values = await self._read_values(namespace, name)
@@ -139,12 +146,7 @@ class StorageReader:
             raise ActionError("StorageSecretInvalid", explain_secret(namespace, name, error), permanent=True) from error
         if self._endpoints and not is_allowed_endpoint(storage.settings.endpoint or "", self._endpoints):
             raise ActionError("StorageEndpointNotAllowed", explain_endpoint(namespace, name), permanent=True)
-        return replace(
-            storage,
-            gate=self._gates[namespace, name],
-            threads=self._threads[namespace, name],
-            on_request=self._on_request,
-        )
+        return storage
 
     async def _read_values(self, namespace: str, name: str) -> dict[str, str]:
         try:
