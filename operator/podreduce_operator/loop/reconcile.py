@@ -144,7 +144,7 @@ class Reconciler:
         return sum(worker.due_at <= now for worker in self.workers.values())
 
     async def settle(self, key: JobKey) -> None:
-        """Run the job until it is terminal and cleaned up. Return early if the job is gone."""
+        """Run the job until it is terminal, cleaned up, and its status says so. Return early if the job is gone."""
         self.wake(key)
         worker = self.workers[key]
         settled = asyncio.create_task(worker.settled.wait())
@@ -209,7 +209,7 @@ class Reconciler:
         decision, observed = await self.act(observed, run, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
         settled = is_settled(observed, decision)
-        if settled:
+        if settled and status_due is None:
             worker.settled.set()
         rests = settled and not observed.faults and has_settled(observed.run, self.clock())
         if settled and not observed.faults:

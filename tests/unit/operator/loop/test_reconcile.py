@@ -1,4 +1,5 @@
 import asyncio
+import time
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
@@ -242,6 +243,19 @@ async def test_an_ended_run_gets_its_story_after_its_verdict(world: World) -> No
     assert [(told.task, told.node, told.log) for told in story.stopped] == [
         ("m-0", "node-1", ("reading", "still reading"))
     ]
+
+
+async def test_a_job_is_settled_when_its_status_says_all_that_is_known(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.add_job(activeDeadlineSeconds=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    world.now += 61
+    world.reconciler.status_interval_seconds = 0.3
+    world.reconciler.monotonic = time.monotonic
+    conditions = await world.settle()
+    assert conditions["Failed"] == ("True", "DeadlineExceeded")
+    assert "postMortem" in world.cluster.jobs[KEY].status
 
 
 async def test_no_stop_waits_for_a_log_that_does_not_come(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
