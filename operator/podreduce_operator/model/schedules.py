@@ -1,0 +1,159 @@
+"""A MapReduceSchedule, the jobs it made, and what is decided about them.
+
+Rule: frozen data. Times are seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from podreduce_operator.api.schedule_spec import ScheduleSpec
+from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.observed import Fault
+
+__all__ = [
+    "DeleteJobOf",
+    "ScheduleAction",
+    "ScheduleDecision",
+    "ScheduleObserved",
+    "ScheduleState",
+    "ScheduleVerdict",
+    "ScheduleView",
+    "ScheduledJob",
+    "StartJob",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleView:
+    """A MapReduceSchedule: its identity, its spec decoded and raw, and its last status.
+
+    `spec_error`: why its newest spec is not understood. The schedule goes on with the last spec that was.
+    """
+
+    key: JobKey
+    uid: str
+    generation: int
+    created_at: float
+    spec: ScheduleSpec
+    raw_spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    deleting: bool = False
+    spec_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduledJob:
+    """A job that the schedule made.
+
+    Attributes:
+        scheduled_at: the time that it was made for.
+        ended: `Complete` or `Failed`; None while it has not ended.
+        ended_at: when that was.
+        deleting: it is being deleted. Until it is gone it may still write its output.
+    """
+
+    name: str
+    uid: str
+    scheduled_at: float
+    ended: str | None = None
+    ended_at: float | None = None
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleState:
+    """What the status says about the schedule.
+
+    Attributes:
+        last_at: the last scheduled time that was started or is past its deadline.
+        since: earlier times are not due: then the schedule was changed, or a suspension ended.
+        known: the schedule and time zone that the status was written for; empty before the first time.
+        was_suspended: it was suspended then.
+        missed_at: the last scheduled time that was past its deadline.
+    """
+
+    last_at: float | None = None
+    since: float | None = None
+    known: str = ""
+    was_suspended: bool = False
+    missed_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleObserved:
+    """Everything known about one schedule at one moment.
+
+    Attributes:
+        jobs: the jobs that it made and that still exist.
+        is_current: the jobs were just listed by the API server itself. Otherwise the list may be some seconds old.
+        faults: what failed in the last attempt to act.
+    """
+
+    schedule: ScheduleView
+    state: ScheduleState
+    jobs: tuple[ScheduledJob, ...] = ()
+    is_current: bool = False
+    faults: tuple[Fault, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartJob:
+    """Make the job of a scheduled time. Its name contains the time, so it is made once."""
+
+    scheduled_at: float
+
+    def __str__(self) -> str:
+        return f"start({self.scheduled_at:.0f})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteJobOf:
+    """Delete a job that the schedule made, if it still has this UID."""
+
+    name: str
+    uid: str
+    why: str
+
+    def __str__(self) -> str:
+        return f"delete({self.name} {self.why})"
+
+
+ScheduleAction = StartJob | DeleteJobOf
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleVerdict:
+    """What the status says.
+
+    Attributes:
+        state: as it is to be written.
+        reason: why the schedule is not ready, or a job of it waits; empty if all is well.
+        message: the same in words.
+        is_stalled: it makes no jobs until somebody changes it.
+        next_at: the next scheduled time.
+    """
+
+    state: ScheduleState
+    reason: str = ""
+    message: str = ""
+    is_stalled: bool = False
+    next_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleDecision:
+    """What to do now, what the status says, and when to look again (in seconds; None: on the next event).
+
+    `needs_current`: a job is due; first list the jobs from the API server itself and decide again.
+    """
+
+    verdict: ScheduleVerdict
+    actions: tuple[ScheduleAction, ...] = ()
+    wake_after: float | None = None
+    needs_current: bool = False
+
+    def __str__(self) -> str:
+        acts = " ".join(map(str, self.actions)) or ("look" if self.needs_current else "-")
+        reason = f"{self.verdict.reason}: " if self.verdict.reason else ""
+        return f"{reason}{acts}" + ("" if self.wake_after is None else f"; wake {self.wake_after:.1f}s")
