@@ -1,0 +1,52 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from podreduce_operator.api.substitution import SubstitutionError, substitute_spec, substitute_text
+
+DAY = {"day": "2026-05-01"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("s3://logs/day=$(parameters.day)/", "s3://logs/day=2026-05-01/"),
+        ("$(parameters.day)$(parameters.day)", "2026-05-012026-05-01"),
+        ("$$(parameters.day)", "$(parameters.day)"),
+        ("$$$(parameters.day)", "$$(parameters.day)"),
+        ("$(other) ${HOME} $ 5", "$(other) ${HOME} $ 5"),
+        ("$(parameters.)", "$(parameters.)"),
+        ("", ""),
+    ],
+)
+def test_a_placeholder_becomes_its_value(text: str, expected: str) -> None:
+    assert substitute_text(text, DAY, "spec.output.uri") == expected
+
+
+def test_a_placeholder_without_a_parameter_names_its_place_and_what_there_is() -> None:
+    with pytest.raises(SubstitutionError) as caught:
+        substitute_text("s3://logs/$(parameters.hour)/", DAY, "spec.output.uri")
+    assert str(caught.value) == (
+        "spec.output.uri: there is no parameter 'hour' for $(parameters.hour): add it, or write $$( for a plain $(; "
+        "the parameters: day"
+    )
+
+
+def test_uris_and_the_programs_parameters_take_placeholders_and_nothing_else() -> None:
+    spec = {
+        "program": {"source": "print('$(parameters.day)')", "parameters": {"day": "$(parameters.day)", "k": "5"}},
+        "input": {"uris": ["s3://a/$(parameters.day)/", "s3://b/"], "format": "Text"},
+        "output": {"uri": "s3://c/$(parameters.day)/"},
+        "suspend": False,
+    }
+    assert substitute_spec(spec, DAY) == {
+        "program": {"source": "print('$(parameters.day)')", "parameters": {"day": "2026-05-01", "k": "5"}},
+        "input": {"uris": ["s3://a/2026-05-01/", "s3://b/"], "format": "Text"},
+        "output": {"uri": "s3://c/2026-05-01/"},
+        "suspend": False,
+    }
+
+
+@given(st.text(alphabet="$(parmetes.day) x", max_size=40))
+def test_any_text_can_be_written_with_doubled_dollars(text: str) -> None:
+    assert substitute_text(text.replace("$(", "$$("), DAY, "here") == text
