@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent, indent
 from typing import Any
 
 from prometheus_client.core import Metric
@@ -53,8 +54,13 @@ COUNTERS = {
 """What each built-in counter counts, by the end of its name."""
 
 
+JOB_CRD, SCHEDULE_CRD = (ROOT / "crds" / f"podreduce.dev_mapreduce{kind}.yaml" for kind in ("jobs", "schedules"))
+TEMPLATE_SPEC = re.compile(r"(?P<indent> +)(# generated: the spec of a MapReduceJob\n).*?( +# end\n)", re.DOTALL)
+
+
 def main() -> None:
-    """Write all pages."""
+    """Write all pages, and the copy of the job's spec in the schedule's CRD."""
+    SCHEDULE_CRD.write_text(render_schedule_crd(), encoding="utf-8")
     for page in PAGES:
         path = ROOT / page
         path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -63,6 +69,18 @@ def main() -> None:
 def render(page: str) -> str:
     """Return a page with its generated parts as they should be."""
     return PART.sub(lambda found: f"{found[1]}{PARTS[found['name']]()}{found[3]}", page)
+
+
+def render_schedule_crd() -> str:
+    """Return the CRD of MapReduceSchedules, with the spec of a MapReduceJob as the job's CRD has it now."""
+    job = JOB_CRD.read_text(encoding="utf-8")
+    spec = job[job.index("\n            spec:\n") + 1 : job.index("\n            status:\n") + 1]
+
+    def replacement(found: re.Match[str]) -> str:
+        lines = indent(dedent(spec), found["indent"])
+        return f"{found['indent']}{found[2]}{lines}{found[3]}"
+
+    return TEMPLATE_SPEC.sub(replacement, SCHEDULE_CRD.read_text(encoding="utf-8"))
 
 
 def draw_layers() -> str:
