@@ -5,9 +5,10 @@ Two rules, evaluated anew at every pass, on records, digests and what data is le
 1. *Fresh*, in order: a step is fresh if its record names the same spec and the same inputs, and the data at its place
    is the record's, or gone. While a step that it reads is not fresh, this is undecided; it is asked again when that
    step is complete. A step that is complete in this run is fresh.
-2. *Needed*, backwards: a step whose output somebody sees, if it is not fresh, or undecided, or its data is gone; the
-   steps that a needed step reads, if they are not fresh, or undecided; and a fresh step whose data is gone, once a step
-   that reads it certainly runs. All else is reused.
+2. *Needed*, backwards: a step whose output somebody sees, if it is not fresh, or undecided, or its data is gone; a step
+   whose record is asked for, if it is not fresh, or undecided; the steps that a needed step reads, if they are not
+   fresh, or undecided; and a fresh step whose data is gone, once a step that reads it certainly runs. All else is
+   reused.
 
 So a step whose inputs come out as before ends the work there ("early cutoff": Mokhov, Mitchell, Peyton Jones, "Build
 systems à la carte", ICFP 2018).
@@ -55,8 +56,9 @@ class Node:
     Attributes:
         spec_digest: of all in its spec that its output depends on; None if it is never reused.
         sources: its inputs, in order. A step comes before those that read it.
-        after: steps that must be complete first, though it does not read them.
-        is_seen: somebody besides the pipeline sees its output.
+        after: steps that run first, if they run, though it does not read them.
+        is_seen: its output is a result of the pipeline, so its data must be there.
+        is_asked_for: its record is needed, if not its data: the conditions of a loop read the records.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Node:
     sources: tuple[Source, ...] = ()
     after: tuple[str, ...] = ()
     is_seen: bool = False
+    is_asked_for: bool = False
 
     @property
     def producers(self) -> list[str]:
@@ -103,7 +106,8 @@ def find_state(node: Node, fresh: Mapping[str, bool | None], needed: set[str]) -
     """Return the state of one step."""
     if node.name not in needed:
         return State.REUSED
-    is_ready = all(fresh[name] is True and name not in needed for name in (*node.producers, *node.after))
+    can_read = all(fresh[step] and step not in needed for step in node.producers)
+    is_ready = can_read and not any(step in needed for step in node.after)
     return State.RUN if is_ready else State.WAITING
 
 
@@ -144,9 +148,8 @@ def input_digest(node: Node, records: Mapping[str, Record]) -> str:
 def find_needed(nodes: Sequence[Node], fresh: Mapping[str, bool | None], data: Mapping[str, Data]) -> set[str]:
     """Return the steps that run or may run."""
     needed: set[str] = set()
-    read = {step for node in nodes for step in node.producers}
-    asked_for = {node.name for node in nodes if node.is_seen or node.name not in read}
-    wanted = set(asked_for)
+    asked_for = {node.name for node in nodes if node.is_seen or node.is_asked_for}
+    wanted = {node.name for node in nodes if node.is_seen}
     for node in reversed(nodes):
         is_missing = node.name in wanted and data.get(node.name) is not Data.PRESENT
         if not is_missing and (fresh[node.name] or node.name not in asked_for):
