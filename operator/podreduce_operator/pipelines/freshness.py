@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-__all__ = ["Data", "Node", "Record", "Source", "State", "combine_digests", "find_states"]
+__all__ = ["Data", "Node", "Record", "Source", "State", "combine_digests", "find_states", "is_fresh"]
 
 
 class Data(StrEnum):

@@ -12,7 +12,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
-__all__ = ["Iteration", "Loop", "LoopEnd", "LoopError", "LoopValue", "StepOutcome", "Until", "find_end", "read_values"]
+__all__ = [
+    "Iteration",
+    "Loop",
+    "LoopEnd",
+    "LoopError",
+    "LoopValue",
+    "StepOutcome",
+    "Until",
+    "end_after",
+    "find_end",
+    "read_values",
+]
 
 COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "Less": operator.lt,
@@ -100,12 +111,22 @@ def find_end(loop: Loop, iterations: Sequence[Iteration]) -> LoopEnd | None:
     Raises:
         LoopError: a condition cannot be evaluated.
     """
-    for count in range(max(loop.min_iterations, 1), len(iterations) + 1):
-        if loop.until and all(value.holds for value in read_values(loop, iterations[:count])):
-            return LoopEnd.CONVERGED
-        if count == loop.max_iterations:
-            return LoopEnd.LIMIT_REACHED if loop.until else LoopEnd.CONVERGED
-    return None
+    ends = (end_after(loop, iterations[:count]) for count in range(1, len(iterations) + 1))
+    return next((end for end in ends if end is not None), None)
+
+
+def end_after(loop: Loop, iterations: Sequence[Iteration]) -> LoopEnd | None:
+    """Return how the loop ends with the last of these iterations, if it has not ended before.
+
+    Raises:
+        LoopError: a condition cannot be evaluated.
+    """
+    count = len(iterations)
+    if loop.until and count >= loop.min_iterations and all(value.holds for value in read_values(loop, iterations)):
+        return LoopEnd.CONVERGED
+    if count < loop.max_iterations:
+        return None
+    return LoopEnd.LIMIT_REACHED if loop.until else LoopEnd.CONVERGED
 
 
 def read_values(loop: Loop, iterations: Sequence[Iteration]) -> list[LoopValue]:

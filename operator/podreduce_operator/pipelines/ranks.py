@@ -37,7 +37,7 @@ def rank_steps(estimates: Mapping[str, float], consumers: Mapping[str, Sequence[
         consumers: the steps that wait for each step.
     """
     ranks: dict[str, float] = {}
-    for step in reversed(estimates):
+    for step in reversed(list(estimates)):
         ranks[step] = estimates[step] + max((ranks[each] for each in consumers.get(step, ())), default=0.0)
     return {step: ranks[step] for step in estimates}
 

@@ -6,6 +6,7 @@ repeats runs only the first time. If one of the two begins with `*`, every real 
 handling of time zones misses times after a change by half an hour.)
 """
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -47,7 +48,7 @@ class Cron:
         The search steps back from `until`. So it is short, however long ago `after` is.
         """
         best: float | None = None
-        end = -LARGEST_CHANGE
+        end = -math.inf
         for wall in self._walls(until + self._offset(until) + self._change_near(until) + MINUTE, back=True):
             if seconds_of(wall) < end:
                 break
@@ -59,7 +60,7 @@ class Cron:
     def next(self, after: float) -> float | None:
         """Return the first matching time after `after`; None if there is none within 50 years."""
         best: float | None = None
-        end = float("inf")
+        end = math.inf
         for wall in self._walls(after + self._offset(after) - self._change_near(after) - MINUTE, back=False):
             if seconds_of(wall) > end:
                 break

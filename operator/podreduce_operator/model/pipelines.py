@@ -1,0 +1,254 @@
+"""A MapReducePipeline, the jobs of its steps, and what is decided about them.
+
+Rule: frozen data. Times are seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from podreduce_operator.api.pipeline_spec import PipelineSpec
+from podreduce_operator.model.jobs import JobKey
+
+__all__ = [
+    "CreateStep",
+    "DeleteStepJob",
+    "PinPipeline",
+    "PipelineAction",
+    "PipelineDecision",
+    "PipelinePhase",
+    "PipelineRunState",
+    "PipelineVerdict",
+    "PipelineView",
+    "Place",
+    "RecordStep",
+    "RemoveData",
+    "SetShare",
+    "SetSuspend",
+    "StepJob",
+    "StepRecord",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+class Place:
+    """A step, and the iteration of its loop; 0 outside of loops."""
+
+    step: str
+    iteration: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.step}/{self.iteration}" if self.iteration else self.step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineView:
+    """A MapReducePipeline: its identity, its spec decoded and raw, and its last status.
+
+    `spec_error`: why its newest spec is not understood. The pipeline goes on with the last spec that was.
+    """
+
+    key: JobKey
+    uid: str
+    generation: int
+    spec: PipelineSpec
+    raw_spec: Mapping[str, Any]
+    status: Mapping[str, Any]
+    deleting: bool = False
+    spec_error: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineRunState:
+    """What the status says about the run.
+
+    Attributes:
+        terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
+        is_cleaned_up: nothing is left of the ended run except its results.
+    """
+
+    run_id: str
+    started_at: float | None = None
+    terminal: str | None = None
+    reason: str = ""
+    message: str = ""
+    completed_at: float | None = None
+    is_cleaned_up: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepJob:
+    """The MapReduceJob of a step.
+
+    Attributes:
+        run: the hash of the run that it belongs to.
+        ended: `Complete` or `Failed`; None while it has not ended. `reason` and `message` say why it failed.
+        share: its `parallelism`. `active`: its pods that run or start.
+        wanted: how many tasks its wave has left.
+        bytes_left: what its maps have still to read.
+        suspended: its `suspend`.
+        deleting: it is being deleted. Until it is gone it may still write its output.
+    """
+
+    name: str
+    uid: str
+    place: Place
+    run: str
+    ended: str | None = None
+    reason: str = ""
+    message: str = ""
+    share: int = 1
+    active: int = 0
+    wanted: int = 1
+    bytes_left: int = 0
+    suspended: bool = False
+    deleting: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRecord:
+    """What is known of a complete step. It outlives its job and its data.
+
+    Attributes:
+        input_digest: of what the job read, as its manifest says.
+        output_digest: of the parts that it wrote.
+        run_id: the run that made it.
+        slot_seconds: how long its tasks ran, together.
+        values: the numbers that conditions of a loop read from its output, by key.
+    """
+
+    place: Place
+    spec_digest: str | None
+    input_digest: str
+    output_digest: str
+    output_uri: str
+    run_id: str
+    records: int
+    bytes: int
+    bytes_in: int
+    slot_seconds: float
+    counters: Mapping[str, int] = field(default_factory=dict)
+    values: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PinPipeline:
+    """Check all steps, and write the spec and the programs as this run uses them."""
+
+    def __str__(self) -> str:
+        return "pin"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreateStep:
+    """Make the job of a step with this `parallelism`."""
+
+    place: Place
+    share: int
+
+    def __str__(self) -> str:
+        return f"create({self.place} x{self.share})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetShare:
+    """Change a job's `parallelism`."""
+
+    job: StepJob
+    share: int
+
+    def __str__(self) -> str:
+        return f"share({self.job.place} x{self.share})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SetSuspend:
+    """Suspend a job, or let it go on."""
+
+    job: StepJob
+    suspend: bool
+
+    def __str__(self) -> str:
+        return f"{'suspend' if self.suspend else 'resume'}({self.job.place})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteStepJob:
+    """Delete a job, if it still has its UID."""
+
+    job: StepJob
+    why: str
+
+    def __str__(self) -> str:
+        return f"delete({self.job.place} {self.why})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordStep:
+    """Write the record of a complete step, from its job's manifest."""
+
+    job: StepJob
+
+    def __str__(self) -> str:
+        return f"record({self.job.place})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RemoveData:
+    """Remove the output of a step that is not a result."""
+
+    place: Place
+
+    def __str__(self) -> str:
+        return f"remove({self.place})"
+
+
+PipelineAction = PinPipeline | CreateStep | SetShare | SetSuspend | DeleteStepJob | RecordStep | RemoveData
+
+
+class PipelinePhase(StrEnum):
+    """The run's phase. It is written to the status and never read back."""
+
+    STARTING = "Starting"
+    RUNNING = "Running"
+    SUSPENDED = "Suspended"
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineVerdict:
+    """The run's phase, with a reason and a message.
+
+    Attributes:
+        states: what the status says of each step: Waiting, Running, Complete, Reused, Failed, NotReached.
+        critical_path: the steps of the longest way that is left, and `seconds_left` on it.
+    """
+
+    phase: PipelinePhase
+    reason: str = ""
+    message: str = ""
+    states: Mapping[str, str] = field(default_factory=dict)
+    critical_path: tuple[str, ...] = ()
+    seconds_left: float = 0.0
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run has ended."""
+        return self.phase in (PipelinePhase.COMPLETE, PipelinePhase.FAILED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineDecision:
+    """What to do now, what the status says, and when to look again (in seconds; None: on the next event)."""
+
+    verdict: PipelineVerdict
+    actions: tuple[PipelineAction, ...] = ()
+    wake_after: float | None = None
+
+    def __str__(self) -> str:
+        acts = " ".join(map(str, self.actions)) or "-"
+        reason = f"/{self.verdict.reason}" if self.verdict.reason else ""
+        wake = "" if self.wake_after is None else f"; wake {self.wake_after:.1f}s"
+        return f"{self.verdict.phase}{reason}: {acts}{wake}"
