@@ -10,22 +10,27 @@ from typing import Any
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec
 from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.observed import Fault
 
 __all__ = [
     "CreateStep",
+    "Data",
     "DeleteStepJob",
     "PinPipeline",
     "PipelineAction",
     "PipelineDecision",
+    "PipelineObserved",
     "PipelinePhase",
     "PipelineRunState",
     "PipelineVerdict",
     "PipelineView",
     "Place",
+    "PublishLoop",
     "RecordStep",
     "RemoveData",
     "SetShare",
     "SetSuspend",
+    "StepDigests",
     "StepJob",
     "StepRecord",
 ]
@@ -40,6 +45,29 @@ class Place:
 
     def __str__(self) -> str:
         return f"{self.step}/{self.iteration}" if self.iteration else self.step
+
+
+class Data(StrEnum):
+    """What lies at the place of a recorded output."""
+
+    PRESENT = "Present"
+    GONE = "Gone"
+    REPLACED = "Replaced"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepDigests:
+    """What reuse needs to know of a step. It is fixed when the run begins.
+
+    Attributes:
+        spec: of what its output depends on; None if it is never reused.
+        listings: of the objects behind each list of URIs.
+        bytes_in: the size of these objects.
+    """
+
+    spec: str | None
+    listings: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+    bytes_in: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,14 +139,17 @@ class StepRecord:
     """What is known of a complete step. It outlives its job and its data.
 
     Attributes:
+        job_uid: the job that made it.
         input_digest: of what the job read, as its manifest says.
         output_digest: of the parts that it wrote.
         run_id: the run that made it.
         slot_seconds: how long its tasks ran, together.
         values: the numbers that conditions of a loop read from its output, by key.
+        times: how often it was made in that run. It is made again if somebody replaces its output.
     """
 
     place: Place
+    job_uid: str
     spec_digest: str | None
     input_digest: str
     output_digest: str
@@ -130,6 +161,41 @@ class StepRecord:
     slot_seconds: float
     counters: Mapping[str, int] = field(default_factory=dict)
     values: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
+    times: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineObserved:
+    """Everything known about one pipeline at one moment. Steps are known by their nodes' names, as `Place` writes them.
+
+    Attributes:
+        run_hash: the hash on the jobs of the current run.
+        digests: by step, as pinned when the run began; empty before.
+        jobs: the jobs of all steps, of any run.
+        records: of the complete steps, of any run.
+        data: what is left of the recorded outputs.
+        published: the steps of ended loops whose last output is at their URI.
+        parallelism: how many tasks of all steps may run at a time.
+        faults: what failed in the last attempt to act.
+        is_blind: the store was not read, so records and data say nothing.
+    """
+
+    pipeline: PipelineView
+    run: PipelineRunState
+    run_hash: str
+    parallelism: int
+    digests: Mapping[str, StepDigests] = field(default_factory=dict)
+    jobs: tuple[StepJob, ...] = ()
+    records: Mapping[str, StepRecord] = field(default_factory=dict)
+    data: Mapping[str, Data] = field(default_factory=dict)
+    published: frozenset[str] = frozenset()
+    faults: tuple[Fault, ...] = ()
+    is_blind: bool = False
+
+    @property
+    def run_jobs(self) -> list[StepJob]:
+        """The jobs of the current run."""
+        return [job for job in self.jobs if job.run == self.run_hash]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -195,6 +261,16 @@ class RecordStep:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PublishLoop:
+    """Copy the last output of a loop's step to its URI."""
+
+    place: Place
+
+    def __str__(self) -> str:
+        return f"publish({self.place})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoveData:
     """Remove the output of a step that is not a result."""
 
@@ -204,7 +280,9 @@ class RemoveData:
         return f"remove({self.place})"
 
 
-PipelineAction = PinPipeline | CreateStep | SetShare | SetSuspend | DeleteStepJob | RecordStep | RemoveData
+PipelineAction = (
+    PinPipeline | CreateStep | SetShare | SetSuspend | DeleteStepJob | RecordStep | PublishLoop | RemoveData
+)
 
 
 class PipelinePhase(StrEnum):

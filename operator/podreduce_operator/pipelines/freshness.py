@@ -19,15 +19,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
 
-__all__ = ["Data", "Node", "Record", "Source", "State", "combine_digests", "find_states", "is_fresh"]
+from podreduce_operator.model.pipelines import Data
 
-
-class Data(StrEnum):
-    """What lies at the place of a recorded output."""
-
-    PRESENT = "Present"
-    GONE = "Gone"
-    REPLACED = "Replaced"
+__all__ = ["Node", "Record", "Source", "State", "combine_digests", "find_states", "is_fresh"]
 
 
 class State(StrEnum):

@@ -5,27 +5,14 @@ that last iteration, and so it waits while the loop goes on.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec, UntilSpec
-from podreduce_operator.model.pipelines import Place
-from podreduce_operator.pipelines.freshness import Data, Node, Record, Source, is_fresh
+from podreduce_operator.model.pipelines import Data, Place, StepDigests
+from podreduce_operator.pipelines.freshness import Node, Record, Source, is_fresh
 from podreduce_operator.pipelines.loops import Loop, LoopEnd, LoopValue, StepOutcome, Until, end_after, read_values
 
-__all__ = ["LoopProgress", "StepDigests", "Unrolled", "find_results", "unroll"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepDigests:
-    """What reuse needs to know of a step.
-
-    Attributes:
-        spec: of what its output depends on; None if it is never reused.
-        listings: of the objects behind each list of URIs.
-    """
-
-    spec: str | None
-    listings: Mapping[tuple[str, ...], str] = field(default_factory=dict)
+__all__ = ["LoopProgress", "Unrolled", "find_results", "unroll"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,8 @@ from hashlib import sha256
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from podreduce_operator.pipelines.freshness import Data, Node, Record, Source, State, find_states, input_digest
+from podreduce_operator.model.pipelines import Data
+from podreduce_operator.pipelines.freshness import Node, Record, Source, State, find_states, input_digest
 
 CLEAN = Node(name="clean", spec_digest="c1", sources=(Source(listing="logs"),))
 VISITS = Node(name="visits", spec_digest="v1", sources=(Source(step="clean"),))

@@ -4,9 +4,10 @@ from typing import Any
 import pytest
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec, decode_pipeline_spec
-from podreduce_operator.pipelines.freshness import Data, Node, Record, Source, input_digest
+from podreduce_operator.model.pipelines import Data, StepDigests
+from podreduce_operator.pipelines.freshness import Node, Record, Source, input_digest
 from podreduce_operator.pipelines.loops import LoopEnd, LoopError, StepOutcome
-from podreduce_operator.pipelines.unrolling import StepDigests, Unrolled, find_results, unroll
+from podreduce_operator.pipelines.unrolling import Unrolled, find_results, unroll
 
 LINKS = ("s3://web/links/",)
 PAGERANK: dict[str, Any] = {

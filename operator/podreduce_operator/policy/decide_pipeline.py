@@ -1,0 +1,286 @@
+"""The scheduling policy of MapReducePipelines: one pure function, as `decide` is for jobs.
+
+The policy
+----------
+A step is complete because its record says so, never because of what happened before. So restart, retry from the failed
+step and "run only what changed" are one rule.
+
+1. A terminal run is final. After `ttlSecondsAfterFinished` its outputs without a URI are removed.
+2. The unfinished jobs of another run are deleted, and awaited, before anything else is done: two runs must not write to
+   one place.
+3. The run is pinned: its spec, its programs and the listings of its objects no longer change. A pipeline that is not
+   valid fails here, before any step.
+4. Each complete job is recorded, also while the run is suspended or fails. A record makes its work reusable.
+5. After the deadline the jobs are deleted and the run fails. A suspended run has suspended jobs and starts nothing.
+6. A failed step ends the run as `onStepFailure` says: `FinishRunning` starts nothing more and lets running steps end,
+   `Stop` deletes them, `FinishPossible` goes on with every step that does not wait for the failed one.
+7. The run is complete when no step has to run (`freshness`), every loop has ended, and its last output is published.
+8. Otherwise the steps that can run share the slots by rank (`ranks`, `shares`). Shares are lowered first, then raised,
+   and then jobs are created.
+9. An output that is no result is removed when no unfinished step needs it, if the pipeline asks for that. Of a loop
+   only the last two iterations are kept, unless it keeps all.
+
+Without the store no verdict is given, because records are evidence.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pipelines import (
+    CreateStep,
+    Data,
+    DeleteStepJob,
+    PinPipeline,
+    PipelineAction,
+    PipelineDecision,
+    PipelineObserved,
+    PipelinePhase,
+    PipelineVerdict,
+    PublishLoop,
+    RecordStep,
+    SetShare,
+    SetSuspend,
+    StepJob,
+)
+from podreduce_operator.pipelines.freshness import State
+from podreduce_operator.pipelines.loops import LoopEnd, LoopError
+from podreduce_operator.pipelines.picture import Picture, look_at
+from podreduce_operator.pipelines.shares import Claim, divide_slots
+from podreduce_operator.policy.pipeline_retention import remove_after_ttl, remove_unneeded
+
+__all__ = ["decide_pipeline"]
+
+RETRY_SECONDS = 5.0
+"""The pause after something could not be done for now."""
+MOST_MADE = 2
+"""How often one run makes a step whose output somebody replaces."""
+
+
+def decide_pipeline(observed: PipelineObserved, now: float) -> PipelineDecision:
+    """Decide what to do about one pipeline at `now` (seconds since the epoch)."""
+    decision = take_step(observed, now)
+    fault = next(iter(observed.faults), None)
+    if fault is None or decision.verdict.is_terminal:
+        return decision
+    verdict = replace(decision.verdict, reason=fault.reason, message=fault.message)
+    return PipelineDecision(verdict=verdict, wake_after=RETRY_SECONDS)
+
+
+def take_step(observed: PipelineObserved, now: float) -> PipelineDecision:
+    """Clean up a terminal run, end the run, or take its next step."""
+    if observed.run.terminal is not None:
+        return tidy(observed, now)
+    foreign = [job for job in observed.jobs if job.run != observed.run_hash and job.ended is None]
+    if foreign:
+        actions = tuple(delete_all(foreign, "another run"))
+        return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.STARTING), actions=actions)
+    if observed.is_blind:
+        return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.RUNNING), wake_after=RETRY_SECONDS)
+    if not observed.digests:
+        return begin(observed)
+    unrecorded = [job for job in observed.run_jobs if job.ended == "Complete" and not is_recorded(job, observed)]
+    decision = proceed(observed, now)
+    return replace(decision, actions=(*(RecordStep(job=job) for job in unrecorded), *decision.actions))
+
+
+def begin(observed: PipelineObserved) -> PipelineDecision:
+    """Pin the run, or fail because it cannot be pinned."""
+    fault = next((fault for fault in observed.faults if fault.permanent), None)
+    if fault is not None:
+        return fail(fault.reason, fault.message)
+    verdict = PipelineVerdict(phase=PipelinePhase.STARTING)
+    if observed.run.started_at is None:
+        return PipelineDecision(verdict=verdict, wake_after=0.0)
+    return PipelineDecision(verdict=verdict, actions=(PinPipeline(),))
+
+
+def proceed(observed: PipelineObserved, now: float) -> PipelineDecision:
+    """Take the next step of a pinned run."""
+    spec, started_at = observed.pipeline.spec, observed.run.started_at
+    running = [job for job in observed.run_jobs if job.ended is None]
+    if spec.suspend:
+        return suspend(running)
+    if spec.active_deadline_seconds is not None and started_at is not None:
+        seconds_left = started_at + spec.active_deadline_seconds - now
+        if seconds_left <= 0:
+            message = f"the run took longer than its activeDeadlineSeconds: {spec.active_deadline_seconds}"
+            return end_failed(running, Fault(reason="DeadlineExceeded", message=message, permanent=True), stops=True)
+    try:
+        picture = look_at(observed)
+    except LoopError as error:
+        fault = Fault(reason="ConvergenceValueMissing", message=str(error), permanent=True)
+        return end_failed(running, fault, stops=spec.on_step_failure == "Stop")
+    return run_steps(observed, picture, running)
+
+
+def run_steps(observed: PipelineObserved, picture: Picture, running: list[StepJob]) -> PipelineDecision:
+    """Let steps run, or end the run as complete or failed."""
+    policy = observed.pipeline.spec.on_step_failure
+    fault, failed = find_failure(observed, picture)
+    if fault is not None and (policy != "FinishPossible" or not failed):
+        return end_failed(running, fault, stops=policy == "Stop")
+    blocked = picture.below(failed)
+    if fault is None and picture.is_done:
+        return complete(observed, picture)
+    claims = list(claim_slots(observed, picture, blocked))
+    if fault is not None and not claims:
+        return end_failed(running, fault, stops=False)
+    actions = (*redo(observed, picture), *change_shares(observed, picture, claims))
+    removals = tuple(remove_unneeded(observed, picture))
+    verdict = PipelineVerdict(
+        phase=PipelinePhase.RUNNING,
+        states=describe_states(observed, picture, blocked, failed),
+        critical_path=picture.critical_path,
+        seconds_left=max(picture.ranks.values(), default=0.0),
+    )
+    return PipelineDecision(verdict=verdict, actions=(*actions, *removals))
+
+
+def find_failure(observed: PipelineObserved, picture: Picture) -> tuple[Fault | None, list[str]]:
+    """Return why the run cannot be complete, and the failed nodes; no nodes if the whole run is at fault."""
+    for loop in observed.pipeline.spec.loops:
+        if loop.at_limit == "Fail" and picture.unrolled.loops[loop.name].end is LoopEnd.LIMIT_REACHED:
+            message = f"the loop {loop.name} has not converged in {loop.max_iterations} iterations (atLimit: Fail)"
+            return Fault(reason="LoopLimitReached", message=message, permanent=True), []
+    for name, record in observed.records.items():
+        is_replaced = observed.data.get(name) is Data.REPLACED and record.run_id == observed.run.run_id
+        if is_replaced and record.times >= MOST_MADE:
+            message = (
+                f"somebody else writes to the output of the step {name}: {record.output_uri}; give it its own place"
+            )
+            return Fault(reason="OutputChanged", message=message, permanent=True), []
+    failed = [job for job in observed.run_jobs if job.ended == "Failed"]
+    if not failed:
+        return None, []
+    first = min(failed, key=lambda job: job.place)
+    message = f"the step {first.place} failed: {first.reason}: {first.message}"
+    return Fault(reason="StepFailed", message=message, permanent=True), [str(job.place) for job in failed]
+
+
+def claim_slots(observed: PipelineObserved, picture: Picture, blocked: set[str]) -> Iterator[Claim]:
+    """Yield what each step that runs or can run would use of the slots."""
+    limits = {step.name: step.parallelism for step in observed.pipeline.spec.steps}
+    for node in picture.unrolled.nodes:
+        job, limit = picture.jobs.get(node.name), limits[picture.unrolled.places[node.name].step]
+        most = observed.parallelism if limit is None else min(limit, observed.parallelism)
+        if job is not None and job.ended is None:
+            wanted = max(min(job.wanted, most), 1)
+            yield Claim(
+                step=node.name, rank=picture.ranks[node.name], wanted=wanted, share=job.share, active=job.active
+            )
+        elif job is None and picture.states[node.name] is State.RUN and node.name not in blocked:
+            yield Claim(step=node.name, rank=picture.ranks[node.name], wanted=most)
+
+
+def change_shares(observed: PipelineObserved, picture: Picture, claims: list[Claim]) -> Iterator[PipelineAction]:
+    """Yield the changes of the shares: lowered, then raised, then new jobs."""
+    shares = divide_slots(claims, observed.parallelism)
+    jobs = {claim.step: picture.jobs[claim.step] for claim in claims if claim.step in picture.jobs}
+    for is_raise in (False, True):
+        for name, job in jobs.items():
+            if job.suspended and not is_raise:
+                yield SetSuspend(job=job, suspend=False)
+            if shares[name] != job.share and (shares[name] > job.share) is is_raise:
+                yield SetShare(job=job, share=shares[name])
+    for name, share in shares.items():
+        if name not in jobs:
+            yield CreateStep(place=picture.unrolled.places[name], share=share)
+
+
+def redo(observed: PipelineObserved, picture: Picture) -> Iterator[DeleteStepJob]:
+    """Yield the deletion of complete jobs whose output is gone or replaced: then their steps run again."""
+    for name, job in picture.jobs.items():
+        runs_again = picture.states.get(name) not in (State.REUSED, None)
+        if job.ended == "Complete" and is_recorded(job, observed) and runs_again and not job.deleting:
+            yield DeleteStepJob(job=job, why="output lost")
+
+
+def complete(observed: PipelineObserved, picture: Picture) -> PipelineDecision:
+    """End the run as complete, once the results of its loops are published."""
+    spec = observed.pipeline.spec
+    unpublished = []
+    for loop in spec.loops:
+        last = picture.unrolled.loops[loop.name].iteration
+        unpublished += [
+            place
+            for place in picture.unrolled.places.values()
+            if place.iteration == last and place.step in loop.steps and place.step not in observed.published
+        ]
+    with_uri = {step.name for step in spec.steps if step.output.uri is not None}
+    actions = tuple(PublishLoop(place=place) for place in unpublished if place.step in with_uri)
+    states = describe_states(observed, picture, set(), [])
+    if actions:
+        verdict = PipelineVerdict(phase=PipelinePhase.RUNNING, states=states)
+        return PipelineDecision(verdict=verdict, actions=actions)
+    verdict = PipelineVerdict(phase=PipelinePhase.COMPLETE, reason="AllStepsComplete", states=states)
+    return PipelineDecision(verdict=verdict)
+
+
+def end_failed(running: list[StepJob], fault: Fault, *, stops: bool) -> PipelineDecision:
+    """End the run as failed, after its running jobs have ended or are deleted."""
+    if not running:
+        return fail(fault.reason, fault.message)
+    verdict = PipelineVerdict(phase=PipelinePhase.RUNNING, reason=fault.reason, message=fault.message)
+    return PipelineDecision(verdict=verdict, actions=tuple(delete_all(running, "run failed")) if stops else ())
+
+
+def fail(reason: str, message: str) -> PipelineDecision:
+    """Return the verdict of a failed run."""
+    return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.FAILED, reason=reason, message=message))
+
+
+def suspend(running: list[StepJob]) -> PipelineDecision:
+    """Suspend every running job. What is committed stays."""
+    actions = tuple(SetSuspend(job=job, suspend=True) for job in running if not job.suspended)
+    verdict = PipelineVerdict(phase=PipelinePhase.SUSPENDED, reason="Suspended")
+    return PipelineDecision(verdict=verdict, actions=actions)
+
+
+def tidy(observed: PipelineObserved, now: float) -> PipelineDecision:
+    """Delete the unfinished jobs of an ended run, and later what it has stored besides its results."""
+    run = observed.run
+    phase = PipelinePhase.COMPLETE if run.terminal == "Complete" else PipelinePhase.FAILED
+    verdict = PipelineVerdict(phase=phase, reason=run.reason, message=run.message)
+    left = [job for job in observed.jobs if job.ended is None]
+    expires_at = (run.completed_at or now) + observed.pipeline.spec.ttl_seconds_after_finished
+    if left or now < expires_at:
+        wake_after = max(expires_at - now, 0.0)
+        return PipelineDecision(verdict=verdict, actions=tuple(delete_all(left, "run ended")), wake_after=wake_after)
+    removals = () if observed.is_blind else tuple(remove_after_ttl(observed))
+    return PipelineDecision(verdict=verdict, actions=removals)
+
+
+def delete_all(jobs: list[StepJob], why: str) -> Iterator[DeleteStepJob]:
+    """Yield the deletion of the jobs that are not being deleted yet."""
+    return (DeleteStepJob(job=job, why=why) for job in jobs if not job.deleting)
+
+
+def is_recorded(job: StepJob, observed: PipelineObserved) -> bool:
+    """Tell whether a job's output is recorded."""
+    record = observed.records.get(str(job.place))
+    return record is not None and record.job_uid == job.uid
+
+
+def describe_states(
+    observed: PipelineObserved, picture: Picture, blocked: set[str], failed: list[str]
+) -> Mapping[str, str]:
+    """Return what the status says of each node."""
+    return {node.name: describe_state(node.name, observed, picture, blocked, failed) for node in picture.unrolled.nodes}
+
+
+def describe_state(
+    name: str, observed: PipelineObserved, picture: Picture, blocked: set[str], failed: list[str]
+) -> str:
+    """Return what the status says of a node."""
+    if name in failed:
+        return "Failed"
+    if name in blocked:
+        return "NotReached"
+    job = picture.jobs.get(name)
+    if job is not None and job.ended is None:
+        return "Running"
+    if picture.states[name] is not State.REUSED:
+        return "Waiting"
+    record = observed.records.get(name)
+    return "Complete" if record is not None and record.run_id == observed.run.run_id else "Reused"
