@@ -174,7 +174,7 @@ class PipelineObserved:
         jobs: the jobs of all steps, of any run.
         records: of the complete steps, of any run.
         data: what is left of the recorded outputs.
-        published: the steps of ended loops whose last output is at their URI.
+        published: the digest of what lies at the URI of each step that is in a loop.
         parallelism: how many tasks of all steps may run at a time.
         faults: what failed in the last attempt to act.
         is_blind: the store was not read, so records and data say nothing.
@@ -188,7 +188,7 @@ class PipelineObserved:
     jobs: tuple[StepJob, ...] = ()
     records: Mapping[str, StepRecord] = field(default_factory=dict)
     data: Mapping[str, Data] = field(default_factory=dict)
-    published: frozenset[str] = frozenset()
+    published: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     is_blind: bool = False
 

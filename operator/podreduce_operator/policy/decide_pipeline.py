@@ -10,11 +10,13 @@ step and "run only what changed" are one rule.
    one place.
 3. The run is pinned: its spec, its programs and the listings of its objects no longer change. A pipeline that is not
    valid fails here, before any step.
-4. Each complete job is recorded, also while the run is suspended or fails. A record makes its work reusable.
+4. Each complete job is recorded before anything else is decided, also while the run is suspended or fails. A record
+   makes its work reusable; an older record of the same step says nothing any more.
 5. After the deadline the jobs are deleted and the run fails. A suspended run has suspended jobs and starts nothing.
 6. A failed step ends the run as `onStepFailure` says: `FinishRunning` starts nothing more and lets running steps end,
    `Stop` deletes them, `FinishPossible` goes on with every step that does not wait for the failed one.
-7. The run is complete when no step has to run (`freshness`), every loop has ended, and its last output is published.
+7. A running job whose inputs must be made again is deleted. The run is complete when no step has to run (`freshness`),
+   every loop has ended, and its last output is published.
 8. Otherwise the steps that can run share the slots by rank (`ranks`, `shares`). Shares are lowered first, then raised,
    and then jobs are created.
 9. An output that is no result is removed when no unfinished step needs it, if the pipeline asks for that. Of a loop
@@ -37,6 +39,7 @@ from podreduce_operator.model.pipelines import (
     PipelineObserved,
     PipelinePhase,
     PipelineVerdict,
+    Place,
     PublishLoop,
     RecordStep,
     SetShare,
@@ -80,8 +83,10 @@ def take_step(observed: PipelineObserved, now: float) -> PipelineDecision:
     if not observed.digests:
         return begin(observed)
     unrecorded = [job for job in observed.run_jobs if job.ended == "Complete" and not is_recorded(job, observed)]
-    decision = proceed(observed, now)
-    return replace(decision, actions=(*(RecordStep(job=job) for job in unrecorded), *decision.actions))
+    if unrecorded:
+        records = tuple(RecordStep(job=job) for job in unrecorded)
+        return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.RUNNING), actions=records, wake_after=0.0)
+    return proceed(observed, now)
 
 
 def begin(observed: PipelineObserved) -> PipelineDecision:
@@ -121,12 +126,18 @@ def run_steps(observed: PipelineObserved, picture: Picture, running: list[StepJo
     if fault is not None and (policy != "FinishPossible" or not failed):
         return end_failed(running, fault, stops=policy == "Stop")
     blocked = picture.below(failed)
-    if fault is None and picture.is_done:
+    overtaken = [job for job in running if picture.states.get(str(job.place)) is not State.RUN]
+    if fault is None and picture.is_done and not overtaken:
         return complete(observed, picture)
     claims = list(claim_slots(observed, picture, blocked))
     if fault is not None and not claims:
         return end_failed(running, fault, stops=False)
-    actions = (*redo(observed, picture), *change_shares(observed, picture, claims))
+    parallelism = observed.parallelism - sum(max(job.share, job.active) for job in overtaken)
+    actions = (
+        *delete_all(overtaken, "input changed"),
+        *redo(observed, picture),
+        *change_shares(picture, claims, parallelism),
+    )
     removals = tuple(remove_unneeded(observed, picture))
     verdict = PipelineVerdict(
         phase=PipelinePhase.RUNNING,
@@ -164,7 +175,7 @@ def claim_slots(observed: PipelineObserved, picture: Picture, blocked: set[str])
     for node in picture.unrolled.nodes:
         job, limit = picture.jobs.get(node.name), limits[picture.unrolled.places[node.name].step]
         most = observed.parallelism if limit is None else min(limit, observed.parallelism)
-        if job is not None and job.ended is None:
+        if job is not None and job.ended is None and picture.states[node.name] is State.RUN:
             wanted = max(min(job.wanted, most), 1)
             yield Claim(
                 step=node.name, rank=picture.ranks[node.name], wanted=wanted, share=job.share, active=job.active
@@ -173,9 +184,9 @@ def claim_slots(observed: PipelineObserved, picture: Picture, blocked: set[str])
             yield Claim(step=node.name, rank=picture.ranks[node.name], wanted=most)
 
 
-def change_shares(observed: PipelineObserved, picture: Picture, claims: list[Claim]) -> Iterator[PipelineAction]:
+def change_shares(picture: Picture, claims: list[Claim], parallelism: int) -> Iterator[PipelineAction]:
     """Yield the changes of the shares: lowered, then raised, then new jobs."""
-    shares = divide_slots(claims, observed.parallelism)
+    shares = divide_slots(claims, parallelism)
     jobs = {claim.step: picture.jobs[claim.step] for claim in claims if claim.step in picture.jobs}
     for is_raise in (False, True):
         for name, job in jobs.items():
@@ -198,23 +209,24 @@ def redo(observed: PipelineObserved, picture: Picture) -> Iterator[DeleteStepJob
 
 def complete(observed: PipelineObserved, picture: Picture) -> PipelineDecision:
     """End the run as complete, once the results of its loops are published."""
-    spec = observed.pipeline.spec
-    unpublished = []
-    for loop in spec.loops:
-        last = picture.unrolled.loops[loop.name].iteration
-        unpublished += [
-            place
-            for place in picture.unrolled.places.values()
-            if place.iteration == last and place.step in loop.steps and place.step not in observed.published
-        ]
-    with_uri = {step.name for step in spec.steps if step.output.uri is not None}
-    actions = tuple(PublishLoop(place=place) for place in unpublished if place.step in with_uri)
+    actions = tuple(PublishLoop(place=place) for place in find_unpublished(observed, picture))
     states = describe_states(observed, picture, set(), [])
     if actions:
         verdict = PipelineVerdict(phase=PipelinePhase.RUNNING, states=states)
         return PipelineDecision(verdict=verdict, actions=actions)
     verdict = PipelineVerdict(phase=PipelinePhase.COMPLETE, reason="AllStepsComplete", states=states)
     return PipelineDecision(verdict=verdict)
+
+
+def find_unpublished(observed: PipelineObserved, picture: Picture) -> Iterator[Place]:
+    """Yield the last iteration of each step of a loop that has a URI, if its output is not there yet."""
+    for step in observed.pipeline.spec.steps:
+        loop = observed.pipeline.spec.loop_of(step.name)
+        if loop is None or step.output.uri is None:
+            continue
+        last = Place(step=step.name, iteration=picture.unrolled.loops[loop.name].iteration)
+        if observed.published.get(step.name) != observed.records[str(last)].output_digest:
+            yield last
 
 
 def end_failed(running: list[StepJob], fault: Fault, *, stops: bool) -> PipelineDecision:
