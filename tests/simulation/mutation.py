@@ -24,7 +24,19 @@ from podreduce_operator.pods.task_turns import History
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
 
-__all__ = ["POLICY", "Mutant", "MutantStaleError", "find_worlds", "load_changed_policy", "load_policy", "load_worlds"]
+__all__ = [
+    "POLICY",
+    "Mutant",
+    "MutantStaleError",
+    "find_worlds",
+    "in_order_of_imports",
+    "load",
+    "load_changed_policy",
+    "load_policy",
+    "load_worlds",
+    "mutate_source",
+    "source_of",
+]
 
 
 def in_order_of_imports(package: str, *more: str) -> tuple[str, ...]:
@@ -148,12 +160,21 @@ def mutated_sources(names: Sequence[str], mutant: Mutant) -> dict[str, str]:
 
 def mutate(source: str, mutant: Mutant) -> str:
     """Replace the mutant's line."""
-    if source.count(mutant.old) != 1:
-        raise MutantStaleError(
-            f"mutant {mutant.name!r}: {mutant.module}.py has {source.count(mutant.old)} times {mutant.old!r}; "
-            "make its line follow the source"
-        )
-    return source.replace(mutant.old, mutant.new)
+    try:
+        return mutate_source(source, mutant.old, mutant.new)
+    except MutantStaleError as error:
+        raise MutantStaleError(f"mutant {mutant.name!r}: {mutant.module}.py {error}") from error
+
+
+def mutate_source(source: str, old: str, new: str) -> str:
+    """Replace a line of a source.
+
+    Raises:
+        MutantStaleError: `old` does not occur just once.
+    """
+    if source.count(old) != 1:
+        raise MutantStaleError(f"has {source.count(old)} times {old!r}; make the mutant's line follow the source")
+    return source.replace(old, new)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ An output is a small number, a hash of the step's spec and of what its job read 
 out as before, and a complete run can be compared with a run from nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from random import Random
@@ -39,10 +40,15 @@ from podreduce_operator.pipelines.picture import look_at
 from podreduce_operator.pipelines.unrolling import find_results
 from podreduce_operator.policy.decide_pipeline import decide_pipeline
 
-__all__ = ["CrashError", "PipelineWorld", "draw_spec"]
+__all__ = ["PipelineWorld", "play"]
 
 OUTPUTS = 4
 """How many different outputs there are."""
+TROUBLED_STEPS = 120
+CALM_STEPS = 400
+
+
+Decide = Callable[[PipelineObserved, float], PipelineDecision]
 
 
 class CrashError(Exception):
@@ -111,6 +117,8 @@ class SimJob:
     share: int
     read: list[str] | None = None
     work: int = 0
+    pods: int = 0
+    has_written: bool = False
     ended: str | None = None
     suspended: bool = False
     deleting: bool = False
@@ -122,6 +130,7 @@ class PipelineWorld:
 
     rng: Random
     fields: dict[str, Any]
+    decide: Decide = decide_pipeline
     parallelism: int = 3
     now: float = 1000.0
     run_id: int = 1
@@ -182,15 +191,11 @@ class PipelineWorld:
             ended=job.ended,
             reason="ProgramError" if job.ended == "Failed" else "",
             share=job.share,
-            active=self.active(job),
+            active=job.pods,
             wanted=3,
             suspended=job.suspended,
             deleting=job.deleting,
         )
-
-    @staticmethod
-    def active(job: SimJob) -> int:
-        return 0 if job.ended or job.suspended else min(job.share, 3)
 
     def data(self) -> dict[str, Data]:
         return {
@@ -203,7 +208,7 @@ class PipelineWorld:
     def pass_once(self) -> PipelineDecision:
         """One pass. The operator may die after any action, and before the status is written."""
         observed = self.observe()
-        decision = decide_pipeline(observed, self.now)
+        decision = self.decide(observed, self.now)
         for action in decision.actions:
             self.apply(action, observed)
             self.may_crash()
@@ -281,7 +286,8 @@ class PipelineWorld:
             assert not self.jobs[name].deleting or self.jobs[name].ended is None
             return
         picture = look_at(self.observe())
-        node = next(node for node in picture.unrolled.nodes if node.name == str(action.place))
+        node = next((node for node in picture.unrolled.nodes if node.name == str(action.place)), None)
+        assert node is not None, "a step starts that is not due"
         self.check_creation(action, node, observed)
         self.uids += 1
         self.created.append(node.name)
@@ -345,11 +351,11 @@ class PipelineWorld:
             assert 1 <= action.place.iteration <= loop.max_iterations, "an iteration beyond the limit"
         others = [job for job in self.jobs.values() if job.run != observed.run_hash and job.ended is None]
         assert not others, "two runs at a time"
-        held = sum(max(job.share, self.active(job)) for job in self.jobs.values() if job.ended is None)
+        held = sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
         assert held + action.share <= max(self.parallelism, 1), "more slots than there are"
 
     def check_slots(self) -> None:
-        held = sum(max(job.share, self.active(job)) for job in self.jobs.values() if job.ended is None)
+        held = sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
         running = sum(1 for job in self.jobs.values() if job.ended is None)
         assert held <= max(self.parallelism, running), "more slots than there are"
 
@@ -400,28 +406,31 @@ class PipelineWorld:
         ]
 
     def tick(self) -> None:
-        """Each job makes a step; those being deleted go."""
+        """Each job makes a step; those being deleted go, at last. Pods end one by one."""
         self.now += self.rng.choice([1, 1, 5, 30])
         for name, job in list(self.jobs.items()):
-            if job.deleting and (self.calm or self.rng.random() < 0.5):
+            if job.deleting and (self.calm or self.rng.random() < 0.3):
                 del self.jobs[name]
             elif job.ended is None and not job.suspended and not job.deleting and not self.is_store_away:
                 self.work(job)
 
     def work(self, job: SimJob) -> None:
-        if job.read is None:
-            if all(producer in self.outputs for producer in job.node.producers):
-                job.read = self.read_inputs(job)
-            else:
-                job.ended = "Failed"
-            return
-        if self.failing and self.rng.random() < 0.1:
-            job.ended = "Failed"
-            return
+        job.pods = min(job.share, 3) if job.pods <= job.share else job.pods - self.rng.randrange(2)
+        if job.has_written:
+            job.ended, job.pods = "Complete", 0
+        elif job.read is None and all(producer in self.outputs for producer in job.node.producers):
+            job.read = self.read_inputs(job)
+        elif job.read is None or (self.failing and self.rng.random() < 0.1):
+            job.ended, job.pods = "Failed", 0
+        else:
+            self.go_on(job, job.read)
+
+    def go_on(self, job: SimJob, read: list[str]) -> None:
+        """Work, and at last write the output. The status says so later."""
         job.work += 1
         if job.work >= 2 and (self.calm or self.rng.random() < 0.5):
-            job.ended = "Complete"
-            self.outputs[str(job.place)] = compute(job.spec_digest, job.read)
+            job.has_written = True
+            self.outputs[str(job.place)] = compute(job.spec_digest, read)
             self.replaced.discard(str(job.place))
 
     def disturb(self) -> None:
@@ -488,3 +497,43 @@ def input_digest_of(job: SimJob) -> str:
             for source, value in zip(job.node.sources, read, strict=True)
         ]
     )
+
+
+def play(seed: int, decide: Decide = decide_pipeline) -> PipelineWorld:
+    """Run a world with troubles, and then without: the run ends, a new one is complete, and one more has nothing to do.
+
+    Raises:
+        AssertionError: an invariant is broken; the message says which.
+    """
+    rng = Random(seed)  # noqa: S311 - to be drawn again from its seed
+    fields = draw_spec(rng) | {
+        "onStepFailure": rng.choice(["FinishRunning", "Stop", "FinishPossible"]),
+        "intermediates": rng.choice(["UntilTTL", "WhileNeeded"]),
+    }
+    world = PipelineWorld(rng=rng, fields=fields, decide=decide)
+    for _ in range(TROUBLED_STEPS):
+        if rng.random() < 0.15:
+            world.disturb()
+        world.tick()
+        with suppress(CrashError):
+            world.pass_once()
+    world.calm_down()
+    run_to_end(world)
+    for _ in range(2):
+        created = len(world.created)
+        world.run_id += 1
+        run_to_end(world)
+        assert world.status.terminal == "Complete" or world.status.reason == "LoopLimitReached", "a calm run fails"
+    if world.status.terminal == "Complete" and all(digests.spec for digests in world.digests().values()):
+        assert len(world.created) == created, "a run without any change starts a step"
+    return world
+
+
+def run_to_end(world: PipelineWorld) -> None:
+    """Let the current run end."""
+    for _ in range(CALM_STEPS):
+        world.tick()
+        world.pass_once()
+        if world.status.run_id == str(world.run_id) and world.status.terminal:
+            return
+    raise AssertionError("the run does not end")

@@ -1,61 +1,149 @@
-"""Pipelines in worlds that go wrong: a complete run gives what a run from nothing gives, whatever happened."""
+"""Pipelines in worlds that go wrong, and wrong policies that these worlds find."""
 
-from random import Random
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 
 import pytest
 
-from tests.simulation.pipeline_world import CrashError, PipelineWorld, draw_spec
+from tests.simulation.mutation import in_order_of_imports, load, mutate_source, source_of
+from tests.simulation.pipeline_world import Decide, play
 
 WORLDS = 150
-STEPS = 120
+
+MODULES = in_order_of_imports(
+    "podreduce_operator.pipelines",
+    "podreduce_operator.policy.decide_pipeline",
+    "podreduce_operator.policy.pipeline_retention",
+)
 
 
-def play(seed: int) -> PipelineWorld:
-    """Run a world with troubles, and then without until it rests."""
-    rng = Random(seed)  # noqa: S311 - to be drawn again from its seed
-    fields = draw_spec(rng) | {
-        "onStepFailure": rng.choice(["FinishRunning", "Stop", "FinishPossible"]),
-        "intermediates": rng.choice(["UntilTTL", "WhileNeeded"]),
-    }
-    world = PipelineWorld(rng=rng, fields=fields)
-    for _ in range(STEPS):
-        if rng.random() < 0.15:
-            world.disturb()
-        world.tick()
-        try:
-            world.pass_once()
-        except CrashError:
-            continue
-    settle(world)
-    return world
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wrong:
+    """A wrong rule: in `module`, `new` stands where `old` should. `breaks` begins what the judge says."""
+
+    module: str
+    old: str
+    new: str
+    breaks: str
 
 
-def settle(world: PipelineWorld) -> None:
-    """Without more trouble a run ends, and a new one is complete."""
-    world.calm_down()
-    for _ in range(2):
-        for _ in range(400):
-            world.tick()
-            world.pass_once()
-            if world.status.run_id == str(world.run_id) and world.status.terminal:
-                break
-        else:
-            raise AssertionError("the run does not end")
-        ended = world.status
-        world.run_id += 1
-    assert ended.terminal == "Complete" or ended.reason == "LoopLimitReached", ended
+MUTANTS = [
+    Wrong(
+        module="pipelines.freshness",
+        old="can_read = all(fresh[step] and step not in needed for step in node.producers)",
+        new="can_read = True",
+        breaks="a step starts before one that it reads",
+    ),
+    Wrong(
+        module="pipelines.freshness",
+        old="is_missing = node.name in wanted and data.get(node.name) is not Data.PRESENT",
+        new="is_missing = False",
+        breaks="a step starts without its data",
+    ),
+    Wrong(
+        module="pipelines.freshness",
+        old="return record.input_digest == input_digest(node, records)",
+        new="return True",
+        breaks="the result of",
+    ),
+    Wrong(
+        module="pipelines.freshness",
+        old="if node.spec_digest is None or record.spec_digest != node.spec_digest:",
+        new="if node.spec_digest is None:",
+        breaks="the result of",
+    ),
+    Wrong(
+        module="pipelines.freshness",
+        old="return record.input_digest == input_digest(node, records)",
+        new="return False",
+        breaks="a run without any change starts a step",
+    ),
+    Wrong(
+        module="pipelines.shares",
+        old="free = parallelism - sum(max(shares[claim.step], claim.active) for claim in ordered)",
+        new="free = parallelism",
+        breaks="more slots than there are",
+    ),
+    Wrong(
+        module="pipelines.loops",
+        old="if count < loop.max_iterations:",
+        new="if count <= loop.max_iterations:",
+        breaks="a step starts that is not due",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if foreign:",
+        new="if False:",
+        breaks="two runs at a time",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if unrecorded:",
+        new="if unrecorded and now < 0:",
+        breaks="the run does not end",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if spec.suspend:",
+        new="if False:",
+        breaks="a suspended pipeline starts a step",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if observed.run.terminal is not None:",
+        new='if observed.run.terminal == "Complete":',
+        breaks="a terminal verdict has changed",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old='if fault is not None and (policy != "FinishPossible" or not failed):',
+        new="if fault is not None and not failed:",
+        breaks="a step starts after another has failed",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if fault is None and picture.is_done and not overtaken:",
+        new="if fault is None and picture.is_done:",
+        breaks="a complete run has running jobs",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="actions = tuple(PublishLoop(place=place) for place in find_unpublished(observed, picture))",
+        new="actions = ()",
+        breaks="the result of a loop is not published",
+    ),
+    Wrong(
+        module="policy.pipeline_retention",
+        old="is not Data.PRESENT or node.is_seen or node.name in needed:",
+        new="is not Data.PRESENT or node.is_seen:",
+        breaks="data is removed that a job reads",
+    ),
+]
 
 
 @pytest.mark.parametrize("seed", range(WORLDS))
 def test_pipelines_in_worlds_that_go_wrong(seed: int) -> None:
-    world = play(seed)
-    if world.status.terminal != "Complete":
-        return
-    created = len(world.created)
-    for _ in range(60):
-        world.tick()
-        world.pass_once()
-        if world.status.run_id == str(world.run_id) and world.status.terminal:
-            break
-    assert world.status.terminal == "Complete"
-    assert len(world.created) == created, "a run without any change starts a step"
+    play(seed)
+
+
+@pytest.mark.parametrize("wrong", MUTANTS, ids=lambda wrong: f"{wrong.module}: {wrong.new}")
+def test_a_wrong_rule_is_found(wrong: Wrong) -> None:
+    name = f"podreduce_operator.{wrong.module}"
+    changed = {name: mutate_source(source_of(name), wrong.old, wrong.new)}
+    decide: Decide = load(MODULES, changed)["podreduce_operator.policy.decide_pipeline"].decide_pipeline
+    assert wrong.breaks in " | ".join(complaints(decide, wrong.breaks))
+
+
+def complaints(decide: Decide, wanted: str) -> Sequence[str]:
+    """What the judge said of a policy, world by world, up to what is wanted."""
+    heard: list[str] = []
+    for seed in range(WORLDS):
+        try:
+            with suppress(KeyError):
+                play(seed, decide)
+        except AssertionError as error:
+            heard.append(str(error).partition("\n")[0])
+            if heard[-1].startswith(wanted):
+                break
+    return heard

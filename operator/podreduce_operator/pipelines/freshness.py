@@ -2,13 +2,13 @@
 
 Two rules, evaluated anew at every pass, on records, digests and what data is left:
 
-1. *Fresh*, in order: a step is fresh if its record names the same spec and the same inputs, and the data at its place
-   is the record's, or gone. While a step that it reads is not fresh, this is undecided; it is asked again when that
-   step is complete. A step that is complete in this run is fresh.
-2. *Needed*, backwards: a step whose output somebody sees, if it is not fresh, or undecided, or its data is gone; a step
-   whose record is asked for, if it is not fresh, or undecided; the steps that a needed step reads, if they are not
-   fresh, or undecided; and a fresh step whose data is gone, once a step that reads it certainly runs. All else is
-   reused.
+1. *Fresh*, in order: a step is fresh if its record names the same spec and the same inputs. While a step that it reads
+   is not fresh, this is undecided; it is asked again when that step is complete. A step that is complete in this run is
+   fresh.
+2. *Needed*, backwards: a step whose output somebody sees, if it is not fresh, or undecided, or its data is gone or was
+   replaced; a step whose record is asked for, if it is not fresh, or undecided; the steps that a needed step reads, if
+   they are not fresh, or undecided; and a fresh step whose data is gone or was replaced, once a step that reads it
+   certainly runs. All else is reused.
 
 So a step whose inputs come out as before ends the work there ("early cutoff": Mokhov, Mitchell, Peyton Jones, "Build
 systems à la carte", ICFP 2018).
@@ -91,7 +91,7 @@ def find_states(nodes: Sequence[Node], records: Mapping[str, Record], data: Mapp
         records: of the steps that have one.
         data: what is left of the recorded outputs.
     """
-    fresh = find_fresh(nodes, records, data)
+    fresh = find_fresh(nodes, records)
     needed = find_needed(nodes, fresh, data)
     return {node.name: find_state(node, fresh, needed) for node in nodes}
 
@@ -105,20 +105,18 @@ def find_state(node: Node, fresh: Mapping[str, bool | None], needed: set[str]) -
     return State.RUN if is_ready else State.WAITING
 
 
-def find_fresh(
-    nodes: Sequence[Node], records: Mapping[str, Record], data: Mapping[str, Data]
-) -> dict[str, bool | None]:
+def find_fresh(nodes: Sequence[Node], records: Mapping[str, Record]) -> dict[str, bool | None]:
     """Return which steps are fresh; None is undecided."""
     fresh: dict[str, bool | None] = {}
     for node in nodes:
-        fresh[node.name] = is_fresh(node, fresh, records, data.get(node.name, Data.GONE))
+        fresh[node.name] = is_fresh(node, fresh, records)
     return fresh
 
 
-def is_fresh(node: Node, fresh: Mapping[str, bool | None], records: Mapping[str, Record], data: Data) -> bool | None:
+def is_fresh(node: Node, fresh: Mapping[str, bool | None], records: Mapping[str, Record]) -> bool | None:
     """Tell whether a step is fresh, if those that it reads are known to be or not to be."""
     record = records.get(node.name)
-    if record is None or data is Data.REPLACED:
+    if record is None:
         return False
     if record.is_of_this_run:
         return True

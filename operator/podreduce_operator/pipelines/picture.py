@@ -54,7 +54,7 @@ def look_at(observed: PipelineObserved) -> Picture:
     spec = observed.pipeline.spec
     records = {name: as_record(record, observed) for name, record in observed.records.items()}
     outcomes = {name: as_outcome(record) for name, record in observed.records.items()}
-    unrolled = unroll(spec, observed.digests, records, outcomes, observed.data)
+    unrolled = unroll(spec, observed.digests, records, outcomes)
     states = find_states(unrolled.nodes, records, observed.data)
     jobs = {str(job.place): job for job in observed.run_jobs}
     consumers: dict[str, list[str]] = {node.name: [] for node in unrolled.nodes}

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec, UntilSpec
-from podreduce_operator.model.pipelines import Data, Place, StepDigests
+from podreduce_operator.model.pipelines import Place, StepDigests
 from podreduce_operator.pipelines.freshness import Node, Record, Source, is_fresh
 from podreduce_operator.pipelines.loops import Loop, LoopEnd, LoopValue, StepOutcome, Until, end_after, read_values
 
@@ -44,7 +44,6 @@ def unroll(
     digests: Mapping[str, StepDigests],
     records: Mapping[str, Record],
     outcomes: Mapping[str, StepOutcome],
-    data: Mapping[str, Data],
 ) -> Unrolled:
     """Return the nodes of a pipeline.
 
@@ -53,12 +52,11 @@ def unroll(
         digests: by step.
         records: of the complete steps, by the node's name.
         outcomes: what they left, for the conditions of loops.
-        data: what is left of their outputs.
 
     Raises:
         LoopError: a condition of a loop cannot be evaluated.
     """
-    unroller = Unroller(spec, digests, records, outcomes, data)
+    unroller = Unroller(spec, digests, records, outcomes)
     for step in spec.steps:
         loop = spec.loop_of(step.name)
         if loop is None:
@@ -77,13 +75,11 @@ class Unroller:
         digests: Mapping[str, StepDigests],
         records: Mapping[str, Record],
         outcomes: Mapping[str, StepOutcome],
-        data: Mapping[str, Data],
     ) -> None:
         self._spec = spec
         self._digests = digests
         self._records = records
         self._outcomes = outcomes
-        self._data = data
         self._results = find_results(spec)
         self._fresh: dict[str, bool | None] = {}
         self.nodes: list[Node] = []
@@ -122,8 +118,7 @@ class Unroller:
         )
         self.nodes.append(node)
         self.places[node.name] = place
-        data = self._data.get(node.name, Data.GONE)
-        self._fresh[node.name] = is_fresh(node, self._fresh, self._records, data)
+        self._fresh[node.name] = is_fresh(node, self._fresh, self._records)
 
     def _show_results(self, loop: LoopSpec) -> None:
         """Mark the results of a loop that has ended: those of its last iteration."""

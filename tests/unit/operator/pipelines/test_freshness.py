@@ -69,8 +69,11 @@ def test_missing_data_is_made_again_for_a_step_that_runs() -> None:
     )
 
 
-def test_an_output_that_somebody_replaced_is_made_again() -> None:
+def test_a_result_that_somebody_replaced_is_made_again_and_other_data_only_for_its_readers() -> None:
     assert states(DIAMOND, run_all(DIAMOND), report=Data.REPLACED) == "report:Run"
+    assert states(DIAMOND, run_all(DIAMOND), visits=Data.REPLACED) == ""
+    edited = [CLEAN, VISITS, FAULTS, replace(REPORT, spec_digest="r2")]
+    assert states(edited, run_all(DIAMOND), visits=Data.REPLACED) == "visits:Run report:Waiting"
 
 
 def test_a_step_without_a_digest_is_never_reused() -> None:

@@ -1,10 +1,9 @@
-from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec, decode_pipeline_spec
-from podreduce_operator.model.pipelines import Data, StepDigests
+from podreduce_operator.model.pipelines import StepDigests
 from podreduce_operator.pipelines.freshness import Node, Record, Source, input_digest
 from podreduce_operator.pipelines.loops import LoopEnd, LoopError, StepOutcome
 from podreduce_operator.pipelines.unrolling import Unrolled, find_results, unroll
@@ -60,10 +59,9 @@ class World:
         self.records: dict[str, Record] = {}
         self.outcomes: dict[str, StepOutcome] = {}
 
-    def unroll(self, data: Mapping[str, Data] | None = None) -> Unrolled:
+    def unroll(self) -> Unrolled:
         digests = {step.name: StepDigests(spec=step.name, listings={LINKS: "links"}) for step in self.spec.steps}
-        present = dict.fromkeys(self.records, Data.PRESENT)
-        return unroll(self.spec, digests, self.records, self.outcomes, data or present)
+        return unroll(self.spec, digests, self.records, self.outcomes)
 
     def run(self, *names: str) -> None:
         """Complete these nodes."""
