@@ -186,6 +186,7 @@ def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Se
         run=read_run_state(run.job.status, run.run_id),
         conditions=read_conditions(run.job.status),
         tally=tally,
+        commits=run.records.commits.values(),
         failures=failures_by_attempt(run),
         logs=logs,
     )

@@ -4,7 +4,6 @@ Rule: pure. The status is under 10 KB for any number of tasks, because every fie
 stays as it was written, because its records are removed after the ttl.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
+from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
 from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
 
@@ -36,7 +36,6 @@ MAX_LINKS = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
-MOST_INTEGER = (1 << 63) - 1
 
 SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
@@ -99,7 +98,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         }
         fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
         fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
-        fields["counters"] = sum_counters(observed.commits.values())
+        fields["counters"] = render_counters(observed.commits.values())
     if observed.shuffle is not None:
         fields["shuffle"] = {
             "generation": observed.shuffle.generation,
@@ -172,31 +171,16 @@ def compress_indexes(indexes: Sequence[int]) -> str:
     return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
 
 
-def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
-    """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for commit in commits:
-        prefix = commit.task.type.value
-        sums["podreduce", f"{prefix}RecordsIn"] += commit.records_in
-        sums["podreduce", f"{prefix}BytesIn"] += commit.bytes_in
-        sums["podreduce", f"{prefix}RecordsOut"] += commit.records_out
-        sums["podreduce", f"{prefix}BytesOut"] += commit.bytes_out
-        sums["podreduce", f"{prefix}Spills"] += commit.spills
-        if commit.quarantine is not None:
-            sums["podreduce", f"{prefix}BadRecords"] += commit.quarantine.records
-        for group, counters in commit.counters.items():
-            if group != "podreduce":
-                sums.update({(group, name): value for name, value in counters.items()})
-    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
+def render_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
+    """Return the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
+    totals = total_counters(commits)
+    for key in [key for key in totals if key[0] == BUILT_IN_GROUP and not is_measure(*key)]:
+        del totals[key]
     rendered: dict[str, dict[str, int]] = {}
-    for group, name in shown:
-        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = clamp(sums[group, name])
+    for group, counters in group_totals(totals, MAX_COUNTERS).items():
+        shown = rendered.setdefault(cut(group, MAX_GROUP_NAME), {})
+        shown |= {cut(name, MAX_COUNTER_NAME): value for name, value in counters.items()}
     return rendered
-
-
-def clamp(value: int) -> int:
-    """Return the nearest number that a status can hold: the API server refuses one of more than 64 bits."""
-    return min(max(value, -MOST_INTEGER), MOST_INTEGER)
 
 
 def render_skew(observed: Observed) -> list[dict[str, Any]]:
@@ -339,7 +323,16 @@ def describe(observed: Observed, verdict: Verdict) -> str:
         Phase.SUSPENDED: "spec.suspend is true: no pods run; what is committed stays",
         Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
     }
-    return sentences.get(verdict.phase, "")
+    limit = describe_limit(observed) if verdict.phase in {Phase.MAPPING, Phase.REDUCING} else ""
+    return sentences.get(verdict.phase, "") + limit
+
+
+def describe_limit(observed: Observed) -> str:
+    """Return that the installation lowers the job's parallelism; empty if it does not."""
+    wanted, most = observed.job.spec.parallelism, observed.limits.parallelism
+    if wanted is None or wanted <= most:
+        return ""
+    return f"; spec.parallelism is {wanted}, and the installation allows {most} pods for each job"
 
 
 def cut(text: str, limit_bytes: int) -> str:

@@ -191,26 +191,14 @@ def commit_record(
     **output: Any,  # noqa: ANN401 - the struct checks them
 ) -> CommitRecord:
     """Write the bad records, and return the commit record with the built-in counters."""
-    progress, records_out = attempt.progress, loop.records()
     quarantine = attempt.quarantine
-    skipped = {} if quarantine is None else {"badRecords": quarantine.records}
     return attempt.commit_record(
-        records_in=progress.records,
-        bytes_in=progress.bytes,
-        records_out=records_out,
+        records_in=attempt.progress.records,
+        bytes_in=attempt.progress.bytes,
+        records_out=loop.records(),
         bytes_out=bytes_out,
         spills=spills,
-        counters=attempt.counters.built_in(
-            recordsRead=progress.records,
-            bytesRead=progress.bytes,
-            recordsWritten=records_out,
-            bytesWritten=bytes_out,
-            spills=spills,
-            combineInput=combined[0],
-            combineOutput=combined[1],
-            **skipped,
-            **loop.tier(),
-        ),
+        counters=attempt.counters.built_in(combineInput=combined[0], combineOutput=combined[1], **loop.tier()),
         quarantine=None if quarantine is None else quarantine.write(),
         **output,
     )

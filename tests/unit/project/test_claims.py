@@ -150,7 +150,7 @@ CLAIMS = [
     (TROUBLE, f"if it has more than {report.SKEWED_SHARE * 100:.0f} %"),
     # the chart
     (JOBS, f"The chart's `parallelismLimit` ({default('parallelismLimit')}) limits every job"),
-    (JOBS, "a job runs at most min(`parallelism`, limit) pods, without a message"),
+    (JOBS, "a job runs at most min(`parallelism`, limit) pods. Where the limit is the smaller one"),
     (VALUES, "The most pods that any job may have at a time. A larger spec.parallelism is lowered to it"),
     (VALUES, f"It begins with {creation_rate.FIRST_RATE:.0f}, goes faster"),
     (CRD, "How many pods the job may have at a time, never more than the chart's parallelismLimit"),

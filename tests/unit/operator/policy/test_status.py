@@ -6,6 +6,7 @@ import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault, HeavyKeyView, PostMortemView, RunState
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_wave import run_wave
@@ -309,6 +310,20 @@ def test_counters_of_committed_attempts_are_added_up() -> None:
     status = build_status(make_observed(commits=commits), Verdict(phase=Phase.MAPPING), NOW, None)
     assert status["counters"]["words"] == {"long": 6}
     assert status["counters"]["podreduce"]["mapRecordsIn"] == 30
+
+
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize(("wanted", "is_told"), [(None, False), (1000, False), (1001, True)])
+def test_a_running_job_is_told_that_it_may_have_fewer_pods_than_it_wants(
+    phase: Phase, wanted: int | None, is_told: bool
+) -> None:
+    spec = {} if wanted is None else {"parallelism": wanted}
+    observed = make_observed(spec=spec, limits=Limits(parallelism=1000))
+    status = build_status(observed, Verdict(phase=phase, map_total=2, reduce_total=1), NOW, None)
+    messages = {each["message"] for each in status["conditions"]}
+    hint = "spec.parallelism is 1001, and the installation allows 1000 pods for each job"
+    told = any(message.endswith(f" tasks are committed; {hint}") for message in messages)
+    assert told == (is_told and phase in {Phase.MAPPING, Phase.REDUCING})
 
 
 @pytest.mark.parametrize(("value", "shown"), [(10**300, (1 << 63) - 1), (-(10**300), -((1 << 63) - 1))])
