@@ -338,8 +338,9 @@ def test_validate_says_what_is_wrong_and_what_only_runs_here(here: Path) -> None
     assert "spec.image" in bad.stderr
 
 
-def test_version_is_told(here: Path) -> None:
-    told = podreduce(here, "version")
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_version_is_told(here: Path, asked: str) -> None:
+    told = podreduce(here, asked)
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout == f"podreduce {importlib.metadata.version('podreduce')}\n"
 

@@ -10,7 +10,6 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="podreduce",
-    help="MapReduce as a Kubernetes resource. Runs the same job file on this machine, without a cluster.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -28,6 +27,22 @@ class LogFormat(StrEnum):
     BARS = "bars"
     LINES = "lines"
     JSON = "json"
+
+
+def tell_version(is_asked: bool) -> None:
+    """Print the version and end, if the option is given."""
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    is_version_asked: Annotated[  # noqa: FBT002 - typer passes it by name
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """MapReduce as a Kubernetes resource. Runs the same job file on this machine, without a cluster."""
 
 
 @app.command()
