@@ -105,23 +105,29 @@ async def run_engine(
         fault_point=stop.see,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
     )
-    drawing = asyncio.create_task(watcher.draw_regularly())
     with listen(stop):
-        try:
-            finished = await settle(reconciler, job, stop)
-            stop.ended = True
-            if not finished:
-                watcher.view.say("interrupted: stopping the tasks and removing unfinished output", "warning")
-                await undo(reconciler, cluster, job, stop)
-        finally:
-            stop.ended = True
-            drawing.cancel()
-            await reconciler.close()
-            await cluster.close()
+        finished = await run_loop(reconciler, cluster, job, stop, watcher)
         status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
         if finished and work_uri is not None:
             await reconciler.forget(job)
     return Outcome(status=status, interrupted=not finished)
+
+
+async def run_loop(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, stop: Stop, watcher: Watcher) -> bool:
+    """Run the job until it has ended or was interrupted, and end all processes. False if it was interrupted."""
+    drawing = asyncio.create_task(watcher.draw_regularly())
+    try:
+        finished = await settle(reconciler, job, stop)
+        stop.ended = True
+        if not finished:
+            watcher.view.say("interrupted: stopping the tasks and removing unfinished output", "warning")
+            await undo(reconciler, cluster, job, stop)
+    finally:
+        stop.ended = True
+        drawing.cancel()
+        await reconciler.close()
+        await cluster.close()
+    return finished
 
 
 def local_limits(parallelism: int) -> Limits:
