@@ -90,6 +90,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         raw_spec=raw_spec,
         limits=draw_limits(rng),
         reports=reports,
+        outage=None if faultless else draw_outage(seed),
         listing_interval_seconds=draw_listing_interval(seed),
         plan=plan,
         chosen_partitions=partitions,
@@ -99,6 +100,15 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
 def draw_listing_interval(seed: int) -> float:
     """Draw how long listings are apart, by a generator of its own: zero is with every pass."""
     return random.Random(f"listing {seed}").choice([0.0, 0.0, 3.0, 20.0])  # noqa: S311 - worlds must be repeatable
+
+
+def draw_outage(seed: int) -> tuple[float, float] | None:
+    """Draw from when to when the operator cannot reach the store: for longer than most deadlines."""
+    random_outage = random.Random(f"outage {seed}")  # noqa: S311 - worlds must be repeatable
+    if random_outage.random() < 0.85:
+        return None
+    begins = EPOCH + random_outage.uniform(0.0, 150.0)
+    return begins, begins + random_outage.uniform(60.0, 600.0)
 
 
 def draw_queue(seed: int) -> random.Random | None:

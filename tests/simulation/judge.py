@@ -53,6 +53,9 @@ SUSPENDED_IS_IDLE = "a suspended job starts nothing"
 POINTLESS_PODS_GO = "a pod whose task needs it no more is deleted"
 FATAL_ENDS = "after a failure that repeating cannot mend nothing starts"
 DEADLINE_HELD = "nothing starts after the deadline"
+DEADLINE_ENDS = "a run past its deadline that has not begun to publish fails, whatever its store does"
+SUSPENDED_STOPS = "a suspended run that has not begun to publish stops its pods, whatever its store does"
+TOLD_FIRST = "the status says that a run publishes before its intent is written"
 ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
 GANG_FROM_NOTHING = "a new gang is formed only where no pod of the run has work left"
@@ -136,6 +139,7 @@ class Judge:
         refused: reasons of permanent faults that truly struck.
         is_clock_right: the operator's, `clock_offset` by how much not; what times decide is not judged otherwise.
         haunted: replaced runs that a leader still worked for, who had not heard of it.
+        publishing: the runs whose status has said that they publish.
         bereft: the runs that lost a part between their intent and its publication.
         seen: by run, the attempts that passes which went through have seen.
     """
@@ -155,6 +159,7 @@ class Judge:
     haunted: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
+    publishing: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
     has_packed: bool = False
     seen: dict[str, set[str]] = field(default_factory=dict)
@@ -168,6 +173,22 @@ class Judge:
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
         self.has_packed = False
+        if is_fresh and not is_contested:
+            self.judge_overrun(observed, decision)
+
+    def judge_overrun(self, observed: Observed, decision: Decision) -> None:
+        """A run that could go on has time left."""
+        started, limit = observed.run.started_at, observed.job.spec.active_deadline_seconds
+        if started is None or limit is None or not self.is_clock_right or observed.job.spec.suspend:
+            return
+        if observed.superseded is not None or observed.run.terminal or observed.run_id in self.publishing:
+            return
+        in_time = self.cluster.now < started + limit + START_SLACK_SECONDS
+        demand(in_time or decision.verdict.is_terminal, DEADLINE_ENDS, observed.run_id, decision)
+
+    def intend(self, run_id: str) -> None:
+        """A run's intent is about to be written."""
+        demand(run_id in self.publishing, TOLD_FIRST, "run", run_id)
 
     def sight(self, observed: Observed, *, whole: bool) -> None:
         """A pass has looked; `whole`: it has listed all records, so that it knows what there is."""
@@ -447,7 +468,10 @@ class Judge:
         """A pass has gone through, with all its actions."""
         if self.is_to_be_told(observed):
             self.seen.setdefault(observed.run_id, set()).update(pod.attempt_id for pod in observed.run_pods)
-        if not self.is_fresh or observed.is_blind:
+        if not self.is_fresh:
+            return
+        if observed.is_blind:
+            self.judge_blind_suspension(observed)
             return
         active = [pod for pod in self.cluster.pods.values() if pod.is_active]
         if observed.run.terminal is not None:
@@ -469,6 +493,13 @@ class Judge:
                 limit = most_pods(observed)
                 demand(len(active) >= limit, PACKED_FOR_WANT_OF_ROOM, len(active), "of", limit)
 
+    def judge_blind_suspension(self, observed: Observed) -> None:
+        """A suspended run has no pods, also if nobody knows what is in its store."""
+        if observed.superseded is not None or observed.run_id in self.publishing or not observed.job.spec.suspend:
+            return
+        active = [pod for pod in self.cluster.pods.values() if pod.is_active]
+        demand(not active, SUSPENDED_STOPS, len(active), "pods run on")
+
     def is_pointless(self, observed: Observed, pod: SimPod) -> bool:
         """Tell whether the pod should have gone in this pass."""
         if pod.run_id != observed.run_id or pod.generation < wanted_generation(observed.failures, pod.task):
@@ -489,6 +520,8 @@ class Judge:
         final = known is not None and run_id == spec_run_id
         demand(not final or known == ended, TERMINAL_IS_FINAL, "run", run_id, ":", known, "became", ended)
         self.told.add(run_id)
+        if any(each["type"] == "Publishing" and each["status"] == "True" for each in after.get("conditions", ())):
+            self.publishing.add(run_id)
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return

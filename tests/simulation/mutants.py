@@ -195,8 +195,8 @@ MUTANTS = (
     ),
     end(
         "the deadline is ignored",
-        "if deadline is not None and now >= deadline and",
-        "if False and",
+        "if deadline is None or now < deadline or",
+        "if True or",
         breaks=judge.DEADLINE_HELD,
     ),
     end(
@@ -207,17 +207,48 @@ MUTANTS = (
     ),
     end(
         "the intent does not protect from the deadline",
-        "return observed.has_intent or (observed.is_blind and was_planned(observed))",
-        "return observed.is_blind",
+        "return None if may_publish(observed) else find_overrun(observed, now)",
+        "return find_overrun(observed, now)",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=48,
     ),
     end(
         "blind runs fail past their intent",
-        "return observed.has_intent or (observed.is_blind and was_planned(observed))",
-        "return observed.has_intent",
+        "is_bound = observed.has_intent or (observed.is_blind and was_planned(observed))",
+        "is_bound = observed.has_intent",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=98,
+    ),
+    end(
+        "blind runs overrun past their intent",
+        "    return was_planned(observed) if said is None else said\n",
+        "    return False\n",
+        breaks=judge.INTENT_ROLLS_FORWARD,
+    ),
+    end(
+        "blind runs have no deadline",
+        "    if observed.has_intent or not observed.is_blind:\n        return observed.has_intent\n",
+        "    if observed.has_intent or observed.is_blind:\n        return True\n",
+        breaks=judge.DEADLINE_ENDS,
+    ),
+    policy(
+        "the intent is written before the status says it",
+        "if observed.run.is_publishing or",
+        "if True or",
+        breaks=judge.TOLD_FIRST,
+    ),
+    policy(
+        "a suspension waits for the store",
+        "if observed.job.spec.suspend and observed.superseded is None and",
+        "if False and",
+        breaks=judge.SUSPENDED_STOPS,
+    ),
+    Mutant(
+        name="the status takes back that a run publishes",
+        module="status",
+        old="    if said or observed.has_intent or",
+        new="    if",
+        breaks=judge.INTENT_ROLLS_FORWARD,
     ),
     end(
         "one attempt too few",

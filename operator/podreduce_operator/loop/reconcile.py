@@ -56,10 +56,12 @@ class Worker:
         task: the running loop.
         settled: set when the job is terminal and cleaned up.
         status_written_at: when the status was last written (monotonic).
-        phase_written: the phase that was last written. The first status of an end is not delayed, later ones are.
+        phase_written: the phase that was last written. The first status of an end, and of the commit, which waits for
+            it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
+        troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
         adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
@@ -71,6 +73,7 @@ class Worker:
     phase_began_at: float | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
+    troubled_since: float | None = None
     adopted: str = ""
 
 
@@ -206,7 +209,9 @@ class Reconciler:
         started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = self.monotonic() - started
+        observed = replace(observed, troubled_since=worker.troubled_since)
         decision, observed = await self.act(observed, run, self.clock())
+        worker.troubled_since = note_trouble(observed, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
         settled = is_settled(observed, decision)
         if settled and status_due is None:
@@ -270,8 +275,8 @@ class Reconciler:
         if status == observed.job.status:
             return None
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
-        ends_now = decision.verdict.is_terminal and worker.phase_written is not decision.verdict.phase
-        if due_in > 0 and not ends_now:
+        is_awaited = decision.verdict.is_terminal or decision.verdict.phase is Phase.COMMITTING
+        if due_in > 0 and not (is_awaited and worker.phase_written is not decision.verdict.phase):
             return due_in
         if not await self.cluster.write_status(observed.job, status):
             return 0.0
@@ -302,6 +307,13 @@ def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
     if after.terminal is not None and before.terminal is None:
         seconds = (after.completed_at or 0.0) - (after.started_at or after.completed_at or 0.0)
         run_log.info("run ended", result=after.terminal, reason=after.reason, seconds=round(seconds))
+
+
+def note_trouble(observed: Observed, now: float) -> float | None:
+    """Return since when the job's passes have met faults; None if this one met none."""
+    if not observed.faults:
+        return None
+    return now if observed.troubled_since is None else observed.troubled_since
 
 
 def is_settled(observed: Observed, decision: Decision) -> bool:

@@ -30,6 +30,8 @@ class RunState:
 
     Attributes:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
+        is_publishing: whether the run may have begun to publish. This is written before it begins. None: the status does
+            not say, because an earlier release wrote it.
         is_told: the post-mortem of the ended run is written.
         is_cleaned_up: nothing is left of the ended run except its output.
     """
@@ -40,6 +42,7 @@ class RunState:
     reason: str = ""
     message: str = ""
     completed_at: float | None = None
+    is_publishing: bool | None = None
     is_told: bool = False
     is_cleaned_up: bool = False
 
@@ -135,6 +138,7 @@ class Observed:
         kept: the stage of each attempt when this process last kept it. A new process starts with none and keeps
             every attempt again.
         faults: what failed in the last attempt to act.
+        troubled_since: since when this process has seen such faults without a break (seconds since the epoch).
         is_blind: the store was not read, so empty fields say nothing about it.
         is_at_rest: the store was not read because the status says that nothing in it is due.
     """
@@ -160,6 +164,7 @@ class Observed:
     post_mortem: PostMortemView | None = None
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
+    troubled_since: float | None = None
     is_blind: bool = False
     is_at_rest: bool = False
 

@@ -16,7 +16,14 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
-from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
+from podreduce_operator.policy.run_state import (
+    CLEANED_UP,
+    PUBLISHING,
+    find_condition,
+    read_conditions,
+    read_installation,
+    read_publishing,
+)
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -41,6 +48,7 @@ MOST_INTEGER = (1 << 63) - 1
 SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
 SPEC_REMEDY = "correct the spec, or make the operator and the CRD of one version"
+PUBLISHING_TEXTS = {True: ("CommitBegins", "only forward from here: the run publishes"), False: ("NotYet", "")}
 ENDINGS = ("Complete", "Failed", "Suspended")
 
 
@@ -80,7 +88,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
     fields: dict[str, Any] = {
         "runId": observed.run_id,
-        "phase": str(status.get("phase", verdict.phase) if observed.is_blind else verdict.phase),
+        "phase": str(phase_while_blind(verdict, status) if observed.is_blind else verdict.phase),
         "startTime": started_at,
         "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
     }
@@ -116,6 +124,12 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
     return fields
+
+
+def phase_while_blind(verdict: Verdict, status: Mapping[str, Any]) -> str:
+    """Return the phase of a run whose store cannot be read: the old one, unless it is suspended or goes on."""
+    known = status.get("phase", verdict.phase)
+    return str(verdict.phase if Phase.SUSPENDED in (verdict.phase, known) else known)
 
 
 def render_post_mortem(observed: Observed) -> dict[str, str] | None:
@@ -252,7 +266,7 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and up to four more that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and those of the others that apply."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -274,6 +288,9 @@ def render_conditions(
     if is_cleaned_up(observed, now):
         wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
+    publishing = is_publishing(observed, verdict, known.get(PUBLISHING))
+    if publishing is not None:
+        wanted[PUBLISHING] = (publishing, *PUBLISHING_TEXTS[publishing])
     if observed.run.terminal is not None and observed.faults and not observed.is_blind:
         wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
@@ -291,6 +308,20 @@ def render_conditions(
         }
         for kind, (holds, told_reason, told_message) in wanted.items()
     ]
+
+
+def is_publishing(observed: Observed, verdict: Verdict, known: Mapping[str, Any] | None) -> bool | None:
+    """Return what the condition Publishing says; None: it is left out.
+
+    Once True it stays, because a leader that has lost its lease may have seen it. It becomes False only if the store
+    shows that there is no intent.
+    """
+    if verdict.is_terminal:
+        return None
+    said = read_publishing(known)
+    if said or observed.has_intent or verdict.phase is Phase.COMMITTING:
+        return True
+    return said if observed.is_blind or observed.superseded is not None else False
 
 
 def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now: float) -> dict[str, Any]:
