@@ -52,7 +52,6 @@ OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
 SUSPENDED_IS_IDLE = "a suspended job starts nothing"
 POINTLESS_PODS_GO = "a pod whose task needs it no more is deleted"
 FATAL_ENDS = "after a failure that repeating cannot mend nothing starts"
-DEADLINE_HELD = "nothing starts after the deadline"
 DEADLINE_ENDS = "a run past its deadline that has not begun to publish fails, whatever its store does"
 SUSPENDED_STOPS = "a suspended run that has not begun to publish stops its pods, whatever its store does"
 TOLD_FIRST = "the status says that a run publishes before its intent is written"
@@ -178,7 +177,7 @@ class Judge:
 
     def judge_overrun(self, observed: Observed, decision: Decision) -> None:
         """A run that could go on has time left."""
-        started, limit = observed.run.started_at, observed.job.spec.active_deadline_seconds
+        started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
         if started is None or limit is None or not self.is_clock_right or observed.job.spec.suspend:
             return
         if observed.superseded is not None or observed.run.terminal or observed.run_id in self.publishing:
@@ -218,7 +217,6 @@ class Judge:
                 self.judge_time(observed, each, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
-            self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
             self.judge_gang(observed, action, run)
 
@@ -281,12 +279,6 @@ class Judge:
                 delay = min(first * factor ** (len(finished) - 1), most)
                 late = now >= max(finished) + delay or not self.is_clock_right
                 demand(late, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(finished))
-
-    def judge_deadline(self, observed: Observed, task: TaskRef) -> None:
-        """The run has time left."""
-        started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
-        if started is not None and limit is not None and self.is_clock_right:
-            demand(self.cluster.now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""

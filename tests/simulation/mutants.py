@@ -197,13 +197,13 @@ MUTANTS = (
         "the deadline is ignored",
         "if deadline is None or now < deadline or",
         "if True or",
-        breaks=judge.DEADLINE_HELD,
+        breaks=judge.DEADLINE_ENDS,
     ),
     end(
         "the deadline counts from nowhere",
         "else started_at + seconds",
         "else 2 * started_at + seconds",
-        breaks=judge.DEADLINE_HELD,
+        breaks=judge.DEADLINE_ENDS,
     ),
     end(
         "the intent does not protect from the deadline",

@@ -138,14 +138,17 @@ class Applier:
 
     async def apply_without_store(self, actions: Sequence[Action], job: JobView) -> Applied:
         """Carry out only the deletions of pods and of the job: nothing else works without the store."""
-        for action in actions:
-            if isinstance(action, DeletePod):
-                await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
-        if any(isinstance(action, DeleteJob) for action in actions):
-            try:
+        deletions = [
+            partial(self.cluster.delete_pod, job, action.name, action.uid, force=action.force)
+            for action in actions
+            if isinstance(action, DeletePod)
+        ]
+        try:
+            await gather_bounded(deletions, limit=CONCURRENT_PODS)
+            if any(isinstance(action, DeleteJob) for action in actions):
                 await self.cluster.delete_job(job)
-            except ActionError as error:
-                return Applied(faults=(error.as_fault(),))
+        except ActionError as error:
+            return Applied(faults=(error.as_fault(),))
         return Applied()
 
     async def apply_one(self, action: Action, run: Run) -> None:

@@ -57,8 +57,11 @@ __all__ = ["observe", "storage_fault"]
 async def observe(
     job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
 ) -> tuple[Observed, Run | None]:
-    """Return what is observed of the job, and the run to act on; None if the store cannot be reached."""
-    pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
+    """Return what is observed of the job, and the run to act on; None if the store cannot be reached.
+
+    If the pods may not be listed, nothing can be said about the store either: commits are looked for by the pods.
+    """
+    pods, hidden = await observe_pods(job, cluster, now)
     run_id, previous = job.spec.run_id, read_run_id(job.status)
     state = read_run_state(job.status, run_id)
     is_resting = is_at_rest(job, state, now)
@@ -73,8 +76,8 @@ async def observe(
         is_blind=True,
         is_at_rest=is_resting,
     )
-    if is_resting:
-        return blind, None
+    if is_resting or hidden:
+        return replace(blind, faults=() if is_resting else hidden), None
     observed: Observed
     run: Run | None = None
     try:
@@ -85,6 +88,15 @@ async def observe(
     except PodreduceError as error:
         observed = replace(blind, faults=(storage_fault(error),))
     return replace(observed, progress=cluster.progress_of(observed.pods)), run
+
+
+async def observe_pods(job: JobView, cluster: Cluster, now: float) -> tuple[tuple[PodView, ...], tuple[Fault, ...]]:
+    """Return the job's pods, or why they may not be listed."""
+    try:
+        pods = await cluster.list_pods(job)
+    except ActionError as error:
+        return (), (error.as_fault(),)
+    return await explain_silence(pods, job, cluster, now), ()
 
 
 async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:

@@ -29,7 +29,7 @@ from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
-from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal
+from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, RIGHTS_REMEDY, classify_refusal, hidden_pods
 from podreduce_operator.cluster.kubernetes.served_api import check_api, read_installation, when_served
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
@@ -186,7 +186,10 @@ class KubernetesCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
-        pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        try:
+            pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        except ApiError as error:
+            raise hidden_pods(job.key, error) from error
         if not self._lives(job):
             return pods
         return *pods, *self._pods.vanished_of(job.key.namespace, job.uid)
@@ -329,7 +332,9 @@ class KubernetesCluster:
 
 
 def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may succeed later."""
+    """Return the error for a request that may succeed later. The API server names the right that is missing."""
+    if error.status == HTTPStatus.FORBIDDEN:
+        return ActionError("Forbidden", f"{what}: {error}; {RIGHTS_REMEDY}", permanent=False)
     return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
 
 

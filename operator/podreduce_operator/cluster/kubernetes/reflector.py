@@ -69,11 +69,27 @@ class Reflector(Generic[T]):
         self._listed = False
         self._contact_at = clock()
         self.synced = asyncio.Event()
-        self.is_forbidden = False
+        self.refusal: ApiError | None = None
+        self._answered = asyncio.Event()
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the API server last sent anything. It sends something every minute."""
         return self._clock() - self._contact_at
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the API server does not show these objects to the operator now."""
+        return self.refusal is not None
+
+    async def ready(self) -> None:
+        """Wait for the first listing, or for its refusal: somebody must change that first.
+
+        Raises:
+            ApiError: these objects may not be listed or watched now.
+        """
+        await self._answered.wait()
+        if self.refusal is not None:
+            raise self.refusal
 
     async def run(self) -> NoReturn:
         """List and watch until cancelled."""
@@ -82,7 +98,7 @@ class Reflector(Generic[T]):
                 await self.follow()
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
-                self.is_forbidden = error.hides_namespace
+                self._note_answer(error if error.hides_namespace else None)
                 if error.status:
                     self._contact_at = self._clock()  # a refusal is an answer, and a restart would not change it
                 await self._pause("the watch was interrupted", error)
@@ -111,8 +127,9 @@ class Reflector(Generic[T]):
                 break
             query = {**query, "continue": token}
         self.cache.finish_listing(listed, version_of(page))
-        self._listed, self.is_forbidden = True, False
+        self._listed = True
         self.synced.set()
+        self._note_answer(None)
         log.debug("listed", resource=self._name, objects=len(listed), version=self.cache.version)
 
     async def watch_once(self) -> bool:
@@ -132,8 +149,16 @@ class Reflector(Generic[T]):
         self._touch()
         return events > 0 or self._clock() - started >= SHORT_WATCH_SECONDS
 
+    def _note_answer(self, refusal: ApiError | None) -> None:
+        self.refusal = refusal
+        if refusal is not None or self.synced.is_set():
+            self._answered.set()
+        else:
+            self._answered.clear()
+
     def _touch(self) -> None:
         self._contact_at = self._clock()
+        self._note_answer(None)
         self._backoff.reset()
 
     async def _pause(self, what: str, error: BaseException | None, *, exc_info: bool = False) -> None:

@@ -399,3 +399,27 @@ async def test_a_plan_of_an_earlier_release_lacks_a_new_field_and_that_is_no_cha
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.jobs[KEY].status["observedGeneration"] == 2)
     assert "SpecChanged" not in world.conditions()
+
+
+async def test_a_job_whose_pods_may_not_be_listed_says_so_and_its_passes_end(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job()
+    told = 'pods is forbidden: "operator" cannot list resource "pods" in the namespace "default"'
+    world.cluster.pods_error = ActionError("Forbidden", told, permanent=False)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Reconciling") == ("True", "Forbidden"))
+    assert world.reconciler.passed_at
+    conditions = {each["type"]: each["message"] for each in world.cluster.jobs[KEY].status["conditions"]}
+    assert conditions["Reconciling"] == told
+    world.cluster.pods_error = None
+    await world.wait_for(lambda: world.cluster.created)
+
+
+async def test_a_pod_that_may_not_be_deleted_is_told_of_also_without_the_store(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job(suspend=True)
+    world.cluster.pods = (make_pod(map_task(0)),)
+    world.cluster.storage_error = ActionError("StorageSecretUnreadable", "away", permanent=False)
+    world.cluster.deletion_error = ActionError("Forbidden", "may not delete", permanent=False)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Suspended") == ("True", "Forbidden"))
