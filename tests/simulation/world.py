@@ -55,7 +55,7 @@ from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User
 
-__all__ = ["EPOCH", "SHORT_TTL_SECONDS", "Decide", "Result", "World"]
+__all__ = ["EPOCH", "SHORT_TTL_SECONDS", "Decide", "Outage", "Result", "World"]
 
 K = FaultKind
 Decide = Callable[[Observed, float], Decision]
@@ -92,6 +92,25 @@ class Result:
     log: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """The store is away for longer than most deadlines.
+
+    Attributes:
+        begins_at: from when on; None: while a run is replaced or published.
+        seconds: how long.
+        patience_seconds: the job gets a deadline so long after the beginning.
+    """
+
+    begins_at: float | None
+    seconds: float
+    patience_seconds: float | None
+
+    def is_due(self, now: float, *, is_delicate: bool) -> bool:
+        """Tell whether it begins now."""
+        return is_delicate if self.begins_at is None else now >= self.begins_at
+
+
 @dataclass(slots=True, kw_only=True)
 class World:
     """Everything there is. `draw` makes one."""
@@ -126,7 +145,7 @@ class World:
     deaf_until: float = 0.0
     blind_until: float = 0.0
     blind_reason: str = ""
-    outage: tuple[float, float] | None = None
+    outage: Outage | None = None
     troubled_since: float | None = None
     phase_written: Phase | None = None
     refused: dict[tuple[str, type], float] = field(default_factory=dict)
@@ -392,9 +411,8 @@ class World:
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""
         rate = self.chaos.pass_rate * (4 if self.is_delicate(job) else 1)
-        if self.outage is not None and self.now >= self.outage[0]:
-            self.chaos.spend(K.OUTAGE)
-            self.blind_reason, self.blind_until, self.outage = "StorageUnavailable", self.outage[1], None
+        if self.outage is not None and self.outage.is_due(self.now, is_delicate=self.is_delicate(job)):
+            self.begin_outage(self.outage)
         if self.now >= self.blind_until:
             if self.chaos.strikes(K.BLIND, rate / 3):
                 self.blind_reason = "StorageUnavailable"
@@ -408,6 +426,16 @@ class World:
         if self.blind_reason == "StorageUnavailable" and was_planned and self.chaos.budget % 2:
             return Fault(reason="StorageDenied", message=f"{job.key}: the store refuses", permanent=True)
         return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
+
+    def begin_outage(self, outage: Outage) -> None:
+        """The store is away from now on; its user may lose patience."""
+        self.chaos.spend(K.OUTAGE)
+        reason = self.rng.choice(["StorageUnavailable", "StorageSecretNotFound"])
+        if reason == "StorageSecretNotFound":
+            self.judge.refused.add(reason)
+        self.blind_reason, self.blind_until, self.outage = reason, self.now + outage.seconds, None
+        if outage.patience_seconds is not None:
+            self.change_spec(activeDeadlineSeconds=int(self.now - EPOCH + outage.patience_seconds))
 
     def is_delicate(self, job: JobView) -> bool:
         """Tell whether the job is between two runs, or between intent and output: where trouble is most instructive."""
