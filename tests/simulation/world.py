@@ -97,7 +97,7 @@ class Outage:
     """The store is away for longer than most deadlines.
 
     Attributes:
-        begins_at: from when on; None: while a run is replaced or published.
+        begins_at: from when on; None: between a run's intent and its output.
         seconds: how long.
         patience_seconds: the job gets a deadline so long after the beginning.
     """
@@ -106,9 +106,9 @@ class Outage:
     seconds: float
     patience_seconds: float | None
 
-    def is_due(self, now: float, *, is_delicate: bool) -> bool:
+    def is_due(self, now: float, *, is_committing: bool) -> bool:
         """Tell whether it begins now."""
-        return is_delicate if self.begins_at is None else now >= self.begins_at
+        return is_committing if self.begins_at is None else now >= self.begins_at
 
 
 @dataclass(slots=True, kw_only=True)
@@ -411,7 +411,7 @@ class World:
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""
         rate = self.chaos.pass_rate * (4 if self.is_delicate(job) else 1)
-        if self.outage is not None and self.outage.is_due(self.now, is_delicate=self.is_delicate(job)):
+        if self.outage is not None and self.outage.is_due(self.now, is_committing=self.is_committing(job)):
             self.begin_outage(self.outage)
         if self.now >= self.blind_until:
             if self.chaos.strikes(K.BLIND, rate / 3):
@@ -439,10 +439,12 @@ class World:
 
     def is_delicate(self, job: JobView) -> bool:
         """Tell whether the job is between two runs, or between intent and output: where trouble is most instructive."""
+        return self.is_committing(job) or job.status.get("runId") != job.spec.run_id
+
+    def is_committing(self, job: JobView) -> bool:
+        """Tell whether the run in the status is past its intent."""
         run_id = job.status.get("runId")
-        run = self.store.run(run_id or job.spec.run_id)
-        committing = run.intent is not None and run_id not in self.judge.verdicts
-        return committing or run_id != job.spec.run_id
+        return self.store.run(run_id or job.spec.run_id).intent is not None and run_id not in self.judge.verdicts
 
     def apply(self, decision: Decision, observed: Observed) -> Applied:
         """Carry the decision out, unless the world breaks on the way."""

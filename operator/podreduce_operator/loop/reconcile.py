@@ -336,7 +336,7 @@ def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: flo
     if causes_no_event and not observed.faults:
         return 0.0
     times = [at for at in (decision.wake_after, status_due) if at is not None]
-    if observed.faults and decision.verdict.is_terminal and not observed.is_blind:
+    if observed.faults and decision.verdict.is_terminal:
         return min(times, default=RESYNC_SECONDS)
     if times or not rests:
         times.append(REST_SECONDS if rests else RESYNC_SECONDS)

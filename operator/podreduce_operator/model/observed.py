@@ -34,6 +34,7 @@ class RunState:
             not say, because an earlier release wrote it.
         is_told: the post-mortem of the ended run is written.
         is_cleaned_up: nothing is left of the ended run except its output.
+        has_leftovers: the store refused to be tidied when the ended run was last looked at.
     """
 
     run_id: str
@@ -45,6 +46,7 @@ class RunState:
     is_publishing: bool | None = None
     is_told: bool = False
     is_cleaned_up: bool = False
+    has_leftovers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

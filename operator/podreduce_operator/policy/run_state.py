@@ -10,6 +10,7 @@ from podreduce_operator.model.observed import RunState
 
 __all__ = [
     "CLEANED_UP",
+    "CLEANUP_FAILED",
     "PUBLISHING",
     "find_condition",
     "is_over",
@@ -23,6 +24,9 @@ __all__ = [
 
 CLEANED_UP = "CleanedUp"
 """The condition of an ended run of which only the output is left. An API server with an older CRD keeps it too."""
+
+CLEANUP_FAILED = "CleanupFailed"
+"""The condition of an ended run whose store refuses to be tidied, or cannot be reached."""
 
 PUBLISHING = "Publishing"
 """The condition that is True before a run begins to publish, and False before that. See `may_publish`."""
@@ -73,6 +77,7 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         is_publishing=read_publishing(conditions.get(PUBLISHING)),
         is_told=ended is not None and "postMortem" in status,
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
+        has_leftovers=ended is not None and conditions.get(CLEANUP_FAILED, {}).get("status") == "True",
     )
 
 

@@ -15,9 +15,10 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
-from podreduce_operator.policy.run_cleanup import is_cleaned_up
+from podreduce_operator.policy.run_cleanup import gives_up_at, is_cleaned_up
 from podreduce_operator.policy.run_state import (
     CLEANED_UP,
+    CLEANUP_FAILED,
     PUBLISHING,
     find_condition,
     read_conditions,
@@ -291,8 +292,9 @@ def render_conditions(
     publishing = is_publishing(observed, verdict, known.get(PUBLISHING))
     if publishing is not None:
         wanted[PUBLISHING] = (publishing, *PUBLISHING_TEXTS[publishing])
-    if observed.run.terminal is not None and observed.faults and not observed.is_blind:
-        wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
+    failed_cleanup = known.get(CLEANUP_FAILED)
+    if observed.run.terminal is not None and (observed.faults or (observed.is_at_rest and failed_cleanup is not None)):
+        wanted[CLEANUP_FAILED] = cleanup_failed(observed, failed_cleanup, now)
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -339,15 +341,21 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
     return {**status, "conditions": [*others, told]}
 
 
-def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None) -> tuple[bool, str, str]:
-    """Return why a run that ended cannot be tidied. The message stays while the reason does.
+def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None, now: float) -> tuple[bool, str, str]:
+    """Return why a run that ended cannot be tidied, and until when this is tried. The message stays while that does.
 
     A store's words differ each time, by request ids for example, and each status write causes another pass.
     """
+    until = f"; tried again at least once an hour until {render_time(gives_up_at(observed.job, observed.run, now))}"
+    if known is not None and (not observed.faults or is_still_told(known, observed.faults[0].reason, until)):
+        return True, str(known["reason"]), str(known["message"])
     fault = observed.faults[0]
-    if known is not None and known["reason"] == fault.reason and known["message"]:
-        return True, fault.reason, known["message"]
-    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE)
+    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE - len(until)) + until
+
+
+def is_still_told(known: Mapping[str, Any], reason: str, until: str) -> bool:
+    """Tell whether a condition already has this reason, and ends like this."""
+    return known["reason"] == reason and str(known["message"]).endswith(until)
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:

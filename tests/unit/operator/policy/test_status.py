@@ -167,7 +167,8 @@ def test_a_clean_up_that_fails_is_told_in_the_same_words_until_it_succeeds() -> 
         observed = make_observed(job=make_job(status=status), run=run, faults=faults)
         status = build_status(observed, verdict, NOW, None)
         told.append([each["message"] for each in status["conditions"] if each["type"] == "CleanupFailed"])
-    assert told == [["request 1"], ["request 1"], []]
+    text = "request 1; tried again at least once an hour until 1970-01-02T00:00:01Z"
+    assert told == [[text], [text], []]
 
 
 def test_the_heaviest_keys_are_shown_with_their_share_and_partition() -> None:
