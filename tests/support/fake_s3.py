@@ -4,7 +4,7 @@ Its keys may be any text: MinIO refuses many of them, since they are no file nam
 """
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -33,6 +33,7 @@ class FakeS3:
         requests: how many it has been asked.
         takes: the only access key that it takes, if set; others are refused with the code `refusal`.
         refused: called at each refusal.
+        hidden: the objects that may be listed and not be read.
     """
 
     port: int
@@ -43,6 +44,7 @@ class FakeS3:
     takes: str = ""
     refusal: str = "ExpiredToken"
     refused: Callable[[], None] = lambda: None
+    hidden: Container[str] = ()
 
     @property
     def endpoint(self) -> str:
@@ -190,6 +192,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(200, self.store.list(query).encode(), {"Content-Type": "application/xml"})
         elif key not in self.store.objects:
             self.answer(404, b"<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>")
+        elif key in self.store.hidden:
+            self.answer(403, ERROR.format(code="AccessDenied").encode())
         elif self.headers.get("If-Match", f'"{len(key)}"') != f'"{len(key)}"':
             self.answer(412, b"<Error><Code>PreconditionFailed</Code><Message>another</Message></Error>")
         else:
