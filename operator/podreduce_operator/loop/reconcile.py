@@ -141,6 +141,11 @@ class Reconciler:
         )
         return max(0.0, self.monotonic() - min(since, default=math.inf))
 
+    def oldest_pass_seconds(self) -> float:
+        """Return how long the oldest pass has been due or running, also if others of its namespace end; 0 without."""
+        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
+        return max(0.0, self.monotonic() - oldest)
+
     def due_passes(self) -> int:
         """Return how many passes are due or running."""
         now = self.monotonic()
@@ -202,8 +207,12 @@ class Reconciler:
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
-        if job is None or job.deleting or self.is_foreign(job):
+        if job is None or job.deleting:
             return None
+        if self.is_foreign(job):
+            await self.leave_alone(job)
+            return None
+        self.left_alone.discard(job.uid)
         if not await self.adopt(job, worker):
             return 0.0
         started = self.monotonic()
@@ -224,12 +233,20 @@ class Reconciler:
     def is_foreign(self, job: JobView) -> bool:
         """Tell whether the job belongs to another installation. Nothing is done to such a job."""
         owner = read_installation(job.status)
-        if self.installation is None or owner is None or owner == self.installation:
-            return False
-        if job.uid not in self.left_alone:
-            self.left_alone.add(job.uid)
-            log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
-        return True
+        return not (self.installation is None or owner is None or owner == self.installation)
+
+    async def leave_alone(self, job: JobView) -> None:
+        """Say once that nothing is done for the job. An event is all: its conditions are the other installation's."""
+        if job.uid in self.left_alone:
+            return
+        self.left_alone.add(job.uid)
+        owner = read_installation(job.status)
+        log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
+        message = (
+            f"the installation {self.installation} serves this namespace and does nothing for this job: it belongs to "
+            f"the installation {owner} (status.installation); see Several installations in docs/operations.md"
+        )
+        await self.cluster.record_event(job, "Normal", "LeftAlone", message)
 
     async def adopt(self, job: JobView, worker: Worker) -> bool:
         """Make the job this installation's own before anything else is done. Return whether the pass may go on.

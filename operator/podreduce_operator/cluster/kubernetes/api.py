@@ -22,6 +22,7 @@ import msgspec
 from kubernetes.aio import client
 from kubernetes.aio import config as untyped_config
 
+from podreduce_operator.cluster.kubernetes.missing_rights import MissingRights, Right, right_of
 from podreduce_operator.model.errors import OperatorError
 
 __all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path"]
@@ -103,6 +104,9 @@ class ApiServer:
 
     Args:
         before_write: called right before each try of each write. If it raises, the write is not sent.
+
+    Attributes:
+        missing_rights: what the server refuses to this client.
     """
 
     def __init__(
@@ -114,6 +118,7 @@ class ApiServer:
         self._configuration = configuration
         self._session = session
         self._before_write = before_write
+        self.missing_rights = MissingRights()
         self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._proxy = find_proxy(configuration)
         self._on_throttled: Callable[[float], None] = lambda _: None
@@ -152,8 +157,12 @@ class ApiServer:
         with translated_errors(path):
             response = await self._send("GET", path, {**query, "watch": "true"}, limits=limits)
             async with response:
-                if response.status >= ERRORS_FROM:
-                    raise refusal(response.status, await response.read(), path)
+                self._judge(
+                    right_of("GET", path, watches=True),
+                    response.status,
+                    await response.read() if response.status >= ERRORS_FROM else b"",
+                    path,
+                )
                 async for line in response.content:
                     yield read_event(line)
 
@@ -189,9 +198,15 @@ class ApiServer:
             if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
                 break
             await asyncio.sleep(answer.retry_seconds)
-        if answer.status >= ERRORS_FROM:
-            raise refusal(answer.status, answer.data, path)
+        self._judge(right_of(method, path), answer.status, answer.data, path)
         return answer.data
+
+    def _judge(self, right: Right | None, status: int, data: bytes, path: str) -> None:
+        """Raise the error in an answer, if it is one. Keep in mind which rights are missing."""
+        error = refusal(status, data, path) if status >= ERRORS_FROM else None
+        self.missing_rights.note(right, status, str(error or ""))
+        if error is not None:
+            raise error
 
     async def _try(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str

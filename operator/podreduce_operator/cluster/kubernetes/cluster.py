@@ -132,6 +132,10 @@ class KubernetesCluster:
         """Handle a job's deletion from a watch."""
         self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
 
+    def missing_rights(self) -> Sequence[str]:
+        """Return what the API server refuses to the operator."""
+        return [str(right) for right in self.api.missing_rights]
+
     def knows_job(self, key: JobKey) -> bool:
         """Tell whether a job with this name is known."""
         return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
@@ -302,8 +306,15 @@ class KubernetesCluster:
             return known
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """See `Cluster.write_status`."""
-        return await self._jobs.write_status(job, status)
+        """See `Cluster.write_status`. A status that may not be written is told by an event."""
+        try:
+            return await self._jobs.write_status(job, status)
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            refused = unavailable(f"the status of {job.key} cannot be written now", error)
+            await self._events.record(job, "Warning", refused.reason, str(refused))
+            raise refused from error
 
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """See `Cluster.record_event`."""
