@@ -460,11 +460,13 @@ class Judge:
         """A pass has gone through, with all its actions."""
         if self.is_to_be_told(observed):
             self.seen.setdefault(observed.run_id, set()).update(pod.attempt_id for pod in observed.run_pods)
-        if not self.is_fresh:
-            return
-        if observed.is_blind:
+        if self.is_fresh and observed.is_blind:
             self.judge_blind_suspension(observed)
-            return
+        elif self.is_fresh:
+            self.judge_pods_left(observed)
+
+    def judge_pods_left(self, observed: Observed) -> None:
+        """No pod runs on that should have gone in this pass, which saw the store."""
         active = [pod for pod in self.cluster.pods.values() if pod.is_active]
         if observed.run.terminal is not None:
             demand(not active, ENDED_IS_IDLE, len(active), "pods run on")

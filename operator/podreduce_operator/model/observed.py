@@ -30,8 +30,8 @@ class RunState:
 
     Attributes:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
-        is_publishing: whether the run may have begun to publish. This is written before it begins. None: the status does
-            not say, because an earlier release wrote it.
+        is_publishing: whether the run may have begun to publish; written before it begins. None: the status does not
+            say, because an earlier release wrote it.
         is_told: the post-mortem of the ended run is written.
         is_cleaned_up: nothing is left of the ended run except its output.
         has_leftovers: the store refused to be tidied when the ended run was last looked at.

@@ -59,7 +59,7 @@ async def test_the_first_object_with_content_is_read(
 
 
 async def test_each_bucket_is_asked_once(store: FakeS3) -> None:
-    store.objects = {name: b"x" for name in NAMES}
+    store.objects = dict.fromkeys(NAMES, b"x")
     uris, open_at = ["s3://one/in/", "s3://two/in/", "s3://one/in/a"], opener(store)
     objects = await list_input(uris, open_at, output_uri="s3://one/out/")
     before = store.requests
