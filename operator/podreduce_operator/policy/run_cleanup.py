@@ -22,6 +22,7 @@ __all__ = [
     "has_settled",
     "is_at_rest",
     "is_cleaned_up",
+    "is_given_up",
     "job_expires_at",
     "needs_attempts",
     "supersede",
@@ -69,9 +70,9 @@ def tidy(observed: Observed, now: float) -> Decision:
 
 def next_blind_look(observed: Observed, now: float, *, kept: Collection[PodView]) -> float | None:
     """Return after how long to look again at an ended run whose store was not read; None: on the next event."""
-    expires_at = run_expires_at(observed.job, observed.run, now)
-    rests_until_ttl = observed.is_at_rest and not observed.run.is_cleaned_up
-    looks = [expires_at - now] if now < expires_at and (kept or rests_until_ttl) else []
+    job, run = observed.job, observed.run
+    rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up and not is_given_up(job, run, now)
+    looks = [max(run_expires_at(job, run, now) - now, 0.0)] if kept or rests_until_ttl else []
     if observed.faults:
         looks.append(cleanup_retry_seconds(observed, now))
     return min(looks, default=None)
@@ -90,6 +91,11 @@ def cleanup_retry_seconds(observed: Observed, now: float) -> float:
 def gives_up_at(job: JobView, run: RunState, now: float) -> float:
     """Return until when a clean-up that fails is tried again. An edit of the job makes one more try after that."""
     return max(run_expires_at(job, run, now), (run.completed_at or now) + LEAST_CLEANUP_SECONDS)
+
+
+def is_given_up(job: JobView, run: RunState, now: float) -> bool:
+    """Tell whether a clean-up that failed is not tried again, unless somebody edits the job."""
+    return run.has_leftovers and now >= gives_up_at(job, run, now)
 
 
 def run_expires_at(job: JobView, run: RunState, now: float) -> float:
@@ -119,7 +125,7 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     if run.terminal is None or run.is_cleaned_up:
         return run.is_cleaned_up
     is_edited = job.status.get("observedGeneration") != job.generation
-    if run.has_leftovers and now >= gives_up_at(job, run, now):
+    if is_given_up(job, run, now):
         return not is_edited
     is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
     return run.is_told and not is_due

@@ -15,16 +15,8 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
-from podreduce_operator.policy.run_cleanup import gives_up_at, is_cleaned_up
-from podreduce_operator.policy.run_state import (
-    CLEANED_UP,
-    CLEANUP_FAILED,
-    PUBLISHING,
-    find_condition,
-    read_conditions,
-    read_installation,
-    read_publishing,
-)
+from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
+from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -38,7 +30,6 @@ MIN_TRACEBACK = 300
 MAX_RECORD = 250
 MAX_OLD_RECORD = 150
 MAX_INDEXES = 400
-MAX_MESSAGE = 300
 MAX_URI = 512
 MAX_LINKS = 512
 MAX_COUNTERS = 20
@@ -49,7 +40,6 @@ MOST_INTEGER = (1 << 63) - 1
 SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
 SPEC_REMEDY = "correct the spec, or make the operator and the CRD of one version"
-PUBLISHING_TEXTS = {True: ("CommitBegins", "only forward from here: the run publishes"), False: ("NotYet", "")}
 ENDINGS = ("Complete", "Failed", "Suspended")
 
 
@@ -286,15 +276,8 @@ def render_conditions(
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
-    if is_cleaned_up(observed, now):
-        wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
-    publishing = is_publishing(observed, verdict, known.get(PUBLISHING))
-    if publishing is not None:
-        wanted[PUBLISHING] = (publishing, *PUBLISHING_TEXTS[publishing])
-    failed_cleanup = known.get(CLEANUP_FAILED)
-    if observed.run.terminal is not None and (observed.faults or (observed.is_at_rest and failed_cleanup is not None)):
-        wanted[CLEANUP_FAILED] = cleanup_failed(observed, failed_cleanup, now)
+    wanted |= run_conditions(observed, verdict, known, now)
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -312,20 +295,6 @@ def render_conditions(
     ]
 
 
-def is_publishing(observed: Observed, verdict: Verdict, known: Mapping[str, Any] | None) -> bool | None:
-    """Return what the condition Publishing says; None: it is left out.
-
-    Once True it stays, because a leader that has lost its lease may have seen it. It becomes False only if the store
-    shows that there is no intent.
-    """
-    if verdict.is_terminal:
-        return None
-    said = read_publishing(known)
-    if said or observed.has_intent or verdict.phase is Phase.COMMITTING:
-        return True
-    return said if observed.is_blind or observed.superseded is not None else False
-
-
 def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now: float) -> dict[str, Any]:
     """Return the status of a job that does not run because its spec is not understood."""
     known = find_condition(status, SPEC_NOT_UNDERSTOOD)
@@ -339,23 +308,6 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
     }
     others = [each for each in read_conditions(status) if each["type"] != SPEC_NOT_UNDERSTOOD]
     return {**status, "conditions": [*others, told]}
-
-
-def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None, now: float) -> tuple[bool, str, str]:
-    """Return why a run that ended cannot be tidied, and until when this is tried. The message stays while that does.
-
-    A store's words differ each time, by request ids for example, and each status write causes another pass.
-    """
-    until = f"; tried again at least once an hour until {render_time(gives_up_at(observed.job, observed.run, now))}"
-    if known is not None and (not observed.faults or is_still_told(known, observed.faults[0].reason, until)):
-        return True, str(known["reason"]), str(known["message"])
-    fault = observed.faults[0]
-    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE - len(until)) + until
-
-
-def is_still_told(known: Mapping[str, Any], reason: str, until: str) -> bool:
-    """Tell whether a condition already has this reason, and ends like this."""
-    return known["reason"] == reason and str(known["message"]).endswith(until)
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
