@@ -5,6 +5,7 @@ finalizer, so a job's deletion never waits for this.
 """
 
 import asyncio
+from contextlib import suppress
 
 import structlog
 
@@ -54,10 +55,11 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
-    """Wait until the job's pods are gone, for two minutes at most."""
+    """Wait until the job's pods are gone, for two minutes at most, also while they cannot be listed."""
     for _ in range(int(PODS_GONE_SECONDS / POLL_SECONDS)):
-        if not await cluster.list_pods(job):
-            return
+        with suppress(ActionError):
+            if not await cluster.list_pods(job):
+                return
         await asyncio.sleep(POLL_SECONDS)
 
 

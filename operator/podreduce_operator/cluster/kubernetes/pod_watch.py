@@ -42,7 +42,7 @@ class PodWatch:
         """Return the pods of the namespace's job with this UID. Waits for the first listing.
 
         Raises:
-            ApiError: the pods there may not be listed or watched now.
+            ApiError: the pods there could not be listed yet, or may not be listed or watched now.
         """
         reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
         if reflector is not None:

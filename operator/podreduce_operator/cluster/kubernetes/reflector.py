@@ -69,7 +69,7 @@ class Reflector(Generic[T]):
         self._listed = False
         self._contact_at = clock()
         self.synced = asyncio.Event()
-        self.refusal: ApiError | None = None
+        self._trouble: ApiError | None = None
         self._answered = asyncio.Event()
 
     def seconds_since_contact(self) -> float:
@@ -79,17 +79,17 @@ class Reflector(Generic[T]):
     @property
     def is_forbidden(self) -> bool:
         """Whether the API server does not show these objects to the operator now."""
-        return self.refusal is not None
+        return self._trouble is not None and self._trouble.hides_namespace
 
     async def ready(self) -> None:
-        """Wait for the first listing, or for its refusal: somebody must change that first.
+        """Wait until the first listing has succeeded or failed: another may fail for hours.
 
         Raises:
-            ApiError: these objects may not be listed or watched now.
+            ApiError: nothing could be listed yet, or these objects may not be listed or watched now.
         """
         await self._answered.wait()
-        if self.refusal is not None:
-            raise self.refusal
+        if self._trouble is not None:
+            raise self._trouble
 
     async def run(self) -> NoReturn:
         """List and watch until cancelled."""
@@ -98,7 +98,7 @@ class Reflector(Generic[T]):
                 await self.follow()
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
-                self._note_answer(error if error.hides_namespace else None)
+                self._note_answer(error if error.hides_namespace or not self.synced.is_set() else None)
                 if error.status:
                     self._contact_at = self._clock()  # a refusal is an answer, and a restart would not change it
                 await self._pause("the watch was interrupted", error)
@@ -149,16 +149,14 @@ class Reflector(Generic[T]):
         self._touch()
         return events > 0 or self._clock() - started >= SHORT_WATCH_SECONDS
 
-    def _note_answer(self, refusal: ApiError | None) -> None:
-        self.refusal = refusal
-        if refusal is not None or self.synced.is_set():
-            self._answered.set()
-        else:
-            self._answered.clear()
+    def _note_answer(self, trouble: ApiError | None) -> None:
+        self._trouble = trouble
+        self._answered.set()
 
     def _touch(self) -> None:
         self._contact_at = self._clock()
-        self._note_answer(None)
+        if self.synced.is_set():
+            self._note_answer(None)
         self._backoff.reset()
 
     async def _pause(self, what: str, error: BaseException | None, *, exc_info: bool = False) -> None:

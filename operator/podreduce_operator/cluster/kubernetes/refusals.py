@@ -58,9 +58,11 @@ def classify_refusal(error: ApiError, job: JobKey) -> ActionError:
 
 
 def hidden_pods(job: JobKey, error: ApiError) -> ActionError:
-    """Return the error that the job's author sees while the operator may not list the job's pods."""
-    message = f"the pods in the namespace of {job} may not be listed: {error}; {RIGHTS_REMEDY}"
-    return ActionError("Forbidden", message, permanent=False)
+    """Return the error that the job's author sees while the operator cannot list the job's pods."""
+    message = f"the pods in the namespace of {job} cannot be listed now: {error}"
+    if error.status == HTTPStatus.FORBIDDEN:
+        return ActionError("Forbidden", f"{message}; {RIGHTS_REMEDY}", permanent=False)
+    return ActionError("ApiServerUnavailable", message, permanent=False)
 
 
 def classify(error: ApiError) -> tuple[str, bool]:

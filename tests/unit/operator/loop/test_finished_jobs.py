@@ -282,6 +282,15 @@ async def test_a_job_that_was_given_up_is_tried_once_more_for_each_edit() -> Non
     assert "CleanedUp" in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
 
 
+async def test_a_store_that_was_away_after_the_post_mortem_is_not_told_of_for_ever() -> None:
+    hours = Hours()
+    hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
+    key = hours.add_job(0, is_told=True)
+    await hours.pass_hours(1)
+    assert "CleanupFailed" not in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
+    assert await hours.pass_hours(10) == 0
+
+
 async def test_a_job_whose_store_is_back_within_a_day_is_tidied() -> None:
     hours = Hours()
     hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)

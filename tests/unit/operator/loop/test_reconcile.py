@@ -423,3 +423,24 @@ async def test_a_pod_that_may_not_be_deleted_is_told_of_also_without_the_store(w
     world.cluster.deletion_error = ActionError("Forbidden", "may not delete", permanent=False)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.conditions().get("Suspended") == ("True", "Forbidden"))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("passes", [True, False])
+async def test_what_a_deleted_job_stored_is_removed_also_if_its_pods_cannot_be_listed(
+    world: World, passes: bool
+) -> None:
+    store = open_store(world.place)
+    world.add_job()
+    job = world.cluster.jobs[KEY]
+    key = f"work/local/default/wordcount/{job.uid}-1/plan/x"
+    store.put(key, b"x")
+    world.cluster.pods_error = ActionError("ApiServerUnavailable", "away", permanent=False)
+    removing = asyncio.create_task(world.reconciler.forget(job))
+    await asyncio.sleep(60)
+    assert [found.key for found in store.list("work/")] == [key]
+    if passes:
+        world.cluster.pods_error = None
+    await asyncio.sleep(5 if passes else 61)
+    await removing
+    assert [found.key for found in store.list("work/")] == []

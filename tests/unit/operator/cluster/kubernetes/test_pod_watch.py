@@ -81,6 +81,16 @@ async def test_pods_that_may_not_be_listed_are_refused_and_not_waited_for(since:
     await asyncio.gather(running, return_exceptions=True)
 
 
+@pytest.mark.parametrize("status", [0, 403, 404, 429, 500, 503])
+async def test_a_first_listing_that_fails_is_waited_for_once(status: int) -> None:
+    watch = PodWatch(cast("ApiServer", Namespaces({"a": status})), ("a",))
+    running = asyncio.create_task(watch.run(lambda _: None, lambda _: None))
+    with pytest.raises(ApiError, match="refused"):
+        await asyncio.wait_for(watch.pods_of("a", "uid"), 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
 async def test_all_pods_that_may_not_be_listed_are_not_called_synced() -> None:
     watch = PodWatch(cast("ApiServer", Namespaces({"": 403})), ())
     running = asyncio.create_task(watch.run(lambda _: None, lambda _: None))
