@@ -283,6 +283,13 @@ MUTANTS = (
         "is_told = observed.plan is None",
         breaks=judge.STORY_ONCE,
     ),
+    cleanup(
+        "a run rests although its store was away when it was to be looked at",
+        "return run.is_told and not run.has_leftovers and not is_due",
+        "return run.is_told and not is_due",
+        breaks=judge.ENDS_CLEAN,
+        first_seed=500,
+    ),
     keeping("nothing is kept", "    if not news:\n", "    if True:\n", breaks=judge.KEPT_FIRST),
     keeping(
         "attempts are kept again and again",
@@ -349,7 +356,7 @@ MUTANTS = (
         "    if memory_factor(earlier, observed.job.spec) == 1.0:\n        return None\n",
         "",
         breaks=judge.GIVEN_UP_IF_RAISED,
-        first_seed=100,
+        first_seed=250,
     ),
     delay(
         "memory that no node has is asked for again",

@@ -120,7 +120,8 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     """Tell whether the status says that nothing in the store is due now.
 
     A post-mortem is written after the intermediate data is removed. So a run that is told has nothing to remove before
-    its ttl ends. After an edit of the job, its plan is read once more, to report what changed.
+    its ttl ends. After an edit of the job, its plan is read once more, to report what changed. If the store was away
+    when it was last to be looked at, what was written late may be there.
     """
     if run.terminal is None or run.is_cleaned_up:
         return run.is_cleaned_up
@@ -128,7 +129,7 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     if is_given_up(job, run, now):
         return not is_edited
     is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
-    return run.is_told and not is_due
+    return run.is_told and not run.has_leftovers and not is_due
 
 
 def is_cleaned_up(observed: Observed, now: float) -> bool:

@@ -282,11 +282,18 @@ async def test_a_job_that_was_given_up_is_tried_once_more_for_each_edit() -> Non
     assert "CleanedUp" in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
 
 
-async def test_a_store_that_was_away_after_the_post_mortem_is_not_told_of_for_ever() -> None:
+async def test_a_store_that_was_away_after_the_post_mortem_is_looked_at_once_more() -> None:
     hours = Hours()
     hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
     key = hours.add_job(0, is_told=True)
     await hours.pass_hours(1)
+    job = hours.cluster.jobs[key]
+    assert "CleanupFailed" in {each["type"] for each in job.status["conditions"]}
+    store = open_store(hours.cluster.work_uri + run_prefix("local", key.namespace, key.name, job.uid, "1"))
+    store.put("data/late", b"by a pod whose node did not answer")
+    hours.cluster.storage_error = None
+    await hours.pass_hours(1)
+    assert not store.exists("data/late")
     assert "CleanupFailed" not in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
     assert await hours.pass_hours(10) == 0
 
