@@ -444,3 +444,28 @@ async def test_what_a_deleted_job_stored_is_removed_also_if_its_pods_cannot_be_l
     await asyncio.sleep(5 if passes else 61)
     await removing
     assert [found.key for found in store.list("work/")] == []
+
+
+async def test_a_deadline_ends_a_job_whose_store_is_away_and_its_data_goes_when_it_is_back(world: World) -> None:
+    store = open_store(world.place)
+    store.put("in/a.txt", b"one\ntwo\n")
+    world.add_job(activeDeadlineSeconds=600)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Publishing", ("",))[0] == "False" and world.cluster.created)
+    pod = make_pod(map_task(0))
+    world.cluster.pods = (pod,)
+    world.cluster.storage_error = ActionError("StorageUnavailable", "no route to it", permanent=False)
+    await world.wait_for(lambda: world.conditions()["Reconciling"] == ("True", "StorageUnavailable"))
+    assert world.cluster.deleted == []
+    world.now += 601
+    await world.wait_for(lambda: world.conditions().get("Failed") == ("True", "DeadlineExceeded"))
+    assert world.cluster.deleted == [pod.name]
+    messages = {each["type"]: each["message"] for each in world.cluster.jobs[KEY].status["conditions"]}
+    assert messages["Failed"] == "ran longer than 600 s; it waited: StorageUnavailable: no route to it"
+    assert "Publishing" not in messages
+    assert await read_claim(open_store(f"{world.place}out/")) is not None
+    world.cluster.pods, world.cluster.storage_error = (), None
+    await world.settle()
+    await world.wait_for(lambda: "postMortem" in world.cluster.jobs[KEY].status)
+    assert await read_claim(open_store(f"{world.place}out/")) is None
+    assert world.conditions()["Failed"] == ("True", "DeadlineExceeded")
