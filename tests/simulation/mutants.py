@@ -283,13 +283,6 @@ MUTANTS = (
         "is_told = observed.plan is None",
         breaks=judge.STORY_ONCE,
     ),
-    cleanup(
-        "a run rests although its store was away when it was to be looked at",
-        "return run.is_told and not run.has_leftovers and not is_due",
-        "return run.is_told and not is_due",
-        breaks=judge.ENDS_CLEAN,
-        first_seed=500,
-    ),
     keeping("nothing is kept", "    if not news:\n", "    if True:\n", breaks=judge.KEPT_FIRST),
     keeping(
         "attempts are kept again and again",

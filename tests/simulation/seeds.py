@@ -43,12 +43,6 @@ NAMED_SEEDS = (
         sentence="At the ttl a pod was still terminating: the plan, which says where output and claim lie, went first.",
     ),
     NamedSeed(
-        name="left behind by an outage",
-        seed=524,
-        mutant="a run rests although its store was away when it was to be looked at",
-        sentence="The store was away until an ended run was settled: what a zombie had written meanwhile stayed.",
-    ),
-    NamedSeed(
         name="a twin before its time",
         seed=5,
         mutant="twins before their time",
