@@ -43,7 +43,7 @@ async def in_batches(items: AsyncIterable[T], size: int = BATCH_ENTRIES) -> Asyn
 def list_objects(
     store: "Store", prefix: str, place: Place, *, recursive: bool, after: str = "", connect: "Connect | None" = None
 ) -> Iterator["ListedObject"]:
-    """Yield the objects whose whole key starts with `prefix` and is after `after`, in key order; see `ObjectStore.list`.
+    """Yield the objects whose whole key starts with `prefix`, after `after`, in key order; see `ObjectStore.list`.
 
     `connect` returns the client for keys that obstore cannot handle, if the store can have such keys. It also lists one
     level: obstore holds the whole level in memory, with everything below it in between.
@@ -107,9 +107,7 @@ async def list_any_pages_async(
 ) -> AsyncIterator[list["ListedObject"]]:
     """Yield the objects page by page, for any store and any keys."""
     if isinstance(store, LocalStore):
-        yield await in_thread(
-            lambda: list(list_objects(store, prefix, place, recursive=recursive, after=after)), place
-        )
+        yield await in_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive, after=after)), place)
         return
     last = after
     try:

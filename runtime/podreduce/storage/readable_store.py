@@ -3,7 +3,7 @@
 Rule: keys are relative to the prefix; every failure is an error of `contract.errors` that names the object's URI.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
@@ -228,7 +228,7 @@ class ReadableStore:
 
     async def list_async(
         self, prefix: str = "", *, recursive: bool = True, after: str = ""
-    ) -> AsyncIterator[ObjectMeta]:
+    ) -> AsyncGenerator[ObjectMeta, None]:
         """Yield the objects whose key starts with `prefix`. With `after`, only those with a greater key are listed."""
         place = self._place("list", prefix)
         found = listing.list_objects_async(

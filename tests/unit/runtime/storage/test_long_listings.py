@@ -1,4 +1,4 @@
-"""A prefix may have ten million objects, put there by anybody: nothing holds them all, or reads more pages than it needs."""
+"""Anybody may put ten million objects below a prefix: nothing holds them all, or reads more pages than it needs."""
 
 from collections.abc import AsyncIterator, Iterator
 
