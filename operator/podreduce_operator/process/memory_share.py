@@ -10,8 +10,11 @@ __all__ = ["record_bytes"]
 SHARE = 0.6
 USUAL_LIMIT_BYTES = 1 << 30
 """The memory limit of the chart. It is assumed if the container has none."""
+UNLIMITED_BYTES = 1 << 50
+"""A larger limit is none: version 1 of cgroups has such a number for it."""
 
 
 def record_bytes(limits_bytes: Iterable[int]) -> float:
     """Return how much memory records may take in a container with these limits."""
-    return min(limits_bytes, default=USUAL_LIMIT_BYTES) * SHARE
+    limits = (limit for limit in limits_bytes if limit < UNLIMITED_BYTES)
+    return min(limits, default=USUAL_LIMIT_BYTES) * SHARE
