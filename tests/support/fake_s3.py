@@ -1,16 +1,19 @@
-"""As much of S3 as reading takes, and any answer that a test wants.
+"""As much of S3 as reading and deleting take, and any answer that a test wants.
 
 Its keys may be any text: MinIO refuses many of them, since they are no file names.
 """
 
+import re
 import threading
-from collections.abc import Callable, Container, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import unescape
 
 from obstore.store import S3Store
 
@@ -31,16 +34,22 @@ class FakeS3:
 
     Attributes:
         requests: how many it has been asked.
+        listed: how many keys it has named in listings.
+        deleted: the keys that it was told to delete, in their order.
+        most_ahead: how many more keys were listed than deleted, at most.
         takes: the only access key that it takes, if set; others are refused with the code `refusal`.
         refused: called at each refusal.
         hidden: the objects that may be listed and not be read.
     """
 
     port: int
-    objects: Mapping[str, bytes] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
     page_keys: int = 2
     told: tuple[int, str] | None = None
     requests: int = 0
+    listed: int = 0
+    deleted: list[str] = field(default_factory=list)
+    most_ahead: int = 0
     takes: str = ""
     refusal: str = "ExpiredToken"
     refused: Callable[[], None] = lambda: None
@@ -106,14 +115,19 @@ class FakeS3:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = unquote(query.get("continuation-token", "")) or query.get("start-after", "")
         shown: dict[str, str] = {}
-        for key in sorted(self.objects, key=str.encode):
-            if not key.startswith(prefix) or key <= after:
+        keys = sorted(self.objects, key=str.encode)
+        for key in islice(keys, bisect_right(keys, after.encode(), key=str.encode), None):
+            if not key.startswith(prefix):
                 continue
             head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             name = prefix + head + delimiter if found else key
             shown.setdefault(name, self.show_prefix(name, query) if found else self.show(key, query))
+            if len(shown) > self.page_keys:
+                break
         page = list(islice(shown.items(), min(self.page_keys, int(query.get("max-keys", "1000")))))
         is_cut = len(page) < len(shown)
+        self.listed += len(page)
+        self.most_ahead = max(self.most_ahead, self.listed - len(self.deleted))
         token = (
             f"<NextContinuationToken>{quote(self.last_of(page[-1][0], query))}</NextContinuationToken>"
             if is_cut
@@ -123,6 +137,12 @@ class FakeS3:
         kind = "<EncodingType>url</EncodingType>" if "encoding-type" in query else ""
         cut = f"<IsTruncated>{str(is_cut).lower()}</IsTruncated>"
         return f"<ListBucketResult><Name>bucket</Name>{kind}{cut}{token}{entries}</ListBucketResult>"
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects."""
+        for key in keys:
+            self.objects.pop(key, None)
+            self.deleted.append(key)
 
     def last_of(self, name: str, query: Mapping[str, str]) -> str:
         """The last key that an entry stands for: a common prefix stands for all below."""
@@ -151,6 +171,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     store: FakeS3
+    body: bytes
 
     def log_message(self, *_: object) -> None:
         pass
@@ -171,7 +192,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.store.requests += 1
         if self.store.takes and f"Credential={self.store.takes}/" not in self.headers["Authorization"]:
             self.store.refused()
@@ -187,7 +208,12 @@ class Handler(BaseHTTPRequestHandler):
     def serve(self) -> None:
         url = urlsplit(self.path)
         key = unquote(url.path[1:].partition("/")[2])
-        if not key:
+        if not key and self.command == "POST":
+            named = re.findall("<Key>(.*?)</Key>", self.body.decode())
+            self.store.delete(map(unescape, named))
+            told = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in named)
+            self.answer(200, f"<DeleteResult>{told}</DeleteResult>".encode(), {"Content-Type": "application/xml"})
+        elif not key:
             query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
             self.answer(200, self.store.list(query).encode(), {"Content-Type": "application/xml"})
         elif key not in self.store.objects:

@@ -29,6 +29,7 @@ from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
 from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
+from podreduce_operator.runs.record_budget import RecordBudget
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
 
@@ -90,6 +91,7 @@ class Reconciler:
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a job's wake-up, so many seconds at most.
         telemetry: told what happens.
+        record_bytes: how much memory the records of all runs may take.
     """
 
     def __init__(
@@ -104,6 +106,7 @@ class Reconciler:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
         telemetry: Telemetry | None = None,
+        record_bytes: float = math.inf,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -113,7 +116,9 @@ class Reconciler:
         self.monotonic = monotonic
         self.wait = wait_for_wake if wait is None else wait
         self.telemetry = telemetry or Telemetry()
-        self.cache = RunCache(on_attempt_end=self.telemetry.on_attempt_end)
+        self.cache = RunCache(
+            on_attempt_end=self.telemetry.on_attempt_end, budget=RecordBudget(most_bytes=record_bytes)
+        )
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point, telemetry=self.telemetry)
         self.workers: dict[JobKey, Worker] = {}
         self.left_alone: set[str] = set()

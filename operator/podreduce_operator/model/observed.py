@@ -130,7 +130,8 @@ class Observed:
         superseded: the run in progress that a new runId replaced, until it is discarded.
         pods: all pods of this job (same owner UID), of any run.
         commits: the newest generation's commit of each committed task.
-        failures: every failure record, by task.
+        counters: the program's counters by group and name, added up over the commits.
+        failures: every failure record, by task. Of all but the newest the texts are cut.
         progress: what running attempts have reported, by attempt id.
         skew: the heaviest keys, the heaviest first.
         quarantine_uri: where the skipped records are, if the maps skip any.
@@ -153,6 +154,7 @@ class Observed:
     plan: PlanSummary | None = None
     pods: tuple[PodView, ...] = ()
     commits: Mapping[TaskRef, CommitRecord] = field(default_factory=dict)
+    counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
     progress: Mapping[str, AttemptProgress] = field(default_factory=dict)
     shuffle: ShuffleSummary | None = None

@@ -98,7 +98,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         }
         fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
         fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
-        fields["counters"] = sum_counters(observed.commits.values())
+        fields["counters"] = sum_counters(observed.commits.values(), observed.counters)
     if observed.shuffle is not None:
         fields["shuffle"] = {
             "generation": observed.shuffle.generation,
@@ -177,9 +177,14 @@ def compress_indexes(indexes: Sequence[int]) -> str:
     return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
 
 
-def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
-    """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
-    sums: Counter[tuple[str, str]] = Counter()
+def sum_counters(
+    commits: Iterable[CommitRecord], of_program: Mapping[tuple[str, str], int]
+) -> dict[str, dict[str, int]]:
+    """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first.
+
+    The program's counters are added up already, by group and name.
+    """
+    sums: Counter[tuple[str, str]] = Counter(of_program)
     for commit in commits:
         prefix = commit.task.type.value
         sums["podreduce", f"{prefix}RecordsIn"] += commit.records_in
@@ -189,9 +194,6 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
         sums["podreduce", f"{prefix}Spills"] += commit.spills
         if commit.quarantine is not None:
             sums["podreduce", f"{prefix}BadRecords"] += commit.quarantine.records
-        for group, counters in commit.counters.items():
-            if group != "podreduce":
-                sums.update({(group, name): value for name, value in counters.items()})
     shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
     rendered: dict[str, dict[str, int]] = {}
     for group, name in shown:

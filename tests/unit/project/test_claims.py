@@ -37,9 +37,11 @@ from podreduce_operator.policy import (
     status,
     stuck_pods,
 )
+from podreduce_operator.process import memory_share
 from podreduce_operator.process.settings import Settings
 from podreduce_operator.process.sweeper import SWEEP_SECONDS
 from podreduce_operator.process.threads import THREADS
+from podreduce_operator.runs import kept_failures, run_records
 from podreduce_operator.runs.remove_run import PODS_GONE_SECONDS
 from podreduce_operator.shuffle import heavy_keys
 
@@ -48,6 +50,7 @@ VALUES = "charts/podreduce/values.yaml"
 CRD = "crds/podreduce.dev_mapreducejobs.yaml"
 JOBS, FORMATS, PROGRAMS, PERFORMANCE = "docs/jobs.md", "docs/formats.md", "docs/programs.md", "docs/performance.md"
 OPERATIONS, STORAGE, TROUBLE = "docs/operations.md", "docs/storage.md", "docs/troubleshooting.md"
+SECURITY = "docs/security.md"
 WORDS = {5: "five", 10: "ten", 50: "50"}
 SPOKEN = {5.0: "five seconds", 120: "two minutes", 300.0: "five minutes", 600.0: "ten minutes", 3600.0: "hour"} | {
     60.0: "a minute",
@@ -146,6 +149,11 @@ CLAIMS = [
     (OPERATIONS, f"they start elsewhere {default('tasks.nodeLostSeconds')} s after it becomes NotReady"),
     (OPERATIONS, f"a watch that hangs is replaced after {api.WATCH_SILENCE_SECONDS:.0f} s"),
     (OPERATIONS, f"removes their data, up to {SPOKEN[PODS_GONE_SECONDS]} later"),
+    (OPERATIONS, f"at most {memory_share.SHARE:.0%} of its container's memory limit".replace("%", " %")),
+    (OPERATIONS, f"(without one, of {memory_share.USUAL_LIMIT_BYTES >> 30} GiB)"),
+    (SECURITY, f"at most {memory_share.SHARE:.0%} of the operator's memory limit".replace("%", " %")),
+    (SECURITY, f"Only the newest {kept_failures.MOST_IN_FULL} failures keep their texts"),
+    (SECURITY, f"a run with more than {run_records.MOST_OBJECTS:,} commits or failures"),
     (OPERATIONS, f"else the {SPOKEN[SWEEP_SECONDS]}ly sweep does"),
     (STORAGE, f"removes what it stored, up to {SPOKEN[PODS_GONE_SECONDS]} later"),
     # logs and the post-mortem
