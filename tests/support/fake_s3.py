@@ -3,6 +3,7 @@
 Its keys may be any text: MinIO refuses many of them, since they are no file names.
 """
 
+import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ class FakeS3:
 
     Attributes:
         requests: how many it has been asked.
+        location: where it redirects, with the path that was asked for, if it answers with a redirect.
         takes: the only access key that it takes, if set; others are refused with the code `refusal`.
         refused: called at each refusal.
     """
@@ -39,6 +41,7 @@ class FakeS3:
     objects: Mapping[str, bytes] = field(default_factory=dict)
     page_keys: int = 2
     told: tuple[int, str] | None = None
+    location: str = ""
     requests: int = 0
     takes: str = ""
     refusal: str = "ExpiredToken"
@@ -178,7 +181,8 @@ class Handler(BaseHTTPRequestHandler):
             self.serve()
         else:
             status, body = self.store.told
-            self.answer(status, body.encode())
+            location = {"Location": self.store.location + self.path} if self.store.location else {}
+            self.answer(status, body.encode(), location)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server has it
 
@@ -210,10 +214,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_s3() -> Iterator[FakeS3]:
-    """Serve on 127.0.0.1."""
+def fake_s3(tls: ssl.SSLContext | None = None) -> Iterator[FakeS3]:
+    """Serve on 127.0.0.1, with TLS if given."""
     answering = type("Answering", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     store = answering.store = FakeS3(port=server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
