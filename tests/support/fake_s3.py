@@ -4,6 +4,7 @@ Its keys may be any text: MinIO refuses many of them, since they are no file nam
 """
 
 import re
+import ssl
 import threading
 from bisect import bisect_right
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
@@ -37,6 +38,7 @@ class FakeS3:
         listed: how many keys it has named in listings.
         deleted: the keys that it was told to delete, in their order.
         most_ahead: how many more keys were listed than deleted, at most.
+        location: where it redirects, with the path that was asked for, if it answers with a redirect.
         takes: the only access key that it takes, if set; others are refused with the code `refusal`.
         refused: called at each refusal.
         hidden: the objects that may be listed and not be read.
@@ -46,6 +48,7 @@ class FakeS3:
     objects: dict[str, bytes] = field(default_factory=dict)
     page_keys: int = 2
     told: tuple[int, str] | None = None
+    location: str = ""
     requests: int = 0
     listed: int = 0
     deleted: list[str] = field(default_factory=list)
@@ -201,7 +204,8 @@ class Handler(BaseHTTPRequestHandler):
             self.serve()
         else:
             status, body = self.store.told
-            self.answer(status, body.encode())
+            location = {"Location": self.store.location + self.path} if self.store.location else {}
+            self.answer(status, body.encode(), location)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server has it
 
@@ -240,10 +244,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_s3() -> Iterator[FakeS3]:
-    """Serve on 127.0.0.1."""
+def fake_s3(tls: ssl.SSLContext | None = None) -> Iterator[FakeS3]:
+    """Serve on 127.0.0.1, with TLS if given."""
     answering = type("Answering", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     store = answering.store = FakeS3(port=server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

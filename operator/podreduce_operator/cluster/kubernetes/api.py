@@ -6,7 +6,6 @@ everything else in creating a pod.
 """
 
 import asyncio
-import ipaddress
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,13 +14,14 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
 from kubernetes.aio import client
 from kubernetes.aio import config as untyped_config
 
+from podreduce.storage.redirects import is_direct
 from podreduce_operator.cluster.kubernetes.missing_rights import MissingRights, Right, right_of
 from podreduce_operator.model.errors import OperatorError
 
@@ -42,7 +42,8 @@ THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
 MAX_THROTTLED_SECONDS = 60.0
 GONE = 410
-ERRORS_FROM = 400
+ERRORS_FROM = 300
+"""A redirect is an error too: the API server sends none, and another server must not see the credentials."""
 SERVER_ERRORS_FROM = 500
 MAX_CAUSES = 5
 CONCURRENT_REQUESTS = 64
@@ -178,15 +179,19 @@ class ApiServer:
             connector=connector,
             headers=await self._authorize(),
             proxy=self._proxy,
-            middlewares=(self._name_server,),
+            middlewares=(self._keep_to_server,),
         )
 
-    async def _name_server(
+    async def _keep_to_server(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Expect the certificate of the KUBECONFIG's `tls-server-name`. A session has no setting for it."""
+        """Expect the certificate of `tls-server-name`, and no redirect. A session has no settings for these."""
         request.server_hostname = self._configuration.tls_server_name or request.server_hostname
-        return await handler(request)
+        response = await handler(request)
+        if ERRORS_FROM <= response.status < HTTPStatus.BAD_REQUEST:
+            response.close()
+            raise aiohttp.ClientError(f"{request.url}: the API server redirects, which is not followed")
+        return response
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
@@ -237,6 +242,7 @@ class ApiServer:
             f"{self.server}{path}",
             params=query,
             data=None if body is None else msgspec.json.encode(body),
+            allow_redirects=False,
             headers=headers,
             timeout=limits,
             proxy=self._proxy,
@@ -276,26 +282,7 @@ def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernet
     server = urlsplit(str(configuration.host))
     if configuration.proxy:
         return str(configuration.proxy)
-    if proxy_bypass(server.hostname or "") or is_excepted(server.hostname or "", getproxies().get("no", "")):
-        return None
-    return getproxies().get(server.scheme)
-
-
-def is_excepted(host: str, no_proxy: str) -> bool:
-    """Tell whether the host is an address in one of the networks (CIDR) of NO_PROXY. Python knows only names there."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in map(parse_network, no_proxy.split(",")) if network is not None)
-
-
-def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Return the network or the single address in `text`; None if it is a name."""
-    try:
-        return ipaddress.ip_network(text.strip().strip("[]"), strict=False)
-    except ValueError:
-        return None
+    return None if is_direct(server.hostname or "") else getproxies().get(server.scheme)
 
 
 def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package is untyped
