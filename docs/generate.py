@@ -186,7 +186,7 @@ def list_counters() -> str:
     commits = [make_commit("m-0", quarantine=quarantine), make_commit("r-0")]
     meanings = [
         (f"`{name}`", COUNTERS[re.sub(r"^(map|reduce)", "", name)])
-        for name in sorted(status.render_counters(commits)[BUILT_IN_GROUP])
+        for name in sorted(status.render_counters(commits, {})[BUILT_IN_GROUP])
     ]
     caps = (
         f"\nThe status shows at most {status.MAX_COUNTERS} names in all, these first, then the program's in order of "

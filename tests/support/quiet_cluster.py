@@ -23,6 +23,8 @@ class QuietCluster:
     pods_now: tuple[PodView, ...] | None = None
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
     storage_error: ActionError | None = None
+    deletion_error: ActionError | None = None
+    pods_error: ActionError | None = None
     created: list[PodRequest] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     deletions: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -41,6 +43,8 @@ class QuietCluster:
         return (key, uid) in self.unread
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        if self.pods_error is not None:
+            raise self.pods_error
         return self.pods
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
@@ -58,6 +62,8 @@ class QuietCluster:
         self.created.append(request)
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        if self.deletion_error is not None:
+            raise self.deletion_error
         self.deleted.append(name)
         self.deletions.append((name, uid, force))
 

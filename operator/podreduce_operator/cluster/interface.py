@@ -83,6 +83,9 @@ class Cluster(Protocol):
         """Return all pods of the job, of any run, including terminating ones.
 
         A pod that somebody else deleted a moment ago is still listed, as failed and terminating. So it is recorded.
+
+        Raises:
+            ActionError: the pods may not be listed.
         """
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:

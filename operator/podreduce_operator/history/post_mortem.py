@@ -112,6 +112,7 @@ def build_story(
     conditions: Sequence[Mapping[str, Any]],
     tally: Tally,
     commits: Iterable[CommitRecord],
+    counters: Mapping[tuple[str, str], int],
     failures: Mapping[str, FailureRecord],
     logs: Mapping[str, Sequence[str]],
 ) -> PostMortem:
@@ -125,6 +126,7 @@ def build_story(
         conditions: the conditions in the status.
         tally: the attempts.
         commits: the records of the committed tasks.
+        counters: what these tasks counted themselves, added up by group and name.
         failures: the failure records by attempt id.
         logs: the last log lines by attempt id.
     """
@@ -141,7 +143,7 @@ def build_story(
         timeline=tuple(shorten(attempt) for attempt in tally.told),
         failures=tuple(describe_failed(attempt, failures, logs) for attempt in tally.failed),
         stopped=tuple(describe_stopped(attempt, logs) for attempt in tally.stopped),
-        counters=group_totals(total_counters(commits), MAX_COUNTERS),
+        counters=group_totals(total_counters(commits, counters), MAX_COUNTERS),
         table=ATTEMPTS_TABLE_KEY,
     )
 

@@ -1,4 +1,4 @@
-"""Plans a run: pins the program, lists the input, claims the output, cuts the input, and writes the plan last.
+"""Plans a run: pins the program, lists the input and tries it, claims the output, cuts the input, writes the plan last.
 
 Rule: may be repeated at any point. The first `plan/plan.json` that is created is the plan.
 """
@@ -17,6 +17,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
@@ -46,6 +47,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     program = await pin_program(run.job, cluster)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.open, output_uri=run.output.uri)
+    await check_readable(spec.input.uris, objects, run.storage.open)
     input_options = await settle_columns(spec.input, objects, run.storage.open)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.

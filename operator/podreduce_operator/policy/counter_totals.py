@@ -5,7 +5,7 @@ release has; its other names say in which way tasks ran, and the tasks count the
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeAlias
 
 from podreduce.contract.task import CommitRecord
@@ -23,14 +23,12 @@ Totals: TypeAlias = Counter[tuple[str, str]]
 """By group and name."""
 
 
-def total_counters(commits: Iterable[CommitRecord]) -> Totals:
-    """Add up all counters of these commits."""
-    totals: Totals = Counter()
+def total_counters(commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], int]) -> Totals:
+    """Return what tasks count themselves, which is added up already, and the measures of these commits."""
+    totals: Totals = Counter(of_tasks)
     for commit in commits:
         for name, value in measure(commit):
             totals[BUILT_IN_GROUP, name] += value
-        for group, counters in commit.counters.items():
-            totals.update({(group, name): value for name, value in counters.items()})
     return totals
 
 

@@ -10,17 +10,26 @@ from podreduce_operator.model.observed import RunState
 
 __all__ = [
     "CLEANED_UP",
+    "CLEANUP_FAILED",
+    "PUBLISHING",
     "find_condition",
     "is_over",
     "read_conditions",
     "read_installation",
     "read_plan_digest",
+    "read_publishing",
     "read_run_id",
     "read_run_state",
 ]
 
 CLEANED_UP = "CleanedUp"
 """The condition of an ended run of which only the output is left. An API server with an older CRD keeps it too."""
+
+CLEANUP_FAILED = "CleanupFailed"
+"""The condition of an ended run whose store refuses to be tidied, or cannot be reached."""
+
+PUBLISHING = "Publishing"
+"""The condition that is True before a run begins to publish, and False before that. See `may_publish`."""
 
 
 def read_run_id(status: Mapping[str, Any]) -> str | None:
@@ -65,9 +74,16 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
+        is_publishing=read_publishing(conditions.get(PUBLISHING)),
         is_told=ended is not None and "postMortem" in status,
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
+        has_leftovers=ended is not None and conditions.get(CLEANUP_FAILED, {}).get("status") == "True",
     )
+
+
+def read_publishing(condition: Mapping[str, Any] | None) -> bool | None:
+    """Return what the condition Publishing says; None if there is none."""
+    return None if condition is None else condition.get("status") != "False"
 
 
 def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:

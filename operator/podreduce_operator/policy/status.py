@@ -15,8 +15,8 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
-from podreduce_operator.policy.run_cleanup import is_cleaned_up
-from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
+from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
+from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -30,7 +30,6 @@ MIN_TRACEBACK = 300
 MAX_RECORD = 250
 MAX_OLD_RECORD = 150
 MAX_INDEXES = 400
-MAX_MESSAGE = 300
 MAX_URI = 512
 MAX_LINKS = 512
 MAX_COUNTERS = 20
@@ -79,7 +78,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
     fields: dict[str, Any] = {
         "runId": observed.run_id,
-        "phase": str(status.get("phase", verdict.phase) if observed.is_blind else verdict.phase),
+        "phase": str(phase_while_blind(verdict, status) if observed.is_blind else verdict.phase),
         "startTime": started_at,
         "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
     }
@@ -98,7 +97,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         }
         fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
         fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
-        fields["counters"] = render_counters(observed.commits.values())
+        fields["counters"] = render_counters(observed.commits.values(), observed.counters)
     if observed.shuffle is not None:
         fields["shuffle"] = {
             "generation": observed.shuffle.generation,
@@ -115,6 +114,12 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
     return fields
+
+
+def phase_while_blind(verdict: Verdict, status: Mapping[str, Any]) -> str:
+    """Return the phase of a run whose store cannot be read: the old one, unless it is suspended or goes on."""
+    known = status.get("phase", verdict.phase)
+    return str(verdict.phase if Phase.SUSPENDED in (verdict.phase, known) else known)
 
 
 def render_post_mortem(observed: Observed) -> dict[str, str] | None:
@@ -171,9 +176,14 @@ def compress_indexes(indexes: Sequence[int]) -> str:
     return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
 
 
-def render_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
-    """Return the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
-    totals = total_counters(commits)
+def render_counters(
+    commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], int]
+) -> dict[str, dict[str, int]]:
+    """Return the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first.
+
+    Those that tasks count themselves are added up already, by group and name.
+    """
+    totals = total_counters(commits, of_tasks)
     for key in [key for key in totals if key[0] == BUILT_IN_GROUP and not is_measure(*key)]:
         del totals[key]
     rendered: dict[str, dict[str, int]] = {}
@@ -236,7 +246,7 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and up to four more that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and those of the others that apply."""
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -255,11 +265,8 @@ def render_conditions(
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
-    if is_cleaned_up(observed, now):
-        wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
-    if observed.run.terminal is not None and observed.faults and not observed.is_blind:
-        wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
+    wanted |= run_conditions(observed, verdict, known, now)
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -290,17 +297,6 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
     }
     others = [each for each in read_conditions(status) if each["type"] != SPEC_NOT_UNDERSTOOD]
     return {**status, "conditions": [*others, told]}
-
-
-def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None) -> tuple[bool, str, str]:
-    """Return why a run that ended cannot be tidied. The message stays while the reason does.
-
-    A store's words differ each time, by request ids for example, and each status write causes another pass.
-    """
-    fault = observed.faults[0]
-    if known is not None and known["reason"] == fault.reason and known["message"]:
-        return True, fault.reason, known["message"]
-    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE)
 
 
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:

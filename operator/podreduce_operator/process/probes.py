@@ -108,4 +108,5 @@ def build_body(figures: HealthFigures, problems: tuple[str, ...]) -> dict[str, A
         "loopLagSeconds": round(figures.loop_lag_seconds, 3),
         "silenceSeconds": round(figures.silence_seconds, 1),
         "overdueSeconds": round(figures.overdue_seconds, 1),
+        "missingRights": list(figures.missing_rights),
     }

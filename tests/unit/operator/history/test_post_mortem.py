@@ -34,7 +34,7 @@ def tally_up(attempts: list[Attempt], group_attempts: int = 700) -> Tally:
 
 
 def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
-    defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None, "commits": ()}
+    defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None, "commits": (), "counters": {}}
     return build_story(
         plan=make_plan(),
         plan_digest="d",
@@ -61,15 +61,16 @@ def test_a_run_that_ended_before_its_shuffle_has_the_plans_partitions() -> None:
 
 def test_all_counters_are_told_in_full_whatever_the_status_leaves_out() -> None:
     names = [f"a counter with a name that the status cuts {number:03}" for number in range(100)]
-    commit = make_commit(map_task(0), counters={"words": dict.fromkeys(names, 2), "podreduce": {"genericTasks": 1}})
-    counters = build([], commits=[commit, commit]).counters
+    counted = {("words", name): 4 for name in names} | {("podreduce", "genericTasks"): 2}
+    commits = [make_commit(map_task(0)), make_commit(map_task(1))]
+    counters = build([], commits=commits, counters=counted).counters
     assert counters["words"] == dict.fromkeys(names, 4)
     assert (counters["podreduce"]["genericTasks"], counters["podreduce"]["mapRecordsIn"]) == (2, 2)
 
 
 def test_however_many_counters_there_are_the_post_mortem_is_limited() -> None:
-    commits = [make_commit(map_task(0), counters={f"g{number}": {"n": 10**30} for number in range(3000)})]
-    counters = build([], commits=commits).counters
+    counted = {(f"g{number}", "n"): 10**30 for number in range(3000)}
+    counters = build([], commits=[make_commit(map_task(0))], counters=counted).counters
     assert sum(len(names) for names in counters.values()) == MAX_COUNTERS
     assert counters["podreduce"]["mapRecordsIn"] == 1
     assert counters["g0"] == {"n": (1 << 63) - 1}

@@ -6,16 +6,25 @@ from uuid import uuid4
 import pytest
 
 from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.layout import CLAIM_KEY
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
-from podreduce_operator.runs.publishing import build_intent, build_manifest, publish, read_published, remove_staged
+from podreduce_operator.runs.publishing import (
+    build_intent,
+    build_manifest,
+    publish,
+    read_published,
+    remove_old,
+    remove_staged,
+)
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
 from tests.support.builders.tasks import reduce_task
+from tests.support.fake_s3 import fake_s3
 
 
 class OperatorDiedError(Exception):
@@ -196,3 +205,13 @@ def late_leader(output: ObjectStore) -> Any:
             await output.delete_async(*keys)
 
     return Late()
+
+
+async def test_an_old_output_is_removed_as_it_is_listed() -> None:
+    with fake_s3() as server:
+        server.page_keys = 100
+        kept = {"out/part-r-00000.txt", f"out/{CLAIM_KEY}", "out/_podreduce-x-1/r-0-a"}
+        server.objects = dict.fromkeys([*kept, *(f"out/old-{number:05}" for number in range(2500))], b"x")
+        await remove_old(server.open("out/"), {"part-r-00000.txt"})
+    assert server.objects.keys() == kept
+    assert server.most_ahead <= 1000 + 2 * server.page_keys
