@@ -11,6 +11,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,49 @@ def test_word_count_equals_a_counter(here: Path) -> None:
     assert str(here / "out") in ran.stdout
     assert "map 8/8 tasks" in ran.stderr
     assert leftovers(here) == []
+
+
+def test_a_job_gets_the_pairs_of_another_with_their_types(here: Path) -> None:
+    first = """
+from datetime import date
+from decimal import Decimal
+class Totals:
+    def map_func(self, key, value):
+        shop, day, price = value.split(",")
+        yield (shop, date.fromisoformat(day)), Decimal(price)
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+"""
+    second = """
+class Best:
+    def map_func(self, key, total):
+        shop, day = key
+        yield shop, (total, day)
+    def reduce_func(self, shop, totals):
+        yield shop, repr(max(totals))
+"""
+    rows = [(f"shop {number % 3}", f"2024-02-{number % 7 + 1:02}", f"{number}.10") for number in range(100)]
+    (here / "in.txt").write_text("".join(f"{','.join(row)}\n" for row in rows))
+    output = {"uri": "pairs/", "format": "Pairs"}
+    one = write_job(here, program=source(first), input={"uris": ["in.txt"]}, output=output, reduce={"partitions": 3})
+    assert podreduce(here, "run", one).returncode == 0
+    assert {path.suffix for path in (here / "pairs").glob("part-*")} == {".pairs"}
+    for shards in (1, 4):
+        reading = {"uris": ["pairs/"], "format": "Pairs"}
+        output = {"uri": f"best-{shards}/"}
+        two = write_job(here, program=source(second), input=reading, output=output, map={"shards": shards})
+        ran = podreduce(here, "run", two)
+        assert ran.returncode == 0, ran.stderr
+        assert sorted(read_output(here / f"best-{shards}")) == sorted(best_days(rows))
+
+
+def best_days(rows: list[tuple[str, str, str]]) -> list[str]:
+    """The day of each shop that sold for most, as Python shows its total and date."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for shop, day, price in rows:
+        totals[shop, day] = totals.get((shop, day), Decimal(0)) + Decimal(price)
+    best = {shop: max((total, day) for (name, day), total in totals.items() if name == shop) for shop, _, _ in rows}
+    return [f"{shop}\t{(total, date.fromisoformat(day))!r}" for shop, (total, day) in best.items()]
 
 
 def test_log_analysis_equals_duckdb(here: Path) -> None:

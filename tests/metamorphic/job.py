@@ -11,7 +11,7 @@ from tests.support.builders.jobs import make_raw_output
 
 __all__ = ["Job", "draw_job"]
 
-FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2}
+FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2, "Pairs": 3}
 KEEP_VALUES = ("each", "batches", "map-only", "first only", "written min", "declared max", "recognised min")
 RECORD_LINES = ("Text", "JSONLines", "CSV")
 
@@ -73,9 +73,12 @@ def draw_shape(chance: Any) -> Shape:
     """Draw what a job's records are like."""
     name = chance.choices(list(FORMAT_WEIGHTS), list(FORMAT_WEIGHTS.values()))[0]
     assert name in FORMATS
-    typed = name in ("JSONLines", "Parquet")
+    typed = name in ("JSONLines", "Parquet", "Pairs")
     lines, multiline = name in RECORD_LINES, name == "CSV" and chance.random() < 0.35
-    bad, nulls = lines and not multiline and chance.random() < 0.12, typed and chance.random() < 0.3
+    bad, nulls = (
+        (lines or name == "Pairs") and not multiline and chance.random() < 0.12,
+        typed and chance.random() < 0.3,
+    )
     return Shape(
         format=name,
         kind=chance.choice(("int", "int", "float", "str")),
@@ -106,4 +109,4 @@ def draw_output(chance: Any, shape: Shape, program: Program) -> str:
     keeps_width = program.key_kind == "plain" and program.reduce in KEEP_VALUES
     if shape.format == "FixedLength" and program.value_kind == "bytes" and keeps_width:
         return "FixedLength"
-    return str(chance.choice(("Text", "JSONLines", "CSV", *(() if shape.nulls else ("Parquet",)))))
+    return str(chance.choice(("Text", "JSONLines", "CSV", "Pairs", *(() if shape.nulls else ("Parquet",)))))

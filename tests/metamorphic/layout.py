@@ -28,7 +28,11 @@ LIMITS: dict[str, Limit] = {
         choices=(1, 2, 7, 64, 300, 2000),
     ),
     "chunk bytes": Limit(
-        places=("podreduce.inputs.blocks:CHUNK_BYTES", "podreduce.inputs.reading:CHUNK_BYTES"),
+        places=(
+            "podreduce.inputs.blocks:CHUNK_BYTES",
+            "podreduce.inputs.reading:CHUNK_BYTES",
+            "podreduce.inputs.pairs:CHUNK_BYTES",
+        ),
         choices=(17, 100, 1000),
     ),
     "tail bytes": Limit(places=("podreduce.inputs.blocks:TAIL_BYTES",), choices=(1, 10, 100)),
@@ -55,7 +59,12 @@ LIMITS: dict[str, Limit] = {
     "batch bytes": Limit(places=("podreduce.columnar.runs:BATCH_BYTES",), choices=(1, 200)),
     "small segments": Limit(places=("podreduce.task.reduce_task:SMALL_BYTES",), choices=(0, 100)),
     "reduced pairs": Limit(places=("podreduce.task.reduce_rows:BATCH_PAIRS",), choices=(1, 3)),
-    "written pairs": Limit(places=("podreduce.outputs.line_output:PAIRS_AT_ONCE",), choices=(1, 3)),
+    "written pairs": Limit(
+        places=("podreduce.outputs.line_output:PAIRS_AT_ONCE", "podreduce.outputs.pairs_output:PAIRS_AT_ONCE"),
+        choices=(1, 3),
+    ),
+    "pairs in a frame": Limit(places=("podreduce.outputs.pairs_output:FRAME_RECORDS",), choices=(1, 2, 7)),
+    "bytes in a frame of pairs": Limit(places=("podreduce.outputs.pairs_output:FRAME_BYTES",), choices=(1, 30, 500)),
     "written bytes": Limit(places=("podreduce.outputs.line_output:FLUSH_BYTES",), choices=(1, 100)),
 }
 NO_MEMORY_SHARE = "podreduce.watching.memory:BUDGET_SHARE"

@@ -121,7 +121,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, and globs, in the given order."""
 
     uris: tuple[str, ...]
-    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject", "Pairs"]
     encoding_errors: Literal["Strict", "Replace"]
     record_length: int | None = None
     key_length: int = 0
@@ -154,7 +154,7 @@ class OutputSpec(Fields, frozen=True, kw_only=True):
     """Where the output goes, how it is written, and what happens to existing objects."""
 
     uri: str
-    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "Pairs"]
     compression: Literal["None", "Gzip", "Bzip2", "Zstd"]
     columns: tuple[str, ...] = ()
     record_length: int | None = None

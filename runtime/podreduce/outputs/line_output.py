@@ -12,7 +12,7 @@ from podreduce.outputs.part_stream import PartStream
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LineBody", "unwritable"]
+__all__ = ["LineBody", "cannot_write", "unwritable"]
 
 FLUSH_BYTES = 256 * 1024
 PAIRS_AT_ONCE = 4096

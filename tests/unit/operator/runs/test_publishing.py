@@ -146,6 +146,7 @@ async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStor
         ("CSV", "Bzip2", "part-r-00000.csv.bz2"),
         ("Parquet", "None", "part-r-00000.parquet"),
         ("FixedLength", "None", "part-r-00000.bin"),
+        ("Pairs", "None", "part-r-00000.pairs"),
     ],
 )
 def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, compression: str, name: str) -> None:
