@@ -150,6 +150,7 @@ class Best:
     one = write_job(here, program=source(first), input={"uris": ["in.txt"]}, output=output, reduce={"partitions": 3})
     assert podreduce(here, "run", one).returncode == 0
     assert {path.suffix for path in (here / "pairs").glob("part-*")} == {".pairs"}
+    manifests = []
     for shards in (1, 4):
         reading = {"uris": ["pairs/"], "format": "Pairs"}
         output = {"uri": f"best-{shards}/"}
@@ -157,6 +158,12 @@ class Best:
         ran = podreduce(here, "run", two)
         assert ran.returncode == 0, ran.stderr
         assert sorted(read_output(here / f"best-{shards}")) == sorted(best_days(rows))
+        manifests.append(json.loads((here / f"best-{shards}" / "_MANIFEST.json").read_text()))
+    for name in ("inputDigest", "specDigest", "bytesIn"):
+        assert manifests[0][name] == manifests[1][name] is not None
+    counters = [manifest["counters"]["podreduce"] for manifest in manifests]
+    assert [each["mapRecordsIn"] for each in counters] == [21, 21]
+    assert [each["reduceRecordsOut"] for each in counters] == [3, 3]
 
 
 def best_days(rows: list[tuple[str, str, str]]) -> list[str]:

@@ -30,6 +30,7 @@ from podreduce.contract.plan import (
     SHARDS_PER_PAGE,
     InputOptions,
     JobIdentity,
+    Owner,
     PageRef,
     Piece,
     Plan,
@@ -44,7 +45,7 @@ from podreduce_operator.balance.partition_count import choose_partitions, virtua
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.shard_count import count_shards
 
-__all__ = ["PlannedShards", "build_plan", "plan_shards"]
+__all__ = ["Digests", "PlannedShards", "build_plan", "plan_shards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +81,14 @@ class PlannedShards:
                 page, pieces = [], len(shard.pieces)
             page.append(shard)
         yield ShardPage(shards=tuple(page))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """The digests of what a run reads and does, as the plan stores them."""
+
+    input: str | None = None
+    spec: str | None = None
 
 
 def plan_shards(
@@ -155,6 +164,8 @@ def build_plan(
     program: Program,
     planned: PlannedShards,
     pages: Iterable[PageRef],
+    digests: Digests = Digests(),
+    owner: Owner | None = None,
 ) -> Plan:
     """Return the plan. Its shard pages are already written. Without `input_options`, the spec's are used."""
     total = planned.cuts[-1]
@@ -181,5 +192,8 @@ def build_plan(
         output_columns=spec.output.columns,
         output_record_length=spec.output.record_length,
         if_exists=spec.output.if_exists,
+        input_digest=digests.input,
+        spec_digest=digests.spec,
+        owner=owner,
         spec=pinned_fields(raw_spec),
     )

@@ -14,9 +14,10 @@ from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.digests.run_digests import digest_input, digest_spec
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.build_plan import Digests, PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
@@ -57,6 +58,10 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         shard_bytes=spec.map.shard_bytes,
         parallelism=spec.parallelism,
     )
+    digests = Digests(
+        input=await asyncio.to_thread(digest_input, ((each.uri, each.size_bytes, each.etag) for each in objects)),
+        spec=digest_spec(spec, program, runs_in_image=cluster.runs_images),
+    )
     plan = build_plan(
         job=run.identity,
         spec=spec,
@@ -65,6 +70,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         program=program,
         planned=planned,
         pages=await write_pages(run, planned),
+        digests=digests,
+        owner=run.job.owner,
     )
     data = encode(plan)
     refuse_successor(run, digest_bytes(data))

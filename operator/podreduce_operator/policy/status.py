@@ -18,7 +18,7 @@ from podreduce_operator.policy.bad_record_limit import count_bad_records, has_ba
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
 from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
 
-__all__ = ["build_status", "compress_indexes", "with_spec_error"]
+__all__ = ["add_counters", "build_status", "clamp", "compress_indexes", "with_spec_error"]
 
 MAX_FAILURES = 10
 MAX_LAST_MESSAGE = 1000
@@ -174,6 +174,16 @@ def compress_indexes(indexes: Sequence[int]) -> str:
 
 def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
     """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
+    sums = add_counters(commits)
+    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
+    rendered: dict[str, dict[str, int]] = {}
+    for group, name in shown:
+        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = clamp(sums[group, name])
+    return rendered
+
+
+def add_counters(commits: Iterable[CommitRecord]) -> Counter[tuple[str, str]]:
+    """Return the sum of each counter, by group and name; the group `podreduce` has the numbers of all records."""
     sums: Counter[tuple[str, str]] = Counter()
     for commit in commits:
         prefix = commit.task.type.value
@@ -187,11 +197,7 @@ def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
         for group, counters in commit.counters.items():
             if group != "podreduce":
                 sums.update({(group, name): value for name, value in counters.items()})
-    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
-    rendered: dict[str, dict[str, int]] = {}
-    for group, name in shown:
-        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = clamp(sums[group, name])
-    return rendered
+    return sums
 
 
 def clamp(value: int) -> int:

@@ -19,6 +19,7 @@ __all__ = [
     "InputColumn",
     "InputOptions",
     "JobIdentity",
+    "Owner",
     "PageRef",
     "Piece",
     "Plan",
@@ -39,6 +40,14 @@ class JobIdentity(Wire, frozen=True, kw_only=True):
     name: str
     uid: str
     run_id: str
+
+
+class Owner(Wire, frozen=True, kw_only=True):
+    """The resource that a run is made for: its job's controller, or the job itself."""
+
+    kind: str
+    name: str
+    uid: str
 
 
 class Program(Wire, frozen=True, kw_only=True):
@@ -139,6 +148,9 @@ class Plan(Wire, frozen=True, kw_only=True):
         order: `Partition` sorts each part on its own, `Total` sorts all of them together.
         partition_key_length: how many elements of a tuple choose its partition; None: the whole key.
         bad_records: `Fail` at the first, or `Skip` each and store it.
+        input_digest: of the objects as they were listed, and `spec_digest` of what is done with them (see the
+            operator's `digests`). Plans of earlier releases have none; a spec whose code is not known has none, either.
+        owner: None in plans of earlier releases.
         spec: the MapReduceJob's spec, fixed for the run, with its defaults.
     """
 
@@ -165,4 +177,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     output_columns: tuple[str, ...] = ()
     output_record_length: Index | None = None
     if_exists: str
+    input_digest: str | None = None
+    spec_digest: str | None = None
+    owner: Owner | None = None
     spec: dict[str, Any]

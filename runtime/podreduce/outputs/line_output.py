@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.showing import show_ascii
-from podreduce.outputs.fields import UnwritableError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_formats import LineFormat
 from podreduce.outputs.part_stream import PartStream
 

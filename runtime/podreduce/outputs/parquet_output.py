@@ -8,7 +8,7 @@ from podreduce.columnar.value_columns import build_column, captured, find_type
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import cut_middle
 from podreduce.encoding.showing import show_ascii
-from podreduce.outputs.fields import UnwritableError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_output import unwritable
 from podreduce.outputs.part_stream import PartStream
 

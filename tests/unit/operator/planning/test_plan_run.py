@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
-from podreduce.contract.plan import Plan, ShardPage
+from podreduce.contract.plan import Owner, Plan, ShardPage
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import pinned_fields
@@ -63,6 +63,39 @@ async def test_the_plan_names_its_pages_by_digest_and_pins_the_spec(world: Plann
     assert len(decode(page, ShardPage).shards) == plan.shards == 2
     assert plan.bytes == 8
     assert plan.spec == pinned_fields(job.raw_spec)
+
+
+async def read_plan(world: PlanningWorld, **changes: Any) -> Plan:
+    """The plan of a new run."""
+    run = await world.plan(world.make_job(**changes))
+    plan = decode(run.work.get(PLAN_KEY), Plan)
+    run.work.delete(PLAN_KEY)
+    return plan
+
+
+async def test_the_plan_has_digests_of_what_is_read_and_done(world: PlanningWorld) -> None:
+    plan, again = await read_plan(world), await read_plan(world, spec={"map": {"shards": 1}})
+    assert plan.input_digest is not None
+    assert (plan.input_digest, plan.spec_digest) == (again.input_digest, again.spec_digest)
+    open_store(world.place).put("in/a.txt", b"one\ntwo\r")
+    edited = await read_plan(world, spec={"reduce": {"partitions": 7}})
+    assert edited.input_digest != plan.input_digest
+    assert edited.spec_digest != plan.spec_digest
+
+
+@pytest.mark.parametrize("runs_images", [True, False])
+async def test_a_module_has_a_digest_only_where_its_image_runs(world: PlanningWorld, *, runs_images: bool) -> None:
+    world.cluster.runs_images = runs_images
+    spec = {"program": {"module": "shop"}, "image": "shop@sha256:" + "0" * 64}
+    assert ((await read_plan(world, spec=spec)).spec_digest is not None) == runs_images
+
+
+async def test_the_plan_says_for_whom_the_output_is(world: PlanningWorld) -> None:
+    job = world.make_job()
+    assert (await read_plan(world)).owner == Owner(kind="MapReduceJob", name="wordcount", uid=job.uid)
+    pipeline = Owner(kind="MapReducePipeline", name="web", uid="7")
+    run = await world.plan(replace(job, controller=pipeline))
+    assert decode(run.work.get(PLAN_KEY), Plan).owner == pipeline
 
 
 async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWorld) -> None:

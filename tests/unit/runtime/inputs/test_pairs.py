@@ -169,3 +169,11 @@ def test_a_frame_may_be_larger_than_what_is_read_at_a_time(monkeypatch: pytest.M
     data = b"".join(write_pairs([(number, value)]) for number, value in enumerate(values))
     for cuts in itertools.combinations([1, 500, 102_000, 102_600, 103_000], 2):
         assert [value for _, value in read(data, cuts=list(cuts)).records] == values
+
+
+def test_what_has_no_frame_takes_no_memory() -> None:
+    hole = bytes(1 << 20)
+    chunks = itertools.chain([FRAMES[0], FRAMES[1][:-1]], itertools.repeat(hole, 40), [FRAMES[2]])
+    found = list(pairs.cut_at_markers(chunks, 0, None))
+    assert [segment.size for segment in found] == [FIRST, len(FRAMES[1]) - 1 + 40 * len(hole), len(FRAMES[2])]
+    assert max(len(segment.kept) for segment in found) < 2 * len(hole)

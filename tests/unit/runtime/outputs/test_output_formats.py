@@ -19,10 +19,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.contract.errors import InternalError, ProgramError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs import PartWriter
 from podreduce.outputs.compression import COMPRESSIONS
 from podreduce.outputs.csv_fields import csv_field
-from podreduce.outputs.fields import UnwritableError, json_text, text_field
+from podreduce.outputs.fields import json_text, text_field
 from podreduce.outputs.line_formats import LINE_FORMATS, text_line
 from podreduce.storage import ObjectStore, StagedUpload, open_store
 from tests.support import line_oracle
