@@ -125,6 +125,34 @@ def test_word_count_equals_a_counter(here: Path) -> None:
     assert leftovers(here) == []
 
 
+@pytest.mark.parametrize("shards", [None, 2, 5])
+def test_a_join_of_two_inputs_equals_duckdb(here: Path, shards: int | None) -> None:
+    data = EXAMPLES / "join"
+    places = [f'spec.inputs[{number}].uris=["{data / name}/"]' for number, name in enumerate(("customers", "orders"))]
+    more = [] if shards is None else ["--set", f"spec.map.shards={shards}"]
+    arguments = ("--set", places[0], "--set", places[1], *more, "--output", "out")
+    ran = podreduce(here, "run", data / "job.yaml", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    rows = [row.split(",") for row in read_output(here / "out") if not row.startswith("customer,")]
+    query = f"""
+        with orders as (select customer, count(*) as orders, sum(price::decimal(18, 2)) as total
+                        from read_csv('{data}/orders/*.csv') group by customer)
+        select coalesce(id, customer), coalesce(name, '?'), coalesce(country, '?'), coalesce(orders, 0), total
+        from read_json('{data}/customers/*.jsonl') full join orders on id = customer
+    """  # noqa: S608 - our own path
+    expected = duckdb.sql(query).fetchall()
+    assert sorted((int(row[0]), row[1], row[2], int(row[3]), Decimal(row[4])) for row in rows) == sorted(
+        (*row[:4], row[4] or Decimal(0)) for row in expected
+    )
+    assert len(rows) == 121
+
+
+def test_the_input_of_the_command_line_is_no_named_one(here: Path) -> None:
+    ran = podreduce(here, "run", EXAMPLES / "join" / "job.yaml", "--input", "in/", "--output", "out")
+    assert ran.returncode == 2
+    assert "the job has several inputs: set one with --set" in ran.stderr
+
+
 def test_a_job_gets_the_pairs_of_another_with_their_types(here: Path) -> None:
     first = """
 from datetime import date

@@ -84,7 +84,8 @@ class JobRun:
     async def plan(self) -> tuple[Run, Plan]:
         """Make the plan."""
         cluster = QuietCluster(work_uri=f"{self.root}work/")
-        spec = self.job.spec(self.root, shards=self.layout.shards, partitions=self.layout.partitions)
+        layout = self.layout
+        spec = self.job.spec(self.root, shards=layout.shards, partitions=layout.partitions, inputs=layout.inputs)
         view = make_job(spec=spec)
         run = RunCache().open(view, view.spec.run_id, await cluster.read_storage(view))
         await plan_run(run, cluster)

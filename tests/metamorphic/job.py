@@ -1,7 +1,8 @@
 """Draws jobs from seeds: an input, a program, and how the output is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.metamorphic.chance import seeded
@@ -38,16 +39,38 @@ class Job:
             f"badRecords {self.bad_records}"
         )
 
-    def spec(self, root: str, *, shards: int | None, partitions: int | None) -> dict[str, Any]:
+    def spec(self, root: str, *, shards: int | None, partitions: int | None, inputs: int = 1) -> dict[str, Any]:
         """Return the changes to the default spec, for input, output and work below `root`."""
         return {
             "program": {"source": self.program.source},
-            "input": {"uris": [f"{root}in/"], "encodingErrors": "Strict", **self.input.spec},
+            **self._place_inputs(f"{root}in/", inputs),
             "output": make_raw_output(uri=f"{root}out/", format=self.output, order=self.order, **self.output_spec),
             "map": {} if shards is None else {"shards": shards},
             "reduce": {} if partitions is None else {"partitions": partitions},
             "badRecords": self.bad_records,
         }
+
+    def _place_inputs(self, place: str, inputs: int) -> dict[str, Any]:
+        """Return the fields that name the objects at a place: as one input, or as several of the same format.
+
+        Several inputs of JSON have columns of their own, so as columns there is one.
+        """
+        options = {"encodingErrors": "Strict", **self.input.spec}
+        names = sorted(self.input.objects)
+        if inputs == 1 or not names or (self.shape.format == "JSONLines" and self.program.is_columnar):
+            return {"input": {"uris": [place], **options}}
+        parts = share_out(names, inputs)
+        named = [
+            {"name": f"part-{number}", "uris": [f"{place}{name}" for name in part], **options}
+            for number, part in enumerate(parts)
+        ]
+        return {"input": None, "inputs": named}
+
+
+def share_out(names: Sequence[str], parts: int) -> list[Sequence[str]]:
+    """Return names in so many parts, or fewer, in their order; none is empty."""
+    cuts = [len(names) * number // parts for number in range(parts + 1)]
+    return [names[start:end] for start, end in pairwise(cuts) if start < end]
 
 
 SHAPE_TRAITS = ("header", "multiline", "ragged", "nulls", "line_ends", "bad", "bom", "empty")

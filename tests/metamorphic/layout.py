@@ -75,18 +75,21 @@ NO_MEMORY_SHARE = "podreduce.watching.memory:BUDGET_SHARE"
 class Layout:
     """A layout: `shards` and `partitions` as in the spec (None: the planner decides), and the limits that differ.
 
-    `backwards`: the maps run from the last to the first.
+    `inputs`: in how many named inputs the objects are, 1 for the plain `input`. `backwards`: the maps run from the last
+    to the first.
     """
 
     shards: int | None = 1
     partitions: int | None = 1
+    inputs: int = 1
     backwards: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         limits = ", ".join(f"{name} {value}" for name, value in self.limits.items())
         order = ", maps backwards" if self.backwards else ""
-        return f"{self.shards} shards, {self.partitions} partitions{order}; {limits or 'limits as they are'}"
+        where = f"{self.inputs} inputs, {self.shards} shards, {self.partitions} partitions"
+        return f"{where}{order}; {limits or 'limits as they are'}"
 
 
 PLAIN = Layout()
@@ -99,6 +102,7 @@ def draw_layout(chance: random.Random) -> Layout:
     return Layout(
         shards=chance.choice((1, 2, 3, 5, 9, None)),
         partitions=chance.choice((1, 2, 3, 5, None)),
+        inputs=chance.choice((1, 1, 2, 3)),
         backwards=chance.random() < 0.3,
         limits={name: chance.choice(limit.choices) for name, limit in LIMITS.items() if chance.random() < wanted},
     )

@@ -6,8 +6,8 @@ that a release may add fields. Numbers of the whole list are in the tests.
 """
 
 import hashlib
-from collections.abc import Iterable
-from typing import Any, Final
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeAlias
 
 import msgspec
 
@@ -17,7 +17,10 @@ from podreduce.contract.wire import digest_bytes
 from podreduce_operator.api.spec import InputSpec, JobSpec, OutputSpec
 from podreduce_operator.digests.code_text import code_text
 
-__all__ = ["DIGEST_VERSION", "digest_input", "digest_output", "digest_spec"]
+__all__ = ["DIGEST_VERSION", "ListedObject", "digest_input", "digest_inputs", "digest_output", "digest_spec"]
+
+ListedObject: TypeAlias = tuple[str, int, str | None]
+"""An object's URI, stored bytes and ETag."""
 
 DIGEST_VERSION: Final = 1
 """The version of what the digests are over. Raising it makes every earlier output count as changed."""
@@ -37,7 +40,7 @@ def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
         "className": program.class_name,
         "parameters": program.parameters,
         "image": spec.image,
-        "inputs": [describe_input("input", spec.input)],
+        "inputs": [describe_input(each) for each in spec.all_inputs.values()],
         "output": describe_output(spec.output),
         "partitions": spec.reduce.partitions,
         "partitionKeyLength": spec.reduce.partition_key_length,
@@ -54,10 +57,10 @@ def digest_code(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
     return f"module {program.module}" if is_pinned else None
 
 
-def describe_input(name: str, spec: InputSpec) -> dict[str, Any]:
+def describe_input(spec: InputSpec) -> dict[str, Any]:
     """Return an input's name and options; where it is does not count."""
     options = msgspec.to_builtins(non_defaults(spec.options))
-    return {"name": name, "format": spec.format, "encodingErrors": spec.encoding_errors, **options}
+    return {"name": spec.name, "format": spec.format, "encodingErrors": spec.encoding_errors, **options}
 
 
 def non_defaults(options: InputOptions) -> dict[str, Any]:
@@ -77,8 +80,14 @@ def describe_output(spec: OutputSpec) -> dict[str, Any]:
     return {"format": spec.format} | {name: value for name, value in options.items() if value is not None}
 
 
-def digest_input(objects: Iterable[tuple[str, int, str | None]]) -> str:
-    """Return the digest of listed objects, each its URI, stored bytes and ETag, in the order in which they are read."""
+def digest_inputs(listings: Sequence[Iterable[ListedObject]]) -> str:
+    """Return the digest of a job's inputs: of the only one, or of their digests in order."""
+    digests = list(map(digest_input, listings))
+    return digests[0] if len(digests) == 1 else digest_value({"version": DIGEST_VERSION, "inputs": digests})
+
+
+def digest_input(objects: Iterable[ListedObject]) -> str:
+    """Return the digest of listed objects, in the order in which they are read."""
     digest = hashlib.sha256(msgspec.json.encode({"version": DIGEST_VERSION}))
     for each in objects:
         digest.update(b"\n" + msgspec.json.encode(each))
