@@ -75,7 +75,7 @@ def encode_value(value: Value) -> bytes:
     kind = type(value)
     if kind is int and 0 <= value < 256:  # noqa: PLR2004 - len(SMALL_INTS)
         return SMALL_INTS[value]
-    if kind not in SCALARS and not is_writable([value], MAX_VALUE_DEPTH):
+    if kind not in SCALARS and not is_flat(value) and not is_writable([value], MAX_VALUE_DEPTH):
         value = to_plain(value, MAX_VALUE_DEPTH)
         if not is_writable([value], MAX_VALUE_DEPTH):
             stored = marshal.dumps(to_stored(value), MARSHAL_VERSION)
