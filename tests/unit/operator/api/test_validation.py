@@ -1,4 +1,5 @@
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -47,6 +48,24 @@ def test_named_inputs_have_all_that_the_one_input_has() -> None:
     assert named["x-kubernetes-validations"] == one["x-kubernetes-validations"]
     rules = (schema["properties"]["uris"]["items"]["x-kubernetes-validations"] for schema in (one, named))
     assert next(rules) == next(rules)
+
+
+def unlimited(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """The strings and lists below a schema that may have any length."""
+    if schema.get("type") == "string" and not {"maxLength", "enum"} & {*schema}:
+        yield path
+    if schema.get("type") == "array" and "maxItems" not in schema:
+        yield path
+    children = {f"{path}.{name}": each for name, each in schema.get("properties", {}).items()}
+    children |= {f"{path}[{name}]": schema[name] for name in ("items", "additionalProperties") if name in schema}
+    for name, child in children.items():
+        if isinstance(child, dict):
+            yield from unlimited(child, name)
+
+
+def test_every_text_and_list_of_the_spec_has_a_limit() -> None:
+    """The API server reckons with megabytes for each that has none, and refuses the rules that read it."""
+    assert list(unlimited(job_schema()["properties"]["spec"], "spec")) == []
 
 
 def test_named_inputs_get_their_defaults() -> None:
