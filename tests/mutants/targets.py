@@ -8,6 +8,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows"),
     "inputs.text": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
+    "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
+    "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
+    "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
     # what groups
     "rows.row_stores": (

@@ -16,6 +16,8 @@ from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 class QuietCluster:
     """Pods never run here."""
 
+    runs_images: bool = True
+
     work_uri: str = "memory://work/"
     jobs: dict[JobKey, JobView] = field(default_factory=dict)
     unread: set[tuple[JobKey, str]] = field(default_factory=set)

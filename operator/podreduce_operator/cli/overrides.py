@@ -51,6 +51,10 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
     if not isinstance(spec, dict):
         return changed
     if overrides.inputs:
+        if "inputs" in spec:
+            raise OverrideError(
+                "--input: the job has several inputs: set one with --set 'spec.inputs[0].uris=[\"URI\"]'"
+            )
         put(spec, "input", "uris", list(overrides.inputs))
     if overrides.output is not None:
         put(spec, "output", "uri", overrides.output)
@@ -149,9 +153,10 @@ def find_type(parts: Sequence[str | int]) -> str | None:
 
 def resolve_uris(spec: dict[str, Any]) -> None:
     """Replace the paths in the spec by file URIs."""
-    inputs, output = spec.get("input"), spec.get("output")
-    if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
-        inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
+    named, output = spec.get("inputs"), spec.get("output")
+    for inputs in [spec.get("input"), *(named if isinstance(named, list) else ())]:
+        if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
+            inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
         uri = resolve_uri(output["uri"])
         output["uri"] = uri if uri.endswith("/") else f"{uri}/"

@@ -20,6 +20,7 @@ import msgspec
 
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.quantities import QuantityError, parse_bytes
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
@@ -185,6 +186,7 @@ def view_job(manifest: dict[str, Any]) -> JobView:
         spec=decode_spec(spec),
         raw_spec=spec,
         status={},
+        controller=read_controller(metadata),
     )
 
 

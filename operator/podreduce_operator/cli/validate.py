@@ -26,6 +26,10 @@ def validate_file(path: str) -> ExitStatus:
 
 def find_local_uris(job: JobView) -> list[str]:
     """Return the fields whose URIs a cluster cannot reach."""
-    uris = {f"spec.input.uris[{index}]": uri for index, uri in enumerate(job.spec.input.uris)}
+    uris = {
+        f"spec.{place}.uris[{index}]": uri
+        for place, each in job.spec.all_inputs.items()
+        for index, uri in enumerate(each.uris)
+    }
     uris["spec.output.uri"] = job.spec.output.uri
     return [field for field, uri in uris.items() if not uri.startswith("s3://")]

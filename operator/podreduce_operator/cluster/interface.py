@@ -68,7 +68,13 @@ class Warned:
 
 
 class Cluster(Protocol):
-    """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to."""
+    """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to.
+
+    Attributes:
+        runs_images: whether a pod runs in the job's image; else it runs what is installed here.
+    """
+
+    runs_images: bool
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """Return the job as last seen, or None if it is gone or was never understood (`is_unread`)."""

@@ -4,6 +4,7 @@ Rule: may be repeated at any point. The first `plan/plan.json` that is created i
 """
 
 import asyncio
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
@@ -12,14 +13,17 @@ from podreduce.contract.plan import PageRef, Program, ShardPage
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
+from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.digests.run_digests import ListedObject, digest_inputs, digest_spec
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.build_plan import Digests, Planned, build_plan, plan_inputs, plan_shards
 from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
+from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
@@ -46,18 +50,18 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
     spec = run.job.spec
-    objects = await list_input(spec.input.uris, run.storage.open, output_uri=run.output.uri)
-    await check_readable(spec.input.uris, objects, run.storage.open)
-    input_options = await settle_columns(spec.input, objects, run.storage.open)
+    listings, input_options = [], []
+    for place, each in spec.all_inputs.items():
+        listing = await list_input(each.uris, run.storage.open, output_uri=run.output.uri, place=place)
+        await check_readable(each.uris, listing, run.storage.open)
+        input_options.append(await settle_columns(each, listing, run.storage.open, place=place))
+        listings.append(listing)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.
-    planned = await asyncio.to_thread(
-        plan_shards,
-        objects,
-        whole_objects=reads_whole_objects(spec.input.format, spec.input.options),
-        shards=spec.map.shards,
-        shard_bytes=spec.map.shard_bytes,
-        parallelism=spec.parallelism,
+    planned = await asyncio.to_thread(cut_inputs, spec, listings)
+    digests = Digests(
+        input=await asyncio.to_thread(digest_inputs, [map(as_listed, listing) for listing in listings]),
+        spec=digest_spec(spec, program, runs_in_image=cluster.runs_images),
     )
     plan = build_plan(
         job=run.identity,
@@ -67,11 +71,31 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         program=program,
         planned=planned,
         pages=await write_pages(run, planned),
+        digests=digests,
+        owner=run.job.owner,
     )
     data = encode(plan)
     refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
     await run.work.create_async(PLAN_KEY, data)
+
+
+def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Planned:
+    """Cut the listed inputs into shards."""
+    whole = [reads_whole_objects(each.format, each.options) for each in spec.all_inputs.values()]
+    wanted = {
+        "shards": spec.map.shards,
+        "shard_bytes": spec.map.shard_bytes,
+        "parallelism": spec.parallelism,
+    }
+    if spec.input is None:
+        return plan_inputs(listings, whole_objects=whole, **wanted)
+    return plan_shards(listings[0], whole_objects=whole[0], **wanted)
+
+
+def as_listed(found: InputObject) -> ListedObject:
+    """Return what the digest of the input is over."""
+    return found.uri, found.size_bytes, found.etag
 
 
 def refuse_successor(run: Run, digest: str) -> None:
@@ -134,7 +158,7 @@ async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
     return is_over(job, holder.job, is_unread=job is None and cluster.is_unread(key, holder.job.uid))
 
 
-async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:
+async def write_pages(run: Run, planned: Planned) -> list[PageRef]:
     """Write the shard pages, a few at a time, and return the references for the plan."""
     pages, refs = enumerate(planned.pages()), []
     while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):

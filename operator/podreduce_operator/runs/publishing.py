@@ -14,7 +14,7 @@ from podreduce.contract.layout import (
     staging_prefix,
 )
 from podreduce.contract.plan import JobIdentity, Plan
-from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
+from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart, RunTotals
 from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, check_staged, discard_staged, in_batches, is_pending, publish_staged
 from podreduce_operator.concurrency import gather_bounded
@@ -44,8 +44,8 @@ async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
     await output.delete_prefix_async(prefix)
 
 
-def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
-    """Return the intent: exactly which committed parts become the output, in task order.
+def build_intent(plan: Plan, commits: list[CommitRecord], totals: RunTotals) -> CommitIntent:
+    """Return the intent: exactly which committed parts become the output, in task order; and the run's totals.
 
     Raises:
         ValueError: a commit has no part.
@@ -56,7 +56,7 @@ def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
             raise ValueError(f"the commit of {commit.task} names no output part")
         name = part_name(commit.task, plan.output_format, plan.output_compression)
         parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
-    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
+    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, totals=totals, parts=tuple(parts))
 
 
 async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
@@ -131,15 +131,23 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
         OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
         for part in intent.parts
     )
+    totals = intent.totals
     return OutputManifest(
         job=plan.job.name,
         namespace=plan.job.namespace,
         uid=plan.job.uid,
         run_id=plan.job.run_id,
+        owner=plan.owner,
         plan_digest=plan_digest,
+        input_digest=plan.input_digest,
+        spec_digest=plan.spec_digest,
         format=plan.output_format,
         records=sum(part.records for part in parts),
         bytes=sum(part.bytes for part in parts),
+        bytes_in=totals.bytes_in if totals else None,
+        slot_seconds=totals.slot_seconds if totals else None,
+        counters=totals.counters if totals else None,
+        omitted_counters=totals.omitted_counters if totals else 0,
         parts=parts,
     )
 

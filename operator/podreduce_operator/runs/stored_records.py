@@ -169,9 +169,7 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, f"the plan has {plan.shards} map tasks")
     if not is_map and commit.task.index >= most_reduces(plan):
         raise unreadable(uri, f"the plan has at most {most_reduces(plan)} reduce tasks")
-    names = [name for group, counters in commit.counters.items() for name in (group, *counters)]
-    if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
-        raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
+    check_counters(commit.counters, uri)
     keys = (*(sample.key for sample in commit.key_samples), *(heavy.encoded for heavy in commit.heavy_keys))
     if max(map(len, keys), default=0) > MOST_KEY_BYTES:
         raise unreadable(uri, f"it shows more than {MOST_KEY_BYTES} bytes of a key")
@@ -183,6 +181,17 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, error) from error
     if largest > MOST_AMOUNT:
         raise unreadable(uri, f"a bucket has {largest} bytes")
+
+
+def check_counters(counters: Mapping[str, Mapping[str, int]], uri: str) -> None:
+    """Make sure that there are no more counters than there can be.
+
+    Raises:
+        ActionError: there are.
+    """
+    names = [name for group, members in counters.items() for name in (group, *members)]
+    if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
+        raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
 
 
 def most_reduces(plan: Plan) -> int:
@@ -226,6 +235,8 @@ def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
     """
     if (intent.output_uri, intent.if_exists) != (plan.output_uri, plan.if_exists):
         raise unreadable(uri, f"it is for {intent.output_uri} ({intent.if_exists})")
+    if intent.totals is not None:
+        check_counters(intent.totals.counters, uri)
     tasks = {part.task for part in intent.parts}
     if len(tasks) != len(intent.parts):
         raise unreadable(uri, f"it has {len(intent.parts)} parts of {len(tasks)} tasks")

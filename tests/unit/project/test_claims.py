@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from podreduce.encoding import codec, frames, pair_frames
 from podreduce.inputs import json_inference, reading
-from podreduce.outputs import parquet_output
+from podreduce.outputs import pairs_output, parquet_output
 from podreduce.storage import faults, writer
 from podreduce.task import quarantine
 from podreduce.watching import chaos, memory, reporting
@@ -41,7 +42,7 @@ from podreduce_operator.process import memory_share
 from podreduce_operator.process.settings import Settings
 from podreduce_operator.process.sweeper import SWEEP_SECONDS
 from podreduce_operator.process.threads import THREADS
-from podreduce_operator.runs import kept_failures, run_records
+from podreduce_operator.runs import kept_failures, run_records, run_totals
 from podreduce_operator.runs.remove_run import PODS_GONE_SECONDS
 from podreduce_operator.shuffle import heavy_keys
 
@@ -74,6 +75,15 @@ def default(name: str) -> Any:
 
 
 CLAIMS = [
+    # what frames of pairs and the manifest hold
+    (
+        FORMATS,
+        f"A frame holds up to {pairs_output.FRAME_RECORDS:,} pairs or {pairs_output.FRAME_BYTES >> 10} KiB",
+    ),
+    (FORMATS, f"is compressed with lz4 if it is larger than {frames.LEAST_COMPRESSED >> 10} KiB"),
+    (FORMATS, f"nested up to {codec.MAX_VALUE_DEPTH} deep"),
+    (FORMATS, f"u8 version {pair_frames.VERSION};"),
+    (JOBS, f"up to {run_totals.MOST_COUNTERS:,} of the program's, where the status shows {status.MAX_COUNTERS}"),
     # what the status holds
     (CRD, f"Cut at {status.MAX_INDEXES} characters; then it ends in an ellipsis"),
     (CRD, f"The last {WORDS[status.MAX_FAILURES]} failed attempts, the newest first"),

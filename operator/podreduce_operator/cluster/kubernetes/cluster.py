@@ -65,6 +65,8 @@ class KubernetesCluster:
         clock: monotonic seconds.
     """
 
+    runs_images = True
+
     def __init__(
         self,
         api: ApiServer,

@@ -70,6 +70,8 @@ class ProcessCluster:
         memory_bytes: what each process may use; by default an equal share of the free memory.
     """
 
+    runs_images = False
+
     def __init__(
         self,
         *,

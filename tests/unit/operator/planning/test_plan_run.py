@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
-from podreduce.contract.plan import Plan, ShardPage
+from podreduce.contract.plan import Owner, Plan, ShardPage
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import pinned_fields
@@ -63,6 +63,76 @@ async def test_the_plan_names_its_pages_by_digest_and_pins_the_spec(world: Plann
     assert len(decode(page, ShardPage).shards) == plan.shards == 2
     assert plan.bytes == 8
     assert plan.spec == pinned_fields(job.raw_spec)
+
+
+async def read_plan(world: PlanningWorld, **changes: Any) -> Plan:
+    """The plan of a new run."""
+    run = await world.plan(world.make_job(**changes))
+    plan = decode(run.work.get(PLAN_KEY), Plan)
+    run.work.delete(PLAN_KEY)
+    return plan
+
+
+async def test_the_plan_has_digests_of_what_is_read_and_done(world: PlanningWorld) -> None:
+    plan, again = await read_plan(world), await read_plan(world, spec={"map": {"shards": 1}})
+    assert plan.input_digest is not None
+    assert (plan.input_digest, plan.spec_digest) == (again.input_digest, again.spec_digest)
+    open_store(world.place).put("in/a.txt", b"one\ntwo\r")
+    edited = await read_plan(world, spec={"reduce": {"partitions": 7}})
+    assert edited.input_digest != plan.input_digest
+    assert edited.spec_digest != plan.spec_digest
+
+
+def several(world: PlanningWorld, *names: str) -> dict[str, Any]:
+    """Inputs of these names, each of a prefix."""
+    shape = {"format": "Text", "encodingErrors": "Strict"}
+    return {"input": None, "inputs": [{"name": name, "uris": [f"{world.place}{name}/"], **shape} for name in names]}
+
+
+async def test_several_inputs_are_listed_in_order_and_share_the_shards(world: PlanningWorld) -> None:
+    open_store(world.place).put("more/b.txt", b"three\n" * 20)
+    run = await world.plan(world.make_job(spec=several(world, "more", "in") | {"map": {"shards": 5}}))
+    shards = decode(run.work.get(shard_page_key(0)), ShardPage).shards
+    assert [shard.input for shard in shards] == [0, 0, 0, 0, 1]
+    assert [piece.uri.rpartition("/")[2] for shard in shards for piece in shard.pieces] == ["b.txt"] * 4 + ["a.txt"]
+
+
+async def test_an_object_of_two_inputs_is_read_by_both(world: PlanningWorld) -> None:
+    spec = several(world, "in", "again")
+    spec["inputs"][1]["uris"] = spec["inputs"][0]["uris"]
+    plan = await read_plan(world, spec=spec)
+    assert (plan.objects, plan.bytes) == (2, 16)
+
+
+async def test_an_input_that_names_nothing_is_told_by_its_place(world: PlanningWorld) -> None:
+    with pytest.raises(ActionError, match=r"missing/: .*: check spec.inputs\[1\].uris"):
+        await world.plan(world.make_job(spec=several(world, "in", "missing")))
+
+
+async def test_names_and_order_of_inputs_count_for_the_digests(world: PlanningWorld) -> None:
+    open_store(world.place).put("more/b.txt", b"three\n")
+    one, other = [await read_plan(world, spec=several(world, *names)) for names in (("in", "more"), ("more", "in"))]
+    assert one.input_digest != other.input_digest
+    assert one.spec_digest != other.spec_digest
+    single = await read_plan(world)
+    alone = await read_plan(world, spec=several(world, "in"))
+    assert alone.input_digest == single.input_digest
+    assert alone.spec_digest != single.spec_digest
+
+
+@pytest.mark.parametrize("runs_images", [True, False])
+async def test_a_module_has_a_digest_only_where_its_image_runs(world: PlanningWorld, *, runs_images: bool) -> None:
+    world.cluster.runs_images = runs_images
+    spec = {"program": {"module": "shop"}, "image": "shop@sha256:" + "0" * 64}
+    assert ((await read_plan(world, spec=spec)).spec_digest is not None) == runs_images
+
+
+async def test_the_plan_says_for_whom_the_output_is(world: PlanningWorld) -> None:
+    job = world.make_job()
+    assert (await read_plan(world)).owner == Owner(kind="MapReduceJob", name="wordcount", uid=job.uid)
+    pipeline = Owner(kind="MapReducePipeline", name="web", uid="7")
+    run = await world.plan(replace(job, controller=pipeline))
+    assert decode(run.work.get(PLAN_KEY), Plan).owner == pipeline
 
 
 async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWorld) -> None:

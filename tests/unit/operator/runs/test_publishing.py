@@ -20,6 +20,7 @@ from podreduce_operator.runs.publishing import (
     remove_old,
     remove_staged,
 )
+from podreduce_operator.runs.run_totals import add_up
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
@@ -50,7 +51,7 @@ def stage(output: ObjectStore, texts: list[str], if_exists: str = "Fail") -> tup
         output.put(key, text.encode())
         part = PartRef(key=key, bytes=len(text), records=text.count("\n"), sha256="0" * 64)
         commits.append(make_commit(reduce_task(index), part=part))
-    intent = build_intent(plan, commits)
+    intent = build_intent(plan, commits, add_up(commits, {}))
     return intent, build_manifest(plan, "digest", intent)
 
 
@@ -155,16 +156,18 @@ async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStor
         ("CSV", "Bzip2", "part-r-00000.csv.bz2"),
         ("Parquet", "None", "part-r-00000.parquet"),
         ("FixedLength", "None", "part-r-00000.bin"),
+        ("Pairs", "None", "part-r-00000.pairs"),
     ],
 )
 def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, compression: str, name: str) -> None:
     plan = make_plan(output_format=output_format, output_compression=compression)
-    assert [part.name for part in build_intent(plan, [make_commit(reduce_task(0))]).parts] == [name]
+    commits = [make_commit(reduce_task(0))]
+    assert [part.name for part in build_intent(plan, commits, add_up(commits, {})).parts] == [name]
 
 
 def test_a_commit_without_a_part_is_no_intent() -> None:
     with pytest.raises(ValueError, match="r-0 names no output part"):
-        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])
+        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)], add_up([], {}))
 
 
 async def test_a_second_leader_that_lost_sight_of_the_first_ends_with_the_same_output(output: ObjectStore) -> None:
