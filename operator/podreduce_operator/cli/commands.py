@@ -110,7 +110,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
 @app.command()
 def validate(file: JobFileArgument) -> None:
-    """Check a job file without running it: fields, types, rules; not the program or pod templates."""
+    """Check a job file without running anything: fields, types, rules, and the program's text."""
     from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
 
     raise typer.Exit(validate_file(file))

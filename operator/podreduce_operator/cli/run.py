@@ -25,6 +25,7 @@ from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
+from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -161,8 +162,7 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
         InvalidFileError: the command line or the file is invalid.
     """
     try:
-        manifest = validate_job(apply_overrides(file.manifest, overrides))
-        return view_job(manifest)
+        job = view_job(validate_job(apply_overrides(file.manifest, overrides)))
     except OverrideError as error:
         raise InvalidFileError(str(error)) from error
     except InvalidJobError as error:
@@ -170,6 +170,20 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
         raise InvalidFileError("\n".join(lines)) from error
     except SpecError as error:
         raise InvalidFileError(f"{file.source}: {error}") from error
+    check_program(job, file)
+    return job
+
+
+def check_program(job: JobView, file: JobFile) -> None:
+    """Refuse a program that is certainly no job, before anything starts.
+
+    Raises:
+        InvalidFileError: it does not compile, or has no job class, or that class has wrong members.
+    """
+    source = find_source(job.spec.program, file)
+    problems = [] if source is None else describe_problems(source, job.spec.program.class_name)
+    if problems:
+        raise InvalidFileError("\n".join(problems))
 
 
 def view_job(manifest: dict[str, Any]) -> JobView:
