@@ -13,10 +13,12 @@ __all__ = [
     "find_condition",
     "is_over",
     "read_conditions",
+    "read_current_run",
     "read_installation",
     "read_plan_digest",
     "read_run_id",
     "read_run_state",
+    "starts_over",
 ]
 
 CLEANED_UP = "CleanedUp"
@@ -68,6 +70,23 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         is_told=ended is not None and "postMortem" in status,
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
     )
+
+
+def read_current_run(job: JobView, run_id: str) -> RunState:
+    """Read what the status says about the job's current run: nothing if the run starts over."""
+    return RunState(run_id=run_id) if starts_over(job, run_id) else read_run_state(job.status, run_id)
+
+
+def starts_over(job: JobView, run_id: str) -> bool:
+    """Tell whether a changed spec takes effect at once, although the run has failed and its runId is the same.
+
+    A run that failed before it was planned has pinned nothing. Its message says what to correct in the spec, and the
+    correction would do nothing otherwise.
+    """
+    if job.deleting or read_plan_digest(job.status, run_id) is not None:
+        return False
+    has_failed = read_run_state(job.status, run_id).terminal == "Failed"
+    return has_failed and job.status.get("observedGeneration", job.generation) < job.generation
 
 
 def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:

@@ -16,7 +16,13 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
-from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
+from podreduce_operator.policy.run_state import (
+    CLEANED_UP,
+    find_condition,
+    read_conditions,
+    read_installation,
+    starts_over,
+)
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -52,7 +58,7 @@ def build_status(
     status = dict(previous)
     status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
-        if previous.get("runId") != observed.run_id:
+        if previous.get("runId") != observed.run_id or starts_over(observed.job, observed.run_id):
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
