@@ -29,6 +29,7 @@ from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.pods.template_check import find_template_problem
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.engine import Outcome
@@ -171,6 +172,9 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
     except SpecError as error:
         raise InvalidFileError(f"{file.source}: {error}") from error
     check_program(job, file)
+    problem = find_template_problem(job.spec)
+    if problem is not None:
+        raise InvalidFileError(f"{file.source}: {problem}")
     return job
 
 

@@ -22,6 +22,7 @@ from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
+from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
@@ -48,6 +49,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
     refuse_invalid(program, run.job.spec)
+    refuse_templates(run.job.spec)
     spec = run.job.spec
     objects = await list_input(spec.input.uris, run.storage.open, output_uri=run.output.uri)
     input_options = await settle_columns(spec.input, objects, run.storage.open)
@@ -120,6 +122,17 @@ def refuse_invalid(program: Program, spec: JobSpec) -> None:
     for problem in find_program_problems(program.source, program.class_name)[:1]:
         place = f", line {problem.line}, column {problem.column}" if problem.line else ""
         raise ActionError("ProgramInvalid", f"{name_source(spec.program)}{place}: {problem.message}", permanent=True)
+
+
+def refuse_templates(spec: JobSpec) -> None:
+    """Make sure that a pod can be made of the job's templates, as long as a change to them still takes effect.
+
+    Raises:
+        ActionError: it cannot.
+    """
+    problem = find_template_problem(spec)
+    if problem is not None:
+        raise ActionError("PodRejected", problem, permanent=True)
 
 
 def names_image(spec: JobSpec) -> bool:

@@ -132,6 +132,24 @@ def test_a_program_that_is_no_job_is_refused_at_its_place_in_the_file(program: s
     assert str(refused.value) == problem
 
 
+@pytest.mark.parametrize(
+    ("field", "template", "message"),
+    [
+        ("podTemplate", "{containers: []}", "spec.podTemplate.containers: a pod template has metadata and spec; put"),
+        ("map", "{podTemplate: {spec: {env: []}}}", "spec.map.podTemplate.spec.env: put it into spec.containers"),
+        (
+            "reduce",
+            "{podTemplate: {metadata: {labels: {a: 1}}}}",
+            "reduce.podTemplate.metadata.labels.a: expected a text",
+        ),
+    ],
+)
+def test_a_template_of_which_no_pod_can_be_made_is_refused(field: str, template: str, message: str) -> None:
+    text = JOB.format("{name: words}") + f"  {field}: {template}\n"
+    with pytest.raises(InvalidFileError, match=re.escape(message)):
+        load_job(parse_job_file(text, "job.yaml"), Overrides())
+
+
 def test_a_config_map_that_is_not_in_the_file_is_not_looked_at() -> None:
     program = "    sourceFrom: {configMapKeyRef: {name: others, key: words.py}}"
     assert load_job(parse_job_file(PROGRAMS % program, "job.yaml"), Overrides()).key.name == "words"

@@ -276,3 +276,14 @@ async def test_what_another_image_compiles_is_left_to_its_tasks(world: PlanningW
 async def test_the_operator_never_runs_the_program(world: PlanningWorld) -> None:
     program = {"source": MAPS.format("Job") + "raise SystemExit('this was run')\n"}
     assert (await world.plan(world.make_job(spec={"program": program}))).records.written_plan
+
+
+@pytest.mark.parametrize("place", ["podTemplate", "map", "reduce"])
+async def test_a_template_of_which_no_pod_can_be_made_is_refused_before_the_plan(
+    world: PlanningWorld, place: str
+) -> None:
+    template = {"containers": [{"name": "task"}]}
+    spec = {place: template if place == "podTemplate" else {"podTemplate": template}}
+    with pytest.raises(ActionError, match=r"podTemplate\.containers: a pod template has metadata and spec") as refused:
+        await world.plan(world.make_job(spec=spec))
+    assert (refused.value.reason, refused.value.permanent) == ("PodRejected", True)
