@@ -6,6 +6,7 @@ from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
@@ -50,7 +51,15 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
         f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
-    return "\n".join([*lines, *render_bad_records(status), *render_counters(status), *render_skew(status)])
+    notes = (render_empty_output, render_bad_records, render_counters, render_skew)
+    return "\n".join([*lines, *(line for render in notes for line in render(status))])
+
+
+def render_empty_output(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning if records were read and none were written."""
+    empty = describe_empty_output(status)
+    if empty:
+        yield f"warning: {empty}"
 
 
 def render_bad_records(status: Mapping[str, Any]) -> Iterator[str]:

@@ -12,6 +12,7 @@ from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
+from podreduce_operator.policy.run_state import may_start_over
 
 __all__ = [
     "has_settled",
@@ -95,8 +96,10 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     A post-mortem is written after the intermediate data is removed. So a run that is told has nothing to remove before
     its ttl ends. After an edit of the job, its plan is read once more, to report what changed.
     """
-    if run.terminal is None or run.is_cleaned_up:
-        return run.is_cleaned_up
+    if run.terminal is None or may_start_over(job, run.run_id):
+        return False
+    if run.is_cleaned_up:
+        return True
     is_edited = job.status.get("observedGeneration") != job.generation
     is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
     return run.is_told and not is_due

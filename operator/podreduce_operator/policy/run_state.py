@@ -12,13 +12,12 @@ __all__ = [
     "CLEANED_UP",
     "find_condition",
     "is_over",
+    "may_start_over",
     "read_conditions",
-    "read_current_run",
     "read_installation",
     "read_plan_digest",
     "read_run_id",
     "read_run_state",
-    "starts_over",
 ]
 
 CLEANED_UP = "CleanedUp"
@@ -72,16 +71,11 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
     )
 
 
-def read_current_run(job: JobView, run_id: str) -> RunState:
-    """Read what the status says about the job's current run: nothing if the run starts over."""
-    return RunState(run_id=run_id) if starts_over(job, run_id) else read_run_state(job.status, run_id)
+def may_start_over(job: JobView, run_id: str) -> bool:
+    """Tell whether the run has failed, its plan is not known, and the spec was changed since.
 
-
-def starts_over(job: JobView, run_id: str) -> bool:
-    """Tell whether a changed spec takes effect at once, although the run has failed and its runId is the same.
-
-    A run that failed before it was planned has pinned nothing. Its message says what to correct in the spec, and the
-    correction would do nothing otherwise.
+    If the store has no plan either, the run has pinned nothing and starts over with the same runId: its message says
+    what to correct in the spec, and the correction would do nothing otherwise.
     """
     if job.deleting or read_plan_digest(job.status, run_id) is not None:
         return False

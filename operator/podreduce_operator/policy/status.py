@@ -15,13 +15,14 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
+from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_cleanup import is_cleaned_up
 from podreduce_operator.policy.run_state import (
     CLEANED_UP,
     find_condition,
+    may_start_over,
     read_conditions,
     read_installation,
-    starts_over,
 )
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
@@ -56,9 +57,10 @@ def build_status(
     """Return the job's whole status; `pinned_spec` is the spec in the plan, if there is a plan."""
     previous = observed.job.status
     status = dict(previous)
-    status["observedGeneration"] = observed.job.generation
+    if not (observed.is_blind and may_start_over(observed.job, observed.run_id)):  # only the store can tell
+        status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
-        if previous.get("runId") != observed.run_id or starts_over(observed.job, observed.run_id):
+        if previous.get("runId") != observed.run_id or may_start_over(observed.job, observed.run_id):
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
@@ -67,8 +69,11 @@ def build_status(
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
-    changed = describe_changes(observed, pinned_spec)
-    status["conditions"] = render_conditions(observed, verdict, changed, read_conditions(status), now)
+    notes = {
+        SPEC_CHANGED: ("PinnedByPlan", describe_changes(observed, pinned_spec)),
+        EMPTY_OUTPUT: ("NothingYielded", describe_empty_output(status) if verdict.phase is Phase.COMPLETE else ""),
+    }
+    status["conditions"] = render_conditions(observed, verdict, notes, read_conditions(status), now)
     return {name: value for name, value in status.items() if value is not None}
 
 
@@ -254,11 +259,14 @@ def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
 def render_conditions(
     observed: Observed,
     verdict: Verdict,
-    changed: str,
+    notes: Mapping[str, tuple[str, str]],
     previous: Iterable[Mapping[str, Any]],
     now: float,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and up to four more that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
+
+    `notes` are some of our own, each with its reason and message; one without a message does not apply.
+    """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -272,8 +280,7 @@ def render_conditions(
         "Failed": (failed, reason, message),
         "Suspended": (suspended, reason, message),
     }
-    if changed:
-        wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
+    wanted |= {kind: (True, why, text) for kind, (why, text) in notes.items() if text}
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
