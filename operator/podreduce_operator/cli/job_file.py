@@ -18,11 +18,20 @@ __all__ = ["JobFile", "parse_job_file", "read_job_file"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """The content of a job file. `config_maps` are by name and then by key; `text` is the file as it is."""
+    """The content of a job file.
+
+    Attributes:
+        text: the file as it is.
+        config_maps: their data, by name and then by key.
+        directory: where the program's own modules are; None if it can have none.
+        is_program: the file is the program itself, and the manifest was made for it.
+    """
 
     source: str
     manifest: dict[str, Any]
     text: str = ""
+    directory: Path | None = None
+    is_program: bool = False
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -3,7 +3,9 @@
 Rule: only reads. What is wrong is found by `api.program_problems`; here it gets the file's name, line and column.
 """
 
+import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_positions import TextBlock, find_block
@@ -16,12 +18,18 @@ __all__ = ["ProgramSource", "describe_problems", "find_source"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSource:
-    """The program's text. `file` is its author's file, and `within` names the text there: a field, or a ConfigMap."""
+    """The program's text, as its author knows it.
+
+    Attributes:
+        file: the author's file; `within` names the text there: a field, or a ConfigMap.
+        directory: where the program's own modules are.
+    """
 
     text: str
     file: str
     within: str
     block: TextBlock
+    directory: Path | None = None
 
     def show_place(self, line: int, column: int) -> str:
         """Return a place of the text as its author knows it: `job.yaml:12:9`."""
@@ -30,9 +38,32 @@ class ProgramSource:
             return ":".join([self.file, *(str(number) for number in place if number)])
         return f"{self.file}: {self.within}" + (f", line {line}, column {column}" if line else "")
 
+    def translate(self, traceback: str, name: str) -> str:
+        """Return a traceback with the author's file and lines in place of `<name>.py`, as tasks call the program."""
+
+        def as_known(frame: re.Match[str]) -> str:
+            place = self.block.place(int(frame[1]), 0)
+            return frame[0] if place is None else f'File "{self.file}", line {place[0]}'
+
+        return re.sub(rf'File "{re.escape(name)}\.py", line (\d+)', as_known, traceback)
+
+    def find_place(self, traceback: str) -> str:
+        """Return the last place in a translated traceback that the author wrote: `job.yaml:12`. Empty if none is."""
+        frames = re.findall(r'File "([^"\n]+)", line (\d+)', traceback)
+        own = [f"{file}:{line}" for file, line in frames if file == self.file or self.is_beside(file)]
+        return own[-1] if own else ""
+
+    def is_beside(self, file: str) -> bool:
+        """Tell whether a file is one of the modules beside the program."""
+        return self.directory is not None and Path(file).is_relative_to(self.directory)
+
 
 def find_source(program: ProgramSpec, file: JobFile) -> ProgramSource | None:
     """Return the program's text; None if it is in a module, or in a ConfigMap that the file does not hold."""
+    if file.is_program:
+        return ProgramSource(
+            text=file.text, file=file.source, within="", block=TextBlock(first_line=1), directory=file.directory
+        )
     if program.source is not None:
         within, path, matches = "spec.program.source", ["spec", "program", "source"], {"kind": KIND}
         text: str | None = program.source

@@ -1,10 +1,11 @@
 """The final report on a run: where the output is, or what failed, on which record, and what to do. Rule: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
+from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
@@ -86,17 +87,26 @@ def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def render_failed(name: str, status: Mapping[str, Any], logs: Path | None, post_mortem: Path | None) -> str:
-    """Return the report on a failed run: the last failure with its traceback, what to do, and where to read more."""
+def render_failed(
+    name: str,
+    status: Mapping[str, Any],
+    logs: Path | None,
+    post_mortem: Path | None,
+    source: ProgramSource | None = None,
+) -> str:
+    """Return the report on a failed run: the user's own error and its place, the record, what to do, then the rest.
+
+    `source` is the program as its author knows it, so that lines are those of its file.
+    """
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
-    lines = [f"{name}: failed: {reason}: {message}"]
-    if last is not None:
-        lines = [f"{name}: failed: {reason}", *render_failure(last)]
     remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
-    if remedy is not None:
-        lines.append(f"what to do: {remedy}")
+    remedies = [] if remedy is None else [f"what to do: {remedy}"]
+    if last is None:
+        lines = [f"{name}: failed: {reason}: {message}", *remedies]
+    else:
+        lines = list(render_failure(name, reason, last, remedies, source))
     lines.extend(render_bad_records(status))
     if logs is not None:
         lines.append(f"logs of the failed attempts: {logs}")
@@ -112,13 +122,25 @@ def explains(failure: Mapping[str, Any], reason: str) -> bool:
     return reason != "TooManyBadRecords" or bool(failure["reason"] == reason)
 
 
-def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about one failed attempt."""
-    yield f"task {failure['task']}: {failure['reason']}: {failure['message']}"
+def render_failure(
+    name: str, reason: str, failure: Mapping[str, Any], remedies: Sequence[str], source: ProgramSource | None
+) -> Iterator[str]:
+    """Yield the lines about the failed attempt that ended the run."""
+    traceback = failure.get("traceback", "").rstrip("\n")
+    if source is not None:
+        traceback = source.translate(traceback, name)
+    place = "" if source is None else source.find_place(traceback)
+    yield f"{place}: {failure['message']}" if place else failure["message"]
     if failure.get("record"):
         yield f"at the record: {failure['record']}"
-    if failure.get("traceback"):
-        yield failure["traceback"].rstrip("\n")
+    yield from remedies
+    yield (
+        f"{name}: failed: {reason}"
+        + (f": {failure['reason']}" if failure["reason"] != reason else "")
+        + (f" in the task {failure['task']}")
+    )
+    if traceback:
+        yield traceback
 
 
 def show_uri(uri: str) -> str:
