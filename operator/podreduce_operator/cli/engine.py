@@ -104,12 +104,7 @@ async def run_engine(
         work_uri=work_uri,
         environ=environ,
     )
-    reconciler = Reconciler(
-        cluster,
-        limits=local_limits(parallelism),
-        fault_point=stop.see,
-        status_interval_seconds=STATUS_INTERVAL_SECONDS,
-    )
+    reconciler = open_reconciler(cluster, parallelism, stop)
     drawing = asyncio.create_task(watcher.draw_regularly())
     with listen(stop) if catches_signals else nullcontext():
         try:
@@ -127,6 +122,16 @@ async def run_engine(
         if finished and work_uri is not None:
             await reconciler.forget(job)
     return Outcome(status=status, interrupted=not finished)
+
+
+def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Reconciler:
+    """Return the operator's loop for a local run."""
+    return Reconciler(
+        cluster,
+        limits=local_limits(parallelism),
+        fault_point=stop.see,
+        status_interval_seconds=STATUS_INTERVAL_SECONDS,
+    )
 
 
 def local_limits(parallelism: int) -> Limits:

@@ -69,11 +69,14 @@ def build_status(
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
-    notes = {
-        SPEC_CHANGED: ("PinnedByPlan", describe_changes(observed, pinned_spec)),
-        EMPTY_OUTPUT: ("NothingYielded", describe_empty_output(status) if verdict.phase is Phase.COMPLETE else ""),
-    }
-    status["conditions"] = render_conditions(observed, verdict, notes, read_conditions(status), now)
+    status["conditions"] = render_conditions(
+        observed,
+        verdict,
+        read_conditions(status),
+        now,
+        changed=describe_changes(observed, pinned_spec),
+        empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
+    )
     return {name: value for name, value in status.items() if value is not None}
 
 
@@ -259,13 +262,15 @@ def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
 def render_conditions(
     observed: Observed,
     verdict: Verdict,
-    notes: Mapping[str, tuple[str, str]],
     previous: Iterable[Mapping[str, Any]],
     now: float,
+    *,
+    changed: str,
+    empty: str,
 ) -> list[dict[str, Any]]:
     """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
 
-    `notes` are some of our own, each with its reason and message; one without a message does not apply.
+    `changed` is the message of SpecChanged and `empty` that of EmptyOutput; one without a message does not apply.
     """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
@@ -280,7 +285,10 @@ def render_conditions(
         "Failed": (failed, reason, message),
         "Suspended": (suspended, reason, message),
     }
-    wanted |= {kind: (True, why, text) for kind, (why, text) in notes.items() if text}
+    if changed:
+        wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
+    if empty:
+        wanted[EMPTY_OUTPUT] = (True, "NothingYielded", empty)
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
