@@ -111,7 +111,7 @@ def compare_layouts(
                 complain(str(error))
                 return ExitStatus.INVALID
             except JobFailedError as error:
-                complain(f"with {layout.name}:\n{error}")
+                complain(f"{error}\nthis run was the one with {layout.name}")
                 return ExitStatus.FAILED
             if expected is None:
                 expected = found

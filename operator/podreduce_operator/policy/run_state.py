@@ -17,6 +17,7 @@ __all__ = [
     "read_installation",
     "read_plan_digest",
     "read_run_id",
+    "read_run_of",
     "read_run_state",
 ]
 
@@ -81,6 +82,18 @@ def may_start_over(job: JobView, run_id: str) -> bool:
         return False
     has_failed = read_run_state(job.status, run_id).terminal == "Failed"
     return has_failed and job.status.get("observedGeneration", job.generation) < job.generation
+
+
+def read_run_of(job: JobView, run_id: str, started_over: int) -> RunState:
+    """Read what the status says about a run, unless it is older than the run's new start.
+
+    Args:
+        job: the job as last seen, which may be old: its status may still say that the run has ended.
+        run_id: the run.
+        started_over: the generation with which the run has started over; 0 if it has not.
+    """
+    is_old = job.status.get("observedGeneration", 0) < started_over
+    return RunState(run_id=run_id) if is_old else read_run_state(job.status, run_id)
 
 
 def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:

@@ -94,6 +94,7 @@ class RunRecords:
         store: the store at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes. Another release may have written it:
             its spec has this release's fields and defaults, as the job's has.
+        started_over: the generation of the job with which this process let the run start over; 0 if it did not.
         written_plan: the SHA-256 of the plan that this process made, empty if it made none.
         commits: the commit of the newest generation, by task, without the added-up fields. The bucket sizes of the
             first maps stay, up to a limit, so that a small job need not read them again.
@@ -114,6 +115,7 @@ class RunRecords:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
+        self.started_over = 0
         self.written_plan = ""
         self.commits: dict[TaskRef, CommitRecord] = {}
         self.outdated: set[str] = set()

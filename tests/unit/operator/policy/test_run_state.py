@@ -7,6 +7,7 @@ from podreduce_operator.policy.run_state import (
     is_over,
     may_start_over,
     read_plan_digest,
+    read_run_of,
     read_run_state,
 )
 from tests.support.builders.jobs import make_job
@@ -96,3 +97,9 @@ def test_only_an_edited_run_that_failed_without_a_plan_may_start_over(
 
 def test_a_job_that_is_being_deleted_does_not_start_over() -> None:
     assert not may_start_over(make_job(status=UNPLANNED, generation=2, deleting=True), "2")
+
+
+@pytest.mark.parametrize(("started_over", "is_fresh"), [(0, False), (1, False), (2, True)])
+def test_a_status_that_is_older_than_the_new_start_says_nothing_of_the_run(started_over: int, is_fresh: bool) -> None:
+    found = read_run_of(make_job(status=UNPLANNED, generation=2), "2", started_over)
+    assert found == (RunState(run_id="2") if is_fresh else read_run_state(UNPLANNED, "2"))
