@@ -40,6 +40,7 @@ PAGES = (
 COST_NOTES = {
     "memory": "the first is free, and the task gets `backoff.outOfMemoryFactor` times the memory "
     "(not with `backoffLimitPerTask: 0`); later ones: ",
+    "setup": "the same error twice in a task fails the job; until then: ",
     "excess": "the job fails at once; if `maxBadRecords` was raised meanwhile: ",
 }
 OUTAGE_NOTE = "; with `backoffLimitPerTask: 0` each counts"

@@ -266,7 +266,9 @@ def test_what_cannot_be_yielded_is_told_whole_with_the_record_in_a_pipe(here: Pa
     program += "    def reduce_func(self, key, values):\n        yield key, list(values)\n"
     ran = podreduce(here, "run", write_job(here, program=source(program), map={"shards": 1}))
     assert ran.returncode == 1
-    said, _, report = ran.stderr.partition("\njob: failed: ")
+    lines = ran.stderr.splitlines()
+    said = next(line for line in lines if line.startswith("failed: m-0"))
+    report = "\n".join(lines[lines.index(said) + 1 :])
     for text in (said, report):
         assert remedy in text
         assert "(values are exactly " in text or "(keys are exactly " in text

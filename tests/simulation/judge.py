@@ -78,7 +78,7 @@ STORY_IS_TOLD = "a planned run that has ended has its story, and its status says
 FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
 DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
 COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
-TERMINAL_IS_FINAL = "a terminal verdict never changes"
+TERMINAL_IS_FINAL = "a terminal verdict never changes, unless there was no plan and the spec was edited"
 VERDICT_WAITS = "a run that has not begun has no verdict"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
 INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
@@ -511,6 +511,10 @@ class Judge:
         if old_id is not None and old_id != run_id and old_id not in self.verdicts:
             demand(self.store.run(old_id).intent is None, INTENT_ROLLS_FORWARD, "run", old_id, "is left for", run_id)
         known = self.verdicts.get(run_id)
+        if starts_over(before, after):
+            known = None
+            self.verdicts.pop(run_id, None)
+            self.started.pop(run_id, None)
         final = known is not None and run_id == spec_run_id
         demand(not final or known == ended, TERMINAL_IS_FINAL, "run", run_id, ":", known, "became", ended)
         self.told.add(run_id)
@@ -636,6 +640,13 @@ def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: 
         if failure.lost is not None and failure.lost.task == task
     )
     return max(lost, default=0)
+
+
+def starts_over(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell whether a run that failed without a plan goes on because its spec was changed."""
+    had_plan = "planDigest" in before or before.get("runId") != after.get("runId")
+    is_edited = after.get("observedGeneration", 0) > before.get("observedGeneration", 0)
+    return not had_plan and is_edited and (find_terminal(before) or ("",))[0] == Phase.FAILED
 
 
 def find_terminal(status: Mapping[str, Any]) -> tuple[str, str] | None:

@@ -39,7 +39,7 @@ from podreduce_operator.model.pods import AttemptProgress, PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import has_settled, is_at_rest
-from podreduce_operator.policy.run_state import read_plan_digest, read_run_state
+from podreduce_operator.policy.run_state import may_start_over, read_plan_digest, read_run_of, read_run_state
 from podreduce_operator.policy.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
 from tests.simulation.chaos import Chaos, FaultKind
@@ -347,7 +347,9 @@ class World:
         run_hash = self.hash_of(run_id)
         ours = [pod for pod in pods if pod.run_hash == run_hash]
         sight.refresh(run, ours, now=self.now, interval_seconds=self.listing_interval_seconds)
-        state = read_run_state(job.status, run_id)
+        if run.plan is None and may_start_over(job, run_id):
+            sight.started_over = job.generation
+        state = read_run_of(job, run_id, sight.started_over)
         manifest = max(run.manifests, key=lambda one: one.generation, default=None)
         published = run.intent is not None and output.is_published(run_id)
         left = bool(run.blobs or output.staged.get(run_id)) or output.claim == run_id

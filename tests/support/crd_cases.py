@@ -259,6 +259,8 @@ REFUSED = [
     refused("program.parameters.n", "parameter-no-string", {"program.parameters": {"n": 3}}),
     refused("program.parameters.n", "parameter-too-long", {"program.parameters": {"n": "x" * 16385}}),
     refused("program.parameters", "parameters-too-many", {"program.parameters": {f"p{n}": "" for n in range(257)}}),
+    refused("program.parameters", "parameter-that-was-y", {"program.parameters": {"true": "3"}}),
+    refused("program.parameters", "parameter-that-was-n", {"program.parameters": {"false": "3"}}),
     refused("image", "image-empty", {"image": ""}),
     refused("image", "image-with-space", {"image": "my image"}),
     refused("", "no-input", {"input": ABSENT}),

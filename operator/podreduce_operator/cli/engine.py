@@ -6,8 +6,9 @@ Rule: the loop is the operator's (`Reconciler`). It is only started, woken, watc
 import asyncio
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from podreduce.contract.errors import PodreduceError
@@ -77,10 +78,13 @@ async def run_engine(
     memory_bytes: int | None = None,
     fork_server: ForkServer | None = None,
     work_uri: str | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    catches_signals: bool = True,
 ) -> Outcome:
     """Run the job to its end. If interrupted, stop every process and remove everything except published output.
 
-    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end.
+    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end. The tasks get
+    `environ` besides this process's variables. Only the main thread can catch signals.
     """
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
 
@@ -98,14 +102,10 @@ async def run_engine(
         tell=tell,
         fork_server=fork_server,
         work_uri=work_uri,
+        environ=environ,
     )
-    reconciler = Reconciler(
-        cluster,
-        limits=local_limits(parallelism),
-        fault_point=stop.see,
-        status_interval_seconds=STATUS_INTERVAL_SECONDS,
-    )
-    with listen(stop):
+    reconciler = open_reconciler(cluster, parallelism, stop)
+    with listen(stop) if catches_signals else nullcontext():
         finished = await run_loop(reconciler, cluster, job, stop, watcher)
         status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
         if finished and work_uri is not None:
@@ -128,6 +128,16 @@ async def run_loop(reconciler: Reconciler, cluster: ProcessCluster, job: JobView
         await reconciler.close()
         await cluster.close()
     return finished
+
+
+def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Reconciler:
+    """Return the operator's loop for a local run."""
+    return Reconciler(
+        cluster,
+        limits=local_limits(parallelism),
+        fault_point=stop.see,
+        status_interval_seconds=STATUS_INTERVAL_SECONDS,
+    )
 
 
 def local_limits(parallelism: int) -> Limits:

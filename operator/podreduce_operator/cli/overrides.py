@@ -36,6 +36,7 @@ class Overrides:
     parallelism: int | None = None
     retries: int | None = None
     assignments: Sequence[str] = ()
+    parameters: Sequence[str] = ()
 
 
 def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
@@ -58,6 +59,8 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
         put(spec, "input", "uris", list(overrides.inputs))
     if overrides.output is not None:
         put(spec, "output", "uri", overrides.output)
+    for parameter in overrides.parameters:
+        set_parameter(spec, parameter)
     if overrides.parallelism is not None:
         spec["parallelism"] = overrides.parallelism
     if overrides.retries is not None:
@@ -65,6 +68,21 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
     spec.setdefault("backoffLimitPerTask", 0)
     resolve_uris(spec)
     return changed
+
+
+def set_parameter(spec: dict[str, Any], text: str) -> None:
+    """Set one of the program's parameters, given as NAME=VALUE.
+
+    Raises:
+        OverrideError: there is no `=`.
+    """
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise OverrideError(f"-p {text}: expected NAME=VALUE, a parameter of the program; tasks at a time are -j")
+    program = spec.setdefault("program", {})
+    parameters = program.setdefault("parameters", {}) if isinstance(program, dict) else None
+    if isinstance(parameters, dict):
+        parameters[name] = value
 
 
 def put(spec: dict[str, Any], section: str, name: str, value: object) -> None:

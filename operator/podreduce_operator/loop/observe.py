@@ -41,7 +41,13 @@ from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
-from podreduce_operator.policy.run_state import read_plan_digest, read_run_id, read_run_state
+from podreduce_operator.policy.run_state import (
+    may_start_over,
+    read_plan_digest,
+    read_run_id,
+    read_run_of,
+    read_run_state,
+)
 from podreduce_operator.policy.single_pod_jobs import is_small_job
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
@@ -120,6 +126,9 @@ async def observe_store(
     run_hash = hash_run(job.uid, run.run_id)
     state = read_run_state(job.status, run.run_id)
     await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
+    if run.records.plan is None and may_start_over(job, run.run_id):
+        run.records.started_over = job.generation
+    state = read_run_of(job, run.run_id, run.records.started_over)
     failures = run.records.failures
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)

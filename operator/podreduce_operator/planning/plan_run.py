@@ -4,6 +4,7 @@ Rule: may be repeated at any point. The first `plan/plan.json` that is created i
 """
 
 import asyncio
+import json
 from collections.abc import Sequence
 from functools import partial
 from itertools import islice
@@ -13,7 +14,8 @@ from podreduce.contract.plan import PageRef, Program, ShardPage
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
-from podreduce_operator.api.spec import JobSpec
+from podreduce_operator.api.program_problems import find_program_problems, find_syntax_problem
+from podreduce_operator.api.spec import JobSpec, ProgramSpec
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.digests.run_digests import ListedObject, digest_inputs, digest_spec
@@ -24,6 +26,7 @@ from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
@@ -49,6 +52,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
+    refuse_invalid(program, run.job.spec)
+    refuse_templates(run.job.spec)
     spec = run.job.spec
     listings, input_options = [], []
     for place, each in spec.all_inputs.items():
@@ -127,6 +132,46 @@ async def pin_program(job: JobView, cluster: Cluster) -> Program:
         reference = program.source_from.config_map_key_ref
         source = await cluster.read_source(job, reference.name, reference.key)
     return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
+
+
+def refuse_invalid(program: Program, spec: JobSpec) -> None:
+    """Make sure that the program is not certainly wrong, before any pod starts. Its text is read and never run.
+
+    A job's own image may have a newer Python: only a task knows what that compiles.
+
+    Raises:
+        ActionError: it does not compile, or it has no job class with the right members.
+    """
+    if program.source is None or (names_image(spec) and find_syntax_problem(program.source) is not None):
+        return
+    for problem in find_program_problems(program.source, program.class_name)[:1]:
+        place = f", line {problem.line}, column {problem.column}" if problem.line else ""
+        raise ActionError("ProgramInvalid", f"{name_source(spec.program)}{place}: {problem.message}", permanent=True)
+
+
+def refuse_templates(spec: JobSpec) -> None:
+    """Make sure that a pod can be made of the job's templates, as long as a change to them still takes effect.
+
+    Raises:
+        ActionError: it cannot.
+    """
+    problem = find_template_problem(spec)
+    if problem is not None:
+        raise ActionError("PodRejected", problem, permanent=True)
+
+
+def names_image(spec: JobSpec) -> bool:
+    """Tell whether the tasks may have another image than the installation's."""
+    templates = [spec.pod_template, spec.map.pod_template, spec.reduce.pod_template]
+    return spec.image is not None or '"image"' in json.dumps(templates)
+
+
+def name_source(program: ProgramSpec) -> str:
+    """Return where the program's text is, for its author."""
+    if program.source_from is None:
+        return "spec.program.source"
+    reference = program.source_from.config_map_key_ref
+    return f"ConfigMap {reference.name}, key {reference.key}"
 
 
 async def take_output(run: Run, cluster: Cluster) -> None:

@@ -5,9 +5,10 @@ The policy
 A run goes through plan → maps → shuffle → reduces → commit. A step is due because its evidence is missing, never
 because of what happened before.
 
-1. A terminal run is final. What it left is removed in this order: active pods; then blobs, staged parts and the claim
-   on the output. If it was planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and
-   the kept failed pods are removed. After `deleteAfterFinishedSeconds`, if it is set, they are removed in any case, and
+1. A terminal run is final, unless it failed before it was planned and the spec has changed since: then it starts over.
+   What it left is removed in this order: active pods; then blobs, staged parts and the claim on the output. If it was
+   planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and the kept failed pods are
+   removed. After `deleteAfterFinishedSeconds`, if it is set, they are removed in any case, and
    the job itself is deleted when nothing is left.
 2. If a new `runId` replaces a run, the old run is removed first: its pods, then everything it stored. Then the new run
    starts; it cannot fail before. The status names a run before any other step, so that a later run can find it.
@@ -42,7 +43,7 @@ Invariants, checked by the simulation
 - one committed attempt per task and generation; no reduce attempt before the last map's commit;
 - at most backoffLimitPerTask + 1 counted attempts of a task, none before its time;
 - never more active pods than `parallelism`, when they are created;
-- a failed or complete run leaves no running pod, and a terminal verdict never changes.
+- a failed or complete run leaves no running pod, and a terminal verdict never changes (but see 1).
 
 A worked example
 ----------------

@@ -16,6 +16,7 @@ from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
+from podreduce_operator.policy.run_state import may_start_over
 
 __all__ = [
     "gives_up_at",
@@ -123,8 +124,10 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     its ttl ends. After an edit of the job, its plan is read once more, to report what changed. If the store was away
     when it was last to be looked at, what was written late may be there.
     """
-    if run.terminal is None or run.is_cleaned_up:
-        return run.is_cleaned_up
+    if run.terminal is None or may_start_over(job, run.run_id):
+        return False
+    if run.is_cleaned_up:
+        return True
     is_edited = job.status.get("observedGeneration") != job.generation
     if is_given_up(job, run, now):
         return not is_edited

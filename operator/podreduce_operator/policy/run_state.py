@@ -14,11 +14,13 @@ __all__ = [
     "PUBLISHING",
     "find_condition",
     "is_over",
+    "may_start_over",
     "read_conditions",
     "read_installation",
     "read_plan_digest",
     "read_publishing",
     "read_run_id",
+    "read_run_of",
     "read_run_state",
 ]
 
@@ -84,6 +86,30 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
 def read_publishing(condition: Mapping[str, Any] | None) -> bool | None:
     """Return what the condition Publishing says; None if there is none."""
     return None if condition is None else condition.get("status") != "False"
+
+
+def may_start_over(job: JobView, run_id: str) -> bool:
+    """Tell whether the run has failed, its plan is not known, and the spec was changed since.
+
+    If the store has no plan either, the run has pinned nothing and starts over with the same runId: its message says
+    what to correct in the spec, and the correction would do nothing otherwise.
+    """
+    if job.deleting or read_plan_digest(job.status, run_id) is not None:
+        return False
+    has_failed = read_run_state(job.status, run_id).terminal == "Failed"
+    return has_failed and job.status.get("observedGeneration", job.generation) < job.generation
+
+
+def read_run_of(job: JobView, run_id: str, started_over: int) -> RunState:
+    """Read what the status says about a run, unless it is older than the run's new start.
+
+    Args:
+        job: the job as last seen, which may be old: its status may still say that the run has ended.
+        run_id: the run.
+        started_over: the generation with which the run has started over; 0 if it has not.
+    """
+    is_old = job.status.get("observedGeneration", 0) < started_over
+    return RunState(run_id=run_id) if is_old else read_run_state(job.status, run_id)
 
 
 def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:

@@ -15,8 +15,9 @@ from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
+from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
-from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation
+from podreduce_operator.policy.run_state import find_condition, may_start_over, read_conditions, read_installation
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -48,9 +49,10 @@ def build_status(
     """Return the job's whole status; `pinned_spec` is the spec in the plan, if there is a plan."""
     previous = observed.job.status
     status = dict(previous)
-    status["observedGeneration"] = observed.job.generation
+    if not (observed.is_blind and may_start_over(observed.job, observed.run_id)):  # only the store can tell
+        status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
-        if previous.get("runId") != observed.run_id:
+        if previous.get("runId") != observed.run_id or may_start_over(observed.job, observed.run_id):
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
@@ -59,8 +61,14 @@ def build_status(
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
-    changed = describe_changes(observed, pinned_spec)
-    status["conditions"] = render_conditions(observed, verdict, changed, read_conditions(status), now)
+    status["conditions"] = render_conditions(
+        observed,
+        verdict,
+        read_conditions(status),
+        now,
+        changed=describe_changes(observed, pinned_spec),
+        empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
+    )
     return {name: value for name, value in status.items() if value is not None}
 
 
@@ -242,11 +250,16 @@ def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
 def render_conditions(
     observed: Observed,
     verdict: Verdict,
-    changed: str,
     previous: Iterable[Mapping[str, Any]],
     now: float,
+    *,
+    changed: str,
+    empty: str,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and those of the others that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
+
+    `changed` is the message of SpecChanged and `empty` that of EmptyOutput; one without a message does not apply.
+    """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -262,6 +275,8 @@ def render_conditions(
     }
     if changed:
         wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
+    if empty:
+        wanted[EMPTY_OUTPUT] = (True, "NothingYielded", empty)
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))

@@ -94,6 +94,7 @@ class RunRecords:
         store: the store at the run's prefix.
         plan: None until it is written; `plan_digest` is the SHA-256 of its bytes. Another release may have written it:
             its spec has this release's fields and defaults, as the job's has.
+        started_over: the generation of the job with which this process let the run start over; 0 if it did not.
         written_plan: the SHA-256 of the plan that this process made, empty if it made none.
         manifest: the shuffle manifest of the newest generation.
         intent: None until it is written.
@@ -112,6 +113,7 @@ class RunRecords:
         self.store = store
         self.plan: Plan | None = None
         self.plan_digest = ""
+        self.started_over = 0
         self.written_plan = ""
         self.manifest: ShuffleManifest | None = None
         self.intent: CommitIntent | None = None

@@ -37,7 +37,7 @@ REMEDIES = {
     "ServiceAccountNotFound": "create it, or correct serviceAccountName in spec.podTemplate and change spec.runId",
     "PriorityClassNotFound": "create it, or correct priorityClassName in spec.podTemplate and change spec.runId",
     "RuntimeClassNotFound": "create it, or correct runtimeClassName in spec.podTemplate and change spec.runId",
-    "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange",
+    "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange, then change spec.runId",
     "Forbidden": RIGHTS_REMEDY,
     "PodRejected": "correct spec.podTemplate or the namespace's policy, then change spec.runId",
 }

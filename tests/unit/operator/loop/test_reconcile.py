@@ -469,3 +469,48 @@ async def test_a_deadline_ends_a_job_whose_store_is_away_and_its_data_goes_when_
     await world.wait_for(lambda: "postMortem" in world.cluster.jobs[KEY].status)
     assert await read_claim(open_store(f"{world.place}out/")) is None
     assert world.conditions()["Failed"] == ("True", "DeadlineExceeded")
+
+
+def edit(world: World, **spec: Any) -> None:
+    """Change the job's spec as a person does who leaves its runId as it is."""
+    job = world.cluster.jobs[KEY]
+    changed = make_job(spec={**job.raw_spec, **spec}, status=job.status, generation=job.generation + 1)
+    world.cluster.jobs[KEY] = changed
+
+
+@pytest.mark.parametrize("reason", ["InputNotFound", "OutputExists", "ProgramInvalid"])
+async def test_a_run_that_failed_before_its_plan_takes_the_corrected_spec(world: World, reason: str) -> None:
+    store = open_store(world.place)
+    store.put("in/a.txt", b"one\ntwo\n")
+    store.put("out/old.txt", b"")
+    output = make_raw_output(uri=f"{world.place}out/", ifExists="Replace")
+    wrong: dict[str, Any] = {
+        "InputNotFound": {"input": {"uris": [f"{world.place}none/"], "format": "Text", "encodingErrors": "Strict"}},
+        "OutputExists": {"output": {**output, "ifExists": "Fail"}},
+        "ProgramInvalid": {"program": {"source": "class Job"}},
+    }[reason]
+    world.add_job(**{"output": output, **wrong})
+    right = {name: make_job(spec={"output": output}).raw_spec[name] for name in wrong}
+    right |= {"input": {"uris": [f"{world.place}in/"], "format": "Text", "encodingErrors": "Strict"}}
+    assert (await world.settle())["Failed"] == ("True", reason)
+    world.now += 100.0
+    edit(world, **right)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    status = world.cluster.jobs[KEY].status
+    assert status["runId"] == "1"
+    assert status["observedGeneration"] == 2
+    assert "completionTime" not in status
+    assert world.conditions()["Failed"][0] == world.conditions()["Stalled"][0] == "False"
+
+
+async def test_a_run_that_failed_before_its_plan_is_not_tried_again_unchanged(world: World) -> None:
+    world.add_job()
+    assert (await world.settle())["Failed"] == ("True", "InputNotFound")
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.reconciler.wake(KEY)
+    await asyncio.sleep(0.2)
+    assert world.conditions()["Failed"] == ("True", "InputNotFound")
+    edit(world, ttlSecondsAfterFinished=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)

@@ -20,6 +20,7 @@ from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.quiet_cluster import QuietCluster
 
+MAPS = "class {}:\n    def map_func(self, key, value):\n        yield key, value\n"
 OTHER_UID = "6f0c4a52-0000-4000-8000-000000000002"
 
 
@@ -144,10 +145,10 @@ async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWor
 
 
 async def test_the_text_of_a_config_map_becomes_part_of_the_plan(world: PlanningWorld) -> None:
-    world.cluster.sources["wordcount", "job.py"] = "class FromConfigMap: ..."
+    world.cluster.sources["wordcount", "job.py"] = MAPS.format("FromConfigMap")
     reference = {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}
     run = await world.plan(world.make_job(spec={"program": {"sourceFrom": reference}}))
-    assert decode(run.work.get(PLAN_KEY), Plan).program.source == "class FromConfigMap: ..."
+    assert decode(run.work.get(PLAN_KEY), Plan).program.source == MAPS.format("FromConfigMap")
 
 
 async def test_an_output_that_exists_is_refused_and_its_claim_released(world: PlanningWorld) -> None:
@@ -298,3 +299,61 @@ async def test_of_many_jobs_that_find_a_dead_claim_one_gets_the_output(world: Pl
     winners = [run for run, result in zip(runs, results, strict=True) if result is None]
     assert [await read_claim(run.output) for run in winners] == [winners[0].claim]
     assert {result.reason for result in results if isinstance(result, ActionError)} == {"OutputClaimed"}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("class Job\n", "line 1, column 10: SyntaxError: expected ':'"),
+        (
+            "def map_func(key, value): yield key, 1\n",
+            ": the program defines no class with a map_func(self, key, value)",
+        ),
+        (MAPS.format("Job") + "    combiner = 'avg'\n", "line 4, column 16: Job.combiner is 'avg'"),
+    ],
+    ids=["syntax", "no-class", "combiner"],
+)
+@pytest.mark.parametrize("is_config_map", [False, True], ids=["source", "config-map"])
+async def test_a_program_that_is_no_job_is_refused_before_the_output_is_claimed(
+    world: PlanningWorld, source: str, message: str, is_config_map: bool
+) -> None:
+    world.cluster.sources["programs", "job.py"] = source
+    reference = {"sourceFrom": {"configMapKeyRef": {"name": "programs", "key": "job.py"}}}
+    job = world.make_job(spec={"program": reference if is_config_map else {"source": source}})
+    with pytest.raises(ActionError) as refused:
+        await world.plan(job)
+    assert (refused.value.reason, refused.value.permanent) == ("ProgramInvalid", True)
+    assert str(refused.value).startswith("ConfigMap programs, key job.py" if is_config_map else "spec.program.source")
+    assert message in str(refused.value)
+    assert await read_claim((await world.open(job)).output) is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"image": "registry.example/python314:1"},
+        {"podTemplate": {"spec": {"containers": [{"name": "task", "image": "x"}]}}},
+    ],
+    ids=["image", "template"],
+)
+async def test_what_another_image_compiles_is_left_to_its_tasks(world: PlanningWorld, spec: dict[str, Any]) -> None:
+    program = {"source": MAPS.format("Job") + "type Pair[K] = (\n"}
+    assert (await world.plan(world.make_job(spec={"program": program, **spec}))).records.written_plan
+    with pytest.raises(ActionError, match="SyntaxError"):
+        await world.plan(world.make_job(spec={"program": program}))
+
+
+async def test_the_operator_never_runs_the_program(world: PlanningWorld) -> None:
+    program = {"source": MAPS.format("Job") + "raise SystemExit('this was run')\n"}
+    assert (await world.plan(world.make_job(spec={"program": program}))).records.written_plan
+
+
+@pytest.mark.parametrize("place", ["podTemplate", "map", "reduce"])
+async def test_a_template_of_which_no_pod_can_be_made_is_refused_before_the_plan(
+    world: PlanningWorld, place: str
+) -> None:
+    template = {"containers": [{"name": "task"}]}
+    spec = {place: template if place == "podTemplate" else {"podTemplate": template}}
+    with pytest.raises(ActionError, match=r"podTemplate\.containers: a pod template has metadata and spec") as refused:
+        await world.plan(world.make_job(spec=spec))
+    assert (refused.value.reason, refused.value.permanent) == ("PodRejected", True)
