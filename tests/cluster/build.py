@@ -69,6 +69,37 @@ TOOLS = {
         Tool(name="helm", programs={"helm": "helm.sh/helm/v4/cmd/helm"}),
         Tool(name="kueue", programs={"kueue": "sigs.k8s.io/kueue/cmd/kueue"}, is_rarely_needed=True),
         Tool(name="kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, is_rarely_needed=True),
+        Tool(
+            name="dockerd",
+            programs={name: f"github.com/moby/moby/v2/cmd/{name}" for name in ("dockerd", "docker-proxy")},
+            is_rarely_needed=True,
+        ),
+        Tool(
+            name="docker-cli",
+            programs={
+                "docker": "github.com/docker/cli/cmd/docker",
+                "docker-buildx": "github.com/docker/buildx/cmd/buildx",
+            },
+            is_rarely_needed=True,
+        ),
+        Tool(name="kind", programs={"kind": "sigs.k8s.io/kind"}, is_rarely_needed=True),
+        Tool(
+            name="kubeadm",
+            programs={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"},
+            linker_flags=_kubernetes_version_flags(),
+            is_rarely_needed=True,
+        ),
+        Tool(name="crictl", programs={"crictl": "sigs.k8s.io/cri-tools/cmd/crictl"}, is_rarely_needed=True),
+        Tool(
+            name="coredns-of-kind",
+            programs={"coredns-of-kind": "podreduce.dev/tests/cluster/tools/coredns-of-kind"},
+            is_rarely_needed=True,
+        ),
+        Tool(
+            name="local-path-provisioner",
+            programs={"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
+            is_rarely_needed=True,
+        ),
     )
 }
 PROGRAMS = {program: tool for tool in TOOLS.values() for program in tool.programs}
