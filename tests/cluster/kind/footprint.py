@@ -16,6 +16,7 @@ from tests.cluster.paths import cache_directory
 
 SYSCTLS = Path("/proc/sys")
 OF_THE_HARNESS = "podreduce-"
+OF_THE_ENGINE = ("dockerd", "slirp4netns", "unshare")
 NO_SETTINGS = ("kernel/ns_last_pid", "kernel/random/", "fs/binfmt_misc/")
 OF_ONE_INTERFACE = re.compile(r"net/\w+/(?:conf|neigh)/(?!all/|default/)")
 DEEPEST_GROUP = 2
@@ -92,16 +93,17 @@ def restore_sysctls(before: Mapping[str, str]) -> list[str]:
 
 
 def _processes_elsewhere() -> Iterator[str]:
-    """Name the processes in other network namespaces than this one, but for the harness's and its pods'."""
+    """Name the engine's, and those in other network namespaces than this one, but for the harness's and its pods'."""
     harness = {_namespace(path) for path in Path("/run/netns").glob(f"{OF_THE_HARNESS}*")}
     here = _namespace(Path("/proc/self/ns/net"))
     for process in Path("/proc").glob("[0-9]*"):
         try:
             namespace = _namespace(process / "ns" / "net")
-            if namespace == here or namespace in harness or _is_of_the_harness((process / "cgroup").read_text()):
-                continue
-            yield f"{process.name} {(process / 'comm').read_text().strip()}"
-        except (FileNotFoundError, ProcessLookupError):
+            name = (process / "comm").read_text().strip()
+            of_the_harness = namespace in harness or _is_of_the_harness((process / "cgroup").read_text())
+            if name in OF_THE_ENGINE or (namespace != here and not of_the_harness):
+                yield f"{process.name} {name}"
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
             continue
 
 
