@@ -1,7 +1,8 @@
 """The settings of the engine and of the cluster. Pure: values in, JSON-like values out (YAML takes JSON).
 
-Two of the cluster's are needed where the machine has cgroup v1 and may not lower a process's OOM score; the others
-spare a test machine's disk and let a crashed container come back within seconds, as on the harness.
+Two of the cluster's are needed where the machine has cgroup v1 and may not lower a process's OOM score. The driver of
+control groups is cgroupfs, because with systemd's on cgroup v1 runc freezes each container at its start, which fails on
+a busy machine now and then. A crashed container comes back within seconds, as on the harness.
 """
 
 import json
@@ -13,6 +14,8 @@ NETWORKS = {"base": "172.30.16.0/20", "size": 24}
 
 CONTAINERD_PATCH = """[plugins."io.containerd.grpc.v1.cri"]
   restrict_oom_score_adj = true
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]
+  SystemdCgroup = false
 """
 
 
@@ -51,6 +54,7 @@ def _kubelet() -> dict[str, object]:
     return {
         "apiVersion": "kubelet.config.k8s.io/v1beta1",
         "kind": "KubeletConfiguration",
+        "cgroupDriver": "cgroupfs",
         "failCgroupV1": False,
         "failSwapOn": False,
         "serializeImagePulls": False,

@@ -88,7 +88,7 @@ def _write_server(root: Path, directory: Path) -> None:
     names = node_images.references(node_base.kind_module())
     images = [node_images.make_image(name, root=root, scratch=directory) for name in names]
     place = "kubernetes/server/bin"
-    with tarfile.open(directory / "server.tar.gz", "w:gz", compresslevel=1) as server:
+    with tarfile.open(directory / "server.tar.gz", "w:gz", compresslevel=0) as server:
         version = directory / "version"
         version.write_text(KUBERNETES_VERSION)
         server.add(version, "kubernetes/version")
