@@ -79,7 +79,7 @@ TOOLS = {
         Tool(
             name="docker-cli",
             programs={"docker": "github.com/docker/cli/cmd/docker"},
-            compiler_flags="github.com/docker/cli/...=-lang=go1.26",  # it is no module, which go takes for a sign of age
+            compiler_flags="github.com/docker/cli/...=-lang=go1.26",  # it has no go.mod, so go takes it for old
             is_rarely_needed=True,
         ),
         Tool(name="buildx", programs={"docker-buildx": "github.com/docker/buildx/cmd/buildx"}, is_rarely_needed=True),

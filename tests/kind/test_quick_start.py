@@ -53,7 +53,8 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 def run_quick_start(place: Path) -> subprocess.CompletedProcess[str]:
     """Run the blocks with a cluster and a KUBECONFIG of their own."""
     own = [f"KIND_CLUSTER_NAME={CLUSTER}", f"KUBECONFIG={place / 'kubeconfig'}"]
-    return run_bash(as_script(), place=place, environment={}, beginning=machine.command("env", *own))
+    beginning = machine.command("env", *own)
+    return run_bash(as_script(), place=place, environment={}, beginning=beginning, timeout=SECONDS)
 
 
 def test_the_quick_start_works_as_written(ran: Ran) -> None:

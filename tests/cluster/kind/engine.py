@@ -103,7 +103,7 @@ def has_image(reference: str) -> bool:
 
 def _docker() -> list[str | Path]:
     """Return the beginning of a command to the engine, which needs its socket alone."""
-    return ["env", f"DOCKER_HOST=unix://{SOCKET}", program("docker")]
+    return ["env", f"DOCKER_HOST=unix://{SOCKET}", tools.docker_client()]
 
 
 def _has_network_of_its_own(engine: processes.Process) -> bool:

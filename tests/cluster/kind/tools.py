@@ -15,7 +15,7 @@ from tests.cluster.commands import succeeds
 from tests.cluster.kind.places import DATA, SOCKET, STATE
 
 ENGINE_PROGRAMS = ("dockerd", "docker-proxy", "containerd", "containerd-shim-runc-v2", "ctr", "runc")
-USERS_PROGRAMS = ("docker", "helm", "kubectl")
+USERS_PROGRAMS = ("helm", "kubectl")
 DIRECTORY = DATA / "bin"
 CONFIGURATION = DATA / "cluster.json"
 
@@ -40,11 +40,18 @@ def install() -> None:
     DIRECTORY.mkdir(parents=True, exist_ok=True)
     for name in (*ENGINE_PROGRAMS, *USERS_PROGRAMS):
         _link(DIRECTORY / name, program(name))
+    _link(DIRECTORY / "docker", docker_client())
     plugins = DATA / "client" / "cli-plugins"
     plugins.mkdir(parents=True, exist_ok=True)
     _link(plugins / "docker-buildx", program("docker-buildx"))
     (DIRECTORY / "kind").write_text(kind_with_configuration(program("kind")))
     (DIRECTORY / "kind").chmod(0o755)
+
+
+def docker_client() -> Path:
+    """Return the Docker client that is installed, which can do without an engine of its own, else ours."""
+    installed = shutil.which("docker")
+    return Path(installed).resolve() if installed else program("docker")
 
 
 def kind_with_configuration(kind: Path) -> str:
