@@ -36,11 +36,11 @@ BINARIES = ("kubeadm", "kubectl", "kubelet")
 
 def archive_path() -> Path:
     """Return where the node image's archive is, or will be: named by everything that decides its bytes."""
-    digest = hashlib.sha256(node_images.name_in_chart().encode())
+    digest = hashlib.sha256(repr((node_images.name_in_chart(), node_base.pod_network())).encode())
     for name in PINS:
         digest.update(pins_digest(TOOLS[name]).encode())
-    for module in (node_base, node_images):
-        digest.update(Path(str(module.__file__)).read_bytes())
+    for module in (node_base.__file__, node_images.__file__, __file__):
+        digest.update(Path(module).read_bytes())
     return cache_directory() / "images" / f"kind-node-{digest.hexdigest()[:12]}.tar"
 
 
@@ -57,8 +57,9 @@ def make_archive(docker: Mapping[str, str]) -> Path:
         build = ["kind", "build", "node-image", f"--image={NODE_IMAGE}", f"--base-image={BASE_IMAGE}", "--type=file"]
         run([*environment, f"TMPDIR={scratch}", *build, directory / "server.tar.gz"], timeout=1800)
         run([*environment, "docker", "save", f"--output={directory / 'node.tar'}", NODE_IMAGE])
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(directory / "node.tar", target)
+        for older in target.parent.glob("kind-node-*.tar"):
+            older.unlink()
+        (directory / "node.tar").rename(target)
     announce(f"made the node image in {time.monotonic() - started:.0f} s")
     return target
 
