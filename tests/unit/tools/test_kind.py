@@ -2,11 +2,13 @@
 
 import json
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.cluster import harness, network
+from tests.cluster.build import Tool, pins_digest
 from tests.cluster.image_archive import Image, image_of_one_layer
 from tests.cluster.kind import configuration, footprint, node_base, node_images, places, tools
 from tests.cluster.kind.base_image import name_in_dockerfile
@@ -142,6 +144,13 @@ def test_only_a_new_cluster_is_told_of_our_configuration(arguments: list[str], e
     script = tools.kind_with_configuration(kind)
     ran = subprocess.run(["sh", "-c", script, "kind", *arguments], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == expected
+
+
+def test_only_a_tool_with_compiler_flags_is_named_by_them() -> None:
+    plain = Tool(name="kind", programs={})
+    flagged = replace(plain, compiler_flags="all=-N")
+    assert repr(plain) == repr(flagged)
+    assert pins_digest(plain) != pins_digest(flagged)
 
 
 def test_the_engines_settings_name_only_places_of_its_own() -> None:
