@@ -182,6 +182,8 @@ class Judge:
             return
         if observed.superseded is not None or observed.run.terminal or observed.run_id in self.publishing:
             return
+        if observed.run.started_at is None:  # it starts over
+            return
         in_time = self.cluster.now < started + limit + START_SLACK_SECONDS
         demand(in_time or decision.verdict.is_terminal, DEADLINE_ENDS, observed.run_id, decision)
 
@@ -646,7 +648,8 @@ def starts_over(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Tell whether a run that failed without a plan goes on because its spec was changed."""
     had_plan = "planDigest" in before or before.get("runId") != after.get("runId")
     is_edited = after.get("observedGeneration", 0) > before.get("observedGeneration", 0)
-    return not had_plan and is_edited and (find_terminal(before) or ("",))[0] == Phase.FAILED
+    goes_on = find_terminal(after) is None
+    return not had_plan and is_edited and goes_on and (find_terminal(before) or ("",))[0] == Phase.FAILED
 
 
 def find_terminal(status: Mapping[str, Any]) -> tuple[str, str] | None:
