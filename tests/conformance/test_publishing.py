@@ -57,7 +57,7 @@ def commits(output: ObjectStore) -> list[CommitRecord]:
 
 async def publish_commits(output: ObjectStore, commits: list[CommitRecord]) -> None:
     plan = make_plan(partitions=len(commits), if_exists="Replace")
-    intent = build_intent(plan, commits, add_up(commits))
+    intent = build_intent(plan, commits, add_up(commits, {}))
     await publish(output, intent, build_manifest(plan, "digest", intent))
 
 
