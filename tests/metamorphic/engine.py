@@ -125,7 +125,7 @@ class JobRun:
 
     async def publish(self, run: Run, plan: Plan, outputs: list[CommitRecord]) -> None:
         """Publish the output."""
-        intent = build_intent(plan, outputs, add_up(outputs))
+        intent = build_intent(plan, outputs, add_up(outputs, {}))
         await publish(run.output, intent, build_manifest(plan, "", intent))
 
     def read(self, maps: Sequence[CommitRecord]) -> Outcome:
