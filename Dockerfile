@@ -1,6 +1,11 @@
 # Two images from one file: `runtime` runs a job's tasks, `operator` runs the controller. Build with docker, podman or
 # buildah: `docker build --target runtime -t podreduce-runtime .`
 # Both run as user 65532 with a read-only root; they write to /tmp only.
+#
+# The base is named by its tag, so that a build takes the newest security fixes and works wherever an image of that name
+# is. For a build that can be repeated to the byte, pin it by the digest that your registry serves:
+#   digest=$(docker buildx imagetools inspect python:3.13-slim --format '{{.Manifest.Digest}}')
+#   docker build --build-arg BASE=python:3.13-slim@$digest --target runtime -t podreduce-runtime .
 ARG BASE=python:3.13-slim
 
 FROM ${BASE} AS tools

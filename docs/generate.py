@@ -20,6 +20,7 @@ from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
 from podreduce.program.counters import BUILT_IN_GROUP
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.api.spec import LIVE_FIELDS
+from podreduce_operator.history import post_mortem
 from podreduce_operator.policy import failure_causes, failure_classes, status
 from podreduce_operator.process import health
 from podreduce_operator.process.loop_lag import LoopLag
@@ -40,6 +41,7 @@ PAGES = (
 COST_NOTES = {
     "memory": "the first is free, and the task gets `backoff.outOfMemoryFactor` times the memory "
     "(not with `backoffLimitPerTask: 0`); later ones: ",
+    "setup": "the same error twice in a task fails the job; until then: ",
     "excess": "the job fails at once; if `maxBadRecords` was raised meanwhile: ",
 }
 OUTAGE_NOTE = "; with `backoffLimitPerTask: 0` each counts"
@@ -52,6 +54,15 @@ COUNTERS = {
     "BadRecords": "bad records that were skipped (`badRecords: Skip`)",
 }
 """What each built-in counter counts, by the end of its name."""
+WAYS = {
+    "columnarTasks": "map tasks that ran the columnar way",
+    "combineInput": "values that map tasks gave to `combine_func`",
+    "combineOutput": "values that it left",
+    "declaredTasks": "map tasks that ran the declared way",
+    "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",
+    "genericTasks": "map tasks that ran the generic way",
+}
+"""What the counters count that a task has beside the fields of its commit record."""
 
 
 JOB_CRD, SCHEDULE_CRD = (ROOT / "crds" / f"podreduce.dev_mapreduce{kind}.yaml" for kind in ("jobs", "schedules"))
@@ -194,14 +205,19 @@ def list_counters() -> str:
     commits = [make_commit("m-0", quarantine=quarantine), make_commit("r-0")]
     meanings = [
         (f"`{name}`", COUNTERS[re.sub(r"^(map|reduce)", "", name)])
-        for name in status.sum_counters(commits)[BUILT_IN_GROUP]
+        for name in sorted(status.render_counters(commits, {})[BUILT_IN_GROUP])
     ]
     caps = (
         f"\nThe status shows at most {status.MAX_COUNTERS} names in all, these first, then the program's in order of "
-        f"group and name.\nThe others are left out without a message. Names are cut: groups at {status.MAX_GROUP_NAME} "
-        f"bytes, counters at {status.MAX_COUNTER_NAME}.\n"
+        f"group and name.\nIt leaves out the others. Names are cut: groups at {status.MAX_GROUP_NAME} "
+        f"bytes, counters at {status.MAX_COUNTER_NAME}.\n\n"
+        "The [post-mortem](troubleshooting.md#what-happened-the-post-mortem) has all counters in its field `counters`, "
+        f"up to {post_mortem.MAX_COUNTERS:,} whole names,\nand in the group `podreduce` also these, which say "
+        "[in which way map tasks ran](performance.md#three-ways-to-run-a-task):\n\n"
     )
-    return table(("counter", "what it counts"), *meanings) + caps
+    head = ("counter", "what it counts")
+    ways = table(head, *((f"`{name}`", meaning) for name, meaning in WAYS.items()))
+    return f"{table(head, *meanings)}{caps}{ways}"
 
 
 def make_commit(task: str, quarantine: QuarantineRef | None = None) -> CommitRecord:

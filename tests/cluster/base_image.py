@@ -42,7 +42,7 @@ def base_archive() -> Path:
 
 def _layer(scratch: Path) -> Path:
     root = scratch / "root"
-    run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, _mirror()], timeout=1800)
+    run(["debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", SUITE, root, mirror()], timeout=1800)
     for name in NOT_NEEDED:
         shutil.rmtree(root / name, ignore_errors=True)
     layer = scratch / "layer.tar"
@@ -50,7 +50,7 @@ def _layer(scratch: Path) -> Path:
     return layer
 
 
-def _mirror() -> str:
+def mirror() -> str:
     """Return the mirror that this machine takes its own packages from."""
     known = run(["apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages"])
     return known.splitlines()[0]

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.cluster.paths import HARNESS, cache_directory
@@ -30,7 +30,8 @@ class BuildError(Exception):
 class Tool:
     """One Go module under `tools/` and the programs taken from it (program name -> Go package).
 
-    `is_rarely_needed`: it is built when it is first asked for, not beforehand.
+    `is_rarely_needed`: it is built when it is first asked for, not beforehand. `compiler_flags` is no part of what
+    the representation shows, and so of no digest of a tool without them.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Tool:
     tags: str = ""
     cgo: bool = False
     is_rarely_needed: bool = False
+    compiler_flags: str = field(default="", repr=False)
 
 
 def _kubernetes_version_flags() -> str:
@@ -69,6 +71,36 @@ TOOLS = {
         Tool(name="helm", programs={"helm": "helm.sh/helm/v4/cmd/helm"}),
         Tool(name="kueue", programs={"kueue": "sigs.k8s.io/kueue/cmd/kueue"}, is_rarely_needed=True),
         Tool(name="kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}, is_rarely_needed=True),
+        Tool(
+            name="dockerd",
+            programs={name: f"github.com/moby/moby/v2/cmd/{name}" for name in ("dockerd", "docker-proxy")},
+            is_rarely_needed=True,
+        ),
+        Tool(
+            name="docker-cli",
+            programs={"docker": "github.com/docker/cli/cmd/docker"},
+            compiler_flags="github.com/docker/cli/...=-lang=go1.26",  # it has no go.mod, so go takes it for old
+            is_rarely_needed=True,
+        ),
+        Tool(name="buildx", programs={"docker-buildx": "github.com/docker/buildx/cmd/buildx"}, is_rarely_needed=True),
+        Tool(name="kind", programs={"kind": "sigs.k8s.io/kind"}, is_rarely_needed=True),
+        Tool(
+            name="kubeadm",
+            programs={"kubeadm": "k8s.io/kubernetes/cmd/kubeadm"},
+            linker_flags=_kubernetes_version_flags(),
+            is_rarely_needed=True,
+        ),
+        Tool(name="crictl", programs={"crictl": "sigs.k8s.io/cri-tools/cmd/crictl"}, is_rarely_needed=True),
+        Tool(
+            name="coredns-of-kind",
+            programs={"coredns-of-kind": "podreduce.dev/tests/cluster/tools/coredns-of-kind"},
+            is_rarely_needed=True,
+        ),
+        Tool(
+            name="local-path-provisioner",
+            programs={"local-path-provisioner": "github.com/rancher/local-path-provisioner"},
+            is_rarely_needed=True,
+        ),
     )
 }
 PROGRAMS = {program: tool for tool in TOOLS.values() for program in tool.programs}
@@ -81,7 +113,7 @@ def module_directory(tool: Tool) -> Path:
 
 def pins_digest(tool: Tool) -> str:
     """Digest what decides the tool's bytes: its module's files, flags, and the platform."""
-    digest = hashlib.sha256(repr((tool, os.uname().machine)).encode())
+    digest = hashlib.sha256(repr((tool, os.uname().machine)).encode() + tool.compiler_flags.encode())
     for path in sorted(module_directory(tool).iterdir()):
         digest.update(path.name.encode() + b"\0" + path.read_bytes())
     return digest.hexdigest()[:12]
@@ -139,6 +171,8 @@ def _build_into(tool: Tool, directory: Path) -> None:
 
 def _compile(tool: Tool, target: Path) -> None:
     flags = ["-trimpath", "-buildvcs=false", f"-ldflags=-s -w {tool.linker_flags}".rstrip(), f"-tags={tool.tags}"]
+    if tool.compiler_flags:
+        flags.append(f"-gcflags={tool.compiler_flags}")
     environment = os.environ | {"CGO_ENABLED": "1" if tool.cgo else "0", "GOWORK": "off", "GOFLAGS": ""}
     for name, package in tool.programs.items():
         finished = subprocess.run(

@@ -57,6 +57,11 @@ def groups() -> list[str]:
     return sorted({path.name for tree in _trees() for path in tree.glob(f"{PREFIX}*")})
 
 
+def below(group: str) -> list[str]:
+    """Name the directories of a group and of those within it, in every tree."""
+    return [str(path) for tree in _trees() if (top := tree / group).exists() for path in (top, *top.rglob("*/"))]
+
+
 def remove(group: str) -> None:
     """Remove a group that holds no process, children first."""
     for tree in _trees():

@@ -25,6 +25,18 @@ kueue: venv cluster-prepare ## jobs in the queues of a real Kueue, which is buil
 	$(PYTHON) -m tests.cluster build kueue
 	$(PYTHON) -m pytest -m kueue tests/e2e/test_kueue.py
 
+.PHONY: kind kind-up kind-down
+
+kind-up: venv ## Docker and a kind cluster: the machine's own, or built here (once; half an hour)
+	$(PYTHON) -m tests.cluster.kind up
+
+kind-down: venv ## remove that cluster, and the engine where it was built here
+	$(PYTHON) -m tests.cluster.kind down
+
+kind: venv ## the quick start as written and the e2e tests on kind; then nothing of it is left
+	$(PYTHON) -m pytest -m kind --capture=no tests/kind
+	$(PYTHON) -m tests.cluster.kind test
+
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock
 # typing-extensions is in the runtime's image below Python 3.13 only; the operator needs it always.

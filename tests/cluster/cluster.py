@@ -82,6 +82,10 @@ class Cluster:
         self.wait_for(lambda: self.get(*account), f"the default service account of {name}")
         return name
 
+    def has_made(self, namespace: str) -> bool:
+        """Tell whether a namespace was created through this cluster."""
+        return namespace in self._namespaces
+
     def load_image(self, archive: Path) -> None:
         """Load an image archive into every node; a second time does nothing on the harness."""
         self._load(archive)

@@ -58,13 +58,17 @@ def write_program_archive(
         write_archive([image_of_one_layer(reference, layer=layer, configuration=configuration)], target)
 
 
-def write_archive(images: Sequence[Image], target: Path) -> None:
-    """Write images into one archive."""
+def write_archive(
+    images: Sequence[Image], target: Path, *, repositories: Mapping[str, Mapping[str, str]] | None = None
+) -> None:
+    """Write images into one archive; `repositories`, the names in the format's oldest form, come first if given."""
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_suffix(".partial")
     entries = []
     written: set[str] = set()
     with tarfile.open(partial, "w") as archive:
+        if repositories is not None:
+            _add_text(archive, "repositories", json.dumps(repositories).encode())
         for image in images:
             names = [f"{it.removeprefix('sha256:')}.tar" for it in image.configuration["rootfs"]["diff_ids"]]
             for name, layer in zip(names, image.layers, strict=True):

@@ -1,9 +1,10 @@
-"""The Debian packages the harness needs; nothing else in the project installs any.
+"""The Debian packages the harness needs (name -> a file of it); nothing else in the project installs any.
 
 Rule: only what is missing, and said aloud before it happens.
 """
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from tests.cluster.build import announce
@@ -32,14 +33,14 @@ def is_debian() -> bool:
     return shutil.which("apt-get") is not None
 
 
-def missing() -> list[str]:
+def missing(packages: Mapping[str, str] = PACKAGES) -> list[str]:
     """Name the packages whose file is not there; `ip` and `nsenter` may lie in other folders."""
-    return [name for name, file in PACKAGES.items() if not Path(file).exists() and not shutil.which(Path(file).name)]
+    return [name for name, file in packages.items() if not Path(file).exists() and not shutil.which(Path(file).name)]
 
 
-def install_missing() -> None:
+def install_missing(packages: Mapping[str, str] = PACKAGES) -> None:
     """Install what is missing, after saying so."""
-    needed = missing()
+    needed = missing(packages)
     if not needed:
         return
     if not is_debian():

@@ -1,4 +1,4 @@
-"""The cluster's processes, recorded by id: a file each under the state directory, with the process's start time.
+"""Processes that outlive their starter, recorded by id: a file each in a ledger, with the process's start time.
 
 Rule: a process is ended only if the pid still has the start time that was recorded, so a reused pid is never hit; and
 nothing is ever ended by name.
@@ -16,12 +16,23 @@ from pathlib import Path
 
 from tests.cluster.paths import DATA, STATE
 
-RECORDS = STATE / "processes"
 LOGS = DATA / "logs"
 
 
 class ClusterError(Exception):
     """A part of the cluster did not come up; the message names it and the place of its log."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Where the records and the logs of processes that belong together lie."""
+
+    records: Path
+    logs: Path
+
+
+CLUSTER = Ledger(records=STATE / "processes", logs=LOGS)
+"""The harness's own processes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,12 +46,17 @@ class Process:
 
 
 def start(
-    name: str, argv: Sequence[str | Path], *, netns: str | None = None, environment: Mapping[str, str] | None = None
+    name: str,
+    argv: Sequence[str | Path],
+    *,
+    netns: str | None = None,
+    environment: Mapping[str, str] | None = None,
+    ledger: Ledger = CLUSTER,
 ) -> Process:
     """Start a process that outlives this one, in a network namespace where one is named, and record it."""
-    LOGS.mkdir(parents=True, exist_ok=True)
+    ledger.logs.mkdir(parents=True, exist_ok=True)
     entering = ["nsenter", f"--net=/run/netns/{netns}"] if netns else []
-    with (LOGS / f"{name}.log").open("ab") as log:
+    with (ledger.logs / f"{name}.log").open("ab") as log:
         started = subprocess.Popen(
             [*entering, *argv],
             stdin=subprocess.DEVNULL,
@@ -52,17 +68,17 @@ def start(
         )
     start_time = _start_time(started.pid)
     if start_time is None:
-        raise ClusterError(f"{name} ended at once; see {LOGS / name}.log")
+        raise ClusterError(f"{name} ended at once; see {ledger.logs / name}.log")
     process = Process(name=name, pid=started.pid, start_time=start_time, order=time.time())
-    RECORDS.mkdir(parents=True, exist_ok=True)
-    (RECORDS / f"{name}.json").write_text(json.dumps(asdict(process)))
+    ledger.records.mkdir(parents=True, exist_ok=True)
+    (ledger.records / f"{name}.json").write_text(json.dumps(asdict(process)))
     started.returncode = 0  # the handle is dropped on purpose: the record is what ends the process
     return process
 
 
-def recorded() -> list[Process]:
+def recorded(ledger: Ledger = CLUSTER) -> list[Process]:
     """Return the recorded processes, last started first."""
-    files = RECORDS.glob("*.json") if RECORDS.is_dir() else []
+    files = ledger.records.glob("*.json") if ledger.records.is_dir() else []
     return sorted((Process(**json.loads(file.read_text())) for file in files), key=lambda it: -it.order)
 
 
@@ -73,7 +89,7 @@ def is_alive(process: Process) -> bool:
     return _start_time(process.pid) == process.start_time
 
 
-def stop(process: Process, *, grace_seconds: float = 5) -> None:
+def stop(process: Process, *, grace_seconds: float = 5, ledger: Ledger = CLUSTER) -> None:
     """End a recorded process, by force after a grace period, and forget it."""
     for number, patience in ((signal.SIGTERM, grace_seconds), (signal.SIGKILL, 10.0)):
         if not is_alive(process):
@@ -81,10 +97,17 @@ def stop(process: Process, *, grace_seconds: float = 5) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(process.pid, number)
         _poll(lambda: not is_alive(process), seconds=patience)
-    (RECORDS / f"{process.name}.json").unlink(missing_ok=True)
+    (ledger.records / f"{process.name}.json").unlink(missing_ok=True)
 
 
-def await_ready(what: str, is_ready: Callable[[], bool], *, of: Process | None = None, seconds: float = 60) -> None:
+def await_ready(
+    what: str,
+    is_ready: Callable[[], bool],
+    *,
+    of: Process | None = None,
+    seconds: float = 60,
+    ledger: Ledger = CLUSTER,
+) -> None:
     """Wait until a part answers, and give up early when its process has ended.
 
     Raises:
@@ -92,8 +115,8 @@ def await_ready(what: str, is_ready: Callable[[], bool], *, of: Process | None =
     """
     if _poll(lambda: is_ready() or (of is not None and not is_alive(of)), seconds=seconds) and is_ready():
         return
-    last = (LOGS / f"{of.name}.log").read_text(errors="replace")[-3000:] if of else ""
-    raise ClusterError(f"{what} is not ready after {seconds:.0f} s; logs are in {LOGS}\n{last}")
+    last = (ledger.logs / f"{of.name}.log").read_text(errors="replace")[-3000:] if of else ""
+    raise ClusterError(f"{what} is not ready after {seconds:.0f} s; logs are in {ledger.logs}\n{last}")
 
 
 def _poll(condition: Callable[[], bool], *, seconds: float) -> bool:

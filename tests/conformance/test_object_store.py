@@ -198,6 +198,21 @@ def test_listing_is_by_string_prefix_and_in_key_order(store: ObjectStore) -> Non
     assert [meta.size for meta in store.list("a/")] == [3, 3, 5, 4]
 
 
+async def test_a_listing_may_begin_after_a_key_and_ends_as_soon_as_something_is_found(store: ObjectStore) -> None:
+    names = ["a/1", "a/10", "a/2/x", "a/2/y", "a/20", "b/1"]
+    for key in names:
+        store.put(key, b"1")
+    for after in ("", "a/1", "a/2/x", "a/20", "a/15", "b"):
+        assert [meta.key async for meta in store.list_async("a/", after=after)] == [
+            key for key in names if key.startswith("a/") and key > after
+        ]
+    assert [await store.has_any_async(prefix) for prefix in ("a/", "a/2", "", "a/3", "c/")] == [
+        *[True] * 3,
+        False,
+        False,
+    ]
+
+
 async def test_a_listing_goes_over_many_pages(store: ObjectStore) -> None:
     names = [f"many/{number:05}" for number in range(1100)]
     await asyncio.gather(*(store.put_async(name, b"") for name in names))

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import obstore
 import pytest
 
 from tests.cluster.cluster import Cluster
-from tests.cluster.minio import free_port
+from tests.cluster.minio import MinioServer, free_port
+from tests.conformance.kubernetes_world import storage_secret
 
 OPERATOR = [sys.executable, "-m", "podreduce_operator"]
 LEASE_LOST = 3
@@ -206,6 +208,49 @@ def test_a_standby_does_not_touch_a_job_until_it_leads(
     assert stood_by, "it was asked while it stood by"
     cluster.wait_for(lambda: (cluster.get("mrj", "waits", namespace) or {}).get("status"), "a status", timeout=20)
     assert second.stands() == "leader"
+
+
+FIGURES = {
+    "the loop": "podreduce_reconcile_seconds_count",
+    "pods": "podreduce_pod_creation_seconds_count",
+    "stores": 'podreduce_storage_requests_total{code="OK",operation="create"}',
+    "jobs": 'podreduce_jobs{phase="Mapping"}',
+    "waiting pods": "podreduce_pending_pods",
+    "standing": "podreduce_leader",
+    "the process": "process_resident_memory_bytes",
+}
+"""One figure of each group at /metrics; all are 0 in an operator that has seen no job, or where a part tells nobody."""
+
+
+@pytest.mark.e2e
+def test_each_part_tells_the_metrics_what_it_does(
+    cluster: Cluster, minio: MinioServer, start: Start, installed: dict[str, str]
+) -> None:
+    """The job is planned in a real store, and its pods wait for an image that does not exist."""
+    namespace = installed["PODREDUCE_OPERATOR_NAMESPACES"]
+    for bucket in ("corpus", "output", "work"):
+        minio.make_bucket(bucket)
+    obstore.put(minio.store("corpus"), f"{namespace}/a.txt", b"line\n")
+    keys = {"accessKey": minio.access_key, "secretKey": minio.secret_key, "workUri": f"s3://work/{namespace}/"}
+    secret = storage_secret(endpoint=minio.endpoint, region=minio.region, **keys)
+    job = make_job()
+    job["spec"]["input"]["uris"] = [f"s3://corpus/{namespace}/"]
+    job["spec"]["output"]["uri"] = f"s3://output/{namespace}/"
+    operator = start(**installed)
+    cluster.wait_for(operator.stands, "the operator's readiness", timeout=30)
+    before = read_figures(operator)
+    assert before | {"the process": 0.0, "standing": 0.0} == dict.fromkeys(FIGURES, 0.0)
+    cluster.apply(secret, job, namespace=namespace)
+    cluster.wait_for(lambda: all(read_figures(operator).values()), "a figure of each group", timeout=60)
+
+
+def read_figures(operator: Operator) -> dict[str, float]:
+    """Return the sum of the samples of each figure."""
+    lines = [line.rpartition(" ") for line in operator.read("/metrics").splitlines() if not line.startswith("#")]
+    return {
+        group: sum(float(value) for sample, _, value in lines if sample == name or sample.startswith(f"{name}{{"))
+        for group, name in FIGURES.items()
+    }
 
 
 def make_job() -> dict[str, Any]:

@@ -18,6 +18,7 @@ from podreduce_operator.runs.publishing import (
     read_published,
     remove_staged,
 )
+from podreduce_operator.runs.run_totals import add_up
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
@@ -56,7 +57,7 @@ def commits(output: ObjectStore) -> list[CommitRecord]:
 
 async def publish_commits(output: ObjectStore, commits: list[CommitRecord]) -> None:
     plan = make_plan(partitions=len(commits), if_exists="Replace")
-    intent = build_intent(plan, commits)
+    intent = build_intent(plan, commits, add_up(commits, {}))
     await publish(output, intent, build_manifest(plan, "digest", intent))
 
 

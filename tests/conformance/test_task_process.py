@@ -65,7 +65,7 @@ class Job:
         ),
         ({"source": RAISES.format("MemoryError")}, map_task(0), {}, ExitCode.OUT_OF_MEMORY, "OutOfMemory", "memory"),
         ({"source": RAISES.format("SystemExit(0)")}, map_task(0), {}, ExitCode.PROGRAM_ERROR, "ProgramError", "Exit"),
-        ({"source": "nonsense("}, map_task(0), {}, ExitCode.PROGRAM_ERROR, "ProgramError", "wordcount.py cannot be"),
+        ({"source": "nonsense("}, map_task(0), {}, ExitCode.PROGRAM_ERROR, "ProgramInvalid", "wordcount.py cannot be"),
         ({"objects": {"a": b"\xff"}}, map_task(0), {}, ExitCode.INPUT_ERROR, "InputError", "byte 0 is not UTF-8"),
         (
             {"source": RAISES.format("KeyError('x')"), "plan_changes": {"bad_records": "Skip"}},

@@ -13,13 +13,15 @@ pytestmark = pytest.mark.e2e
 
 CHART = CHECKOUT / "charts" / "podreduce"
 STORAGE = ["storage.endpoint=http://s3:9000", "storage.accessKey=a", "storage.secretKey=b", "storage.workUri=s3://w/"]
+MINIO = ["minio.enabled=true", "minio.secretKey=my-own-secret"]
 
 WAYS: dict[str, list[str]] = {
     "plain": [],
     "storage in three namespaces": [*STORAGE, "storage.namespaces={default,kube-public}", "storage.caCert=PEM"],
     "an existing secret": ["storage.existingSecret=mine"],
     "some namespaces": ["namespaces={default,kube-public}", "installationId=here"],
-    "a MinIO that keeps its data": ["minio.enabled=true", "minio.persistence.enabled=true"],
+    "a MinIO that keeps its data": [*MINIO, "minio.persistence.enabled=true"],
+    "a MinIO whose key is in a Secret": ["minio.enabled=true", "minio.existingSecret=mine"],
     "two operators": ["replicas=2"],
     "two operators, kept apart": [
         "replicas=2",
@@ -27,9 +29,9 @@ WAYS: dict[str, list[str]] = {
         "topologySpreadConstraints[0].topologyKey=topology.kubernetes.io/zone",
         "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
     ],
-    "on OpenShift": ["openshift=true", "minio.enabled=true"],
+    "on OpenShift": ["openshift=true", *MINIO],
     "with a template for tasks": ["tasks.podTemplate.spec.nodeSelector.pool=batch", "tasks.scratchSize=1Gi"],
-    "another server": ["minio.enabled=true", "minio.args={serve}", "minio.extraEnv[0].name=A"],
+    "another server": [*MINIO, "minio.args={serve}", "minio.extraEnv[0].name=A"],
     "decorated": [
         "podLabels.a=b",
         "podAnnotations.c=d",
@@ -95,6 +97,17 @@ def test_the_operator_is_ready_and_its_minio_has_its_buckets(cluster: Cluster, n
     assert secret is not None
     assert set(secret["data"]) == {"endpoint", "region", "accessKey", "secretKey", "workUri"}
     assert cluster.list("jobs", namespace) == [], "the hook that made the buckets succeeded and went"
+
+
+def test_a_first_install_makes_minios_password_also_in_a_namespace_to_come(cluster: Cluster) -> None:
+    """Helm makes the namespace after it has rendered the chart."""
+    place = ("--namespace", "not-there-yet", "--create-namespace", "--dry-run=server")
+    said = cluster.helm("install", "podreduce", CHART, *place, *settings("minio.enabled=true")).stdout
+    objects = yaml.safe_load_all(said.partition("\nMANIFEST:\n")[2].partition("\nNOTES:\n")[0])
+    secrets = {one["metadata"]["name"]: one["stringData"] for one in objects if one and one["kind"] == "Secret"}
+    password = secrets["podreduce-minio"]["MINIO_ROOT_PASSWORD"]
+    assert len(password) == 32
+    assert secrets["podreduce-storage"]["secretKey"] == password
 
 
 def test_an_upgrade_keeps_the_password_that_the_install_has_made(cluster: Cluster, namespace: str) -> None:

@@ -1,13 +1,36 @@
 """Jobs deleted, replaced, suspended and run again, at inconvenient moments."""
 
 import json
+import secrets
 
 import pytest
+from minio import MinioAdmin
+from minio.credentials import StaticProvider
 
+from podreduce.contract.environment import KEY_PATH
 from tests.e2e.jobs import WORD_COUNT, JobWorld, make_manifest, slow_attempt
 from tests.e2e.oracle import count_words, read_words
 
 pytestmark = pytest.mark.e2e
+
+WAITING = "waits for another key"
+WAITS_FOR_ANOTHER_KEY = f"""\
+import pathlib, time
+
+KEY = pathlib.Path("{KEY_PATH}/accessKey")
+UNTIL = time.monotonic() + 200
+
+class WordCount:
+    def map_func(self, key, value):
+        while KEY.read_text().strip() == "FIRST" and time.monotonic() < UNTIL:
+            print("{WAITING}", flush=True)
+            time.sleep(0.5)
+        for word in value.split():
+            yield word, 1
+
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+"""
 
 
 def test_deleting_a_running_job_removes_its_pods_and_its_data(world: JobWorld) -> None:
@@ -19,6 +42,15 @@ def test_deleting_a_running_job_removes_its_pods_and_its_data(world: JobWorld) -
     world.cluster.wait_for(lambda: not world.work_keys("gone"), "the end of its data", timeout=60)
     bucket, _, prefix = world.output_uri("gone").removeprefix("s3://").partition("/")
     world.cluster.wait_for(lambda: not world.keys(bucket, prefix), "the end of its claim and staging", timeout=30)
+
+
+def test_deleting_a_finished_job_removes_its_records_and_not_its_output(world: JobWorld) -> None:
+    world.run("over", WORD_COUNT)
+    assert world.commits("over")
+    world.cluster.kubectl("delete", "mrj", "over", "--namespace", world.namespace)
+    world.cluster.wait_for(lambda: not world.pods("over"), "the end of its pods", timeout=60)
+    world.cluster.wait_for(lambda: not world.work_keys("over"), "the end of its records", timeout=60)
+    assert read_words(world.parts("over")) == count_words()
 
 
 def test_deleting_the_namespace_removes_the_data_and_does_not_hang(world: JobWorld) -> None:
@@ -95,3 +127,46 @@ def test_intermediate_data_is_gone_when_the_job_is_complete(world: JobWorld) -> 
         lambda: not [key for key in world.work_keys("tidy") if "/data/" in key], "the end of the blobs", timeout=30
     )
     assert [key for key in world.work_keys("tidy") if "/commits/" in key]
+
+
+@pytest.mark.timeout(600)
+def test_running_tasks_go_on_with_the_key_that_the_kubelet_brings(world: JobWorld) -> None:
+    """The old key ends when the Secret has the new one: whoever reads no files is refused."""
+    first, second = add_user(world), add_user(world)
+    use_key(world, *first)
+    world.start("rotated", WAITS_FOR_ANOTHER_KEY.replace("FIRST", first[0]), map={"shards": 4}, speculation="Never")
+    world.cluster.wait_for(lambda: count_waiting(world, "rotated") == 4, "the maps", timeout=90)
+    maps = {pod["metadata"]["uid"] for pod in world.pods("rotated")}
+    use_key(world, *second)
+    admin_of(world).user_remove(first[0])
+    job = world.wait("rotated", "Complete", timeout=400)
+    assert (job["status"]["map"]["failed"], job["status"]["reduce"]["failed"]) == (0, 0)
+    assert {world.commit("rotated", f"m-{index}")["attemptId"].rsplit("-", 1)[0] for index in range(4)} == maps
+    assert read_words(world.parts("rotated")) == count_words()
+
+
+def count_waiting(world: JobWorld, name: str) -> int:
+    """Return in how many of the job's pods the program waits."""
+    place = ("--namespace", world.namespace)
+    logs = [world.cluster.kubectl("logs", pod["metadata"]["name"], *place, check=False) for pod in world.pods(name)]
+    return sum(WAITING in log.stdout for log in logs)
+
+
+def admin_of(world: JobWorld) -> MinioAdmin:
+    provider = StaticProvider(world.minio.access_key, world.minio.secret_key)
+    return MinioAdmin(endpoint=world.minio.outside.removeprefix("http://"), credentials=provider, secure=False)
+
+
+def add_user(world: JobWorld) -> tuple[str, str]:
+    """Make a user of the store who may do everything; return the key."""
+    name, secret = f"user-{secrets.token_hex(4)}", secrets.token_hex(16)
+    admin_of(world).user_add(name, secret)
+    admin_of(world).attach_policy(["readwrite"], user=name)
+    return name, secret
+
+
+def use_key(world: JobWorld, access_key: str, secret_key: str) -> None:
+    """Put a key into the namespace's storage Secret."""
+    secret = world.minio.secret(f"s3://{world.work_bucket}/")
+    secret["stringData"] |= {"accessKey": access_key, "secretKey": secret_key}
+    world.cluster.apply(secret, namespace=world.namespace)

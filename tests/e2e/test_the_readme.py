@@ -1,15 +1,11 @@
 """The README's quick start, run as written: one bash, the blocks in their order, the output against a Counter.
 
 Among the last of this tier by its name, since it installs an operator of its own for the whole cluster and so takes
-away the other tests' one. The images are loaded already; their names are the only thing that the commands are told
-besides.
+away the other tests' one. The cluster and the images are there already; their names are the only thing that the
+commands are told besides. `make kind` runs it with nothing left out.
 """
 
 import os
-import re
-import subprocess
-import sys
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -17,10 +13,9 @@ import pytest
 from tests.cluster.build import program
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
-from tests.cluster.paths import CHECKOUT
 from tests.e2e.installation import uninstall_all
+from tests.support.quick_start import as_script, assert_it_worked, make_place, run_bash
 
-BLOCK = re.compile(r"<!-- quickstart: (\w+) -->\n```bash\n(.*?)```", re.DOTALL)
 IMAGES = """
 docker() { :; }
 kind() { :; }
@@ -31,21 +26,20 @@ helm() {
 """
 
 
-def read_blocks() -> dict[str, str]:
-    """Return the README's blocks by name, in order."""
-    return dict(BLOCK.findall((CHECKOUT / "README.md").read_text(encoding="utf-8")))
-
-
 @pytest.mark.e2e
 @pytest.mark.timeout(900)
 def test_the_quick_start_works_as_written(cluster: Cluster, images: Images, tmp_path: Path) -> None:
     uninstall_all(cluster)
-    script = "\n".join(f"echo '### {name}'\n{text}" for name, text in read_blocks().items())
-    ran = run_script(rename_images(images) + script, cluster, tmp_path)
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "condition met" in ran.stdout
-    assert re.search(r"wordcount +Complete +8/8 +3/3", ran.stdout), ran.stdout
-    assert read_counts(tmp_path / "counts") == count_words(), ran.stdout
+    place = make_place(tmp_path)
+    kubeconfig = place / "kubeconfig"
+    kubeconfig.write_bytes(cluster.kubeconfig.read_bytes())
+    if cluster.provider == "harness":
+        for name in ("kubectl", "helm"):
+            (place / "bin" / name).symlink_to(program(name))
+    choose = f"kubectl config set-context --current --namespace={cluster.namespace('quickstart')}\n"
+    environment = {"KUBECONFIG": str(kubeconfig), "PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
+    ran = run_bash(rename_images(images) + choose + as_script(), place=place, environment=environment)
+    assert_it_worked(ran, place / "counts")
 
 
 def rename_images(images: Images) -> str:
@@ -58,43 +52,3 @@ def rename_images(images: Images) -> str:
         "minio.image": images.minio,
     }
     return IMAGES % ",".join(f"{name}={value}" for name, value in values.items())
-
-
-def run_script(script: str, cluster: Cluster, directory: Path) -> subprocess.CompletedProcess[str]:
-    """Run `script` where the checkout's files are at hand and what it makes is out of the way."""
-    for name in ("Dockerfile", "charts", "examples"):
-        (directory / name).symlink_to(CHECKOUT / name)
-    (directory / ".venv").symlink_to(sys.prefix)
-    kubeconfig = directory / "kubeconfig"
-    kubeconfig.write_bytes(cluster.kubeconfig.read_bytes())
-    (directory / "bin").mkdir()
-    if cluster.provider == "harness":
-        for name in ("kubectl", "helm"):
-            (directory / "bin" / name).symlink_to(program(name))
-    environ = {**os.environ, "KUBECONFIG": str(kubeconfig), "PATH": f"{directory / 'bin'}:{os.environ['PATH']}"}
-    namespace = cluster.namespace("quickstart")
-    choose = f"kubectl config set-context --current --namespace={namespace}\n"
-    return subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", choose + script],
-        cwd=directory,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=850,
-        check=False,
-    )
-
-
-def read_counts(directory: Path) -> dict[str, int]:
-    """Return the output's words with their counts."""
-    lines = [line for part in directory.glob("part-*") for line in part.read_text(encoding="utf-8").split("\n")[:-1]]
-    pairs = [line.split("\t") for line in lines]
-    return {word.replace("\\\\", "\\"): int(count) for word, count in pairs}
-
-
-def count_words() -> dict[str, int]:
-    """Count the words of the example's books."""
-    words: Counter[str] = Counter()
-    for book in (CHECKOUT / "examples" / "wordcount" / "books").iterdir():
-        words.update(book.read_text(encoding="utf-8").split())
-    return dict(words)

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "charts" / "podreduce"
 RELEASES = sorted((ROOT / "tests" / "e2e" / "releases").iterdir())
-MINIO = {"minio": {"enabled": True}}
+MINIO = {"minio": {"enabled": True, "secretKey": "my-own-secret"}}
 STORAGE = {"endpoint": "http://s3:9000", "accessKey": "a", "secretKey": "b", "workUri": "s3://w/"}
 EVERYTHING: dict[str, dict[str, Any]] = {
     "nothing": {},
@@ -27,12 +28,17 @@ EVERYTHING: dict[str, dict[str, Any]] = {
 Objects = dict[tuple[str, str], dict[str, Any]]
 
 
-def render(helm: Path, directory: Path, values: dict[str, Any], chart: Path = CHART) -> Objects:
-    """Return the rendered objects by kind and name."""
+def run_helm(helm: Path, directory: Path, values: dict[str, Any], *arguments: str | Path) -> CompletedProcess[str]:
+    """Run helm with values."""
     file = directory / "values.yaml"
     file.write_text(yaml.safe_dump(values))
-    command = [helm, "template", "podreduce", chart, "--namespace", "system", "--values", file]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [helm, *arguments, "--namespace", "system", "--values", file]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def render(helm: Path, directory: Path, values: dict[str, Any], chart: Path = CHART) -> Objects:
+    """Return the rendered objects by kind and name."""
+    ran = run_helm(helm, directory, values, "template", "podreduce", chart)
     assert ran.returncode == 0, ran.stderr
     return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(ran.stdout) if one}
 
@@ -58,8 +64,7 @@ def test_all_values_of_an_earlier_release_are_enough(
     """`helm upgrade --reuse-values` renders the new chart with the old chart's defaults and none of its own."""
     chart = shutil.copytree(CHART, tmp_path / "podreduce")
     shutil.copy(release / "podreduce" / "values.yaml", chart / "values.yaml")
-    reused = pods_of(render(helm, tmp_path, values, chart))
-    assert set(reused) == set(pods_of(render(helm, tmp_path, values)))
+    assert set(render(helm, tmp_path, values, chart)) == set(render(helm, tmp_path, values))
 
 
 def test_no_pod_names_a_user_where_the_cluster_assigns_it(helm: Path, tmp_path: Path) -> None:
@@ -115,21 +120,46 @@ def password_of(objects: Objects) -> str:
     return password
 
 
-def test_minio_has_no_password_that_others_know(helm: Path, tmp_path: Path) -> None:
-    first, second = (password_of(render(helm, tmp_path, MINIO)) for _ in range(2))
-    assert first != second
-    assert len(first) == 32
+@pytest.mark.parametrize("values", EVERYTHING.values(), ids=EVERYTHING.keys())
+def test_each_rendering_makes_the_same(helm: Path, tmp_path: Path, values: dict[str, Any]) -> None:
+    """Argo CD renders the chart again and again, and applies every difference."""
+    first, second = (render(helm, tmp_path, values) for _ in range(2))
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    "command", [("template", "podreduce"), ("install", "podreduce", "--dry-run=client")], ids=["template", "dry-run"]
+)
+def test_minios_password_is_not_made_up_where_it_cannot_be_kept(
+    helm: Path, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    ran = run_helm(helm, tmp_path, {"minio": {"enabled": True}}, *command, CHART)
+    assert ran.returncode != 0
+    assert "minio.secretKey or minio.existingSecret is needed here" in ran.stderr
+    assert "is in the Secret podreduce-minio" in ran.stderr
 
 
 def test_a_password_that_is_set_is_minios(helm: Path, tmp_path: Path) -> None:
-    assert password_of(render(helm, tmp_path, {"minio": {"enabled": True, "secretKey": "my-own-secret"}})) == (
-        "my-own-secret"
-    )
+    assert password_of(render(helm, tmp_path, MINIO)) == "my-own-secret"
+
+
+def test_an_existing_secret_has_minios_key_and_the_jobs(helm: Path, tmp_path: Path) -> None:
+    objects = render(helm, tmp_path, {"minio": {"enabled": True, "existingSecret": "mine"}})
+    assert not [name for kind, name in objects if kind == "Secret"]
+    pods = pods_of(objects)
+    (minio,), (buckets,) = pods["podreduce-minio"]["containers"], pods["podreduce-minio-buckets"]["containers"]
+    told = {each["name"]: each["valueFrom"] for each in [*minio["env"], *buckets["env"]] if "valueFrom" in each}
+    keys = {name: value["secretKeyRef"]["key"] for name, value in told.items()}
+    assert {value["secretKeyRef"]["name"] for value in told.values()} == {"mine"}
+    assert (keys["MINIO_ROOT_USER"], keys["MINIO_ROOT_PASSWORD"]) == ("accessKey", "secretKey")
+    assert {"endpoint", "region", "accessKey", "secretKey", "workUri"} == set(keys.values())
+    assert {"name": "storage", "secret": {"secretName": "mine"}} in pods["podreduce"]["volumes"]
+    assert "envFrom" not in minio
 
 
 def test_another_server_takes_minios_place_by_values(helm: Path, tmp_path: Path) -> None:
     variable = {"name": "ADMIN_PASSWORD", "value": "$(MINIO_ROOT_PASSWORD)"}
-    other = {"enabled": True, "image": "other:1", "args": ["serve", "--listen", ":9000"], "extraEnv": [variable]}
+    other = {**MINIO["minio"], "image": "other:1", "args": ["serve", "--listen", ":9000"], "extraEnv": [variable]}
     (container,) = pods_of(render(helm, tmp_path, {"minio": other}))["podreduce-minio"]["containers"]
     assert (container["image"], container["args"], container["env"][-1]) == (other["image"], other["args"], variable)
     assert container["readinessProbe"]["tcpSocket"] == container["livenessProbe"]["tcpSocket"] == {"port": "s3"}

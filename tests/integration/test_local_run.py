@@ -11,6 +11,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,84 @@ def test_word_count_equals_a_counter(here: Path) -> None:
     assert leftovers(here) == []
 
 
+@pytest.mark.parametrize("shards", [None, 2, 5])
+def test_a_join_of_two_inputs_equals_duckdb(here: Path, shards: int | None) -> None:
+    data = EXAMPLES / "join"
+    places = [f'spec.inputs[{number}].uris=["{data / name}/"]' for number, name in enumerate(("customers", "orders"))]
+    more = [] if shards is None else ["--set", f"spec.map.shards={shards}"]
+    arguments = ("--set", places[0], "--set", places[1], *more, "--output", "out")
+    ran = podreduce(here, "run", data / "job.yaml", *arguments)
+    assert ran.returncode == 0, ran.stderr
+    rows = [row.split(",") for row in read_output(here / "out") if not row.startswith("customer,")]
+    query = f"""
+        with orders as (select customer, count(*) as orders, sum(price::decimal(18, 2)) as total
+                        from read_csv('{data}/orders/*.csv') group by customer)
+        select coalesce(id, customer), coalesce(name, '?'), coalesce(country, '?'), coalesce(orders, 0), total
+        from read_json('{data}/customers/*.jsonl') full join orders on id = customer
+    """  # noqa: S608 - our own path
+    expected = duckdb.sql(query).fetchall()
+    assert sorted((int(row[0]), row[1], row[2], int(row[3]), Decimal(row[4])) for row in rows) == sorted(
+        (*row[:4], row[4] or Decimal(0)) for row in expected
+    )
+    assert len(rows) == 121
+
+
+def test_the_input_of_the_command_line_is_no_named_one(here: Path) -> None:
+    ran = podreduce(here, "run", EXAMPLES / "join" / "job.yaml", "--input", "in/", "--output", "out")
+    assert ran.returncode == 2
+    assert "the job has several inputs: set one with --set" in ran.stderr
+
+
+def test_a_job_gets_the_pairs_of_another_with_their_types(here: Path) -> None:
+    first = """
+from datetime import date
+from decimal import Decimal
+class Totals:
+    def map_func(self, key, value):
+        shop, day, price = value.split(",")
+        yield (shop, date.fromisoformat(day)), Decimal(price)
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+"""
+    second = """
+class Best:
+    def map_func(self, key, total):
+        shop, day = key
+        yield shop, (total, day)
+    def reduce_func(self, shop, totals):
+        yield shop, repr(max(totals))
+"""
+    rows = [(f"shop {number % 3}", f"2024-02-{number % 7 + 1:02}", f"{number}.10") for number in range(100)]
+    (here / "in.txt").write_text("".join(f"{','.join(row)}\n" for row in rows))
+    output = {"uri": "pairs/", "format": "Pairs"}
+    one = write_job(here, program=source(first), input={"uris": ["in.txt"]}, output=output, reduce={"partitions": 3})
+    assert podreduce(here, "run", one).returncode == 0
+    assert {path.suffix for path in (here / "pairs").glob("part-*")} == {".pairs"}
+    manifests = []
+    for shards in (1, 4):
+        reading = {"uris": ["pairs/"], "format": "Pairs"}
+        output = {"uri": f"best-{shards}/"}
+        two = write_job(here, program=source(second), input=reading, output=output, map={"shards": shards})
+        ran = podreduce(here, "run", two)
+        assert ran.returncode == 0, ran.stderr
+        assert sorted(read_output(here / f"best-{shards}")) == sorted(best_days(rows))
+        manifests.append(json.loads((here / f"best-{shards}" / "_MANIFEST.json").read_text()))
+    for name in ("inputDigest", "specDigest", "bytesIn"):
+        assert manifests[0][name] == manifests[1][name] is not None
+    counters = [manifest["counters"]["podreduce"] for manifest in manifests]
+    assert [each["mapRecordsIn"] for each in counters] == [21, 21]
+    assert [each["reduceRecordsOut"] for each in counters] == [3, 3]
+
+
+def best_days(rows: list[tuple[str, str, str]]) -> list[str]:
+    """The day of each shop that sold for most, as Python shows its total and date."""
+    totals: dict[tuple[str, str], Decimal] = {}
+    for shop, day, price in rows:
+        totals[shop, day] = totals.get((shop, day), Decimal(0)) + Decimal(price)
+    best = {shop: max((total, day) for (name, day), total in totals.items() if name == shop) for shop, _, _ in rows}
+    return [f"{shop}\t{(total, date.fromisoformat(day))!r}" for shop, (total, day) in best.items()]
+
+
 def test_log_analysis_equals_duckdb(here: Path) -> None:
     logs = EXAMPLES / "loganalysis" / "logs" / "*.csv"
     ran = podreduce(here, "run", EXAMPLES / "loganalysis" / "job.yaml", "--input", logs, "--output", "out")
@@ -186,7 +266,9 @@ def test_what_cannot_be_yielded_is_told_whole_with_the_record_in_a_pipe(here: Pa
     program += "    def reduce_func(self, key, values):\n        yield key, list(values)\n"
     ran = podreduce(here, "run", write_job(here, program=source(program), map={"shards": 1}))
     assert ran.returncode == 1
-    said, _, report = ran.stderr.partition("\njob: failed: ")
+    lines = ran.stderr.splitlines()
+    said = next(line for line in lines if line.startswith("failed: m-0"))
+    report = "\n".join(lines[lines.index(said) + 1 :])
     for text in (said, report):
         assert remedy in text
         assert "(values are exactly " in text or "(keys are exactly " in text
@@ -338,8 +420,9 @@ def test_validate_says_what_is_wrong_and_what_only_runs_here(here: Path) -> None
     assert "spec.image" in bad.stderr
 
 
-def test_version_is_told(here: Path) -> None:
-    told = podreduce(here, "version")
+@pytest.mark.parametrize("asked", ["version", "--version"])
+def test_version_is_told(here: Path, asked: str) -> None:
+    told = podreduce(here, asked)
     assert (told.returncode, told.stderr) == (0, "")
     assert told.stdout == f"podreduce {importlib.metadata.version('podreduce')}\n"
 

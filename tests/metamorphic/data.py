@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.metamorphic.texts import draw_text
+from tests.support import pairs_oracle
 
 __all__ = ["FORMATS", "Input", "Shape", "draw_input"]
 
@@ -241,6 +242,22 @@ def write_whole(chance: random.Random, shape: Shape, drawn: Input, name: str) ->
     return data
 
 
+def write_pairs(chance: random.Random, shape: Shape, drawn: Input, name: str) -> bytes:
+    """Write keys and values in frames of some, a few frames with a byte changed."""
+    del name
+    rows = list(draw_rows(chance, shape))
+    data, size = bytearray(), chance.choice((1, 2, 5, 1000))
+    for start in range(0, len(rows), size):
+        frame = bytearray(pairs_oracle.write_pairs(rows[start : start + size]))
+        if shape.bad and chance.random() < 0.1:
+            frame[-1] ^= 1
+            drawn.bad_records += 1
+        else:
+            drawn.records += rows[start : start + size]
+        data += frame
+    return bytes(data)
+
+
 FORMATS: dict[str, Writer] = {
     "Text": write_text,
     "JSONLines": write_json,
@@ -248,4 +265,5 @@ FORMATS: dict[str, Writer] = {
     "Parquet": write_parquet,
     "FixedLength": write_fixed,
     "WholeObject": write_whole,
+    "Pairs": write_pairs,
 }

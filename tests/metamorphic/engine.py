@@ -24,6 +24,7 @@ from podreduce_operator.planning.plan_run import plan_run
 from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
 from podreduce_operator.runs.publishing import build_intent, build_manifest, publish
 from podreduce_operator.runs.run import Run, RunCache
+from podreduce_operator.runs.run_totals import add_up
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import Layout, limited
 from tests.metamorphic.outcome import Outcome, read_part
@@ -83,7 +84,8 @@ class JobRun:
     async def plan(self) -> tuple[Run, Plan]:
         """Make the plan."""
         cluster = QuietCluster(work_uri=f"{self.root}work/")
-        spec = self.job.spec(self.root, shards=self.layout.shards, partitions=self.layout.partitions)
+        layout = self.layout
+        spec = self.job.spec(self.root, shards=layout.shards, partitions=layout.partitions, inputs=layout.inputs)
         view = make_job(spec=spec)
         run = RunCache().open(view, view.spec.run_id, await cluster.read_storage(view))
         await plan_run(run, cluster)
@@ -123,7 +125,7 @@ class JobRun:
 
     async def publish(self, run: Run, plan: Plan, outputs: list[CommitRecord]) -> None:
         """Publish the output."""
-        intent = build_intent(plan, outputs)
+        intent = build_intent(plan, outputs, add_up(outputs, {}))
         await publish(run.output, intent, build_manifest(plan, "", intent))
 
     def read(self, maps: Sequence[CommitRecord]) -> Outcome:

@@ -1,7 +1,8 @@
 """Draws jobs from seeds: an input, a program, and how the output is written."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests.metamorphic.chance import seeded
@@ -11,7 +12,7 @@ from tests.support.builders.jobs import make_raw_output
 
 __all__ = ["Job", "draw_job"]
 
-FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2}
+FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2, "Pairs": 3}
 KEEP_VALUES = ("each", "batches", "map-only", "first only", "written min", "declared max", "recognised min")
 RECORD_LINES = ("Text", "JSONLines", "CSV")
 
@@ -38,16 +39,38 @@ class Job:
             f"badRecords {self.bad_records}"
         )
 
-    def spec(self, root: str, *, shards: int | None, partitions: int | None) -> dict[str, Any]:
+    def spec(self, root: str, *, shards: int | None, partitions: int | None, inputs: int = 1) -> dict[str, Any]:
         """Return the changes to the default spec, for input, output and work below `root`."""
         return {
             "program": {"source": self.program.source},
-            "input": {"uris": [f"{root}in/"], "encodingErrors": "Strict", **self.input.spec},
+            **self._place_inputs(f"{root}in/", inputs),
             "output": make_raw_output(uri=f"{root}out/", format=self.output, order=self.order, **self.output_spec),
             "map": {} if shards is None else {"shards": shards},
             "reduce": {} if partitions is None else {"partitions": partitions},
             "badRecords": self.bad_records,
         }
+
+    def _place_inputs(self, place: str, inputs: int) -> dict[str, Any]:
+        """Return the fields that name the objects at a place: as one input, or as several of the same format.
+
+        Several inputs of JSON have columns of their own, so as columns there is one.
+        """
+        options = {"encodingErrors": "Strict", **self.input.spec}
+        names = sorted(self.input.objects)
+        if inputs == 1 or not names or (self.shape.format == "JSONLines" and self.program.is_columnar):
+            return {"input": {"uris": [place], **options}}
+        parts = share_out(names, inputs)
+        named = [
+            {"name": f"part-{number}", "uris": [f"{place}{name}" for name in part], **options}
+            for number, part in enumerate(parts)
+        ]
+        return {"input": None, "inputs": named}
+
+
+def share_out(names: Sequence[str], parts: int) -> list[Sequence[str]]:
+    """Return names in so many parts, or fewer, in their order; none is empty."""
+    cuts = [len(names) * number // parts for number in range(parts + 1)]
+    return [names[start:end] for start, end in pairwise(cuts) if start < end]
 
 
 SHAPE_TRAITS = ("header", "multiline", "ragged", "nulls", "line_ends", "bad", "bom", "empty")
@@ -73,9 +96,12 @@ def draw_shape(chance: Any) -> Shape:
     """Draw what a job's records are like."""
     name = chance.choices(list(FORMAT_WEIGHTS), list(FORMAT_WEIGHTS.values()))[0]
     assert name in FORMATS
-    typed = name in ("JSONLines", "Parquet")
+    typed = name in ("JSONLines", "Parquet", "Pairs")
     lines, multiline = name in RECORD_LINES, name == "CSV" and chance.random() < 0.35
-    bad, nulls = lines and not multiline and chance.random() < 0.12, typed and chance.random() < 0.3
+    bad, nulls = (
+        (lines or name == "Pairs") and not multiline and chance.random() < 0.12,
+        typed and chance.random() < 0.3,
+    )
     return Shape(
         format=name,
         kind=chance.choice(("int", "int", "float", "str")),
@@ -106,4 +132,4 @@ def draw_output(chance: Any, shape: Shape, program: Program) -> str:
     keeps_width = program.key_kind == "plain" and program.reduce in KEEP_VALUES
     if shape.format == "FixedLength" and program.value_kind == "bytes" and keeps_width:
         return "FixedLength"
-    return str(chance.choice(("Text", "JSONLines", "CSV", *(() if shape.nulls else ("Parquet",)))))
+    return str(chance.choice(("Text", "JSONLines", "CSV", "Pairs", *(() if shape.nulls else ("Parquet",)))))

@@ -28,7 +28,11 @@ LIMITS: dict[str, Limit] = {
         choices=(1, 2, 7, 64, 300, 2000),
     ),
     "chunk bytes": Limit(
-        places=("podreduce.inputs.blocks:CHUNK_BYTES", "podreduce.inputs.reading:CHUNK_BYTES"),
+        places=(
+            "podreduce.inputs.blocks:CHUNK_BYTES",
+            "podreduce.inputs.reading:CHUNK_BYTES",
+            "podreduce.inputs.pairs:CHUNK_BYTES",
+        ),
         choices=(17, 100, 1000),
     ),
     "tail bytes": Limit(places=("podreduce.inputs.blocks:TAIL_BYTES",), choices=(1, 10, 100)),
@@ -55,7 +59,12 @@ LIMITS: dict[str, Limit] = {
     "batch bytes": Limit(places=("podreduce.columnar.runs:BATCH_BYTES",), choices=(1, 200)),
     "small segments": Limit(places=("podreduce.task.reduce_task:SMALL_BYTES",), choices=(0, 100)),
     "reduced pairs": Limit(places=("podreduce.task.reduce_rows:BATCH_PAIRS",), choices=(1, 3)),
-    "written pairs": Limit(places=("podreduce.outputs.line_output:PAIRS_AT_ONCE",), choices=(1, 3)),
+    "written pairs": Limit(
+        places=("podreduce.outputs.line_output:PAIRS_AT_ONCE", "podreduce.outputs.pairs_output:PAIRS_AT_ONCE"),
+        choices=(1, 3),
+    ),
+    "pairs in a frame": Limit(places=("podreduce.outputs.pairs_output:FRAME_RECORDS",), choices=(1, 2, 7)),
+    "bytes in a frame of pairs": Limit(places=("podreduce.outputs.pairs_output:FRAME_BYTES",), choices=(1, 30, 500)),
     "written bytes": Limit(places=("podreduce.outputs.line_output:FLUSH_BYTES",), choices=(1, 100)),
 }
 NO_MEMORY_SHARE = "podreduce.watching.memory:BUDGET_SHARE"
@@ -66,18 +75,21 @@ NO_MEMORY_SHARE = "podreduce.watching.memory:BUDGET_SHARE"
 class Layout:
     """A layout: `shards` and `partitions` as in the spec (None: the planner decides), and the limits that differ.
 
-    `backwards`: the maps run from the last to the first.
+    `inputs`: in how many named inputs the objects are, 1 for the plain `input`. `backwards`: the maps run from the last
+    to the first.
     """
 
     shards: int | None = 1
     partitions: int | None = 1
+    inputs: int = 1
     backwards: bool = False
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
         limits = ", ".join(f"{name} {value}" for name, value in self.limits.items())
         order = ", maps backwards" if self.backwards else ""
-        return f"{self.shards} shards, {self.partitions} partitions{order}; {limits or 'limits as they are'}"
+        where = f"{self.inputs} inputs, {self.shards} shards, {self.partitions} partitions"
+        return f"{where}{order}; {limits or 'limits as they are'}"
 
 
 PLAIN = Layout()
@@ -90,6 +102,7 @@ def draw_layout(chance: random.Random) -> Layout:
     return Layout(
         shards=chance.choice((1, 2, 3, 5, 9, None)),
         partitions=chance.choice((1, 2, 3, 5, None)),
+        inputs=chance.choice((1, 1, 2, 3)),
         backwards=chance.random() < 0.3,
         limits={name: chance.choice(limit.choices) for name, limit in LIMITS.items() if chance.random() < wanted},
     )

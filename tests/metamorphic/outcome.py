@@ -4,7 +4,7 @@ import base64
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tests.metamorphic.data import KEY_BYTES, RECORD_BYTES
+from tests.support.pairs_oracle import read_pairs
 
 __all__ = ["Outcome", "Record", "group_by_key", "is_ascending", "read_part", "render"]
 
@@ -59,10 +60,17 @@ def key_of(record: Record, output: str) -> Any:
 
 def is_ascending(records: Sequence[Record], output: str) -> bool:
     """Tell whether the keys never decrease; of formats that keep what keys are."""
-    if output not in ("JSONLines", "Parquet"):
+    if output not in ("JSONLines", "Parquet", "Pairs"):
         return True
-    ranks = [rank(key_of(record, output)) for record in records]
+    keys = [key_of(record, output) for record in records]
+    ranks = [rank(untyped(key) if output == "Pairs" else key) for key in keys]
     return all(one <= other for one, other in pairwise(ranks))
+
+
+def untyped(key: Any) -> Any:
+    """Return what `typed` was given; a tuple as `freeze` returns it."""
+    kind, *parts = key
+    return ("list", *map(untyped, parts)) if kind in ("list", "tuple") else parts[0]
 
 
 def rank(key: Any) -> tuple[int, Any]:
@@ -87,21 +95,29 @@ def freeze(value: Any) -> Any:
 
 def read_part(data: bytes, output: str) -> Iterator[Record]:
     """Yield the records of a part."""
-    if output == "Text":
-        for line in data.decode().split("\n")[:-1]:
-            yield tuple(line.split("\t"))
-    elif output == "JSONLines":
-        for line in data.decode().split("\n")[:-1]:
-            yield (freeze(json.loads(line)),)
-    elif output == "CSV":
-        for row in csv.reader(io.StringIO(data.decode(), newline="")):
-            yield tuple(row)
-    elif output == "Parquet":
-        for row in pq.read_table(pa.BufferReader(data)).to_pylist():
-            yield (freeze(row["key"]), freeze(row["value"]))
-    else:
-        for start in range(0, len(data), RECORD_BYTES):
-            yield (data[start : start + RECORD_BYTES],)
+    return PART_READERS[output](data)
+
+
+def lines_of(data: bytes) -> Sequence[str]:
+    """Return the lines of a part."""
+    return data.decode().split("\n")[:-1]
+
+
+def slices_of(data: bytes) -> Iterator[Record]:
+    """Yield the records of fixed length."""
+    return ((data[start : start + RECORD_BYTES],) for start in range(0, len(data), RECORD_BYTES))
+
+
+PART_READERS: dict[str, Callable[[bytes], Iterator[Record]]] = {
+    "Text": lambda data: (tuple(line.split("\t")) for line in lines_of(data)),
+    "JSONLines": lambda data: ((freeze(json.loads(line)),) for line in lines_of(data)),
+    "CSV": lambda data: map(tuple, csv.reader(io.StringIO(data.decode(), newline=""))),
+    "Parquet": lambda data: (
+        (freeze(row["key"]), freeze(row["value"])) for row in pq.read_table(pa.BufferReader(data)).to_pylist()
+    ),
+    "FixedLength": slices_of,
+    "Pairs": lambda data: ((typed(key), typed(value)) for key, value in read_pairs(data)),
+}
 
 
 def render(key: Any, value: Any, output: str, *, as_row: bool = False) -> Record:
@@ -112,16 +128,23 @@ def render(key: Any, value: Any, output: str, *, as_row: bool = False) -> Record
     if as_row:
         columns = value if isinstance(value, Mapping) else {str(number): each for number, each in enumerate(value)}
         return (freeze(columns),)
-    match output:
-        case "Text":
-            return (text_of(key), text_of(value))
-        case "JSONLines":
-            return (freeze({"key": plain(key), "value": plain(value)}),)
-        case "CSV":
-            return (*fields_of(key), *fields_of(value))
-        case "Parquet":
-            return (freeze(structs(key)), freeze(structs(value)))
-    return (key + value,)
+    return RENDERERS[output](key, value)
+
+
+RENDERERS: dict[str, Callable[[Any, Any], Record]] = {
+    "Text": lambda key, value: (text_of(key), text_of(value)),
+    "JSONLines": lambda key, value: (freeze({"key": plain(key), "value": plain(value)}),),
+    "CSV": lambda key, value: (*fields_of(key), *fields_of(value)),
+    "Parquet": lambda key, value: (freeze(structs(key)), freeze(structs(value))),
+    "FixedLength": lambda key, value: (key + value,),
+    "Pairs": lambda key, value: (typed(key), typed(value)),
+}
+
+
+def typed(value: Any) -> Any:
+    """Return a value that can be hashed and is equal only where the other has the same types."""
+    kind = type(value).__name__
+    return (kind, *map(typed, value)) if isinstance(value, list | tuple) else (kind, value)
 
 
 def plain(value: Any) -> Any:

@@ -138,6 +138,8 @@ def read_record(chance: random.Random, shape: Shape) -> Reading:
         return read_bytes(shape)
     if shape.format == "Parquet":
         return Reading(key="value['k']", value="value['v']", key_kind=shape.key_kind, kind=shape.kind)
+    if shape.format == "Pairs":
+        return Reading(key="key", value="value", key_kind=shape.key_kind, kind=shape.kind)
     if shape.format == "JSONLines":
         return read_json(shape)
     convert = {"int": "int(float({}))", "float": "float({})", "str": "{}"}[shape.kind]
@@ -193,7 +195,7 @@ def map_columns(shape: Shape, reading: Reading) -> str:
     rows = "[(None, row) for row in batch.to_pylist()]"
     if shape.format == "CSV" and not shape.header:
         rows = "[(None, list(row.values())) for row in batch.to_pylist()]"
-    if shape.format in ("Text", "FixedLength", "WholeObject"):
+    if shape.format in ("Text", "FixedLength", "WholeObject", "Pairs"):
         rows = "zip(batch['key'].to_pylist(), batch['value'].to_pylist())"
     key_type, value_type = ARROW_TYPES[reading.key_kind], ARROW_TYPES[reading.kind]
     return f"""    def map_batch(self, batch):

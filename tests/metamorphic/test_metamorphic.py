@@ -53,7 +53,7 @@ def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
     assert summary.kinds[f"reduce {reduce}"] or JOBS < MANY_JOBS
 
 
-@pytest.mark.parametrize("output", ["Text", "JSONLines", "CSV", "Parquet", "FixedLength"])
+@pytest.mark.parametrize("output", ["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "Pairs"])
 def test_every_output_is_written(output: str, summary: Summary) -> None:
     assert summary.kinds[f"output {output}"] or JOBS < MANY_JOBS
 

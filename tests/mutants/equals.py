@@ -13,6 +13,9 @@ EQUALS: dict[str, dict[str, str]] = {
         "current_generations: 0 -> -1": "a lost generation is 0 or more, so the next one is 1 or more in any case",
         "is_committed: 0 -> -1": "no commit is of a generation below 0",
     },
+    "policy.counter_totals": {
+        "measure: zip(MEASURES, values, strict=False) -> zip(MEASURES, values)": "that is zip's default",
+    },
     "policy.run_wave": {
         "start_attempts: len(scene.ready) < scene.room -> len(scene.ready) <= scene.room": "with as many tasks ready as there is room, there is no room left for twins",
         "group_ready: 1 -> 0": "a pod takes one task at least, whatever it may take",

@@ -8,6 +8,9 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows"),
     "inputs.text": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
+    "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
+    "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
+    "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
     "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
     # what groups
     "rows.row_stores": (
@@ -66,12 +69,18 @@ TARGETS: dict[str, tuple[str, ...]] = {
     "policy.attempt_record": ("operator/policy/attempt_record",),
     "policy.attempt_snapshots": ("operator/policy/attempt_snapshots", "operator/policy/attempt_record"),
     "policy.bad_record_limit": ("operator/policy/bad_record_limit", "operator/policy/run_end"),
+    "policy.counter_totals": (
+        "operator/policy/counter_totals",
+        "operator/policy/status",
+        "operator/history/post_mortem",
+    ),
     "policy.decide": ("operator/policy/decide",),
     "policy.failure_causes": ("operator/policy/failure_causes",),
     "policy.failure_classes": ("operator/policy/failure_causes", "operator/policy/run_end"),
     "policy.failure_recording": ("operator/policy/failure_recording", "operator/policy/pod_deletion"),
     "policy.failure_rules": ("operator/policy/failure_rules", "operator/policy/failure_causes"),
     "policy.gangs": ("operator/policy/gangs",),
+    "policy.job_deletion": ("operator/policy/job_deletion",),
     "policy.job_events": ("operator/policy/status",),
     "policy.pod_deletion": ("operator/policy/pod_deletion",),
     "policy.pod_packing": ("operator/policy/pod_packing", "operator/policy/run_wave"),

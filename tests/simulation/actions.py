@@ -273,6 +273,7 @@ class Actor:
             commits = [commit for task, commit in observed.commits.items() if task.type is last]
             if self.record_lost_parts(observed, commits):
                 return
+            self.judge.intend(run_id)
             run.intent = {commit.task: commit.attempt_id for commit in commits if commit.part is not None}
             return
         if output.is_published(run_id):

@@ -44,6 +44,7 @@ class FaultKind(StrEnum):
     STALE_LIST = "a stale list of pods"
     STALE_STATUS = "a stale view of the job"
     BLIND = "the store cannot be read"
+    OUTAGE = "the store is away for minutes"
     SECRET_MISSING = "the storage Secret is missing"  # noqa: S105 - words, no password
     ACTION_FAILED = "an action fails without effect"
     ANSWER_LOST = "an action takes effect, its answer is lost"

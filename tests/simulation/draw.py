@@ -16,7 +16,7 @@ from tests.simulation.judge import Judge, ViolationError
 from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User, plan_acts
-from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Result, World
+from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Outage, Result, World
 from tests.support.builders.jobs import make_raw_output, make_raw_spec
 
 __all__ = ["draw_world", "run_world"]
@@ -90,6 +90,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         raw_spec=raw_spec,
         limits=draw_limits(rng),
         reports=reports,
+        outage=None if faultless else draw_outage(seed),
         listing_interval_seconds=draw_listing_interval(seed),
         plan=plan,
         chosen_partitions=partitions,
@@ -99,6 +100,18 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
 def draw_listing_interval(seed: int) -> float:
     """Draw how long listings are apart, by a generator of its own: zero is with every pass."""
     return random.Random(f"listing {seed}").choice([0.0, 0.0, 3.0, 20.0])  # noqa: S311 - worlds must be repeatable
+
+
+def draw_outage(seed: int) -> Outage | None:
+    """Draw whether the operator cannot reach the store for minutes, by a generator of its own."""
+    rng = random.Random(f"outage {seed}")  # noqa: S311 - worlds must be repeatable
+    if rng.random() < 0.8:
+        return None
+    return Outage(
+        begins_at=rng.choice([None, EPOCH + rng.uniform(0.0, 150.0)]),
+        seconds=rng.uniform(60.0, 600.0),
+        patience_seconds=rng.choice([None, rng.uniform(1.0, 60.0)]),
+    )
 
 
 def draw_queue(seed: int) -> random.Random | None:

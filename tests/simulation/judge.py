@@ -52,7 +52,9 @@ OLD_RUN_STOPS_FIRST = "no attempt starts while pods of another run are active"
 SUSPENDED_IS_IDLE = "a suspended job starts nothing"
 POINTLESS_PODS_GO = "a pod whose task needs it no more is deleted"
 FATAL_ENDS = "after a failure that repeating cannot mend nothing starts"
-DEADLINE_HELD = "nothing starts after the deadline"
+DEADLINE_ENDS = "a run past its deadline that has not begun to publish fails, whatever its store does"
+SUSPENDED_STOPS = "a suspended run that has not begun to publish stops its pods, whatever its store does"
+TOLD_FIRST = "the status says that a run publishes before its intent is written"
 ENDED_IS_IDLE = "an ended run starts nothing"
 FAILURES_DURABLE = "a failed pod goes only after its failure is recorded"
 GANG_FROM_NOTHING = "a new gang is formed only where no pod of the run has work left"
@@ -76,7 +78,7 @@ STORY_IS_TOLD = "a planned run that has ended has its story, and its status says
 FINISH_IS_THE_PODS = "a failure is dated by its pod's own finish"
 DATA_STAYS = "a run's data is removed only once its pods have ended, its records only after the ttl"
 COMMITTED_IS_NO_FAILURE = "an attempt that committed is not recorded as failed"
-TERMINAL_IS_FINAL = "a terminal verdict never changes"
+TERMINAL_IS_FINAL = "a terminal verdict never changes, unless there was no plan and the spec was edited"
 VERDICT_WAITS = "a run that has not begun has no verdict"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
 INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
@@ -136,6 +138,7 @@ class Judge:
         refused: reasons of permanent faults that truly struck.
         is_clock_right: the operator's, `clock_offset` by how much not; what times decide is not judged otherwise.
         haunted: replaced runs that a leader still worked for, who had not heard of it.
+        publishing: the runs whose status has said that they publish.
         bereft: the runs that lost a part between their intent and its publication.
         seen: by run, the attempts that passes which went through have seen.
     """
@@ -155,6 +158,7 @@ class Judge:
     haunted: set[str] = field(default_factory=set)
     bereft: set[str] = field(default_factory=set)
     told: set[str] = field(default_factory=set)
+    publishing: set[str] = field(default_factory=set)
     started: dict[str, float] = field(default_factory=dict)
     has_packed: bool = False
     seen: dict[str, set[str]] = field(default_factory=dict)
@@ -168,6 +172,24 @@ class Judge:
         self.observed, self.decision = observed, decision
         self.is_fresh, self.is_contested = is_fresh, is_contested
         self.has_packed = False
+        if is_fresh and not is_contested:
+            self.judge_overrun(observed, decision)
+
+    def judge_overrun(self, observed: Observed, decision: Decision) -> None:
+        """A run that could go on has time left."""
+        started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
+        if started is None or limit is None or not self.is_clock_right or observed.job.spec.suspend:
+            return
+        if observed.superseded is not None or observed.run.terminal or observed.run_id in self.publishing:
+            return
+        if observed.run.started_at is None:  # it starts over
+            return
+        in_time = self.cluster.now < started + limit + START_SLACK_SECONDS
+        demand(in_time or decision.verdict.is_terminal, DEADLINE_ENDS, observed.run_id, decision)
+
+    def intend(self, run_id: str) -> None:
+        """A run's intent is about to be written."""
+        demand(run_id in self.publishing, TOLD_FIRST, "run", run_id)
 
     def sight(self, observed: Observed, *, whole: bool) -> None:
         """A pass has looked; `whole`: it has listed all records, so that it knows what there is."""
@@ -197,7 +219,6 @@ class Judge:
                 self.judge_time(observed, each, run)
         if self.is_fresh:
             demand(observed.run_id not in self.verdicts, ENDED_IS_IDLE, task)
-            self.judge_deadline(observed, task)
             self.judge_neighbours(observed, action, run)
             self.judge_gang(observed, action, run)
 
@@ -260,12 +281,6 @@ class Judge:
                 delay = min(first * factor ** (len(finished) - 1), most)
                 late = now >= max(finished) + delay or not self.is_clock_right
                 demand(late, BACKOFF_HELD, task, "at", now, ",", delay, "s after", max(finished))
-
-    def judge_deadline(self, observed: Observed, task: TaskRef) -> None:
-        """The run has time left."""
-        started, limit = self.started.get(observed.run_id), observed.job.spec.active_deadline_seconds
-        if started is not None and limit is not None and self.is_clock_right:
-            demand(self.cluster.now < started + limit + START_SLACK_SECONDS, DEADLINE_HELD, task)
 
     def judge_neighbours(self, observed: Observed, action: CreatePod, run: RunPrefix) -> None:
         """The attempt has room, and no rival."""
@@ -447,8 +462,13 @@ class Judge:
         """A pass has gone through, with all its actions."""
         if self.is_to_be_told(observed):
             self.seen.setdefault(observed.run_id, set()).update(pod.attempt_id for pod in observed.run_pods)
-        if not self.is_fresh or observed.is_blind:
-            return
+        if self.is_fresh and observed.is_blind:
+            self.judge_blind_suspension(observed)
+        elif self.is_fresh:
+            self.judge_pods_left(observed)
+
+    def judge_pods_left(self, observed: Observed) -> None:
+        """No pod runs on that should have gone in this pass, which saw the store."""
         active = [pod for pod in self.cluster.pods.values() if pod.is_active]
         if observed.run.terminal is not None:
             demand(not active, ENDED_IS_IDLE, len(active), "pods run on")
@@ -469,6 +489,13 @@ class Judge:
                 limit = most_pods(observed)
                 demand(len(active) >= limit, PACKED_FOR_WANT_OF_ROOM, len(active), "of", limit)
 
+    def judge_blind_suspension(self, observed: Observed) -> None:
+        """A suspended run has no pods, also if nobody knows what is in its store."""
+        if observed.superseded is not None or observed.run_id in self.publishing or not observed.job.spec.suspend:
+            return
+        active = [pod for pod in self.cluster.pods.values() if pod.is_active]
+        demand(not active, SUSPENDED_STOPS, len(active), "pods run on")
+
     def is_pointless(self, observed: Observed, pod: SimPod) -> bool:
         """Tell whether the pod should have gone in this pass."""
         if pod.run_id != observed.run_id or pod.generation < wanted_generation(observed.failures, pod.task):
@@ -486,9 +513,15 @@ class Judge:
         if old_id is not None and old_id != run_id and old_id not in self.verdicts:
             demand(self.store.run(old_id).intent is None, INTENT_ROLLS_FORWARD, "run", old_id, "is left for", run_id)
         known = self.verdicts.get(run_id)
+        if starts_over(before, after):
+            known = None
+            self.verdicts.pop(run_id, None)
+            self.started.pop(run_id, None)
         final = known is not None and run_id == spec_run_id
         demand(not final or known == ended, TERMINAL_IS_FINAL, "run", run_id, ":", known, "became", ended)
         self.told.add(run_id)
+        if any(each["type"] == "Publishing" and each["status"] == "True" for each in after.get("conditions", ())):
+            self.publishing.add(run_id)
         self.note_start(run_id, after)
         if ended is None or known is not None:
             return
@@ -609,6 +642,14 @@ def wanted_generation(records: Mapping[TaskRef, Sequence[FailureRecord]], task: 
         if failure.lost is not None and failure.lost.task == task
     )
     return max(lost, default=0)
+
+
+def starts_over(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Tell whether a run that failed without a plan goes on because its spec was changed."""
+    had_plan = "planDigest" in before or before.get("runId") != after.get("runId")
+    is_edited = after.get("observedGeneration", 0) > before.get("observedGeneration", 0)
+    goes_on = find_terminal(after) is None
+    return not had_plan and is_edited and goes_on and (find_terminal(before) or ("",))[0] == Phase.FAILED
 
 
 def find_terminal(status: Mapping[str, Any]) -> tuple[str, str] | None:

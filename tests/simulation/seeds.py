@@ -26,13 +26,13 @@ class NamedSeed:
 NAMED_SEEDS = (
     NamedSeed(
         name="failed past its intent",
-        seed=48,
+        seed=28,
         mutant="the intent does not protect from the deadline",
-        sentence="A fault that was final, met while publishing, failed a run past its point of no return.",
+        sentence="The deadline came while the store was away, and failed a run past its point of no return.",
     ),
     NamedSeed(
         name="failed unseen",
-        seed=98,
+        seed=89,
         mutant="blind runs fail past their intent",
         sentence="The Secret was missing for a moment, long after the start: a run that had just published failed.",
     ),

@@ -23,12 +23,14 @@ class Sight:
     Attributes:
         outdated: the attempts whose commits are of older generations.
         is_whole: it was listed in this pass.
+        started_over: the generation with which the run has started over.
     """
 
     commits: dict[TaskRef, CommitRecord] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
     outdated: set[str] = field(default_factory=set)
     is_whole: bool = False
+    started_over: int = 0
     _listed_at: float = -math.inf
     _expectation: Expectation = field(default_factory=Expectation)
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.loop.apply import Applied
-from podreduce_operator.loop.reconcile import seconds_to_next_pass
+from podreduce_operator.loop.reconcile import note_trouble, seconds_to_next_pass
 from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
@@ -24,7 +24,7 @@ from podreduce_operator.model.actions import (
     PlanRun,
     RecordFailure,
 )
-from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.decisions import Decision, Phase
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import (
@@ -39,7 +39,7 @@ from podreduce_operator.model.pods import AttemptProgress, PodView
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import has_settled, is_at_rest
-from podreduce_operator.policy.run_state import read_plan_digest, read_run_state
+from podreduce_operator.policy.run_state import may_start_over, read_plan_digest, read_run_of, read_run_state
 from podreduce_operator.policy.status import build_status
 from tests.simulation.actions import ActionFailedError, Actor, OperatorDiedError
 from tests.simulation.chaos import Chaos, FaultKind
@@ -55,7 +55,7 @@ from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User
 
-__all__ = ["EPOCH", "SHORT_TTL_SECONDS", "Decide", "Result", "World"]
+__all__ = ["EPOCH", "SHORT_TTL_SECONDS", "Decide", "Outage", "Result", "World"]
 
 K = FaultKind
 Decide = Callable[[Observed, float], Decision]
@@ -92,6 +92,25 @@ class Result:
     log: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outage:
+    """The store is away for longer than most deadlines.
+
+    Attributes:
+        begins_at: from when on; None: between a run's intent and its output.
+        seconds: how long.
+        patience_seconds: the job gets a deadline so long after the beginning.
+    """
+
+    begins_at: float | None
+    seconds: float
+    patience_seconds: float | None
+
+    def is_due(self, now: float, *, is_committing: bool) -> bool:
+        """Tell whether it begins now."""
+        return is_committing if self.begins_at is None else now >= self.begins_at
+
+
 @dataclass(slots=True, kw_only=True)
 class World:
     """Everything there is. `draw` makes one."""
@@ -126,6 +145,9 @@ class World:
     deaf_until: float = 0.0
     blind_until: float = 0.0
     blind_reason: str = ""
+    outage: Outage | None = None
+    troubled_since: float | None = None
+    phase_written: Phase | None = None
     refused: dict[tuple[str, type], float] = field(default_factory=dict)
     status_written_at: float = 0.0
     told: tuple[object, ...] = ()
@@ -196,12 +218,13 @@ class World:
             self.note("the operator died")
             self.lists.clear()
             self.actor.forget()
+            self.troubled_since = self.phase_written = None
             return float(self.rng.randint(1, 10))
 
     def reconcile(self) -> float:
         """Observe, decide, apply, tell."""
         job, pods, fresh = self.see()
-        observed = self.observe(job, pods)
+        observed = replace(self.observe(job, pods), troubled_since=self.troubled_since)
         decision = self.decide_on(observed)
         self.judge.sight(observed, whole=self.actor.sight_of(observed.run_id).is_whole)
         self.judge.begin(observed, decision, is_fresh=fresh)
@@ -216,6 +239,7 @@ class World:
             self.apply(decision, observed)
         elif not applied.is_cut_short:
             self.judge.finish(observed)
+        self.troubled_since = note_trouble(observed, self.clock)
         due = self.tell(observed, decision)
         self.is_at_rest = fresh and not observed.faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):
@@ -323,7 +347,9 @@ class World:
         run_hash = self.hash_of(run_id)
         ours = [pod for pod in pods if pod.run_hash == run_hash]
         sight.refresh(run, ours, now=self.now, interval_seconds=self.listing_interval_seconds)
-        state = read_run_state(job.status, run_id)
+        if run.plan is None and may_start_over(job, run_id):
+            sight.started_over = job.generation
+        state = read_run_of(job, run_id, sight.started_over)
         manifest = max(run.manifests, key=lambda one: one.generation, default=None)
         published = run.intent is not None and output.is_published(run_id)
         left = bool(run.blobs or output.staged.get(run_id)) or output.claim == run_id
@@ -387,6 +413,8 @@ class World:
     def draw_blindness(self, job: JobView) -> Fault | None:
         """Say why the store cannot be read this time, if it cannot."""
         rate = self.chaos.pass_rate * (4 if self.is_delicate(job) else 1)
+        if self.outage is not None and self.outage.is_due(self.now, is_committing=self.is_committing(job)):
+            self.begin_outage(self.outage)
         if self.now >= self.blind_until:
             if self.chaos.strikes(K.BLIND, rate / 3):
                 self.blind_reason = "StorageUnavailable"
@@ -401,12 +429,24 @@ class World:
             return Fault(reason="StorageDenied", message=f"{job.key}: the store refuses", permanent=True)
         return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
 
+    def begin_outage(self, outage: Outage) -> None:
+        """The store is away from now on; its user may lose patience."""
+        self.chaos.spend(K.OUTAGE)
+        reason = self.rng.choice(["StorageUnavailable", "StorageSecretNotFound"])
+        if reason == "StorageSecretNotFound":
+            self.judge.refused.add(reason)
+        self.blind_reason, self.blind_until, self.outage = reason, self.now + outage.seconds, None
+        if outage.patience_seconds is not None:
+            self.change_spec(activeDeadlineSeconds=int(self.now - EPOCH + outage.patience_seconds))
+
     def is_delicate(self, job: JobView) -> bool:
         """Tell whether the job is between two runs, or between intent and output: where trouble is most instructive."""
+        return self.is_committing(job) or job.status.get("runId") != job.spec.run_id
+
+    def is_committing(self, job: JobView) -> bool:
+        """Tell whether the run in the status is past its intent."""
         run_id = job.status.get("runId")
-        run = self.store.run(run_id or job.spec.run_id)
-        committing = run.intent is not None and run_id not in self.judge.verdicts
-        return committing or run_id != job.spec.run_id
+        return self.store.run(run_id or job.spec.run_id).intent is not None and run_id not in self.judge.verdicts
 
     def apply(self, decision: Decision, observed: Observed) -> Applied:
         """Carry the decision out, unless the world breaks on the way."""
@@ -499,7 +539,8 @@ class World:
         if status == observed.job.status:
             return None
         due_in = self.status_written_at + 1.0 - self.now
-        if due_in > 0 and not decision.verdict.is_terminal:
+        is_awaited = decision.verdict.phase is Phase.COMMITTING and self.phase_written is not Phase.COMMITTING
+        if due_in > 0 and not (is_awaited or decision.verdict.is_terminal):
             return due_in
         conflict = observed.job is not self.view_job()
         if conflict or self.chaos.strikes(K.STATUS_CONFLICT, self.chaos.pass_rate):
@@ -508,6 +549,7 @@ class World:
             return 0.5
         self.judge.write_status(self.status, status, self.raw_spec["runId"])
         self.status, self.status_written_at, self.told = status, self.now, gist
+        self.phase_written = decision.verdict.phase
         return 0.0 if decision.verdict.is_terminal else None
 
     def change_spec(self, **changes: Any) -> None:

@@ -95,6 +95,25 @@ def rules(*failure_rules: dict[str, Any]) -> dict[str, Any]:
     return {"failurePolicy": {"rules": list(failure_rules)}}
 
 
+NAMED_INPUTS: list[dict[str, Any]] = [
+    {"name": "orders", "uris": ["s3://corpus/orders/"], "format": "CSV", "csv": {"delimiter": ";"}},
+    {"name": "customers-2", "uris": ["s3://corpus/customers/*.jsonl"], "format": "JSONLines"},
+]
+
+
+def name_inputs(count: int, *, uris: int = 1) -> list[dict[str, Any]]:
+    return [
+        {"name": f"input-{number}", "uris": [f"s3://corpus/{number}/{each}.txt" for each in range(uris)]}
+        for number in range(count)
+    ]
+
+
+def named(**changes: Any) -> dict[str, Any]:
+    """Two named inputs, the first with changes; `ABSENT` leaves a field out."""
+    first = {name: value for name, value in {**NAMED_INPUTS[0], **changes}.items() if value is not ABSENT}
+    return {"input": ABSENT, "inputs": [first, NAMED_INPUTS[1]]}
+
+
 JSON_COLUMNS = [{"name": "id", "type": "int64"}, {"name": "a b", "type": 'struct<x: double, "y z": list<json>>'}]
 
 TAKEN = [
@@ -105,6 +124,10 @@ TAKEN = [
     taken("parameters", program__parameters={"minLength": "3", "empty": ""}),
     taken("image-with-digest", image="registry.example:5000/me/wordcount@sha256:" + "0" * 64),
     taken("several-inputs", input__uris=["s3://corpus/a.txt", "s3://corpus/logs/**/*.gz", "s3://other/"]),
+    taken("named-inputs", input=ABSENT, inputs=NAMED_INPUTS, map__shards=2),
+    taken("one-named-input", input=ABSENT, inputs=NAMED_INPUTS[:1]),
+    taken("an-object-of-two-inputs", input=ABSENT, inputs=[NAMED_INPUTS[0], NAMED_INPUTS[0] | {"name": "again"}]),
+    taken("eight-inputs-of-a-hundred-uris", input=ABSENT, inputs=name_inputs(8, uris=100)),
     taken("a-thousand-inputs", input__uris=[f"s3://corpus/books/{n}.txt" for n in range(1000)]),
     taken("replace-bad-bytes", input__encodingErrors="Replace"),
     taken("output-without-slash", output__uri="s3://corpus/counts"),
@@ -134,6 +157,7 @@ TAKEN = [
     taken("csv", output__format="CSV", output__columns=["word", "count"], output__compression="Bzip2"),
     taken("csv-without-names", output__format="CSV"),
     taken("parquet", output__format="Parquet"),
+    taken("pairs", input__format="Pairs", output__format="Pairs", output__compression="None", output__order="Total"),
     taken("parquet-not-compressed-again", output__format="Parquet", output__compression="None"),
     taken("fixed-length", output__format="FixedLength", output__recordLength=100),
     taken("fixed-length-of-any-length", output__format="FixedLength", output__compression="Zstd"),
@@ -235,9 +259,26 @@ REFUSED = [
     refused("program.parameters.n", "parameter-no-string", {"program.parameters": {"n": 3}}),
     refused("program.parameters.n", "parameter-too-long", {"program.parameters": {"n": "x" * 16385}}),
     refused("program.parameters", "parameters-too-many", {"program.parameters": {f"p{n}": "" for n in range(257)}}),
+    refused("program.parameters", "parameter-that-was-y", {"program.parameters": {"true": "3"}}),
+    refused("program.parameters", "parameter-that-was-n", {"program.parameters": {"false": "3"}}),
     refused("image", "image-empty", {"image": ""}),
     refused("image", "image-with-space", {"image": "my image"}),
-    refused("input", "no-input", {"input": ABSENT}),
+    refused("", "no-input", {"input": ABSENT}),
+    refused("", "input-and-inputs", {"inputs": NAMED_INPUTS}),
+    refused("inputs", "inputs-empty", {"input": ABSENT, "inputs": []}),
+    refused("inputs", "inputs-too-many", {"input": ABSENT, "inputs": name_inputs(9)}),
+    refused("", "inputs-of-one-name", {"input": ABSENT, "inputs": [NAMED_INPUTS[0], NAMED_INPUTS[0]]}),
+    refused("", "fewer-shards-than-inputs", {"input": ABSENT, "inputs": NAMED_INPUTS, "map": {"shards": 1}}),
+    refused("", "named-input-in-output", named(uris=["s3://corpus/counts/old.csv"])),
+    refused("", "output-in-named-input", {**named(), "output.uri": "s3://corpus/orders/new/"}),
+    refused("inputs[0].name", "input-without-name", named(name=ABSENT)),
+    refused("inputs[0].name", "input-name-in-capitals", named(name="Orders")),
+    refused("inputs[0].name", "input-name-too-long", named(name="a" * 31)),
+    refused("inputs[0].name", "input-name-ends-in-dash", named(name="a-")),
+    refused("inputs[0].uris", "named-input-without-uris", named(uris=ABSENT)),
+    refused("inputs[0].uris", "named-input-of-too-many-uris", named(uris=["s3://corpus/a"] * 101)),
+    refused("inputs[0].uris[0]", "named-input-of-other-store", named(uris=["gs://corpus/a"])),
+    refused("inputs[0]", "named-input-with-options-of-another-format", named(format="Text")),
     refused("input.uris", "no-uris", {"input": {}}),
     refused("input.uris", "uris-empty", {"input.uris": []}),
     refused("input.uris", "uris-no-list", {"input.uris": "s3://corpus/books/"}),
@@ -307,6 +348,7 @@ REFUSED = [
     refused("output.format", "output-format-unknown", {"output.format": "Csv"}),
     refused("output.compression", "compression-unknown", {"output.compression": "Lz4"}),
     refused("output", "parquet-compressed-again", {"output.format": "Parquet", "output.compression": "Gzip"}),
+    refused("output", "pairs-compressed-again", {"output.format": "Pairs", "output.compression": "Zstd"}),
     refused("output", "columns-of-text", {"output.columns": ["word"]}),
     refused("output", "columns-of-json-lines", {"output.format": "JSONLines", "output.columns": ["word"]}),
     refused("output.columns", "no-columns", {"output.format": "CSV", "output.columns": []}),
@@ -415,6 +457,7 @@ REFUSED = [
 ]
 
 CLUSTER_ONLY = [
+    cluster_only("inputs[0].uris[0]", "named-input-of-a-path", named(uris=["data/"])),
     cluster_only("input.uris[0]", "input-a-path", {"input.uris": ["books/"]}),
     cluster_only("input.uris[0]", "input-a-file", {"input.uris": ["file:///data/books/"]}),
     cluster_only("output.uri", "output-a-path", {"output.uri": "counts/"}),

@@ -1,16 +1,20 @@
-"""As much of S3 as reading takes, and any answer that a test wants.
+"""As much of S3 as reading and deleting take, and any answer that a test wants.
 
 Its keys may be any text: MinIO refuses many of them, since they are no file names.
 """
 
+import re
+import ssl
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import islice
 from urllib.parse import parse_qs, quote, unquote, urlsplit
+from xml.sax.saxutils import unescape
 
 from obstore.store import S3Store
 
@@ -31,18 +35,28 @@ class FakeS3:
 
     Attributes:
         requests: how many it has been asked.
+        listed: how many keys it has named in listings.
+        deleted: the keys that it was told to delete, in their order.
+        most_ahead: how many more keys were listed than deleted, at most.
+        location: where it redirects, with the path that was asked for, if it answers with a redirect.
         takes: the only access key that it takes, if set; others are refused with the code `refusal`.
         refused: called at each refusal.
+        hidden: the objects that may be listed and not be read.
     """
 
     port: int
-    objects: Mapping[str, bytes] = field(default_factory=dict)
+    objects: dict[str, bytes] = field(default_factory=dict)
     page_keys: int = 2
     told: tuple[int, str] | None = None
+    location: str = ""
     requests: int = 0
+    listed: int = 0
+    deleted: list[str] = field(default_factory=list)
+    most_ahead: int = 0
     takes: str = ""
     refusal: str = "ExpiredToken"
     refused: Callable[[], None] = lambda: None
+    hidden: Container[str] = ()
 
     @property
     def endpoint(self) -> str:
@@ -104,14 +118,19 @@ class FakeS3:
         prefix, delimiter = query.get("prefix", ""), query.get("delimiter", "")
         after = unquote(query.get("continuation-token", "")) or query.get("start-after", "")
         shown: dict[str, str] = {}
-        for key in sorted(self.objects, key=str.encode):
-            if not key.startswith(prefix) or key <= after:
+        keys = sorted(self.objects, key=str.encode)
+        for key in islice(keys, bisect_right(keys, after.encode(), key=str.encode), None):
+            if not key.startswith(prefix):
                 continue
             head, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
             name = prefix + head + delimiter if found else key
             shown.setdefault(name, self.show_prefix(name, query) if found else self.show(key, query))
+            if len(shown) > self.page_keys:
+                break
         page = list(islice(shown.items(), min(self.page_keys, int(query.get("max-keys", "1000")))))
         is_cut = len(page) < len(shown)
+        self.listed += len(page)
+        self.most_ahead = max(self.most_ahead, self.listed - len(self.deleted))
         token = (
             f"<NextContinuationToken>{quote(self.last_of(page[-1][0], query))}</NextContinuationToken>"
             if is_cut
@@ -121,6 +140,12 @@ class FakeS3:
         kind = "<EncodingType>url</EncodingType>" if "encoding-type" in query else ""
         cut = f"<IsTruncated>{str(is_cut).lower()}</IsTruncated>"
         return f"<ListBucketResult><Name>bucket</Name>{kind}{cut}{token}{entries}</ListBucketResult>"
+
+    def delete(self, keys: Iterable[str]) -> None:
+        """Delete these objects."""
+        for key in keys:
+            self.objects.pop(key, None)
+            self.deleted.append(key)
 
     def last_of(self, name: str, query: Mapping[str, str]) -> str:
         """The last key that an entry stands for: a common prefix stands for all below."""
@@ -149,6 +174,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     wbufsize = -1
     store: FakeS3
+    body: bytes
 
     def log_message(self, *_: object) -> None:
         pass
@@ -169,7 +195,7 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
 
     def do_GET(self) -> None:
-        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self.store.requests += 1
         if self.store.takes and f"Credential={self.store.takes}/" not in self.headers["Authorization"]:
             self.store.refused()
@@ -178,18 +204,26 @@ class Handler(BaseHTTPRequestHandler):
             self.serve()
         else:
             status, body = self.store.told
-            self.answer(status, body.encode())
+            location = {"Location": self.store.location + self.path} if self.store.location else {}
+            self.answer(status, body.encode(), location)
 
     do_HEAD = do_PUT = do_POST = do_DELETE = do_GET  # noqa: N815 - as http.server has it
 
     def serve(self) -> None:
         url = urlsplit(self.path)
         key = unquote(url.path[1:].partition("/")[2])
-        if not key:
+        if not key and self.command == "POST":
+            named = re.findall("<Key>(.*?)</Key>", self.body.decode())
+            self.store.delete(map(unescape, named))
+            told = "".join(f"<Deleted><Key>{key}</Key></Deleted>" for key in named)
+            self.answer(200, f"<DeleteResult>{told}</DeleteResult>".encode(), {"Content-Type": "application/xml"})
+        elif not key:
             query = {name: values[0] for name, values in parse_qs(url.query, keep_blank_values=True).items()}
             self.answer(200, self.store.list(query).encode(), {"Content-Type": "application/xml"})
         elif key not in self.store.objects:
             self.answer(404, b"<Error><Code>NoSuchKey</Code><Message>no such key</Message></Error>")
+        elif key in self.store.hidden:
+            self.answer(403, ERROR.format(code="AccessDenied").encode())
         elif self.headers.get("If-Match", f'"{len(key)}"') != f'"{len(key)}"':
             self.answer(412, b"<Error><Code>PreconditionFailed</Code><Message>another</Message></Error>")
         else:
@@ -210,10 +244,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def fake_s3() -> Iterator[FakeS3]:
-    """Serve on 127.0.0.1."""
+def fake_s3(tls: ssl.SSLContext | None = None) -> Iterator[FakeS3]:
+    """Serve on 127.0.0.1, with TLS if given."""
     answering = type("Answering", (Handler,), {})
     server = ThreadingHTTPServer(("127.0.0.1", 0), answering)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
     store = answering.store = FakeS3(port=server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

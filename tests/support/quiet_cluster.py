@@ -16,6 +16,8 @@ from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 class QuietCluster:
     """Pods never run here."""
 
+    runs_images: bool = True
+
     work_uri: str = "memory://work/"
     jobs: dict[JobKey, JobView] = field(default_factory=dict)
     unread: set[tuple[JobKey, str]] = field(default_factory=set)
@@ -23,6 +25,8 @@ class QuietCluster:
     pods_now: tuple[PodView, ...] | None = None
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
     storage_error: ActionError | None = None
+    deletion_error: ActionError | None = None
+    pods_error: ActionError | None = None
     created: list[PodRequest] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     deletions: list[tuple[str, str, bool]] = field(default_factory=list)
@@ -41,6 +45,8 @@ class QuietCluster:
         return (key, uid) in self.unread
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
+        if self.pods_error is not None:
+            raise self.pods_error
         return self.pods
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:
@@ -58,6 +64,8 @@ class QuietCluster:
         self.created.append(request)
 
     async def delete_pod(self, job: JobView, name: str, uid: str, *, force: bool = False) -> None:
+        if self.deletion_error is not None:
+            raise self.deletion_error
         self.deleted.append(name)
         self.deletions.append((name, uid, force))
 

@@ -69,10 +69,15 @@ caCert: {{ . | quote }}
 {{- end -}}
 {{- end -}}
 
+{{/* The name of the storage Secret that the chart does not make; empty if it makes one, or if there is none. */}}
+{{- define "podreduce.existingSecret" -}}
+{{- ternary .Values.minio.existingSecret .Values.storage.existingSecret .Values.minio.enabled | default "" -}}
+{{- end -}}
+
 {{/* The name of the storage Secret in the release's namespace; empty if there is none. */}}
 {{- define "podreduce.storageSecret" -}}
-{{- if and .Values.storage.existingSecret (not .Values.minio.enabled) -}}
-{{- .Values.storage.existingSecret -}}
+{{- if include "podreduce.existingSecret" . -}}
+{{- include "podreduce.existingSecret" . -}}
 {{- else if or .Values.minio.enabled .Values.storage.endpoint -}}
 podreduce-storage
 {{- end -}}
@@ -105,10 +110,14 @@ tolerations: {{- toYaml . | nindent 2 }}
 {{- end -}}
 
 {{/* MinIO's password: the one that is set, else the one that is in use, else a new one. It is kept among the values, so
-that all objects of one rendering have the same. */}}
+that all objects of one rendering have the same. Without a cluster to read nobody knows whether one is in use: then not
+even a list of all Secrets is found. Helm itself lists them, so whoever may install may do so. */}}
 {{- define "podreduce.minioPassword" -}}
 {{- if not .Values.minio.secretKey -}}
 {{- $used := lookup "v1" "Secret" .Release.Namespace (include "podreduce.minioName" .) | default dict -}}
+{{- if not (or $used (lookup "v1" "Secret" .Release.Namespace "")) -}}
+{{- fail (printf "minio.secretKey or minio.existingSecret is needed here: the chart is rendered without a cluster (helm template, Argo CD, --dry-run), where each rendering would make another password for MinIO. One in use is in the Secret %s, as MINIO_ROOT_PASSWORD. To only look at what an install makes, use --dry-run=server" (include "podreduce.minioName" .)) -}}
+{{- end -}}
 {{- $password := dig "data" "MINIO_ROOT_PASSWORD" "" $used | b64dec | default (randAlphaNum 32) -}}
 {{- $_ := set .Values.minio "secretKey" $password -}}
 {{- end -}}

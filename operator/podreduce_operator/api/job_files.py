@@ -1,12 +1,12 @@
 """Reads a manifest: YAML or JSON text becomes one MapReduceJob as plain data, or an error with the line.
 
 Rule: pure. Reads YAML as kubectl does, where PyYAML's defaults differ: duplicate keys are refused, dates and clock
-times stay strings, and `1e3` is a number.
+times stay strings, `1e3` is a number, and `y` and `n` are booleans. As a key, where nobody means one, they are refused.
 """
 
 import json
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import yaml
 
@@ -16,6 +16,7 @@ __all__ = ["ManifestError", "load_documents", "parse_manifest", "show"]
 
 
 SHOWN_CHARACTERS = 60
+BOOL = "tag:yaml.org,2002:bool"
 
 
 class ManifestError(ValueError):
@@ -89,15 +90,20 @@ def as_json(document: object) -> Any:  # noqa: ANN401 - any JSON value
 class ManifestLoader(yaml.SafeLoader):
     """PyYAML's safe loader, changed to read YAML as kubectl does."""
 
+    bool_values: ClassVar = {**yaml.SafeLoader.bool_values, "y": True, "n": False}
+
     def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:  # noqa: ANN401 - PyYAML's signature
         """Return the mapping's node.
 
         Raises:
-            yaml.composer.ComposerError: a key is given twice.
+            yaml.composer.ComposerError: a key is given twice, or is a boolean that looks like a text.
         """
         node = super().compose_mapping_node(anchor)
         seen = set()
         for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.tag == BOOL and key.value.lower() not in {"true", "false"}:
+                problem = f'{key.value} is not a text in YAML 1.1: kubectl reads it as a boolean; write "{key.value}"'
+                raise yaml.composer.ComposerError(None, None, problem, key.start_mark)
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
                 raise yaml.composer.ComposerError(None, None, f"{key.value!r} is given twice", key.start_mark)
             seen.add(key.value if isinstance(key, yaml.ScalarNode) else key)
@@ -105,9 +111,7 @@ class ManifestLoader(yaml.SafeLoader):
 
 
 IMPLICIT_TAGS = {
-    "tag:yaml.org,2002:bool": re.compile(
-        r"^(?:yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"
-    ),
+    BOOL: re.compile(r"^(?:y|Y|yes|Yes|YES|n|N|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF)$"),
     "tag:yaml.org,2002:int": re.compile(r"^[-+]?(?:0b[01_]+|0x[0-9a-fA-F_]+|[0-9][0-9_]*)$"),
     "tag:yaml.org,2002:float": re.compile(
         r"^(?:[-+]?(?:[0-9][0-9_]*\.?[0-9_]*(?:[eE][-+]?[0-9]+)?|\.[0-9][0-9_]*(?:[eE][-+]?[0-9]+)?)"

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import Condition, InputColumn, InputOptions
+from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions
 from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
@@ -118,10 +118,11 @@ class InputColumnSpec(Fields, frozen=True, kw_only=True):
 
 
 class InputSpec(Fields, frozen=True, kw_only=True):
-    """What to read: objects, prefixes ending in `/`, and globs, in the given order."""
+    """What to read: objects, prefixes ending in `/`, and globs, in the given order; `spec.input` has no other name."""
 
+    name: str = DEFAULT_INPUT
     uris: tuple[str, ...]
-    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "WholeObject", "Pairs"]
     encoding_errors: Literal["Strict", "Replace"]
     record_length: int | None = None
     key_length: int = 0
@@ -154,7 +155,7 @@ class OutputSpec(Fields, frozen=True, kw_only=True):
     """Where the output goes, how it is written, and what happens to existing objects."""
 
     uri: str
-    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength"]
+    format: Literal["Text", "JSONLines", "CSV", "Parquet", "FixedLength", "Pairs"]
     compression: Literal["None", "Gzip", "Bzip2", "Zstd"]
     columns: tuple[str, ...] = ()
     record_length: int | None = None
@@ -246,7 +247,8 @@ class JobSpec(Fields, frozen=True, kw_only=True):
 
     program: ProgramSpec
     image: str | None = None
-    input: InputSpec
+    input: InputSpec | None = None
+    inputs: tuple[InputSpec, ...] = ()
     output: OutputSpec
     map: MapSpec = MapSpec()
     reduce: ReduceSpec = ReduceSpec()
@@ -268,6 +270,13 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     run_id: str
     storage: StorageSpec
     pod_template: dict[str, Any] = {}
+
+    @property
+    def all_inputs(self) -> Mapping[str, InputSpec]:
+        """All inputs in order, by their places in the spec: `input`, or `inputs[0]` and so on."""
+        if self.input is not None:
+            return {"input": self.input}
+        return {f"inputs[{number}]": each for number, each in enumerate(self.inputs)}
 
 
 def decode_spec(spec: Mapping[str, Any]) -> JobSpec:

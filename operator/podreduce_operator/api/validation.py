@@ -128,9 +128,12 @@ def compile_rule(rule: str) -> Any:  # noqa: ANN401 - celpy.Runner, which is unt
     """Return the rule's program.
 
     A compiled rule is ten times as fast as an interpreted one, which matters for a thousand URIs. But in cel-python
-    0.5 the compiled has() gives a bool that the compiled && and ! refuse, so rules with has() are interpreted.
+    0.5 the compiled has() gives a bool that the compiled && and ! refuse, so rules with has() are interpreted. It has
+    one parser, which makes the trees of the first runner: those of the compiled one are for both.
     """
     import celpy  # noqa: PLC0415 - an extra's, and slow to import
+    from celpy.celparser import CELParser  # noqa: PLC0415 - likewise
 
+    CELParser(tree_class=celpy.CompiledRunner.tree_node_class)
     environment = celpy.Environment(runner_class=celpy.InterpretedRunner if "has(" in rule else celpy.CompiledRunner)
     return environment.program(environment.compile(rule))

@@ -14,9 +14,9 @@ GC_THRESHOLD = 100_000
 
 
 def main() -> None:
-    """Run the command, with a fork server if it is `run`."""
+    """Run the command, with a fork server if it runs jobs."""
     gc.set_threshold(GC_THRESHOLD, 10, 10)
-    fork_server = open_fork_server() if sys.argv[1:2] == ["run"] else None
+    fork_server = open_fork_server() if sys.argv[1:2] in (["run"], ["test"]) else None
     try:
         run_command(fork_server)
     except KeyboardInterrupt:

@@ -10,7 +10,6 @@ __all__ = ["app"]
 
 app = typer.Typer(
     name="podreduce",
-    help="MapReduce as a Kubernetes resource. Runs the same job file on this machine, without a cluster.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -30,10 +29,31 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+def tell_version(is_asked: bool) -> None:
+    """Print the version and end, if the option is given."""
+    if is_asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    is_version_asked: Annotated[  # noqa: FBT002 - typer passes it by name
+        bool, typer.Option("--version", callback=tell_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """MapReduce as a Kubernetes resource. Runs the same job file on this machine, without a cluster."""
+
+
 @app.command()
 def run(  # noqa: PLR0917 - typer passes them by name
     context: typer.Context,
-    file: JobFileArgument,
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A Python file with a job class, or a job in YAML or JSON (-: stdin).")
+    ],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[INPUT]...", help="Input paths or URIs, as by --input.")
+    ] = None,
     inputs: Annotated[
         list[str] | None,
         typer.Option(
@@ -45,7 +65,20 @@ def run(  # noqa: PLR0917 - typer passes them by name
         typer.Option("--output", "-o", metavar="URI", help="Output directory or URI; replaces spec.output.uri."),
     ] = None,
     parallelism: Annotated[
-        int | None, typer.Option("--parallelism", "-p", min=1, help="Tasks at a time.", show_default="number of cores")
+        int | None, typer.Option("--parallelism", "-j", min=1, help="Tasks at a time.", show_default="number of cores")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Parameter of the program. May be repeated."),
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Job class, if a Python file has several.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="Text, JSONLines, CSV, ...", show_default="by the names, for a Python file"
+        ),
     ] = None,
     assignments: Annotated[
         list[str] | None,
@@ -83,6 +116,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 ) -> None:
     """Run a job on this machine, with processes as pods and a directory as the bucket.
 
+    podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
     130 interrupted.
     """
@@ -90,14 +124,17 @@ def run(  # noqa: PLR0917 - typer passes them by name
     from podreduce_operator.cli.run import RunOptions, run_job  # noqa: PLC0415
 
     overrides = Overrides(
-        inputs=tuple(inputs or ()),
+        inputs=(*(paths or ()), *(inputs or ())),
         output=output,
         parallelism=parallelism,
         retries=retries,
         assignments=tuple(assignments or ()),
+        parameters=tuple(parameters or ()),
     )
     options = RunOptions(
         file=file,
+        class_name=class_name,
+        input_format=input_format,
         overrides=overrides,
         memory=memory,
         as_json=as_json,
@@ -110,10 +147,55 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
 @app.command()
 def validate(file: JobFileArgument) -> None:
-    """Check a job file without running it: fields, types, rules; not the program or pod templates."""
+    """Check a job file without running anything: fields, types, rules, and the program's text."""
     from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
 
     raise typer.Exit(validate_file(file))
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="[NAME]", help="The directory; it is created if there is none.")] = ".",
+) -> None:
+    """Write a job class to begin with, a small input, and a test."""
+    from podreduce_operator.cli.starter import write_starter  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(write_starter(name))
+
+
+@app.command("test")
+def check(  # noqa: PLR0917 - typer passes them by name
+    context: typer.Context,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="A Python file with a job class.")],
+    inputs: Annotated[list[str], typer.Option("--input", "-i", metavar="URI", help="A small input. May be repeated.")],
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Job class, if the file has several.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Parameter of the program. May be repeated."),
+    ] = None,
+    input_format: Annotated[
+        str | None, typer.Option(metavar="FORMAT", help="Text, JSONLines, CSV, ...", show_default="by the names")
+    ] = None,
+) -> None:
+    """Run a job class over a sample in several layouts, and say whether the results agree.
+
+    The runs differ in shards, partitions and hash seed, and in whether podreduce rewrites the program.
+    Exit codes: 0 they agree, 1 they do not or one failed, 2 invalid.
+    """
+    from podreduce_operator.cli.agreement import compare_layouts  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(
+        compare_layouts(
+            file,
+            inputs,
+            class_name=class_name,
+            parameters=parameters or (),
+            input_format=input_format,
+            fork_server=context.obj,
+        )
+    )
 
 
 @app.command()

@@ -6,8 +6,9 @@ Rule: the loop is the operator's (`Reconciler`). It is only started, woken, watc
 import asyncio
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from podreduce.contract.errors import PodreduceError
@@ -77,10 +78,13 @@ async def run_engine(
     memory_bytes: int | None = None,
     fork_server: ForkServer | None = None,
     work_uri: str | None = None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    catches_signals: bool = True,
 ) -> Outcome:
     """Run the job to its end. If interrupted, stop every process and remove everything except published output.
 
-    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end.
+    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end. The tasks get
+    `environ` besides this process's variables. Only the main thread can catch signals.
     """
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
 
@@ -98,30 +102,42 @@ async def run_engine(
         tell=tell,
         fork_server=fork_server,
         work_uri=work_uri,
+        environ=environ,
     )
-    reconciler = Reconciler(
+    reconciler = open_reconciler(cluster, parallelism, stop)
+    with listen(stop) if catches_signals else nullcontext():
+        finished = await run_loop(reconciler, cluster, job, stop, watcher)
+        status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
+        if finished and work_uri is not None:
+            await reconciler.forget(job)
+    return Outcome(status=status, interrupted=not finished)
+
+
+async def run_loop(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, stop: Stop, watcher: Watcher) -> bool:
+    """Run the job until it has ended or was interrupted, and end all processes. False if it was interrupted."""
+    drawing = asyncio.create_task(watcher.draw_regularly())
+    try:
+        finished = await settle(reconciler, job, stop)
+        stop.ended = True
+        if not finished:
+            watcher.view.say("interrupted: stopping the tasks and removing unfinished output", "warning")
+            await undo(reconciler, cluster, job, stop)
+    finally:
+        stop.ended = True
+        drawing.cancel()
+        await reconciler.close()
+        await cluster.close()
+    return finished
+
+
+def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Reconciler:
+    """Return the operator's loop for a local run."""
+    return Reconciler(
         cluster,
         limits=local_limits(parallelism),
         fault_point=stop.see,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
     )
-    drawing = asyncio.create_task(watcher.draw_regularly())
-    with listen(stop):
-        try:
-            finished = await settle(reconciler, job, stop)
-            stop.ended = True
-            if not finished:
-                watcher.view.say("interrupted: stopping the tasks and removing unfinished output", "warning")
-                await undo(reconciler, cluster, job, stop)
-        finally:
-            stop.ended = True
-            drawing.cancel()
-            await reconciler.close()
-            await cluster.close()
-        status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
-        if finished and work_uri is not None:
-            await reconciler.forget(job)
-    return Outcome(status=status, interrupted=not finished)
 
 
 def local_limits(parallelism: int) -> Limits:

@@ -18,10 +18,20 @@ __all__ = ["JobFile", "parse_job_file", "read_job_file"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobFile:
-    """The content of a job file. `config_maps` are by name and then by key."""
+    """The content of a job file.
+
+    Attributes:
+        text: the file as it is.
+        config_maps: their data, by name and then by key.
+        directory: where the program's own modules are; None if it can have none.
+        is_program: the file is the program itself, and the manifest was made for it.
+    """
 
     source: str
     manifest: dict[str, Any]
+    text: str = ""
+    directory: Path | None = None
+    is_program: bool = False
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -56,7 +66,7 @@ def parse_job_file(text: str, source: str) -> JobFile:
     job = (jobs or others or [None])[0]
     manifest = parse_manifest("" if job is None else json.dumps(job), source)
     config_maps = [document for document in documents if is_kind(document, "ConfigMap")]
-    return JobFile(source=source, manifest=manifest, config_maps=index_config_maps(config_maps, source))
+    return JobFile(source=source, manifest=manifest, text=text, config_maps=index_config_maps(config_maps, source))
 
 
 def index_config_maps(documents: Iterable[dict[str, Any]], source: str) -> dict[str, dict[str, str]]:

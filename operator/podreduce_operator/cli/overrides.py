@@ -36,6 +36,7 @@ class Overrides:
     parallelism: int | None = None
     retries: int | None = None
     assignments: Sequence[str] = ()
+    parameters: Sequence[str] = ()
 
 
 def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
@@ -51,9 +52,15 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
     if not isinstance(spec, dict):
         return changed
     if overrides.inputs:
+        if "inputs" in spec:
+            raise OverrideError(
+                "--input: the job has several inputs: set one with --set 'spec.inputs[0].uris=[\"URI\"]'"
+            )
         put(spec, "input", "uris", list(overrides.inputs))
     if overrides.output is not None:
         put(spec, "output", "uri", overrides.output)
+    for parameter in overrides.parameters:
+        set_parameter(spec, parameter)
     if overrides.parallelism is not None:
         spec["parallelism"] = overrides.parallelism
     if overrides.retries is not None:
@@ -61,6 +68,21 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
     spec.setdefault("backoffLimitPerTask", 0)
     resolve_uris(spec)
     return changed
+
+
+def set_parameter(spec: dict[str, Any], text: str) -> None:
+    """Set one of the program's parameters, given as NAME=VALUE.
+
+    Raises:
+        OverrideError: there is no `=`.
+    """
+    name, separator, value = text.partition("=")
+    if not name or not separator:
+        raise OverrideError(f"-p {text}: expected NAME=VALUE, a parameter of the program; tasks at a time are -j")
+    program = spec.setdefault("program", {})
+    parameters = program.setdefault("parameters", {}) if isinstance(program, dict) else None
+    if isinstance(parameters, dict):
+        parameters[name] = value
 
 
 def put(spec: dict[str, Any], section: str, name: str, value: object) -> None:
@@ -149,9 +171,10 @@ def find_type(parts: Sequence[str | int]) -> str | None:
 
 def resolve_uris(spec: dict[str, Any]) -> None:
     """Replace the paths in the spec by file URIs."""
-    inputs, output = spec.get("input"), spec.get("output")
-    if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
-        inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
+    named, output = spec.get("inputs"), spec.get("output")
+    for inputs in [spec.get("input"), *(named if isinstance(named, list) else ())]:
+        if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
+            inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
         uri = resolve_uri(output["uri"])
         output["uri"] = uri if uri.endswith("/") else f"{uri}/"

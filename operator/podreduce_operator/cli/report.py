@@ -1,11 +1,13 @@
 """The final report on a run: where the output is, or what failed, on which record, and what to do. Rule: pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
+from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
 __all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
@@ -15,6 +17,8 @@ SKEWED_SHARE = 0.2
 REMEDIES = {
     "BackoffLimitExceeded": "fix the cause of the last failure; --retries N tries a failed task N more times",
     "ProgramError": "fix the program, and try it on a small input first: --input PATH",
+    "ProgramInvalid": "correct the program as the message says",
+    "SetupFailed": "correct what the program does before the first record: its imports, its constructor, its setup",
     "InputError": "fix the object; to accept bytes that are not UTF-8: --set spec.input.encodingErrors=Replace",
     "TooManyBadRecords": "fix the input or the program, or allow more: --set spec.maxBadRecords=N",
     "InputNotFound": "check the path; it is relative to the current directory, and a prefix ends in /",
@@ -48,7 +52,15 @@ def render_success(name: str, status: Mapping[str, Any], seconds: float) -> str:
         f"{name}: complete in {render_seconds(seconds)}: {records}, {size}",
         f"output: {show_uri(output.get('uri', ''))}",
     ]
-    return "\n".join([*lines, *render_bad_records(status), *render_counters(status), *render_skew(status)])
+    notes = (render_empty_output, render_bad_records, render_counters, render_skew)
+    return "\n".join([*lines, *(line for render in notes for line in render(status))])
+
+
+def render_empty_output(status: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a warning if records were read and none were written."""
+    empty = describe_empty_output(status)
+    if empty:
+        yield f"warning: {empty}"
 
 
 def render_bad_records(status: Mapping[str, Any]) -> Iterator[str]:
@@ -75,17 +87,26 @@ def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def render_failed(name: str, status: Mapping[str, Any], logs: Path | None, post_mortem: Path | None) -> str:
-    """Return the report on a failed run: the last failure with its traceback, what to do, and where to read more."""
+def render_failed(
+    name: str,
+    status: Mapping[str, Any],
+    logs: Path | None,
+    post_mortem: Path | None,
+    source: ProgramSource | None = None,
+) -> str:
+    """Return the report on a failed run: the user's own error and its place, the record, what to do, then the rest.
+
+    `source` is the program as its author knows it, so that lines are those of its file.
+    """
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
-    lines = [f"{name}: failed: {reason}: {message}"]
-    if last is not None:
-        lines = [f"{name}: failed: {reason}", *render_failure(last)]
     remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
-    if remedy is not None:
-        lines.append(f"what to do: {remedy}")
+    remedies = [] if remedy is None else [f"what to do: {remedy}"]
+    if last is None:
+        lines = [f"{name}: failed: {reason}: {message}", *remedies]
+    else:
+        lines = list(render_failure(name, reason, last, remedies, source))
     lines.extend(render_bad_records(status))
     if logs is not None:
         lines.append(f"logs of the failed attempts: {logs}")
@@ -101,13 +122,25 @@ def explains(failure: Mapping[str, Any], reason: str) -> bool:
     return reason != "TooManyBadRecords" or bool(failure["reason"] == reason)
 
 
-def render_failure(failure: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the lines about one failed attempt."""
-    yield f"task {failure['task']}: {failure['reason']}: {failure['message']}"
+def render_failure(
+    name: str, reason: str, failure: Mapping[str, Any], remedies: Sequence[str], source: ProgramSource | None
+) -> Iterator[str]:
+    """Yield the lines about the failed attempt that ended the run."""
+    traceback = failure.get("traceback", "").rstrip("\n")
+    if source is not None:
+        traceback = source.translate(traceback, name)
+    place = "" if source is None else source.find_place(traceback)
+    yield f"{place}: {failure['message']}" if place else failure["message"]
     if failure.get("record"):
         yield f"at the record: {failure['record']}"
-    if failure.get("traceback"):
-        yield failure["traceback"].rstrip("\n")
+    yield from remedies
+    yield (
+        f"{name}: failed: {reason}"
+        + (f": {failure['reason']}" if failure["reason"] != reason else "")
+        + (f" in the task {failure['task']}")
+    )
+    if traceback:
+        yield traceback
 
 
 def show_uri(uri: str) -> str:

@@ -7,33 +7,42 @@ import asyncio
 import json
 import re
 import secrets
+import shutil
 import sys
 import time
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import msgspec
 
+from podreduce.contract.environment import MODULES_VARIABLE
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.quantities import QuantityError, parse_bytes
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
+from podreduce_operator.cli.program_source import describe_problems, find_source
+from podreduce_operator.cli.python_job import is_python, read_python_job
+from podreduce_operator.cli.wording import wrap
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.pods.template_check import find_template_problem
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.engine import Outcome
     from podreduce_operator.cli.workspace import Workspace
 
-__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_job"]
+__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_in", "run_job"]
 
 TTL_SECONDS = 86_400
 """Replaces the job's ttl: a local run's data is removed with its directory, after the report."""
@@ -63,6 +72,8 @@ class RunOptions:
 
     file: str
     overrides: Overrides
+    class_name: str | None = None
+    input_format: str | None = None
     memory: str | None = None
     as_json: bool = False
     log_format: str = "auto"
@@ -73,7 +84,7 @@ class RunOptions:
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
     """Run the job in a file on this machine."""
     try:
-        file = read_file(options.file)
+        file = read_any_file(options)
         job = load_job(file, options.overrides)
         refuse_suspended(job, file)
         memory_bytes = read_memory(options.memory)
@@ -88,14 +99,39 @@ def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
     """Run a valid job: make its directory, run the engine, print the report."""
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415 - slow to import
+
+    started = time.monotonic()
+    try:
+        with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
+            outcome = asyncio.run(
+                run_in(workspace, job, file, options, memory_bytes=memory_bytes, fork_server=fork_server)
+            )
+            workspace.keep(workspace.quarantine)
+            return report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
+    except OutputBusyError as error:
+        complain(f"{job.key.name}: failed: OutputClaimed: {error}")
+        return ExitStatus.FAILED
+
+
+async def run_in(
+    workspace: "Workspace",
+    job: JobView,
+    file: JobFile,
+    options: RunOptions,
+    *,
+    memory_bytes: int | None,
+    fork_server: ForkServer | None,
+    environ: Mapping[str, str] = MappingProxyType({}),
+    catches_signals: bool = True,
+) -> "Outcome":
+    """Run a valid job in its directory, and show its progress. `environ`: more variables of its tasks."""
     from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore is slow to import
     from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - see above
     from podreduce_operator.cli.views import open_view  # noqa: PLC0415
     from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
-    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     configure_logs(options.log_format)
-    started = time.monotonic()
     parallelism = job.spec.parallelism or count_cores()
     spec = msgspec.structs.replace(
         job.spec,
@@ -103,28 +139,29 @@ def run_loaded(
         ttl_seconds_after_finished=TTL_SECONDS,
         delete_after_finished_seconds=None,
     )
-    try:
-        with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
-            with closing(open_view(options.log_format)) as view:
-                running = run_engine(
-                    replace(job, spec=spec),
-                    config_maps=file.config_maps,
-                    workspace=workspace,
-                    parallelism=parallelism,
-                    memory_bytes=memory_bytes,
-                    watcher=Watcher(job.key.name, view),
-                    fork_server=fork_server,
-                    work_uri=options.work_uri and as_prefix(options.work_uri),
-                )
-                outcome = asyncio.run(running)
-            workspace.keep(workspace.quarantine)
-            return report(job, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
-    except OutputBusyError as error:
-        complain(f"{job.key.name}: failed: OutputClaimed: {error}")
-        return ExitStatus.FAILED
+    with closing(open_view(options.log_format)) as view:
+        return await run_engine(
+            replace(job, spec=spec),
+            config_maps=file.config_maps,
+            workspace=workspace,
+            parallelism=parallelism,
+            memory_bytes=memory_bytes,
+            watcher=Watcher(job.key.name, view),
+            fork_server=fork_server,
+            work_uri=options.work_uri and as_prefix(options.work_uri),
+            environ={**module_environ(file), **environ},
+            catches_signals=catches_signals,
+        )
 
 
-def report(job: JobView, outcome: "Outcome", workspace: "Workspace", seconds: float, *, as_json: bool) -> ExitStatus:
+def module_environ(file: JobFile) -> dict[str, str]:
+    """Return the variables with which tasks find the modules beside a program's file."""
+    return {} if file.directory is None else {MODULES_VARIABLE: str(file.directory)}
+
+
+def report(
+    job: JobView, file: JobFile, outcome: "Outcome", workspace: "Workspace", seconds: float, *, as_json: bool
+) -> ExitStatus:
     """Print how the run ended. If it failed, keep its logs and post-mortem."""
     from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415 - see above
 
@@ -138,7 +175,8 @@ def report(job: JobView, outcome: "Outcome", workspace: "Workspace", seconds: fl
             say(render_success(job.key.name, outcome.status, seconds))
         return ExitStatus.COMPLETE
     logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-    complain(render_failed(job.key.name, outcome.status, logs, post_mortem))
+    source = find_source(job.spec.program, file)
+    complain(render_failed(job.key.name, outcome.status, logs, post_mortem, source))
     return ExitStatus.FAILED
 
 
@@ -154,6 +192,37 @@ def read_file(path: str) -> JobFile:
         raise InvalidFileError(str(error)) from error
 
 
+def read_any_file(options: RunOptions) -> JobFile:
+    """Read the job file, or the Python file and what the command line says of its job.
+
+    Raises:
+        InvalidFileError: it has no job, or the command line does not say enough.
+    """
+    inputs = options.overrides.inputs
+    if not is_python(options.file):
+        file = read_file(options.file)
+        for path, name, value in (
+            ("program", "className", options.class_name),
+            ("input", "format", options.input_format),
+        ):
+            if value is not None:
+                file.manifest.setdefault("spec", {}).setdefault(path, {})[name] = value
+        return file
+    try:
+        file = read_python_job(
+            options.file, class_name=options.class_name, input_format=options.input_format, inputs=inputs
+        )
+    except ManifestError as error:
+        raise InvalidFileError(str(error)) from error
+    if not inputs or options.overrides.output is None:
+        command = f"podreduce run {options.file} INPUT... -o OUTPUT"
+        raise InvalidFileError(f"{options.file}: say what to read and where to write: {command}")
+    guessed = file.manifest["spec"]["input"]["format"]
+    if options.input_format is None and guessed != "Text":
+        complain(f"input format: {guessed}, by the names; --input-format Text reads lines")
+    return file
+
+
 def load_job(file: JobFile, overrides: Overrides) -> JobView:
     """Return the job, prepared for a run on this machine.
 
@@ -161,8 +230,7 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
         InvalidFileError: the command line or the file is invalid.
     """
     try:
-        manifest = validate_job(apply_overrides(file.manifest, overrides))
-        return view_job(manifest)
+        job = view_job(validate_job(apply_overrides(file.manifest, overrides)))
     except OverrideError as error:
         raise InvalidFileError(str(error)) from error
     except InvalidJobError as error:
@@ -170,6 +238,23 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
         raise InvalidFileError("\n".join(lines)) from error
     except SpecError as error:
         raise InvalidFileError(f"{file.source}: {error}") from error
+    check_program(job, file)
+    problem = find_template_problem(job.spec)
+    if problem is not None:
+        raise InvalidFileError(f"{file.source}: {problem}")
+    return job
+
+
+def check_program(job: JobView, file: JobFile) -> None:
+    """Refuse a program that is certainly no job, before anything starts.
+
+    Raises:
+        InvalidFileError: it does not compile, or has no job class, or that class has wrong members.
+    """
+    source = find_source(job.spec.program, file)
+    problems = [] if source is None else describe_problems(source, job.spec.program.class_name)
+    if problems:
+        raise InvalidFileError("\n".join(problems))
 
 
 def view_job(manifest: dict[str, Any]) -> JobView:
@@ -185,6 +270,7 @@ def view_job(manifest: dict[str, Any]) -> JobView:
         spec=decode_spec(spec),
         raw_spec=spec,
         status={},
+        controller=read_controller(metadata),
     )
 
 
@@ -236,5 +322,7 @@ def say(text: str) -> None:
 
 
 def complain(text: str) -> None:
-    """Print what went wrong."""
-    print(text, file=sys.stderr, flush=True)  # noqa: T201 - the command's output
+    """Print an error: wrapped on a terminal, as it is in a pipe."""
+    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
+    shown = text if width is None else wrap(text, width)
+    print(shown, file=sys.stderr, flush=True)  # noqa: T201 - the command's output

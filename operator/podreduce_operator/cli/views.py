@@ -17,7 +17,22 @@ from podreduce_operator.cli.wording import render_bytes, render_tasks
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-__all__ = ["BarsView", "JsonView", "LinesView", "View", "open_view"]
+__all__ = ["BarsView", "JsonView", "LinesView", "SilentView", "View", "open_view"]
+
+
+class SilentView:
+    """Shows nothing."""
+
+    interval_seconds = 1.0
+
+    def say(self, text: str, kind: str = "") -> None:
+        """Do nothing."""
+
+    def draw(self, progress: RunProgress) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Do nothing."""
 
 
 class LinesView:
@@ -145,12 +160,14 @@ class JsonView:
         """Do nothing more."""
 
 
-View = LinesView | BarsView | JsonView
+View = LinesView | BarsView | JsonView | SilentView
 
 
 def open_view(log_format: str) -> View:
-    """Return the view with this name: `bars`, `lines`, `json`, or `auto` (bars on a terminal, else lines)."""
+    """Return the view with this name: `bars`, `lines`, `json`, `none`, or `auto` (bars on a terminal, else lines)."""
     stream = sys.stderr
+    if log_format == "none":
+        return SilentView()
     if log_format == "json":
         return JsonView(stream)
     if log_format == "bars" or (log_format == "auto" and stream.isatty()):

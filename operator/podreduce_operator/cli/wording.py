@@ -1,9 +1,11 @@
 """Numbers for people, and one line about the tasks of a type. Rule: pure."""
 
+import textwrap
+
 from podreduce.contract.task import TaskType
 from podreduce_operator.cli.progress import TasksShown
 
-__all__ = ["render_bytes", "render_count", "render_seconds", "render_tasks"]
+__all__ = ["render_bytes", "render_count", "render_seconds", "render_tasks", "wrap"]
 
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
 
@@ -20,6 +22,18 @@ def render_bytes(number: float) -> str:
 def render_count(number: int, noun: str) -> str:
     """Return `1 object`, `2,000 objects`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def wrap(text: str, width: int) -> str:
+    """Return a text with its lines wrapped at `width` columns; code, which is indented, and long words stay whole."""
+    return "\n".join(
+        line if line[:1].isspace() or len(line) <= width else wrap_line(line, width) for line in text.split("\n")
+    )
+
+
+def wrap_line(line: str, width: int) -> str:
+    """Return a line as several; all but the first are indented."""
+    return textwrap.fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def render_seconds(seconds: float) -> str:

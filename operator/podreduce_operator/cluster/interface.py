@@ -68,7 +68,13 @@ class Warned:
 
 
 class Cluster(Protocol):
-    """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to."""
+    """Pods, jobs, and the Secrets and ConfigMaps that jobs refer to.
+
+    Attributes:
+        runs_images: whether a pod runs in the job's image; else it runs what is installed here.
+    """
+
+    runs_images: bool
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """Return the job as last seen, or None if it is gone or was never understood (`is_unread`)."""
@@ -83,6 +89,9 @@ class Cluster(Protocol):
         """Return all pods of the job, of any run, including terminating ones.
 
         A pod that somebody else deleted a moment ago is still listed, as failed and terminating. So it is recorded.
+
+        Raises:
+            ActionError: the pods may not be listed.
         """
 
     async def find_pod(self, job: JobView, name: str) -> PodView | None:

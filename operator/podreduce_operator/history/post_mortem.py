@@ -4,7 +4,7 @@ Rule: pure. Its size is limited for any number of attempts; the table has all of
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nlargest
 from operator import itemgetter
@@ -23,17 +23,20 @@ from podreduce.contract.post_mortem import (
     PostMortem,
     StoppedAttempt,
 )
-from podreduce.contract.task import FailureRecord
+from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.history.attempt_results import moment
 from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
+from podreduce_operator.policy.counter_totals import group_totals, total_counters
 
-__all__ = ["MAX_FAILURES", "Tally", "build_story"]
+__all__ = ["MAX_COUNTERS", "MAX_FAILURES", "Tally", "build_story"]
 
 MAX_TIMELINE = 2000
 MAX_FAILURES = 50
 MAX_MESSAGE = 200
+MAX_COUNTERS = 2000
+"""A program has at most 1,000 names in a task, and nearly always the same ones in all."""
 
 Placed: TypeAlias = tuple[int, Attempt]
 """An attempt's position in time order, and the attempt."""
@@ -108,6 +111,8 @@ def build_story(
     run: RunState,
     conditions: Sequence[Mapping[str, Any]],
     tally: Tally,
+    commits: Iterable[CommitRecord],
+    counters: Mapping[tuple[str, str], int],
     failures: Mapping[str, FailureRecord],
     logs: Mapping[str, Sequence[str]],
 ) -> PostMortem:
@@ -120,6 +125,8 @@ def build_story(
         run: how the run ended.
         conditions: the conditions in the status.
         tally: the attempts.
+        commits: the records of the committed tasks.
+        counters: what these tasks counted themselves, added up by group and name.
         failures: the failure records by attempt id.
         logs: the last log lines by attempt id.
     """
@@ -134,11 +141,9 @@ def build_story(
         conditions=tuple(dict(condition) for condition in conditions),
         totals=tally.totals,
         timeline=tuple(shorten(attempt) for attempt in tally.told),
-        failures=tuple(
-            describe_failed(attempt, failures.get(attempt.attempt_id), logs.get(attempt.attempt_id, ()))
-            for attempt in tally.failed
-        ),
-        stopped=tuple(describe_stopped(attempt, logs.get(attempt.attempt_id, ())) for attempt in tally.stopped),
+        failures=tuple(describe_failed(attempt, failures, logs) for attempt in tally.failed),
+        stopped=tuple(describe_stopped(attempt, logs) for attempt in tally.stopped),
+        counters=group_totals(total_counters(commits, counters), MAX_COUNTERS),
         table=ATTEMPTS_TABLE_KEY,
     )
 
@@ -181,8 +186,11 @@ def longest_stopped(attempts: Sequence[Attempt]) -> list[Attempt]:
     return sorted(stopped, key=lambda attempt: (attempt.started_at, attempt.attempt))[:STOPPED_TOLD]
 
 
-def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequence[str]) -> FailedAttempt:
+def describe_failed(
+    attempt: Attempt, failures: Mapping[str, FailureRecord], logs: Mapping[str, Sequence[str]]
+) -> FailedAttempt:
     """Return the messages of a failed attempt. Without a failure record, only the pod's messages are known."""
+    failure = failures.get(attempt.attempt_id)
     return FailedAttempt(
         task=attempt.task,
         attempt=attempt.attempt,
@@ -191,12 +199,16 @@ def describe_failed(attempt: Attempt, failure: FailureRecord | None, log: Sequen
         message=attempt.message,
         record="" if failure is None else failure.record,
         traceback=() if failure is None else tuple(failure.traceback.splitlines()),
-        log=tuple(log),
+        log=tuple(logs.get(attempt.attempt_id, ())),
     )
 
 
-def describe_stopped(attempt: Attempt, log: Sequence[str]) -> StoppedAttempt:
+def describe_stopped(attempt: Attempt, logs: Mapping[str, Sequence[str]]) -> StoppedAttempt:
     """Return a stopped attempt, with its last log lines."""
     return StoppedAttempt(
-        task=attempt.task, attempt=attempt.attempt, started_at=attempt.started_at, node=attempt.node, log=tuple(log)
+        task=attempt.task,
+        attempt=attempt.attempt,
+        started_at=attempt.started_at,
+        node=attempt.node,
+        log=tuple(logs.get(attempt.attempt_id, ())),
     )

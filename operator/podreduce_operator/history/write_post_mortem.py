@@ -25,6 +25,7 @@ from podreduce.contract.plan import Plan
 from podreduce.contract.post_mortem import Attempt
 from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce.contract.wire import digest_bytes, encode, encode_readable
+from podreduce.storage import in_batches
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
@@ -49,6 +50,8 @@ LOG_SECONDS = 2.0
 """How long to wait for a pod's log. On a dead node it would take half a minute."""
 CONCURRENT_READS = 32
 CONCURRENT_BATCHES = 8
+MOST_BATCHES = 100_000
+"""How many objects with kept attempts are read. A pass makes one, when attempts have come to a new stage."""
 MAX_SAVED_BYTES = 1 << 20
 """A saved log has at most 256 KiB."""
 LEFT_OUT = "kept attempts left out of the post-mortem"
@@ -125,13 +128,13 @@ async def read_kept(run: Run) -> KeptAttempts:
             log.warning(LEFT_OUT, error=str(error))
             return None
 
-    keys = sorted([found.key async for found in run.work.list_async(ATTEMPTS_PREFIX)])
-    for start in range(0, len(keys), CONCURRENT_BATCHES):
-        if kept.is_full:
+    number = 0
+    async for listed in in_batches(run.work.list_async(ATTEMPTS_PREFIX), CONCURRENT_BATCHES):
+        if kept.is_full or number >= MOST_BATCHES:
             log.warning(LEFT_OUT, error=f"{run.work.uri_of(ATTEMPTS_PREFIX)} has more attempts than a run makes")
             break
-        batch = [partial(read, key) for key in keys[start : start + CONCURRENT_BATCHES]]
-        found = await gather_bounded(batch, limit=CONCURRENT_BATCHES)
+        number += len(listed)
+        found = await gather_bounded([partial(read, each.key) for each in listed], limit=CONCURRENT_BATCHES)
         await asyncio.to_thread(add_batches, kept, [each for each in found if each is not None])
     return kept
 
@@ -186,6 +189,8 @@ def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Se
         run=read_run_state(run.job.status, run.run_id),
         conditions=read_conditions(run.job.status),
         tally=tally,
+        commits=run.records.commits.values(),
+        counters=run.records.sums.counters.sums,
         failures=failures_by_attempt(run),
         logs=logs,
     )

@@ -8,11 +8,11 @@ memory.
 
 import asyncio
 import contextlib
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import groupby
+from weakref import WeakValueDictionary
 
 import msgspec
 
@@ -96,7 +96,7 @@ class Applier:
         telemetry: told what happens.
         turns: held by a job that creates or deletes pods.
         planning: held, by namespace, by a job that is planned. So a store that does not answer does not delay the
-            jobs of other namespaces.
+            jobs of other namespaces. A namespace has none while no job of it is planned.
     """
 
     cluster: Cluster
@@ -105,9 +105,7 @@ class Applier:
     pods_seconds: float = PODS_SECONDS
     telemetry: Telemetry = field(default_factory=Telemetry)
     turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_JOBS))
-    planning: defaultdict[str, asyncio.Semaphore] = field(
-        default_factory=lambda: defaultdict(lambda: asyncio.Semaphore(CONCURRENT_JOBS))
-    )
+    planning: WeakValueDictionary[str, asyncio.Semaphore] = field(default_factory=WeakValueDictionary)
 
     async def apply(self, actions: Sequence[Action], run: Run) -> Applied:
         """Carry out `actions` in order; consecutive ones of one kind run concurrently.
@@ -138,14 +136,17 @@ class Applier:
 
     async def apply_without_store(self, actions: Sequence[Action], job: JobView) -> Applied:
         """Carry out only the deletions of pods and of the job: nothing else works without the store."""
-        for action in actions:
-            if isinstance(action, DeletePod):
-                await self.cluster.delete_pod(job, action.name, action.uid, force=action.force)
-        if any(isinstance(action, DeleteJob) for action in actions):
-            try:
+        deletions = [
+            partial(self.cluster.delete_pod, job, action.name, action.uid, force=action.force)
+            for action in actions
+            if isinstance(action, DeletePod)
+        ]
+        try:
+            await gather_bounded(deletions, limit=CONCURRENT_PODS)
+            if any(isinstance(action, DeleteJob) for action in actions):
                 await self.cluster.delete_job(job)
-            except ActionError as error:
-                return Applied(faults=(error.as_fault(),))
+        except ActionError as error:
+            return Applied(faults=(error.as_fault(),))
         return Applied()
 
     async def apply_one(self, action: Action, run: Run) -> None:
@@ -160,7 +161,7 @@ class Applier:
         """Carry out one action."""
         match action:
             case PlanRun():
-                async with self.planning[run.job.key.namespace]:
+                async with self.planning_turns(run.job.key.namespace):
                     await plan_run(run, self.cluster)
             case CreatePod():
                 await self.create_pod(action, run)
@@ -179,6 +180,13 @@ class Applier:
                 await self.cluster.delete_job(run.job)
             case RemoveIntermediates() | WritePostMortem() | DiscardRun() | RemoveRun():
                 await self.take_down(action, run)
+
+    def planning_turns(self, namespace: str) -> asyncio.Semaphore:
+        """Return what jobs of this namespace hold while they are planned."""
+        turns = self.planning.get(namespace)
+        if turns is None:
+            turns = self.planning[namespace] = asyncio.Semaphore(CONCURRENT_JOBS)
+        return turns
 
     def report_stops(self, attempts: Sequence[AttemptRecord]) -> None:
         """Report the attempts whose pods are about to be deleted."""

@@ -20,7 +20,6 @@ from podreduce.contract.layout import (
 )
 from podreduce.contract.plan import Plan, Program
 from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
-from podreduce.storage import ObjectStore
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.cluster.interface import Cluster, JobStorage
@@ -42,7 +41,13 @@ from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_turns import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
-from podreduce_operator.policy.run_state import read_plan_digest, read_run_id, read_run_state
+from podreduce_operator.policy.run_state import (
+    may_start_over,
+    read_plan_digest,
+    read_run_id,
+    read_run_of,
+    read_run_state,
+)
 from podreduce_operator.policy.single_pod_jobs import is_small_job
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
@@ -57,8 +62,11 @@ __all__ = ["observe", "storage_fault"]
 async def observe(
     job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
 ) -> tuple[Observed, Run | None]:
-    """Return what is observed of the job, and the run to act on; None if the store cannot be reached."""
-    pods = await explain_silence(await cluster.list_pods(job), job, cluster, now)
+    """Return what is observed of the job, and the run to act on; None if the store cannot be reached.
+
+    If the pods may not be listed, nothing can be said about the store either: commits are looked for by the pods.
+    """
+    pods, hidden = await observe_pods(job, cluster, now)
     run_id, previous = job.spec.run_id, read_run_id(job.status)
     state = read_run_state(job.status, run_id)
     is_resting = is_at_rest(job, state, now)
@@ -73,8 +81,8 @@ async def observe(
         is_blind=True,
         is_at_rest=is_resting,
     )
-    if is_resting:
-        return blind, None
+    if is_resting or hidden:
+        return replace(blind, faults=() if is_resting else hidden), None
     observed: Observed
     run: Run | None = None
     try:
@@ -85,6 +93,15 @@ async def observe(
     except PodreduceError as error:
         observed = replace(blind, faults=(storage_fault(error),))
     return replace(observed, progress=cluster.progress_of(observed.pods)), run
+
+
+async def observe_pods(job: JobView, cluster: Cluster, now: float) -> tuple[tuple[PodView, ...], tuple[Fault, ...]]:
+    """Return the job's pods, or why they may not be listed."""
+    try:
+        pods = await cluster.list_pods(job)
+    except ActionError as error:
+        return (), (error.as_fault(),)
+    return await explain_silence(pods, job, cluster, now), ()
 
 
 async def explain_silence(pods: tuple[PodView, ...], job: JobView, cluster: Cluster, now: float) -> tuple[PodView, ...]:
@@ -109,6 +126,9 @@ async def observe_store(
     run_hash = hash_run(job.uid, run.run_id)
     state = read_run_state(job.status, run.run_id)
     await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
+    if run.records.plan is None and may_start_over(job, run.run_id):
+        run.records.started_over = job.generation
+    state = read_run_of(job, run.run_id, run.records.started_over)
     failures = run.records.failures
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
@@ -123,6 +143,7 @@ async def observe_store(
         plan=summarize_plan(run.records),
         pods=place_pods(blind.pods, run_hash, run.records, failures),
         commits=dict(run.records.commits),
+        counters=run.records.sums.counters.sums,
         failures=failures,
         shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
         skew=summarize_skew(run.records),
@@ -153,14 +174,16 @@ async def choose_run(blind: Observed, storage: JobStorage, cache: RunCache) -> t
     old = cache.open(job, superseded, storage)
     if read_run_state(job.status, superseded).terminal is None and await has_intent(old):
         return old, None
-    return run, superseded if await has_objects(old.work) else None
+    return run, superseded if await old.work.has_any_async() else None
 
 
 async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limits: Limits, now: float) -> None:
     """Read what is new. Of a run that has ended, the tasks' records are read only if its post-mortem needs them."""
     if state.terminal is not None:
         await run.records.refresh_ended()
-        if run.records.has_post_mortem or not needs_attempts(run.job, state, limits, now):
+        is_needed = not run.records.has_post_mortem and needs_attempts(run.job, state, limits, now)
+        if not is_needed or run.records.take_too_much:
+            run.records.forget_tasks()
             return
     await run.records.refresh(pods)
 
@@ -186,23 +209,16 @@ async def has_intent(run: Run) -> bool:
     return await run.work.exists_async(COMMIT_INTENT_KEY)
 
 
-async def has_objects(store: ObjectStore, prefix: str = "") -> bool:
-    """Tell whether there is anything below `prefix`."""
-    async for _ in store.list_async(prefix):
-        return True
-    return False
-
-
 async def has_intermediates(run: Run, state: RunState) -> bool:
     """Tell whether a terminal run has left blobs, staged parts or its claim. False for a run in progress."""
     if state.terminal is None:
         return False
-    return await has_objects(run.work, DATA_PREFIX) or await has_leftovers(run.output, run.claim)
+    return await run.work.has_any_async(DATA_PREFIX) or await has_leftovers(run.output, run.claim)
 
 
 async def has_records(run: Run, state: RunState) -> bool:
     """Tell whether anything is left of a terminal run. False for a run in progress."""
-    return state.terminal is not None and await has_objects(run.work)
+    return state.terminal is not None and await run.work.has_any_async()
 
 
 async def read_published_run(run: Run) -> PublishedOutput | None:
@@ -246,7 +262,7 @@ def summarize_skew(records: RunRecords) -> tuple[HeavyKeyView, ...]:
     """Return the heaviest keys, each with its partition in the shuffle manifest."""
     return tuple(
         HeavyKeyView(key=heavy.key, share=heavy.share, partition=find_partition(heavy, records.manifest))
-        for heavy in records.skew.heaviest()
+        for heavy in records.sums.skew.heaviest()
     )
 
 

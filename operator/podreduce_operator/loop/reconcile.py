@@ -29,6 +29,7 @@ from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
 from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
+from podreduce_operator.runs.record_budget import RecordBudget
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
 
@@ -56,10 +57,12 @@ class Worker:
         task: the running loop.
         settled: set when the job is terminal and cleaned up.
         status_written_at: when the status was last written (monotonic).
-        phase_written: the phase that was last written. The first status of an end is not delayed, later ones are.
+        phase_written: the phase that was last written. The first status of an end, and of the commit, which waits for
+            it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
+        troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
         adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
@@ -71,6 +74,7 @@ class Worker:
     phase_began_at: float | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
+    troubled_since: float | None = None
     adopted: str = ""
 
 
@@ -87,6 +91,7 @@ class Reconciler:
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a job's wake-up, so many seconds at most.
         telemetry: told what happens.
+        record_bytes: how much memory the records of all runs may take.
     """
 
     def __init__(
@@ -101,6 +106,7 @@ class Reconciler:
         monotonic: Callable[[], float] = time.monotonic,
         wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
         telemetry: Telemetry | None = None,
+        record_bytes: float = math.inf,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -110,7 +116,9 @@ class Reconciler:
         self.monotonic = monotonic
         self.wait = wait_for_wake if wait is None else wait
         self.telemetry = telemetry or Telemetry()
-        self.cache = RunCache(on_attempt_end=self.telemetry.on_attempt_end)
+        self.cache = RunCache(
+            on_attempt_end=self.telemetry.on_attempt_end, budget=RecordBudget(most_bytes=record_bytes)
+        )
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point, telemetry=self.telemetry)
         self.workers: dict[JobKey, Worker] = {}
         self.left_alone: set[str] = set()
@@ -137,6 +145,11 @@ class Reconciler:
             max(worker.due_at, self.passed_at.get(key.namespace, -math.inf)) for key, worker in self.workers.items()
         )
         return max(0.0, self.monotonic() - min(since, default=math.inf))
+
+    def oldest_pass_seconds(self) -> float:
+        """Return how long the oldest pass has been due or running, also if others of its namespace end; 0 without."""
+        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
+        return max(0.0, self.monotonic() - oldest)
 
     def due_passes(self) -> int:
         """Return how many passes are due or running."""
@@ -199,14 +212,20 @@ class Reconciler:
     async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
-        if job is None or job.deleting or self.is_foreign(job):
+        if job is None or job.deleting:
             return None
+        if self.is_foreign(job):
+            await self.leave_alone(job)
+            return None
+        self.left_alone.discard(job.uid)
         if not await self.adopt(job, worker):
             return 0.0
         started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
         worker.observing_seconds = self.monotonic() - started
+        observed = replace(observed, troubled_since=worker.troubled_since)
         decision, observed = await self.act(observed, run, self.clock())
+        worker.troubled_since = note_trouble(observed, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
         settled = is_settled(observed, decision)
         if settled and status_due is None:
@@ -219,12 +238,20 @@ class Reconciler:
     def is_foreign(self, job: JobView) -> bool:
         """Tell whether the job belongs to another installation. Nothing is done to such a job."""
         owner = read_installation(job.status)
-        if self.installation is None or owner is None or owner == self.installation:
-            return False
-        if job.uid not in self.left_alone:
-            self.left_alone.add(job.uid)
-            log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
-        return True
+        return not (self.installation is None or owner is None or owner == self.installation)
+
+    async def leave_alone(self, job: JobView) -> None:
+        """Say once that nothing is done for the job. An event is all: its conditions are the other installation's."""
+        if job.uid in self.left_alone:
+            return
+        self.left_alone.add(job.uid)
+        owner = read_installation(job.status)
+        log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
+        message = (
+            f"the installation {self.installation} serves this namespace and does nothing for this job: it belongs to "
+            f"the installation {owner} (status.installation); see Several installations in docs/operations.md"
+        )
+        await self.cluster.record_event(job, "Normal", "LeftAlone", message)
 
     async def adopt(self, job: JobView, worker: Worker) -> bool:
         """Make the job this installation's own before anything else is done. Return whether the pass may go on.
@@ -270,8 +297,8 @@ class Reconciler:
         if status == observed.job.status:
             return None
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
-        ends_now = decision.verdict.is_terminal and worker.phase_written is not decision.verdict.phase
-        if due_in > 0 and not ends_now:
+        is_awaited = decision.verdict.is_terminal or decision.verdict.phase is Phase.COMMITTING
+        if due_in > 0 and not (is_awaited and worker.phase_written is not decision.verdict.phase):
             return due_in
         if not await self.cluster.write_status(observed.job, status):
             return 0.0
@@ -304,6 +331,13 @@ def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
         run_log.info("run ended", result=after.terminal, reason=after.reason, seconds=round(seconds))
 
 
+def note_trouble(observed: Observed, now: float) -> float | None:
+    """Return since when the job's passes have met faults; None if this one met none."""
+    if not observed.faults:
+        return None
+    return now if observed.troubled_since is None else observed.troubled_since
+
+
 def is_settled(observed: Observed, decision: Decision) -> bool:
     """Tell whether a terminal run has no unfinished pods and nothing to do before its ttl ends."""
     if observed.faults and observed.has_intermediates:
@@ -324,7 +358,7 @@ def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: flo
     if causes_no_event and not observed.faults:
         return 0.0
     times = [at for at in (decision.wake_after, status_due) if at is not None]
-    if observed.faults and decision.verdict.is_terminal and not observed.is_blind:
+    if observed.faults and decision.verdict.is_terminal:
         return min(times, default=RESYNC_SECONDS)
     if times or not rests:
         times.append(REST_SECONDS if rests else RESYNC_SECONDS)

@@ -30,8 +30,11 @@ class RunState:
 
     Attributes:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
+        is_publishing: whether the run may have begun to publish; written before it begins. None: the status does not
+            say, because an earlier release wrote it.
         is_told: the post-mortem of the ended run is written.
         is_cleaned_up: nothing is left of the ended run except its output.
+        has_leftovers: the store refused to be tidied when the ended run was last looked at.
     """
 
     run_id: str
@@ -40,8 +43,10 @@ class RunState:
     reason: str = ""
     message: str = ""
     completed_at: float | None = None
+    is_publishing: bool | None = None
     is_told: bool = False
     is_cleaned_up: bool = False
+    has_leftovers: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,7 +130,8 @@ class Observed:
         superseded: the run in progress that a new runId replaced, until it is discarded.
         pods: all pods of this job (same owner UID), of any run.
         commits: the newest generation's commit of each committed task.
-        failures: every failure record, by task.
+        counters: what tasks count themselves, by group and name, added up over the commits.
+        failures: every failure record, by task. Of all but the newest the texts are cut.
         progress: what running attempts have reported, by attempt id.
         skew: the heaviest keys, the heaviest first.
         quarantine_uri: where the skipped records are, if the maps skip any.
@@ -135,6 +141,7 @@ class Observed:
         kept: the stage of each attempt when this process last kept it. A new process starts with none and keeps
             every attempt again.
         faults: what failed in the last attempt to act.
+        troubled_since: since when this process has seen such faults without a break (seconds since the epoch).
         is_blind: the store was not read, so empty fields say nothing about it.
         is_at_rest: the store was not read because the status says that nothing in it is due.
     """
@@ -147,6 +154,7 @@ class Observed:
     plan: PlanSummary | None = None
     pods: tuple[PodView, ...] = ()
     commits: Mapping[TaskRef, CommitRecord] = field(default_factory=dict)
+    counters: Mapping[tuple[str, str], int] = field(default_factory=dict)
     failures: Mapping[TaskRef, tuple[FailureRecord, ...]] = field(default_factory=dict)
     progress: Mapping[str, AttemptProgress] = field(default_factory=dict)
     shuffle: ShuffleSummary | None = None
@@ -160,6 +168,7 @@ class Observed:
     post_mortem: PostMortemView | None = None
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
+    troubled_since: float | None = None
     is_blind: bool = False
     is_at_rest: bool = False
 

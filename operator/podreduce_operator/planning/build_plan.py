@@ -23,16 +23,19 @@ Rule: pure. The same objects and spec give the same plan, byte for byte.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from podreduce.contract.plan import (
     PIECES_PER_PAGE,
+    SEVERAL_INPUTS,
     SHARDS_PER_PAGE,
     InputOptions,
     JobIdentity,
+    Owner,
     PageRef,
     Piece,
     Plan,
+    PlannedInput,
     Program,
     Shard,
     ShardPage,
@@ -40,11 +43,12 @@ from podreduce.contract.plan import (
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.spec import JobSpec, pinned_fields
 from podreduce_operator.balance.even_cuts import choose_cuts, imbalance_bytes
+from podreduce_operator.balance.input_shares import share_shards
 from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.shard_count import count_shards
 
-__all__ = ["PlannedShards", "build_plan", "plan_shards"]
+__all__ = ["Digests", "Planned", "PlannedInputs", "PlannedShards", "build_plan", "plan_inputs", "plan_shards"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,16 +74,73 @@ class PlannedShards:
             yield Shard(index=index, pieces=tuple(pieces))
 
     def pages(self) -> Iterator[ShardPage]:
-        """Yield the shards in pages, each with as many as fit and at least one."""
-        page: list[Shard] = []
-        pieces = 0
-        for shard in self.shards():
-            pieces += len(shard.pieces)
-            if page and (len(page) == SHARDS_PER_PAGE or pieces > PIECES_PER_PAGE):
-                yield ShardPage(shards=tuple(page))
-                page, pieces = [], len(shard.pieces)
-            page.append(shard)
-        yield ShardPage(shards=tuple(page))
+        """Yield the shards in pages."""
+        return make_pages(self.shards())
+
+    @property
+    def object_count(self) -> int:
+        """How many objects the input has."""
+        return len(self.objects)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedInputs:
+    """Several inputs, each cut into shards. The shards of all follow one another, and so do the rows of bytes."""
+
+    inputs: Sequence[PlannedShards]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.inputs))
+
+    @property
+    def object_count(self) -> int:
+        """How many objects all inputs have."""
+        return sum(each.object_count for each in self.inputs)
+
+    @property
+    def cuts(self) -> Sequence[int]:
+        """Where shards begin and end in the row of all inputs."""
+        cuts, start = [0], 0
+        for each in self.inputs:
+            cuts += [start + cut for cut in each.cuts[1:]]
+            start = cuts[-1]
+        return cuts
+
+    def shards(self) -> Iterator[Shard]:
+        """Yield the shards."""
+        first = 0
+        for number, each in enumerate(self.inputs):
+            for shard in each.shards():
+                yield Shard(index=first + shard.index, input=number, pieces=shard.pieces)
+            first += len(each)
+
+    def pages(self) -> Iterator[ShardPage]:
+        """Yield the shards in pages."""
+        return make_pages(self.shards())
+
+
+Planned: TypeAlias = PlannedShards | PlannedInputs
+
+
+def make_pages(shards: Iterable[Shard]) -> Iterator[ShardPage]:
+    """Yield shards in pages, each with as many as fit and at least one."""
+    page: list[Shard] = []
+    pieces = 0
+    for shard in shards:
+        pieces += len(shard.pieces)
+        if page and (len(page) == SHARDS_PER_PAGE or pieces > PIECES_PER_PAGE):
+            yield ShardPage(shards=tuple(page))
+            page, pieces = [], len(shard.pieces)
+        page.append(shard)
+    yield ShardPage(shards=tuple(page))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Digests:
+    """The digests of what a run reads and does, as the plan stores them."""
+
+    input: str | None = None
+    spec: str | None = None
 
 
 def plan_shards(
@@ -99,10 +160,41 @@ def plan_shards(
     """
     total = sum(each.size_bytes for each in objects)
     wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism)
-    cuts = choose_cuts(total, find_atoms(objects, whole_objects=whole_objects), wanted)
-    if shards is None:
+    return cut_objects(objects, wanted, whole_objects=whole_objects, keep_empty=shards is not None)
+
+
+def cut_objects(objects: Sequence[InputObject], wanted: int, *, whole_objects: bool, keep_empty: bool) -> PlannedShards:
+    """Cut the row of `objects` into `wanted` shards; empty ones are dropped if that is wished, but for one."""
+    total = sum(each.size_bytes for each in objects)
+    cuts: Sequence[int] = choose_cuts(total, find_atoms(objects, whole_objects=whole_objects), wanted)
+    if not keep_empty:
         cuts = [0, *sorted({*cuts} - {0})] if total else [0, 0]
     return PlannedShards(objects=objects, cuts=cuts, whole_objects=whole_objects)
+
+
+def plan_inputs(
+    listings: Sequence[Sequence[InputObject]],
+    *,
+    whole_objects: Sequence[bool],
+    shards: int | None = None,
+    shard_bytes: int | None = None,
+    parallelism: int | None = None,
+) -> PlannedInputs:
+    """Cut several inputs into shards, as `plan_shards` does with one. Each input has at least one shard.
+
+    Raises:
+        ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
+    """
+    sizes = [sum(each.size_bytes for each in listing) for listing in listings]
+    wanted = shards or count_shards(sum(sizes), shard_bytes=shard_bytes, parallelism=parallelism)
+    shares = share_shards(sizes, [1] * len(sizes), max(wanted, len(sizes)))
+    cut = zip(listings, shares, whole_objects, strict=True)
+    return PlannedInputs(
+        inputs=[
+            cut_objects(listing, share, whole_objects=whole, keep_empty=shards is not None)
+            for listing, share, whole in cut
+        ]
+    )
 
 
 def find_atoms(objects: Iterable[InputObject], *, whole_objects: bool) -> list[tuple[int, int]]:
@@ -150,22 +242,26 @@ def build_plan(
     *,
     job: JobIdentity,
     spec: JobSpec,
-    input_options: InputOptions | None = None,
+    input_options: Sequence[InputOptions] = (),
     raw_spec: Mapping[str, Any],
     program: Program,
-    planned: PlannedShards,
+    planned: Planned,
     pages: Iterable[PageRef],
+    digests: Digests = Digests(),
+    owner: Owner | None = None,
 ) -> Plan:
-    """Return the plan. Its shard pages are already written. Without `input_options`, the spec's are used."""
+    """Return the plan. Its shard pages are already written.
+
+    `input_options` are those of each input; without them, the spec's are used.
+    """
     total = planned.cuts[-1]
+    inputs = planned_inputs(spec, input_options)
     return Plan(
         job=job,
         program=program,
-        input_format=spec.input.format,
-        input_options=input_options or spec.input.options,
-        encoding_errors=spec.input.encoding_errors,
+        **describe_inputs(inputs, are_named=spec.input is None),
         bad_records=spec.bad_records,
-        objects=len(planned.objects),
+        objects=planned.object_count,
         bytes=total,
         shards=len(planned),
         imbalance_bytes=imbalance_bytes(planned.cuts),
@@ -181,5 +277,31 @@ def build_plan(
         output_columns=spec.output.columns,
         output_record_length=spec.output.record_length,
         if_exists=spec.output.if_exists,
+        input_digest=digests.input,
+        spec_digest=digests.spec,
+        owner=owner,
         spec=pinned_fields(raw_spec),
     )
+
+
+def planned_inputs(spec: JobSpec, options: Sequence[InputOptions]) -> list[PlannedInput]:
+    """Return the inputs as the plan stores them."""
+    specs = list(spec.all_inputs.values())
+    return [
+        PlannedInput(
+            name=each.name, input_format=each.format, input_options=found, encoding_errors=each.encoding_errors
+        )
+        for each, found in zip(specs, options or [each.options for each in specs], strict=True)
+    ]
+
+
+def describe_inputs(inputs: Sequence[PlannedInput], *, are_named: bool) -> dict[str, Any]:
+    """Return the plan's fields about its inputs; a single input without a name has them itself."""
+    if are_named:
+        return {"inputs": tuple(inputs), "input_format": SEVERAL_INPUTS, "encoding_errors": "Strict"}
+    [only] = inputs
+    return {
+        "input_format": only.input_format,
+        "input_options": only.input_options,
+        "encoding_errors": only.encoding_errors,
+    }

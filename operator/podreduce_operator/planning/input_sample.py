@@ -41,9 +41,9 @@ class Window:
 
 
 async def settle_columns(
-    spec: InputSpec, objects: Sequence[InputObject], open_at: Callable[[str], ObjectStore]
+    spec: InputSpec, objects: Sequence[InputObject], open_at: Callable[[str], ObjectStore], *, place: str = "input"
 ) -> InputOptions:
-    """Return the input's options for the plan.
+    """Return the input's options for the plan; the input is at `place` in the spec.
 
     Raises:
         ActionError: `InvalidInputSchema`: `input.schema` names a column twice or an unknown type.
@@ -61,7 +61,7 @@ async def settle_columns(
     try:
         parse_columns(options.schema)
     except ValueError as error:
-        raise ActionError("InvalidInputSchema", f"spec.input.schema: {error}", permanent=True) from None
+        raise ActionError("InvalidInputSchema", f"spec.{place}.schema: {error}", permanent=True) from None
     return options
 
 

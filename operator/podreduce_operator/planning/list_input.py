@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 
 async def list_input(
-    uris: Sequence[str], open_at: Callable[[str], ObjectStore], *, output_uri: str
+    uris: Sequence[str], open_at: Callable[[str], ObjectStore], *, output_uri: str, place: str = "input"
 ) -> Sequence[InputObject]:
-    """List the objects that `uris` name.
+    """List the objects that `uris` name; the input is at `place` in the spec.
 
     Raises:
         ActionError: `InputNotFound`: a URI names nothing. `InputUnreadable`: a file has a name that is not possible as
@@ -37,8 +37,8 @@ async def list_input(
     """
     found, seen = InputListing(), set()
     for uri in uris:
-        async for each in list_uri(parse_input_uri(uri), open_at):
-            refuse_overlap(each.uri, as_prefix(output_uri))
+        async for each in list_uri(parse_input_uri(uri), open_at, place):
+            refuse_overlap(each.uri, as_prefix(output_uri), place)
             if len(uris) > 1:  # a single URI names no object twice
                 if each.uri in seen:
                     continue
@@ -49,7 +49,7 @@ async def list_input(
     return found
 
 
-async def list_uri(uri: InputUri, open_at: Callable[[str], ObjectStore]) -> AsyncIterator[InputObject]:
+async def list_uri(uri: InputUri, open_at: Callable[[str], ObjectStore], place: str) -> AsyncIterator[InputObject]:
     """Yield the objects that one URI names.
 
     Raises:
@@ -64,7 +64,7 @@ async def list_uri(uri: InputUri, open_at: Callable[[str], ObjectStore]) -> Asyn
         if found:
             return
     raise ActionError(
-        "InputNotFound", f"{uri.uri}: {await explain_nothing(uri, store)}: check spec.input.uris", permanent=True
+        "InputNotFound", f"{uri.uri}: {await explain_nothing(uri, store)}: check spec.{place}.uris", permanent=True
     )
 
 
@@ -129,13 +129,13 @@ async def refuse_unreadable(uri: InputUri, store: ObjectStore) -> None:
         )
 
 
-def refuse_overlap(uri: str, output_uri: str) -> None:
+def refuse_overlap(uri: str, output_uri: str, place: str) -> None:
     """Fail if an input object is in the output."""
     if uri.startswith(output_uri):
         raise ActionError(
             "InputInOutput",
             f"{uri}: this input is in the output {output_uri}, where it could be replaced: choose another "
-            "spec.output.uri or narrow spec.input.uris",
+            f"spec.output.uri or narrow spec.{place}.uris",
             permanent=True,
         )
 

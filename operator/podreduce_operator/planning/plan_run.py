@@ -1,9 +1,11 @@
-"""Plans a run: pins the program, lists the input, claims the output, cuts the input, and writes the plan last.
+"""Plans a run: pins the program, lists the input and tries it, claims the output, cuts the input, writes the plan last.
 
 Rule: may be repeated at any point. The first `plan/plan.json` that is created is the plan.
 """
 
 import asyncio
+import json
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 
@@ -12,13 +14,19 @@ from podreduce.contract.plan import PageRef, Program, ShardPage
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
+from podreduce_operator.api.program_problems import find_program_problems, find_syntax_problem
+from podreduce_operator.api.spec import JobSpec, ProgramSpec
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.digests.run_digests import ListedObject, digest_inputs, digest_spec
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.build_plan import Digests, Planned, build_plan, plan_inputs, plan_shards
+from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
+from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
@@ -44,18 +52,21 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
+    refuse_invalid(program, run.job.spec)
+    refuse_templates(run.job.spec)
     spec = run.job.spec
-    objects = await list_input(spec.input.uris, run.storage.open, output_uri=run.output.uri)
-    input_options = await settle_columns(spec.input, objects, run.storage.open)
+    listings, input_options = [], []
+    for place, each in spec.all_inputs.items():
+        listing = await list_input(each.uris, run.storage.open, output_uri=run.output.uri, place=place)
+        await check_readable(each.uris, listing, run.storage.open)
+        input_options.append(await settle_columns(each, listing, run.storage.open, place=place))
+        listings.append(listing)
     await take_output(run, cluster)
     # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.
-    planned = await asyncio.to_thread(
-        plan_shards,
-        objects,
-        whole_objects=reads_whole_objects(spec.input.format, spec.input.options),
-        shards=spec.map.shards,
-        shard_bytes=spec.map.shard_bytes,
-        parallelism=spec.parallelism,
+    planned = await asyncio.to_thread(cut_inputs, spec, listings)
+    digests = Digests(
+        input=await asyncio.to_thread(digest_inputs, [map(as_listed, listing) for listing in listings]),
+        spec=digest_spec(spec, program, runs_in_image=cluster.runs_images),
     )
     plan = build_plan(
         job=run.identity,
@@ -65,11 +76,31 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         program=program,
         planned=planned,
         pages=await write_pages(run, planned),
+        digests=digests,
+        owner=run.job.owner,
     )
     data = encode(plan)
     refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
     await run.work.create_async(PLAN_KEY, data)
+
+
+def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Planned:
+    """Cut the listed inputs into shards."""
+    whole = [reads_whole_objects(each.format, each.options) for each in spec.all_inputs.values()]
+    wanted = {
+        "shards": spec.map.shards,
+        "shard_bytes": spec.map.shard_bytes,
+        "parallelism": spec.parallelism,
+    }
+    if spec.input is None:
+        return plan_inputs(listings, whole_objects=whole, **wanted)
+    return plan_shards(listings[0], whole_objects=whole[0], **wanted)
+
+
+def as_listed(found: InputObject) -> ListedObject:
+    """Return what the digest of the input is over."""
+    return found.uri, found.size_bytes, found.etag
 
 
 def refuse_successor(run: Run, digest: str) -> None:
@@ -103,6 +134,46 @@ async def pin_program(job: JobView, cluster: Cluster) -> Program:
     return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
 
 
+def refuse_invalid(program: Program, spec: JobSpec) -> None:
+    """Make sure that the program is not certainly wrong, before any pod starts. Its text is read and never run.
+
+    A job's own image may have a newer Python: only a task knows what that compiles.
+
+    Raises:
+        ActionError: it does not compile, or it has no job class with the right members.
+    """
+    if program.source is None or (names_image(spec) and find_syntax_problem(program.source) is not None):
+        return
+    for problem in find_program_problems(program.source, program.class_name)[:1]:
+        place = f", line {problem.line}, column {problem.column}" if problem.line else ""
+        raise ActionError("ProgramInvalid", f"{name_source(spec.program)}{place}: {problem.message}", permanent=True)
+
+
+def refuse_templates(spec: JobSpec) -> None:
+    """Make sure that a pod can be made of the job's templates, as long as a change to them still takes effect.
+
+    Raises:
+        ActionError: it cannot.
+    """
+    problem = find_template_problem(spec)
+    if problem is not None:
+        raise ActionError("PodRejected", problem, permanent=True)
+
+
+def names_image(spec: JobSpec) -> bool:
+    """Tell whether the tasks may have another image than the installation's."""
+    templates = [spec.pod_template, spec.map.pod_template, spec.reduce.pod_template]
+    return spec.image is not None or '"image"' in json.dumps(templates)
+
+
+def name_source(program: ProgramSpec) -> str:
+    """Return where the program's text is, for its author."""
+    if program.source_from is None:
+        return "spec.program.source"
+    reference = program.source_from.config_map_key_ref
+    return f"ConfigMap {reference.name}, key {reference.key}"
+
+
 async def take_output(run: Run, cluster: Cluster) -> None:
     """Claim the output, also from a run that is over. If it must be empty, make sure that it is."""
     while (holder := await claim_output(run.output, run.claim)) is not None:
@@ -132,7 +203,7 @@ async def may_take(holder: Claim, run: Run, cluster: Cluster) -> bool:
     return is_over(job, holder.job, is_unread=job is None and cluster.is_unread(key, holder.job.uid))
 
 
-async def write_pages(run: Run, planned: PlannedShards) -> list[PageRef]:
+async def write_pages(run: Run, planned: Planned) -> list[PageRef]:
     """Write the shard pages, a few at a time, and return the references for the plan."""
     pages, refs = enumerate(planned.pages()), []
     while batch := await asyncio.to_thread(lambda: [encode_page(*page) for page in islice(pages, CONCURRENT_WRITES)]):

@@ -5,15 +5,19 @@ The policy
 A run goes through plan → maps → shuffle → reduces → commit. A step is due because its evidence is missing, never
 because of what happened before.
 
-1. A terminal run is final. What it left is removed in this order: active pods; then blobs, staged parts and the claim
-   on the output. If it was planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and
-   the kept failed pods are removed. After `deleteAfterFinishedSeconds`, if it is set, they are removed in any case, and
+1. A terminal run is final, unless it failed before it was planned and the spec has changed since: then it starts over.
+   What it left is removed in this order: active pods; then blobs, staged parts and the claim on the output. If it was
+   planned, its post-mortem is written next. After `ttlSecondsAfterFinished`, its records and the kept failed pods are
+   removed. After `deleteAfterFinishedSeconds`, if it is set, they are removed in any case, and
    the job itself is deleted when nothing is left.
 2. If a new `runId` replaces a run, the old run is removed first: its pods, then everything it stored. Then the new run
    starts; it cannot fail before. The status names a run before any other step, so that a later run can find it.
 3. After the commit intent a run can only go forward. Deadline, suspension and failures no longer matter, and a fault
-   delays the run for as long as it lasts. A planned run whose store cannot be read may be past its intent. One thing
-   still fails such a run, because it is permanent: the store dropped a part that was about to be published.
+   delays the run for as long as it lasts. One thing still fails such a run, because it is permanent: the store dropped
+   a part that was about to be published. The intent is in the store, which may be away. So the status says first that
+   the run publishes: the intent follows only when that is seen, and no status takes it back. While the store cannot be
+   read, a run whose status does not say so has no intent: it is suspended, and fails at its deadline. Nothing else that
+   needs the store is decided then.
 4. A run fails because of a permanent fault, a fatal failure, a task without attempts left, too many bad records, or the
    deadline. The verdict uses only evidence that lasts (records, times), so it is the same after a restart.
 5. A suspended run has no pods. What is committed stays.
@@ -39,7 +43,7 @@ Invariants, checked by the simulation
 - one committed attempt per task and generation; no reduce attempt before the last map's commit;
 - at most backoffLimitPerTask + 1 counted attempts of a task, none before its time;
 - never more active pods than `parallelism`, when they are created;
-- a failed or complete run leaves no running pod, and a terminal verdict never changes.
+- a failed or complete run leaves no running pod, and a terminal verdict never changes (but see 1).
 
 A worked example
 ----------------
@@ -48,7 +52,8 @@ ProgramError, which frees its slot: `Mapping: record(m-0 ProgramError) create(m-
 and the initial backoff is 5 s: `Mapping: -; wake 4.0s`. The failed pod stays, as one of the last ten. At t=105 m-1
 still runs, so m-0 waits for a slot: `Mapping: -`. After m-1 is committed and its pod has ended:
 `Mapping: keep(1) create(m-0#2) delete(m-1 committed)`. After both are committed: `Mapping: freeze(0)`, then
-`Reducing: create(r-0#1)`, `Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run
+`Reducing: create(r-0#1)`, `Committing: -; wake 0.0s` (the status says
+that the run publishes), `Committing: commit`, `Complete/OutputCommitted: -`, and on the terminal run
 `Complete/OutputCommitted: clean post-mortem; wake 86400.0s`.
 """
 
@@ -61,9 +66,9 @@ from podreduce_operator.policy.attempt_record import SUSPENDED
 from podreduce_operator.policy.attempt_snapshots import keep_attempts
 from podreduce_operator.policy.job_deletion import delete_job
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, let_go, stop_failed
-from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
+from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS, fault_retry_seconds
 from podreduce_operator.policy.run_cleanup import supersede, tidy
-from podreduce_operator.policy.run_end import find_end
+from podreduce_operator.policy.run_end import deadline_at, find_end, is_troubled, may_publish
 from podreduce_operator.policy.run_wave import run_wave
 
 __all__ = ["decide"]
@@ -90,13 +95,13 @@ def take_step(observed: Observed, now: float) -> Decision:
     if failed is not None:
         return Decision(actions=stop_failed(observed), verdict=failed)
     decision = proceed(observed, now)
-    return retry_later(decision, observed) if observed.faults else decision
+    return retry_later(decision, observed, now) if observed.faults else decision
 
 
 def proceed(observed: Observed, now: float) -> Decision:
     """Take the next step of a run that goes on."""
     if observed.is_blind:
-        return Decision(actions=(), verdict=Verdict(phase=Phase.PLANNING))
+        return proceed_blind(observed)
     if observed.superseded is not None:
         return supersede(observed, observed.superseded)
     if observed.has_intent:
@@ -105,7 +110,22 @@ def proceed(observed: Observed, now: float) -> Decision:
         return suspend(observed)
     if observed.plan is None or is_chaos_forbidden(observed):
         return begin(observed)
-    return run_wave(observed, observed.plan, now)
+    return announce(run_wave(observed, observed.plan, now), observed)
+
+
+def proceed_blind(observed: Observed) -> Decision:
+    """Take the next step of a run whose store cannot be read: only a suspension needs nothing from there."""
+    if observed.job.spec.suspend and observed.superseded is None and not may_publish(observed):
+        return suspend(observed)
+    return Decision(actions=(), verdict=Verdict(phase=Phase.PLANNING))
+
+
+def announce(decision: Decision, observed: Observed) -> Decision:
+    """Let the status say that the run publishes, and look again at once, before the run writes its intent."""
+    actions = tuple(action for action in decision.actions if not isinstance(action, CommitOutput))
+    if observed.run.is_publishing or len(actions) == len(decision.actions):
+        return decision
+    return replace(decision, actions=actions, wake_after=0.0)
 
 
 def begin(observed: Observed) -> Decision:
@@ -131,9 +151,12 @@ def suspend(observed: Observed) -> Decision:
     return Decision(actions=actions, verdict=Verdict(phase=Phase.SUSPENDED, reason="Suspended", map_total=total))
 
 
-def retry_later(decision: Decision, observed: Observed) -> Decision:
+def retry_later(decision: Decision, observed: Observed, now: float) -> Decision:
     """Report a temporary fault and take the same step again after a pause. A suspension still stops pods now."""
-    fault = observed.faults[0]
+    deadline, fault = deadline_at(observed), observed.faults[0]
     verdict = replace(decision.verdict, reason=fault.reason, message=fault.message)
     stops = decision.actions if verdict.phase is Phase.SUSPENDED else ()
-    return Decision(actions=stops, verdict=verdict, wake_after=FAULT_RETRY_SECONDS)
+    pause = fault_retry_seconds(observed.troubled_since, now) if is_troubled(observed) else FAULT_RETRY_SECONDS
+    if deadline is not None and deadline > now:
+        pause = min(pause, deadline - now)
+    return Decision(actions=stops, verdict=verdict, wake_after=pause)

@@ -11,7 +11,7 @@ from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import FailureRecord
 from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.model.pods import PodPhase, PodView
-from podreduce_operator.policy.failure_classes import DENIAL, MEMORY, OUTAGE, class_of
+from podreduce_operator.policy.failure_classes import DENIAL, MEMORY, OUTAGE, SETUP, class_of
 from podreduce_operator.policy.failure_rules import find_action
 from podreduce_operator.policy.retry_delays import may_raise_memory, ran_out_of_memory
 
@@ -81,9 +81,17 @@ def classify(pod: PodView, cause: Cause, spec: JobSpec, earlier: Sequence[Failur
     if failure_class is MEMORY and may_raise_memory(spec) and not ran_out_of_memory(earlier):
         told = f"{message}; the next attempt gets {spec.backoff.out_of_memory_factor:g} times the memory"
         return Classification(reason=reason, message=told, counted=False)
+    if failure_class is SETUP and has_failed_so(cause, earlier):
+        told = f"{message} (twice the same, before the first record; a Count rule in failurePolicy keeps the retries)"
+        return Classification(reason=reason, message=told, counted=True, ends_job=True)
     has_no_retries = failure_class in (OUTAGE, DENIAL) and spec.backoff_limit_per_task == 0
     counted = failure_class.is_counted or failure_class.is_fatal or has_no_retries
     return Classification(reason=reason, message=message, counted=counted, ends_job=failure_class.is_fatal)
+
+
+def has_failed_so(cause: Cause, earlier: Sequence[FailureRecord]) -> bool:
+    """Tell whether an attempt of the task has already failed with the same words."""
+    return any((failure.reason, failure.message) == (cause.reason, cause.message) for failure in earlier)
 
 
 def find_cause(pod: PodView) -> Cause:

@@ -7,7 +7,17 @@ back, and a program that raises are handled separately.
 
 from dataclasses import dataclass
 
-__all__ = ["CLASSES", "DENIAL", "DISRUPTION", "MEMORY", "MEMORY_UNAVAILABLE", "OUTAGE", "FailureClass", "class_of"]
+__all__ = [
+    "CLASSES",
+    "DENIAL",
+    "DISRUPTION",
+    "MEMORY",
+    "MEMORY_UNAVAILABLE",
+    "OUTAGE",
+    "SETUP",
+    "FailureClass",
+    "class_of",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +61,9 @@ PROGRAM = FailureClass(
 )
 """The program or the task caused it."""
 
+SETUP = FailureClass(name="setup", reasons=frozenset({"SetupFailed"}), is_counted=True)
+"""The program raised before the first record, so no record is to blame. The same error twice in a task ends the job."""
+
 MEMORY_UNAVAILABLE = "MemoryUnavailable"
 MEMORY = FailureClass(name="memory", reasons=frozenset({"OutOfMemory", MEMORY_UNAVAILABLE}), is_counted=True)
 """Counted, except the first; after that one the task gets more memory (`backoff.outOfMemoryFactor`).
@@ -93,10 +106,12 @@ time to correct the Secret. A job that allows no retries gets none here either.
 
 REFUSAL = FailureClass(
     name="refusal",
-    reasons=frozenset({"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "Unschedulable"}),
+    reasons=frozenset(
+        {"ImageUnavailable", "InputError", "PlanMismatch", "PodConfigInvalid", "ProgramInvalid", "Unschedulable"}
+    ),
     is_fatal=True,
 )
-"""The image, configuration, input or plan is wrong, and waiting did not help."""
+"""The program's text, image, configuration, input or plan is wrong, and waiting did not help."""
 
 EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), exhausted="TooManyBadRecords")
 """One shard has more bad records than the job allows. This ends the job unless the limit was raised since.
@@ -104,7 +119,7 @@ EXCESS = FailureClass(name="excess", reasons=frozenset({"TooManyBadRecords"}), e
 See `bad_record_limit`.
 """
 
-CLASSES = (PROGRAM, MEMORY, DISRUPTION, LOSS, OUTAGE, DENIAL, EXCESS, REFUSAL)
+CLASSES = (PROGRAM, SETUP, MEMORY, DISRUPTION, LOSS, OUTAGE, DENIAL, EXCESS, REFUSAL)
 CLASS_BY_REASON = {reason: known for known in CLASSES for reason in known.reasons}
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podreduce_operator.model.decisions import Phase
+from podreduce_operator.policy.empty_output import EMPTY_OUTPUT
 from podreduce_operator.policy.run_state import find_condition
 
 __all__ = ["JobEvent", "events_between"]
@@ -35,6 +36,9 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
         condition = find_condition(after, "Ready")
         if condition is not None:
             events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
+    empty = find_condition(after, EMPTY_OUTPUT)
+    if empty is not None and find_condition(before, EMPTY_OUTPUT) is None:
+        events.append(JobEvent(kind="Warning", reason=EMPTY_OUTPUT, message=empty["message"]))
     return events
 
 

@@ -12,6 +12,7 @@ from podreduce_operator.policy.failure_classes import DISRUPTION, MEMORY, MEMORY
 
 __all__ = [
     "FAULT_RETRY_SECONDS",
+    "fault_retry_seconds",
     "may_raise_memory",
     "memory_factor",
     "next_attempt_at",
@@ -21,6 +22,15 @@ __all__ = [
 
 FAULT_RETRY_SECONDS = 5.0
 """How long to wait after a temporary fault."""
+
+MAX_FAULT_RETRY_SECONDS = 60.0
+"""How long to wait at most for a store that has refused for some time."""
+
+
+def fault_retry_seconds(troubled_since: float | None, now: float) -> float:
+    """Return how long to wait for a store: as long as it has refused or been away, 5 s to a minute."""
+    lasted_seconds = 0.0 if troubled_since is None else now - troubled_since
+    return min(max(lasted_seconds, FAULT_RETRY_SECONDS), MAX_FAULT_RETRY_SECONDS)
 
 
 def memory_factor(failures: Sequence[FailureRecord], spec: JobSpec) -> float:

@@ -2,21 +2,28 @@
 
 Rule: pure. A terminal run's verdict never changes. If the status says that the run is told or cleaned up, the store is
 not read again until the ttl ends, the job is to be deleted, or somebody edits it. So a finished job costs no requests.
+If the store refuses the clean-up or is away, it is asked more and more seldom, and after the ttl, or a day, no more.
 """
+
+from collections.abc import Collection
 
 from podreduce_operator.model.actions import Action, DiscardRun, RemoveIntermediates, RemoveRun, WritePostMortem
 from podreduce_operator.model.decisions import Decision, Phase, Verdict
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed, RunState
+from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
+from podreduce_operator.policy.run_state import may_start_over
 
 __all__ = [
+    "gives_up_at",
     "has_settled",
     "is_at_rest",
     "is_cleaned_up",
+    "is_given_up",
     "job_expires_at",
     "needs_attempts",
     "supersede",
@@ -31,6 +38,8 @@ A pod that was listed too late, or whose node did not answer, may have written d
 """
 
 MAX_CLEANUP_RETRY_SECONDS = 3600.0
+LEAST_CLEANUP_SECONDS = 86400.0
+"""How long after its end a run whose clean-up fails is tried again at least, also if its ttl is shorter."""
 
 
 def tidy(observed: Observed, now: float) -> Decision:
@@ -45,9 +54,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
     actions: list[Action] = list(delete_all(doomed, "job ended"))
     if observed.is_blind:
-        rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up
-        wake_after = max(expires_at - now, 0.0) if kept or rests_until_ttl else None
-        return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
+        return Decision(actions=tuple(actions), verdict=verdict, wake_after=next_blind_look(observed, now, kept=kept))
     if observed.faults:  # the store has just refused the clean-up
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=cleanup_retry_seconds(observed, now))
     if observed.has_intermediates and not unfinished:
@@ -62,13 +69,34 @@ def tidy(observed: Observed, now: float) -> Decision:
     return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
 
 
+def next_blind_look(observed: Observed, now: float, *, kept: Collection[PodView]) -> float | None:
+    """Return after how long to look again at an ended run whose store was not read; None: on the next event."""
+    job, run = observed.job, observed.run
+    rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up and not is_given_up(job, run, now)
+    looks = [max(run_expires_at(job, run, now) - now, 0.0)] if kept or rests_until_ttl else []
+    if observed.faults:
+        looks.append(cleanup_retry_seconds(observed, now))
+    return min(looks, default=None)
+
+
 def cleanup_retry_seconds(observed: Observed, now: float) -> float:
     """Return how long to wait after a clean-up that failed: as long as the run has been over, at most an hour.
 
-    A key without the right to delete, or object lock, may last for ever, and nothing may wait for a clean-up.
+    A key without the right to delete, object lock, or a store that is gone may last for ever, and nothing may wait for
+    a clean-up. See `gives_up_at`.
     """
     over_seconds = now - (observed.run.completed_at or now)
     return min(max(over_seconds, FAULT_RETRY_SECONDS), MAX_CLEANUP_RETRY_SECONDS)
+
+
+def gives_up_at(job: JobView, run: RunState, now: float) -> float:
+    """Return until when a clean-up that fails is tried again. An edit of the job makes one more try after that."""
+    return max(run_expires_at(job, run, now), (run.completed_at or now) + LEAST_CLEANUP_SECONDS)
+
+
+def is_given_up(job: JobView, run: RunState, now: float) -> bool:
+    """Tell whether a clean-up that failed is not tried again, unless somebody edits the job."""
+    return run.has_leftovers and now >= gives_up_at(job, run, now)
 
 
 def run_expires_at(job: JobView, run: RunState, now: float) -> float:
@@ -93,13 +121,18 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     """Tell whether the status says that nothing in the store is due now.
 
     A post-mortem is written after the intermediate data is removed. So a run that is told has nothing to remove before
-    its ttl ends. After an edit of the job, its plan is read once more, to report what changed.
+    its ttl ends. After an edit of the job, its plan is read once more, to report what changed. If the store was away
+    when it was last to be looked at, what was written late may be there.
     """
-    if run.terminal is None or run.is_cleaned_up:
-        return run.is_cleaned_up
+    if run.terminal is None or may_start_over(job, run.run_id):
+        return False
+    if run.is_cleaned_up:
+        return True
     is_edited = job.status.get("observedGeneration") != job.generation
+    if is_given_up(job, run, now):
+        return not is_edited
     is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
-    return run.is_told and not is_due
+    return run.is_told and not run.has_leftovers and not is_due
 
 
 def is_cleaned_up(observed: Observed, now: float) -> bool:

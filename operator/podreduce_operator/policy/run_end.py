@@ -14,7 +14,7 @@ from podreduce_operator.policy.failure_causes import AWAITED_REASONS, render_fai
 from podreduce_operator.policy.retry_delays import uncounted_by_budget
 from podreduce_operator.policy.run_state import read_plan_digest
 
-__all__ = ["deadline_at", "find_end"]
+__all__ = ["deadline_at", "find_end", "is_troubled", "may_publish"]
 
 PART_GONE_REASON = UploadLostError.reason
 """A published part is gone. Before the commit intent its task runs again; after it the output cannot be completed."""
@@ -27,29 +27,48 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
     """Return the verdict that fails the run, if there is evidence for one.
 
     A run that waits for the one it replaces cannot fail. Past the commit intent there is only one such verdict: a part
-    that was about to be published is gone.
+    that was about to be published is gone. The deadline needs no store, so it counts also while that cannot be read.
     """
     if observed.superseded is not None:
         return None
-    rolls_forward = may_have_intent(observed)
+    is_bound = observed.has_intent or (observed.is_blind and was_planned(observed))
     for fault in observed.faults:
-        if fault.reason == PART_GONE_REASON or (not rolls_forward and is_permanent(fault, observed, now)):
+        if fault.reason == PART_GONE_REASON or (not is_bound and is_permanent(fault, observed, now)):
             return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
-    if rolls_forward or observed.is_blind:
-        return None
-    exhausted = find_exhausted(observed) or find_excess(observed)
-    if exhausted is not None:
-        return exhausted
+    if not is_bound and not observed.is_blind:
+        exhausted = find_exhausted(observed) or find_excess(observed)
+        if exhausted is not None:
+            return exhausted
+    return None if may_publish(observed) else find_overrun(observed, now)
+
+
+def may_publish(observed: Observed) -> bool:
+    """Tell whether the run has a commit intent, or may have one.
+
+    If the store cannot be read, the status says it: its condition Publishing is True before the intent is written. If
+    an earlier release wrote the status, every planned run may have one.
+    """
+    if observed.has_intent or not observed.is_blind:
+        return observed.has_intent
+    said = observed.run.is_publishing
+    return was_planned(observed) if said is None else said
+
+
+def find_overrun(observed: Observed, now: float) -> Verdict | None:
+    """Return the verdict for a run whose deadline is over. What it last waited for is told with it."""
     deadline = deadline_at(observed)
-    if deadline is not None and now >= deadline and not observed.job.spec.suspend:
-        seconds = observed.job.spec.active_deadline_seconds
-        return Verdict(phase=Phase.FAILED, reason="DeadlineExceeded", message=f"ran longer than {seconds} s")
-    return None
+    if deadline is None or now < deadline or observed.job.spec.suspend:
+        return None
+    waited_for = "".join(f"; it waited: {fault.reason}: {fault.message}" for fault in observed.faults[:1])
+    message = f"ran longer than {observed.job.spec.active_deadline_seconds} s{waited_for}"
+    return Verdict(phase=Phase.FAILED, reason="DeadlineExceeded", message=message)
 
 
-def may_have_intent(observed: Observed) -> bool:
-    """Tell whether the run has a commit intent, or may have one: it was planned and the store cannot be read now."""
-    return observed.has_intent or (observed.is_blind and was_planned(observed))
+def is_troubled(observed: Observed) -> bool:
+    """Tell whether the run waits for its store. What else it may wait for passes sooner, such as a quota."""
+    return bool(observed.faults) and (
+        observed.is_blind or any(fault.reason == DENIED_REASON for fault in observed.faults)
+    )
 
 
 def was_planned(observed: Observed) -> bool:

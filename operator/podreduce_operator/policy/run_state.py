@@ -10,17 +10,28 @@ from podreduce_operator.model.observed import RunState
 
 __all__ = [
     "CLEANED_UP",
+    "CLEANUP_FAILED",
+    "PUBLISHING",
     "find_condition",
     "is_over",
+    "may_start_over",
     "read_conditions",
     "read_installation",
     "read_plan_digest",
+    "read_publishing",
     "read_run_id",
+    "read_run_of",
     "read_run_state",
 ]
 
 CLEANED_UP = "CleanedUp"
 """The condition of an ended run of which only the output is left. An API server with an older CRD keeps it too."""
+
+CLEANUP_FAILED = "CleanupFailed"
+"""The condition of an ended run whose store refuses to be tidied, or cannot be reached."""
+
+PUBLISHING = "Publishing"
+"""The condition that is True before a run begins to publish, and False before that. See `may_publish`."""
 
 
 def read_run_id(status: Mapping[str, Any]) -> str | None:
@@ -65,9 +76,40 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         reason=condition.get("reason", ""),
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
+        is_publishing=read_publishing(conditions.get(PUBLISHING)),
         is_told=ended is not None and "postMortem" in status,
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
+        has_leftovers=ended is not None and conditions.get(CLEANUP_FAILED, {}).get("status") == "True",
     )
+
+
+def read_publishing(condition: Mapping[str, Any] | None) -> bool | None:
+    """Return what the condition Publishing says; None if there is none."""
+    return None if condition is None else condition.get("status") != "False"
+
+
+def may_start_over(job: JobView, run_id: str) -> bool:
+    """Tell whether the run has failed, its plan is not known, and the spec was changed since.
+
+    If the store has no plan either, the run has pinned nothing and starts over with the same runId: its message says
+    what to correct in the spec, and the correction would do nothing otherwise.
+    """
+    if job.deleting or read_plan_digest(job.status, run_id) is not None:
+        return False
+    has_failed = read_run_state(job.status, run_id).terminal == "Failed"
+    return has_failed and job.status.get("observedGeneration", job.generation) < job.generation
+
+
+def read_run_of(job: JobView, run_id: str, started_over: int) -> RunState:
+    """Read what the status says about a run, unless it is older than the run's new start.
+
+    Args:
+        job: the job as last seen, which may be old: its status may still say that the run has ended.
+        run_id: the run.
+        started_over: the generation with which the run has started over; 0 if it has not.
+    """
+    is_old = job.status.get("observedGeneration", 0) < started_over
+    return RunState(run_id=run_id) if is_old else read_run_state(job.status, run_id)
 
 
 def is_over(job: JobView | None, run: JobIdentity, *, is_unread: bool) -> bool:

@@ -4,7 +4,6 @@ Rule: pure. The status is under 10 KB for any number of tasks, because every fie
 stays as it was written, because its records are removed after the ttl.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +14,10 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
-from podreduce_operator.policy.run_cleanup import is_cleaned_up
-from podreduce_operator.policy.run_state import CLEANED_UP, find_condition, read_conditions, read_installation
+from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
+from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
+from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
+from podreduce_operator.policy.run_state import find_condition, may_start_over, read_conditions, read_installation
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -30,13 +31,11 @@ MIN_TRACEBACK = 300
 MAX_RECORD = 250
 MAX_OLD_RECORD = 150
 MAX_INDEXES = 400
-MAX_MESSAGE = 300
 MAX_URI = 512
 MAX_LINKS = 512
 MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
-MOST_INTEGER = (1 << 63) - 1
 
 SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
@@ -50,9 +49,10 @@ def build_status(
     """Return the job's whole status; `pinned_spec` is the spec in the plan, if there is a plan."""
     previous = observed.job.status
     status = dict(previous)
-    status["observedGeneration"] = observed.job.generation
+    if not (observed.is_blind and may_start_over(observed.job, observed.run_id)):  # only the store can tell
+        status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
-        if previous.get("runId") != observed.run_id:
+        if previous.get("runId") != observed.run_id or may_start_over(observed.job, observed.run_id):
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
@@ -61,8 +61,14 @@ def build_status(
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_blind:
         status["postMortem"] = render_post_mortem(observed)
-    changed = describe_changes(observed, pinned_spec)
-    status["conditions"] = render_conditions(observed, verdict, changed, read_conditions(status), now)
+    status["conditions"] = render_conditions(
+        observed,
+        verdict,
+        read_conditions(status),
+        now,
+        changed=describe_changes(observed, pinned_spec),
+        empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
+    )
     return {name: value for name, value in status.items() if value is not None}
 
 
@@ -80,7 +86,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
     fields: dict[str, Any] = {
         "runId": observed.run_id,
-        "phase": str(status.get("phase", verdict.phase) if observed.is_blind else verdict.phase),
+        "phase": str(phase_while_blind(verdict, status) if observed.is_blind else verdict.phase),
         "startTime": started_at,
         "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
     }
@@ -99,7 +105,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         }
         fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
         fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
-        fields["counters"] = sum_counters(observed.commits.values())
+        fields["counters"] = render_counters(observed.commits.values(), observed.counters)
     if observed.shuffle is not None:
         fields["shuffle"] = {
             "generation": observed.shuffle.generation,
@@ -116,6 +122,12 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
     return fields
+
+
+def phase_while_blind(verdict: Verdict, status: Mapping[str, Any]) -> str:
+    """Return the phase of a run whose store cannot be read: the old one, unless it is suspended or goes on."""
+    known = status.get("phase", verdict.phase)
+    return str(verdict.phase if Phase.SUSPENDED in (verdict.phase, known) else known)
 
 
 def render_post_mortem(observed: Observed) -> dict[str, str] | None:
@@ -172,31 +184,21 @@ def compress_indexes(indexes: Sequence[int]) -> str:
     return text if len(text) <= MAX_INDEXES else f"{text[:MAX_INDEXES].rpartition(',')[0]},…"
 
 
-def sum_counters(commits: Iterable[CommitRecord]) -> dict[str, dict[str, int]]:
-    """Add up the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first."""
-    sums: Counter[tuple[str, str]] = Counter()
-    for commit in commits:
-        prefix = commit.task.type.value
-        sums["podreduce", f"{prefix}RecordsIn"] += commit.records_in
-        sums["podreduce", f"{prefix}BytesIn"] += commit.bytes_in
-        sums["podreduce", f"{prefix}RecordsOut"] += commit.records_out
-        sums["podreduce", f"{prefix}BytesOut"] += commit.bytes_out
-        sums["podreduce", f"{prefix}Spills"] += commit.spills
-        if commit.quarantine is not None:
-            sums["podreduce", f"{prefix}BadRecords"] += commit.quarantine.records
-        for group, counters in commit.counters.items():
-            if group != "podreduce":
-                sums.update({(group, name): value for name, value in counters.items()})
-    shown = sorted(sums, key=lambda key: (key[0] != "podreduce", key))[:MAX_COUNTERS]
+def render_counters(
+    commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], int]
+) -> dict[str, dict[str, int]]:
+    """Return the counters of committed attempts. At most `MAX_COUNTERS` names are shown, podreduce's own first.
+
+    Those that tasks count themselves are added up already, by group and name.
+    """
+    totals = total_counters(commits, of_tasks)
+    for key in [key for key in totals if key[0] == BUILT_IN_GROUP and not is_measure(*key)]:
+        del totals[key]
     rendered: dict[str, dict[str, int]] = {}
-    for group, name in shown:
-        rendered.setdefault(cut(group, MAX_GROUP_NAME), {})[cut(name, MAX_COUNTER_NAME)] = clamp(sums[group, name])
+    for group, counters in group_totals(totals, MAX_COUNTERS).items():
+        shown = rendered.setdefault(cut(group, MAX_GROUP_NAME), {})
+        shown |= {cut(name, MAX_COUNTER_NAME): value for name, value in counters.items()}
     return rendered
-
-
-def clamp(value: int) -> int:
-    """Return the nearest number that a status can hold: the API server refuses one of more than 64 bits."""
-    return min(max(value, -MOST_INTEGER), MOST_INTEGER)
 
 
 def render_skew(observed: Observed) -> list[dict[str, Any]]:
@@ -248,11 +250,16 @@ def render_place(failure: FailureRecord, last: FailureRecord) -> dict[str, str]:
 def render_conditions(
     observed: Observed,
     verdict: Verdict,
-    changed: str,
     previous: Iterable[Mapping[str, Any]],
     now: float,
+    *,
+    changed: str,
+    empty: str,
 ) -> list[dict[str, Any]]:
-    """Return the conditions: three from kstatus, three from batch/v1, and up to four more that apply."""
+    """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
+
+    `changed` is the message of SpecChanged and `empty` that of EmptyOutput; one without a message does not apply.
+    """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
     reason = verdict.reason or str(verdict.phase)
@@ -268,14 +275,13 @@ def render_conditions(
     }
     if changed:
         wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
+    if empty:
+        wanted[EMPTY_OUTPUT] = (True, "NothingYielded", empty)
     if observed.job.spec_error:
         text = f"{observed.job.spec_error}; the job goes on with its last spec; {SPEC_REMEDY}"
         wanted[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(text, MAX_MESSAGE))
-    if is_cleaned_up(observed, now):
-        wanted[CLEANED_UP] = (True, "NothingLeft", "only the output is left of this run")
     known = {condition["type"]: condition for condition in previous}
-    if observed.run.terminal is not None and observed.faults and not observed.is_blind:
-        wanted["CleanupFailed"] = cleanup_failed(observed, known.get("CleanupFailed"))
+    wanted |= run_conditions(observed, verdict, known, now)
     # The replaced run stays in the status until it is discarded, so the conditions of its end stay too.
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
@@ -308,17 +314,6 @@ def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now:
     return {**status, "conditions": [*others, told]}
 
 
-def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None) -> tuple[bool, str, str]:
-    """Return why a run that ended cannot be tidied. The message stays while the reason does.
-
-    A store's words differ each time, by request ids for example, and each status write causes another pass.
-    """
-    fault = observed.faults[0]
-    if known is not None and known["reason"] == fault.reason and known["message"]:
-        return True, fault.reason, known["message"]
-    return True, fault.reason, cut_middle(fault.message, MAX_MESSAGE)
-
-
 def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
     """Return when the condition got its status. The time changes only when the status does."""
     if previous is not None and (previous["status"] == "True") == holds:
@@ -339,7 +334,16 @@ def describe(observed: Observed, verdict: Verdict) -> str:
         Phase.SUSPENDED: "spec.suspend is true: no pods run; what is committed stays",
         Phase.COMPLETE: "" if output is None else f"{output.records} records in {output.uri}",
     }
-    return sentences.get(verdict.phase, "")
+    limit = describe_limit(observed) if verdict.phase in {Phase.MAPPING, Phase.REDUCING} else ""
+    return sentences.get(verdict.phase, "") + limit
+
+
+def describe_limit(observed: Observed) -> str:
+    """Return that the installation lowers the job's parallelism; empty if it does not."""
+    wanted, most = observed.job.spec.parallelism, observed.limits.parallelism
+    if wanted is None or wanted <= most:
+        return ""
+    return f"; spec.parallelism is {wanted}, and the installation allows {most} pods for each job"
 
 
 def cut(text: str, limit_bytes: int) -> str:

@@ -15,6 +15,7 @@ import structlog
 
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
+from podreduce_operator.cluster.local.machine import cgroup_limits_bytes
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.leadership.fence import Fence
 from podreduce_operator.leadership.lease_settings import LeaseSettings
@@ -26,6 +27,7 @@ from podreduce_operator.process.job_removals import Removals
 from podreduce_operator.process.kopf_shell import serve
 from podreduce_operator.process.logging import configure_logs
 from podreduce_operator.process.loop_lag import LoopLag
+from podreduce_operator.process.memory_share import record_bytes
 from podreduce_operator.process.metrics import Metrics
 from podreduce_operator.process.probes import serve_probes
 from podreduce_operator.process.read_health import HealthReader
@@ -67,6 +69,7 @@ async def run_parts(
         installation=cluster.installation,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         telemetry=metrics.loop,
+        record_bytes=record_bytes(cgroup_limits_bytes()),
     )
     signs.reconciler = reconciler
     removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)

@@ -5,6 +5,7 @@ Rule: pure. Alive means that work makes progress; if it does not, a restart help
 knows the cluster and its role. A standby that sees its leader is as ready as the leader.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from podreduce_operator.leadership.election import Standing
@@ -35,6 +36,8 @@ Every request has a timeout, so a pass without an end is a bug. The longest norm
 objects or publish thousands of parts.
 """
 
+MAX_TOLD_RIGHTS = 10
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthFigures:
@@ -44,6 +47,9 @@ class HealthFigures:
         loop_lag_seconds: how late the event loop is.
         silence_seconds: how long the most silent watch has heard nothing from the API server.
         overdue_seconds: how long the oldest pass over a job has been due or running.
+        oldest_pass_seconds: the same of a single pass, also while others of its namespace end. It may wait for a store,
+            so it is shown and not judged.
+        missing_rights: what the API server refuses to the operator.
         is_synced: whether all pods and jobs have been listed once.
         standing: the role in the election; None without an election.
         leader: who holds the lease; empty if unknown.
@@ -53,6 +59,8 @@ class HealthFigures:
     loop_lag_seconds: float = 0.0
     silence_seconds: float = 0.0
     overdue_seconds: float = 0.0
+    oldest_pass_seconds: float = 0.0
+    missing_rights: Sequence[str] = ()
     is_synced: bool = False
     standing: Standing | None = None
     leader: str = ""
@@ -73,7 +81,9 @@ def find_hindrances(figures: HealthFigures) -> tuple[str, ...]:
     """Return what prevents the operator from working or taking over; empty if it is ready."""
     found = []
     if not figures.is_synced:
-        found.append("pods and jobs are not listed yet: see the log for API server errors")
+        rights = ", ".join(figures.missing_rights[:MAX_TOLD_RIGHTS])
+        why = f"the operator may not {rights}" if rights else "see the log for API server errors"
+        found.append(f"pods and jobs are not listed yet: {why}")
     if figures.standing is Standing.NEITHER:
         found.append(f"neither leads nor sees a leader: {figures.lease_trouble or 'the lease is about to be taken'}")
     return tuple(found)

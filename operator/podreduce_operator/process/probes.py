@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
+from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
@@ -19,8 +20,6 @@ from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.process.health import HealthFigures, find_hindrances, find_illness
 
 __all__ = ["serve_probes"]
-
-UNAVAILABLE = 503
 
 KEPT_SECONDS = 2.0
 """How long the metrics are kept. Thousands of jobs take tens of milliseconds; no scraper asks so often."""
@@ -89,7 +88,8 @@ async def answer(
     """Answer one probe."""
     figures = read()
     problems = find(figures)
-    return web.json_response(build_body(figures, problems), status=UNAVAILABLE if problems else 200)
+    status = HTTPStatus.SERVICE_UNAVAILABLE if problems else HTTPStatus.OK
+    return web.json_response(build_body(figures, problems), status=status)
 
 
 async def answer_metrics(metrics: KeptMetrics, _request: web.Request) -> web.Response:
@@ -108,4 +108,5 @@ def build_body(figures: HealthFigures, problems: tuple[str, ...]) -> dict[str, A
         "loopLagSeconds": round(figures.loop_lag_seconds, 3),
         "silenceSeconds": round(figures.silence_seconds, 1),
         "overdueSeconds": round(figures.overdue_seconds, 1),
+        "missingRights": list(figures.missing_rights),
     }

@@ -37,6 +37,10 @@ class HealthReader:
         """Return how many passes are due or running."""
         return 0 if self.reconciler is None else self.reconciler.due_passes()
 
+    def left_alone(self) -> int:
+        """Return how many jobs belong to other installations."""
+        return 0 if self.reconciler is None else len(self.reconciler.left_alone)
+
     def read(self) -> HealthFigures:
         """Return the current numbers."""
         cluster, reconciler, elector = self.cluster, self.reconciler, self.elector
@@ -44,6 +48,8 @@ class HealthReader:
             loop_lag_seconds=self.lag.seconds(),
             silence_seconds=0.0 if cluster is None else cluster.seconds_since_contact(),
             overdue_seconds=0.0 if reconciler is None else reconciler.overdue_seconds(),
+            oldest_pass_seconds=0.0 if reconciler is None else reconciler.oldest_pass_seconds(),
+            missing_rights=() if cluster is None else cluster.missing_rights(),
             is_synced=cluster is not None and cluster.is_synced,
             standing=None if elector is None else elector.standing(),
             leader="" if elector is None else elector.holder,

@@ -45,6 +45,9 @@ class StateSource(Protocol):
     def due_passes(self) -> int:
         """Return how many passes are due or running."""
 
+    def left_alone(self) -> int:
+        """Return how many jobs belong to other installations."""
+
 
 class StateMetrics(Collector):
     """The current values of a source. `clock` gives seconds since the epoch."""
@@ -61,6 +64,11 @@ class StateMetrics(Collector):
             "podreduce_reconcile_queue_length",
             "How many jobs have a pass that is due or running.",
             value=self._source.due_passes(),
+        )
+        yield GaugeMetricFamily(
+            "podreduce_jobs_left_alone",
+            "How many jobs are left alone, because they belong to another installation.",
+            value=self._source.left_alone(),
         )
         yield from collect_health(self._source.read())
 
@@ -144,6 +152,16 @@ def collect_health(figures: HealthFigures) -> Iterator[GaugeMetricFamily]:
     )
     yield GaugeMetricFamily(
         "podreduce_overdue_seconds",
-        "How long the oldest pass has been due or running.",
+        "How long the oldest pass has been due or running, counted from the last end of a pass in its namespace.",
         value=figures.overdue_seconds,
+    )
+    yield GaugeMetricFamily(
+        "podreduce_oldest_pass_seconds",
+        "How long the oldest pass has been due or running, whatever other passes of its namespace do.",
+        value=figures.oldest_pass_seconds,
+    )
+    yield GaugeMetricFamily(
+        "podreduce_missing_rights",
+        "How many rights the API server refuses to the operator. /readyz lists them.",
+        value=len(figures.missing_rights),
     )

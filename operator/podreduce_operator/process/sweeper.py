@@ -1,7 +1,7 @@
 """Removes, once an hour, what jobs left in the store if they were deleted while no operator was running.
 
-Rule: a failure is left to the next sweep, because anybody may have written to the store. A sweep lists the store before
-it lists the jobs. So a job created during the sweep never counts as deleted.
+Rule: a failure is left to the next sweep, because anybody may have written to the store. A sweep lists runs before it
+lists the jobs. So a job created during the sweep never counts as deleted.
 """
 
 import asyncio
@@ -12,6 +12,8 @@ import structlog
 
 from podreduce.contract.errors import BucketNotFoundError, PodreduceError
 from podreduce.contract.layout import installation_prefix
+from podreduce.contract.plan import JobIdentity
+from podreduce.storage import in_batches
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
@@ -22,6 +24,9 @@ from podreduce_operator.runs.remove_run import discard_run, find_runs
 __all__ = ["sweep", "sweep_forever"]
 
 SWEEP_SECONDS = 3600.0
+BATCH_RUNS = 1000
+"""How many runs are compared with one list of all jobs."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -52,7 +57,7 @@ async def sweep_forever(
 
 
 async def sweep(cluster: SweptCluster) -> None:
-    """Remove every run in the installation's own storage whose job is gone. A failing run does not stop the others.
+    """Remove every run in the installation's own storage whose job is gone, a batch at a time.
 
     Runs of namespaces that are not served, or cannot be listed now, stay: their jobs may exist. If there is no bucket,
     nothing is to be swept: a new installation's is made a little later, and a job that lacks it says so itself.
@@ -61,22 +66,25 @@ async def sweep(cluster: SweptCluster) -> None:
     if storage is None:
         return
     try:
-        runs = await find_runs(storage, installation_prefix(storage.installation))
+        async for runs in in_batches(find_runs(storage, installation_prefix(storage.installation)), BATCH_RUNS):
+            listed = await cluster.list_job_uids()
+            for run in runs:
+                if listed.is_gone(run.namespace, run.uid):
+                    await remove(run, storage)
     except BucketNotFoundError as error:
         log.info("nothing to sweep: the bucket does not exist yet", error=str(error))
-        return
-    listed = await cluster.list_job_uids()
-    for run in runs:
-        if not listed.is_gone(run.namespace, run.uid):
-            continue
-        run_log = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
-        try:
-            await discard_run(storage, run)
-        except LOOP_ENDS:
-            raise
-        except (OperatorError, PodreduceError) as error:
-            run_log.warning("run not removed: left to the next sweep", error=str(error))
-        except BaseException:  # noqa: BLE001 - a run that cannot be read must not stop the sweep of the others
-            run_log.exception("run not removed: left to the next sweep")
-        else:
-            run_log.info("run removed")
+
+
+async def remove(run: JobIdentity, storage: JobStorage) -> None:
+    """Remove a run whose job is gone. If it fails, the others are still removed."""
+    run_log = log.bind(namespace=run.namespace, job=run.name, uid=run.uid, run_id=run.run_id)
+    try:
+        await discard_run(storage, run)
+    except LOOP_ENDS:
+        raise
+    except (OperatorError, PodreduceError) as error:
+        run_log.warning("run not removed: left to the next sweep", error=str(error))
+    except BaseException:  # noqa: BLE001 - a run that cannot be read must not stop the sweep of the others
+        run_log.exception("run not removed: left to the next sweep")
+    else:
+        run_log.info("run removed")

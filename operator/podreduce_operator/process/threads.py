@@ -9,7 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 __all__ = ["drain_threads", "use_threads"]
 
 THREADS = 32
-"""Most of them wait for a store. One store holds only a few, so a dead one does not stop the jobs of others."""
+"""Most of them wait for a store. All stores of a namespace hold at most a quarter, so that dead ones do not stop the
+jobs of other namespaces; see `storage_gates`."""
 
 
 def use_threads() -> ThreadPoolExecutor:

@@ -4,11 +4,13 @@ Rule: may be repeated at any point. Only one intent can be created, and only by 
 """
 
 from podreduce.contract.layout import COMMIT_INTENT_KEY
-from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskType
+from podreduce.contract.plan import Plan
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
 from podreduce.contract.wire import encode
 from podreduce_operator.runs.output_claim import confirm_claim
 from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
 from podreduce_operator.runs.run import Run
+from podreduce_operator.runs.run_totals import add_up
 
 __all__ = ["commit_output"]
 
@@ -24,6 +26,7 @@ async def commit_output(run: Run) -> None:
     if records.plan is None:
         return
     if records.intent is None:
+        await find_all_maps(run, records.plan)
         last = TaskType.MAP if records.manifest is None else TaskType.REDUCE
         commits = [commit for task, commit in records.commits.items() if task.type is last]
         lost = await find_lost(run.output, commits)
@@ -31,11 +34,20 @@ async def commit_output(run: Run) -> None:
             await record_lost_part(run, commit)
         if not lost:
             await confirm_claim(run.output, run.claim)
-            await run.work.create_async(COMMIT_INTENT_KEY, encode(build_intent(records.plan, commits)))
+            totals = add_up(records.commits.values(), records.sums.counters.sums)
+            intent = build_intent(records.plan, commits, totals)
+            await run.work.create_async(COMMIT_INTENT_KEY, encode(intent))
         return
     manifest = build_manifest(records.plan, records.plan_digest, records.intent)
     await publish(run.output, records.intent, manifest)
     await remove_staged(run.output, run.identity)
+
+
+async def find_all_maps(run: Run, plan: Plan) -> None:
+    """List all records once more if the commit of a map is not known: the totals must count each task."""
+    maps = (TaskRef(type=TaskType.MAP, index=index) for index in range(plan.shards))
+    if not all(task in run.records.commits for task in maps):
+        await run.records.relist()
 
 
 async def record_lost_part(run: Run, commit: CommitRecord) -> None:

@@ -33,7 +33,7 @@ async def freeze_shuffle(run: Run, parallelism: int) -> ShuffleManifest | None:
             records.bucket_bytes,
             records.manifest,
             parallelism=parallelism,
-            key_spread=records.key_spread,
+            key_spread=records.sums.key_spread,
         )
     except (ArithmeticError, LookupError, ValueError) as error:
         raise unreadable(run.work.uri_of(COMMITS_PREFIX), f"the commits do not fit together: {error!r}") from error

@@ -14,9 +14,9 @@ from podreduce.contract.layout import (
     staging_prefix,
 )
 from podreduce.contract.plan import JobIdentity, Plan
-from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart
+from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart, RunTotals
 from podreduce.contract.wire import encode
-from podreduce.storage import ObjectStore, check_staged, discard_staged, is_pending, publish_staged
+from podreduce.storage import ObjectStore, check_staged, discard_staged, in_batches, is_pending, publish_staged
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.observed import PublishedOutput
@@ -30,22 +30,22 @@ CONCURRENT_PARTS = 8
 
 async def has_leftovers(output: ObjectStore, claim: Claim) -> bool:
     """Tell whether the run's claim or staged parts still exist."""
-    async for _ in output.list_async(staging_prefix(claim.job.uid, claim.job.run_id)):
-        return True
-    return await holds_claim(output, claim)
+    has_staged = await output.has_any_async(staging_prefix(claim.job.uid, claim.job.run_id))
+    return has_staged or await holds_claim(output, claim)
 
 
 async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
     """Remove the run's unpublished parts, including unfinished uploads."""
     prefix = staging_prefix(job.uid, job.run_id)
-    pending = [found.key async for found in output.list_async(prefix) if is_pending(found.key)]
-    calls = [partial(output.in_thread, partial(discard_staged, output, key)) for key in pending]
-    await gather_bounded(calls, limit=CONCURRENT_PARTS)
+    async for batch in in_batches(output.list_async(prefix)):
+        pending = [found.key for found in batch if is_pending(found.key)]
+        calls = [partial(output.in_thread, partial(discard_staged, output, key)) for key in pending]
+        await gather_bounded(calls, limit=CONCURRENT_PARTS)
     await output.delete_prefix_async(prefix)
 
 
-def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
-    """Return the intent: exactly which committed parts become the output, in task order.
+def build_intent(plan: Plan, commits: list[CommitRecord], totals: RunTotals) -> CommitIntent:
+    """Return the intent: exactly which committed parts become the output, in task order; and the run's totals.
 
     Raises:
         ValueError: a commit has no part.
@@ -56,7 +56,7 @@ def build_intent(plan: Plan, commits: list[CommitRecord]) -> CommitIntent:
             raise ValueError(f"the commit of {commit.task} names no output part")
         name = part_name(commit.task, plan.output_format, plan.output_compression)
         parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
-    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, parts=tuple(parts))
+    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, totals=totals, parts=tuple(parts))
 
 
 async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
@@ -120,9 +120,9 @@ async def has_part(output: ObjectStore, part: IntentPart) -> bool:
 async def remove_old(output: ObjectStore, names: set[str]) -> None:
     """Remove an earlier output: everything except the new parts and podreduce's own objects."""
     kept = names | set(OWN_NAMES)
-    listed = [found.key async for found in output.list_async("")]
-    old = [key for key in listed if key not in kept and not key.startswith(RESERVED_PREFIX)]
-    await output.delete_async(*old)
+    async for batch in in_batches(output.list_async("")):
+        keys = [found.key for found in batch]
+        await output.delete_async(*(key for key in keys if key not in kept and not key.startswith(RESERVED_PREFIX)))
 
 
 def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> OutputManifest:
@@ -131,15 +131,23 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
         OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
         for part in intent.parts
     )
+    totals = intent.totals
     return OutputManifest(
         job=plan.job.name,
         namespace=plan.job.namespace,
         uid=plan.job.uid,
         run_id=plan.job.run_id,
+        owner=plan.owner,
         plan_digest=plan_digest,
+        input_digest=plan.input_digest,
+        spec_digest=plan.spec_digest,
         format=plan.output_format,
         records=sum(part.records for part in parts),
         bytes=sum(part.bytes for part in parts),
+        bytes_in=totals.bytes_in if totals else None,
+        slot_seconds=totals.slot_seconds if totals else None,
+        counters=totals.counters if totals else None,
+        omitted_counters=totals.omitted_counters if totals else 0,
         parts=parts,
     )
 

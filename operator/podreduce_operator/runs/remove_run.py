@@ -5,6 +5,8 @@ finalizer, so a job's deletion never waits for this.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, suppress
 
 import structlog
 
@@ -29,6 +31,11 @@ RUN_PARTS = 3
 """`<namespace>/<name>/<uid>-<runId>/`, below the installation's prefix."""
 
 UID_CHARACTERS = 36
+MOST_LISTED = 1000
+"""How many objects of a run are listed: a page. To go past more of them, a new listing begins behind the run."""
+AFTER_SLASH = "0"
+"""The character after `/`: a key that ends in it is greater than every key below that directory."""
+
 LEFT_TO_SWEEPER = "data not removed: left to the sweeper"
 
 log = structlog.get_logger(__name__)
@@ -41,37 +48,53 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
     try:
         storage = await cluster.read_storage(job)
         await wait_for_pods(job, cluster)
-        runs = await find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name))
+        async for run in find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name)):
+            if run.uid == job.uid:
+                await discard_if_possible(job, storage, run)
     except (ActionError, PodreduceError) as error:
         job_log.warning(LEFT_TO_SWEEPER, error=str(error))
-        return
-    for run in runs:
-        if run.uid == job.uid:
-            try:
-                await discard_run(storage, run, output_uri=as_prefix(job.spec.output.uri))
-            except (ActionError, PodreduceError) as error:
-                job_log.warning(LEFT_TO_SWEEPER, run_id=run.run_id, error=str(error))
+
+
+async def discard_if_possible(job: JobView, storage: JobStorage, run: JobIdentity) -> None:
+    """Remove one run of a deleted job. A run that cannot be removed does not stop the others."""
+    try:
+        await discard_run(storage, run, output_uri=as_prefix(job.spec.output.uri))
+    except (ActionError, PodreduceError) as error:
+        log.warning(LEFT_TO_SWEEPER, job=str(job.key), uid=job.uid, run_id=run.run_id, error=str(error))
 
 
 async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
-    """Wait until the job's pods are gone, for two minutes at most."""
+    """Wait until the job's pods are gone, for two minutes at most, also while they cannot be listed."""
     for _ in range(int(PODS_GONE_SECONDS / POLL_SECONDS)):
-        if not await cluster.list_pods(job):
-            return
+        with suppress(ActionError):
+            if not await cluster.list_pods(job):
+                return
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def find_runs(storage: JobStorage, prefix: str) -> list[JobIdentity]:
-    """Return the runs with objects below `prefix` of the work URI."""
+async def find_runs(storage: JobStorage, prefix: str) -> AsyncIterator[JobIdentity]:
+    """Yield the runs with objects below `prefix` of the work URI, in the order of their keys.
+
+    Of a run with many objects only the first are listed. None of the runs is held, for there may be any number of them.
+    """
     work = storage.open(storage.work_uri)
-    start = installation_prefix(storage.installation)
-    runs: dict[JobIdentity, None] = {}
-    async for found in work.list_async(prefix):
-        parts = found.key.removeprefix(start).split("/")
-        if len(parts) > RUN_PARTS and parts[2][UID_CHARACTERS : UID_CHARACTERS + 1] == "-":
-            uid, run_id = parts[2][:UID_CHARACTERS], parts[2][UID_CHARACTERS + 1 :]
-            runs[JobIdentity(namespace=parts[0], name=parts[1], uid=uid, run_id=run_id)] = None
-    return list(runs)
+    start, after = len(installation_prefix(storage.installation)), ""
+    while True:
+        place, listed = "", 0
+        async with aclosing(work.list_async(prefix, after=after)) as objects:
+            async for found in objects:
+                parts = found.key[start:].split("/", RUN_PARTS)
+                if place and found.key.startswith(place):
+                    listed += 1
+                    if listed == MOST_LISTED:
+                        break
+                elif len(parts) > RUN_PARTS and parts[2][UID_CHARACTERS : UID_CHARACTERS + 1] == "-":
+                    place, listed = found.key.removesuffix(parts[RUN_PARTS]), 1
+                    uid, run_id = parts[2][:UID_CHARACTERS], parts[2][UID_CHARACTERS + 1 :]
+                    yield JobIdentity(namespace=parts[0], name=parts[1], uid=uid, run_id=run_id)
+            else:
+                return
+        after = place.removesuffix("/") + AFTER_SLASH
 
 
 async def discard_run(storage: JobStorage, run: JobIdentity, *, output_uri: str | None = None) -> None:

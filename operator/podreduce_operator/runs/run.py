@@ -10,6 +10,7 @@ from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.read_budget import ReadingPace
 from podreduce_operator.runs.output_claim import Claim
+from podreduce_operator.runs.record_budget import RecordBudget
 from podreduce_operator.runs.run_records import OnAttemptEnd, RunRecords, listing_pace
 
 __all__ = ["Run", "RunCache"]
@@ -53,12 +54,13 @@ class RunCache:
     """The records of recent runs, so that each immutable record is read once. Losing the cache only costs reads.
 
     `pace` makes the object that says how often a run's records are listed. `on_attempt_end` is called with each record
-    of an attempt that ended; see `RunRecords`.
+    of an attempt that ended; see `RunRecords`. `budget` limits the memory that the records take.
     """
 
     runs: dict[str, RunRecords] = field(default_factory=dict)
     pace: Callable[[], ReadingPace] = listing_pace
     on_attempt_end: OnAttemptEnd = lambda _record: None
+    budget: RecordBudget = field(default_factory=RecordBudget)
 
     def open(self, job: JobView, run_id: str, storage: JobStorage) -> Run:
         """Return the run with its known records and with the current credentials."""
@@ -66,7 +68,10 @@ class RunCache:
         prefix = run_prefix(storage.installation, key.namespace, key.name, job.uid, run_id)
         uri = storage.work_uri + prefix
         store = storage.open(uri)
-        records = self.runs.setdefault(uri, RunRecords(store, self.pace(), self.on_attempt_end))
+        records = self.runs.get(uri)
+        if records is None:
+            records = RunRecords(store, self.pace(), self.on_attempt_end, self.budget.share(uri, key))
+            self.runs[uri] = records
         records.store = store
         return Run(job=job, run_id=run_id, storage=storage, records=records)
 
@@ -75,3 +80,4 @@ class RunCache:
         mark = f"/{job.key.namespace}/{job.key.name}/{job.uid}-"
         for uri in [uri for uri in self.runs if mark in uri]:
             del self.runs[uri]
+            self.budget.drop(uri)

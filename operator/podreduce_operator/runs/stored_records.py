@@ -24,7 +24,9 @@ from podreduce.contract.task import (
     ShuffleManifest,
     TaskType,
 )
+from podreduce.contract.texts import cut_middle
 from podreduce.contract.wire import NewerRecordError, Wire, decode
+from podreduce.encoding.key_range import MAX_CUT_BYTES
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
 
@@ -49,6 +51,10 @@ KIB, MIB = 1 << 10, 1 << 20
 MOST_COUNTERS = 2100
 """Names of counters and of their groups. A program has at most 1,000 counters, and podreduce a few of its own."""
 MOST_COUNTER_NAME = 200
+MOST_DETAIL = 500
+"""How many characters are told of what is wrong with a record: it may have words of any length."""
+MOST_KEY_BYTES = 2 * MAX_CUT_BYTES
+"""How many bytes of a key samples and heaviest keys have, each; some of them are kept for all maps together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,9 @@ T = TypeVar("T", bound=Wire)
 
 def unreadable(uri: str, what: object) -> ActionError:
     """Return the error about an object that cannot be used as a record."""
+    detail = cut_middle(str(what), MOST_DETAIL)
     message = (
-        f"{uri} is not what podreduce wrote there ({what}): find out who writes to this place, "
+        f"{uri} is not what podreduce wrote there ({detail}): find out who writes to this place, "
         "and set a new spec.runId to start over"
     )
     return ActionError(UNREADABLE_REASON, message, permanent=True)
@@ -162,9 +169,10 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, f"the plan has {plan.shards} map tasks")
     if not is_map and commit.task.index >= most_reduces(plan):
         raise unreadable(uri, f"the plan has at most {most_reduces(plan)} reduce tasks")
-    names = [name for group, counters in commit.counters.items() for name in (group, *counters)]
-    if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
-        raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
+    check_counters(commit.counters, uri)
+    keys = (*(sample.key for sample in commit.key_samples), *(heavy.encoded for heavy in commit.heavy_keys))
+    if max(map(len, keys), default=0) > MOST_KEY_BYTES:
+        raise unreadable(uri, f"it shows more than {MOST_KEY_BYTES} bytes of a key")
     if not has_output(commit, plan):
         raise unreadable(uri, "it names no output")
     try:
@@ -173,6 +181,17 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, error) from error
     if largest > MOST_AMOUNT:
         raise unreadable(uri, f"a bucket has {largest} bytes")
+
+
+def check_counters(counters: Mapping[str, Mapping[str, int]], uri: str) -> None:
+    """Make sure that there are no more counters than there can be.
+
+    Raises:
+        ActionError: there are.
+    """
+    names = [name for group, members in counters.items() for name in (group, *members)]
+    if len(names) > MOST_COUNTERS or max(map(len, names), default=0) > MOST_COUNTER_NAME:
+        raise unreadable(uri, f"it has {len(names)} names of counters, or one that is too long")
 
 
 def most_reduces(plan: Plan) -> int:
@@ -216,6 +235,11 @@ def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
     """
     if (intent.output_uri, intent.if_exists) != (plan.output_uri, plan.if_exists):
         raise unreadable(uri, f"it is for {intent.output_uri} ({intent.if_exists})")
+    if intent.totals is not None:
+        check_counters(intent.totals.counters, uri)
+    tasks = {part.task for part in intent.parts}
+    if len(tasks) != len(intent.parts):
+        raise unreadable(uri, f"it has {len(intent.parts)} parts of {len(tasks)} tasks")
     staged = staging_prefix(plan.job.uid, plan.job.run_id)
     for part in intent.parts:
         name = part_name(part.task, plan.output_format, plan.output_compression)

@@ -56,15 +56,18 @@ class KeyRanges:
 
 @dataclass(slots=True)
 class KeySpread:
-    """The samples of all maps so far."""
+    """The samples of all maps so far. `key_bytes` is the length of their keys together."""
 
     points: list[Point] = field(default_factory=list)
+    key_bytes: int = 0
 
     def add(self, samples: Sequence[KeySample]) -> None:
         """Add a map's samples."""
         self.points += [(sample.key, sample.size_bytes) for sample in samples]
+        self.key_bytes += sum(len(sample.key) for sample in samples)
         if len(self.points) > 2 * MAX_POINTS:
             self.points = merge_points(sorted(self.points), MAX_POINTS)
+            self.key_bytes = sum(len(key) for key, _ in self.points)
 
     def cut(self, partitions: int) -> KeyRanges:
         """Cut the keys into this many ranges."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from podreduce.contract.plan import Plan
-from podreduce.contract.task import CommitRecord, ShuffleManifest, TaskRef, TaskType
+from podreduce.contract.task import BlobRef, CommitRecord, ShuffleManifest, TaskRef, TaskType
 from podreduce_operator.balance.bucket_packing import choose_packing, imbalance, pack_buckets, pack_by_hash
 from podreduce_operator.balance.partition_count import choose_partitions
 from podreduce_operator.shuffle.key_spread import KeySpread
@@ -58,6 +58,17 @@ def build_shuffle_manifest(
         assigned = cut(plan, sum(bucket_bytes), parallelism, key_spread)
     else:
         assigned = pack(plan, maps, bucket_bytes, parallelism)
+    return freeze(maps, blobs, assigned, bucket_bytes, previous)
+
+
+def freeze(
+    maps: Sequence[CommitRecord],
+    blobs: tuple[BlobRef, ...],
+    assigned: Assignment,
+    bucket_bytes: Sequence[int],
+    previous: ShuffleManifest | None,
+) -> ShuffleManifest:
+    """Return the manifest of the next generation, with these blobs and this assignment."""
     return ShuffleManifest(
         generation=0 if previous is None else previous.generation + 1,
         map_generations=tuple(commit.generation for commit in maps),

@@ -16,6 +16,7 @@ __all__ = [
     "INTERPRETER_VARIABLES",
     "KEY_PATH",
     "LIFELINE_VARIABLE",
+    "MODULES_VARIABLE",
     "StorageSettings",
     "TaskEnvironment",
 ]
@@ -28,6 +29,8 @@ KEY_PATH = "/etc/podreduce/storage-keys"
 
 LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
 """For local processes: the number of the descriptor whose pipe breaks when the engine ends."""
+MODULES_VARIABLE = "PODREDUCE_MODULES"
+"""For local processes: the directory of the program's file, whose modules the program may import."""
 FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
 """For the fork server: the number of the descriptor of its socket to the engine."""
 INTERPRETER_VARIABLES = {"PYTHONHASHSEED": "0"}

@@ -19,7 +19,9 @@ __all__ = [
     "PlanMismatchError",
     "PodreduceError",
     "ProgramError",
+    "ProgramInvalidError",
     "ScratchFullError",
+    "SetupFailedError",
     "ShuffleNotFrozenError",
     "StorageDeniedError",
     "StorageUnavailableError",
@@ -54,6 +56,18 @@ class ProgramError(PodreduceError):
         super().__init__(message)
         self.user_traceback = user_traceback
         self.record = record
+
+
+class ProgramInvalidError(ProgramError):
+    """The program is no job, whatever the records are: its text or members are wrong, or it lacks a module."""
+
+    reason = "ProgramInvalid"
+
+
+class SetupFailedError(ProgramError):
+    """The program raised before the first record: at its import, in the constructor of the job class, or in `setup`."""
+
+    reason = "SetupFailed"
 
 
 class InputError(PodreduceError):

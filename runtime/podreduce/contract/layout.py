@@ -56,7 +56,14 @@ CLAIM_KEY = "_podreduce-claim"
 SUCCESS_KEY = "_SUCCESS"
 OUTPUT_MANIFEST_KEY = "_MANIFEST.json"
 
-FORMAT_ENDINGS = {"Text": ".txt", "JSONLines": ".jsonl", "CSV": ".csv", "Parquet": ".parquet", "FixedLength": ".bin"}
+FORMAT_ENDINGS = {
+    "Text": ".txt",
+    "JSONLines": ".jsonl",
+    "CSV": ".csv",
+    "Parquet": ".parquet",
+    "FixedLength": ".bin",
+    "Pairs": ".pairs",
+}
 COMPRESSION_ENDINGS = {"None": "", "Gzip": ".gz", "Bzip2": ".bz2", "Zstd": ".zst"}
 
 

@@ -7,25 +7,36 @@ plan's. So nobody can work from another plan.
 
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, structs
 
 from podreduce.contract.numbers import MOST_TASKS, Index, Number, Share, Total
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
+    "DEFAULT_INPUT",
     "PIECES_PER_PAGE",
+    "SEVERAL_INPUTS",
     "SHARDS_PER_PAGE",
     "Condition",
     "InputColumn",
     "InputOptions",
     "JobIdentity",
+    "Owner",
     "PageRef",
     "Piece",
     "Plan",
+    "PlannedInput",
     "Program",
     "Shard",
     "ShardPage",
+    "input_name",
+    "plan_of_input",
 ]
+
+DEFAULT_INPUT = "input"
+"""The name of a job's only input."""
+SEVERAL_INPUTS = "Several"
+"""The `input_format` of a plan with named inputs. Tasks of earlier releases refuse it."""
 
 SHARDS_PER_PAGE = 1000
 PIECES_PER_PAGE = 10_000
@@ -39,6 +50,14 @@ class JobIdentity(Wire, frozen=True, kw_only=True):
     name: str
     uid: str
     run_id: str
+
+
+class Owner(Wire, frozen=True, kw_only=True):
+    """The resource that a run is made for: its job's controller, or the job itself."""
+
+    kind: str
+    name: str
+    uid: str
 
 
 class Program(Wire, frozen=True, kw_only=True):
@@ -105,10 +124,23 @@ class InputOptions(Wire, frozen=True, kw_only=True):
     filter: tuple[Condition, ...] = ()
 
 
+class PlannedInput(Wire, frozen=True, kw_only=True):
+    """One of a job's named inputs; the fields are those that a plan of a single input has itself."""
+
+    name: str
+    input_format: str
+    input_options: InputOptions = InputOptions()
+    encoding_errors: str
+
+
 class Shard(Wire, frozen=True, kw_only=True):
-    """The planned unit of map work. `pieces` are in input order; a shard may have none."""
+    """The planned unit of map work. `pieces` are in input order; a shard may have none.
+
+    All are of one input: `input` is its place in the plan's `inputs`.
+    """
 
     index: int
+    input: Index = 0
     pieces: tuple[Piece, ...]
 
 
@@ -134,11 +166,15 @@ class Plan(Wire, frozen=True, kw_only=True):
         shards: how many map tasks.
         imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; with `exact` cuts it is less than `shards`.
         virtual_buckets: how many hash buckets the map output has.
+        inputs: the named inputs, if the job has such; then the other fields about the input are of none of them.
         partitions: how many reduce tasks; None: decided by the packing after the maps; 0: map-only.
         user_partitions: what `partition_func` gets as `partitions`; without packing it equals `partitions`.
         order: `Partition` sorts each part on its own, `Total` sorts all of them together.
         partition_key_length: how many elements of a tuple choose its partition; None: the whole key.
         bad_records: `Fail` at the first, or `Skip` each and store it.
+        input_digest: of the objects as they were listed, and `spec_digest` of what is done with them (see the
+            operator's `digests`). Plans of earlier releases have none; a spec whose code is not known has none, either.
+        owner: None in plans of earlier releases.
         spec: the MapReduceJob's spec, fixed for the run, with its defaults.
     """
 
@@ -148,6 +184,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     input_format: str
     input_options: InputOptions = InputOptions()
     encoding_errors: str
+    inputs: tuple[PlannedInput, ...] = ()
     bad_records: str = "Fail"
     objects: Total
     bytes: Total
@@ -165,4 +202,25 @@ class Plan(Wire, frozen=True, kw_only=True):
     output_columns: tuple[str, ...] = ()
     output_record_length: Index | None = None
     if_exists: str
+    input_digest: str | None = None
+    spec_digest: str | None = None
+    owner: Owner | None = None
     spec: dict[str, Any]
+
+
+def plan_of_input(plan: Plan, shard: Shard) -> Plan:
+    """Return the plan as of a job that has only the input of that shard."""
+    if not plan.inputs:
+        return plan
+    found = plan.inputs[shard.input]
+    return structs.replace(
+        plan,
+        input_format=found.input_format,
+        input_options=found.input_options,
+        encoding_errors=found.encoding_errors,
+    )
+
+
+def input_name(plan: Plan, shard: Shard) -> str:
+    """Return the name of the input of a shard."""
+    return plan.inputs[shard.input].name if plan.inputs else DEFAULT_INPUT

@@ -136,6 +136,7 @@ class PostMortem(Wire, frozen=True, kw_only=True):
         failures: the last failed attempts, in order of time.
         stopped: the longest-running of the attempts that were still running when the run failed.
         table: the key of the table of all attempts, relative to this object.
+        counters: group → name → total over the committed attempts, with names that the status leaves out or cuts.
     """
 
     schema: int = SCHEMA_VERSION
@@ -151,4 +152,5 @@ class PostMortem(Wire, frozen=True, kw_only=True):
     timeline: tuple[Attempt, ...]
     failures: tuple[FailedAttempt, ...]
     stopped: tuple[StoppedAttempt, ...] = ()
+    counters: dict[str, dict[str, int]] = {}
     table: str

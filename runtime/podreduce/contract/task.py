@@ -10,6 +10,7 @@ from typing import Annotated, Self, TypeAlias
 from msgspec import Meta
 
 from podreduce.contract.numbers import MOST_INDEX, Amount, Index, Name, Number, Seconds, Share, Total
+from podreduce.contract.plan import Owner
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
 __all__ = [
@@ -29,7 +30,9 @@ __all__ = [
     "OutputPart",
     "PartRef",
     "QuarantineRef",
+    "RunTotals",
     "ShuffleManifest",
+    "SlotSeconds",
     "TaskOutcome",
     "TaskRef",
     "TaskType",
@@ -299,12 +302,38 @@ class IntentPart(Wire, frozen=True, kw_only=True):
     part: PartRef
 
 
+class SlotSeconds(Wire, frozen=True, kw_only=True):
+    """How long the committed attempts of each type took, added up."""
+
+    map: Share
+    reduce: Share
+
+
+class RunTotals(Wire, frozen=True, kw_only=True):
+    """What the commit records of a run add up to, each task counted once.
+
+    Attributes:
+        counters: group → name → value.
+        omitted_counters: how many of the program's names are left out, because there are too many.
+        bytes_in: bytes of input that the maps read, as stored.
+    """
+
+    counters: dict[str, dict[str, int]]
+    omitted_counters: Amount = 0
+    bytes_in: Total
+    slot_seconds: SlotSeconds
+
+
 class CommitIntent(Wire, frozen=True, kw_only=True):
-    """The point of no return: exactly these parts become the output, whichever operator publishes them."""
+    """The point of no return: exactly these parts become the output, whichever operator publishes them.
+
+    `totals` is None in intents of earlier releases.
+    """
 
     schema: int = SCHEMA_VERSION
     output_uri: str
     if_exists: str
+    totals: RunTotals | None = None
     parts: tuple[IntentPart, ...]
 
 
@@ -318,15 +347,29 @@ class OutputPart(Wire, frozen=True, kw_only=True):
 
 
 class OutputManifest(Wire, frozen=True, kw_only=True):
-    """`_MANIFEST.json`: which parts the output has and which run made it."""
+    """`_MANIFEST.json`: which parts the output has, which run made it, of what, and for whom.
+
+    Attributes:
+        owner: the resource that the run was made for.
+        input_digest, spec_digest: as in the plan.
+        counters, omitted_counters, bytes_in, slot_seconds: see `RunTotals`. None in manifests of earlier releases, as
+            are `owner` and the digests.
+    """
 
     schema: int = SCHEMA_VERSION
     job: str
     namespace: str
     uid: str
     run_id: str
+    owner: Owner | None = None
     plan_digest: str
+    input_digest: str | None = None
+    spec_digest: str | None = None
     format: str
     records: Total
     bytes: Total
+    bytes_in: Total | None = None
+    slot_seconds: SlotSeconds | None = None
+    counters: dict[str, dict[str, int]] | None = None
+    omitted_counters: Amount = 0
     parts: tuple[OutputPart, ...]

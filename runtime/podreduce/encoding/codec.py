@@ -12,7 +12,7 @@ are read as fast as if these types did not exist.
 
 import marshal
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, TypeAlias
 
 from podreduce.encoding.keys import Key, UnsupportedTypeError, decode_key, encode_key, encode_keys, name_type
@@ -32,6 +32,7 @@ __all__ = [
     "decode_value",
     "decode_values",
     "encode_captured",
+    "encode_joined",
     "encode_key",
     "encode_keys",
     "encode_list",
@@ -74,7 +75,7 @@ def encode_value(value: Value) -> bytes:
     kind = type(value)
     if kind is int and 0 <= value < 256:  # noqa: PLR2004 - len(SMALL_INTS)
         return SMALL_INTS[value]
-    if kind not in SCALARS and not is_writable([value], MAX_VALUE_DEPTH):
+    if kind not in SCALARS and not is_flat(value) and not is_writable([value], MAX_VALUE_DEPTH):
         value = to_plain(value, MAX_VALUE_DEPTH)
         if not is_writable([value], MAX_VALUE_DEPTH):
             stored = marshal.dumps(to_stored(value), MARSHAL_VERSION)
@@ -128,6 +129,16 @@ def encode_values(values: list[Value | Encoded]) -> bytes:
     return b"".join(map(encode_captured, values))
 
 
+def encode_joined(values: Sequence[Value]) -> bytes | None:
+    """Return the encodings of `values` as they are now, joined; None if they must be encoded one by one."""
+    try:
+        if not is_writable(values, MAX_VALUE_DEPTH):
+            return None
+        return marshal.dumps(list(values), MARSHAL_VERSION)[LIST_HEADER.size :]
+    except (UnsupportedTypeError, ValueError):
+        return None
+
+
 def encode_list(values: list[Value]) -> bytes:
     """Return the encoding of scalars as one list; an object that occurs several times is stored once."""
     return LIST_MARK + marshal.dumps(values, SHARING_VERSION)
@@ -175,7 +186,8 @@ def is_writable(values: Iterable[Value], depth: int) -> bool:
         return True
     if not depth:
         raise UnsupportedTypeError(
-            f"a value may nest {MAX_VALUE_DEPTH} containers and this one nests more (or contains itself): flatten it"
+            f"a value may nest {MAX_VALUE_DEPTH} containers and this one nests more, or contains itself: yield a "
+            "flatter one"
         )
     for value in values:
         kind = type(value)

@@ -28,6 +28,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from podreduce.encoding.codec import LIST_MARK, Value, decode_list, decode_values, encode_value, encode_values
 
 __all__ = [
+    "FLAG_LZ4",
     "HEADER_BYTES",
     "KIND_COLUMNS",
     "AnyFrame",

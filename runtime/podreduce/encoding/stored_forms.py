@@ -30,7 +30,7 @@ def to_plain(value: Any, depth: int) -> Any:  # noqa: ANN401 - anything the prog
     if kind in ATOMS:
         return value
     if not depth:
-        raise UnsupportedTypeError("a value nests too many containers, or contains itself: flatten it")
+        raise UnsupportedTypeError("a value nests too many containers, or contains itself: yield a flatter one")
     if kind is dict:
         return {to_plain(name, depth - 1): to_plain(item, depth - 1) for name, item in value.items()}
     return kind(to_plain(item, depth - 1) for item in value)

@@ -15,6 +15,7 @@ from podreduce.inputs.csv_objects import multiline_records
 from podreduce.inputs.csv_rows import CsvShape, csv_records, parse_lines
 from podreduce.inputs.fixed_length import RecordShape, fixed_length_records, record_range
 from podreduce.inputs.json_lines import json_records
+from podreduce.inputs.pairs import read_pairs
 from podreduce.inputs.record_block import RecordBlock
 from podreduce.inputs.text import text_records
 from podreduce.storage import ObjectStore
@@ -188,4 +189,5 @@ READERS: dict[str, Reader] = {
     "Parquet": read_parquet,
     "FixedLength": read_fixed_length,
     "WholeObject": read_whole_object,
+    "Pairs": read_pairs,
 }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Any
 
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.csv_fields import csv_field
-from podreduce.outputs.fields import ESCAPES, UnwritableError, json_text, text_field
+from podreduce.outputs.fields import ESCAPES, json_text, text_field
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -11,7 +11,8 @@ from decimal import Decimal
 from typing import Any
 
 from podreduce.encoding.showing import show
-from podreduce.outputs.fields import BARE, WRITERS, UnwritableError, as_plain, bare_text, json_text
+from podreduce.encoding.unwritable import UnwritableError, as_plain
+from podreduce.outputs.fields import BARE, WRITERS, bare_text, json_text
 
 __all__ = ["csv_field", "csv_line", "header_line", "row_writer"]
 

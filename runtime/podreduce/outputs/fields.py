@@ -22,8 +22,8 @@ from uuid import UUID
 
 import msgspec
 
-from podreduce.encoding.plain_forms import UnsupportedTypeError, find_remedy, name_type, plain_form
 from podreduce.encoding.showing import show
+from podreduce.encoding.unwritable import UnwritableError, as_plain
 
 __all__ = [
     "ALIKE",
@@ -31,9 +31,7 @@ __all__ = [
     "ESCAPES",
     "TEXT_WRITERS",
     "WRITERS",
-    "UnwritableError",
     "are_flat_arrays",
-    "as_plain",
     "bare_text",
     "encode_json_lines",
     "json_text",
@@ -53,10 +51,6 @@ ARRAYS = frozenset((tuple, list))
 CANNOT_ENCODE = (OverflowError, ValueError)
 """What msgspec raises for an int of more than 64 bits, an int of thousands of digits, or a lone surrogate."""
 STR_ALONE = frozenset((str,))
-
-
-class UnwritableError(Exception):
-    """A key or value cannot be written in the output format; the message says why and what to yield instead."""
 
 
 def text_field(field: Any) -> str:  # noqa: ANN401 - anything the program yields
@@ -87,18 +81,6 @@ def json_text(field: Any) -> str:  # noqa: ANN401 - anything the program yields
         raise UnwritableError("it is nested too deeply, or contains itself: yield a flatter value") from None
 
 
-def as_plain(field: Any) -> Any:  # noqa: ANN401 - anything the program yields
-    """Return `field`, or its equal of a type that may be yielded.
-
-    Raises:
-        UnwritableError: there is no such type.
-    """
-    try:
-        return plain_form(field)
-    except UnsupportedTypeError:
-        raise refuse(field) from None
-
-
 def json_texts(fields: Sequence[Any]) -> list[str]:
     """Return each of `fields` as compact JSON; faster than one by one.
 
@@ -120,11 +102,6 @@ def escape(field: str) -> str:
     if "\\" in field or "\t" in field or "\n" in field or "\r" in field:
         return MUST_ESCAPE.sub(lambda found: ESCAPES[found[0]], field)
     return field
-
-
-def refuse(field: Any) -> UnwritableError:  # noqa: ANN401 - anything the program yields
-    """Return the error for a field of a type that no format supports."""
-    return UnwritableError(f"{name_type(type(field))} cannot be written: {find_remedy(field, 'value')}")
 
 
 def int_text(value: int) -> str:

@@ -10,15 +10,14 @@ from itertools import chain
 from operator import add
 from typing import TYPE_CHECKING, Any
 
+from podreduce.encoding.unwritable import UnwritableError, as_plain
 from podreduce.outputs.csv_fields import header_line, row_writer
 from podreduce.outputs.fields import (
     ALIKE,
     BARE,
     TEXT_WRITERS,
     WRITERS,
-    UnwritableError,
     are_flat_arrays,
-    as_plain,
     encode_json_lines,
     json_text,
     json_texts,

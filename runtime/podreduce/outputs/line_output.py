@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.showing import show_ascii
-from podreduce.outputs.fields import UnwritableError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_formats import LineFormat
 from podreduce.outputs.part_stream import PartStream
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["LineBody", "unwritable"]
+__all__ = ["LineBody", "cannot_write", "unwritable"]
 
 FLUSH_BYTES = 256 * 1024
 PAIRS_AT_ONCE = 4096

@@ -1,7 +1,7 @@
 """Writes records into a staged part as a stream; digest, records and bytes are known at its end.
 
 Tasks use `PartWriter`. It has a body that turns records into bytes (`LineBody` for Text, JSONLines, CSV and
-FixedLength, or `ParquetBody`), and a `PartStream` that compresses, hashes and uploads them.
+FixedLength, `ParquetBody`, or `PairsBody`), and a `PartStream` that compresses, hashes and uploads them.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,6 +14,7 @@ from podreduce.contract.plan import Plan
 from podreduce.contract.task import PartRef, TaskRef
 from podreduce.outputs.line_formats import LINE_FORMATS
 from podreduce.outputs.line_output import LineBody
+from podreduce.outputs.pairs_output import PairsBody
 from podreduce.outputs.parquet_output import ParquetBody
 from podreduce.outputs.part_stream import PartStream
 from podreduce.storage import ObjectStore, StagedUpload
@@ -113,8 +114,10 @@ class PartWriter:
 
 def open_body(
     stream: PartStream, output_format: str, columns: tuple[str, ...], record_length: int | None
-) -> LineBody | ParquetBody:
+) -> LineBody | ParquetBody | PairsBody:
     """Return the body that writes that format."""
+    if output_format == "Pairs":
+        return PairsBody(stream)
     if output_format == "Parquet":
         return ParquetBody(stream)
     if output_format not in LINE_FORMATS:

@@ -4,12 +4,12 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from podreduce.columnar.value_columns import build_column, captured, find_type
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import cut_middle
 from podreduce.encoding.showing import show_ascii
-from podreduce.outputs.fields import UnwritableError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_output import unwritable
-from podreduce.outputs.parquet_columns import build_column, captured, find_type
 from podreduce.outputs.part_stream import PartStream
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from podreduce.contract.environment import StorageSettings, TaskEnvironment
+from podreduce.contract.environment import MODULES_VARIABLE, StorageSettings, TaskEnvironment
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, TaskType
@@ -83,16 +83,16 @@ def report(error: BaseException, environment: TaskEnvironment) -> ExitCode:
     return error.exit_code if isinstance(error, PodreduceError) else ExitCode.INTERNAL_ERROR
 
 
-def add_current_directory() -> None:
-    """Let the program import from the current directory, after everything else.
+def add_directories() -> None:
+    """Let the program import from its file's directory and from the current one, after everything else.
 
     A script there may be called random.py or numpy.py. `-P` keeps it from replacing the modules that podreduce and the
     libraries import.
     """
+    directories = [os.environ.get(MODULES_VARIABLE, "")]
     with suppress(FileNotFoundError):  # it has been removed
-        here = os.getcwd()  # noqa: PTH109 - sys.path holds strings
-        if here not in sys.path:
-            sys.path.append(here)
+        directories.append(os.getcwd())  # noqa: PTH109 - sys.path holds strings
+    sys.path.extend(each for each in dict.fromkeys(directories) if each and each not in sys.path)
 
 
 def reserve_stdout() -> None:
@@ -107,7 +107,7 @@ def start() -> NoReturn:
     turn = take_turn(os.environ)
     exit_on_sigterm()
     reserve_stdout()
-    add_current_directory()
+    add_directories()
     sys.set_int_max_str_digits(0)  # ints of any size are supported, in the output too
     code = main(os.environ, turn)
     sys.stdout.flush()

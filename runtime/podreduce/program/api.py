@@ -76,6 +76,8 @@ class Context:
     Attributes:
         parameters: `spec.program.parameters`.
         task: `m-3` or `r-0`.
+        input: the name of the input that a map task reads: one of `spec.inputs`, or `input` if the job has only that;
+            empty in a reduce.
         uri: the current input object, with `start` and `end` (exclusive) of the piece, in stored bytes; empty and 0
             in a reduce, and before the first piece.
         logger: a structlog logger; its lines appear in the task's log.
@@ -86,6 +88,7 @@ class Context:
     ) -> None:
         self.parameters: Mapping[str, str] = MappingProxyType(dict(parameters))
         self.task = str(task)
+        self.input = ""
         self.uri = ""
         self.start = 0
         self.end = 0

@@ -1,7 +1,8 @@
 """Counters: group → name → a number that only grows. Rule: pure; few names, because every commit record has them all.
 
-The group `podreduce` is built in: recordsRead, bytesRead, recordsWritten, bytesWritten, spills, combineInput,
-combineOutput, badRecords.
+The group `podreduce` is built in. It says in which way a map task ran (declaredTasks, genericTasks, columnarTasks,
+fusedTasks) and what `combine_func` saved it (combineInput, combineOutput). What it read, wrote and skipped is in other
+fields of the commit record. The operator adds all of it up: `policy/counter_totals`.
 """
 
 from podreduce.contract.errors import ProgramError
@@ -66,7 +67,8 @@ class Counters:
 
     def built_in(self, **values: int) -> dict[str, dict[str, int]]:
         """Return all counters, with these values as the built-in group."""
-        return {BUILT_IN_GROUP: values, **{group: dict(names) for group, names in self._groups.items()}}
+        own = {BUILT_IN_GROUP: values} if values else {}
+        return own | {group: dict(names) for group, names in self._groups.items()}
 
     def _open(self, group: str, name: str) -> None:
         for text in (group, name):

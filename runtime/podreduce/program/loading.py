@@ -9,27 +9,23 @@ import linecache
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import ModuleType
+from types import MethodType, ModuleType
 from typing import Any, NoReturn
 
-from podreduce.contract.errors import ProgramError
+from podreduce.contract.errors import ProgramInvalidError, SetupFailedError
+from podreduce.contract.members import (
+    ARGUMENTS,
+    MAPPERS,
+    NEVER_GENERATORS,
+    describe_combiner,
+    describe_conflict,
+    render_def,
+)
 from podreduce.contract.plan import Program
 from podreduce.program.reduce_idioms import recognise_aggregation
-from podreduce.program.tracebacks import format_user_traceback, raise_blamed
+from podreduce.program.tracebacks import format_user_traceback, kind_of_setup, raise_blamed
 
-__all__ = ["COMBINERS", "LoadedProgram", "Member", "load_program"]
-
-COMBINERS = ("sum", "min", "max", "count")
-ARGUMENTS = {
-    "map_func": ("key", "value"),
-    "map_batch": ("batch",),
-    "reduce_batch": ("batch",),
-    "reduce_func": ("key", "values"),
-    "combine_func": ("key", "values"),
-    "partition_func": ("key", "partitions"),
-    "setup": ("context",),
-    "teardown": (),
-}
+__all__ = ["LoadedProgram", "Member", "load_program"]
 
 Member = Callable[..., Any]
 
@@ -83,7 +79,7 @@ def load_program(program: Program, *, name: str) -> LoadedProgram:
     try:
         instance = job_class()
     except BaseException as error:  # noqa: BLE001 - sys.exit() in a constructor is also the program's error
-        raise_blamed(error, f"{job_class.__name__}()")
+        raise_blamed(error, f"{job_class.__name__}()", kind=SetupFailedError)
     return bind_program(instance)
 
 
@@ -139,7 +135,7 @@ def load_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - see load_program
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
-            raise ProgramError(
+            raise ProgramInvalidError(
                 f"program.module {name}: no such module; put it into the image (spec.image), or correct the name"
             ) from None
         raise_import_error(error, name)
@@ -149,9 +145,8 @@ def raise_import_error(error: BaseException, name: str) -> NoReturn:
     """Raise the ProgramError for a program whose import failed; interrupts are passed on."""
     if isinstance(error, MemoryError | KeyboardInterrupt):
         raise error
-    raise ProgramError(
-        f"{name} cannot be imported: {type(error).__name__}: {error}", user_traceback=format_user_traceback(error)
-    ) from error
+    message = f"{name} cannot be imported: {type(error).__name__}: {error}"
+    raise kind_of_setup(error)(message, user_traceback=format_user_traceback(error)) from error
 
 
 def find_job_class(module: ModuleType, class_name: str | None) -> type:
@@ -163,66 +158,67 @@ def find_job_class(module: ModuleType, class_name: str | None) -> type:
     if class_name is not None:
         found = getattr(module, class_name, None)
         if not isinstance(found, type) or not is_job_class(found):
-            raise ProgramError(f"program.className {class_name}: {module.__file__} has no such class with a map_func")
+            raise ProgramInvalidError(
+                f"program.className {class_name}: {module.__file__} has no such class with a map_func"
+            )
         return found
     defined = [each for each in vars(module).values() if isinstance(each, type) and each.__module__ == module.__name__]
     jobs = {each.__name__: each for each in defined if is_job_class(each)}
     if len(jobs) == 1:
         return jobs.popitem()[1]
     if jobs:
-        raise ProgramError(f"{module.__file__} has the job classes {', '.join(jobs)}: set program.className")
+        raise ProgramInvalidError(f"{module.__file__} has the job classes {', '.join(jobs)}: set program.className")
     seen = ", ".join(each.__name__ for each in defined) or "no class at all"
-    raise ProgramError(f"{module.__file__} defines no class with a map_func(self, key, value); it has {seen}")
+    raise ProgramInvalidError(f"{module.__file__} defines no class with a map_func(self, key, value); it has {seen}")
 
 
 def is_job_class(found: type) -> bool:
     """Tell whether `found` has a member that makes a class a job."""
-    members = (getattr(found, "map_func", None), getattr(found, "map_batch", None))
+    members = [getattr(found, name, None) for name in MAPPERS]
     return any(callable(member) or isinstance(member, property) for member in members)
 
 
 def check_declarations(job: object, name: str) -> None:
     """Refuse members of a job class or its instance that contradict each other, or that this version does not know."""
     combiner = getattr(job, "combiner", None)
-    has = {member for member in ARGUMENTS if getattr(job, member, None) is not None}
-    if combiner is not None and combiner not in COMBINERS:
-        raise ProgramError(f"{name}.combiner is {combiner!r}: it must be one of {', '.join(COMBINERS)}")
-    rivals = sorted(has & {"reduce_func", "reduce_batch", "combine_func"})
-    if combiner is not None and rivals:
-        raise ProgramError(
-            f"{name} has combiner = {combiner!r}, which is its reduce, and {' and '.join(rivals)}: remove one of them"
-        )
-    for one, other in (("map_func", "map_batch"), ("reduce_func", "reduce_batch")):
-        if one in has and other in has:
-            raise ProgramError(f"{name} has {one} and {other}, which do the same work: remove one of the two")
-    if "reduce_batch" in has and "map_batch" not in has:
-        raise ProgramError(f"{name}.reduce_batch takes the columns of a map_batch: write one, or a reduce_func")
-    if "combine_func" in has and "reduce_func" not in has:
-        raise ProgramError(f"{name}.combine_func needs a reduce_func: write one, or remove combine_func")
+    has = [member for member in ARGUMENTS if getattr(job, member, None) is not None]
+    wrong = describe_combiner(name, combiner) or describe_conflict(name, has, combiner)
+    if wrong is not None:
+        raise ProgramInvalidError(wrong)
 
 
 def bind_member(instance: object, member: str) -> Member | None:
     """Return the bound `member` of `instance`; None if it has none.
 
     Raises:
-        ProgramError: it does not accept the arguments that podreduce passes.
+        ProgramInvalidError: it does not accept the arguments that podreduce passes.
     """
     bound: Member | None = getattr(instance, member, None)
     if bound is None:
         return None
-    arguments = ARGUMENTS[member]
     name = f"{type(instance).__name__}.{member}"
     if not callable(bound):
-        raise ProgramError(f"{name} is not a function: write def {member}({', '.join(('self', *arguments))})")
+        raise ProgramInvalidError(f"{name} is not a function: write {render_def(member)}")
     if inspect.iscoroutinefunction(bound) or inspect.isasyncgenfunction(bound):
-        raise ProgramError(f"{name} is async: write a plain def")
-    try:
-        inspect.signature(bound).bind(*arguments)
-    except TypeError:
-        raise ProgramError(
-            f"{name}{inspect.signature(bound)} cannot be called with ({', '.join(arguments)}): "
-            f"write def {member}({', '.join(('self', *arguments))})"
-        ) from None
-    except ValueError:  # a function written in C shows no signature
-        return bound
+        raise ProgramInvalidError(f"{name} is async: write a plain def")
+    if member in NEVER_GENERATORS and inspect.isgeneratorfunction(bound):
+        raise ProgramInvalidError(f"{name} has a yield, and what it yields would be lost: yield in the map or reduce")
+    check_arguments(bound, member, name)
     return bound
+
+
+def check_arguments(bound: Member, member: str, name: str) -> None:
+    """Refuse a member that does not accept the arguments that podreduce passes."""
+    arguments = ARGUMENTS[member]
+    try:
+        signature = inspect.signature(bound)
+    except ValueError as error:
+        if isinstance(bound, MethodType):
+            raise ProgramInvalidError(f"{name} takes no self: write {render_def(member)}") from error
+        return  # a function written in C shows no signature
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise ProgramInvalidError(
+            f"{name}{signature} cannot be called with ({', '.join(arguments)}): write {render_def(member)}"
+        ) from None

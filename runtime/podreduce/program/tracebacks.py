@@ -10,11 +10,17 @@ from types import TracebackType
 from typing import NoReturn
 
 import podreduce
-from podreduce.contract.errors import InternalError, PodreduceError, ProgramError
+from podreduce.contract.errors import (
+    InternalError,
+    PodreduceError,
+    ProgramError,
+    ProgramInvalidError,
+    SetupFailedError,
+)
 from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.showing import show, show_error
 
-__all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "raise_blamed"]
+__all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "kind_of_setup", "raise_blamed"]
 
 OWN_DIRECTORY = f"{Path(podreduce.__file__).parent}/"
 CALLERS = tuple(
@@ -50,8 +56,8 @@ def cut(text: str) -> str:
     return text if len(text) <= RECORD_LENGTH else f"{text[:RECORD_LENGTH]}… ({len(text)} characters)"
 
 
-def raise_blamed(error: BaseException, record: str) -> NoReturn:
-    """Raise what `error` means; it was raised by a call into the program for `record`.
+def raise_blamed(error: BaseException, record: str, kind: type[ProgramError] = ProgramError) -> NoReturn:
+    """Raise what `error` means; it was raised by a call into the program for `record`. `kind`: when it was called.
 
     Errors of podreduce are passed on (a ProgramError gets the record if it has none), and so are MemoryError and
     interrupts. An error of podreduce's own code below a call of the program (reading values, for example) is our bug.
@@ -70,7 +76,14 @@ def raise_blamed(error: BaseException, record: str) -> NoReturn:
     message = show_error(error)
     if not is_users(error.__traceback__):
         raise InternalError(f"{message}; please report this with the log") from error
-    raise ProgramError(message, user_traceback=format_user_traceback(error), record=record) from error
+    if kind is SetupFailedError:
+        kind = kind_of_setup(error)
+    raise kind(message, user_traceback=format_user_traceback(error), record=record) from error
+
+
+def kind_of_setup(error: BaseException) -> type[ProgramError]:
+    """Return what an error before the first record is: what the text or the image lacks, no other attempt will have."""
+    return ProgramInvalidError if isinstance(error, SyntaxError | ModuleNotFoundError) else SetupFailedError
 
 
 def is_users(trace: TracebackType | None) -> bool:

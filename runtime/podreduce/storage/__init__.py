@@ -7,6 +7,7 @@ obstore leaves it (`faults` maps them to `podreduce.contract.errors`).
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage.connect import open_store
 from podreduce.storage.faults import NO_GATE, Gate
+from podreduce.storage.listing import in_batches
 from podreduce.storage.probe import probe_conditional_create
 from podreduce.storage.readable_store import ObjectMeta
 from podreduce.storage.requests import Answer, OnRequest, Operation, ignore_request
@@ -29,6 +30,7 @@ __all__ = [
     "check_staged",
     "discard_staged",
     "ignore_request",
+    "in_batches",
     "is_pending",
     "open_store",
     "probe_conditional_create",

@@ -18,6 +18,7 @@ from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
 from podreduce.storage.odd_keys import is_odd
+from podreduce.storage.redirects import stay_at
 from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.store import ObjectStore
 
@@ -146,8 +147,13 @@ def connect_uploads(bucket: str, access: Access) -> "MultipartClient":
 
 
 def client_options(access: Access, timeout_seconds: int) -> "ClientConfig":
-    """Return the HTTP client's options; the CA is trusted in addition to the system's."""
+    """Return the HTTP client's options; the CA is trusted in addition to the system's.
+
+    Without keys of the settings obstore asks other servers for some, with the same options.
+    """
+    has_keys = access.keys is not None or access.key_files is not None
     options: ClientConfig = {
+        **(stay_at(access.endpoint) if access.endpoint and has_keys else {}),
         "connect_timeout": timedelta(seconds=5),
         "timeout": timedelta(seconds=timeout_seconds),
     }

@@ -32,9 +32,10 @@ from podreduce.contract.errors import (
 )
 from podreduce.storage.key_files import KeyFiles
 from podreduce.storage.requests import OnRequest, Stopwatch, ignore_request
-from podreduce.storage.store_codes import BUCKET, ELSEWHERE, EXPIRED, MEANINGS, TOKEN, Meaning, Outcome
+from podreduce.storage.store_codes import BUCKET, ELSEWHERE, EXPIRED, MEANINGS, REDIRECT, TOKEN, Meaning, Outcome
 
 __all__ = [
+    "NOWHERE",
     "NO_GATE",
     "RETRY_SECONDS",
     "STORE_ERRORS",
@@ -45,6 +46,7 @@ __all__ = [
     "is_conflict",
     "persist",
     "persist_async",
+    "read_code",
     "translate",
 ]
 
@@ -69,6 +71,9 @@ Gate = AbstractAsyncContextManager[Any]
 
 NO_GATE: Gate = nullcontext()
 
+NOWHERE = "http://127.0.0.1:0"
+"""A proxy that cannot exist, because nothing can listen on port 0; see `redirects`."""
+
 UNTRUSTED = "the endpoint's certificate is not trusted, or has expired: put its CA into caCert of the storage secret"
 NO_CREDENTIALS = "there are no credentials: fill the storage secret, or set the AWS_* variables"
 OTHER_HOST = "the endpoint's certificate is for another host name: correct endpoint in the storage secret"
@@ -79,6 +84,7 @@ REFUSALS = {
     "InvalidCertificate(": UNTRUSTED,
     "CERTIFICATE_VERIFY_FAILED": UNTRUSTED,
     "redirect without LOCATION": ELSEWHERE,
+    "127.0.0.1:0,": REDIRECT,
     "Permission denied": "this user may not do this: change the permissions",
     "Read-only file system": "the directory is on a read-only file system: choose another",
     "missing credentials": NO_CREDENTIALS,
@@ -104,7 +110,8 @@ ANSWER = re.compile(
 """How obstore reports an answer of the store."""
 CODE = re.compile(r"<Code>\s*([\w.]+)\s*</Code>")
 DELETE_CODE = re.compile(r"DeleteObjects request failed .*\(code: ([\w.]+)\)", re.DOTALL)
-REFUSED_STATUSES = frozenset({301, 401, 403, 501})
+REFUSED_STATUSES = frozenset({401, 403, 501})
+REDIRECT_STATUSES = frozenset({301, 302, 303, 307, 308})
 SHOWN_CODE = re.compile(r"[A-Za-z][A-Za-z.]{0,60}")
 INVALID_ANSWER = re.compile(
     r"(?:Got invalid|Error (?:getting|parsing|decoding)|invalid XML|deseriali[sz])", re.IGNORECASE
@@ -210,14 +217,21 @@ def find_answer(error: Exception) -> tuple[str | None, int | None]:
     answer = ANSWER.search(text)
     if answer is None:
         return None, None
-    code = CODE.search(answer["body"])
-    return code and code[1], int(answer["status"]) if answer["status"] else None
+    return read_code(answer["body"]), int(answer["status"]) if answer["status"] else None
+
+
+def read_code(body: str) -> str | None:
+    """Return the code in the body of a store's error answer."""
+    code = CODE.search(body)
+    return code and code[1]
 
 
 def classify_status(status: int) -> Meaning:
     """Return what an answer without a known code means, by its status."""
     if status in STATUS_OUTCOMES:
         return STATUS_OUTCOMES[status], ""
+    if status in REDIRECT_STATUSES:
+        return Outcome.REFUSED, REDIRECT
     if status in REFUSED_STATUSES:
         return Outcome.REFUSED, "the store refuses the credentials" if status in (401, 403) else "the store refuses it"
     if status < 500 and status not in PASSING_STATUSES:  # noqa: PLR2004 - faults of the server begin here

@@ -1,6 +1,6 @@
 """Lists by string prefix and in key order, although stores list by path segment and directories in any order."""
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -22,26 +22,40 @@ if TYPE_CHECKING:
     Store: TypeAlias = S3Store | LocalStore | MemoryStore
     Connect: TypeAlias = Callable[[], MultipartClient]
 
-__all__ = ["list_objects", "list_objects_async"]
+__all__ = ["in_batches", "list_objects", "list_objects_async"]
 
 T = TypeVar("T")
 BATCH_ENTRIES = 1000
 
 
-def list_objects(
-    store: "Store", prefix: str, place: Place, *, recursive: bool, connect: "Connect | None" = None
-) -> Iterator["ListedObject"]:
-    """Yield the objects whose whole key starts with `prefix`, in key order; see `ObjectStore.list`.
+async def in_batches(items: AsyncIterable[T], size: int = BATCH_ENTRIES) -> AsyncIterator[list[T]]:
+    """Yield the items in lists of `size`, the last may be shorter: a listing may be too long to be held in memory."""
+    batch: list[T] = []
+    async for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
 
-    `connect` returns the client for keys that obstore cannot handle, if the store can have such keys.
+
+def list_objects(
+    store: "Store", prefix: str, place: Place, *, recursive: bool, after: str = "", connect: "Connect | None" = None
+) -> Iterator["ListedObject"]:
+    """Yield the objects whose whole key starts with `prefix`, after `after`, in key order; see `ObjectStore.list`.
+
+    `connect` returns the client for keys that obstore cannot handle, if the store can have such keys. It also lists one
+    level: obstore holds the whole level in memory, with everything below it in between.
     """
     if isinstance(store, LocalStore):
-        yield from persist(lambda: list_directory(store, prefix, recursive=recursive), place)
+        found = persist(lambda: list_directory(store, prefix, recursive=recursive), place)
+        yield from (entry for entry in found if entry["path"] > after)
         return
-    last = ""
+    last = after
     try:
-        if connect is None or not starts_oddly(prefix, connect):
-            for page in list_pages(store, prefix, place, recursive=recursive):
+        if connect is None or (recursive and not starts_oddly(prefix, after, connect)):
+            for page in list_pages(store, prefix, place, recursive=recursive, after=after):
                 yield from (entry for entry in page if connect is None or not is_marker(store, entry, place))
                 last = last_of(page, last)
             return
@@ -51,14 +65,16 @@ def list_objects(
     yield from list_any_keys(connect(), prefix, recursive=recursive, after=last)
 
 
-def list_pages(store: "Store", prefix: str, place: Place, *, recursive: bool) -> Iterator[list["ListedObject"]]:
+def list_pages(
+    store: "Store", prefix: str, place: Place, *, recursive: bool, after: str
+) -> Iterator[list["ListedObject"]]:
     """Yield what obstore lists, page by page. Raises InputError before a page with a key that is not a path."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
         level = persist(lambda: obstore.list_with_delimiter(store, directory), place)
-        yield matching(level["objects"], prefix)
+        yield [entry for entry in matching(level["objects"], prefix) if entry["path"] > after]
         return
-    watch, pages = place.stopwatch(), iter(obstore.list(store, directory))
+    watch, pages = place.stopwatch(), iter(obstore.list(store, directory, offset=after or None))
     try:
         while True:
             with watch:
@@ -77,26 +93,26 @@ def list_pages(store: "Store", prefix: str, place: Place, *, recursive: bool) ->
 
 
 async def list_objects_async(
-    store: "Store", prefix: str, place: Place, *, recursive: bool, connect: "Connect | None" = None
+    store: "Store", prefix: str, place: Place, *, recursive: bool, after: str = "", connect: "Connect | None" = None
 ) -> AsyncIterator["ListedObject"]:
     """Do the same as `list_objects`."""
-    async for page in list_any_pages_async(store, prefix, place, recursive=recursive, connect=connect):
+    async for page in list_any_pages_async(store, prefix, place, recursive=recursive, after=after, connect=connect):
         for entry in page:
             if entry["size"] or connect is None or not await in_thread(partial(is_marker, store, entry, place), place):
                 yield entry
 
 
 async def list_any_pages_async(
-    store: "Store", prefix: str, place: Place, *, recursive: bool, connect: "Connect | None"
+    store: "Store", prefix: str, place: Place, *, recursive: bool, after: str, connect: "Connect | None"
 ) -> AsyncIterator[list["ListedObject"]]:
     """Yield the objects page by page, for any store and any keys."""
     if isinstance(store, LocalStore):
-        yield await in_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive)), place)
+        yield await in_thread(lambda: list(list_objects(store, prefix, place, recursive=recursive, after=after)), place)
         return
-    last = ""
+    last = after
     try:
-        if connect is None or not await in_thread(lambda: starts_oddly(prefix, connect), place):
-            async for page in list_pages_async(store, prefix, place, recursive=recursive):
+        if connect is None or (recursive and not await in_thread(lambda: starts_oddly(prefix, after, connect), place)):
+            async for page in list_pages_async(store, prefix, place, recursive=recursive, after=after):
                 yield page
                 last = last_of(page, last)
             return
@@ -110,15 +126,15 @@ async def list_any_pages_async(
 
 
 async def list_pages_async(
-    store: "Store", prefix: str, place: Place, *, recursive: bool
+    store: "Store", prefix: str, place: Place, *, recursive: bool, after: str
 ) -> AsyncIterator[list["ListedObject"]]:
     """Do the same as `list_pages`."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
         level = await persist_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
-        yield matching(level["objects"], prefix)
+        yield [entry for entry in matching(level["objects"], prefix) if entry["path"] > after]
         return
-    watch, pages = place.stopwatch(), aiter(obstore.list(store, directory))
+    watch, pages = place.stopwatch(), aiter(obstore.list(store, directory, offset=after or None))
     try:
         while True:
             async with place.gate:
@@ -156,9 +172,9 @@ def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
     return False
 
 
-def starts_oddly(prefix: str, connect: "Connect") -> bool:
+def starts_oddly(prefix: str, after: str, connect: "Connect") -> bool:
     """Tell whether obstore would not list these keys, or list others: keys in the bucket's root may begin with `/`."""
-    return is_odd(prefix) or ("/" not in prefix and has_odd_keys(connect()))
+    return is_odd(prefix) or is_odd(after) or ("/" not in prefix and has_odd_keys(connect()))
 
 
 def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObject"]:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
 from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 from podreduce.storage.key_files import EXPIRE_SECONDS
+from podreduce.storage.redirects import raise_redirect, write_headers_as_text
 from podreduce.storage.requests import OnRequest, ignore_request
 
 if TYPE_CHECKING:
@@ -200,7 +201,7 @@ def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - 
         if code in LOST_UPLOADS:
             raise UploadLostError(f"{place.uri}: the store no longer has the upload") from error
         raise AnswerError(str(error), code=code, status=status) from error
-    except (KeyError, TypeError, RecursionError, ResponseParserError) as error:  # botocore follows redirects in circles
+    except (KeyError, TypeError, ResponseParserError) as error:
         raise StorageDeniedError(f"{place.uri}: {NOT_S3}") from error
     except BotoCoreError as error:
         raise OSError(str(error)) from error
@@ -239,6 +240,8 @@ def connect_multipart(bucket: str, access: "Access") -> MultipartClient:
             response_checksum_validation="when_required",
         ),
     )
+    client.meta.events.register("before-send.s3", write_headers_as_text)
+    client.meta.events.register("before-parse.s3", raise_redirect)
     return MultipartClient(client, bucket, access.endpoint or "AWS", key_files=access.key_files)
 
 

@@ -3,7 +3,8 @@
 Rule: keys are relative to the prefix; every failure is an error of `contract.errors` that names the object's URI.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -225,14 +226,31 @@ class ReadableStore:
         for each in found:
             yield self._meta(each)
 
-    async def list_async(self, prefix: str = "", *, recursive: bool = True) -> AsyncIterator[ObjectMeta]:
-        """Yield the objects whose key starts with `prefix`."""
+    async def list_async(
+        self, prefix: str = "", *, recursive: bool = True, after: str = ""
+    ) -> AsyncGenerator[ObjectMeta, None]:
+        """Yield the objects whose key starts with `prefix`. With `after`, only those with a greater key are listed."""
         place = self._place("list", prefix)
         found = listing.list_objects_async(
-            self.store, self.prefix + prefix, place, recursive=recursive, connect=self.connect_for_uploads
+            self.store,
+            self.prefix + prefix,
+            place,
+            recursive=recursive,
+            after=self.prefix + after if after else "",
+            connect=self.connect_for_uploads,
         )
         async for each in found:
             yield self._meta(each)
+
+    async def has_any_async(self, prefix: str = "") -> bool:
+        """Tell whether there is an object whose key starts with `prefix`, however many there are.
+
+        This takes one request, whose answer has a page of keys at most, unless that page has only directories' markers.
+        """
+        async with aclosing(self.list_async(prefix)) as found:
+            async for _ in found:
+                return True
+        return False
 
     def unreadable_files(self, prefix: str = "", *, recursive: bool = True) -> Mapping[str, str]:
         """Return, for a directory, the files below `prefix` that cannot be objects, each with the reason.

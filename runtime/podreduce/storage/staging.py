@@ -14,7 +14,15 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from podreduce.contract.errors import InternalError, ObjectNotFoundError, PodreduceError, UploadLostError
+from msgspec import DecodeError
+
+from podreduce.contract.errors import (
+    InternalError,
+    ObjectChangedError,
+    ObjectNotFoundError,
+    PodreduceError,
+    UploadLostError,
+)
 from podreduce.contract.wire import Wire, decode, encode
 from podreduce.storage.faults import Place
 from podreduce.storage.store import ObjectStore
@@ -27,6 +35,8 @@ __all__ = ["StagedUpload", "check_staged", "discard_staged", "is_pending", "publ
 
 PENDING_SUFFIX = ".pending"
 CONCURRENT_PARTS = 2
+MOST_RECORD_BYTES = 1 << 20
+"""More than the record of an upload of 10,000 parts has."""
 METADATA_NAME = "podreduce-staged"
 """On a published object: the staged key it came from. A repeated publication recognises its own object by it."""
 
@@ -130,7 +140,7 @@ def check_staged(store: ObjectStore, key: str) -> None:
             bucket's life-cycle rule says so.
     """
     try:
-        pending = decode(store.get(key), PendingUpload)
+        pending = read_pending(store, key)
     except ObjectNotFoundError:
         raise UploadLostError(f"{store.uri_of(key)}: the record of a pending upload is gone") from None
     connect(store).check(store.prefix + pending.key, pending.upload_id)
@@ -143,7 +153,7 @@ def publish_staged(store: ObjectStore, key: str, target: str) -> None:
         UploadLostError: the store has deleted the upload, and the object at `target` is another one.
         ObjectNotFoundError: nothing is staged there.
     """
-    pending = decode(store.get(key), PendingUpload)
+    pending = read_pending(store, key)
     if pending.key != target:
         raise InternalError(f"{store.uri_of(key)}: an upload to {pending.key} cannot be published as {target}")
     client, path = connect(store), store.prefix + target
@@ -159,9 +169,25 @@ def discard_staged(store: ObjectStore, key: str) -> None:
     """Delete what is staged at `key`; do nothing if it is gone, published or deleted by the store."""
     if is_pending(key):
         with suppress(ObjectNotFoundError, UploadLostError):
-            pending = decode(store.get(key), PendingUpload)
+            pending = read_pending(store, key)
             connect(store).abort(store.prefix + pending.key, pending.upload_id)
     store.delete(key)
+
+
+def read_pending(store: ObjectStore, key: str) -> PendingUpload:
+    """Return the record of a pending upload. Anybody who may write to the store may have replaced it.
+
+    Raises:
+        UploadLostError: something else lies there.
+        ObjectNotFoundError: nothing lies there.
+    """
+    try:
+        data = store.get_range(key, 0, MOST_RECORD_BYTES + 1)
+        if len(data) <= MOST_RECORD_BYTES:
+            return decode(data, PendingUpload)
+    except (ObjectChangedError, DecodeError):
+        pass
+    raise UploadLostError(f"{store.uri_of(key)}: this is not the record of a pending upload")
 
 
 def connect(store: ObjectStore) -> "MultipartClient":

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 
 import obstore
@@ -15,6 +16,7 @@ from obstore.exceptions import AlreadyExistsError
 from podreduce.contract.errors import InternalError, ObjectChangedError, ObjectNotFoundError
 from podreduce.storage import directories
 from podreduce.storage.faults import Place, is_conflict, persist, persist_async
+from podreduce.storage.listing import in_batches
 from podreduce.storage.readable_store import ReadableStore
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
@@ -186,17 +188,21 @@ class ObjectStore(ReadableStore):
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""
-        keys = [found.key for found in self.list(directory_prefix(prefix))]
-        self.delete(*keys)
+        deleted, listed = 0, self.list(directory_prefix(prefix))
+        while batch := [found.key for found in islice(listed, DELETE_BATCH)]:
+            self.delete(*batch)
+            deleted += len(batch)
         self._remove_empty_directories(prefix)
-        return len(keys)
+        return deleted
 
     async def delete_prefix_async(self, prefix: str) -> int:
-        """Delete all objects below `prefix`; return how many there were."""
-        keys = [found.key async for found in self.list_async(directory_prefix(prefix))]
-        await self.delete_async(*keys)
+        """Delete all objects below `prefix`, as they are listed; return how many there were."""
+        deleted = 0
+        async for batch in in_batches(self.list_async(directory_prefix(prefix)), DELETE_BATCH):
+            await self.delete_async(*(found.key for found in batch))
+            deleted += len(batch)
         self._remove_empty_directories(prefix)
-        return len(keys)
+        return deleted
 
     def _delete_batches(self, keys: Sequence[str]) -> Iterator[Sequence[str]]:
         size = 1 if self.directory else DELETE_BATCH

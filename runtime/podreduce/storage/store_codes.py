@@ -49,6 +49,7 @@ RIGHTS = "the credentials do not allow this: grant them list, read, write and de
 ACCOUNT = "the account may not do this: ask the store's provider"
 REGION = "the region is wrong: correct region in the storage secret"
 ELSEWHERE = "the bucket is in another region: correct region in the storage secret"
+REDIRECT = "it redirects to another address, which is not followed: correct region or endpoint in the storage secret"
 BUCKET = "the bucket does not exist: create it or correct the URI"
 BUCKET_NAME = "no bucket can have this name: correct the URI"
 ARCHIVED = "the object is in an archive: restore it first"

@@ -10,7 +10,7 @@ from operator import attrgetter
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
-from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError
+from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError, ProgramError, SetupFailedError
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.plan import Plan, Shard, ShardPage
 from podreduce.contract.task import CommitRecord, TaskType
@@ -90,11 +90,11 @@ class Attempt:
         Yields the program as `setup` leaves it: use its members for all decisions.
         """
         if program.setup:
-            self._call(program.setup, self.context, where="setup")
+            self._call(program.setup, self.context, where="setup", kind=SetupFailedError)
             program = program.bound_again()
         yield program
         if program.teardown:
-            self._call(program.teardown, where="teardown")
+            self._call(program.teardown, where="teardown", kind=ProgramError)
 
     def commit_record(self, **results: Any) -> CommitRecord:  # noqa: ANN401 - the struct checks them
         """Return the commit record of this attempt with these results; `finished_at` is now."""
@@ -109,11 +109,16 @@ class Attempt:
         )
 
     @staticmethod
-    def _call(member: Any, *arguments: object, where: str) -> None:  # noqa: ANN401 - the program's
+    def _call(
+        member: Any,  # noqa: ANN401 - the program's
+        *arguments: object,
+        where: str,
+        kind: type[ProgramError],
+    ) -> None:
         try:
             member(*arguments)
         except BaseException as error:  # noqa: BLE001 - raise_blamed passes on errors that are not the program's
-            raise_blamed(error, where)
+            raise_blamed(error, where, kind)
 
 
 def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Attempt:

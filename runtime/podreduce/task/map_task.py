@@ -1,11 +1,13 @@
 """A map task: its shard's records through `map_func`, into one blob for the shuffle or, map-only, an output part."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from podreduce.contract.bucket_sizes import encode_sizes
 from podreduce.contract.layout import blob_key
+from podreduce.contract.plan import Shard, input_name, plan_of_input
 from podreduce.contract.task import BlobRef, CommitRecord
 from podreduce.contract.uris import split_object_uri
 from podreduce.encoding.codec import decode_key, encode_key
@@ -37,18 +39,21 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
     Raises:
         PodreduceError: the attempt has failed; nothing it wrote counts.
     """
+    shard = read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index)
+    attempt = replace(attempt, plan=plan_of_input(attempt.plan, shard))
+    attempt.context.input = input_name(attempt.plan, shard)
     with attempt.in_use(attempt.load_program()) as program:
         check_order(attempt.plan, program)
         map_only = program.map_only or attempt.plan.partitions == 0
-        finished = map_to_part(attempt, program) if map_only else map_to_blob(attempt, program)
+        finished = (map_to_part if map_only else map_to_blob)(attempt, program, shard)
     return conclude(attempt.run_store, attempt.output_store, finished())
 
 
-def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
+def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finished:
     """Map the shard into a blob of virtual buckets."""
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
     buffer, loop = open_buffer(attempt, program)  # its budget depends on the memory that `setup` uses
-    map_shard(attempt, loop)
+    map_shard(attempt, loop, shard)
     with attempt.run_store.open_writer(key, checksummed=True) as upload:
         try:
             summary = buffer.finish(upload.write)
@@ -75,13 +80,13 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram) -> Finished:
     )
 
 
-def map_to_part(attempt: Attempt, program: LoadedProgram) -> Finished:
+def map_to_part(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finished:
     """Map the shard straight into an output part, in the order of its records."""
     with attempt.open_part() as part:
         loop = (
             open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )
-        map_shard(attempt, loop)
+        map_shard(attempt, loop, shard)
     return partial(commit_record, attempt, loop, part.bytes_written, part=part.part_ref())
 
 
@@ -167,12 +172,11 @@ def yielded_key(key: Any) -> Any:  # noqa: ANN401 - anything the program yields
     return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
 
 
-def map_shard(attempt: Attempt, loop: "Loop") -> None:
+def map_shard(attempt: Attempt, loop: "Loop", shard: Shard) -> None:
     """Pass every record of the shard to the program."""
     context = attempt.context
-    pieces = read_shard(attempt.run_store, attempt.plan, attempt.environment.task.index).pieces
-    attempt.progress.expect(sum(piece.end - piece.start for piece in pieces))
-    for piece in pieces:
+    attempt.progress.expect(sum(piece.end - piece.start for piece in shard.pieces))
+    for piece in shard.pieces:
         context.uri, context.start, context.end = piece.uri, piece.start, piece.end
         store_uri, key = split_object_uri(piece.uri)
         store = attempt.open_input(store_uri)
@@ -191,26 +195,14 @@ def commit_record(
     **output: Any,  # noqa: ANN401 - the struct checks them
 ) -> CommitRecord:
     """Write the bad records, and return the commit record with the built-in counters."""
-    progress, records_out = attempt.progress, loop.records()
     quarantine = attempt.quarantine
-    skipped = {} if quarantine is None else {"badRecords": quarantine.records}
     return attempt.commit_record(
-        records_in=progress.records,
-        bytes_in=progress.bytes,
-        records_out=records_out,
+        records_in=attempt.progress.records,
+        bytes_in=attempt.progress.bytes,
+        records_out=loop.records(),
         bytes_out=bytes_out,
         spills=spills,
-        counters=attempt.counters.built_in(
-            recordsRead=progress.records,
-            bytesRead=progress.bytes,
-            recordsWritten=records_out,
-            bytesWritten=bytes_out,
-            spills=spills,
-            combineInput=combined[0],
-            combineOutput=combined[1],
-            **skipped,
-            **loop.tier(),
-        ),
+        counters=attempt.counters.built_in(combineInput=combined[0], combineOutput=combined[1], **loop.tier()),
         quarantine=None if quarantine is None else quarantine.write(),
         **output,
     )

@@ -175,19 +175,13 @@ def map_output_lost(
 
 
 def commit_record(attempt: Attempt, taken: Taken, part: PartWriter) -> CommitRecord:
-    """Return the commit record, with the built-in counters."""
+    """Return the commit record."""
     return attempt.commit_record(
         records_in=taken.records,
         bytes_in=taken.stored_bytes,
         records_out=part.records,
         bytes_out=part.bytes_written,
         spills=taken.spills,
-        counters=attempt.counters.built_in(
-            recordsRead=taken.records,
-            bytesRead=taken.stored_bytes,
-            recordsWritten=part.records,
-            bytesWritten=part.bytes_written,
-            spills=taken.spills,
-        ),
+        counters=attempt.counters.built_in(),
         part=part.part_ref(),
     )

@@ -122,7 +122,7 @@ def salvage_block(
     salvaged = block.salvage(as_columns)
     attempt.progress.records += len(salvaged.bad)
     for bad in salvaged.bad:
-        record = NamedRecord(uri=attempt.context.uri, unit=block.key_unit, key=bad.key, value=bad.data)
+        record = NamedRecord(uri=attempt.context.uri, unit=salvaged.block.key_unit, key=bad.key, value=bad.data)
         quarantine.add(record, bad.error)
     return salvaged.block
 

@@ -8,6 +8,7 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault, Observed, PostMortemView, PublishedOutput, RunState
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.policy.attempt_record import stage_of
+from podreduce_operator.runs.counter_sums import CounterSums
 from tests.support.builders.jobs import JOB_UID, make_job
 from tests.support.builders.plans import make_plan_summary
 
@@ -47,6 +48,9 @@ def make_observed(
         "kept": {pod.attempt_id: stage_of(pod) for pod in fields.get("pods", ())},
         "post_mortem": make_post_mortem_view() if is_ended else None,
     }
+    commits, counters = list(commits), CounterSums()
+    for commit in commits:
+        counters.add(commit.counters)
     by_task: dict[TaskRef, tuple[FailureRecord, ...]] = {}
     for failure in failures:
         by_task[failure.task] = (*by_task.get(failure.task, ()), failure)
@@ -54,6 +58,7 @@ def make_observed(
         run_id=run_id,
         run_hash=hash_run(JOB_UID, run_id),
         run=run or RunState(run_id=run_id, started_at=0.0),
+        counters=counters.sums,
         commits={commit.task: commit for commit in commits},
         failures=by_task,
         **(defaults | fields),

@@ -25,6 +25,34 @@ FAILURES = (
         expected="Mapping: -; wake 300.0s",
     ),
     Example(
+        name="a setup that raised once is tried again",
+        observed=make_observed(
+            spec=ONE,
+            pods=(make_failed_pod(M0, reason="SetupFailed"),),
+            failures=(make_failure(M0, reason="SetupFailed"),),
+        ),
+        now=105.0,
+        expected="Mapping: create(m-0#2)",
+    ),
+    Example(
+        name="a setup that raised the same twice ends the job without further delays",
+        observed=make_observed(
+            spec=ONE,
+            failures=(
+                make_failure(M0, reason="SetupFailed"),
+                make_failure(M0, reason="SetupFailed", ordinal=2, ends_job=True),
+            ),
+        ),
+        now=105.0,
+        expected="Failed/SetupFailed: -",
+    ),
+    Example(
+        name="a program that is no job fails at the first attempt that says so",
+        observed=make_observed(failures=(make_failure(M0, reason="ProgramInvalid", ends_job=True),)),
+        now=100.0,
+        expected="Failed/ProgramInvalid: -",
+    ),
+    Example(
         name="a disrupted attempt is made again after a second",
         observed=make_observed(pods=(make_pod(M1),), failures=(make_failure(M0, counted=False, reason="Disrupted"),)),
         now=100.5,

@@ -1,11 +1,36 @@
 """Faults of the store and of what lies beside the job."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from podreduce_operator.model.observed import Observed, RunState
 from tests.support.builders.jobs import make_job
 from tests.support.builders.observed import make_fault, make_observed
+from tests.support.builders.pods import make_pod
 from tests.support.policy_examples.example import Example
-from tests.support.policy_examples.worlds import ALL
+from tests.support.policy_examples.worlds import ALL, M0
 
 __all__ = ["FAULTS"]
+
+
+def make_unreadable(
+    *,
+    is_publishing: bool | None,
+    status: Mapping[str, Any] = MappingProxyType({"runId": "1", "planDigest": "0" * 64}),
+    spec: Mapping[str, Any] = MappingProxyType({"activeDeadlineSeconds": 60}),
+    **fields: Any,
+) -> Observed:
+    """A run that started at 0, has a minute, and whose store cannot be read now."""
+    return make_observed(
+        job=make_job(spec=spec, status=status),
+        run=RunState(run_id="1", started_at=0.0, is_publishing=is_publishing),
+        plan=None,
+        faults=(make_fault(),),
+        is_blind=True,
+        **fields,
+    )
+
 
 FAULTS = (
     Example(
@@ -54,6 +79,60 @@ FAULTS = (
         ),
         now=1000.0,
         expected="Planning/StorageDenied: -; wake 5.0s",
+    ),
+    Example(
+        name="the deadline ends a run whose store cannot be read if its status says that nothing is published",
+        observed=make_unreadable(is_publishing=False, pods=(make_pod(M0),)),
+        now=60.0,
+        expected="Failed/DeadlineExceeded: delete(m-0 job failed)",
+    ),
+    Example(
+        name="the deadline does not end a run that may have published",
+        observed=make_unreadable(is_publishing=True, pods=(make_pod(M0),)),
+        now=60.0,
+        expected="Planning/StorageUnavailable: -; wake 5.0s",
+    ),
+    Example(
+        name="the deadline does not end a planned run if nobody knows whether it has published",
+        observed=make_unreadable(is_publishing=None),
+        now=60.0,
+        expected="Planning/StorageUnavailable: -; wake 5.0s",
+    ),
+    Example(
+        name="the deadline ends a run that could never be planned",
+        observed=make_unreadable(is_publishing=None, status={}),
+        now=60.0,
+        expected="Failed/DeadlineExceeded: -",
+    ),
+    Example(
+        name="a store that cannot be read is asked again later the longer this lasts",
+        observed=make_unreadable(is_publishing=True, troubled_since=100.0),
+        now=140.0,
+        expected="Planning/StorageUnavailable: -; wake 40.0s",
+    ),
+    Example(
+        name="a store that cannot be read is asked again once a minute at least",
+        observed=make_unreadable(is_publishing=True, troubled_since=100.0),
+        now=9000.0,
+        expected="Planning/StorageUnavailable: -; wake 60.0s",
+    ),
+    Example(
+        name="the deadline is not missed between two questions to the store",
+        observed=make_unreadable(is_publishing=False, troubled_since=0.0),
+        now=50.0,
+        expected="Planning/StorageUnavailable: -; wake 10.0s",
+    ),
+    Example(
+        name="a store that refuses an action is asked again later the longer this lasts",
+        observed=make_observed(faults=(make_fault("StorageDenied", permanent=True),), troubled_since=100.0),
+        now=140.0,
+        expected="Mapping/StorageDenied: -; wake 40.0s",
+    ),
+    Example(
+        name="a suspension stops the pods also while the store cannot be read",
+        observed=make_unreadable(is_publishing=False, spec={"suspend": True}, pods=(make_pod(M0),)),
+        now=60.0,
+        expected="Suspended/StorageUnavailable: delete(m-0 suspended); wake 5.0s",
     ),
     Example(
         name="nothing starts on a store that cannot be read",

@@ -6,7 +6,7 @@ from tests.support.builders.plans import make_shuffle
 from tests.support.builders.pods import make_failed_pod, make_pod
 from tests.support.builders.records import make_commit, make_failure, make_outcome
 from tests.support.policy_examples.example import Example
-from tests.support.policy_examples.worlds import ALL, BOTH, M0, M1, R0
+from tests.support.policy_examples.worlds import ALL, BOTH, M0, M1, PUBLISHING, R0
 
 __all__ = ["REDUCES"]
 
@@ -18,7 +18,9 @@ DROPPED = make_failure(R0, ordinal=0, counted=False, reason="UploadLost", lost=(
 REDUCES = (
     Example(
         name="a map-only run has no second wave",
-        observed=make_observed(commits=[make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]),
+        observed=make_observed(
+            run=PUBLISHING, commits=[make_commit(task, part=make_commit(R0).part, blob=None) for task in (M0, M1)]
+        ),
         now=100.0,
         expected="Committing: commit",
     ),
@@ -57,7 +59,10 @@ REDUCES = (
     Example(
         name="a part that was made again is published",
         observed=make_observed(
-            commits=(*BOTH, make_commit(R0, generation=1)), shuffle=make_shuffle(), failures=(DROPPED,)
+            run=PUBLISHING,
+            commits=(*BOTH, make_commit(R0, generation=1)),
+            shuffle=make_shuffle(),
+            failures=(DROPPED,),
         ),
         now=200.0,
         expected="Committing: commit",

@@ -6,7 +6,7 @@ from tests.support.builders.plans import make_shuffle
 from tests.support.builders.pods import make_failed_pod, make_pod
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.policy_examples.example import Example
-from tests.support.policy_examples.worlds import ALL, BOTH, COMPLETE, M0, M1, ONE
+from tests.support.policy_examples.worlds import ALL, BOTH, COMPLETE, M0, M1, ONE, PUBLISHING
 
 __all__ = ["WORKED_EXAMPLE"]
 
@@ -54,8 +54,14 @@ WORKED_EXAMPLE = (
         expected="Reducing: create(r-0#1)",
     ),
     Example(
-        name="the reduce is committed",
+        name="the reduce is committed, and the status must say first that the run publishes",
         observed=make_observed(spec=ONE, commits=ALL, shuffle=make_shuffle()),
+        now=139.0,
+        expected="Committing: -; wake 0.0s",
+    ),
+    Example(
+        name="the status says that the run publishes",
+        observed=make_observed(spec=ONE, run=PUBLISHING, commits=ALL, shuffle=make_shuffle()),
         now=140.0,
         expected="Committing: commit",
     ),

@@ -9,7 +9,7 @@ from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit
 from tests.support.builders.tasks import map_task, reduce_task
 
-__all__ = ["ALL", "BOTH", "COMPLETE", "FAILED", "M0", "M1", "ONE", "R0", "SIXTY_SECONDS", "moved_at"]
+__all__ = ["ALL", "BOTH", "COMPLETE", "FAILED", "M0", "M1", "ONE", "PUBLISHING", "R0", "SIXTY_SECONDS", "moved_at"]
 
 ONE = {"parallelism": 1}
 M0 = map_task(0)
@@ -18,6 +18,7 @@ R0 = reduce_task(0)
 BOTH = (make_commit(M0), make_commit(M1))
 ALL = (*BOTH, make_commit(R0))
 COMPLETE = RunState(run_id="1", started_at=0.0, terminal="Complete", reason="OutputCommitted", completed_at=300.0)
+PUBLISHING = RunState(run_id="1", started_at=0.0, is_publishing=True)
 FAILED = RunState(run_id="1", started_at=0.0, terminal="Failed", reason="DeadlineExceeded", completed_at=300.0)
 SIXTY_SECONDS = make_commit(M0, started_at=0.0, finished_at=60.0)
 

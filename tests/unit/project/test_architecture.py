@@ -1,5 +1,6 @@
 """docs/architecture.md is what the tree is, and the generated parts of all pages are what the code is."""
 
+import ast
 import re
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -38,6 +39,27 @@ def test_every_package_is_drawn() -> None:
     for name, source in generator.PACKAGES.items():
         drawn = {child for floor in generator.read_floors(name) for child in floor}
         assert drawn == {path.parent.name for path in source.glob("*/__init__.py")}
+
+
+def find_calls(name: str) -> set[str]:
+    """Return the modules of the operator that call a class or method of this name."""
+    operator = ROOT / "operator" / "podreduce_operator"
+    found = set()
+    for path in operator.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and name in {getattr(node.func, "id", ""), getattr(node.func, "attr", "")}:
+                found.add(path.relative_to(operator).with_suffix("").as_posix())
+    return found
+
+
+def test_one_module_decides_which_pods_are_deleted_and_one_deletes_them() -> None:
+    assert find_calls("DeletePod") == {"policy/pod_deletion"}
+    callers = find_calls("delete_pod") - {"cluster/local/processes"}  # which ends its own processes when it closes
+    assert callers == {"loop/apply"}
+
+
+def test_one_module_publishes() -> None:
+    assert find_calls("publish") == {"runs/commit_output"}
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
+from podreduce.encoding import codec, frames, pair_frames
 from podreduce.inputs import json_inference, reading
-from podreduce.outputs import parquet_output
+from podreduce.outputs import pairs_output, parquet_output
 from podreduce.storage import faults, writer
 from podreduce.task import quarantine
 from podreduce.watching import chaos, memory, reporting
@@ -20,7 +21,7 @@ from podreduce_operator.api.crd import job_schema
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.balance import partition_count
 from podreduce_operator.cli import report, watcher
-from podreduce_operator.cluster.kubernetes import api, creation_rate
+from podreduce_operator.cluster.kubernetes import api, creation_rate, storage_gates
 from podreduce_operator.history import post_mortem, write_post_mortem
 from podreduce_operator.planning import input_sample, shard_count
 from podreduce_operator.pods.pod_manifest import TASK_USER
@@ -30,13 +31,18 @@ from podreduce_operator.policy import (
     gangs,
     pod_deletion,
     pod_packing,
+    retry_delays,
     run_cleanup,
+    run_conditions,
     single_pod_jobs,
     status,
     stuck_pods,
 )
+from podreduce_operator.process import memory_share
 from podreduce_operator.process.settings import Settings
 from podreduce_operator.process.sweeper import SWEEP_SECONDS
+from podreduce_operator.process.threads import THREADS
+from podreduce_operator.runs import kept_failures, run_records, run_totals
 from podreduce_operator.runs.remove_run import PODS_GONE_SECONDS
 from podreduce_operator.shuffle import heavy_keys
 
@@ -45,8 +51,12 @@ VALUES = "charts/podreduce/values.yaml"
 CRD = "crds/podreduce.dev_mapreducejobs.yaml"
 JOBS, FORMATS, PROGRAMS, PERFORMANCE = "docs/jobs.md", "docs/formats.md", "docs/programs.md", "docs/performance.md"
 OPERATIONS, STORAGE, TROUBLE = "docs/operations.md", "docs/storage.md", "docs/troubleshooting.md"
+SECURITY = "docs/security.md"
 WORDS = {5: "five", 10: "ten", 50: "50"}
-SPOKEN = {5.0: "five seconds", 120: "two minutes", 300.0: "five minutes", 600.0: "ten minutes", 3600.0: "hour"}
+SPOKEN = {5.0: "five seconds", 120: "two minutes", 300.0: "five minutes", 600.0: "ten minutes", 3600.0: "hour"} | {
+    60.0: "a minute",
+    86400.0: "a day",
+}
 SAMPLED_OBJECTS = input_sample.WINDOWS * input_sample.OBJECTS_PER_WINDOW
 RETRIES = failure_classes.DISRUPTION.limit
 
@@ -65,6 +75,15 @@ def default(name: str) -> Any:
 
 
 CLAIMS = [
+    # what frames of pairs and the manifest hold
+    (
+        FORMATS,
+        f"A frame holds up to {pairs_output.FRAME_RECORDS:,} pairs or {pairs_output.FRAME_BYTES >> 10} KiB",
+    ),
+    (FORMATS, f"is compressed with lz4 if it is larger than {frames.LEAST_COMPRESSED >> 10} KiB"),
+    (FORMATS, f"nested up to {codec.MAX_VALUE_DEPTH} deep"),
+    (FORMATS, f"u8 version {pair_frames.VERSION};"),
+    (JOBS, f"up to {run_totals.MOST_COUNTERS:,} of the program's, where the status shows {status.MAX_COUNTERS}"),
     # what the status holds
     (CRD, f"Cut at {status.MAX_INDEXES} characters; then it ends in an ellipsis"),
     (CRD, f"The last {WORDS[status.MAX_FAILURES]} failed attempts, the newest first"),
@@ -123,7 +142,12 @@ CLAIMS = [
     (TROUBLE, f"the task tries again for {faults.RETRY_SECONDS:.0f} seconds"),
     (TROUBLE, f"times the memory within {SPOKEN[stuck_pods.RAISED_MEMORY_SECONDS]}"),
     (TROUBLE, f"waited {SPOKEN[single_pod_jobs.SHUFFLE_WAIT_SECONDS]} for the operator"),
-    (TROUBLE, f"at least once an {SPOKEN[run_cleanup.MAX_CLEANUP_RETRY_SECONDS]}"),
+    (STORAGE, f"at least once an {SPOKEN[run_cleanup.MAX_CLEANUP_RETRY_SECONDS]}, until"),
+    (STORAGE, f"the end is {SPOKEN[run_cleanup.LEAST_CLEANUP_SECONDS]} ago"),
+    (STORAGE, f"again after {retry_delays.FAULT_RETRY_SECONDS:.0f} seconds, and then the later"),
+    (STORAGE, f"at least once {SPOKEN[retry_delays.MAX_FAULT_RETRY_SECONDS]}"),
+    (STORAGE, f"at most {storage_gates.NAMESPACE_THREADS} of the operator's {THREADS}"),
+    (STORAGE, f"{storage_gates.NAMESPACE_REQUESTS} requests at a time"),
     # times and waiting
     (JOBS, f"a pod has not started after {SPOKEN[stuck_pods.TOLD_AFTER_SECONDS]}"),
     (JOBS, f"Every {SPOKEN[reporting.REPORT_SECONDS]} a task reports its progress"),
@@ -135,6 +159,11 @@ CLAIMS = [
     (OPERATIONS, f"they start elsewhere {default('tasks.nodeLostSeconds')} s after it becomes NotReady"),
     (OPERATIONS, f"a watch that hangs is replaced after {api.WATCH_SILENCE_SECONDS:.0f} s"),
     (OPERATIONS, f"removes their data, up to {SPOKEN[PODS_GONE_SECONDS]} later"),
+    (OPERATIONS, f"at most {memory_share.SHARE:.0%} of its container's memory limit".replace("%", " %")),
+    (OPERATIONS, f"(without one, of {memory_share.USUAL_LIMIT_BYTES >> 30} GiB)"),
+    (SECURITY, f"at most {memory_share.SHARE:.0%} of the operator's memory limit".replace("%", " %")),
+    (SECURITY, f"Only the newest {kept_failures.MOST_IN_FULL} failures keep their texts"),
+    (SECURITY, f"a run with more than {run_records.MOST_OBJECTS:,} commits or failures"),
     (OPERATIONS, f"else the {SPOKEN[SWEEP_SECONDS]}ly sweep does"),
     (STORAGE, f"removes what it stored, up to {SPOKEN[PODS_GONE_SECONDS]} later"),
     # logs and the post-mortem
@@ -150,7 +179,7 @@ CLAIMS = [
     (TROUBLE, f"if it has more than {report.SKEWED_SHARE * 100:.0f} %"),
     # the chart
     (JOBS, f"The chart's `parallelismLimit` ({default('parallelismLimit')}) limits every job"),
-    (JOBS, "a job runs at most min(`parallelism`, limit) pods, without a message"),
+    (JOBS, "a job runs at most min(`parallelism`, limit) pods. Where the limit is the smaller one"),
     (VALUES, "The most pods that any job may have at a time. A larger spec.parallelism is lowered to it"),
     (VALUES, f"It begins with {creation_rate.FIRST_RATE:.0f}, goes faster"),
     (CRD, "How many pods the job may have at a time, never more than the chart's parallelismLimit"),
@@ -177,8 +206,9 @@ def test_the_crd_names_the_fields_that_a_running_job_still_reads() -> None:
 
 
 def test_the_crd_names_the_conditions_that_a_status_may_have() -> None:
-    source = Path(status.__file__).read_text(encoding="utf-8")
-    constants = {name: value for name, value in vars(status).items() if isinstance(value, str)}
+    source = "".join(Path(str(module.__file__)).read_text(encoding="utf-8") for module in (status, run_conditions))
+    named = vars(status) | vars(run_conditions)
+    constants = {name: value for name, value in named.items() if isinstance(value, str)}
     usual = re.findall(r'^ {8}"(\w+)": \(', source, re.MULTILINE)
     further = re.findall(r'wanted\[(?:"(\w+)"|([A-Z_]+))\] =', source)
     kinds = {*usual, *(text or constants[name] for text, name in further)}

@@ -10,6 +10,15 @@ ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").glob("*/README.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
 CONTENTS_FROM_LINES = 100
+TEXTS = [
+    *PAGES,
+    *sorted((ROOT / "crds").glob("*.yaml")),
+    ROOT / "charts" / "podreduce" / "values.yaml",
+    ROOT / "charts" / "podreduce" / "templates" / "NOTES.txt",
+]
+READ_TWICE = re.compile(
+    r"\b(?:whoever|anew|amid|as ever|is told of|are told of|, of which|mend(?:ed|s)?|such that)\b", re.IGNORECASE
+)
 
 
 def iter_headings(page: Path) -> Iterator[str]:
@@ -44,3 +53,8 @@ def test_a_page_says_for_whom_it_is_and_what_is_in_it(page: Path) -> None:
     sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
     if text.count("\n") > CONTENTS_FROM_LINES:
         assert listed == sections
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_text_for_users_has_no_words_that_are_read_twice(text: Path) -> None:
+    assert READ_TWICE.findall(text.read_text(encoding="utf-8")) == []

@@ -13,7 +13,7 @@ from podreduce.contract.errors import PodreduceError, ProgramError
 from podreduce.contract.task import TaskOutcome
 from podreduce.contract.wire import decode
 from podreduce.encoding.keys import UnsupportedTypeError
-from podreduce.outputs.fields import UnwritableError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_output import unwritable
 from podreduce.program.calling import cannot_travel
 from podreduce.storage.faults import AnswerError, Place, translate

@@ -11,6 +11,11 @@ def test_the_quick_starts_blocks_are_in_their_order() -> None:
     assert [name for name, _ in BLOCKS] == ["images", "install", "upload", "run", "read", "remove"]
 
 
+def test_the_quick_start_makes_its_cluster_first_and_deletes_it_last() -> None:
+    commands = "".join(text for _, text in BLOCKS).splitlines()
+    assert (commands[0], commands[-1]) == ("kind create cluster", "kind delete cluster")
+
+
 def test_every_bash_block_is_part_of_the_quick_start() -> None:
     assert README.count("```bash") == len(BLOCKS)
 

@@ -6,7 +6,6 @@ everything else in creating a pod.
 """
 
 import asyncio
-import ipaddress
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,13 +14,15 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
-from urllib.request import getproxies, proxy_bypass
+from urllib.request import getproxies
 
 import aiohttp
 import msgspec
 from kubernetes.aio import client
 from kubernetes.aio import config as untyped_config
 
+from podreduce.storage.redirects import is_direct
+from podreduce_operator.cluster.kubernetes.missing_rights import MissingRights, Right, right_of
 from podreduce_operator.model.errors import OperatorError
 
 __all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path"]
@@ -41,7 +42,8 @@ THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
 MAX_THROTTLED_SECONDS = 60.0
 GONE = 410
-ERRORS_FROM = 400
+ERRORS_FROM = 300
+"""A redirect is an error too: the API server sends none, and another server must not see the credentials."""
 SERVER_ERRORS_FROM = 500
 MAX_CAUSES = 5
 CONCURRENT_REQUESTS = 64
@@ -103,6 +105,9 @@ class ApiServer:
 
     Args:
         before_write: called right before each try of each write. If it raises, the write is not sent.
+
+    Attributes:
+        missing_rights: what the server refuses to this client.
     """
 
     def __init__(
@@ -114,6 +119,7 @@ class ApiServer:
         self._configuration = configuration
         self._session = session
         self._before_write = before_write
+        self.missing_rights = MissingRights()
         self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._proxy = find_proxy(configuration)
         self._on_throttled: Callable[[float], None] = lambda _: None
@@ -152,8 +158,12 @@ class ApiServer:
         with translated_errors(path):
             response = await self._send("GET", path, {**query, "watch": "true"}, limits=limits)
             async with response:
-                if response.status >= ERRORS_FROM:
-                    raise refusal(response.status, await response.read(), path)
+                self._judge(
+                    right_of("GET", path, watches=True),
+                    response.status,
+                    await response.read() if response.status >= ERRORS_FROM else b"",
+                    path,
+                )
                 async for line in response.content:
                     yield read_event(line)
 
@@ -169,15 +179,19 @@ class ApiServer:
             connector=connector,
             headers=await self._authorize(),
             proxy=self._proxy,
-            middlewares=(self._name_server,),
+            middlewares=(self._keep_to_server,),
         )
 
-    async def _name_server(
+    async def _keep_to_server(
         self, request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
     ) -> aiohttp.ClientResponse:
-        """Expect the certificate of the KUBECONFIG's `tls-server-name`. A session has no setting for it."""
+        """Expect the certificate of `tls-server-name`, and no redirect. A session has no settings for these."""
         request.server_hostname = self._configuration.tls_server_name or request.server_hostname
-        return await handler(request)
+        response = await handler(request)
+        if ERRORS_FROM <= response.status < HTTPStatus.BAD_REQUEST:
+            response.close()
+            raise aiohttp.ClientError(f"{request.url}: the API server redirects, which is not followed")
+        return response
 
     async def _request(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
@@ -189,9 +203,15 @@ class ApiServer:
             if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
                 break
             await asyncio.sleep(answer.retry_seconds)
-        if answer.status >= ERRORS_FROM:
-            raise refusal(answer.status, answer.data, path)
+        self._judge(right_of(method, path), answer.status, answer.data, path)
         return answer.data
+
+    def _judge(self, right: Right | None, status: int, data: bytes, path: str) -> None:
+        """Raise the error in an answer, if it is one. Keep in mind which rights are missing."""
+        error = refusal(status, data, path) if status >= ERRORS_FROM else None
+        self.missing_rights.note(right, status, str(error or ""))
+        if error is not None:
+            raise error
 
     async def _try(
         self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str
@@ -222,6 +242,7 @@ class ApiServer:
             f"{self.server}{path}",
             params=query,
             data=None if body is None else msgspec.json.encode(body),
+            allow_redirects=False,
             headers=headers,
             timeout=limits,
             proxy=self._proxy,
@@ -261,26 +282,7 @@ def find_proxy(configuration: Any) -> str | None:  # noqa: ANN401 - the kubernet
     server = urlsplit(str(configuration.host))
     if configuration.proxy:
         return str(configuration.proxy)
-    if proxy_bypass(server.hostname or "") or is_excepted(server.hostname or "", getproxies().get("no", "")):
-        return None
-    return getproxies().get(server.scheme)
-
-
-def is_excepted(host: str, no_proxy: str) -> bool:
-    """Tell whether the host is an address in one of the networks (CIDR) of NO_PROXY. Python knows only names there."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in network for network in map(parse_network, no_proxy.split(",")) if network is not None)
-
-
-def parse_network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network | None:
-    """Return the network or the single address in `text`; None if it is a name."""
-    try:
-        return ipaddress.ip_network(text.strip().strip("[]"), strict=False)
-    except ValueError:
-        return None
+    return None if is_direct(server.hostname or "") else getproxies().get(server.scheme)
 
 
 def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package is untyped

@@ -29,7 +29,7 @@ from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
-from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal
+from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, RIGHTS_REMEDY, classify_refusal, hidden_pods
 from podreduce_operator.cluster.kubernetes.served_api import check_api, read_installation, when_served
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
@@ -64,6 +64,8 @@ class KubernetesCluster:
         telemetry: told what happens.
         clock: monotonic seconds.
     """
+
+    runs_images = True
 
     def __init__(
         self,
@@ -132,6 +134,10 @@ class KubernetesCluster:
         """Handle a job's deletion from a watch."""
         self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
 
+    def missing_rights(self) -> Sequence[str]:
+        """Return what the API server refuses to the operator."""
+        return [str(right) for right in self.api.missing_rights]
+
     def knows_job(self, key: JobKey) -> bool:
         """Tell whether a job with this name is known."""
         return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
@@ -186,7 +192,10 @@ class KubernetesCluster:
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
-        pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        try:
+            pods = await self._pods.pods_of(job.key.namespace, job.uid)
+        except ApiError as error:
+            raise hidden_pods(job.key, error) from error
         if not self._lives(job):
             return pods
         return *pods, *self._pods.vanished_of(job.key.namespace, job.uid)
@@ -299,8 +308,15 @@ class KubernetesCluster:
             return known
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """See `Cluster.write_status`."""
-        return await self._jobs.write_status(job, status)
+        """See `Cluster.write_status`. A status that may not be written is told by an event."""
+        try:
+            return await self._jobs.write_status(job, status)
+        except ApiError as error:
+            if error.status != HTTPStatus.FORBIDDEN:
+                raise
+            refused = unavailable(f"the status of {job.key} cannot be written now", error)
+            await self._events.record(job, "Warning", refused.reason, str(refused))
+            raise refused from error
 
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """See `Cluster.record_event`."""
@@ -329,7 +345,9 @@ class KubernetesCluster:
 
 
 def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may succeed later."""
+    """Return the error for a request that may succeed later. The API server names the right that is missing."""
+    if error.status == HTTPStatus.FORBIDDEN:
+        return ActionError("Forbidden", f"{what}: {error}; {RIGHTS_REMEDY}", permanent=False)
     return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
 
 

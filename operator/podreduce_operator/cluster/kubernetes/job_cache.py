@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from podreduce_operator.api.crd import known_spec
+from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.cluster.kubernetes.api import Json
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of, version_of
@@ -160,5 +161,6 @@ def parse_job(manifest: Json, key: JobKey) -> JobView:
         raw_spec=spec,
         status=manifest.get("status") or {},
         labels=metadata.get("labels") or {},
+        controller=read_controller(metadata),
         deleting=bool(metadata.get("deletionTimestamp")),
     )

@@ -39,10 +39,14 @@ class PodWatch:
         await asyncio.gather(*(reflector.run() for reflector in self._reflectors.values()))
 
     async def pods_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
-        """Return the pods of the namespace's job with this UID. Waits for the first listing."""
+        """Return the pods of the namespace's job with this UID. Waits for the first listing.
+
+        Raises:
+            ApiError: the pods there could not be listed yet, or may not be listed or watched now.
+        """
         reflector = self._reflectors.get(namespace) or self._reflectors.get(None)
         if reflector is not None:
-            await reflector.synced.wait()
+            await reflector.ready()
         return self._index.of_owner(namespace, owner_uid)
 
     def vanished_of(self, namespace: str, owner_uid: str) -> tuple[PodView, ...]:
@@ -73,8 +77,11 @@ class PodWatch:
 
     @property
     def is_synced(self) -> bool:
-        """Whether every listing has been made, but for namespaces that may not be listed."""
-        return all(reflector.synced.is_set() or reflector.is_forbidden for reflector in self._reflectors.values())
+        """Whether every listing has been made, but for single namespaces that may not be listed."""
+        return all(
+            reflector.synced.is_set() or (place is not None and reflector.is_forbidden)
+            for place, reflector in self._reflectors.items()
+        )
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the most silent watch last heard anything."""

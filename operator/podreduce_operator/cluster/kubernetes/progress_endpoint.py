@@ -8,6 +8,7 @@ entry for each of its tasks until it is gone.
 import asyncio
 from collections.abc import Callable
 from hmac import compare_digest
+from http import HTTPStatus
 
 import msgspec
 from aiohttp import web
@@ -41,17 +42,17 @@ def build_progress_app(board: ProgressBoard, find_pod: FindPod, rate: ReportRate
             async with asyncio.timeout(READ_SECONDS):
                 report = decode_report(await request.read())
         except TimeoutError:
-            return web.Response(status=408, text="the report did not arrive in time")
+            return web.Response(status=HTTPStatus.REQUEST_TIMEOUT, text="the report did not arrive in time")
         if report is None:
-            return web.Response(status=400, text="not a progress report")
+            return web.Response(status=HTTPStatus.BAD_REQUEST, text="not a progress report")
         token = request.headers.get("Authorization", "").removeprefix(SCHEME)
         pod = find_pod(report.attempt_id.rpartition("-")[0])
         if pod is None or not is_token_of(pod, token) or not pod.view.has_attempt(report.attempt_id):
-            return web.Response(status=403, text="not the token of that attempt's pod")
+            return web.Response(status=HTTPStatus.FORBIDDEN, text="not the token of that attempt's pod")
         if not reports.allows(pod.view.uid):
-            return web.Response(status=429, text="too many reports of this pod")
+            return web.Response(status=HTTPStatus.TOO_MANY_REQUESTS, text="too many reports of this pod")
         board.take(report)
-        return web.Response(status=204)
+        return web.Response(status=HTTPStatus.NO_CONTENT)
 
     app = web.Application(client_max_size=MAX_REPORT_BYTES)
     app.router.add_post(PROGRESS_PATH, take)

@@ -69,11 +69,27 @@ class Reflector(Generic[T]):
         self._listed = False
         self._contact_at = clock()
         self.synced = asyncio.Event()
-        self.is_forbidden = False
+        self._trouble: ApiError | None = None
+        self._answered = asyncio.Event()
 
     def seconds_since_contact(self) -> float:
         """Return how long ago the API server last sent anything. It sends something every minute."""
         return self._clock() - self._contact_at
+
+    @property
+    def is_forbidden(self) -> bool:
+        """Whether the API server does not show these objects to the operator now."""
+        return self._trouble is not None and self._trouble.hides_namespace
+
+    async def ready(self) -> None:
+        """Wait until the first listing has succeeded or failed: another may fail for hours.
+
+        Raises:
+            ApiError: nothing could be listed yet, or these objects may not be listed or watched now.
+        """
+        await self._answered.wait()
+        if self._trouble is not None:
+            raise self._trouble
 
     async def run(self) -> NoReturn:
         """List and watch until cancelled."""
@@ -82,7 +98,7 @@ class Reflector(Generic[T]):
                 await self.follow()
             except ApiError as error:
                 self._listed = self._listed and not error.is_expired
-                self.is_forbidden = error.hides_namespace
+                self._note_answer(error if error.hides_namespace or not self.synced.is_set() else None)
                 if error.status:
                     self._contact_at = self._clock()  # a refusal is an answer, and a restart would not change it
                 await self._pause("the watch was interrupted", error)
@@ -111,8 +127,9 @@ class Reflector(Generic[T]):
                 break
             query = {**query, "continue": token}
         self.cache.finish_listing(listed, version_of(page))
-        self._listed, self.is_forbidden = True, False
+        self._listed = True
         self.synced.set()
+        self._note_answer(None)
         log.debug("listed", resource=self._name, objects=len(listed), version=self.cache.version)
 
     async def watch_once(self) -> bool:
@@ -132,8 +149,14 @@ class Reflector(Generic[T]):
         self._touch()
         return events > 0 or self._clock() - started >= SHORT_WATCH_SECONDS
 
+    def _note_answer(self, trouble: ApiError | None) -> None:
+        self._trouble = trouble
+        self._answered.set()
+
     def _touch(self) -> None:
         self._contact_at = self._clock()
+        if self.synced.is_set():
+            self._note_answer(None)
         self._backoff.reset()
 
     async def _pause(self, what: str, error: BaseException | None, *, exc_info: bool = False) -> None:

@@ -10,7 +10,7 @@ from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 
-__all__ = ["CREATION_REFUSALS", "NAME_TAKEN", "classify_refusal"]
+__all__ = ["CREATION_REFUSALS", "NAME_TAKEN", "RIGHTS_REMEDY", "classify_refusal", "hidden_pods"]
 
 REJECTED = frozenset({400, 413, 422})
 
@@ -29,6 +29,7 @@ FORBIDDEN_WORDS = (
 )
 """Words in the message of a 403 (the API has no codes for these), the reason, and whether it is permanent."""
 
+RIGHTS_REMEDY = "give the operator's service account the rights that its chart lists"
 REMEDIES = {
     "QuotaExceeded": "more pods start as others end; raise the quota or lower spec.parallelism",
     "QuotaNeedsResources": "the namespace's quota asks what each pod needs: set these requests and limits in "
@@ -36,8 +37,8 @@ REMEDIES = {
     "ServiceAccountNotFound": "create it, or correct serviceAccountName in spec.podTemplate and change spec.runId",
     "PriorityClassNotFound": "create it, or correct priorityClassName in spec.podTemplate and change spec.runId",
     "RuntimeClassNotFound": "create it, or correct runtimeClassName in spec.podTemplate and change spec.runId",
-    "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange",
-    "Forbidden": "give the operator's service account the rights that its chart lists",
+    "LimitRangeExceeded": "set resources in spec.podTemplate within the namespace's LimitRange, then change spec.runId",
+    "Forbidden": RIGHTS_REMEDY,
     "PodRejected": "correct spec.podTemplate or the namespace's policy, then change spec.runId",
 }
 
@@ -54,6 +55,14 @@ def classify_refusal(error: ApiError, job: JobKey) -> ActionError:
     remedy = REMEDIES.get(reason)
     message = f"pods of {job} cannot be created now" if not permanent else f"a pod of {job} was rejected"
     return ActionError(reason, f"{message}: {error}" + (f"; {remedy}" if remedy else ""), permanent=permanent)
+
+
+def hidden_pods(job: JobKey, error: ApiError) -> ActionError:
+    """Return the error that the job's author sees while the operator cannot list the job's pods."""
+    message = f"the pods in the namespace of {job} cannot be listed now: {error}"
+    if error.status == HTTPStatus.FORBIDDEN:
+        return ActionError("Forbidden", f"{message}; {RIGHTS_REMEDY}", permanent=False)
+    return ActionError("ApiServerUnavailable", message, permanent=False)
 
 
 def classify(error: ApiError) -> tuple[str, bool]:

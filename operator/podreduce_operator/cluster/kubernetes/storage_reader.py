@@ -15,7 +15,7 @@ from hashlib import sha256
 from http import HTTPStatus
 from pathlib import Path
 
-from podreduce.storage import Gate, OnRequest, ignore_request
+from podreduce.storage import OnRequest, ignore_request
 from podreduce_operator.api.storage_endpoints import Endpoint, is_allowed_endpoint
 from podreduce_operator.api.storage_secret import (
     CA_CERT_KEY,
@@ -31,13 +31,11 @@ from podreduce_operator.api.storage_secret import (
 )
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, core_path
+from podreduce_operator.cluster.kubernetes.storage_gates import SecretGates, StorageGates
 from podreduce_operator.model.errors import ActionError
 
 __all__ = ["StorageReader", "read_storage_directory"]
 
-CONCURRENT_REQUESTS = 64
-CONCURRENT_THREADS = 4
-"""The threads that the stores of one Secret may hold. There are 32 for all; see `process/threads`."""
 FRESH_SECONDS = 10.0
 """A changed Secret takes effect after this time. Until then a job's passes need no request."""
 
@@ -54,23 +52,22 @@ class KnownSecret:
         storage: what was read last; None before the first time.
         read_at: when that was (monotonic seconds); `used_at`: when a job asked for it last.
         reading: held while it is read.
-        gate: limits the requests to its stores, `threads` the threads that they hold.
+        gates: limit what its stores may hold.
     """
 
+    gates: SecretGates
     storage: JobStorage | None = None
     read_at: float = 0.0
     used_at: float = 0.0
     reading: asyncio.Lock = field(default_factory=asyncio.Lock)
-    gate: Gate = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_REQUESTS))
-    threads: Gate = field(default_factory=lambda: asyncio.Semaphore(CONCURRENT_THREADS))
 
 
 class StorageReader:
     """Storage by namespace and Secret.
 
-    The number of concurrent requests to the stores of one Secret is limited, for all jobs together. Otherwise a
-    thousand jobs that end their maps at once would open a thousand connections, at a tenth of a megabyte each. A Secret
-    is read once for all jobs that need it.
+    The number of concurrent requests to the stores of one Secret, and of one namespace, is limited, for all jobs
+    together. Otherwise a thousand jobs that end their maps at once would open a thousand connections, at a tenth of a
+    megabyte each. A Secret is read once for all jobs that need it.
 
     Args:
         installation: the owner of the data, which is in every key below `workUri`.
@@ -98,6 +95,7 @@ class StorageReader:
         self._endpoints = endpoints
         self._on_request = on_request
         self._clock = clock
+        self._gates = StorageGates()
         self._secrets: OrderedDict[tuple[str, str], KnownSecret] = OrderedDict()
         """In the order of their last use."""
 
@@ -108,7 +106,9 @@ class StorageReader:
             ActionError: the Secret or one of its keys is missing (permanent), or it cannot be read now.
         """
         self._drop_unused()
-        known = self._secrets.setdefault((namespace, name), KnownSecret())
+        known = self._secrets.get((namespace, name))
+        if known is None:
+            known = self._secrets[namespace, name] = KnownSecret(gates=self._gates.open(namespace))
         self._secrets.move_to_end((namespace, name))
         known.used_at = self._clock()
         async with known.reading:
@@ -116,7 +116,7 @@ class StorageReader:
             if storage is None or self._clock() - known.read_at >= FRESH_SECONDS:
                 read = await self._read_now(namespace, name)
                 storage = known.storage = replace(
-                    read, gate=known.gate, threads=known.threads, on_request=self._on_request
+                    read, gate=known.gates.requests, threads=known.gates.threads, on_request=self._on_request
                 )
                 known.read_at = self._clock()
             return storage

@@ -88,7 +88,7 @@ class ForkServer:
             ForkServerGoneError: the server has ended, or the environment is too large for one message.
         """
         loop = asyncio.get_running_loop()
-        if self._reading is None:
+        if self._reading is not loop and not self._is_gone:  # each run has a loop of its own
             self._reading = loop
             loop.add_reader(self._channel, self._read)
         if self._is_gone:
@@ -103,12 +103,16 @@ class ForkServer:
 
     def close(self) -> None:
         """End the server. Running tasks continue."""
-        if self._reading is not None:
-            self._reading.remove_reader(self._channel)
-            self._reading = None
+        self._stop_reading()
         self._channel.close()
         self._process.kill()  # it may still be importing
         self._process.wait()
+
+    def _stop_reading(self) -> None:
+        """Let the loop of the last run read no more, if it still exists."""
+        if self._reading is not None and not self._reading.is_closed():
+            self._reading.remove_reader(self._channel)
+        self._reading = None
 
     def _read(self) -> None:
         """Read one notice."""
@@ -131,9 +135,7 @@ class ForkServer:
     def _lose(self) -> None:
         """Handle the server's end. Its running tasks are killed, because nobody would report their end."""
         self._is_gone = True
-        if self._reading is not None:
-            self._reading.remove_reader(self._channel)
-            self._reading = None
+        self._stop_reading()
         for started in self._starting:
             started.set_exception(ForkServerGoneError("the fork server has ended"))
         self._starting.clear()

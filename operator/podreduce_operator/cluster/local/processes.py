@@ -14,6 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid4, uuid5
 
@@ -68,7 +69,10 @@ class ProcessCluster:
     Args:
         work_directory: for intermediate data, scratch files and logs.
         memory_bytes: what each process may use; by default an equal share of the free memory.
+        environ: variables of every process, besides those of this one.
     """
+
+    runs_images = False
 
     def __init__(
         self,
@@ -83,8 +87,10 @@ class ProcessCluster:
         fork_server: ForkServer | None = None,
         work_uri: str | None = None,
         stop_grace_seconds: float = STOP_GRACE_SECONDS,
+        environ: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.job = job
+        self.environ = environ
         self.config_maps = config_maps
         self.work_directory = work_directory
         self.memory_bytes = memory_bytes or share_memory_bytes(parallelism)
@@ -163,7 +169,13 @@ class ProcessCluster:
         )
         process = await TaskProcess.start(
             self.command,
-            {**os.environ, "PYTHONUNBUFFERED": "1", **INTERPRETER_VARIABLES, **environment.to_environ()},
+            {
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                **INTERPRETER_VARIABLES,
+                **self.environ,
+                **environment.to_environ(),
+            },
             self.make_directory("logs") / f"{pod.name}.log",
             lambda line: self.take_line(pod, line),
             self.fork_server,

@@ -17,8 +17,9 @@ def parse_spec(text: str) -> object:
         pytest.param("{day: 2026-11-22}", {"day": "2026-11-22"}, id="a-date-stays-a-string"),
         pytest.param("{at: 12:30:00}", {"at": "12:30:00"}, id="a-clock-time-stays-a-string"),
         pytest.param("{factor: 1e1}", {"factor": 10.0}, id="an-exponent-needs-no-point"),
-        pytest.param("{n: 010, m: 0x10, k: -3}", {"n": 8, "m": 16, "k": -3}, id="integers"),
-        pytest.param("{on: yes}", {"true": True}, id="booleans-as-in-yaml-1.1"),
+        pytest.param("{l: 010, m: 0x10, k: -3}", {"l": 8, "m": 16, "k": -3}, id="integers"),
+        pytest.param("{a: yes, b: y, c: N, d: Off}", {"a": True, "b": True, "c": False, "d": False}, id="booleans"),
+        pytest.param("{'n': 'y', \"on\": \"no\"}", {"n": "y", "on": "no"}, id="quoted-booleans-are-texts"),
         pytest.param("{1: a, b: ~}", {"1": "a", "b": None}, id="keys-become-strings"),
         pytest.param("{a: &x {b: 1}, c: {<<: *x, b: 2}}", {"a": {"b": 1}, "c": {"b": 2}}, id="merge-keys"),
         pytest.param("{s: '64Mi', t: 64Mi}", {"s": "64Mi", "t": "64Mi"}, id="strings"),
@@ -26,6 +27,17 @@ def parse_spec(text: str) -> object:
 )
 def test_scalars_are_read_as_kubectl_reads_them(text: str, expected: object) -> None:
     assert parse_spec(text) == expected
+
+
+BOOLEANS = ("y", "Y", "yes", "Yes", "n", "N", "no", "NO", "on", "On", "off", "OFF")
+
+
+@pytest.mark.parametrize("key", BOOLEANS)
+def test_a_key_that_kubectl_reads_as_a_boolean_is_refused_with_its_line(key: str) -> None:
+    with pytest.raises(ManifestError, match=rf'^job\.yaml:3:\d+: .*{key} is not a text in .*; write "{key}"'):
+        parse_spec(f"{{program: {{parameters: {{{key}: '3'}}}}}}")
+    assert parse_spec(f'{{program: {{parameters: {{"{key}": "3"}}}}}}')
+    assert json.loads(json.dumps({key: 1})) == parse_manifest(f'{HEAD}spec: {{"{key}": 1}}', "job.yaml")["spec"]
 
 
 def test_json_is_read_too() -> None:

@@ -1,12 +1,14 @@
 import copy
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from celpy.celparser import CELParser
 
-from podreduce_operator.api.crd import API_VERSION, GROUP, KIND, PLURAL, VERSION, load_crd, read_crd
+from podreduce_operator.api.crd import API_VERSION, GROUP, KIND, PLURAL, VERSION, job_schema, load_crd, read_crd
 from podreduce_operator.api.spec import decode_spec
-from podreduce_operator.api.validation import CLUSTER_ONLY, InvalidJobError, validate_job
-from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, REFUSED, VALID_SPEC, CrdCase
+from podreduce_operator.api.validation import CLUSTER_ONLY, InvalidJobError, compile_rule, rule_holds, validate_job
+from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, NAMED_INPUTS, REFUSED, VALID_SPEC, CrdCase
 
 
 @pytest.mark.parametrize("case", CRD_CASES, ids=lambda case: case.id)
@@ -34,7 +36,49 @@ def test_each_rule_of_the_crd_has_a_case_that_breaks_it() -> None:
             validate_job(case.manifest())
         told |= {problem.message for problem in refusal.value.problems}
     assert messages <= told
-    assert len([rule for rule in rules if rule["message"].startswith(CLUSTER_ONLY)]) == 2
+    assert len([rule for rule in rules if rule["message"].startswith(CLUSTER_ONLY)]) == 3
+
+
+def test_named_inputs_have_all_that_the_one_input_has() -> None:
+    spec = job_schema()["properties"]["spec"]["properties"]
+    one, named = spec["input"], spec["inputs"]["items"]
+    assert {*named["properties"]} == {"name", *one["properties"]}
+    options = {*one["properties"]} - {"uris"}
+    assert {name: named["properties"][name] for name in options} == {name: one["properties"][name] for name in options}
+    assert named["x-kubernetes-validations"] == one["x-kubernetes-validations"]
+    rules = (schema["properties"]["uris"]["items"]["x-kubernetes-validations"] for schema in (one, named))
+    assert next(rules) == next(rules)
+
+
+def unlimited(schema: dict[str, Any], path: str) -> Iterator[str]:
+    """The strings and lists below a schema that may have any length."""
+    if schema.get("type") == "string" and not {"maxLength", "enum"} & {*schema}:
+        yield path
+    if schema.get("type") == "array" and "maxItems" not in schema:
+        yield path
+    children = {f"{path}.{name}": each for name, each in schema.get("properties", {}).items()}
+    children |= {f"{path}[{name}]": schema[name] for name in ("items", "additionalProperties") if name in schema}
+    for name, child in children.items():
+        if isinstance(child, dict):
+            yield from unlimited(child, name)
+
+
+def test_every_text_and_list_of_the_spec_has_a_limit() -> None:
+    """The API server reckons with megabytes for each that has none, and refuses the rules that read it."""
+    assert list(unlimited(job_schema()["properties"]["spec"], "spec")) == []
+
+
+def test_named_inputs_get_their_defaults() -> None:
+    spec = validate_job(CrdCase(id="named", changes={"input": ABSENT, "inputs": NAMED_INPUTS}).manifest())["spec"]
+    assert [each["encodingErrors"] for each in spec["inputs"]] == ["Strict", "Strict"]
+    assert "input" not in spec
+
+
+@pytest.mark.parametrize("rules", [("has(self.a)", "self.a == 1"), ("self.a == 1", "has(self.a)")])
+def test_rules_hold_in_any_order(rules: tuple[str, str]) -> None:
+    CELParser.CEL_PARSER = None  # as in a new process
+    compile_rule.cache_clear()
+    assert all(rule_holds(rule, {"a": 1}) for rule in rules)
 
 
 def test_defaults_are_those_of_the_design() -> None:

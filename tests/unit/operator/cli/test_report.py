@@ -3,7 +3,10 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.api.job_positions import TextBlock, find_block
+from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.report import REMEDIES, find_verdict, render_failed, render_success
+from podreduce_operator.cli.wording import wrap
 
 
 def make_status(kind: str, reason: str, message: str = "", **fields: Any) -> dict[str, Any]:
@@ -63,13 +66,13 @@ def test_a_key_with_more_than_a_fifth_of_the_data_is_told(share: float, told: li
 def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> None:
     status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
     assert render_failed("job", status, Path("/run/logs"), Path("/run/post-mortem")).splitlines() == [
-        "job: failed: BackoffLimitExceeded",
-        "task m-1: ProgramError: ValueError: boom",
+        "ValueError: boom",
         "at the record: file:///in.txt at byte 7: 'oops'",
+        f"what to do: {REMEDIES['ProgramError']}",
+        "job: failed: BackoffLimitExceeded: ProgramError in the task m-1",
         "Traceback (most recent call last):",
         '  File "job.py", line 3, in map_func',
         "ValueError: boom",
-        f"what to do: {REMEDIES['ProgramError']}",
         "logs of the failed attempts: /run/logs",
         "post-mortem: /run/post-mortem/post-mortem.json, and all attempts beside it in attempts.parquet",
     ]
@@ -92,8 +95,40 @@ def test_an_attempt_with_too_many_bad_records_shows_the_last_and_where_all_are()
         "Failed", "TooManyBadRecords", "2 bad records in m-1 alone", failures=[failure], badRecords=bad
     )
     lines = render_failed("job", status, None, None).splitlines()
-    assert lines[1] == "task m-1: TooManyBadRecords: 2 bad records in this shard"
-    assert lines[-2:] == [f"what to do: {REMEDIES['TooManyBadRecords']}", "bad records: /tmp/quarantine/"]
+    assert lines[0] == "2 bad records in this shard"
+    assert lines[2] == f"what to do: {REMEDIES['TooManyBadRecords']}"
+    assert lines[3] == "job: failed: TooManyBadRecords in the task m-1"
+    assert lines[-1] == "bad records: /tmp/quarantine/"
+
+
+def test_the_first_line_is_the_users_error_at_its_place_in_their_file() -> None:
+    text = "kind: MapReduceJob\nspec:\n  program:\n    source: |\n      class A:\n        def map_func(self): pass\n"
+    program = "class A:\n  def map_func(self): pass\n"
+    block = find_block(text, {"kind": "MapReduceJob"}, ["spec", "program", "source"], program)
+    source = ProgramSource(text=program, file="jobs/job.yaml", within="spec.program.source", block=block)
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
+    lines = render_failed("job", status, None, None, source).splitlines()
+    assert lines[0] == "jobs/job.yaml:7: ValueError: boom"
+    assert '  File "jobs/job.yaml", line 7, in map_func' in lines
+
+
+def test_a_frame_in_a_module_beside_the_program_is_the_users_too() -> None:
+    source = ProgramSource(
+        text="", file="jobs/job.py", within="", block=TextBlock(first_line=1), directory=Path("/home/me/jobs")
+    )
+    frames = ["job.py", "/home/me/jobs/helpers.py", "/usr/lib/python3/json/decoder.py"]
+    trace = "\n".join(f'  File "{file}", line {line}, in f' for line, file in enumerate(frames, 1))
+    assert source.find_place(source.translate(trace, "job")) == "/home/me/jobs/helpers.py:2"
+    assert source.find_place("ValueError: boom") == ""
+
+
+def test_only_lines_of_words_are_wrapped_and_nothing_is_lost() -> None:
+    text = f'{"word " * 30}end\n  File "{"x" * 90}", line 3\nshort\n{"y" * 100}'
+    wrapped = wrap(text, 40).split("\n")
+    assert wrap(text, 40).split() == text.split()
+    assert all(len(line) <= 40 for line in wrapped[:4])
+    assert wrapped[1].startswith("  word")
+    assert wrapped[-3:] == text.split("\n")[1:]
 
 
 def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_failure() -> None:

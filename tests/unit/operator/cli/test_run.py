@@ -12,7 +12,7 @@ apiVersion: podreduce.dev/v1beta1
 kind: MapReduceJob
 metadata: {}
 spec:
-  program: {{source: "class A: ..."}}
+  program: {{source: "class A: map_func = print"}}
   input: {{uris: [in/]}}
   output: {{uri: out/}}
 """
@@ -57,3 +57,99 @@ def test_memory_is_a_quantity_as_in_a_pod(size: str | None, memory_bytes: int | 
 def test_what_is_no_memory_is_refused_by_the_options_name(size: str) -> None:
     with pytest.raises(InvalidFileError, match=r"^--memory: "):
         read_memory(size)
+
+
+PROGRAMS = """
+apiVersion: podreduce.dev/v1beta1
+kind: MapReduceJob
+metadata: {name: words}
+spec:
+  program:
+%s
+  input: {uris: [in/]}
+  output: {uri: out/}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: programs}
+data:
+  words.py: |
+    class Words:
+        combiner = "avg"
+        def map_func(self, key, value):
+            yield value, 1
+"""
+SOURCE = """    source: |
+      class Words:
+          def setup(self):
+              pass
+          def map_func(self, key, value)
+              yield value, 1
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "problem"),
+    [
+        pytest.param(
+            SOURCE,
+            "job.yaml:11:41: SyntaxError: expected ':'\n"
+            "    def map_func(self, key, value)\n"
+            "                                  ^",
+            id="syntax",
+        ),
+        pytest.param(
+            SOURCE.replace("value)\n", "value):\n"),
+            "job.yaml:9:11: Words.setup(self) cannot be called with (context): write def setup(self, context)\n"
+            "    def setup(self):\n"
+            "    ^",
+            id="arguments",
+        ),
+        pytest.param(
+            "    sourceFrom: {configMapKeyRef: {name: programs, key: words.py}}",
+            "job.yaml:17:20: Words.combiner is 'avg': it must be one of sum, min, max, count\n"
+            '    combiner = "avg"\n'
+            "               ^",
+            id="config-map",
+        ),
+        pytest.param(
+            '    source: "class Words:\\n  def map_func(self): pass"',
+            "job.yaml: spec.program.source, line 2, column 3: Words.map_func(self) cannot be called with (key, value): "
+            "write def map_func(self, key, value)\n    def map_func(self): pass\n    ^",
+            id="one-line",
+        ),
+        pytest.param(
+            '    source: "x = 1"',
+            "job.yaml: spec.program.source: the program defines no class with a map_func(self, key, value); "
+            "it has no class at all",
+            id="no-class",
+        ),
+    ],
+)
+def test_a_program_that_is_no_job_is_refused_at_its_place_in_the_file(program: str, problem: str) -> None:
+    with pytest.raises(InvalidFileError) as refused:
+        load_job(parse_job_file(PROGRAMS % program, "job.yaml"), Overrides())
+    assert str(refused.value) == problem
+
+
+@pytest.mark.parametrize(
+    ("field", "template", "message"),
+    [
+        ("podTemplate", "{containers: []}", "spec.podTemplate.containers: a pod template has metadata and spec; put"),
+        ("map", "{podTemplate: {spec: {env: []}}}", "spec.map.podTemplate.spec.env: put it into spec.containers"),
+        (
+            "reduce",
+            "{podTemplate: {metadata: {labels: {a: 1}}}}",
+            "reduce.podTemplate.metadata.labels.a: expected a text",
+        ),
+    ],
+)
+def test_a_template_of_which_no_pod_can_be_made_is_refused(field: str, template: str, message: str) -> None:
+    text = JOB.format("{name: words}") + f"  {field}: {template}\n"
+    with pytest.raises(InvalidFileError, match=re.escape(message)):
+        load_job(parse_job_file(text, "job.yaml"), Overrides())
+
+
+def test_a_config_map_that_is_not_in_the_file_is_not_looked_at() -> None:
+    program = "    sourceFrom: {configMapKeyRef: {name: others, key: words.py}}"
+    assert load_job(parse_job_file(PROGRAMS % program, "job.yaml"), Overrides()).key.name == "words"

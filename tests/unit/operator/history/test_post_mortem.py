@@ -6,11 +6,11 @@ import pytest
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
-from podreduce_operator.history.post_mortem import MAX_FAILURES, MAX_TIMELINE, Tally, build_story
+from podreduce_operator.history.post_mortem import MAX_COUNTERS, MAX_FAILURES, MAX_TIMELINE, Tally, build_story
 from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from tests.support.builders.plans import make_plan
-from tests.support.builders.records import make_failure
+from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task
 
 R = AttemptResult
@@ -34,7 +34,7 @@ def tally_up(attempts: list[Attempt], group_attempts: int = 700) -> Tally:
 
 
 def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
-    defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None}
+    defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None, "commits": (), "counters": {}}
     return build_story(
         plan=make_plan(),
         plan_digest="d",
@@ -57,6 +57,23 @@ def test_the_story_says_what_was_planned_and_how_it_ended() -> None:
 
 def test_a_run_that_ended_before_its_shuffle_has_the_plans_partitions() -> None:
     assert build([]).plan.partitions == 1
+
+
+def test_all_counters_are_told_in_full_whatever_the_status_leaves_out() -> None:
+    names = [f"a counter with a name that the status cuts {number:03}" for number in range(100)]
+    counted = {("words", name): 4 for name in names} | {("podreduce", "genericTasks"): 2}
+    commits = [make_commit(map_task(0)), make_commit(map_task(1))]
+    counters = build([], commits=commits, counters=counted).counters
+    assert counters["words"] == dict.fromkeys(names, 4)
+    assert (counters["podreduce"]["genericTasks"], counters["podreduce"]["mapRecordsIn"]) == (2, 2)
+
+
+def test_however_many_counters_there_are_the_post_mortem_is_limited() -> None:
+    counted = {(f"g{number}", "n"): 10**30 for number in range(3000)}
+    counters = build([], commits=[make_commit(map_task(0))], counters=counted).counters
+    assert sum(len(names) for names in counters.values()) == MAX_COUNTERS
+    assert counters["podreduce"]["mapRecordsIn"] == 1
+    assert counters["g0"] == {"n": (1 << 63) - 1}
 
 
 def test_attempts_are_summed_up() -> None:

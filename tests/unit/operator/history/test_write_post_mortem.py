@@ -94,7 +94,11 @@ class Dying:
 
     def __init__(self, store: ObjectStore, steps: int) -> None:
         self.store, self.steps = store, steps
-        self.get_small_async, self.list_async = store.get_small_async, store.list_async
+        self.get_small_async, self.list_async, self.exists_async = (
+            store.get_small_async,
+            store.list_async,
+            store.exists_async,
+        )
 
     async def put_async(self, key: str, data: bytes) -> None:
         if self.steps == 0:
@@ -248,7 +252,7 @@ async def test_an_operator_that_dies_on_the_way_leaves_no_evidence_that_it_is_do
     run = await stored.open()
     assert not run.records.has_post_mortem
     await write_post_mortem(run, stored.cluster, [])
-    await run.records.refresh()
+    await run.records.refresh_ended()
     assert run.records.has_post_mortem
     assert len(read_table(run)) == read_story(run).totals.attempts == 2
 

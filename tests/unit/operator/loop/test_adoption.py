@@ -110,6 +110,20 @@ async def test_a_crd_that_does_not_know_the_field_keeps_no_job_waiting() -> None
     assert len(server.writes) < 5
 
 
+async def test_a_job_of_another_installation_is_told_once_that_it_is_left_alone() -> None:
+    server = make_server()
+    one, key = Installation("first", server), KEYS[0]
+    server.jobs[key] = replace(server.jobs[key], status={"installation": "second"})
+    for _ in range(5):
+        await one.step(key, sees_changes=True)
+    assert one.cluster.events == [("Normal", "LeftAlone")]
+    assert server.writes == []
+    assert len(one.reconciler.left_alone) == 1
+    server.jobs[key] = replace(server.jobs[key], status={"installation": "first"})
+    await one.step(key, sees_changes=True)
+    assert one.reconciler.left_alone == set()
+
+
 async def test_nothing_of_a_job_of_another_installation_is_removed() -> None:
     server = make_server()
     one, key = Installation("first", server), KEYS[0]

@@ -143,11 +143,11 @@ async def test_jobs_take_turns_at_creating_and_deleting_pods() -> None:
 async def test_jobs_of_one_namespace_take_turns_at_being_planned(namespace: str, waits: bool) -> None:
     cluster = SlowCluster()
     applier = Applier(cluster=cluster, cache=RunCache())
-    applier.planning[namespace] = asyncio.Semaphore(0)
+    held = applier.planning[namespace] = asyncio.Semaphore(0)
     planned = asyncio.create_task(applier.apply([PlanRun()], await open_run(cluster)))
     await asyncio.wait({planned}, timeout=0.2)
     assert planned.done() is not waits
-    applier.planning[namespace].release()
+    held.release()
     await asyncio.wait_for(planned, 5.0)
 
 
@@ -215,3 +215,13 @@ async def test_a_job_that_may_not_be_deleted_is_a_fault() -> None:
     without_store = await applier.apply_without_store((DeleteJob(), DELETE), run.job)
     assert [fault.reason for fault in (*with_store.faults, *without_store.faults)] == ["ApiServerUnavailable"] * 2
     assert cluster.deleted == ["pod-1"]
+
+
+async def test_a_namespace_without_jobs_to_plan_leaves_nothing_behind() -> None:
+    applier = Applier(cluster=QuietCluster(), cache=RunCache())
+    async with applier.planning_turns("busy"):
+        assert applier.planning_turns("busy") is applier.planning_turns("busy")
+        for number in range(100):
+            async with applier.planning_turns(f"team-{number}"):
+                pass
+        assert set(applier.planning) == {"busy"}

@@ -96,7 +96,7 @@ class Hours:
             return
         self.now = max(self.now, due)
 
-    def add_job(self, number: int, *, tasks: int = 2, is_told: bool = False, reason: str = "OutputCommitted") -> JobKey:
+    def add_job(self, number: int, *, tasks: int = 2, is_told: bool = False, ttl: int = int(TTL)) -> JobKey:
         """Add a job that has just ended, with the records of its tasks; `is_told`: its post-mortem is written."""
         key, uid = JobKey(namespace="default", name=f"job-{number}"), str(uuid.UUID(int=number))
         identity = JobIdentity(namespace=key.namespace, name=key.name, uid=uid, run_id="1")
@@ -119,7 +119,7 @@ class Hours:
                 {
                     "type": "Complete",
                     "status": "True",
-                    "reason": reason,
+                    "reason": "OutputCommitted",
                     "message": "done",
                     "lastTransitionTime": render_time(ENDED_AT),
                 }
@@ -128,7 +128,7 @@ class Hours:
         if is_told:
             store.put(POST_MORTEM_KEY, b"{}")
             status["postMortem"] = {"uri": store.uri_of(POST_MORTEM_KEY)}
-        job = make_job(spec={"output": make_raw_output(uri=output_uri), "ttlSecondsAfterFinished": int(TTL)})
+        job = make_job(spec={"output": make_raw_output(uri=output_uri), "ttlSecondsAfterFinished": ttl})
         self.cluster.jobs[key] = replace(job, key=key, uid=uid, generation=1, status=status)
         return key
 
@@ -246,6 +246,69 @@ async def test_a_job_whose_store_is_gone_is_deleted_when_it_is_back() -> None:
     await hours.pass_hours(1)
     assert hours.cluster.deleted_jobs == [key]
     assert list(open_store(hours.place).list("work/")) == []
+
+
+@pytest.mark.parametrize("is_told", [False, True], ids=["it has just ended", "it is at rest"])
+@pytest.mark.parametrize("reason", ["StorageSecretNotFound", "StorageUnavailable", "StorageDenied"])
+async def test_a_job_whose_store_never_answers_again_is_given_up_after_a_day(reason: str, is_told: bool) -> None:
+    hours = Hours()
+    hours.cluster.storage_error = ActionError(reason, "no store", permanent=reason == "StorageSecretNotFound")
+    keys = [hours.add_job(number, is_told=is_told, ttl=int(HOUR)) for number in range(3)]
+    assert 0 < await hours.pass_hours(25) <= 3 * 45, "seldom"
+    for key in keys:
+        conditions = {each["type"]: each for each in hours.cluster.jobs[key].status["conditions"]}
+        assert conditions["CleanupFailed"]["reason"] == reason
+        assert conditions["CleanupFailed"]["message"].endswith(f"until {render_time(ENDED_AT + 24 * HOUR)}")
+    assert await hours.pass_hours(1000) == 0
+    await hours.restart()
+    assert await hours.pass_hours(100) == 0
+    assert hours.reconciler.workers == {}
+
+
+async def test_a_job_that_was_given_up_is_tried_once_more_for_each_edit() -> None:
+    hours = Hours()
+    hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
+    key = hours.add_job(0)
+    await hours.pass_hours(30)
+    job = hours.cluster.jobs[key]
+    hours.cluster.jobs[key] = replace(job, generation=2)
+    assert 0 < await hours.pass_hours(1) <= 4
+    assert await hours.pass_hours(100) == 0
+    hours.cluster.storage_error = None
+    hours.cluster.jobs[key] = replace(hours.cluster.jobs[key], generation=3)
+    await hours.pass_hours(1)
+    assert list(open_store(hours.place).list("work/")) == []
+    assert await hours.pass_hours(100) == 0
+    assert "CleanedUp" in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
+
+
+async def test_a_store_that_was_away_after_the_post_mortem_is_looked_at_once_more() -> None:
+    hours = Hours()
+    hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
+    key = hours.add_job(0, is_told=True)
+    await hours.pass_hours(1)
+    job = hours.cluster.jobs[key]
+    assert "CleanupFailed" in {each["type"] for each in job.status["conditions"]}
+    store = open_store(hours.cluster.work_uri + run_prefix("local", key.namespace, key.name, job.uid, "1"))
+    store.put("data/late", b"by a pod whose node did not answer")
+    hours.cluster.storage_error = None
+    await hours.pass_hours(1)
+    assert not store.exists("data/late")
+    assert "CleanupFailed" not in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
+    assert await hours.pass_hours(10) == 0
+
+
+async def test_a_job_whose_store_is_back_within_a_day_is_tidied() -> None:
+    hours = Hours()
+    hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
+    key = hours.add_job(0)
+    await hours.pass_hours(10)
+    hours.cluster.storage_error = None
+    await hours.pass_hours(2)
+    kinds = {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
+    assert "CleanupFailed" not in kinds
+    assert "postMortem" in hours.cluster.jobs[key].status
+    assert await hours.pass_hours(5) == 0
 
 
 async def test_a_job_of_ten_thousand_tasks_leaves_no_memory_behind_when_it_has_ended() -> None:

@@ -127,9 +127,12 @@ async def test_what_a_map_has_skipped_is_known_and_where_it_lies(runs: StoredRun
 
 async def test_the_story_of_a_run_is_seen_with_its_place(runs: StoredRuns) -> None:
     runs.put_plan()
-    assert (await runs.observe()).post_mortem is None
+    ended = make_job(
+        status={"runId": "1", "conditions": [{"type": "Failed", "status": "True", "reason": "x", "message": ""}]}
+    )
+    assert (await runs.observe(ended)).post_mortem is None
     runs.store().put(POST_MORTEM_KEY, b"{}")
-    story = (await runs.observe()).post_mortem
+    story = (await runs.observe(ended)).post_mortem
     assert story == PostMortemView(
         uri=f"{runs.store().uri}post-mortem.json", attempts_uri=f"{runs.store().uri}attempts.parquet"
     )
@@ -237,7 +240,7 @@ async def test_bucket_sizes_are_kept_up_to_a_limit_and_else_read_again(
     runs: StoredRuns, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes = [encode_sizes((index, 2, 3)) for index in range(3)]
-    monkeypatch.setattr("podreduce_operator.runs.run_records.MOST_KEPT_BYTES", sum(map(len, sizes[:2])))
+    monkeypatch.setattr("podreduce_operator.runs.kept_commits.MOST_KEPT_BYTES", sum(map(len, sizes[:2])))
     runs.put_plan(shards=3)
     for index in range(3):
         commit = make_commit(map_task(index), bucket_bytes=sizes[index])
@@ -257,7 +260,7 @@ async def test_samples_and_heavy_keys_are_folded_over_the_maps(runs: StoredRuns)
         runs.store().put(commit_key(commit.task, 0), encode(commit))
     observed, run = await observe(make_job(), runs.cluster, runs.cache, Limits(), NOW)
     assert run is not None
-    assert run.records.key_spread.cut(2) == KeyRanges(cuts=(b"\x05z",), partition_bytes=(20, 40))
+    assert run.records.sums.key_spread.cut(2) == KeyRanges(cuts=(b"\x05z",), partition_bytes=(20, 40))
     assert run.records.commits[map_task(0)].key_samples == run.records.commits[map_task(0)].heavy_keys == ()
     assert observed.skew == (HeavyKeyView(key="the", share=0.15), HeavyKeyView(key="the", share=0.15))
 

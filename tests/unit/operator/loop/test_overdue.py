@@ -45,6 +45,19 @@ def test_a_pass_without_an_end_is_overdue_whatever_other_namespaces_do() -> None
     assert reconciler.overdue_seconds() == 2990.0
 
 
+def test_a_pass_that_others_of_its_namespace_hide_is_shown() -> None:
+    now = [0.0]
+    reconciler = make_reconciler(now)
+    assert reconciler.oldest_pass_seconds() == 0.0
+    reconciler.workers = {
+        JobKey(namespace="busy", name="stuck"): Worker(due_at=10.0),
+        JobKey(namespace="busy", name="well"): Worker(due_at=3010.0),
+    }
+    now[0] = 3000.0
+    reconciler.passed_at["busy"] = 2999.0
+    assert (reconciler.overdue_seconds(), reconciler.oldest_pass_seconds()) == (1.0, 2990.0)
+
+
 def test_namespaces_without_jobs_are_forgotten() -> None:
     now = [0.0]
     reconciler = make_reconciler(now)

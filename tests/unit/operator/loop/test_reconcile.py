@@ -399,3 +399,118 @@ async def test_a_plan_of_an_earlier_release_lacks_a_new_field_and_that_is_no_cha
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.jobs[KEY].status["observedGeneration"] == 2)
     assert "SpecChanged" not in world.conditions()
+
+
+async def test_a_job_whose_pods_may_not_be_listed_says_so_and_its_passes_end(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job()
+    told = 'pods is forbidden: "operator" cannot list resource "pods" in the namespace "default"'
+    world.cluster.pods_error = ActionError("Forbidden", told, permanent=False)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Reconciling") == ("True", "Forbidden"))
+    assert world.reconciler.passed_at
+    conditions = {each["type"]: each["message"] for each in world.cluster.jobs[KEY].status["conditions"]}
+    assert conditions["Reconciling"] == told
+    world.cluster.pods_error = None
+    await world.wait_for(lambda: world.cluster.created)
+
+
+async def test_a_pod_that_may_not_be_deleted_is_told_of_also_without_the_store(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job(suspend=True)
+    world.cluster.pods = (make_pod(map_task(0)),)
+    world.cluster.storage_error = ActionError("StorageSecretUnreadable", "away", permanent=False)
+    world.cluster.deletion_error = ActionError("Forbidden", "may not delete", permanent=False)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Suspended") == ("True", "Forbidden"))
+
+
+@pytest.mark.virtual_time
+@pytest.mark.parametrize("passes", [True, False])
+async def test_what_a_deleted_job_stored_is_removed_also_if_its_pods_cannot_be_listed(
+    world: World, passes: bool
+) -> None:
+    store = open_store(world.place)
+    world.add_job()
+    job = world.cluster.jobs[KEY]
+    key = f"work/local/default/wordcount/{job.uid}-1/plan/x"
+    store.put(key, b"x")
+    world.cluster.pods_error = ActionError("ApiServerUnavailable", "away", permanent=False)
+    removing = asyncio.create_task(world.reconciler.forget(job))
+    await asyncio.sleep(60)
+    assert [found.key for found in store.list("work/")] == [key]
+    if passes:
+        world.cluster.pods_error = None
+    await asyncio.sleep(5 if passes else 61)
+    await removing
+    assert [found.key for found in store.list("work/")] == []
+
+
+async def test_a_deadline_ends_a_job_whose_store_is_away_and_its_data_goes_when_it_is_back(world: World) -> None:
+    store = open_store(world.place)
+    store.put("in/a.txt", b"one\ntwo\n")
+    world.add_job(activeDeadlineSeconds=600)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.conditions().get("Publishing", ("",))[0] == "False" and world.cluster.created)
+    pod = make_pod(map_task(0))
+    world.cluster.pods = (pod,)
+    world.cluster.storage_error = ActionError("StorageUnavailable", "no route to it", permanent=False)
+    await world.wait_for(lambda: world.conditions()["Reconciling"] == ("True", "StorageUnavailable"))
+    assert world.cluster.deleted == []
+    world.now += 601
+    await world.wait_for(lambda: world.conditions().get("Failed") == ("True", "DeadlineExceeded"))
+    assert world.cluster.deleted == [pod.name]
+    messages = {each["type"]: each["message"] for each in world.cluster.jobs[KEY].status["conditions"]}
+    assert messages["Failed"] == "ran longer than 600 s; it waited: StorageUnavailable: no route to it"
+    assert "Publishing" not in messages
+    assert await read_claim(open_store(f"{world.place}out/")) is not None
+    world.cluster.pods, world.cluster.storage_error = (), None
+    await world.settle()
+    await world.wait_for(lambda: "postMortem" in world.cluster.jobs[KEY].status)
+    assert await read_claim(open_store(f"{world.place}out/")) is None
+    assert world.conditions()["Failed"] == ("True", "DeadlineExceeded")
+
+
+def edit(world: World, **spec: Any) -> None:
+    """Change the job's spec as a person does who leaves its runId as it is."""
+    job = world.cluster.jobs[KEY]
+    changed = make_job(spec={**job.raw_spec, **spec}, status=job.status, generation=job.generation + 1)
+    world.cluster.jobs[KEY] = changed
+
+
+@pytest.mark.parametrize("reason", ["InputNotFound", "OutputExists", "ProgramInvalid"])
+async def test_a_run_that_failed_before_its_plan_takes_the_corrected_spec(world: World, reason: str) -> None:
+    store = open_store(world.place)
+    store.put("in/a.txt", b"one\ntwo\n")
+    store.put("out/old.txt", b"")
+    output = make_raw_output(uri=f"{world.place}out/", ifExists="Replace")
+    wrong: dict[str, Any] = {
+        "InputNotFound": {"input": {"uris": [f"{world.place}none/"], "format": "Text", "encodingErrors": "Strict"}},
+        "OutputExists": {"output": {**output, "ifExists": "Fail"}},
+        "ProgramInvalid": {"program": {"source": "class Job"}},
+    }[reason]
+    world.add_job(**{"output": output, **wrong})
+    right = {name: make_job(spec={"output": output}).raw_spec[name] for name in wrong}
+    right |= {"input": {"uris": [f"{world.place}in/"], "format": "Text", "encodingErrors": "Strict"}}
+    assert (await world.settle())["Failed"] == ("True", reason)
+    world.now += 100.0
+    edit(world, **right)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)
+    status = world.cluster.jobs[KEY].status
+    assert status["runId"] == "1"
+    assert status["observedGeneration"] == 2
+    assert "completionTime" not in status
+    assert world.conditions()["Failed"][0] == world.conditions()["Stalled"][0] == "False"
+
+
+async def test_a_run_that_failed_before_its_plan_is_not_tried_again_unchanged(world: World) -> None:
+    world.add_job()
+    assert (await world.settle())["Failed"] == ("True", "InputNotFound")
+    open_store(world.place).put("in/a.txt", b"one\n")
+    world.reconciler.wake(KEY)
+    await asyncio.sleep(0.2)
+    assert world.conditions()["Failed"] == ("True", "InputNotFound")
+    edit(world, ttlSecondsAfterFinished=60)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program
+from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program, input_name, plan_of_input
 from podreduce.contract.wire import decode, encode
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records
@@ -15,7 +15,7 @@ from podreduce.storage import open_store
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.balance.even_cuts import imbalance_bytes
 from podreduce_operator.model.errors import ActionError
-from podreduce_operator.planning.build_plan import PlannedShards, build_plan, plan_shards
+from podreduce_operator.planning.build_plan import PlannedInputs, PlannedShards, build_plan, plan_inputs, plan_shards
 from podreduce_operator.planning.packed_input import InputObject
 from tests.support.builders.jobs import make_raw_output, make_raw_spec
 
@@ -38,7 +38,7 @@ def make_objects(*described: tuple[int, bool]) -> list[InputObject]:
     ]
 
 
-def pieces_of(planned: PlannedShards) -> list[Piece]:
+def pieces_of(planned: PlannedShards | PlannedInputs) -> list[Piece]:
     return [piece for shard in planned.shards() for piece in shard.pieces]
 
 
@@ -277,3 +277,68 @@ def test_the_same_input_gives_the_same_bytes() -> None:
     plans = [make_plan(make_raw_spec(), plan_shards(objects, shards=9)) for _ in range(2)]
     assert encode(plans[0]) == encode(plans[1])
     assert decode(encode(plans[0]), Plan) == plans[0]
+
+
+@given(st.lists(inputs, min_size=1, max_size=4), st.none() | st.integers(4, 30), st.booleans())
+def test_each_of_several_inputs_is_cut_as_if_it_were_alone(
+    described: list[list[tuple[int, bool]]], shards: int | None, whole: bool
+) -> None:
+    listings = [make_objects(*each) for each in described]
+    planned = plan_inputs(
+        listings, whole_objects=[whole] * len(listings), shards=shards, shard_bytes=None if shards else 2**36
+    )
+    found = list(planned.shards())
+    assert [shard.index for shard in found] == list(range(len(planned)))
+    assert [shard.input for shard in found] == sorted(shard.input for shard in found)
+    assert {shard.input for shard in found} == set(range(len(listings)))
+    assert shards is None or len(found) == shards
+    assert planned.object_count == sum(map(len, listings))
+    for number, listing in enumerate(listings):
+        own = [shard.pieces for shard in found if shard.input == number]
+        alone = plan_shards(listing, whole_objects=whole, shards=len(own)).shards()
+        assert own == [shard.pieces for shard in alone]
+    lengths = [sum(piece.end - piece.start for piece in shard.pieces) for shard in found]
+    assert [end - start for start, end in pairwise(planned.cuts)] == lengths
+
+
+@given(st.lists(st.integers(0, 10**9), min_size=1, max_size=4), st.integers(0, 20))
+def test_shards_over_several_inputs_are_as_even_as_shares_of_them_can_be(plain: list[int], more: int) -> None:
+    listings = [make_objects((size, True)) for size in plain]
+    wanted = len(plain) + more
+    planned = plan_inputs(listings, whole_objects=[False] * len(plain), shards=wanted)
+    shares = [len(each) for each in planned.inputs]
+    mean = sum(plain) / wanted
+    ideal = sum(abs(size - share * mean) for size, share in zip(plain, shares, strict=True))
+    assert imbalance_bytes(planned.cuts) <= ideal + wanted
+
+
+SEVERAL = [
+    {"name": "a", "uris": ["s3://corpus/a/"], "format": "Text", "encodingErrors": "Replace"},
+    {"name": "b", "uris": ["s3://corpus/b/"], "format": "CSV", "encodingErrors": "Strict", "csv": {"header": False}},
+]
+
+
+def test_a_plan_with_several_inputs_tells_each_shard_how_to_read_its_own() -> None:
+    planned = plan_inputs([make_objects((10, True)), make_objects((30, True))], whole_objects=[False] * 2, shards=4)
+    raw_spec = make_raw_spec(input=None, inputs=SEVERAL)
+    plan = build_plan(
+        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(source="x"), planned=planned, pages=()
+    )
+    assert (plan.bytes, plan.shards, plan.objects) == (40, 4, 2)
+    assert plan.input_format == "Several"
+    views = [plan_of_input(plan, shard) for shard in planned.shards()]
+    assert [view.input_format for view in views] == ["Text", "CSV", "CSV", "CSV"]
+    assert [view.encoding_errors for view in views] == ["Replace", "Strict", "Strict", "Strict"]
+    assert [view.input_options.csv_header for view in views] == [True, False, False, False]
+    assert [input_name(plan, shard) for shard in planned.shards()] == ["a", "b", "b", "b"]
+
+
+def test_a_plan_with_one_input_has_no_names() -> None:
+    planned = plan_shards(make_objects((10, True)), shards=1)
+    raw_spec = make_raw_spec()
+    plan = build_plan(
+        job=JOB, spec=decode_spec(raw_spec), raw_spec=raw_spec, program=Program(source="x"), planned=planned, pages=()
+    )
+    assert plan.inputs == ()
+    assert [input_name(plan, shard) for shard in planned.shards()] == ["input"]
+    assert all(plan_of_input(plan, shard) == plan for shard in planned.shards())

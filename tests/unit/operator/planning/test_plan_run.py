@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
-from podreduce.contract.plan import Plan, ShardPage
+from podreduce.contract.plan import Owner, Plan, ShardPage
 from podreduce.contract.wire import decode, digest_bytes
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import pinned_fields
@@ -20,6 +20,7 @@ from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.quiet_cluster import QuietCluster
 
+MAPS = "class {}:\n    def map_func(self, key, value):\n        yield key, value\n"
 OTHER_UID = "6f0c4a52-0000-4000-8000-000000000002"
 
 
@@ -65,6 +66,76 @@ async def test_the_plan_names_its_pages_by_digest_and_pins_the_spec(world: Plann
     assert plan.spec == pinned_fields(job.raw_spec)
 
 
+async def read_plan(world: PlanningWorld, **changes: Any) -> Plan:
+    """The plan of a new run."""
+    run = await world.plan(world.make_job(**changes))
+    plan = decode(run.work.get(PLAN_KEY), Plan)
+    run.work.delete(PLAN_KEY)
+    return plan
+
+
+async def test_the_plan_has_digests_of_what_is_read_and_done(world: PlanningWorld) -> None:
+    plan, again = await read_plan(world), await read_plan(world, spec={"map": {"shards": 1}})
+    assert plan.input_digest is not None
+    assert (plan.input_digest, plan.spec_digest) == (again.input_digest, again.spec_digest)
+    open_store(world.place).put("in/a.txt", b"one\ntwo\r")
+    edited = await read_plan(world, spec={"reduce": {"partitions": 7}})
+    assert edited.input_digest != plan.input_digest
+    assert edited.spec_digest != plan.spec_digest
+
+
+def several(world: PlanningWorld, *names: str) -> dict[str, Any]:
+    """Inputs of these names, each of a prefix."""
+    shape = {"format": "Text", "encodingErrors": "Strict"}
+    return {"input": None, "inputs": [{"name": name, "uris": [f"{world.place}{name}/"], **shape} for name in names]}
+
+
+async def test_several_inputs_are_listed_in_order_and_share_the_shards(world: PlanningWorld) -> None:
+    open_store(world.place).put("more/b.txt", b"three\n" * 20)
+    run = await world.plan(world.make_job(spec=several(world, "more", "in") | {"map": {"shards": 5}}))
+    shards = decode(run.work.get(shard_page_key(0)), ShardPage).shards
+    assert [shard.input for shard in shards] == [0, 0, 0, 0, 1]
+    assert [piece.uri.rpartition("/")[2] for shard in shards for piece in shard.pieces] == ["b.txt"] * 4 + ["a.txt"]
+
+
+async def test_an_object_of_two_inputs_is_read_by_both(world: PlanningWorld) -> None:
+    spec = several(world, "in", "again")
+    spec["inputs"][1]["uris"] = spec["inputs"][0]["uris"]
+    plan = await read_plan(world, spec=spec)
+    assert (plan.objects, plan.bytes) == (2, 16)
+
+
+async def test_an_input_that_names_nothing_is_told_by_its_place(world: PlanningWorld) -> None:
+    with pytest.raises(ActionError, match=r"missing/: .*: check spec.inputs\[1\].uris"):
+        await world.plan(world.make_job(spec=several(world, "in", "missing")))
+
+
+async def test_names_and_order_of_inputs_count_for_the_digests(world: PlanningWorld) -> None:
+    open_store(world.place).put("more/b.txt", b"three\n")
+    one, other = [await read_plan(world, spec=several(world, *names)) for names in (("in", "more"), ("more", "in"))]
+    assert one.input_digest != other.input_digest
+    assert one.spec_digest != other.spec_digest
+    single = await read_plan(world)
+    alone = await read_plan(world, spec=several(world, "in"))
+    assert alone.input_digest == single.input_digest
+    assert alone.spec_digest != single.spec_digest
+
+
+@pytest.mark.parametrize("runs_images", [True, False])
+async def test_a_module_has_a_digest_only_where_its_image_runs(world: PlanningWorld, *, runs_images: bool) -> None:
+    world.cluster.runs_images = runs_images
+    spec = {"program": {"module": "shop"}, "image": "shop@sha256:" + "0" * 64}
+    assert ((await read_plan(world, spec=spec)).spec_digest is not None) == runs_images
+
+
+async def test_the_plan_says_for_whom_the_output_is(world: PlanningWorld) -> None:
+    job = world.make_job()
+    assert (await read_plan(world)).owner == Owner(kind="MapReduceJob", name="wordcount", uid=job.uid)
+    pipeline = Owner(kind="MapReducePipeline", name="web", uid="7")
+    run = await world.plan(replace(job, controller=pipeline))
+    assert decode(run.work.get(PLAN_KEY), Plan).owner == pipeline
+
+
 async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWorld) -> None:
     run = await world.plan(world.make_job())
     first = run.work.get(PLAN_KEY)
@@ -74,10 +145,10 @@ async def test_the_first_plan_stays_when_planning_is_repeated(world: PlanningWor
 
 
 async def test_the_text_of_a_config_map_becomes_part_of_the_plan(world: PlanningWorld) -> None:
-    world.cluster.sources["wordcount", "job.py"] = "class FromConfigMap: ..."
+    world.cluster.sources["wordcount", "job.py"] = MAPS.format("FromConfigMap")
     reference = {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}
     run = await world.plan(world.make_job(spec={"program": {"sourceFrom": reference}}))
-    assert decode(run.work.get(PLAN_KEY), Plan).program.source == "class FromConfigMap: ..."
+    assert decode(run.work.get(PLAN_KEY), Plan).program.source == MAPS.format("FromConfigMap")
 
 
 async def test_an_output_that_exists_is_refused_and_its_claim_released(world: PlanningWorld) -> None:
@@ -228,3 +299,61 @@ async def test_of_many_jobs_that_find_a_dead_claim_one_gets_the_output(world: Pl
     winners = [run for run, result in zip(runs, results, strict=True) if result is None]
     assert [await read_claim(run.output) for run in winners] == [winners[0].claim]
     assert {result.reason for result in results if isinstance(result, ActionError)} == {"OutputClaimed"}
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("class Job\n", "line 1, column 10: SyntaxError: expected ':'"),
+        (
+            "def map_func(key, value): yield key, 1\n",
+            ": the program defines no class with a map_func(self, key, value)",
+        ),
+        (MAPS.format("Job") + "    combiner = 'avg'\n", "line 4, column 16: Job.combiner is 'avg'"),
+    ],
+    ids=["syntax", "no-class", "combiner"],
+)
+@pytest.mark.parametrize("is_config_map", [False, True], ids=["source", "config-map"])
+async def test_a_program_that_is_no_job_is_refused_before_the_output_is_claimed(
+    world: PlanningWorld, source: str, message: str, is_config_map: bool
+) -> None:
+    world.cluster.sources["programs", "job.py"] = source
+    reference = {"sourceFrom": {"configMapKeyRef": {"name": "programs", "key": "job.py"}}}
+    job = world.make_job(spec={"program": reference if is_config_map else {"source": source}})
+    with pytest.raises(ActionError) as refused:
+        await world.plan(job)
+    assert (refused.value.reason, refused.value.permanent) == ("ProgramInvalid", True)
+    assert str(refused.value).startswith("ConfigMap programs, key job.py" if is_config_map else "spec.program.source")
+    assert message in str(refused.value)
+    assert await read_claim((await world.open(job)).output) is None
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"image": "registry.example/python314:1"},
+        {"podTemplate": {"spec": {"containers": [{"name": "task", "image": "x"}]}}},
+    ],
+    ids=["image", "template"],
+)
+async def test_what_another_image_compiles_is_left_to_its_tasks(world: PlanningWorld, spec: dict[str, Any]) -> None:
+    program = {"source": MAPS.format("Job") + "type Pair[K] = (\n"}
+    assert (await world.plan(world.make_job(spec={"program": program, **spec}))).records.written_plan
+    with pytest.raises(ActionError, match="SyntaxError"):
+        await world.plan(world.make_job(spec={"program": program}))
+
+
+async def test_the_operator_never_runs_the_program(world: PlanningWorld) -> None:
+    program = {"source": MAPS.format("Job") + "raise SystemExit('this was run')\n"}
+    assert (await world.plan(world.make_job(spec={"program": program}))).records.written_plan
+
+
+@pytest.mark.parametrize("place", ["podTemplate", "map", "reduce"])
+async def test_a_template_of_which_no_pod_can_be_made_is_refused_before_the_plan(
+    world: PlanningWorld, place: str
+) -> None:
+    template = {"containers": [{"name": "task"}]}
+    spec = {place: template if place == "podTemplate" else {"podTemplate": template}}
+    with pytest.raises(ActionError, match=r"podTemplate\.containers: a pod template has metadata and spec") as refused:
+        await world.plan(world.make_job(spec=spec))
+    assert (refused.value.reason, refused.value.permanent) == ("PodRejected", True)

@@ -217,7 +217,7 @@ async def test_what_the_operator_holds_of_100_000_maps_is_small(order: str) -> N
         tracemalloc.stop()
     assert len(records.commits) == maps
     kept = sum(len(commit.bucket_bytes) for commit in records.commits.values())
-    points = 0 if order == "Partition" else 200 * len(records.key_spread.points)
+    points = 0 if order == "Partition" else 200 * len(records.sums.key_spread.points)
     assert kept <= MIB
     assert kept + 200 * 2 * MAX_POINTS + (held - kept - points) * (100_000 / maps) < 300 * MIB
     assert peak - held < 100 * MIB

@@ -176,7 +176,9 @@ COSTS = {
     "TooManyBadRecords": (False, False),
     "StorageUnavailable": (False, False),
     "OutOfMemory": (False, False),
+    "SetupFailed": (True, False),
     "InputError": (True, True),
+    "ProgramInvalid": (True, True),
     "StorageDenied": (False, False),
     "ImageUnavailable": (True, True),
 }
@@ -191,6 +193,38 @@ def cost(reason: str, earlier: Sequence[FailureRecord] = (), **spec: Any) -> tup
 @pytest.mark.parametrize(("reason", "expected"), COSTS.items(), ids=COSTS.keys())
 def test_failure_costs_what_its_class_says(reason: str, expected: tuple[bool, bool]) -> None:
     assert cost(reason) == expected
+
+
+SAME_SETUP = make_failure(reason="SetupFailed", message="boom")
+
+
+@pytest.mark.parametrize(
+    ("earlier", "expected"),
+    [
+        (SAME_SETUP, (True, True)),
+        (make_failure(reason="SetupFailed", message="boom", counted=False), (True, True)),
+        (make_failure(reason="SetupFailed", message="another"), (True, False)),
+        (make_failure(reason="ProgramError", message="boom"), (True, False)),
+    ],
+    ids=["same", "same-ignored", "other-words", "at-a-record"],
+)
+def test_the_same_error_twice_before_the_first_record_ends_the_job(
+    earlier: FailureRecord, expected: tuple[bool, bool]
+) -> None:
+    assert cost("SetupFailed", [earlier]) == expected
+    assert cost("ProgramError", [earlier]) == (True, False)
+
+
+@pytest.mark.parametrize(("action", "expected"), [("Count", (True, False)), ("Ignore", (False, False))])
+def test_a_rule_keeps_the_retries_of_a_setup_that_may_yet_succeed(action: str, expected: tuple[bool, bool]) -> None:
+    rules = {"rules": [{"action": action, "onReasons": ["SetupFailed"]}]}
+    assert cost("SetupFailed", [SAME_SETUP], failurePolicy=rules) == expected
+
+
+def test_an_error_that_ends_the_job_the_second_time_says_why() -> None:
+    cause = Cause(reason="SetupFailed", message="boom")
+    told = classify(make_pod(**FAILED), cause, make_spec(), [SAME_SETUP]).message
+    assert told.startswith("boom (twice the same, before the first record; ")
 
 
 def test_only_the_first_time_out_of_memory_is_free() -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault, HeavyKeyView, PostMortemView, RunState
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_wave import run_wave
@@ -167,7 +168,8 @@ def test_a_clean_up_that_fails_is_told_in_the_same_words_until_it_succeeds() -> 
         observed = make_observed(job=make_job(status=status), run=run, faults=faults)
         status = build_status(observed, verdict, NOW, None)
         told.append([each["message"] for each in status["conditions"] if each["type"] == "CleanupFailed"])
-    assert told == [["request 1"], ["request 1"], []]
+    text = "request 1; tried again at least once an hour until 1970-01-02T00:00:01Z"
+    assert told == [[text], [text], []]
 
 
 def test_the_heaviest_keys_are_shown_with_their_share_and_partition() -> None:
@@ -311,6 +313,20 @@ def test_counters_of_committed_attempts_are_added_up() -> None:
     assert status["counters"]["podreduce"]["mapRecordsIn"] == 30
 
 
+@pytest.mark.parametrize("phase", list(Phase))
+@pytest.mark.parametrize(("wanted", "is_told"), [(None, False), (1000, False), (1001, True)])
+def test_a_running_job_is_told_that_it_may_have_fewer_pods_than_it_wants(
+    phase: Phase, wanted: int | None, is_told: bool
+) -> None:
+    spec = {} if wanted is None else {"parallelism": wanted}
+    observed = make_observed(spec=spec, limits=Limits(parallelism=1000))
+    status = build_status(observed, Verdict(phase=phase, map_total=2, reduce_total=1), NOW, None)
+    messages = {each["message"] for each in status["conditions"]}
+    hint = "spec.parallelism is 1001, and the installation allows 1000 pods for each job"
+    told = any(message.endswith(f" tasks are committed; {hint}") for message in messages)
+    assert told == (is_told and phase in {Phase.MAPPING, Phase.REDUCING})
+
+
 @pytest.mark.parametrize(("value", "shown"), [(10**300, (1 << 63) - 1), (-(10**300), -((1 << 63) - 1))])
 def test_a_counter_is_never_more_than_the_api_server_takes(value: int, shown: int) -> None:
     observed = make_observed(plan=make_plan_summary(), commits=[make_commit(counters={"g": {"n": value}})])
@@ -325,3 +341,34 @@ def test_how_a_run_ended_stays_told_while_a_new_one_takes_its_place() -> None:
     assert replacing["runId"] == "1"
     held = {kind for kind, value in conditions(replacing).items() if value == "True"}
     assert held == {"Complete", "Reconciling"}
+
+
+PUBLISHING_CASES: dict[str, tuple[str | None, dict[str, Any], Phase, str | None]] = {
+    "a run that has just begun": (None, {}, Phase.PLANNING, "False"),
+    "a run whose store was never read": (None, {"is_blind": True}, Phase.PLANNING, None),
+    "a run that is about to write its intent": ("False", {}, Phase.COMMITTING, "True"),
+    "a run of an earlier release past its intent": (None, {"has_intent": True}, Phase.COMMITTING, "True"),
+    "a run that has lost a part before its intent": ("True", {}, Phase.REDUCING, "True"),
+    "a run that may have published": ("True", {"is_blind": True}, Phase.PLANNING, "True"),
+    "a run that has not published": ("False", {"is_blind": True}, Phase.PLANNING, "False"),
+    "a run that is replaced": ("True", {"superseded": "1", "run_id": "2"}, Phase.PLANNING, "True"),
+    "a run that has ended": ("True", {}, Phase.COMPLETE, None),
+}
+
+
+@pytest.mark.parametrize(("before", "fields", "phase", "after"), PUBLISHING_CASES.values(), ids=PUBLISHING_CASES.keys())
+def test_the_status_says_that_a_run_publishes_and_never_takes_it_back(
+    before: str | None, fields: dict[str, Any], phase: Phase, after: str | None
+) -> None:
+    known = [] if before is None else [{"type": "Publishing", "status": before, "lastTransitionTime": "2026"}]
+    job = make_job(status={"runId": "1", "conditions": known})
+    status = build_status(make_observed(job=job, **fields), Verdict(phase=phase), NOW, None)
+    told = {each["type"]: each["status"] for each in status["conditions"]}
+    assert told.get("Publishing") == after
+
+
+def test_a_new_run_has_not_published_whatever_the_one_before_did() -> None:
+    known = [{"type": "Publishing", "status": "True", "lastTransitionTime": "2026"}]
+    job = make_job(status={"runId": "1", "conditions": known})
+    status = build_status(make_observed(job=job, run_id="2"), Verdict(phase=Phase.PLANNING), NOW, None)
+    assert {each["type"]: each["status"] for each in status["conditions"]}["Publishing"] == "False"

@@ -48,6 +48,7 @@ class Source:
     figures: HealthFigures = WELL
     pending: dict[str, int] = field(default_factory=dict)
     due: int = 0
+    foreign: int = 0
 
     def read(self) -> HealthFigures:
         return self.figures
@@ -60,6 +61,9 @@ class Source:
 
     def due_passes(self) -> int:
         return self.due
+
+    def left_alone(self) -> int:
+        return self.foreign
 
 
 def read(metrics: Metrics) -> Samples:
@@ -225,6 +229,11 @@ STATES: dict[str, tuple[Source, Samples]] = {
         },
     ),
     "the queue": (Source(due=7), {("podreduce_reconcile_queue_length", ""): 7}),
+    "jobs of other installations": (Source(foreign=4), {("podreduce_jobs_left_alone", ""): 4}),
+    "a right that is missing, and a pass that others hide": (
+        Source(figures=HealthFigures(missing_rights=["list pods in the namespace team"], oldest_pass_seconds=9)),
+        {("podreduce_missing_rights", ""): 1, ("podreduce_oldest_pass_seconds", ""): 9},
+    ),
     "health": (
         Source(figures=HealthFigures(is_synced=True, loop_lag_seconds=1, silence_seconds=2, overdue_seconds=3)),
         {

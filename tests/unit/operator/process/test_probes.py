@@ -56,7 +56,17 @@ async def test_the_answer_says_what_is_wrong_and_by_which_numbers() -> None:
         "loopLagSeconds": 0.0,
         "silenceSeconds": 1e4,
         "overdueSeconds": 0.0,
+        "missingRights": [],
     }
+
+
+async def test_the_answer_names_the_rights_that_are_missing() -> None:
+    port, right = free_port(), "list pods in the namespace team"
+    figures = HealthFigures(standing=Standing.LEADER, missing_rights=[right])
+    async with serve_probes(port, lambda: figures):
+        status, body = await ask(port, "/readyz")
+    assert (status, body["missingRights"]) == (503, [right])
+    assert body["problems"] == [f"pods and jobs are not listed yet: the operator may not {right}"]
 
 
 async def test_a_standby_names_its_leader() -> None:

@@ -7,7 +7,7 @@ import pytest
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import CLAIM_KEY, COMMIT_INTENT_KEY, PLAN_KEY, commit_key, failure_key
 from podreduce.contract.plan import JobIdentity
-from podreduce.contract.task import CommitRecord, FailureRecord, PartRef
+from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, OutputManifest, PartRef, SlotSeconds
 from podreduce.contract.wire import decode, encode
 from podreduce.storage import open_store
 from podreduce_operator.cluster.interface import JobStorage
@@ -17,6 +17,7 @@ from podreduce_operator.model.actions import CommitOutput
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.policy.decide import decide
+from podreduce_operator.runs.commit_output import commit_output
 from podreduce_operator.runs.output_claim import Claim, read_claim
 from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
@@ -155,3 +156,30 @@ async def test_a_run_whose_claim_is_gone_claims_again_before_it_commits(ending: 
     assert await ending.end() == ()
     assert ending.work.exists(COMMIT_INTENT_KEY)
     assert await read_claim(ending.output) == (await ending.see()).claim
+
+
+async def test_the_manifest_counts_each_task_once_whatever_attempts_it_had() -> None:
+    world = MapOnlyRun()
+    world.commit(0)
+    world.commit(1, is_lost=True)
+    await world.end()
+    world.commit(1, generation=1)
+    for _ in range(3):
+        await world.end()
+    manifest = decode(world.output.get("_MANIFEST.json"), OutputManifest)
+    assert manifest.counters is not None
+    assert manifest.counters["podreduce"]["mapRecordsIn"] == 2
+    assert manifest.slot_seconds == SlotSeconds(map=100.0, reduce=0.0)
+    assert manifest.bytes_in == 20
+
+
+async def test_the_totals_count_commits_that_this_process_has_not_seen() -> None:
+    world = MapOnlyRun()
+    world.commit(0)
+    run = await world.see()
+    world.commit(1)
+    await commit_output(run)
+    intent = decode(world.work.get(COMMIT_INTENT_KEY), CommitIntent)
+    assert intent.totals is not None
+    assert intent.totals.counters["podreduce"]["mapRecordsIn"] == 2
+    assert len(intent.parts) == 2

@@ -6,16 +6,26 @@ from uuid import uuid4
 import pytest
 
 from podreduce.contract.errors import ObjectNotFoundError
+from podreduce.contract.layout import CLAIM_KEY
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitIntent, OutputManifest, PartRef
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.runs.output_claim import Claim, claim_output, refuse_existing, release_output
-from podreduce_operator.runs.publishing import build_intent, build_manifest, publish, read_published, remove_staged
+from podreduce_operator.runs.publishing import (
+    build_intent,
+    build_manifest,
+    publish,
+    read_published,
+    remove_old,
+    remove_staged,
+)
+from podreduce_operator.runs.run_totals import add_up
 from tests.support.builders.jobs import JOB_UID
 from tests.support.builders.plans import make_plan
 from tests.support.builders.records import make_commit
 from tests.support.builders.tasks import reduce_task
+from tests.support.fake_s3 import fake_s3
 
 
 class OperatorDiedError(Exception):
@@ -41,7 +51,7 @@ def stage(output: ObjectStore, texts: list[str], if_exists: str = "Fail") -> tup
         output.put(key, text.encode())
         part = PartRef(key=key, bytes=len(text), records=text.count("\n"), sha256="0" * 64)
         commits.append(make_commit(reduce_task(index), part=part))
-    intent = build_intent(plan, commits)
+    intent = build_intent(plan, commits, add_up(commits, {}))
     return intent, build_manifest(plan, "digest", intent)
 
 
@@ -146,16 +156,18 @@ async def test_publishing_again_after_the_end_changes_nothing(output: ObjectStor
         ("CSV", "Bzip2", "part-r-00000.csv.bz2"),
         ("Parquet", "None", "part-r-00000.parquet"),
         ("FixedLength", "None", "part-r-00000.bin"),
+        ("Pairs", "None", "part-r-00000.pairs"),
     ],
 )
 def test_a_parts_name_ends_as_its_format_and_compression_do(output_format: str, compression: str, name: str) -> None:
     plan = make_plan(output_format=output_format, output_compression=compression)
-    assert [part.name for part in build_intent(plan, [make_commit(reduce_task(0))]).parts] == [name]
+    commits = [make_commit(reduce_task(0))]
+    assert [part.name for part in build_intent(plan, commits, add_up(commits, {})).parts] == [name]
 
 
 def test_a_commit_without_a_part_is_no_intent() -> None:
     with pytest.raises(ValueError, match="r-0 names no output part"):
-        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)])
+        build_intent(make_plan(), [make_commit(reduce_task(0), part=None)], add_up([], {}))
 
 
 async def test_a_second_leader_that_lost_sight_of_the_first_ends_with_the_same_output(output: ObjectStore) -> None:
@@ -196,3 +208,13 @@ def late_leader(output: ObjectStore) -> Any:
             await output.delete_async(*keys)
 
     return Late()
+
+
+async def test_an_old_output_is_removed_as_it_is_listed() -> None:
+    with fake_s3() as server:
+        server.page_keys = 100
+        kept = {"out/part-r-00000.txt", f"out/{CLAIM_KEY}", "out/_podreduce-x-1/r-0-a"}
+        server.objects = dict.fromkeys([*kept, *(f"out/old-{number:05}" for number in range(2500))], b"x")
+        await remove_old(server.open("out/"), {"part-r-00000.txt"})
+    assert server.objects.keys() == kept
+    assert server.most_ahead <= 1000 + 2 * server.page_keys

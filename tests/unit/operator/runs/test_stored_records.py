@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -41,7 +41,7 @@ from podreduce.contract.task import (
     TaskRef,
 )
 from podreduce.contract.wire import Wire, decode, digest_bytes, encode
-from podreduce.storage import ObjectStore, open_store
+from podreduce.storage import ObjectMeta, ObjectStore, open_store
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
@@ -55,11 +55,12 @@ from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.process.sweeper import sweep
 from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
+from podreduce_operator.runs.kept_failures import MOST_TEXT
 from podreduce_operator.runs.output_claim import Claim, claim_output, release_output
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.remove_run import discard_job, discard_run
 from podreduce_operator.runs.run import Run, RunCache
-from podreduce_operator.runs.run_records import MOST_TEXT, MOST_UNREADABLE
+from podreduce_operator.runs.run_records import MOST_UNREADABLE
 from podreduce_operator.runs.stored_records import check_commit, limit_of
 from tests.support.builders.jobs import JOB_UID, make_job, make_raw_output
 from tests.support.builders.plans import make_plan
@@ -147,7 +148,7 @@ RECORDS: dict[str, Callable[[Stored], bytes]] = {
     PLAN_KEY: lambda stored: stored.plan(),
     M1: lambda _: encode(make_commit(map_task(1))),
     F1: lambda _: encode(make_failure(map_task(1), attempt_id="y")),
-    shuffle_key(3): lambda _: encode(make_manifest(3)),
+    shuffle_key(0): lambda _: encode(make_manifest(0)),
     COMMIT_INTENT_KEY: lambda stored: stored.intent(make_part()),
 }
 """A good record for every key that a pass reads."""
@@ -156,7 +157,7 @@ TYPES: dict[str, type[Wire]] = {
     PLAN_KEY: Plan,
     M1: CommitRecord,
     F1: FailureRecord,
-    shuffle_key(3): ShuffleManifest,
+    shuffle_key(0): ShuffleManifest,
     COMMIT_INTENT_KEY: CommitIntent,
 }
 
@@ -199,23 +200,39 @@ FOREIGN: dict[str, tuple[str, Callable[[Stored], bytes]]] = {
         lambda _: encode(make_commit(map_task(1), counters={"g": {"c" * 201: 1}})),
     ),
     "sizes of exabytes": (M1, lambda _: encode(make_commit(map_task(1), bucket_bytes=encode_sizes([1 << 63] * 16)))),
+    "a sample of a very long key": (
+        M1,
+        lambda _: encode(make_commit(map_task(1), key_samples=(KeySample(b"k" * 5000, 1),))),
+    ),
+    "a heaviest key that is very long": (
+        M1,
+        lambda _: encode(
+            make_commit(
+                map_task(1),
+                heavy_keys=(HeavyKey(key="k", encoded=b"k" * 5000, bucket=0, size_bytes=1, values=1),),
+            )
+        ),
+    ),
     "a manifest of no partition": (
-        shuffle_key(3),
-        lambda _: encode(msgspec.structs.replace(make_manifest(3), partitions=(), partition_bytes=())),
+        shuffle_key(0),
+        lambda _: encode(msgspec.structs.replace(make_manifest(0), partitions=(), partition_bytes=())),
     ),
     "another task's failure": (F1, lambda _: encode(make_failure(map_task(0), attempt_id="y"))),
     "another attempt's failure": (F1, lambda _: encode(make_failure(map_task(1), attempt_id="z"))),
-    "another generation's manifest": (shuffle_key(3), lambda _: encode(make_manifest(2))),
-    "a manifest of no generation": ("shuffle-x.json", lambda _: encode(make_manifest())),
+    "another generation's manifest": (shuffle_key(0), lambda _: encode(make_manifest(2))),
     "a manifest of fewer maps": (
-        shuffle_key(3),
-        lambda _: encode(msgspec.structs.replace(make_manifest(3), map_generations=(0,))),
+        shuffle_key(0),
+        lambda _: encode(msgspec.structs.replace(make_manifest(0), map_generations=(0,))),
     ),
     "a manifest without sizes": (
-        shuffle_key(3),
-        lambda _: encode(msgspec.structs.replace(make_manifest(3), partition_bytes=())),
+        shuffle_key(0),
+        lambda _: encode(msgspec.structs.replace(make_manifest(0), partition_bytes=())),
     ),
     "an intent for another output": (COMMIT_INTENT_KEY, lambda stored: stored.intent(output_uri="file:///etc/")),
+    "an intent that names a task twice": (
+        COMMIT_INTENT_KEY,
+        lambda stored: stored.intent(make_part(), make_part()),
+    ),
     "an intent that replaces": (COMMIT_INTENT_KEY, lambda stored: stored.intent(if_exists="Replace")),
     "an intent with a name of its own": (COMMIT_INTENT_KEY, lambda stored: stored.intent(make_part("_SUCCESS"))),
     "an intent with somebody else's part": (
@@ -261,9 +278,9 @@ def full_record(key: str, stored: "Stored") -> bytes:
             return encode(make_commit(map_task(1), **fields))
         case _ if key == F1:
             return encode(make_failure(map_task(1), attempt_id="y", lost=(map_task(0), 0), exit_code=1))
-        case _ if key == shuffle_key(3):
+        case _ if key == shuffle_key(0):
             page = OffsetPage(key="data/offsets/x", first_map=0, maps=2, width=4)
-            return encode(msgspec.structs.replace(make_manifest(3), offset_pages=(page,)))
+            return encode(msgspec.structs.replace(make_manifest(0), offset_pages=(page,)))
         case _ if key == PLAN_KEY:
             pages = (PageRef(number=0, first_shard=0, digest="0" * 64),)
             return encode(msgspec.structs.replace(decode(stored.plan(), Plan), pages=pages))
@@ -347,6 +364,43 @@ async def test_a_run_that_ended_is_tidied_whatever_lies_there(stored: Stored, ca
     observed, _ = await stored.observe({**STARTED, "conditions": [ended], "completionTime": "1970-01-01T00:10:00Z"})
     assert observed.faults == ()
     assert "remove intermediates" in str(decide(observed, NOW)) or observed.has_intermediates
+
+
+class Listing:
+    """The run's store, which notes the prefixes that are listed."""
+
+    def __init__(self, store: ObjectStore) -> None:
+        self.store, self.listed = store, set[str]()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    def list_async(self, prefix: str, **how: Any) -> AsyncIterator[ObjectMeta]:
+        self.listed.add(prefix)
+        return self.store.list_async(prefix, **how)
+
+
+async def test_what_lies_beside_a_runs_records_is_not_even_listed(stored: Stored) -> None:
+    for key in ("shuffle-x.json", "shuffle-7.json", "a", "z/z", "plan/z"):
+        stored.work.put(key, b"junk")
+    observed, run = await stored.observe()
+    assert run is not None
+    listing = run.records.store = Listing(run.work)  # type: ignore[assignment]
+    await run.records.relist()
+    assert (observed.faults, run.records.unreadable) == ((), {})
+    assert listing.listed == {"commits/", "failures/"}
+
+
+@pytest.mark.parametrize("generations", [1, 2, 5])
+async def test_the_newest_manifest_counts(stored: Stored, generations: int) -> None:
+    cache, seen = RunCache(), []
+    for generation in range(generations):
+        stored.work.put(shuffle_key(generation), encode(make_manifest(generation)))
+        for each in (cache, RunCache()):
+            observed, _ = await observe(stored.job(), stored.cluster, each, Limits(), NOW)
+            assert observed.shuffle is not None
+            seen.append(observed.shuffle.generation)
+    assert seen == [generation for generation in range(generations) for _ in "ab"]
 
 
 async def test_a_record_that_is_put_right_counts_again(stored: Stored) -> None:
@@ -535,6 +589,20 @@ async def test_of_many_objects_that_are_no_records_only_the_first_are_noted(stor
     assert [fault.reason for fault in observed.faults] == ["RecordUnreadable"]
     assert run is not None
     assert len(run.records.unreadable) == MOST_UNREADABLE
+
+
+async def test_what_is_told_of_a_wrong_record_is_short(stored: Stored) -> None:
+    words = "x" * 100_000
+    stored.work.put(M1, encode(make_commit(map_task(1))).replace(b'"map"', f'"{words}"'.encode()))
+    stored.work.put(PLAN_KEY, stored.plan(msgspec.structs.replace(OTHER, name=words)))
+    observed, _ = await stored.observe()
+    assert [fault.reason for fault in observed.faults] == ["RecordUnreadable"]
+    stored.work.put(PLAN_KEY, stored.plan())
+    _, run = await stored.observe()
+    assert run is not None
+    assert list(run.records.unreadable) == [M1]
+    messages = [fault.message for fault in observed.faults] + [str(each) for each in run.records.unreadable.values()]
+    assert max(map(len, messages)) < 1500
 
 
 async def test_the_long_texts_of_a_failure_are_cut(stored: Stored) -> None:

@@ -21,6 +21,7 @@ from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputColumn, InputOptions
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
+from tests.support.pairs_oracle import HEAD, write_pairs
 from tests.support.reading import Found, collect, iter_blocks
 from tests.support.searching import seeds
 
@@ -38,6 +39,7 @@ SCHEMA = tuple(
     InputColumn(name=name, type=kind)
     for name, kind in {"id": "int64", "name": "string", "at": "list<double>", "o": "struct<x: boolean>"}.items()
 )
+PAIRS = write_pairs([("a", 1), (b"b", (2.5, None)), (("c", 3), {"d": [HEAD + b"\1"]}), (None, "é")], frame_records=2)
 
 
 def parquet() -> bytes:
@@ -74,6 +76,8 @@ OBJECTS: dict[str, tuple[str, bytes, str, dict[str, Any]]] = {
     "fixed length": ("a", TEXT[:20], "FixedLength", {"record_length": 4, "key_length": 1}),
     "whole object, gzip": ("a.gz", gzip.compress(TEXT), "WholeObject", {}),
     "parquet": ("a", parquet(), "Parquet", {}),
+    "pairs": ("a", PAIRS, "Pairs", {}),
+    "pairs, gzip": ("a.gz", gzip.compress(PAIRS), "Pairs", {}),
 }
 TOKENS: Final = [
     *(
@@ -93,7 +97,18 @@ TOKENS: Final = [
         b"\xff",
         b"\xef\xbb\xbf",
     ),
-    *(b'{"id":1}', b'{"id":"x"}', b'{"z":1}\n', b"1e400", b"-0", b"9" * 30, b"\xed\xa0\x80", b"\xe2\x80\xa8", b"PAR1"),
+    *(
+        b'{"id":1}',
+        b'{"id":"x"}',
+        b'{"z":1}\n',
+        b"1e400",
+        b"-0",
+        b"9" * 30,
+        b"\xed\xa0\x80",
+        b"\xe2\x80\xa8",
+        b"PAR1",
+        HEAD + b"\1",
+    ),
     *(b"[" * 3000, b'{"a":' * 3000, b"x" * 200_000, b"7" * 5000, b'"' * 1001),
 ]
 

@@ -23,6 +23,7 @@ from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
 from podreduce.inputs import infer_columns
 from podreduce.storage import open_store
+from tests.support.pairs_oracle import HEAD, write_pairs
 from tests.support.reading import collect, iter_blocks
 from tests.support.searching import tries
 
@@ -91,6 +92,23 @@ def tables(draw: st.DrawFn) -> bytes:
     return sink.getvalue()
 
 
+MARKERS = st.sampled_from([HEAD + b"\1", HEAD + b"\0", HEAD, HEAD[:7], HEAD[1:] + b"\1", b"\1", b"\xfd"])
+SCRAPS = st.lists(MARKERS | st.binary(max_size=3), max_size=6).map(b"".join)
+"""Bytes that come as near to the marker of a frame as they can."""
+
+
+@st.composite
+def pair_objects(draw: st.DrawFn) -> bytes:
+    """Pairs in frames of some records, some damaged: bytes changed, left out, put between frames."""
+    keys, values = draw(st.tuples(*[st.sampled_from([WORDS, st.integers(), SCRAPS, WORDS | VALUES | SCRAPS])] * 2))
+    pairs = draw(st.lists(st.tuples(keys, values), max_size=12))
+    data = write_pairs(pairs, frame_records=draw(st.integers(1, 5)))
+    for _ in range(draw(st.sampled_from([0, 0, 0, 1, 2]))):
+        start = draw(st.integers(0, len(data)))
+        data = data[:start] + draw(SCRAPS) + data[start + draw(st.integers(0, 60)) :]
+    return data
+
+
 FORMATS: dict[str, tuple[st.SearchStrategy[bytes], str, dict[str, Any]]] = {
     "text": (texts(WORDS), "Text", {}),
     "json": (JSON_LINES, "JSONLines", {}),
@@ -102,6 +120,7 @@ FORMATS: dict[str, tuple[st.SearchStrategy[bytes], str, dict[str, Any]]] = {
     "fixed length": (st.binary(max_size=90), "FixedLength", {"record_length": 3, "key_length": 1}),
     "whole object": (st.binary(max_size=90), "WholeObject", {}),
     "parquet": (tables(), "Parquet", {}),
+    "pairs": (pair_objects(), "Pairs", {}),
 }
 COMPRESSED: dict[str, Callable[[bytes], bytes]] = {".gz": gzip.compress, ".bz2": bz2.compress, "": lambda data: data}
 

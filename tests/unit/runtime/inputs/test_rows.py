@@ -18,6 +18,7 @@ from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions, Piece
 from podreduce.inputs import read_records, reads_whole_objects
 from podreduce.storage import open_store
+from tests.support.pairs_oracle import write_pairs
 from tests.support.task_runs import TaskRun
 
 STORE = open_store("memory://inputs/")
@@ -204,6 +205,7 @@ CHANGED: dict[str, tuple[str, dict[str, Any], bytes, str]] = {
     "an empty whole object": ("WholeObject", {}, b"", "a"),
     "an empty whole object, compressed": ("WholeObject", {}, b"", "a.gz"),
     "compressed": ("Text", {}, gzip.compress(b"a"), "a.gz"),
+    "pairs": ("Pairs", {}, write_pairs([("a", 1)]), "a"),
 }
 
 

@@ -64,7 +64,7 @@ def pairs_of(batch: pa.RecordBatch) -> list[tuple[Any, Any]]:
     return [(row["key"], row["value"]) for row in batch.to_pylist()]
 
 
-@pytest.mark.parametrize("output_format", ["Text", "JSONLines"])
+@pytest.mark.parametrize("output_format", ["Text", "JSONLines", "Pairs"])
 @given(batch=batches())
 def test_a_batch_is_written_as_its_rows_one_by_one(output_format: str, batch: pa.RecordBatch) -> None:
     assert written(output_format, batch) == written_by_record(output_format, pairs_of(batch))
@@ -102,6 +102,8 @@ def test_rows_of_fixed_length_are_their_columns_bytes() -> None:
     [
         ("Text", {}, {"a": [1]}, "columns a cannot be written: a line of Text has a key and a value"),
         ("Text", {}, {"a": [1], "b": [np.datetime64(1, "ns")]}, r"timestamp\[ns\] has a value .* cast it"),
+        ("Pairs", {}, {"a": [1]}, "a record of Pairs is a key and a value: return a batch of two columns"),
+        ("Pairs", {}, {"a": [1], "b": [np.datetime64(1, "ns")]}, "cast the column"),
         ("CSV", {"columns": ("a", "b")}, {"a": [1]}, "output.columns names b, but it has no such column"),
         ("FixedLength", {}, {"a": ["x"]}, "column a has type string"),
         ("FixedLength", {}, {"a": [b"x", None]}, "column a has nulls"),

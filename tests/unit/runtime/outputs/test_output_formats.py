@@ -19,13 +19,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from podreduce.contract.errors import InternalError, ProgramError
+from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs import PartWriter
 from podreduce.outputs.compression import COMPRESSIONS
 from podreduce.outputs.csv_fields import csv_field
-from podreduce.outputs.fields import UnwritableError, json_text, text_field
+from podreduce.outputs.fields import json_text, text_field
 from podreduce.outputs.line_formats import LINE_FORMATS, text_line
 from podreduce.storage import ObjectStore, StagedUpload, open_store
 from tests.support import line_oracle
+from tests.support.pairs_oracle import read_pairs
 
 NUMBERS = itertools.count()
 WritePairs = Callable[[PartWriter, list[tuple[Any, Any]]], None]
@@ -173,6 +175,46 @@ def test_many_pairs_are_written_as_each_of_them(output_format: str, pairs: list[
     assert written == b"".join(ORACLES[output_format](key, value) for key, value in pairs)
 
 
+@given(pairs=PAIRS, places=st.lists(st.floats(0, 1), max_size=3))
+def test_pairs_are_written_with_their_types_however_they_are_handed_over(
+    pairs: list[tuple[Any, Any]], places: list[float]
+) -> None:
+    def in_runs(part: PartWriter) -> None:
+        cuts = [0, *sorted(round(place * len(pairs)) for place in places), len(pairs)]
+        for start, end in itertools.pairwise(cuts):
+            part.write_all(pairs[start:end])
+
+    written = written_part("Pairs", lambda part: write_one_by_one(part, pairs))
+    assert repr(read_pairs(written)) == repr(pairs)
+    assert written_part("Pairs", in_runs) == written
+
+
+@pytest.mark.parametrize(
+    ("records", "size"),
+    [*itertools.product([0, 1, 1023, 1024, 1025, 8191, 8192, 8193], [0, 100]), (3, 300_000)],
+)
+def test_frames_of_pairs_end_at_the_same_record_however_they_are_handed_over(records: int, size: int) -> None:
+    pairs = [(number, bytes(size)) for number in range(records)]
+    one_by_one = written_part("Pairs", lambda part: write_one_by_one(part, pairs))
+    for start in (0, 1, 1000):
+        both = written_part(
+            "Pairs", lambda part, start=start: [part.write_all(pairs[:start]), part.write_all(pairs[start:])]
+        )
+        assert both == one_by_one
+    assert read_pairs(one_by_one) == pairs
+
+
+def test_a_value_is_written_as_it_was_when_it_was_yielded() -> None:
+    value: list[Any] = []
+
+    def grow(part: PartWriter) -> None:
+        for number in range(3):
+            part.write("k", value)
+            value.append(number)
+
+    assert read_pairs(written_part("Pairs", grow)) == [("k", []), ("k", [0]), ("k", [0, 1])]
+
+
 @given(value=VALUES)
 def test_a_line_has_one_tab_whatever_the_value(value: Any) -> None:
     assert text_line("key", value).count(b"\t") == 1
@@ -247,6 +289,8 @@ def test_csv_rows_are_read_back(rows: list[list[str]]) -> None:
         ("FixedLength", {}, b"", "this is str: yield bytes, bytes"),
         pytest.param("Text", {}, 10**5000, "an int is too long", id="int-too-long"),
         ("Parquet", {}, {1}, "set cannot be written"),
+        ("Pairs", {}, {1}, r"key 'k' cannot be written: set cannot be a value: yield sorted\(value\)"),
+        ("Pairs", {}, [Word("a")], r"key 'k' cannot be written: .*Word cannot be a value: yield str\(value\)"),
     ],
 )
 def test_what_a_format_has_no_place_for_is_the_programs_error(

@@ -19,6 +19,7 @@ import pytest
 from pyarrow import parquet as pq
 
 from podreduce.contract.errors import PodreduceError, ProgramError
+from podreduce.encoding.pair_frames import unpack_pairs
 from tests.support import specimens
 from tests.support.searching import SEED, count_drawn, tries
 from tests.support.specimens import SEEN, SPECIMENS, Angry, NoFormError, python_form
@@ -43,7 +44,7 @@ FROM_REDUCE = """
     def reduce_func(self, name, values):
         item = specimens.SPECIMENS[name]
 """
-FORMATS = ("Text", "JSONLines", "CSV", "FixedLength", "Parquet")
+FORMATS = ("Text", "JSONLines", "CSV", "FixedLength", "Parquet", "Pairs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,6 +213,8 @@ def judge(tier: Tier, place: str, name: str, parts: list[bytes], error: Podreduc
         form = NoFormError
     if tier.source.endswith(COLLECT):
         judge_seen(tier, place, form, error)
+    elif form is not NoFormError and tier.plan.get("output_format") == "Pairs" and error is not None:
+        pytest.fail(f"refused, though it may be yielded: {error}")
     elif form is not NoFormError and error is None and parts != [b""]:
         read = READERS.get(tier.plan.get("output_format", ""))
         if read is not None:
@@ -288,7 +291,17 @@ def as_column(form: Any) -> Any:
     return {name: as_column(item) for name, item in form.items()} if isinstance(form, dict) else form
 
 
-READERS: dict[str, Callable[..., tuple[Any, Any]]] = {"JSONLines": read_json, "Parquet": read_parquet}
+def read_pairs(part: bytes, form: Any, *, is_key: bool) -> tuple[Any, Any]:
+    """Return a record's key or value, and what it must be, with their exact types."""
+    found = unpack_pairs(part, len(part))
+    return shape((found.keys() if is_key else found.values())[0]), shape(form)
+
+
+READERS: dict[str, Callable[..., tuple[Any, Any]]] = {
+    "JSONLines": read_json,
+    "Parquet": read_parquet,
+    "Pairs": read_pairs,
+}
 
 
 ONES = {

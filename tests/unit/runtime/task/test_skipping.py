@@ -50,7 +50,6 @@ def test_of_a_record_that_raises_half_way_nothing_is_taken() -> None:
     assert run.lines_of(run.reduce_all([record])) == ["one\t1", "three\t1", "two\t1"]
     assert record.counters["words"] == {"seen": 3}
     assert (record.records_in, record.records_out) == (4, 3)
-    assert record.counters["podreduce"]["badRecords"] == 2
     assert record.quarantine
     assert (record.quarantine.records, record.quarantine.kept) == (2, 2)
     first, second = quarantined(run, record)
@@ -69,7 +68,6 @@ def test_a_job_without_bad_records_has_no_quarantine() -> None:
     run = skipping(HALF_WAY, b"one\n")
     record = run.map(0)
     assert record.quarantine is None
-    assert record.counters["podreduce"]["badRecords"] == 0
     assert list(run.store.list("quarantine/")) == []
 
 

@@ -37,7 +37,8 @@ class Server:
     async def answer(self, request: web.Request) -> web.Response:
         self.requests.append(request.method)
         status = self.statuses.pop(0) if self.statuses else 200
-        return web.json_response({"reason": "TooManyRequests"}, status=status, headers={"Retry-After": "0.01"})
+        headers = {"Retry-After": "0.01", **({"Location": "/elsewhere"} if 300 <= status < 400 else {})}
+        return web.json_response({"reason": "TooManyRequests"}, status=status, headers=headers)
 
     def before_write(self) -> None:
         if self.writes_allowed == 0:
@@ -67,6 +68,25 @@ WRITES: dict[str, Callable[[ApiServer], Awaitable[Any]]] = {
     "patch": lambda api: api.patch(PATH, {}),
     "delete": lambda api: api.delete(PATH, {}),
 }
+
+
+async def watch_all(api: ApiServer) -> list[Any]:
+    return [event async for event in api.watch(PATH, {})]
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "request_",
+    [*WRITES.values(), lambda api: api.get(PATH), lambda api: api.read_text(PATH, {}), watch_all],
+    ids=[*WRITES, "get", "read_text", "watch"],
+)
+async def test_no_request_follows_a_redirect(
+    api: ApiServer, server: Server, request_: Callable[[ApiServer], Awaitable[Any]], status: int
+) -> None:
+    server.statuses, server.writes_allowed = [status], 1
+    with pytest.raises(ApiError) as raised:
+        await request_(api)
+    assert (raised.value.status, raised.value.is_passing, len(server.requests)) == (status, False, 1)
 
 
 @pytest.mark.parametrize("write", WRITES.values(), ids=WRITES.keys())

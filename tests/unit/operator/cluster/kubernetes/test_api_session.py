@@ -31,8 +31,12 @@ async def port(authority: Authority) -> AsyncIterator[int]:
     async def answer(_: web.Request) -> web.Response:
         return web.json_response({"gitVersion": "v1.37.2"})
 
+    async def redirect(_: web.Request) -> web.Response:
+        raise web.HTTPTemporaryRedirect("/version")
+
     app = web.Application()
     app.router.add_get("/version", answer)
+    app.router.add_get("/moved", redirect)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
@@ -57,6 +61,13 @@ async def test_the_certificate_may_be_that_of_the_tls_server_name(
         assert await api.get("/version") == {"gitVersion": "v1.37.2"}
         async with await api.open_session() as session, session.get(f"{api.server}/version") as answer:
             assert await answer.json() == {"gitVersion": "v1.37.2"}
+
+
+async def test_a_redirect_is_not_followed(authority: Authority, port: int, tmp_path: Path) -> None:
+    kubeconfig = write_kubeconfig(tmp_path, authority, port, **{"tls-server-name": NAME})
+    async with connect(kubeconfig) as api, await api.open_session() as session:
+        with pytest.raises(aiohttp.ClientError, match="which is not followed"):
+            await session.get(f"{api.server}/moved")
 
 
 async def test_without_the_name_the_certificate_must_be_the_addresss(

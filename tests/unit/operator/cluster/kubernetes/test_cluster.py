@@ -1,7 +1,7 @@
 """What the operator asks the API server for, by a server that writes everything down."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -166,3 +166,60 @@ async def test_a_job_that_cannot_be_deleted_is_a_fault_but_for_one_that_is_gone(
         return
     with pytest.raises(ActionError, match="cannot be deleted now"):
         await cluster.delete_job(job)
+
+
+def refuse(server: Recorder, verb: str, resource: str) -> None:
+    """Answer everything as the API server does for want of a right."""
+    words = f'"a" is forbidden: User "operator" cannot {verb} resource "{resource}" in the namespace "default"'
+    server.status, server.answer = 403, {"kind": "Status", "reason": "Forbidden", "message": words}
+
+
+REFUSED_CALLS: dict[str, tuple[str, str, Callable[[KubernetesCluster, JobView], Awaitable[Any]]]] = {
+    "find a job": ("get", "mapreducejobs", lambda cluster, job: cluster.find_job(replace(job.key, name="new"))),
+    "write a status": ("update", "mapreducejobs/status", lambda cluster, job: cluster.write_status(job, {"a": "b"})),
+    "delete a job": ("delete", "mapreducejobs", lambda cluster, job: cluster.delete_job(job)),
+    "find a pod": ("get", "pods", lambda cluster, job: cluster.find_pod(job, "a")),
+    "delete a pod": ("delete", "pods", lambda cluster, job: cluster.delete_pod(job, "a", "uid")),
+    "read a program": ("get", "configmaps", lambda cluster, job: cluster.read_source(job, "a", "key")),
+    "read a Secret": ("get", "secrets", lambda cluster, job: cluster.read_storage(job)),
+}
+
+
+@pytest.mark.parametrize(("verb", "resource", "call"), REFUSED_CALLS.values(), ids=REFUSED_CALLS.keys())
+async def test_a_missing_right_is_named_to_the_jobs_author_and_to_the_administrator(
+    cluster: KubernetesCluster,
+    server: Recorder,
+    verb: str,
+    resource: str,
+    call: Callable[[KubernetesCluster, JobView], Awaitable[Any]],
+) -> None:
+    job = make_job()
+    manifest = {
+        "metadata": {"name": job.key.name, "namespace": "default", "uid": job.uid, "resourceVersion": "5"},
+        "spec": dict(job.raw_spec),
+    }
+    view = cluster.observe_job(manifest)
+    refuse(server, verb, resource)
+    with pytest.raises(ActionError, match=f'cannot {verb} resource "{resource}" in the namespace "default"') as refused:
+        await call(cluster, view)
+    assert refused.value.reason in {"Forbidden", "StorageSecretUnreadable"}
+    assert not refused.value.permanent
+    assert f"{verb} {resource} in the namespace default" in cluster.missing_rights()
+
+
+async def test_a_status_that_may_not_be_written_is_told_by_an_event(
+    cluster: KubernetesCluster, server: Recorder
+) -> None:
+    job = make_job()
+    manifest = {
+        "metadata": {"name": job.key.name, "namespace": "default", "uid": job.uid, "resourceVersion": "5"},
+        "spec": dict(job.raw_spec),
+    }
+    view = cluster.observe_job(manifest)
+    refuse(server, "update", "mapreducejobs/status")
+    with pytest.raises(ActionError):
+        await cluster.write_status(view, {"phase": "Planning"})
+    ((method, path, event),) = [each for each in server.asked if "/events" in each[1]]
+    assert (method, path) == ("POST", "/api/v1/namespaces/default/events")
+    assert (event["type"], event["reason"]) == ("Warning", "Forbidden")
+    assert 'cannot update resource "mapreducejobs/status"' in event["message"]

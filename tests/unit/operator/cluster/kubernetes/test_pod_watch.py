@@ -1,7 +1,7 @@
 """Pods of several namespaces, some of which refuse to be listed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from itertools import product
 from typing import Any, cast
 
@@ -16,15 +16,17 @@ class Namespaces:
 
     def __init__(self, answers: dict[str, int]) -> None:
         self.answers = answers
+        self.ends_watches = asyncio.Event()
 
     async def get(self, path: str, query: dict[str, str]) -> dict[str, Any]:  # noqa: ARG002 - as the API server's
-        status = self.answers[path.split("/")[4]]
+        status = self.answers[path.split("/")[4] if "/namespaces/" in path else ""]
         if status != 200:
             raise ApiError(status, "", "refused")
         return {"metadata": {"resourceVersion": "1"}, "items": []}
 
     async def watch(self, path: str, query: dict[str, str]) -> AsyncIterator[dict[str, Any]]:  # noqa: ARG002 - likewise
-        await asyncio.Event().wait()
+        await self.ends_watches.wait()
+        raise ApiError(403, "Forbidden", "refused")
         yield {}
 
 
@@ -53,5 +55,47 @@ async def test_a_refusal_is_a_sign_of_life(status: int, is_answer: bool) -> None
     for _ in range(20):
         await asyncio.sleep(0)
     assert (watch.seconds_since_contact() < 60) is is_answer
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def wait_for(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - the watch has no event for this
+            await asyncio.sleep(0)
+
+
+@pytest.mark.parametrize("since", ["the start", "later"])
+async def test_pods_that_may_not_be_listed_are_refused_and_not_waited_for(since: str) -> None:
+    server = Namespaces({"a": 403 if since == "the start" else 200})
+    watch = PodWatch(cast("ApiServer", server), ("a",))
+    running = asyncio.create_task(watch.run(lambda _: None, lambda _: None))
+    if since == "later":
+        assert await asyncio.wait_for(watch.pods_of("a", "uid"), 1) == ()
+        server.ends_watches.set()
+    (reflector,) = watch._reflectors.values()  # noqa: SLF001 - what the test waits for
+    await wait_for(lambda: reflector.is_forbidden)
+    with pytest.raises(ApiError, match="refused"):
+        await asyncio.wait_for(watch.pods_of("a", "uid"), 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("status", [0, 403, 404, 429, 500, 503])
+async def test_a_first_listing_that_fails_is_waited_for_once(status: int) -> None:
+    watch = PodWatch(cast("ApiServer", Namespaces({"a": status})), ("a",))
+    running = asyncio.create_task(watch.run(lambda _: None, lambda _: None))
+    with pytest.raises(ApiError, match="refused"):
+        await asyncio.wait_for(watch.pods_of("a", "uid"), 1)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_all_pods_that_may_not_be_listed_are_not_called_synced() -> None:
+    watch = PodWatch(cast("ApiServer", Namespaces({"": 403})), ())
+    running = asyncio.create_task(watch.run(lambda _: None, lambda _: None))
+    (reflector,) = watch._reflectors.values()  # noqa: SLF001 - what the test waits for
+    await wait_for(lambda: reflector.is_forbidden)
+    assert not watch.is_synced
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)

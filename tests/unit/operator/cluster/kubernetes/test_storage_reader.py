@@ -10,6 +10,7 @@ from podreduce_operator.api.storage_endpoints import parse_endpoint
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
 from podreduce_operator.cluster.kubernetes.storage_reader import KEPT_SECONDS, StorageReader, read_storage_directory
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.process.threads import THREADS
 
 VALUES = {"endpoint": "http://s3:9000", "region": "r", "accessKey": "a", "secretKey": "s", "workUri": "s3://work/x"}
 PEM = "-----BEGIN CERTIFICATE-----"
@@ -155,3 +156,22 @@ async def test_secrets_that_no_job_asks_for_are_dropped(tmp_path: Path, answer: 
     assert most <= KEPT_SECONDS / step + 3
     assert (world.reader.last_known("team", "mine") is not None) is isinstance(answer, dict)
     assert world.reader.last_known("team-0", "mine") is None
+
+
+async def test_eight_secrets_of_one_namespace_leave_most_threads_to_others(tmp_path: Path) -> None:
+    world, held = World(tmp_path), 0
+
+    async def hold(name: str) -> None:
+        nonlocal held
+        async with (await world.reader.read("team-greedy", name)).threads:
+            held += 1
+            await asyncio.Event().wait()
+
+    waiting = [asyncio.create_task(hold(f"dead-{number}")) for number in range(8) for _ in range(4)]
+    async with asyncio.timeout(5), (await world.reader.read("team-other", "mine")).threads:
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert held <= THREADS / 4
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

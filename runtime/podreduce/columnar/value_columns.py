@@ -1,4 +1,4 @@
-"""Parquet from records: key and value become columns. The first rows set their types, and all later rows must fit.
+"""Keys and values as Arrow columns, in Parquet output and for `map_batch`. Some rows set a column's type, all must fit.
 
 int is int64, float is float64; str, bytes, bool and None are the types of that name; a list is a list, a dict a struct
 of its names, a tuple a struct of `_1`, `_2` and so on, as in Spark. Dates, times, UUIDs and Decimals have Arrow's types
@@ -15,7 +15,7 @@ from uuid import UUID
 
 from podreduce.encoding.plain_forms import ATOMS
 from podreduce.encoding.showing import show
-from podreduce.outputs.fields import UnwritableError, as_plain
+from podreduce.encoding.unwritable import UnwritableError, as_plain
 
 if TYPE_CHECKING:
     import pyarrow as pa

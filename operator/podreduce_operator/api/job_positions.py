@@ -1,0 +1,84 @@
+"""Finds where a text stands in its job file. The program is a block in YAML, and its author counts the file's lines.
+
+Rule: pure.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import yaml
+
+from podreduce_operator.api.job_files import ManifestLoader
+
+__all__ = ["TextBlock", "find_block"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextBlock:
+    """A text within a file.
+
+    Attributes:
+        first_line: the file's line of the text's first line, from 1; None if the file does not hold its lines as they
+            are, as in JSON or in a folded block.
+        indent: how many columns each line is indented.
+    """
+
+    first_line: int | None = None
+    indent: int = 0
+
+    def place(self, line: int, column: int) -> tuple[int, int] | None:
+        """Return the file's line and column of a place in the text, each from 1; None if nobody can tell."""
+        if self.first_line is None or line < 1:
+            return None
+        return self.first_line + line - 1, column + self.indent if column else 0
+
+
+def find_block(text: str, matches: Mapping[str, str], path: Sequence[str], value: str) -> TextBlock:
+    """Return where `value` stands in the YAML `text`.
+
+    `matches` are scalars by their dotted path that the document must have, such as `kind`; `path` leads to the value.
+    """
+    for document in compose(text):
+        if all(read_scalar(document, name.split(".")) == wanted for name, wanted in matches.items()):
+            node = descend(document, path)
+            if isinstance(node, yaml.ScalarNode) and node.value == value:
+                return read_block(text.split("\n"), node)
+    return TextBlock()
+
+
+def compose(text: str) -> Iterator[yaml.Node]:
+    """Yield the documents' nodes, as far as the text is YAML."""
+    try:
+        yield from (node for node in yaml.compose_all(text, ManifestLoader) if node is not None)
+    except (yaml.YAMLError, RecursionError):
+        return
+
+
+def descend(node: yaml.Node | None, path: Sequence[str]) -> yaml.Node | None:
+    """Return the node at a path of mapping keys; None if there is none."""
+    for name in path:
+        if not isinstance(node, yaml.MappingNode):
+            return None
+        node = next((value for key, value in node.value if key.value == name), None)
+    return node
+
+
+def read_scalar(node: yaml.Node, path: Sequence[str]) -> str | None:
+    """Return the text of the scalar at a path; None if there is none."""
+    found = descend(node, path)
+    return str(found.value) if isinstance(found, yaml.ScalarNode) else None
+
+
+def read_block(lines: Sequence[str], node: yaml.ScalarNode) -> TextBlock:
+    """Return the place of a literal block whose lines stand in the file as they are, only indented."""
+    first = node.start_mark.line + 1
+    shown = lines[first:]
+    indents = set()
+    for own, line in zip(node.value.rstrip("\n").split("\n"), shown, strict=False):
+        line_as_read = line.removesuffix("\r")
+        if own and not line_as_read.endswith(own):
+            return TextBlock()
+        indents |= {len(line_as_read) - len(own)} if own else set()
+    if node.style != "|" or len(indents) != 1:
+        return TextBlock()
+    return TextBlock(first_line=first + 1, indent=indents.pop())

@@ -1,0 +1,97 @@
+"""Reads a published output back as Python values, for the results of local runs and their comparison.
+
+Rule: only reads. One part at a time is in memory.
+"""
+
+import json
+from collections.abc import Iterator
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from podreduce.contract.layout import FORMAT_ENDINGS
+from podreduce.inputs.compression import decompressor_of, is_compressed
+from podreduce.storage import open_store
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["iter_records", "read_table"]
+
+PART = "part-"
+ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\"}
+PARQUET, TEXT, JSON_LINES = (FORMAT_ENDINGS[name] for name in ("Parquet", "Text", "JSONLines"))
+
+
+def iter_records(uri: str) -> Iterator[Any]:
+    """Yield the records of an output: (key, value), or a dict for a row of other columns.
+
+    Raises:
+        ValueError: its format is not read back.
+    """
+    for name, data in iter_parts(uri):
+        if PARQUET in name:
+            yield from map(as_pair, read_parquet(data).to_pylist())
+        elif TEXT in name:
+            yield from (split_line(line) for line in data.decode().split("\n")[:-1])
+        elif JSON_LINES in name:
+            yield from (as_pair(json.loads(line)) for line in data.decode().split("\n")[:-1])
+        else:
+            raise ValueError(f"{uri}{name}: only Text, JSONLines and Parquet are read back")
+
+
+def read_table(uri: str) -> "pa.Table":
+    """Return an output as one table."""
+    import pyarrow as pa  # noqa: PLC0415 - slow to import
+
+    parquet = [read_parquet(data) for name, data in iter_parts(uri) if PARQUET in name]
+    if parquet:
+        return pa.concat_tables(parquet, promote_options="permissive")
+    records = list(iter_records(uri))
+    if all(isinstance(record, tuple) for record in records):
+        keys, values = zip(*records, strict=True) if records else ((), ())
+        return pa.table({"key": list(keys), "value": list(values)})
+    return pa.Table.from_pylist(records)
+
+
+def iter_parts(uri: str) -> Iterator[tuple[str, bytes]]:
+    """Yield the parts' names and bytes, decompressed, in the order of their numbers."""
+    store = open_store(uri)
+    for name in sorted(found.key for found in store.list(PART)):
+        data = store.get(name)
+        if is_compressed(name):
+            data = b"".join(decompressor_of(name)(iter([data]), name))
+        yield name, data
+
+
+def read_parquet(data: bytes) -> "pa.Table":
+    """Return the table of a part."""
+    import pyarrow.parquet as pq  # noqa: PLC0415 - slow to import
+
+    return pq.read_table(BytesIO(data))
+
+
+def as_pair(row: dict[str, Any]) -> Any:  # noqa: ANN401 - a pair or a row
+    """Return a row as a pair if it has the columns of one."""
+    return (row["key"], row["value"]) if set(row) == {"key", "value"} else row
+
+
+def split_line(line: str) -> tuple[str, str]:
+    """Return the key and the value of a line of Text."""
+    key, _, value = line.partition("\t")
+    return unescape(key), unescape(value)
+
+
+def unescape(text: str) -> str:
+    """Return a field of Text without its escapes."""
+    first, *rest = text.split("\\")
+    parts, after_backslash = [first], False
+    for part in rest:
+        if after_backslash:
+            parts.append(part)
+            after_backslash = False
+        elif part:
+            parts.append(ESCAPES[part[0]] + part[1:])
+        else:
+            parts.append("\\")
+            after_backslash = True
+    return "".join(parts)

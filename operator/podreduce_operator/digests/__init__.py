@@ -1,0 +1,4 @@
+"""Digests of what an output follows from: the program's text, the spec, the input; and of the output itself.
+
+Rule: pure, and stable: a digest changes only with what it is over, or with `DIGEST_VERSION`, never with a release.
+"""

@@ -1,0 +1,48 @@
+"""Adds up a run's commit records for its manifest, each task once, whatever attempts it had. Rule: pure."""
+
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from podreduce.contract.task import CommitRecord, RunTotals, SlotSeconds, TaskType
+from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, clamp, total_counters
+
+__all__ = ["MOST_COUNTERS", "add_up"]
+
+MOST_COUNTERS: Final = 1000
+"""How many of the program's counters a manifest has, as many as a task may have. podreduce's own come in addition."""
+
+
+def add_up(commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], int]) -> RunTotals:
+    """Return the totals of these commits, one for each task.
+
+    Args:
+        commits: the commits that count.
+        of_tasks: what their tasks counted, added up already, by group and name.
+    """
+    commits = list(commits)
+    sums = total_counters(commits, of_tasks)
+    own = sorted(key for key in sums if key[0] == BUILT_IN_GROUP)
+    others = sorted(key for key in sums if key[0] != BUILT_IN_GROUP)
+    return RunTotals(
+        counters=as_groups([*own, *others[:MOST_COUNTERS]], sums),
+        omitted_counters=len(others[MOST_COUNTERS:]),
+        bytes_in=sum(each.bytes_in for each in commits if each.task.type is TaskType.MAP),
+        slot_seconds=SlotSeconds(
+            map=slot_seconds(commits, TaskType.MAP),
+            reduce=slot_seconds(commits, TaskType.REDUCE),
+        ),
+    )
+
+
+def as_groups(keys: Iterable[tuple[str, str]], sums: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Return these counters by group; a value that JSON's readers cannot hold is cut to 64 bits."""
+    groups: dict[str, dict[str, int]] = {}
+    for group, name in keys:
+        groups.setdefault(group, {})[name] = clamp(sums[group, name])
+    return groups
+
+
+def slot_seconds(commits: Iterable[CommitRecord], task_type: TaskType) -> float:
+    """Return how long the tasks of a type took together, to the millisecond; a clock set back counts as none."""
+    spans = (max(each.finished_at - each.started_at, 0.0) for each in commits if each.task.type is task_type)
+    return round(sum(spans), 3)

@@ -1,0 +1,80 @@
+"""`python -m tests.cluster.kind COMMAND`: the Docker engine and the kind cluster by hand."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Callable
+
+from tests.cluster.build import BuildError
+from tests.cluster.kind import machine, tools
+from tests.cluster.processes import ClusterError
+
+BEGINNING = f"{sys.executable} -m tests.cluster.kind run"
+
+
+def up(_: argparse.Namespace) -> int:
+    """Bring engine and cluster up where they are not there, to stay, and say how to use them."""
+    if why := machine.why_not():
+        return _refuse(why)
+    machine.up()
+    machine.create_cluster()
+    beginning = "" if tools.are_installed() else f"{BEGINNING} "
+    sys.stdout.write(f"{beginning}kubectl --context kind-{machine.CLUSTER} get pods --all-namespaces\n")
+    return 0
+
+
+def down(_: argparse.Namespace) -> int:
+    """Remove the tests' cluster, and the engine where it is ours; whatever is left makes the command fail."""
+    machine.down()
+    return _refuse("\n".join(held)) if (held := machine.leftovers()) else 0
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run a command with docker, kind, kubectl and helm at hand, in the engine's network."""
+    if not machine.is_up():
+        return _refuse("the Docker engine is down: `make kind-up` first")
+    return subprocess.run(machine.command(*arguments.argv), check=False).returncode
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Run the end-to-end tests on kind, and take down what was not up before."""
+    if why := machine.why_not():
+        return _refuse(why)
+    was_up = machine.is_up()
+    machine.up()
+    try:
+        machine.create_cluster()
+        tests = [sys.executable, "-m", "pytest", "-m", "e2e", "tests/e2e", *arguments.argv]
+        return subprocess.run(machine.command(*tests), check=False).returncode
+    finally:
+        if not was_up:
+            machine.down()
+
+
+COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (up, down, run, test)
+
+
+def main() -> int:
+    """Carry out one command; return its exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.kind", description=__doc__)
+    subparsers = parser.add_subparsers(required=True)
+    for command in COMMANDS:
+        subparser = subparsers.add_parser(command.__name__, help=command.__doc__)
+        subparser.set_defaults(command=command)
+        if command in (run, test):
+            subparser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND" if command is run else "PYTEST")
+    arguments = parser.parse_args()
+    try:
+        code: int = arguments.command(arguments)
+    except (ClusterError, BuildError) as failed:
+        return _refuse(str(failed))
+    return code
+
+
+def _refuse(why: str) -> int:
+    sys.stderr.write(f"{why}\n")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
