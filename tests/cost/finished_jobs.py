@@ -113,7 +113,7 @@ class Operator:
         for key in keys:
             self.reconciler.wake(key)
         await asyncio.sleep(0.01)
-        while self.clock.waiting < len(self.reconciler.workers):  # noqa: ASYNC110 - loops that end have no event
+        while self.clock.waiting < len(self.reconciler.passes.workers):  # noqa: ASYNC110 - loops that end have no event
             await asyncio.sleep(0.01)
         self.clock.now = max(self.clock.now, self.clock.until)
 

@@ -1,23 +1,22 @@
-"""The loop: observe, decide, apply, and one status write. Each job has its own loop; many run concurrently.
+"""A pass over a job: observe, decide, apply, and one status write. `passes` runs them.
 
-Rule: level-triggered. Events only wake a job's loop, and several events make one pass. If an event is missed, the next
-pass still sees its effect. This is the only module that calls `decide`.
+Rule: level-triggered. If an event is missed, the next pass still sees its effect. This is the only module that calls
+`decide`.
 """
 
 import asyncio
-import contextlib
 import math
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import structlog
 
 from podreduce_operator.cluster.interface import Cluster
-from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
+from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
 from podreduce_operator.model.decisions import Decision, Phase
@@ -35,45 +34,32 @@ from podreduce_operator.runs.run import Run, RunCache
 
 __all__ = ["Reconciler"]
 
-MIN_PAUSE_SECONDS = 0.02
-MAX_PAUSE_SECONDS = 1.0
 STATUS_INTERVAL_SECONDS = 1.0
 RESYNC_SECONDS = 60.0
 REST_SECONDS = 3600.0
 """The longest pause of a settled job whose ttl still runs. Its passes ask nobody; they notice that a clock was set."""
 
-FIRST_RETRY_SECONDS = 0.5
-MAX_RETRY_SECONDS = 60.0
-
 log = structlog.get_logger(__name__)
 
 
 @dataclass(slots=True)
-class Worker:
-    """One job's loop. None of this state survives a restart, and none needs to.
+class JobWorker(Worker):
+    """One job's loop.
 
     Attributes:
-        wake: set to start a pass.
-        task: the running loop.
-        settled: set when the job is terminal and cleaned up.
+        settled: set when the job is terminal and cleaned up, and its status says so.
         status_written_at: when the status was last written (monotonic).
         phase_written: the phase that was last written. The first status of an end, and of the commit, which waits for
             it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
-        observing_seconds: how long the last observation took.
-        due_at: when the next pass is due, or when the running pass began (monotonic).
         troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
         adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    task: asyncio.Task[None] | None = None
     settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
     phase_written: Phase | None = None
     phase_began_at: float | None = None
-    observing_seconds: float = 0.0
-    due_at: float = math.inf
     troubled_since: float | None = None
     adopted: str = ""
 
@@ -104,7 +90,7 @@ class Reconciler:
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
-        wait: Callable[[asyncio.Event, float], Awaitable[None]] | None = None,
+        wait: Wait = wait_for_wake,
         telemetry: Telemetry | None = None,
         record_bytes: float = math.inf,
     ) -> None:
@@ -114,52 +100,23 @@ class Reconciler:
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
-        self.wait = wait_for_wake if wait is None else wait
         self.telemetry = telemetry or Telemetry()
         self.cache = RunCache(
             on_attempt_end=self.telemetry.on_attempt_end, budget=RecordBudget(most_bytes=record_bytes)
         )
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point, telemetry=self.telemetry)
-        self.workers: dict[JobKey, Worker] = {}
+        self.passes = Passes(
+            "job", JobWorker, self.reconcile, monotonic=monotonic, wait=wait, on_pass=self.telemetry.on_pass
+        )
         self.left_alone: set[str] = set()
-        self.passed_at: dict[str, float] = {}
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the job soon. This is cheap, and harmless if there is nothing to do."""
-        worker = self.workers.setdefault(key, Worker())
-        worker.wake.set()
-        worker.due_at = min(worker.due_at, self.monotonic())
-        if worker.task is None or worker.task.done():
-            worker.task = asyncio.create_task(self.run_worker(key, worker), name=f"reconcile {key}")
-
-    def overdue_seconds(self) -> float:
-        """Return how long the oldest pass has been due or running; 0 if there is none.
-
-        A pass counts from the last end of any pass in its namespace. The jobs of a namespace wait for each other if
-        their store is slow or away, for hours if there are thousands, and a restart does not help them.
-        """
-        self.passed_at = {
-            key.namespace: self.passed_at[key.namespace] for key in self.workers if key.namespace in self.passed_at
-        }
-        since = (
-            max(worker.due_at, self.passed_at.get(key.namespace, -math.inf)) for key, worker in self.workers.items()
-        )
-        return max(0.0, self.monotonic() - min(since, default=math.inf))
-
-    def oldest_pass_seconds(self) -> float:
-        """Return how long the oldest pass has been due or running, also if others of its namespace end; 0 without."""
-        oldest = min((worker.due_at for worker in self.workers.values()), default=math.inf)
-        return max(0.0, self.monotonic() - oldest)
-
-    def due_passes(self) -> int:
-        """Return how many passes are due or running."""
-        now = self.monotonic()
-        return sum(worker.due_at <= now for worker in self.workers.values())
+        self.passes.wake(key)
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal, cleaned up, and its status says so. Return early if the job is gone."""
-        self.wake(key)
-        worker = self.workers[key]
+        worker = self.passes.wake(key)
         settled = asyncio.create_task(worker.settled.wait())
         if worker.task is not None:
             await asyncio.wait({settled, worker.task}, return_when=asyncio.FIRST_COMPLETED)
@@ -167,9 +124,7 @@ class Reconciler:
 
     async def forget(self, job: JobView) -> None:
         """Remove everything that a deleted job stored except its output."""
-        worker = self.workers.pop(job.key, None)
-        if worker is not None and worker.task is not None:
-            worker.task.cancel()
+        self.passes.drop(job.key)
         if self.is_foreign(job):
             self.left_alone.discard(job.uid)
             return
@@ -177,39 +132,9 @@ class Reconciler:
 
     async def close(self) -> None:
         """Stop all loops at once, wherever they are, as a restart does."""
-        tasks = [worker.task for worker in self.workers.values() if worker.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self.workers.clear()
+        await self.passes.close()
 
-    async def run_worker(self, key: JobKey, worker: Worker) -> None:
-        """Reconcile the job when it is woken or due, until it is gone or nothing more is due.
-
-        Observing takes at most half of the time. The next event starts a new loop.
-        """
-        retry_seconds = FIRST_RETRY_SECONDS
-        while True:
-            worker.wake.clear()
-            worker.due_at = began = self.monotonic()
-            try:
-                wake_after = await self.reconcile(key, worker)
-                retry_seconds = FIRST_RETRY_SECONDS
-            except LOOP_ENDS:
-                raise
-            except BaseException:
-                log.exception("reconcile failed", job=str(key), retry_seconds=retry_seconds)
-                wake_after, retry_seconds = retry_seconds, min(retry_seconds * 2, MAX_RETRY_SECONDS)
-            self.telemetry.on_pass(self.monotonic() - began)
-            self.passed_at[key.namespace] = self.monotonic()
-            if wake_after is None or (wake_after == math.inf and not worker.wake.is_set()):
-                self.workers.pop(key, None)
-                return
-            worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
-            await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
-            await self.wait(worker.wake, wake_after)
-
-    async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
+    async def reconcile(self, key: JobKey, worker: JobWorker) -> float | None:
         """Make one pass. Return the seconds until the next pass (infinite: none is due), or None if the job is gone."""
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
@@ -253,7 +178,7 @@ class Reconciler:
         )
         await self.cluster.record_event(job, "Normal", "LeftAlone", message)
 
-    async def adopt(self, job: JobView, worker: Worker) -> bool:
+    async def adopt(self, job: JobView, worker: JobWorker) -> bool:
         """Make the job this installation's own before anything else is done. Return whether the pass may go on.
 
         The write names the version that was read, so only one of several installations succeeds. If the API server
@@ -289,7 +214,7 @@ class Reconciler:
         return await self.applier.apply_without_store(decision.actions, observed.job)
 
     async def write_status(
-        self, observed: Observed, run: Run | None, decision: Decision, worker: Worker
+        self, observed: Observed, run: Run | None, decision: Decision, worker: JobWorker
     ) -> float | None:
         """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
@@ -310,7 +235,7 @@ class Reconciler:
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None
 
-    def note_phase(self, before: str | None, after: str | None, worker: Worker) -> None:
+    def note_phase(self, before: str | None, after: str | None, worker: JobWorker) -> None:
         """Report how long the job was in its phase, if it has left it."""
         if after == before:
             return
@@ -363,9 +288,3 @@ def seconds_to_next_pass(observed: Observed, decision: Decision, status_due: flo
     if times or not rests:
         times.append(REST_SECONDS if rests else RESYNC_SECONDS)
     return min(times, default=math.inf)
-
-
-async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most `seconds`."""
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), seconds)

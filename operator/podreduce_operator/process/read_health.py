@@ -35,7 +35,7 @@ class HealthReader:
 
     def due_passes(self) -> int:
         """Return how many passes are due or running."""
-        return 0 if self.reconciler is None else self.reconciler.due_passes()
+        return 0 if self.reconciler is None else self.reconciler.passes.due_passes()
 
     def left_alone(self) -> int:
         """Return how many jobs belong to other installations."""
@@ -47,8 +47,8 @@ class HealthReader:
         return HealthFigures(
             loop_lag_seconds=self.lag.seconds(),
             silence_seconds=0.0 if cluster is None else cluster.seconds_since_contact(),
-            overdue_seconds=0.0 if reconciler is None else reconciler.overdue_seconds(),
-            oldest_pass_seconds=0.0 if reconciler is None else reconciler.oldest_pass_seconds(),
+            overdue_seconds=0.0 if reconciler is None else reconciler.passes.overdue_seconds(),
+            oldest_pass_seconds=0.0 if reconciler is None else reconciler.passes.oldest_pass_seconds(),
             missing_rights=() if cluster is None else cluster.missing_rights(),
             is_synced=cluster is not None and cluster.is_synced,
             standing=None if elector is None else elector.standing(),

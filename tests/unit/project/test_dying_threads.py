@@ -168,7 +168,7 @@ async def test_a_job_whose_pass_panics_is_looked_at_again() -> None:
     reconciler = Reconciler(PanickingCluster(), limits=Limits(parallelism=1))
     key = JobKey(namespace="default", name="wordcount")
     reconciler.wake(key)
-    task = reconciler.workers[key].task
+    task = reconciler.passes.workers[key].task
     assert task is not None
     await asyncio.wait_for(task, 20)
     assert passes.qsize() == 2

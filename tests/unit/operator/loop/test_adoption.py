@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.loop.reconcile import Reconciler, Worker
+from podreduce_operator.loop.reconcile import JobWorker, Reconciler
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.policy.run_state import read_installation
@@ -59,7 +59,7 @@ class Installation:
     def __post_init__(self) -> None:
         self.cluster = SharedCluster(server=self.server, name=self.name, jobs=dict(self.server.jobs))
         self.reconciler = Reconciler(self.cluster, limits=Limits(), installation=self.name, status_interval_seconds=0.0)
-        self.workers = {key: Worker() for key in KEYS}
+        self.workers = {key: JobWorker() for key in KEYS}
 
     async def step(self, key: JobKey, *, sees_changes: bool) -> None:
         if sees_changes:

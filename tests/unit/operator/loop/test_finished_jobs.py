@@ -145,7 +145,7 @@ class Hours:
     async def quiet(self) -> None:
         """Wait until every loop has ended, or waits for an event."""
         await asyncio.sleep(0.01)
-        while self.waiting < len(self.reconciler.workers):  # noqa: ASYNC110 - loops that end have no event
+        while self.waiting < len(self.reconciler.passes.workers):  # noqa: ASYNC110 - loops that end have no event
             await asyncio.sleep(0.01)
 
     async def restart(self) -> None:
@@ -162,7 +162,7 @@ async def test_a_settled_job_makes_no_request_until_its_ttl_ends_and_none_after(
     assert await hours.pass_hours(5) > 0
     assert [found.key for found in open_store(hours.place).list("")] == []
     assert await hours.pass_hours(1000) == 0
-    assert hours.reconciler.workers == {}
+    assert hours.reconciler.passes.workers == {}
 
 
 async def test_a_restart_asks_the_store_nothing_about_settled_jobs() -> None:
@@ -262,7 +262,7 @@ async def test_a_job_whose_store_never_answers_again_is_given_up_after_a_day(rea
     assert await hours.pass_hours(1000) == 0
     await hours.restart()
     assert await hours.pass_hours(100) == 0
-    assert hours.reconciler.workers == {}
+    assert hours.reconciler.passes.workers == {}
 
 
 async def test_a_job_that_was_given_up_is_tried_once_more_for_each_edit() -> None:

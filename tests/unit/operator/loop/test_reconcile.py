@@ -16,7 +16,8 @@ from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.storage import open_store
 from podreduce_operator.loop import apply
-from podreduce_operator.loop.reconcile import Reconciler, wait_for_wake
+from podreduce_operator.loop.passes import wait_for_wake
+from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.actions import PlanRun
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -292,7 +293,7 @@ async def test_a_story_that_cannot_be_written_holds_nobody_up_who_waits_for_the_
 
 async def test_the_worker_of_a_job_that_is_gone_ends(world: World) -> None:
     world.reconciler.wake(KEY)
-    await world.wait_for(lambda: KEY not in world.reconciler.workers)
+    await world.wait_for(lambda: KEY not in world.reconciler.passes.workers)
 
 
 async def test_an_unexpected_error_is_tried_again(world: World) -> None:
@@ -339,7 +340,7 @@ async def test_the_fault_point_is_called_before_and_after_each_action(world: Wor
 
 
 async def test_a_pass_is_overdue_from_when_it_was_due_or_began(world: World) -> None:
-    assert world.reconciler.overdue_seconds() == 0
+    assert world.reconciler.passes.overdue_seconds() == 0
     world.add_job()
     entered, may_go_on = asyncio.Event(), asyncio.Event()
 
@@ -352,11 +353,11 @@ async def test_a_pass_is_overdue_from_when_it_was_due_or_began(world: World) -> 
     world.reconciler.wake(KEY)
     await entered.wait()
     world.now += 7
-    assert world.reconciler.overdue_seconds() == 7
+    assert world.reconciler.passes.overdue_seconds() == 7
     may_go_on.set()
     await world.settle()
     await asyncio.sleep(0.1)
-    assert world.reconciler.overdue_seconds() == 0
+    assert world.reconciler.passes.overdue_seconds() == 0
 
 
 class DroppingCluster(StoringCluster):
@@ -408,7 +409,7 @@ async def test_a_job_whose_pods_may_not_be_listed_says_so_and_its_passes_end(wor
     world.cluster.pods_error = ActionError("Forbidden", told, permanent=False)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.conditions().get("Reconciling") == ("True", "Forbidden"))
-    assert world.reconciler.passed_at
+    assert world.reconciler.passes.passed_at
     conditions = {each["type"]: each["message"] for each in world.cluster.jobs[KEY].status["conditions"]}
     assert conditions["Reconciling"] == told
     world.cluster.pods_error = None

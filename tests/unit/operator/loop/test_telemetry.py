@@ -16,7 +16,8 @@ from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.loop.apply import Applier
 from podreduce_operator.loop.observe import observe
-from podreduce_operator.loop.reconcile import Reconciler, Worker, wait_for_wake
+from podreduce_operator.loop.passes import wait_for_wake
+from podreduce_operator.loop.reconcile import JobWorker, Reconciler
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import FreezeShuffle, KeepAttempts, RecordFailure
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -276,7 +277,7 @@ async def test_a_phase_that_this_operator_did_not_see_begin_is_not_reported(loop
 
 def test_passes_that_are_due_or_running_are_the_queue() -> None:
     reconciler = Reconciler(QuietCluster(), limits=Limits(), monotonic=lambda: 10.0)
-    assert reconciler.due_passes() == 0
+    assert reconciler.passes.due_passes() == 0
     due_at = {"overdue": 3.0, "due now": 10.0, "later": 10.5, "never": float("inf")}
-    reconciler.workers = {JobKey(namespace="a", name=name): Worker(due_at=at) for name, at in due_at.items()}
-    assert reconciler.due_passes() == 2
+    reconciler.passes.workers = {JobKey(namespace="a", name=name): JobWorker(due_at=at) for name, at in due_at.items()}
+    assert reconciler.passes.due_passes() == 2
