@@ -1,9 +1,10 @@
-"""The CustomResourceDefinition: the API's names, and the file that holds its schema, defaults and rules.
+"""The CustomResourceDefinitions: the API's names, and the files that hold its schemas, defaults and rules.
 
-Rule: `crds/` is the only source. The wheel contains a copy of the file; a checkout reads the file itself.
+Rule: `crds/` is the only source. The wheel contains a copy of the files; a checkout reads the files themselves.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -14,45 +15,68 @@ from podreduce_operator.api.crd_schema import apply_defaults, drop_unknown
 __all__ = [
     "API_VERSION",
     "GROUP",
+    "JOBS",
     "KIND",
     "PLURAL",
+    "SCHEDULES",
     "VERSION",
+    "ResourceNames",
     "job_schema",
     "known_spec",
     "load_crd",
     "read_crd",
+    "schema_of",
     "schema_of_version",
 ]
 
 GROUP = "podreduce.dev"
 VERSION = "v1beta1"
 API_VERSION = f"{GROUP}/{VERSION}"
-KIND = "MapReduceJob"
-PLURAL = "mapreducejobs"
-
-FILE_NAME = f"{GROUP}_{PLURAL}.yaml"
 
 
-def read_crd() -> str:
-    """Return the CRD's text, from the wheel or from the checkout that contains this module."""
-    packaged = files("podreduce_operator") / "crds" / FILE_NAME
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceNames:
+    """What the API calls a kind of resource."""
+
+    kind: str
+    plural: str
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file of its CRD."""
+        return f"{GROUP}_{self.plural}.yaml"
+
+
+JOBS = ResourceNames(kind="MapReduceJob", plural="mapreducejobs")
+SCHEDULES = ResourceNames(kind="MapReduceSchedule", plural="mapreduceschedules")
+KIND, PLURAL = JOBS.kind, JOBS.plural
+
+
+def read_crd(names: ResourceNames = JOBS) -> str:
+    """Return a CRD's text, from the wheel or from the checkout that contains this module."""
+    packaged = files("podreduce_operator") / "crds" / names.file_name
     if packaged.is_file():
         return packaged.read_text(encoding="utf-8")
-    return (Path(__file__).parents[3] / "crds" / FILE_NAME).read_text(encoding="utf-8")
+    return (Path(__file__).parents[3] / "crds" / names.file_name).read_text(encoding="utf-8")
 
 
 @cache
-def load_crd() -> Mapping[str, Any]:
-    """Return the parsed CRD. It is shared: do not change it."""
+def load_crd(names: ResourceNames = JOBS) -> Mapping[str, Any]:
+    """Return a parsed CRD. It is shared: do not change it."""
     import yaml  # noqa: PLC0415 - an extra's, needed only where manifests are handled
 
-    crd: Mapping[str, Any] = yaml.load(read_crd(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
+    crd: Mapping[str, Any] = yaml.load(read_crd(names), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe
     return crd
 
 
 def job_schema() -> Mapping[str, Any]:
     """Return the OpenAPI schema of a MapReduceJob of this version. It is shared: do not change it."""
-    return schema_of_version(load_crd(), VERSION)
+    return schema_of(JOBS)
+
+
+def schema_of(names: ResourceNames) -> Mapping[str, Any]:
+    """Return the OpenAPI schema of a kind of this version. It is shared: do not change it."""
+    return schema_of_version(load_crd(names), VERSION)
 
 
 def schema_of_version(crd: Mapping[str, Any], version: str) -> Mapping[str, Any]:
@@ -62,12 +86,12 @@ def schema_of_version(crd: Mapping[str, Any], version: str) -> Mapping[str, Any]
     return schema
 
 
-def known_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+def known_spec(spec: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str, Any]:
     """Return the fields of `spec` that the packaged CRD knows, with its defaults.
 
     The CRD in the cluster may be older, without some defaults, or newer, with more fields; and so may the operator have
     been that made a plan. In this form, specs of several releases can be compared.
     """
-    schema = job_schema()["properties"]["spec"]
+    schema = schema_of(names)["properties"]["spec"]
     known: dict[str, Any] = apply_defaults(schema, drop_unknown(schema, dict(spec)))
     return known

@@ -6,11 +6,10 @@ Rule: frozen data. Times are seconds since the epoch.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec
-from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.resources import ResourceView
 
 __all__ = [
     "CreateStep",
@@ -71,20 +70,10 @@ class StepDigests:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineView:
-    """A MapReducePipeline: its identity, its spec decoded and raw, and its last status.
+class PipelineView(ResourceView):
+    """A MapReducePipeline, with its decoded spec."""
 
-    `spec_error`: why its newest spec is not understood. The pipeline goes on with the last spec that was.
-    """
-
-    key: JobKey
-    uid: str
-    generation: int
     spec: PipelineSpec
-    raw_spec: Mapping[str, Any]
-    status: Mapping[str, Any]
-    deleting: bool = False
-    spec_error: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,13 +3,11 @@
 Rule: frozen data. Times are seconds since the epoch.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from podreduce_operator.api.schedule_spec import ScheduleSpec
-from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.resources import ResourceView
 
 __all__ = [
     "DeleteJobOf",
@@ -25,21 +23,11 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleView:
-    """A MapReduceSchedule: its identity, its spec decoded and raw, and its last status.
+class ScheduleView(ResourceView):
+    """A MapReduceSchedule, with its decoded spec. `created_at`: when it was created."""
 
-    `spec_error`: why its newest spec is not understood. The schedule goes on with the last spec that was.
-    """
-
-    key: JobKey
-    uid: str
-    generation: int
-    created_at: float
     spec: ScheduleSpec
-    raw_spec: Mapping[str, Any]
-    status: Mapping[str, Any]
-    deleting: bool = False
-    spec_error: str = ""
+    created_at: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

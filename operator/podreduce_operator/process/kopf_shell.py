@@ -14,7 +14,7 @@ from kopf._core.engines.peering import Identity
 from podreduce_operator.api.crd import GROUP, PLURAL, VERSION
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
-from podreduce_operator.cluster.kubernetes.job_cache import key_of
+from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.process.settings import Settings
 

@@ -16,7 +16,7 @@ from podreduce.contract.plan import JobIdentity
 from podreduce.storage import in_batches
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.runs.remove_run import discard_run, find_runs
@@ -36,7 +36,7 @@ class SweptCluster(Protocol):
     def own_storage(self) -> JobStorage | None:
         """Return the installation's own storage, if it has one."""
 
-    async def list_job_uids(self) -> ListedJobs:
+    async def list_job_uids(self) -> ListedResources:
         """Return the UIDs of all jobs in the served namespaces."""
 
 

@@ -22,14 +22,15 @@ import structlog
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
-from podreduce_operator.cluster.kubernetes.job_cache import key_of
 from podreduce_operator.cluster.kubernetes.job_events import EventRecorder
-from podreduce_operator.cluster.kubernetes.job_store import JobStore, ListedJobs
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, RIGHTS_REMEDY, classify_refusal, hidden_pods
+from podreduce_operator.cluster.kubernetes.resource_cache import key_of
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
 from podreduce_operator.cluster.kubernetes.served_api import check_api, read_installation, when_served
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
@@ -85,7 +86,7 @@ class KubernetesCluster:
         self.installation = installation
         self._directory = directory
         self._before_write = before_write
-        self._jobs = JobStore(api, settings.namespaces, installation=installation)
+        self._jobs = ResourceStore(JOB_KIND, api, settings.namespaces, installation=installation)
         self._pods = PodWatch(api, settings.namespaces)
         self._storage = StorageReader(
             api,
@@ -142,7 +143,7 @@ class KubernetesCluster:
         """Tell whether a job with this name is known."""
         return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
 
-    async def list_job_uids(self) -> ListedJobs:
+    async def list_job_uids(self) -> ListedResources:
         """Ask the API server for the UIDs of all jobs in the served namespaces."""
         return await self._jobs.list_uids()
 
@@ -263,9 +264,11 @@ class KubernetesCluster:
     async def delete_job(self, job: JobView) -> None:
         """See `Cluster.delete_job`."""
         try:
-            await self._jobs.delete(job)
+            is_deleted = await self._jobs.delete(job)
         except ApiError as error:
             raise unavailable(f"the MapReduceJob {job.key} cannot be deleted now", error) from error
+        if is_deleted:
+            log.info("job deleted: deleteAfterFinishedSeconds is over", job=str(job.key), uid=job.uid)
 
     async def read_log_tail(self, job: JobView, name: str, lines: int) -> str:
         """See `Cluster.read_log_tail`."""

@@ -14,7 +14,7 @@ from podreduce.contract.wire import encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.storage_secret import SecretError
 from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pods import PodView
@@ -56,8 +56,8 @@ class Installation:
             work_uri=f"memory://{self.bucket}/work/", installation=installation, settings=StorageSettings()
         )
 
-    async def list_job_uids(self) -> ListedJobs:
-        return ListedJobs(uids=frozenset(self.living), places=self.places)
+    async def list_job_uids(self) -> ListedResources:
+        return ListedResources(uids=frozenset(self.living), places=self.places)
 
     @property
     def work(self) -> ObjectStore:

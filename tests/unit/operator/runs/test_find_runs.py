@@ -11,7 +11,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.layout import installation_prefix, run_prefix
 from podreduce.contract.plan import JobIdentity
 from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources
 from podreduce_operator.process import sweeper
 from podreduce_operator.runs import remove_run
 from podreduce_operator.runs.remove_run import find_runs
@@ -82,6 +82,6 @@ class AskedInstallation(Installation):
 
     left_at: list[int] = field(default_factory=list)
 
-    async def list_job_uids(self) -> ListedJobs:
+    async def list_job_uids(self) -> ListedResources:
         self.left_at.append(len(self.left()))
         return await super().list_job_uids()

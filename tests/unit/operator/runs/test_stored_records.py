@@ -44,7 +44,7 @@ from podreduce.contract.wire import Wire, decode, digest_bytes, encode
 from podreduce.storage import ObjectMeta, ObjectStore, open_store
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.cluster.kubernetes.job_store import ListedJobs
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources
 from podreduce_operator.history.write_post_mortem import read_kept, write_post_mortem
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.decisions import Phase
@@ -130,8 +130,8 @@ class Stored:
     def own_storage(self) -> JobStorage:
         return self.storage()
 
-    async def list_job_uids(self) -> ListedJobs:
-        return ListedJobs(uids=frozenset({JOB_UID}), places=frozenset({None}))
+    async def list_job_uids(self) -> ListedResources:
+        return ListedResources(uids=frozenset({JOB_UID}), places=frozenset({None}))
 
     async def observe(self, status: dict[str, object] | None = None) -> tuple[Observed, Run | None]:
         return await observe(self.job(status), self.cluster, RunCache(), Limits(), NOW)

@@ -1,22 +1,25 @@
-"""MapReduceJobs as last seen, by name.
+"""The resources of one kind as last seen, by name.
 
 Rule: the newest resource version wins, from the watch, a GET or the answer to a status write. A write that changes
-nothing that is stored keeps the version, and its answer counts too. If a name comes back with another UID, the old job
-has ended and a new one has started.
+nothing that is stored keeps the version, and its answer counts too. If a name comes back with another UID, the old
+resource has ended and a new one has started.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Generic, TypeVar
 
-from podreduce_operator.api.crd import known_spec
-from podreduce_operator.api.owners import read_controller
-from podreduce_operator.api.spec import SpecError, decode_spec
+from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.api import Json
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of, version_of
-from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.resources import JobKey, ResourceView
 
-__all__ = ["JobCache", "JobEntry", "key_of", "parse_job"]
+__all__ = ["Parse", "ResourceCache", "ResourceEntry", "ViewT", "key_of"]
+
+ViewT = TypeVar("ViewT", bound=ResourceView)
+
+Parse = Callable[[Json, JobKey], ViewT]
+"""Makes the view of a manifest. It raises SpecError if the spec is not understood."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,41 +31,42 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JobEntry:
-    """A job as seen at a resource version, and the last status that was written."""
+class ResourceEntry(Generic[ViewT]):
+    """A resource as seen at a version, and the last status that was written."""
 
-    view: JobView
+    view: ViewT
     version: int
     written: Written | None = None
 
 
-class JobCache:
-    """Jobs by namespace and name, with one UID for each name."""
+class ResourceCache(Generic[ViewT]):
+    """Resources by namespace and name, with one UID for each name."""
 
-    def __init__(self) -> None:
-        self._entries: dict[JobKey, JobEntry] = {}
+    def __init__(self, parse: Parse[ViewT]) -> None:
+        self._parse = parse
+        self._entries: dict[JobKey, ResourceEntry[ViewT]] = {}
         self._unread: dict[JobKey, str] = {}
-        self._on_gone: Callable[[JobView], None] | None = None
+        self._on_gone: Callable[[ViewT], None] | None = None
 
-    def call_when_gone(self, on_gone: Callable[[JobView], None]) -> None:
-        """Call `on_gone` with every job that is found to be gone from now on."""
+    def call_when_gone(self, on_gone: Callable[[ViewT], None]) -> None:
+        """Call `on_gone` with every resource that is found to be gone from now on."""
         self._on_gone = on_gone
 
-    def get(self, key: JobKey) -> JobEntry | None:
-        """Return the job as last seen."""
+    def get(self, key: JobKey) -> ResourceEntry[ViewT] | None:
+        """Return the resource as last seen."""
         return self._entries.get(key)
 
-    def put(self, manifest: Json, *, sent: Mapping[str, Any] | None = None) -> JobView:
-        """Store a job from the API and return its newest view.
+    def put(self, manifest: Json, *, sent: Mapping[str, Any] | None = None) -> ViewT:
+        """Store a resource from the API and return its newest view.
 
-        A known job whose new spec is not understood keeps its last spec, and its view says so.
+        A known resource whose new spec is not understood keeps its last spec, and its view says so.
 
         Args:
-            manifest: the job.
+            manifest: the resource.
             sent: the status that was sent, if this is the answer. The view shows it until the status changes.
 
         Raises:
-            SpecError: the spec of a job that is not known is not understood.
+            SpecError: the spec of a resource that is not known is not understood.
         """
         key, version = key_of(manifest), version_of(manifest)
         known = self._entries.get(key)
@@ -71,7 +75,7 @@ class JobCache:
         if known is None or known.version < version or is_answer:
             self._unread.pop(key, None)
             try:
-                entry = build_entry(manifest, same, sent)
+                entry = build_entry(self._parse, manifest, same, sent)
             except SpecError:
                 self._unread[key] = uid_of(manifest)
                 if known is not None:
@@ -83,7 +87,7 @@ class JobCache:
         return known.view
 
     def remove(self, key: JobKey, uid: str) -> None:
-        """Forget the job with this UID, if it is known. A new job with the same name stays."""
+        """Forget the resource with this UID, if it is known. A new one with the same name stays."""
         if self._unread.get(key) == uid:
             del self._unread[key]
         known = self._entries.get(key)
@@ -94,41 +98,43 @@ class JobCache:
             self._on_gone(known.view)
 
     def forget_unread(self, key: JobKey) -> None:
-        """Forget the job that is not understood, because it is gone."""
+        """Forget the resource that is not understood, because it is gone."""
         self._unread.pop(key, None)
 
     def is_unread(self, key: JobKey, uid: str) -> bool:
-        """Tell whether the job with this UID is there, but its spec is not understood and never was."""
+        """Tell whether the resource with this UID is there, but its spec is not understood and never was."""
         return self._unread.get(key) == uid
 
     def keys(self) -> set[JobKey]:
-        """Return the keys of all jobs, also of those that are not understood."""
+        """Return the keys of all resources, also of those that are not understood."""
         return {*self._entries, *self._unread}
 
-    def views(self) -> Sequence[JobView]:
-        """Return all known jobs."""
+    def views(self) -> Sequence[ViewT]:
+        """Return all known resources."""
         return [entry.view for entry in self._entries.values()]
 
     def uids(self) -> Mapping[JobKey, str]:
-        """Return the UID of every known job."""
+        """Return the UID of every known resource."""
         return {key: entry.view.uid for key, entry in self._entries.items()}
 
 
 def key_of(manifest: Mapping[str, Any]) -> JobKey:
-    """Return the key of the job in a manifest."""
+    """Return the key of the resource in a manifest."""
     metadata = manifest["metadata"]
     return JobKey(namespace=metadata["namespace"], name=metadata["name"])
 
 
-def build_entry(manifest: Json, known: JobEntry | None, sent: Mapping[str, Any] | None) -> JobEntry:
-    """Return the entry that follows `known`, an older one of the same job.
+def build_entry(
+    parse: Parse[ViewT], manifest: Json, known: ResourceEntry[ViewT] | None, sent: Mapping[str, Any] | None
+) -> ResourceEntry[ViewT]:
+    """Return the entry that follows `known`, an older one of the same resource.
 
     Raises:
         SpecError: the spec is not understood, and there is no older one.
     """
     key = key_of(manifest)
     try:
-        view = parse_job(manifest, key)
+        view = parse(manifest, key)
     except SpecError as error:
         if known is None:
             raise
@@ -142,25 +148,5 @@ def build_entry(manifest: Json, known: JobEntry | None, sent: Mapping[str, Any] 
     if sent is not None:
         written = Written(sent=sent, stored=view.status)
     if written is not None and written.stored == view.status:
-        return JobEntry(view=replace(view, status=written.sent), version=version_of(manifest), written=written)
-    return JobEntry(view=view, version=version_of(manifest))
-
-
-def parse_job(manifest: Json, key: JobKey) -> JobView:
-    """Return the job's view. Its spec gets the defaults that an older CRD in the cluster does not know.
-
-    Raises:
-        SpecError: its spec is not understood.
-    """
-    metadata, spec = manifest["metadata"], known_spec(manifest.get("spec") or {})
-    return JobView(
-        key=key,
-        uid=uid_of(manifest),
-        generation=int(metadata.get("generation") or 0),
-        spec=decode_spec(spec),
-        raw_spec=spec,
-        status=manifest.get("status") or {},
-        labels=metadata.get("labels") or {},
-        controller=read_controller(metadata),
-        deleting=bool(metadata.get("deletionTimestamp")),
-    )
+        return ResourceEntry(view=replace(view, status=written.sent), version=version_of(manifest), written=written)
+    return ResourceEntry(view=view, version=version_of(manifest))

@@ -9,7 +9,8 @@ import pytest
 
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
-from podreduce_operator.cluster.kubernetes.job_store import JobStore, ListedJobs
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
 from podreduce_operator.model.jobs import JobKey, JobView
 from tests.support.builders.jobs import make_raw_spec
 
@@ -39,11 +40,11 @@ class Pages:
         return {"metadata": {"continue": token}, "items": [job]}
 
 
-def make_store(*jobs: dict[str, Any] | Exception) -> JobStore:
-    return JobStore(cast("ApiServer", Pages(*jobs)), ())
+def make_store(*jobs: dict[str, Any] | Exception) -> ResourceStore:
+    return ResourceStore(JOB_KIND, cast("ApiServer", Pages(*jobs)), ())
 
 
-def known(store: JobStore) -> set[str]:
+def known(store: ResourceStore) -> set[str]:
     return {key.name for key in store.cache.uids()}
 
 
@@ -111,12 +112,12 @@ class OldServer:
         return deepcopy(self.job)
 
 
-def serve_old(job: dict[str, Any], *dropped: str) -> tuple[OldServer, JobStore]:
+def serve_old(job: dict[str, Any], *dropped: str) -> tuple[OldServer, ResourceStore]:
     server = OldServer(job, *dropped)
-    return server, JobStore(cast("ApiServer", server), ())
+    return server, ResourceStore(JOB_KIND, cast("ApiServer", server), ())
 
 
-async def find(store: JobStore) -> JobView:
+async def find(store: ResourceStore) -> JobView:
     job = await store.find(FIRST)
     assert job is not None
     return job
@@ -211,7 +212,7 @@ async def test_a_known_job_goes_on_with_the_last_spec_that_was_understood() -> N
 
 def test_silence_is_counted_from_the_last_listing() -> None:
     now = [100.0]
-    store = JobStore(cast("ApiServer", Pages()), (), clock=lambda: now[0])
+    store = ResourceStore(JOB_KIND, cast("ApiServer", Pages()), (), clock=lambda: now[0])
     now[0] = 130.0
     assert store.seconds_since_contact() == 30
 
@@ -234,20 +235,20 @@ class Namespaces:
 @pytest.mark.parametrize("answers", [*product((200, 403, 404), repeat=3)], ids=str)
 async def test_a_namespace_that_may_not_be_listed_keeps_no_other_waiting(answers: tuple[int, ...]) -> None:
     namespaces = dict(zip("abc", answers, strict=True))
-    store = JobStore(cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
+    store = ResourceStore(JOB_KIND, cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
     served = {name for name, status in namespaces.items() if status == 200}
     await store.take_listing()
     assert store.is_synced
     assert known(store) == served
     listed = await store.list_uids()
-    assert listed == ListedJobs(uids=frozenset(f"uid-{name}" for name in served), places=frozenset(served))
+    assert listed == ListedResources(uids=frozenset(f"uid-{name}" for name in served), places=frozenset(served))
     assert [name for name in namespaces if listed.is_gone(name, "uid-x")] == sorted(served)
 
 
 @pytest.mark.parametrize("answers", [*product((200, 403), repeat=3)], ids=str)
 async def test_jobs_of_a_namespace_that_may_no_longer_be_listed_stay_known(answers: tuple[int, ...]) -> None:
     namespaces = dict.fromkeys("abc", 200)
-    store = JobStore(cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
+    store = ResourceStore(JOB_KIND, cast("ApiServer", Namespaces(namespaces)), tuple(namespaces))
     await store.take_listing()
     namespaces.update(zip("abc", answers, strict=True))
     await store.resync()
@@ -256,7 +257,7 @@ async def test_jobs_of_a_namespace_that_may_no_longer_be_listed_stay_known(answe
 
 @pytest.mark.parametrize("status", [0, 401, 429, 500, 503])
 async def test_a_server_that_fails_is_asked_again(status: int) -> None:
-    store = JobStore(cast("ApiServer", Namespaces({"a": 200, "b": status})), ("a", "b"))
+    store = ResourceStore(JOB_KIND, cast("ApiServer", Namespaces({"a": 200, "b": status})), ("a", "b"))
     with pytest.raises(ApiError):
         await store.take_listing()
     assert not store.is_synced

@@ -3,7 +3,8 @@ from typing import Any
 import pytest
 
 from podreduce_operator.api.spec import SpecError
-from podreduce_operator.cluster.kubernetes.job_cache import JobCache
+from podreduce_operator.cluster.kubernetes.resource_cache import ResourceCache
+from podreduce_operator.cluster.kubernetes.resource_kinds import parse_job
 from podreduce_operator.model.jobs import JobKey, JobView
 from tests.support.builders.jobs import make_raw_spec
 
@@ -29,20 +30,20 @@ def make_manifest(version: int, *, uid: str = "uid-1", phase: str = "", **metada
 class Listener:
     def __init__(self) -> None:
         self.gone: list[str] = []
-        self.cache = JobCache()
+        self.cache = ResourceCache(parse_job)
         self.cache.call_when_gone(self.take)
 
     def take(self, job: JobView) -> None:
         self.gone.append(job.uid)
 
 
-def phase_of(cache: JobCache) -> str | None:
+def phase_of(cache: ResourceCache[JobView]) -> str | None:
     entry = cache.get(KEY)
     return None if entry is None else entry.view.status["phase"]
 
 
 def test_the_newest_version_counts_whatever_comes_last() -> None:
-    cache = JobCache()
+    cache = ResourceCache(parse_job)
     cache.put(make_manifest(9, phase="Mapping"))
     view = cache.put(make_manifest(7, phase="Planning"))
     assert view.status["phase"] == "Mapping"
@@ -50,7 +51,7 @@ def test_the_newest_version_counts_whatever_comes_last() -> None:
 
 
 def test_a_job_is_read_with_its_times_and_generation() -> None:
-    cache = JobCache()
+    cache = ResourceCache(parse_job)
     view = cache.put(make_manifest(9, deletionTimestamp="2026-11-22T10:05:00Z"))
     assert (view.key, view.uid, view.generation, view.deleting) == (KEY, "uid-1", 3, True)
     assert view.spec.run_id == "1"
@@ -83,11 +84,11 @@ def test_a_late_event_of_the_predecessor_does_not_bring_it_back() -> None:
 
 def test_a_new_job_whose_spec_is_none_is_refused() -> None:
     with pytest.raises(SpecError):
-        JobCache().put({**make_manifest(1), "spec": {}})
+        ResourceCache(parse_job).put({**make_manifest(1), "spec": {}})
 
 
 def test_a_known_job_whose_new_spec_is_none_keeps_the_last_one() -> None:
-    cache = JobCache()
+    cache = ResourceCache(parse_job)
     cache.put(make_manifest(1, phase="Mapping"))
     view = cache.put({**make_manifest(2, phase="Reducing"), "spec": {}})
     assert view.spec == cache.put(make_manifest(1)).spec
