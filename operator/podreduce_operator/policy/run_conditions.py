@@ -10,6 +10,7 @@ from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
+from podreduce_operator.policy.conditions import Condition
 from podreduce_operator.policy.run_cleanup import gives_up_at, is_cleaned_up, is_given_up
 from podreduce_operator.policy.run_state import CLEANED_UP, CLEANUP_FAILED, PUBLISHING, read_publishing
 
@@ -19,9 +20,6 @@ MAX_MESSAGE = 300
 """The limit for the message of any condition."""
 
 PUBLISHING_TEXTS = {True: ("CommitBegins", "only forward from here: the run publishes"), False: ("NotYet", "")}
-
-Condition = tuple[bool, str, str]
-"""Whether it holds, its reason and its message."""
 
 
 def run_conditions(

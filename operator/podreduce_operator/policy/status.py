@@ -14,6 +14,7 @@ from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
+from podreduce_operator.policy.conditions import Condition, write_conditions
 from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
@@ -265,7 +266,7 @@ def render_conditions(
     reason = verdict.reason or str(verdict.phase)
     message = cut_middle(verdict.message or describe(observed, verdict), MAX_MESSAGE)
     progressing = not verdict.is_terminal and not suspended
-    wanted: dict[str, tuple[bool, str, str]] = {
+    wanted: dict[str, Condition] = {
         "Ready": (complete, reason, message),
         "Reconciling": (progressing, reason, message),
         "Stalled": (failed, reason, message),
@@ -286,39 +287,17 @@ def render_conditions(
     kept = [dict(known[kind]) for kind in ENDINGS if observed.superseded is not None and kind in known]
     for condition in kept:
         del wanted[condition["type"]]
-    return kept + [
-        {
-            "type": kind,
-            "status": "True" if holds else "False",
-            "reason": told_reason,
-            "message": told_message if holds or kind == "Ready" else "",
-            "observedGeneration": observed.job.generation,
-            "lastTransitionTime": transition_time(known.get(kind), holds=holds, now=now),
-        }
-        for kind, (holds, told_reason, told_message) in wanted.items()
-    ]
+    return kept + write_conditions(wanted, known, observed.job.generation, now)
 
 
 def with_spec_error(status: Mapping[str, Any], error: str, generation: int, now: float) -> dict[str, Any]:
     """Return the status of a job that does not run because its spec is not understood."""
     known = find_condition(status, SPEC_NOT_UNDERSTOOD)
-    told = {
-        "type": SPEC_NOT_UNDERSTOOD,
-        "status": "True",
-        "reason": "InvalidSpec",
-        "message": cut_middle(f"{error}; nothing is done for this job; {SPEC_REMEDY}", MAX_MESSAGE),
-        "observedGeneration": generation,
-        "lastTransitionTime": transition_time(known, holds=True, now=now),
-    }
+    message = cut_middle(f"{error}; nothing is done for this job; {SPEC_REMEDY}", MAX_MESSAGE)
+    wanted = {SPEC_NOT_UNDERSTOOD: (True, "InvalidSpec", message)}
+    told = write_conditions(wanted, {} if known is None else {SPEC_NOT_UNDERSTOOD: known}, generation, now)
     others = [each for each in read_conditions(status) if each["type"] != SPEC_NOT_UNDERSTOOD]
-    return {**status, "conditions": [*others, told]}
-
-
-def transition_time(previous: Mapping[str, Any] | None, *, holds: bool, now: float) -> str:
-    """Return when the condition got its status. The time changes only when the status does."""
-    if previous is not None and (previous["status"] == "True") == holds:
-        return str(previous["lastTransitionTime"])
-    return render_time(now)
+    return {**status, "conditions": [*others, *told]}
 
 
 def describe(observed: Observed, verdict: Verdict) -> str:
