@@ -12,8 +12,9 @@ from podreduce.contract.errors import StorageDeniedError
 from podreduce.storage import NO_GATE, Gate, ObjectStore, OnRequest, ignore_request, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
+from podreduce_operator.model.schedules import ScheduleView
 
-__all__ = ["Cluster", "JobStorage", "Warned"]
+__all__ = ["Cluster", "JobStorage", "ScheduleCluster", "Warned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +149,41 @@ class Cluster(Protocol):
 
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """Record an event for the job's author. It may be dropped. `kind` is `Normal` or `Warning`."""
+
+
+class ScheduleCluster(Protocol):
+    """MapReduceSchedules and the jobs that they make."""
+
+    async def find_schedule(self, key: JobKey) -> ScheduleView | None:
+        """Return the schedule as last seen, or None if it is gone or was never understood."""
+
+    async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView, ...]:
+        """Return the jobs that the schedule made and that still exist.
+
+        Args:
+            schedule: the schedule.
+            current: ask the cluster itself. Otherwise the list may be some seconds old.
+
+        Raises:
+            ActionError: the cluster cannot be asked now.
+        """
+
+    async def create_job(self, schedule: ScheduleView, manifest: Mapping[str, Any]) -> None:
+        """Create a job of the schedule. It is done if the schedule already has a job with this name.
+
+        Raises:
+            ActionError: the cluster refuses the job until it is changed (permanent) or for now.
+        """
+
+    async def delete_job_of(self, schedule: ScheduleView, name: str, uid: str) -> None:
+        """Delete the job with this name and UID. It is done if the job is gone.
+
+        Raises:
+            ActionError: it cannot be deleted now.
+        """
+
+    async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
+        """Replace the schedule's status. Return False if the schedule has changed, so that the caller looks again."""
+
+    async def record_schedule_event(self, schedule: ScheduleView, kind: str, reason: str, message: str) -> None:
+        """Record an event for the schedule's author. It may be dropped. `kind` is `Normal` or `Warning`."""

@@ -50,9 +50,13 @@ WorkerT = TypeVar("WorkerT", bound=Worker)
 
 
 async def wait_for_wake(wake: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, at most `seconds`."""
+    """Wait for the event, at most `seconds`.
+
+    `asyncio.wait_for` of Python 3.11 loses a cancellation that comes with the event. The loop would not end then.
+    """
     with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await wake.wait()
 
 
 class Passes(Generic[WorkerT]):

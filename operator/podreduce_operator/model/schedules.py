@@ -37,7 +37,6 @@ class ScheduledJob:
     Attributes:
         scheduled_at: the time that it was made for.
         ended: `Complete` or `Failed`; None while it has not ended.
-        ended_at: when that was.
         deleting: it is being deleted. Until it is gone it may still write its output.
     """
 
@@ -45,7 +44,6 @@ class ScheduledJob:
     uid: str
     scheduled_at: float
     ended: str | None = None
-    ended_at: float | None = None
     deleting: bool = False
 
 

@@ -22,7 +22,7 @@ import structlog
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
-from podreduce_operator.cluster.kubernetes.job_events import EventRecorder
+from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch

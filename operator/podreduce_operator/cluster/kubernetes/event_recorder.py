@@ -1,4 +1,4 @@
-"""Writes Events on a MapReduceJob, which `kubectl describe` shows.
+"""Writes Events on a resource, which `kubectl describe` shows.
 
 Rule: best effort. An Event's name is a digest of its content, so a repeated message only raises its count. An Event
 that cannot be written is dropped; the status has the same information.
@@ -12,9 +12,9 @@ from hashlib import sha256
 import structlog
 
 from podreduce.contract.texts import cut_middle
-from podreduce_operator.api.crd import API_VERSION, KIND
+from podreduce_operator.api.crd import API_VERSION, JOBS, ResourceNames
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path
-from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.resources import ResourceView
 
 __all__ = ["EventRecorder"]
 
@@ -26,21 +26,22 @@ log = structlog.get_logger(__name__)
 
 
 class EventRecorder:
-    """Writes Events."""
+    """Writes Events on the resources of one kind."""
 
-    def __init__(self, api: ApiServer, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, api: ApiServer, clock: Callable[[], float] = time.time, *, names: ResourceNames = JOBS) -> None:
         self._api = api
+        self._names = names
         self._clock = clock
 
-    async def record(self, job: JobView, kind: str, reason: str, message: str) -> None:
+    async def record(self, view: ResourceView, kind: str, reason: str, message: str) -> None:
         """Write the Event, or raise its count."""
-        event = build_event(job, kind, reason, message, self._clock())
-        namespace, name = job.key.namespace, event["metadata"]["name"]
+        event = build_event(refer_to(self._names, view), kind, reason, message, self._clock())
+        namespace, name = view.key.namespace, event["metadata"]["name"]
         try:
             await self._api.create(core_path("events", namespace), event)
         except ApiError as error:
             if error.reason != "AlreadyExists":
-                log.info("event dropped", job=str(job.key), reason=reason, error=str(error))
+                log.info("event dropped", involved=f"{self._names.kind} {view.key}", reason=reason, error=str(error))
                 return
             await self._count(core_path("events", namespace, name), event)
 
@@ -53,21 +54,26 @@ class EventRecorder:
             log.info("event not counted", event=event["metadata"]["name"], error=str(error))
 
 
-def build_event(job: JobView, kind: str, reason: str, message: str, now: float) -> Json:
-    """Return the Event; `kind` is `Normal` or `Warning`."""
-    digest = sha256(f"{job.uid}\0{kind}\0{reason}\0{message}".encode()).hexdigest()[:16]
+def refer_to(names: ResourceNames, view: ResourceView) -> Json:
+    """Return the reference to a resource."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": names.kind,
+        "namespace": view.key.namespace,
+        "name": view.key.name,
+        "uid": view.uid,
+    }
+
+
+def build_event(involved: Json, kind: str, reason: str, message: str, now: float) -> Json:
+    """Return the Event on a resource; `kind` is `Normal` or `Warning`."""
+    digest = sha256(f"{involved['uid']}\0{kind}\0{reason}\0{message}".encode()).hexdigest()[:16]
     at = datetime.fromtimestamp(now, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return {
         "apiVersion": "v1",
         "kind": "Event",
-        "metadata": {"name": f"{job.key.name[:200]}.{digest}", "namespace": job.key.namespace},
-        "involvedObject": {
-            "apiVersion": API_VERSION,
-            "kind": KIND,
-            "namespace": job.key.namespace,
-            "name": job.key.name,
-            "uid": job.uid,
-        },
+        "metadata": {"name": f"{involved['name'][:200]}.{digest}", "namespace": involved["namespace"]},
+        "involvedObject": involved,
         "type": kind,
         "reason": reason,
         "message": cut_middle(message, MAX_MESSAGE_CHARACTERS),

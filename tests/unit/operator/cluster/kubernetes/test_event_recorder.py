@@ -1,9 +1,12 @@
-from podreduce_operator.cluster.kubernetes.job_events import build_event
+from podreduce_operator.api.crd import JOBS
+from podreduce_operator.cluster.kubernetes.event_recorder import build_event, refer_to
 from tests.support.builders.jobs import JOB_UID, make_job
 
 
 def test_an_event_is_about_its_job() -> None:
-    event = build_event(make_job(namespace="team"), "Warning", "AttemptFailed", "m-0 failed", 1_795_000_000.0)
+    event = build_event(
+        refer_to(JOBS, make_job(namespace="team")), "Warning", "AttemptFailed", "m-0 failed", 1_795_000_000.0
+    )
     assert event["involvedObject"]["uid"] == JOB_UID
     assert event["metadata"]["namespace"] == "team"
     assert (event["type"], event["reason"], event["message"], event["count"]) == (
@@ -18,7 +21,7 @@ def test_an_event_is_about_its_job() -> None:
 def test_the_same_thing_said_again_has_the_same_name_and_another_thing_has_not() -> None:
     job = make_job()
     names = [
-        build_event(job, kind, reason, message, now)["metadata"]["name"]
+        build_event(refer_to(JOBS, job), kind, reason, message, now)["metadata"]["name"]
         for kind, reason, message, now in [
             ("Normal", "Mapping", "one", 1.0),
             ("Normal", "Mapping", "one", 2.0),
@@ -31,6 +34,6 @@ def test_the_same_thing_said_again_has_the_same_name_and_another_thing_has_not()
 
 
 def test_a_long_message_is_cut_to_what_the_api_takes() -> None:
-    message = build_event(make_job(), "Normal", "A", f"{'x' * 5000}: do this", 0.0)["message"]
+    message = build_event(refer_to(JOBS, make_job()), "Normal", "A", f"{'x' * 5000}: do this", 0.0)["message"]
     assert len(message.encode()) == 1024
     assert message.endswith(": do this")

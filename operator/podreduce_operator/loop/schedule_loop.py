@@ -1,0 +1,185 @@
+"""A pass over a schedule: observe, decide, apply, and one status write. `passes` runs them.
+
+Rule: level-triggered. This is the only module that calls `decide_schedule`.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import structlog
+
+from podreduce_operator.api.substitution import SubstitutionError
+from podreduce_operator.cluster.interface import ScheduleCluster
+from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.resources import JobKey
+from podreduce_operator.model.schedules import (
+    ScheduleAction,
+    ScheduleDecision,
+    ScheduledJob,
+    ScheduleObserved,
+    ScheduleView,
+    StartJob,
+)
+from podreduce_operator.policy.decide_schedule import decide_schedule
+from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
+from podreduce_operator.policy.schedule_status import (
+    build_schedule_status,
+    read_schedule_state,
+    schedule_events_between,
+)
+from podreduce_operator.schedules.job_of_schedule import build_job, read_scheduled_at
+
+__all__ = ["ScheduleLoop"]
+
+RESYNC_SECONDS = 300.0
+"""The longest pause. A pass asks nobody; it notices that a clock was set."""
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class ScheduleWorker(Worker):
+    """One schedule's loop. `adopted`: the UID of the schedule, if this operator has made it its installation's own."""
+
+    adopted: str = ""
+
+
+class ScheduleLoop:
+    """Runs the loop of every schedule that is woken.
+
+    Args:
+        cluster: schedules and their jobs.
+        installation: it adopts the schedules that have no installation yet, and only its own are served. None: all.
+        clock: seconds since the epoch.
+        monotonic: seconds that only go forward.
+        wait: waits for a wake-up, so many seconds at most.
+    """
+
+    def __init__(
+        self,
+        cluster: ScheduleCluster,
+        *,
+        installation: str | None = None,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+        wait: Wait = wait_for_wake,
+    ) -> None:
+        self.cluster = cluster
+        self.installation = installation
+        self.clock = clock
+        self.passes = Passes("schedule", ScheduleWorker, self.reconcile, monotonic=monotonic, wait=wait)
+
+    def wake(self, key: JobKey) -> None:
+        """Start a pass for the schedule soon. This is cheap, and harmless if there is nothing to do."""
+        self.passes.wake(key)
+
+    async def close(self) -> None:
+        """Stop all loops at once, wherever they are, as a restart does."""
+        await self.passes.close()
+
+    async def reconcile(self, key: JobKey, worker: ScheduleWorker) -> float | None:
+        """Make one pass. Return the seconds until the next pass, or None if the schedule is gone or is not ours."""
+        schedule = await self.cluster.find_schedule(key)
+        if schedule is None or schedule.deleting or self.is_foreign(schedule):
+            return None
+        if not await self.adopt(schedule, worker):
+            return 0.0
+        observed = await self.observe(schedule, current=False)
+        decision = decide_schedule(observed, self.clock())
+        if decision.needs_current:
+            observed = await self.observe(schedule, current=True)
+            decision = decide_schedule(observed, self.clock())
+        decision, observed = await self.act(decision, observed)
+        if not await self.write_status(observed, decision):
+            return 0.0
+        return min(math.inf if decision.wake_after is None else decision.wake_after, RESYNC_SECONDS)
+
+    def is_foreign(self, schedule: ScheduleView) -> bool:
+        """Tell whether the schedule belongs to another installation. Nothing is done to such a schedule."""
+        owner = read_installation(schedule.status)
+        return not (self.installation is None or owner is None or owner == self.installation)
+
+    async def adopt(self, schedule: ScheduleView, worker: ScheduleWorker) -> bool:
+        """Make the schedule this installation's own before anything else is done. Return whether the pass may go on."""
+        if self.installation is None or read_installation(schedule.status) or worker.adopted == schedule.uid:
+            return True
+        status = {**schedule.status, "installation": self.installation}
+        if await self.cluster.write_schedule_status(schedule, status):
+            worker.adopted = schedule.uid
+        return False
+
+    async def observe(self, schedule: ScheduleView, *, current: bool) -> ScheduleObserved:
+        """Return everything that is known about the schedule. If its jobs cannot be listed, this is a fault."""
+        state, faults = read_schedule_state(schedule.status), tuple[Fault, ...]()
+        try:
+            found = await self.cluster.list_jobs_of(schedule, current=current)
+        except ActionError as error:
+            found, faults = (), (as_fault(error),)
+        jobs = tuple(job for job in map(as_scheduled_job, found) if job is not None)
+        return ScheduleObserved(schedule=schedule, state=state, jobs=jobs, is_current=current, faults=faults)
+
+    async def act(
+        self, decision: ScheduleDecision, observed: ScheduleObserved
+    ) -> tuple[ScheduleDecision, ScheduleObserved]:
+        """Apply a decision. After a fault, decide again in the same pass. Return what the status reports."""
+        log.debug("decided", schedule=str(observed.schedule.key), decision=str(decision))
+        for action in decision.actions:
+            try:
+                await self.apply(action, observed.schedule)
+            except ActionError as error:
+                fault = as_fault(error)
+                log.warning(
+                    "action failed", schedule=str(observed.schedule.key), reason=fault.reason, message=str(error)
+                )
+                faulty = replace(observed, faults=(fault,))
+                return decide_schedule(faulty, self.clock()), faulty
+        return decision, observed
+
+    async def apply(self, action: ScheduleAction, schedule: ScheduleView) -> None:
+        """Carry out an action.
+
+        Raises:
+            ActionError: the cluster refuses it, or the template does not fit the schedule.
+        """
+        if isinstance(action, StartJob):
+            try:
+                manifest = build_job(schedule, action.scheduled_at)
+            except SubstitutionError as error:
+                raise ActionError("InvalidTemplate", f"spec.jobTemplate.{error}", permanent=True) from error
+            await self.cluster.create_job(schedule, manifest)
+            log.info("job made", schedule=str(schedule.key), job=manifest["metadata"]["name"])
+            return
+        await self.cluster.delete_job_of(schedule, action.name, action.uid)
+
+    async def write_status(self, observed: ScheduleObserved, decision: ScheduleDecision) -> bool:
+        """Write the status if it changed. Return False if the schedule has changed meanwhile."""
+        before = observed.schedule.status
+        status = build_schedule_status(observed, decision.verdict, self.clock())
+        if status == before:
+            return True
+        if not await self.cluster.write_schedule_status(observed.schedule, status):
+            return False
+        for event in schedule_events_between(before, status):
+            await self.cluster.record_schedule_event(observed.schedule, event.kind, event.reason, event.message)
+        return True
+
+
+def as_scheduled_job(job: JobView) -> ScheduledJob | None:
+    """Return a job as its schedule sees it; None if its name has no scheduled time."""
+    scheduled_at = read_scheduled_at(job.key.name)
+    if scheduled_at is None:
+        return None
+    run_id = read_run_id(job.status)
+    is_of_spec = run_id == job.spec.run_id
+    ended = read_run_state(job.status, run_id).terminal if run_id is not None and is_of_spec else None
+    return ScheduledJob(name=job.key.name, uid=job.uid, scheduled_at=scheduled_at, ended=ended, deleting=job.deleting)
+
+
+def as_fault(error: ActionError) -> Fault:
+    """Return what the policy sees of an error."""
+    return Fault(reason=error.reason, message=str(error), permanent=error.permanent)

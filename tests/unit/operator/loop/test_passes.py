@@ -1,0 +1,60 @@
+import asyncio
+import math
+
+import pytest
+
+from podreduce_operator.loop.passes import Passes, Worker
+from podreduce_operator.model.jobs import JobKey
+
+KEY = JobKey(namespace="default", name="a")
+
+
+@pytest.mark.parametrize("turns", range(6))
+async def test_loops_end_even_if_they_were_just_woken(turns: int) -> None:
+    async def look(_key: JobKey, _worker: Worker) -> float:
+        return 3600.0
+
+    passes = Passes("job", Worker, look)
+    passes.wake(KEY)
+    await asyncio.sleep(0.05)
+    passes.wake(KEY)
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    async with asyncio.timeout(5):
+        await passes.close()
+    assert passes.workers == {}
+
+
+async def test_a_loop_ends_when_nothing_is_due_and_starts_again_when_it_is_woken() -> None:
+    seen: list[JobKey] = []
+
+    async def look(key: JobKey, _worker: Worker) -> float:
+        seen.append(key)
+        return math.inf
+
+    passes = Passes("job", Worker, look)
+    for count in (1, 2):
+        passes.wake(KEY)
+        await asyncio.sleep(0.05)
+        assert (len(seen), passes.workers) == (count, {})
+    await passes.close()
+
+
+async def test_a_pass_that_fails_is_tried_again() -> None:
+    seen: list[JobKey] = []
+
+    async def fail_once(key: JobKey, _worker: Worker) -> float:
+        seen.append(key)
+        if len(seen) == 1:
+            raise ValueError("once")
+        return math.inf
+
+    async def wait_briefly(_wake: asyncio.Event, _seconds: float) -> None:
+        await asyncio.sleep(0)
+
+    passes = Passes("job", Worker, fail_once, wait=wait_briefly)
+    passes.wake(KEY)
+    async with asyncio.timeout(10):
+        while len(seen) < 2:  # noqa: ASYNC110 - what is awaited has no event
+            await asyncio.sleep(0.01)
+    await passes.close()
