@@ -9,11 +9,15 @@ import difflib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from threading import Lock
 
 from podreduce.contract.members import ARGUMENTS, NEVER_GENERATORS, describe_combiner, describe_conflict, render_def
 from podreduce_operator.api.program_tree import ProgramClass, ProgramTree, is_generator, read_tree
 
 __all__ = ["ProgramProblem", "find_program_problems", "find_syntax_problem"]
+
+QUIET = Lock()
+"""Held while warnings are off: this holds for the whole process, and several threads may check programs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +41,7 @@ def find_program_problems(source: str, class_name: str | None = None) -> tuple[P
 def find_syntax_problem(source: str) -> ProgramProblem | None:
     """Return why this Python does not compile the program; None if it does."""
     try:
-        with warnings.catch_warnings():
+        with QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the task shows them
             compile(source, "<program>", "exec", dont_inherit=True)
     except SyntaxError as error:

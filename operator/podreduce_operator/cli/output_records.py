@@ -4,6 +4,7 @@ Rule: only reads. One part at a time is in memory.
 """
 
 import json
+import re
 from collections.abc import Iterator
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["iter_records", "read_table"]
 
 PART = "part-"
+ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 ESCAPES = {"t": "\t", "r": "\r", "n": "\n", "\\": "\\"}
 PARQUET, TEXT, JSON_LINES = (FORMAT_ENDINGS[name] for name in ("Parquet", "Text", "JSONLines"))
 
@@ -83,15 +85,4 @@ def split_line(line: str) -> tuple[str, str]:
 
 def unescape(text: str) -> str:
     """Return a field of Text without its escapes."""
-    first, *rest = text.split("\\")
-    parts, after_backslash = [first], False
-    for part in rest:
-        if after_backslash:
-            parts.append(part)
-            after_backslash = False
-        elif part:
-            parts.append(ESCAPES[part[0]] + part[1:])
-        else:
-            parts.append("\\")
-            after_backslash = True
-    return "".join(parts)
+    return ESCAPED.sub(lambda found: ESCAPES[found[1]], text)

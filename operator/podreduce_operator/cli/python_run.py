@@ -18,10 +18,9 @@ from podreduce.contract.environment import TASK
 from podreduce.contract.members import MAPPERS
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides
-from podreduce_operator.cli.program_source import find_source
 from podreduce_operator.cli.python_job import build_job_file, guess_format
-from podreduce_operator.cli.report import find_verdict, render_failed
-from podreduce_operator.cli.run import InvalidFileError, RunOptions, load_job, run_in
+from podreduce_operator.cli.report import find_verdict
+from podreduce_operator.cli.run import InvalidFileError, RunOptions, keep_failure, load_job, run_in
 from podreduce_operator.cluster.local.fork_server import ForkServer
 
 if TYPE_CHECKING:
@@ -188,10 +187,7 @@ def run_file(
             workspace.keep(workspace.quarantine)
             if find_verdict(outcome.status)[0] == "Complete":
                 return Result(status=outcome.status, output=outcome.status["output"]["uri"])
-            logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-            source = find_source(job.spec.program, file)
-            report = render_failed(job.key.name, outcome.status, logs, post_mortem, source)
-            raise JobFailedError(report, outcome.status)
+            raise JobFailedError(keep_failure(job, file, outcome.status, workspace), outcome.status)
     except OutputBusyError as error:
         raise JobFailedError(f"{job.key.name}: failed: OutputClaimed: {error}", {}) from None
     finally:

@@ -42,7 +42,16 @@ if TYPE_CHECKING:
     from podreduce_operator.cli.engine import Outcome
     from podreduce_operator.cli.workspace import Workspace
 
-__all__ = ["ExitStatus", "InvalidFileError", "RunOptions", "load_job", "read_memory", "run_in", "run_job"]
+__all__ = [
+    "ExitStatus",
+    "InvalidFileError",
+    "RunOptions",
+    "keep_failure",
+    "load_job",
+    "read_memory",
+    "run_in",
+    "run_job",
+]
 
 TTL_SECONDS = 86_400
 """Replaces the job's ttl: a local run's data is removed with its directory, after the report."""
@@ -163,7 +172,7 @@ def report(
     job: JobView, file: JobFile, outcome: "Outcome", workspace: "Workspace", seconds: float, *, as_json: bool
 ) -> ExitStatus:
     """Print how the run ended. If it failed, keep its logs and post-mortem."""
-    from podreduce_operator.cli.report import find_verdict, render_failed, render_success  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.report import find_verdict, render_success  # noqa: PLC0415 - see above
 
     if as_json:
         say(json.dumps(outcome.status, indent=2))
@@ -174,10 +183,16 @@ def report(
         if not as_json:
             say(render_success(job.key.name, outcome.status, seconds))
         return ExitStatus.COMPLETE
-    logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-    source = find_source(job.spec.program, file)
-    complain(render_failed(job.key.name, outcome.status, logs, post_mortem, source))
+    complain(keep_failure(job, file, outcome.status, workspace))
     return ExitStatus.FAILED
+
+
+def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspace: "Workspace") -> str:
+    """Keep the logs and the post-mortem of a failed run, and return its report."""
+    from podreduce_operator.cli.report import render_failed  # noqa: PLC0415 - see above
+
+    logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
+    return render_failed(job.key.name, status, logs, post_mortem, find_source(job.spec.program, file))
 
 
 def read_file(path: str) -> JobFile:

@@ -52,9 +52,10 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
-    refuse_invalid(program, run.job.spec)
-    refuse_templates(run.job.spec)
     spec = run.job.spec
+    # In threads, here and below: with a large program or many gzips it takes seconds, and other jobs must not wait.
+    await asyncio.to_thread(refuse_invalid, program, spec)
+    refuse_templates(spec)
     listings, input_options = [], []
     for place, each in spec.all_inputs.items():
         listing = await list_input(each.uris, run.storage.open, output_uri=run.output.uri, place=place)
@@ -62,12 +63,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         input_options.append(await settle_columns(each, listing, run.storage.open, place=place))
         listings.append(listing)
     await take_output(run, cluster)
-    # In a thread: with a hundred thousand gzips it takes seconds, and other jobs must not wait.
     planned = await asyncio.to_thread(cut_inputs, spec, listings)
-    digests = Digests(
-        input=await asyncio.to_thread(digest_inputs, [map(as_listed, listing) for listing in listings]),
-        spec=digest_spec(spec, program, runs_in_image=cluster.runs_images),
-    )
+    digests = await asyncio.to_thread(digest_run, spec, program, listings, runs_in_image=cluster.runs_images)
     plan = build_plan(
         job=run.identity,
         spec=spec,
@@ -96,6 +93,16 @@ def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Plan
     if spec.input is None:
         return plan_inputs(listings, whole_objects=whole, **wanted)
     return plan_shards(listings[0], whole_objects=whole[0], **wanted)
+
+
+def digest_run(
+    spec: JobSpec, program: Program, listings: Sequence[Sequence[InputObject]], *, runs_in_image: bool
+) -> Digests:
+    """Return the digests of what the run reads and does."""
+    return Digests(
+        input=digest_inputs([map(as_listed, listing) for listing in listings]),
+        spec=digest_spec(spec, program, runs_in_image=runs_in_image),
+    )
 
 
 def as_listed(found: InputObject) -> ListedObject:

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from podreduce.contract.task import CommitRecord
 
-__all__ = ["BUILT_IN_GROUP", "clamp", "group_totals", "is_measure", "total_counters"]
+__all__ = ["BUILT_IN_GROUP", "group_totals", "is_measure", "total_counters"]
 
 BUILT_IN_GROUP = "podreduce"
 MEASURES = ("RecordsIn", "BytesIn", "RecordsOut", "BytesOut", "Spills", "BadRecords")

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from podreduce.contract.task import CommitRecord, RunTotals, SlotSeconds, TaskType
-from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, clamp, total_counters
+from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, total_counters
 
 __all__ = ["MOST_COUNTERS", "add_up"]
 
@@ -21,25 +21,16 @@ def add_up(commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], i
     """
     commits = list(commits)
     sums = total_counters(commits, of_tasks)
-    own = sorted(key for key in sums if key[0] == BUILT_IN_GROUP)
-    others = sorted(key for key in sums if key[0] != BUILT_IN_GROUP)
+    own = sum(group == BUILT_IN_GROUP for group, _ in sums)
     return RunTotals(
-        counters=as_groups([*own, *others[:MOST_COUNTERS]], sums),
-        omitted_counters=len(others[MOST_COUNTERS:]),
+        counters=group_totals(sums, own + MOST_COUNTERS),
+        omitted_counters=max(len(sums) - own - MOST_COUNTERS, 0),
         bytes_in=sum(each.bytes_in for each in commits if each.task.type is TaskType.MAP),
         slot_seconds=SlotSeconds(
             map=slot_seconds(commits, TaskType.MAP),
             reduce=slot_seconds(commits, TaskType.REDUCE),
         ),
     )
-
-
-def as_groups(keys: Iterable[tuple[str, str]], sums: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
-    """Return these counters by group; a value that JSON's readers cannot hold is cut to 64 bits."""
-    groups: dict[str, dict[str, int]] = {}
-    for group, name in keys:
-        groups.setdefault(group, {})[name] = clamp(sums[group, name])
-    return groups
 
 
 def slot_seconds(commits: Iterable[CommitRecord], task_type: TaskType) -> float:
