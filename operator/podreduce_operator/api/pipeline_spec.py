@@ -12,6 +12,7 @@ import msgspec
 from podreduce_operator.api.spec import Fields, SpecError
 
 __all__ = [
+    "LIVE_FIELDS",
     "FirstInput",
     "LoopSpec",
     "PipelineSpec",
@@ -21,6 +22,20 @@ __all__ = [
     "UntilSpec",
     "decode_pipeline_spec",
 ]
+
+
+LIVE_FIELDS = frozenset(
+    {
+        "activeDeadlineSeconds",
+        "intermediates",
+        "onStepFailure",
+        "parallelism",
+        "runId",
+        "suspend",
+        "ttlSecondsAfterFinished",
+    }
+)
+"""Fields of the spec that take effect at once. A run pins all others."""
 
 
 class FirstInput(Fields, frozen=True, kw_only=True):
