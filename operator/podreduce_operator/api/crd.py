@@ -17,6 +17,7 @@ __all__ = [
     "GROUP",
     "JOBS",
     "KIND",
+    "PIPELINES",
     "PLURAL",
     "SCHEDULES",
     "VERSION",
@@ -48,6 +49,7 @@ class ResourceNames:
 
 
 JOBS = ResourceNames(kind="MapReduceJob", plural="mapreducejobs")
+PIPELINES = ResourceNames(kind="MapReducePipeline", plural="mapreducepipelines")
 SCHEDULES = ResourceNames(kind="MapReduceSchedule", plural="mapreduceschedules")
 KIND, PLURAL = JOBS.kind, JOBS.plural
 

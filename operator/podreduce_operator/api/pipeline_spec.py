@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce_operator.api.spec import Fields, SpecError
+from podreduce.contract.plan import DEFAULT_INPUT
+from podreduce_operator.api.spec import CsvSpec, Fields, ProgramSpec, SpecError
 
 __all__ = [
     "LIVE_FIELDS",
@@ -53,12 +54,39 @@ class StepInput(Fields, frozen=True, kw_only=True):
     from_: str | None = msgspec.field(default=None, name="from")
     previous: str | None = None
     first: FirstInput | None = None
+    format: str | None = None
+    record_length: int | None = None
+    csv: CsvSpec | None = None
+
+    @property
+    def read_uris(self) -> tuple[str, ...]:
+        """The objects that it reads, in the first iteration or always."""
+        return self.uris or (self.first.uris if self.first is not None else None) or ()
+
+    @property
+    def read_steps(self) -> tuple[str, ...]:
+        """The steps that it reads: that of every other iteration first."""
+        first = None if self.first is None else self.first.from_
+        return tuple(name for name in (self.from_, self.previous, first) if name is not None)
+
+    @property
+    def known_name(self) -> str:
+        """Its name, by default that of the step that it reads."""
+        return self.name or next(iter(self.read_steps), DEFAULT_INPUT)
 
 
 class StepOutput(Fields, frozen=True, kw_only=True):
     """Where a step's output goes; without a URI to a place of the operator's."""
 
     uri: str | None = None
+    format: str | None = None
+    columns: tuple[str, ...] = ()
+    record_length: int | None = None
+
+    @property
+    def written_format(self) -> str:
+        """The format of its parts. People read what has a URI; other steps read the rest."""
+        return self.format or ("Pairs" if self.uri is None else "Text")
 
 
 class StepSpec(Fields, frozen=True, kw_only=True):
@@ -69,6 +97,9 @@ class StepSpec(Fields, frozen=True, kw_only=True):
     side_inputs: tuple[StepInput, ...] = ()
     depends_on: tuple[str, ...] = ()
     output: StepOutput = StepOutput()
+    program: ProgramSpec | None = None
+    class_name: str | None = None
+    parameters: dict[str, str] = {}
     reuse: Literal["Unchanged", "Never"] | None = None
     parallelism: int | None = None
 
@@ -113,8 +144,14 @@ class PipelineSpec(Fields, frozen=True, kw_only=True):
     suspend: bool
     ttl_seconds_after_finished: int
     loops: tuple[LoopSpec, ...] = ()
+    program: ProgramSpec | None = None
+    parameters: dict[str, str] = {}
     parallelism: int | None = None
     active_deadline_seconds: int | None = None
+
+    def step(self, name: str) -> StepSpec | None:
+        """Return the step with this name."""
+        return next((step for step in self.steps if step.name == name), None)
 
     def loop_of(self, step: str) -> LoopSpec | None:
         """Return the loop that repeats a step."""
