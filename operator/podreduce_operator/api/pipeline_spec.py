@@ -82,6 +82,7 @@ class StepOutput(Fields, frozen=True, kw_only=True):
     format: str | None = None
     columns: tuple[str, ...] = ()
     record_length: int | None = None
+    if_exists: Literal["ReplaceOwn", "Replace", "Fail"] = "ReplaceOwn"
 
     @property
     def written_format(self) -> str:

@@ -55,7 +55,7 @@ def as_number(value: object) -> object:
     """Return a number as it is, also one that is written as text; anything else as a text that shows it."""
     if isinstance(value, str):
         try:
-            value = float(value)
+            return as_number(float(value))
         except ValueError:
             return value[:SHOWN]
     if isinstance(value, bool) or not isinstance(value, int | float):

@@ -18,7 +18,7 @@ from podreduce_operator.model.pipelines import (
     PipelineVerdict,
     StepJob,
 )
-from podreduce_operator.pipelines.loops import LoopEnd, LoopError, find_end, read_values
+from podreduce_operator.pipelines.loops import Iteration, LoopEnd, LoopError, find_end, read_values
 from podreduce_operator.pipelines.picture import as_outcome
 from podreduce_operator.pipelines.unrolling import as_loop
 from podreduce_operator.policy.conditions import Condition, write_conditions
@@ -171,7 +171,7 @@ def render_loops(observed: PipelineObserved) -> list[dict[str, Any]]:
 
 def render_loop(observed: PipelineObserved, loop: LoopSpec) -> dict[str, Any]:
     """Return where one loop stands."""
-    rule, iterations = as_loop(loop), []
+    rule, iterations = as_loop(loop), list[Iteration]()
     while all(f"{step}/{len(iterations) + 1}" in observed.records for step in loop.steps):
         number = len(iterations) + 1
         iterations.append({step: as_outcome(observed.records[f"{step}/{number}"]) for step in loop.steps})

@@ -6,10 +6,9 @@ gone when its processes have ended. No process outlives `close` or the engine.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 from uuid import uuid4
 
@@ -51,7 +50,7 @@ class Machine:
     memory_bytes: int | None = None
     fork_server: ForkServer | None = None
     work_uri: str | None = None
-    environ: Mapping[str, str] = MappingProxyType({})
+    environ: Mapping[str, str] = field(default_factory=dict)
 
 
 class LocalJobs:

@@ -11,10 +11,10 @@ from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from podreduce_operator.api.input_uris import as_prefix
-from podreduce_operator.api.pipeline_spec import PipelineSpec, decode_pipeline_spec
+from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.api.pipeline_validation import InvalidPipelineError, validate_pipeline
 from podreduce_operator.cli.overrides import OverrideError, resolve_uri
-from podreduce_operator.cli.pipeline_documents import PipelineFile
+from podreduce_operator.cli.pipelines.documents import PipelineFile
 from podreduce_operator.cli.run import InvalidFileError
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
@@ -102,7 +102,9 @@ def apply_pipeline_overrides(manifest: Mapping[str, Any], overrides: PipelineOve
     if overrides.to:
         keep_steps(spec, [find_step(by_name, name, "--to") for name in overrides.to])
     for step in spec["steps"]:
-        step["backoffLimitPerTask"] = step.get("backoffLimitPerTask", 0) if overrides.retries is None else overrides.retries
+        step["backoffLimitPerTask"] = (
+            step.get("backoffLimitPerTask", 0) if overrides.retries is None else overrides.retries
+        )
         resolve_step_uris(step)
     return changed
 

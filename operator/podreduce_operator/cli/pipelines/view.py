@@ -73,7 +73,9 @@ class StepsWatcher:
         if words and self.words_lines <= MAX_WORDS_LINES:
             self.words_lines += 1
             is_last = self.words_lines > MAX_WORDS_LINES
-            self.view.say("the programs print a lot: the rest is not shown" if is_last else f"{place} | {words}", "words")
+            self.view.say(
+                "the programs print a lot: the rest is not shown" if is_last else f"{place} | {words}", "words"
+            )
 
     def take_status(self, status: Mapping[str, Any]) -> None:
         """Show the steps that began or ended, and the iterations of loops."""
@@ -115,7 +117,7 @@ def describe_step(step: Mapping[str, Any]) -> str:
     state, amount = step["state"], ""
     if state == "Reused":
         amount = f"unchanged since run {step.get('run')}"
-    elif state == "Complete":
+    elif state == "Complete" and "records" in step:
         records, size = render_count(step["records"], "record"), render_bytes(step["bytes"])
         amount = f"{records}, {size}, {render_seconds(step['seconds'])}"
     elif state == "Failed":
@@ -132,14 +134,19 @@ def describe_loop(loop: Mapping[str, Any]) -> str:
     return f"{loop['name']:<12} {loop['progress']:<11} {values:<12} {end}".rstrip()
 
 
+TOLD_SECONDS = 2.0
+"""A step that runs longer says so often how far it is."""
+
+
 class LinesOfSteps:
     """A line for each message; steps that run long say how far they are."""
 
-    interval_seconds = 2.0
+    interval_seconds = 1.0
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
         self.shown: dict[str, str] = {}
+        self.told_at: dict[str, float] = {}
 
     def say(self, text: str, kind: str = "") -> None:
         """Show a message."""
@@ -151,9 +158,11 @@ class LinesOfSteps:
         now = time.monotonic()
         for name, progress in running.items():
             line = describe_tasks(progress, now)
-            if line and self.shown.get(name) not in (None, line):
+            if line and now - self.told_at.get(name, now) >= TOLD_SECONDS and self.shown.get(name) != line:
                 self.say(f"{name:<12} running     {line}")
-            self.shown[name] = line
+                self.shown[name], self.told_at[name] = line, now
+            self.told_at.setdefault(name, now)
+        self.told_at = {name: at for name, at in self.told_at.items() if name in running}
 
     def close(self) -> None:
         """Do nothing more."""

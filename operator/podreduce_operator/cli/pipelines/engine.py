@@ -26,7 +26,26 @@ from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
 
-__all__ = ["PipelineOutcome", "PipelineWatcher", "StepFailure", "run_pipeline_engine"]
+__all__ = ["LocalPipeline", "PipelineOutcome", "PipelineWatcher", "StepFailure", "run_pipeline_engine"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalPipeline:
+    """A pipeline on this machine.
+
+    Attributes:
+        view: the pipeline.
+        config_maps: those in its file, by name and key.
+        workspace: for what its jobs need while they run.
+        data_uri: for its records, and the outputs without a URI.
+        machine: what all tasks together may use.
+    """
+
+    view: PipelineView
+    config_maps: Mapping[str, Mapping[str, str]]
+    workspace: Workspace
+    data_uri: str
+    machine: Machine
 
 
 class PipelineWatcher(Protocol):
@@ -82,35 +101,20 @@ class Engine:
             self.pipelines.wake(self.cluster.pipeline.key)
 
 
-async def run_pipeline_engine(
-    pipeline: PipelineView,
-    *,
-    config_maps: Mapping[str, Mapping[str, str]],
-    workspace: Workspace,
-    data_uri: str,
-    machine: Machine,
-    watcher: PipelineWatcher,
-) -> PipelineOutcome:
+async def run_pipeline_engine(local: LocalPipeline, watcher: PipelineWatcher) -> PipelineOutcome:
     """Run the pipeline to its end. If interrupted, stop every process and undo the running steps.
 
     Complete steps stay complete: their outputs and records are at `data_uri`.
     """
     stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
-    engine = open_engine(pipeline, config_maps, workspace, data_uri, machine, watcher)
+    engine = open_engine(local, watcher)
     with listen(stop):
         finished = await run_loops(engine, stop, watcher)
-        failure = await find_failure(engine, workspace, watcher)
+        failure = await find_failure(engine, local.workspace, watcher)
     return PipelineOutcome(status=engine.cluster.pipeline.status, failure=failure, interrupted=not finished)
 
 
-def open_engine(
-    pipeline: PipelineView,
-    config_maps: Mapping[str, Mapping[str, str]],
-    workspace: Workspace,
-    data_uri: str,
-    machine: Machine,
-    watcher: PipelineWatcher,
-) -> Engine:
+def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
     """Return the loops on a cluster of processes. Each wakes the other."""
     engine: Engine
 
@@ -122,23 +126,20 @@ def open_engine(
         await engine.jobs.forget(job)
 
     cluster = LocalJobs(
-        pipeline=pipeline,
-        config_maps=config_maps,
-        work_directory=workspace.path,
-        data_uri=data_uri,
-        machine=machine,
+        pipeline=local.view,
+        config_maps=local.config_maps,
+        work_directory=local.workspace.path,
+        data_uri=local.data_uri,
+        machine=local.machine,
         tell=tell,
         tell_status=watcher.take_status,
         forget=forget,
     )
+    slots, pace = local.machine.parallelism, STATUS_INTERVAL_SECONDS
     engine = Engine(
         cluster=cluster,
-        jobs=Reconciler(
-            cluster, limits=local_limits(machine.parallelism), status_interval_seconds=STATUS_INTERVAL_SECONDS
-        ),
-        pipelines=PipelineLoop(
-            cluster, parallelism=machine.parallelism, status_interval_seconds=STATUS_INTERVAL_SECONDS
-        ),
+        jobs=Reconciler(cluster, limits=local_limits(slots), status_interval_seconds=pace),
+        pipelines=PipelineLoop(cluster, parallelism=slots, status_interval_seconds=pace),
     )
     return engine
 
