@@ -1,4 +1,4 @@
-"""Local validation of a MapReduceJob, from the CRD alone, with messages for people.
+"""Local validation of a resource, from its CRD alone, with messages for people.
 
 Rule: pure. The order is the API server's: unknown fields, defaults, schema, and CEL rules only if the schema holds.
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
@@ -8,11 +8,12 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.crd import JOBS, ResourceNames, schema_of
 from podreduce_operator.api.crd_schema import (
     FieldProblem,
     apply_defaults,
     as_json_schema,
+    iter_duplicates,
     iter_rule_problems,
     iter_unknown_fields,
 )
@@ -66,39 +67,40 @@ class InvalidJobError(ValueError):
         self.problems = problems
 
 
-def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `manifest` with the CRD's defaults.
+def validate_job(manifest: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str, Any]:
+    """Return `manifest`, of a job or of the kind with these names, with the CRD's defaults.
 
     Raises:
         InvalidJobError: it breaks the schema or a rule, or has an unknown field.
     """
-    defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
-    problems = find_problems(defaulted)
+    defaulted: dict[str, Any] = apply_defaults(choose_schema(manifest, names), dict(manifest))
+    problems = find_problems(defaulted, names)
     if problems:
         raise InvalidJobError(problems)
     return defaulted
 
 
-def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+def find_problems(defaulted: Mapping[str, Any], names: ResourceNames = JOBS) -> tuple[FieldProblem, ...]:
     """Return what is wrong with a manifest that has its defaults."""
-    schema = schema_of(defaulted)
+    schema = choose_schema(defaulted, names)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
-    problems = list(dict.fromkeys([*unknown, *iter_schema_problems(schema, defaulted)]))
+    of_schema = [*iter_schema_problems(schema, defaulted), *iter_duplicates(schema, defaulted, "")]
+    problems = list(dict.fromkeys([*unknown, *of_schema]))
     if not problems:
         problems.extend(iter_rule_problems(schema, defaulted, "", rule_holds, applies_locally))
     return tuple(problems)
 
 
-def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+def choose_schema(manifest: Mapping[str, Any], names: ResourceNames) -> Mapping[str, Any]:
     """Return the schema for this manifest."""
     metadata = manifest.get("metadata")
-    return local_schema(needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
+    return local_schema(names, needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
 
 
 @cache
-def local_schema(*, needs_name: bool = True) -> Mapping[str, Any]:
+def local_schema(names: ResourceNames, *, needs_name: bool = True) -> Mapping[str, Any]:
     """Return the CRD's schema with a schema for `metadata`."""
-    schema, metadata = job_schema(), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
+    schema, metadata = schema_of(names), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
     return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 

@@ -4,7 +4,7 @@ Rule: every write is safe to repeat. A job's name is a lock; a delete names the 
 that it replaces.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
@@ -22,7 +22,7 @@ from podreduce_operator.model.resources import JobKey
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL
 
-__all__ = ["KubernetesSchedules"]
+__all__ = ["KubernetesSchedules", "open_schedules"]
 
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 
@@ -59,8 +59,12 @@ class KubernetesSchedules:
         self._schedules.cache.remove(key_of(manifest), str(manifest["metadata"]["uid"]))
 
     def known(self) -> Collection[JobKey]:
-        """Return the keys of all known schedules."""
+        """Return the keys of all known schedules, also of those that are not understood."""
         return self._schedules.cache.keys()
+
+    def views(self) -> Sequence[ScheduleView]:
+        """Return all known schedules as last seen."""
+        return self._schedules.cache.views()
 
     async def find_schedule(self, key: JobKey) -> ScheduleView | None:
         """See `ScheduleCluster.find_schedule`."""
@@ -71,7 +75,7 @@ class KubernetesSchedules:
 
     async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView, ...]:
         """See `ScheduleCluster.list_jobs_of`. The label only narrows the list: the controller's UID decides."""
-        if current:
+        if current or not self._jobs.is_synced:
             await self._relist(schedule)
         return tuple(self._owned_by(schedule))
 
@@ -106,13 +110,12 @@ class KubernetesSchedules:
         self._jobs.cache.put(created)
 
     async def _find_own(self, schedule: ScheduleView, name: str) -> Json:
-        """Return the job that already has the name, if the schedule made it."""
+        """Return the job that already has the name, if the schedule made it, or a person by `podreduce render`."""
         try:
             found = await self._api.get(custom_path(API_VERSION, JOBS.plural, schedule.key.namespace, name))
         except ApiError as error:
             raise unavailable(f"the job {name} already exists but cannot be read now", error) from error
-        controller = read_controller(found["metadata"])
-        if controller is None or controller.uid != schedule.uid:
+        if not is_for_time(found["metadata"], schedule):
             message = f"the job {schedule.key.namespace}/{name} exists and was not made by this schedule: delete it"
             raise ActionError("JobNameTaken", message, permanent=False)
         return found
@@ -141,6 +144,14 @@ def open_schedules(
     """Return the schedules of the served namespaces."""
     schedules = ResourceStore(SCHEDULE_KIND, api, list(namespaces), installation=installation)
     return KubernetesSchedules(api, jobs, schedules)
+
+
+def is_for_time(metadata: Mapping[str, Any], schedule: ScheduleView) -> bool:
+    """Tell whether a job is the schedule's own, or was rendered from its file. Such a job has no controller."""
+    controller = read_controller(metadata)
+    if controller is not None:
+        return controller.uid == schedule.uid
+    return (metadata.get("labels") or {}).get(SCHEDULE_LABEL) == schedule.key.name
 
 
 def classify_refusal(error: ApiError, schedule: JobKey) -> ActionError:
