@@ -7,10 +7,13 @@ process.
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
-from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.resources import JobKey, ResourceView
 
 __all__ = ["Standby"]
+
+ViewT = TypeVar("ViewT", bound=ResourceView)
 
 REMEMBERED_SECONDS = 300.0
 """How long a standby remembers a deleted job.
@@ -20,14 +23,14 @@ is lost during that, nothing is left. The sweeper removes older data.
 """
 
 
-class Standby:
+class Standby(Generic[ViewT]):
     """Passes events from the watches to the loop of a kind, after the duties have begun.
 
     Args:
         wake: starts a pass for a resource.
         known: returns the keys of all resources of the kind.
-        remove: starts to remove what a deleted job stored. Does nothing if this is already done. Other kinds store
-            nothing.
+        remove: starts to remove what a deleted resource stored. Does nothing if this is already done, or if the kind
+            stores nothing.
         clock: monotonic seconds.
     """
 
@@ -36,7 +39,7 @@ class Standby:
         *,
         wake: Callable[[JobKey], None],
         known: Callable[[], Iterable[JobKey]],
-        remove: Callable[[JobView], None] = lambda _job: None,
+        remove: Callable[[ViewT], None] = lambda _view: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wake = wake
@@ -44,7 +47,7 @@ class Standby:
         self._known = known
         self._clock = clock
         self._have_begun = False
-        self._deleted: deque[tuple[float, JobView]] = deque()
+        self._deleted: deque[tuple[float, ViewT]] = deque()
 
     def begin(self) -> None:
         """Begin the duties: handle all known resources now, and every event from now on."""
@@ -60,13 +63,13 @@ class Standby:
         if self._have_begun:
             self._wake(key)
 
-    def remove(self, job: JobView) -> None:
-        """Handle the deletion of a job."""
+    def remove(self, view: ViewT) -> None:
+        """Handle the deletion of a resource."""
         if self._have_begun:
-            self._remove(job)
+            self._remove(view)
             return
         self._forget_old()
-        self._deleted.append((self._clock(), job))
+        self._deleted.append((self._clock(), view))
 
     def _forget_old(self) -> None:
         while self._deleted and self._deleted[0][0] < self._clock() - REMEMBERED_SECONDS:

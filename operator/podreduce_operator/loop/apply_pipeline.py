@@ -3,6 +3,7 @@
 Rule: an action that is already done does nothing. The first fault ends the pass, and `decide_pipeline` sees it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from podreduce.contract.errors import PodreduceError
@@ -37,7 +38,10 @@ from podreduce_operator.pipelines.job_of_step import PinnedRun, build_step_job, 
 from podreduce_operator.pipelines.loops import LoopError
 from podreduce_operator.pipelines.picture import look_at
 
-__all__ = ["apply_pipeline"]
+__all__ = ["FaultPoint", "apply_pipeline"]
+
+FaultPoint = Callable[[str, PipelineAction], None]
+"""Called with `before` and `after` around each action. Tests crash the operator there."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,10 +122,15 @@ class PipelineApplier:
 
 
 async def apply_pipeline(
-    decision: PipelineDecision, observed: PipelineObserved, run: PipelineRun | None, cluster: PipelineCluster
+    decision: PipelineDecision,
+    observed: PipelineObserved,
+    run: PipelineRun | None,
+    cluster: PipelineCluster,
+    fault_point: FaultPoint,
 ) -> tuple[Fault, ...]:
     """Carry out a decision in order, and return the fault that ended it. Without the store only jobs are deleted."""
     for action in decision.actions:
+        fault_point("before", action)
         try:
             if run is not None:
                 await PipelineApplier(cluster=cluster, observed=observed, run=run).apply(action)
@@ -131,4 +140,5 @@ async def apply_pipeline(
             return (error.as_fault(),)
         except PodreduceError as error:
             return (storage_fault(error),)
+        fault_point("after", action)
     return ()

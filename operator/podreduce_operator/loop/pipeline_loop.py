@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 
 from podreduce_operator.cluster.interface import PipelineCluster
-from podreduce_operator.loop.apply_pipeline import apply_pipeline
+from podreduce_operator.loop.apply_pipeline import FaultPoint, apply_pipeline
 from podreduce_operator.loop.observe_pipeline import observe_pipeline
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
 from podreduce_operator.model.pipelines import PipelineDecision, PipelineObserved, PipelineView
@@ -58,6 +58,7 @@ class PipelineLoop:
         cluster: pipelines and the jobs of their steps.
         parallelism: how many tasks of one pipeline may run at a time, at most.
         installation: it adopts the pipelines that have no installation yet, and only its own are served. None: all.
+        fault_point: called around each action. Tests use it to crash the operator.
         status_interval_seconds: the least time between two status writes of a pipeline.
         clock: seconds since the epoch.
         monotonic: seconds that only go forward.
@@ -70,6 +71,7 @@ class PipelineLoop:
         *,
         parallelism: int,
         installation: str | None = None,
+        fault_point: FaultPoint | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -78,6 +80,7 @@ class PipelineLoop:
         self.cluster = cluster
         self.parallelism = parallelism
         self.installation = installation
+        self.fault_point = fault_point or (lambda _when, _action: None)
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
@@ -144,7 +147,7 @@ class PipelineLoop:
         decision = decide_pipeline(observed, self.clock())
         key = str(observed.pipeline.key)
         log.debug("decided", pipeline=key, decision=str(decision))
-        faults = await apply_pipeline(decision, observed, run, self.cluster)
+        faults = await apply_pipeline(decision, observed, run, self.cluster, self.fault_point)
         if not faults:
             return decision, observed
         log.warning("action failed", pipeline=key, reason=faults[0].reason, message=faults[0].message)

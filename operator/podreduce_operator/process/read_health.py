@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.pipelines import KubernetesPipelines
 from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.loop.passes import Passes
@@ -29,6 +30,7 @@ class HealthReader:
 
     lag: LoopLag
     cluster: KubernetesCluster | None = None
+    pipeline_cluster: KubernetesPipelines | None = None
     schedule_cluster: KubernetesSchedules | None = None
     reconciler: Reconciler | None = None
     elector: Elector | None = None

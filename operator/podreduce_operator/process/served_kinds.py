@@ -16,6 +16,7 @@ from podreduce_operator.api.crd import ResourceNames
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, join_listed
 from podreduce_operator.leadership.standby import Standby
 from podreduce_operator.loop.passes import Passes
 from podreduce_operator.model.resources import JobKey, ResourceView
@@ -27,6 +28,10 @@ WakeController = Callable[[str, Owner | None], None]
 """Called with the namespace and the controller of a resource that changed."""
 
 log = structlog.get_logger(__name__)
+
+
+async def nothing() -> None:
+    """Do nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +47,18 @@ class ServedKind:
             controller.
         standby: starts passes, after this operator has begun to lead.
         passes: the loop.
+        list_uids: asks the API server which resources there are, if the kind stores data.
+        close: ends what else runs for the kind.
     """
 
     names: ResourceNames
     observe: Callable[[Manifest], ResourceView]
     observe_deletion: Callable[[Manifest], None]
     run: Callable[[WakeController], Awaitable[None]]
-    standby: Standby
+    standby: Standby[Any]
     passes: Passes[Any]
+    list_uids: Callable[[], Awaitable[ListedResources]] | None = None
+    close: Callable[[], Awaitable[None]] = nothing
 
 
 class ServedKinds:
@@ -72,7 +81,16 @@ class ServedKinds:
 
     async def close(self) -> None:
         """Stop all loops at once, wherever they are, as a restart does."""
+        await asyncio.gather(*(kind.close() for kind in self))
         await asyncio.gather(*(kind.passes.close() for kind in self))
+
+    async def list_uids(self) -> ListedResources:
+        """Ask the API server for all resources whose data is in the store.
+
+        A namespace counts as listed only if all kinds were listed there.
+        """
+        listed = [await kind.list_uids() for kind in self if kind.list_uids is not None]
+        return join_listed(listed)
 
     def handle_event(self, kind: ServedKind, event: Mapping[str, Any]) -> None:
         """Store the resource from a watch event, and wake its loop and that of the resource that made it."""

@@ -281,9 +281,17 @@ class KubernetesCluster:
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
         """See `Cluster.read_source`."""
-        place = f"the ConfigMap {job.key.namespace}/{config_map} (spec.program.sourceFrom)"
+        return await self.read_config_map(job.key.namespace, config_map, key)
+
+    async def read_config_map(self, namespace: str, config_map: str, key: str) -> str:
+        """Return the program text in a ConfigMap.
+
+        Raises:
+            ActionError: the ConfigMap or the key does not exist.
+        """
+        place = f"the ConfigMap {namespace}/{config_map} (program.sourceFrom)"
         try:
-            found = await self.api.get(core_path("configmaps", job.key.namespace, config_map))
+            found = await self.api.get(core_path("configmaps", namespace, config_map))
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise unavailable(f"{place} cannot be read now", error) from error
@@ -297,13 +305,25 @@ class KubernetesCluster:
 
     async def read_storage(self, job: JobView) -> JobStorage:
         """See `Cluster.read_storage`. If the job and its Secret are gone, the last known storage is returned."""
-        namespace, name = job.key.namespace, job.spec.storage.secret_ref.name
+        return await self.read_secret(job.key.namespace, job.spec.storage.secret_ref.name, lives=self._lives(job))
+
+    async def read_secret(self, namespace: str, name: str, *, lives: bool) -> JobStorage:
+        """Return the storage in a Secret; the last known one if the Secret is gone with what named it.
+
+        Args:
+            namespace: of the Secret.
+            name: of the Secret.
+            lives: whether the resource that names it still exists.
+
+        Raises:
+            ActionError: there is no such Secret, or one of its keys is missing.
+        """
         try:
             return await self._storage.read(namespace, name)
         except ActionError as error:
             if not error.permanent:
                 raise
-            if self._lives(job):
+            if lives:
                 raise
             known = self._storage.last_known(namespace, name) or self.own_storage()
             if known is None:

@@ -3,18 +3,18 @@
 Rule: of a pipeline only the status is written; of the jobs of its steps `parallelism` and `suspend`.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from podreduce_operator.api.crd import PIPELINES
 from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json
+from podreduce_operator.cluster.kubernetes.api import ApiError, Json
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
 from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs, unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import PIPELINE_KIND
-from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
+from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
@@ -42,9 +42,14 @@ class KubernetesPipelines:
         )
         self._events = EventRecorder(cluster.api, names=PIPELINES)
 
-    async def run(self) -> None:
-        """Look regularly for deletions without an event, until cancelled."""
+    async def run(self, on_gone: Callable[[PipelineView], None]) -> None:
+        """Look regularly for deletions without an event, until cancelled. `on_gone`: called with each deleted one."""
+        self._pipelines.cache.call_when_gone(on_gone)
         await self._pipelines.run()
+
+    async def list_uids(self) -> ListedResources:
+        """Ask the API server for the UIDs of all pipelines in the served namespaces."""
+        return await self._pipelines.list_uids()
 
     def observe(self, manifest: Json) -> PipelineView:
         """Handle a pipeline from a watch, and return its newest view.
@@ -119,9 +124,7 @@ class KubernetesPipelines:
         await self._events.record(pipeline, kind, reason, message)
 
 
-def open_pipelines(
-    api: ApiServer, cluster: KubernetesCluster, namespaces: Collection[str], installation: str
-) -> KubernetesPipelines:
+def open_pipelines(cluster: KubernetesCluster, namespaces: Collection[str]) -> KubernetesPipelines:
     """Return the pipelines of the served namespaces."""
-    pipelines = ResourceStore(PIPELINE_KIND, api, list(namespaces), installation=installation)
+    pipelines = ResourceStore(PIPELINE_KIND, cluster.api, list(namespaces), installation=cluster.installation)
     return KubernetesPipelines(cluster, pipelines)
