@@ -1,4 +1,4 @@
-"""Local validation of a MapReduceJob, from the CRD alone, with messages for people.
+"""Local validation of a job or a pipeline, from its CRD alone, with messages for people.
 
 Rule: pure. The order is the API server's: unknown fields, defaults, schema, and CEL rules only if the schema holds.
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.crd import JOBS, PIPELINES, ResourceNames
+from podreduce_operator.api.crd import schema_of as schema_of_kind
 from podreduce_operator.api.crd_schema import (
     FieldProblem,
     apply_defaults,
@@ -18,7 +19,16 @@ from podreduce_operator.api.crd_schema import (
 )
 from podreduce_operator.api.validation_messages import explain_error, explain_unknown
 
-__all__ = ["CLUSTER_ONLY", "FieldProblem", "InvalidJobError", "find_problems", "validate_job"]
+__all__ = [
+    "CLUSTER_ONLY",
+    "FieldProblem",
+    "InvalidJobError",
+    "apply_crd_defaults",
+    "find_problems",
+    "find_rule_problems",
+    "find_schema_problems",
+    "validate_job",
+]
 
 CLUSTER_ONLY = "on a cluster "
 """The start of the message of a CEL rule that only the API server applies."""
@@ -72,33 +82,48 @@ def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         InvalidJobError: it breaks the schema or a rule, or has an unknown field.
     """
-    defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
+    defaulted = apply_crd_defaults(manifest)
     problems = find_problems(defaulted)
     if problems:
         raise InvalidJobError(problems)
     return defaulted
 
 
+def apply_crd_defaults(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a manifest with the defaults of its kind."""
+    defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
+    return defaulted
+
+
 def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     """Return what is wrong with a manifest that has its defaults."""
+    return find_schema_problems(defaulted) or find_rule_problems(defaulted)
+
+
+def find_schema_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+    """Return the unknown fields of a manifest that has its defaults, and the fields of a wrong type."""
     schema = schema_of(defaulted)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
-    problems = list(dict.fromkeys([*unknown, *iter_schema_problems(schema, defaulted)]))
-    if not problems:
-        problems.extend(iter_rule_problems(schema, defaulted, "", rule_holds, applies_locally))
-    return tuple(problems)
+    return tuple(dict.fromkeys([*unknown, *iter_schema_problems(schema, defaulted)]))
+
+
+def find_rule_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
+    """Return the CEL rules that do not hold for a manifest that fits the schema."""
+    return tuple(iter_rule_problems(schema_of(defaulted), defaulted, "", rule_holds, applies_locally))
 
 
 def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Return the schema for this manifest."""
+    """Return the schema for this manifest. What is no other kind is checked as a job."""
     metadata = manifest.get("metadata")
-    return local_schema(needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
+    needs_name = not (isinstance(metadata, Mapping) and metadata.get("generateName"))
+    names = PIPELINES if manifest.get("kind") == PIPELINES.kind else JOBS
+    return local_schema(names, needs_name=needs_name)
 
 
 @cache
-def local_schema(*, needs_name: bool = True) -> Mapping[str, Any]:
+def local_schema(names: ResourceNames = JOBS, *, needs_name: bool = True) -> Mapping[str, Any]:
     """Return the CRD's schema with a schema for `metadata`."""
-    schema, metadata = job_schema(), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
+    schema, metadata = schema_of_kind(names), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
     return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 
