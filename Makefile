@@ -45,6 +45,7 @@ format: venv ## bring the sources into shape
 	.venv/bin/ruff format .
 
 docs: venv ## write the parts of the docs that follow from the code
+	$(PYTHON) docs/generate_pipeline_crd.py
 	$(PYTHON) docs/generate.py
 
 build: venv ## the wheel and the source archive, in dist/

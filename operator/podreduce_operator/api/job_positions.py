@@ -3,6 +3,7 @@
 Rule: pure.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,7 +11,10 @@ import yaml
 
 from podreduce_operator.api.job_files import ManifestLoader
 
-__all__ = ["TextBlock", "find_block"]
+__all__ = ["TextBlock", "find_block", "find_line", "split_path"]
+
+PART = re.compile(r"[^.\[\]]+")
+"""A field or a number in a path such as `spec.steps[1].name`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +50,38 @@ def find_block(text: str, matches: Mapping[str, str], path: Sequence[str], value
     return TextBlock()
 
 
+def find_line(text: str, matches: Mapping[str, str], path: str) -> int | None:
+    """Return the line, from 1, of the field at `path`, such as `spec.steps[1].name`, or of the nearest field around it.
+
+    `matches` are scalars that the document must have, as for `find_block`. None if there is no such document.
+    """
+    for document in compose(text):
+        if all(read_scalar(document, name.split(".")) == wanted for name, wanted in matches.items()):
+            line = document.start_mark.line
+            node: yaml.Node | None = document
+            for part in split_path(path):
+                node, line = step_into(node, part, line)
+            return line + 1
+    return None
+
+
+def split_path(path: str) -> list[str]:
+    """Return the fields and numbers of a path such as `spec.steps[1].name`."""
+    return PART.findall(path)
+
+
+def step_into(node: yaml.Node | None, part: str, line: int) -> tuple[yaml.Node | None, int]:
+    """Return the node of a field or an item, and the line on which it begins: if there is none, `line`."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == part:
+                return value, key.start_mark.line
+    if isinstance(node, yaml.SequenceNode) and part.isdecimal() and int(part) < len(node.value):
+        item = node.value[int(part)]
+        return item, item.start_mark.line
+    return None, line
+
+
 def compose(text: str) -> Iterator[yaml.Node]:
     """Yield the documents' nodes, as far as the text is YAML."""
     try:
@@ -55,11 +91,9 @@ def compose(text: str) -> Iterator[yaml.Node]:
 
 
 def descend(node: yaml.Node | None, path: Sequence[str]) -> yaml.Node | None:
-    """Return the node at a path of mapping keys; None if there is none."""
+    """Return the node at a path of mapping keys and numbers of items; None if there is none."""
     for name in path:
-        if not isinstance(node, yaml.MappingNode):
-            return None
-        node = next((value for key, value in node.value if key.value == name), None)
+        node, _ = step_into(node, name, 0)
     return node
 
 

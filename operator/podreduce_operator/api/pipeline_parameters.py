@@ -12,10 +12,19 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepOu
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.api.substitution import substitute_text
 
-__all__ = ["resolve_step"]
+__all__ = ["resolve_step", "resolve_steps"]
 
 replace: Final = msgspec.structs.replace
 Values = Mapping[str, str]
+
+
+def resolve_steps(spec: PipelineSpec) -> PipelineSpec:
+    """Return a pipeline with all its steps as `resolve_step` gives them.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
+    return replace(spec, steps=tuple(resolve_step(spec, step.name) for step in spec.steps))
 
 
 def resolve_step(spec: PipelineSpec, name: str) -> StepSpec:

@@ -1,4 +1,4 @@
-"""What is wrong with the graph of a pipeline that fits the CRD: names, order, loops, conditions, parameters, places.
+"""What is wrong with a pipeline that fits the CRD: names, order, loops, conditions, parameters, formats, places.
 
 Rule: pure. The same function serves `podreduce validate` and the start of a run, so both say the same.
 """
@@ -7,19 +7,19 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from podreduce_operator.api.crd_schema import FieldProblem
+from podreduce_operator.api.input_uris import as_prefix
+from podreduce_operator.api.pipeline_formats import find_format_problems
+from podreduce_operator.api.pipeline_parameters import resolve_step, resolve_steps
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec
+from podreduce_operator.api.substitution import SubstitutionError
 
-__all__ = ["find_pipeline_problems"]
+__all__ = ["find_pipeline_problems", "iter_uris"]
 
 
 def find_pipeline_problems(spec: PipelineSpec) -> tuple[FieldProblem, ...]:
-    """Return what is wrong with the graph, in the order of the fields."""
-    return (
-        *find_name_problems(spec),
-        *find_input_problems(spec),
-        *find_loop_problems(spec),
-        *find_place_problems(spec),
-    )
+    """Return what is wrong with a pipeline: its graph first, then what can only be said of a graph that is right."""
+    graph = (*find_name_problems(spec), *find_input_problems(spec), *find_loop_problems(spec))
+    return graph or (*find_parameter_problems(spec), *find_read_problems(spec), *find_place_problems(spec))
 
 
 def find_name_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
@@ -153,26 +153,67 @@ def is_number(value: int | str) -> bool:
         return False
 
 
+def find_parameter_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
+    """Yield placeholders that name no parameter: for each step the first."""
+    known = set[str]()
+    for step in spec.steps:
+        try:
+            resolve_step(spec, step.name)
+        except SubstitutionError as error:
+            path, _, message = str(error).partition(": ")
+            if path not in known:
+                yield FieldProblem(path=path, message=message)
+            known.add(path)
+
+
+def find_read_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
+    """Yield inputs of one name, and inputs that cannot be read in their format."""
+    for path, inputs in iter_inputs(spec):
+        names = [each.known_name for each in inputs]
+        for place, each in enumerate(inputs):
+            if names[place] in names[:place]:
+                message = f"two inputs of this step have the name {names[place]!r}: give this one another, with name"
+                yield FieldProblem(path=f"{path}[{place}]", message=message)
+            for message in find_format_problems(spec, each):
+                yield FieldProblem(path=f"{path}[{place}].format", message=message)
+
+
+def iter_inputs(spec: PipelineSpec) -> Iterator[tuple[str, Sequence[StepInput]]]:
+    """Yield the path and the items of each list of inputs and side inputs."""
+    for number, step in enumerate(spec.steps):
+        yield f"spec.steps[{number}].inputs", step.inputs
+        yield f"spec.steps[{number}].sideInputs", step.side_inputs
+
+
 def find_place_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
-    """Yield outputs that would overwrite each other, and inputs that lie in an output of the pipeline."""
+    """Yield outputs that would overwrite each other, and objects to read that the pipeline itself writes."""
+    try:
+        resolved = resolve_steps(spec)
+    except SubstitutionError:
+        return
     places = [
-        (f"spec.steps[{number}].output.uri", as_prefix(step.output.uri))
-        for number, step in enumerate(spec.steps)
+        (f"spec.steps[{number}].output.uri", as_prefix(step.output.uri), step.name)
+        for number, step in enumerate(resolved.steps)
         if step.output.uri is not None
     ]
-    for (_, first), (path, second) in combinations(places, 2):
+    for (_, first, _), (path, second, _) in combinations(places, 2):
         if first.startswith(second) or second.startswith(first):
             message = f"{second} and {first} overlap: give each output a place of its own"
             yield FieldProblem(path=path, message=message)
-    for number, step in enumerate(spec.steps):
-        for place, each in enumerate(step.inputs):
-            for at, uri in enumerate(each.uris or ()):
-                written = next((output for _, output in places if uri.startswith(output)), None)
-                if written is not None:
-                    message = f"{uri} is written by this pipeline: read the step with from"
-                    yield FieldProblem(path=f"spec.steps[{number}].inputs[{place}].uris[{at}]", message=message)
+    for path, uri in iter_uris(resolved):
+        for _, written, writer in places:
+            if uri.startswith(written):
+                message = f"{uri} is written by this pipeline, by the step {writer}: read it with from"
+                yield FieldProblem(path=path, message=message)
+            elif uri.endswith("/") and written.startswith(uri):
+                message = f"the output of the step {writer}, {written}, lies in {uri}: write it elsewhere, or read less"
+                yield FieldProblem(path=path, message=message)
 
 
-def as_prefix(uri: str) -> str:
-    """Return the prefix below which an output's objects lie."""
-    return uri if uri.endswith("/") else f"{uri}/"
+def iter_uris(spec: PipelineSpec) -> Iterator[tuple[str, str]]:
+    """Yield the path and the text of each URI that a step reads."""
+    for path, inputs in iter_inputs(spec):
+        for place, each in enumerate(inputs):
+            lists = {"uris": each.uris, "first.uris": each.first.uris if each.first is not None else None}
+            for name, uris in lists.items():
+                yield from ((f"{path}[{place}].{name}[{at}]", uri) for at, uri in enumerate(uris or ()))

@@ -13,7 +13,7 @@ from typing import Any
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
-__all__ = ["JobFile", "parse_job_file", "read_job_file"]
+__all__ = ["JobFile", "index_config_maps", "is_kind", "parse_job_file", "read_job_file", "read_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +41,22 @@ def read_job_file(path: str) -> JobFile:
     Raises:
         ManifestError: it cannot be read, or does not have exactly one MapReduceJob.
     """
+    return parse_job_file(*read_text(path))
+
+
+def read_text(path: str) -> tuple[str, str]:
+    """Return the text of a file, and how errors name it; `-` reads standard input.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
     if path == "-":
-        return parse_job_file(sys.stdin.read(), "standard input")
+        return sys.stdin.read(), "standard input"
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ManifestError(f"{path}: cannot be read: {reason}") from error
-    return parse_job_file(text, path)
 
 
 def parse_job_file(text: str, source: str) -> JobFile:

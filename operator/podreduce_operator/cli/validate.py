@@ -1,33 +1,54 @@
-"""`podreduce validate`: prints what is wrong with a job file, field by field, or that it is valid."""
+"""`podreduce validate`: prints what is wrong with a file, field by field, or that its job or pipeline is valid."""
+
+from collections.abc import Mapping
 
 from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.api.pipeline_parameters import resolve_steps
+from podreduce_operator.api.pipeline_problems import iter_uris
 from podreduce_operator.api.spec import ProgramSpec
+from podreduce_operator.cli.job_file import JobFile, parse_job_file, read_text
 from podreduce_operator.cli.overrides import Overrides
+from podreduce_operator.cli.pipeline_file import (
+    InvalidPipelineError,
+    has_pipeline,
+    load_pipeline,
+    parse_pipeline_file,
+)
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pipelines import PipelineView
 
 __all__ = ["validate_file"]
 
 
 def validate_file(path: str) -> ExitStatus:
-    """Print whether the file has a valid job, and whether it can run on a cluster."""
+    """Print whether the file has a valid job or pipeline, and whether it can run on a cluster."""
     if is_python(path):
         return validate_program(path)
     try:
-        file = read_file(path)
-        job = load_job(file, Overrides())
-    except InvalidFileError as error:
+        text, source = read_text(path)
+        if has_pipeline(text, source):
+            file = parse_pipeline_file(text, source)
+            report_valid(file, find_uris_of_pipeline(load_pipeline(file)))
+        else:
+            file = parse_job_file(text, source)
+            report_valid(file, find_uris(load_job(file, Overrides())))
+    except (ManifestError, InvalidFileError, InvalidPipelineError) as error:
         complain(str(error))
         return ExitStatus.INVALID
+    return ExitStatus.COMPLETE
+
+
+def report_valid(file: JobFile, uris: Mapping[str, str]) -> None:
+    """Print that a file is valid, and which of its URIs a cluster cannot reach."""
     metadata = file.manifest["metadata"]
     name = metadata.get("name") or f"{metadata['generateName']}…"
-    say(f"{file.source}: {name} is a valid MapReduceJob")
-    local = find_local_uris(job)
+    say(f"{file.source}: {name} is a valid {file.manifest['kind']}")
+    local = [field for field, uri in uris.items() if not uri.startswith("s3://")]
     if local:
         say(f"it only runs on this machine: a cluster needs s3:// URIs in {', '.join(local)}")
-    return ExitStatus.COMPLETE
 
 
 def validate_program(path: str) -> ExitStatus:
@@ -46,12 +67,22 @@ def validate_program(path: str) -> ExitStatus:
     return ExitStatus.COMPLETE
 
 
-def find_local_uris(job: JobView) -> list[str]:
-    """Return the fields whose URIs a cluster cannot reach."""
+def find_uris(job: JobView) -> dict[str, str]:
+    """Return the URIs of a job by their fields."""
     uris = {
         f"spec.{place}.uris[{index}]": uri
         for place, each in job.spec.all_inputs.items()
         for index, uri in enumerate(each.uris)
     }
-    uris["spec.output.uri"] = job.spec.output.uri
-    return [field for field, uri in uris.items() if not uri.startswith("s3://")]
+    return {**uris, "spec.output.uri": job.spec.output.uri}
+
+
+def find_uris_of_pipeline(pipeline: PipelineView) -> dict[str, str]:
+    """Return the URIs of a pipeline by their fields, with the parameters in them."""
+    resolved = resolve_steps(pipeline.spec)
+    outputs = {
+        f"spec.steps[{number}].output.uri": step.output.uri
+        for number, step in enumerate(resolved.steps)
+        if step.output.uri is not None
+    }
+    return {**dict(iter_uris(resolved)), **outputs}

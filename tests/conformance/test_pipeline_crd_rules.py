@@ -1,0 +1,65 @@
+"""The API server takes the CRD of pipelines, whose rules have a price, and agrees with the local validator about it."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from kubernetes.client import ApiClient, CustomObjectsApi
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config import new_client_from_config
+
+from podreduce_operator.api.crd import GROUP, PIPELINES, VERSION, load_crd
+from podreduce_operator.api.validation import apply_crd_defaults
+from tests.cluster.cluster import Cluster
+from tests.support.pipeline_cases import PIPELINE_CASES, PipelineCase, largest_pipeline
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def api(cluster: Cluster) -> Iterator[CustomObjectsApi]:
+    crd: dict[str, Any] = dict(load_crd(PIPELINES))
+    cluster.apply(crd)
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+    client: ApiClient = new_client_from_config(str(cluster.kubeconfig))
+    api = CustomObjectsApi(client)
+    cluster.wait_for(lambda: is_served(api), "the API of the CRD")
+    yield api
+    client.close()
+
+
+def is_served(api: CustomObjectsApi) -> bool:
+    try:
+        api.list_namespaced_custom_object(GROUP, VERSION, "default", PIPELINES.plural)
+    except ApiException:
+        return False
+    return True
+
+
+def try_create(api: CustomObjectsApi, manifest: dict[str, Any]) -> dict[str, Any]:
+    """What would become of the manifest; nothing is created, and unknown fields are refused as by kubectl."""
+    created: dict[str, Any] = api.create_namespaced_custom_object(
+        GROUP, VERSION, "default", PIPELINES.plural, manifest, dry_run="All", field_validation="Strict"
+    )
+    return created
+
+
+@pytest.mark.parametrize("case", PIPELINE_CASES, ids=lambda case: case.id)
+def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: PipelineCase) -> None:
+    if case.refused_at is None:
+        try_create(api, case.manifest())
+        return
+    with pytest.raises(ApiException) as refusal:
+        try_create(api, case.manifest())
+    assert case.refused_at in {cause["field"] for cause in json.loads(refusal.value.body)["details"]["causes"]}
+
+
+def test_the_api_server_fills_in_the_same_defaults(api: CustomObjectsApi) -> None:
+    manifest = PipelineCase(id="plain").manifest()
+    assert try_create(api, manifest)["spec"] == apply_crd_defaults(manifest)["spec"]
+
+
+def test_the_largest_pipeline_does_not_cost_too_much(api: CustomObjectsApi) -> None:
+    manifest = largest_pipeline()
+    assert len(try_create(api, manifest)["spec"]["steps"]) == len(manifest["spec"]["steps"])

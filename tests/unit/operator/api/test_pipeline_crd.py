@@ -1,0 +1,98 @@
+"""The CRD of pipelines: its rules, its defaults, its parts that are those of jobs, and its size."""
+
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from podreduce_operator.api.crd import PIPELINES, job_schema, load_crd, read_crd, schema_of
+from podreduce_operator.api.validation import apply_crd_defaults, find_problems
+from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
+from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
+from tests.support.pipeline_cases import (
+    DEFAULTED_PIPELINE,
+    DEFAULTED_STEP,
+    PIPELINE_CASES,
+    PipelineCase,
+    largest_pipeline,
+)
+
+ROOT = Path(__file__).parents[4]
+SPEC = schema_of(PIPELINES)["properties"]["spec"]
+STEP = SPEC["properties"]["steps"]["items"]
+MOST_BYTES = 200_000
+
+
+def load_generator() -> ModuleType:
+    spec = spec_from_file_location("generate_pipeline_crd", ROOT / "docs" / "generate_pipeline_crd.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("case", PIPELINE_CASES, ids=lambda case: case.id)
+def test_the_local_validator_agrees_with_the_table(case: PipelineCase) -> None:
+    places = {problem.path for problem in find_problems(apply_crd_defaults(case.manifest()))}
+    if case.refused_at is None or case.only_on_cluster:
+        assert places == set()
+    else:
+        assert case.refused_at in places
+
+
+def test_the_largest_pipeline_is_taken() -> None:
+    assert find_problems(apply_crd_defaults(largest_pipeline())) == ()
+
+
+def test_defaults_are_filled_in() -> None:
+    spec = apply_crd_defaults(PipelineCase(id="plain").manifest())["spec"]
+    assert {name: value for name, value in spec.items() if name not in PAGERANK} == DEFAULTED_PIPELINE
+    assert set(DEFAULTED_PIPELINE) == set(PIPELINE_DEFAULTS)
+    for step, written in zip(spec["steps"], PAGERANK["steps"], strict=True):
+        assert {name: value for name, value in step.items() if name not in written} == DEFAULTED_STEP
+    assert spec["steps"][3]["output"] == {
+        "uri": "s3://web/top",
+        "compression": "None",
+        "ifExists": "ReplaceOwn",
+        "order": "Partition",
+    }
+    assert spec["loops"][0]["until"][0]["of"] == "Value"
+
+
+def test_the_parts_of_a_job_are_those_of_its_crd() -> None:
+    text = read_crd(PIPELINES)
+    assert load_generator().render(text) == text, "run `make docs`"
+
+
+def test_a_step_has_each_field_of_a_job_that_the_pipeline_does_not_decide() -> None:
+    of_jobs = set(job_schema()["properties"]["spec"]["properties"]) - load_generator().OF_THE_PIPELINE
+    assert set(STEP["properties"]) == of_jobs | STEP_FIELDS
+
+
+def test_the_charts_copy_is_the_same() -> None:
+    copy = ROOT / "charts" / "podreduce" / "crds" / PIPELINES.file_name
+    assert copy.read_text(encoding="utf-8") == read_crd(PIPELINES), "cp crds/*.yaml charts/podreduce/crds/"
+
+
+@pytest.mark.parametrize("part", ["spec", "status"])
+def test_every_field_is_described(part: str) -> None:
+    def undescribed(schema: dict[str, Any], path: str) -> list[str]:
+        fields = dict(schema.get("properties", {}))
+        items = schema.get("items", {})
+        missing = [f"{path}.{name}" for name, each in fields.items() if "description" not in each]
+        below = [name for field, each in fields.items() for name in undescribed(each, f"{path}.{field}")]
+        return missing + below + (undescribed(items, f"{path}[]") if "properties" in items else [])
+
+    assert undescribed(schema_of(PIPELINES)["properties"][part], part) == []
+
+
+def test_kubectl_can_apply_it() -> None:
+    assert len(read_crd(PIPELINES).encode()) < MOST_BYTES
+
+
+def test_printer_columns() -> None:
+    columns = load_crd(PIPELINES)["spec"]["versions"][0]["additionalPrinterColumns"]
+    assert [each["name"] for each in columns if not each.get("priority")] == ["Phase", "Steps", "Loop", "Age"]
