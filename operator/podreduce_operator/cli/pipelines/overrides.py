@@ -6,101 +6,71 @@ Rule: only reads. Paths become URIs, and a failed task is not tried again unless
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
-from podreduce_operator.api.pipeline_validation import InvalidPipelineError, validate_pipeline
-from podreduce_operator.cli.overrides import OverrideError, resolve_uri
-from podreduce_operator.cli.pipelines.documents import PipelineFile
+from podreduce_operator.cli.job_file import JobFile
+from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, assign, resolve_uri
+from podreduce_operator.cli.pipeline_file import InvalidPipelineError, load_pipeline
 from podreduce_operator.cli.run import InvalidFileError
 from podreduce_operator.model.pipelines import PipelineView
-from podreduce_operator.model.resources import JobKey
 
-__all__ = ["PipelineOverrides", "load_pipeline"]
+__all__ = ["load_local_pipeline"]
 
 TTL_SECONDS = 86_400
 """Replaces the pipeline's ttl: what a local run keeps is for the next run."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PipelineOverrides:
-    """What the command line changes in a pipeline.
-
-    Attributes:
-        outputs: `STEP=URI`: where a step writes.
-        parameters: `NAME=VALUE`.
-        to: only these steps run, and those that they need; empty: all.
-        force: these steps run whatever has been recorded.
-    """
-
-    outputs: Sequence[str] = ()
-    parameters: Sequence[str] = ()
-    to: Sequence[str] = ()
-    force: Sequence[str] = ()
-    retries: int | None = None
-
-
-def load_pipeline(file: PipelineFile, overrides: PipelineOverrides) -> PipelineView:
+def load_local_pipeline(file: JobFile, overrides: Overrides, of_steps: StepOverrides) -> PipelineView:
     """Return the pipeline, prepared for a run on this machine.
+
+    Its UID follows from its name, and its runId from the time, so that runs with one data directory know each other.
 
     Raises:
         InvalidFileError: the command line or the file is invalid.
     """
     try:
-        manifest = validate_pipeline(apply_pipeline_overrides(file.manifest, overrides))
-    except OverrideError as error:
+        pipeline = load_pipeline(replace(file, manifest=apply_pipeline_overrides(file.manifest, overrides, of_steps)))
+    except (OverrideError, InvalidPipelineError) as error:
         raise InvalidFileError(str(error)) from error
-    except InvalidPipelineError as error:
-        raise InvalidFileError("\n".join(f"{file.source}: {problem}" for problem in error.problems)) from error
-    if manifest["spec"]["suspend"]:
+    if pipeline.spec.suspend:
         raise InvalidFileError(f"{file.source}: spec.suspend is true, so nothing would run: remove it")
-    return view_pipeline(manifest)
+    raw = {**pipeline.raw_spec, "runId": time.strftime("%Y%m%d-%H%M%S"), "ttlSecondsAfterFinished": TTL_SECONDS}
+    uid = str(uuid5(NAMESPACE_DNS, str(pipeline.key)))
+    return replace(pipeline, uid=uid, spec=decode_pipeline_spec(raw), raw_spec=raw)
 
 
-def view_pipeline(manifest: Mapping[str, Any]) -> PipelineView:
-    """Return a valid manifest as the pipeline that the loop sees.
-
-    Its UID follows from its name, and its runId from the time, so that runs with one data directory know each other.
-    """
-    metadata = manifest["metadata"]
-    namespace = metadata.get("namespace") or "default"
-    run_id = time.strftime("%Y%m%d-%H%M%S")
-    spec = {**manifest["spec"], "runId": run_id, "ttlSecondsAfterFinished": TTL_SECONDS}
-    return PipelineView(
-        key=JobKey(namespace=namespace, name=metadata["name"]),
-        uid=str(uuid5(NAMESPACE_DNS, f"{namespace}/{metadata['name']}")),
-        generation=1,
-        spec=decode_pipeline_spec(spec),
-        raw_spec=spec,
-        status={},
-    )
-
-
-def apply_pipeline_overrides(manifest: Mapping[str, Any], overrides: PipelineOverrides) -> dict[str, Any]:
+def apply_pipeline_overrides(
+    manifest: Mapping[str, Any], overrides: Overrides, of_steps: StepOverrides
+) -> dict[str, Any]:
     """Return the manifest for a run on this machine.
 
     Raises:
-        OverrideError: an option names a step that the pipeline does not have.
+        OverrideError: an option names a step that the pipeline does not have, or is for jobs only.
     """
+    if overrides.inputs:
+        raise OverrideError("--input: a pipeline's steps have inputs of their own: set parameters with -p NAME=VALUE")
     changed = copy.deepcopy(dict(manifest))
+    for assignment in overrides.assignments:
+        assign(changed, assignment)
     spec = changed.get("spec")
     steps = spec.get("steps") if isinstance(spec, dict) else None
     if not isinstance(spec, dict) or not isinstance(steps, list) or not all(isinstance(step, dict) for step in steps):
         return changed
     by_name = {str(step.get("name")): step for step in steps}
-    for text in overrides.outputs:
+    for text in of_steps.outputs:
         name, uri = split_assignment("-o", text, "STEP=URI")
         find_step(by_name, name, "-o").setdefault("output", {})["uri"] = uri
     for text in overrides.parameters:
         name, value = split_assignment("-p", text, "NAME=VALUE")
         spec.setdefault("parameters", {})[name] = value
-    for name in overrides.force:
+    for name in of_steps.force:
         find_step(by_name, name, "--force")["reuse"] = "Never"
-    if overrides.to:
-        keep_steps(spec, [find_step(by_name, name, "--to") for name in overrides.to])
+    if of_steps.to:
+        keep_steps(spec, [find_step(by_name, name, "--to") for name in of_steps.to])
     for step in spec["steps"]:
         step["backoffLimitPerTask"] = (
             step.get("backoffLimitPerTask", 0) if overrides.retries is None else overrides.retries
