@@ -121,7 +121,8 @@ def render_steps(
     lines = []
     for step in observed.pipeline.spec.steps:
         place = latest_place(step.name, verdict, observed)
-        state = verdict.states.get(str(place)) or carry_over(known.get(step.name), jobs.get(str(place)))
+        job, is_recorded = jobs.get(str(place)), str(place) in observed.records
+        state = verdict.states.get(str(place)) or carry_over(known.get(step.name), job, is_recorded=is_recorded)
         line = render_step(observed, place, state, jobs.get(str(place)))
         if "message" in line and not messages:
             del line["message"]
@@ -139,10 +140,10 @@ def latest_place(step: str, verdict: PipelineVerdict, observed: PipelineObserved
     return Place(step=step, iteration=max(numbers, default=1))
 
 
-def carry_over(known: Mapping[str, Any] | None, job: StepJob | None) -> str:
+def carry_over(known: Mapping[str, Any] | None, job: StepJob | None, *, is_recorded: bool) -> str:
     """Return the state of a step of which the decision says nothing: by its job, or as it was."""
     if job is not None:
-        return job.ended or "Running"
+        return "Running" if job.ended is None or (job.ended == "Complete" and not is_recorded) else job.ended
     state = "Waiting" if known is None else str(known["state"])
     return "NotReached" if state == "Running" else state
 
