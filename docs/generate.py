@@ -246,7 +246,11 @@ def list_health_limits() -> str:
             health.MAX_SILENCE_SECONDS,
             "nothing was heard of pods, or of jobs; a watch that hangs is replaced after 90 s",
         ),
-        ("`overdueSeconds`", health.MAX_OVERDUE_SECONDS, "a pass over some job has been due, or has run, for so long"),
+        (
+            "`overdueSeconds`",
+            health.MAX_OVERDUE_SECONDS,
+            "a pass over a job or a schedule has been due, or has run, for so long",
+        ),
     )
     rows_ = [(name, f"{seconds:,.0f} s", meaning) for name, seconds, meaning in limits]
     return table(("number", "fails above", "meaning"), *rows_)

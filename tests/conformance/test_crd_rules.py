@@ -1,4 +1,4 @@
-"""The API server agrees with the local validator on every manifest of the table; the unit tests ask the validator."""
+"""The API server agrees with the local validator on every manifest of the tables; the unit tests ask the validator."""
 
 import json
 from collections.abc import Iterator
@@ -9,28 +9,30 @@ from kubernetes.client import ApiClient, CustomObjectsApi
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 
-from podreduce_operator.api.crd import GROUP, PLURAL, VERSION, load_crd
+from podreduce_operator.api.crd import GROUP, JOBS, SCHEDULES, VERSION, ResourceNames, load_crd
 from tests.cluster.cluster import Cluster
 from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, CrdCase
+from tests.support.schedule_cases import DEFAULTED_SCHEDULE, SCHEDULE_CASES, ScheduleCase
 
 pytestmark = pytest.mark.e2e
 
 
 @pytest.fixture(scope="module")
 def api(cluster: Cluster) -> Iterator[CustomObjectsApi]:
-    crd: dict[str, Any] = dict(load_crd())
-    cluster.apply(crd)
-    cluster.kubectl("wait", "--for=condition=Established", f"crd/{crd['metadata']['name']}", "--timeout=30s")
+    kinds = (JOBS, SCHEDULES)
+    cluster.apply(*(dict(load_crd(names)) for names in kinds))
+    crds = [f"crd/{names.plural}.{GROUP}" for names in kinds]
+    cluster.kubectl("wait", "--for=condition=Established", *crds, "--timeout=30s")
     client: ApiClient = new_client_from_config(str(cluster.kubeconfig))
     api = CustomObjectsApi(client)
-    cluster.wait_for(lambda: is_served(api), "the API of the CRD")
+    cluster.wait_for(lambda: all(is_served(api, names) for names in kinds), "the API of the CRDs")
     yield api
     client.close()
 
 
-def is_served(api: CustomObjectsApi) -> bool:
+def is_served(api: CustomObjectsApi, names: ResourceNames) -> bool:
     try:
-        api.list_namespaced_custom_object(GROUP, VERSION, "default", PLURAL)
+        api.list_namespaced_custom_object(GROUP, VERSION, "default", names.plural)
     except ApiException:
         return False
     return True
@@ -38,14 +40,15 @@ def is_served(api: CustomObjectsApi) -> bool:
 
 def try_create(api: CustomObjectsApi, manifest: dict[str, Any]) -> dict[str, Any]:
     """What would become of the manifest; nothing is created, and unknown fields are refused as by kubectl."""
+    plural = next(names.plural for names in (JOBS, SCHEDULES) if names.kind == manifest["kind"])
     created: dict[str, Any] = api.create_namespaced_custom_object(
-        GROUP, VERSION, "default", PLURAL, manifest, dry_run="All", field_validation="Strict"
+        GROUP, VERSION, "default", plural, manifest, dry_run="All", field_validation="Strict"
     )
     return created
 
 
-@pytest.mark.parametrize("case", CRD_CASES, ids=lambda case: case.id)
-def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: CrdCase) -> None:
+@pytest.mark.parametrize("case", [*CRD_CASES, *SCHEDULE_CASES], ids=lambda case: f"{type(case).__name__}-{case.id}")
+def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: CrdCase | ScheduleCase) -> None:
     if case.refused_at is None:
         try_create(api, case.manifest())
         return
@@ -55,8 +58,9 @@ def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: CrdCa
     if case.is_unknown_field:
         assert f'unknown field "{case.refused_at}"' in status["message"]
         return
-    assert case.refused_at in {cause["field"] for cause in status["details"]["causes"]}
+    assert (case.refused_at or "<nil>") in {cause["field"] for cause in status["details"]["causes"]}
 
 
 def test_the_api_server_fills_in_the_same_defaults(api: CustomObjectsApi) -> None:
     assert try_create(api, CrdCase(id="plain").manifest())["spec"] == DEFAULTED_SPEC
+    assert try_create(api, ScheduleCase(id="plain").manifest())["spec"] == DEFAULTED_SCHEDULE

@@ -131,6 +131,10 @@ RIGHTS = {
     "write a status": (["update", "mapreducejobs.podreduce.dev", "--subresource=status"], True),
     "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
     "delete a job": (["delete", "mapreducejobs.podreduce.dev"], True),
+    "make a schedule's job": (["create", "mapreducejobs.podreduce.dev"], True),
+    "write a schedule's status": (["update", "mapreduceschedules.podreduce.dev", "--subresource=status"], True),
+    "change a schedule": (["patch", "mapreduceschedules.podreduce.dev"], False),
+    "delete a schedule": (["delete", "mapreduceschedules.podreduce.dev"], False),
     "create a lease": (["create", "leases.coordination.k8s.io"], True),
     "renew its lease": (["patch", "leases.coordination.k8s.io/podreduce"], True),
     "read its Deployment": (["get", "deployments.apps/podreduce"], True),
@@ -170,11 +174,13 @@ def test_an_uninstalled_release_leaves_no_lease(cluster: Cluster, images: Images
     cluster.wait_for(lambda: cluster.get("lease", "gone-podreduce", name) is None, "the lease's end", 60)
 
 
-def test_who_may_edit_a_namespace_may_run_jobs_in_it(cluster: Cluster, namespace: str) -> None:
-    cluster.kubectl("create", "rolebinding", "ann", "--clusterrole=edit", "--user=ann", "--namespace", namespace)
+@pytest.mark.parametrize("kind", ["mapreducejobs", "mapreduceschedules"])
+def test_who_may_edit_a_namespace_may_run_jobs_in_it(cluster: Cluster, namespace: str, kind: str) -> None:
+    binding = ("rolebinding", f"ann-{kind}")
+    cluster.kubectl("create", *binding, "--clusterrole=edit", "--user=ann", "--namespace", namespace)
 
     def allowed() -> bool:
-        question = ("auth", "can-i", "create", "mapreducejobs.podreduce.dev", "--as=ann", "--namespace", namespace)
+        question = ("auth", "can-i", "create", f"{kind}.podreduce.dev", "--as=ann", "--namespace", namespace)
         return cluster.kubectl(*question, check=False).stdout.strip() == "yes"
 
     assert cluster.wait_for(allowed, "the aggregated role")

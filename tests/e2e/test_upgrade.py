@@ -26,6 +26,7 @@ from tests.e2e.jobs import WORD_COUNT, WORK, JobWorld, slow_attempt
 from tests.e2e.oracle import count_words, read_words
 
 CRD = "mapreducejobs.podreduce.dev"
+SCHEDULE_CRD = "mapreduceschedules.podreduce.dev"
 CRD_FILE = "podreduce.dev_mapreducejobs.yaml"
 EARLIER = CHECKOUT / "tests" / "e2e" / "releases" / "0.1.0" / "podreduce"
 DOCUMENTED_NAMESPACE = "podreduce-system"
@@ -35,11 +36,11 @@ DOCUMENTED_NAMESPACE = "podreduce-system"
 def earlier(cluster: Cluster, images: Images, cluster_minio: ClusterMinio) -> Iterator[JobWorld]:
     """An installation of the release before, as if nothing else had ever been installed."""
     uninstall_all(cluster)
-    cluster.kubectl("delete", "crd", CRD, "--ignore-not-found", "--timeout=100s", timeout=110)
+    cluster.kubectl("delete", "crd", CRD, SCHEDULE_CRD, "--ignore-not-found", "--timeout=100s", timeout=110)
     installed = Installation.install(cluster, images, cluster_minio, f"s3://{WORK}/", chart=EARLIER)
     yield JobWorld.create(cluster, cluster_minio, installed)
     installed.uninstall()
-    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename", CHECKOUT / "crds" / CRD_FILE)
+    cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename", CHECKOUT / "crds")
 
 
 @pytest.mark.e2e

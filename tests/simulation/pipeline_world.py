@@ -14,6 +14,7 @@ from typing import Any
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec, StepSpec, decode_pipeline_spec
 from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.model.pipeline_records import Place, StepRecord
 from podreduce_operator.model.pipelines import (
     CreateStep,
     Data,
@@ -25,7 +26,6 @@ from podreduce_operator.model.pipelines import (
     PipelinePhase,
     PipelineRunState,
     PipelineView,
-    Place,
     PublishLoop,
     RecordStep,
     RemoveData,
@@ -33,7 +33,6 @@ from podreduce_operator.model.pipelines import (
     SetSuspend,
     StepDigests,
     StepJob,
-    StepRecord,
 )
 from podreduce_operator.pipelines.freshness import Node, State, combine_digests
 from podreduce_operator.pipelines.picture import look_at

@@ -1,4 +1,4 @@
-"""Applies a structural OpenAPI schema to plain data as the API server does: nulls, defaults, unknown fields, CEL.
+"""Applies a structural OpenAPI schema to plain data as the API server does: nulls, defaults, keys, unknown fields, CEL.
 
 Rule: pure; knows no field of any resource. Source: Kubernetes' documentation of CustomResourceDefinitions
 ("Defaulting", "Defaulting and nullable", "Field pruning", "Validation rules").
@@ -14,6 +14,7 @@ __all__ = [
     "apply_defaults",
     "as_json_schema",
     "drop_unknown",
+    "iter_duplicates",
     "iter_missing_fields",
     "iter_rule_problems",
     "iter_unknown_fields",
@@ -33,7 +34,7 @@ class FieldProblem:
     message: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.message}"
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -88,6 +89,22 @@ def iter_unknown_fields(schema: Schema, value: Any, path: str) -> Iterator[tuple
                 yield join_path(path, name), name, list(schema["properties"])
     for child, item, child_path in child_schemas(schema, value, path):
         yield from iter_unknown_fields(child, item, child_path)
+
+
+def iter_duplicates(schema: Schema, value: Any, path: str) -> Iterator[FieldProblem]:  # noqa: ANN401
+    """Yield a problem for each item of a list with keys that has the keys of an earlier item."""
+    names = schema.get("x-kubernetes-list-map-keys")
+    if names and isinstance(value, list):
+        seen: list[list[Any]] = []
+        for index, item in enumerate(value):
+            keys = [item.get(name) for name in names] if isinstance(item, dict) else None
+            if keys in seen:
+                shown = ", ".join(f"{name} {key!r}" for name, key in zip(names, keys or (), strict=False))
+                yield FieldProblem(path=f"{path}[{index}]", message=f"an earlier item has the same {shown}")
+            elif keys is not None:
+                seen.append(keys)
+    for child, item, child_path in child_schemas(schema, value, path):
+        yield from iter_duplicates(child, item, child_path)
 
 
 def drop_unknown(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value

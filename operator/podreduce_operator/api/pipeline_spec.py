@@ -10,9 +10,10 @@ from typing import Any, Literal
 import msgspec
 
 from podreduce.contract.plan import DEFAULT_INPUT
-from podreduce_operator.api.spec import CsvSpec, Fields, ProgramSpec, SpecError
+from podreduce_operator.api.spec import CsvSpec, Fields, ProgramSpec, SecretRef, SpecError, StorageSpec
 
 __all__ = [
+    "LIVE_FIELDS",
     "FirstInput",
     "LoopSpec",
     "PipelineSpec",
@@ -22,6 +23,20 @@ __all__ = [
     "UntilSpec",
     "decode_pipeline_spec",
 ]
+
+
+LIVE_FIELDS = frozenset(
+    {
+        "activeDeadlineSeconds",
+        "intermediates",
+        "onStepFailure",
+        "parallelism",
+        "runId",
+        "suspend",
+        "ttlSecondsAfterFinished",
+    }
+)
+"""Fields of the spec that take effect at once. A run pins all others."""
 
 
 class FirstInput(Fields, frozen=True, kw_only=True):
@@ -67,6 +82,7 @@ class StepOutput(Fields, frozen=True, kw_only=True):
     format: str | None = None
     columns: tuple[str, ...] = ()
     record_length: int | None = None
+    if_exists: Literal["ReplaceOwn", "Replace", "Fail"] = "ReplaceOwn"
 
     @property
     def written_format(self) -> str:
@@ -131,6 +147,7 @@ class PipelineSpec(Fields, frozen=True, kw_only=True):
     loops: tuple[LoopSpec, ...] = ()
     program: ProgramSpec | None = None
     parameters: dict[str, str] = {}
+    storage: StorageSpec = StorageSpec(secret_ref=SecretRef(name="podreduce-storage"))
     parallelism: int | None = None
     active_deadline_seconds: int | None = None
 

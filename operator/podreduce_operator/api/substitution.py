@@ -17,18 +17,19 @@ class SubstitutionError(ValueError):
 
 
 def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the spec of a MapReduceJob with the parameters in `input.uris`, `output.uri` and `program.parameters`.
+    """Return the spec of a MapReduceJob with the parameters in the URIs of its inputs and output, and in the program's.
 
     Raises:
         SubstitutionError: a placeholder names no parameter.
     """
     result = dict(spec)
-    if "uris" in spec.get("input", {}):
-        uris = [
-            substitute_text(uri, parameters, f"spec.input.uris[{place}]")
-            for place, uri in enumerate(spec["input"]["uris"])
-        ]
-        result["input"] = {**spec["input"], "uris": uris}
+    if "input" in spec:
+        result["input"] = substitute_uris(spec["input"], parameters, "spec.input")
+    for kind in ("inputs", "sideInputs"):
+        if kind in spec:
+            result[kind] = [
+                substitute_uris(each, parameters, f"spec.{kind}[{place}]") for place, each in enumerate(spec[kind])
+            ]
     if "uri" in spec.get("output", {}):
         uri = substitute_text(spec["output"]["uri"], parameters, "spec.output.uri")
         result["output"] = {**spec["output"], "uri": uri}
@@ -39,6 +40,14 @@ def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> d
         }
         result["program"] = {**spec["program"], "parameters": values}
     return result
+
+
+def substitute_uris(source: Mapping[str, Any], parameters: Mapping[str, str], path: str) -> dict[str, Any]:
+    """Return an input with the parameters in its URIs."""
+    if "uris" not in source:
+        return dict(source)
+    uris = [substitute_text(uri, parameters, f"{path}.uris[{place}]") for place, uri in enumerate(source["uris"])]
+    return {**source, "uris": uris}
 
 
 def substitute_text(text: str, parameters: Mapping[str, str], place: str) -> str:

@@ -1,4 +1,4 @@
-"""Local validation of a job or a pipeline, from its CRD alone, with messages for people.
+"""Local validation of a resource, from its CRD alone, with messages for people.
 
 Rule: pure. The order is the API server's: unknown fields, defaults, schema, and CEL rules only if the schema holds.
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
@@ -8,12 +8,13 @@ from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from podreduce_operator.api.crd import JOBS, PIPELINES, ResourceNames
+from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.api.crd import schema_of as schema_of_kind
 from podreduce_operator.api.crd_schema import (
     FieldProblem,
     apply_defaults,
     as_json_schema,
+    iter_duplicates,
     iter_rule_problems,
     iter_unknown_fields,
 )
@@ -77,7 +78,7 @@ class InvalidJobError(ValueError):
 
 
 def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `manifest` with the CRD's defaults.
+    """Return a manifest of any kind with the defaults of its CRD.
 
     Raises:
         InvalidJobError: it breaks the schema or a rule, or has an unknown field.
@@ -104,7 +105,8 @@ def find_schema_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ..
     """Return the unknown fields of a manifest that has its defaults, and the fields of a wrong type."""
     schema = schema_of(defaulted)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
-    return tuple(dict.fromkeys([*unknown, *iter_schema_problems(schema, defaulted)]))
+    of_schema = [*iter_schema_problems(schema, defaulted), *iter_duplicates(schema, defaulted, "")]
+    return tuple(dict.fromkeys([*unknown, *of_schema]))
 
 
 def find_rule_problems(defaulted: Mapping[str, Any], known: Container[str] = ()) -> tuple[FieldProblem, ...]:
@@ -120,7 +122,7 @@ def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the schema for this manifest. What is no other kind is checked as a job."""
     metadata = manifest.get("metadata")
     needs_name = not (isinstance(metadata, Mapping) and metadata.get("generateName"))
-    names = PIPELINES if manifest.get("kind") == PIPELINES.kind else JOBS
+    names = next((each for each in (PIPELINES, SCHEDULES) if manifest.get("kind") == each.kind), JOBS)
     return local_schema(names, needs_name=needs_name)
 
 

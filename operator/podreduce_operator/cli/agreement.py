@@ -12,16 +12,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from podreduce.storage import open_store
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.program_tree import read_tree
 from podreduce_operator.cli.job_file import JobFile
-from podreduce_operator.cli.output_records import iter_records
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.python_job import read_python_job
 from podreduce_operator.cli.python_run import JobFailedError, run_file
 from podreduce_operator.cli.run import ExitStatus, RunOptions, complain, say
 from podreduce_operator.cli.wording import render_count
 from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.runs.output_records import iter_records
 
 __all__ = ["Layout", "compare_layouts", "find_difference", "layouts_of"]
 
@@ -136,7 +137,8 @@ def run_layout(file: JobFile, layout: Layout, overrides: Overrides, fork_server:
     server = None if layout.environ else fork_server
     result = run_file(file, options, server, layout.environ)
     return sorted(
-        json.dumps(rounded(record), ensure_ascii=False, sort_keys=True) for record in iter_records(result.output)
+        json.dumps(rounded(record), ensure_ascii=False, sort_keys=True)
+        for record in iter_records(open_store(result.output))
     )
 
 

@@ -60,9 +60,14 @@ def run(  # noqa: PLR0917 - typer passes them by name
             "--input", "-i", metavar="URI", help="Input path or URI; replaces spec.input.uris. May be repeated."
         ),
     ] = None,
-    output: Annotated[
-        str | None,
-        typer.Option("--output", "-o", metavar="URI", help="Output directory or URI; replaces spec.output.uri."),
+    outputs: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="URI",
+            help="Output directory or URI; replaces spec.output.uri. Of a pipeline's step: STEP=URI, may be repeated.",
+        ),
     ] = None,
     parallelism: Annotated[
         int | None, typer.Option("--parallelism", "-j", min=1, help="Tasks at a time.", show_default="number of cores")
@@ -113,24 +118,39 @@ def run(  # noqa: PLR0917 - typer passes them by name
             metavar="URI", help="Put intermediate data under this prefix (removed at the end): s3://bucket/work/."
         ),
     ] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="For a pipeline: keep its steps' outputs and records here, and use those of before."
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="For a pipeline: run only this step and those it needs. May be repeated."),
+    ] = None,
+    force: Annotated[
+        list[str] | None,
+        typer.Option(metavar="STEP", help="For a pipeline: run this step also if it is unchanged. May be repeated."),
+    ] = None,
 ) -> None:
-    """Run a job on this machine, with processes as pods and a directory as the bucket.
+    """Run a job or a pipeline on this machine, with processes as pods and a directory as the bucket.
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
     130 interrupted.
     """
-    from podreduce_operator.cli.overrides import Overrides  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.run import RunOptions, run_job  # noqa: PLC0415
+    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.run import RunOptions, run_any  # noqa: PLC0415
 
     overrides = Overrides(
         inputs=(*(paths or ()), *(inputs or ())),
-        output=output,
+        output=outputs[0] if outputs else None,
         parallelism=parallelism,
         retries=retries,
         assignments=tuple(assignments or ()),
         parameters=tuple(parameters or ()),
     )
+    of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
     options = RunOptions(
         file=file,
         class_name=class_name,
@@ -142,7 +162,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
         work_directory=work_dir,
         work_uri=work_uri,
     )
-    raise typer.Exit(run_job(options, context.obj))
+    raise typer.Exit(run_any(options, of_steps, context.obj))
 
 
 @app.command()

@@ -5,7 +5,7 @@ Rule: the loop is the operator's (`Reconciler`). It is only started, woken, watc
 
 import asyncio
 import signal
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -26,7 +26,16 @@ from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.runs.output_claim import Claim, release_output
 
-__all__ = ["Outcome", "run_engine"]
+__all__ = [
+    "STATUS_INTERVAL_SECONDS",
+    "Outcome",
+    "Stop",
+    "first_of",
+    "last_status",
+    "listen",
+    "local_limits",
+    "run_engine",
+]
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -107,7 +116,7 @@ async def run_engine(
     reconciler = open_reconciler(cluster, parallelism, stop)
     with listen(stop) if catches_signals else nullcontext():
         finished = await run_loop(reconciler, cluster, job, stop, watcher)
-        status = await last_status(cluster, job, workspace, watcher) if finished else cluster.job.status
+        status = await last_status(cluster, workspace, watcher.view.say) if finished else cluster.job.status
         if finished and work_uri is not None:
             await reconciler.forget(job)
     return Outcome(status=status, interrupted=not finished)
@@ -147,10 +156,11 @@ def local_limits(parallelism: int) -> Limits:
 
 
 async def last_status(
-    cluster: ProcessCluster, job: JobView, workspace: Workspace, watcher: Watcher
+    cluster: ProcessCluster, workspace: Workspace, say: Callable[[str, str], None]
 ) -> Mapping[str, Any]:
     """Copy the bad records and the post-mortem into the workspace, and return the final status with their URIs."""
-    status, storage = cluster.job.status, await cluster.read_storage(job)
+    job, status = cluster.job, cluster.job.status
+    storage = await cluster.read_storage(job)
     for bring, what, directory in (
         (bad_records.bring_out, "bad records", workspace.quarantine),
         (post_mortem.bring_out, "post-mortem", workspace.post_mortem),
@@ -158,7 +168,7 @@ async def last_status(
         try:
             status = await bring(status, job, storage, directory)
         except (OSError, PodreduceError) as error:
-            watcher.view.say(f"the {what} cannot be copied to {directory}: {error}", "warning")
+            say(f"the {what} cannot be copied to {directory}: {error}", "warning")
     return status
 
 

@@ -7,13 +7,14 @@ import json
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
-__all__ = ["JobFile", "index_config_maps", "is_kind", "parse_job_file", "read_job_file", "read_text"]
+__all__ = ["JobFile", "index_config_maps", "is_kind", "mentions", "parse_job_file", "read_job_file", "read_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +52,26 @@ def read_text(path: str) -> tuple[str, str]:
         ManifestError: it cannot be read.
     """
     if path == "-":
-        return sys.stdin.read(), "standard input"
+        return read_standard_input(), "standard input"
     try:
         return Path(path).read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ManifestError(f"{path}: cannot be read: {reason}") from error
+
+
+@cache
+def read_standard_input() -> str:
+    """Return what stands on standard input. It can be read once, and is asked for twice: for its kind, and to run."""
+    return sys.stdin.read()
+
+
+def mentions(path: str, kind: str) -> bool:
+    """Tell whether the text of a file has the name of a kind. A file that cannot be read has none."""
+    try:
+        return kind in read_text(path)[0]
+    except ManifestError:
+        return False
 
 
 def parse_job_file(text: str, source: str) -> JobFile:

@@ -15,7 +15,7 @@ from typing import Any
 
 from podreduce_operator.api.crd import job_schema
 
-__all__ = ["OverrideError", "Overrides", "apply_overrides", "resolve_uri"]
+__all__ = ["OverrideError", "Overrides", "StepOverrides", "apply_overrides", "assign", "resolve_uri"]
 
 OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/")
 """Paths that mean a different file in another process. They are replaced by the real file."""
@@ -37,6 +37,23 @@ class Overrides:
     retries: int | None = None
     assignments: Sequence[str] = ()
     parameters: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOverrides:
+    """What the command line says of a pipeline's steps.
+
+    Attributes:
+        outputs: `STEP=URI`: where a step writes.
+        to: only these steps run, and those that they need; empty: all.
+        force: these steps run whatever has been recorded.
+        keep: the directory with the records, and the outputs without a URI; None: they go when the run is complete.
+    """
+
+    outputs: Sequence[str] = ()
+    to: Sequence[str] = ()
+    force: Sequence[str] = ()
+    keep: Path | None = None
 
 
 def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:

@@ -60,17 +60,20 @@ class Result:
     def records(self) -> Iterator[Any]:
         """Yield the output's records, part by part: (key, value), or a dict for rows of other columns.
 
-        From Text both are strings as they are written; from JSONLines and Parquet they are what those formats keep.
+        From Text both are strings as they are written; from Pairs they are exact; from JSONLines and Parquet
+        they are what those formats keep.
         """
-        from podreduce_operator.cli.output_records import iter_records  # noqa: PLC0415 - obstore is slow to import
+        from podreduce.storage import open_store  # noqa: PLC0415 - obstore is slow to import
+        from podreduce_operator.runs.output_records import iter_records  # noqa: PLC0415 - as above
 
-        return iter_records(self.output)
+        return iter_records(open_store(self.output))
 
     def to_arrow(self) -> "pa.Table":
         """Return the output as a table: the columns of Parquet parts, else `key` and `value`."""
-        from podreduce_operator.cli.output_records import read_table  # noqa: PLC0415 - as above
+        from podreduce.storage import open_store  # noqa: PLC0415 - as above
+        from podreduce_operator.runs.output_records import read_table  # noqa: PLC0415 - as above
 
-        return read_table(self.output)
+        return read_table(open_store(self.output))
 
 
 def run(

@@ -13,7 +13,7 @@ from podreduce_operator.cli.wording import render_bytes, render_count
 from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, Notice, StatusWritten
 from podreduce_operator.model.decisions import Phase
 
-__all__ = ["Watcher"]
+__all__ = ["MAX_WORDS_LINES", "Watcher", "first_line"]
 
 MAX_WORDS_LINES = 200
 """A program that prints a line for each record would hide everything else."""

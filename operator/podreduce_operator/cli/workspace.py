@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["OutputBusyError", "Workspace", "open_workspace"]
+__all__ = ["LOGS_NAME", "OutputBusyError", "Workspace", "hold_output", "no_empty_directory", "open_workspace"]
 
 PREFIX = "podreduce-run-"
 LOCK_NAME = "engine.lock"

@@ -11,10 +11,11 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import StorageDeniedError
 from podreduce.storage import NO_GATE, Gate, ObjectStore, OnRequest, ignore_request, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 from podreduce_operator.model.schedules import ScheduleView
 
-__all__ = ["Cluster", "JobStorage", "ScheduleCluster", "Warned"]
+__all__ = ["Cluster", "JobStorage", "PipelineCluster", "ScheduleCluster", "Warned"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -187,3 +188,71 @@ class ScheduleCluster(Protocol):
 
     async def record_schedule_event(self, schedule: ScheduleView, kind: str, reason: str, message: str) -> None:
         """Record an event for the schedule's author. It may be dropped. `kind` is `Normal` or `Warning`."""
+
+
+class PipelineCluster(Protocol):
+    """MapReducePipelines and the jobs of their steps.
+
+    Attributes:
+        runs_images: whether tasks run in the job's image; else they run what is installed here.
+    """
+
+    runs_images: bool
+
+    async def find_pipeline(self, key: JobKey) -> PipelineView | None:
+        """Return the pipeline as last seen, or None if it is gone or was never understood."""
+
+    async def list_steps_of(self, pipeline: PipelineView) -> tuple[JobView, ...]:
+        """Return the jobs that the pipeline made and that still exist. The list may be some seconds old.
+
+        Raises:
+            ActionError: the cluster cannot be asked now.
+        """
+
+    async def check_job(self, pipeline: PipelineView, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a job of the pipeline as it would be created, with its defaults. Nothing is created.
+
+        Raises:
+            ActionError: the cluster refuses the job until it is changed (permanent) or for now.
+        """
+
+    async def create_step(self, pipeline: PipelineView, manifest: Mapping[str, Any]) -> None:
+        """Create a job of the pipeline. It is done if the pipeline already has a job with this name.
+
+        Raises:
+            ActionError: the cluster refuses the job until it is changed (permanent) or for now.
+        """
+
+    async def change_step(self, pipeline: PipelineView, name: str, uid: str, fields: Mapping[str, Any]) -> None:
+        """Set `parallelism` or `suspend` in the spec of the job with this name and UID. It is done if the job is gone.
+
+        Raises:
+            ActionError: it cannot be changed now.
+        """
+
+    async def delete_step(self, pipeline: PipelineView, name: str, uid: str) -> None:
+        """Delete the job with this name and UID. It is done if the job is gone.
+
+        Raises:
+            ActionError: it cannot be deleted now.
+        """
+
+    async def read_source_of(self, pipeline: PipelineView, config_map: str, key: str) -> str:
+        """Return the program text of a `sourceFrom`.
+
+        Raises:
+            ActionError: the ConfigMap or the key does not exist.
+        """
+
+    async def read_storage_of(self, pipeline: PipelineView) -> JobStorage:
+        """Return the pipeline's storage, from the Secret that it names.
+
+        Raises:
+            ActionError: the Secret or one of its keys is missing.
+        """
+
+    async def write_pipeline_status(self, pipeline: PipelineView, status: Mapping[str, Any]) -> bool:
+        """Replace the pipeline's status. Return False if the pipeline has changed, so that the caller looks again."""
+
+    async def record_pipeline_event(self, pipeline: PipelineView, kind: str, reason: str, message: str) -> None:
+        """Record an event for the pipeline's author. It may be dropped. `kind` is `Normal` or `Warning`."""

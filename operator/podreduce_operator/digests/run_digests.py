@@ -17,7 +17,15 @@ from podreduce.contract.wire import digest_bytes
 from podreduce_operator.api.spec import InputSpec, JobSpec, OutputSpec
 from podreduce_operator.digests.code_text import code_text
 
-__all__ = ["DIGEST_VERSION", "ListedObject", "digest_input", "digest_inputs", "digest_output", "digest_spec"]
+__all__ = [
+    "DIGEST_VERSION",
+    "ListedObject",
+    "combine_inputs",
+    "digest_input",
+    "digest_inputs",
+    "digest_output",
+    "digest_spec",
+]
 
 ListedObject: TypeAlias = tuple[str, int, str | None]
 """An object's URI, stored bytes and ETag."""
@@ -82,7 +90,11 @@ def describe_output(spec: OutputSpec) -> dict[str, Any]:
 
 def digest_inputs(listings: Sequence[Iterable[ListedObject]]) -> str:
     """Return the digest of a job's inputs: of the only one, or of their digests in order."""
-    digests = list(map(digest_input, listings))
+    return combine_inputs(list(map(digest_input, listings)))
+
+
+def combine_inputs(digests: Sequence[str]) -> str:
+    """Return the digest of a job's inputs by the digest of each."""
     return digests[0] if len(digests) == 1 else digest_value({"version": DIGEST_VERSION, "inputs": digests})
 
 

@@ -1,15 +1,19 @@
-"""The duties of the leader: reconcile jobs, and remove what deleted jobs stored. A standby remembers deleted jobs.
+"""The duties of the leader: reconcile resources, and remove what deleted jobs stored. A standby remembers deleted jobs.
 
-Rule: the duties begin once and do not end. An operator that loses its lease ends its process.
+Rule: one for each kind of resource. The duties begin once and do not end. An operator that loses its lease ends its
+process.
 """
 
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
+from typing import Generic, TypeVar
 
-from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.resources import JobKey, ResourceView
 
 __all__ = ["Standby"]
+
+ViewT = TypeVar("ViewT", bound=ResourceView)
 
 REMEMBERED_SECONDS = 300.0
 """How long a standby remembers a deleted job.
@@ -19,13 +23,14 @@ is lost during that, nothing is left. The sweeper removes older data.
 """
 
 
-class Standby:
-    """Passes events from the watches to the loop, after the duties have begun.
+class Standby(Generic[ViewT]):
+    """Passes events from the watches to the loop of a kind, after the duties have begun.
 
     Args:
-        wake: starts a pass for a job.
-        remove: starts to remove what a deleted job stored. Does nothing if this is already done.
-        known_jobs: returns the keys of all jobs.
+        wake: starts a pass for a resource.
+        known: returns the keys of all resources of the kind.
+        remove: starts to remove what a deleted resource stored. Does nothing if this is already done, or if the kind
+            stores nothing.
         clock: monotonic seconds.
     """
 
@@ -33,38 +38,38 @@ class Standby:
         self,
         *,
         wake: Callable[[JobKey], None],
-        remove: Callable[[JobView], None],
-        known_jobs: Callable[[], Iterable[JobKey]],
+        known: Callable[[], Iterable[JobKey]],
+        remove: Callable[[ViewT], None] = lambda _view: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._wake = wake
         self._remove = remove
-        self._known_jobs = known_jobs
+        self._known = known
         self._clock = clock
         self._have_begun = False
-        self._deleted: deque[tuple[float, JobView]] = deque()
+        self._deleted: deque[tuple[float, ViewT]] = deque()
 
     def begin(self) -> None:
-        """Begin the duties: handle all known jobs now, and every event from now on."""
+        """Begin the duties: handle all known resources now, and every event from now on."""
         self._have_begun = True
         self._forget_old()
         while self._deleted:
             self._remove(self._deleted.popleft()[1])
-        for key in list(self._known_jobs()):
+        for key in list(self._known()):
             self._wake(key)
 
     def wake(self, key: JobKey) -> None:
-        """Handle a change of a job."""
+        """Handle a change of a resource."""
         if self._have_begun:
             self._wake(key)
 
-    def remove(self, job: JobView) -> None:
-        """Handle the deletion of a job."""
+    def remove(self, view: ViewT) -> None:
+        """Handle the deletion of a resource."""
         if self._have_begun:
-            self._remove(job)
+            self._remove(view)
             return
         self._forget_old()
-        self._deleted.append((self._clock(), job))
+        self._deleted.append((self._clock(), view))
 
     def _forget_old(self) -> None:
         while self._deleted and self._deleted[0][0] < self._clock() - REMEMBERED_SECONDS:

@@ -13,6 +13,7 @@ import structlog
 from podreduce_operator.api.substitution import SubstitutionError
 from podreduce_operator.cluster.interface import ScheduleCluster
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.telemetry import ScheduleTelemetry
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import Fault
@@ -58,6 +59,8 @@ class ScheduleLoop:
         clock: seconds since the epoch.
         monotonic: seconds that only go forward.
         wait: waits for a wake-up, so many seconds at most.
+        fault_point: called around each action. Tests use it to crash the operator.
+        telemetry: told what happens.
     """
 
     def __init__(
@@ -68,10 +71,14 @@ class ScheduleLoop:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Wait = wait_for_wake,
+        fault_point: Callable[[str, ScheduleAction], None] | None = None,
+        telemetry: ScheduleTelemetry | None = None,
     ) -> None:
         self.cluster = cluster
         self.installation = installation
         self.clock = clock
+        self.fault_point = fault_point or (lambda _when, _action: None)
+        self.telemetry = telemetry or ScheduleTelemetry()
         self.passes = Passes("schedule", ScheduleWorker, self.reconcile, monotonic=monotonic, wait=wait)
 
     def wake(self, key: JobKey) -> None:
@@ -130,7 +137,9 @@ class ScheduleLoop:
         log.debug("decided", schedule=str(observed.schedule.key), decision=str(decision))
         for action in decision.actions:
             try:
+                self.fault_point("before", action)
                 await self.apply(action, observed.schedule)
+                self.fault_point("after", action)
             except ActionError as error:
                 fault = as_fault(error)
                 log.warning(
@@ -152,6 +161,7 @@ class ScheduleLoop:
             except SubstitutionError as error:
                 raise ActionError("InvalidTemplate", f"spec.jobTemplate.{error}", permanent=True) from error
             await self.cluster.create_job(schedule, manifest)
+            self.telemetry.on_start(max(0.0, self.clock() - action.scheduled_at))
             log.info("job made", schedule=str(schedule.key), job=manifest["metadata"]["name"])
             return
         await self.cluster.delete_job_of(schedule, action.name, action.uid)
@@ -164,6 +174,8 @@ class ScheduleLoop:
             return True
         if not await self.cluster.write_schedule_status(observed.schedule, status):
             return False
+        if status.get("lastMissedTime") != before.get("lastMissedTime"):
+            self.telemetry.on_missed()
         for event in schedule_events_between(before, status):
             await self.cluster.record_schedule_event(observed.schedule, event.kind, event.reason, event.message)
         return True

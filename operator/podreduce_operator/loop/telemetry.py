@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord
 
-__all__ = ["Telemetry"]
+__all__ = ["ScheduleTelemetry", "Telemetry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,3 +28,16 @@ class Telemetry:
     on_attempt_end: Callable[[CommitRecord | FailureRecord], None] = lambda _record: None
     on_stop: Callable[[AttemptRecord], None] = lambda _record: None
     on_shuffle: Callable[[Sequence[int]], None] = lambda _partition_bytes: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleTelemetry:
+    """The listeners for schedules.
+
+    Attributes:
+        on_start: called when a job was made, with the seconds since its scheduled time.
+        on_missed: called when a scheduled time is past its deadline.
+    """
+
+    on_start: Callable[[float], None] = lambda _seconds: None
+    on_missed: Callable[[], None] = lambda: None

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pipeline_records import Place, StepRecord
 from podreduce_operator.model.resources import ResourceView
 
 __all__ = [
@@ -23,7 +24,6 @@ __all__ = [
     "PipelineRunState",
     "PipelineVerdict",
     "PipelineView",
-    "Place",
     "PublishLoop",
     "RecordStep",
     "RemoveData",
@@ -31,19 +31,7 @@ __all__ = [
     "SetSuspend",
     "StepDigests",
     "StepJob",
-    "StepRecord",
 ]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
-class Place:
-    """A step, and the iteration of its loop; 0 outside of loops."""
-
-    step: str
-    iteration: int = 0
-
-    def __str__(self) -> str:
-        return f"{self.step}/{self.iteration}" if self.iteration else self.step
 
 
 class Data(StrEnum):
@@ -104,6 +92,7 @@ class StepJob:
         share: its `parallelism`. `active`: its pods that run or start.
         wanted: how many tasks its wave has left.
         bytes_left: what its maps have still to read.
+        seconds: how long its run has taken, or took. `progress`: its tasks, such as `maps 3/8`.
         suspended: its `suspend`.
         deleting: it is being deleted. Until it is gone it may still write its output.
     """
@@ -119,38 +108,10 @@ class StepJob:
     active: int = 0
     wanted: int = 1
     bytes_left: int = 0
+    seconds: float = 0.0
+    progress: str = ""
     suspended: bool = False
     deleting: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepRecord:
-    """What is known of a complete step. It outlives its job and its data.
-
-    Attributes:
-        job_uid: the job that made it.
-        input_digest: of what the job read, as its manifest says.
-        output_digest: of the parts that it wrote.
-        run_id: the run that made it.
-        slot_seconds: how long its tasks ran, together.
-        values: the numbers that conditions of a loop read from its output, by key.
-        times: how often it was made in that run. It is made again if somebody replaces its output.
-    """
-
-    place: Place
-    job_uid: str
-    spec_digest: str | None
-    input_digest: str
-    output_digest: str
-    output_uri: str
-    run_id: str
-    records: int
-    bytes: int
-    bytes_in: int
-    slot_seconds: float
-    counters: Mapping[str, int] = field(default_factory=dict)
-    values: Mapping[str, tuple[object, ...]] = field(default_factory=dict)
-    times: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

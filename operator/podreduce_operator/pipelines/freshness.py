@@ -18,10 +18,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
+from typing import Protocol
 
 from podreduce_operator.model.pipelines import Data
 
-__all__ = ["Node", "Record", "Source", "State", "combine_digests", "find_states", "is_fresh"]
+__all__ = ["Node", "Record", "Source", "State", "combine_digests", "find_states", "input_digest", "is_fresh"]
 
 
 class State(StrEnum):
@@ -127,7 +128,15 @@ def is_fresh(node: Node, fresh: Mapping[str, bool | None], records: Mapping[str,
     return record.input_digest == input_digest(node, records)
 
 
-def input_digest(node: Node, records: Mapping[str, Record]) -> str:
+class HasOutput(Protocol):
+    """A record of a step, as far as those that read its output depend on it."""
+
+    @property
+    def output_digest(self) -> str:
+        """The digest of the output."""
+
+
+def input_digest(node: Node, records: Mapping[str, HasOutput]) -> str:
     """Return the digest of all inputs of a step whose producers are fresh."""
     return combine_digests(
         [

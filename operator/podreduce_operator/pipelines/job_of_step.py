@@ -14,7 +14,8 @@ from podreduce_operator.api.pipeline_formats import settle_format
 from podreduce_operator.api.pipeline_parameters import resolve_step
 from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepSpec
 from podreduce_operator.api.spec import ProgramSpec
-from podreduce_operator.model.pipelines import CreateStep, PipelineView, Place
+from podreduce_operator.model.pipeline_records import Place
+from podreduce_operator.model.pipelines import CreateStep, PipelineView
 from podreduce_operator.pipelines.freshness import Node
 from podreduce_operator.pods.pod_names import MAX_NAME_CHARACTERS, bounded_name
 from podreduce_operator.pods.template_merge import merge_template

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from podreduce_operator.api.pipeline_spec import LoopSpec
-from podreduce_operator.model.pipelines import PipelineObserved, StepJob, StepRecord
+from podreduce_operator.model.pipeline_records import StepRecord
+from podreduce_operator.model.pipelines import PipelineObserved, StepJob
 from podreduce_operator.pipelines.freshness import Record, State, find_states
 from podreduce_operator.pipelines.loops import StepOutcome
 from podreduce_operator.pipelines.ranks import critical_path, estimate_seconds, rank_steps

@@ -14,7 +14,7 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec
 from podreduce_operator.api.spec import JobSpec, decode_spec
 from podreduce_operator.digests.run_digests import digest_spec
 
-__all__ = ["SpecDigest", "digest_step"]
+__all__ = ["SpecDigest", "digest_step", "pinned_program"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

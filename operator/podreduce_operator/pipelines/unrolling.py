@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec, UntilSpec
-from podreduce_operator.model.pipelines import Place, StepDigests
+from podreduce_operator.model.pipeline_records import Place
+from podreduce_operator.model.pipelines import StepDigests
 from podreduce_operator.pipelines.freshness import Node, Record, Source, is_fresh
 from podreduce_operator.pipelines.loops import Loop, LoopEnd, LoopValue, StepOutcome, Until, end_after, read_values
 

@@ -27,8 +27,10 @@ Without the store no verdict is given, because records are evidence.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import (
     CreateStep,
     Data,
@@ -39,7 +41,6 @@ from podreduce_operator.model.pipelines import (
     PipelineObserved,
     PipelinePhase,
     PipelineVerdict,
-    Place,
     PublishLoop,
     RecordStep,
     SetShare,
@@ -123,15 +124,16 @@ def run_steps(observed: PipelineObserved, picture: Picture, running: list[StepJo
     """Let steps run, or end the run as complete or failed."""
     policy = observed.pipeline.spec.on_step_failure
     fault, failed = find_failure(observed, picture)
-    if fault is not None and (policy != "FinishPossible" or not failed):
-        return end_failed(running, fault, stops=policy == "Stop")
     blocked = picture.below(failed)
+    if fault is not None and (policy != "FinishPossible" or not failed):
+        states = describe_end(observed, picture, blocked, failed)
+        return end_failed(running, fault, stops=policy == "Stop", states=states)
     overtaken = [job for job in running if picture.states.get(str(job.place)) is not State.RUN]
     if fault is None and picture.is_done and not overtaken:
         return complete(observed, picture)
     claims = list(claim_slots(observed, picture, blocked))
     if fault is not None and not claims:
-        return end_failed(running, fault, stops=False)
+        return end_failed(running, fault, stops=False, states=describe_end(observed, picture, blocked, failed))
     parallelism = observed.parallelism - sum(max(job.share, job.active) for job in overtaken)
     actions = (
         *delete_all(overtaken, "input changed"),
@@ -229,11 +231,12 @@ def find_unpublished(observed: PipelineObserved, picture: Picture) -> Iterator[P
             yield last
 
 
-def end_failed(running: list[StepJob], fault: Fault, *, stops: bool) -> PipelineDecision:
+def end_failed(
+    running: list[StepJob], fault: Fault, *, stops: bool, states: Mapping[str, str] = MappingProxyType({})
+) -> PipelineDecision:
     """End the run as failed, after its running jobs have ended or are deleted."""
-    if not running:
-        return fail(fault.reason, fault.message)
-    verdict = PipelineVerdict(phase=PipelinePhase.RUNNING, reason=fault.reason, message=fault.message)
+    phase = PipelinePhase.RUNNING if running else PipelinePhase.FAILED
+    verdict = PipelineVerdict(phase=phase, reason=fault.reason, message=fault.message, states=states)
     return PipelineDecision(verdict=verdict, actions=tuple(delete_all(running, "run failed")) if stops else ())
 
 
@@ -279,6 +282,14 @@ def describe_states(
 ) -> Mapping[str, str]:
     """Return what the status says of each node."""
     return {node.name: describe_state(node.name, observed, picture, blocked, failed) for node in picture.unrolled.nodes}
+
+
+def describe_end(
+    observed: PipelineObserved, picture: Picture, blocked: set[str], failed: list[str]
+) -> Mapping[str, str]:
+    """Return what the status says of each node when nothing starts any more."""
+    states = describe_states(observed, picture, blocked, failed)
+    return {name: "NotReached" if state == "Waiting" else state for name, state in states.items()}
 
 
 def describe_state(

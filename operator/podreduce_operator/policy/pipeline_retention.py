@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from podreduce_operator.model.pipelines import Data, DeleteStepJob, PipelineObserved, Place, RemoveData
+from podreduce_operator.model.pipeline_records import Place
+from podreduce_operator.model.pipelines import Data, DeleteStepJob, PipelineObserved, RemoveData
 from podreduce_operator.pipelines.freshness import State
 from podreduce_operator.pipelines.picture import Picture
 

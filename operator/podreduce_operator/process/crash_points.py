@@ -11,7 +11,6 @@ from pathlib import Path
 
 import structlog
 
-from podreduce_operator.model.actions import Action
 from podreduce_operator.model.errors import OperatorError
 
 __all__ = ["FaultHook", "build_fault_hook"]
@@ -30,7 +29,7 @@ class FaultHook:
     file: Path
     end: Callable[[int], object] = os._exit
 
-    def __call__(self, when: str, action: Action) -> None:
+    def __call__(self, when: str, action: object) -> None:
         """Crash if the point `when` (`before` or `after`) of this action is due."""
         point = f"{when}:{type(action).__name__}"
         if point not in self.points or point in self.read_past():

@@ -13,17 +13,23 @@ from functools import partial
 
 import structlog
 
+from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
+from podreduce_operator.cluster.kubernetes.pipelines import open_pipelines
+from podreduce_operator.cluster.kubernetes.schedules import open_schedules
+from podreduce_operator.cluster.kubernetes.served_api import list_served, when_served
 from podreduce_operator.cluster.local.machine import cgroup_limits_bytes
 from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.leadership.fence import Fence
 from podreduce_operator.leadership.lease_settings import LeaseSettings
 from podreduce_operator.leadership.standby import Standby
+from podreduce_operator.loop.pipeline_loop import PipelineLoop
 from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.loop.schedule_loop import ScheduleLoop
 from podreduce_operator.model.errors import OperatorError
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.process.crash_points import build_fault_hook
-from podreduce_operator.process.job_removals import Removals
 from podreduce_operator.process.kopf_shell import serve
 from podreduce_operator.process.logging import configure_logs
 from podreduce_operator.process.loop_lag import LoopLag
@@ -31,6 +37,8 @@ from podreduce_operator.process.memory_share import record_bytes
 from podreduce_operator.process.metrics import Metrics
 from podreduce_operator.process.probes import serve_probes
 from podreduce_operator.process.read_health import HealthReader
+from podreduce_operator.process.removals import Removals
+from podreduce_operator.process.served_kinds import ServedKind, ServedKinds, WakeController
 from podreduce_operator.process.settings import Settings, SettingsError
 from podreduce_operator.process.sweeper import sweep_forever
 from podreduce_operator.process.threads import drain_threads, use_threads
@@ -63,29 +71,21 @@ async def run_parts(
     settings: Settings, cluster: KubernetesCluster, elector: Elector | None, signs: HealthReader, metrics: Metrics
 ) -> None:
     """Run the operator's parts. The cluster is connected."""
-    reconciler = Reconciler(
-        cluster,
-        limits=settings.limits,
-        installation=cluster.installation,
-        fault_point=build_fault_hook(settings.faults, settings.faults_state),
-        telemetry=metrics.loop,
-        record_bytes=record_bytes(cgroup_limits_bytes()),
-    )
-    signs.reconciler = reconciler
-    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
-    standby = Standby(wake=reconciler.wake, remove=removals.add, known_jobs=cluster.known_jobs)
+    reconciler = signs.reconciler = open_reconciler(settings, cluster, metrics)
+    jobs = serve_jobs(cluster, reconciler)
+    kinds = ServedKinds([jobs, *await open_other_kinds(settings, cluster, signs, metrics)])
+    signs.passes = [kind.passes for kind in kinds]
     threads = use_threads()
-    watching = asyncio.create_task(watch(cluster, standby, elector))
+    watching = asyncio.create_task(watch(cluster, kinds, elector))
 
     async def stop() -> None:
         watching.cancel()
         await asyncio.wait([watching])
-        await removals.close()
-        await reconciler.close()
+        await kinds.close()
         if elector is not None:
             await elector.stop(release=await drain_threads(threads, DRAIN_SECONDS))
 
-    serving = asyncio.create_task(serve(cluster, standby.wake, settings, stop))
+    serving = asyncio.create_task(serve(cluster.api, kinds, settings, stop))
     watching.add_done_callback(lambda ended: None if ended.cancelled() else serving.cancel())
     try:
         await serving
@@ -97,17 +97,116 @@ async def run_parts(
         await stop()
 
 
-async def watch(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
+def open_reconciler(settings: Settings, cluster: KubernetesCluster, metrics: Metrics) -> Reconciler:
+    """Return the loop of the jobs."""
+    return Reconciler(
+        cluster,
+        limits=settings.limits,
+        installation=cluster.installation,
+        fault_point=build_fault_hook(settings.faults, settings.faults_state),
+        telemetry=metrics.loop,
+        record_bytes=record_bytes(cgroup_limits_bytes()),
+    )
+
+
+def serve_jobs(cluster: KubernetesCluster, reconciler: Reconciler) -> ServedKind:
+    """Return how jobs are served."""
+    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
+    standby = Standby(wake=reconciler.wake, known=cluster.known_jobs, remove=removals.add)
+
+    async def run(wake_controller: WakeController) -> None:
+        def handle_gone(job: JobView) -> None:
+            standby.remove(job)
+            wake_controller(job.key.namespace, job.controller)
+
+        await cluster.run(standby.wake, handle_gone)
+
+    return ServedKind(
+        names=JOBS,
+        observe=cluster.observe_job,
+        observe_deletion=cluster.observe_deletion,
+        list_uids=cluster.list_job_uids,
+        run=run,
+        standby=standby,
+        passes=reconciler.passes,
+        close=removals.close,
+    )
+
+
+async def open_other_kinds(
+    settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
+) -> list[ServedKind]:
+    """Return how the kinds are served that make jobs. One whose CRD is missing is left out: jobs run without it."""
+    openers = {PIPELINES: serve_pipelines, SCHEDULES: serve_schedules}
+    served = await when_served(partial(list_served, cluster.api))
+    for names in openers:
+        if names.plural not in served:
+            remedy = "apply the files in crds/ and restart the operator"
+            log.warning("not served, because the API server has no such kind", kind=names.kind, remedy=remedy)
+    found = [open_kind for names, open_kind in openers.items() if names.plural in served]
+    return [open_kind(settings, cluster, signs, metrics) for open_kind in found]
+
+
+def serve_pipelines(
+    settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
+) -> ServedKind:
+    """Return how pipelines are served."""
+    del metrics
+    pipelines = open_pipelines(cluster, settings.cluster.namespaces)
+    signs.pipeline_cluster = pipelines
+    loop = PipelineLoop(
+        pipelines,
+        parallelism=settings.limits.parallelism,
+        installation=cluster.installation,
+        fault_point=build_fault_hook(settings.faults, settings.faults_state),
+    )
+    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=lambda key: key in pipelines.known())
+    standby = Standby(wake=loop.wake, known=pipelines.known, remove=removals.add)
+    return ServedKind(
+        names=PIPELINES,
+        observe=pipelines.observe,
+        observe_deletion=pipelines.observe_deletion,
+        list_uids=pipelines.list_uids,
+        run=lambda _: pipelines.run(standby.remove),
+        standby=standby,
+        passes=loop.passes,
+        close=removals.close,
+    )
+
+
+def serve_schedules(
+    settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
+) -> ServedKind:
+    """Return how schedules are served."""
+    schedules = open_schedules(cluster.api, cluster.jobs, settings.cluster.namespaces, cluster.installation)
+    signs.schedule_cluster = schedules
+    loop = ScheduleLoop(
+        schedules,
+        installation=cluster.installation,
+        fault_point=build_fault_hook(settings.faults, settings.faults_state),
+        telemetry=metrics.schedules,
+    )
+    return ServedKind(
+        names=SCHEDULES,
+        observe=schedules.observe,
+        observe_deletion=schedules.observe_deletion,
+        run=lambda _: schedules.run(),
+        standby=Standby(wake=loop.wake, known=schedules.known),
+        passes=loop.passes,
+    )
+
+
+async def watch(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
     """Watch the cluster until cancelled, and begin the leader's duties when this operator leads."""
-    await asyncio.gather(cluster.run(standby.wake, standby.remove), lead(cluster, standby, elector))
+    await asyncio.gather(kinds.run(), lead(cluster, kinds, elector))
 
 
-async def lead(cluster: KubernetesCluster, standby: Standby, elector: Elector | None) -> None:
+async def lead(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
     """Wait for the lease, if there is an election, begin the duties, and sweep the store until cancelled."""
     if elector is not None:
         await elector.acquire()
-    standby.begin()
-    await sweep_forever(cluster)
+    kinds.begin()
+    await sweep_forever(cluster.own_storage, kinds.list_uids)
 
 
 @contextlib.asynccontextmanager

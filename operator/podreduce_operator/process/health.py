@@ -30,7 +30,7 @@ After this time only the client can be the cause.
 """
 
 MAX_OVERDUE_SECONDS = 1800.0
-"""How long a job's pass may be due or running while no pass of its namespace ends.
+"""How long a pass may be due or running while no pass of its namespace ends.
 
 Every request has a timeout, so a pass without an end is a bug. The longest normal passes plan an input of a million
 objects or publish thousands of parts.
@@ -46,7 +46,7 @@ class HealthFigures:
     Attributes:
         loop_lag_seconds: how late the event loop is.
         silence_seconds: how long the most silent watch has heard nothing from the API server.
-        overdue_seconds: how long the oldest pass over a job has been due or running.
+        overdue_seconds: how long the oldest pass over a resource has been due or running.
         oldest_pass_seconds: the same of a single pass, also while others of its namespace end. It may wait for a store,
             so it is shown and not judged.
         missing_rights: what the API server refuses to the operator.
@@ -72,7 +72,7 @@ def find_illness(figures: HealthFigures) -> tuple[str, ...]:
     numbers = (
         (figures.loop_lag_seconds, MAX_LAG_SECONDS, "the event loop is {:.0f} s late"),
         (figures.silence_seconds, MAX_SILENCE_SECONDS, "the API server has said nothing for {:.0f} s"),
-        (figures.overdue_seconds, MAX_OVERDUE_SECONDS, "a job's pass has been due or running for {:.0f} s"),
+        (figures.overdue_seconds, MAX_OVERDUE_SECONDS, "a pass has been due or running for {:.0f} s"),
     )
     return tuple(f"{words.format(seconds)} (at most {most:.0f})" for seconds, most, words in numbers if seconds > most)
 

@@ -1,28 +1,25 @@
-"""Runs kopf: its start-up, its login, and its watch of MapReduceJobs.
+"""Runs kopf: its start-up, its login, and its watches of the served kinds.
 
 Rule: the only file that imports kopf; decides nothing. kopf gets no handler that patches (no finalizers, no
-annotations), no pods and no peering. Each event passes on the job and wakes its loop.
+annotations), no pods and no peering. Each event goes to `served_kinds`.
 """
 
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import kopf
 import structlog
 from kopf._core.engines.peering import Identity
 
-from podreduce_operator.api.crd import GROUP, PLURAL, VERSION
-from podreduce_operator.api.spec import SpecError
-from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
-from podreduce_operator.cluster.kubernetes.resource_cache import key_of
-from podreduce_operator.model.jobs import JobKey
+from podreduce_operator.api.crd import GROUP, VERSION
+from podreduce_operator.cluster.kubernetes.api import ApiServer
+from podreduce_operator.process.served_kinds import ServedKind, ServedKinds
 from podreduce_operator.process.settings import Settings
 
 __all__ = ["serve"]
 
 EXIT_SECONDS = 20.0
 Stop = Callable[[], Awaitable[None]]
-Wake = Callable[[JobKey], None]
 
 log = structlog.get_logger(__name__)
 
@@ -37,8 +34,8 @@ class EndlessBackoffs:
             yield 15.0
 
 
-async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop: Stop) -> None:
-    """Run kopf until a signal stops the process (SIGTERM, SIGINT). `wake` is called with each job that changed.
+async def serve(api: ApiServer, kinds: ServedKinds, settings: Settings, stop: Stop) -> None:
+    """Run kopf until a signal stops the process (SIGTERM, SIGINT).
 
     `stop` is called at the end, to stop all other tasks. Otherwise kopf would wait for them, because it treats all
     tasks of the event loop as its own.
@@ -52,7 +49,7 @@ async def serve(cluster: KubernetesCluster, wake: Wake, settings: Settings, stop
 
     try:
         await kopf.operator(
-            registry=build_registry(cluster, wake, begin_stop),
+            registry=build_registry(api, kinds, begin_stop),
             settings=build_kopf_settings(),
             standalone=True,
             identity=Identity("podreduce"),  # otherwise kopf asks for a user name, and the image has none
@@ -77,17 +74,16 @@ def build_kopf_settings() -> kopf.OperatorSettings:
     return settings
 
 
-def build_registry(cluster: KubernetesCluster, wake: Wake, stop: Stop) -> kopf.OperatorRegistry:
-    """Return the three handlers that kopf calls: login, job events and cleanup."""
+def build_registry(api: ApiServer, kinds: ServedKinds, stop: Stop) -> kopf.OperatorRegistry:
+    """Return the handlers that kopf calls: login, the events of each kind, and cleanup."""
     registry = kopf.OperatorRegistry()
 
     @kopf.on.login(registry=registry, errors=kopf.ErrorsMode.TEMPORARY, backoff=5)
     async def login(**_: Any) -> kopf.AiohttpSession:  # noqa: ANN401 - kopf's keyword arguments
-        return kopf.AiohttpSession(server=cluster.api.server, aiohttp_session=await cluster.api.open_session())
+        return kopf.AiohttpSession(server=api.server, aiohttp_session=await api.open_session())
 
-    @kopf.on.event(GROUP, VERSION, PLURAL, registry=registry)
-    async def on_job(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
-        handle_event(cluster, wake, event)
+    for kind in kinds:
+        kopf.on.event(GROUP, VERSION, kind.names.plural, registry=registry)(build_handler(kinds, kind))
 
     @kopf.on.cleanup(registry=registry, errors=kopf.ErrorsMode.PERMANENT, retries=1)
     async def cleanup(**_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
@@ -96,17 +92,10 @@ def build_registry(cluster: KubernetesCluster, wake: Wake, stop: Stop) -> kopf.O
     return registry
 
 
-def handle_event(cluster: KubernetesCluster, wake: Wake, event: Mapping[str, Any]) -> None:
-    """Store the job from a watch event, and wake its loop."""
-    manifest: dict[str, Any] = event["object"]
-    if event["type"] == "DELETED":
-        cluster.observe_deletion(manifest)
-        return
-    key = key_of(manifest)
-    try:
-        problem = cluster.observe_job(manifest).spec_error
-    except SpecError as error:
-        problem = str(error)
-    if problem:
-        log.error("spec not understood: check the version of the CRD", job=str(key), error=problem)
-    wake(key)
+def build_handler(kinds: ServedKinds, kind: ServedKind) -> Callable[..., Awaitable[None]]:
+    """Return what kopf calls with each event of a kind."""
+
+    async def on_event(event: kopf.RawEvent, **_: Any) -> None:  # noqa: ANN401 - kopf's keyword arguments
+        kinds.handle_event(kind, event)
+
+    return on_event

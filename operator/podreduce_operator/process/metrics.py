@@ -7,9 +7,10 @@ fixed.
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, generate_latest
 
 from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
-from podreduce_operator.loop.telemetry import Telemetry
+from podreduce_operator.loop.telemetry import ScheduleTelemetry, Telemetry
 from podreduce_operator.process.cluster_metrics import ClusterMetrics
 from podreduce_operator.process.loop_metrics import LoopMetrics
+from podreduce_operator.process.schedule_metrics import ScheduleMetrics
 from podreduce_operator.process.state_metrics import StateMetrics, StateSource
 
 __all__ = ["Metrics"]
@@ -21,6 +22,7 @@ class Metrics:
     Attributes:
         registry: all of them, for documentation.
         loop: what the loop reports to.
+        schedules: what the loop of schedules reports to.
         cluster: what the cluster reports to.
     """
 
@@ -28,6 +30,7 @@ class Metrics:
         disable_created_metrics()  # type: ignore[no-untyped-call] # one more series for each, with the time of the start
         self.registry = CollectorRegistry()
         loop, cluster = LoopMetrics(self.registry), ClusterMetrics(self.registry)
+        schedules = ScheduleMetrics(self.registry)
         self.registry.register(StateMetrics(source))
         ProcessCollector(registry=self.registry)
         self.loop = Telemetry(
@@ -37,6 +40,7 @@ class Metrics:
             on_stop=loop.take_stop,
             on_shuffle=loop.take_shuffle,
         )
+        self.schedules = ScheduleTelemetry(on_start=schedules.take_start, on_missed=schedules.take_missed)
         self.cluster = ClusterTelemetry(
             on_creation=cluster.take_creation, on_refusal=cluster.take_refusal, on_request=cluster.take_request
         )

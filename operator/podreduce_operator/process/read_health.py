@@ -5,11 +5,16 @@ Rule: only reads, and never waits.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.pipelines import KubernetesPipelines
+from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules
 from podreduce_operator.leadership.elector import Elector
+from podreduce_operator.loop.passes import Passes
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
 
@@ -18,16 +23,26 @@ __all__ = ["HealthReader"]
 
 @dataclass(slots=True, kw_only=True)
 class HealthReader:
-    """The parts of the operator with health numbers. Each is None until it exists, or if there is no election."""
+    """The parts of the operator with health numbers. Each is None until it exists, or if it is not served or used.
+
+    `passes`: the loops of all kinds.
+    """
 
     lag: LoopLag
     cluster: KubernetesCluster | None = None
+    pipeline_cluster: KubernetesPipelines | None = None
+    schedule_cluster: KubernetesSchedules | None = None
     reconciler: Reconciler | None = None
     elector: Elector | None = None
+    passes: Sequence[Passes[Any]] = ()
 
     def jobs(self) -> Sequence[JobView]:
         """Return all known jobs."""
         return () if self.cluster is None else self.cluster.views()
+
+    def schedules(self) -> Sequence[ScheduleView]:
+        """Return all known schedules."""
+        return () if self.schedule_cluster is None else self.schedule_cluster.views()
 
     def pending_pods(self) -> Mapping[str, int]:
         """Return how many pods have not started, by what keeps them."""
@@ -35,7 +50,7 @@ class HealthReader:
 
     def due_passes(self) -> int:
         """Return how many passes are due or running."""
-        return 0 if self.reconciler is None else self.reconciler.passes.due_passes()
+        return sum(each.due_passes() for each in self.passes)
 
     def left_alone(self) -> int:
         """Return how many jobs belong to other installations."""
@@ -43,12 +58,12 @@ class HealthReader:
 
     def read(self) -> HealthFigures:
         """Return the current numbers."""
-        cluster, reconciler, elector = self.cluster, self.reconciler, self.elector
+        cluster, elector = self.cluster, self.elector
         return HealthFigures(
             loop_lag_seconds=self.lag.seconds(),
             silence_seconds=0.0 if cluster is None else cluster.seconds_since_contact(),
-            overdue_seconds=0.0 if reconciler is None else reconciler.passes.overdue_seconds(),
-            oldest_pass_seconds=0.0 if reconciler is None else reconciler.passes.oldest_pass_seconds(),
+            overdue_seconds=max((each.overdue_seconds() for each in self.passes), default=0.0),
+            oldest_pass_seconds=max((each.oldest_pass_seconds() for each in self.passes), default=0.0),
             missing_rights=() if cluster is None else cluster.missing_rights(),
             is_synced=cluster is not None and cluster.is_synced,
             standing=None if elector is None else elector.standing(),

@@ -16,9 +16,11 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.policy.stuck_pods import WAITS
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_metrics import ACTIVE_PHASES
+from podreduce_operator.process.schedule_metrics import collect_schedules
 
 __all__ = ["StateMetrics", "StateSource"]
 
@@ -38,6 +40,9 @@ class StateSource(Protocol):
 
     def jobs(self) -> Iterable[JobView]:
         """Return all known jobs."""
+
+    def schedules(self) -> Iterable[ScheduleView]:
+        """Return all known schedules."""
 
     def pending_pods(self) -> Mapping[str, int]:
         """Return how many pods have not started, by what keeps them."""
@@ -59,10 +64,11 @@ class StateMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return the current values."""
         yield from collect_jobs(self._source.jobs(), self._clock())
+        yield from collect_schedules(tuple(self._source.schedules()))
         yield collect_pending(self._source.pending_pods())
         yield GaugeMetricFamily(
             "podreduce_reconcile_queue_length",
-            "How many jobs have a pass that is due or running.",
+            "How many jobs and schedules have a pass that is due or running.",
             value=self._source.due_passes(),
         )
         yield GaugeMetricFamily(

@@ -1,12 +1,12 @@
-"""Removes, once an hour, what jobs left in the store if they were deleted while no operator was running.
+"""Removes, once an hour, what jobs and pipelines left in the store if they were deleted while no operator was running.
 
 Rule: a failure is left to the next sweep, because anybody may have written to the store. A sweep lists runs before it
-lists the jobs. So a job created during the sweep never counts as deleted.
+lists the resources. So a job created during the sweep never counts as deleted.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import structlog
 
@@ -30,23 +30,19 @@ BATCH_RUNS = 1000
 log = structlog.get_logger(__name__)
 
 
-class SweptCluster(Protocol):
-    """The part of the cluster that a sweep needs."""
-
-    def own_storage(self) -> JobStorage | None:
-        """Return the installation's own storage, if it has one."""
-
-    async def list_job_uids(self) -> ListedResources:
-        """Return the UIDs of all jobs in the served namespaces."""
+OwnStorage = Callable[[], JobStorage | None]
+"""Returns the installation's own storage, if it has one."""
+ListUids = Callable[[], Awaitable[ListedResources]]
+"""Asks the API server for the UIDs of everything in the served namespaces that stores data."""
 
 
 async def sweep_forever(
-    cluster: SweptCluster, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    own_storage: OwnStorage, list_uids: ListUids, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 ) -> NoReturn:
     """Sweep now and then once an hour, until cancelled. Tests replace `sleep`."""
     while True:
         try:
-            await sweep(cluster)
+            await sweep(own_storage(), list_uids)
         except LOOP_ENDS:
             raise
         except (OperatorError, PodreduceError, SecretError) as error:
@@ -56,18 +52,17 @@ async def sweep_forever(
         await sleep(SWEEP_SECONDS)
 
 
-async def sweep(cluster: SweptCluster) -> None:
-    """Remove every run in the installation's own storage whose job is gone, a batch at a time.
+async def sweep(storage: JobStorage | None, list_uids: ListUids) -> None:
+    """Remove every run in the installation's own storage whose job or pipeline is gone, a batch at a time.
 
     Runs of namespaces that are not served, or cannot be listed now, stay: their jobs may exist. If there is no bucket,
     nothing is to be swept: a new installation's is made a little later, and a job that lacks it says so itself.
     """
-    storage = cluster.own_storage()
     if storage is None:
         return
     try:
         async for runs in in_batches(find_runs(storage, installation_prefix(storage.installation)), BATCH_RUNS):
-            listed = await cluster.list_job_uids()
+            listed = await list_uids()
             for run in runs:
                 if listed.is_gone(run.namespace, run.uid):
                     await remove(run, storage)

@@ -23,7 +23,7 @@ from podreduce_operator.runs.publishing import remove_staged
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.stored_records import check_plan, read_record
 
-__all__ = ["discard_job", "discard_run", "find_runs", "remove_intermediates"]
+__all__ = ["LEFT_TO_SWEEPER", "discard_job", "discard_run", "find_runs", "remove_intermediates"]
 
 PODS_GONE_SECONDS = 120
 POLL_SECONDS = 1.0

@@ -7,6 +7,7 @@ chooses the module. Rule: no scheduling, no user code; a record belongs to the p
 from podreduce.inputs.blocks import BLOCK_BYTES
 from podreduce.inputs.column_types import parse_columns
 from podreduce.inputs.json_inference import infer_columns
+from podreduce.inputs.pairs import decode_pairs
 from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records, reads_whole_objects
 from podreduce.inputs.record_block import RecordBlock
 from podreduce.inputs.sampling import read_first_lines
@@ -15,6 +16,7 @@ __all__ = [
     "BLOCK_BYTES",
     "LARGE_BLOCK_BYTES",
     "RecordBlock",
+    "decode_pairs",
     "infer_columns",
     "is_splittable",
     "parse_columns",

@@ -32,7 +32,7 @@ from podreduce.storage import ObjectStore
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["read_pairs"]
+__all__ = ["decode_pairs", "read_pairs"]
 
 KEPT_BYTES = 4096
 """How much of a damaged frame is kept, for `badRecords: Skip`."""
@@ -52,10 +52,29 @@ def read_pairs(plan: Plan, store: ObjectStore, key: str, piece: Piece, block_byt
         try:
             yield from compressed_frames(store, key, piece) if is_compressed(piece.uri) else frames(store, key, piece)
         except NoPairsError:
-            raise InputError(
-                f"{piece.uri}: this is no object of the format Pairs, as it does not begin with a frame: name the "
-                "output of a job with output.format Pairs, or set another input.format"
-            ) from None
+            raise foreign_object(piece.uri) from None
+
+
+def decode_pairs(data: bytes, uri: str) -> Iterator[tuple[Any, Any]]:
+    """Yield the pairs of a whole decompressed object.
+
+    Raises:
+        InputError: it does not have the format Pairs, or is damaged.
+    """
+    try:
+        for segment in cut_at_markers([data], 0, None):
+            reader = FrameReader(uri=uri, segment=segment)
+            yield from zip(reader.keys, reader.values, strict=True)
+    except NoPairsError:
+        raise foreign_object(uri) from None
+
+
+def foreign_object(uri: str) -> InputError:
+    """Return the error for an object that is not of this format."""
+    return InputError(
+        f"{uri}: this is no object of the format Pairs, as it does not begin with a frame: name the output of a job "
+        "with output.format Pairs, or set another input.format"
+    )
 
 
 def frames(store: ObjectStore, key: str, piece: Piece) -> Iterator[RecordBlock]:

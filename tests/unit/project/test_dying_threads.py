@@ -24,7 +24,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
-from podreduce_operator.process.job_removals import Removals
+from podreduce_operator.process.removals import Removals
 from tests.support.builders.jobs import make_job
 from tests.support.quiet_cluster import QuietCluster
 

@@ -86,7 +86,7 @@ class KubernetesCluster:
         self.installation = installation
         self._directory = directory
         self._before_write = before_write
-        self._jobs = ResourceStore(JOB_KIND, api, settings.namespaces, installation=installation)
+        self.jobs = ResourceStore(JOB_KIND, api, settings.namespaces, installation=installation)
         self._pods = PodWatch(api, settings.namespaces)
         self._storage = StorageReader(
             api,
@@ -109,8 +109,8 @@ class KubernetesCluster:
             wake: called with the job of each pod that changed.
             on_gone: called with each job that was deleted.
         """
-        self._jobs.cache.call_when_gone(on_gone)
-        await asyncio.gather(self._pods.run(wake, self._board.forget), self._jobs.run(), self._serve_progress())
+        self.jobs.cache.call_when_gone(on_gone)
+        await asyncio.gather(self._pods.run(wake, self._board.forget), self.jobs.run(), self._serve_progress())
 
     async def _serve_progress(self) -> NoReturn:
         """Receive progress reports until cancelled."""
@@ -129,11 +129,11 @@ class KubernetesCluster:
         Raises:
             SpecError: its spec is not understood, and no older one is known.
         """
-        return self._jobs.cache.put(manifest)
+        return self.jobs.cache.put(manifest)
 
     def observe_deletion(self, manifest: Json) -> None:
         """Handle a job's deletion from a watch."""
-        self._jobs.cache.remove(key_of(manifest), uid_of(manifest))
+        self.jobs.cache.remove(key_of(manifest), uid_of(manifest))
 
     def missing_rights(self) -> Sequence[str]:
         """Return what the API server refuses to the operator."""
@@ -141,11 +141,11 @@ class KubernetesCluster:
 
     def knows_job(self, key: JobKey) -> bool:
         """Tell whether a job with this name is known."""
-        return key in self._jobs.cache.keys()  # noqa: SIM118 - not a mapping
+        return key in self.jobs.cache.keys()  # noqa: SIM118 - not a mapping
 
     async def list_job_uids(self) -> ListedResources:
         """Ask the API server for the UIDs of all jobs in the served namespaces."""
-        return await self._jobs.list_uids()
+        return await self.jobs.list_uids()
 
     def own_storage(self) -> JobStorage | None:
         """Return the installation's own storage, if it has one.
@@ -161,7 +161,7 @@ class KubernetesCluster:
 
     def known_jobs(self) -> Collection[JobKey]:
         """Return the keys of all known jobs, also of those that are not understood."""
-        return self._jobs.cache.keys()
+        return self.jobs.cache.keys()
 
     def pending_pods(self) -> Mapping[str, int]:
         """Return how many pods of all jobs have not started, by what keeps them."""
@@ -169,27 +169,27 @@ class KubernetesCluster:
 
     def views(self) -> Sequence[JobView]:
         """Return all known jobs as last seen."""
-        return self._jobs.cache.views()
+        return self.jobs.cache.views()
 
     @property
     def is_synced(self) -> bool:
         """Whether all pods and jobs have been listed."""
-        return self._pods.is_synced and self._jobs.is_synced
+        return self._pods.is_synced and self.jobs.is_synced
 
     def seconds_since_contact(self) -> float:
         """Return how long ago pods, or jobs if that is longer ago, were last heard of."""
-        return max(self._pods.seconds_since_contact(), self._jobs.seconds_since_contact())
+        return max(self._pods.seconds_since_contact(), self.jobs.seconds_since_contact())
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """See `Cluster.find_job`."""
         try:
-            return await self._jobs.find(key)
+            return await self.jobs.find(key)
         except ApiError as error:
             raise unavailable(f"the MapReduceJob {key} cannot be read now", error) from error
 
     def is_unread(self, key: JobKey, uid: str) -> bool:
         """See `Cluster.is_unread`."""
-        return self._jobs.cache.is_unread(key, uid)
+        return self.jobs.cache.is_unread(key, uid)
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
@@ -264,7 +264,7 @@ class KubernetesCluster:
     async def delete_job(self, job: JobView) -> None:
         """See `Cluster.delete_job`."""
         try:
-            is_deleted = await self._jobs.delete(job)
+            is_deleted = await self.jobs.delete(job)
         except ApiError as error:
             raise unavailable(f"the MapReduceJob {job.key} cannot be deleted now", error) from error
         if is_deleted:
@@ -281,9 +281,17 @@ class KubernetesCluster:
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
         """See `Cluster.read_source`."""
-        place = f"the ConfigMap {job.key.namespace}/{config_map} (spec.program.sourceFrom)"
+        return await self.read_config_map(job.key.namespace, config_map, key)
+
+    async def read_config_map(self, namespace: str, config_map: str, key: str) -> str:
+        """Return the program text in a ConfigMap.
+
+        Raises:
+            ActionError: the ConfigMap or the key does not exist.
+        """
+        place = f"the ConfigMap {namespace}/{config_map} (program.sourceFrom)"
         try:
-            found = await self.api.get(core_path("configmaps", job.key.namespace, config_map))
+            found = await self.api.get(core_path("configmaps", namespace, config_map))
         except ApiError as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise unavailable(f"{place} cannot be read now", error) from error
@@ -297,13 +305,25 @@ class KubernetesCluster:
 
     async def read_storage(self, job: JobView) -> JobStorage:
         """See `Cluster.read_storage`. If the job and its Secret are gone, the last known storage is returned."""
-        namespace, name = job.key.namespace, job.spec.storage.secret_ref.name
+        return await self.read_secret(job.key.namespace, job.spec.storage.secret_ref.name, lives=self._lives(job))
+
+    async def read_secret(self, namespace: str, name: str, *, lives: bool) -> JobStorage:
+        """Return the storage in a Secret; the last known one if the Secret is gone with what named it.
+
+        Args:
+            namespace: of the Secret.
+            name: of the Secret.
+            lives: whether the resource that names it still exists.
+
+        Raises:
+            ActionError: there is no such Secret, or one of its keys is missing.
+        """
         try:
             return await self._storage.read(namespace, name)
         except ActionError as error:
             if not error.permanent:
                 raise
-            if self._lives(job):
+            if lives:
                 raise
             known = self._storage.last_known(namespace, name) or self.own_storage()
             if known is None:
@@ -313,7 +333,7 @@ class KubernetesCluster:
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
         """See `Cluster.write_status`. A status that may not be written is told by an event."""
         try:
-            return await self._jobs.write_status(job, status)
+            return await self.jobs.write_status(job, status)
         except ApiError as error:
             if error.status != HTTPStatus.FORBIDDEN:
                 raise
@@ -327,7 +347,7 @@ class KubernetesCluster:
 
     def _lives(self, job: JobView) -> bool:
         """Tell whether the job is known and is not being deleted."""
-        entry = self._jobs.cache.get(job.key)
+        entry = self.jobs.cache.get(job.key)
         return entry is not None and entry.view.uid == job.uid and not entry.view.deleting
 
     async def _find_own(self, request: PodRequest) -> Json:

@@ -25,7 +25,7 @@ from podreduce_operator.model.resources import JobKey
 from podreduce_operator.policy.run_state import read_installation
 from podreduce_operator.policy.status import with_spec_error
 
-__all__ = ["ListedResources", "ResourceStore"]
+__all__ = ["ListedResources", "ResourceStore", "join_listed"]
 
 RESYNC_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -50,6 +50,13 @@ class ListedResources:
     def is_gone(self, namespace: str, uid: str) -> bool:
         """Tell whether there certainly is no such resource: its namespace was listed without it."""
         return uid not in self.uids and bool(self.places & {namespace, None})
+
+
+def join_listed(listed: Sequence[ListedResources]) -> ListedResources:
+    """Return the resources of several kinds. A place counts only if all kinds were listed there."""
+    uids = frozenset[str]().union(*(each.uids for each in listed))
+    places = frozenset.intersection(*(each.places for each in listed)) if listed else frozenset[str | None]()
+    return ListedResources(uids=uids, places=places)
 
 
 class ResourceStore(Generic[ViewT]):

@@ -1,4 +1,4 @@
-"""What must be known of the API server before the operator starts: that it answers, its CRD, its identity."""
+"""What must be known of the API server before the operator starts: that it answers, its CRDs, its identity."""
 
 import asyncio
 import random
@@ -8,14 +8,14 @@ from typing import TypeVar
 
 import structlog
 
-from podreduce_operator.api.crd import API_VERSION, KIND, PLURAL, job_schema
+from podreduce_operator.api.crd import API_VERSION, JOBS, SCHEDULES, ResourceNames, schema_of
 from podreduce_operator.api.crd_schema import iter_missing_fields
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path, custom_path
 from podreduce_operator.cluster.kubernetes.backoff import Backoff
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.model.errors import OperatorError
 
-__all__ = ["check_api", "read_installation", "when_served"]
+__all__ = ["check_api", "list_served", "read_installation", "when_served"]
 
 MAX_RETRY_SECONDS = 5.0
 MAX_MISSING = 5
@@ -44,45 +44,53 @@ async def when_served(call: Callable[[], Awaitable[T]]) -> T:
 
 
 async def check_api(api: ApiServer) -> None:
-    """Check that the API server has the CRD."""
+    """Check that the API server has the CRD of jobs, and compare the CRDs that it has."""
+    served = await list_served(api)
+    if JOBS.plural not in served:
+        raise OperatorError(f"the API server has no {JOBS.plural} of {API_VERSION}: apply the files in crds/")
+    await check_schemas(api)
+
+
+async def list_served(api: ApiServer) -> frozenset[str]:
+    """Return the plural names of the kinds that the API server has; none if it does not know this version."""
     try:
         served = await api.get(custom_path(API_VERSION, ""))
     except ApiError as error:
         if error.status != HTTPStatus.NOT_FOUND:
             raise
-        raise OperatorError(f"the API server does not serve {API_VERSION}: apply the files in crds/") from error
-    if PLURAL not in {resource["name"] for resource in served.get("resources") or []}:
-        raise OperatorError(f"the API server serves {API_VERSION} without {PLURAL}: apply the files in crds/")
-    await check_schema(api)
+        return frozenset()
+    return frozenset(resource["name"] for resource in served.get("resources") or [])
 
 
-async def check_schema(api: ApiServer) -> None:
-    """Log the fields that the CRD in the cluster lacks. Jobs run without them, but what they say is lost."""
+async def check_schemas(api: ApiServer) -> None:
+    """Log the fields that the CRDs in the cluster lack. Resources work without them, but what they say is lost."""
     try:
         served = await api.get(f"/openapi/v3/apis/{API_VERSION}")
     except ApiError as error:
-        log.info("the schema of the CRD in the cluster cannot be read", error=str(error))
+        log.info("the schemas of the CRDs in the cluster cannot be read", error=str(error))
         return
-    missing = find_missing_fields(served)
-    if missing:
-        log.warning(
-            "the CRD in the cluster is older than this operator: apply the files in crds/",
-            missing=", ".join(missing[:MAX_MISSING]) + (", …" if len(missing) > MAX_MISSING else ""),
-        )
+    for names in (JOBS, SCHEDULES):
+        missing = find_missing_fields(served, names)
+        if missing:
+            log.warning(
+                "the CRD in the cluster is older than this operator: apply the files in crds/",
+                kind=names.kind,
+                missing=", ".join(missing[:MAX_MISSING]) + (", …" if len(missing) > MAX_MISSING else ""),
+            )
 
 
-def find_missing_fields(served: Json) -> list[str]:
-    """Return the fields of a MapReduceJob that the API server's OpenAPI document does not have."""
+def find_missing_fields(served: Json, names: ResourceNames) -> list[str]:
+    """Return the fields of a kind that the API server's OpenAPI document does not have; none if it has no such kind."""
     schemas = (served.get("components") or {}).get("schemas") or {}
-    of_jobs = (
+    of_kind = (
         schema
         for schema in schemas.values()
-        if any(kind.get("kind") == KIND for kind in schema.get("x-kubernetes-group-version-kind") or ())
+        if any(kind.get("kind") == names.kind for kind in schema.get("x-kubernetes-group-version-kind") or ())
     )
-    found = next(of_jobs, None)
+    found = next(of_kind, None)
     if found is None:
         return []
-    wanted = {"properties": {name: job_schema()["properties"][name] for name in ("spec", "status")}}
+    wanted = {"properties": {name: schema_of(names)["properties"][name] for name in ("spec", "status")}}
     return list(iter_missing_fields(wanted, found, ""))
 
 

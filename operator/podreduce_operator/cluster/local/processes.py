@@ -40,7 +40,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodRequest, PodView, Requests
 
-__all__ = ["INSTALLATION", "ProcessCluster"]
+__all__ = ["INSTALLATION", "ProcessCluster", "find_text", "keep"]
 
 INSTALLATION = f"local-{uuid5(NAMESPACE_DNS, f'{platform.node()}/{os.getuid()}').hex[:8]}"
 """Names the machine and user, because a local run must not remove the claims of other users or machines."""
@@ -255,14 +255,7 @@ class ProcessCluster:
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
         """Return the program's text from a ConfigMap in the job's file."""
-        data = self.config_maps.get(config_map)
-        if data is None:
-            message = f"{job.key}: the job's file has no ConfigMap {config_map!r}: add it there after a line ---"
-            raise ActionError("ProgramNotFound", message, permanent=True)
-        if key not in data:
-            message = f"{job.key}: ConfigMap {config_map!r} has no key {key!r}, only {', '.join(sorted(data))}"
-            raise ActionError("ProgramNotFound", message, permanent=True)
-        return data[key]
+        return find_text(self.config_maps, job.key, config_map, key)
 
     async def read_storage(self, job: JobView) -> JobStorage:
         """Return where intermediate data goes. The AWS_* variables configure S3."""
@@ -289,6 +282,22 @@ class ProcessCluster:
             await self.delete_pod(self.job, name, pod.uid)
         while self.watching or self.stopping:
             await asyncio.gather(*self.watching, *self.stopping)
+
+
+def find_text(config_maps: Mapping[str, Mapping[str, str]], owner: JobKey, name: str, key: str) -> str:
+    """Return a program's text from the ConfigMaps in the owner's file.
+
+    Raises:
+        ActionError: there is no such ConfigMap, or it has no such key.
+    """
+    data = config_maps.get(name)
+    if data is None:
+        message = f"{owner}: the file has no ConfigMap {name!r}: add it there after a line ---"
+        raise ActionError("ProgramNotFound", message, permanent=True)
+    if key not in data:
+        message = f"{owner}: ConfigMap {name!r} has no key {key!r}, only {', '.join(sorted(data))}"
+        raise ActionError("ProgramNotFound", message, permanent=True)
+    return data[key]
 
 
 def keep(tasks: set[asyncio.Task[None]], task: asyncio.Task[None]) -> None:

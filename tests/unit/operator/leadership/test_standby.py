@@ -14,7 +14,7 @@ class Operator:
         self.standby = Standby(
             wake=lambda key: self.story.append(f"wake {key.name}"),
             remove=lambda job: self.story.append(f"remove {job.uid}"),
-            known_jobs=lambda: KNOWN,
+            known=lambda: KNOWN,
             clock=lambda: self.now,
         )
 

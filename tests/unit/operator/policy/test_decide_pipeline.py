@@ -8,15 +8,14 @@ import pytest
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pipeline_records import Place, StepRecord
 from podreduce_operator.model.pipelines import (
     Data,
     PipelineObserved,
     PipelineRunState,
     PipelineView,
-    Place,
     StepDigests,
     StepJob,
-    StepRecord,
 )
 from podreduce_operator.pipelines.freshness import combine_digests
 from podreduce_operator.policy.decide_pipeline import decide_pipeline

@@ -27,7 +27,7 @@ LISTED = HealthFigures(is_synced=True)
         (HealthFigures(overdue_seconds=MAX_OVERDUE_SECONDS), ()),
         (
             HealthFigures(overdue_seconds=MAX_OVERDUE_SECONDS + 1),
-            ("a job's pass has been due or running for 1801 s (at most 1800)",),
+            ("a pass has been due or running for 1801 s (at most 1800)",),
         ),
         (HealthFigures(standing=Standing.NEITHER, lease_trouble="forbidden"), ()),
     ],

@@ -13,11 +13,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.storage import Answer, Operation
+from podreduce_operator.api.times import parse_time
 from podreduce_operator.cluster.kubernetes.refusals import CREATION_REFUSALS
 from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.policy import pod_deletion, run_cleanup, run_wave
 from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
 from podreduce_operator.policy.failure_classes import CLASSES
@@ -31,6 +33,7 @@ from podreduce_operator.process.state_metrics import StateMetrics
 from tests.support.builders.jobs import make_job
 from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure
+from tests.support.builders.schedules import make_schedule
 from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.searching import seeds
 from tests.unit.operator.process.test_probes import free_port
@@ -38,6 +41,11 @@ from tests.unit.operator.process.test_probes import free_port
 WELL = HealthFigures(is_synced=True, standing=Standing.LEADER, loop_lag_seconds=0.25)
 
 Samples = dict[tuple[str, str], float]
+
+
+def holds(kind: str) -> dict[str, Any]:
+    """A status with a condition that holds."""
+    return {"conditions": [{"type": kind, "status": "True"}]}
 
 
 @dataclass
@@ -49,12 +57,16 @@ class Source:
     pending: dict[str, int] = field(default_factory=dict)
     due: int = 0
     foreign: int = 0
+    known_schedules: list[ScheduleView] = field(default_factory=list)
 
     def read(self) -> HealthFigures:
         return self.figures
 
     def jobs(self) -> list[JobView]:
         return [make_job(name=f"job-{number}", status=status) for number, status in enumerate(self.statuses)]
+
+    def schedules(self) -> list[ScheduleView]:
+        return self.known_schedules
 
     def pending_pods(self) -> Mapping[str, int]:
         return self.pending
@@ -142,6 +154,18 @@ EVENTS: dict[str, tuple[Callable[[Metrics], object], Samples]] = {
         lambda metrics: metrics.loop.on_stop(stopped(JOB_FAILED)),
         {("podreduce_attempts_total", "stopped/JobFailed/map"): 1},
     ),
+    "a schedule's job": (
+        lambda metrics: metrics.schedules.on_start(40.0),
+        {
+            ("podreduce_schedule_skew_seconds_count", ""): 1,
+            ("podreduce_schedule_skew_seconds_sum", ""): 40.0,
+            ("podreduce_schedule_missed_total", ""): 0,
+        },
+    ),
+    "a time that is missed": (
+        lambda metrics: metrics.schedules.on_missed(),
+        {("podreduce_schedule_missed_total", ""): 1, ("podreduce_schedule_skew_seconds_count", ""): 0},
+    ),
     "a shuffle": (
         lambda metrics: metrics.loop.on_shuffle((10, 10, 40)),
         {("podreduce_partition_skew_ratio_count", ""): 1, ("podreduce_partition_skew_ratio_sum", ""): 2.0},
@@ -226,6 +250,25 @@ STATES: dict[str, tuple[Source, Samples]] = {
             ("podreduce_pending_pods", "Unschedulable"): 3,
             ("podreduce_pending_pods", "Starting"): 1,
             ("podreduce_pending_pods", "Scheduling"): 0,
+        },
+    ),
+    "schedules": (
+        Source(
+            known_schedules=[
+                make_schedule(),
+                make_schedule(status={"lastSuccessfulTime": "2026-05-03T00:00:00Z", **holds("LastRunFailed")}),
+                make_schedule(status={"lastSuccessfulTime": "2026-05-02T00:00:00Z", **holds("Reconciling")}),
+                make_schedule(suspend=True, status={"lastSuccessfulTime": "2026-05-01T00:00:00Z"}),
+                make_schedule(status=holds("Stalled")),
+            ]
+        ),
+        {
+            ("podreduce_schedules", "Ready"): 2,
+            ("podreduce_schedules", "Waiting"): 1,
+            ("podreduce_schedules", "Suspended"): 1,
+            ("podreduce_schedules", "Stalled"): 1,
+            ("podreduce_schedules_last_run_failed", ""): 1,
+            ("podreduce_schedule_last_success_timestamp_seconds", ""): parse_time("2026-05-02T00:00:00Z") or 0.0,
         },
     ),
     "the queue": (Source(due=7), {("podreduce_reconcile_queue_length", ""): 7}),

@@ -89,7 +89,7 @@ def here() -> Installation:
 
 async def test_what_a_job_that_is_gone_has_left_is_swept_but_its_output(here: Installation) -> None:
     here.leave(identity(OLD))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert here.left() == []
     assert [found.key for found in here.output(identity(OLD)).list("")] == ["part-r-00000.txt"]
 
@@ -99,7 +99,7 @@ async def test_a_job_that_lives_keeps_everything(here: Installation) -> None:
     kept = [here.leave(identity(OLD, run_id)) for run_id in ("1", "2")]
     before = here.left()
     gone = here.leave(identity(NEW))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert here.left() == before
     assert here.left(gone) == []
     assert all(here.left(prefix) for prefix in kept)
@@ -115,20 +115,20 @@ async def test_only_runs_of_listed_namespaces_are_swept(
 ) -> None:
     here.places = frozenset(places)
     prefix = here.leave(identity(OLD))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert (here.left(prefix) == []) is is_swept
 
 
 async def test_another_installations_runs_are_none_of_ours(here: Installation) -> None:
     prefix = here.leave(identity(OLD), installation="there")
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert here.left(prefix) == [f"{prefix}data/map/0/a", prefix + PLAN_KEY]
 
 
 async def test_without_a_storage_of_its_own_nothing_is_swept(here: Installation) -> None:
     here.has_storage = False
     here.leave(identity(OLD))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert len(here.left()) == 2
 
 
@@ -136,7 +136,7 @@ async def test_without_a_storage_of_its_own_nothing_is_swept(here: Installation)
 async def test_a_plan_that_cannot_be_read_holds_up_no_other_run(here: Installation, plan: bytes) -> None:
     bad = here.leave(identity(OLD, name="a"), plan=plan)
     good = here.leave(identity(OLD, name="b"))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert here.left(good) == []
     assert here.left(bad) != [], "what led to its output is not thrown away"
 
@@ -145,7 +145,7 @@ async def test_an_output_that_cannot_be_reached_holds_up_no_other_run(here: Inst
     run = identity(OLD, name="a")
     here.leave(run, plan=encode(make_plan(output_uri="file://no-such-host/out/", job=run)))
     good = here.leave(identity(OLD, name="b"))
-    await sweep(here)
+    await sweep(here.own_storage(), here.list_job_uids)
     assert here.left(good) == []
 
 
@@ -169,7 +169,7 @@ async def test_whatever_goes_wrong_the_next_sweep_comes_an_hour_later(here: Inst
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await sweep_forever(here, sleep=sleep)
+        await sweep_forever(here.own_storage, here.list_job_uids, sleep=sleep)
     assert slept == [3600.0, 3600.0]
     assert here.left() == []
 
@@ -212,7 +212,7 @@ async def test_a_bucket_that_is_not_there_yet_is_no_warning() -> None:
         settings = StorageSettings(endpoint=server.endpoint, region="r", access_key="key", secret_key="hush")  # noqa: S106
         new = NewInstallation(settings=settings)
         with structlog.testing.capture_logs() as lines:
-            await sweep(new)
+            await sweep(new.own_storage(), new.list_job_uids)
     assert [line["log_level"] for line in lines] == ["info"]
     assert "the bucket does not exist" in lines[0]["error"]
 

@@ -71,7 +71,7 @@ async def test_a_sweep_holds_a_batch_of_runs(monkeypatch: pytest.MonkeyPatch) ->
     here = AskedInstallation()
     for number in range(25):
         here.leave(identity(OLD, run_id=str(number)))
-    await sweeper.sweep(here)
+    await sweeper.sweep(here.own_storage(), here.list_job_uids)
     assert here.left_at == [50, 30, 10]
     assert here.left() == []
 

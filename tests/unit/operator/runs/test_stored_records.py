@@ -422,7 +422,7 @@ async def test_a_sweep_names_the_plan_that_it_cannot_use_and_removes_all_others(
         stored.prefix(run).put(PLAN_KEY, stored.plan(run))
     stored.prefix(bad).put(PLAN_KEY, PLANS[case](stored))
     with structlog.testing.capture_logs() as logs:
-        await sweep(stored)
+        await sweep(stored.own_storage(), stored.list_job_uids)
     left = [bool(list(stored.prefix(run).list(""))) for run in (before, bad, after)]
     assert left == [False, True, False]
     told = [log for log in logs if log["log_level"] != "info"]
@@ -435,7 +435,7 @@ async def test_a_sweep_needs_nothing_but_the_plan(stored: Stored, case: str) -> 
     gone = stored.prefix(GONE[0])
     gone.put(PLAN_KEY, stored.plan(GONE[0]))
     gone.put(key, spoil(stored))
-    await sweep(stored)
+    await sweep(stored.own_storage(), stored.list_job_uids)
     assert list(gone.list("")) == []
 
 

@@ -164,6 +164,9 @@ async def test_a_watch_that_has_become_silent_is_given_up(tmp_path: Path, monkey
     assert not given_up.value.is_expired, "and from where it was"
 
 
+MISSING_CRD = "the API server has no mapreducejobs of podreduce.dev/v1beta1: apply the files in crds/"
+
+
 def served(*plurals: str) -> dict[str, Any]:
     return {"kind": "APIResourceList", "resources": [{"name": plural} for plural in plurals]}
 
@@ -171,12 +174,13 @@ def served(*plurals: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("status", "answer", "words"),
     [
-        (404, {"reason": "NotFound"}, "does not serve podreduce.dev/v1beta1: apply the files in crds/"),
-        (200, served("others"), "without mapreducejobs: apply the files in crds/"),
-        (200, served(), "without mapreducejobs"),
+        (404, {"reason": "NotFound"}, MISSING_CRD),
+        (200, served("others"), MISSING_CRD),
+        (200, served("mapreduceschedules"), MISSING_CRD),
+        (200, served(), MISSING_CRD),
         (200, served("others", "mapreducejobs"), None),
     ],
-    ids=["no group", "other kinds", "nothing", "there"],
+    ids=["no group", "other kinds", "schedules alone", "nothing", "there"],
 )
 async def test_an_api_server_without_the_crd_is_refused_with_what_to_do(
     tmp_path: Path, status: int, answer: dict[str, Any], words: str | None

@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.crd import JOBS, SCHEDULES, ResourceNames, job_schema, schema_of
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.served_api import check_api, find_missing_fields
@@ -84,32 +84,35 @@ async def test_the_log_of_a_pod_is_that_of_its_task_and_none_if_it_cannot_be_rea
     assert [path for _, path, _ in server.asked] == [f"{PODS}/pod-1/log"]
 
 
-def served(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """An API server's OpenAPI document with this schema of a MapReduceJob."""
-    kinds = [{"group": "podreduce.dev", "kind": "MapReduceJob", "version": "v1beta1"}]
+def served(schema: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str, Any]:
+    """An API server's OpenAPI document with this schema of a kind."""
+    kinds = [{"group": "podreduce.dev", "kind": names.kind, "version": "v1beta1"}]
     return {"components": {"schemas": {"other": {}, "job": {**schema, "x-kubernetes-group-version-kind": kinds}}}}
 
 
 @pytest.mark.parametrize(
     "place",
-    [("spec", "speculation"), ("spec", "backoff", "outOfMemoryFactor"), ("status", "postMortem"), ("status",)],
+    [("spec", "speculation"), ("spec", "backoff", "outOfMemoryFactor"), ("status", "conditions"), ("status",)],
     ids=".".join,
 )
-def test_a_field_that_the_served_crd_lacks_is_found(place: tuple[str, ...]) -> None:
-    schema: dict[str, Any] = deepcopy(dict(job_schema()))
+@pytest.mark.parametrize("names", [JOBS, SCHEDULES], ids=lambda names: names.plural)
+def test_a_field_that_the_served_crd_lacks_is_found(names: ResourceNames, place: tuple[str, ...]) -> None:
+    if names is SCHEDULES and place[0] == "spec":
+        place = ("spec", "jobTemplate", *place)
+    schema: dict[str, Any] = deepcopy(dict(schema_of(names)))
     within = schema
     for name in place[:-1]:
         within = within["properties"][name]
     del within["properties"][place[-1]]
-    assert find_missing_fields(served(schema)) == [".".join(place)]
+    assert find_missing_fields(served(schema, names), names) == [".".join(place)]
 
 
 def test_nothing_is_missing_in_a_crd_of_this_release_and_a_newer_one() -> None:
     schema: dict[str, Any] = deepcopy(dict(job_schema()))
-    assert find_missing_fields(served(schema)) == []
+    assert find_missing_fields(served(schema), JOBS) == []
     schema["properties"]["spec"]["properties"]["newer"] = {"type": "string"}
-    assert find_missing_fields(served(schema)) == []
-    assert find_missing_fields({}) == []
+    assert find_missing_fields(served(schema), JOBS) == []
+    assert find_missing_fields({}, JOBS) == []
 
 
 async def test_an_older_crd_is_told_at_the_start(

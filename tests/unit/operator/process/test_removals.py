@@ -1,7 +1,7 @@
 import asyncio
 
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.process.job_removals import Removals
+from podreduce_operator.process.removals import Removals
 from tests.support.builders.jobs import make_job
 
 

@@ -1,0 +1,134 @@
+"""`podreduce run` of a pipeline: runs it on this machine and reports each step.
+
+Rule: if something fails, it prints why and returns the exit code.
+"""
+
+import asyncio
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.cli.job_file import JobFile, read_text
+from podreduce_operator.cli.overrides import StepOverrides
+from podreduce_operator.cli.pipeline_file import has_pipeline, parse_pipeline_file
+from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, complain, read_memory, say
+from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.machine import count_cores
+from podreduce_operator.model.pipelines import PipelineView
+
+if TYPE_CHECKING:
+    from podreduce_operator.cli.pipelines.engine import LocalPipeline, PipelineOutcome
+    from podreduce_operator.cli.workspace import Workspace
+
+__all__ = ["run_pipeline_file"]
+
+DATA_NAME = "data"
+
+
+def run_pipeline_file(
+    options: RunOptions, of_steps: StepOverrides, fork_server: ForkServer | None
+) -> ExitStatus | None:
+    """Run the pipeline in a file on this machine. Return None if the file has none."""
+    try:
+        text, source = read_text(options.file)
+        if not has_pipeline(text, source):
+            return None
+        file = parse_pipeline_file(text, source)
+        pipeline = load_local_pipeline(file, options.overrides, of_steps)
+        memory_bytes = read_memory(options.memory)
+    except (ManifestError, InvalidFileError) as error:
+        complain(str(error))
+        return ExitStatus.INVALID
+    run = RunOfPipeline(pipeline=pipeline, file=file, options=options, keep=of_steps.keep)
+    return run.run(memory_bytes, fork_server)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOfPipeline:
+    """A valid pipeline, and the command line."""
+
+    pipeline: PipelineView
+    file: JobFile
+    options: RunOptions
+    keep: Path | None
+
+    def run(self, memory_bytes: int | None, fork_server: ForkServer | None) -> ExitStatus:
+        """Run the pipeline, and report how it ended."""
+        from podreduce_operator.cli.pipelines.engine import LocalPipeline  # noqa: PLC0415 - obstore is slow to import
+        from podreduce_operator.cli.workspace import OutputBusyError  # noqa: PLC0415 - as above
+        from podreduce_operator.cluster.local.local_jobs import Machine  # noqa: PLC0415 - as above
+
+        started, pipeline = time.monotonic(), self.pipeline
+        slots = self.options.overrides.parallelism or pipeline.spec.parallelism or count_cores()
+        try:
+            with self.open_places() as (workspace, data):
+                local = LocalPipeline(
+                    view=pipeline,
+                    config_maps=self.file.config_maps,
+                    workspace=workspace,
+                    data_uri=f"file://{data}/",
+                    machine=Machine(parallelism=slots, memory_bytes=memory_bytes, fork_server=fork_server),
+                )
+                outcome = asyncio.run(self.run_in(local))
+                return self.report(local, outcome, time.monotonic() - started)
+        except OutputBusyError as error:
+            complain(f"{pipeline.key.name}: failed: OutputClaimed: {error}")
+            return ExitStatus.FAILED
+
+    @contextmanager
+    def open_places(self) -> Iterator[tuple["Workspace", Path]]:
+        """Hold the run's directory, the directory of its data, and all outputs that have a URI.
+
+        Raises:
+            OutputBusyError: another run on this machine is writing to one of them.
+        """
+        from podreduce_operator.cli.workspace import (  # noqa: PLC0415 - slow to import
+            hold_output,
+            no_empty_directory,
+            open_workspace,
+        )
+        from podreduce_operator.pipeline_runs.places import result_uri  # noqa: PLC0415 - as above
+
+        spec, key = self.pipeline.spec, self.pipeline.key
+        uris = [result_uri(spec, step.name) for step in spec.steps]
+        kept = None if self.keep is None else self.keep.absolute()
+        held = f"pipeline://{key}/{time.monotonic_ns()}/" if kept is None else f"file://{kept}/"
+        with ExitStack() as stack:
+            workspace = stack.enter_context(open_workspace(held, self.options.work_directory))
+            for uri in uris:
+                if uri is not None:
+                    stack.enter_context(hold_output(uri))
+                    stack.enter_context(no_empty_directory(uri))
+            yield workspace, workspace.path / DATA_NAME if kept is None else kept
+
+    async def run_in(self, local: "LocalPipeline") -> "PipelineOutcome":
+        """Run the pipeline in its directory, and show its progress."""
+        from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - slow to import
+        from podreduce_operator.cli.pipelines.engine import run_pipeline_engine  # noqa: PLC0415 - as above
+        from podreduce_operator.cli.pipelines.view import StepsWatcher, open_steps_view  # noqa: PLC0415 - as above
+
+        configure_logs(self.options.log_format)
+        in_loops = {step for loop in self.pipeline.spec.loops for step in loop.steps}
+        with closing(open_steps_view(self.options.log_format)) as view:
+            return await run_pipeline_engine(local, StepsWatcher(self.pipeline.key.name, in_loops, view))
+
+    def report(self, local: "LocalPipeline", outcome: "PipelineOutcome", seconds: float) -> ExitStatus:
+        """Print how the run ended. After a failure the complete steps, the logs and the post-mortem are kept."""
+        from podreduce_operator.cli.pipelines import report  # noqa: PLC0415 - see above
+        from podreduce_operator.cli.report import find_verdict  # noqa: PLC0415 - see above
+
+        if self.options.as_json:
+            say(json.dumps(outcome.status, indent=2))
+        if find_verdict(outcome.status)[0] == "Complete" and not outcome.interrupted:
+            if not self.options.as_json:
+                say(report.render_pipeline_success(local.view, outcome.status, seconds))
+            return ExitStatus.COMPLETE
+        kept = self.keep or local.workspace.keep(local.workspace.path / DATA_NAME)
+        complain(report.render_pipeline_failed(local, outcome, kept))
+        return ExitStatus.INTERRUPTED if outcome.interrupted else ExitStatus.FAILED

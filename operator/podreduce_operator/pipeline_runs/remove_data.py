@@ -1,0 +1,37 @@
+"""Removes what a pipeline stored: an output without a URI, and everything of a deleted pipeline except its results."""
+
+import structlog
+
+from podreduce.contract.errors import PodreduceError
+from podreduce.contract.layout import job_prefix
+from podreduce_operator.cluster.interface import PipelineCluster
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.pipeline_records import Place
+from podreduce_operator.model.pipelines import Data, PipelineView
+from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
+from podreduce_operator.pipeline_runs.places import DATA_PREFIX
+from podreduce_operator.runs.remove_run import LEFT_TO_SWEEPER, discard_run, find_runs
+
+__all__ = ["discard_pipeline", "remove_output"]
+
+log = structlog.get_logger(__name__)
+
+
+async def remove_output(run: PipelineRun, place: Place) -> None:
+    """Remove the output of a step, which has no URI. Its record stays."""
+    await run.steps.delete_prefix_async(f"{DATA_PREFIX}{place}/")
+    record = run.memory.records.get(str(place))
+    if record is not None:
+        run.memory.data[str(place), record.job_uid] = (Data.GONE, run.monotonic())
+
+
+async def discard_pipeline(pipeline: PipelineView, cluster: PipelineCluster) -> None:
+    """Remove the plans, the records and the outputs without a URI of a deleted pipeline. Its jobs go by themselves."""
+    key = pipeline.key
+    try:
+        storage = await cluster.read_storage_of(pipeline)
+        async for run in find_runs(storage, job_prefix(storage.installation, key.namespace, key.name)):
+            if run.uid == pipeline.uid:
+                await discard_run(storage, run)
+    except (ActionError, PodreduceError) as error:
+        log.warning(LEFT_TO_SWEEPER, pipeline=str(key), uid=pipeline.uid, error=str(error))

@@ -1,0 +1,72 @@
+"""Tells what is left of the recorded outputs. Rule: reads only."""
+
+from functools import partial
+
+from podreduce.contract.layout import SUCCESS_KEY
+from podreduce.contract.task import OutputManifest
+from podreduce.storage import ObjectStore
+from podreduce_operator.concurrency import gather_bounded
+from podreduce_operator.digests.run_digests import digest_output
+from podreduce_operator.model.pipeline_records import StepRecord
+from podreduce_operator.model.pipelines import Data
+from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
+from podreduce_operator.runs.publishing import read_manifest
+
+__all__ = ["look_for_data", "look_for_output", "read_published_digest"]
+
+SEEN_SECONDS = 15.0
+"""How long it counts that an output was there."""
+CONCURRENT_READS = 8
+LATEST = 2
+"""Of a loop's step only so many iterations are looked for again. Older ones are read by nobody."""
+
+
+async def look_for_data(run: PipelineRun) -> dict[str, Data]:
+    """Return what is left of each recorded output."""
+    records = run.memory.records
+    stale = [(name, record) for name, record in records.items() if is_due(run, name, record)]
+    await gather_bounded([partial(look_again, run, *each) for each in stale], limit=CONCURRENT_READS)
+    return {name: run.memory.data[name, record.job_uid][0] for name, record in records.items()}
+
+
+def is_due(run: PipelineRun, name: str, record: StepRecord) -> bool:
+    """Tell whether an output must be looked for now."""
+    known = run.memory.data.get((name, record.job_uid))
+    if known is None:
+        return True
+    newest = max(each.place.iteration for each in run.memory.records.values() if each.place.step == record.place.step)
+    return record.place.iteration > newest - LATEST and run.monotonic() - known[1] >= SEEN_SECONDS
+
+
+async def look_again(run: PipelineRun, name: str, record: StepRecord) -> Data:
+    """Look for one output, and note what is there."""
+    found = await look_for_output(run.storage.open(record.output_uri), record)
+    run.memory.data[name, record.job_uid] = (found, run.monotonic())
+    return found
+
+
+async def look_for_output(output: ObjectStore, record: StepRecord) -> Data:
+    """Return whether an output is there whole, and as it was recorded."""
+    if not await output.exists_async(SUCCESS_KEY):
+        return Data.GONE
+    manifest = await read_manifest(output)
+    if manifest is None:
+        return Data.GONE
+    if digest_output(manifest.parts) != record.output_digest:
+        return Data.REPLACED
+    return Data.PRESENT if await has_parts(output, manifest) else Data.GONE
+
+
+async def has_parts(output: ObjectStore, manifest: OutputManifest) -> bool:
+    """Tell whether all parts are there, with their sizes."""
+    sizes = {part.name: part.bytes for part in manifest.parts}
+    async for each in output.list_async("", recursive=False):
+        if sizes.get(each.key) == each.size:
+            del sizes[each.key]
+    return not sizes
+
+
+async def read_published_digest(output: ObjectStore) -> str | None:
+    """Return the digest of a published output; None if there is no whole one."""
+    manifest = await read_manifest(output) if await output.exists_async(SUCCESS_KEY) else None
+    return None if manifest is None else digest_output(manifest.parts)

@@ -1,0 +1,262 @@
+"""Schedules on a real API server: each verb of `ScheduleCluster`, and the whole loop with the chart's rights alone."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, SCHEDULES, load_crd, schema_of
+from podreduce_operator.api.times import parse_time, render_time
+from podreduce_operator.cluster.kubernetes.api import ApiServer, connect
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
+from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
+from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules, open_schedules
+from podreduce_operator.loop.schedule_loop import ScheduleLoop
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.schedules import ScheduleView
+from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, build_job
+from tests.cluster.cluster import Cluster
+from tests.cluster.paths import CHECKOUT
+from tests.conformance.kubernetes_world import eventually
+from tests.support.crd_cases import VALID_SPEC
+
+pytestmark = pytest.mark.e2e
+
+MINUTE = 60.0
+RBAC = CHECKOUT / "charts" / "podreduce" / "templates" / "rbac.yaml"
+
+
+@dataclass(kw_only=True)
+class World:
+    """A namespace with a schedule of every minute, and an operator's half without its loop."""
+
+    outside: Cluster
+    namespace: str
+    api: ApiServer
+    jobs: ResourceStore[JobView]
+    schedules: KubernetesSchedules
+    now: float
+
+    @property
+    def key(self) -> JobKey:
+        return JobKey(namespace=self.namespace, name="minutely")
+
+    async def schedule(self) -> ScheduleView:
+        found = await self.schedules.find_schedule(self.key)
+        assert found is not None
+        return found
+
+    async def kubectl(self, *arguments: str, stdin: str | None = None) -> str:
+        done = await asyncio.to_thread(self.outside.kubectl, *arguments, "--namespace", self.namespace, stdin=stdin)
+        return done.stdout
+
+    async def job_names(self) -> list[str]:
+        return (await self.kubectl("get", "mrj", "--output=name")).replace(f"mapreducejob.{GROUP}/", "").split()
+
+    async def loop(self) -> ScheduleLoop:
+        """A loop at the world's time."""
+        return ScheduleLoop(self.schedules, installation="here", clock=lambda: self.now)
+
+    async def end(self, name: str, result: str) -> None:
+        """Write a job's end into its status, as its own loop does, and let its watch show it."""
+        condition = {"type": result, "status": "True", "reason": "Tested", "message": ""}
+        status = json.dumps({"status": {"runId": "1", "conditions": [condition]}})
+        await self.kubectl("patch", "mrj", name, "--subresource=status", "--type=merge", "--patch", status)
+        self.jobs.cache.put(json.loads(await self.kubectl("get", "mrj", name, "--output=json")))
+
+
+def make_schedule(namespace: str, **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": API_VERSION,
+        "kind": SCHEDULES.kind,
+        "metadata": {"name": "minutely", "namespace": namespace},
+        "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": VALID_SPEC}, **spec},
+    }
+
+
+def read_rules() -> list[dict[str, Any]]:
+    """The rules that the chart gives to the operator in each namespace."""
+    text = RBAC.read_text().partition('{{- define "podreduce.rules" -}}')[2].partition("{{- end -}}")[0]
+    rules: list[dict[str, Any]] = yaml.safe_load(text)
+    return rules
+
+
+def make_account(namespace: str) -> list[dict[str, Any]]:
+    """A ServiceAccount with the operator's rights in the namespace."""
+    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "operator"}}
+    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "operator"}},
+        {**rbac, "kind": "Role", "rules": read_rules()},
+        {**rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]},
+    ]
+
+
+def make_kubeconfig(outside: Cluster, namespace: str, directory: Path) -> Path:
+    """A KUBECONFIG of the operator's ServiceAccount."""
+    raw = outside.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json").stdout
+    token = outside.kubectl("create", "token", "operator", "--namespace", namespace).stdout.strip()
+    config = json.loads(raw)
+    config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
+    file = directory / "kubeconfig"
+    file.write_text(json.dumps(config))
+    return file
+
+
+@pytest.fixture
+async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
+    """The operator has the rights of the chart and no others."""
+    await asyncio.to_thread(cluster.apply, *(dict(load_crd(names)) for names in (JOBS, SCHEDULES)))
+    crds = [f"crd/{names.plural}.{GROUP}" for names in (JOBS, SCHEDULES)]
+    await asyncio.to_thread(cluster.kubectl, "wait", "--for=condition=Established", *crds)
+    namespace = await asyncio.to_thread(cluster.namespace, "schedules")
+    await asyncio.to_thread(cluster.apply, *make_account(namespace), make_schedule(namespace), namespace=namespace)
+    kubeconfig = await asyncio.to_thread(make_kubeconfig, cluster, namespace, tmp_path)
+    async with connect(kubeconfig) as api:
+        jobs = ResourceStore(JOB_KIND, api, (namespace,), installation="here")
+        await jobs.take_listing()
+        schedules = open_schedules(api, jobs, (namespace,), "here")
+        found = World(outside=cluster, namespace=namespace, api=api, jobs=jobs, schedules=schedules, now=0.0)
+        found.now = (await found.schedule()).created_at + 2 * MINUTE
+        yield found
+        assert list(api.missing_rights) == []
+
+
+async def test_a_job_is_made_once_with_all_that_its_schedule_says(world: World) -> None:
+    schedule = await world.schedule()
+    manifest = build_job(schedule, world.now // MINUTE * MINUTE)
+    for _ in range(2):
+        await world.schedules.create_job(schedule, manifest)
+    (name,) = await world.job_names()
+    job = json.loads(await world.kubectl("get", "mrj", name, "--output=json"))
+    assert name == f"minutely-{int(world.now // MINUTE)}"
+    assert job["metadata"]["labels"] == {SCHEDULE_LABEL: "minutely"}
+    (owner,) = job["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == (SCHEDULES.kind, schedule.uid, True)
+    assert [each.key.name for each in await world.schedules.list_jobs_of(schedule, current=False)] == [name]
+
+
+async def test_jobs_that_others_made_meanwhile_are_seen_when_it_counts(world: World) -> None:
+    schedule = await world.schedule()
+    await world.kubectl("create", "--filename=-", stdin=json.dumps(build_job(schedule, 60.0)))
+    another = build_job(schedule, 120.0)
+    another["metadata"]["ownerReferences"][0]["uid"] = "another"
+    await world.kubectl("create", "--filename=-", stdin=json.dumps(another))
+    assert await world.schedules.list_jobs_of(schedule, current=False) == ()
+    assert [job.key.name for job in await world.schedules.list_jobs_of(schedule, current=True)] == ["minutely-1"]
+
+
+@pytest.mark.parametrize("is_rendered", [True, False])
+async def test_a_name_that_is_taken_is_done_only_if_the_job_is_for_the_same_time(
+    world: World, *, is_rendered: bool
+) -> None:
+    schedule = await world.schedule()
+    manifest = build_job(schedule, 60.0)
+    metadata = {name: value for name, value in manifest["metadata"].items() if name != "ownerReferences"}
+    if not is_rendered:
+        del metadata["labels"]
+    await world.kubectl("create", "--filename=-", stdin=json.dumps({**manifest, "metadata": metadata}))
+    if is_rendered:
+        await world.schedules.create_job(schedule, manifest)
+        return
+    with pytest.raises(ActionError, match="minutely-1 exists and was not made by this schedule: delete it") as refused:
+        await world.schedules.create_job(schedule, manifest)
+    assert (refused.value.reason, refused.value.permanent) == ("JobNameTaken", False)
+
+
+async def test_a_job_that_the_api_server_refuses_is_told_with_its_field(world: World) -> None:
+    schedule = await world.schedule()
+    manifest = build_job(schedule, 60.0)
+    manifest["spec"]["output"] = {"uri": "s3://corpus/books/counts/"}
+    with pytest.raises(ActionError, match=r"correct spec\.jobTemplate") as refused:
+        await world.schedules.create_job(schedule, manifest)
+    assert (refused.value.reason, refused.value.permanent) == ("JobRefused", True)
+    assert "the output must not lie inside an input prefix" in str(refused.value)
+
+
+async def test_a_deletion_takes_the_job_that_was_meant_and_may_be_repeated(world: World) -> None:
+    schedule = await world.schedule()
+    await world.schedules.create_job(schedule, build_job(schedule, 60.0))
+    (job,) = await world.schedules.list_jobs_of(schedule, current=True)
+    await world.schedules.delete_job_of(schedule, job.key.name, "another")
+    assert await world.job_names() == ["minutely-1"]
+    for _ in range(2):
+        await world.schedules.delete_job_of(schedule, job.key.name, job.uid)
+    assert await world.job_names() == []
+
+
+async def test_a_status_is_stored_whole_and_never_over_an_unseen_change(world: World) -> None:
+    schedule = await world.schedule()
+    at = render_time(world.now)
+    condition = {
+        "type": "Ready",
+        "status": "True",
+        "reason": "Scheduled",
+        "message": "x" * 1000,
+        "observedGeneration": 1,
+        "lastTransitionTime": at,
+    }
+    fields = schema_of(SCHEDULES)["properties"]["status"]["properties"]
+    status = {name: at for name, field in fields.items() if field.get("format") == "date-time"} | {
+        "observedGeneration": 1,
+        "installation": "here",
+        "observedSchedule": "* * * * * Etc/UTC",
+        "active": ["minutely-1"],
+        "conditions": [condition],
+    }
+    assert status.keys() == fields.keys()
+    assert await world.schedules.write_schedule_status(schedule, status)
+    stored = json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json"))
+    assert stored["status"] == status
+    written = await world.schedule()
+    patch = ("--type=merge", "--patch", json.dumps({"spec": {"suspend": True}}))
+    await world.kubectl("patch", "mrs", "minutely", *patch)
+    assert not await world.schedules.write_schedule_status(written, {})
+    assert (await world.schedule()).spec.suspend
+    await world.kubectl("delete", "mrs", "minutely")
+    assert not await world.schedules.write_schedule_status(await world.schedule(), {})
+    assert await world.schedules.find_schedule(world.key) is None
+
+
+async def test_the_whole_loop_needs_the_rights_of_the_chart_and_writes_no_schedule(world: World) -> None:
+    patch = {"spec": {"successfulJobsHistoryLimit": 1, "concurrencyPolicy": "Forbid"}}
+    await world.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
+    before = json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json"))
+    world.schedules.observe(before)
+    made: list[str] = []
+    loop = await world.loop()
+
+    async def find_new() -> list[str]:
+        return [name for name in await world.job_names() if name not in made]
+
+    async def is_pruned() -> bool:
+        return made[0] not in await world.job_names()
+
+    for _ in range(3):
+        loop.wake(world.key)
+        made += await eventually(find_new)
+        await world.end(made[-1], "Complete")
+        world.now += MINUTE
+    loop.wake(world.key)
+    await eventually(is_pruned)
+    await loop.close()
+    after = json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json"))
+    assert after["spec"] == before["spec"]
+    assert after["metadata"]["generation"] == before["metadata"]["generation"]
+    assert "finalizers" not in after["metadata"]
+    assert "annotations" not in after["metadata"]
+    events = json.loads(await world.kubectl("get", "events", "--output=json"))["items"]
+    assert {event["reason"] for event in events if event["involvedObject"]["kind"] == SCHEDULES.kind} == {"JobStarted"}
+    shown = (await world.kubectl("get", "mrs")).split("\n")
+    assert shown[0].split() == ["NAME", "SCHEDULE", "ZONE", "LAST", "SUCCESS", "NEXT", "STATE", "AGE"]
+    assert "Scheduled" in shown[1]
+    succeeded = parse_time(after["status"]["lastSuccessfulTime"])
+    assert succeeded is not None
+    assert f"minutely-{int(succeeded // MINUTE)}" in made

@@ -1,0 +1,122 @@
+"""One table for whoever applies the CRD of schedules, as `crd_cases` is for jobs; a part of that one is in it."""
+
+from copy import deepcopy
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, VALID_SPEC, CrdCase, change
+
+NESTED = [CRD_CASES[0], *CRD_CASES[5::9]]
+"""Cases of jobs that are tried in a template, too. Its schema is a copy, which another test holds equal."""
+
+DEFAULTED_SCHEDULE: dict[str, Any] = {
+    "schedule": "30 2 * * *",
+    "timeZone": "Etc/UTC",
+    "suspend": False,
+    "concurrencyPolicy": "Forbid",
+    "successfulJobsHistoryLimit": 3,
+    "failedJobsHistoryLimit": 1,
+    "jobTemplate": {"spec": DEFAULTED_SPEC},
+}
+"""What becomes of a schedule with the least there can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleCase:
+    """A schedule and what becomes of it; the fields are those of a `CrdCase`."""
+
+    id: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    refused_at: str | None = None
+    only_on_cluster: bool = False
+    is_unknown_field: bool = False
+    name: str = "case"
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest."""
+        spec: dict[str, Any] = {"schedule": "30 2 * * *", "jobTemplate": {"spec": deepcopy(VALID_SPEC)}}
+        for path, value in self.changes.items():
+            change(spec, path.split("."), value)
+        return {
+            "apiVersion": "podreduce.dev/v1beta1",
+            "kind": "MapReduceSchedule",
+            "metadata": {"name": self.name},
+            "spec": spec,
+        }
+
+
+def taken(name: str, **changes: Any) -> ScheduleCase:
+    return ScheduleCase(id=name, changes={path.replace("__", "."): value for path, value in changes.items()})
+
+
+def refused(at: str, name: str, changes: dict[str, Any]) -> ScheduleCase:
+    return ScheduleCase(id=name, changes=changes, refused_at=f"spec.{at}" if at else "spec")
+
+
+def parameter(**fields: Any) -> dict[str, Any]:
+    return {"name": "day", "format": "%Y-%m-%d", **fields}
+
+
+def nest(case: CrdCase) -> ScheduleCase:
+    """A case of a job as the template of a schedule."""
+    at = case.refused_at
+    return ScheduleCase(
+        id=f"template-{case.id}",
+        changes={f"jobTemplate.spec.{path}": value for path, value in case.changes.items()},
+        refused_at=None if at is None else at.replace("spec", "spec.jobTemplate.spec", 1),
+        only_on_cluster=case.only_on_cluster,
+        is_unknown_field=case.is_unknown_field,
+    )
+
+
+TAKEN = [
+    taken("the-least-there-can-be"),
+    taken("macro", schedule="@weekly"),
+    taken("names", schedule="0 9-17/2 1,15 JAN-JUN MON-FRI"),
+    taken("zone", timeZone="America/Argentina/Buenos_Aires"),
+    taken("suspended", suspend=True),
+    taken("deadline", startingDeadlineSeconds=10),
+    taken("replace", concurrencyPolicy="Replace"),
+    taken("allow", concurrencyPolicy="Allow"),
+    taken("limits", successfulJobsHistoryLimit=100, failedJobsHistoryLimit=1),
+    taken("parameters", parameters=[parameter(offset="-1d"), parameter(name="hour", format="%H", offset="90m")]),
+    taken(
+        "placeholders",
+        parameters=[parameter()],
+        jobTemplate__spec__input__uris=["s3://logs/day=$(parameters.day)/"],
+        jobTemplate__spec__output__uri="s3://reports/day=$(parameters.day)/",
+    ),
+    taken("metadata", jobTemplate__metadata={"labels": {"team": "shop"}, "annotations": {"note": "x" * 4096}}),
+    ScheduleCase(id="name-of-52-characters", name="a" * 52),
+]
+
+REFUSED = [
+    ScheduleCase(id="name-of-53-characters", name="a" * 53, refused_at=""),
+    refused("schedule", "no-schedule", {"schedule": ABSENT}),
+    refused("schedule", "empty-schedule", {"schedule": ""}),
+    refused("schedule", "a-list-as-schedule", {"schedule": ["30 2 * * *"]}),
+    refused("schedule", "long-schedule", {"schedule": "1," * 101}),
+    refused("timeZone", "local-time", {"timeZone": "Local"}),
+    refused("timeZone", "empty-zone", {"timeZone": ""}),
+    refused("suspend", "suspended-in-words", {"suspend": "yes"}),
+    refused("concurrencyPolicy", "unknown-policy", {"concurrencyPolicy": "Queue"}),
+    refused("startingDeadlineSeconds", "short-deadline", {"startingDeadlineSeconds": 9}),
+    refused("successfulJobsHistoryLimit", "no-history", {"successfulJobsHistoryLimit": 0}),
+    refused("failedJobsHistoryLimit", "long-history", {"failedJobsHistoryLimit": 101}),
+    refused("parameters[0].name", "parameter-without-name", {"parameters": [{"format": "%Y"}]}),
+    refused("parameters[0].format", "parameter-without-format", {"parameters": [{"name": "day"}]}),
+    refused("parameters[0].name", "parameter-misnamed", {"parameters": [parameter(name="a day")]}),
+    refused("parameters[0].offset", "offset-without-unit", {"parameters": [parameter(offset="1")]}),
+    refused("parameters[0].offset", "offset-of-a-week", {"parameters": [parameter(offset="1w")]}),
+    refused("parameters[1]", "parameter-twice", {"parameters": [parameter(), parameter(format="%d")]}),
+    refused("jobTemplate", "no-template", {"jobTemplate": ABSENT}),
+    refused("jobTemplate.spec", "no-spec", {"jobTemplate": {}}),
+    refused("jobTemplate.metadata.labels.team", "long-label", {"jobTemplate.metadata": {"labels": {"team": "x" * 64}}}),
+]
+
+UNKNOWN = [
+    ScheduleCase(id=f"unknown-{path}", changes={path: 1}, refused_at=f"spec.{path}", is_unknown_field=True)
+    for path in ("startingDeadline", "jobTemplate.metadata.name", "jobTemplate.kind")
+]
+
+SCHEDULE_CASES = [*TAKEN, *REFUSED, *UNKNOWN, *map(nest, NESTED)]
