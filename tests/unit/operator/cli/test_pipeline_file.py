@@ -128,7 +128,7 @@ def test_a_program_in_a_config_map_of_the_file_is_checked() -> None:
     start, end = PIPELINE.index("    source: |"), PIPELINE.index("  steps:\n")
     text = f"{PIPELINE[:start]}    {reference}{PIPELINE[end:]}"
     load_pipeline(parse_pipeline_file(text, "web.yaml"))
-    assert "web.yaml:22:5: Clean.map_func(self, key) cannot be called" in find(text + CONFIG_MAP)
+    assert "web.yaml:23:9: Clean.map_func(self, key) cannot be called" in find(text + CONFIG_MAP)
 
 
 def test_the_program_of_a_step_is_checked_at_its_own_place() -> None:
