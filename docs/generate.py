@@ -18,9 +18,10 @@ from prometheus_client.core import Metric
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
 from podreduce.program.counters import BUILT_IN_GROUP
-from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.crd import PIPELINES, VERSION, job_schema, load_crd, schema_of_version
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.history import post_mortem
+from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from podreduce_operator.policy import failure_causes, failure_classes, status
 from podreduce_operator.process import health
 from podreduce_operator.process.loop_lag import LoopLag
@@ -306,6 +307,30 @@ def list_fields(part: str) -> str:
     return table(head, *((f"`{p}`", k, d, say_change(p), t) for p, k, d, t in iter_fields(schema, part)))
 
 
+def list_pipeline_fields(part: str) -> str:
+    """Return the fields of a pipeline's spec or status, without those of its steps that are a job's."""
+    schema = schema_of_version(load_crd(PIPELINES), VERSION)["properties"][part]
+    if part == "status":
+        found = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
+        return table(("field", "type", "what it says"), *found)
+    own = [each for each in iter_fields(schema, part) if is_of_pipelines(each[0])]
+    head = ("field", "type", "default", "what it does")
+    return table(head, *((f"`{path}`", kind, default, text) for path, kind, default, text in own))
+
+
+def is_of_pipelines(path: str) -> bool:
+    """Tell whether a field is not described with the jobs."""
+    if not path.startswith("spec.steps[]."):
+        return not path.startswith(("spec.program.", "spec.storage."))
+    place = re.sub(r"^spec.steps\[\]\.", "", path)
+    return place in STEP_FIELDS or bool(OWN_OF_STEPS.match(place))
+
+
+OWN_OF_STEPS = re.compile(
+    r"(inputs|sideInputs)\[\]\.(name|uris|from|previous|first(\..*)?|format)$|output\.(uri|format|ifExists)$"
+)
+
+
 def say_change(path: str) -> str:
     """Return when a change of the field takes effect."""
     name = path.split(".")[1].removesuffix("[]")
@@ -376,6 +401,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metric-labels": list_metric_labels,
     "metrics": list_metrics,
     "packages": list_packages,
+    "pipeline-fields": lambda: list_pipeline_fields("spec"),
+    "pipeline-status-fields": lambda: list_pipeline_fields("status"),
     "spec-fields": lambda: list_fields("spec"),
     "status-fields": lambda: list_fields("status"),
 }

@@ -19,7 +19,14 @@ __all__ = ["find_pipeline_problems", "iter_uris"]
 def find_pipeline_problems(spec: PipelineSpec) -> tuple[FieldProblem, ...]:
     """Return what is wrong with a pipeline: its graph first, then what can only be said of a graph that is right."""
     graph = (*find_name_problems(spec), *find_input_problems(spec), *find_loop_problems(spec))
-    return graph or (*find_parameter_problems(spec), *find_read_problems(spec), *find_place_problems(spec))
+    if graph:
+        return graph
+    return (
+        *find_missing_programs(spec),
+        *find_parameter_problems(spec),
+        *find_read_problems(spec),
+        *find_place_problems(spec),
+    )
 
 
 def find_name_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
@@ -151,6 +158,14 @@ def is_number(value: int | str) -> bool:
         return abs(float(value)) < float("inf")
     except ValueError:
         return False
+
+
+def find_missing_programs(spec: PipelineSpec) -> Iterator[FieldProblem]:
+    """Yield the steps that have no program."""
+    for number, step in enumerate(spec.steps):
+        if spec.program is None and step.program is None:
+            message = f"{step.name} has no program: give it one, or give spec.program for all steps"
+            yield FieldProblem(path=f"spec.steps[{number}].program", message=message)
 
 
 def find_parameter_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:

@@ -4,7 +4,7 @@ Rule: pure. The order is the API server's: unknown fields, defaults, schema, and
 Rules whose message starts with `CLUSTER_ONLY` are skipped, because a local run also takes paths and file:// URIs.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -109,9 +109,13 @@ def find_schema_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ..
     return tuple(dict.fromkeys([*unknown, *of_schema]))
 
 
-def find_rule_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
-    """Return the CEL rules that do not hold for a manifest that fits the schema."""
-    return tuple(iter_rule_problems(schema_of(defaulted), defaulted, "", rule_holds, applies_locally))
+def find_rule_problems(defaulted: Mapping[str, Any], known: Container[str] = ()) -> tuple[FieldProblem, ...]:
+    """Return the CEL rules that do not hold for a manifest that fits the schema, without those `known` to hold."""
+
+    def applies(rule: Mapping[str, str]) -> bool:
+        return applies_locally(rule) and rule["rule"] not in known
+
+    return tuple(iter_rule_problems(schema_of(defaulted), defaulted, "", rule_holds, applies))
 
 
 def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:

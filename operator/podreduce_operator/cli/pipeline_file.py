@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
-from podreduce_operator.api.crd import API_VERSION, PIPELINES
+from podreduce_operator.api.crd import API_VERSION, PIPELINES, schema_of
 from podreduce_operator.api.crd_schema import FieldProblem
 from podreduce_operator.api.job_files import ManifestError, load_documents, show
 from podreduce_operator.api.job_positions import find_block, find_line, split_path
@@ -33,7 +33,7 @@ from podreduce_operator.pipelines.job_of_step import PinnedRun, StepJobError
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.pods.template_merge import PodTemplateError
 
-__all__ = ["InvalidPipelineError", "has_pipeline", "load_pipeline", "parse_pipeline_file"]
+__all__ = ["InvalidPipelineError", "graph_rules", "has_pipeline", "load_pipeline", "parse_pipeline_file"]
 
 DATA_URI = "s3://intermediate/data/"
 """Where outputs without a URI would lie, to check the jobs. Nothing is written there."""
@@ -83,13 +83,18 @@ def load_pipeline(file: JobFile) -> PipelineView:
     refuse(file, find_schema_problems(manifest))
     spec = decode_pipeline_spec(manifest["spec"])
     refuse(file, find_pipeline_problems(spec))
-    refuse(file, find_rule_problems(manifest))
+    refuse(file, find_rule_problems(manifest, known=graph_rules()))
     pipeline = view_pipeline(manifest, spec)
     found = dict.fromkeys(line for step in spec.steps for line in describe_program(file, spec, step.name))
     if found:
         raise InvalidPipelineError("\n".join(found))
     refuse(file, tuple(find_job_problems(pipeline, file)))
     return pipeline
+
+
+def graph_rules() -> frozenset[str]:
+    """Return the CRD's rules about the whole graph. `find_pipeline_problems` says the same, and much faster."""
+    return frozenset(rule["rule"] for rule in schema_of(PIPELINES)["properties"]["spec"]["x-kubernetes-validations"])
 
 
 def refuse(file: JobFile, problems: tuple[FieldProblem, ...]) -> None:

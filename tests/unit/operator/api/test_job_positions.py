@@ -3,7 +3,7 @@ import textwrap
 
 import pytest
 
-from podreduce_operator.api.job_positions import TextBlock, find_block
+from podreduce_operator.api.job_positions import TextBlock, find_block, find_line
 from tests.support.searching import seeds
 
 JOB = {"kind": "MapReduceJob"}
@@ -59,3 +59,44 @@ def test_a_text_that_the_file_does_not_hold_line_by_line_has_no_place(header: st
     text = f"kind: MapReduceJob\nspec:\n  program:\n    source: {header}"
     assert find_block(text, JOB, PATH, value) == TextBlock()
     assert TextBlock().place(3, 1) is None
+
+
+STEPS = """\
+kind: ConfigMap
+spec: {}
+---
+kind: Pipeline
+spec:
+  steps:
+    - name: a
+      inputs: [{uris: [x]}]
+    - name: b
+      inputs:
+        - from: a
+        - {from: c,
+           format: Text}
+"""
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ("spec", 5),
+        ("spec.steps[0]", 7),
+        ("spec.steps[0].inputs[0].uris[0]", 8),
+        ("spec.steps[1].name", 9),
+        ("spec.steps[1].inputs[0].from", 11),
+        ("spec.steps[1].inputs[1].format", 13),
+        ("spec.steps[1].inputs[1].csv.header", 12),
+        ("spec.steps[1].output.uri", 9),
+        ("spec.steps[7].name", 6),
+        ("status", 4),
+    ],
+)
+def test_a_field_is_on_a_line_and_a_missing_one_on_that_of_what_would_hold_it(path: str, line: int) -> None:
+    assert find_line(STEPS, {"kind": "Pipeline"}, path) == line
+
+
+@pytest.mark.parametrize("text", [STEPS, "", "{", "kind: [Pipeline]"])
+def test_without_the_document_there_is_no_line(text: str) -> None:
+    assert find_line(text, {"kind": "Job"}, "spec") is None

@@ -8,16 +8,18 @@ from typing import Any
 import pytest
 
 from podreduce_operator.api.crd import PIPELINES, job_schema, load_crd, read_crd, schema_of
-from podreduce_operator.api.validation import apply_crd_defaults, find_problems
+from podreduce_operator.api.pipeline_problems import find_pipeline_problems
+from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
+from podreduce_operator.api.validation import (
+    apply_crd_defaults,
+    find_problems,
+    find_rule_problems,
+    find_schema_problems,
+)
+from podreduce_operator.cli.pipeline_file import graph_rules
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
-from tests.support.pipeline_cases import (
-    DEFAULTED_PIPELINE,
-    DEFAULTED_STEP,
-    PIPELINE_CASES,
-    PipelineCase,
-    largest_pipeline,
-)
+from tests.support.pipeline_cases import DEFAULTED_PIPELINE, DEFAULTED_STEP, PIPELINE_CASES, PipelineCase
 
 ROOT = Path(__file__).parents[4]
 SPEC = schema_of(PIPELINES)["properties"]["spec"]
@@ -34,17 +36,30 @@ def load_generator() -> ModuleType:
     return module
 
 
-@pytest.mark.parametrize("case", PIPELINE_CASES, ids=lambda case: case.id)
+GRAPH_CASES = [case for case in PIPELINE_CASES if case.refused_at == "spec"]
+OTHER_CASES = [case for case in PIPELINE_CASES if case.refused_at != "spec"]
+
+
+@pytest.mark.parametrize("case", OTHER_CASES, ids=lambda case: case.id)
 def test_the_local_validator_agrees_with_the_table(case: PipelineCase) -> None:
-    places = {problem.path for problem in find_problems(apply_crd_defaults(case.manifest()))}
+    manifest = apply_crd_defaults(case.manifest())
+    found = find_schema_problems(manifest) or find_rule_problems(manifest, known=graph_rules())
     if case.refused_at is None or case.only_on_cluster:
-        assert places == set()
+        assert found == ()
+        assert find_pipeline_problems(decode_pipeline_spec(manifest["spec"])) == ()
     else:
-        assert case.refused_at in places
+        assert case.refused_at in {problem.path for problem in found}
 
 
-def test_the_largest_pipeline_is_taken() -> None:
-    assert find_problems(apply_crd_defaults(largest_pipeline())) == ()
+@pytest.mark.parametrize("case", GRAPH_CASES, ids=lambda case: case.id)
+def test_a_wrong_graph_is_refused_by_the_rules_and_told_by_the_function(case: PipelineCase) -> None:
+    manifest = apply_crd_defaults(case.manifest())
+    assert "spec" in {problem.path for problem in find_problems(manifest)}
+    assert find_pipeline_problems(decode_pipeline_spec(manifest["spec"])) != ()
+
+
+def test_the_rules_take_a_right_graph() -> None:
+    assert find_problems(apply_crd_defaults(PipelineCase(id="plain").manifest())) == ()
 
 
 def test_defaults_are_filled_in() -> None:

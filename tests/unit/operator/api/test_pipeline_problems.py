@@ -17,6 +17,7 @@ RANK: dict[str, Any] = {"name": "rank", "steps": ["spread", "sum"], "maxIteratio
 
 def find(*steps: dict[str, Any], loops: list[dict[str, Any]] | None = None) -> list[str]:
     fields = {
+        "program": {"module": "a"},
         "steps": steps or [SEED, SPREAD, SUM, TOP],
         "loops": [RANK] if loops is None else loops,
         "onStepFailure": "FinishRunning",
@@ -30,7 +31,7 @@ def find(*steps: dict[str, Any], loops: list[dict[str, Any]] | None = None) -> l
 
 
 def find_in(*steps: dict[str, Any], **fields: Any) -> list[str]:
-    raw_spec = {**PIPELINE_DEFAULTS, "steps": list(steps), **fields}
+    raw_spec = {**PIPELINE_DEFAULTS, "program": {"module": "a"}, "steps": list(steps), **fields}
     return [str(problem) for problem in find_pipeline_problems(decode_pipeline_spec(raw_spec))]
 
 
@@ -196,6 +197,11 @@ def test_the_first_iteration_must_read_something_from_before_the_loop() -> None:
 )
 def test_what_the_parameters_make_of_a_pipeline_is_checked(steps: list[dict[str, Any]], told: str) -> None:
     assert find_in(*steps, parameters={"day": "x"}) == [told]
+
+
+def test_a_step_without_a_program_is_told() -> None:
+    told = "spec.steps[1].program: b has no program: give it one, or give spec.program for all steps"
+    assert find_in(step("a", LINKS, program={"module": "a"}), step("b", LINKS), program=None) == [told]
 
 
 FORMATS = ("Text", "JSONLines", "CSV", "Parquet", "FixedLength", "Pairs")

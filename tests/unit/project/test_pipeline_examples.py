@@ -1,0 +1,143 @@
+"""The programs of the example pipelines give what plain Python and numpy give, and their files are valid.
+
+The programs run here as classes, without an engine: map all, sort by key, reduce. Other tests run the files themselves.
+"""
+
+import csv
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from podreduce_operator.api.crd import job_schema
+from podreduce_operator.cli.pipeline_file import load_pipeline, parse_pipeline_file
+from tests.support.pipeline_oracles import (
+    draw_links,
+    draw_logs,
+    draw_points,
+    expected_centres,
+    expected_labels,
+    expected_ranks,
+    expected_report,
+)
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+HAS_SIDE_INPUTS = "sideInputs" in job_schema()["properties"]["spec"]["properties"]
+
+Pairs = list[tuple[Any, Any]]
+
+
+class Context:
+    """What a program gets of its task."""
+
+    def __init__(self, parameters: Mapping[str, str], side: Pairs | None = None) -> None:
+        self.parameters = parameters
+        self.input = ""
+        self.side = side or []
+        self.counters: dict[str, int] = {}
+
+    def count(self, group: str, name: str, amount: int = 1) -> None:
+        self.counters[f"{group}/{name}"] = self.counters.get(f"{group}/{name}", 0) + amount
+
+    def side_input(self, name: str) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002 - the program names it
+        return iter(self.side)
+
+
+def load(example: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """The classes of an example's program, and its parameters."""
+    spec = yaml.safe_load((EXAMPLES / example / "pipeline.yaml").read_text())["spec"]
+    names: dict[str, Any] = {}
+    exec(spec["program"]["source"], names)  # noqa: S102 - the example's own program
+    return names, spec["parameters"]
+
+
+def run(job_class: Callable[[], Any], context: Context, inputs: Mapping[str, Pairs]) -> Pairs:
+    """What a job of this class yields."""
+    job = job_class()
+    if hasattr(job, "setup"):
+        job.setup(context)
+    mapped = []
+    for name, pairs in inputs.items():
+        context.input = name
+        mapped += [pair for key, value in pairs for pair in job.map_func(key, value)]
+    mapped.sort(key=lambda pair: pair[0])
+    if getattr(job, "combiner", None) == "sum":
+        return [(key, sum(value for _, value in group)) for key, group in groupby(mapped, key=lambda pair: pair[0])]
+    if not hasattr(job, "reduce_func"):
+        return mapped
+    groups = groupby(mapped, key=lambda pair: pair[0])
+    return [pair for key, group in groups for pair in job.reduce_func(key, (value for _, value in group))]
+
+
+def read_rows(paths: Iterable[Path]) -> Pairs:
+    found: Pairs = []
+    for path in sorted(paths):
+        with path.open(newline="") as file:
+            found += [(0, row) for row in csv.DictReader(file)]
+    return found
+
+
+@pytest.mark.parametrize("example", ["web", "pagerank", "kmeans"])
+def test_the_file_is_valid(example: str) -> None:
+    if example == "kmeans" and not HAS_SIDE_INPUTS:
+        pytest.skip("jobs have no side inputs yet")
+    path = EXAMPLES / example / "pipeline.yaml"
+    load_pipeline(parse_pipeline_file(path.read_text(), str(path)))
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2, 3])
+def test_web(tmp_path: Path, seed: int | None) -> None:
+    logs = EXAMPLES / "web" / "logs" if seed is None else tmp_path
+    if seed is not None:
+        draw_logs(logs, seed=seed, rows=500 * seed)
+    names, parameters = load("web")
+    clean = run(names["Clean"], Context(parameters), {"input": read_rows(logs.glob("day=2026-05-01/*.csv"))})
+    visits = run(names["Visits"], Context(parameters), {"clean": clean})
+    faults = run(names["Faults"], Context(parameters), {"clean": clean})
+    report = run(names["Report"], Context(parameters), {"visits": visits, "faults": faults})
+    assert dict(report) == expected_report(logs)
+    assert len(report) > 10
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_pagerank(tmp_path: Path, seed: int | None) -> None:
+    directory = EXAMPLES / "pagerank" / "links" if seed is None else tmp_path
+    if seed is not None:
+        draw_links(directory, seed=seed, pages=60 * seed)
+    names, parameters = load("pagerank")
+    links = [(0, line) for path in sorted(directory.glob("*.txt")) for line in path.read_text().splitlines()]
+    ranks, moved, rounds = run(names["Seed"], Context(parameters), {"input": links}), 10_000, 0
+    while moved >= 10_000:
+        context = Context(parameters)
+        spread = run(names["Spread"], context, {"links": links, "ranks": ranks})
+        ranks = run(names["Sum"], context, {"spread": spread})
+        moved, rounds = context.counters["rank/micro"], rounds + 1
+    expected, expected_rounds = expected_ranks(directory)
+    assert rounds == expected_rounds
+    assert dict(ranks) == pytest.approx(expected, abs=1e-6)
+    top = run(names["Top"], Context(parameters), {"sum": ranks})
+    assert [rank for _, rank in top] == sorted(dict(ranks).values(), reverse=True)
+
+
+@pytest.mark.parametrize("seed", [None, 1, 2])
+def test_kmeans(tmp_path: Path, seed: int | None) -> None:
+    directory = EXAMPLES / "kmeans" / "points" if seed is None else tmp_path
+    if seed is not None:
+        draw_points(directory, seed=seed, points=200 * seed)
+    names, parameters = load("kmeans")
+    points = {"input": read_rows(directory.glob("*.csv"))}
+    centres, moved, rounds = run(names["Sample"], Context(parameters), points), 1, 0
+    while moved:
+        context = Context(parameters, side=centres)
+        centres = run(names["Assign"], context, points)
+        moved, rounds = context.counters["kmeans/moved"], rounds + 1
+    expected, expected_rounds = expected_centres(directory, int(parameters["k"]))
+    assert rounds == expected_rounds
+    assert dict(centres) == {number: pytest.approx(centre) for number, centre in expected.items()}
+    labels = run(names["Label"], Context(parameters, side=centres), points)
+    found = sorted((point, number) for number, point in labels)
+    rows = [(float(row["x"]), float(row["y"])) for _, row in points["input"]]
+    assert found == sorted(zip(rows, expected_labels(directory, expected), strict=True))
