@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any
 
-from podreduce_operator.api.crd import JOBS, ResourceNames, schema_of
+from podreduce_operator.api.crd import JOBS, SCHEDULES, ResourceNames
+from podreduce_operator.api.crd import schema_of as schema_of_kind
 from podreduce_operator.api.crd_schema import (
     FieldProblem,
     apply_defaults,
@@ -67,22 +68,22 @@ class InvalidJobError(ValueError):
         self.problems = problems
 
 
-def validate_job(manifest: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str, Any]:
-    """Return `manifest`, of a job or of the kind with these names, with the CRD's defaults.
+def validate_job(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `manifest`, of a job or another kind, with the defaults of its CRD.
 
     Raises:
         InvalidJobError: it breaks the schema or a rule, or has an unknown field.
     """
-    defaulted: dict[str, Any] = apply_defaults(choose_schema(manifest, names), dict(manifest))
-    problems = find_problems(defaulted, names)
+    defaulted: dict[str, Any] = apply_defaults(schema_of(manifest), dict(manifest))
+    problems = find_problems(defaulted)
     if problems:
         raise InvalidJobError(problems)
     return defaulted
 
 
-def find_problems(defaulted: Mapping[str, Any], names: ResourceNames = JOBS) -> tuple[FieldProblem, ...]:
+def find_problems(defaulted: Mapping[str, Any]) -> tuple[FieldProblem, ...]:
     """Return what is wrong with a manifest that has its defaults."""
-    schema = choose_schema(defaulted, names)
+    schema = schema_of(defaulted)
     unknown = [explain_unknown(*field) for field in iter_unknown_fields(schema, defaulted, "")]
     of_schema = [*iter_schema_problems(schema, defaulted), *iter_duplicates(schema, defaulted, "")]
     problems = list(dict.fromkeys([*unknown, *of_schema]))
@@ -91,16 +92,18 @@ def find_problems(defaulted: Mapping[str, Any], names: ResourceNames = JOBS) -> 
     return tuple(problems)
 
 
-def choose_schema(manifest: Mapping[str, Any], names: ResourceNames) -> Mapping[str, Any]:
-    """Return the schema for this manifest."""
+def schema_of(manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema for this manifest. What is no other kind is checked as a job."""
     metadata = manifest.get("metadata")
-    return local_schema(names, needs_name=not (isinstance(metadata, Mapping) and metadata.get("generateName")))
+    needs_name = not (isinstance(metadata, Mapping) and metadata.get("generateName"))
+    names = SCHEDULES if manifest.get("kind") == SCHEDULES.kind else JOBS
+    return local_schema(names, needs_name=needs_name)
 
 
 @cache
-def local_schema(names: ResourceNames, *, needs_name: bool = True) -> Mapping[str, Any]:
+def local_schema(names: ResourceNames = JOBS, *, needs_name: bool = True) -> Mapping[str, Any]:
     """Return the CRD's schema with a schema for `metadata`."""
-    schema, metadata = schema_of(names), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
+    schema, metadata = schema_of_kind(names), METADATA_SCHEMA if needs_name else NAMELESS_SCHEMA
     return {**schema, "properties": {**schema["properties"], "metadata": metadata}}
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
-__all__ = ["JobFile", "parse_job_file", "read_job_file"]
+__all__ = ["JobFile", "index_config_maps", "is_kind", "parse_job_file", "read_job_file", "read_text"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,8 @@ class JobFile:
         config_maps: their data, by name and then by key.
         directory: where the program's own modules are; None if it can have none.
         is_program: the file is the program itself, and the manifest was made for it.
+        document: the kind of the document that holds the job, and `template` the path to the job in it.
+        parameters: those of the schedule that makes the job, for the URIs of the command line; None if there is none.
     """
 
     source: str
@@ -32,6 +34,9 @@ class JobFile:
     text: str = ""
     directory: Path | None = None
     is_program: bool = False
+    document: str = KIND
+    template: tuple[str, ...] = ()
+    parameters: Mapping[str, str] | None = None
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
@@ -41,14 +46,22 @@ def read_job_file(path: str) -> JobFile:
     Raises:
         ManifestError: it cannot be read, or does not have exactly one MapReduceJob.
     """
+    return parse_job_file(*read_text(path))
+
+
+def read_text(path: str) -> tuple[str, str]:
+    """Return the text of a file, and how errors name it; `-` reads standard input.
+
+    Raises:
+        ManifestError: it cannot be read.
+    """
     if path == "-":
-        return parse_job_file(sys.stdin.read(), "standard input")
+        return sys.stdin.read(), "standard input"
     try:
-        text = Path(path).read_text(encoding="utf-8")
+        return Path(path).read_text(encoding="utf-8"), path
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ManifestError(f"{path}: cannot be read: {reason}") from error
-    return parse_job_file(text, path)
 
 
 def parse_job_file(text: str, source: str) -> JobFile:

@@ -1,14 +1,21 @@
-"""`podreduce validate`: prints what is wrong with a job file, field by field, or that it is valid."""
+"""`podreduce validate`: prints what is wrong with a file, field by field, or that its job or schedule is valid."""
+
+import time
+from datetime import datetime
 
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.spec import ProgramSpec
+from podreduce_operator.cli.job_file import parse_job_file, read_text
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
+from podreduce_operator.cli.schedule_file import ScheduleFile, has_schedule, parse_schedule_file, show_time
 from podreduce_operator.model.jobs import JobView
 
 __all__ = ["validate_file"]
+
+NEXT_TIMES = 3
 
 
 def validate_file(path: str) -> ExitStatus:
@@ -16,18 +23,54 @@ def validate_file(path: str) -> ExitStatus:
     if is_python(path):
         return validate_program(path)
     try:
-        file = read_file(path)
+        text, source = read_text(path)
+        if has_schedule(text, source):
+            report_schedule(parse_schedule_file(text, source), time.time())
+            return ExitStatus.COMPLETE
+        file = parse_job_file(text, source)
         job = load_job(file, Overrides())
-    except InvalidFileError as error:
+    except (ManifestError, InvalidFileError) as error:
         complain(str(error))
         return ExitStatus.INVALID
     metadata = file.manifest["metadata"]
     name = metadata.get("name") or f"{metadata['generateName']}…"
     say(f"{file.source}: {name} is a valid MapReduceJob")
+    tell_local_uris(job)
+    return ExitStatus.COMPLETE
+
+
+def report_schedule(schedule: ScheduleFile, now: float) -> None:
+    """Print that a schedule is valid, with the job of its next time, and its next times.
+
+    Raises:
+        InvalidFileError: the job of its next time is not valid.
+        ScheduleFileError: it has no next time.
+    """
+    times = list(schedule.next_times(now, NEXT_TIMES))
+    if not times:
+        raise InvalidFileError(
+            f"{schedule.file.source}: spec.schedule: {schedule.view.spec.schedule!r} names no time of the next 50 years"
+        )
+    job = load_job(schedule.make_job_file(times[0]), Overrides())
+    say(f"{schedule.file.source}: {schedule.view.key.name} is a valid MapReduceSchedule; its next times:")
+    for at in times:
+        weekday = datetime.fromtimestamp(at, schedule.cron.zone).strftime("%A")
+        say(f"  {show_time(at, schedule.cron)}  {weekday}")
+    if schedule.view.spec.suspend:
+        say("it makes no jobs: spec.suspend is true")
+    if schedule.writes_to_one_place():
+        say(
+            "every job has the same output.uri, so all after the first one fail with OutputExists: "
+            "use a parameter in it, or ifExists: Replace"
+        )
+    tell_local_uris(job)
+
+
+def tell_local_uris(job: JobView) -> None:
+    """Print which URIs a cluster cannot reach, if there are any."""
     local = find_local_uris(job)
     if local:
         say(f"it only runs on this machine: a cluster needs s3:// URIs in {', '.join(local)}")
-    return ExitStatus.COMPLETE
 
 
 def validate_program(path: str) -> ExitStatus:
