@@ -18,7 +18,7 @@ from prometheus_client.core import Metric
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
 from podreduce.program.counters import BUILT_IN_GROUP
-from podreduce_operator.api.crd import job_schema
+from podreduce_operator.api.crd import JOBS, SCHEDULES, ResourceNames, schema_of
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.history import post_mortem
 from podreduce_operator.policy import failure_causes, failure_classes, status
@@ -296,12 +296,15 @@ def labels_of(family: Metric) -> list[str]:
     return list(dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le"))
 
 
-def list_fields(part: str) -> str:
+def list_fields(part: str, names: ResourceNames = JOBS) -> str:
     """Return the fields of the spec or of the status, as the CRD has them."""
-    schema = job_schema()["properties"][part]
+    schema = schema_of(names)["properties"][part]
     if part == "status":
         fields = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
         return table(("field", "type", "what it says"), *fields)
+    if names is not JOBS:
+        found = [each for each in iter_fields(schema, part) if not each[0].startswith("spec.jobTemplate.spec.")]
+        return table(("field", "type", "default", "what it does"), *((f"`{p}`", k, d, t) for p, k, d, t in found))
     head = ("field", "type", "default", "change", "what it does")
     return table(head, *((f"`{p}`", k, d, say_change(p), t) for p, k, d, t in iter_fields(schema, part)))
 
@@ -376,6 +379,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "metric-labels": list_metric_labels,
     "metrics": list_metrics,
     "packages": list_packages,
+    "schedule-fields": lambda: list_fields("spec", SCHEDULES),
+    "schedule-status-fields": lambda: list_fields("status", SCHEDULES),
     "spec-fields": lambda: list_fields("spec"),
     "status-fields": lambda: list_fields("status"),
 }
