@@ -172,7 +172,7 @@ def test_pagerank_converges_to_the_ranks_of_a_power_iteration_and_only_what_chan
     assert read_lines(here / "top") == pytest.approx(ranks, abs=1e-6)
     assert dict(iter_records(open_store(f"file://{here}/ranks/"))) == pytest.approx(ranks)
     (loop,) = status["loops"]
-    assert (loop["iteration"], loop["end"]) == (iterations, "Converged")
+    assert (loop["iteration"], loop["state"]) == (iterations, "Converged")
     assert list((here / "tmp").iterdir()) == []
 
     done, status = run(here, pagerank(), "--keep", "kept")

@@ -161,13 +161,8 @@ def test_a_loop_shows_its_last_five_values() -> None:
     fields, records = loop_of(7)
     status = status_of(observe(fields, records=records, data=dict.fromkeys(records, Data.PRESENT)))
     (loop,) = status["loops"]
-    assert loop == {
-        "name": "rank",
-        "progress": "7/1000",
-        "iteration": 7,
-        "seconds": [4.4] * 5,
-        "values": [["997"], ["996"], ["995"], ["994"], ["993"]],
-    }
+    recent = [{"iteration": number, "seconds": 4.4, "values": [str(1000 - number)]} for number in range(3, 8)]
+    assert loop == {"name": "rank", "state": "Running", "iteration": 7, "maxIterations": 1000, "recent": recent}
     assert status["loop"] == "rank 7/1000"
 
 
