@@ -18,7 +18,16 @@ from prometheus_client.core import Metric
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
 from podreduce.program.counters import BUILT_IN_GROUP
-from podreduce_operator.api.crd import PIPELINES, VERSION, job_schema, load_crd, schema_of_version
+from podreduce_operator.api.crd import (
+    JOBS,
+    PIPELINES,
+    SCHEDULES,
+    VERSION,
+    ResourceNames,
+    load_crd,
+    schema_of,
+    schema_of_version,
+)
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.history import post_mortem
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
@@ -297,12 +306,15 @@ def labels_of(family: Metric) -> list[str]:
     return list(dict.fromkeys(label for sample in family.samples for label in sample.labels if label != "le"))
 
 
-def list_fields(part: str) -> str:
+def list_fields(part: str, names: ResourceNames = JOBS) -> str:
     """Return the fields of the spec or of the status, as the CRD has them."""
-    schema = job_schema()["properties"][part]
+    schema = schema_of(names)["properties"][part]
     if part == "status":
         fields = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
         return table(("field", "type", "what it says"), *fields)
+    if names is not JOBS:
+        found = [each for each in iter_fields(schema, part) if not each[0].startswith("spec.jobTemplate.spec.")]
+        return table(("field", "type", "default", "what it does"), *((f"`{p}`", k, d, t) for p, k, d, t in found))
     head = ("field", "type", "default", "change", "what it does")
     return table(head, *((f"`{p}`", k, d, say_change(p), t) for p, k, d, t in iter_fields(schema, part)))
 
@@ -403,6 +415,8 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "packages": list_packages,
     "pipeline-fields": lambda: list_pipeline_fields("spec"),
     "pipeline-status-fields": lambda: list_pipeline_fields("status"),
+    "schedule-fields": lambda: list_fields("spec", SCHEDULES),
+    "schedule-status-fields": lambda: list_fields("status", SCHEDULES),
     "spec-fields": lambda: list_fields("spec"),
     "status-fields": lambda: list_fields("status"),
 }

@@ -16,6 +16,8 @@ from typing import Any
 import obstore
 import pytest
 
+from podreduce_operator.api.crd import GROUP, SCHEDULES
+from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import MinioServer, free_port
 from tests.conformance.kubernetes_world import storage_secret
@@ -210,6 +212,49 @@ def test_a_standby_does_not_touch_a_job_until_it_leads(
     assert second.stands() == "leader"
 
 
+@pytest.mark.e2e
+def test_a_schedule_has_its_job_made_and_told_of(cluster: Cluster, start: Start, installed: dict[str, str]) -> None:
+    """Killed and started again, the operator makes no second job for a time."""
+    namespace = installed["PODREDUCE_OPERATOR_NAMESPACES"]
+    cluster.apply(make_schedule(), namespace=namespace)
+    operator = start(**installed)
+    first = cluster.wait_for(lambda: find_jobs(cluster, namespace), "the first job", timeout=120)
+    skew = "podreduce_schedule_skew_seconds_count"
+    assert f"\n{skew} 1.0" in operator.read("/metrics")
+    operator.process.kill()
+    start(**installed)
+    cluster.wait_for(lambda: find_jobs(cluster, namespace) > first, "the next job", timeout=120)
+    ends = [int(name.rpartition("-")[2]) for name in sorted(find_jobs(cluster, namespace))]
+    assert ends == list(range(ends[0], ends[-1] + 1)), "one a minute"
+    schedule = cluster.get("mrs", "minutely", namespace)
+    assert schedule is not None
+    assert schedule["status"]["active"]
+
+
+def find_jobs(cluster: Cluster, namespace: str) -> set[str]:
+    """Return the names of the schedule's jobs."""
+    return {job["metadata"]["name"] for job in cluster.list("mrj", namespace, f"{SCHEDULE_LABEL}=minutely")}
+
+
+@pytest.mark.e2e
+def test_without_the_crd_of_schedules_it_says_so_and_serves_jobs(
+    cluster: Cluster, start: Start, installed: dict[str, str]
+) -> None:
+    namespace = installed["PODREDUCE_OPERATOR_NAMESPACES"]
+    cluster.kubectl("delete", "crd", f"{SCHEDULES.plural}.{GROUP}", "--timeout=60s", timeout=70)
+    try:
+        operator = start(**installed)
+        cluster.wait_for(operator.stands, "the operator's readiness", timeout=60)
+        cluster.apply(make_job(), namespace=namespace)
+        cluster.wait_for(lambda: (cluster.get("mrj", "waits", namespace) or {}).get("status"), "a status", timeout=60)
+        log = operator.log.read_text()
+        assert log.count("MapReduceSchedule") == 1
+        assert "apply the files in crds/ and restart the operator" in log
+        assert "Traceback" not in log
+    finally:
+        cluster.kubectl("apply", "--server-side", "--force-conflicts", "-f", "crds/")
+
+
 FIGURES = {
     "the loop": "podreduce_reconcile_seconds_count",
     "pods": "podreduce_pod_creation_seconds_count",
@@ -250,6 +295,17 @@ def read_figures(operator: Operator) -> dict[str, float]:
     return {
         group: sum(float(value) for sample, _, value in lines if sample == name or sample.startswith(f"{name}{{"))
         for group, name in FIGURES.items()
+    }
+
+
+def make_schedule() -> dict[str, Any]:
+    """A schedule of every minute that makes jobs as `make_job` does, whether or not earlier ones have ended."""
+    template = {"spec": make_job()["spec"]}
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": SCHEDULES.kind,
+        "metadata": {"name": "minutely"},
+        "spec": {"schedule": "* * * * *", "concurrencyPolicy": "Allow", "jobTemplate": template},
     }
 
 

@@ -129,10 +129,14 @@ RIGHTS = {
     "create pods": (["create", "pods"], True),
     "exec into pods": (["create", "pods", "--subresource=exec"], False),
     "write a status": (["update", "mapreducejobs.podreduce.dev", "--subresource=status"], True),
-    "change a job": (["patch", "mapreducejobs.podreduce.dev"], False),
+    "change a step's job": (["patch", "mapreducejobs.podreduce.dev"], True),
+    "replace a job": (["update", "mapreducejobs.podreduce.dev"], False),
     "delete a job": (["delete", "mapreducejobs.podreduce.dev"], True),
     "make a schedule's job": (["create", "mapreducejobs.podreduce.dev"], True),
     "write a schedule's status": (["update", "mapreduceschedules.podreduce.dev", "--subresource=status"], True),
+    "write a pipeline's status": (["update", "mapreducepipelines.podreduce.dev", "--subresource=status"], True),
+    "change a pipeline": (["patch", "mapreducepipelines.podreduce.dev"], False),
+    "delete a pipeline": (["delete", "mapreducepipelines.podreduce.dev"], False),
     "change a schedule": (["patch", "mapreduceschedules.podreduce.dev"], False),
     "delete a schedule": (["delete", "mapreduceschedules.podreduce.dev"], False),
     "create a lease": (["create", "leases.coordination.k8s.io"], True),
@@ -174,7 +178,7 @@ def test_an_uninstalled_release_leaves_no_lease(cluster: Cluster, images: Images
     cluster.wait_for(lambda: cluster.get("lease", "gone-podreduce", name) is None, "the lease's end", 60)
 
 
-@pytest.mark.parametrize("kind", ["mapreducejobs", "mapreduceschedules"])
+@pytest.mark.parametrize("kind", ["mapreducejobs", "mapreducepipelines", "mapreduceschedules"])
 def test_who_may_edit_a_namespace_may_run_jobs_in_it(cluster: Cluster, namespace: str, kind: str) -> None:
     binding = ("rolebinding", f"ann-{kind}")
     cluster.kubectl("create", *binding, "--clusterrole=edit", "--user=ann", "--namespace", namespace)

@@ -212,6 +212,25 @@ def test_log_analysis_equals_duckdb(here: Path) -> None:
     assert sorted(read_output(here / "out")) == sorted(expected)
 
 
+def test_a_night_of_the_schedule_equals_duckdb(here: Path) -> None:
+    """The job of a night reads the logs of the day before, and has the schedule's own name for the night."""
+    nightly = EXAMPLES / "nightly"
+    places = ("--input", nightly / "logs" / "day=$(parameters.day)/", "--output", "visits/day=$(parameters.day)/")
+    ran = podreduce(here, "run", nightly / "schedule.yaml", "--at", "2026-05-02T02:30", *places)
+    assert ran.returncode == 0, ran.stderr
+    query = f"""select column1, count(*), sum(column3::int)
+        from read_csv('{nightly}/logs/day=2026-05-01/*.csv', header=false, all_varchar=true) group by all"""  # noqa: S608 - our own path
+    expected = [
+        f'{url}\t{{"day":"2026-05-01","visits":{visits},"milliseconds":{total}}}'
+        for url, visits, total in duckdb.execute(query).fetchall()
+    ]
+    assert sorted(read_output(here / "visits" / "day=2026-05-01")) == sorted(expected)
+    rendered = podreduce(here, "render", nightly / "schedule.yaml", "--at", "2026-05-02T02:30")
+    (name,) = re.findall(r"nightly-\d+", ran.stdout)[:1]
+    assert f"\n  name: {name}\n" in rendered.stdout
+    assert "uris:\n    - s3://corpus/logs/day=2026-05-01/\n" in rendered.stdout
+
+
 def test_the_readmes_job_runs_as_it_stands(here: Path) -> None:
     readme = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
     (here / "job.yaml").write_text(readme.partition("```yaml\n")[2].partition("```")[0])

@@ -12,12 +12,16 @@ __all__ = ["SubstitutionError", "substitute_spec", "substitute_text"]
 PLACEHOLDER = re.compile(r"\$(?P<escaped>\$)?\((?:parameters\.(?P<name>[^()\s]+)\))?")
 
 
+INPUT_LISTS = frozenset({"inputs", "sideInputs"})
+"""The fields of a job that are lists of inputs."""
+
+
 class SubstitutionError(ValueError):
     """A placeholder names no parameter. The message says where it is, and which parameters there are."""
 
 
 def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the spec of a MapReduceJob with the parameters in the URIs of its inputs and output, and in the program's.
+    """Return the spec of a MapReduceJob with the parameters in the inputs' URIs, `output.uri` and `program.parameters`.
 
     Raises:
         SubstitutionError: a placeholder names no parameter.
@@ -25,11 +29,10 @@ def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> d
     result = dict(spec)
     if "input" in spec:
         result["input"] = substitute_uris(spec["input"], parameters, "spec.input")
-    for kind in ("inputs", "sideInputs"):
-        if kind in spec:
-            result[kind] = [
-                substitute_uris(each, parameters, f"spec.{kind}[{place}]") for place, each in enumerate(spec[kind])
-            ]
+    for name in INPUT_LISTS & spec.keys():
+        result[name] = [
+            substitute_uris(each, parameters, f"spec.{name}[{place}]") for place, each in enumerate(spec[name])
+        ]
     if "uri" in spec.get("output", {}):
         uri = substitute_text(spec["output"]["uri"], parameters, "spec.output.uri")
         result["output"] = {**spec["output"], "uri": uri}
@@ -42,11 +45,15 @@ def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> d
     return result
 
 
-def substitute_uris(source: Mapping[str, Any], parameters: Mapping[str, str], path: str) -> dict[str, Any]:
-    """Return an input with the parameters in its URIs."""
+def substitute_uris(source: Mapping[str, Any], parameters: Mapping[str, str], place: str) -> dict[str, Any]:
+    """Return an input with the parameters in its URIs.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
     if "uris" not in source:
         return dict(source)
-    uris = [substitute_text(uri, parameters, f"{path}.uris[{place}]") for place, uri in enumerate(source["uris"])]
+    uris = [substitute_text(uri, parameters, f"{place}.uris[{number}]") for number, uri in enumerate(source["uris"])]
     return {**source, "uris": uris}
 
 

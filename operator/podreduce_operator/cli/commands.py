@@ -16,7 +16,7 @@ app = typer.Typer(
 )
 
 JobFileArgument = Annotated[
-    str, typer.Argument(metavar="FILE", help="The job as YAML or JSON; - reads standard input.")
+    str, typer.Argument(metavar="FILE", help="The job or schedule as YAML or JSON; - reads standard input.")
 ]
 
 
@@ -112,6 +112,14 @@ def run(  # noqa: PLR0917 - typer passes them by name
             show_default="the temporary directory",
         ),
     ] = None,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="For a schedule: the time whose job to run, such as 2026-05-01T02:30.",
+            show_default="now",
+        ),
+    ] = None,
     work_uri: Annotated[
         str | None,
         typer.Option(
@@ -137,7 +145,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
-    130 interrupted.
+    130 interrupted. Of a schedule, the job of one time runs.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.run import RunOptions, run_any  # noqa: PLC0415
@@ -161,16 +169,35 @@ def run(  # noqa: PLR0917 - typer passes them by name
         log_format=log_format.value,
         work_directory=work_dir,
         work_uri=work_uri,
+        at=at,
     )
     raise typer.Exit(run_any(options, of_steps, context.obj))
 
 
 @app.command()
 def validate(file: JobFileArgument) -> None:
-    """Check a job file without running anything: fields, types, rules, and the program's text."""
+    """Check a file without running anything: fields, types, rules, the program's text, a schedule's next times."""
     from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
 
     raise typer.Exit(validate_file(file))
+
+
+@app.command()
+def render(
+    file: Annotated[str, typer.Argument(metavar="FILE", help="The schedule as YAML or JSON; - reads standard input.")],
+    at: Annotated[
+        str,
+        typer.Option(metavar="TIME", help="One of its times, in its time zone, such as 2026-05-01T02:30."),
+    ],
+) -> None:
+    """Print the job that a schedule makes at a time.
+
+    podreduce render nightly.yaml --at 2026-05-01T02:30 | kubectl create -f - makes it by hand. It has the schedule's
+    own name for that time, so it is not made twice.
+    """
+    from podreduce_operator.cli.render import render_file  # noqa: PLC0415 - other commands need none of it
+
+    raise typer.Exit(render_file(file, at))
 
 
 @app.command()

@@ -26,6 +26,8 @@ class JobFile:
         config_maps: their data, by name and then by key.
         directory: where the program's own modules are; None if it can have none.
         is_program: the file is the program itself, and the manifest was made for it.
+        document: the kind of the document that holds the job, and `template` the path to the job in it.
+        parameters: those of the schedule that makes the job, for the URIs of the command line; None if there is none.
     """
 
     source: str
@@ -33,6 +35,9 @@ class JobFile:
     text: str = ""
     directory: Path | None = None
     is_program: bool = False
+    document: str = KIND
+    template: tuple[str, ...] = ()
+    parameters: Mapping[str, str] | None = None
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 

@@ -7,7 +7,6 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_positions import TextBlock, find_block
 from podreduce_operator.api.program_problems import ProgramProblem, find_program_problems
 from podreduce_operator.api.spec import ProgramSpec
@@ -65,7 +64,8 @@ def find_source(program: ProgramSpec, file: JobFile) -> ProgramSource | None:
             text=file.text, file=file.source, within="", block=TextBlock(first_line=1), directory=file.directory
         )
     if program.source is not None:
-        within, path, matches = "spec.program.source", ["spec", "program", "source"], {"kind": KIND}
+        path, matches = [*file.template, "spec", "program", "source"], {"kind": file.document}
+        within = ".".join(path)
         text: str | None = program.source
     elif program.source_from is not None:
         reference = program.source_from.config_map_key_ref

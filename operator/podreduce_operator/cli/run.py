@@ -22,14 +22,15 @@ from uuid import uuid4
 import msgspec
 
 from podreduce.contract.environment import MODULES_VARIABLE
-from podreduce_operator.api.crd import PIPELINES
+from podreduce_operator.api.crd import PIPELINES, SCHEDULES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.quantities import QuantityError, parse_bytes
 from podreduce_operator.api.spec import SpecError, decode_spec
+from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cli.job_file import JobFile, mentions, read_job_file
+from podreduce_operator.cli.job_file import JobFile, mentions, parse_job_file, read_text
 from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, apply_overrides
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
@@ -90,6 +91,7 @@ class RunOptions:
     log_format: str = "auto"
     work_directory: Path | None = None
     work_uri: str | None = None
+    at: str | None = None
 
 
 def run_any(options: RunOptions, of_steps: StepOverrides, fork_server: ForkServer | None) -> ExitStatus:
@@ -221,14 +223,23 @@ def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspa
     return render_failed(job.key.name, status, logs, post_mortem, find_source(job.spec.program, file))
 
 
-def read_file(path: str) -> JobFile:
-    """Read the job file.
+def read_file(path: str, at: str | None = None) -> JobFile:
+    """Read the file of a job, or of a schedule, whose job of the time `at` (else of now) is returned.
 
     Raises:
-        InvalidFileError: it has no job.
+        InvalidFileError: it has neither.
     """
     try:
-        return read_job_file(path)
+        text, source = read_text(path)
+        if SCHEDULES.kind in text:
+            from podreduce_operator.cli.schedule_file import read_scheduled_job  # noqa: PLC0415 - rarely needed
+
+            job = read_scheduled_job(text, source, at, time.time())
+            if job is not None:
+                return job
+        if at is not None:
+            raise InvalidFileError(f"--at: {source} has no {SCHEDULES.kind}, and a job has no time of its own")
+        return parse_job_file(text, source)
     except ManifestError as error:
         raise InvalidFileError(str(error)) from error
 
@@ -241,7 +252,7 @@ def read_any_file(options: RunOptions) -> JobFile:
     """
     inputs = options.overrides.inputs
     if not is_python(options.file):
-        file = read_file(options.file)
+        file = read_file(options.file, options.at)
         for path, name, value in (
             ("program", "className", options.class_name),
             ("input", "format", options.input_format),
@@ -271,8 +282,8 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
         InvalidFileError: the command line or the file is invalid.
     """
     try:
-        job = view_job(validate_job(apply_overrides(file.manifest, overrides)))
-    except OverrideError as error:
+        job = view_job(validate_job(apply_overrides(file.manifest, fill_overrides(overrides, file.parameters))))
+    except (OverrideError, SubstitutionError) as error:
         raise InvalidFileError(str(error)) from error
     except InvalidJobError as error:
         lines = [f"{file.source}: {problem}" for problem in error.problems]
@@ -284,6 +295,22 @@ def load_job(file: JobFile, overrides: Overrides) -> JobView:
     if problem is not None:
         raise InvalidFileError(f"{file.source}: {problem}")
     return job
+
+
+def fill_overrides(overrides: Overrides, parameters: Mapping[str, str] | None) -> Overrides:
+    """Return what the command line changes, with the schedule's parameters in its URIs.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
+    if parameters is None:
+        return overrides
+    output = overrides.output
+    return replace(
+        overrides,
+        inputs=[substitute_text(uri, parameters, "--input") for uri in overrides.inputs],
+        output=None if output is None else substitute_text(output, parameters, "--output"),
+    )
 
 
 def check_program(job: JobView, file: JobFile) -> None:

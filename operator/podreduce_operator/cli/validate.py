@@ -1,6 +1,8 @@
-"""`podreduce validate`: prints what is wrong with a file, field by field, or that its job or pipeline is valid."""
+"""`podreduce validate`: prints what is wrong with a file, field by field, or that what it holds is valid."""
 
+import time
 from collections.abc import Mapping
+from datetime import datetime
 
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.pipeline_parameters import resolve_steps
@@ -17,10 +19,13 @@ from podreduce_operator.cli.pipeline_file import (
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
+from podreduce_operator.cli.schedule_file import ScheduleFile, has_schedule, parse_schedule_file, show_time
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 
 __all__ = ["validate_file"]
+
+NEXT_TIMES = 3
 
 
 def validate_file(path: str) -> ExitStatus:
@@ -29,7 +34,9 @@ def validate_file(path: str) -> ExitStatus:
         return validate_program(path)
     try:
         text, source = read_text(path)
-        if has_pipeline(text, source):
+        if has_schedule(text, source):
+            report_schedule(parse_schedule_file(text, source), time.time())
+        elif has_pipeline(text, source):
             file = parse_pipeline_file(text, source)
             report_valid(file, find_uris_of_pipeline(load_pipeline(file)))
         else:
@@ -46,6 +53,38 @@ def report_valid(file: JobFile, uris: Mapping[str, str]) -> None:
     metadata = file.manifest["metadata"]
     name = metadata.get("name") or f"{metadata['generateName']}…"
     say(f"{file.source}: {name} is a valid {file.manifest['kind']}")
+    tell_local_uris(uris)
+
+
+def report_schedule(schedule: ScheduleFile, now: float) -> None:
+    """Print that a schedule is valid, with the job of its next time, and its next times.
+
+    Raises:
+        InvalidFileError: the job of its next time is not valid.
+        ScheduleFileError: it has no next time.
+    """
+    times = list(schedule.next_times(now, NEXT_TIMES))
+    if not times:
+        raise InvalidFileError(
+            f"{schedule.file.source}: spec.schedule: {schedule.view.spec.schedule!r} names no time of the next 50 years"
+        )
+    job = load_job(schedule.make_job_file(times[0]), Overrides())
+    say(f"{schedule.file.source}: {schedule.view.key.name} is a valid MapReduceSchedule; its next times:")
+    for at in times:
+        weekday = datetime.fromtimestamp(at, schedule.cron.zone).strftime("%A")
+        say(f"  {show_time(at, schedule.cron)}  {weekday}")
+    if schedule.view.spec.suspend:
+        say("it makes no jobs: spec.suspend is true")
+    if schedule.writes_to_one_place():
+        say(
+            "every job has the same output.uri, so all after the first one fail with OutputExists: "
+            "use a parameter in it, or ifExists: Replace"
+        )
+    tell_local_uris(find_uris(job))
+
+
+def tell_local_uris(uris: Mapping[str, str]) -> None:
+    """Print which URIs a cluster cannot reach, if there are any."""
     local = [field for field, uri in uris.items() if not uri.startswith("s3://")]
     if local:
         say(f"it only runs on this machine: a cluster needs s3:// URIs in {', '.join(local)}")

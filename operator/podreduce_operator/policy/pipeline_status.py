@@ -18,7 +18,7 @@ from podreduce_operator.model.pipelines import (
     PipelineVerdict,
     StepJob,
 )
-from podreduce_operator.pipelines.loops import Iteration, LoopEnd, LoopError, find_end, read_values
+from podreduce_operator.pipelines.loops import Iteration, Loop, LoopEnd, LoopError, find_end, read_values
 from podreduce_operator.pipelines.picture import as_outcome
 from podreduce_operator.pipelines.unrolling import as_loop
 from podreduce_operator.policy.conditions import Condition, write_conditions
@@ -36,6 +36,7 @@ SHOWN_VALUES = 5
 
 DONE = ("Complete", "Reused")
 ENDINGS = ("Complete", "Failed", "Suspended")
+ENDS = tuple(map(str, LoopEnd))
 SPEC_CHANGED = "SpecChanged"
 CONVERGED = "Converged"
 
@@ -99,9 +100,14 @@ def render_run(
         "progress": f"{done}/{len(observed.pipeline.spec.steps)}",
         "steps": steps,
         "loops": loops or None,
-        "loop": next((f"{each['name']} {each['progress']}" for each in loops or () if not each.get("end")), None),
+        "loop": next((describe_loop(each) for each in loops or () if each["state"] == "Running"), None),
         "criticalPath": render_path(verdict),
     }
+
+
+def describe_loop(loop: Mapping[str, Any]) -> str:
+    """Return a loop's place for the printer column, such as `rank 12/30`."""
+    return f"{loop['name']} {loop['iteration']}/{loop['maxIterations']}"
 
 
 def render_path(verdict: PipelineVerdict) -> dict[str, Any] | None:
@@ -121,7 +127,8 @@ def render_steps(
     lines = []
     for step in observed.pipeline.spec.steps:
         place = latest_place(step.name, verdict, observed)
-        state = verdict.states.get(str(place)) or carry_over(known.get(step.name), jobs.get(str(place)))
+        job, is_recorded = jobs.get(str(place)), str(place) in observed.records
+        state = verdict.states.get(str(place)) or carry_over(known.get(step.name), job, is_recorded=is_recorded)
         line = render_step(observed, place, state, jobs.get(str(place)))
         if "message" in line and not messages:
             del line["message"]
@@ -139,10 +146,10 @@ def latest_place(step: str, verdict: PipelineVerdict, observed: PipelineObserved
     return Place(step=step, iteration=max(numbers, default=1))
 
 
-def carry_over(known: Mapping[str, Any] | None, job: StepJob | None) -> str:
+def carry_over(known: Mapping[str, Any] | None, job: StepJob | None, *, is_recorded: bool) -> str:
     """Return the state of a step of which the decision says nothing: by its job, or as it was."""
     if job is not None:
-        return job.ended or "Running"
+        return "Running" if job.ended is None or (job.ended == "Complete" and not is_recorded) else job.ended
     state = "Waiting" if known is None else str(known["state"])
     return "NotReached" if state == "Running" else state
 
@@ -175,24 +182,34 @@ def render_loop(observed: PipelineObserved, loop: LoopSpec) -> dict[str, Any]:
     while all(f"{step}/{len(iterations) + 1}" in observed.records for step in loop.steps):
         number = len(iterations) + 1
         iterations.append({step: as_outcome(observed.records[f"{step}/{number}"]) for step in loop.steps})
-    seconds = [
-        sum(observed.records[f"{step}/{number}"].seconds for step in loop.steps)
-        for number in range(1, len(iterations) + 1)
-    ]
     line: dict[str, Any] = {
         "name": loop.name,
-        "progress": f"{len(iterations)}/{loop.max_iterations}",
+        "state": "Running"
+        if iterations or any(job.place.step in loop.steps for job in observed.run_jobs)
+        else "Waiting",
         "iteration": len(iterations),
-        "seconds": [round(each, 1) for each in seconds[-SHOWN_VALUES:]],
+        "maxIterations": loop.max_iterations,
     }
     try:
         shown = range(max(len(iterations) - SHOWN_VALUES, 0) + 1, len(iterations) + 1)
-        values = [read_values(rule, iterations[:count]) for count in shown]
+        line["recent"] = [render_iteration(observed, loop, rule, iterations[:count]) for count in shown]
         end = find_end(rule, iterations)
     except LoopError:
         return line
-    line["values"] = [[show_number(each.number) for each in found] for found in values if found]
-    return line if end is None else {**line, "end": str(end)}
+    return line if end is None else {**line, "state": str(end)}
+
+
+def render_iteration(
+    observed: PipelineObserved, loop: LoopSpec, rule: Loop, iterations: Sequence[Iteration]
+) -> dict[str, Any]:
+    """Return what the status says of the last one of these iterations."""
+    number = len(iterations)
+    line: dict[str, Any] = {
+        "iteration": number,
+        "seconds": round(sum(observed.records[f"{step}/{number}"].seconds for step in loop.steps), 1),
+    }
+    values = [show_number(each.number) for each in read_values(rule, iterations)]
+    return {**line, "values": values} if values else line
 
 
 def show_number(number: float | None) -> str:
@@ -216,8 +233,8 @@ def find_conditions(
     if changed:
         text = f"takes effect with the next spec.runId: {', '.join(changed)}"
         found[SPEC_CHANGED] = (True, "PinnedFieldsChanged", cut_middle(text, MAX_MESSAGE))
-    ends = {each["name"]: each.get("end") for each in status.get("loops") or ()}
-    if ends and all(ends.values()):
+    ends = {each["name"]: each["state"] for each in status.get("loops") or ()}
+    if ends and all(end in ENDS for end in ends.values()):
         limited = [name for name, end in ends.items() if end == LoopEnd.LIMIT_REACHED]
         told = f"reached maxIterations without convergence: {', '.join(limited)}" if limited else ""
         found[CONVERGED] = (not limited, "LimitReached" if limited else "Converged", told)
@@ -241,11 +258,11 @@ def pipeline_events_between(before: Mapping[str, Any], after: Mapping[str, Any])
     known = {each["name"]: each for each in (before.get("steps") or () if same else ())}
     for step in after.get("steps") or ():
         yield from step_events(step, known.get(step["name"], {}))
-    ended = {each["name"]: each.get("end") for each in (before.get("loops") or () if same else ())}
+    ended = {each["name"]: each["state"] for each in (before.get("loops") or () if same else ())}
     for loop in after.get("loops") or ():
-        if loop.get("end") and not ended.get(loop["name"]):
+        if loop["state"] in ENDS and ended.get(loop["name"]) != loop["state"]:
             message = f"the loop {loop['name']} ended after {loop['iteration']} iterations"
-            is_limit = loop["end"] == LoopEnd.LIMIT_REACHED
+            is_limit = loop["state"] == LoopEnd.LIMIT_REACHED
             yield JobEvent(
                 kind="Warning" if is_limit else "Normal",
                 reason="LoopLimitReached" if is_limit else "LoopConverged",

@@ -27,7 +27,7 @@ def describe_success(pipeline: PipelineView, status: Mapping[str, Any], seconds:
     unchanged = f", {reused} of them unchanged" if reused else ""
     yield f"{pipeline.key.name}: complete in {render_seconds(seconds)}: {render_count(len(steps), 'step')}{unchanged}"
     for loop in status.get("loops") or ():
-        how = "converged" if loop.get("end") == "Converged" else "stopped at maxIterations without convergence"
+        how = "converged" if loop["state"] == "Converged" else "stopped at maxIterations without convergence"
         yield f"loop {loop['name']}: {how} after {render_count(loop['iteration'], 'iteration')}"
     for step in steps:
         uri = result_uri(pipeline.spec, step["name"])

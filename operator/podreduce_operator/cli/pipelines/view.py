@@ -128,10 +128,11 @@ def describe_step(step: Mapping[str, Any]) -> str:
 
 def describe_loop(loop: Mapping[str, Any]) -> str:
     """Return a line about a loop, such as `rank         12/30       0.0031`."""
-    values = ", ".join((loop.get("values") or [[]])[-1])
-    ends = {"Converged": "converged", "LimitReached": "limit reached"}
-    end = ends.get(loop.get("end", ""), "")
-    return f"{loop['name']:<12} {loop['progress']:<11} {values:<12} {end}".rstrip()
+    recent = loop.get("recent") or [{}]
+    values = ", ".join(recent[-1].get("values", ()))
+    end = {"Converged": "converged", "LimitReached": "limit reached"}.get(loop["state"], "")
+    progress = f"{loop['iteration']}/{loop['maxIterations']}"
+    return f"{loop['name']:<12} {progress:<11} {values:<12} {end}".rstrip()
 
 
 TOLD_SECONDS = 2.0

@@ -1,7 +1,11 @@
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from podreduce_operator.api.crd import job_schema
 from podreduce_operator.api.substitution import SubstitutionError, substitute_spec, substitute_text
 
 DAY = {"day": "2026-05-01"}
@@ -45,6 +49,33 @@ def test_uris_and_the_programs_parameters_take_placeholders_and_nothing_else() -
         "output": {"uri": "s3://c/2026-05-01/"},
         "suspend": False,
     }
+
+
+def iter_uri_fields(schema: Mapping[str, Any]) -> Iterator[tuple[list[str], bool]]:
+    """The path of each field for URIs of a job, `[]` for an item of a list, and whether it holds several."""
+    for name, field in schema.get("properties", {}).items():
+        if name in {"uri", "uris"}:
+            yield [name], name == "uris"
+        items = field.get("items", {})
+        for path, many in iter_uri_fields(items):
+            yield [name, "[]", *path], many
+        for path, many in iter_uri_fields(field):
+            yield [name, *path], many
+
+
+def nest(path: list[str], value: Any) -> Any:
+    for name in reversed(path):
+        value = [value] if name == "[]" else {name: value}
+    return value
+
+
+def test_every_field_for_uris_takes_placeholders() -> None:
+    fields = list(iter_uri_fields(job_schema()["properties"]["spec"]))
+    assert {".".join(path) for path, _ in fields} >= {"input.uris", "inputs.[].uris", "output.uri"}
+    for path, many in fields:
+        texts = ["s3://a/$(parameters.day)/", "s3://a/2026-05-01/"]
+        before, after = (nest(path, [text] if many else text) for text in texts)
+        assert substitute_spec(before, DAY) == after, path
 
 
 @given(st.text(alphabet="$(parmetes.day) x", max_size=40))

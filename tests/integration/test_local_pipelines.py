@@ -1,0 +1,291 @@
+"""`podreduce run` of a pipeline as a person starts it: the real command, real processes, directories for the data."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from podreduce.storage import open_store
+from podreduce_operator.runs.output_records import iter_records
+
+COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
+SECONDS = 240
+LIMIT = 20_000
+"""In millionths: the loop ends when all ranks together change less."""
+
+STEPS = """\
+class Seed:
+    def map_func(self, key, line):
+        yield line.split()[0], 1.0
+
+
+class Spread:
+    def setup(self, context):
+        self.context = context
+
+    def map_func(self, key, value):
+        if self.context.input == "links":
+            page, *links = value.split()
+            yield page, tuple(links)
+        else:
+            yield key, value
+
+    def reduce_func(self, page, values):
+        links, rank = (), 0.0
+        for value in values:
+            if isinstance(value, tuple):
+                links = value
+            else:
+                rank = value
+        yield page, (0.0, rank)
+        for link in links:
+            yield link, (rank / len(links), None)
+
+
+class Sum:
+    def setup(self, context):
+        self.context = context
+
+    def map_func(self, page, value):
+        yield page, value
+
+    def reduce_func(self, page, values):
+        new, old = 0.15, 0.0
+        for share, was in values:
+            new += 0.85 * share
+            old = old if was is None else was
+        self.context.count("rank", "micro", round(abs(new - old) * 1e6))
+        yield page, new
+
+
+class Top:
+    def map_func(self, page, rank):
+        yield page, f"{rank:.6f}"
+"""
+PAGES = {"a": ["b", "c"], "b": ["c"], "c": ["a"], "d": ["c"]}
+
+
+def pagerank(**spec: Any) -> dict[str, Any]:
+    links = {"uris": ["links/"]}
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReducePipeline",
+        "metadata": {"name": "pagerank"},
+        "spec": {
+            "program": {"source": STEPS},
+            "steps": [
+                {"name": "seed", "className": "Seed", "inputs": [links], "reduce": {"partitions": 0}},
+                {
+                    "name": "spread",
+                    "className": "Spread",
+                    "inputs": [
+                        {"name": "links", **links},
+                        {"name": "ranks", "previous": "sum", "first": {"from": "seed"}},
+                    ],
+                },
+                {
+                    "name": "sum",
+                    "className": "Sum",
+                    "inputs": [{"from": "spread"}],
+                    "output": {"uri": "ranks/", "format": "Pairs"},
+                },
+                {
+                    "name": "top",
+                    "className": "Top",
+                    "inputs": [{"from": "sum"}],
+                    "output": {"uri": "top/"},
+                    "reduce": {"partitions": 0},
+                },
+            ],
+            "loops": [
+                {
+                    "name": "rank",
+                    "steps": ["spread", "sum"],
+                    "maxIterations": 12,
+                    "until": [{"step": "sum", "counter": "rank/micro", "operator": "Less", "than": LIMIT}],
+                }
+            ],
+            **spec,
+        },
+    }
+
+
+def expected_ranks() -> tuple[dict[str, float], int]:
+    """The ranks by plain power iteration, and how many iterations they take."""
+    ranks = dict.fromkeys(PAGES, 1.0)
+    for number in range(1, 13):
+        new = dict.fromkeys(PAGES, 0.15)
+        for page, links in PAGES.items():
+            for link in links:
+                new[link] += 0.85 * ranks[page] / len(links)
+        change = sum(round(abs(new[page] - ranks[page]) * 1e6) for page in PAGES)
+        ranks = new
+        if change < LIMIT:
+            return ranks, number
+    return ranks, 12
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    """A directory with the links, and an empty one for temporary files."""
+    (tmp_path / "links").mkdir()
+    lines = (f"{page} {' '.join(links)}\n" for page, links in PAGES.items())
+    (tmp_path / "links" / "links.txt").write_text("".join(lines))
+    (tmp_path / "tmp").mkdir()
+    return tmp_path
+
+
+def environ(here: Path) -> dict[str, str]:
+    return {**os.environ, "TMPDIR": str(here / "tmp")}
+
+
+def run(here: Path, manifest: dict[str, Any], *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
+    """Run a pipeline with --json, and return what the command did and the final status."""
+    (here / "pipeline.json").write_text(json.dumps(manifest))
+    command = [*COMMAND, "run", "pipeline.json", "--json", *options]
+    done = subprocess.run(
+        command, cwd=here, env=environ(here), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    return done, json.loads(done.stdout) if done.stdout.startswith("{") else {}
+
+
+def states(status: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in status["steps"]}
+
+
+def read_lines(directory: Path) -> dict[str, float]:
+    lines = [line for part in sorted(directory.glob("part-*")) for line in part.read_text().splitlines()]
+    return {page: float(rank) for page, rank in (line.split("\t") for line in lines)}
+
+
+def test_pagerank_converges_to_the_ranks_of_a_power_iteration_and_only_what_changed_runs_again(here: Path) -> None:
+    done, status = run(here, pagerank(), "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    ranks, iterations = expected_ranks()
+    assert read_lines(here / "top") == pytest.approx(ranks, abs=1e-6)
+    assert dict(iter_records(open_store(f"file://{here}/ranks/"))) == pytest.approx(ranks)
+    (loop,) = status["loops"]
+    assert (loop["iteration"], loop["state"]) == (iterations, "Converged")
+    assert list((here / "tmp").iterdir()) == []
+
+    done, status = run(here, pagerank(), "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    assert set(states(status).values()) == {"Reused"}
+
+    edited = pagerank(program={"source": STEPS.replace(":.6f", ":.9f")})
+    done, status = run(here, edited, "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    assert states(status) == {"seed": "Reused", "spread": "Reused", "sum": "Reused", "top": "Complete"}
+    assert read_lines(here / "top") == pytest.approx(ranks, abs=1e-9)
+
+
+CHAIN = """\
+import time
+
+
+class Parse:
+    def map_func(self, key, line):
+        yield line.split()[0], 1
+
+
+class Check:
+    def map_func(self, key, value):
+        if key == "d":
+            raise ValueError("no page d")
+        yield key, value
+"""
+
+
+def chain(source: str = CHAIN, **step: Any) -> dict[str, Any]:
+    manifest = pagerank(program={"source": source}, loops=[])
+    manifest["metadata"]["name"] = "chain"
+    manifest["spec"]["steps"] = [
+        {"name": "parse", "className": "Parse", "inputs": [{"uris": ["$(parameters.place)"]}], **step},
+        {"name": "check", "className": "Check", "inputs": [{"from": "parse"}], "output": {"uri": "checked/"}},
+    ]
+    manifest["spec"]["parameters"] = {"place": "nowhere/"}
+    return manifest
+
+
+def test_a_failed_step_is_told_with_its_own_error_and_a_mended_one_goes_on_from_there(here: Path) -> None:
+    done, status = run(here, chain(), "-p", "place=links/")
+    assert done.returncode == 1
+    assert states(status) == {"parse": "Complete", "check": "Failed"}
+    assert "ValueError: no page d" in done.stderr
+    kept = re.search(r"run again with --keep (\S+)", done.stderr)
+    assert kept is not None
+    mended = chain(CHAIN.replace('key == "d"', "False"))
+    done, status = run(here, mended, "-p", "place=links/", "--keep", kept[1])
+    assert done.returncode == 0, done.stderr
+    assert states(status) == {"parse": "Reused", "check": "Complete"}
+    assert len(read_lines(here / "checked")) == 4
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--to", "chek"], "--to: there is no step 'chek'; the steps: parse, check"),
+        (["-o", "out/"], "-o out/: expected STEP=URI"),
+        (["--input", "links/"], "a pipeline's steps have inputs of their own"),
+    ],
+)
+def test_an_option_that_does_not_fit_is_refused_before_anything_runs(
+    here: Path, options: list[str], message: str
+) -> None:
+    done, _ = run(here, chain(), *options)
+    assert done.returncode == 2
+    assert message in done.stderr
+
+
+def test_only_a_step_and_what_it_needs_run(here: Path) -> None:
+    done, status = run(here, chain(), "-p", "place=links/", "--to", "parse", "-o", "parse=parsed/")
+    assert done.returncode == 0, done.stderr
+    assert states(status) == {"parse": "Complete"}
+    assert len(read_lines(here / "parsed")) == 4
+
+
+def test_a_missing_input_ends_the_run_before_a_step_starts(here: Path) -> None:
+    done, status = run(here, chain())
+    assert done.returncode == 1
+    assert "InputNotFound" in done.stderr
+    assert "nowhere/" in done.stderr
+    assert set(states(status).values()) == {"Waiting"}
+
+
+def test_the_output_of_somebody_else_is_not_replaced(here: Path) -> None:
+    (here / "checked").mkdir()
+    (here / "checked" / "notes.txt").write_text("mine")
+    done, _ = run(here, chain(CHAIN.replace('key == "d"', "False")), "-p", "place=links/")
+    assert done.returncode == 1
+    assert "OutputExists" in done.stderr
+    assert [path.name for path in (here / "checked").iterdir()] == ["notes.txt"]
+
+
+SLOW = CHAIN.replace('        if key == "d":', '        time.sleep(60)\n        if key == "d":')
+
+
+def test_an_interrupted_run_leaves_no_process_and_keeps_complete_steps(here: Path) -> None:
+    (here / "pipeline.json").write_text(json.dumps(chain(SLOW)))
+    command = [*COMMAND, "run", "pipeline.json", "-p", "place=links/", "--keep", "kept"]
+    with subprocess.Popen(command, cwd=here, env=environ(here), stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if line.startswith("check"):
+                break
+        time.sleep(1)
+        process.send_signal(signal.SIGINT)
+        told = process.stderr.read()
+        assert process.wait(60) == 130
+    assert "interrupted" in told
+    assert not (here / "checked").exists() or not any((here / "checked").iterdir())
+    assert list((here / "tmp").iterdir()) == []
+    done, status = run(here, chain(CHAIN.replace('key == "d"', "False")), "-p", "place=links/", "--keep", "kept")
+    assert done.returncode == 0, done.stderr
+    assert states(status) == {"parse": "Reused", "check": "Complete"}

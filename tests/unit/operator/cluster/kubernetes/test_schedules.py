@@ -1,0 +1,124 @@
+"""What becomes of the API server's refusals, from a server of a few lines; the verbs are in the conformance suite."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
+from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
+from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules, open_schedules
+from podreduce_operator.model.errors import ActionError
+from podreduce_operator.schedules.job_of_schedule import build_job
+from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.schedules import make_schedule, make_schedule_manifest
+
+SCHEDULE = make_schedule()
+Answer = dict[str, Any] | ApiError
+
+
+def make_job(name: str, *, uid: str = SCHEDULE.uid, **spec: Any) -> dict[str, Any]:
+    owner = {"kind": "MapReduceSchedule", "name": "nightly", "uid": uid, "controller": True}
+    metadata = {"namespace": "team", "name": name, "uid": f"uid-{name}", "resourceVersion": "7"}
+    return {"metadata": {**metadata, "ownerReferences": [owner]}, "spec": make_raw_spec(**spec)}
+
+
+class Server:
+    """Gives an answer to each verb, and remembers what it was asked."""
+
+    def __init__(self, **answers: Answer) -> None:
+        self.answers = answers
+        self.asked: list[str] = []
+
+    def answer(self, verb: str, path: str) -> dict[str, Any]:
+        self.asked.append(f"{verb} {path}")
+        found = self.answers[verb]
+        if isinstance(found, ApiError):
+            raise found
+        return found
+
+    async def get(self, path: str, query: Mapping[str, str] | None = None, *, accept: str = "") -> dict[str, Any]:
+        assert accept == ""
+        return self.answer("list" if query else "get", path)
+
+    async def create(self, path: str, body: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
+        assert (body["kind"], query) == ("MapReduceJob", {"fieldValidation": "Strict"})
+        return self.answer("create", path)
+
+    async def delete(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        assert body["preconditions"] == {"uid": "uid-x"}
+        return self.answer("delete", path)
+
+
+def open_half(server: Server, *, is_synced: bool = True) -> KubernetesSchedules:
+    api = cast("ApiServer", server)
+    jobs = ResourceStore(JOB_KIND, api, ("team",))
+    jobs.is_synced = is_synced
+    return open_schedules(api, jobs, ("team",), "here")
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "permanent"),
+    [
+        (422, "JobRefused", True),
+        (400, "JobRefused", True),
+        (413, "JobRefused", True),
+        (403, "Forbidden", False),
+        (429, "ApiServerUnavailable", False),
+        (500, "ApiServerUnavailable", False),
+        (0, "ApiServerUnavailable", False),
+    ],
+)
+async def test_a_job_that_is_not_made_says_who_must_act(status: int, reason: str, permanent: bool) -> None:
+    schedules = open_half(Server(create=ApiError(status, "", "the server's words")))
+    with pytest.raises(ActionError, match="the server's words") as refused:
+        await schedules.create_job(SCHEDULE, build_job(SCHEDULE, 60.0))
+    assert (refused.value.reason, refused.value.permanent) == (reason, permanent)
+
+
+@pytest.mark.parametrize("status", [404, 409])
+async def test_a_job_that_is_gone_or_another_counts_as_deleted(status: int) -> None:
+    server = Server(delete=ApiError(status, "", ""))
+    await open_half(server).delete_job_of(SCHEDULE, "nightly-1", "uid-x")
+    assert server.asked == ["delete /apis/podreduce.dev/v1beta1/namespaces/team/mapreducejobs/nightly-1"]
+
+
+async def test_a_job_that_cannot_be_deleted_or_listed_now_is_a_fault() -> None:
+    schedules = open_half(Server(delete=ApiError(500, "", "away"), list=ApiError(500, "", "away")))
+    with pytest.raises(ActionError, match="cannot be deleted now"):
+        await schedules.delete_job_of(SCHEDULE, "nightly-1", "uid-x")
+    with pytest.raises(ActionError, match="cannot be listed now"):
+        await schedules.list_jobs_of(SCHEDULE, current=True)
+
+
+@pytest.mark.parametrize(("current", "is_synced", "asks"), [(True, True, 1), (False, True, 0), (False, False, 1)])
+async def test_the_server_is_asked_when_it_counts_and_before_the_first_listing(
+    *, current: bool, is_synced: bool, asks: int
+) -> None:
+    server = Server(list={"items": [make_job("nightly-1"), make_job("nightly-2", uid="another")]})
+    found = await open_half(server, is_synced=is_synced).list_jobs_of(SCHEDULE, current=current)
+    assert [job.key.name for job in found] == ["nightly-1"] * asks
+    assert len(server.asked) == asks
+
+
+async def test_beside_a_job_that_is_not_understood_none_is_made() -> None:
+    schedules = open_half(Server(list={"items": [make_job("nightly-1", backoff="often")]}))
+    with pytest.raises(ActionError, match="team/nightly-1 is not understood") as refused:
+        await schedules.list_jobs_of(SCHEDULE, current=True)
+    assert refused.value.permanent
+
+
+async def test_a_schedule_that_cannot_be_read_is_a_fault_and_one_that_is_gone_is_not() -> None:
+    with pytest.raises(ActionError, match="team/nightly cannot be read now"):
+        await open_half(Server(get=ApiError(503, "", "away"))).find_schedule(SCHEDULE.key)
+    assert await open_half(Server(get=ApiError(404, "", ""))).find_schedule(SCHEDULE.key) is None
+
+
+async def test_what_the_watch_shows_is_known_until_it_is_deleted() -> None:
+    schedules = open_half(Server())
+    schedules.observe(make_schedule_manifest())
+    assert [view.key for view in schedules.views()] == [*schedules.known()] == [SCHEDULE.key]
+    assert await schedules.find_schedule(SCHEDULE.key) == schedules.views()[0]
+    schedules.observe_deletion(make_schedule_manifest())
+    assert not schedules.known()
