@@ -17,6 +17,8 @@ from podreduce_operator.api.validation import (
     find_schema_problems,
 )
 from podreduce_operator.cli.pipeline_file import graph_rules
+from podreduce_operator.cluster.kubernetes.resource_kinds import parse_pipeline
+from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
 from tests.support.pipeline_cases import DEFAULTED_PIPELINE, DEFAULTED_STEP, PIPELINE_CASES, PipelineCase
@@ -75,6 +77,14 @@ def test_defaults_are_filled_in() -> None:
         "order": "Partition",
     }
     assert spec["loops"][0]["until"][0]["of"] == "Value"
+
+
+def test_the_operator_reads_a_pipeline_with_its_defaults() -> None:
+    manifest = PipelineCase(id="plain").manifest()
+    metadata = {**manifest["metadata"], "uid": "u-1", "labels": {"team": "shop"}}
+    view = parse_pipeline({**manifest, "metadata": metadata}, JobKey(namespace="shop", name="case"))
+    assert view.raw_spec == apply_crd_defaults(manifest)["spec"]
+    assert (view.uid, view.labels, view.spec.on_step_failure) == ("u-1", {"team": "shop"}, "FinishRunning")
 
 
 def test_the_parts_of_a_job_are_those_of_its_crd() -> None:
