@@ -182,10 +182,12 @@ class ReduceSpec(Fields, frozen=True, kw_only=True):
     Attributes:
         partitions: 0 for a map-only job; None if the packing chooses the number after the maps.
         partition_key_length: how many elements of a tuple key choose its partition; None means all.
+        partitioning: whether partitions are of even size, or a key's hash alone chooses its partition.
     """
 
     partitions: int | None = None
     partition_key_length: int | None = None
+    partitioning: Literal["Balanced", "Hash"] = "Balanced"
     pod_template: dict[str, Any] = {}
 
 

@@ -171,6 +171,8 @@ class Plan(Wire, frozen=True, kw_only=True):
         user_partitions: what `partition_func` gets as `partitions`; without packing it equals `partitions`.
         order: `Partition` sorts each part on its own, `Total` sorts all of them together.
         partition_key_length: how many elements of a tuple choose its partition; None: the whole key.
+        partitioning: `Balanced`: virtual buckets are packed into partitions by their bytes. `Hash`: a bucket is a
+            partition, and a hash of the key alone chooses it.
         bad_records: `Fail` at the first, or `Skip` each and store it.
         input_digest: of the objects as they were listed, and `spec_digest` of what is done with them (see the
             operator's `digests`). Plans of earlier releases have none; a spec whose code is not known has none, either.
@@ -196,6 +198,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     user_partitions: Number
     order: str = "Partition"
     partition_key_length: Index | None = None
+    partitioning: str = "Balanced"
     output_uri: str
     output_format: str
     output_compression: str = "None"

@@ -74,6 +74,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finis
         ),
         bucket_bytes=encode_sizes(summary.bucket_bytes),
         user_partitioned=program.partition_func is not None,
+        partitioning=attempt.plan.partitioning,
         key_samples=summary.key_samples,
         heavy_keys=buffer.heavy_keys.heaviest(),
         encoded_bytes=buffer.heavy_keys.encoded_bytes,

@@ -42,6 +42,7 @@ COUNT: dict[str, dict[str, Any]] = {
     "order": {"output": make_raw_output(order="Total")},
     "partitions": {"reduce": {"partitions": 3}},
     "partition key": {"reduce": {"partitionKeyLength": 1}},
+    "partitioning": {"reduce": {"partitions": 3, "partitioning": "Hash"}},
     "bad records": {"badRecords": "Skip"},
 }
 DO_NOT_COUNT: dict[str, dict[str, Any]] = {
@@ -50,6 +51,7 @@ DO_NOT_COUNT: dict[str, dict[str, Any]] = {
     "if exists": {"output": make_raw_output(ifExists="Replace")},
     "shards": {"map": {"shards": 7}},
     "template": {"reduce": {"podTemplate": {"spec": {}}}},
+    "the default of partitioning": {"reduce": {"partitioning": "Balanced"}},
     "parallelism": {"parallelism": 3},
     "retries": {"backoffLimitPerTask": 0},
     "deadline": {"activeDeadlineSeconds": 5},

@@ -226,10 +226,12 @@ def test_partitions_of_the_plan(
         pytest.param("Total", {}, ("Total", None, 1), id="total"),
         pytest.param("Total", {"partitions": 4, "partitionKeyLength": 2}, ("Total", 2, 1), id="total-by-prefix"),
         pytest.param("Partition", {"partitions": 4, "partitionKeyLength": 1}, ("Partition", 1, 64), id="by-prefix"),
+        pytest.param("Partition", {"partitions": 4, "partitioning": "Hash"}, ("Partition", None, 4), id="by-hash"),
+        pytest.param("Partition", {"partitions": 4096, "partitioning": "Hash"}, ("Partition", None, 4096), id="most"),
     ],
 )
 def test_the_plan_says_how_keys_are_ordered_and_placed(
-    output: str, reduce: dict[str, int], expected: tuple[str, int | None, int]
+    output: str, reduce: dict[str, Any], expected: tuple[str, int | None, int]
 ) -> None:
     raw_spec = make_raw_spec(reduce=reduce)
     raw_spec["output"]["order"] = output
