@@ -164,6 +164,7 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
         budget_bytes=attempt.budget_bytes(),
         scratch_directory=attempt.environment.scratch_directory,
         member=f"{program.class_name}.map_batch",
+        key_elements=attempt.plan.partition_key_length,
     )
     return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 
