@@ -61,6 +61,7 @@ WAYS = {
     "declaredTasks": "map tasks that ran the declared way",
     "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",
     "genericTasks": "map tasks that ran the generic way",
+    "mapRecordsLeftOut": "records that `input.sample` left out; `mapRecordsIn` counts the others. Also in the status",
 }
 """What the counters count that a task has beside the fields of its commit record."""
 

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "Program",
+    "Sample",
     "Shard",
     "ShardPage",
     "input_name",
@@ -98,6 +99,13 @@ class InputColumn(Wire, frozen=True, kw_only=True):
     type: str
 
 
+class Sample(Wire, frozen=True, kw_only=True):
+    """Which records are read: about this fraction of them, and another choice with another seed."""
+
+    fraction: Share
+    seed: int = 0
+
+
 class InputOptions(Wire, frozen=True, kw_only=True):
     """What `spec.input` says beyond the format; each field is for one format. See the resource's schema.
 
@@ -110,6 +118,7 @@ class InputOptions(Wire, frozen=True, kw_only=True):
         unknown_fields: JSONLines: `Fail` at a record with a field that is not a column, or `Ignore` such fields.
         columns: Parquet: which columns are read; None: all.
         filter: Parquet: the conditions that a row must meet, all of them.
+        sample: of any format: which records are read; None: all.
     """
 
     record_length: Index | None = None
@@ -122,6 +131,7 @@ class InputOptions(Wire, frozen=True, kw_only=True):
     unknown_fields: str = "Fail"
     columns: tuple[str, ...] = ()
     filter: tuple[Condition, ...] = ()
+    sample: Sample | None = None
 
 
 class PlannedInput(Wire, frozen=True, kw_only=True):

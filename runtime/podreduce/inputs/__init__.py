@@ -9,12 +9,14 @@ from podreduce.inputs.column_types import parse_columns
 from podreduce.inputs.json_inference import infer_columns
 from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records, reads_whole_objects
 from podreduce.inputs.record_block import RecordBlock
+from podreduce.inputs.record_sample import RecordSampler
 from podreduce.inputs.sampling import read_first_lines
 
 __all__ = [
     "BLOCK_BYTES",
     "LARGE_BLOCK_BYTES",
     "RecordBlock",
+    "RecordSampler",
     "infer_columns",
     "is_splittable",
     "parse_columns",

@@ -35,6 +35,8 @@ COUNT: dict[str, dict[str, Any]] = {
     "input format": {"input": input_of(format="JSONLines")},
     "input option": {"input": input_of(format="CSV", csv={"delimiter": ";"})},
     "another input option": {"input": input_of(format="CSV", csv={"delimiter": "|"})},
+    "sample": {"input": input_of(sample={"fraction": 0.5})},
+    "another seed": {"input": input_of(sample={"fraction": 0.5, "seed": 1})},
     "encoding errors": {"input": input_of(encodingErrors="Replace")},
     "output format": {"output": make_raw_output(format="JSONLines")},
     "compression": {"output": make_raw_output(compression="Gzip")},

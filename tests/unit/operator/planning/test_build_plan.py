@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program, input_name, plan_of_input
+from podreduce.contract.plan import (
+    DEFAULT_INPUT,
+    SEVERAL_INPUTS,
+    JobIdentity,
+    PageRef,
+    Piece,
+    Plan,
+    Program,
+    Sample,
+    Shard,
+    input_name,
+    plan_of_input,
+)
 from podreduce.contract.wire import decode, encode
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records
@@ -238,6 +250,15 @@ def test_the_plan_says_how_keys_are_ordered_and_placed(
     planned = PlannedShards(objects=(), cuts=[0, 1])
     plan = make_plan(raw_spec, planned)
     assert (plan.order, plan.partition_key_length, plan.virtual_buckets) == expected
+
+
+def test_a_sampled_input_has_a_name_which_tasks_of_earlier_releases_refuse() -> None:
+    raw_spec = make_raw_spec()
+    raw_spec["input"]["sample"] = {"fraction": 0.25, "seed": 3}
+    plan = make_plan(raw_spec, PlannedShards(objects=(), cuts=[0, 1]))
+    assert plan.input_format == SEVERAL_INPUTS
+    assert [each.name for each in plan.inputs] == [DEFAULT_INPUT]
+    assert plan_of_input(plan, Shard(index=0, pieces=())).input_options.sample == Sample(fraction=0.25, seed=3)
 
 
 def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:
