@@ -1,9 +1,9 @@
 """Leaves records out of the input by `input.sample`: which ones follows from a hash of each record's key, and the seed.
 
-The key of a line or a row is its place in its object. So the object's key in its bucket counts as well, and each record
-record is kept or left out by itself, as each WholeObject is. FixedLength and Pairs have keys of their own: all records of a key
-are kept, or none, in every object and input. Neither shards nor blocks count. A larger fraction keeps all records that
-a smaller one keeps.
+The key of a line or a row is its place in its object. So the key of the object in its bucket counts as well, and each
+record is kept or left out by itself, as each WholeObject is. FixedLength and Pairs have keys of their own: all records
+of a key are kept, or none, in every object and input. Neither shards nor blocks count. A larger fraction keeps all
+records that a smaller one keeps.
 
 Places are hashed by SplitMix64 (Steele, Lea, Flood 2014, Fast splittable pseudorandom number generators, figure 17),
 many at a time; other keys by SHA-256. Rule: all records are decoded first, so that a bad record is one in any sample.
@@ -76,9 +76,10 @@ class RecordSampler:
 
     def _choose(self, block: RecordBlock, name: str) -> list[bool]:
         """Tell for each record of a block whether it is in the sample, and count the others."""
-        keys = [name] if self._format == "WholeObject" else block.keys()
-        is_placed = self._format in PLACED_FORMATS
-        chosen = self._choose_places(keys, name) if is_placed else [self._has(key) for key in keys]
+        if self._format in PLACED_FORMATS:
+            chosen = self._choose_places(block.keys(), name)
+        else:
+            chosen = [self._has(key) for key in ([name] if self._format == "WholeObject" else block.keys())]
         self.left_out += chosen.count(False)
         return chosen
 
