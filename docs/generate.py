@@ -66,11 +66,12 @@ COUNTERS = {
 """What each built-in counter counts, by the end of its name."""
 WAYS = {
     "columnarTasks": "map tasks that ran the columnar way",
-    "combineInput": "values that map tasks gave to `combine_func`",
+    "combineInput": "values that map tasks gave to `combine_func`, or to `largest:N` and `smallest:N`",
     "combineOutput": "values that it left",
     "declaredTasks": "map tasks that ran the declared way",
     "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",
     "genericTasks": "map tasks that ran the generic way",
+    "mapRecordsLeftOut": "records that `input.sample` left out; `mapRecordsIn` counts the others. Also in the status",
 }
 """What the counters count that a task has beside the fields of its commit record."""
 
