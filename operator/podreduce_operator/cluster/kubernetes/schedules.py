@@ -13,6 +13,7 @@ from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, custom_path
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
+from podreduce_operator.cluster.kubernetes.refusals import unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import SCHEDULE_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
@@ -130,8 +131,14 @@ class KubernetesSchedules:
                 raise unavailable(f"the job {schedule.key.namespace}/{name} cannot be deleted now", error) from error
 
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
-        """See `ScheduleCluster.write_schedule_status`."""
-        return await self._schedules.write_status(schedule, status)
+        """See `ScheduleCluster.write_schedule_status`. A status that may not be written is told by an event."""
+        try:
+            return await self._schedules.write_status(schedule, status)
+        except ApiError as error:
+            refused = unavailable(f"the status of {schedule.key} cannot be written now", error)
+            if error.status == HTTPStatus.FORBIDDEN:
+                await self._events.record(schedule, "Warning", refused.reason, str(refused))
+            raise refused from error
 
     async def record_schedule_event(self, schedule: ScheduleView, kind: str, reason: str, message: str) -> None:
         """See `ScheduleCluster.record_schedule_event`."""
@@ -159,11 +166,4 @@ def classify_refusal(error: ApiError, schedule: JobKey) -> ActionError:
     if error.status in REFUSED:
         message = f"the job that {schedule} would make is refused: {error}; correct spec.jobTemplate"
         return ActionError("JobRefused", message, permanent=True)
-    if error.status == HTTPStatus.FORBIDDEN:
-        return ActionError("Forbidden", f"the job of {schedule} cannot be created now: {error}", permanent=False)
     return unavailable(f"the job of {schedule} cannot be created now", error)
-
-
-def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may succeed later."""
-    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
