@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from podreduce_operator.cli.cluster.commands import add_cluster_commands
+
 __all__ = ["app"]
 
 app = typer.Typer(
@@ -217,3 +219,6 @@ def version() -> None:
     from importlib.metadata import version as find_version  # noqa: PLC0415 - slow to import
 
     typer.echo(f"podreduce {find_version('podreduce')}")
+
+
+add_cluster_commands(app)

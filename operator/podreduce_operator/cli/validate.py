@@ -5,7 +5,8 @@ from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, read_file, say
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job, read_file
+from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.model.jobs import JobView
 
 __all__ = ["validate_file"]
