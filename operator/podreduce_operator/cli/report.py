@@ -93,22 +93,20 @@ def render_failed(
     logs: Path | None,
     post_mortem: Path | None,
     source: ProgramSource | None = None,
-    *,
-    remedies: Mapping[str, str] = REMEDIES,
 ) -> str:
     """Return the report on a failed run: the user's own error and its place, the record, what to do, then the rest.
 
-    `source` is the program as its author knows it, so that lines are those of its file. `remedies` are by reason.
+    `source` is the program as its author knows it, so that lines are those of its file.
     """
     _, reason, message = find_verdict(status)
     failures = status.get("failures", [])
     last = failures[0] if failures and explains(failures[0], reason) else None
-    remedy = remedies.get("" if last is None else last["reason"]) or remedies.get(reason)
-    advice = [] if remedy is None else [f"what to do: {remedy}"]
+    remedy = REMEDIES.get("" if last is None else last["reason"]) or REMEDIES.get(reason)
+    remedies = [] if remedy is None else [f"what to do: {remedy}"]
     if last is None:
-        lines = [f"{name}: failed: {reason}: {message}", *advice]
+        lines = [f"{name}: failed: {reason}: {message}", *remedies]
     else:
-        lines = list(render_failure(name, reason, last, advice, source))
+        lines = list(render_failure(name, reason, last, remedies, source))
     lines.extend(render_bad_records(status))
     if logs is not None:
         lines.append(f"logs of the failed attempts: {logs}")

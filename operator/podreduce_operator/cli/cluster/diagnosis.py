@@ -4,8 +4,9 @@ Rule: pure. The findings come from the job's conditions and status, its pods, it
 `find_` yields what it finds about one subject, and nothing if there is nothing to say.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
@@ -14,7 +15,7 @@ from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.event_list import Event
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES, NEW_RUN
+from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
 from podreduce_operator.cli.cluster.resources import name_of
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
@@ -32,7 +33,7 @@ from podreduce_operator.cli.wording import render_bytes, render_count, render_se
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.stuck_pods import explain_waiting
 
-__all__ = ["Case", "Finding", "diagnose"]
+__all__ = ["Case", "Finding", "diagnose", "find_failure", "render_finding"]
 
 Json = Mapping[str, Any]
 
@@ -89,12 +90,14 @@ class Finding:
         details: what shows it.
         remedy: what to do; empty if nothing is to be done.
         command: the next command.
+        more: the rest, for those who read on.
     """
 
     text: str
-    details: Sequence[str] = field(default=())
+    details: Sequence[str] = ()
     remedy: str = ""
     command: str = ""
+    more: Sequence[str] = ()
 
 
 def diagnose(case: Case) -> list[Finding]:
@@ -149,24 +152,33 @@ def find_failure(case: Case) -> Iterator[Finding]:
         return
     last = next(iter(case.status.get("failures") or ()), None)
     if last is None or not explains(last, reason):
-        remedy = CLUSTER_REMEDIES.get(reason, "docs/troubleshooting.md has the reason")
-        yield Finding(
-            text=f"it failed: {reason}: {message}", remedy=f"{remedy}; {NEW_RUN}", command=case.command("events")
-        )
+        remedy = CLUSTER_REMEDIES.get(reason, f"docs/troubleshooting.md says what {reason} means")
+        yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.command('rerun')}")
         return
-    remedy = CLUSTER_REMEDIES.get(last["reason"]) or CLUSTER_REMEDIES.get(reason, "")
+    remedy = CLUSTER_REMEDIES.get(last["reason"]) or CLUSTER_REMEDIES.get(reason, "correct the cause")
     yield Finding(
-        text=f"it failed: {last['message']}",
-        details=[*tell_failure(last), f"the run ended with {reason}: {message}"],
-        remedy=f"{remedy}; {NEW_RUN}" if remedy else NEW_RUN,
+        text=tell_error(last),
+        details=[*tell_record(last)],
+        remedy=f"{remedy}; then {case.command('rerun')}",
         command=case.command("logs", last["task"]),
+        more=[*tell_attempt(last), f"the run ended with {reason}: {message}"],
     )
 
 
-def tell_failure(failure: Json) -> Iterator[str]:
-    """Yield where an attempt failed."""
+def tell_error(failure: Json) -> str:
+    """Return an attempt's error, with the last place of the program's code if it has a traceback."""
+    places = re.findall(r'File "([^"\n]+)", line (\d+)', failure.get("traceback", ""))
+    return ":".join([*(places[-1] if places else ()), f" {failure['message']}"]).strip()
+
+
+def tell_record(failure: Json) -> Iterator[str]:
+    """Yield the record at which an attempt failed."""
     if failure.get("record"):
         yield f"at the record: {failure['record']}"
+
+
+def tell_attempt(failure: Json) -> Iterator[str]:
+    """Yield which attempt failed, and the traceback."""
     code = f", exit code {failure['exitCode']}" if "exitCode" in failure else ""
     yield f"in the task {failure['task']} ({failure['attempt']}{code}): {failure['reason']}"
     yield from failure.get("traceback", "").rstrip("\n").splitlines()
@@ -209,7 +221,7 @@ def find_failed_attempts(case: Case) -> Iterator[Finding]:
     if not failed or holds(case.status, "Failed"):
         return
     last = next(iter(case.status.get("failures") or ()), None)
-    details = [] if last is None else [f"the last one: {last['message']}", *tell_failure(last)]
+    details = [] if last is None else [f"the last one: {tell_error(last)}", *tell_record(last)]
     again = case.status.get("nextAttemptAt")
     if again is not None and not has_ended(case):
         details.append(f"the next attempt begins at {again}")
@@ -217,7 +229,8 @@ def find_failed_attempts(case: Case) -> Iterator[Finding]:
     text = f"{render_count(failed, 'attempt')} failed, and the tasks are tried again"
     if has_ended(case):
         text = f"{render_count(failed, 'attempt')} failed, and later ones went well"
-    yield Finding(text=text, details=details, remedy=remedy, command=case.command("logs", "--failed"))
+    more = [] if last is None else [*tell_attempt(last)]
+    yield Finding(text=text, details=details, remedy=remedy, command=case.command("logs", "--failed"), more=more)
 
 
 def find_slow_tasks(case: Case) -> Iterator[Finding]:
@@ -346,3 +359,14 @@ def tell_warnings(case: Case) -> Iterator[str]:
     """Yield the newest warnings."""
     warnings = [event for event in case.events if event.kind == "Warning"]
     yield from (f"event {event.reason}: {event.message}" for event in warnings[-MAX_EVENTS:])
+
+
+def render_finding(finding: Finding) -> Iterator[str]:
+    """Yield the lines about a finding: what it is, what shows it, what to do, and the rest."""
+    yield finding.text
+    yield from finding.details
+    if finding.remedy:
+        yield f"what to do: {finding.remedy}"
+    if finding.command:
+        yield f"next: {finding.command}"
+    yield from (f"  {line}" for line in finding.more)

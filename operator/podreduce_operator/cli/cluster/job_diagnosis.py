@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.post_mortem import PostMortem
-from podreduce_operator.cli.cluster.diagnosis import Case, Finding, diagnose
+from podreduce_operator.cli.cluster.diagnosis import Case, Finding, diagnose, render_finding
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.event_list import Event, parse_events, read_events, run_mark
 from podreduce_operator.cli.cluster.job_logs import find_pods
@@ -51,7 +51,7 @@ async def diagnose_job(
         shown = {"job": case.name, "findings": [asdict(finding) for finding in findings], "unknown": list(case.unknown)}
         print_json(shown, output)
     else:
-        say(fit("\n".join(render_findings(str(reference), findings, case.unknown)), sys.stdout))
+        say(fit("\n".join(render_findings(findings, case.unknown)), sys.stdout))
     return CommandExit.DONE
 
 
@@ -80,14 +80,12 @@ async def find_post_mortem(
         return None, [f"the post-mortem was not read: {error}"]
 
 
-def render_findings(name: str, findings: Sequence[Finding], unknown: Sequence[str]) -> Iterator[str]:
+def render_findings(findings: Sequence[Finding], unknown: Sequence[str]) -> Iterator[str]:
     """Yield the lines about a job."""
     for number, finding in enumerate(findings):
-        yield f"{name}: {finding.text}" if number == 0 else f"also: {finding.text}"
-        yield from (f"  {detail}" for detail in finding.details)
-        if finding.remedy:
-            yield f"what to do: {finding.remedy}"
-        if finding.command:
-            yield f"next: {finding.command}"
+        if number:
+            yield ""
+        yield from render_finding(finding)
+    if unknown:
+        yield ""
     yield from (f"not known: {each}" for each in unknown)
-    yield "more: docs/troubleshooting.md has every reason"

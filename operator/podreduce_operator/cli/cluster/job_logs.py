@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
+from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.task import TaskRef
@@ -124,14 +124,11 @@ def read_kept(store: RunStore, task: TaskRef | None, seen: set[str], options: Lo
     """
     try:
         kept = list(iter_kept(store, task, seen, options))
-        known = seen | {log.attempt_id for log in kept}
         post_mortem = read_post_mortem(store)
-    except ObjectNotFoundError:
-        return []
     except PodreduceError as error:
         raise store.explain(error) from error
-    told = [] if post_mortem is None else iter_told(post_mortem, task, known, options)
-    return [*kept, *told]
+    known = seen | {log.attempt_id for log in kept}
+    return [*kept, *([] if post_mortem is None else iter_told(post_mortem, task, known, options))]
 
 
 def iter_kept(store: RunStore, task: TaskRef | None, seen: set[str], options: LogOptions) -> Iterator[AttemptLog]:

@@ -1,8 +1,6 @@
 """What to do on a cluster, by the reason of a failure or of a condition. docs/troubleshooting.md has all reasons."""
 
-__all__ = ["CLUSTER_REMEDIES", "NEW_RUN"]
-
-NEW_RUN = "a failed run is final: correct the cause, then `podreduce rerun`"
+__all__ = ["CLUSTER_REMEDIES"]
 
 MEMORY = (
     "give its tasks more memory (podTemplate, resources), or less to do: map.shards for a map (m-…), reduce.partitions "

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.cluster.kinds import JOB, Kind, Reference
+from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.pods.pod_names import job_selector
 from podreduce_operator.pods.pod_view import parse_pod
@@ -43,10 +44,9 @@ def explain_absence(connection: "Connection", reference: Reference, names: list[
     if near:
         return f"{message}; like it: {', '.join(near)}"
     word = [] if reference.kind is JOB else [reference.kind.short]
-    command = connection.place.command("list", *word)
-    return f"{message}; {command} shows what is there" + (
-        "" if names else ", which is nothing: is it another one (-A)?"
-    )
+    if names:
+        return f"{message}; {connection.place.command('list', *word)} shows what is there"
+    return f"{message}, nor any other; {Place().command('list', *word, '-A')} asks all namespaces"
 
 
 async def list_pods_of(connection: "Connection", job: Json) -> list[PodView]:

@@ -7,7 +7,7 @@ variables count, if they are set.
 import os
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from podreduce.contract.errors import PodreduceError, StorageUnavailableError
+from podreduce.contract.errors import ObjectNotFoundError, PodreduceError, StorageUnavailableError
 from podreduce.contract.layout import POST_MORTEM_KEY, run_prefix
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
@@ -109,11 +109,13 @@ async def open_run_store(
 
 
 def read_post_mortem(store: RunStore) -> PostMortem | None:
-    """Return the post-mortem of the run that ended; None if there is none.
+    """Return the post-mortem of the run that ended; None if there is none, or it was deleted.
 
     Raises:
         PodreduceError: it cannot be read.
     """
     if "postMortem" not in status_of(store.manifest):
         return None
-    return decode(store.open_run().get(POST_MORTEM_KEY), PostMortem)
+    with suppress(ObjectNotFoundError):
+        return decode(store.open_run().get(POST_MORTEM_KEY), PostMortem)
+    return None

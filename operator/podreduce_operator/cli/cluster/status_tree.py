@@ -25,6 +25,7 @@ from podreduce_operator.model.pods import PodPhase, PodView
 
 __all__ = ["build_job", "build_schedule"]
 
+MINUTE = 60
 MAX_PODS = 5
 """How many pods of each type are shown. Those that wait come first, then those that run longest."""
 
@@ -133,7 +134,8 @@ def render_amount(task_type: TaskType, status: Mapping[str, Any]) -> list[str]:
 def render_estimate(estimate: Estimate) -> list[str]:
     """Return the speed and the time left."""
     speed = [f"{render_bytes(estimate.bytes_per_second)}/s"] if estimate.bytes_per_second >= 1 else []
-    return [*speed, f"some {render_seconds(round(estimate.seconds_left))} left".replace(".0 s", " s")]
+    seconds = round(estimate.seconds_left, -1 if estimate.seconds_left >= MINUTE else 0)
+    return [*speed, f"about {render_seconds(seconds).replace('.0 s', ' s')} left"]
 
 
 def render_pod(pod: PodView, now: float) -> str:

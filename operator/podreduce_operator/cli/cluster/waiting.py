@@ -6,10 +6,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from podreduce_operator.cli.cluster.diagnosis import Case, find_failure, render_finding
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.following import follow
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
-from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
+from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
@@ -20,7 +21,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     spec_of,
     status_of,
 )
-from podreduce_operator.cli.report import render_failed, render_success
+from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ async def wait_for_one(connection: "Connection", reference: Reference) -> Comman
     async for manifest in follow(connection, reference):
         ending = find_rest(reference, manifest)
         if ending is not None:
-            tell_ending(reference, manifest, ending)
+            tell_ending(connection.place, reference, manifest, ending)
             return EXITS[ending]
         news = describe(manifest)
         if news != told:
@@ -96,7 +97,7 @@ def describe(manifest: Mapping[str, Any]) -> str:
     return "; ".join(word for word in words if word)
 
 
-def tell_ending(reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
+def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
     """Print the report on a run that ended."""
     status = status_of(manifest)
     if reference.kind is not JOB:
@@ -105,6 +106,8 @@ def tell_ending(reference: Reference, manifest: Mapping[str, Any], ending: Endin
         text = render_success(str(reference), status, read_duration(status, time.time()) or 0.0)
         say(fit(text, sys.stdout))
     elif ending is Ending.FAILED:
-        complain(render_failed(str(reference), status, None, None, remedies=CLUSTER_REMEDIES))
+        for finding in find_failure(Case(job=manifest, place=place, now=time.time())):
+            complain("\n".join(render_finding(finding)))
+        complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
     else:
         complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")

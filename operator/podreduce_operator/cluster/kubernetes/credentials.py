@@ -21,6 +21,9 @@ NAMESPACE_FILE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 
 DEFAULT_NAMESPACE = "default"
 
+UNREADABLE = (config.ConfigException, yaml.YAMLError, OSError, TypeError, ValueError, AttributeError, LookupError)
+"""What the package raises for a file that is not there, or has another shape than a kubeconfig."""
+
 
 async def load_credentials(
     configuration: Any,  # noqa: ANN401 - untyped package
@@ -43,7 +46,7 @@ async def load_credentials(
             )
             return str(loader.current_context["context"].get("namespace") or DEFAULT_NAMESPACE)
         config.load_incluster_config(client_configuration=configuration)
-    except (config.ConfigException, yaml.YAMLError, OSError) as error:
+    except UNREADABLE as error:
         raise OperatorError(explain(error, named, context)) from error
     return read_own_namespace()
 
@@ -65,6 +68,6 @@ def list_contexts(named: str | None) -> list[str]:
     """Return the names of all contexts; none if they cannot be read."""
     try:
         contexts, _ = config.list_kube_config_contexts(named)
-    except (config.ConfigException, yaml.YAMLError, OSError):
+    except UNREADABLE:
         return []
     return sorted(str(known["name"]) for known in contexts)
