@@ -13,7 +13,7 @@ __all__ = ["Format", "align", "print_json", "print_resources"]
 
 GAP = "   "
 INDENT = 4
-MIN_TEXT = 40
+MIN_TEXT = 30
 """A text with less room than this is printed below its row."""
 
 
