@@ -15,8 +15,8 @@ from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any, TypeVar
 
-from click import Command
 from prometheus_client.core import Metric
+from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from podreduce.contract.exit_codes import ExitCode
@@ -209,22 +209,17 @@ def read_exit_codes(codes: type[Codes]) -> Iterator[tuple[Codes, str]]:
 
 def list_commands() -> str:
     """Return the commands for a cluster, with the options that not all of them have."""
-    click = get_command(commands.app).commands
-    return table(
-        ("command", "what it does"), *((usage(click[name]), describe_command(click[name])) for name in COMMANDS)
-    )
+    found = get_command(commands.app)
+    known = found.commands.values() if isinstance(found, TyperGroup) else ()
+    shown = [each for each in known if isinstance(each, TyperCommand) and each.name in COMMANDS]
+    return table(("command", "what it does"), *map(describe_command, shown))
 
 
-def usage(command: Command) -> str:
-    """Return a command with its arguments and its own options."""
+def describe_command(command: TyperCommand) -> tuple[str, str]:
+    """Return a command with its arguments and its own options, and the first paragraph of its help."""
     own = [each for each in command.params if each.name not in {"namespace", "context_name", "kubeconfig"}]
-    words = [each.metavar if each.param_type_name == "argument" else f"[{each.opts[0]}]" for each in own]
-    return f"`{' '.join([command.name, *words])}`"
-
-
-def describe_command(command: Command) -> str:
-    """Return what a command does: the first paragraph of its help."""
-    return " ".join(str(command.help).split("\n\n")[0].split())
+    words = [f"{each.metavar}" if each.param_type_name == "argument" else f"[{each.opts[0]}]" for each in own]
+    return f"`{' '.join([str(command.name), *words])}`", " ".join(str(command.help).split("\n\n")[0].split())
 
 
 def list_counters() -> str:

@@ -8,13 +8,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import obstore
 import pytest
 import yaml
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from podreduce.contract.layout import run_prefix
 from podreduce_operator.api.crd import JOBS, SCHEDULES, load_crd
@@ -27,6 +27,7 @@ from tests.support.job_manifests import FAILURE, complete_job, failed_job, make_
 pytestmark = pytest.mark.e2e
 
 VIEWER = "viewer"
+PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 READ_ONLY = {"apiGroups": ["podreduce.dev"], "resources": ["mapreducejobs"], "verbs": ["get", "list"]}
 
 
@@ -217,9 +218,11 @@ def test_each_wrong_question_says_how_to_ask(person: Person) -> None:
     assert (nobody.exit_code, "there is no context 'nowhere'" in nobody.stderr) == (5, True)
 
 
-def test_a_person_with_fewer_rights_is_told_which_are_missing(person: Person, tmp_path_factory: Any) -> None:
+def test_a_person_with_fewer_rights_is_told_which_are_missing(
+    person: Person, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     person.has(failed_job())
-    limited = limit(person, tmp_path_factory.mktemp("viewer"))
+    limited = limit(person, tmp_path_factory.mktemp("viewer"), [READ_ONLY])
     assert limited.types("list").stdout.splitlines()[1].startswith("wordcount")
     diagnosis = limited.types("diagnose", "wordcount")
     assert diagnosis.exit_code == 0
@@ -231,14 +234,29 @@ def test_a_person_with_fewer_rights_is_told_which_are_missing(person: Person, tm
     assert "the Role in docs/cli.md" in refused.stderr
 
 
-def limit(person: Person, directory: Any) -> Person:
-    """Return a person who may only read jobs, as a service account."""
+def test_the_role_of_the_docs_is_enough_for_every_command(
+    person: Person, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    role = yaml.safe_load(text[text.index("```yaml") + len("```yaml") :].partition("```")[0])
+    person.has(complete_job())
+    user = limit(person, tmp_path_factory.mktemp("user"), role["rules"])
+    words = [
+        *(("list",), ("list", "mrs"), ("status", "wordcount"), ("events", "wordcount"), ("diagnose", "wordcount")),
+        *(("logs", "wordcount"), ("output", "wordcount"), ("suspend", "wordcount"), ("resume", "wordcount")),
+        *(("rerun", "wordcount"), ("cancel", "wordcount", "--yes")),
+    ]
+    assert [line for each in words for line in user.types(*each).output.splitlines() if "forbidden" in line] == []
+
+
+def limit(person: Person, directory: Path, rules: list[dict[str, Any]]) -> Person:
+    """Return a person who has only these rights, as a service account."""
     place = {"name": VIEWER, "namespace": person.namespace}
     subject = {"kind": "ServiceAccount", "name": VIEWER, "namespace": person.namespace}
     group = "rbac.authorization.k8s.io"
     person.cluster.apply(
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": place},
-        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": place, "rules": [READ_ONLY]},
+        {"apiVersion": f"{group}/v1", "kind": "Role", "metadata": place, "rules": rules},
         {
             "apiVersion": f"{group}/v1",
             "kind": "RoleBinding",
