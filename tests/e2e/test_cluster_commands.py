@@ -39,6 +39,7 @@ class Person:
                 "KUBECONFIG": str(self.world.cluster.kubeconfig),
                 "PODREDUCE_STORE_ENDPOINT": self.world.minio.outside,
             },
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -96,8 +97,8 @@ def test_a_failed_job_is_explained_and_its_log_is_there_when_the_pods_are_gone(p
     findings = json.loads(person.prints("diagnose", "broken", "-o", "json"))
     assert findings["findings"][0]["text"] == told[0]
     task = findings["findings"][0]["command"].split()[3]
-    world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
     world.cluster.wait_for(lambda: "postMortem" in world.job("broken")["status"], "the post-mortem", timeout=60)
+    world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
     assert "looking at a line" in person.prints("logs", "broken", task)
     assert "looking at a line" in person.prints("logs", "broken", "--failed")
 
@@ -117,8 +118,7 @@ def test_a_job_is_suspended_resumed_run_again_and_cancelled(person: Person) -> N
     assert read_words(world.parts("again")) == count_words()
 
     person.prints("rerun", "again")
-    world.wait_for_progress("again", "m-2-1")
-    assert world.job("again")["status"]["runId"] == "2"
+    world.cluster.wait_for(lambda: world.job("again")["status"].get("runId") == "2", "run 2", timeout=60)
     assert person.types("cancel", "again").returncode == 2, "nobody is asked, so nothing is lost"
     person.prints("cancel", "again", "--yes")
     world.cluster.wait_for(lambda: not world.pods("again"), "the end of its pods", timeout=60)

@@ -14,6 +14,7 @@ app = typer.Typer(
     name="podreduce",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog="podreduce COMMAND --help explains a command; podreduce diagnose NAME says why a job does not get on.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 

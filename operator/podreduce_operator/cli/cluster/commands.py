@@ -1,19 +1,24 @@
 """The commands for jobs on a cluster, and their options. Each command's module is imported when it is called."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
-from podreduce_operator.cli.cluster.asking import ask, run_quietly
 from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
-from podreduce_operator.cli.cluster.errors import CommandExit
-from podreduce_operator.cli.cluster.kinds import find_kind, parse_reference
+from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.printing import Format
 
-__all__ = ["add_cluster_commands"]
+if TYPE_CHECKING:
+    from podreduce_operator.cli.cluster.asking import Question
+    from podreduce_operator.cli.cluster.connection import Connection
+    from podreduce_operator.cli.cluster.errors import CommandExit
+    from podreduce_operator.cli.cluster.kinds import Reference
+
+    QuestionAbout: TypeAlias = Callable[[Connection, Reference], Awaitable[CommandExit]]
+
+__all__ = ["COMMANDS", "add_cluster_commands"]
 
 PANEL = "Jobs on a cluster"
 
@@ -62,17 +67,11 @@ def list_command(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """List jobs or schedules."""
-    from podreduce_operator.cli.cluster.listing import list_resources  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.kinds import find_kind  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.listing import list_resources  # noqa: PLC0415
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace, all_namespaces=everywhere)
-    finish(
-        run_quietly(
-            lambda: ask(
-                place,
-                lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output),
-            )
-        )
-    )
+    answer(place, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
 
 
 def status_command(
@@ -89,8 +88,8 @@ def status_command(
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     if watch:
-        finish(ask(place, lambda connection: job_status.watch_status(connection, parse_reference(name))))
-    finish(ask(place, lambda connection: job_status.show_status(connection, parse_reference(name), output)))
+        ask_about(place, name, job_status.watch_status)
+    ask_about(place, name, lambda connection, reference: job_status.show_status(connection, reference, output))
 
 
 def wait_command(
@@ -110,10 +109,11 @@ def wait_command(
 
     Exit codes: 0 complete, 1 failed, 3 suspended, 4 the time is over, 5 the cluster gives no answer.
     """
+    from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.cluster.waiting import wait_for_all  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: wait_for_all(connection, [parse_reference(name) for name in names], timeout)))
+    answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
 
 
 def logs_command(
@@ -133,7 +133,7 @@ def logs_command(
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     options = LogOptions(task=task, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
-    finish(ask(place, lambda connection: show_logs(connection, parse_reference(name), options)))
+    ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
 
 
 def diagnose_command(
@@ -149,7 +149,7 @@ def diagnose_command(
     from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job  # noqa: PLC0415
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: diagnose_job(connection, parse_reference(name), output, endpoint)))
+    ask_about(place, name, lambda connection, reference: diagnose_job(connection, reference, output, endpoint))
 
 
 def output_command(
@@ -167,6 +167,7 @@ def output_command(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON."""
+    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415
         OutputOptions,
         show_output,
@@ -176,9 +177,9 @@ def output_command(
 
     options = OutputOptions(head=head, count=count, save=save, endpoint=endpoint)
     if is_place(name):
-        finish(run_quietly(lambda: show_output_at(resolve_uri(name), options)))
+        raise typer.Exit(run_quietly(lambda: show_output_at(resolve_uri(name), options)))
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: show_output(connection, parse_reference(name), options)))
+    ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
 
 
 def events_command(
@@ -193,7 +194,7 @@ def events_command(
     from podreduce_operator.cli.cluster.event_list import list_events  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: list_events(connection, parse_reference(name), output)))
+    ask_about(place, name, lambda connection, reference: list_events(connection, reference, output))
 
 
 def suspend_command(
@@ -207,7 +208,7 @@ def suspend_command(
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: set_suspend(connection, parse_reference(name), suspend=True)))
+    ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=True))
 
 
 def resume_command(
@@ -221,7 +222,7 @@ def resume_command(
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: set_suspend(connection, parse_reference(name), suspend=False)))
+    ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=False))
 
 
 def cancel_command(
@@ -236,7 +237,7 @@ def cancel_command(
     from podreduce_operator.cli.cluster.changes import cancel  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(ask(place, lambda connection: cancel(connection, parse_reference(name), is_sure=yes)))
+    ask_about(place, name, lambda connection, reference: cancel(connection, reference, is_sure=yes))
 
 
 def rerun_command(
@@ -255,13 +256,10 @@ def rerun_command(
     from podreduce_operator.cli.cluster.changes import rerun  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
-    finish(
-        ask(
-            place,
-            lambda connection: rerun(
-                connection, parse_reference(name), run_id=run_id, replace_output=replace, is_sure=yes
-            ),
-        )
+    ask_about(
+        place,
+        name,
+        lambda connection, reference: rerun(connection, reference, run_id=run_id, replace_output=replace, is_sure=yes),
     )
 
 
@@ -291,6 +289,15 @@ def is_place(name: str) -> bool:
     return "://" in name or name.startswith((".", "/", "~")) or name.endswith("/")
 
 
-def finish(exit_code: CommandExit) -> NoReturn:
-    """End the command with its exit code."""
-    raise typer.Exit(exit_code)
+def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
+    """Ask the cluster about one resource, and end with the exit code."""
+    from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
+
+    answer(place, lambda connection: question(connection, parse_reference(name)))
+
+
+def answer(place: Place, question: "Question") -> NoReturn:
+    """Ask the cluster, and end with the exit code."""
+    from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - help and completion need none of it
+
+    raise typer.Exit(ask(place, question))

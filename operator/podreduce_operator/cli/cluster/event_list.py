@@ -10,7 +10,8 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.listing import render_age
-from podreduce_operator.cli.cluster.printing import Format, align, print_resources
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.printing import align, print_resources
 from podreduce_operator.cli.cluster.resources import read_resource, uid_of
 from podreduce_operator.cli.cluster.run_facts import spec_of
 from podreduce_operator.cli.terminal import complain, say, terminal_width

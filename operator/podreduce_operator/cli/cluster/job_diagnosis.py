@@ -13,7 +13,8 @@ from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.event_list import Event, parse_events, read_events, run_mark
 from podreduce_operator.cli.cluster.job_logs import find_pods
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
-from podreduce_operator.cli.cluster.printing import Format, print_json
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.resources import read_resource
 from podreduce_operator.cli.cluster.run_facts import status_of
 from podreduce_operator.cli.cluster.run_store import open_run_store, read_post_mortem

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.following import follow
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
-from podreduce_operator.cli.cluster.printing import Format, print_resources
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.printing import print_resources
 from podreduce_operator.cli.cluster.resources import list_jobs_of, list_pods_of, name_of, read_resource
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending
 from podreduce_operator.cli.cluster.screen import open_screen

@@ -9,7 +9,8 @@ from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, Kind
-from podreduce_operator.cli.cluster.printing import Format, align, print_resources
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.printing import align, print_resources
 from podreduce_operator.cli.cluster.run_facts import (
     find_wait,
     message_of,

@@ -3,27 +3,18 @@
 import json
 import textwrap
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any
 
+from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.terminal import say
 
-__all__ = ["Format", "align", "print_json", "print_resources"]
+__all__ = ["align", "print_json", "print_resources"]
 
 
 GAP = "   "
 INDENT = 4
 MIN_TEXT = 30
 """A text with less room than this is printed below its row."""
-
-
-class Format(StrEnum):
-    """How results are printed."""
-
-    WIDE = "wide"
-    JSON = "json"
-    YAML = "yaml"
-    NAME = "name"
 
 
 def print_resources(resources: Sequence[Mapping[str, Any]], output: Format, *, is_list: bool) -> None:

@@ -16,8 +16,8 @@ from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job
 from podreduce_operator.cli.cluster.job_status import show_status, watch_status
 from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, parse_reference
 from podreduce_operator.cli.cluster.listing import list_resources
+from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.printing import Format
 from podreduce_operator.cli.cluster.resources import read_resource
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from tests.support.job_manifests import (
