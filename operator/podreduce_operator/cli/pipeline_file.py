@@ -25,7 +25,6 @@ from podreduce_operator.api.validation import (
 )
 from podreduce_operator.cli.job_file import JobFile, index_config_maps, is_kind
 from podreduce_operator.cli.program_source import ProgramSource, describe_problems
-from podreduce_operator.cli.run import generate_name
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipelines.first_jobs import build_first_jobs
@@ -114,12 +113,12 @@ def describe_place(file: JobFile, problem: FieldProblem) -> str:
 
 
 def view_pipeline(manifest: Mapping[str, Any], spec: PipelineSpec) -> PipelineView:
-    """Return a valid manifest as the pipeline that the loop sees."""
+    """Return a valid manifest as the pipeline that the loop sees. With the start of a name alone, this is its name."""
     metadata = manifest["metadata"]
     return PipelineView(
         key=JobKey(
             namespace=metadata.get("namespace") or "default",
-            name=metadata.get("name") or generate_name(metadata["generateName"]),
+            name=metadata.get("name") or metadata["generateName"].rstrip("-."),
         ),
         uid=str(uuid4()),
         generation=1,
