@@ -23,6 +23,8 @@ from tests.cluster.processes import ClusterError
 NAMED = "PODREDUCE_TEST_KUBECONFIG"
 NAMED_LOAD = "PODREDUCE_TEST_LOAD_IMAGE"
 KIND_CLUSTER = "podreduce-tests"
+"""The cluster of kind that the tests use; another is never touched."""
+
 USERS = Path("/run/lock/podreduce-cluster-users")
 
 

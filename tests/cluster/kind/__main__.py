@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.cluster.build import BuildError
 from tests.cluster.kind import machine, tools
 from tests.cluster.processes import ClusterError
+from tests.cluster.provider import KIND_CLUSTER
 
 BEGINNING = f"{sys.executable} -m tests.cluster.kind run"
 
@@ -19,7 +20,7 @@ def up(_: argparse.Namespace) -> int:
     machine.up()
     machine.create_cluster()
     beginning = "" if tools.are_installed() else f"{BEGINNING} "
-    sys.stdout.write(f"{beginning}kubectl --context kind-{machine.CLUSTER} get pods --all-namespaces\n")
+    sys.stdout.write(f"{beginning}kubectl --context kind-{KIND_CLUSTER} get pods --all-namespaces\n")
     return 0
 
 

@@ -1,5 +1,6 @@
 """Processes of the test cluster are known by pid and start time."""
 
+import fcntl
 import os
 import subprocess
 from dataclasses import replace
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import build, processes
+from tests.cluster.locks import only_caller
 from tests.cluster.processes import Process
 
 
@@ -43,3 +45,11 @@ def test_the_directory_of_a_tool_depends_on_what_decides_its_bytes() -> None:
     minio = build.TOOLS["minio"]
     assert build.tool_directory(minio) == build.tool_directory(build.TOOLS["minio"])
     assert build.pins_digest(minio) != build.pins_digest(replace(minio, tags="other"))
+
+
+def test_a_lock_is_held_by_one_caller_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "of" / "the-cluster"
+    with only_caller(lock), lock.open("w") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
