@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import build, processes
+from tests.cluster import build, commands, processes
 from tests.cluster.locks import only_caller
 from tests.cluster.processes import Process
 
@@ -53,3 +53,14 @@ def test_a_lock_is_held_by_one_caller_at_a_time(tmp_path: Path) -> None:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with lock.open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo why >&2; exit 3", "ended with 3:\nwhy"), ("sleep 30", "did not end within 0.1 s")],
+    ids=["fails", "is late"],
+)
+def test_a_command_that_does_not_succeed_says_which_and_why(script: str, said: str) -> None:
+    with pytest.raises(processes.ClusterError, match=said) as raised:
+        commands.run(["sh", "-c", script], timeout=0.1 if "sleep" in script else 30)
+    assert f"sh -c {script}" in str(raised.value)
