@@ -17,18 +17,19 @@ class SubstitutionError(ValueError):
 
 
 def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return the spec of a MapReduceJob with the parameters in `input.uris`, `output.uri` and `program.parameters`.
+    """Return the spec of a MapReduceJob with the parameters in the URIs and in `program.parameters`.
 
     Raises:
         SubstitutionError: a placeholder names no parameter.
     """
     result = dict(spec)
-    if "uris" in spec.get("input", {}):
-        uris = [
-            substitute_text(uri, parameters, f"spec.input.uris[{place}]")
-            for place, uri in enumerate(spec["input"]["uris"])
-        ]
-        result["input"] = {**spec["input"], "uris": uris}
+    if "input" in spec:
+        result["input"] = substitute_uris(spec["input"], parameters, "spec.input")
+    for name in ("inputs", "sideInputs"):
+        if name in spec:
+            result[name] = [
+                substitute_uris(each, parameters, f"spec.{name}[{number}]") for number, each in enumerate(spec[name])
+            ]
     if "uri" in spec.get("output", {}):
         uri = substitute_text(spec["output"]["uri"], parameters, "spec.output.uri")
         result["output"] = {**spec["output"], "uri": uri}
@@ -39,6 +40,18 @@ def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> d
         }
         result["program"] = {**spec["program"], "parameters": values}
     return result
+
+
+def substitute_uris(spec: Mapping[str, Any], parameters: Mapping[str, str], place: str) -> dict[str, Any]:
+    """Return the spec of an input, which is at `place`, with the parameters in its URIs.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
+    if "uris" not in spec:
+        return dict(spec)
+    uris = [substitute_text(uri, parameters, f"{place}.uris[{number}]") for number, uri in enumerate(spec["uris"])]
+    return {**spec, "uris": uris}
 
 
 def substitute_text(text: str, parameters: Mapping[str, str], place: str) -> str:
