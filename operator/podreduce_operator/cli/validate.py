@@ -50,7 +50,7 @@ def find_local_uris(job: JobView) -> list[str]:
     """Return the fields whose URIs a cluster cannot reach."""
     uris = {
         f"spec.{place}.uris[{index}]": uri
-        for place, each in job.spec.all_inputs.items()
+        for place, each in (*job.spec.all_inputs.items(), *job.spec.all_side_inputs.items())
         for index, uri in enumerate(each.uris)
     }
     uris["spec.output.uri"] = job.spec.output.uri
