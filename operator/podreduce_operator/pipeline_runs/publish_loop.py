@@ -6,6 +6,7 @@ Rule: may be repeated and interrupted anywhere. It is published as a job's outpu
 from functools import partial
 
 from podreduce.contract.layout import staging_prefix
+from podreduce.contract.output_files import OutputFile
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitIntent, IntentPart, OutputPart, PartRef, TaskRef, TaskType
 from podreduce.storage import ObjectStore, split_object_uri
@@ -45,10 +46,13 @@ async def publish_loop(run: PipelineRun, record: StepRecord, uri: str) -> None:
     )
     claim = Claim(installation=run.storage.installation, job=identity)
     await take_output(output, claim)
-    parts = [stage_part(identity, number, part) for number, part in enumerate(manifest.parts)]
-    copies = [partial(copy_part, run, source, output, each) for each in parts]
+    parts = [stage_part(identity, number, part, part.records) for number, part in enumerate(manifest.parts)]
+    files = [stage_part(identity, number, file, 0) for number, file in enumerate(manifest.files)]
+    copies = [partial(copy_part, run, source, output, each) for each in (*parts, *files)]
     await gather_bounded(copies, limit=CONCURRENT_COPIES)
-    await publish(output, build_intent(uri, parts), manifest)
+    # What was there before is replaced: it was made by this pipeline.
+    intent = CommitIntent(output_uri=uri, if_exists="Replace", parts=tuple(parts), files=tuple(files))
+    await publish(output, intent, manifest)
     await remove_staged(output, identity)
     await release_output(output, claim)
 
@@ -66,17 +70,12 @@ async def take_output(output: ObjectStore, claim: Claim) -> None:
             return
 
 
-def stage_part(identity: JobIdentity, number: int, part: OutputPart) -> IntentPart:
-    """Return where a part is staged, and how it is named in the end."""
+def stage_part(identity: JobIdentity, number: int, part: OutputPart | OutputFile, records: int) -> IntentPart:
+    """Return where a part or a file is staged, and how it is named in the end."""
     key = f"{staging_prefix(identity.uid, identity.run_id)}{part.name}"
-    staged = PartRef(key=key, bytes=part.bytes, records=part.records, sha256=part.sha256)
+    staged = PartRef(key=key, bytes=part.bytes, records=records, sha256=part.sha256)
     task = TaskRef(type=TaskType.REDUCE, index=number)
     return IntentPart(name=part.name, task=task, attempt_id="copy", part=staged)
-
-
-def build_intent(uri: str, parts: list[IntentPart]) -> CommitIntent:
-    """Return what is published. What was there before is replaced: it was made by this pipeline."""
-    return CommitIntent(output_uri=uri, if_exists="Replace", parts=tuple(parts))
 
 
 async def copy_part(run: PipelineRun, source: ObjectStore, output: ObjectStore, part: IntentPart) -> None:
