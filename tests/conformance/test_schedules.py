@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, SCHEDULES, load_crd, schema_of
 from podreduce_operator.api.times import parse_time, render_time
@@ -22,14 +21,13 @@ from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, build_job
 from tests.cluster.cluster import Cluster
-from tests.cluster.paths import CHECKOUT
+from tests.conformance.chart_rights import make_account, make_kubeconfig
 from tests.conformance.kubernetes_world import eventually
 from tests.support.crd_cases import VALID_SPEC
 
 pytestmark = pytest.mark.e2e
 
 MINUTE = 60.0
-RBAC = CHECKOUT / "charts" / "podreduce" / "templates" / "rbac.yaml"
 
 
 @dataclass(kw_only=True)
@@ -78,36 +76,6 @@ def make_schedule(namespace: str, **spec: Any) -> dict[str, Any]:
         "metadata": {"name": "minutely", "namespace": namespace},
         "spec": {"schedule": "* * * * *", "jobTemplate": {"spec": VALID_SPEC}, **spec},
     }
-
-
-def read_rules() -> list[dict[str, Any]]:
-    """The rules that the chart gives to the operator in each namespace."""
-    text = RBAC.read_text().partition('{{- define "podreduce.rules" -}}')[2].partition("{{- end -}}")[0]
-    rules: list[dict[str, Any]] = yaml.safe_load(text)
-    return rules
-
-
-def make_account(namespace: str) -> list[dict[str, Any]]:
-    """A ServiceAccount with the operator's rights in the namespace."""
-    rbac = {"apiVersion": "rbac.authorization.k8s.io/v1", "metadata": {"name": "operator"}}
-    subject = {"kind": "ServiceAccount", "name": "operator", "namespace": namespace}
-    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"}
-    return [
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "operator"}},
-        {**rbac, "kind": "Role", "rules": read_rules()},
-        {**rbac, "kind": "RoleBinding", "roleRef": role, "subjects": [subject]},
-    ]
-
-
-def make_kubeconfig(outside: Cluster, namespace: str, directory: Path) -> Path:
-    """A KUBECONFIG of the operator's ServiceAccount."""
-    raw = outside.kubectl("config", "view", "--raw", "--minify", "--flatten", "--output=json").stdout
-    token = outside.kubectl("create", "token", "operator", "--namespace", namespace).stdout.strip()
-    config = json.loads(raw)
-    config["users"] = [{"name": config["contexts"][0]["context"]["user"], "user": {"token": token}}]
-    file = directory / "kubeconfig"
-    file.write_text(json.dumps(config))
-    return file
 
 
 @pytest.fixture

@@ -142,7 +142,7 @@ class OwnedJobs:
         try:
             changed = await self._api.patch(self._path(owner, name), body)
         except ApiError as error:
-            if error.status in GONE:
+            if error.status in GONE or names_successor(error):
                 return
             raise unavailable(f"the job {owner.key.namespace}/{name} cannot be changed now", error) from error
         self._jobs.cache.put(changed)
@@ -169,3 +169,8 @@ class OwnedJobs:
             message = f"the job that {owner.key} would make is refused: {error}; {self._remedy}"
             return ActionError("JobRefused", message, permanent=True)
         return unavailable(f"the job of {owner.key} cannot be created now", error)
+
+
+def names_successor(error: ApiError) -> bool:
+    """Tell whether a patch with a UID met a job with another one. The API server takes this for a change of the UID."""
+    return error.status == HTTPStatus.UNPROCESSABLE_ENTITY and "metadata.uid" in str(error)
