@@ -5,15 +5,19 @@ A part stands between `<!-- generated: NAME -->` and `<!-- end -->`.
 
 import ast
 import configparser
+import inspect
 import json
 import re
 from collections.abc import Callable, Iterator, Mapping
+from enum import IntEnum
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent, indent
-from typing import Any
+from typing import Any, TypeVar
 
 from prometheus_client.core import Metric
+from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command
 
 from podreduce.contract.exit_codes import ExitCode
 from podreduce.contract.task import CommitRecord, QuarantineRef, TaskRef
@@ -29,6 +33,9 @@ from podreduce_operator.api.crd import (
     schema_of_version,
 )
 from podreduce_operator.api.spec import LIVE_FIELDS
+from podreduce_operator.cli import commands
+from podreduce_operator.cli.cluster.commands import COMMANDS
+from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.history import post_mortem
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from podreduce_operator.policy import failure_causes, failure_classes, status
@@ -40,9 +47,11 @@ from podreduce_operator.process.read_health import HealthReader
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = {"podreduce_operator": ROOT / "operator" / "podreduce_operator", "podreduce": ROOT / "runtime" / "podreduce"}
 CONTRACTS = {"podreduce_operator": "operator-layers", "podreduce": "runtime-layers"}
+Codes = TypeVar("Codes", bound=IntEnum)
 PART = re.compile(r"(<!-- generated: (?P<name>[\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 PAGES = (
     "docs/architecture.md",
+    "docs/cli.md",
     "docs/jobs.md",
     "docs/operations.md",
     "docs/reference.md",
@@ -66,11 +75,12 @@ COUNTERS = {
 """What each built-in counter counts, by the end of its name."""
 WAYS = {
     "columnarTasks": "map tasks that ran the columnar way",
-    "combineInput": "values that map tasks gave to `combine_func`",
+    "combineInput": "values that map tasks gave to `combine_func`, or to `largest:N` and `smallest:N`",
     "combineOutput": "values that it left",
     "declaredTasks": "map tasks that ran the declared way",
     "fusedTasks": "those of the declared and generic ones whose `map_func` was fused",
     "genericTasks": "map tasks that ran the generic way",
+    "mapRecordsLeftOut": "records that `input.sample` left out; `mapRecordsIn` counts the others. Also in the status",
 }
 """What the counters count that a task has beside the fields of its commit record."""
 
@@ -194,19 +204,33 @@ def describe_class(known: failure_classes.FailureClass) -> tuple[str, ...]:
 def list_exit_codes() -> str:
     """Return a task's exit codes, with the reasons of attempts that said nothing else."""
     reasons = failure_causes.REASONS_BY_EXIT_CODE | {ExitCode.OK: "CommitMissing"}
-    codes = [(str(code.value), f"`{reasons.get(code, 'PodFailed')}`", text) for code, text in read_exit_codes()]
+    codes = [(str(code.value), f"`{reasons.get(code, 'PodFailed')}`", text) for code, text in read_exit_codes(ExitCode)]
     killed = ("137", f"`{reasons[137]}`", "Killed with signal 9; for memory, Kubernetes says so: `OutOfMemory`.")
     other = ("others", "`PodFailed`", "The process ended without a message; from 129 on by signal code - 128.")
     return table(("exit code", "reason, without a message", "meaning"), *codes, killed, other)
 
 
-def read_exit_codes() -> Iterator[tuple[ExitCode, str]]:
+def read_exit_codes(codes: type[Codes]) -> Iterator[tuple[Codes, str]]:
     """Yield each exit code with the text below it in the source."""
-    source = (PACKAGES["podreduce"] / "contract" / "exit_codes.py").read_text(encoding="utf-8")
-    body = next(node for node in ast.parse(source).body if isinstance(node, ast.ClassDef)).body
-    for node, following in pairwise(body):
+    body = ast.parse(dedent(inspect.getsource(codes))).body[0]
+    for node, following in pairwise(body.body if isinstance(body, ast.ClassDef) else ()):
         if isinstance(node, ast.Assign) and isinstance(following, ast.Expr) and isinstance(node.targets[0], ast.Name):
-            yield ExitCode[node.targets[0].id], " ".join(ast.literal_eval(following.value).split())
+            yield codes[node.targets[0].id], " ".join(ast.literal_eval(following.value).split())
+
+
+def list_commands() -> str:
+    """Return the commands for a cluster, with the options that not all of them have."""
+    found = get_command(commands.app)
+    known = found.commands.values() if isinstance(found, TyperGroup) else ()
+    shown = [each for each in known if isinstance(each, TyperCommand) and each.name in COMMANDS]
+    return table(("command", "what it does"), *map(describe_command, shown))
+
+
+def describe_command(command: TyperCommand) -> tuple[str, str]:
+    """Return a command with its arguments and its own options, and the first paragraph of its help."""
+    own = [each for each in command.params if each.name not in {"namespace", "context_name", "kubeconfig"}]
+    words = [f"{each.metavar}" if each.param_type_name == "argument" else f"[{each.opts[0]}]" for each in own]
+    return f"`{' '.join([str(command.name), *words])}`", " ".join(str(command.help).split("\n\n")[0].split())
 
 
 def list_counters() -> str:
@@ -404,6 +428,10 @@ def iter_settings(lines: list[str]) -> Iterator[tuple[str, str, str]]:
 
 PARTS: Mapping[str, Callable[[], str]] = {
     "chart-settings": list_chart_settings,
+    "cluster-commands": list_commands,
+    "cluster-exit-codes": lambda: table(
+        ("exit code", "meaning"), *((str(code.value), text) for code, text in read_exit_codes(CommandExit))
+    ),
     "counters": list_counters,
     "exit-codes": list_exit_codes,
     "failure-classes": list_failure_classes,

@@ -4,7 +4,6 @@ Rule: a tool's directory name holds the digest of everything that decides its by
 finished build. Each tool is built alone and on demand: MinIO is needed where Kubernetes is not.
 """
 
-import fcntl
 import hashlib
 import os
 import shutil
@@ -12,11 +11,10 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.cluster.locks import only_caller
 from tests.cluster.paths import HARNESS, cache_directory
 
 KUBERNETES_VERSION = "v1.37.2"
@@ -140,19 +138,10 @@ def build(tool: Tool) -> Path:
     directory = tool_directory(tool)
     if directory.is_dir():
         return directory
-    with _only_builder_of(tool):
+    with only_caller(cache_directory() / "tools" / f"{tool.name}.lock"):
         if not directory.is_dir():
             _build_into(tool, directory)
     return directory
-
-
-@contextmanager
-def _only_builder_of(tool: Tool) -> Iterator[None]:
-    lock = cache_directory() / "tools" / f"{tool.name}.lock"
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def _build_into(tool: Tool, directory: Path) -> None:

@@ -4,7 +4,6 @@ Rule: the Dockerfile is built whole once for its text and the locks. A change of
 stage and puts that in place of the images' last layer, which is what their last COPY does: seconds, not a minute.
 """
 
-import fcntl
 import hashlib
 import shutil
 import tempfile
@@ -22,6 +21,7 @@ from tests.cluster.image_archive import (
     with_last_layer,
     write_archive,
 )
+from tests.cluster.locks import only_caller
 from tests.cluster.paths import CHECKOUT, cache_directory
 
 AUTHORITIES = Path("/etc/ssl/certs")
@@ -43,8 +43,7 @@ class Buildah:
         storage = cache_directory() / "buildah"
         storage.mkdir(parents=True, exist_ok=True)
         buildah = cls(storage)
-        with (storage.parent / "buildah.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with only_caller(storage.parent / "buildah.lock"):
             try:
                 yield buildah
             finally:

@@ -34,8 +34,7 @@ kind-down: venv ## remove that cluster, and the engine where it was built here
 	$(PYTHON) -m tests.cluster.kind down
 
 kind: venv ## the quick start as written and the e2e tests on kind; then nothing of it is left
-	$(PYTHON) -m pytest -m kind --capture=no tests/kind
-	$(PYTHON) -m tests.cluster.kind test
+	$(PYTHON) -m pytest -m kind --capture=no --durations=0 tests/kind $(KIND)
 
 COMPILE = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header
 IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock

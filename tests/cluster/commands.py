@@ -14,11 +14,14 @@ def run(argv: Sequence[str | Path], *, stdin: str | None = None, timeout: float 
     """Run a command and return its standard output.
 
     Raises:
-        ClusterError: it ended with another code than 0.
+        ClusterError: it ended with another code than 0, or not in time.
     """
-    finished = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    words = " ".join(str(word) for word in argv)
+    try:
+        finished = subprocess.run(argv, input=stdin, capture_output=True, text=True, timeout=timeout, check=False)
+    except subprocess.TimeoutExpired as late:
+        raise ClusterError(f"`{words}` did not end within {timeout:g} s") from late
     if finished.returncode != 0:
-        words = " ".join(str(word) for word in argv)
         raise ClusterError(
             f"`{words}` ended with {finished.returncode}:\n{finished.stderr[-3000:]}{finished.stdout[-1000:]}"
         )

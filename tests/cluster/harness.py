@@ -5,7 +5,6 @@ ids and by the names that carry the harness's prefix, and can be repeated.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
@@ -19,6 +18,7 @@ from tests.cluster import cgroups, control_plane, dns, network, packages, proces
 from tests.cluster.base_image import base_archive
 from tests.cluster.build import BuildError, announce, build_all, program
 from tests.cluster.commands import run, succeeds
+from tests.cluster.locks import only_caller
 from tests.cluster.node import FIRST, Node, import_image, start_containerd, start_kubelet
 from tests.cluster.paths import DATA, STATE
 from tests.cluster.pause import pause_archive
@@ -61,7 +61,7 @@ def up() -> Path:
     Raises:
         ClusterError: a part did not come up; what had started is taken down again.
     """
-    with _only_caller():
+    with only_caller(LOCK):
         if is_up():
             return control_plane.admin_kubeconfig()
         prepare()
@@ -70,7 +70,7 @@ def up() -> Path:
         try:
             _start()
         except (processes.ClusterError, BuildError):
-            _keep_logs()
+            processes.keep_logs("the cluster")
             _down()
             raise
         announce(f"cluster is up after {time.monotonic() - started:.0f} s")
@@ -90,7 +90,7 @@ def is_kept() -> bool:
 def down() -> None:
     """Take down whatever runs: processes, pods, mounts, namespaces, control groups, files."""
     started = time.monotonic()
-    with _only_caller():
+    with only_caller(LOCK):
         _down()
     announce(f"cluster is down after {time.monotonic() - started:.0f} s")
 
@@ -212,18 +212,3 @@ def _links_to_logs() -> Iterator[Path]:
     for link in Path("/var/log/containers").glob("*.log"):
         if link.is_symlink() and str(link.readlink()).startswith(f"{DATA}/"):
             yield link
-
-
-def _keep_logs() -> None:
-    kept = Path("/tmp/podreduce-cluster-logs")  # noqa: S108 - named for people, after a failure, as root
-    with contextlib.suppress(FileNotFoundError):
-        shutil.copytree(processes.LOGS, kept, dirs_exist_ok=True)
-        announce(f"the cluster did not come up; its logs are kept in {kept}")
-
-
-@contextlib.contextmanager
-def _only_caller() -> Iterator[None]:
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -7,13 +7,16 @@ nothing is ever ended by name.
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from tests.cluster.build import announce
 from tests.cluster.paths import DATA, STATE
 
 LOGS = DATA / "logs"
@@ -117,6 +120,14 @@ def await_ready(
         return
     last = (ledger.logs / f"{of.name}.log").read_text(errors="replace")[-3000:] if of else ""
     raise ClusterError(f"{what} is not ready after {seconds:.0f} s; logs are in {ledger.logs}\n{last}")
+
+
+def keep_logs(what: str, ledger: Ledger = CLUSTER) -> None:
+    """Copy the logs of what did not come up to a place that outlives it, and name the place."""
+    kept = Path(tempfile.gettempdir()) / f"{ledger.logs.parent.name}-logs"
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copytree(ledger.logs, kept, dirs_exist_ok=True)
+        announce(f"{what} did not come up; its logs are kept in {kept}")
 
 
 def _poll(condition: Callable[[], bool], *, seconds: float) -> bool:

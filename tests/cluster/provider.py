@@ -23,6 +23,8 @@ from tests.cluster.processes import ClusterError
 NAMED = "PODREDUCE_TEST_KUBECONFIG"
 NAMED_LOAD = "PODREDUCE_TEST_LOAD_IMAGE"
 KIND_CLUSTER = "podreduce-tests"
+"""The cluster of kind that the tests use; another is never touched."""
+
 USERS = Path("/run/lock/podreduce-cluster-users")
 
 
@@ -77,8 +79,13 @@ def _kind() -> Cluster:
         provider="kind",
         kubeconfig=kubeconfig,
         load=lambda archive: _discard(run(["kind", "load", "image-archive", archive, f"--name={KIND_CLUSTER}"])),
-        release=(lambda: _discard(run(["kind", "delete", "cluster", f"--name={KIND_CLUSTER}"]))) if is_ours else _keep,
+        release=(lambda: _delete_kind(kubeconfig)) if is_ours else _keep,
     )
+
+
+def _delete_kind(kubeconfig: Path) -> None:
+    run(["kind", "delete", "cluster", f"--name={KIND_CLUSTER}", f"--kubeconfig={kubeconfig}"])
+    kubeconfig.unlink(missing_ok=True)
 
 
 def _harness() -> Cluster:

@@ -52,12 +52,13 @@ class Shape:
 
 @dataclass(slots=True, kw_only=True)
 class Input:
-    """Objects by name, what the spec says of them, and the records in them."""
+    """Objects by name, what the spec says of them, and the records in them; `homes`: the object of each record."""
 
     shape: Shape
     objects: dict[str, bytes] = field(default_factory=dict)
     spec: Mapping[str, Any] = field(default_factory=dict)
     records: list[tuple[Any, Any]] = field(default_factory=list)
+    homes: list[str] = field(default_factory=list)
     bad_records: int = 0
 
 
@@ -80,6 +81,8 @@ def draw_input(chance: random.Random, shape: Shape) -> Input:
         may_compress = shape.format not in ("Parquet", "WholeObject") and data
         if may_compress and chance.random() < 0.15:
             drawn.objects[f"{name}.gz"] = gzip.compress(drawn.objects.pop(name), mtime=0)
+            name += ".gz"
+        drawn.homes += [name] * (len(drawn.records) - len(drawn.homes))
     return drawn
 
 

@@ -13,7 +13,18 @@ from tests.support.builders.jobs import make_raw_output
 __all__ = ["Job", "draw_job"]
 
 FORMAT_WEIGHTS = {"Text": 3, "JSONLines": 4, "CSV": 5, "Parquet": 3, "FixedLength": 2, "WholeObject": 2, "Pairs": 3}
-KEEP_VALUES = ("each", "batches", "map-only", "first only", "written min", "declared max", "recognised min")
+KEEP_VALUES = (
+    "each",
+    "batches",
+    "map-only",
+    "first only",
+    "written min",
+    "declared max",
+    "recognised min",
+    "largest",
+    "sorted",
+)
+HASHED_PARTITIONS = 4
 RECORD_LINES = ("Text", "JSONLines", "CSV")
 
 
@@ -27,7 +38,9 @@ class Job:
     program: Program
     output: str
     order: str = "Partition"
+    partitioning: str = "Balanced"
     bad_records: str = "Fail"
+    sample: Mapping[str, Any] | None = None
     output_spec: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
@@ -36,7 +49,8 @@ class Job:
         return (
             f"seed {self.seed}: {self.shape.format} ({', '.join(traits)}) of {self.shape.key_kind} and "
             f"{self.shape.kind}, {program.map} -> {program.reduce} -> {self.output}, order {self.order}, "
-            f"badRecords {self.bad_records}"
+            f"partitioning {self.partitioning}, badRecords {self.bad_records}, "
+            f"sample {self.sample}"
         )
 
     def spec(self, root: str, *, shards: int | None, partitions: int | None, inputs: int = 1) -> dict[str, Any]:
@@ -46,16 +60,23 @@ class Job:
             **self._place_inputs(f"{root}in/", inputs),
             "output": make_raw_output(uri=f"{root}out/", format=self.output, order=self.order, **self.output_spec),
             "map": {} if shards is None else {"shards": shards},
-            "reduce": {} if partitions is None else {"partitions": partitions},
+            "reduce": self._reduce(partitions),
             "badRecords": self.bad_records,
         }
+
+    def _reduce(self, partitions: int | None) -> dict[str, Any]:
+        """Return the fields of `spec.reduce`; partitioning by hash needs a number of partitions."""
+        fields: dict[str, Any] = {} if partitions is None else {"partitions": partitions}
+        if self.partitioning == "Hash":
+            fields = {"partitions": partitions or HASHED_PARTITIONS, "partitioning": "Hash"}
+        return {**fields, "partitionKeyLength": 1} if self.program.reduce == "sorted" else fields
 
     def _place_inputs(self, place: str, inputs: int) -> dict[str, Any]:
         """Return the fields that name the objects at a place: as one input, or as several of the same format.
 
         Several inputs of JSON have columns of their own, so as columns there is one.
         """
-        options = {"encodingErrors": "Strict", **self.input.spec}
+        options = {"encodingErrors": "Strict", **self.input.spec, "sample": self.sample}
         names = sorted(self.input.objects)
         if inputs == 1 or not names or (self.shape.format == "JSONLines" and self.program.is_columnar):
             return {"input": {"uris": [place], **options}}
@@ -81,14 +102,18 @@ def draw_job(seed: int) -> Job:
     chance = seeded("job", seed)
     shape = draw_shape(chance)
     program = draw_program(chance, shape)
+    order = "Total" if can_be_total(program) and chance.random() < 0.2 else "Partition"
+    can_hash = order == "Partition" and program.reduce not in ("map-only", "placed by the program")
     return Job(
         seed=seed,
         shape=shape,
         input=draw_input(chance, shape),
         program=program,
         output=draw_output(chance, shape, program),
-        order="Total" if can_be_total(program) and chance.random() < 0.2 else "Partition",
+        order=order,
+        partitioning="Hash" if can_hash and chance.random() < 0.25 else "Balanced",
         bad_records="Skip" if chance.random() < (0.6 if shape.bad else 0.1) else "Fail",
+        sample=draw_sample(chance) if chance.random() < 0.15 else None,
     )
 
 
@@ -118,6 +143,11 @@ def draw_shape(chance: Any) -> Shape:
         and chance.random() < 0.06,  # one fault a job: which is met first is nobody's promise
         empty=chance.random() < 0.2,
     )
+
+
+def draw_sample(chance: Any) -> dict[str, Any]:
+    """Draw which part of the records a job reads."""
+    return {"fraction": chance.choice((0, 0.25, 0.5, 0.9, 1.0)), "seed": chance.randint(-5, 2**60)}
 
 
 def can_be_total(program: Program) -> bool:

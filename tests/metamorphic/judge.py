@@ -9,8 +9,9 @@ from tests.metamorphic.chance import seeded
 from tests.metamorphic.engine import run_job
 from tests.metamorphic.job import Job
 from tests.metamorphic.layout import PLAIN, Layout, draw_layout
-from tests.metamorphic.oracle import expected_records
-from tests.metamorphic.outcome import Outcome, Record, group_by_key, is_ascending
+from tests.metamorphic.oracle import expected_records, kept_records
+from tests.metamorphic.outcome import Outcome, Record, group_by_key, is_ascending, keys_of
+from tests.support.partition_oracle import partition_of
 
 __all__ = ["Difference", "find_difference"]
 
@@ -61,6 +62,18 @@ def broken_promises(job: Job, outcome: Outcome) -> Iterator[str]:
     parts: Sequence[Sequence[Record]] = [outcome.records] if job.order == "Total" else outcome.parts
     if not all(is_ascending(part, job.output) for part in parts):
         yield "the keys are not in order"
+    if job.partitioning == "Hash":
+        yield from misplaced_keys(job, outcome)
+
+
+def misplaced_keys(job: Job, outcome: Outcome) -> Iterator[str]:
+    """Yield a key that is not in the part of its hash; of formats that keep what keys are."""
+    for number, part in enumerate(outcome.parts):
+        for key in keys_of(part, job.output):
+            wanted = partition_of((key,) if job.program.reduce == "sorted" else key, len(outcome.parts))
+            if wanted != number:
+                yield f"{show(key)} is in part {number}, not in part {wanted}"
+                return
 
 
 def against_oracle(job: Job, outcome: Outcome) -> Iterator[str]:
@@ -72,7 +85,7 @@ def against_oracle(job: Job, outcome: Outcome) -> Iterator[str]:
         yield f"failed by {outcome.error}: {outcome.message[:SHOWN]}"
         return
     yield from compare_records(job, expected, outcome.records, "expected")
-    wanted = (len(job.input.records) + job.input.bad_records, job.input.bad_records)
+    wanted = (len(kept_records(job)) + job.input.bad_records, job.input.bad_records)
     if (outcome.records_read, outcome.bad_records) != wanted:
         yield f"read {outcome.records_read} records, {outcome.bad_records} of them bad, of {wanted}"
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tests.metamorphic.data import KEY_BYTES, RECORD_BYTES
 from tests.support.pairs_oracle import read_pairs
 
-__all__ = ["Outcome", "Record", "group_by_key", "is_ascending", "read_part", "render"]
+__all__ = ["Outcome", "Record", "group_by_key", "is_ascending", "keys_of", "read_part", "render"]
 
 Record = tuple[Any, ...]
 """A record as its output format has it, hashable; numbers that are equal are alike."""
@@ -65,6 +65,21 @@ def is_ascending(records: Sequence[Record], output: str) -> bool:
     keys = [key_of(record, output) for record in records]
     ranks = [rank(untyped(key) if output == "Pairs" else key) for key in keys]
     return all(one <= other for one, other in pairwise(ranks))
+
+
+def keys_of(records: Sequence[Record], output: str) -> Iterator[Any]:
+    """Yield the keys of the records of a reduce as they were yielded, where the format tells."""
+    if output == "Pairs":
+        yield from (as_yielded(record[0]) for record in records)
+    if output == "JSONLines":
+        keys = (key_of(record, output) for record in records)
+        yield from (key for key in keys if not isinstance(key, tuple))
+
+
+def as_yielded(key: Any) -> Any:
+    """Return what `typed` was given."""
+    kind, *parts = key
+    return tuple(map(as_yielded, parts)) if kind == "tuple" else parts[0]
 
 
 def untyped(key: Any) -> Any:

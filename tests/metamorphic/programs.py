@@ -48,6 +48,8 @@ REDUCES: dict[str, str] = {
         f"combined {name}": COMBINE.format(f"yield key, {IDIOMS[name]}") + REDUCE.format(body)
         for name, body in COMBINED.items()
     },
+    "largest": "    combiner = 'largest:2'\n",
+    "smallest, gathered": "    combiner = 'smallest:3'\n" + REDUCE.format("yield key, list(values)"),
     "gathered": REDUCE.format("yield key, list(values)"),
     "gathered, combined to themselves": COMBINE.format(EACH) + REDUCE.format("yield key, list(values)"),
     "each": REDUCE.format(EACH),
@@ -62,6 +64,13 @@ REDUCES: dict[str, str] = {
 }
 KEYS = {"plain": "{}", "tuple": "({}, 1)", "float": "float(len(str({})))"}
 BATCH_REDUCE = "    def reduce_batch(self, batch):\n        return batch\n"
+SORTED_REDUCE = REDUCE.format("for value in values:\n            yield key[0], value")
+SORTED_BATCHES = (
+    "    key_columns = ('key', 'rank')\n"
+    "    def reduce_batch(self, batch):\n        return batch.select(['key', 'value'])\n"
+)
+RANK = "len(str({})) % 3"
+"""By what the values of a key are sorted, in programs that sort them."""
 
 AS_THEY_COME = "import pyarrow as pa\nclass Job:\n    def map_batch(self, batch):\n        yield batch\n"
 
@@ -72,7 +81,8 @@ class Program:
 
     Attributes:
         map: how the map is written: `fused`, `returned` (so drained), `several`, `columns` or `as they come`.
-        reduce: a name of `REDUCES`, or `batches`.
+        reduce: a name of `REDUCES`, or `batches`, or `sorted`: by a second part of the key, of which the first chooses
+            the partition.
         source: what the job runs; `plain` is the same as a class of rows.
         key_kind: what is done with `k`: `plain`, `tuple` or `float`.
         value_kind: of the values that are reduced: `int`, `float`, `str` or `bytes`.
@@ -101,8 +111,11 @@ def draw_program(chance: random.Random, shape: Shape) -> Program:
     how = chance.choice(("fused", "returned", "several", "columns", "columns"))
     reading = read_record(chance, shape)
     key_kind = chance.choice(("plain", "plain", "tuple", "float")) if how != "columns" else "plain"
+    plain_key = reading.key
     reading = replace(reading, key=KEYS[key_kind].format(reading.key))
     reduce = draw_reduce(chance, how, reading.kind)
+    if reduce == "sorted":
+        return draw_sorted(how, shape, replace(reading, key=reading.key if key_kind == "plain" else plain_key))
     row_reduce = REDUCES["each" if reduce == "batches" else reduce]
     if how == "columns":
         members = BATCH_REDUCE if reduce == "batches" else row_reduce
@@ -113,9 +126,20 @@ def draw_program(chance: random.Random, shape: Shape) -> Program:
     return Program(map=how, reduce=reduce, source=source, plain=plain, key_kind=key_kind, value_kind=reading.kind)
 
 
+def draw_sorted(how: str, shape: Shape, reading: "Reading") -> Program:
+    """Return a program that gets the values of each key sorted by their rank."""
+    ranked = replace(reading, key=f"({reading.key}, {RANK.format(reading.value)})")
+    plain = f"class Job:\n{SORTED_REDUCE}{map_rows('fused', ranked)}"
+    source = f"class Job:\n{SORTED_REDUCE}{map_rows(how, ranked)}" if how != "columns" else ""
+    if how == "columns":
+        source = f"import pyarrow as pa\nclass Job:\n{SORTED_BATCHES}{map_columns(shape, reading, is_ranked=True)}"
+    return Program(map=how, reduce="sorted", source=source, plain=plain, key_kind="plain", value_kind=reading.kind)
+
+
 def draw_reduce(chance: random.Random, how: str, kind: str) -> str:
     """Draw how values are reduced: strs and bytes cannot be added."""
     names = [name for name in REDUCES if kind in ("int", "float") or not name.endswith("sum")]
+    names += ["sorted"] * 3
     if how == "columns":
         names += ["batches"] * 3
     return chance.choice(names)
@@ -190,19 +214,20 @@ def map_rows(how: str, reading: Reading) -> str:
     return f"    def map_func(self, key, value):\n{body}"
 
 
-def map_columns(shape: Shape, reading: Reading) -> str:
-    """Return a `map_batch` that does the same."""
+def map_columns(shape: Shape, reading: Reading, *, is_ranked: bool = False) -> str:
+    """Return a `map_batch` that does the same; `is_ranked`: with the rank as a second key column."""
     rows = "[(None, row) for row in batch.to_pylist()]"
     if shape.format == "CSV" and not shape.header:
         rows = "[(None, list(row.values())) for row in batch.to_pylist()]"
     if shape.format in ("Text", "FixedLength", "WholeObject", "Pairs"):
         rows = "zip(batch['key'].to_pylist(), batch['value'].to_pylist())"
     key_type, value_type = ARROW_TYPES[reading.key_kind], ARROW_TYPES[reading.kind]
+    rank = f'"rank": pa.array([{RANK.format("item")} for item in found], pa.int8()), ' if is_ranked else ""
     return f"""    def map_batch(self, batch):
         keys, found = [], []
         for key, value in {rows}:
             {reading.statement}
             keys.append({reading.key})
             found.append({reading.value})
-        return pa.table({{"key": pa.array(keys, {key_type}), "value": pa.array(found, {value_type})}})
+        return pa.table({{{rank}"key": pa.array(keys, {key_type}), "value": pa.array(found, {value_type})}})
 """

@@ -78,7 +78,9 @@ def kinds_of(job: Job) -> tuple[str, ...]:
         f"reduce {job.program.reduce}",
         f"output {job.output}",
         f"order {job.order}",
+        f"partitioning {job.partitioning}",
         f"badRecords {job.bad_records}",
+        f"sample {job.sample is not None}",
     )
 
 

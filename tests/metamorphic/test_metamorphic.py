@@ -10,7 +10,7 @@ import pytest
 
 from podreduce.inputs import blocks
 from podreduce.rows import row_stores as groups
-from podreduce.task import reduce_task
+from podreduce.task import bucket_choice, reduce_task
 from tests.metamorphic.data import FORMATS, Input, Shape
 from tests.metamorphic.job import Job, draw_job
 from tests.metamorphic.judge import against_plain, find_difference
@@ -48,7 +48,7 @@ def test_every_input_goes_through_every_tier(input_format: str, way: str, summar
     assert summary.kinds[f"{input_format} by {way}"] or JOBS < MANY_JOBS
 
 
-@pytest.mark.parametrize("reduce", [*REDUCES, "batches"])
+@pytest.mark.parametrize("reduce", [*REDUCES, "batches", "sorted"])
 def test_every_way_to_reduce_is_run(reduce: str, summary: Summary) -> None:
     assert summary.kinds[f"reduce {reduce}"] or JOBS < MANY_JOBS
 
@@ -66,6 +66,16 @@ def test_a_drawn_combiner_may_run_never_once_or_often(reduce: str) -> None:
         for cut in range(len(values)):
             parts = [[*values[start:end]] for start, end in pairwise(sorted({0, cut, len(values)}))]
             assert reduce_parts(instance, parts, combined=True) == wanted, (values, cut)
+
+
+@pytest.mark.parametrize("partitioning", ["Balanced", "Hash"])
+def test_every_way_to_partition_is_run(partitioning: str, summary: Summary) -> None:
+    assert summary.kinds[f"partitioning {partitioning}"] or JOBS < MANY_JOBS
+
+
+@pytest.mark.parametrize("is_sampled", [True, False])
+def test_samples_are_read(is_sampled: bool, summary: Summary) -> None:
+    assert summary.kinds[f"sample {is_sampled}"] or JOBS < MANY_JOBS
 
 
 def reduce_parts(instance: Any, parts: list[list[Any]], *, combined: bool) -> Any:
@@ -115,6 +125,11 @@ def test_search_finds_groups_that_a_spill_forgets(monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(groups.ListGroups, "write", forgetful)
     assert any(map(find_difference, few_jobs()))
+
+
+def test_search_finds_a_key_that_is_in_another_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bucket_choice, "hash_partition", bucket_choice.hash_bucket)
+    assert any(map(find_difference, map(draw_job, range(2 * FEW_JOBS))))
 
 
 def test_job_follows_from_its_seed() -> None:

@@ -87,7 +87,12 @@ def kind_of(job: Job) -> str:
 def is_simple(job: Job) -> bool:
     traits = ("bad", "bom", "nulls", "ragged")
     reduces = job.program.reduce != "map-only"
-    return reduces and len(job.input.records) > MANY_RECORDS and not any(getattr(job.shape, name) for name in traits)
+    return (
+        reduces
+        and job.sample is None
+        and len(job.input.records) > MANY_RECORDS
+        and not any(getattr(job.shape, name) for name in traits)
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -11,7 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 
-from podreduce.contract.members import ARGUMENTS, NEVER_GENERATORS, describe_combiner, describe_conflict, render_def
+from podreduce.contract.members import (
+    ARGUMENTS,
+    NEVER_GENERATORS,
+    describe_combiner,
+    describe_conflict,
+    describe_key_columns,
+    render_def,
+)
 from podreduce_operator.api.program_tree import ProgramClass, ProgramTree, is_generator, read_tree
 
 __all__ = ["ProgramProblem", "find_program_problems", "find_syntax_problem"]
@@ -143,6 +150,21 @@ def find_declaration_problems(job: ProgramClass) -> Iterator[ProgramProblem]:
     wrong = describe_conflict(job.name, has, combiner if isinstance(combiner, str) else None)
     if wrong is not None:
         yield ProgramProblem(line=job.node.lineno, column=job.node.col_offset + 1, message=wrong)
+    yield from find_key_problems(job)
+
+
+def find_key_problems(job: ProgramClass) -> Iterator[ProgramProblem]:
+    """Yield what is wrong with the key columns, if they are literals."""
+    declared = job.own.get("key_columns")
+    if not isinstance(declared, ast.expr) or not job.is_complete or "key_columns" in job.assigned:
+        return
+    try:
+        columns = ast.literal_eval(declared)
+    except (ValueError, TypeError, RecursionError, MemoryError):
+        return
+    wrong = describe_key_columns(job.name, {*job.own, *job.assigned}, columns)
+    if wrong is not None:
+        yield ProgramProblem(line=declared.lineno, column=declared.col_offset + 1, message=wrong)
 
 
 def is_present(node: ast.AST) -> bool:

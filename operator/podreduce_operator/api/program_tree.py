@@ -11,7 +11,7 @@ from podreduce.contract.members import ARGUMENTS, MAPPERS
 
 __all__ = ["ProgramClass", "ProgramTree", "is_generator", "read_tree"]
 
-MEMBERS = frozenset({*ARGUMENTS, "combiner"})
+MEMBERS = frozenset({*ARGUMENTS, "combiner", "key_columns"})
 
 QUIET_MODULES = frozenset(
     {"collections", "datetime", "decimal", "itertools", "json", "logging", "math", "operator", "os", "pathlib"}
@@ -29,7 +29,7 @@ class ProgramClass:
     """A class that the program defines at its top level.
 
     Attributes:
-        own: the nodes of its members and of `combiner`, those of its bases in the program included.
+        own: the nodes of its members, of `combiner` and `key_columns`, those of its bases in the program included.
         methods: its own functions, by name.
         assigned: attributes that its code sets on something, such as `self.map_func`.
         is_complete: nothing else can give it a member.

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions
+from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions, Sample
 from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
@@ -117,6 +117,17 @@ class InputColumnSpec(Fields, frozen=True, kw_only=True):
         return InputColumn(name=self.name, type=self.type)
 
 
+class SampleSpec(Fields, frozen=True, kw_only=True):
+    """Which records of the input are read."""
+
+    fraction: float
+    seed: int = 0
+
+    def as_sample(self) -> Sample:
+        """Return the sample as the plan stores it."""
+        return Sample(fraction=self.fraction, seed=self.seed)
+
+
 class InputSpec(Fields, frozen=True, kw_only=True):
     """What to read: objects, prefixes ending in `/`, and globs, in the given order; `spec.input` has no other name."""
 
@@ -131,6 +142,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
     unknown_fields: Literal["Fail", "Ignore"] = "Fail"
     columns: tuple[str, ...] = ()
     filter: tuple[ConditionSpec, ...] = ()
+    sample: SampleSpec | None = None
 
     @property
     def options(self) -> InputOptions:
@@ -148,6 +160,7 @@ class InputSpec(Fields, frozen=True, kw_only=True):
             unknown_fields=self.unknown_fields,
             columns=self.columns,
             filter=tuple(map(ConditionSpec.as_condition, self.filter)),
+            sample=None if self.sample is None else self.sample.as_sample(),
         )
 
 
@@ -182,10 +195,12 @@ class ReduceSpec(Fields, frozen=True, kw_only=True):
     Attributes:
         partitions: 0 for a map-only job; None if the packing chooses the number after the maps.
         partition_key_length: how many elements of a tuple key choose its partition; None means all.
+        partitioning: whether partitions are of even size, or a key's hash alone chooses its partition.
     """
 
     partitions: int | None = None
     partition_key_length: int | None = None
+    partitioning: Literal["Balanced", "Hash"] = "Balanced"
     pod_template: dict[str, Any] = {}
 
 

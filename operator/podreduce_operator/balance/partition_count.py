@@ -25,15 +25,20 @@ MOST_SMALL_PARTITIONS: Final = 16
 """Starting a pod takes about a second, so more pods with little work each gain little."""
 
 
-def virtual_buckets(partitions: int | None, *, order: str = "Partition", input_bytes: int = 0) -> int:
+def virtual_buckets(
+    partitions: int | None, *, order: str = "Partition", partitioning: str = "Balanced", input_bytes: int = 0
+) -> int:
     """Return how many virtual buckets the maps write for `partitions` reduce tasks (None: chosen after the maps).
 
-    Total order uses one bucket, because ranges of keys are cut instead. A map-only job has none.
+    Total order uses one bucket, because ranges of keys are cut instead. A map-only job has none. With partitioning by
+    hash, each partition is a bucket.
     """
     if order == "Total":
         return 0 if partitions == 0 else 1
     if partitions is None:
         return min(max(input_bytes // INPUT_BYTES_PER_BUCKET, LEAST_UNDECIDED_BUCKETS), MAX_BUCKETS)
+    if partitioning == "Hash":
+        return partitions
     return partitions * max(min(BUCKETS_PER_PARTITION, MAX_BUCKETS // max(partitions, 1)), 1)
 
 

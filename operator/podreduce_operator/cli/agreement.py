@@ -19,7 +19,8 @@ from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.python_job import read_python_job
 from podreduce_operator.cli.python_run import JobFailedError, run_file
-from podreduce_operator.cli.run import ExitStatus, RunOptions, complain, say
+from podreduce_operator.cli.run import ExitStatus, RunOptions
+from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_count
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.runs.output_records import iter_records

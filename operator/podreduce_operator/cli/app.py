@@ -33,7 +33,12 @@ def run_command(fork_server: "ForkServer | None") -> None:
         from podreduce_operator.cli.commands import app  # noqa: PLC0415 - a task's image has no typer
     except ModuleNotFoundError as error:
         sys.exit(f"podreduce: {error.name} is missing: pip install 'podreduce[cli]' for the command line")
-    app(obj=fork_server)
+    app(obj=fork_server, prog_name=find_program_name(sys.argv[0]))
+
+
+def find_program_name(path: str) -> str:
+    """Return what a person has typed: as a plugin, the command is called by kubectl."""
+    return "kubectl podreduce" if "kubectl-podreduce" in path else "podreduce"
 
 
 def open_fork_server() -> "ForkServer | None":

@@ -6,12 +6,15 @@ from typing import Annotated
 
 import typer
 
+from podreduce_operator.cli.cluster.commands import add_cluster_commands
+
 __all__ = ["app"]
 
 app = typer.Typer(
     name="podreduce",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    epilog="podreduce COMMAND --help explains a command; podreduce diagnose NAME says why a job does not get on.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
@@ -264,3 +267,6 @@ def version() -> None:
     from importlib.metadata import version as find_version  # noqa: PLC0415 - slow to import
 
     typer.echo(f"podreduce {find_version('podreduce')}")
+
+
+add_cluster_commands(app)

@@ -9,7 +9,8 @@ from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.overrides import resolve_uri
-from podreduce_operator.cli.run import ExitStatus, complain, say
+from podreduce_operator.cli.run import ExitStatus
+from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes, render_count
 
 __all__ = ["copy_objects"]

@@ -10,8 +10,9 @@ import yaml
 from podreduce_operator.api.job_files import ManifestError, ManifestLoader
 from podreduce_operator.cli.job_file import read_text
 from podreduce_operator.cli.overrides import Overrides
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job
 from podreduce_operator.cli.schedule_file import parse_schedule_file, parse_time_of
+from podreduce_operator.cli.terminal import complain, say
 
 __all__ = ["render_file", "write_manifest"]
 

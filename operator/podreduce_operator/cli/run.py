@@ -7,8 +7,6 @@ import asyncio
 import json
 import re
 import secrets
-import shutil
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -34,7 +32,7 @@ from podreduce_operator.cli.job_file import JobFile, mentions, parse_job_file, r
 from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, apply_overrides
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
-from podreduce_operator.cli.wording import wrap
+from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -382,15 +380,3 @@ def check_work_uri(uri: str | None) -> None:
     """
     if uri is not None and not re.fullmatch(r"s3://[^/]+/[^/].*", uri):
         raise InvalidFileError(f"--work-uri: {uri}: give a prefix in a bucket, s3://bucket/work/, or use --work-dir")
-
-
-def say(text: str) -> None:
-    """Print a result."""
-    print(text, flush=True)  # noqa: T201 - the command's output
-
-
-def complain(text: str) -> None:
-    """Print an error: wrapped on a terminal, as it is in a pipe."""
-    width = shutil.get_terminal_size().columns if sys.stderr.isatty() else None
-    shown = text if width is None else wrap(text, width)
-    print(shown, file=sys.stderr, flush=True)  # noqa: T201 - the command's output

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from podreduce_operator.cli.run import ExitStatus, complain, say
+from podreduce_operator.cli.run import ExitStatus
+from podreduce_operator.cli.terminal import complain, say
 
 __all__ = ["FILES", "write_starter"]
 

@@ -18,8 +18,9 @@ from podreduce_operator.cli.pipeline_file import (
 )
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job
 from podreduce_operator.cli.schedule_file import ScheduleFile, has_schedule, parse_schedule_file, show_time
+from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 

@@ -54,6 +54,8 @@ def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
         "partitionKeyLength": spec.reduce.partition_key_length,
         "badRecords": spec.bad_records,
     }
+    if spec.reduce.partitioning != "Balanced":
+        parts["partitioning"] = spec.reduce.partitioning
     return digest_value(parts)
 
 

@@ -157,7 +157,7 @@ def describe_plan(plan: Plan, digest: str, partitions: int | None) -> PlanFacts:
         shards=plan.shards,
         partitions=partitions,
         imbalance_bytes=plan.imbalance_bytes,
-        input_format=plan.input_format,
+        input_format=plan.inputs[0].input_format if len(plan.inputs) == 1 else plan.input_format,
         output_uri=plan.output_uri,
         output_format=plan.output_format,
     )

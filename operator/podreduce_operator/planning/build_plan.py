@@ -259,18 +259,24 @@ def build_plan(
     return Plan(
         job=job,
         program=program,
-        **describe_inputs(inputs, are_named=spec.input is None),
+        **describe_inputs(inputs, are_named=spec.input is None or spec.input.sample is not None),
         bad_records=spec.bad_records,
         objects=planned.object_count,
         bytes=total,
         shards=len(planned),
         imbalance_bytes=imbalance_bytes(planned.cuts),
         pages=tuple(pages),
-        virtual_buckets=virtual_buckets(spec.reduce.partitions, order=spec.output.order, input_bytes=total),
+        virtual_buckets=virtual_buckets(
+            spec.reduce.partitions,
+            order=spec.output.order,
+            partitioning=spec.reduce.partitioning,
+            input_bytes=total,
+        ),
         partitions=spec.reduce.partitions,
         user_partitions=spec.reduce.partitions or choose_partitions(total, spec.parallelism or 1),
         order=spec.output.order,
         partition_key_length=spec.reduce.partition_key_length,
+        partitioning=spec.reduce.partitioning,
         output_uri=as_prefix(spec.output.uri),
         output_format=spec.output.format,
         output_compression=spec.output.compression,
@@ -296,7 +302,10 @@ def planned_inputs(spec: JobSpec, options: Sequence[InputOptions]) -> list[Plann
 
 
 def describe_inputs(inputs: Sequence[PlannedInput], *, are_named: bool) -> dict[str, Any]:
-    """Return the plan's fields about its inputs; a single input without a name has them itself."""
+    """Return the plan's fields about its inputs; a single input without a name has them itself.
+
+    A sampled one has a name, too: tasks of earlier releases would read all of it, and refuse named inputs.
+    """
     if are_named:
         return {"inputs": tuple(inputs), "input_format": SEVERAL_INPUTS, "encoding_errors": "Strict"}
     [only] = inputs

@@ -16,6 +16,9 @@ BUILT_IN_GROUP = "podreduce"
 MEASURES = ("RecordsIn", "BytesIn", "RecordsOut", "BytesOut", "Spills", "BadRecords")
 """How the names of the measures end, which begin with the type of the tasks."""
 
+LEFT_OUT = "mapRecordsLeftOut"
+"""What map tasks with a sample count themselves: the records that are not among their `mapRecordsIn`."""
+
 MOST_INTEGER = (1 << 63) - 1
 """The API server, and many readers of JSON, refuse an integer of more than 64 bits."""
 
@@ -42,7 +45,7 @@ def measure(commit: CommitRecord) -> Iterator[tuple[str, int]]:
 
 def is_measure(group: str, name: str) -> bool:
     """Tell whether a counter is one of podreduce's that the status shows."""
-    return group == BUILT_IN_GROUP and name.removeprefix("map").removeprefix("reduce") in MEASURES
+    return group == BUILT_IN_GROUP and (name == LEFT_OUT or name.removeprefix("map").removeprefix("reduce") in MEASURES)
 
 
 def group_totals(totals: Totals, most_names: int) -> dict[str, dict[str, int]]:

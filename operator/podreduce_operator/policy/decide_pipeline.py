@@ -9,7 +9,7 @@ step and "run only what changed" are one rule.
 2. The unfinished jobs of another run are deleted, and awaited, before anything else is done: two runs must not write to
    one place.
 3. The run is pinned: its spec, its programs and the listings of its objects no longer change. A pipeline that is not
-   valid fails here, before any step.
+   valid fails here, before any step. The jobs of earlier runs are deleted then: their outputs have records.
 4. Each complete job is recorded before anything else is decided, also while the run is suspended or fails. A record
    makes its work reusable; an older record of the same step says nothing any more.
 5. After the deadline the jobs are deleted and the run fails. A suspended run has suspended jobs and starts nothing.
@@ -98,7 +98,8 @@ def begin(observed: PipelineObserved) -> PipelineDecision:
     verdict = PipelineVerdict(phase=PipelinePhase.STARTING)
     if observed.run.started_at is None:
         return PipelineDecision(verdict=verdict, wake_after=0.0)
-    return PipelineDecision(verdict=verdict, actions=(PinPipeline(),))
+    past = [job for job in observed.jobs if job.run != observed.run_hash]
+    return PipelineDecision(verdict=verdict, actions=(PinPipeline(), *delete_all(past, "an earlier run")))
 
 
 def proceed(observed: PipelineObserved, now: float) -> PipelineDecision:

@@ -99,8 +99,11 @@ def cut(plan: Plan, total_bytes: int, parallelism: int, key_spread: KeySpread) -
 
 
 def pack(plan: Plan, maps: Sequence[CommitRecord], bucket_bytes: Sequence[int], parallelism: int) -> Assignment:
-    """Give each partition its buckets: by packing, or by the program's `partition_func`."""
-    if any(commit.user_partitioned for commit in maps):
+    """Give each partition its buckets: by packing, by hash, or by the program's `partition_func`."""
+    if plan.partitioning == "Hash":
+        refuse_other_partitioning(maps)
+        partitions = pack_by_hash(plan.virtual_buckets, plan.virtual_buckets)
+    elif any(commit.user_partitioned for commit in maps):
         partitions = pack_by_hash(plan.user_partitions, plan.user_partitions)
     else:
         partitions = (
@@ -109,6 +112,19 @@ def pack(plan: Plan, maps: Sequence[CommitRecord], bucket_bytes: Sequence[int], 
             else choose_packing(bucket_bytes, choose_partitions(sum(bucket_bytes), parallelism))
         )
     return Assignment(partitions=partitions, ranges=None, partition_bytes=partition_sizes(partitions, bucket_bytes))
+
+
+def refuse_other_partitioning(maps: Sequence[CommitRecord]) -> None:
+    """Make sure that the maps partitioned by hash: tasks of an earlier release do not know that they should.
+
+    Raises:
+        ValueError: a map did not.
+    """
+    if not all(commit.partitioning == "Hash" for commit in maps):
+        raise ValueError(
+            "a map did not partition by reduce.partitioning: Hash, because its image has an earlier release of "
+            "podreduce: use an image of the operator's release and a new spec.runId"
+        )
 
 
 def sizes_by_hash(assigned: Assignment, bucket_bytes: Sequence[int]) -> tuple[int, ...]:

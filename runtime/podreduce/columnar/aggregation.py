@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["aggregate_table", "count_ones", "python_values"]
+__all__ = ["aggregate_table", "count_ones", "has_pythons_order", "python_values"]
 
 MAX_EXACT_SUM: Final = 2**62
 EXACT_INT: Final = pa.decimal128(38, 0)
@@ -47,11 +47,17 @@ def grouped(table: pa.Table, wanted: tuple[Any, str]) -> pa.Table:
 
 def is_exact(values: pa.ChunkedArray, aggregation: str) -> bool:
     """Tell whether Arrow's aggregates of these values equal Python's."""
+    if aggregation != "sum":
+        return has_pythons_order(values)
+    return not values.null_count and any(is_kind(values.type) for is_kind in NUMBERS)
+
+
+def has_pythons_order(values: pa.ChunkedArray) -> bool:
+    """Tell whether Arrow compares these values as Python does."""
     kind = values.type
-    kinds = NUMBERS if aggregation == "sum" else NUMBERS + TEXTS
-    if values.null_count or not any(is_kind(kind) for is_kind in kinds):
+    if values.null_count or not any(is_kind(kind) for is_kind in NUMBERS + TEXTS):
         return False
-    return aggregation == "sum" or not pa.types.is_floating(kind) or are_ranked(values)
+    return not pa.types.is_floating(kind) or are_ranked(values)
 
 
 def are_ranked(values: pa.ChunkedArray) -> bool:

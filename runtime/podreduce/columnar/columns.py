@@ -4,7 +4,7 @@ The order of keys is that of the row tiers (see keys): null first, numbers by va
 key column is cast to one of a few types, each sorted as a whole, and only single keys are ever encoded.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any, Final
 
@@ -13,6 +13,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from podreduce.columnar.key_columns import (
+    KEY,
+    bucket_tuples,
+    flat_schema,
+    flat_table,
+    key_names,
+    nested_table,
+    prefix_of,
+)
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import cut_middle
 from podreduce.encoding.keys import encode_key
@@ -32,7 +41,6 @@ __all__ = [
     "unify_tables",
 ]
 
-KEY: Final = "key"
 PREFIX_BYTES: Final = 8
 MAX_TABLE_BYTES: Final = 3 << 29
 """How much is concatenated or sorted at once: a column of strings in one piece holds 2 GiB at most."""
@@ -43,17 +51,22 @@ VIEWS: Final = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 SHOWN_BYTES: Final = 250
 
 
-def canonical_table(table: pa.Table, member: str) -> pa.Table:
+def canonical_table(table: pa.Table, member: str, key_columns: Sequence[str] = ()) -> pa.Table:
     """Return the program's table with its key column first and of a type that can be shuffled.
 
+    Several `key_columns` become one, see `key_columns`.
+
     Raises:
-        ProgramError: there is no column `key`, or its keys cannot be compared.
+        ProgramError: a key column is missing, or its keys cannot be compared.
     """
-    if KEY not in table.column_names:
-        raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: name one of them key")
-    keys = canonical_column(table.column(KEY), member)
-    others = {name: plain_column(name, table.column(name), member) for name in table.column_names if name != KEY}
-    return pa.table({KEY: keys, **others})
+    names = key_columns or (KEY,)
+    missing = next((name for name in names if name not in table.column_names), None)
+    if missing is not None:
+        remedy = f"name one of them {missing}" if not key_columns else f"{missing}, which key_columns names, is missing"
+        raise ProgramError(f"{member} returned the columns {', '.join(table.column_names)}: {remedy}")
+    keys = {name: canonical_column(table.column(name), member) for name in names}
+    others = {name: plain_column(name, table.column(name), member) for name in table.column_names if name not in names}
+    return nested_table(pa.table({**keys, **others}), key_columns)
 
 
 def canonical_column(column: pa.ChunkedArray, member: str) -> pa.ChunkedArray:
@@ -163,16 +176,21 @@ def unify_tables(tables: list[pa.Table], member: str) -> pa.Table:
     Raises:
         ProgramError: two of them have no common type; the message names both.
     """
+    if len({table.schema for table in tables}) == 1:
+        return pa.concat_tables(tables)
     try:
-        return pa.concat_tables(tables, promote_options="permissive")
+        flat = pa.concat_tables(map(flat_table, tables), promote_options="permissive")
+        return nested_table(flat, key_names(tables[0].schema))
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise columns_mismatch(member, [table.schema for table in tables], error) from error
 
 
 def unify_schemas(schemas: list[pa.Schema], member: str) -> pa.Schema:
     """Return the common schema of tables with these schemas. Raises ProgramError as `unify_tables` does."""
+    names = key_names(schemas[0])
     try:
-        return pa.unify_schemas(schemas, promote_options="permissive")
+        schema = pa.unify_schemas(list(map(flat_schema, schemas)), promote_options="permissive")
+        return nested_table(schema.empty_table(), names).schema
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise columns_mismatch(member, schemas, error) from error
 
@@ -188,11 +206,21 @@ def columns_mismatch(member: str, schemas: list[pa.Schema], error: Exception) ->
 
 def sort_rows(keys: pa.Array) -> NDArray[np.int64]:
     """Return the rows in the order of their keys; rows of one key keep their order."""
+    if pa.types.is_struct(keys.type):
+        return sort_by_fields(keys.flatten())
     if pa.types.is_fixed_size_binary(keys.type) and keys.null_count == 0 and keys.type.byte_width:
         return sort_fixed_width(as_rows(keys))
     order = pc.array_sort_indices(keys, order="ascending", null_placement="at_start")
     rows: NDArray[np.int64] = order.to_numpy(zero_copy_only=False).astype(np.int64)
     return rows
+
+
+def sort_by_fields(fields: Sequence[pa.Array]) -> NDArray[np.int64]:
+    """Sort by the last field, then, keeping that order, by the one before it, up to the first."""
+    order = sort_rows(fields[-1])
+    for field in reversed(fields[:-1]):
+        order = order[sort_rows(field.take(pa.array(order)))]
+    return order
 
 
 def as_rows(keys: pa.Array) -> NDArray[np.uint8]:
@@ -231,16 +259,22 @@ def stretches(equal: NDArray[np.int64]) -> list[tuple[int, int]]:
     return list(zip(starts.tolist(), ends.tolist(), strict=True))
 
 
-def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int]) -> NDArray[np.uint16]:
-    """Return each row's virtual bucket; each distinct key is encoded and hashed once."""
+def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int], elements: int | None = None) -> NDArray[np.uint16]:
+    """Return each row's virtual bucket; each distinct key is encoded and hashed once.
+
+    `elements`: how many columns of a key choose its bucket; None: all.
+    """
+    if pa.types.is_struct(keys.type):
+        return bucket_tuples(prefix_of(keys, elements), bucket_of)
     encoded = keys.dictionary_encode(null_encoding="encode")
     buckets = np.array([bucket_of(encode_key(key)) for key in encoded.dictionary.to_pylist()], np.uint16)
     return buckets[encoded.indices.to_numpy(zero_copy_only=False)] if len(buckets) else np.zeros(0, np.uint16)
 
 
 def encoded_key(keys: Any, row: int) -> bytes:  # noqa: ANN401 - an array or chunked array
-    """Return the encoded key of a row."""
-    return encode_key(keys[row].as_py())
+    """Return the encoded key of a row; of several key columns the tuple."""
+    key = keys[row].as_py()
+    return encode_key(tuple(key.values()) if type(key) is dict else key)
 
 
 def bisect_keys(keys: Any, key: bytes, start: int = 0) -> int:  # noqa: ANN401 - likewise

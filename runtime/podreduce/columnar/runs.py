@@ -13,6 +13,7 @@ import pyarrow as pa
 from podreduce.columnar.columns import bisect_keys, bucket_rows, encoded_key, one_array, sort_rows, unify_tables
 from podreduce.columnar.frames import FRAME_BYTES, pack_columns, unpack_columns
 from podreduce.encoding.blobs import BlobFooter, BlobWriter, read_frames
+from podreduce.encoding.keys import key_prefix
 from podreduce.rows.scratch import ScratchFile
 
 __all__ = ["ColumnRun", "cut_batches", "merge_tables", "sort_table", "write_frames"]
@@ -24,8 +25,13 @@ SAMPLED_KEYS: Final = 64
 """How many keys of a frame are encoded for the samples in total order."""
 
 
-def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int]) -> Iterator[tuple[int, pa.Table]]:
-    """Yield each virtual bucket's rows in the order of their keys; rows of one key keep their order."""
+def sort_table(
+    table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int], elements: int | None = None
+) -> Iterator[tuple[int, pa.Table]]:
+    """Yield each virtual bucket's rows in the order of their keys; rows of one key keep their order.
+
+    `elements`: how many columns of a key choose its bucket; None: all.
+    """
     table = table.combine_chunks()  # taking rows from one chunk is five times as fast as from many
     keys = one_array(table.column(0))
     order = sort_rows(keys)
@@ -34,7 +40,7 @@ def sort_table(table: pa.Table, buckets: int, bucket_of: Callable[[bytes], int])
         del keys, order  # free the unsorted table before the rows are yielded
         yield 0, table
         return
-    by_row = bucket_rows(keys, bucket_of)[order]
+    by_row = bucket_rows(keys, bucket_of, elements)[order]
     places = np.argsort(by_row, kind="stable")
     edges = np.searchsorted(by_row[places], np.arange(buckets + 1))
     for bucket in range(buckets):
@@ -133,10 +139,11 @@ def stream_key(cursors: Iterable[Cursor], key: bytes) -> Iterator[pa.Table]:
             cursor.refill()
 
 
-def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBatch]:
+def cut_batches(tables: Iterable[pa.Table], member: str, elements: int | None = None) -> Iterator[pa.RecordBatch]:
     """Regroup sorted tables into batches that do not cut a key, unless one key fills a batch.
 
-    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` is the function that made the tables.
+    A batch has some 65,536 rows or 16 MiB, whichever is less. `member` is the function that made the tables. Of several
+    key columns the first `elements` are what is not cut.
 
     Raises:
         ProgramError: the columns of two tables do not match.
@@ -151,7 +158,7 @@ def cut_batches(tables: Iterable[pa.Table], member: str) -> Iterator[pa.RecordBa
         whole = unify_tables(pending, member).combine_chunks()
         start, step = 0, rows_of_batch(whole)
         while whole.num_rows - start > step:
-            end = end_of_batch(whole.column(0), start, start + step)
+            end = end_of_batch(whole.column(0), start, start + step, elements)
             yield from whole.slice(start, end - start).combine_chunks().to_batches()
             start = end
         rest = whole.slice(start)
@@ -166,10 +173,12 @@ def rows_of_batch(table: pa.Table) -> int:
     return min(max(rows, 1), BATCH_ROWS)
 
 
-def end_of_batch(keys: Any, start: int, end: int) -> int:  # noqa: ANN401 - a chunked array
+def end_of_batch(keys: Any, start: int, end: int, elements: int | None) -> int:  # noqa: ANN401 - a chunked array
     """Return the end of a batch from `start` to about `end`: before the key that would be cut, if there is another."""
-    key = encoded_key(keys, end)
-    if encoded_key(keys, end - 1) != key:
+    before, key = encoded_key(keys, end - 1), encoded_key(keys, end)
+    if elements is not None:
+        before, key = key_prefix(before, elements), key_prefix(key, elements)
+    if before != key:
         return end
     first = bisect_keys(keys, key, start)
     return first if first > start else end

@@ -27,6 +27,7 @@ class ColumnSorter:
         budget_bytes: how many bytes may be held in memory (`memory.buffer_budget_bytes`).
         scratch_directory: where runs are spilled.
         member: the function of the program that made the tables, for messages.
+        key_elements: how many columns of a key choose its bucket; None: all.
 
     Attributes:
         spills: how many runs were spilled.
@@ -40,7 +41,9 @@ class ColumnSorter:
         budget_bytes: int,
         scratch_directory: str,
         member: str,
+        key_elements: int | None = None,
     ) -> None:
+        self._key_elements = key_elements
         self._buckets = buckets
         self._bucket_of = bucket_of
         self._held_limit_bytes = min(budget_bytes // HELD_SHARE, MAX_TABLE_BYTES)
@@ -102,7 +105,7 @@ class ColumnSorter:
     def _sort_held(self) -> Iterator[tuple[int, pa.Table]]:
         """Yield the held rows, sorted, and forget them."""
         if self._held:
-            yield from sort_table(self._take_held(), self._buckets, self._bucket_of)
+            yield from sort_table(self._take_held(), self._buckets, self._bucket_of, self._key_elements)
 
     def _take_held(self) -> pa.Table:
         """Return the held tables as one and forget them: only the caller has it then."""

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "Program",
+    "Sample",
     "Shard",
     "ShardPage",
     "input_name",
@@ -98,6 +99,13 @@ class InputColumn(Wire, frozen=True, kw_only=True):
     type: str
 
 
+class Sample(Wire, frozen=True, kw_only=True):
+    """Which records are read: about this fraction of them, and another choice with another seed."""
+
+    fraction: Share
+    seed: int = 0
+
+
 class InputOptions(Wire, frozen=True, kw_only=True):
     """What `spec.input` says beyond the format; each field is for one format. See the resource's schema.
 
@@ -110,6 +118,7 @@ class InputOptions(Wire, frozen=True, kw_only=True):
         unknown_fields: JSONLines: `Fail` at a record with a field that is not a column, or `Ignore` such fields.
         columns: Parquet: which columns are read; None: all.
         filter: Parquet: the conditions that a row must meet, all of them.
+        sample: of any format: which records are read; None: all.
     """
 
     record_length: Index | None = None
@@ -122,6 +131,7 @@ class InputOptions(Wire, frozen=True, kw_only=True):
     unknown_fields: str = "Fail"
     columns: tuple[str, ...] = ()
     filter: tuple[Condition, ...] = ()
+    sample: Sample | None = None
 
 
 class PlannedInput(Wire, frozen=True, kw_only=True):
@@ -171,6 +181,8 @@ class Plan(Wire, frozen=True, kw_only=True):
         user_partitions: what `partition_func` gets as `partitions`; without packing it equals `partitions`.
         order: `Partition` sorts each part on its own, `Total` sorts all of them together.
         partition_key_length: how many elements of a tuple choose its partition; None: the whole key.
+        partitioning: `Balanced`: virtual buckets are packed into partitions by their bytes. `Hash`: a bucket is a
+            partition, and a hash of the key alone chooses it.
         bad_records: `Fail` at the first, or `Skip` each and store it.
         input_digest: of the objects as they were listed, and `spec_digest` of what is done with them (see the
             operator's `digests`). Plans of earlier releases have none; a spec whose code is not known has none, either.
@@ -196,6 +208,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     user_partitions: Number
     order: str = "Partition"
     partition_key_length: Index | None = None
+    partitioning: str = "Balanced"
     output_uri: str
     output_format: str
     output_compression: str = "None"

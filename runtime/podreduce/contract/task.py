@@ -171,6 +171,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
         bucket_bytes: stored bytes of each virtual bucket in the blob, in bucket order, encoded by `bucket_sizes`;
             records of an earlier release have plain numbers.
         user_partitioned: the program's `partition_func` chose the buckets, so bucket = partition and nothing is packed.
+        partitioning: the plan's, as this task applied it; tasks of earlier releases know only `Balanced`.
         key_samples: for a blob in total order: keys at about equal distances, ascending.
         heavy_keys: the blob's heaviest keys; `encoded_bytes` is the size of all its groups before compression.
         quarantine: the bad records that were skipped; None if there are none.
@@ -194,6 +195,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     blob: BlobRef | None = None
     bucket_bytes: bytes | tuple[Amount, ...] = ()
     user_partitioned: bool = False
+    partitioning: str = "Balanced"
     key_samples: tuple[KeySample, ...] = ()
     heavy_keys: tuple[HeavyKey, ...] = ()
     encoded_bytes: Amount = 0

@@ -10,12 +10,14 @@ from podreduce.inputs.json_inference import infer_columns
 from podreduce.inputs.pairs import decode_pairs
 from podreduce.inputs.reading import LARGE_BLOCK_BYTES, is_splittable, read_records, reads_whole_objects
 from podreduce.inputs.record_block import RecordBlock
+from podreduce.inputs.record_sample import RecordSampler
 from podreduce.inputs.sampling import read_first_lines
 
 __all__ = [
     "BLOCK_BYTES",
     "LARGE_BLOCK_BYTES",
     "RecordBlock",
+    "RecordSampler",
     "decode_pairs",
     "infer_columns",
     "is_splittable",

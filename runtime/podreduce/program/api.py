@@ -15,6 +15,7 @@ from podreduce.program.counters import Counters
 __all__ = ["Combiner", "Context", "JobClass", "Pairs"]
 
 Combiner = Literal["sum", "min", "max", "count"]
+"""The combiners that aggregate; `largest:N` and `smallest:N`, which keep N values, are others."""
 
 Pairs = Iterable[tuple[Any, Any]] | None
 """What a function of the program yields or returns: (key, value) pairs; None means no pairs."""
@@ -48,6 +49,18 @@ class Aggregates(Protocol):
     """A job class whose reduce is a built-in one: the output is (key, aggregate)."""
 
     combiner: Combiner
+
+
+class Ranks(Protocol):
+    """A job class of which each key keeps its largest or smallest values, for `reduce_func` or the output."""
+
+    combiner: str
+
+
+class SortsBatches(Protocol):
+    """A job class whose batches have several key columns: rows are sorted by the first, then the second, and so on."""
+
+    key_columns: tuple[str, ...]
 
 
 class Partitions(Protocol):

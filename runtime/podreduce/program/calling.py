@@ -13,6 +13,7 @@ from podreduce.program.loading import LoadedProgram
 from podreduce.program.tracebacks import describe_key, raise_blamed
 from podreduce.rows.combining import Combine
 from podreduce.rows.exact_sums import explain
+from podreduce.rows.kept_values import combine_by_ranking
 
 __all__ = [
     "bucket_by_program",
@@ -56,7 +57,8 @@ def cannot_aggregate(program: LoadedProgram, key: Any, error: Exception) -> Prog
     """Return the error for values of `key` that cannot be aggregated."""
     if program.combiner is not None:
         message = f"combiner {program.combiner!r} cannot take values of the key {show(key)}: {explain(error)}; "
-        return ProgramError(f"{message}write a reduce_func for such values", record=describe_key(key))
+        remedy = "write a reduce_func for such values" if program.ranking is None else "yield values of one kind"
+        return ProgramError(f"{message}{remedy}", record=describe_key(key))
     member = f"{program.class_name}.reduce_func"
     return ProgramError(
         f"{type(error).__name__}: {explain(error)} (in the {program.aggregation} of {member} over the values of "
@@ -71,7 +73,9 @@ def cannot_travel(member: str, key: Any, error: UnsupportedTypeError) -> Program
 
 
 def combine_by_program(program: LoadedProgram) -> Combine | None:
-    """Return the function with which the map's buffer shrinks a key's values; None without a `combine_func`."""
+    """Return the function with which the map's buffer shrinks a key's values; None if the program has none."""
+    if program.ranking is not None:
+        return combine_by_ranking(program.ranking)
     return partial(call_combine, program) if program.combine_func is not None else None
 
 

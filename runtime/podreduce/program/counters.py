@@ -1,8 +1,9 @@
 """Counters: group → name → a number that only grows. Rule: pure; few names, because every commit record has them all.
 
 The group `podreduce` is built in. It says in which way a map task ran (declaredTasks, genericTasks, columnarTasks,
-fusedTasks) and what `combine_func` saved it (combineInput, combineOutput). What it read, wrote and skipped is in other
-fields of the commit record. The operator adds all of it up: `policy/counter_totals`.
+fusedTasks), what combining saved it (combineInput, combineOutput) and what a sample left out (mapRecordsLeftOut). What
+it read, wrote and skipped is in other fields of the commit record. The operator adds all of it up:
+`policy/counter_totals`.
 """
 
 from podreduce.contract.errors import ProgramError

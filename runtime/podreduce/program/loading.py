@@ -15,10 +15,14 @@ from typing import Any, NoReturn
 from podreduce.contract.errors import ProgramInvalidError, SetupFailedError
 from podreduce.contract.members import (
     ARGUMENTS,
+    COMBINERS,
     MAPPERS,
     NEVER_GENERATORS,
+    Ranking,
     describe_combiner,
     describe_conflict,
+    describe_key_columns,
+    parse_ranking,
     render_def,
 )
 from podreduce.contract.plan import Program
@@ -38,6 +42,8 @@ class LoadedProgram:
         combiner: as declared.
         aggregation: how the values of a key are reduced: the declared combiner, or the one that `reduce_func` is
             equivalent to (see reduce_idioms); None: `reduce_func` is called.
+        key_columns: which columns of a `map_batch` are the key, in the order of their ranks; empty: the column `key`.
+        ranking: which values of a key are kept for `reduce_func` or the output; None: all.
     """
 
     instance: object
@@ -49,6 +55,8 @@ class LoadedProgram:
     combine_func: Member | None
     combiner: str | None
     aggregation: str | None
+    ranking: Ranking | None
+    key_columns: tuple[str, ...]
     partition_func: Member | None
     setup: Member | None
     teardown: Member | None
@@ -100,17 +108,20 @@ def bind_program(instance: object) -> LoadedProgram:
         class_name=class_name,
         combiner=getattr(instance, "combiner", None),
         aggregation=choose_aggregation(instance, members),
+        ranking=parse_ranking(getattr(instance, "combiner", None)),
+        key_columns=tuple(getattr(instance, "key_columns", None) or ()),
         **members,
     )
 
 
 def choose_aggregation(instance: object, members: Mapping[str, Member | None]) -> str | None:
-    """Return the declared combiner, or the one that `reduce_func` is equivalent to; None if there is none.
+    """Return the declared combiner, if it aggregates, or the one that `reduce_func` is equivalent to; else None.
 
     `combiner = None` in the class keeps `reduce_func` as it is written.
     """
     if hasattr(instance, "combiner") or members["combine_func"] is not None:
-        return getattr(instance, "combiner", None)
+        combiner = getattr(instance, "combiner", None)
+        return combiner if combiner in COMBINERS else None
     return recognise_aggregation(members["reduce_func"])
 
 
@@ -182,7 +193,11 @@ def check_declarations(job: object, name: str) -> None:
     """Refuse members of a job class or its instance that contradict each other, or that this version does not know."""
     combiner = getattr(job, "combiner", None)
     has = [member for member in ARGUMENTS if getattr(job, member, None) is not None]
-    wrong = describe_combiner(name, combiner) or describe_conflict(name, has, combiner)
+    wrong = (
+        describe_combiner(name, combiner)
+        or describe_conflict(name, has, combiner)
+        or describe_key_columns(name, has, getattr(job, "key_columns", None))
+    )
     if wrong is not None:
         raise ProgramInvalidError(wrong)
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 from podreduce.columnar.aggregation import aggregate_table, count_ones, python_values
 from podreduce.columnar.columns import compact_table
 from podreduce.columnar.holding import HeldTables
+from podreduce.columnar.kept_rows import keep_rows
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.codec import UnsupportedTypeError
 from podreduce.encoding.showing import show
@@ -42,9 +43,10 @@ class RowSink:
         self._member = f"{program.class_name}.map_batch"
         self._store = store
         self._aggregation = program.aggregation
+        self._ranking = program.ranking
         self._combined_bytes = combined_bytes
         self._held = HeldTables()
-        self._pays = program.aggregation is not None
+        self._pays = program.aggregation is not None or program.ranking is not None
 
     @property
     def held_bytes(self) -> int:
@@ -73,15 +75,21 @@ class RowSink:
         if not self._held:
             return
         table = pa.concat_tables(self._held.take())
-        combined = aggregate_table(table, self._aggregation) if self._pays and self._aggregation else None
+        combined = self._combine(table) if self._pays else None
         if combined is not None:
             self._pays = combined.num_rows <= PAYING_RATIO * table.num_rows
             table = combined
         elif self._aggregation == "count":
             table = count_ones(table)
-        self._put(table, distinct=combined is not None)
+        self._put(table, distinct=combined is not None and self._aggregation is not None)
         if isinstance(self._store, ListGroups) and self._store.interns:
             self._store.weigh_interning(self._store.records)
+
+    def _combine(self, table: pa.Table) -> pa.Table | None:
+        """Return the aggregates of a table, or its kept rows; None if only Python can find them."""
+        if self._aggregation is not None:
+            return aggregate_table(table, self._aggregation)
+        return None if self._ranking is None else keep_rows(table, self._ranking)
 
     def _put(self, table: pa.Table, *, distinct: bool) -> None:
         """Put rows into the buffer, some at a time; `distinct` rows are aggregates of one key each."""

@@ -5,13 +5,13 @@ from functools import partial
 
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Plan
-from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_hash import hash_bucket, hash_partition
 from podreduce.encoding.key_sampler import KeySampler
-from podreduce.encoding.keys import key_prefix
+from podreduce.encoding.keys import complete_prefix, key_prefix
 from podreduce.program.calling import bucket_by_program
 from podreduce.program.loading import LoadedProgram
 
-__all__ = ["BucketOf", "check_order", "choose_buckets", "key_sampler", "prefix_bucket"]
+__all__ = ["BucketOf", "check_order", "choose_buckets", "key_sampler", "prefix_bucket", "stable_partition"]
 
 BucketOf = Callable[[bytes], int]
 """Encoded key → its virtual bucket."""
@@ -23,11 +23,21 @@ def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
         return plan.user_partitions, bucket_by_program(program, plan.user_partitions)
     if plan.virtual_buckets == 1:
         return 1, lambda _: 0
+    if plan.partitioning == "Hash":
+        return plan.virtual_buckets, partial(
+            stable_partition, partitions=plan.virtual_buckets, elements=plan.partition_key_length
+        )
     if plan.partition_key_length is not None:
         return plan.virtual_buckets, partial(
             prefix_bucket, buckets=plan.virtual_buckets, elements=plan.partition_key_length
         )
     return plan.virtual_buckets, partial(hash_bucket, buckets=plan.virtual_buckets)
+
+
+def stable_partition(key: bytes, partitions: int, elements: int | None) -> int:
+    """Return the partition of an encoded key by its hash alone; a tuple has that of its first `elements` elements."""
+    chosen = key if elements is None else complete_prefix(key_prefix(key, elements))
+    return hash_partition(chosen, partitions)
 
 
 def prefix_bucket(key: bytes, buckets: int, elements: int) -> int:
@@ -61,6 +71,11 @@ def check_order(plan: Plan, program: LoadedProgram) -> None:
         raise ProgramError(
             f"output.order: Total cuts the keys into ranges, but {name}.partition_func chooses partitions itself: "
             "remove one of the two"
+        )
+    if plan.partitioning == "Hash":
+        raise ProgramError(
+            f"reduce.partitioning: Hash and {name}.partition_func both choose the partition of a key: remove one of "
+            "the two"
         )
     if plan.partition_key_length is not None:
         raise ProgramError(

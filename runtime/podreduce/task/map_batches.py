@@ -54,7 +54,9 @@ class ColumnBuffer:
         budget_bytes: int,
         scratch_directory: str,
         member: str,
+        key_elements: int | None = None,
     ) -> None:
+        self._key_elements = key_elements
         self._buckets = buckets
         self._sampler = sampler
         self._sorter = ColumnSorter(
@@ -63,10 +65,11 @@ class ColumnBuffer:
             budget_bytes=budget_bytes,
             scratch_directory=scratch_directory,
             member=member,
+            key_elements=key_elements,
         )
         self.add = self._sorter.add
         self.combined_in = self.combined_out = 0
-        self.heavy_keys = HeavyKeys()
+        self.heavy_keys = HeavyKeys(key_elements=key_elements)
 
     @property
     def spills(self) -> int:
@@ -78,14 +81,14 @@ class ColumnBuffer:
         blob = BlobWriter(write, buckets=self._buckets, sampler=self._sampler)
         for bucket, table in self._sorter.tables():
             write_frames(blob, bucket, table)
-            weigh_table(self.heavy_keys, bucket, table)
+            weigh_table(self.heavy_keys, bucket, table, self._key_elements)
         return blob.finish()
 
 
 def keyed_sink(program: LoadedProgram, add: Callable[[pa.Table], None]) -> BatchSink:
     """Return a sink that passes tables to `add`, with keys of a type that can be shuffled."""
     member = f"{program.class_name}.map_batch"
-    return BatchSink(prepare=lambda table: canonical_table(table, member), append=add)
+    return BatchSink(prepare=lambda table: canonical_table(table, member, program.key_columns), append=add)
 
 
 def part_sink(part: PartWriter) -> BatchSink:

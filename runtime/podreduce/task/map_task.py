@@ -11,7 +11,7 @@ from podreduce.contract.plan import Shard, input_name, plan_of_input
 from podreduce.contract.task import BlobRef, CommitRecord
 from podreduce.contract.uris import split_object_uri
 from podreduce.encoding.codec import decode_key, encode_key
-from podreduce.inputs import read_records
+from podreduce.inputs import RecordSampler, read_records
 from podreduce.outputs import PartWriter
 from podreduce.program.calling import cannot_aggregate, combine_by_program
 from podreduce.program.loading import LoadedProgram
@@ -53,7 +53,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finis
     """Map the shard into a blob of virtual buckets."""
     key = blob_key(attempt.environment.task.index, attempt.environment.attempt_id)
     buffer, loop = open_buffer(attempt, program)  # its budget depends on the memory that `setup` uses
-    map_shard(attempt, loop, shard)
+    sampler = map_shard(attempt, loop, shard)
     with attempt.run_store.open_writer(key, checksummed=True) as upload:
         try:
             summary = buffer.finish(upload.write)
@@ -64,6 +64,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finis
         attempt,
         loop,
         summary.bytes,
+        sampler,
         spills=buffer.spills,
         combined=(buffer.combined_in, buffer.combined_out),
         blob=BlobRef(
@@ -74,6 +75,7 @@ def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finis
         ),
         bucket_bytes=encode_sizes(summary.bucket_bytes),
         user_partitioned=program.partition_func is not None,
+        partitioning=attempt.plan.partitioning,
         key_samples=summary.key_samples,
         heavy_keys=buffer.heavy_keys.heaviest(),
         encoded_bytes=buffer.heavy_keys.encoded_bytes,
@@ -86,8 +88,8 @@ def map_to_part(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finis
         loop = (
             open_batch_loop_to_part(attempt, program, part) if program.map_batch else row_loop(attempt, program, part)
         )
-        map_shard(attempt, loop, shard)
-    return partial(commit_record, attempt, loop, part.bytes_written, part=part.part_ref())
+        sampler = map_shard(attempt, loop, shard)
+    return partial(commit_record, attempt, loop, part.bytes_written, sampler, part=part.part_ref())
 
 
 def row_loop(attempt: Attempt, program: LoadedProgram, part: PartWriter) -> MapLoop:
@@ -163,6 +165,7 @@ def open_column_buffer(attempt: Attempt, program: LoadedProgram) -> "tuple[Colum
         budget_bytes=attempt.budget_bytes(),
         scratch_directory=attempt.environment.scratch_directory,
         member=f"{program.class_name}.map_batch",
+        key_elements=attempt.plan.partition_key_length,
     )
     return buffer, BatchLoop(attempt, program, keyed_sink(program, buffer.add))
 
@@ -172,23 +175,26 @@ def yielded_key(key: Any) -> Any:  # noqa: ANN401 - anything the program yields
     return key if type(key) is str or type(key) is int else decode_key(encode_key(key))
 
 
-def map_shard(attempt: Attempt, loop: "Loop", shard: Shard) -> None:
-    """Pass every record of the shard to the program."""
-    context = attempt.context
+def map_shard(attempt: Attempt, loop: "Loop", shard: Shard) -> RecordSampler | None:
+    """Pass every record of the shard to the program, or those of a sample; return the sampler, if there is one."""
+    context, sample = attempt.context, attempt.plan.input_options.sample
+    sampler = None if sample is None else RecordSampler(sample, attempt.plan.input_format)
     attempt.progress.expect(sum(piece.end - piece.start for piece in shard.pieces))
     for piece in shard.pieces:
         context.uri, context.start, context.end = piece.uri, piece.start, piece.end
         store_uri, key = split_object_uri(piece.uri)
         store = attempt.open_input(store_uri)
         for block in read_records(attempt.plan, store, key, piece, block_bytes=loop.block_bytes):
-            loop.map_block(block)
+            loop.map_block(block if sampler is None else sampler.keep(block, key))
     loop.finish()
+    return sampler
 
 
 def commit_record(
     attempt: Attempt,
     loop: "Loop",
     bytes_out: int,
+    sampler: RecordSampler | None,
     *,
     spills: int = 0,
     combined: tuple[int, int] = (0, 0),
@@ -196,13 +202,16 @@ def commit_record(
 ) -> CommitRecord:
     """Write the bad records, and return the commit record with the built-in counters."""
     quarantine = attempt.quarantine
+    sampled = {} if sampler is None else {"mapRecordsLeftOut": sampler.left_out}
     return attempt.commit_record(
         records_in=attempt.progress.records,
         bytes_in=attempt.progress.bytes,
         records_out=loop.records(),
         bytes_out=bytes_out,
         spills=spills,
-        counters=attempt.counters.built_in(combineInput=combined[0], combineOutput=combined[1], **loop.tier()),
+        counters=attempt.counters.built_in(
+            combineInput=combined[0], combineOutput=combined[1], **loop.tier(), **sampled
+        ),
         quarantine=None if quarantine is None else quarantine.write(),
         **output,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import pyarrow as pa
 
 from podreduce.columnar.frames import unpack_columns
+from podreduce.columnar.key_columns import flat_batch
 from podreduce.columnar.runs import cut_batches
 from podreduce.columnar.sorting import ColumnSorter
 from podreduce.encoding.frames import StoredFrame
@@ -23,8 +24,11 @@ class ColumnInput:
 
     input_share = 0.5
 
-    def __init__(self, *, budget_bytes: int, scratch_directory: str, member: str) -> None:
+    def __init__(
+        self, *, budget_bytes: int, scratch_directory: str, member: str, key_elements: int | None = None
+    ) -> None:
         self._member = member
+        self._key_elements = key_elements
         self._sorter = ColumnSorter(
             buckets=1,
             bucket_of=lambda _: 0,
@@ -50,9 +54,10 @@ class ColumnInput:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield all rows in key order; rows of one key in (map index, position) order. Once, after the last blob."""
-        for batch in cut_batches((table for _, table in self._sorter.tables()), self._member):
+        tables = (table for _, table in self._sorter.tables())
+        for batch in cut_batches(tables, self._member, self._key_elements):
             self.reduced += batch.num_rows
-            yield batch
+            yield flat_batch(batch)
 
 
 def reduce_batches(attempt: Attempt, program: LoadedProgram, taken: ColumnInput, part: PartWriter) -> None:

@@ -11,6 +11,7 @@ from podreduce.program.calling import cannot_aggregate, check_pair, iterate
 from podreduce.program.loading import LoadedProgram
 from podreduce.program.tracebacks import describe_key, raise_blamed
 from podreduce.rows.aggregate_input import AggregateInput
+from podreduce.rows.kept_values import keep_ranked
 from podreduce.rows.reduce_input import ReduceInput
 from podreduce.rows.row_stores import AggregationError, size_of
 from podreduce.task.attempt import Attempt
@@ -36,7 +37,12 @@ def open_taken(attempt: Attempt, program: LoadedProgram) -> Taken:
         from podreduce.task.reduce_batches import ColumnInput  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
         member = f"{program.class_name}.map_batch"
-        return ColumnInput(budget_bytes=budget_bytes, scratch_directory=directory, member=member)
+        return ColumnInput(
+            budget_bytes=budget_bytes,
+            scratch_directory=directory,
+            member=member,
+            key_elements=attempt.plan.partition_key_length,
+        )
     if program.aggregation is not None:
         return AggregateInput(program.aggregation, budget_bytes=budget_bytes, scratch_directory=directory)
     return ReduceInput(budget_bytes=budget_bytes, scratch_directory=directory)
@@ -57,7 +63,8 @@ def reduce_taken(attempt: Attempt, program: LoadedProgram, taken: Taken, part: P
         with naming_aggregates(program):
             write_aggregates(attempt, taken, part)
     elif isinstance(taken, ReduceInput):
-        reduce_groups(attempt, program, taken, part)
+        with naming_aggregates(program):
+            reduce_groups(attempt, program, taken, part)
     else:
         from podreduce.task.reduce_batches import reduce_batches  # noqa: PLC0415 - pyarrow, which row jobs do not need
 
@@ -75,12 +82,11 @@ def write_aggregates(attempt: Attempt, taken: AggregateInput, part: PartWriter) 
 
 def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, part: PartWriter) -> None:
     """Pass every key with its values to the program's reduce function and write its pairs."""
-    reduce_func: Any = program.reduce_func
+    reduce_func = program.reduce_func or pass_on
     member = f"{program.class_name}.reduce_func"
     pending: list[tuple[Any, Any]] = []
     most = SAMPLE_PAIRS
-    for encoded, values in taken.groups():
-        key = decode_key(encoded)
+    for key, values in groups_of(program, taken):
         try:
             for pair in iterate(reduce_func(key, values), member):
                 pending.append(pair if type(pair) is tuple and len(pair) == 2 else check_pair(pair, member))  # noqa: PLR2004 - a pair
@@ -92,6 +98,22 @@ def reduce_groups(attempt: Attempt, program: LoadedProgram, taken: ReduceInput, 
             raise_blamed(error, describe_key(key))
         attempt.progress.records_out = part.records + len(pending)
     part.write_all(pending)
+
+
+def groups_of(program: LoadedProgram, taken: ReduceInput) -> Iterator[tuple[Any, Iterator[Any]]]:
+    """Yield each key with its values: all of them, or those that the program's combiner keeps, in order.
+
+    Raises:
+        AggregationError: the values of a key cannot be compared.
+    """
+    for encoded, values in taken.groups():
+        key = decode_key(encoded)
+        yield key, values if program.ranking is None else iter(keep_ranked(program.ranking, key, values))
+
+
+def pass_on(key: Any, values: Iterator[Any]) -> Iterator[tuple[Any, Any]]:  # noqa: ANN401 - anything the map yields
+    """Yield the pairs of a key: the reduce of a program whose combiner keeps some values."""
+    return ((key, value) for value in values)
 
 
 def pairs_at_once(pairs: list[tuple[Any, Any]]) -> int:

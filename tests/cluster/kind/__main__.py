@@ -8,6 +8,7 @@ from collections.abc import Callable
 from tests.cluster.build import BuildError
 from tests.cluster.kind import machine, tools
 from tests.cluster.processes import ClusterError
+from tests.cluster.provider import KIND_CLUSTER
 
 BEGINNING = f"{sys.executable} -m tests.cluster.kind run"
 
@@ -19,7 +20,7 @@ def up(_: argparse.Namespace) -> int:
     machine.up()
     machine.create_cluster()
     beginning = "" if tools.are_installed() else f"{BEGINNING} "
-    sys.stdout.write(f"{beginning}kubectl --context kind-{machine.CLUSTER} get pods --all-namespaces\n")
+    sys.stdout.write(f"{beginning}kubectl --context kind-{KIND_CLUSTER} get pods --all-namespaces\n")
     return 0
 
 
@@ -36,22 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
     return subprocess.run(machine.command(*arguments.argv), check=False).returncode
 
 
-def test(arguments: argparse.Namespace) -> int:
-    """Run the end-to-end tests on kind, and take down what was not up before."""
-    if why := machine.why_not():
-        return _refuse(why)
-    was_up = machine.is_up()
-    machine.up()
-    try:
-        machine.create_cluster()
-        tests = [sys.executable, "-m", "pytest", "-m", "e2e", "tests/e2e", *arguments.argv]
-        return subprocess.run(machine.command(*tests), check=False).returncode
-    finally:
-        if not was_up:
-            machine.down()
-
-
-COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (up, down, run, test)
+COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (up, down, run)
 
 
 def main() -> int:
@@ -61,8 +47,8 @@ def main() -> int:
     for command in COMMANDS:
         subparser = subparsers.add_parser(command.__name__, help=command.__doc__)
         subparser.set_defaults(command=command)
-        if command in (run, test):
-            subparser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND" if command is run else "PYTEST")
+        if command is run:
+            subparser.add_argument("argv", nargs=argparse.REMAINDER, metavar="COMMAND")
     arguments = parser.parse_args()
     try:
         code: int = arguments.command(arguments)

@@ -14,18 +14,9 @@ from tests.cluster.kind import tools
 from tests.cluster.kind.configuration import engine_settings
 from tests.cluster.kind.places import DATA, LEDGER, SOCKET
 
-PACKAGES = {
-    "conntrack": "/usr/sbin/conntrack",
-    "debootstrap": "/usr/sbin/debootstrap",
-    "gcc": "/usr/bin/gcc",
-    "iproute2": "/usr/bin/ip",
-    "iptables": "/usr/sbin/iptables",
-    "libc6-dev": "/usr/include/stdlib.h",
-    "libseccomp-dev": "/usr/include/seccomp.h",
-    "pkg-config": "/usr/bin/pkg-config",
-    "slirp4netns": "/usr/bin/slirp4netns",
-    "util-linux": "/usr/bin/unshare",
-}
+PACKAGES = {"slirp4netns": "/usr/bin/slirp4netns"}
+"""What the engine needs beyond the harness's Debian packages."""
+
 ENGINE = "dockerd"
 UPLINK = "slirp4netns"
 UPLINK_MTU = 1500

@@ -50,14 +50,14 @@ def take() -> Footprint:
 
 
 def changes(before: Footprint, after: Footprint) -> list[str]:
-    """Say what is there after that was not before, and which settings differ; empty where nothing was left."""
-    found = [
-        f"{kind.name}: {name}"
-        for kind in fields(Footprint)
-        if kind.name != "sysctls"
-        for name in sorted(getattr(after, kind.name) - getattr(before, kind.name))
+    """Say what came, what went and which settings differ; empty where all is as it was. Processes may end."""
+    kinds = [kind.name for kind in fields(Footprint) if kind.name != "sysctls"]
+    came = [f"{kind}: {name}" for kind in kinds for name in sorted(getattr(after, kind) - getattr(before, kind))]
+    lasting = [kind for kind in kinds if kind != "processes"]
+    went = [
+        f"{kind}: {name} is gone" for kind in lasting for name in sorted(getattr(before, kind) - getattr(after, kind))
     ]
-    return found + [
+    return [*came, *went] + [
         f"sysctls: {name} was {value!r} and is {after.sysctls.get(name)!r}"
         for name, value in sorted(before.sysctls.items())
         if after.sysctls.get(name) != value

@@ -5,12 +5,10 @@ broken `up` left, and can be repeated.
 """
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 from tests.cluster import cgroups, packages, processes
@@ -18,9 +16,8 @@ from tests.cluster.build import BuildError, announce, build_all
 from tests.cluster.commands import run, succeeds
 from tests.cluster.kind import base_image, configuration, engine, footprint, node_image, tools
 from tests.cluster.kind.places import CGROUP, DATA, LEDGER, NODE_IMAGE, STATE
-
-CLUSTER = "podreduce-tests"
-"""The cluster that the end-to-end tests use; another's is never touched."""
+from tests.cluster.locks import only_caller
+from tests.cluster.provider import KIND_CLUSTER
 
 BEFORE = STATE / "before.json"
 MODULES = Path("/lib/modules")
@@ -47,7 +44,7 @@ def up() -> None:
     Raises:
         ClusterError: it did not come up; what had started is taken down again.
     """
-    with _only_caller():
+    with only_caller(LOCK):
         if is_up():
             return
         _down()
@@ -55,7 +52,7 @@ def up() -> None:
         try:
             _start()
         except (processes.ClusterError, BuildError):
-            _keep_logs()
+            processes.keep_logs("the Docker engine", LEDGER)
             _down()
             raise
         announce(f"the Docker engine is up after {time.monotonic() - started:.0f} s")
@@ -63,11 +60,11 @@ def up() -> None:
 
 def create_cluster() -> None:
     """Create the cluster of the end-to-end tests, unless it is there."""
-    if CLUSTER in run(command("kind", "get", "clusters")).split():
+    if KIND_CLUSTER in run(command("kind", "get", "clusters")).split():
         return
     started = time.monotonic()
-    run(command("kind", "create", "cluster", f"--name={CLUSTER}", "--wait=120s"))
-    announce(f"the kind cluster {CLUSTER} is ready after {time.monotonic() - started:.0f} s")
+    run(command("kind", "create", "cluster", f"--name={KIND_CLUSTER}", "--wait=120s"))
+    announce(f"the kind cluster {KIND_CLUSTER} is ready after {time.monotonic() - started:.0f} s")
 
 
 def command(*argv: str) -> list[str]:
@@ -79,10 +76,10 @@ def command(*argv: str) -> list[str]:
 
 def down() -> None:
     """Remove the tests' cluster and, if the engine is ours, that with everything in it."""
-    with _only_caller():
+    with only_caller(LOCK):
         started = time.monotonic()
         if is_up():
-            succeeds(command("kind", "delete", "cluster", f"--name={CLUSTER}"), timeout=120)
+            succeeds(command("kind", "delete", "cluster", f"--name={KIND_CLUSTER}"), timeout=120)
         _down()
         announce(f"the Docker engine is down after {time.monotonic() - started:.0f} s")
 
@@ -141,18 +138,3 @@ def _give_back() -> None:
     if not before["has_modules"]:
         with contextlib.suppress(OSError):  # somebody else may have put modules there
             MODULES.rmdir()
-
-
-def _keep_logs() -> None:
-    kept = Path("/tmp/kind-of-podreduce-logs")  # noqa: S108 - named for people, after a failure, as root
-    with contextlib.suppress(FileNotFoundError):
-        shutil.copytree(LEDGER.logs, kept, dirs_exist_ok=True)
-        announce(f"the Docker engine did not come up; its logs are kept in {kept}")
-
-
-@contextlib.contextmanager
-def _only_caller() -> Iterator[None]:
-    LOCK.parent.mkdir(parents=True, exist_ok=True)
-    with LOCK.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield

@@ -31,10 +31,21 @@ def test_nothing_changed_leaves_nothing_to_say() -> None:
     assert footprint.changes(same, same) == []
 
 
-def test_what_came_and_what_was_set_is_named_and_what_went_is_not() -> None:
-    before = make_footprint(mounts=frozenset({"/", "/old"}), sysctls={"kernel/panic": "0"})
-    after = make_footprint(mounts=frozenset({"/", "/new"}), sysctls={"kernel/panic": "10", "vm/other": "1"})
-    assert footprint.changes(before, after) == ["mounts: /new", "sysctls: kernel/panic was '0' and is '10'"]
+def test_what_came_and_went_and_was_set_is_named_but_not_a_process_that_ended() -> None:
+    before = make_footprint(
+        processes=frozenset({"1 init", "7 sh"}), mounts=frozenset({"/", "/old"}), sysctls={"kernel/panic": "0"}
+    )
+    after = make_footprint(
+        processes=frozenset({"1 init", "8 sh"}),
+        mounts=frozenset({"/", "/new"}),
+        sysctls={"kernel/panic": "10", "vm/other": "1"},
+    )
+    assert footprint.changes(before, after) == [
+        "processes: 8 sh",
+        "mounts: /new",
+        "mounts: /old is gone",
+        "sysctls: kernel/panic was '0' and is '10'",
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Processes of the test cluster are known by pid and start time."""
 
+import fcntl
 import os
 import subprocess
 from dataclasses import replace
@@ -7,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import build, processes
+from tests.cluster import build, commands, processes
+from tests.cluster.locks import only_caller
 from tests.cluster.processes import Process
 
 
@@ -43,3 +45,22 @@ def test_the_directory_of_a_tool_depends_on_what_decides_its_bytes() -> None:
     minio = build.TOOLS["minio"]
     assert build.tool_directory(minio) == build.tool_directory(build.TOOLS["minio"])
     assert build.pins_digest(minio) != build.pins_digest(replace(minio, tags="other"))
+
+
+def test_a_lock_is_held_by_one_caller_at_a_time(tmp_path: Path) -> None:
+    lock = tmp_path / "of" / "the-cluster"
+    with only_caller(lock), lock.open("w") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with lock.open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [("echo why >&2; exit 3", "ended with 3:\nwhy"), ("sleep 30", "did not end within 0.1 s")],
+    ids=["fails", "is late"],
+)
+def test_a_command_that_does_not_succeed_says_which_and_why(script: str, said: str) -> None:
+    with pytest.raises(processes.ClusterError, match=said) as raised:
+        commands.run(["sh", "-c", script], timeout=0.1 if "sleep" in script else 30)
+    assert f"sh -c {script}" in str(raised.value)

@@ -1,12 +1,11 @@
 """Requests to the API server with paths, JSON objects and one error type.
 
-Rule: the only file that imports the kubernetes package, which is untyped. The package finds and refreshes credentials
-and sets up TLS. This module sends the requests itself, because the package's layers need more CPU for a request than
-everything else in creating a pod.
+Rule: besides `credentials`, the only file that imports the kubernetes package, which is untyped. The package finds and
+refreshes credentials and sets up TLS. This module sends the requests itself, because the package's layers need more CPU
+for a request than everything else in creating a pod.
 """
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -19,15 +18,13 @@ from urllib.request import getproxies
 import aiohttp
 import msgspec
 from kubernetes.aio import client
-from kubernetes.aio import config as untyped_config
 
 from podreduce.storage.redirects import is_direct
+from podreduce_operator.cluster.kubernetes.credentials import load_credentials
 from podreduce_operator.cluster.kubernetes.missing_rights import MissingRights, Right, right_of
 from podreduce_operator.model.errors import OperatorError
 
 __all__ = ["ApiError", "ApiServer", "Json", "connect", "core_path", "custom_path"]
-
-config: Any = untyped_config
 
 Json = dict[str, Any]
 """A decoded object of the API."""
@@ -108,6 +105,7 @@ class ApiServer:
 
     Attributes:
         missing_rights: what the server refuses to this client.
+        namespace: the one that goes with the credentials.
     """
 
     def __init__(
@@ -115,11 +113,14 @@ class ApiServer:
         configuration: Any,  # noqa: ANN401 - the kubernetes package is untyped
         session: aiohttp.ClientSession,
         before_write: Callable[[], None] = lambda: None,
+        *,
+        namespace: str = "",
     ) -> None:
         self._configuration = configuration
         self._session = session
         self._before_write = before_write
         self.missing_rights = MissingRights()
+        self.namespace = namespace
         self._gate = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._proxy = find_proxy(configuration)
         self._on_throttled: Callable[[float], None] = lambda _: None
@@ -292,9 +293,13 @@ def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package 
 
 @asynccontextmanager
 async def connect(
-    kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+    kubeconfig: Path | None = None,
+    *,
+    context: str | None = None,
+    user_agent: str = USER_AGENT,
+    before_write: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[ApiServer]:
-    """Open a client. Credentials come from `kubeconfig`, KUBECONFIG, the pod's service account or ~/.kube/config.
+    """Open a client with the credentials that `load_credentials` finds.
 
     Raises:
         OperatorError: there are no credentials.
@@ -303,25 +308,11 @@ async def connect(
     configuration.client_side_validation = False
     # Python 3.13 refuses CA certificates without RFC 5280's extensions. Many clusters have them; kubectl accepts them.
     configuration.disable_strict_ssl_verification = True
-    try:
-        await load_credentials(configuration, kubeconfig)
-    except config.ConfigException as error:
-        raise OperatorError(
-            f"no credentials for the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
-        ) from error
+    namespace = await load_credentials(configuration, kubeconfig, context)
     connector = aiohttp.TCPConnector(limit=0, ssl=tls_of(configuration))
-    headers = {"User-Agent": USER_AGENT}
+    headers = {"User-Agent": user_agent}
     async with aiohttp.ClientSession(connector=connector, headers=headers, read_bufsize=BUFFER_BYTES) as session:
-        yield ApiServer(configuration, session, before_write)
-
-
-async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
-    """Load credentials into the configuration. A service account's token is read again when it rotates."""
-    named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
-    if named or "KUBERNETES_SERVICE_HOST" not in os.environ:
-        await config.load_kube_config(named, client_configuration=configuration, persist_config=False)
-    else:
-        config.load_incluster_config(client_configuration=configuration)
+        yield ApiServer(configuration, session, before_write, namespace=namespace)
 
 
 class translated_errors:  # noqa: N801 - reads as a statement

@@ -27,7 +27,7 @@ from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
-from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, RIGHTS_REMEDY, classify_refusal, hidden_pods
+from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal, hidden_pods, unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
@@ -365,13 +365,6 @@ class KubernetesCluster:
         state = "is being deleted" if is_ours else "belongs to something else: delete it"
         message = f"the pod name {request.job.key.namespace}/{request.name} is in use: the pod {state}"
         raise ActionError(NAME_TAKEN, message, permanent=False)
-
-
-def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may succeed later. The API server names the right that is missing."""
-    if error.status == HTTPStatus.FORBIDDEN:
-        return ActionError("Forbidden", f"{what}: {error}; {RIGHTS_REMEDY}", permanent=False)
-    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)
 
 
 def with_progress_target(request: PodRequest, url: str) -> PodRequest:

@@ -11,13 +11,14 @@ from podreduce_operator.api.crd import API_VERSION, JOBS
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, custom_path
+from podreduce_operator.cluster.kubernetes.refusals import unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.resources import ResourceView
 
-__all__ = ["OwnedJobs", "unavailable"]
+__all__ = ["OwnedJobs"]
 
 REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
 GONE = frozenset({HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT})
@@ -167,11 +168,4 @@ class OwnedJobs:
         if error.status in REFUSED:
             message = f"the job that {owner.key} would make is refused: {error}; {self._remedy}"
             return ActionError("JobRefused", message, permanent=True)
-        if error.status == HTTPStatus.FORBIDDEN:
-            return ActionError("Forbidden", f"the job of {owner.key} cannot be created now: {error}", permanent=False)
         return unavailable(f"the job of {owner.key} cannot be created now", error)
-
-
-def unavailable(what: str, error: ApiError) -> ActionError:
-    """Return the error for a request that may succeed later."""
-    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)

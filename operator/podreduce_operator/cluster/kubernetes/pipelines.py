@@ -4,6 +4,7 @@ Rule: of a pipeline only the status is written; of the jobs of its steps `parall
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from podreduce_operator.api.crd import PIPELINES
@@ -11,7 +12,8 @@ from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, Json
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
-from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs, unavailable
+from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs
+from podreduce_operator.cluster.kubernetes.refusals import unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import PIPELINE_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
@@ -116,8 +118,14 @@ class KubernetesPipelines:
         return entry is not None and entry.view.uid == pipeline.uid and not entry.view.deleting
 
     async def write_pipeline_status(self, pipeline: PipelineView, status: Mapping[str, Any]) -> bool:
-        """See `PipelineCluster.write_pipeline_status`."""
-        return await self._pipelines.write_status(pipeline, status)
+        """See `PipelineCluster.write_pipeline_status`. A status that may not be written is told by an event."""
+        try:
+            return await self._pipelines.write_status(pipeline, status)
+        except ApiError as error:
+            refused = unavailable(f"the status of {pipeline.key} cannot be written now", error)
+            if error.status == HTTPStatus.FORBIDDEN:
+                await self._events.record(pipeline, "Warning", refused.reason, str(refused))
+            raise refused from error
 
     async def record_pipeline_event(self, pipeline: PipelineView, kind: str, reason: str, message: str) -> None:
         """See `PipelineCluster.record_pipeline_event`."""

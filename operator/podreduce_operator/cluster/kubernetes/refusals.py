@@ -10,7 +10,7 @@ from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 
-__all__ = ["CREATION_REFUSALS", "NAME_TAKEN", "RIGHTS_REMEDY", "classify_refusal", "hidden_pods"]
+__all__ = ["CREATION_REFUSALS", "NAME_TAKEN", "RIGHTS_REMEDY", "classify_refusal", "hidden_pods", "unavailable"]
 
 REJECTED = frozenset({400, 413, 422})
 
@@ -73,3 +73,10 @@ def classify(error: ApiError) -> tuple[str, bool]:
         found = ((reason, permanent) for words, reason, permanent in FORBIDDEN_WORDS if words in str(error))
         return next(found, ("PodRejected", True))
     return "ApiServerUnavailable", False
+
+
+def unavailable(what: str, error: ApiError) -> ActionError:
+    """Return the error for a request that may succeed later. The API server names the right that is missing."""
+    if error.status == HTTPStatus.FORBIDDEN:
+        return ActionError("Forbidden", f"{what}: {error}; {RIGHTS_REMEDY}", permanent=False)
+    return ActionError("ApiServerUnavailable", f"{what}: {error}", permanent=False)

@@ -5,13 +5,15 @@ that it replaces.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from http import HTTPStatus
 from typing import Any
 
 from podreduce_operator.api.crd import SCHEDULES
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
-from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs, unavailable
+from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs
+from podreduce_operator.cluster.kubernetes.refusals import unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import SCHEDULE_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
@@ -83,8 +85,14 @@ class KubernetesSchedules:
         await self._jobs.delete(schedule, name, uid)
 
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
-        """See `ScheduleCluster.write_schedule_status`."""
-        return await self._schedules.write_status(schedule, status)
+        """See `ScheduleCluster.write_schedule_status`. A status that may not be written is told by an event."""
+        try:
+            return await self._schedules.write_status(schedule, status)
+        except ApiError as error:
+            refused = unavailable(f"the status of {schedule.key} cannot be written now", error)
+            if error.status == HTTPStatus.FORBIDDEN:
+                await self._events.record(schedule, "Warning", refused.reason, str(refused))
+            raise refused from error
 
     async def record_schedule_event(self, schedule: ScheduleView, kind: str, reason: str, message: str) -> None:
         """See `ScheduleCluster.record_schedule_event`."""

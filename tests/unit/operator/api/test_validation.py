@@ -133,7 +133,7 @@ def test_validation_does_not_change_what_it_is_given() -> None:
         pytest.param(
             {"input.q": 1},
             "spec.input.q: unknown field; expected one of columns, csv, encodingErrors, filter, format, keyLength, "
-            "recordLength, schema, unknownFields, uris",
+            "recordLength, sample, schema, unknownFields, uris",
             id="unknown-field-like-none",
         ),
     ],

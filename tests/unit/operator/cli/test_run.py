@@ -107,7 +107,8 @@ SOURCE = """    source: |
         ),
         pytest.param(
             "    sourceFrom: {configMapKeyRef: {name: programs, key: words.py}}",
-            "job.yaml:17:20: Words.combiner is 'avg': it must be one of sum, min, max, count\n"
+            "job.yaml:17:20: Words.combiner is 'avg': it must be one of sum, min, max, count, largest:N and "
+            "smallest:N, with N from 1 to 10000\n"
             '    combiner = "avg"\n'
             "               ^",
             id="config-map",

@@ -35,6 +35,8 @@ COUNT: dict[str, dict[str, Any]] = {
     "input format": {"input": input_of(format="JSONLines")},
     "input option": {"input": input_of(format="CSV", csv={"delimiter": ";"})},
     "another input option": {"input": input_of(format="CSV", csv={"delimiter": "|"})},
+    "sample": {"input": input_of(sample={"fraction": 0.5})},
+    "another seed": {"input": input_of(sample={"fraction": 0.5, "seed": 1})},
     "encoding errors": {"input": input_of(encodingErrors="Replace")},
     "output format": {"output": make_raw_output(format="JSONLines")},
     "compression": {"output": make_raw_output(compression="Gzip")},
@@ -42,6 +44,7 @@ COUNT: dict[str, dict[str, Any]] = {
     "order": {"output": make_raw_output(order="Total")},
     "partitions": {"reduce": {"partitions": 3}},
     "partition key": {"reduce": {"partitionKeyLength": 1}},
+    "partitioning": {"reduce": {"partitions": 3, "partitioning": "Hash"}},
     "bad records": {"badRecords": "Skip"},
 }
 DO_NOT_COUNT: dict[str, dict[str, Any]] = {
@@ -50,6 +53,7 @@ DO_NOT_COUNT: dict[str, dict[str, Any]] = {
     "if exists": {"output": make_raw_output(ifExists="Replace")},
     "shards": {"map": {"shards": 7}},
     "template": {"reduce": {"podTemplate": {"spec": {}}}},
+    "the default of partitioning": {"reduce": {"partitioning": "Balanced"}},
     "parallelism": {"parallelism": 3},
     "retries": {"backoffLimitPerTask": 0},
     "deadline": {"activeDeadlineSeconds": 5},

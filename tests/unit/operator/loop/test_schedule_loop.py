@@ -12,6 +12,7 @@ from podreduce_operator.api.schedule_spec import JobTemplate, ScheduledParameter
 from podreduce_operator.api.times import render_time
 from podreduce_operator.loop.passes import wait_for_wake
 from podreduce_operator.loop.schedule_loop import ScheduleLoop
+from podreduce_operator.loop.telemetry import ScheduleTelemetry
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.schedules import ScheduleView
@@ -168,6 +169,23 @@ async def test_old_jobs_are_removed_and_the_last_result_is_told(world: World) ->
     assert world.condition("LastRunFailed") == ("True", "LastFailed")
     assert world.condition("Ready") == ("True", "Scheduled")
     assert world.status["lastSuccessfulTime"] == render_time(NIGHT + 2 * DAY)
+
+
+async def test_the_delay_of_each_job_and_each_missed_time_are_counted(world: World) -> None:
+    delays, missed = list[float](), list[str]()
+    world.loop.telemetry = ScheduleTelemetry(on_start=delays.append, on_missed=lambda: missed.append("missed"))
+    world.add(starting_deadline_seconds=60)
+    await world.at(NIGHT + 40)
+    assert (delays, missed) == ([40.0], [])
+    await world.at(NIGHT + DAY + 100)
+    assert (delays, missed) == ([40.0], ["missed"])
+
+
+async def test_a_crash_around_an_action_is_asked_for_before_and_after_it(world: World) -> None:
+    points: list[str] = []
+    world.loop.fault_point = lambda when, action: points.append(f"{when} {action}")
+    await world.at(NIGHT + 1)
+    assert points == [f"before start({NIGHT:.0f})", f"after start({NIGHT:.0f})"]
 
 
 async def test_a_refused_job_is_told_and_tried_again(world: World) -> None:

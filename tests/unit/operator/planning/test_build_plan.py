@@ -7,7 +7,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import JobIdentity, PageRef, Piece, Plan, Program, input_name, plan_of_input
+from podreduce.contract.plan import (
+    DEFAULT_INPUT,
+    SEVERAL_INPUTS,
+    JobIdentity,
+    PageRef,
+    Piece,
+    Plan,
+    Program,
+    Sample,
+    Shard,
+    input_name,
+    plan_of_input,
+)
 from podreduce.contract.wire import decode, encode
 from podreduce.inputs.blocks import read_blocks
 from podreduce.inputs.text import text_records
@@ -226,16 +238,27 @@ def test_partitions_of_the_plan(
         pytest.param("Total", {}, ("Total", None, 1), id="total"),
         pytest.param("Total", {"partitions": 4, "partitionKeyLength": 2}, ("Total", 2, 1), id="total-by-prefix"),
         pytest.param("Partition", {"partitions": 4, "partitionKeyLength": 1}, ("Partition", 1, 64), id="by-prefix"),
+        pytest.param("Partition", {"partitions": 4, "partitioning": "Hash"}, ("Partition", None, 4), id="by-hash"),
+        pytest.param("Partition", {"partitions": 4096, "partitioning": "Hash"}, ("Partition", None, 4096), id="most"),
     ],
 )
 def test_the_plan_says_how_keys_are_ordered_and_placed(
-    output: str, reduce: dict[str, int], expected: tuple[str, int | None, int]
+    output: str, reduce: dict[str, Any], expected: tuple[str, int | None, int]
 ) -> None:
     raw_spec = make_raw_spec(reduce=reduce)
     raw_spec["output"]["order"] = output
     planned = PlannedShards(objects=(), cuts=[0, 1])
     plan = make_plan(raw_spec, planned)
     assert (plan.order, plan.partition_key_length, plan.virtual_buckets) == expected
+
+
+def test_a_sampled_input_has_a_name_which_tasks_of_earlier_releases_refuse() -> None:
+    raw_spec = make_raw_spec()
+    raw_spec["input"]["sample"] = {"fraction": 0.25, "seed": 3}
+    plan = make_plan(raw_spec, PlannedShards(objects=(), cuts=[0, 1]))
+    assert plan.input_format == SEVERAL_INPUTS
+    assert [each.name for each in plan.inputs] == [DEFAULT_INPUT]
+    assert plan_of_input(plan, Shard(index=0, pieces=())).input_options.sample == Sample(fraction=0.25, seed=3)
 
 
 def test_a_partition_func_chooses_among_as_many_partitions_as_may_run() -> None:

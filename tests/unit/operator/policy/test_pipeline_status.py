@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from podreduce_operator.api.crd import PIPELINES, schema_of
+from podreduce_operator.api.crd_schema import iter_unknown_fields
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.model.pipeline_records import Place, StepRecord
 from podreduce_operator.model.pipelines import (
@@ -225,3 +227,16 @@ def test_events_of_a_loop_tell_its_end_and_not_each_iteration() -> None:
 
 def test_defaults_of_the_builder_are_those_of_the_crd() -> None:
     assert decode_pipeline_spec({**PIPELINE_DEFAULTS, **CHAIN}).storage.secret_ref.name == "podreduce-storage"
+
+
+def test_the_crd_knows_every_field_of_a_status() -> None:
+    fields, records = loop_of(7)
+    looping = status_of(observe(fields, records=records, data=dict.fromkeys(records, Data.PRESENT)))
+    failed = status_of(observe(jobs=(make_job("clean", ended="Failed", reason="ProgramError", message="x"),)))
+    running = status_of(observe(jobs=(make_job("clean", progress="maps 3/8"),)))
+    reused = {"clean": make_record("clean", run_id="0")}
+    verdict = PipelineVerdict(phase=PipelinePhase.RUNNING, states={"clean": "Reused"})
+    told = status_of(observe(records=reused, data=dict.fromkeys(reused, Data.PRESENT)), verdict)
+    schema = schema_of(PIPELINES)["properties"]["status"]
+    for status in (looping, failed, running, told):
+        assert list(iter_unknown_fields(schema, status, "status")) == []

@@ -1,5 +1,7 @@
 from typing import Any
 
+import pytest
+
 from podreduce.contract.plan import Plan
 from podreduce.contract.task import CommitRecord, KeySample, ShuffleManifest, TaskRef
 from podreduce_operator.shuffle.key_spread import KeySpread
@@ -62,6 +64,22 @@ def test_a_partition_func_is_not_packed() -> None:
     manifest = freeze(make_plan(shards=2, partitions=3, user_partitions=3), [5, 0, 1], maps=tasks)
     assert manifest.partitions == ((0,), (1,), (2,))
     assert manifest.partition_bytes == (5, 0, 1)
+
+
+def test_with_partitioning_by_hash_a_bucket_is_a_partition_whatever_its_size() -> None:
+    tasks = {task: make_commit(task, partitioning="Hash") for task in commits(0, 0)}
+    plan = make_plan(shards=2, partitions=8, virtual_buckets=8, partitioning="Hash")
+    manifest = freeze(plan, [0, *SIZES[1:]], maps=tasks)
+    assert manifest.partitions == tuple((bucket,) for bucket in range(8))
+    assert manifest.partition_bytes == (0, *SIZES[1:])
+
+
+def test_a_map_of_an_earlier_release_cannot_partition_by_hash() -> None:
+    tasks = commits(0, 0)
+    tasks[map_task(1)] = make_commit(map_task(1), partitioning="Hash")
+    plan = make_plan(shards=2, partitions=8, virtual_buckets=8, partitioning="Hash")
+    with pytest.raises(ValueError, match="image has an earlier release"):
+        freeze(plan, maps=tasks)
 
 
 def test_without_a_number_of_partitions_their_bytes_choose_it() -> None:

@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Program
 from podreduce.encoding.codec import encode_key
-from podreduce.encoding.key_hash import hash_bucket
+from podreduce.encoding.key_hash import hash_bucket, hash_partition
 from podreduce.encoding.keys import key_prefix
 from podreduce.program.loading import LoadedProgram, load_program
-from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, prefix_bucket
+from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler, prefix_bucket, stable_partition
 from tests.support.builders.plans import make_plan
 from tests.unit.runtime.encoding.test_codec import KEYS
 
@@ -51,6 +51,16 @@ def test_a_tuples_first_elements_choose_its_bucket() -> None:
     assert buckets != {prefix_bucket(encode_key(("user2", 0)), 1024, 1)}
 
 
+@given(KEYS, KEYS, st.integers(1, 4096))
+def test_by_hash_a_prefix_is_where_the_tuple_of_its_elements_is(first: Any, second: Any, partitions: int) -> None:
+    found = stable_partition(encode_key((first, second)), partitions, 1)
+    assert (
+        found
+        == stable_partition(encode_key((first,)), partitions, 1)
+        == hash_partition(encode_key((first,)), partitions)
+    )
+
+
 def test_a_key_that_is_no_tuple_chooses_as_a_whole() -> None:
     assert prefix_bucket(encode_key("user"), 1024, 1) == hash_bucket(encode_key("user"), 1024)
 
@@ -66,8 +76,18 @@ def test_a_key_that_is_no_tuple_chooses_as_a_whole() -> None:
             {"virtual_buckets": 64, "partition_key_length": 1},
             (64, prefix_bucket(encode_key(("a", 1)), 64, 1)),
         ),
+        (
+            (REDUCE,),
+            {"virtual_buckets": 64, "partitioning": "Hash"},
+            (64, hash_partition(encode_key(("a", 1)), 64)),
+        ),
+        (
+            (REDUCE,),
+            {"virtual_buckets": 64, "partitioning": "Hash", "partition_key_length": 1},
+            (64, hash_partition(encode_key(("a",)), 64)),
+        ),
     ],
-    ids=["hash", "partition_func", "total order", "key length"],
+    ids=["hash", "partition_func", "total order", "key length", "partitioning", "partitioning by prefix"],
 )
 def test_plan_and_program_choose_the_bucket(
     members: tuple[str, ...], plan: dict[str, Any], expected: tuple[int, int]
@@ -82,8 +102,14 @@ def test_plan_and_program_choose_the_bucket(
         ((REDUCE, PARTITION), {"order": "Total"}, ["output.order: Total", "Job.partition_func"]),
         ((), {"order": "Total"}, ["output.order: Total", "reduce_func"]),
         ((REDUCE, PARTITION), {"partition_key_length": 1}, ["reduce.partitionKeyLength", "Job.partition_func"]),
+        ((REDUCE, PARTITION), {"partitioning": "Hash"}, ["reduce.partitioning: Hash", "Job.partition_func"]),
     ],
-    ids=["order and partition_func", "order and map-only", "key length and partition_func"],
+    ids=[
+        "order and partition_func",
+        "order and map-only",
+        "key length and partition_func",
+        "partitioning and partition_func",
+    ],
 )
 def test_a_contradiction_names_both(members: tuple[str, ...], plan: dict[str, Any], words: list[str]) -> None:
     with pytest.raises(ProgramError) as raised:

@@ -233,6 +233,36 @@ def test_an_aggregation_after_map_batch_is_the_written_function(
             assert found == expected, (way, each)
 
 
+KEPT = {"largest": "sorted(values, reverse=True)", "smallest": "sorted(values)"}
+SORTED = (
+    "combiner = None\n    def reduce_func(self, key, values):\n        for value in {form}[:{most}]: yield key, value"
+)
+
+
+def holds_nan(value: Any) -> bool:
+    return any(map(holds_nan, value)) if isinstance(value, list) else isinstance(value, float) and math.isnan(value)
+
+
+@given(draw_rows(), st.sampled_from(sorted(KEPT)), st.integers(1, 3), LIMITS)
+@example(one_type(pa.int64(), 1, 3, 3, 2), "largest", 2, EACH_ROW)
+@example(one_type(pa.float64(), -0.0, 0.0, -1.0), "largest", 1, EACH_ROW)
+@example(one_type(pa.float64(), 1.0, math.nan), "smallest", 1, EACH_ROW)
+@example(one_type(pa.string(), None, None), "smallest", 2, EACH_ROW)
+@example(Rows(key_type=pa.string(), rows=[("a", 1, pa.int64()), ("a", True, pa.bool_())]), "largest", 1, EACH_ROW)
+@SEARCH
+def test_what_is_kept_after_map_batch_is_what_sorted_puts_first(
+    monkeypatch: pytest.MonkeyPatch, rows: Rows, which: str, most: int, limits: Limits
+) -> None:
+    expected = outcome_of(SORTED.format(form=KEPT[which], most=most), rows, Limits(), monkeypatch)
+    if any(holds_nan(value) for _, value, _ in rows.rows):
+        expected = REFUSED
+    declared = f"combiner = '{which}:{most}'"
+    reduced = f"{declared}\n    def reduce_func(self, key, values):\n        for value in values: yield key, value"
+    for members in (declared, reduced):
+        for each in (Limits(), limits):
+            assert outcome_of(members, rows, each, monkeypatch) == expected, (members, each)
+
+
 @given(draw_rows(mixed=False), LIMITS)
 @SEARCH
 def test_a_reduce_of_batches_gets_the_same_rows_whatever_the_limits(

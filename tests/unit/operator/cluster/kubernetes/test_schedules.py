@@ -15,6 +15,7 @@ from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.schedules import make_schedule, make_schedule_manifest
 
 SCHEDULE = make_schedule()
+STATUS = "/apis/podreduce.dev/v1beta1/namespaces/team/mapreduceschedules/nightly/status"
 Answer = dict[str, Any] | ApiError
 
 
@@ -42,9 +43,15 @@ class Server:
         assert accept == ""
         return self.answer("list" if query else "get", path)
 
-    async def create(self, path: str, body: Mapping[str, Any], query: Mapping[str, str]) -> dict[str, Any]:
-        assert (body["kind"], query) == ("MapReduceJob", {"fieldValidation": "Strict"})
+    async def create(
+        self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
+    ) -> dict[str, Any]:
+        assert (body["kind"], query) in [("MapReduceJob", {"fieldValidation": "Strict"}), ("Event", None)]
         return self.answer("create", path)
+
+    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        assert body["kind"] == "MapReduceSchedule"
+        return self.answer("replace", path)
 
     async def delete(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         assert body["preconditions"] == {"uid": "uid-x"}
@@ -113,6 +120,16 @@ async def test_a_schedule_that_cannot_be_read_is_a_fault_and_one_that_is_gone_is
     with pytest.raises(ActionError, match="team/nightly cannot be read now"):
         await open_half(Server(get=ApiError(503, "", "away"))).find_schedule(SCHEDULE.key)
     assert await open_half(Server(get=ApiError(404, "", ""))).find_schedule(SCHEDULE.key) is None
+
+
+async def test_a_status_that_may_not_be_written_is_told_by_an_event() -> None:
+    server = Server(replace=ApiError(403, "Forbidden", "cannot update resource"), create={})
+    schedules = open_half(server)
+    schedule = schedules.observe(make_schedule_manifest())
+    with pytest.raises(ActionError, match="cannot be written now: cannot update resource; ") as refused:
+        await schedules.write_schedule_status(schedule, {})
+    assert refused.value.reason == "Forbidden"
+    assert server.asked == [f"replace {STATUS}", "create /api/v1/namespaces/team/events"]
 
 
 async def test_what_the_watch_shows_is_known_until_it_is_deleted() -> None:

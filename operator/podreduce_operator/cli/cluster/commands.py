@@ -1,0 +1,303 @@
+"""The commands for jobs on a cluster, and their options. Each command's module is imported when it is called."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+
+import typer
+
+from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.place import Place
+
+if TYPE_CHECKING:
+    from podreduce_operator.cli.cluster.asking import Question
+    from podreduce_operator.cli.cluster.connection import Connection
+    from podreduce_operator.cli.cluster.errors import CommandExit
+    from podreduce_operator.cli.cluster.kinds import Reference
+
+    QuestionAbout: TypeAlias = Callable[[Connection, Reference], Awaitable[CommandExit]]
+
+__all__ = ["COMMANDS", "add_cluster_commands"]
+
+PANEL = "Jobs on a cluster"
+
+NameArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A job, or KIND/NAME: mrj/wordcount, mrs/nightly.", autocompletion=complete_references
+    ),
+]
+JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="A job.", autocompletion=complete_jobs)]
+NamespaceOption = Annotated[
+    str | None,
+    typer.Option("--namespace", "-n", metavar="NAME", help="The namespace.", show_default="the context's"),
+]
+ContextOption = Annotated[
+    str | None,
+    typer.Option("--context", metavar="NAME", help="The kubeconfig's context.", show_default="the current one"),
+]
+KubeconfigOption = Annotated[
+    Path | None,
+    typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig.", show_default="KUBECONFIG, ~/.kube/config"),
+]
+OutputOption = Annotated[Format | None, typer.Option("-o", "--output", help="How the result is printed.")]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Another address of the store, such as that of a port-forward.",
+        envvar="PODREDUCE_STORE_ENDPOINT",
+        show_default="the Secret's",
+    ),
+]
+YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
+
+
+def list_command(
+    kind: Annotated[
+        str, typer.Argument(metavar="[KIND]", help="mrj (jobs) or mrs (schedules).", autocompletion=complete_kinds)
+    ] = "mrj",
+    *,
+    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Ask all namespaces.")] = False,
+    selector: Annotated[str, typer.Option("--selector", "-l", metavar="LABELS", help="Only with these labels.")] = "",
+    output: OutputOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """List jobs or schedules."""
+    from podreduce_operator.cli.cluster.kinds import find_kind  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.listing import list_resources  # noqa: PLC0415
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace, all_namespaces=everywhere)
+    answer(place, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
+
+
+def status_command(
+    name: NameArgument,
+    *,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until its run comes to rest.")] = False,
+    output: OutputOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Show where a job stands: its tasks, its pods, its speed, the time left, and why it waits."""
+    from podreduce_operator.cli.cluster import job_status  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    if watch:
+        ask_about(place, name, job_status.watch_status)
+    ask_about(place, name, lambda connection, reference: job_status.show_status(connection, reference, output))
+
+
+def wait_command(
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="NAME...", help="Jobs, or KIND/NAME.", autocompletion=complete_references),
+    ],
+    *,
+    timeout: Annotated[
+        float | None, typer.Option(metavar="SECONDS", min=0, help="Give up then.", show_default="never")
+    ] = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Wait until a run has ended, in any way; of a schedule, until none of its jobs is active.
+
+    Exit codes: 0 complete, 1 failed, 3 suspended, 4 the time is over, 5 the cluster gives no answer.
+    """
+    from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.waiting import wait_for_all  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
+
+
+def logs_command(
+    name: JobArgument,
+    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="One task: m-3 is a map, r-0 a reduce.")] = None,
+    *,
+    failed: Annotated[bool, typer.Option("--failed", help="Only attempts that failed.")] = False,
+    tail: Annotated[int | None, typer.Option(metavar="N", min=1, help="The last lines of each.")] = None,
+    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written.")] = False,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Print what tasks have printed: from their pods, and what is kept when the pods are gone."""
+    from podreduce_operator.cli.cluster.job_logs import LogOptions, show_logs  # noqa: PLC0415
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    options = LogOptions(task=task, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
+    ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
+
+
+def diagnose_command(
+    name: JobArgument,
+    *,
+    output: OutputOption = None,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Say why a job waits, is slow or failed, what to do, and the next command."""
+    from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job  # noqa: PLC0415
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: diagnose_job(connection, reference, output, endpoint))
+
+
+def output_command(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
+    ],
+    *,
+    head: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first records.")] = None,
+    count: Annotated[bool, typer.Option("--count", help="Only how many records there are.")] = False,
+    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the parts there instead.")] = None,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON."""
+    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415
+        OutputOptions,
+        show_output,
+        show_output_at,
+    )
+    from podreduce_operator.cli.overrides import resolve_uri  # noqa: PLC0415
+
+    options = OutputOptions(head=head, count=count, save=save, endpoint=endpoint)
+    if is_place(name):
+        raise typer.Exit(run_quietly(lambda: show_output_at(resolve_uri(name), options)))
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
+
+
+def events_command(
+    name: NameArgument,
+    *,
+    output: OutputOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """List what was reported about a job and its pods, in the order of time."""
+    from podreduce_operator.cli.cluster.event_list import list_events  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: list_events(connection, reference, output))
+
+
+def suspend_command(
+    name: NameArgument,
+    *,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Stop the pods of a job until it is resumed; or let a schedule make no jobs. What is committed stays."""
+    from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=True))
+
+
+def resume_command(
+    name: NameArgument,
+    *,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Let a suspended job or schedule go on."""
+    from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=False))
+
+
+def cancel_command(
+    name: NameArgument,
+    *,
+    yes: YesOption = False,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Delete a job that has not ended: its pods stop, its intermediate data goes, and published outputs stay."""
+    from podreduce_operator.cli.cluster.changes import cancel  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: cancel(connection, reference, is_sure=yes))
+
+
+def rerun_command(
+    name: JobArgument,
+    *,
+    run_id: Annotated[
+        str | None, typer.Option(metavar="ID", help="The new spec.runId.", show_default="the old one, counted on")
+    ] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Let it replace the old output.")] = False,
+    yes: YesOption = False,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Run a job again, with its spec as it is now."""
+    from podreduce_operator.cli.cluster.changes import rerun  # noqa: PLC0415 - other commands need none of it
+
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(
+        place,
+        name,
+        lambda connection, reference: rerun(connection, reference, run_id=run_id, replace_output=replace, is_sure=yes),
+    )
+
+
+COMMANDS: dict[str, Callable[..., None]] = {
+    "list": list_command,
+    "status": status_command,
+    "wait": wait_command,
+    "logs": logs_command,
+    "diagnose": diagnose_command,
+    "output": output_command,
+    "events": events_command,
+    "suspend": suspend_command,
+    "resume": resume_command,
+    "cancel": cancel_command,
+    "rerun": rerun_command,
+}
+
+
+def add_cluster_commands(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for name, command in COMMANDS.items():
+        app.command(name, rich_help_panel=PANEL)(command)
+
+
+def is_place(name: str) -> bool:
+    """Tell whether a name is a path or a URI, and no resource."""
+    return "://" in name or name.startswith((".", "/", "~")) or name.endswith("/")
+
+
+def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
+    """Ask the cluster about one resource, and end with the exit code."""
+    from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
+
+    answer(place, lambda connection: question(connection, parse_reference(name)))
+
+
+def answer(place: Place, question: "Question") -> NoReturn:
+    """Ask the cluster, and end with the exit code."""
+    from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - help and completion need none of it
+
+    raise typer.Exit(ask(place, question))

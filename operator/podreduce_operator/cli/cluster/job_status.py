@@ -1,0 +1,96 @@
+"""`podreduce status`: a resource as a tree, once or until its run comes to rest."""
+
+import sys
+import time
+from typing import TYPE_CHECKING, Any
+
+from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
+from podreduce_operator.cli.cluster.following import follow
+from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.printing import print_resources
+from podreduce_operator.cli.cluster.resources import list_jobs_of, list_pods_of, name_of, read_resource
+from podreduce_operator.cli.cluster.run_facts import Ending, find_ending
+from podreduce_operator.cli.cluster.screen import open_screen
+from podreduce_operator.cli.cluster.status_tree import build_job, build_schedule
+from podreduce_operator.cli.cluster.throughput import Throughput
+from podreduce_operator.cli.cluster.tree import Branch, draw
+from podreduce_operator.cli.terminal import say, terminal_width
+
+if TYPE_CHECKING:
+    from podreduce_operator.cli.cluster.connection import Connection
+    from podreduce_operator.model.pods import PodView
+
+__all__ = ["show_status", "watch_status"]
+
+Json = dict[str, Any]
+
+MAX_JOBS = 3
+"""How many jobs of a schedule are shown, the newest first."""
+
+
+async def show_status(connection: "Connection", reference: Reference, output: Format | None) -> CommandExit:
+    """Print a resource as a tree, or whole."""
+    manifest = await read_resource(connection, reference)
+    if output not in {None, Format.WIDE}:
+        print_resources([manifest], output or Format.JSON, is_list=False)
+        return CommandExit.DONE
+    lines = await render(connection, reference, manifest, {}, terminal_width(sys.stdout))
+    say("\n".join([*lines, *suggest(connection, reference, manifest)]))
+    return CommandExit.DONE
+
+
+async def watch_status(connection: "Connection", reference: Reference) -> CommandExit:
+    """Show a resource as a tree while its run goes on. A schedule is shown until it is interrupted."""
+    speeds: dict[str, Throughput] = {}
+    with open_screen(sys.stdout) as screen:
+        async for manifest in follow(connection, reference):
+            screen.show(await render(connection, reference, manifest, speeds, screen.width))
+            if reference.kind is JOB and find_ending(manifest) is not None:
+                break
+    for line in suggest(connection, reference, manifest):
+        say(line)
+    return CommandExit.DONE
+
+
+async def render(
+    connection: "Connection",
+    reference: Reference,
+    manifest: Json,
+    speeds: dict[str, Throughput],
+    width: int | None,
+) -> list[str]:
+    """Return the lines of a resource's tree. `speeds` keeps what is known of each job's speed."""
+    if reference.kind is JOB:
+        return list(draw(await build_with_pods(connection, manifest, speeds), width))
+    jobs = (await list_jobs_of(connection, manifest))[:MAX_JOBS]
+    trees = [await build_with_pods(connection, job, speeds) for job in jobs]
+    return list(draw(build_schedule(manifest, trees, time.time()), width))
+
+
+async def build_with_pods(connection: "Connection", job: Json, speeds: dict[str, Throughput]) -> Branch:
+    """Return a job's tree with its pods, if they may be listed."""
+    pods: list[PodView] | None = []
+    if find_ending(job) is None:
+        try:
+            pods = await list_pods_of(connection, job)
+        except CommandError:
+            pods = None
+    now, speed = time.time(), speeds.setdefault(name_of(job), Throughput())
+    speed.take(job.get("status") or {}, now)
+    return build_job(job, pods, speed, now)
+
+
+def suggest(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:
+    """Return the next command for a run that came to rest, or that nobody has begun."""
+    if reference.kind is not JOB:
+        return []
+    match find_ending(manifest):
+        case Ending.COMPLETE:
+            return [f"its records: {connection.place.command('output', reference.name, '--head', '10')}"]
+        case Ending.FAILED:
+            return [f"why it failed: {connection.place.command('diagnose', reference.name)}"]
+        case Ending.SUSPENDED:
+            return [f"to go on: {connection.place.command('resume', reference.name)}"]
+        case None:
+            return [] if manifest.get("status") else [f"why: {connection.place.command('diagnose', reference.name)}"]

@@ -1,0 +1,42 @@
+"""What to do on a cluster, by the reason of a failure or of a condition. docs/troubleshooting.md has all reasons."""
+
+__all__ = ["CLUSTER_REMEDIES"]
+
+MEMORY = (
+    "give its tasks more memory (podTemplate, resources), or less to do: map.shards for a map (m-…), reduce.partitions "
+    "for a reduce (r-…)"
+)
+
+CLUSTER_REMEDIES = {
+    "BackoffLimitExceeded": "correct the cause of the last failure, then run it again",
+    "ProgramError": "correct the program, and try it here on a small input first: podreduce run JOB.yaml --input PATH",
+    "ProgramInvalid": "correct the program as the message says; a module that is missing must be in the image",
+    "SetupFailed": "correct what the program does before the first record: its imports, its constructor, its setup",
+    "InputError": "correct the object; input.encodingErrors: Replace accepts bytes that are not UTF-8",
+    "InputNotFound": "check bucket and key in input.uris; a prefix ends in /",
+    "TooManyBadRecords": "look at them where status.badRecords.uri says; correct the input, or raise maxBadRecords",
+    "OutputExists": "choose another output.uri, or run again with --replace",
+    "OutputClaimed": "wait for the other run; if it is gone, delete the object _podreduce-claim in the output prefix",
+    "OutOfMemory": MEMORY,
+    "MemoryUnavailable": MEMORY,
+    "Killed": f"somebody killed the process; if memory was the reason: {MEMORY}",
+    "NoProgress": "correct what hangs, or call context.progress() in long work on one record",
+    "ScratchFull": "use nodes with larger disks",
+    "Evicted": "raise tasks.scratchSize of the chart, or the pod's limit of ephemeral storage",
+    "ImageUnavailable": "check spec.image, and that the nodes may pull it; a private registry needs imagePullSecrets",
+    "PodConfigInvalid": "correct podTemplate: what it refers to must be in the job's namespace",
+    "PodRejected": "correct podTemplate, or ask for another policy of the namespace",
+    "SandboxFailed": "ask the cluster's administrator: the node cannot start pods now",
+    "Unschedulable": "lower what podTemplate requests, or wait for nodes; `kubectl describe pod` has more",
+    "AwaitingAdmission": "the queue has not admitted its pods: see the LocalQueue; lower parallelism if it is small",
+    "QuotaExceeded": "pods start as others end; lower parallelism, or ask for a larger quota",
+    "QuotaNeedsResources": "set requests and limits in podTemplate, then run it again",
+    "LimitRangeExceeded": "set resources in podTemplate within the namespace's LimitRange, then run it again",
+    "StorageDenied": "correct the storage Secret: its keys, its region, the bucket",
+    "StorageUnavailable": "see whether the store is up and reached from the cluster; the run goes on when it is back",
+    "StorageSecretNotFound": "create the Secret in the job's namespace, or set spec.storage.secretRef.name",
+    "StorageSecretInvalid": "correct the Secret as the message says",
+    "ProgramNotFound": "create the ConfigMap, or correct program.sourceFrom",
+    "DeadlineExceeded": "raise activeDeadlineSeconds, or find out why it takes so long",
+}
+"""What to do, by reason."""

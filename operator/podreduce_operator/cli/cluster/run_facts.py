@@ -1,0 +1,97 @@
+"""What the commands read from a job's manifest. Rule: pure."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+from podreduce.contract.task import TaskType
+from podreduce_operator.api.times import parse_time
+from podreduce_operator.policy.run_state import find_condition, read_run_state
+
+__all__ = [
+    "Ending",
+    "find_ending",
+    "find_wait",
+    "holds",
+    "message_of",
+    "read_duration",
+    "read_tasks",
+    "spec_of",
+    "status_of",
+]
+
+Json = dict[str, Any]
+
+PHASES = frozenset({"Planning", "Mapping", "Reducing", "Committing", "Suspended", "Complete", "Failed"})
+"""Reasons of conditions that say where the run stands, and not why it waits."""
+
+
+class Ending(StrEnum):
+    """How a run came to rest."""
+
+    COMPLETE = "Complete"
+    FAILED = "Failed"
+    SUSPENDED = "Suspended"
+
+
+def spec_of(manifest: Mapping[str, Any]) -> Json:
+    """Return a resource's spec."""
+    return manifest.get("spec") or {}
+
+
+def status_of(manifest: Mapping[str, Any]) -> Json:
+    """Return a resource's status; empty before the operator has seen it."""
+    return manifest.get("status") or {}
+
+
+def holds(status: Mapping[str, Any], kind: str) -> bool:
+    """Tell whether a condition is True."""
+    condition = find_condition(status, kind)
+    return condition is not None and condition.get("status") == "True"
+
+
+def message_of(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
+    """Return the reason and the message of a condition that is True; two empty texts otherwise."""
+    condition = find_condition(status, kind)
+    if condition is None or condition.get("status") != "True":
+        return "", ""
+    return str(condition.get("reason", "")), str(condition.get("message", ""))
+
+
+def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
+    """Return how the run that the spec names came to rest; None while it goes on, or has not begun.
+
+    After a change of `runId` or `suspend` the status is of what was before, until the operator has seen the change. A
+    run that failed before it was planned starts over if the spec has changed since.
+    """
+    spec, status = spec_of(manifest), status_of(manifest)
+    generation = manifest["metadata"].get("generation", 0)
+    if status.get("runId") != spec.get("runId", "1"):
+        return None
+    ended = read_run_state(status, status["runId"]).terminal
+    is_seen = status.get("observedGeneration", generation) >= generation
+    if ended == Ending.FAILED and not is_seen and "planDigest" not in status:
+        return None
+    if ended is not None:
+        return Ending(ended)
+    return Ending.SUSPENDED if is_seen and spec.get("suspend") and holds(status, "Suspended") else None
+
+
+def find_wait(status: Mapping[str, Any]) -> tuple[str, str]:
+    """Return why a run in progress waits, as the operator says: reason and message. Empty if nothing keeps it."""
+    reason, message = message_of(status, "Reconciling")
+    return ("", "") if reason in PHASES else (reason, message)
+
+
+def read_tasks(status: Mapping[str, Any], task_type: TaskType) -> Json:
+    """Return the counts of the tasks of one type; empty before the plan."""
+    return status.get(task_type.value) or {}
+
+
+def read_duration(status: Mapping[str, Any], now: float) -> float | None:
+    """Return how many seconds the run took, or has taken until `now`; None if it has not started."""
+    started = parse_time(status.get("startTime"))
+    if started is None:
+        return None
+    ended = parse_time(status.get("completionTime"))
+    return max(0.0, (now if ended is None else ended) - started)

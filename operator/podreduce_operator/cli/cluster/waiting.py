@@ -1,0 +1,113 @@
+"""`podreduce wait`: returns when runs have ended in any way, and the exit code tells in which."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from podreduce_operator.cli.cluster.diagnosis import Case, find_failure, render_finding
+from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.cluster.following import follow
+from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.place import Place
+from podreduce_operator.cli.cluster.run_facts import (
+    Ending,
+    find_ending,
+    find_wait,
+    holds,
+    message_of,
+    read_duration,
+    spec_of,
+    status_of,
+)
+from podreduce_operator.cli.report import render_success
+from podreduce_operator.cli.terminal import complain, fit, say
+
+if TYPE_CHECKING:
+    from podreduce_operator.cli.cluster.connection import Connection
+
+__all__ = ["find_rest", "wait_for_all"]
+
+EXITS = {
+    Ending.COMPLETE: CommandExit.DONE,
+    Ending.FAILED: CommandExit.FAILED,
+    Ending.SUSPENDED: CommandExit.SUSPENDED,
+}
+WORST = (CommandExit.DONE, CommandExit.SUSPENDED, CommandExit.FAILED, CommandExit.TIMED_OUT)
+
+
+async def wait_for_all(
+    connection: "Connection", references: Sequence[Reference], timeout_seconds: float | None
+) -> CommandExit:
+    """Wait until all have come to rest, and return the worst outcome: timed out, failed, suspended, complete."""
+    waits = [asyncio.create_task(wait_for_one(connection, reference)) for reference in references]
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            outcomes = await asyncio.gather(*waits)
+    except TimeoutError:
+        left = [str(reference) for reference, wait in zip(references, waits, strict=True) if wait.cancelled()]
+        command = connection.place.command("diagnose", references[0].name)
+        complain(f"{', '.join(left)}: not ended after {timeout_seconds:.0f} s (--timeout); {command} says why")
+        return CommandExit.TIMED_OUT
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+    return max(outcomes, key=WORST.index)
+
+
+async def wait_for_one(connection: "Connection", reference: Reference) -> CommandExit:
+    """Wait until a resource has come to rest, and print how."""
+    told = ""
+    async for manifest in follow(connection, reference):
+        ending = find_rest(reference, manifest)
+        if ending is not None:
+            tell_ending(connection.place, reference, manifest, ending)
+            return EXITS[ending]
+        news = describe(manifest)
+        if news != told:
+            complain(f"{reference}: {news}")
+            told = news
+    raise AssertionError("a resource is followed without end")
+
+
+def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | None:
+    """Return how a resource has come to rest; None while something goes on.
+
+    A schedule is at rest while none of its jobs is active. The last one that ended says how.
+    """
+    if reference.kind is JOB:
+        return find_ending(manifest)
+    status, generation = status_of(manifest), manifest["metadata"].get("generation", 0)
+    if status.get("observedGeneration", -1) < generation or status.get("active"):
+        return None
+    if holds(status, "LastRunFailed"):
+        return Ending.FAILED
+    return Ending.SUSPENDED if spec_of(manifest).get("suspend") else Ending.COMPLETE
+
+
+def describe(manifest: Mapping[str, Any]) -> str:
+    """Return where a run stands, in a line that changes only with its phase or what it waits for."""
+    status = status_of(manifest)
+    told = ": ".join(word for word in find_wait(status) if word)
+    not_understood = message_of(status, "SpecNotUnderstood")[1]
+    active = ", ".join(status.get("active", ()))
+    words = [status.get("phase") or (f"active: {active}" if active else "no status yet"), told, not_understood]
+    return "; ".join(word for word in words if word)
+
+
+def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
+    """Print the report on a run that ended."""
+    status = status_of(manifest)
+    if reference.kind is not JOB:
+        say(f"{reference}: {'the last job failed' if ending is Ending.FAILED else ending.value.lower()}")
+    elif ending is Ending.COMPLETE:
+        text = render_success(str(reference), status, read_duration(status, time.time()) or 0.0)
+        say(fit(text, sys.stdout))
+    elif ending is Ending.FAILED:
+        for finding in find_failure(Case(job=manifest, place=place, now=time.time())):
+            complain("\n".join(render_finding(finding)))
+        complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
+    else:
+        complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")

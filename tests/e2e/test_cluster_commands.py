@@ -1,0 +1,125 @@
+"""The commands for a cluster on jobs through their lives: one that goes well, one that fails, one that is stopped."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.jobs import WORD_COUNT, JobWorld, slow_attempt
+from tests.e2e.oracle import count_words, read_words
+
+pytestmark = pytest.mark.e2e
+
+COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
+SECONDS = 300
+RAISES = """\
+class Fails:
+    def map_func(self, key, value):
+        print("looking at a line", flush=True)
+        yield value, int(value)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody who types commands in the namespace of a world, and reaches its store."""
+
+    world: JobWorld
+
+    def types(self, *words: str) -> "subprocess.CompletedProcess[str]":
+        """Run a command as its own process, and return what it printed."""
+        return subprocess.run(
+            [*COMMAND, *words, "-n", self.world.namespace],
+            env=os.environ
+            | {
+                "KUBECONFIG": str(self.world.cluster.kubeconfig),
+                "PODREDUCE_STORE_ENDPOINT": self.world.minio.outside,
+            },
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=SECONDS,
+        )
+
+    def prints(self, *words: str) -> str:
+        """Run a command that goes well, and return its result."""
+        ran = self.types(*words)
+        assert ran.returncode == 0, f"{words}: {ran.stderr}"
+        return ran.stdout
+
+
+@pytest.fixture
+def person(world: JobWorld) -> Person:
+    return Person(world=world)
+
+
+def test_a_job_is_followed_to_its_end_and_its_output_read(person: Person, tmp_path: Path) -> None:
+    world = person.world
+    world.start("words", slow_attempt(WORD_COUNT, "m-2-1"))
+    world.wait_for_progress("words", "m-2-1")
+    tree = person.prints("status", "words")
+    assert f"mrj/words in {world.namespace}: Mapping, run 1" in tree
+    assert "m-2, attempt 1, runs on " in tree
+    assert "not published yet" in tree
+    assert person.types("output", "words").returncode == 1
+    assert "pod " in person.prints("logs", "words", "--tail", "3")
+
+    waited = person.types("wait", "words", "--timeout", str(SECONDS))
+    assert waited.returncode == 0, waited.stderr
+    assert waited.stdout.startswith("mrj/words: complete in ")
+    assert person.prints("list").splitlines()[1].split()[:4] == ["words", "Complete", "8/8", "3/3"]
+
+    parts = world.parts("words")
+    assert person.prints("output", "words").encode() == b"".join(parts)
+    assert int(person.prints("output", "words", "--count")) == len(count_words())
+    assert person.prints("output", "words", "--head", "2").count("\n") == 2
+    person.prints("output", "words", "--save", str(tmp_path / "copy"))
+    assert read_words([part.read_bytes() for part in sorted((tmp_path / "copy").iterdir())]) == count_words()
+    assert "it is complete, in " in person.prints("diagnose", "words")
+    assert "mrj/words" in person.prints("events", "words")
+
+
+def test_a_failed_job_is_explained_and_its_log_is_there_when_the_pods_are_gone(person: Person) -> None:
+    world = person.world
+    world.start("broken", RAISES, backoffLimitPerTask=0)
+    waited = person.types("wait", "broken", "--timeout", str(SECONDS))
+    assert waited.returncode == 1
+    told = [line for line in waited.stderr.splitlines() if not line.startswith("mrj/broken: ")]
+    assert told[0].startswith("broken.py:4: ValueError: invalid literal for int()")
+    assert told[1].startswith(f"at the record: s3://{world.corpus_bucket}/words/")
+    assert told[2].startswith("what to do: correct the program")
+
+    findings = json.loads(person.prints("diagnose", "broken", "-o", "json"))
+    assert findings["findings"][0]["text"] == told[0]
+    task = findings["findings"][0]["command"].split()[3]
+    world.cluster.wait_for(lambda: "postMortem" in world.job("broken")["status"], "the post-mortem", timeout=60)
+    world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
+    assert "looking at a line" in person.prints("logs", "broken", task)
+    assert "looking at a line" in person.prints("logs", "broken", "--failed")
+
+
+def test_a_job_is_suspended_resumed_run_again_and_cancelled(person: Person) -> None:
+    world = person.world
+    output = {"uri": world.output_uri("again"), "ifExists": "Replace"}
+    world.start("again", slow_attempt(WORD_COUNT, "m-2-1"), output=output)
+    world.wait_for_progress("again", "m-2-1")
+    person.prints("suspend", "again")
+    assert person.types("wait", "again", "--timeout", "60").returncode == 3
+    world.cluster.wait_for(lambda: not world.running_pods("again"), "no running pods", timeout=60)
+    assert "it is suspended" in person.prints("diagnose", "again")
+
+    person.prints("resume", "again")
+    assert person.types("wait", "again", "--timeout", str(SECONDS)).returncode == 0
+    assert read_words(world.parts("again")) == count_words()
+
+    person.prints("rerun", "again")
+    world.cluster.wait_for(lambda: world.job("again")["status"].get("runId") == "2", "run 2", timeout=60)
+    assert person.types("cancel", "again").returncode == 2, "nobody is asked, so nothing is lost"
+    person.prints("cancel", "again", "--yes")
+    world.cluster.wait_for(lambda: not world.pods("again"), "the end of its pods", timeout=60)
+    assert person.types("status", "again").returncode == 5

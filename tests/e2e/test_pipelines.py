@@ -1,0 +1,222 @@
+"""MapReducePipelines on a cluster: a diamond, a loop, reuse, and an operator that is killed while the loop runs."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.cluster.cluster import ClusterError
+from tests.e2e.corpus import decompressed, real_text
+from tests.e2e.jobs import JobWorld
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 300
+
+STEPS = """\
+class Words:
+    def map_func(self, key, line):
+        for word in line.split():
+            yield word.lower(), 1
+
+    def reduce_func(self, word, counts):
+        yield word, sum(counts)
+
+
+class Lengths:
+    def map_func(self, word, count):
+        yield len(word), count
+
+    def reduce_func(self, length, counts):
+        yield length, sum(counts)
+
+
+class Initials:
+    def map_func(self, word, count):
+        yield word[0], count
+
+    def reduce_func(self, initial, counts):
+        yield initial, sum(counts)
+
+
+class Report:
+    def setup(self, context):
+        self.context = context
+
+    def map_func(self, key, count):
+        yield f"{self.context.input} {key}", count
+
+    def reduce_func(self, key, counts):
+        yield key, sum(counts)
+
+
+class Start:
+    def map_func(self, key, line):
+        yield "x", 64.0
+
+    def reduce_func(self, key, values):
+        yield key, 64.0
+
+
+class Halve:
+    def map_func(self, key, value):
+        yield key, value
+
+    def reduce_func(self, key, values):
+        yield key, max(values) / 2
+"""
+PARTS = {"map": {"shards": 2}, "reduce": {"partitions": 2}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineWorld:
+    """A namespace in which a pipeline runs."""
+
+    jobs: JobWorld
+
+    def apply(self, name: str, **spec: Any) -> None:
+        manifest = {
+            "apiVersion": "podreduce.dev/v1beta1",
+            "kind": "MapReducePipeline",
+            "metadata": {"name": name},
+            "spec": {"program": {"source": STEPS}, "parallelism": 4, **spec},
+        }
+        self.jobs.cluster.apply(manifest, namespace=self.jobs.namespace)
+
+    def read(self, name: str) -> dict[str, Any]:
+        done = self.jobs.cluster.kubectl("get", "mrp", name, "--namespace", self.jobs.namespace, "--output=json")
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+    def describe(self, name: str) -> str:
+        place = ("--namespace", self.jobs.namespace)
+        shown = [("describe", "mrp", name), ("get", "mrj,pods", "--output=wide")]
+        return "\n".join(self.jobs.cluster.kubectl(*each, *place).stdout for each in shown)
+
+    def wait(self, name: str, run_id: str = "1") -> dict[str, Any]:
+        """Wait until a run is complete, and return its status."""
+
+        def settled() -> str | None:
+            status = self.read(name).get("status", {})
+            if status.get("runId") != run_id:
+                return None
+            true = {each["type"] for each in status["conditions"] if each["status"] == "True"}
+            return next((kind for kind in ("Complete", "Failed") if kind in true), None)
+
+        try:
+            found = self.jobs.cluster.wait_for(settled, f"the end of {name}", SECONDS)
+        except ClusterError as late:
+            raise AssertionError(f"{late}\n{self.describe(name)}") from late
+        assert found == "Complete", self.describe(name)
+        status: dict[str, Any] = self.read(name)["status"]
+        return status
+
+    def job_names(self) -> list[str]:
+        place = ("--namespace", self.jobs.namespace, "--output=jsonpath={.items[*].metadata.name}")
+        return sorted(self.jobs.cluster.kubectl("get", "mrj", *place).stdout.split())
+
+
+@pytest.fixture
+def pipelines(world: JobWorld) -> PipelineWorld:
+    return PipelineWorld(jobs=world)
+
+
+def states(status: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["state"] for step in status["steps"]}
+
+
+def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: PipelineWorld) -> None:
+    world = pipelines.jobs
+    steps = [
+        {"name": "words", "className": "Words", "inputs": [{"uris": [world.input_uri("words")]}], **PARTS},
+        {"name": "lengths", "className": "Lengths", "inputs": [{"from": "words"}]},
+        {"name": "initials", "className": "Initials", "inputs": [{"from": "words"}]},
+        {
+            "name": "report",
+            "className": "Report",
+            "inputs": [{"from": "lengths"}, {"from": "initials"}],
+            "output": {"uri": world.output_uri("report")},
+        },
+    ]
+    pipelines.apply("web", steps=steps)
+    status = pipelines.wait("web")
+    assert set(states(status).values()) == {"Complete"}
+    assert status["progress"] == "4/4"
+
+    words = Counter(
+        word.lower()
+        for data in decompressed(real_text())
+        for line in data.decode().split("\n")
+        for word in line.split()
+    )
+    expected: Counter[str] = Counter()
+    for word, count in words.items():
+        expected[f"lengths {len(word)}"] += count
+        expected[f"initials {word[0]}"] += count
+    lines = [line for part in world.parts("report") for line in part.decode().splitlines()]
+    assert {key: int(count) for key, count in (line.split("\t") for line in lines)} == expected
+
+    pipelines.apply("web", steps=steps, runId="2")
+    status = pipelines.wait("web", "2")
+    assert set(states(status).values()) == {"Reused"}
+    assert pipelines.job_names() == [], "the jobs of the run before are gone, and none was made"
+
+
+def test_a_loop_converges_though_its_operator_is_killed(pipelines: PipelineWorld) -> None:
+    world = pipelines.jobs
+    pipelines.apply(
+        "halves",
+        steps=[
+            {"name": "start", "className": "Start", "inputs": [{"uris": [world.input_uri("words")]}]},
+            {
+                "name": "halve",
+                "className": "Halve",
+                "inputs": [{"previous": "halve", "first": {"from": "start"}}],
+                "output": {"uri": world.output_uri("halves"), "format": "Pairs"},
+            },
+        ],
+        loops=[
+            {
+                "name": "down",
+                "steps": ["halve"],
+                "maxIterations": 10,
+                "until": [{"step": "halve", "value": "x", "operator": "Less", "than": 3}],
+            }
+        ],
+    )
+
+    def iterations() -> bool:
+        loops = pipelines.read("halves").get("status", {}).get("loops") or [{}]
+        return loops[0].get("iteration", 0) >= 2
+
+    world.cluster.wait_for(iterations, "two iterations", SECONDS)
+    operator = world.installation.leader()
+    world.cluster.kubectl(
+        "delete", "pod", operator, "--force", "--grace-period=0", "--namespace", world.installation.namespace
+    )
+    status = pipelines.wait("halves")
+    (loop,) = status["loops"]
+    assert (loop["state"], loop["iteration"]) == ("Converged", 5)
+    assert [each["values"] for each in loop["recent"]] == [["32"], ["16"], ["8"], ["4"], ["2"]]
+    columns = world.cluster.kubectl("get", "mrp", "halves", "--namespace", world.namespace).stdout.split()
+    assert columns[:4] == ["NAME", "PHASE", "STEPS", "LOOP"]
+
+
+def test_a_pipeline_that_is_not_valid_says_why_before_a_step_starts(pipelines: PipelineWorld) -> None:
+    steps = [{"name": "words", "className": "Wrods", "inputs": [{"uris": ["s3://nowhere/words/"]}]}]
+    pipelines.apply("wrong", steps=steps)
+
+    def failed() -> bool:
+        return any(
+            each["type"] == "Failed" and each["status"] == "True"
+            for each in pipelines.read("wrong").get("status", {}).get("conditions", ())
+        )
+
+    pipelines.jobs.cluster.wait_for(failed, "the end of wrong", SECONDS)
+    told = next(each for each in pipelines.read("wrong")["status"]["conditions"] if each["type"] == "Failed")
+    assert told["reason"] == "ProgramInvalid"
+    assert "the step words: " in told["message"]
+    assert "Wrods" in told["message"]
+    assert pipelines.job_names() == []
