@@ -3,12 +3,14 @@
 import itertools
 
 import pytest
+from msgspec import structs
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import UploadLostError
+from podreduce.contract.output_files import FileRef
 from podreduce.contract.plan import JobIdentity
 from podreduce.contract.task import CommitRecord, PartRef
-from podreduce.storage import ObjectStore, ObjectWriter, StagedUpload, open_store
+from podreduce.storage import ObjectStore, ObjectWriter, StagedUpload, is_pending, open_store
 from podreduce.storage.writer import PART_BYTES
 from podreduce_operator.runs.publishing import (
     build_intent,
@@ -71,6 +73,33 @@ async def test_parts_are_published_and_nothing_else_stays(output: ObjectStore, c
     published = await read_published(output, JOB_UID, "1")
     assert published is not None
     assert published.bytes == sum(map(len, TEXTS))
+
+
+@pytest.mark.parametrize("size", [10, PART_BYTES, PART_BYTES + 1])
+async def test_files_are_published_as_parts_are(output: ObjectStore, commits: list[CommitRecord], size: int) -> None:
+    """A large file waits as an upload, and counts as lost with its task if the store drops it."""
+    staged = StagedUpload(output, f"_podreduce-{JOB_UID}-1/r-2-a-file-0", "_files/plots/a.png")
+    with ObjectWriter(staged) as writer:
+        writer.write(b"p" * size)
+    assert is_pending(staged.key) == (size >= PART_BYTES)
+    ref = FileRef(name="plots/a.png", key=staged.key, bytes=size, sha256="0" * 64)
+    commits[2] = structs.replace(commits[2], files=(ref,))
+    assert await find_lost(output, commits) == []
+    await publish_commits(output, commits)
+    await remove_staged(output, JOB)
+    assert output.get("_files/plots/a.png") == b"p" * size
+    assert list_uploads(output, "_files/plots/a.png") == []
+    assert sorted(meta.key for meta in output.list()) == ["_MANIFEST.json", "_SUCCESS", "_files/plots/a.png", *NAMES]
+
+
+async def test_a_dropped_file_is_lost_with_its_task(output: ObjectStore, commits: list[CommitRecord]) -> None:
+    staged = StagedUpload(output, f"_podreduce-{JOB_UID}-1/r-2-a-file-0", "_files/model.bin")
+    with ObjectWriter(staged) as writer:
+        writer.write(b"p" * PART_BYTES)
+    ref = FileRef(name="model.bin", key=staged.key, bytes=PART_BYTES, sha256="0" * 64)
+    commits[2] = structs.replace(commits[2], files=(ref,))
+    drop_uploads(output, "_files/model.bin")
+    assert await find_lost(output, commits) == [commits[2]]
 
 
 async def test_a_publication_that_broke_off_is_carried_on(output: ObjectStore, commits: list[CommitRecord]) -> None:

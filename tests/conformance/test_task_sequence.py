@@ -18,6 +18,7 @@ from podreduce.contract.layout import commit_key
 from podreduce.contract.task import CommitRecord, TaskRef
 from podreduce.contract.wire import decode
 from tests.support.builders.tasks import map_task, reduce_task
+from tests.support.side_inputs import put_side_input
 from tests.support.task_processes import Ended, TaskProcesses
 from tests.support.task_runs import WORD_COUNT, TaskRun
 
@@ -85,6 +86,68 @@ def test_tasks_over_columns_are_forked_as_well(tasks: TaskProcesses) -> None:
     run = three(tasks, source)
     assert call_three(tasks, run).code == 0
     assert len(committed(run)) == 3
+
+
+ONCE = """
+import os
+class Job:
+    def setup(self, context):
+        self.words = [value for _, value in context.side_input("words")]
+        self.rows = context.side_table("words").num_rows
+        if os.path.exists({path!r}):
+            os.remove({path!r})
+    def map_func(self, key, value):
+        yield value, (self.rows, *self.words)
+"""
+
+
+def test_the_tasks_of_a_pod_fetch_a_side_input_once(tasks: TaskProcesses) -> None:
+    """The first task deletes the object: no other can fetch it again."""
+    place = tasks.directory / "side"
+    side = put_side_input(f"file://{place}/", "words", {"words.txt": b"a\nb\n"})
+    (tasks.directory / "scratch").mkdir()
+    run = three(
+        tasks,
+        ONCE.format(path=str(place / "words.txt")),
+        partitions=0,
+        plan_changes={"side_inputs": (side,)},
+        scratch_directory=str(tasks.directory / "scratch"),
+    )
+    ended = call_three(tasks, run)
+    assert (ended.code, ended.outcome) == (0, None)
+    parts = [decode(run.store.get(commit_key(task, 0)), CommitRecord) for task in (M0, M1, M2)]
+    assert run.lines_of(parts) == [f'{word}\t[2,"a","b"]' for word in ("one", "two", "end")]
+    again = tasks.call(run, M0, generation=1, scratch_directory=str(tasks.directory))
+    assert again.outcome
+    assert again.outcome.reason == "InputError"
+    assert "side input words: " in again.outcome.message
+    assert "the object is gone since the plan was made" in again.outcome.message
+
+
+WRITING = """
+import os, signal
+class Job:
+    def setup(self, context):
+        path = context.output_file(f"{context.task}-{os.environ.get('PODREDUCE_POD_UID', 'twin')}.txt")
+        path.write_text("text")
+        if os.environ.get("PODREDUCE_POD_UID") == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+    def map_func(self, key, value):
+        yield value, 1
+"""
+
+
+def test_the_files_of_each_task_are_those_of_its_attempt_that_counts(tasks: TaskProcesses) -> None:
+    run = three(tasks, WRITING, partitions=0, scratch_directory=str(tasks.directory))
+    assert tasks.call(run, M0, pod_uid="killed").code == -signal.SIGKILL
+    run.map(1, pod_uid="twin")
+    assert call_three(tasks, run).code == 0  # ends when it finds that its second task was beaten
+    assert tasks.call(run, M2, pod_uid="last").code == 0
+    parts = [decode(run.store.get(commit_key(task, 0)), CommitRecord) for task in (M0, M1, M2)]
+    names = [each.name for part in parts for each in part.files]
+    assert names == ["m-0-uid.txt", "m-1-twin.txt", "m-2-last.txt"]
+    staged = {meta.key for meta in run.output.list() if "-file-" in meta.key}
+    assert staged == {each.key for part in parts for each in part.files}
 
 
 def test_a_task_that_fails_ends_the_pod_and_the_next_has_no_turn(tasks: TaskProcesses) -> None:

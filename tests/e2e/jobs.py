@@ -239,6 +239,12 @@ class JobWorld:
         names = sorted(key for key in keys if key.removeprefix(prefix).startswith("part-"))
         return [bytes(obstore.get(store, key).bytes()) for key in names]
 
+    def objects(self, name: str) -> dict[str, bytes]:
+        """Return all objects of an output, by their names below it."""
+        bucket, _, prefix = self.output_uri(name).removeprefix("s3://").partition("/")
+        store = self.minio.store(bucket)
+        return {key.removeprefix(prefix): bytes(obstore.get(store, key).bytes()) for key in self.keys(bucket, prefix)}
+
     def keys(self, bucket: str, prefix: str) -> list[str]:
         """Return all keys below a prefix."""
         pages = obstore.list(self.minio.store(bucket), prefix=prefix or None)

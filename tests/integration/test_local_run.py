@@ -147,6 +147,90 @@ def test_a_join_of_two_inputs_equals_duckdb(here: Path, shards: int | None) -> N
     assert len(rows) == 121
 
 
+ASSIGN = """
+import os
+class Assign:
+    def setup(self, context):
+        self.context, self.rows = context, []
+        self.centres = dict(context.side_input("centres"))
+        assert context.side_table("centres").num_rows == len(self.centres)
+        if {deletes} and os.path.exists("centres.jsonl"):
+            os.remove("centres.jsonl")
+    def map_func(self, key, value):
+        name = min(self.centres, key=lambda name: abs(self.centres[name]["x"] - int(value)))
+        yield self.centres[name]["id"], int(value)
+    def reduce_func(self, key, values):
+        found = list(values)
+        self.rows.append(f"{{key}} {{len(found)}}\\n")
+        yield key, sum(found)
+    def teardown(self):
+        if self.rows:
+            self.context.output_file(f"counts/{{self.context.task}}.txt").write_text("".join(self.rows))
+"""
+CENTRES = '{"id": "low", "x": 20}\n{"id": "high", "x": 80}\n'
+
+
+@pytest.mark.parametrize(("shards", "partitions"), [(1, 1), (8, 3)])
+def test_a_side_input_is_fetched_once_for_a_run_and_files_are_published_with_it(
+    here: Path, shards: int, partitions: int
+) -> None:
+    """A task deletes the object as soon as it has it: what the others read is what was fetched before."""
+    (here / "centres.jsonl").write_text(CENTRES)
+    side = [{"name": "centres", "uris": ["centres.jsonl"], "format": "JSONLines"}]
+    program, width = source(ASSIGN.format(deletes=True)), {"shards": shards}
+    job = write_job(here, program=program, sideInputs=side, map=width, reduce={"partitions": partitions})
+    ran = podreduce(here, "run", job)
+    assert ran.returncode == 0, ran.stderr
+    assert not (here / "centres.jsonl").exists()
+    assert sorted(read_output(here / "out")) == [f"high\t{sum(range(51, 100))}", f"low\t{sum(range(51))}"]
+    files = sorted((here / "out" / "_files" / "counts").iterdir())
+    assert sorted(line for path in files for line in path.read_text().splitlines()) == ["high 49", "low 51"]
+    manifest = json.loads((here / "out" / "_MANIFEST.json").read_text())
+    assert [each["name"] for each in manifest["files"]] == [f"_files/counts/{path.name}" for path in files]
+    assert leftovers(here) == []
+    copied = podreduce(here, "copy", "out/", "copy/")
+    assert copied.returncode == 0, copied.stderr
+    assert [path.read_text() for path in sorted((here / "copy" / "_files" / "counts").iterdir())] == [
+        path.read_text() for path in files
+    ]
+
+
+def test_a_retried_attempt_leaves_only_the_files_of_the_one_that_counts(here: Path) -> None:
+    text = """
+import os, signal
+class Job:
+    def setup(self, context):
+        is_first = not os.path.exists("second")
+        open("second", "w").close()
+        context.output_file("first.txt" if is_first else "second.txt").write_text("x")
+        if is_first:
+            os.kill(os.getpid(), signal.SIGKILL)
+    def map_func(self, key, value):
+        yield value, 1
+"""
+    job = write_job(here, program=source(text), map={"shards": 1}, reduce={"partitions": 0})
+    ran = podreduce(here, "run", job, "--retries", "1", "--set", "spec.backoff.initialSeconds=0")
+    assert ran.returncode == 0, ran.stderr
+    assert [path.name for path in (here / "out" / "_files").iterdir()] == ["second.txt"]
+    assert leftovers(here) == []
+
+
+def test_two_tasks_that_write_one_file_fail_the_run_and_leave_nothing(here: Path) -> None:
+    text = """
+class Job:
+    def setup(self, context):
+        context.output_file("report.html").write_text(context.task)
+    def map_func(self, key, value):
+        yield value, 1
+"""
+    job = write_job(here, program=source(text), map={"shards": 2}, reduce={"partitions": 0})
+    ran = podreduce(here, "run", job)
+    assert ran.returncode == 1
+    assert "OutputFileClash" in ran.stderr
+    assert "m-0 wrote _files/report.html, and m-1 wrote _files/report.html" in ran.stderr
+    assert not (here / "out").exists()
+
+
 def test_the_input_of_the_command_line_is_no_named_one(here: Path) -> None:
     ran = podreduce(here, "run", EXAMPLES / "join" / "job.yaml", "--input", "in/", "--output", "out")
     assert ran.returncode == 2
@@ -683,6 +767,29 @@ def test_input_output_and_intermediate_data_may_lie_in_s3(here: Path, minio: Min
 
 
 @pytest.mark.integration
+def test_side_inputs_and_files_may_lie_in_s3(here: Path, minio: MinioServer) -> None:
+    bucket = minio.make_bucket("side-inputs")
+    variables = variables_of(minio)
+    minio.store(bucket).put("centres/a b#1.jsonl", CENTRES.encode())
+    side = [{"name": "centres", "uris": [f"s3://{bucket}/centres/"], "format": "JSONLines"}]
+    job = write_job(
+        here, program=source(ASSIGN.format(deletes=False)), sideInputs=side, output={"uri": f"s3://{bucket}/out/"}
+    )
+    ran = podreduce(here, "run", job, **variables)
+    assert ran.returncode == 0, ran.stderr
+    names = sorted(found["path"] for page in minio.store(bucket).list("out/") for found in page)
+    assert names == [
+        f"out/{name}" for name in ("_MANIFEST.json", "_SUCCESS", "_files/counts/r-0.txt", "part-r-00000.txt")
+    ]
+    first = json.loads(bytes(minio.store(bucket).get("out/_MANIFEST.json").bytes()))
+    minio.store(bucket).put("centres/a b#1.jsonl", CENTRES.replace("20", "21").encode())
+    replaced = podreduce(here, "run", job, "--set", "spec.output.ifExists=Replace", **variables)
+    assert replaced.returncode == 0, replaced.stderr
+    second = json.loads(bytes(minio.store(bucket).get("out/_MANIFEST.json").bytes()))
+    assert first["inputDigest"] != second["inputDigest"]
+    assert first["specDigest"] == second["specDigest"]
+
+
 def test_bad_records_of_a_run_in_s3_are_brought_here_before_its_data_goes(here: Path, minio: MinioServer) -> None:
     bucket = minio.make_bucket("bad-records")
     variables = variables_of(minio)

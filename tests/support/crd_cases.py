@@ -114,6 +114,12 @@ def named(**changes: Any) -> dict[str, Any]:
     return {"input": ABSENT, "inputs": [first, NAMED_INPUTS[1]]}
 
 
+def side(**changes: Any) -> dict[str, Any]:
+    """A side input with changes; `ABSENT` leaves a field out."""
+    spec = {"name": "centres", "uris": ["s3://corpus/centres/"], "format": "Pairs"} | changes
+    return {"sideInputs": [{name: value for name, value in spec.items() if value is not ABSENT}]}
+
+
 JSON_COLUMNS = [{"name": "id", "type": "int64"}, {"name": "a b", "type": 'struct<x: double, "y z": list<json>>'}]
 
 TAKEN = [
@@ -127,6 +133,10 @@ TAKEN = [
     taken("named-inputs", input=ABSENT, inputs=NAMED_INPUTS, map__shards=2),
     taken("one-named-input", input=ABSENT, inputs=NAMED_INPUTS[:1]),
     taken("an-object-of-two-inputs", input=ABSENT, inputs=[NAMED_INPUTS[0], NAMED_INPUTS[0] | {"name": "again"}]),
+    taken("side-inputs", sideInputs=NAMED_INPUTS),
+    taken("no-side-inputs", sideInputs=[]),
+    taken("side-input-beside-named-inputs", input=ABSENT, inputs=NAMED_INPUTS, sideInputs=NAMED_INPUTS),
+    taken("eight-side-inputs-of-32-uris", sideInputs=name_inputs(8, uris=32)),
     taken("eight-inputs-of-a-hundred-uris", input=ABSENT, inputs=name_inputs(8, uris=100)),
     taken("a-thousand-inputs", input__uris=[f"s3://corpus/books/{n}.txt" for n in range(1000)]),
     taken("replace-bad-bytes", input__encodingErrors="Replace"),
@@ -290,6 +300,16 @@ REFUSED = [
     refused("inputs[0].uris", "named-input-of-too-many-uris", named(uris=["s3://corpus/a"] * 101)),
     refused("inputs[0].uris[0]", "named-input-of-other-store", named(uris=["gs://corpus/a"])),
     refused("inputs[0]", "named-input-with-options-of-another-format", named(format="Text")),
+    refused("sideInputs", "side-inputs-too-many", {"sideInputs": name_inputs(9)}),
+    refused("", "side-inputs-of-one-name", {"sideInputs": [NAMED_INPUTS[0], NAMED_INPUTS[0]]}),
+    refused("", "side-input-in-output", side(uris=["s3://corpus/counts/old.pairs"])),
+    refused("", "output-in-side-input", side(uris=["s3://corpus/"])),
+    refused("sideInputs[0].name", "side-input-without-name", side(name=ABSENT)),
+    refused("sideInputs[0].name", "side-input-name-in-capitals", side(name="Centres")),
+    refused("sideInputs[0].uris", "side-input-without-uris", side(uris=ABSENT)),
+    refused("sideInputs[0].uris", "side-input-of-too-many-uris", side(uris=["s3://corpus/a"] * 33)),
+    refused("sideInputs[0].uris[0]", "side-input-of-other-store", side(uris=["gs://corpus/a"])),
+    refused("sideInputs[0]", "side-input-with-options-of-another-format", side(format="Text", columns=["a"])),
     refused("input.uris", "no-uris", {"input": {}}),
     refused("input.uris", "uris-empty", {"input.uris": []}),
     refused("input.uris", "uris-no-list", {"input.uris": "s3://corpus/books/"}),

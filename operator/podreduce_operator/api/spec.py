@@ -264,6 +264,7 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     image: str | None = None
     input: InputSpec | None = None
     inputs: tuple[InputSpec, ...] = ()
+    side_inputs: tuple[InputSpec, ...] = ()
     output: OutputSpec
     map: MapSpec = MapSpec()
     reduce: ReduceSpec = ReduceSpec()
@@ -292,6 +293,11 @@ class JobSpec(Fields, frozen=True, kw_only=True):
         if self.input is not None:
             return {"input": self.input}
         return {f"inputs[{number}]": each for number, each in enumerate(self.inputs)}
+
+    @property
+    def all_side_inputs(self) -> Mapping[str, InputSpec]:
+        """All side inputs in order, by their places in the spec."""
+        return {f"sideInputs[{number}]": each for number, each in enumerate(self.side_inputs)}
 
 
 def decode_spec(spec: Mapping[str, Any]) -> JobSpec:

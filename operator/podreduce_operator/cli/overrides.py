@@ -188,8 +188,9 @@ def find_type(parts: Sequence[str | int]) -> str | None:
 
 def resolve_uris(spec: dict[str, Any]) -> None:
     """Replace the paths in the spec by file URIs."""
-    named, output = spec.get("inputs"), spec.get("output")
-    for inputs in [spec.get("input"), *(named if isinstance(named, list) else ())]:
+    lists, output = (spec.get("inputs"), spec.get("sideInputs")), spec.get("output")
+    named = [each for listed in lists if isinstance(listed, list) for each in listed]
+    for inputs in [spec.get("input"), *named]:
         if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
             inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:

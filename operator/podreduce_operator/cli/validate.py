@@ -111,7 +111,7 @@ def find_uris(job: JobView) -> dict[str, str]:
     """Return the URIs of a job by their fields."""
     uris = {
         f"spec.{place}.uris[{index}]": uri
-        for place, each in job.spec.all_inputs.items()
+        for place, each in (*job.spec.all_inputs.items(), *job.spec.all_side_inputs.items())
         for index, uri in enumerate(each.uris)
     }
     return {**uris, "spec.output.uri": job.spec.output.uri}

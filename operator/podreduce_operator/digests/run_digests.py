@@ -6,7 +6,9 @@ that a release may add fields. Numbers of the whole list are in the tests.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from operator import attrgetter
+from types import MappingProxyType
 from typing import Any, Final, TypeAlias
 
 import msgspec
@@ -33,6 +35,8 @@ ListedObject: TypeAlias = tuple[str, int, str | None]
 DIGEST_VERSION: Final = 1
 """The version of what the digests are over. Raising it makes every earlier output count as changed."""
 
+NO_SIDE_INPUTS: Final[Mapping[str, Iterable[ListedObject]]] = MappingProxyType({})
+
 
 def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str | None:
     """Return the digest of what a run does with its input; None if its code is not known.
@@ -56,7 +60,14 @@ def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
     }
     if spec.reduce.partitioning != "Balanced":
         parts["partitioning"] = spec.reduce.partitioning
+    if spec.side_inputs:
+        parts["sideInputs"] = [describe_input(each) for each in by_name(spec.side_inputs)]
     return digest_value(parts)
+
+
+def by_name(side_inputs: Iterable[InputSpec]) -> list[InputSpec]:
+    """Return side inputs in the order of their names: theirs in the spec does not matter."""
+    return sorted(side_inputs, key=attrgetter("name"))
 
 
 def digest_code(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str | None:
@@ -90,14 +101,20 @@ def describe_output(spec: OutputSpec) -> dict[str, Any]:
     return {"format": spec.format} | {name: value for name, value in options.items() if value is not None}
 
 
-def digest_inputs(listings: Sequence[Iterable[ListedObject]]) -> str:
-    """Return the digest of a job's inputs: of the only one, or of their digests in order."""
-    return combine_inputs(list(map(digest_input, listings)))
+def digest_inputs(
+    listings: Sequence[Iterable[ListedObject]], side_inputs: Mapping[str, Iterable[ListedObject]] = NO_SIDE_INPUTS
+) -> str:
+    """Return the digest of a job's inputs: of the only one, or of their digests in order; and of its side inputs."""
+    sides = {name: digest_input(objects) for name, objects in side_inputs.items()}
+    return combine_inputs(list(map(digest_input, listings)), sides)
 
 
-def combine_inputs(digests: Sequence[str]) -> str:
-    """Return the digest of a job's inputs by the digest of each."""
-    return digests[0] if len(digests) == 1 else digest_value({"version": DIGEST_VERSION, "inputs": digests})
+def combine_inputs(digests: Sequence[str], side_inputs: Mapping[str, str]) -> str:
+    """Return the digest of a job's inputs by the digest of each; side inputs by their names."""
+    if len(digests) == 1 and not side_inputs:
+        return digests[0]
+    parts: dict[str, Any] = {"version": DIGEST_VERSION, "inputs": digests}
+    return digest_value(parts | ({"sideInputs": dict(side_inputs)} if side_inputs else {}))
 
 
 def digest_input(objects: Iterable[ListedObject]) -> str:

@@ -66,7 +66,7 @@ async def describe_step(
         place=job.place,
         job_uid=job.uid,
         spec_digest=find_spec_digest(run, job.place.step),
-        input_digest=find_input_digest(run, node, manifest),
+        input_digest=find_input_digest(run, node, manifest, job.place),
         output_digest=digest_output(manifest.parts),
         listing=await digest_listing(run, output.uri),
         output_uri=output.uri,
@@ -117,7 +117,7 @@ def find_spec_digest(run: PipelineRun, step: str) -> str | None:
     return digests[step].spec if step in digests else None
 
 
-def find_input_digest(run: PipelineRun, node: Node | None, manifest: OutputManifest) -> str:
+def find_input_digest(run: PipelineRun, node: Node | None, manifest: OutputManifest, place: Place) -> str:
     """Return the digest of what the job has read: in the words of `freshness` if it read what the records say.
 
     Otherwise it read other objects, because somebody changed them, and no later run finds its inputs the same.
@@ -125,9 +125,10 @@ def find_input_digest(run: PipelineRun, node: Node | None, manifest: OutputManif
     records = run.memory.records
     if node is None or any(source.step is not None and source.step not in records for source in node.sources):
         return manifest.input_digest or ""
-    expected = combine_inputs(
-        [records[source.step].listing if source.step is not None else source.listing or "" for source in node.sources]
-    )
+    read = [records[each.step].listing if each.step is not None else each.listing or "" for each in node.sources]
+    step = next(each for each in run.view.spec.steps if each.name == place.step)
+    sides = {each.known_name: digest for each, digest in zip(step.side_inputs, read[len(step.inputs) :], strict=True)}
+    expected = combine_inputs(read[: len(step.inputs)], sides)
     return input_digest(node, records) if manifest.input_digest == expected else manifest.input_digest or ""
 
 

@@ -39,6 +39,7 @@ from podreduce.contract.plan import (
     Program,
     Shard,
     ShardPage,
+    SideInput,
 )
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.spec import JobSpec, pinned_fields
@@ -243,6 +244,7 @@ def build_plan(
     job: JobIdentity,
     spec: JobSpec,
     input_options: Sequence[InputOptions] = (),
+    side_inputs: tuple[SideInput, ...] = (),
     raw_spec: Mapping[str, Any],
     program: Program,
     planned: Planned,
@@ -260,6 +262,7 @@ def build_plan(
         job=job,
         program=program,
         **describe_inputs(inputs, are_named=spec.input is None or spec.input.sample is not None),
+        side_inputs=side_inputs,
         bad_records=spec.bad_records,
         objects=planned.object_count,
         bytes=total,

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import islice
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key, staging_prefix
-from podreduce.contract.plan import PageRef, Program, ShardPage
+from podreduce.contract.plan import PageRef, Program, ShardPage, SideInput
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
@@ -26,6 +26,7 @@ from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.planning.side_inputs import plan_side_inputs
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
@@ -62,13 +63,17 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         await check_readable(each.uris, listing, run.storage.open)
         input_options.append(await settle_columns(each, listing, run.storage.open, place=place))
         listings.append(listing)
+    side_inputs = await plan_side_inputs(run)
     await take_output(run, cluster)
     planned = await asyncio.to_thread(cut_inputs, spec, listings)
-    digests = await asyncio.to_thread(digest_run, spec, program, listings, runs_in_image=cluster.runs_images)
+    digests = await asyncio.to_thread(
+        digest_run, spec, program, listings, side_inputs, runs_in_image=cluster.runs_images
+    )
     plan = build_plan(
         job=run.identity,
         spec=spec,
         input_options=input_options,
+        side_inputs=side_inputs,
         raw_spec=dict(run.job.raw_spec),
         program=program,
         planned=planned,
@@ -96,11 +101,17 @@ def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Plan
 
 
 def digest_run(
-    spec: JobSpec, program: Program, listings: Sequence[Sequence[InputObject]], *, runs_in_image: bool
+    spec: JobSpec,
+    program: Program,
+    listings: Sequence[Sequence[InputObject]],
+    side_inputs: Sequence[SideInput],
+    *,
+    runs_in_image: bool,
 ) -> Digests:
     """Return the digests of what the run reads and does."""
+    side = {each.name: [(found.uri, found.bytes, found.etag) for found in each.objects] for each in side_inputs}
     return Digests(
-        input=digest_inputs([map(as_listed, listing) for listing in listings]),
+        input=digest_inputs([map(as_listed, listing) for listing in listings], side),
         spec=digest_spec(spec, program, runs_in_image=runs_in_image),
     )
 

@@ -13,6 +13,7 @@ from podreduce.contract.layout import (
     part_name,
     staging_prefix,
 )
+from podreduce.contract.output_files import OutputFile
 from podreduce.contract.plan import JobIdentity, Plan
 from podreduce.contract.task import CommitIntent, CommitRecord, IntentPart, OutputManifest, OutputPart, RunTotals
 from podreduce.contract.wire import encode
@@ -20,6 +21,7 @@ from podreduce.storage import ObjectStore, check_staged, discard_staged, in_batc
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.observed import PublishedOutput
+from podreduce_operator.runs.files_beside import choose_files
 from podreduce_operator.runs.output_claim import OWN_NAMES, RESERVED_PREFIX, Claim, holds_claim
 from podreduce_operator.runs.stored_records import read_record
 
@@ -45,10 +47,11 @@ async def remove_staged(output: ObjectStore, job: JobIdentity) -> None:
 
 
 def build_intent(plan: Plan, commits: list[CommitRecord], totals: RunTotals) -> CommitIntent:
-    """Return the intent: exactly which committed parts become the output, in task order; and the run's totals.
+    """Return the intent: exactly which committed parts and files become the output; and the run's totals.
 
     Raises:
         ValueError: a commit has no part.
+        ActionError: the names of two files clash, or there are too many files.
     """
     parts = []
     for commit in sorted(commits, key=lambda commit: commit.task):
@@ -56,17 +59,23 @@ def build_intent(plan: Plan, commits: list[CommitRecord], totals: RunTotals) -> 
             raise ValueError(f"the commit of {commit.task} names no output part")
         name = part_name(commit.task, plan.output_format, plan.output_compression)
         parts.append(IntentPart(name=name, task=commit.task, attempt_id=commit.attempt_id, part=commit.part))
-    return CommitIntent(output_uri=plan.output_uri, if_exists=plan.if_exists, totals=totals, parts=tuple(parts))
+    return CommitIntent(
+        output_uri=plan.output_uri,
+        if_exists=plan.if_exists,
+        totals=totals,
+        parts=tuple(parts),
+        files=choose_files(commits),
+    )
 
 
 async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> list[CommitRecord]:
-    """Return the commits whose part was an unfinished upload that the store has dropped."""
+    """Return the commits of whose part or files one was an unfinished upload that the store has dropped."""
 
     async def is_lost(commit: CommitRecord) -> bool:
-        if commit.part is None or not is_pending(commit.part.key):
-            return False
+        keys = [each.key for each in (commit.part, *commit.files) if each is not None]
         try:
-            await output.in_thread(partial(check_staged, output, commit.part.key))
+            for key in filter(is_pending, keys):
+                await output.in_thread(partial(check_staged, output, key))
         except UploadLostError:
             return True
         return False
@@ -76,7 +85,7 @@ async def find_lost(output: ObjectStore, commits: Sequence[CommitRecord]) -> lis
 
 
 async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputManifest) -> None:
-    """Publish the parts in the intent, with `_SUCCESS` last. An interrupted publication is continued.
+    """Publish the parts and files in the intent, with `_SUCCESS` last. An interrupted publication is continued.
 
     The `_SUCCESS` of an earlier output is deleted first. The one of this output stays, even if another operator has
     just written it.
@@ -85,16 +94,16 @@ async def publish(output: ObjectStore, intent: CommitIntent, manifest: OutputMan
         return
     if not await has_manifest(output, manifest.uid, manifest.run_id):
         await output.delete_async(SUCCESS_KEY)
-        parts = [partial(publish_part, output, part) for part in intent.parts]
-        await gather_bounded(parts, limit=CONCURRENT_PARTS)
+        objects = (*intent.parts, *intent.files)
+        await gather_bounded([partial(publish_part, output, each) for each in objects], limit=CONCURRENT_PARTS)
         if intent.if_exists == "Replace":
-            await remove_old(output, {part.name for part in intent.parts})
+            await remove_old(output, {each.name for each in objects})
         await output.put_async(OUTPUT_MANIFEST_KEY, encode(manifest))
     await output.put_async(SUCCESS_KEY, b"")
 
 
 async def publish_part(output: ObjectStore, part: IntentPart) -> None:
-    """Give one staged part its final name. Another operator may have done this and removed the staged part.
+    """Give one staged part or file its final name. Another operator may have done this and removed the staged part.
 
     Raises:
         ObjectNotFoundError: the part has neither its staged nor its final name.
@@ -118,7 +127,7 @@ async def has_part(output: ObjectStore, part: IntentPart) -> bool:
 
 
 async def remove_old(output: ObjectStore, names: set[str]) -> None:
-    """Remove an earlier output: everything except the new parts and podreduce's own objects."""
+    """Remove an earlier output: everything except the new parts and files and podreduce's own objects."""
     kept = names | set(OWN_NAMES)
     async for batch in in_batches(output.list_async("")):
         keys = [found.key for found in batch]
@@ -131,6 +140,7 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
         OutputPart(name=part.name, records=part.part.records, bytes=part.part.bytes, sha256=part.part.sha256)
         for part in intent.parts
     )
+    files = tuple(OutputFile(name=each.name, bytes=each.part.bytes, sha256=each.part.sha256) for each in intent.files)
     totals = intent.totals
     return OutputManifest(
         job=plan.job.name,
@@ -149,6 +159,7 @@ def build_manifest(plan: Plan, plan_digest: str, intent: CommitIntent) -> Output
         counters=totals.counters if totals else None,
         omitted_counters=totals.omitted_counters if totals else 0,
         parts=parts,
+        files=files,
     )
 
 

@@ -15,6 +15,7 @@ from podreduce.contract.bucket_sizes import decode_sizes
 from podreduce.contract.errors import ObjectTooLargeError
 from podreduce.contract.layout import commit_key, failure_key, part_name, shuffle_key, staging_prefix
 from podreduce.contract.numbers import MOST_AMOUNT, MOST_TASKS
+from podreduce.contract.output_files import MOST_FILES_OF_TASK, is_file_key
 from podreduce.contract.plan import JobIdentity, Plan
 from podreduce.contract.task import (
     CommitIntent,
@@ -173,6 +174,8 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
     keys = (*(sample.key for sample in commit.key_samples), *(heavy.encoded for heavy in commit.heavy_keys))
     if max(map(len, keys), default=0) > MOST_KEY_BYTES:
         raise unreadable(uri, f"it shows more than {MOST_KEY_BYTES} bytes of a key")
+    if len(commit.files) > MOST_FILES_OF_TASK:
+        raise unreadable(uri, f"it has {len(commit.files)} files")
     if not has_output(commit, plan):
         raise unreadable(uri, "it names no output")
     try:
@@ -230,6 +233,8 @@ def check_manifest(key: str, manifest: ShuffleManifest, plan: Plan, uri: str) ->
 def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
     """Make sure that a commit intent publishes what the plan says: the run's staged parts, each by its own name.
 
+    Its files are staged by the run, too, and go to the place for files.
+
     Raises:
         ActionError: it does not.
     """
@@ -245,3 +250,6 @@ def check_intent(intent: CommitIntent, plan: Plan, uri: str) -> None:
         name = part_name(part.task, plan.output_format, plan.output_compression)
         if part.name != name or not part.part.key.startswith(staged):
             raise unreadable(uri, f"it makes {part.name} of {part.part.key}")
+    for each in intent.files:
+        if not is_file_key(each.name) or not each.part.key.startswith(staged):
+            raise unreadable(uri, f"it makes {each.name} of {each.part.key}")

@@ -4,6 +4,7 @@ Keys are relative to the run's prefix `<workUri>/<installation>/<namespace>/<nam
 own objects are relative to the output prefix. A prefix is flat if one list request must name everything below it.
 """
 
+from podreduce.contract.output_files import OUTPUT_FILES_PREFIX
 from podreduce.contract.task import TaskRef
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "blob_key",
     "commit_key",
     "failure_key",
+    "file_key",
     "installation_prefix",
     "job_prefix",
     "log_key",
@@ -36,6 +38,7 @@ __all__ = [
     "run_prefix",
     "shard_page_key",
     "shuffle_key",
+    "staged_file_key",
     "staged_part_key",
     "staging_prefix",
 ]
@@ -152,3 +155,13 @@ def staging_prefix(uid: str, run_id: str) -> str:
 def staged_part_key(uid: str, run_id: str, task: TaskRef, attempt_id: str) -> str:
     """Return the key, below the output prefix, of an attempt's unpublished part."""
     return f"{staging_prefix(uid, run_id)}{task}-{attempt_id}"
+
+
+def staged_file_key(uid: str, run_id: str, task: TaskRef, attempt_id: str, number: int) -> str:
+    """Return the key, below the output prefix, of the `number`-th unpublished file of an attempt."""
+    return f"{staging_prefix(uid, run_id)}{task}-{attempt_id}-file-{number}"
+
+
+def file_key(name: str) -> str:
+    """Return the key, below the output prefix, of a published file."""
+    return f"{OUTPUT_FILES_PREFIX}{name}"

@@ -30,8 +30,11 @@ __all__ = [
     "Sample",
     "Shard",
     "ShardPage",
+    "SideInput",
+    "SideObject",
     "input_name",
     "plan_of_input",
+    "plan_reading",
 ]
 
 DEFAULT_INPUT = "input"
@@ -143,6 +146,25 @@ class PlannedInput(Wire, frozen=True, kw_only=True):
     encoding_errors: str
 
 
+class SideObject(Wire, frozen=True, kw_only=True):
+    """One object of a side input. `path`: where a task's file of it lies, below the directory of the side input."""
+
+    uri: str
+    path: str
+    bytes: Total
+    etag: str | None = None
+
+
+class SideInput(Wire, frozen=True, kw_only=True):
+    """What every task may read in full: a model, a table, the centres of clusters. Its objects are in input order."""
+
+    name: str
+    input_format: str
+    input_options: InputOptions = InputOptions()
+    encoding_errors: str
+    objects: tuple[SideObject, ...]
+
+
 class Shard(Wire, frozen=True, kw_only=True):
     """The planned unit of map work. `pieces` are in input order; a shard may have none.
 
@@ -176,6 +198,7 @@ class Plan(Wire, frozen=True, kw_only=True):
         shards: how many map tasks.
         imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; with `exact` cuts it is less than `shards`.
         virtual_buckets: how many hash buckets the map output has.
+        side_inputs: what every task may read in full; in the order of the spec.
         inputs: the named inputs, if the job has such; then the other fields about the input are of none of them.
         partitions: how many reduce tasks; None: decided by the packing after the maps; 0: map-only.
         user_partitions: what `partition_func` gets as `partitions`; without packing it equals `partitions`.
@@ -197,6 +220,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     input_options: InputOptions = InputOptions()
     encoding_errors: str
     inputs: tuple[PlannedInput, ...] = ()
+    side_inputs: tuple[SideInput, ...] = ()
     bad_records: str = "Fail"
     objects: Total
     bytes: Total
@@ -225,7 +249,11 @@ def plan_of_input(plan: Plan, shard: Shard) -> Plan:
     """Return the plan as of a job that has only the input of that shard."""
     if not plan.inputs:
         return plan
-    found = plan.inputs[shard.input]
+    return plan_reading(plan, plan.inputs[shard.input])
+
+
+def plan_reading(plan: Plan, found: PlannedInput | SideInput) -> Plan:
+    """Return the plan as of a job that has only this input."""
     return structs.replace(
         plan,
         input_format=found.input_format,

@@ -10,6 +10,7 @@ from typing import Annotated, Self, TypeAlias
 from msgspec import Meta
 
 from podreduce.contract.numbers import MOST_INDEX, Amount, Index, Name, Number, Seconds, Share, Total
+from podreduce.contract.output_files import FileRef, OutputFile
 from podreduce.contract.plan import Owner
 from podreduce.contract.wire import SCHEMA_VERSION, Wire
 
@@ -175,6 +176,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
         key_samples: for a blob in total order: keys at about equal distances, ascending.
         heavy_keys: the blob's heaviest keys; `encoded_bytes` is the size of all its groups before compression.
         quarantine: the bad records that were skipped; None if there are none.
+        files: what the program wrote beside its part.
         started_at: seconds since the epoch, by the task's clock; `finished_at` likewise.
         counters: group → name → value.
     """
@@ -201,6 +203,7 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     encoded_bytes: Amount = 0
     part: PartRef | None = None
     quarantine: QuarantineRef | None = None
+    files: tuple[FileRef, ...] = ()
 
 
 class LostOutput(Wire, frozen=True, kw_only=True):
@@ -296,7 +299,7 @@ class ShuffleManifest(Wire, frozen=True, kw_only=True):
 
 
 class IntentPart(Wire, frozen=True, kw_only=True):
-    """One part to publish: the committed staged part and its final name."""
+    """One part or file to publish: what is staged, and its final name. A file has no records."""
 
     name: Name
     task: TaskRef
@@ -327,7 +330,7 @@ class RunTotals(Wire, frozen=True, kw_only=True):
 
 
 class CommitIntent(Wire, frozen=True, kw_only=True):
-    """The point of no return: exactly these parts become the output, whichever operator publishes them.
+    """The point of no return: exactly these parts and files become the output, whichever operator publishes them.
 
     `totals` is None in intents of earlier releases.
     """
@@ -337,6 +340,7 @@ class CommitIntent(Wire, frozen=True, kw_only=True):
     if_exists: str
     totals: RunTotals | None = None
     parts: tuple[IntentPart, ...]
+    files: tuple[IntentPart, ...] = ()
 
 
 class OutputPart(Wire, frozen=True, kw_only=True):
@@ -349,7 +353,7 @@ class OutputPart(Wire, frozen=True, kw_only=True):
 
 
 class OutputManifest(Wire, frozen=True, kw_only=True):
-    """`_MANIFEST.json`: which parts the output has, which run made it, of what, and for whom.
+    """`_MANIFEST.json`: which parts and files the output has, which run made it, of what, and for whom.
 
     Attributes:
         owner: the resource that the run was made for.
@@ -375,3 +379,4 @@ class OutputManifest(Wire, frozen=True, kw_only=True):
     counters: dict[str, dict[str, int]] | None = None
     omitted_counters: Amount = 0
     parts: tuple[OutputPart, ...]
+    files: tuple[OutputFile, ...] = ()

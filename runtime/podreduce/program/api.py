@@ -4,15 +4,19 @@ A job class needs none of these names: no base class, no import. They are for ty
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from structlog.typing import FilteringBoundLogger
 
 from podreduce.contract.task import TaskRef
 from podreduce.program.counters import Counters
 
-__all__ = ["Combiner", "Context", "JobClass", "Pairs"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["Combiner", "Context", "FilesBeside", "JobClass", "Pairs", "SideReader"]
 
 Combiner = Literal["sum", "min", "max", "count"]
 """The combiners that aggregate; `largest:N` and `smallest:N`, which keep N values, are others."""
@@ -83,6 +87,30 @@ class SetsUp(Protocol):
         ...
 
 
+class SideReader(Protocol):
+    """Reads side inputs, by name. See the methods of `Context`."""
+
+    def records(self, name: str) -> Iterator[tuple[Any, Any]]:
+        """Return the records, in the order of the objects."""
+        ...
+
+    def table(self, name: str) -> "pa.Table":
+        """Return the records as columns."""
+        ...
+
+    def files(self, name: str) -> tuple[Path, ...]:
+        """Return the objects as local files."""
+        ...
+
+
+class FilesBeside(Protocol):
+    """Takes the files that a program writes beside its part of the output."""
+
+    def place(self, name: str) -> Path:
+        """Return where the program may write a file."""
+        ...
+
+
 class Context:
     """What a program can know about its task.
 
@@ -97,7 +125,14 @@ class Context:
     """
 
     def __init__(
-        self, *, parameters: Mapping[str, str], task: TaskRef, counters: Counters, logger: FilteringBoundLogger
+        self,
+        *,
+        parameters: Mapping[str, str],
+        task: TaskRef,
+        counters: Counters,
+        logger: FilteringBoundLogger,
+        side_inputs: SideReader,
+        files: FilesBeside,
     ) -> None:
         self.parameters: Mapping[str, str] = MappingProxyType(dict(parameters))
         self.task = str(task)
@@ -107,6 +142,8 @@ class Context:
         self.end = 0
         self.logger = logger
         self._counters = counters
+        self._side_inputs = side_inputs
+        self._files = files
 
     def progress(self) -> None:
         """Report that the task is not stuck; for work on one record, or one key, that takes minutes.
@@ -119,3 +156,32 @@ class Context:
     def count(self, group: str, name: str, n: int = 1) -> None:
         """Add `n` to the counter `name` of `group`; the job's status has the totals of all committed tasks."""
         self._counters.count(group, name, n)
+
+    def side_input(self, name: str) -> Iterator[tuple[Any, Any]]:
+        """Iterate over (key, value) of all records of a side input, as `map_func` would get them.
+
+        The first use on a machine fetches the side input; every call reads it from the start.
+        """
+        return self._side_inputs.records(name)
+
+    def side_table(self, name: str) -> "pa.Table":
+        """Return a side input as one `pyarrow.Table`, with the columns that `map_batch` would get.
+
+        It lies in a file that is mapped into memory, and all tasks of a machine share that memory.
+        """
+        return self._side_inputs.table(name)
+
+    def side_files(self, name: str) -> tuple[Path, ...]:
+        """Return the objects of a side input as local files, which must not be changed.
+
+        They keep their names, and their places below the directory that all of them have in common.
+        """
+        return self._side_inputs.files(name)
+
+    def output_file(self, name: str) -> Path:
+        """Return a path. What the program has written there by the end of the task becomes a file of the output.
+
+        It is published together with the output, as `_files/<name>`, from the one attempt that counts. Only tasks that
+        write the output may call this: reduces, and maps of a job without a reduce. No two tasks may use one name.
+        """
+        return self._files.place(name)

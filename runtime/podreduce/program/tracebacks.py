@@ -59,7 +59,7 @@ def cut(text: str) -> str:
 def raise_blamed(error: BaseException, record: str, kind: type[ProgramError] = ProgramError) -> NoReturn:
     """Raise what `error` means; it was raised by a call into the program for `record`. `kind`: when it was called.
 
-    Errors of podreduce are passed on (a ProgramError gets the record if it has none), and so are MemoryError and
+    Errors of podreduce are passed on (a ProgramError gets the record and the user's frames), and so are MemoryError and
     interrupts. An error of podreduce's own code below a call of the program (reading values, for example) is our bug.
 
     Raises:
@@ -68,6 +68,8 @@ def raise_blamed(error: BaseException, record: str, kind: type[ProgramError] = P
     """
     if isinstance(error, ProgramError):
         error.record = error.record or record
+        if has_users_frame(error.__traceback__):
+            error.user_traceback = error.user_traceback or format_user_traceback(error)
         raise error
     if isinstance(error, PodreduceError | MemoryError | KeyboardInterrupt):
         raise error
@@ -95,6 +97,11 @@ def is_users(trace: TracebackType | None) -> bool:
         name for frame, _ in traceback.walk_tb(trace) if (name := frame.f_code.co_filename).startswith(OWN_DIRECTORY)
     ]
     return not own or own[-1] in CALLERS
+
+
+def has_users_frame(trace: TracebackType | None) -> bool:
+    """Tell whether the program called what raised, such as a method of its context."""
+    return any(not is_hidden(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(trace))
 
 
 def format_user_traceback(error: BaseException) -> str:

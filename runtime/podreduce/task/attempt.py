@@ -7,11 +7,13 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from operator import attrgetter
+from pathlib import Path
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings, TaskEnvironment
 from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError, ProgramError, SetupFailedError
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
+from podreduce.contract.output_files import FileRef
 from podreduce.contract.plan import Plan, Shard, ShardPage
 from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.contract.wire import NewerRecordError, decode, digest_bytes
@@ -21,13 +23,18 @@ from podreduce.program.counters import Counters
 from podreduce.program.loading import LoadedProgram, load_program
 from podreduce.program.tracebacks import raise_blamed
 from podreduce.storage import ObjectStore, open_store
+from podreduce.task.output_files import OutputFiles
 from podreduce.task.quarantine import Quarantine
+from podreduce.task.side_inputs import SideInputs
 from podreduce.watching.chaos import Chaos, chaos_of
 from podreduce.watching.logs import get_logger
-from podreduce.watching.memory import buffer_budget_bytes, memory_limit_bytes
+from podreduce.watching.memory import buffer_budget_bytes, leave_room, memory_limit_bytes
 from podreduce.watching.progress import Progress
 
 __all__ = ["Attempt", "open_attempt", "read_shard"]
+
+
+DIGEST_CHARACTERS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +45,7 @@ class Attempt:
         run_store: the run's prefix; `output_store` is the output's.
         chaos: the faults that are injected into the attempt, usually none.
         quarantine: takes the bad records of a map task that skips them; None if a bad record fails the attempt.
+        side_inputs, files: what `context` gives the program of them.
         started_at: seconds since the epoch.
     """
 
@@ -51,6 +59,8 @@ class Attempt:
     progress: Progress
     chaos: Chaos
     quarantine: Quarantine | None
+    side_inputs: SideInputs
+    files: OutputFiles
     started_at: float
 
     def load_program(self) -> LoadedProgram:
@@ -59,7 +69,8 @@ class Attempt:
 
     def budget_bytes(self) -> int:
         """Return how much memory buffers may use from here on."""
-        return buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+        budget_bytes = buffer_budget_bytes(memory_limit_bytes(self.environment.memory_bytes))
+        return leave_room(budget_bytes, self.side_inputs.unread_bytes())
 
     def open_input(self, uri: str) -> ObjectStore:
         """Open the store of an input object."""
@@ -68,6 +79,10 @@ class Attempt:
     def open_part(self) -> PartWriter:
         """Open the attempt's output part; use it in a `with`."""
         return open_part(self.output_store, self.plan, self.environment.task, self.environment.attempt_id)
+
+    def stage_files(self) -> tuple[FileRef, ...]:
+        """Stage the program's files; call it after its `teardown`. Raises ProgramError."""
+        return self.files.stage(self.output_store, self.plan.job)
 
     @contextmanager
     def working(self) -> Iterator[None]:
@@ -133,6 +148,8 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
     run_store = chaos.trouble(run_store)
     counters = Counters()
     logger = get_logger(task=str(environment.task), attempt=environment.attempt_id)
+    side_inputs = open_side_inputs(environment, plan, settings, chaos, counters)
+    files = OutputFiles(files_directory(environment), environment.task, environment.attempt_id)
     return Attempt(
         environment=environment,
         settings=settings,
@@ -145,12 +162,38 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
             task=environment.task,
             counters=counters,
             logger=logger.bind(logger="program"),
+            side_inputs=side_inputs,
+            files=files,
         ),
         progress=Progress(environment.task, logger, beats=lambda: counters.beats),
         chaos=chaos,
         quarantine=open_quarantine(environment, plan, run_store),
+        side_inputs=side_inputs,
+        files=files,
         started_at=time.time(),
     )
+
+
+def open_side_inputs(
+    environment: TaskEnvironment, plan: Plan, settings: StorageSettings, chaos: Chaos, counters: Counters
+) -> SideInputs:
+    """Return the side inputs. Tasks of one machine share them if they have the same plan."""
+    shared = environment.side_directory or f"{environment.scratch_directory}/side-inputs"
+
+    def beat() -> None:
+        counters.beats += 1
+
+    return SideInputs(
+        plan,
+        Path(shared, environment.plan_digest[:DIGEST_CHARACTERS]).absolute(),
+        open_input=lambda uri: chaos.trouble(open_store(uri, settings)),
+        beat=beat,
+    )
+
+
+def files_directory(environment: TaskEnvironment) -> Path:
+    """Return where the program's files are until they are staged."""
+    return Path(environment.scratch_directory, f"files-{environment.attempt_id}").absolute()
 
 
 def open_quarantine(environment: TaskEnvironment, plan: Plan, run_store: ObjectStore) -> Quarantine | None:

@@ -37,6 +37,8 @@ def conclude(run_store: ObjectStore, output_store: ObjectStore, record: CommitRe
         discard(output_store, record.part.key)
     if record.quarantine:
         discard(run_store, record.quarantine.key)
+    for each in record.files:
+        discard(output_store, each.key)
     return found
 
 

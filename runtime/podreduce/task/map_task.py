@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 
 __all__ = ["run_map_task"]
 
+NO_FILES = (
+    "only tasks that write the output have files, and this map's output goes to reduces: call it in reduce_func, or in "
+    "teardown if context.task starts with r"
+)
 Loop: TypeAlias = "MapLoop | BatchLoop"
 Finished: TypeAlias = Callable[[], CommitRecord]
 """Makes the commit record after `teardown`, which may still count."""
@@ -45,6 +49,8 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
     with attempt.in_use(attempt.load_program()) as program:
         check_order(attempt.plan, program)
         map_only = program.map_only or attempt.plan.partitions == 0
+        if not map_only:
+            attempt.files.refuse(NO_FILES)
         finished = (map_to_part if map_only else map_to_blob)(attempt, program, shard)
     return conclude(attempt.run_store, attempt.output_store, finished())
 
@@ -213,5 +219,6 @@ def commit_record(
             combineInput=combined[0], combineOutput=combined[1], **loop.tier(), **sampled
         ),
         quarantine=None if quarantine is None else quarantine.write(),
+        files=attempt.stage_files(),
         **output,
     )

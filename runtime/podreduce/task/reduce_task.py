@@ -184,4 +184,5 @@ def commit_record(attempt: Attempt, taken: Taken, part: PartWriter) -> CommitRec
         spills=taken.spills,
         counters=attempt.counters.built_in(),
         part=part.part_ref(),
+        files=attempt.stage_files(),
     )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from podreduce.contract.errors import InputError, ProgramError
+from podreduce.contract.errors import InputError, ProgramError, ProgramInvalidError
 from podreduce.encoding.codec import SCALARS, UnsupportedTypeError, encode_key
 from podreduce.inputs import RecordBlock
 from podreduce.outputs import PartWriter
@@ -142,10 +142,12 @@ def find_blame(error: BaseException) -> ProgramError:
     """Return the program's error for `error`, which was raised by a call into the program.
 
     Raises:
-        BaseException: it is not the program's error; see `raise_blamed`.
+        BaseException: it is not the program's error, see `raise_blamed`, or no record's: all would raise it.
     """
     try:
         raise_blamed(error, "")
+    except ProgramInvalidError:
+        raise
     except ProgramError as blamed:
         return blamed
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-__all__ = ["buffer_budget_bytes", "memory_limit_bytes", "resident_bytes"]
+__all__ = ["buffer_budget_bytes", "leave_room", "memory_limit_bytes", "resident_bytes", "shared_bytes"]
 
 BUDGET_SHARE: Final = 0.6
 LEAST_BUDGET: Final = 16 << 20
@@ -35,8 +35,18 @@ def memory_limit_bytes(setting: int | None, *, cgroup_root: Path = CGROUP_ROOT, 
 
 def resident_bytes() -> int:
     """Return how much memory this process uses now; 0 without /proc."""
+    return read_statm(1)
+
+
+def shared_bytes() -> int:
+    """Return how much of it are pages of files, which other processes may share; 0 without /proc."""
+    return read_statm(2)
+
+
+def read_statm(field: int) -> int:
+    """Return a field of the process's memory statistics in bytes; 0 without /proc."""
     try:
-        pages = (PROC / "self/statm").read_text().split()[1]
+        pages = (PROC / "self/statm").read_text().split()[field]
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
@@ -49,6 +59,11 @@ def buffer_budget_bytes(limit: int, *, in_use: int | None = None) -> int:
     """
     used = resident_bytes() if in_use is None else in_use
     return max(int(limit * BUDGET_SHARE) - used, LEAST_BUDGET)
+
+
+def leave_room(budget_bytes: int, needed_bytes: int) -> int:
+    """Return a budget less what something else is going to need, unless too little would remain."""
+    return budget_bytes - min(needed_bytes, max(budget_bytes - LEAST_BUDGET, 0))
 
 
 def machine_bytes(proc: Path) -> int:

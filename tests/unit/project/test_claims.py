@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from podreduce.contract import output_files
 from podreduce.encoding import codec, frames, pair_frames
 from podreduce.inputs import json_inference, reading
 from podreduce.outputs import pairs_output, parquet_output
@@ -23,7 +24,7 @@ from podreduce_operator.balance import partition_count
 from podreduce_operator.cli import report, watcher
 from podreduce_operator.cluster.kubernetes import api, creation_rate, storage_gates
 from podreduce_operator.history import post_mortem, write_post_mortem
-from podreduce_operator.planning import input_sample, shard_count
+from podreduce_operator.planning import input_sample, shard_count, side_inputs
 from podreduce_operator.pods.pod_manifest import TASK_USER
 from podreduce_operator.policy import (
     attempt_record,
@@ -84,6 +85,17 @@ CLAIMS = [
     (FORMATS, f"nested up to {codec.MAX_VALUE_DEPTH} deep"),
     (FORMATS, f"u8 version {pair_frames.VERSION};"),
     (JOBS, f"up to {run_totals.MOST_COUNTERS:,} of the program's, where the status shows {status.MAX_COUNTERS}"),
+    # side inputs and files beside the parts
+    (CRD, f"At most {mib(side_inputs.MOST_SIDE_BYTES)} and {side_inputs.MOST_SIDE_OBJECTS:,} objects together"),
+    (JOBS, f"at most {mib(side_inputs.MOST_SIDE_BYTES)}, as stored, and {side_inputs.MOST_SIDE_OBJECTS:,} objects"),
+    (TROUBLE, f"more than {mib(side_inputs.MOST_SIDE_BYTES)} or {side_inputs.MOST_SIDE_OBJECTS:,} objects together"),
+    (
+        JOBS,
+        f"at most {output_files.MOST_FILES_OF_TASK} files with {mib(output_files.MOST_FILE_BYTES_OF_TASK)} together",
+    ),
+    (JOBS, f"together, a job at most {output_files.MOST_FILES_OF_RUN:,}."),
+    (JOBS, f"with at most {output_files.MOST_NAME_CHARACTERS} characters"),
+    (TROUBLE, f"more than {output_files.MOST_FILES_OF_RUN:,} files with `context.output_file`"),
     # what the status holds
     (CRD, f"Cut at {status.MAX_INDEXES} characters; then it ends in an ellipsis"),
     (CRD, f"The last {WORDS[status.MAX_FAILURES]} failed attempts, the newest first"),

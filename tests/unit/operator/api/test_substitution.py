@@ -81,3 +81,13 @@ def test_every_field_for_uris_takes_placeholders() -> None:
 @given(st.text(alphabet="$(parmetes.day) x", max_size=40))
 def test_any_text_can_be_written_with_doubled_dollars(text: str) -> None:
     assert substitute_text(text.replace("$(", "$$("), DAY, "here") == text
+
+
+@pytest.mark.parametrize("field", ["inputs", "sideInputs"])
+def test_the_uris_of_each_named_input_are_substituted(field: str) -> None:
+    named = [{"name": "a", "uris": ["s3://b/fixed/"]}, {"name": "b", "uris": ["s3://b/$(parameters.day)/", "s3://b/x"]}]
+    found = substitute_spec({field: named}, DAY)[field]
+    assert found == [named[0], {"name": "b", "uris": ["s3://b/2026-05-01/", "s3://b/x"]}]
+    named[1]["uris"] = ["s3://b/$(parameters.month)/"]
+    with pytest.raises(SubstitutionError, match=rf"^spec\.{field}\[1\]\.uris\[0\]: there is no parameter 'month'"):
+        substitute_spec({field: named}, DAY)

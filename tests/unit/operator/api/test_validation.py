@@ -36,12 +36,13 @@ def test_each_rule_of_the_crd_has_a_case_that_breaks_it() -> None:
             validate_job(case.manifest())
         told |= {problem.message for problem in refusal.value.problems}
     assert messages <= told
-    assert len([rule for rule in rules if rule["message"].startswith(CLUSTER_ONLY)]) == 3
+    assert len([rule for rule in rules if rule["message"].startswith(CLUSTER_ONLY)]) == 4
 
 
-def test_named_inputs_have_all_that_the_one_input_has() -> None:
+@pytest.mark.parametrize("field", ["inputs", "sideInputs"])
+def test_named_inputs_have_all_that_the_one_input_has(field: str) -> None:
     spec = job_schema()["properties"]["spec"]["properties"]
-    one, named = spec["input"], spec["inputs"]["items"]
+    one, named = spec["input"], spec[field]["items"]
     assert {*named["properties"]} == {"name", *one["properties"]}
     options = {*one["properties"]} - {"uris"}
     assert {name: named["properties"][name] for name in options} == {name: one["properties"][name] for name in options}
@@ -72,6 +73,8 @@ def test_named_inputs_get_their_defaults() -> None:
     spec = validate_job(CrdCase(id="named", changes={"input": ABSENT, "inputs": NAMED_INPUTS}).manifest())["spec"]
     assert [each["encodingErrors"] for each in spec["inputs"]] == ["Strict", "Strict"]
     assert "input" not in spec
+    spec = validate_job(CrdCase(id="side", changes={"sideInputs": NAMED_INPUTS}).manifest())["spec"]
+    assert [each["encodingErrors"] for each in spec["sideInputs"]] == ["Strict", "Strict"]
 
 
 @pytest.mark.parametrize("rules", [("has(self.a)", "self.a == 1"), ("self.a == 1", "has(self.a)")])
