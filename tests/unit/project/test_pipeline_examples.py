@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 import yaml
 
-from podreduce_operator.api.crd import job_schema
 from podreduce_operator.cli.pipeline_file import load_pipeline, parse_pipeline_file
 from tests.support.pipeline_oracles import (
     draw_links,
@@ -25,7 +24,6 @@ from tests.support.pipeline_oracles import (
 )
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-HAS_SIDE_INPUTS = "sideInputs" in job_schema()["properties"]["spec"]["properties"]
 
 Pairs = list[tuple[Any, Any]]
 
@@ -82,8 +80,6 @@ def read_rows(paths: Iterable[Path]) -> Pairs:
 
 @pytest.mark.parametrize("example", ["web", "pagerank", "kmeans"])
 def test_the_file_is_valid(example: str) -> None:
-    if example == "kmeans" and not HAS_SIDE_INPUTS:
-        pytest.skip("jobs have no side inputs yet")
     path = EXAMPLES / example / "pipeline.yaml"
     load_pipeline(parse_pipeline_file(path.read_text(), str(path)))
 

@@ -6,12 +6,14 @@ Rule: only reads. Paths become URIs, and a failed task is not tried again unless
 import copy
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 from uuid import NAMESPACE_DNS, uuid5
 
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
+from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, assign, resolve_uri
 from podreduce_operator.cli.pipeline_file import InvalidPipelineError, load_pipeline
@@ -75,7 +77,7 @@ def apply_pipeline_overrides(
         step["backoffLimitPerTask"] = (
             step.get("backoffLimitPerTask", 0) if overrides.retries is None else overrides.retries
         )
-        resolve_step_uris(step)
+        resolve_step_uris(step, texts_of(spec.get("parameters")))
     return changed
 
 
@@ -128,12 +130,28 @@ def needs_of(step: Mapping[str, Any]) -> Iterator[str]:
             yield from (source[name] for name in ("from", "previous") if name in source)
 
 
-def resolve_step_uris(step: dict[str, Any]) -> None:
+def resolve_step_uris(step: dict[str, Any], parameters: Mapping[str, str]) -> None:
     """Replace the paths in a step by file URIs."""
     for each in (*(step.get("inputs") or ()), *(step.get("sideInputs") or ())):
         for source in (each, each.get("first")):
             if isinstance(source, dict) and isinstance(source.get("uris"), list):
-                source["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in source["uris"]]
+                source["uris"] = [resolve_start(uri, parameters) for uri in source["uris"]]
     output = step.get("output")
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
-        output["uri"] = as_prefix(resolve_uri(output["uri"]))
+        output["uri"] = as_prefix(resolve_start(output["uri"], parameters))
+
+
+def resolve_start(uri: Any, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401 - what is no text is refused later
+    """Return a path as a file URI. A parameter at its start decides whether it is a path, so it is put in first."""
+    if not isinstance(uri, str):
+        return uri
+    if uri.startswith("$("):
+        with suppress(SubstitutionError):  # which is told later, with the line
+            uri = substitute_text(uri, parameters, "uri").replace("$(", "$$(")
+    return resolve_uri(uri)
+
+
+def texts_of(parameters: object) -> dict[str, str]:
+    """Return the parameters that are texts; others are refused later."""
+    given = parameters if isinstance(parameters, dict) else {}
+    return {name: value for name, value in given.items() if isinstance(value, str)}

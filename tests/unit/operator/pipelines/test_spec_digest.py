@@ -74,6 +74,7 @@ def comment_in(name: str) -> Change:
         (put("steps.2.badRecords", "Skip"), {"sum"}),
         (put("steps.3.inputs.0.name", "ranks"), {"top"}),
         (put("steps.0.inputs.0.encodingErrors", "Replace"), {"seed"}),
+        (put("steps.3.sideInputs", [{"from": "seed"}]), {"top"}),
         (put("steps.3.output.order", "Total"), {"top"}),
         (put("steps.2.output", {"format": "JSONLines"}), {"spread", "sum", "top"}),
     ],
