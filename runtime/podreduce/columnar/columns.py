@@ -20,6 +20,7 @@ from podreduce.columnar.key_columns import (
     flat_table,
     key_names,
     nested_table,
+    one_array,
     prefix_of,
 )
 from podreduce.contract.errors import ProgramError
@@ -134,11 +135,6 @@ def can_be_taken(kind: pa.DataType) -> bool:
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError, pa.ArrowTypeError):
         return False
     return True
-
-
-def one_array(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece; if it is one already, without the copy that Arrow would make."""
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def cut_rows(rows: Any, most_bytes: int) -> Iterator[Any]:  # noqa: ANN401 - a table or an array

@@ -13,7 +13,17 @@ from numpy.typing import NDArray
 
 from podreduce.encoding.keys import encode_key
 
-__all__ = ["KEY", "bucket_tuples", "flat_batch", "flat_schema", "flat_table", "key_names", "nested_table", "prefix_of"]
+__all__ = [
+    "KEY",
+    "bucket_tuples",
+    "flat_batch",
+    "flat_schema",
+    "flat_table",
+    "key_names",
+    "nested_table",
+    "one_array",
+    "prefix_of",
+]
 
 KEY: Final = "key"
 
@@ -29,13 +39,13 @@ def nested_table(table: pa.Table, names: Sequence[str]) -> pa.Table:
     """Return the table with these columns as one key column, which is the first; unchanged if there are no names."""
     if not names:
         return table
-    fields = [piece_of(table.column(name)) for name in names]
+    fields = [one_array(table.column(name)) for name in names]
     others = {name: table.column(name) for name in table.column_names if name not in names}
     return pa.table({KEY: pa.StructArray.from_arrays(fields, names=list(names)), **others})
 
 
-def piece_of(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column in one piece."""
+def one_array(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column in one piece; if it is one already, without the copy that Arrow would make."""
     return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
