@@ -50,10 +50,10 @@ def take() -> Footprint:
 
 
 def changes(before: Footprint, after: Footprint) -> list[str]:
-    """Say what came, what went and which settings differ; empty where all is as it was. Processes may end."""
+    """Say what came, what went and which settings differ. Processes may end, and a group with its last process."""
     kinds = [kind.name for kind in fields(Footprint) if kind.name != "sysctls"]
     came = [f"{kind}: {name}" for kind in kinds for name in sorted(getattr(after, kind) - getattr(before, kind))]
-    lasting = [kind for kind in kinds if kind != "processes"]
+    lasting = [kind for kind in kinds if kind not in {"processes", "groups"}]
     went = [
         f"{kind}: {name} is gone" for kind in lasting for name in sorted(getattr(before, kind) - getattr(after, kind))
     ]

@@ -33,7 +33,10 @@ def test_nothing_changed_leaves_nothing_to_say() -> None:
 
 def test_what_came_and_went_and_was_set_is_named_but_not_a_process_that_ended() -> None:
     before = make_footprint(
-        processes=frozenset({"1 init", "7 sh"}), mounts=frozenset({"/", "/old"}), sysctls={"kernel/panic": "0"}
+        processes=frozenset({"1 init", "7 sh"}),
+        mounts=frozenset({"/", "/old"}),
+        groups=frozenset({"pids/session-7"}),
+        sysctls={"kernel/panic": "0"},
     )
     after = make_footprint(
         processes=frozenset({"1 init", "8 sh"}),
