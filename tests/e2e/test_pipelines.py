@@ -137,7 +137,7 @@ def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: Pipeli
             "name": "report",
             "className": "Report",
             "inputs": [{"from": "lengths"}, {"from": "initials"}],
-            "output": {"uri": world.output_uri("report")},
+            "output": {"uri": world.output_uri("report"), "format": "JSONLines"},
         },
     ]
     pipelines.apply("web", steps=steps)
@@ -155,8 +155,8 @@ def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: Pipeli
     for word, count in words.items():
         expected[f"lengths {len(word)}"] += count
         expected[f"initials {word[0]}"] += count
-    lines = [line for part in world.parts("report") for line in part.decode().splitlines()]
-    assert {key: int(count) for key, count in (line.split("\t") for line in lines)} == expected
+    records = [json.loads(line) for part in world.parts("report") for line in part.decode().split("\n")[:-1]]
+    assert {record["key"]: record["value"] for record in records} == expected
 
     pipelines.apply("web", steps=steps, runId="2")
     status = pipelines.wait("web", "2")

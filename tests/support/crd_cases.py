@@ -301,7 +301,7 @@ REFUSED = [
     refused("inputs[0].uris[0]", "named-input-of-other-store", named(uris=["gs://corpus/a"])),
     refused("inputs[0]", "named-input-with-options-of-another-format", named(format="Text")),
     refused("sideInputs", "side-inputs-too-many", {"sideInputs": name_inputs(9)}),
-    refused("", "side-inputs-of-one-name", {"sideInputs": [NAMED_INPUTS[0], NAMED_INPUTS[0]]}),
+    refused("sideInputs[1]", "side-inputs-of-one-name", {"sideInputs": [NAMED_INPUTS[0], NAMED_INPUTS[0]]}),
     refused("", "side-input-in-output", side(uris=["s3://corpus/counts/old.pairs"])),
     refused("", "output-in-side-input", side(uris=["s3://corpus/"])),
     refused("sideInputs[0].name", "side-input-without-name", side(name=ABSENT)),

@@ -151,7 +151,8 @@ def run(  # noqa: PLR0917 - typer passes them by name
     130 interrupted. Of a schedule, the job of one time runs.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.run import RunOptions, run_any  # noqa: PLC0415
+    from podreduce_operator.cli.run import RunOptions  # noqa: PLC0415
+    from podreduce_operator.cli.run_any import run_any  # noqa: PLC0415
 
     overrides = Overrides(
         inputs=(*(paths or ()), *(inputs or ())),

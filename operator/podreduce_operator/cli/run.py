@@ -20,7 +20,7 @@ from uuid import uuid4
 import msgspec
 
 from podreduce.contract.environment import MODULES_VARIABLE
-from podreduce_operator.api.crd import PIPELINES, SCHEDULES
+from podreduce_operator.api.crd import SCHEDULES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.owners import read_controller
@@ -28,8 +28,8 @@ from podreduce_operator.api.quantities import QuantityError, parse_bytes
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cli.job_file import JobFile, mentions, parse_job_file, read_text
-from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, apply_overrides
+from podreduce_operator.cli.job_file import JobFile, parse_job_file, read_text
+from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
 from podreduce_operator.cli.program_source import describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
 from podreduce_operator.cli.terminal import complain, say
@@ -49,7 +49,6 @@ __all__ = [
     "keep_failure",
     "load_job",
     "read_memory",
-    "run_any",
     "run_in",
     "run_job",
 ]
@@ -90,30 +89,6 @@ class RunOptions:
     work_directory: Path | None = None
     work_uri: str | None = None
     at: str | None = None
-
-
-def run_any(options: RunOptions, of_steps: StepOverrides, fork_server: ForkServer | None) -> ExitStatus:
-    """Run the pipeline in a file on this machine, or else its job."""
-    if not is_python(options.file) and mentions(options.file, PIPELINES.kind):
-        from podreduce_operator.cli.pipelines.run import run_pipeline_file  # noqa: PLC0415 - jobs need none of it
-
-        status = run_pipeline_file(options, of_steps, fork_server)
-        if status is not None:
-            return status
-    problem = describe_misplaced(of_steps)
-    if problem:
-        complain(f"{options.file}: {problem}")
-        return ExitStatus.INVALID
-    return run_job(options, fork_server)
-
-
-def describe_misplaced(of_steps: StepOverrides) -> str:
-    """Return which options need a pipeline; empty if a job can run with them."""
-    given = {"--keep": of_steps.keep, "--to": of_steps.to, "--force": of_steps.force}
-    found = [name for name, value in given.items() if value]
-    if found:
-        return f"{', '.join(found)}: only a pipeline has steps, and this is a job"
-    return "-o: a job has one output" if len(of_steps.outputs) > 1 else ""
 
 
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:

@@ -74,7 +74,7 @@ class PipelineApplier:
             case RecordStep(job=job):
                 await record_step(self.run, job, self.find_node(job.place))
             case PublishLoop(place=place):
-                await self.publish(place)
+                await self.copy_result(place)
             case RemoveData(place=place):
                 await remove_output(self.run, place)
 
@@ -105,7 +105,7 @@ class PipelineApplier:
         found = [await look_again(self.run, name, self.observed.records[name]) for name in node.producers]
         return all(each is Data.PRESENT for each in found)
 
-    async def publish(self, place: Place) -> None:
+    async def copy_result(self, place: Place) -> None:
         """Copy the last output of a loop's step to its URI."""
         uri = result_uri(self.observed.pipeline.spec, place.step)
         record: StepRecord | None = self.observed.records.get(str(place))

@@ -54,12 +54,13 @@ def find_calls(name: str) -> set[str]:
 
 def test_one_module_decides_which_pods_are_deleted_and_one_deletes_them() -> None:
     assert find_calls("DeletePod") == {"policy/pod_deletion"}
-    callers = find_calls("delete_pod") - {"cluster/local/processes"}  # which ends its own processes when it closes
+    own = {"cluster/local/processes", "cluster/local/local_jobs"}  # which end their own processes when they close
+    callers = find_calls("delete_pod") - own
     assert callers == {"loop/apply"}
 
 
-def test_one_module_publishes() -> None:
-    assert find_calls("publish") == {"runs/commit_output"}
+def test_one_module_publishes_a_job_s_output_and_one_that_of_a_loop() -> None:
+    assert find_calls("publish") == {"runs/commit_output", "pipeline_runs/publish_loop"}
 
 
 @pytest.mark.parametrize("place", PLACES)

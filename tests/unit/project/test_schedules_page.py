@@ -18,6 +18,7 @@ OPERATOR = ROOT / "operator" / "podreduce_operator"
 SOURCES = (
     "policy/decide_schedule",
     "loop/schedule_loop",
+    "cluster/kubernetes/owned_jobs",
     "cluster/kubernetes/schedules",
     "cluster/kubernetes/refusals",
 )

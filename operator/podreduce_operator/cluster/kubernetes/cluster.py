@@ -21,6 +21,7 @@ import structlog
 
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
+from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
 from podreduce_operator.cluster.kubernetes.object_cache import uid_of
@@ -281,27 +282,7 @@ class KubernetesCluster:
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
         """See `Cluster.read_source`."""
-        return await self.read_config_map(job.key.namespace, config_map, key)
-
-    async def read_config_map(self, namespace: str, config_map: str, key: str) -> str:
-        """Return the program text in a ConfigMap.
-
-        Raises:
-            ActionError: the ConfigMap or the key does not exist.
-        """
-        place = f"the ConfigMap {namespace}/{config_map} (program.sourceFrom)"
-        try:
-            found = await self.api.get(core_path("configmaps", namespace, config_map))
-        except ApiError as error:
-            if error.status != HTTPStatus.NOT_FOUND:
-                raise unavailable(f"{place} cannot be read now", error) from error
-            raise ActionError("ProgramNotFound", f"{place} does not exist", permanent=True) from error
-        data = found.get("data") or {}
-        if key not in data:
-            known = ", ".join(sorted(data)) or "none"
-            message = f"{place} has no key {key!r}; its keys: {known}"
-            raise ActionError("ProgramNotFound", message, permanent=True)
-        return str(data[key])
+        return await read_program_text(self.api, job.key.namespace, config_map, key)
 
     async def read_storage(self, job: JobView) -> JobStorage:
         """See `Cluster.read_storage`. If the job and its Secret are gone, the last known storage is returned."""

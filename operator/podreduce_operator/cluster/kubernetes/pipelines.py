@@ -11,6 +11,7 @@ from podreduce_operator.api.crd import PIPELINES
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiError, Json
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
+from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
 from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs
 from podreduce_operator.cluster.kubernetes.refusals import unavailable
@@ -104,7 +105,7 @@ class KubernetesPipelines:
 
     async def read_source_of(self, pipeline: PipelineView, config_map: str, key: str) -> str:
         """See `PipelineCluster.read_source_of`."""
-        return await self._cluster.read_config_map(pipeline.key.namespace, config_map, key)
+        return await read_program_text(self._cluster.api, pipeline.key.namespace, config_map, key)
 
     async def read_storage_of(self, pipeline: PipelineView) -> JobStorage:
         """See `PipelineCluster.read_storage_of`. If its Secret is gone with it, the last known storage is returned."""
