@@ -6,14 +6,14 @@ Rule: only reads. `overrides` applies the command line, and `validation` applies
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
-__all__ = ["JobFile", "parse_job_file", "read_job_file"]
+__all__ = ["JobFile", "find_module", "parse_job_file", "read_job_file"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,24 @@ def read_job_file(path: str) -> JobFile:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise ManifestError(f"{path}: cannot be read: {reason}") from error
-    return parse_job_file(text, path)
+    file = parse_job_file(text, path)
+    return replace(file, directory=find_directory(file.manifest, Path(path).resolve().parent))
+
+
+def find_directory(manifest: Mapping[str, Any], beside: Path) -> Path | None:
+    """Return the directory of the job file if the program's module is there, as `podreduce submit` would pack it."""
+    spec = manifest.get("spec")
+    program = spec.get("program") if isinstance(spec, dict) else None
+    module = program.get("module") if isinstance(program, dict) and "archive" not in program else None
+    return beside if isinstance(module, str) and find_module(beside, module) is not None else None
+
+
+def find_module(directory: Path, module: str) -> Path | None:
+    """Return the file of a module below a directory; None if it is not there."""
+    *parents, name = module.split(".")
+    place = directory.joinpath(*parents)
+    candidates = (place / f"{name}.py", place / name / "__init__.py")
+    return next((each for each in candidates if name and each.is_file()), None)
 
 
 def parse_job_file(text: str, source: str) -> JobFile:

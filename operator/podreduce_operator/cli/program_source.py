@@ -13,7 +13,7 @@ from podreduce_operator.api.program_problems import ProgramProblem, find_program
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.cli.job_file import JobFile
 
-__all__ = ["ProgramSource", "describe_problems", "find_source"]
+__all__ = ["ProgramSource", "describe_module", "describe_problems", "find_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,19 @@ def find_source(program: ProgramSpec, file: JobFile) -> ProgramSource | None:
     if text is None:
         return None
     return ProgramSource(text=text, file=file.source, within=within, block=find_block(file.text, matches, path, text))
+
+
+def describe_module(path: Path, class_name: str | None) -> list[str]:
+    """Return what is certainly wrong with a program in a file of its own.
+
+    Raises:
+        OSError, UnicodeDecodeError: it cannot be read.
+    """
+    text = path.read_text(encoding="utf-8")
+    source = ProgramSource(
+        text=text, file=str(path), within="", block=TextBlock(first_line=1), directory=path.resolve().parent
+    )
+    return describe_problems(source, class_name)
 
 
 def describe_problems(source: ProgramSource, class_name: str | None) -> list[str]:

@@ -53,5 +53,6 @@ def find_local_uris(job: JobView) -> list[str]:
         for place, each in job.spec.all_inputs.items()
         for index, uri in enumerate(each.uris)
     }
+    uris |= {f"spec.{place}": uri for place, uri in job.spec.program.files.items()}
     uris["spec.output.uri"] = job.spec.output.uri
     return [field for field, uri in uris.items() if not uri.startswith("s3://")]

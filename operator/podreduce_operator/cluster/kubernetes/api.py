@@ -1,8 +1,8 @@
 """Requests to the API server with paths, JSON objects and one error type.
 
-Rule: the only file that imports the kubernetes package, which is untyped. The package finds and refreshes credentials
-and sets up TLS. This module sends the requests itself, because the package's layers need more CPU for a request than
-everything else in creating a pod.
+Rule: with `kubeconfig` the only file that imports the kubernetes package, which is untyped. The package finds and
+refreshes credentials and sets up TLS. This module sends the requests itself, because the package's layers need more CPU
+for a request than everything else in creating a pod.
 """
 
 import asyncio
@@ -50,6 +50,8 @@ CONCURRENT_REQUESTS = 64
 """How many requests may run at once, without watches. The others wait and are not sent yet."""
 BUFFER_BYTES = 2**21
 """A watch event is one line, and a pod may be large."""
+APPLY = "application/apply-patch+yaml"
+"""The content type of a server-side apply. JSON is YAML."""
 USER_AGENT = "podreduce-operator"
 
 
@@ -148,6 +150,11 @@ class ApiServer:
         """Merge `body` (a JSON merge patch) into the object at `path` and return it as it is now."""
         return decode_object(await self._request("PATCH", path, {}, body))
 
+    async def apply(self, path: str, body: Json, manager: str) -> Json:
+        """Apply `body` on the server's side as `manager`, which then owns its fields, and return the object."""
+        query = {"fieldManager": manager, "force": "true"}
+        return decode_object(await self._request("PATCH", path, query, body, content=APPLY))
+
     async def delete(self, path: str, body: Json) -> Json:
         """Delete the object at `path` and return the server's answer."""
         return decode_object(await self._request("DELETE", path, {}, body))
@@ -194,10 +201,17 @@ class ApiServer:
         return response
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        accept: str = "",
+        content: str = "",
     ) -> bytes:
         for attempt in range(1, THROTTLED_ATTEMPTS + 1):
-            answer = await self._try(method, path, query, body, accept=accept)
+            answer = await self._try(method, path, query, body, accept=accept, content=content)
             if answer.status == THROTTLED:
                 self._on_throttled(answer.retry_seconds)
             if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
@@ -214,12 +228,12 @@ class ApiServer:
             raise error
 
     async def _try(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str, content: str
     ) -> "Answer":
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         async with self._gate:
             with translated_errors(path):
-                response = await self._send(method, path, query, body, accept=accept, limits=limits)
+                response = await self._send(method, path, query, body, accept=accept, content=content, limits=limits)
                 async with response:
                     return Answer(response.status, await response.read(), read_retry_after(response))
 
@@ -232,8 +246,9 @@ class ApiServer:
         *,
         limits: aiohttp.ClientTimeout,
         accept: str = "",
+        content: str = "",
     ) -> aiohttp.ClientResponse:
-        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = content or ("application/merge-patch+json" if method == "PATCH" else "application/json")
         headers = {"Accept": accept or "application/json", "Content-Type": content, **await self._authorize()}
         if method != "GET":
             self._before_write()
@@ -292,9 +307,11 @@ def tls_of(configuration: Any) -> Any:  # noqa: ANN401 - the kubernetes package 
 
 @asynccontextmanager
 async def connect(
-    kubeconfig: Path | None = None, *, before_write: Callable[[], None] = lambda: None
+    kubeconfig: Path | None = None, *, context: str | None = None, before_write: Callable[[], None] = lambda: None
 ) -> AsyncIterator[ApiServer]:
     """Open a client. Credentials come from `kubeconfig`, KUBECONFIG, the pod's service account or ~/.kube/config.
+
+    `context` is of the KUBECONFIG; None: the current one.
 
     Raises:
         OperatorError: there are no credentials.
@@ -304,7 +321,7 @@ async def connect(
     # Python 3.13 refuses CA certificates without RFC 5280's extensions. Many clusters have them; kubectl accepts them.
     configuration.disable_strict_ssl_verification = True
     try:
-        await load_credentials(configuration, kubeconfig)
+        await load_credentials(configuration, kubeconfig, context)
     except config.ConfigException as error:
         raise OperatorError(
             f"no credentials for the API server: {error}; set KUBECONFIG, or run in a pod with a service account"
@@ -315,11 +332,11 @@ async def connect(
         yield ApiServer(configuration, session, before_write)
 
 
-async def load_credentials(configuration: Any, kubeconfig: Path | None) -> None:  # noqa: ANN401 - untyped package
+async def load_credentials(configuration: Any, kubeconfig: Path | None, context: str | None) -> None:  # noqa: ANN401
     """Load credentials into the configuration. A service account's token is read again when it rotates."""
     named = str(kubeconfig) if kubeconfig else os.environ.get("KUBECONFIG")
-    if named or "KUBERNETES_SERVICE_HOST" not in os.environ:
-        await config.load_kube_config(named, client_configuration=configuration, persist_config=False)
+    if named or context or "KUBERNETES_SERVICE_HOST" not in os.environ:
+        await config.load_kube_config(named, context, client_configuration=configuration, persist_config=False)
     else:
         config.load_incluster_config(client_configuration=configuration)
 

@@ -165,6 +165,7 @@ class ProcessCluster:
             pod_name=pod.name,
             memory_bytes=self.memory_of(request),
             scratch_directory=str(scratch),
+            program_directory=str(self.work_directory),
             termination_log=str(scratch / "termination-log"),
         )
         process = await TaskProcess.start(
