@@ -1,7 +1,9 @@
 """Requirements become wheels: by pip alone, from a directory of wheels, so that no registry is asked."""
 
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -13,13 +15,21 @@ ROOT = Path(__file__).parents[2]
 IMAGE = Image(python="3.13", architecture="x86_64")
 
 
-def make_wheel(directory: Path, name: str, *, tag: str = "py3-none-any", requires: str = "") -> None:
+def make_wheel(
+    directory: Path,
+    name: str,
+    *,
+    tag: str = "py3-none-any",
+    requires: str = "",
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     distribution, _, version = name.partition("-")
     metadata = f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
     metadata += f"Requires-Dist: {requires}\n" if requires else ""
     info = f"{name}.dist-info"
     with zipfile.ZipFile(directory / f"{name}-{tag}.whl", "w") as wheel:
-        wheel.writestr(f"{distribution}.py", f"VERSION = {version!r}\n")
+        for path, text in files.items():
+            wheel.writestr(path, text)
         wheel.writestr(f"{info}/METADATA", metadata)
         wheel.writestr(f"{info}/WHEEL", f"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n")
         wheel.writestr(f"{info}/RECORD", "")

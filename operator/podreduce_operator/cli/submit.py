@@ -81,7 +81,7 @@ def submit_job(options: SubmitOptions) -> ExitStatus:
         check(submission)
         with tempfile.TemporaryDirectory(prefix="podreduce-submit-") as directory:
             uploads = list(attach_files(submission, options, Path(directory)))
-            refuse_local(submission)
+        refuse_local(submission)
     except INVALID as error:
         complain(str(error))
         return ExitStatus.INVALID
@@ -102,7 +102,7 @@ def check(submission: Submission) -> None:
     Raises:
         InvalidFileError: it is wrong.
     """
-    load_job(as_local(submission), Overrides())
+    refuse_local(submission)
     module = submission.module_file
     if module is None:
         return
@@ -156,10 +156,10 @@ def choose_place(submission: Submission, options: SubmitOptions) -> str:
 
 
 def refuse_local(submission: Submission) -> None:
-    """Refuse URIs that a cluster cannot reach, and what the files make of the job.
+    """Refuse an invalid job, and one with URIs that a cluster cannot reach.
 
     Raises:
-        InvalidFileError: there are such.
+        InvalidFileError: it is such a job.
     """
     local = find_local_uris(load_job(as_local(submission), Overrides()))
     if local:
