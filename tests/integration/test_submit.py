@@ -177,7 +177,7 @@ def test_a_dry_run_prints_what_would_be_applied_and_sends_nothing(program: Path,
     assert shown.returncode == 0, shown.stderr
     manifest = yaml.safe_load(shown.stdout)
     digest = hashlib.sha256(pack(program)).hexdigest()
-    archive = {"uri": f"s3://corpus/_podreduce-programs/{digest}/count.zip", "digest": f"sha256:{digest}"}
+    archive = {"uri": f"s3://corpus/_podreduce-programs/{digest[:32]}/count.zip", "digest": f"sha256:{digest}"}
     assert manifest["metadata"] == {"name": "count"}
     assert manifest["spec"]["program"]["module"] == "job"
     assert manifest["spec"]["program"]["archive"] == archive

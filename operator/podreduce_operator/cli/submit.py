@@ -29,6 +29,7 @@ __all__ = ["SubmitOptions", "submit_job"]
 
 PLACE = "_podreduce-programs/"
 """Where programs go in the bucket of the output. No input prefix reads names that start with _."""
+PLACE_CHARACTERS = 32
 INVALID = (ManifestError, OverrideError, ArchiveError, RequirementsError, InvalidFileError)
 
 
@@ -144,7 +145,8 @@ def attach_files(submission: Submission, options: SubmitOptions, directory: Path
 
 def as_upload(data: bytes, name: str, place: str) -> Upload:
     """Return a file with its place, which its content names."""
-    return Upload(data=data, uri=f"{place}{digest_of(data).removeprefix(DIGEST_PREFIX)}/{name}")
+    content = digest_of(data).removeprefix(DIGEST_PREFIX)[:PLACE_CHARACTERS]
+    return Upload(data=data, uri=f"{place}{content}/{name}")
 
 
 def choose_place(submission: Submission, options: SubmitOptions) -> str:
