@@ -11,7 +11,7 @@ from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_positions import TextBlock, find_block
 from podreduce_operator.api.program_problems import ProgramProblem, find_program_problems
 from podreduce_operator.api.spec import ProgramSpec
-from podreduce_operator.cli.job_file import JobFile
+from podreduce_operator.cli.job_file import JobFile, find_module
 
 __all__ = ["ProgramSource", "describe_module", "describe_problems", "find_source"]
 
@@ -79,13 +79,16 @@ def find_source(program: ProgramSpec, file: JobFile) -> ProgramSource | None:
     return ProgramSource(text=text, file=file.source, within=within, block=find_block(file.text, matches, path, text))
 
 
-def describe_module(path: Path, class_name: str | None) -> list[str]:
-    """Return what is certainly wrong with a program in a file of its own.
-
-    Raises:
-        OSError, UnicodeDecodeError: it cannot be read.
-    """
-    text = path.read_text(encoding="utf-8")
+def describe_module(directory: Path, module: str, class_name: str | None) -> list[str]:
+    """Return what is certainly wrong with a program in a module beside its job; nothing if the module is not there."""
+    path = find_module(directory, module)
+    if path is None:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return [f"{path}: cannot be read: {reason}"]
     source = ProgramSource(
         text=text, file=str(path), within="", block=TextBlock(first_line=1), directory=path.resolve().parent
     )

@@ -30,7 +30,7 @@ from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, read_job_file
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
-from podreduce_operator.cli.program_source import describe_problems, find_source
+from podreduce_operator.cli.program_source import describe_module, describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
 from podreduce_operator.cli.wording import wrap
 from podreduce_operator.cluster.local.fork_server import ForkServer
@@ -266,8 +266,11 @@ def check_program(job: JobView, file: JobFile) -> None:
     Raises:
         InvalidFileError: it does not compile, or has no job class, or that class has wrong members.
     """
-    source = find_source(job.spec.program, file)
-    problems = [] if source is None else describe_problems(source, job.spec.program.class_name)
+    program = job.spec.program
+    source = find_source(program, file)
+    problems = [] if source is None else describe_problems(source, program.class_name)
+    if program.module is not None and file.directory is not None:
+        problems = describe_module(file.directory, program.module, program.class_name)
     if problems:
         raise InvalidFileError("\n".join(problems))
 

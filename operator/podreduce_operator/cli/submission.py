@@ -43,12 +43,6 @@ class Submission:
         """The job's spec; empty if it is no mapping, which validation reports."""
         return read_mapping(self.manifest, "spec")
 
-    @property
-    def module_file(self) -> Path | None:
-        """The file of the program's module; None if it is not in the directory to pack."""
-        module = read_mapping(self.spec, "program").get("module")
-        return None if self.program is None else find_module(self.program, str(module))
-
 
 def read_submission(
     target: str,

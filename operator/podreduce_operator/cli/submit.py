@@ -17,7 +17,6 @@ from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import OverrideError, Overrides, resolve_uri
 from podreduce_operator.cli.program_archive import ArchiveError, digest_of, pack
-from podreduce_operator.cli.program_source import describe_module
 from podreduce_operator.cli.report import find_verdict
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, complain, load_job, say
 from podreduce_operator.cli.submission import Submission, read_mapping, read_submission
@@ -79,10 +78,10 @@ def submit_job(options: SubmitOptions) -> ExitStatus:
             input_format=options.input_format,
             requirements=options.requirements,
         )
-        check(submission)
+        refuse_invalid(submission)
         with tempfile.TemporaryDirectory(prefix="podreduce-submit-") as directory:
             uploads = list(attach_files(submission, options, Path(directory)))
-        refuse_local(submission)
+        refuse_invalid(submission)
     except INVALID as error:
         complain(str(error))
         return ExitStatus.INVALID
@@ -97,22 +96,18 @@ def submit_job(options: SubmitOptions) -> ExitStatus:
     return apply(submission, options)
 
 
-def check(submission: Submission) -> None:
-    """Refuse a job or a program that is certainly wrong, before anything is packed or resolved.
+def refuse_invalid(submission: Submission) -> None:
+    """Refuse a job or program that is certainly wrong, and URIs that a cluster cannot reach.
 
     Raises:
-        InvalidFileError: it is wrong.
+        InvalidFileError: it is such a job.
     """
-    refuse_local(submission)
-    module = submission.module_file
-    if module is None:
-        return
-    try:
-        problems = describe_module(module, read_mapping(submission.spec, "program").get("className"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InvalidFileError(f"{module}: cannot be read: {error}") from error
-    if problems:
-        raise InvalidFileError("\n".join(problems))
+    local = find_local_uris(load_job(as_local(submission), Overrides()))
+    if local:
+        raise InvalidFileError(
+            f"{submission.file.source}: a cluster needs s3:// URIs in {', '.join(local)}: upload what is on this "
+            "machine with podreduce copy, and name it there"
+        )
 
 
 def as_local(submission: Submission) -> JobFile:
@@ -155,20 +150,6 @@ def choose_place(submission: Submission, options: SubmitOptions) -> str:
         return as_prefix(resolve_uri(options.place))
     output = str(read_mapping(submission.spec, "output").get("uri", ""))
     return f"s3://{output.removeprefix('s3://').partition('/')[0]}/{PLACE}"
-
-
-def refuse_local(submission: Submission) -> None:
-    """Refuse an invalid job, and one with URIs that a cluster cannot reach.
-
-    Raises:
-        InvalidFileError: it is such a job.
-    """
-    local = find_local_uris(load_job(as_local(submission), Overrides()))
-    if local:
-        raise InvalidFileError(
-            f"{submission.file.source}: a cluster needs s3:// URIs in {', '.join(local)}: upload what is on this "
-            "machine with podreduce copy, and name it there"
-        )
 
 
 def show(submission: Submission, uploads: list[Upload]) -> ExitStatus:

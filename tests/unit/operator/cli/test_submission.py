@@ -39,7 +39,7 @@ def test_a_python_file_is_a_module_of_its_directory(tmp_path: Path) -> None:
     assert found.manifest["metadata"] == {"name": "count-words"}
     assert found.spec["program"] == {"module": "count_words", "className": "Words"}
     assert found.spec["input"] == {"uris": ["s3://corpus/books/"], "format": "Text"}
-    assert (found.program, found.requirements, found.module_file) == (tmp_path, None, tmp_path / "count_words.py")
+    assert (found.program, found.requirements) == (tmp_path, None)
 
 
 def test_a_directory_is_its_job_py_under_its_own_name(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_job_file_comes_before_a_python_file_and_keeps_what_it_says(tmp_path: 
     found = read(tmp_path, Overrides(assignments=("spec.runId=2",)))
     assert found.spec["program"] == {"module": "pack.words"}
     assert (found.spec["runId"], found.spec["output"]["uri"]) == ("2", "s3://corpus/counts/")
-    assert (found.program, found.module_file) == (tmp_path, tmp_path / "pack" / "words.py")
+    assert found.program == tmp_path
     assert "backoffLimitPerTask" not in found.spec
 
 
