@@ -208,6 +208,26 @@ def test_what_cannot_run_is_refused_before_anything_is_sent(
     assert why in refused.stderr
 
 
+def test_a_missing_archive_ends_a_local_run_at_once(tmp_path: Path) -> None:
+    (tmp_path / "in.txt").write_text("a\n")
+    archive = {"uri": str(tmp_path / "gone.zip"), "digest": f"sha256:{'0' * 64}"}
+    manifest = {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReduceJob",
+        "metadata": {"name": "gone"},
+        "spec": {
+            "program": {"module": "jobs", "archive": archive},
+            "input": {"uris": ["in.txt"]},
+            "output": {"uri": "o"},
+        },
+    }
+    (tmp_path / "job.json").write_text(json.dumps(manifest))
+    run = call("run", "job.json", cwd=tmp_path)
+    assert run.returncode == 1
+    assert f"ProgramNotFound: file://{tmp_path}/gone.zip: there is no such object" in run.stderr
+    assert "waiting" not in run.stderr
+
+
 INPUTS = {
     "wordcount": {"input": {"uris": [f"file://{EXAMPLES}/wordcount/books/"]}},
     "loganalysis": {"input": {"uris": [f"file://{EXAMPLES}/loganalysis/logs/*.csv"]}},
