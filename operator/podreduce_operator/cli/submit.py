@@ -57,7 +57,7 @@ class SubmitOptions:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upload:
-    """A file to upload, and the field of the program that names it."""
+    """A file to upload."""
 
     data: bytes
     uri: str
@@ -69,7 +69,7 @@ class Upload:
 
 
 def submit_job(options: SubmitOptions) -> ExitStatus:
-    """Submit a job. Print the job that it was, or with `dry_run` the YAML that would be applied."""
+    """Submit a job and tell what was done; with `dry_run` print the YAML that would be applied."""
     try:
         submission = read_submission(
             options.target,
@@ -154,12 +154,24 @@ def choose_place(submission: Submission, options: SubmitOptions) -> str:
 
 def show(submission: Submission, uploads: list[Upload]) -> ExitStatus:
     """Print the documents that would be applied; on standard error, what would be uploaded."""
-    import yaml  # noqa: PLC0415 - an extra's
-
     for each in uploads:
         complain(f"would upload {render_bytes(len(each.data))} to {each.uri}")
-    say(yaml.safe_dump_all([*submission.others, submission.manifest], sort_keys=False, allow_unicode=True).rstrip())
+    say(render_yaml([*submission.others, submission.manifest]))
     return ExitStatus.COMPLETE
+
+
+def render_yaml(documents: list[dict[str, Any]]) -> str:
+    """Return documents as YAML, with a text of several lines, such as a program, as a block."""
+    import yaml  # noqa: PLC0415 - an extra's
+
+    class Dumper(yaml.SafeDumper):
+        """Of this call only."""
+
+    def represent(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+        return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+    Dumper.add_representer(str, represent)
+    return yaml.dump_all(documents, Dumper=Dumper, sort_keys=False, allow_unicode=True).rstrip()
 
 
 def upload(file: Upload) -> None:
