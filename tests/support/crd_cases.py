@@ -120,12 +120,23 @@ def side(**changes: Any) -> dict[str, Any]:
     return {"sideInputs": [{name: value for name, value in spec.items() if value is not ABSENT}]}
 
 
+def stored(uri: str) -> dict[str, str]:
+    """A file of the program, with a digest."""
+    return {"uri": uri, "digest": f"sha256:{'0a' * 32}"}
+
+
+ZIP, WHEEL = stored("s3://jobs/words.zip"), stored("s3://jobs/six-1.17.0-py2.py3-none-any.whl")
 JSON_COLUMNS = [{"name": "id", "type": "int64"}, {"name": "a b", "type": 'struct<x: double, "y z": list<json>>'}]
 
 TAKEN = [
     taken("the-least-there-can-be"),
     taken("module", program={"module": "mypackage.jobs", "className": "WordCount"}),
     taken("config-map", program={"sourceFrom": {"configMapKeyRef": {"name": "wordcount", "key": "job.py"}}}),
+    taken("archive", program={"module": "jobs", "archive": ZIP, "requirements": [WHEEL, WHEEL]}),
+    taken("wheel-as-archive", program={"module": "jobs", "archive": WHEEL}),
+    taken("source-with-archive", program__archive=ZIP),
+    taken("archive-beside-output", program__archive=stored("s3://corpus/counts.zip")),
+    taken("two-hundred-requirements", program__requirements=[stored(f"s3://jobs/{'a' * 1000}.whl")] * 200),
     taken("source-of-128-kib", program__source="x" * 131072),
     taken("parameters", program__parameters={"minLength": "3", "empty": ""}),
     taken("image-with-digest", image="registry.example:5000/me/wordcount@sha256:" + "0" * 64),
@@ -275,6 +286,25 @@ REFUSED = [
         {"program": {"sourceFrom": {"configMapKeyRef": {"name": "jobs", "key": "a/b"}}}},
     ),
     refused("program.module", "module-no-identifier", {"program": {"module": "my-package.jobs"}}),
+    refused("program", "archive-alone", {"program": {"archive": ZIP}}),
+    refused("program.archive.digest", "archive-without-digest", {"program.archive": {"uri": ZIP["uri"]}}),
+    refused("program.archive.digest", "archive-of-bare-digest", {"program.archive": {**ZIP, "digest": "0a" * 32}}),
+    refused("program.archive.digest", "archive-of-md5", {"program.archive": {**ZIP, "digest": "md5:" + "0a" * 16}}),
+    refused("program.archive.uri", "archive-in-ftp", {"program.archive": stored("ftp://jobs/words.zip")}),
+    refused("program.archive.uri", "archive-without-key", {"program.archive": stored("s3://words.zip")}),
+    refused("program.archive.uri", "archive-no-zip", {"program.archive": stored("s3://jobs/words.tar.gz")}),
+    refused("", "archive-in-output", {"program.archive": stored("s3://corpus/counts/words.zip")}),
+    refused("program.requirements", "no-requirement", {"program.requirements": []}),
+    refused("program.requirements", "requirements-too-many", {"program.requirements": [WHEEL] * 201}),
+    refused(
+        "program.requirements[1].digest",
+        "wheel-of-bare-digest",
+        {"program.requirements": [WHEEL, {**WHEEL, "digest": "0"}]},
+    ),
+    refused("program.requirements[0].uri", "wheel-in-ftp", {"program.requirements": [stored("ftp://jobs/a.whl")]}),
+    refused("program.requirements[0].uri", "wheel-without-key", {"program.requirements": [stored("s3://a.whl")]}),
+    refused("program.requirements[0].uri", "requirement-no-wheel", {"program.requirements": [ZIP]}),
+    refused("", "wheel-in-output", {"program.requirements": [stored("s3://corpus/counts/a.whl")]}),
     refused("program.className", "class-no-identifier", {"program.className": "1Job"}),
     refused("program.className", "class-with-dot", {"program.className": "jobs.Job"}),
     refused("program.parameters.n", "parameter-no-string", {"program.parameters": {"n": 3}}),
@@ -504,6 +534,8 @@ CLUSTER_ONLY = [
     cluster_only("inputs[0].uris[0]", "named-input-of-a-path", named(uris=["data/"])),
     cluster_only("input.uris[0]", "input-a-path", {"input.uris": ["books/"]}),
     cluster_only("input.uris[0]", "input-a-file", {"input.uris": ["file:///data/books/"]}),
+    cluster_only("program.archive.uri", "archive-a-path", {"program.archive": stored("dist/words.zip")}),
+    cluster_only("program.requirements[0].uri", "wheel-a-path", {"program.requirements": [stored("dist/a.whl")]}),
     cluster_only("output.uri", "output-a-path", {"output.uri": "counts/"}),
     cluster_only("output.uri", "output-a-file", {"output.uri": "file:///data/counts/"}),
 ]

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions, Sample
+from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions, ProgramFile, Sample
 from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
@@ -74,6 +74,17 @@ class SourceFrom(Fields, frozen=True, kw_only=True):
     config_map_key_ref: ConfigMapKeyRef
 
 
+class ProgramFileSpec(Fields, frozen=True, kw_only=True):
+    """A file that the program needs."""
+
+    uri: str
+    digest: str
+
+    def as_file(self) -> ProgramFile:
+        """Return the file as the plan stores it."""
+        return ProgramFile(uri=self.uri, digest=self.digest)
+
+
 class ProgramSpec(Fields, frozen=True, kw_only=True):
     """The user's program: exactly one of `source`, `source_from` and `module` is set."""
 
@@ -82,6 +93,14 @@ class ProgramSpec(Fields, frozen=True, kw_only=True):
     module: str | None = None
     class_name: str | None = None
     parameters: dict[str, str] = {}
+    archive: ProgramFileSpec | None = None
+    requirements: tuple[ProgramFileSpec, ...] = ()
+
+    @property
+    def files(self) -> dict[str, str]:
+        """The URIs of all files that the program needs, by their fields in the spec."""
+        archive = {} if self.archive is None else {"program.archive.uri": self.archive.uri}
+        return archive | {f"program.requirements[{n}].uri": each.uri for n, each in enumerate(self.requirements)}
 
 
 class CsvSpec(Fields, frozen=True, kw_only=True):

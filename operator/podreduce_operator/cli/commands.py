@@ -250,6 +250,100 @@ def check(  # noqa: PLR0917 - typer passes them by name
 
 
 @app.command()
+def submit(  # noqa: PLR0917 - typer passes them by name
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="TARGET", help="A job in YAML or JSON, a Python file with a job class, or a directory with one."
+        ),
+    ],
+    paths: Annotated[
+        list[str] | None, typer.Argument(metavar="[INPUT]...", help="Input URIs; they replace spec.input.uris.")
+    ] = None,
+    output: Annotated[
+        str | None, typer.Option("--output", "-o", metavar="URI", help="Output URI; replaces spec.output.uri.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="Parameter of the program. May be repeated."),
+    ] = None,
+    class_name: Annotated[
+        str | None, typer.Option("--class", metavar="NAME", help="Job class, if the program has several.")
+    ] = None,
+    input_format: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FORMAT", help="Text, JSONLines, CSV, ...", show_default="by the names, for a Python file"
+        ),
+    ] = None,
+    assignments: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Set a field, such as spec.runId=2. May be repeated."),
+    ] = None,
+    requirements: Annotated[
+        Path | None,
+        typer.Option(
+            "--requirements", "-r", help="The packages of the program.", show_default="requirements.txt beside it"
+        ),
+    ] = None,
+    python: Annotated[
+        str | None, typer.Option(metavar="VERSION", help="The image's CPython.", show_default="the runtime image's")
+    ] = None,
+    architecture: Annotated[
+        str | None, typer.Option("--arch", metavar="NAME", help="The nodes' processor.", show_default="this machine's")
+    ] = None,
+    program_uri: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URI",
+            help="Prefix for the program's files.",
+            show_default="_podreduce-programs/ in the output's bucket",
+        ),
+    ] = None,
+    context: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Context of the KUBECONFIG.", show_default="the current one")
+    ] = None,
+    namespace: Annotated[
+        str | None, typer.Option("--namespace", "-n", metavar="NAME", help="Namespace.", show_default="the context's")
+    ] = None,
+    wait: Annotated[bool, typer.Option("--wait", help="Show progress until the job ends.")] = False,  # noqa: FBT002
+    dry_run: Annotated[  # noqa: FBT002
+        bool, typer.Option("--dry-run", help="Print the YAML. Upload and apply nothing.")
+    ] = False,
+) -> None:
+    """Run a job on a cluster: pack its program, upload it, apply the job.
+
+    The modules beside the program go into an archive, and requirements.txt into wheels, so pods need no registry.
+    The AWS_* variables configure S3. Exit codes: 0 applied (with --wait: complete), 1 failed, 2 invalid,
+    130 interrupted.
+    """
+    from podreduce_operator.cli.overrides import Overrides  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.submit import SubmitOptions, submit_job  # noqa: PLC0415
+
+    overrides = Overrides(
+        inputs=tuple(paths or ()),
+        output=output,
+        assignments=tuple(assignments or ()),
+        parameters=tuple(parameters or ()),
+    )
+    options = SubmitOptions(
+        target=target,
+        overrides=overrides,
+        class_name=class_name,
+        input_format=input_format,
+        place=program_uri,
+        requirements=requirements,
+        python=python,
+        architecture=architecture,
+        context=context,
+        namespace=namespace,
+        wait=wait,
+        dry_run=dry_run,
+    )
+    raise typer.Exit(submit_job(options))
+
+
+@app.command()
 def copy(
     source: Annotated[
         str, typer.Argument(metavar="SOURCE", help="An object, or a directory or prefix that ends in /.")

@@ -23,7 +23,7 @@ from podreduce_operator.cluster.local.processes import ProcessCluster
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.actions import Action, CommitOutput
 from podreduce_operator.model.jobs import JobView
-from podreduce_operator.model.limits import Limits
+from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.runs.output_claim import Claim, release_output
 
 __all__ = [
@@ -150,9 +150,18 @@ def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Re
 
 
 def local_limits(parallelism: int) -> Limits:
-    """Return the local limits. One machine needs no speculation, and processes are cheap and need no packing."""
-    failures = frozenset({"Failed"})
-    return Limits(parallelism=parallelism, speculates=False, packs=False, chaos=True, post_mortem_of=failures)
+    """Return the local limits. One machine needs no speculation, and processes are cheap and need no packing.
+
+    Nobody applies anything later, so what is missing is not waited for.
+    """
+    return Limits(
+        parallelism=parallelism,
+        speculates=False,
+        packs=False,
+        chaos=True,
+        post_mortem_of=frozenset({"Failed"}),
+        pending=PendingDeadlines(absent_seconds=0),
+    )
 
 
 async def last_status(

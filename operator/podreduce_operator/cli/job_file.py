@@ -6,7 +6,7 @@ Rule: only reads. `overrides` applies the command line, and `validation` applies
 import json
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,17 @@ from typing import Any
 from podreduce_operator.api.crd import KIND
 from podreduce_operator.api.job_files import ManifestError, load_documents, parse_manifest
 
-__all__ = ["JobFile", "index_config_maps", "is_kind", "mentions", "parse_job_file", "read_job_file", "read_text"]
+__all__ = [
+    "JobFile",
+    "beside",
+    "find_module",
+    "index_config_maps",
+    "is_kind",
+    "mentions",
+    "parse_job_file",
+    "read_job_file",
+    "read_text",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,14 @@ def read_job_file(path: str) -> JobFile:
     Raises:
         ManifestError: it cannot be read, or does not have exactly one MapReduceJob.
     """
-    return parse_job_file(*read_text(path))
+    return beside(parse_job_file(*read_text(path)), path)
+
+
+def beside(file: JobFile, path: str) -> JobFile:
+    """Return a job with the directory of its file, if the program's module is there. Standard input has none."""
+    if path == "-":
+        return file
+    return replace(file, directory=find_directory(file.manifest, Path(path).resolve().parent))
 
 
 def read_text(path: str) -> tuple[str, str]:
@@ -77,6 +94,22 @@ def mentions(path: str, kind: str) -> bool:
         return kind in read_text(path)[0]
     except ManifestError:
         return False
+
+
+def find_directory(manifest: Mapping[str, Any], place: Path) -> Path | None:
+    """Return the directory of the job file if the program's module is there, as `podreduce submit` would pack it."""
+    spec = manifest.get("spec")
+    program = spec.get("program") if isinstance(spec, dict) else None
+    module = program.get("module") if isinstance(program, dict) and "archive" not in program else None
+    return place if isinstance(module, str) and find_module(place, module) is not None else None
+
+
+def find_module(directory: Path, module: str) -> Path | None:
+    """Return the file of a module below a directory; None if it is not there."""
+    *parents, name = module.split(".")
+    place = directory.joinpath(*parents)
+    candidates = (place / f"{name}.py", place / name / "__init__.py")
+    return next((each for each in candidates if name and each.is_file()), None)
 
 
 def parse_job_file(text: str, source: str) -> JobFile:

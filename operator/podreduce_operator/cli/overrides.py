@@ -15,7 +15,15 @@ from typing import Any
 
 from podreduce_operator.api.crd import job_schema
 
-__all__ = ["OverrideError", "Overrides", "StepOverrides", "apply_overrides", "assign", "resolve_uri"]
+__all__ = [
+    "OverrideError",
+    "Overrides",
+    "StepOverrides",
+    "apply_overrides",
+    "assign",
+    "change_fields",
+    "resolve_uri",
+]
 
 OWN_DESCRIPTORS = ("/dev/fd/", "/dev/stdin", "/proc/self/")
 """Paths that mean a different file in another process. They are replaced by the real file."""
@@ -62,6 +70,20 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
     Raises:
         OverrideError: an assignment's path does not exist.
     """
+    changed = change_fields(manifest, overrides)
+    spec = changed["spec"]
+    if isinstance(spec, dict):
+        spec.setdefault("backoffLimitPerTask", 0)
+        resolve_uris(spec)
+    return changed
+
+
+def change_fields(manifest: dict[str, Any], overrides: Overrides) -> dict[str, Any]:
+    """Return `manifest` with what the command line says, and nothing else.
+
+    Raises:
+        OverrideError: an assignment's path does not exist.
+    """
     changed = copy.deepcopy(manifest)
     for assignment in overrides.assignments:
         assign(changed, assignment)
@@ -82,8 +104,6 @@ def apply_overrides(manifest: dict[str, Any], overrides: Overrides) -> dict[str,
         spec["parallelism"] = overrides.parallelism
     if overrides.retries is not None:
         spec["backoffLimitPerTask"] = overrides.retries
-    spec.setdefault("backoffLimitPerTask", 0)
-    resolve_uris(spec)
     return changed
 
 
@@ -193,9 +213,24 @@ def resolve_uris(spec: dict[str, Any]) -> None:
     for inputs in [spec.get("input"), *named]:
         if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
             inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
+    for file in find_files(spec.get("program")):
+        if isinstance(file.get("uri"), str):
+            file["uri"] = resolve_uri(file["uri"])
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
         uri = resolve_uri(output["uri"])
         output["uri"] = uri if uri.endswith("/") else f"{uri}/"
+
+
+def find_files(program: object) -> list[dict[str, Any]]:
+    """Return the archive and the wheels of a program, as they are written in the manifest."""
+    if not isinstance(program, dict):
+        return []
+    wheels = program.get("requirements")
+    return [
+        each
+        for each in [program.get("archive"), *(wheels if isinstance(wheels, list) else ())]
+        if isinstance(each, dict)
+    ]
 
 
 def resolve_uri(text: str) -> str:

@@ -10,9 +10,9 @@ from pathlib import Path
 from podreduce_operator.api.job_positions import TextBlock, find_block
 from podreduce_operator.api.program_problems import ProgramProblem, find_program_problems
 from podreduce_operator.api.spec import ProgramSpec
-from podreduce_operator.cli.job_file import JobFile
+from podreduce_operator.cli.job_file import JobFile, find_module
 
-__all__ = ["ProgramSource", "describe_problems", "find_source"]
+__all__ = ["ProgramSource", "describe_module", "describe_problems", "find_source"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +77,22 @@ def find_source(program: ProgramSpec, file: JobFile) -> ProgramSource | None:
     if text is None:
         return None
     return ProgramSource(text=text, file=file.source, within=within, block=find_block(file.text, matches, path, text))
+
+
+def describe_module(directory: Path, module: str, class_name: str | None) -> list[str]:
+    """Return what is certainly wrong with a program in a module beside its job; nothing if the module is not there."""
+    path = find_module(directory, module)
+    if path is None:
+        return []
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        return [f"{path}: cannot be read: {reason}"]
+    source = ProgramSource(
+        text=text, file=str(path), within="", block=TextBlock(first_line=1), directory=path.resolve().parent
+    )
+    return describe_problems(source, class_name)
 
 
 def describe_problems(source: ProgramSource, class_name: str | None) -> list[str]:

@@ -12,7 +12,7 @@ from podreduce_operator.api.crd import API_VERSION, KIND
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import JobFile
 
-__all__ = ["build_job_file", "guess_format", "is_python", "read_python_job"]
+__all__ = ["build_job_file", "guess_format", "is_python", "name_of", "read_python_job"]
 
 FORMATS = {".csv": "CSV", ".jsonl": "JSONLines", ".ndjson": "JSONLines", ".parquet": "Parquet"}
 COMPRESSIONS = (".gz", ".bz2", ".zst")
@@ -56,10 +56,14 @@ def build_job_file(
     path = Path(source)
     program: dict[str, Any] = {"source": text} | ({} if class_name is None else {"className": class_name})
     spec = {"program": program, "input": {"uris": list(inputs), "format": input_format}}
-    name = re.sub(r"[^a-z0-9]+", "-", path.stem.lower())[:MAX_NAME].strip("-") or "job"
-    manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name}, "spec": spec}
+    manifest = {"apiVersion": API_VERSION, "kind": KIND, "metadata": {"name": name_of(path.stem)}, "spec": spec}
     directory = path.resolve().parent if path.is_file() else None
     return JobFile(source=source, manifest=manifest, text=text, directory=directory, is_program=True)
+
+
+def name_of(text: str) -> str:
+    """Return the name of a job that is called after a file or a directory."""
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())[:MAX_NAME].strip("-") or "job"
 
 
 def guess_format(inputs: Iterable[str]) -> str:

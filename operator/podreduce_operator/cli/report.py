@@ -31,7 +31,7 @@ REMEDIES = {
     "StorageDenied": "check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and the bucket's name",
     "StorageUnavailable": "check AWS_ENDPOINT_URL, and check that the store is up",
     "DeadlineExceeded": "raise it: --set spec.activeDeadlineSeconds=N",
-    "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---",
+    "ProgramNotFound": "put the ConfigMap into the job's file, after a line ---; a file, where its uri says",
 }
 """What to do, by the reason of the failure or of the condition."""
 

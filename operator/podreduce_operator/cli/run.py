@@ -28,9 +28,9 @@ from podreduce_operator.api.quantities import QuantityError, parse_bytes
 from podreduce_operator.api.spec import SpecError, decode_spec
 from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cli.job_file import JobFile, parse_job_file, read_text
+from podreduce_operator.cli.job_file import JobFile, beside, parse_job_file, read_text
 from podreduce_operator.cli.overrides import OverrideError, Overrides, apply_overrides
-from podreduce_operator.cli.program_source import describe_problems, find_source
+from podreduce_operator.cli.program_source import describe_module, describe_problems, find_source
 from podreduce_operator.cli.python_job import is_python, read_python_job
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer
@@ -212,7 +212,7 @@ def read_file(path: str, at: str | None = None) -> JobFile:
                 return job
         if at is not None:
             raise InvalidFileError(f"--at: {source} has no {SCHEDULES.kind}, and a job has no time of its own")
-        return parse_job_file(text, source)
+        return beside(parse_job_file(text, source), path)
     except ManifestError as error:
         raise InvalidFileError(str(error)) from error
 
@@ -292,8 +292,11 @@ def check_program(job: JobView, file: JobFile) -> None:
     Raises:
         InvalidFileError: it does not compile, or has no job class, or that class has wrong members.
     """
-    source = find_source(job.spec.program, file)
-    problems = [] if source is None else describe_problems(source, job.spec.program.class_name)
+    program = job.spec.program
+    source = find_source(program, file)
+    problems = [] if source is None else describe_problems(source, program.class_name)
+    if program.module is not None and file.directory is not None:
+        problems = describe_module(file.directory, program.module, program.class_name)
     if problems:
         raise InvalidFileError("\n".join(problems))
 

@@ -8,7 +8,7 @@ from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.api.pipeline_problems import iter_uris
 from podreduce_operator.api.spec import ProgramSpec
-from podreduce_operator.cli.job_file import JobFile, parse_job_file, read_text
+from podreduce_operator.cli.job_file import JobFile, beside, parse_job_file, read_text
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.pipeline_file import (
     InvalidPipelineError,
@@ -24,7 +24,7 @@ from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 
-__all__ = ["validate_file"]
+__all__ = ["find_local", "find_uris", "validate_file"]
 
 NEXT_TIMES = 3
 
@@ -41,7 +41,7 @@ def validate_file(path: str) -> ExitStatus:
             file = parse_pipeline_file(text, source)
             report_valid(file, find_uris_of_pipeline(load_pipeline(file)))
         else:
-            file = parse_job_file(text, source)
+            file = beside(parse_job_file(text, source), path)
             report_valid(file, find_uris(load_job(file, Overrides())))
     except (ManifestError, InvalidFileError, InvalidPipelineError) as error:
         complain(str(error))
@@ -86,9 +86,14 @@ def report_schedule(schedule: ScheduleFile, now: float) -> None:
 
 def tell_local_uris(uris: Mapping[str, str]) -> None:
     """Print which URIs a cluster cannot reach, if there are any."""
-    local = [field for field, uri in uris.items() if not uri.startswith("s3://")]
+    local = find_local(uris)
     if local:
         say(f"it only runs on this machine: a cluster needs s3:// URIs in {', '.join(local)}")
+
+
+def find_local(uris: Mapping[str, str]) -> list[str]:
+    """Return the fields whose URIs a cluster cannot reach."""
+    return [field for field, uri in uris.items() if not uri.startswith("s3://")]
 
 
 def validate_program(path: str) -> ExitStatus:
@@ -114,6 +119,7 @@ def find_uris(job: JobView) -> dict[str, str]:
         for place, each in (*job.spec.all_inputs.items(), *job.spec.all_side_inputs.items())
         for index, uri in enumerate(each.uris)
     }
+    uris |= {f"spec.{place}": uri for place, uri in job.spec.program.files.items()}
     return {**uris, "spec.output.uri": job.spec.output.uri}
 
 

@@ -41,7 +41,8 @@ NO_SIDE_INPUTS: Final[Mapping[str, Iterable[ListedObject]]] = MappingProxyType({
 def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str | None:
     """Return the digest of what a run does with its input; None if its code is not known.
 
-    The code of `program.module` is known only if it `runs_in_image`, and the image is named by digest.
+    The code of `program.module` is known only if it is in the program's archive, or if it `runs_in_image` and the image
+    is named by digest.
     """
     code = digest_code(spec, program, runs_in_image=runs_in_image)
     if code is None:
@@ -62,6 +63,8 @@ def digest_spec(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
         parts["partitioning"] = spec.reduce.partitioning
     if spec.side_inputs:
         parts["sideInputs"] = [describe_input(each) for each in by_name(spec.side_inputs)]
+    if program.files:
+        parts["files"] = [each.digest for each in program.files]
     return digest_value(parts)
 
 
@@ -74,7 +77,7 @@ def digest_code(spec: JobSpec, program: Program, *, runs_in_image: bool) -> str 
     """Return a digest or name of the code; None if it is not known."""
     if program.source is not None:
         return digest_bytes(code_text(program.source, program.class_name).encode("utf-8", "surrogatepass"))
-    is_pinned = runs_in_image and "@sha256:" in (spec.image or "")
+    is_pinned = program.archive is not None or (runs_in_image and "@sha256:" in (spec.image or ""))
     return f"module {program.module}" if is_pinned else None
 
 

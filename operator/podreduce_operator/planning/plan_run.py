@@ -26,6 +26,7 @@ from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.planning.packed_input import InputObject
+from podreduce_operator.planning.program_files import check_files
 from podreduce_operator.planning.side_inputs import plan_side_inputs
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
@@ -53,6 +54,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     await probe_conditional_create(run.work)
     await probe_conditional_create(run.output, staging_prefix(run.job.uid, run.run_id))
     program = await pin_program(run.job, cluster)
+    await check_files(program, run.storage.open)
     spec = run.job.spec
     # In threads, here and below: with a large program or many gzips it takes seconds, and other jobs must not wait.
     await asyncio.to_thread(refuse_invalid, program, spec)
@@ -149,7 +151,14 @@ async def pin_program(job: JobView, cluster: Cluster) -> Program:
     if program.source_from is not None:
         reference = program.source_from.config_map_key_ref
         source = await cluster.read_source(job, reference.name, reference.key)
-    return Program(source=source, module=program.module, class_name=program.class_name, parameters=program.parameters)
+    return Program(
+        source=source,
+        module=program.module,
+        class_name=program.class_name,
+        parameters=program.parameters,
+        archive=None if program.archive is None else program.archive.as_file(),
+        requirements=tuple(each.as_file() for each in program.requirements),
+    )
 
 
 def refuse_invalid(program: Program, spec: JobSpec) -> None:

@@ -13,6 +13,7 @@ from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.conditions import Condition, write_conditions
 from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_totals, is_measure, total_counters
@@ -93,6 +94,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     }
     if verdict.is_terminal:
         fields |= {"phase": str(verdict.phase), "completionTime": render_time(now)}
+        fields |= {kind: {**status[kind], "active": 0} for kind in ("map", "reduce") if kind in status}
     if observed.is_blind:
         return fields
     if observed.plan is not None:
@@ -104,8 +106,9 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
             "shards": plan.shards,
             "imbalance": round(plan.imbalance_bytes),
         }
-        fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards)
-        fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status))
+        pods = [] if verdict.is_terminal else observed.active_pods  # those that are left are stopped, and told no more
+        fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards, pods)
+        fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status), pods)
         fields["counters"] = render_counters(observed.commits.values(), observed.counters)
     if observed.shuffle is not None:
         fields["shuffle"] = {
@@ -150,7 +153,9 @@ def reduce_total(observed: Observed, verdict: Verdict, status: Mapping[str, Any]
     return known if known is not None or observed.plan is None else observed.plan.partitions
 
 
-def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> dict[str, Any]:
+def render_tasks(
+    observed: Observed, task_type: TaskType, total: int | None, active_pods: Sequence[PodView]
+) -> dict[str, Any]:
     """Return the counts of the tasks of one type. `progress` is for the printer column."""
     done = sorted(task.index for task in observed.commits if task.type is task_type)
     failed = sum(
@@ -161,7 +166,7 @@ def render_tasks(observed: Observed, task_type: TaskType, total: int | None) -> 
     )
     fields: dict[str, Any] = {
         "progress": f"{len(done)}/{'?' if total is None else total}",
-        "active": sum(1 for pod in observed.active_pods if pod.task.type is task_type),
+        "active": sum(1 for pod in active_pods if pod.task.type is task_type),
         "succeeded": len(done),
         "failed": failed,
         "completedIndexes": compress_indexes(done),

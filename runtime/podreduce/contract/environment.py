@@ -103,6 +103,8 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
         max_bad_records: how many bad records a map task may skip; None: any number.
         side_directory: where the side inputs are fetched to, by the first task that needs one; tasks of one machine may
             share it. None: below the scratch directory.
+        program_directory: where the files of the program are put, for all tasks that share it; None: below
+            `scratch_directory`.
         termination_log: the file to which the outcome of a failure is written.
         progress_url: where to report progress, with `progress_token`; None: no reports.
     """
@@ -121,6 +123,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
     max_bad_records: int | None = None
     scratch_directory: str = "/tmp"  # noqa: S108 - the pod's own emptyDir
     side_directory: str | None = None
+    program_directory: str | None = None
     termination_log: str = "/dev/termination-log"
     progress_url: str | None = None
     progress_token: str = ""
@@ -160,6 +163,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             max_bad_records=optional_int.get(MAX_BAD_RECORDS),
             scratch_directory=environ.get(SCRATCH_DIRECTORY, "/tmp"),  # noqa: S108 - the pod's own emptyDir
             side_directory=environ.get(SIDE_DIRECTORY) or None,
+            program_directory=environ.get(PROGRAM_DIRECTORY) or None,
             termination_log=environ.get(TERMINATION_LOG, "/dev/termination-log"),
             progress_url=environ.get(PROGRESS_URL) or None,
             progress_token=environ.get(PROGRESS_TOKEN, ""),
@@ -171,6 +175,7 @@ class TaskEnvironment(Wire, frozen=True, kw_only=True):
             SHUFFLE_GENERATION: self.shuffle_generation,
             MEMORY_BYTES: self.memory_bytes,
             SIDE_DIRECTORY: self.side_directory,
+            PROGRAM_DIRECTORY: self.program_directory,
             PROGRESS_URL: self.progress_url,
             PROGRESS_TOKEN: self.progress_token or None,
             MAX_BAD_RECORDS: self.max_bad_records,
@@ -205,6 +210,7 @@ MEMORY_BYTES = "PODREDUCE_MEMORY_BYTES"
 MAX_BAD_RECORDS = "PODREDUCE_MAX_BAD_RECORDS"
 SCRATCH_DIRECTORY = "PODREDUCE_SCRATCH_DIRECTORY"
 SIDE_DIRECTORY = "PODREDUCE_SIDE_DIRECTORY"
+PROGRAM_DIRECTORY = "PODREDUCE_PROGRAM_DIRECTORY"
 TERMINATION_LOG = "PODREDUCE_TERMINATION_LOG"
 PROGRESS_URL = "PODREDUCE_PROGRESS_URL"
 PROGRESS_TOKEN = "PODREDUCE_PROGRESS_TOKEN"  # noqa: S105 - a variable's name

@@ -27,6 +27,7 @@ __all__ = [
     "Plan",
     "PlannedInput",
     "Program",
+    "ProgramFile",
     "Sample",
     "Shard",
     "ShardPage",
@@ -64,13 +65,32 @@ class Owner(Wire, frozen=True, kw_only=True):
     uid: str
 
 
+class ProgramFile(Wire, frozen=True, kw_only=True):
+    """A file that the program needs: where it is, and `sha256:` and the SHA-256 that its bytes must have."""
+
+    uri: str
+    digest: str
+
+
 class Program(Wire, frozen=True, kw_only=True):
-    """The user's program, fixed for the run: exactly one of `source` and `module` is set."""
+    """The user's program, fixed for the run: exactly one of `source` and `module` is set.
+
+    Attributes:
+        archive: a zip file or wheel with the program's own modules, among them `module`.
+        requirements: the wheels that it needs beyond what the image has.
+    """
 
     source: str | None = None
     module: str | None = None
     class_name: str | None = None
     parameters: dict[str, str] = {}
+    archive: ProgramFile | None = None
+    requirements: tuple[ProgramFile, ...] = ()
+
+    @property
+    def files(self) -> tuple[ProgramFile, ...]:
+        """All files that the program needs."""
+        return self.requirements if self.archive is None else (self.archive, *self.requirements)
 
 
 class Piece(Wire, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ import linecache
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from types import MethodType, ModuleType
 from typing import Any, NoReturn
 
@@ -75,13 +76,16 @@ class LoadedProgram:
         return bind_program(self.instance)
 
 
-def load_program(program: Program, *, name: str) -> LoadedProgram:
+def load_program(program: Program, *, name: str, archive: Path | None = None) -> LoadedProgram:
     """Load the program of the job `name` and make an instance of its job class.
+
+    `archive`: the directory of the program's archive, if it has one; then its module must be there.
 
     Raises:
         ProgramError: it cannot be imported, does not have exactly one job class, or that class is invalid.
     """
-    module = load_source(program.source, name) if program.source is not None else load_module(program.module or "")
+    source = program.source
+    module = load_module(program.module or "", archive) if source is None else load_source(source, name)
     job_class = find_job_class(module, program.class_name)
     check_declarations(job_class, job_class.__name__)
     try:
@@ -140,16 +144,32 @@ def load_source(source: str, name: str) -> ModuleType:
     return module
 
 
-def load_module(name: str) -> ModuleType:
-    """Import the module `name` from the image (or from the current directory)."""
+def load_module(name: str, archive: Path | None = None) -> ModuleType:
+    """Import the module `name` from the archive; without one, from the image or the current directory."""
     try:
-        return importlib.import_module(name)
+        module = importlib.import_module(name)
     except BaseException as error:  # noqa: BLE001 - see load_program
         if isinstance(error, ModuleNotFoundError) and error.name and f"{name}.".startswith(f"{error.name}."):
-            raise ProgramInvalidError(
-                f"program.module {name}: no such module; put it into the image (spec.image), or correct the name"
-            ) from None
+            remedy = "put it into the image (spec.image)" if archive is None else "put it into program.archive"
+            raise ProgramInvalidError(f"program.module {name}: no such module; {remedy}, or correct the name") from None
         raise_import_error(error, name)
+    if archive is not None:
+        refuse_foreign(module, archive)
+    return module
+
+
+def refuse_foreign(module: ModuleType, archive: Path) -> None:
+    """Refuse a module that is not the archive's: Python or the image has another one of that name.
+
+    Raises:
+        ProgramInvalidError: it is such a module.
+    """
+    found = getattr(module, "__file__", None) or "Python itself"
+    if not Path(found).is_relative_to(archive):
+        raise ProgramInvalidError(
+            f"program.module {module.__name__}: there is another module of this name, {found}, which comes first: "
+            "give the one in program.archive another name"
+        )
 
 
 def raise_import_error(error: BaseException, name: str) -> NoReturn:

@@ -3,6 +3,7 @@
 Rule: every error that a call into user code raises goes through `raise_blamed`, which alone decides whose fault it is.
 """
 
+import re
 import sys
 import traceback
 from pathlib import Path
@@ -17,6 +18,7 @@ from podreduce.contract.errors import (
     ProgramInvalidError,
     SetupFailedError,
 )
+from podreduce.contract.program_files import PROGRAM_DIRECTORY
 from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.showing import show, show_error
 
@@ -39,6 +41,8 @@ CALLERS = tuple(
 )
 """The only modules that call into user code."""
 RECORD_LENGTH = 1024
+UNPACKED = re.compile(rf'File "[^"\n]*/{PROGRAM_DIRECTORY}/[0-9a-f]{{64}}/')
+"""The start of a frame in a module of an archive or wheel, whose author knows the rest of the path."""
 
 
 def describe_record(uri: str, unit: str, key: object, value: object) -> str:
@@ -111,7 +115,7 @@ def format_user_traceback(error: BaseException) -> str:
     for link in links:
         link.stack[:] = [frame for frame in link.stack if not is_hidden(frame.filename)]
         links += [cause for cause in (link.__cause__, link.__context__) if cause is not None]
-    return "".join(formatted.format())
+    return UNPACKED.sub('File "', "".join(formatted.format()))
 
 
 def is_hidden(filename: str) -> bool:

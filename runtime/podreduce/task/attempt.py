@@ -15,6 +15,7 @@ from podreduce.contract.errors import ObjectNotFoundError, PlanMismatchError, Pr
 from podreduce.contract.layout import PLAN_KEY, shard_page_key
 from podreduce.contract.output_files import FileRef
 from podreduce.contract.plan import Plan, Shard, ShardPage
+from podreduce.contract.program_files import PROGRAM_DIRECTORY
 from podreduce.contract.task import CommitRecord, TaskType
 from podreduce.contract.wire import NewerRecordError, decode, digest_bytes
 from podreduce.outputs import PartWriter, open_part
@@ -64,8 +65,15 @@ class Attempt:
     started_at: float
 
     def load_program(self) -> LoadedProgram:
-        """Load the job's program. Raises ProgramError."""
-        return load_program(self.plan.program, name=self.plan.job.name)
+        """Load the job's program, and its files before. Raises ProgramError, or what a store raises."""
+        archive = self._provide_files() if self.plan.program.files else None
+        return load_program(self.plan.program, name=self.plan.job.name, archive=archive)
+
+    def _provide_files(self) -> Path | None:
+        from podreduce.program.program_files import provide_files  # noqa: PLC0415 - packaging, which few need
+
+        shared = self.environment.program_directory or self.environment.scratch_directory
+        return provide_files(self.plan.program, self.open_input, Path(shared) / PROGRAM_DIRECTORY)
 
     def budget_bytes(self) -> int:
         """Return how much memory buffers may use from here on."""

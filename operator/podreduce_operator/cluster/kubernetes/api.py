@@ -47,6 +47,8 @@ CONCURRENT_REQUESTS = 64
 """How many requests may run at once, without watches. The others wait and are not sent yet."""
 BUFFER_BYTES = 2**21
 """A watch event is one line, and a pod may be large."""
+APPLY = "application/apply-patch+yaml"
+"""The content type of a server-side apply. JSON is YAML."""
 USER_AGENT = "podreduce-operator"
 
 
@@ -149,6 +151,11 @@ class ApiServer:
         """Merge `body` (a JSON merge patch) into the object at `path` and return it as it is now."""
         return decode_object(await self._request("PATCH", path, {}, body))
 
+    async def apply(self, path: str, body: Json, manager: str) -> Json:
+        """Apply `body` on the server's side as `manager`, which then owns its fields, and return the object."""
+        query = {"fieldManager": manager, "force": "true"}
+        return decode_object(await self._request("PATCH", path, query, body, content=APPLY))
+
     async def delete(self, path: str, body: Json) -> Json:
         """Delete the object at `path` and return the server's answer."""
         return decode_object(await self._request("DELETE", path, {}, body))
@@ -195,10 +202,17 @@ class ApiServer:
         return response
 
     async def _request(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None = None, *, accept: str = ""
+        self,
+        method: str,
+        path: str,
+        query: Mapping[str, str],
+        body: Json | None = None,
+        *,
+        accept: str = "",
+        content: str = "",
     ) -> bytes:
         for attempt in range(1, THROTTLED_ATTEMPTS + 1):
-            answer = await self._try(method, path, query, body, accept=accept)
+            answer = await self._try(method, path, query, body, accept=accept, content=content)
             if answer.status == THROTTLED:
                 self._on_throttled(answer.retry_seconds)
             if answer.status != THROTTLED or attempt == THROTTLED_ATTEMPTS:
@@ -215,12 +229,12 @@ class ApiServer:
             raise error
 
     async def _try(
-        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str
+        self, method: str, path: str, query: Mapping[str, str], body: Json | None, *, accept: str, content: str
     ) -> "Answer":
         limits = aiohttp.ClientTimeout(total=REQUEST_SECONDS, sock_connect=CONNECT_SECONDS)
         async with self._gate:
             with translated_errors(path):
-                response = await self._send(method, path, query, body, accept=accept, limits=limits)
+                response = await self._send(method, path, query, body, accept=accept, content=content, limits=limits)
                 async with response:
                     return Answer(response.status, await response.read(), read_retry_after(response))
 
@@ -233,8 +247,9 @@ class ApiServer:
         *,
         limits: aiohttp.ClientTimeout,
         accept: str = "",
+        content: str = "",
     ) -> aiohttp.ClientResponse:
-        content = "application/merge-patch+json" if method == "PATCH" else "application/json"
+        content = content or ("application/merge-patch+json" if method == "PATCH" else "application/json")
         headers = {"Accept": accept or "application/json", "Content-Type": content, **await self._authorize()}
         if method != "GET":
             self._before_write()
@@ -300,6 +315,8 @@ async def connect(
     before_write: Callable[[], None] = lambda: None,
 ) -> AsyncIterator[ApiServer]:
     """Open a client with the credentials that `load_credentials` finds.
+
+    `context` is of the KUBECONFIG; None: the current one.
 
     Raises:
         OperatorError: there are no credentials.

@@ -166,6 +166,7 @@ class ProcessCluster:
             memory_bytes=self.memory_of(request),
             scratch_directory=str(scratch),
             side_directory=str(self.work_directory / "side-inputs"),
+            program_directory=str(self.work_directory),
             termination_log=str(scratch / "termination-log"),
         )
         process = await TaskProcess.start(

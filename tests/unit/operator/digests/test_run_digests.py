@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from podreduce.contract.plan import Program
+from podreduce.contract.plan import Program, ProgramFile
 from podreduce.contract.task import OutputPart
 from podreduce_operator.digests.run_digests import digest_input, digest_output, digest_spec
 from tests.support.builders.jobs import make_raw_output, make_raw_spec, make_spec
@@ -125,3 +125,23 @@ def test_the_output_digest_is_over_names_and_contents() -> None:
     assert digest_output(parts) == digest_output(reversed(parts)) == digest_output([part(0, records=9), part(1)])
     others = [[part(0)], [part(0), part(2)], [part(0), part(1, sha256="ac")], [part(0, sha256="ac"), part(1)]]
     assert len({digest_output(parts), *map(digest_output, others)}) == len(others) + 1
+
+
+def file_of(digit: str, uri: str = "s3://jobs/a.zip") -> ProgramFile:
+    return ProgramFile(uri=uri, digest=f"sha256:{digit * 64}")
+
+
+def test_the_code_of_a_module_in_an_archive_is_its_content_wherever_it_lies() -> None:
+    spec = make_spec(program={"module": "jobs"})
+    programs = {
+        "no archive": Program(module="jobs"),
+        "archive": Program(module="jobs", archive=file_of("0")),
+        "elsewhere": Program(module="jobs", archive=file_of("0", "s3://other/b.zip")),
+        "another archive": Program(module="jobs", archive=file_of("1")),
+        "another module": Program(module="words", archive=file_of("0")),
+        "with a wheel": Program(module="jobs", archive=file_of("0"), requirements=(file_of("2"),)),
+    }
+    digests = {name: digest_spec(spec, program, runs_in_image=False) for name, program in programs.items()}
+    assert digests["no archive"] is None
+    assert digests["archive"] == digests.pop("elsewhere")
+    assert len({*digests.values()}) == len(digests)

@@ -14,6 +14,7 @@ from podreduce_operator.policy.status import build_status, compress_indexes
 from tests.support.builders.jobs import make_job
 from tests.support.builders.observed import make_observed, make_post_mortem_view, make_published
 from tests.support.builders.plans import make_plan_summary
+from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure, make_quarantine
 from tests.support.builders.tasks import map_task, reduce_task
 
@@ -66,6 +67,23 @@ def test_a_condition_keeps_its_transition_time_while_its_status_stays() -> None:
     assert times[0] == times[1]
     assert times[2]["Ready"] > times[1]["Ready"]
     assert times[2]["Failed"] == times[1]["Failed"]
+
+
+@pytest.mark.parametrize("phase", Phase)
+def test_a_run_that_has_ended_has_no_active_pods(phase: Phase) -> None:
+    verdict = Verdict(phase=phase)
+    pods = [make_pod(map_task(0)), make_pod(reduce_task(0))]
+    status = build_status(make_observed(pods=pods), verdict, NOW, None)
+    active = 0 if verdict.is_terminal else 1
+    assert (status["map"]["active"], status["reduce"]["active"]) == (active, active)
+
+
+def test_a_run_that_ends_while_its_store_is_away_has_no_active_pods() -> None:
+    pods = [make_pod(map_task(0))]
+    running = build_status(make_observed(pods=pods), Verdict(phase=Phase.MAPPING), NOW, None)
+    away = make_observed(job=make_job(status=running), pods=pods, plan=None, is_blind=True)
+    ended = build_status(away, Verdict(phase=Phase.FAILED), NOW, None)
+    assert (running["map"]["active"], ended["map"]) == (1, {**running["map"], "active": 0})
 
 
 def test_a_terminal_run_keeps_its_status_when_its_records_are_gone() -> None:
