@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions, ProgramFile, Sample
+from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, InputOptions, Program, ProgramFile, Sample
 from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
@@ -95,6 +95,17 @@ class ProgramSpec(Fields, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
     archive: ProgramFileSpec | None = None
     requirements: tuple[ProgramFileSpec, ...] = ()
+
+    def as_program(self, source: str | None) -> Program:
+        """Return the program as a plan has it, with its text."""
+        return Program(
+            source=source,
+            module=self.module,
+            class_name=self.class_name,
+            parameters=self.parameters,
+            archive=None if self.archive is None else self.archive.as_file(),
+            requirements=tuple(each.as_file() for each in self.requirements),
+        )
 
     @property
     def files(self) -> dict[str, str]:

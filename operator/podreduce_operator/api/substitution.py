@@ -36,13 +36,33 @@ def substitute_spec(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> d
     if "uri" in spec.get("output", {}):
         uri = substitute_text(spec["output"]["uri"], parameters, "spec.output.uri")
         result["output"] = {**spec["output"], "uri": uri}
+    if "program" in spec:
+        result["program"] = substitute_files(spec["program"], parameters)
     if "parameters" in spec.get("program", {}):
         values = {
             name: substitute_text(value, parameters, f"spec.program.parameters.{name}")
             for name, value in spec["program"]["parameters"].items()
         }
-        result["program"] = {**spec["program"], "parameters": values}
+        result["program"]["parameters"] = values
     return result
+
+
+def substitute_files(program: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return a program with the parameters in the URIs of its files.
+
+    Raises:
+        SubstitutionError: a placeholder names no parameter.
+    """
+    filled = dict(program)
+    if "uri" in program.get("archive", {}):
+        uri = substitute_text(program["archive"]["uri"], parameters, "spec.program.archive.uri")
+        filled["archive"] = {**program["archive"], "uri": uri}
+    if "requirements" in program:
+        filled["requirements"] = [
+            {**each, "uri": substitute_text(each["uri"], parameters, f"spec.program.requirements[{number}].uri")}
+            for number, each in enumerate(program["requirements"])
+        ]
+    return filled
 
 
 def substitute_uris(source: Mapping[str, Any], parameters: Mapping[str, str], place: str) -> dict[str, Any]:

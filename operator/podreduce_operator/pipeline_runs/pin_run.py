@@ -25,7 +25,7 @@ from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX, PINNED_KEY, result_uri
 from podreduce_operator.pipelines.first_jobs import build_first_jobs
 from podreduce_operator.pipelines.job_of_step import PinnedRun, StepJobError
-from podreduce_operator.pipelines.spec_digest import digest_step, pinned_program
+from podreduce_operator.pipelines.spec_digest import digest_step
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.planning.plan_run import as_listed, refuse_invalid
 from podreduce_operator.pods.pod_names import hash_run
@@ -138,7 +138,7 @@ async def pin_step(
     try:
         checked = await cluster.check_job(view, job)
         spec = decode_spec(checked["spec"])
-        await asyncio.to_thread(refuse_invalid, pinned_program(spec), spec)
+        await asyncio.to_thread(refuse_invalid, spec.program.as_program(spec.program.source), spec)
     except ActionError as error:
         raise ActionError(error.reason, f"the step {name}: {error}", permanent=error.permanent) from error
     digest = digest_step(view.spec, name, checked, runs_in_image=cluster.runs_images)

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+import msgspec
+
 from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.pipeline_formats import settle_format
@@ -184,7 +186,14 @@ def describe_program(step: StepSpec, run: PinnedRun) -> dict[str, Any]:
         raise StepJobError(f"the step {step.name} has no program: give it one, or give spec.program for all steps")
     code = {"module": program.module} if program.module is not None else {"source": read_source(program, step, run)}
     name = {} if program.class_name is None else {"className": program.class_name}
-    return {**code, **name, "parameters": program.parameters}
+    return {**code, **name, "parameters": program.parameters, **describe_files(program)}
+
+
+def describe_files(program: ProgramSpec) -> dict[str, Any]:
+    """Return the files that a program needs: its archive and its wheels."""
+    archive = {} if program.archive is None else {"archive": msgspec.to_builtins(program.archive)}
+    requirements = [msgspec.to_builtins(each) for each in program.requirements]
+    return archive | ({"requirements": requirements} if requirements else {})
 
 
 def read_source(program: ProgramSpec, step: StepSpec, run: PinnedRun) -> str:

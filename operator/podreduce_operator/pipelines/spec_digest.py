@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from podreduce.contract.plan import Program
 from podreduce_operator.api.crd import known_spec
 from podreduce_operator.api.pipeline_spec import PipelineSpec
 from podreduce_operator.api.spec import JobSpec, decode_spec
 from podreduce_operator.digests.run_digests import digest_spec
 
-__all__ = ["SpecDigest", "digest_step", "pinned_program"]
+__all__ = ["SpecDigest", "digest_step"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,19 +37,8 @@ def digest_step(spec: PipelineSpec, name: str, job: Mapping[str, Any], *, runs_i
     if (step.reuse or spec.reuse) == "Never":
         return SpecDigest(digest=None, reason="reuse is Never")
     job_spec = decode_spec(known_spec(job["spec"]))
-    digest = digest_spec(job_spec, pinned_program(job_spec), runs_in_image=runs_in_image)
+    digest = digest_spec(job_spec, job_spec.program.as_program(job_spec.program.source), runs_in_image=runs_in_image)
     return SpecDigest(digest=digest, reason="" if digest else describe_unknown(job_spec, runs_in_image=runs_in_image))
-
-
-def pinned_program(spec: JobSpec) -> Program:
-    """Return the program as the plan of the job will have it."""
-    program = spec.program
-    return Program(
-        source=program.source,
-        module=program.module,
-        class_name=program.class_name,
-        parameters=program.parameters,
-    )
 
 
 def describe_unknown(spec: JobSpec, *, runs_in_image: bool) -> str:

@@ -151,14 +151,7 @@ async def pin_program(job: JobView, cluster: Cluster) -> Program:
     if program.source_from is not None:
         reference = program.source_from.config_map_key_ref
         source = await cluster.read_source(job, reference.name, reference.key)
-    return Program(
-        source=source,
-        module=program.module,
-        class_name=program.class_name,
-        parameters=program.parameters,
-        archive=None if program.archive is None else program.archive.as_file(),
-        requirements=tuple(each.as_file() for each in program.requirements),
-    )
+    return program.as_program(source)
 
 
 def refuse_invalid(program: Program, spec: JobSpec) -> None:

@@ -12,7 +12,7 @@ from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.api.times import render_time
 from podreduce_operator.model.decisions import Phase, Verdict
-from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.observed import Observed, PlanSummary
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.bad_record_limit import count_bad_records, has_bad_records
 from podreduce_operator.policy.conditions import Condition, write_conditions
@@ -98,18 +98,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     if observed.is_blind:
         return fields
     if observed.plan is not None:
-        plan = observed.plan
-        fields["planDigest"] = plan.digest
-        fields["plan"] = {
-            "objects": plan.objects,
-            "bytes": plan.bytes,
-            "shards": plan.shards,
-            "imbalance": round(plan.imbalance_bytes),
-        }
-        pods = [] if verdict.is_terminal else observed.active_pods  # those that are left are stopped, and told no more
-        fields["map"] = render_tasks(observed, TaskType.MAP, plan.shards, pods)
-        fields["reduce"] = render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status), pods)
-        fields["counters"] = render_counters(observed.commits.values(), observed.counters)
+        fields |= render_planned(observed, observed.plan, verdict, status)
     if observed.shuffle is not None:
         fields["shuffle"] = {
             "generation": observed.shuffle.generation,
@@ -126,6 +115,25 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         output = observed.published
         fields["output"] = {"uri": output.uri, "records": output.records, "bytes": output.bytes}
     return fields
+
+
+def render_planned(
+    observed: Observed, plan: PlanSummary, verdict: Verdict, status: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the plan, and how far its tasks are."""
+    pods = [] if verdict.is_terminal else observed.active_pods  # those that are left are stopped, and told no more
+    return {
+        "planDigest": plan.digest,
+        "plan": {
+            "objects": plan.objects,
+            "bytes": plan.bytes,
+            "shards": plan.shards,
+            "imbalance": round(plan.imbalance_bytes),
+        },
+        "map": render_tasks(observed, TaskType.MAP, plan.shards, pods),
+        "reduce": render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status), pods),
+        "counters": render_counters(observed.commits.values(), observed.counters),
+    }
 
 
 def phase_while_blind(verdict: Verdict, status: Mapping[str, Any]) -> str:

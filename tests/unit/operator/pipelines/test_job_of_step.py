@@ -172,6 +172,15 @@ def test_a_steps_own_program_replaces_that_of_the_pipeline() -> None:
     assert job_of("a", fields)["spec"]["program"] == {"module": "shop.a", "parameters": {"day": "x"}}
 
 
+def test_the_files_of_a_program_go_to_each_job() -> None:
+    files = {
+        "archive": {"uri": "s3://jobs/shop.zip", "digest": f"sha256:{'0a' * 32}"},
+        "requirements": [{"uri": "s3://jobs/six-1.17.0-py2.py3-none-any.whl", "digest": f"sha256:{'0b' * 32}"}],
+    }
+    fields = pipeline_of(step(), program={"module": "shop.a", **files})
+    assert job_of("a", fields)["spec"]["program"] == {"module": "shop.a", "className": "Sum", "parameters": {}, **files}
+
+
 def test_image_storage_and_templates_are_those_of_the_step_over_those_of_the_pipeline() -> None:
     base = {"metadata": {"labels": {"team": "shop"}}, "spec": {"nodeSelector": {"disk": "ssd"}}}
     patch = {"spec": {"nodeSelector": {"zone": "a"}}}

@@ -85,7 +85,7 @@ async def test_a_job_without_a_name_is_created(server: Server) -> None:
 @pytest.mark.parametrize(
     ("context", "namespace", "document", "why"),
     [
-        ("gone", None, JOB, "no context gone in the KUBECONFIG; it has x, with-namespace"),
+        ("gone", None, JOB, "there is no context 'gone' in .*; there are: with-namespace, x"),
         (None, "other", CONFIG_MAP, "--namespace other: a document names another one, own"),
         (None, None, {**CONFIG_MAP, "kind": "Secret"}, "only MapReduceJob and ConfigMap are submitted"),
         (None, None, {**JOB, "metadata": {"name": "refused"}}, "no right"),
