@@ -289,3 +289,23 @@ def test_an_interrupted_run_leaves_no_process_and_keeps_complete_steps(here: Pat
     done, status = run(here, chain(CHAIN.replace('key == "d"', "False")), "-p", "place=links/", "--keep", "kept")
     assert done.returncode == 0, done.stderr
     assert states(status) == {"parse": "Reused", "check": "Complete"}
+
+
+def test_a_plan_says_what_would_run_and_why_and_changes_nothing(here: Path) -> None:
+    good = CHAIN.replace('key == "d"', "False")
+    done, _ = run(here, chain(good), "-p", "place=links/", "--keep", "kept", "--force", "parse")
+    assert done.returncode == 0, done.stderr
+    before = {path: path.stat().st_mtime_ns for path in (here / "kept").rglob("*")}
+    (here / "pipeline.json").write_text(json.dumps(chain(good.replace("yield key, value", "yield key, -value"))))
+    command = [*COMMAND, "plan", "pipeline.json", "-p", "place=links/"]
+    told = subprocess.run(
+        [*command, "--keep", "kept"], cwd=here, env=environ(here), capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert re.fullmatch(r"parse +reuse +nothing that it depends on has changed", told[0])
+    assert re.fullmatch(r"check +run +its program, parameters or options have changed", told[1])
+    assert told[2].startswith("longest way: check, about")
+    assert {path: path.stat().st_mtime_ns for path in (here / "kept").rglob("*")} == before
+    told = subprocess.run(command, cwd=here, env=environ(here), capture_output=True, text=True, check=True).stdout
+    assert re.search(r"parse +run +it has not run yet; reads 18 B of objects", told)
+    assert re.search(r"check +run after parse +it has not run yet", told)
+    assert not (here / "checked" / "_podreduce-claim").exists()

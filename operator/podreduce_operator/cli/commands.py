@@ -187,6 +187,33 @@ def validate(file: JobFileArgument) -> None:
 
 
 @app.command()
+def plan(  # noqa: PLR0917 - typer passes them by name
+    file: JobFileArgument,
+    outputs: Annotated[
+        list[str] | None, typer.Option("--output", "-o", metavar="STEP=URI", help="As of run. May be repeated.")
+    ] = None,
+    parameters: Annotated[
+        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="As of run. May be repeated.")
+    ] = None,
+    assignments: Annotated[
+        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="As of run. May be repeated.")
+    ] = None,
+    keep: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Where runs have kept the steps' outputs and records.")
+    ] = None,
+    to: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
+    force: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
+) -> None:
+    """Print what a run of a pipeline would do now, and why: which steps run, which are reused. Changes nothing."""
+    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
+    from podreduce_operator.cli.pipelines.plan import plan_file  # noqa: PLC0415
+
+    overrides = Overrides(assignments=tuple(assignments or ()), parameters=tuple(parameters or ()))
+    of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
+    raise typer.Exit(plan_file(file, overrides, of_steps))
+
+
+@app.command()
 def render(
     file: Annotated[str, typer.Argument(metavar="FILE", help="The schedule as YAML or JSON; - reads standard input.")],
     at: Annotated[

@@ -51,12 +51,14 @@ class PinnedStep(Wire, frozen=True, kw_only=True):
     Attributes:
         spec_digest: of what its output depends on besides its input; None if it is never reused.
         reason: why it is never reused.
+        recorded_digest: what the record of its output has, for later runs.
         is_owned: whether this pipeline wrote what lies at the step's `output.uri`, so that it may be replaced.
     """
 
     name: Name
     spec_digest: Name | None = None
     reason: str = ""
+    recorded_digest: Name | None = None
     is_owned: bool = False
 
 

@@ -33,7 +33,7 @@ from podreduce_operator.pods.template_merge import PodTemplateError
 from podreduce_operator.runs.output_claim import refuse_existing
 from podreduce_operator.runs.publishing import read_manifest
 
-__all__ = ["pin_run"]
+__all__ = ["describe_run", "pin_run"]
 
 NOWHERE = "file:///-/"
 """A URI below which nothing is: what a pipeline reads may lie anywhere."""
@@ -46,13 +46,23 @@ async def pin_run(run: PipelineRun, cluster: PipelineCluster) -> None:
         ActionError: the pipeline is not valid, or an input, program or output does not allow the run.
         PodreduceError: the store refuses something.
     """
-    refuse_problems(run.view.spec)
     await probe_conditional_create(run.work)
+    await run.work.create_async(PINNED_KEY, encode(await describe_run(run, cluster)))
+
+
+async def describe_run(run: PipelineRun, cluster: PipelineCluster) -> PinnedPipeline:
+    """Return the run as it would be pinned now. Nothing is written.
+
+    Raises:
+        ActionError: the pipeline is not valid, or an input, program or output does not allow the run.
+        PodreduceError: the store refuses something.
+    """
+    refuse_problems(run.view.spec)
     sources = await read_sources(run.view, cluster)
     owned = {step.name for step in run.view.spec.steps if await is_owned(run, step.name)}
     await refuse_foreign_outputs(run, owned)
     jobs = build_jobs(run, sources, owned)
-    pinned = PinnedPipeline(
+    return PinnedPipeline(
         uid=run.view.uid,
         run_id=run.run_id,
         spec=dict(run.view.raw_spec),
@@ -60,7 +70,6 @@ async def pin_run(run: PipelineRun, cluster: PipelineCluster) -> None:
         steps=tuple([await pin_step(run.view, name, job, cluster, name in owned) for name, job in jobs.items()]),
         listings=tuple(await list_objects(run)),
     )
-    await run.work.create_async(PINNED_KEY, encode(pinned))
 
 
 def refuse_problems(spec: PipelineSpec) -> None:
@@ -142,7 +151,13 @@ async def pin_step(
     except ActionError as error:
         raise ActionError(error.reason, f"the step {name}: {error}", permanent=error.permanent) from error
     digest = digest_step(view.spec, name, checked, runs_in_image=cluster.runs_images)
-    return PinnedStep(name=name, spec_digest=digest.digest, reason=digest.reason, is_owned=is_owned_output)
+    return PinnedStep(
+        name=name,
+        spec_digest=digest.digest,
+        reason=digest.reason,
+        recorded_digest=digest.recorded,
+        is_owned=is_owned_output,
+    )
 
 
 async def list_objects(run: PipelineRun) -> list[PinnedListing]:

@@ -112,9 +112,9 @@ def count_times(run: PipelineRun, job: StepJob) -> int:
 
 
 def find_spec_digest(run: PipelineRun, step: str) -> str | None:
-    """Return the pinned digest of a step."""
-    digests = run.digests()
-    return digests[step].spec if step in digests else None
+    """Return the digest of a step for its record."""
+    steps = () if run.pinned is None else run.pinned.steps
+    return next((each.recorded_digest for each in steps if each.name == step), None)
 
 
 def find_input_digest(run: PipelineRun, node: Node | None, manifest: OutputManifest, place: Place) -> str:

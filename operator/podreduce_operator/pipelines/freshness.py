@@ -22,7 +22,17 @@ from typing import Protocol
 
 from podreduce_operator.model.pipelines import Data
 
-__all__ = ["Node", "Record", "Source", "State", "combine_digests", "find_states", "input_digest", "is_fresh"]
+__all__ = [
+    "Node",
+    "Record",
+    "Source",
+    "State",
+    "combine_digests",
+    "find_fresh",
+    "find_states",
+    "input_digest",
+    "is_fresh",
+]
 
 
 class State(StrEnum):

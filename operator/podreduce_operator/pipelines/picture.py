@@ -11,7 +11,7 @@ from podreduce_operator.pipelines.loops import StepOutcome
 from podreduce_operator.pipelines.ranks import critical_path, estimate_seconds, rank_steps
 from podreduce_operator.pipelines.unrolling import Unrolled, unroll
 
-__all__ = ["Picture", "look_at"]
+__all__ = ["Picture", "as_outcome", "as_record", "look_at"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

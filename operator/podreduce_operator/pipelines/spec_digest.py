@@ -18,10 +18,16 @@ __all__ = ["SpecDigest", "digest_step"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecDigest:
-    """The digest of a step; None if the step is never reused, and then `reason` says why."""
+    """The digest of a step.
+
+    Attributes:
+        digest: what an earlier output must have to be reused; None if the step is never reused, and `reason` says why.
+        recorded: what the record of the step's output has, for later runs; None if the code is not known.
+    """
 
     digest: str | None
     reason: str = ""
+    recorded: str | None = None
 
 
 def digest_step(spec: PipelineSpec, name: str, job: Mapping[str, Any], *, runs_in_image: bool) -> SpecDigest:
@@ -34,11 +40,13 @@ def digest_step(spec: PipelineSpec, name: str, job: Mapping[str, Any], *, runs_i
         runs_in_image: whether its tasks run in an image, and not on this machine.
     """
     step = next(each for each in spec.steps if each.name == name)
-    if (step.reuse or spec.reuse) == "Never":
-        return SpecDigest(digest=None, reason="reuse is Never")
     job_spec = decode_spec(known_spec(job["spec"]))
-    digest = digest_spec(job_spec, job_spec.program.as_program(job_spec.program.source), runs_in_image=runs_in_image)
-    return SpecDigest(digest=digest, reason="" if digest else describe_unknown(job_spec, runs_in_image=runs_in_image))
+    program = job_spec.program
+    digest = digest_spec(job_spec, program.as_program(program.source), runs_in_image=runs_in_image)
+    if (step.reuse or spec.reuse) == "Never":
+        return SpecDigest(digest=None, reason="reuse is Never", recorded=digest)
+    reason = "" if digest else describe_unknown(job_spec, runs_in_image=runs_in_image)
+    return SpecDigest(digest=digest, reason=reason, recorded=digest)
 
 
 def describe_unknown(spec: JobSpec, *, runs_in_image: bool) -> str:
