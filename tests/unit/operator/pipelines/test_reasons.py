@@ -8,6 +8,7 @@ OBJECTS = Source(listing="objects 1")
 CLEAN = Node(name="clean", spec_digest="clean", sources=(OBJECTS,))
 COUNT = Node(name="count", spec_digest="count", sources=(Source(step="clean"),), is_seen=True)
 PRESENT = {"clean": Data.PRESENT, "count": Data.PRESENT}
+CHANGED = "its program, parameters or options have changed"
 UNCHANGED = "nothing that it depends on has changed"
 
 
@@ -24,11 +25,11 @@ def records(clean_input: str = "objects objects 1", **changed: str) -> dict[str,
     [
         (records(), PRESENT, UNCHANGED, UNCHANGED),
         ({}, {}, "it has not run yet", "it has not run yet"),
-        (records(count="old"), PRESENT, UNCHANGED, "its program, parameters or options have changed"),
+        (records(count="old"), PRESENT, UNCHANGED, CHANGED),
         (
             records(clean="old"),
             PRESENT,
-            "its program, parameters or options have changed",
+            CHANGED,
             "only if the output of clean comes out otherwise",
         ),
         (
@@ -39,10 +40,10 @@ def records(clean_input: str = "objects objects 1", **changed: str) -> dict[str,
         ),
         (records(), PRESENT | {"count": Data.GONE}, UNCHANGED, "its output is gone"),
         (records(), PRESENT | {"count": Data.REPLACED}, UNCHANGED, "somebody else replaced its output"),
-        (records(count="old"), PRESENT | {"clean": Data.GONE}, "its output is gone", "its program, parameters or options have changed"),
+        (records(count="old"), PRESENT | {"clean": Data.GONE}, "its output is gone", CHANGED),
         (records(), PRESENT | {"clean": Data.GONE}, UNCHANGED, UNCHANGED),
     ],
-)  # fmt: skip
+)
 def test_each_state_has_its_reason(known: dict[str, Record], data: dict[str, Data], clean: str, count: str) -> None:
     assert explain_states([CLEAN, COUNT], known, data, {}) == {"clean": clean, "count": count}
     states = find_states([CLEAN, COUNT], known, data)

@@ -12,7 +12,7 @@ from podreduce_operator.model.pipelines import CreateStep, Place
 from podreduce_operator.pipelines.first_jobs import build_first_jobs
 from podreduce_operator.pipelines.freshness import Node, Source
 from podreduce_operator.pipelines.job_of_step import PinnedRun, build_step_job
-from podreduce_operator.pipelines.spec_digest import digest_step
+from podreduce_operator.pipelines.spec_digest import SpecDigest, digest_step
 from tests.support.builders.pipelines import PAGERANK, SOURCE, make_pipeline
 
 RUN = PinnedRun(run_hash="0123456789")
