@@ -10,7 +10,7 @@ from podreduce_operator.api.pipeline_problems import iter_uris
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.cli.job_file import JobFile, beside, parse_job_file, read_text
 from podreduce_operator.cli.overrides import Overrides
-from podreduce_operator.cli.pipeline_file import (
+from podreduce_operator.cli.pipelines.pipeline_file import (
     InvalidPipelineError,
     has_pipeline,
     load_pipeline,

@@ -15,12 +15,13 @@ from podreduce_operator.cluster.interface import PipelineCluster
 from podreduce_operator.loop.apply_pipeline import FaultPoint, apply_pipeline
 from podreduce_operator.loop.observe_pipeline import observe_pipeline
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.telemetry import PipelineTelemetry
 from podreduce_operator.model.pipelines import PipelineDecision, PipelineObserved, PipelineView
 from podreduce_operator.model.resources import JobKey
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, RunMemory
 from podreduce_operator.pipeline_runs.remove_data import discard_pipeline
 from podreduce_operator.policy.decide_pipeline import decide_pipeline
-from podreduce_operator.policy.pipeline_status import build_pipeline_status, pipeline_events_between
+from podreduce_operator.policy.pipeline_status import build_pipeline_status, ended_steps, pipeline_events_between
 from podreduce_operator.policy.run_state import read_installation
 
 __all__ = ["PipelineLoop"]
@@ -59,6 +60,7 @@ class PipelineLoop:
         parallelism: how many tasks of one pipeline may run at a time, at most.
         installation: it adopts the pipelines that have no installation yet, and only its own are served. None: all.
         fault_point: called around each action. Tests use it to crash the operator.
+        telemetry: told what happens.
         status_interval_seconds: the least time between two status writes of a pipeline.
         clock: seconds since the epoch.
         monotonic: seconds that only go forward.
@@ -72,6 +74,7 @@ class PipelineLoop:
         parallelism: int,
         installation: str | None = None,
         fault_point: FaultPoint | None = None,
+        telemetry: PipelineTelemetry | None = None,
         status_interval_seconds: float = STATUS_INTERVAL_SECONDS,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
@@ -81,6 +84,7 @@ class PipelineLoop:
         self.parallelism = parallelism
         self.installation = installation
         self.fault_point = fault_point or (lambda _when, _action: None)
+        self.telemetry = telemetry or PipelineTelemetry()
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
@@ -167,6 +171,8 @@ class PipelineLoop:
         if not await self.cluster.write_pipeline_status(pipeline, status):
             return 0.0
         worker.status_written_at = self.monotonic()
+        for step in ended_steps(pipeline.status, status):
+            self.telemetry.on_step(step["state"], step.get("seconds", 0.0), step.get("bytes", 0))
         for event in pipeline_events_between(pipeline.status, status):
             await self.cluster.record_pipeline_event(pipeline, event.kind, event.reason, event.message)
         return 0.0 if decision.verdict.is_terminal else None

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.task import CommitRecord, FailureRecord
 
-__all__ = ["ScheduleTelemetry", "Telemetry"]
+__all__ = ["PipelineTelemetry", "ScheduleTelemetry", "Telemetry"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,3 +41,14 @@ class ScheduleTelemetry:
 
     on_start: Callable[[float], None] = lambda _seconds: None
     on_missed: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PipelineTelemetry:
+    """The listeners for pipelines.
+
+    `on_step`: called when a step ended, with its state (Complete, Reused or Failed), its seconds and its output's
+    bytes.
+    """
+
+    on_step: Callable[[str, float, int], None] = lambda _state, _seconds, _bytes: None

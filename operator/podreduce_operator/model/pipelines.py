@@ -47,12 +47,13 @@ class StepDigests:
     """What reuse needs to know of a step. It is fixed when the run begins.
 
     Attributes:
-        spec: of what its output depends on; None if it is never reused.
+        spec: of what its output depends on; None if it is never reused, and `reason` says why.
         listings: of the objects behind each list of URIs.
         bytes_in: the size of these objects.
     """
 
     spec: str | None
+    reason: str = ""
     listings: Mapping[tuple[str, ...], str] = field(default_factory=dict)
     bytes_in: int = 0
 

@@ -124,6 +124,7 @@ class PipelineRun:
         return {
             step.name: StepDigests(
                 spec=step.spec_digest,
+                reason=step.reason,
                 listings=digests,
                 bytes_in=sum(listings[uris].bytes for uris in inputs[step.name]),
             )

@@ -26,7 +26,7 @@ from podreduce_operator.policy.job_events import JobEvent
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
 from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation, read_run_id
 
-__all__ = ["build_pipeline_status", "pipeline_events_between", "read_pipeline_state"]
+__all__ = ["build_pipeline_status", "ended_steps", "pipeline_events_between", "read_pipeline_state"]
 
 MAX_STEP_MESSAGE = 120
 MAX_MESSAGES = 10
@@ -166,6 +166,9 @@ def render_step(observed: PipelineObserved, place: Place, state: str, job: StepJ
         line |= {"seconds": round(record.seconds), "records": record.records, "bytes": record.bytes}
         if state == "Reused":
             line["run"] = record.run_id
+    digests = observed.digests.get(place.step)
+    if digests is not None and digests.reason and state in ("Running", "Complete"):
+        line["message"] = cut_middle(f"not reused: {digests.reason}", MAX_STEP_MESSAGE)
     if job is not None and state == "Failed":
         line["message"] = cut_middle(f"{job.reason}: {job.message}", MAX_STEP_MESSAGE)
     return line
@@ -274,6 +277,15 @@ def pipeline_events_between(before: Mapping[str, Any], after: Mapping[str, Any])
         yield JobEvent(
             kind="Warning" if is_bad else "Normal", reason=told["reason"], message=told["message"] or told["reason"]
         )
+
+
+def ended_steps(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the steps that ended between two statuses of a pipeline, or that were found to be unchanged."""
+    same = read_run_id(before) == read_run_id(after)
+    known = {each["name"]: each["state"] for each in (before.get("steps") or () if same else ())}
+    for step in after.get("steps") or ():
+        if step["state"] in (*DONE, "Failed") and known.get(step["name"]) != step["state"]:
+            yield step
 
 
 STEP_EVENTS: Mapping[str, tuple[str, str]] = {

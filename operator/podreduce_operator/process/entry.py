@@ -151,7 +151,6 @@ def serve_pipelines(
     settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
 ) -> ServedKind:
     """Return how pipelines are served."""
-    del metrics
     pipelines = open_pipelines(cluster, settings.cluster.namespaces)
     signs.pipeline_cluster = pipelines
     loop = PipelineLoop(
@@ -159,6 +158,7 @@ def serve_pipelines(
         parallelism=settings.limits.parallelism,
         installation=cluster.installation,
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
+        telemetry=metrics.pipelines,
     )
     removals = Removals(forget=loop.forget, wake=loop.wake, is_known=lambda key: key in pipelines.known())
     standby = Standby(wake=loop.wake, known=pipelines.known, remove=removals.add)

@@ -7,9 +7,10 @@ fixed.
 from prometheus_client import CollectorRegistry, ProcessCollector, disable_created_metrics, generate_latest
 
 from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
-from podreduce_operator.loop.telemetry import ScheduleTelemetry, Telemetry
+from podreduce_operator.loop.telemetry import PipelineTelemetry, ScheduleTelemetry, Telemetry
 from podreduce_operator.process.cluster_metrics import ClusterMetrics
 from podreduce_operator.process.loop_metrics import LoopMetrics
+from podreduce_operator.process.pipeline_metrics import PipelineMetrics
 from podreduce_operator.process.schedule_metrics import ScheduleMetrics
 from podreduce_operator.process.state_metrics import StateMetrics, StateSource
 
@@ -23,6 +24,7 @@ class Metrics:
         registry: all of them, for documentation.
         loop: what the loop reports to.
         schedules: what the loop of schedules reports to.
+        pipelines: what the loop of pipelines reports to.
         cluster: what the cluster reports to.
     """
 
@@ -41,6 +43,7 @@ class Metrics:
             on_shuffle=loop.take_shuffle,
         )
         self.schedules = ScheduleTelemetry(on_start=schedules.take_start, on_missed=schedules.take_missed)
+        self.pipelines = PipelineTelemetry(on_step=PipelineMetrics(self.registry).take_step)
         self.cluster = ClusterTelemetry(
             on_creation=cluster.take_creation, on_refusal=cluster.take_refusal, on_request=cluster.take_request
         )

@@ -14,6 +14,7 @@ from podreduce_operator.leadership.elector import Elector
 from podreduce_operator.loop.passes import Passes
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_lag import LoopLag
@@ -39,6 +40,10 @@ class HealthReader:
     def jobs(self) -> Sequence[JobView]:
         """Return all known jobs."""
         return () if self.cluster is None else self.cluster.views()
+
+    def pipelines(self) -> Sequence[PipelineView]:
+        """Return all known pipelines."""
+        return () if self.pipeline_cluster is None else self.pipeline_cluster.views()
 
     def schedules(self) -> Sequence[ScheduleView]:
         """Return all known schedules."""

@@ -16,10 +16,12 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.policy.stuck_pods import WAITS
 from podreduce_operator.process.health import HealthFigures
 from podreduce_operator.process.loop_metrics import ACTIVE_PHASES
+from podreduce_operator.process.pipeline_metrics import collect_pipelines
 from podreduce_operator.process.schedule_metrics import collect_schedules
 
 __all__ = ["StateMetrics", "StateSource"]
@@ -40,6 +42,9 @@ class StateSource(Protocol):
 
     def jobs(self) -> Iterable[JobView]:
         """Return all known jobs."""
+
+    def pipelines(self) -> Iterable[PipelineView]:
+        """Return all known pipelines."""
 
     def schedules(self) -> Iterable[ScheduleView]:
         """Return all known schedules."""
@@ -64,6 +69,7 @@ class StateMetrics(Collector):
     def collect(self) -> Iterator[GaugeMetricFamily]:
         """Return the current values."""
         yield from collect_jobs(self._source.jobs(), self._clock())
+        yield from collect_pipelines(self._source.pipelines())
         yield from collect_schedules(tuple(self._source.schedules()))
         yield collect_pending(self._source.pending_pods())
         yield GaugeMetricFamily(

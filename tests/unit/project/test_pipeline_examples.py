@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import yaml
 
-from podreduce_operator.cli.pipeline_file import load_pipeline, parse_pipeline_file
+from podreduce_operator.cli.pipelines.pipeline_file import load_pipeline, parse_pipeline_file
 from tests.support.pipeline_oracles import (
     draw_links,
     draw_logs,

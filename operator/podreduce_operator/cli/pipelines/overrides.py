@@ -16,7 +16,7 @@ from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, assign, resolve_uri
-from podreduce_operator.cli.pipeline_file import InvalidPipelineError, load_pipeline
+from podreduce_operator.cli.pipelines.pipeline_file import InvalidPipelineError, load_pipeline
 from podreduce_operator.cli.run import InvalidFileError
 from podreduce_operator.model.pipelines import PipelineView
 

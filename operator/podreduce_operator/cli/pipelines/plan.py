@@ -12,8 +12,8 @@ from podreduce.contract.errors import PodreduceError
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import JobFile, read_text
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
-from podreduce_operator.cli.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
+from podreduce_operator.cli.pipelines.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes, render_seconds

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import JobFile, read_text
 from podreduce_operator.cli.overrides import StepOverrides
-from podreduce_operator.cli.pipeline_file import has_pipeline, parse_pipeline_file
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
+from podreduce_operator.cli.pipelines.pipeline_file import has_pipeline, parse_pipeline_file
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, read_memory
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer

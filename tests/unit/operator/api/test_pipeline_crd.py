@@ -16,7 +16,7 @@ from podreduce_operator.api.validation import (
     find_rule_problems,
     find_schema_problems,
 )
-from podreduce_operator.cli.pipeline_file import graph_rules
+from podreduce_operator.cli.pipelines.pipeline_file import graph_rules
 from podreduce_operator.cluster.kubernetes.resource_kinds import parse_pipeline
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS

@@ -20,6 +20,7 @@ from podreduce_operator.model.pipelines import (
 from podreduce_operator.policy.decide_pipeline import decide_pipeline
 from podreduce_operator.policy.pipeline_status import (
     build_pipeline_status,
+    ended_steps,
     pipeline_events_between,
     read_pipeline_state,
 )
@@ -202,6 +203,24 @@ def test_the_largest_status_has_at_most_sixteen_kilobytes() -> None:
     status = status_of(observed)
     assert len(json.dumps(status, separators=(",", ":"))) <= 16_384
     assert sum("message" in step for step in status["steps"]) <= 10
+
+
+def test_a_step_that_is_never_reused_says_why() -> None:
+    digests = {
+        name: StepDigests(spec=None, reason="the module m is on this machine", listings={URIS: "l"})
+        for name in ("clean", "count")
+    }
+    status = status_of(observe(jobs=(make_job("clean"),), digests=digests))
+    assert status["steps"][0]["message"] == "not reused: the module m is on this machine"
+    assert "message" not in status["steps"][1]
+
+
+def test_each_end_of_a_step_is_counted_once() -> None:
+    running = status_of(observe(jobs=(make_job("clean"),)))
+    failed = status_of(observe(jobs=(make_job("clean", ended="Failed", reason="ProgramError", message="x"),)))
+    assert [step["name"] for step in ended_steps(running, failed)] == ["clean"]
+    assert list(ended_steps(failed, failed)) == []
+    assert [step["name"] for step in ended_steps({**failed, "runId": "0"}, failed)] == ["clean"]
 
 
 def test_events_tell_each_change_once() -> None:

@@ -4,7 +4,7 @@ import inspect
 import random
 import string
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import aiohttp
@@ -19,6 +19,7 @@ from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
 from podreduce_operator.leadership.election import Standing
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.policy import pod_deletion, run_cleanup, run_wave
 from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
@@ -31,6 +32,7 @@ from podreduce_operator.process.probes import serve_probes
 from podreduce_operator.process.read_health import HealthReader
 from podreduce_operator.process.state_metrics import StateMetrics
 from tests.support.builders.jobs import make_job
+from tests.support.builders.pipelines import make_pipeline
 from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.schedules import make_schedule
@@ -58,6 +60,7 @@ class Source:
     due: int = 0
     foreign: int = 0
     known_schedules: list[ScheduleView] = field(default_factory=list)
+    known_pipelines: list[PipelineView] = field(default_factory=list)
 
     def read(self) -> HealthFigures:
         return self.figures
@@ -67,6 +70,9 @@ class Source:
 
     def schedules(self) -> list[ScheduleView]:
         return self.known_schedules
+
+    def pipelines(self) -> list[PipelineView]:
+        return self.known_pipelines
 
     def pending_pods(self) -> Mapping[str, int]:
         return self.pending
@@ -165,6 +171,23 @@ EVENTS: dict[str, tuple[Callable[[Metrics], object], Samples]] = {
     "a time that is missed": (
         lambda metrics: metrics.schedules.on_missed(),
         {("podreduce_schedule_missed_total", ""): 1, ("podreduce_schedule_skew_seconds_count", ""): 0},
+    ),
+    "a step that ran": (
+        lambda metrics: metrics.pipelines.on_step("Complete", 40.0, 7),
+        {
+            ("podreduce_pipeline_steps_total", "Complete"): 1,
+            ("podreduce_pipeline_steps_total", "Reused"): 0,
+            ("podreduce_pipeline_step_seconds_sum", ""): 40.0,
+            ("podreduce_pipeline_reused_bytes_total", ""): 0,
+        },
+    ),
+    "a step that is unchanged": (
+        lambda metrics: metrics.pipelines.on_step("Reused", 40.0, 7),
+        {
+            ("podreduce_pipeline_steps_total", "Reused"): 1,
+            ("podreduce_pipeline_step_seconds_count", ""): 0,
+            ("podreduce_pipeline_reused_bytes_total", ""): 7,
+        },
     ),
     "a shuffle": (
         lambda metrics: metrics.loop.on_shuffle((10, 10, 40)),
@@ -269,6 +292,21 @@ STATES: dict[str, tuple[Source, Samples]] = {
             ("podreduce_schedules", "Stalled"): 1,
             ("podreduce_schedules_last_run_failed", ""): 1,
             ("podreduce_schedule_last_success_timestamp_seconds", ""): parse_time("2026-05-02T00:00:00Z") or 0.0,
+        },
+    ),
+    "pipelines": (
+        Source(
+            known_pipelines=[
+                make_pipeline(),
+                replace(make_pipeline(), status={"phase": "Running"}),
+                replace(make_pipeline(), status={"phase": "Failed"}),
+            ]
+        ),
+        {
+            ("podreduce_pipelines", "New"): 1,
+            ("podreduce_pipelines", "Running"): 1,
+            ("podreduce_pipelines", "Failed"): 1,
+            ("podreduce_pipelines", "Complete"): 0,
         },
     ),
     "the queue": (Source(due=7), {("podreduce_reconcile_queue_length", ""): 7}),

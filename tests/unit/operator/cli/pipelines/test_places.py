@@ -6,8 +6,8 @@ import pytest
 
 from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
-from podreduce_operator.cli.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
+from podreduce_operator.cli.pipelines.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.run import InvalidFileError
 
 PIPELINE = """\

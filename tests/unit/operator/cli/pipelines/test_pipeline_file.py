@@ -5,7 +5,12 @@ from pathlib import Path
 import pytest
 
 from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.cli.pipeline_file import InvalidPipelineError, has_pipeline, load_pipeline, parse_pipeline_file
+from podreduce_operator.cli.pipelines.pipeline_file import (
+    InvalidPipelineError,
+    has_pipeline,
+    load_pipeline,
+    parse_pipeline_file,
+)
 from podreduce_operator.cli.run import ExitStatus
 from podreduce_operator.cli.validate import validate_file
 
