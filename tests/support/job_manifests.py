@@ -12,6 +12,7 @@ __all__ = [
     "condition",
     "failed_job",
     "make_job",
+    "make_pipeline_manifest",
     "make_schedule",
     "running_job",
     "suspended_job",
@@ -21,6 +22,7 @@ __all__ = [
 NAMESPACE = "team-a"
 JOB_UID = "6f1c2f9e-0000-4000-8000-000000000001"
 SCHEDULE_UID = "6f1c2f9e-0000-4000-8000-000000000002"
+PIPELINE_UID = "6f1c2f9e-0000-4000-8000-000000000003"
 NOW = 1_750_000_000.0
 """The time at which the manifests are looked at."""
 
@@ -188,4 +190,47 @@ def make_schedule(**fields: Any) -> dict[str, Any]:
             "conditions": [condition("Ready", "Scheduled", "jobs are made at their times")],
             **fields,
         },
+    }
+
+
+def make_pipeline_manifest(**status: Any) -> dict[str, Any]:
+    """Return a pipeline of which a step runs, with changes to its status."""
+    known: dict[str, Any] = {
+        "observedGeneration": 1,
+        "installation": "one",
+        "runId": "1",
+        "phase": "Running",
+        "startTime": time_before(130),
+        "progress": "1/3",
+        "loop": "rank 2/30",
+        "criticalPath": {"seconds": 90, "steps": ["sum/3", "top"]},
+        "steps": [
+            {"name": "seed", "state": "Complete", "job": "web-seed-1", "records": 7, "bytes": 70, "seconds": 4},
+            {"name": "sum", "state": "Running", "job": "web-sum-1-3", "progress": "maps 1/2"},
+            {"name": "top", "state": "Waiting"},
+        ],
+        "loops": [
+            {
+                "name": "rank",
+                "state": "Running",
+                "iteration": 2,
+                "maxIterations": 30,
+                "recent": [{"iteration": 2, "values": ["0.0031"], "seconds": 3.5}],
+            }
+        ],
+        "conditions": [condition("Reconciling", "Running", "")],
+    }
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReducePipeline",
+        "metadata": {
+            "name": "web",
+            "namespace": NAMESPACE,
+            "uid": PIPELINE_UID,
+            "generation": 1,
+            "resourceVersion": "9",
+            "creationTimestamp": time_before(200),
+        },
+        "spec": {"runId": "1", "suspend": False, "steps": []},
+        "status": known | status,
     }

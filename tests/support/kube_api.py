@@ -14,7 +14,11 @@ from tests.support.kubeconfig import make_kubeconfig
 __all__ = ["KubeApi", "serve"]
 
 GROUP = "/apis/podreduce.dev/v1beta1"
-PLURALS = {"MapReduceJob": "mapreducejobs", "MapReduceSchedule": "mapreduceschedules"}
+PLURALS = {
+    "MapReduceJob": "mapreducejobs",
+    "MapReduceSchedule": "mapreduceschedules",
+    "MapReducePipeline": "mapreducepipelines",
+}
 
 
 class KubeApi:

@@ -30,7 +30,7 @@ async def set_suspend(connection: "Connection", reference: Reference, *, suspend
         say(f"{reference}: is {'suspended' if suspend else 'not suspended'} already")
         return CommandExit.DONE
     warn_of_owner(reference, manifest)
-    if suspend and reference.kind is JOB and find_ending(manifest) in {Ending.COMPLETE, Ending.FAILED}:
+    if suspend and reference.kind.has_runs and find_ending(manifest) in {Ending.COMPLETE, Ending.FAILED}:
         complain(f"{reference}: its run is over ({find_ending(manifest)}); a next run will not start before resume")
     await connection.patch(reference.kind, reference.name, {"spec": {"suspend": suspend}})
     if suspend:
@@ -43,8 +43,8 @@ async def set_suspend(connection: "Connection", reference: Reference, *, suspend
 async def cancel(connection: "Connection", reference: Reference, *, is_sure: bool) -> CommandExit:
     """Delete a resource whose run is in progress. What was published stays."""
     manifest = await read_resource(connection, reference)
-    if reference.kind is JOB and find_ending(manifest) in {Ending.COMPLETE, Ending.FAILED}:
-        say(f"{reference}: its run is over: {find_ending(manifest)}; kubectl delete {reference} removes the job itself")
+    if reference.kind.has_runs and find_ending(manifest) in {Ending.COMPLETE, Ending.FAILED}:
+        say(f"{reference}: its run is over: {find_ending(manifest)}; kubectl delete {reference} removes it")
         return CommandExit.DONE
     what = "its pods and its intermediate data go" if reference.kind is JOB else "its jobs go with it"
     confirm(f"{reference} will be deleted: {what}; published outputs stay", is_sure=is_sure)
@@ -56,9 +56,13 @@ async def cancel(connection: "Connection", reference: Reference, *, is_sure: boo
 async def rerun(
     connection: "Connection", reference: Reference, *, run_id: str | None, replace_output: bool, is_sure: bool
 ) -> CommandExit:
-    """Set a new `spec.runId`, so that the job runs again with its spec as it is now."""
-    if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job runs again; a schedule makes its jobs itself", CommandExit.INVALID)
+    """Set a new `spec.runId`, so that a job or a pipeline runs again with its spec as it is now."""
+    if not reference.kind.has_runs:
+        raise CommandError(f"{reference}: a schedule has no runs: it makes its jobs itself", CommandExit.INVALID)
+    if replace_output and reference.kind is not JOB:
+        raise CommandError(
+            f"{reference}: --replace is for jobs: a pipeline replaces what it wrote", CommandExit.INVALID
+        )
     manifest = await read_resource(connection, reference)
     spec, status = spec_of(manifest), status_of(manifest)
     new = run_id or next_run_id(spec.get("runId", "1"))
@@ -75,9 +79,9 @@ async def rerun(
     warn_of_output(reference, manifest, replace_output=replace_output)
     if spec.get("suspend"):
         complain(
-            f"{reference} is suspended: run {new} begins after {connection.place.command('resume', reference.name)}"
+            f"{reference} is suspended: run {new} begins after {connection.place.command('resume', str(reference))}"
         )
-    say(f"{reference}: run {new} asked for; to see it: {connection.place.command('status', reference.name, '--watch')}")
+    say(f"{reference}: run {new} asked for; to see it: {connection.place.command('status', str(reference), '--watch')}")
     return CommandExit.DONE
 
 

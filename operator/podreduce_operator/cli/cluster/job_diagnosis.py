@@ -33,7 +33,7 @@ async def diagnose_job(
 ) -> CommandExit:
     """Print why a job waits, is slow or failed."""
     if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job is diagnosed; its jobs: podreduce status {reference}")
+        raise CommandError(f"{reference}: only a job is diagnosed; its steps or jobs: podreduce status {reference}")
     manifest = await read_resource(connection, reference)
     pods, unknown = await find_pods(connection, manifest, None)
     events, why = await find_events(connection, reference, manifest)

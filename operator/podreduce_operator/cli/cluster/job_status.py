@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.following import follow
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, Reference
 from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_resources
 from podreduce_operator.cli.cluster.resources import list_jobs_of, list_pods_of, name_of, read_resource
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending
@@ -46,7 +47,7 @@ async def watch_status(connection: "Connection", reference: Reference) -> Comman
     with open_screen(sys.stdout) as screen:
         async for manifest in follow(connection, reference):
             screen.show(await render(connection, reference, manifest, speeds, screen.width))
-            if reference.kind is JOB and find_ending(manifest) is not None:
+            if reference.kind.has_runs and find_ending(manifest) is not None:
                 break
     for line in suggest(connection, reference, manifest):
         say(line)
@@ -63,9 +64,22 @@ async def render(
     """Return the lines of a resource's tree. `speeds` keeps what is known of each job's speed."""
     if reference.kind is JOB:
         return list(draw(await build_with_pods(connection, manifest, speeds), width))
+    if reference.kind is PIPELINE:
+        return list(
+            draw(build_pipeline(manifest, await build_running(connection, manifest, speeds), time.time()), width)
+        )
     jobs = (await list_jobs_of(connection, manifest))[:MAX_JOBS]
     trees = [await build_with_pods(connection, job, speeds) for job in jobs]
     return list(draw(build_schedule(manifest, trees, time.time()), width))
+
+
+async def build_running(connection: "Connection", pipeline: Json, speeds: dict[str, Throughput]) -> dict[str, Branch]:
+    """Return the trees of the jobs that run for a pipeline's steps, by their names."""
+    names = {
+        step.get("job") for step in (pipeline.get("status") or {}).get("steps") or () if step["state"] == "Running"
+    }
+    jobs = [job for job in await list_jobs_of(connection, pipeline) if name_of(job) in names]
+    return {name_of(job): await build_with_pods(connection, job, speeds) for job in jobs}
 
 
 async def build_with_pods(connection: "Connection", job: Json, speeds: dict[str, Throughput]) -> Branch:
@@ -84,7 +98,7 @@ async def build_with_pods(connection: "Connection", job: Json, speeds: dict[str,
 def suggest(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:
     """Return the next command for a run that came to rest, or that nobody has begun."""
     if reference.kind is not JOB:
-        return []
+        return suggest_for_pipeline(connection, manifest) if reference.kind is PIPELINE else []
     match find_ending(manifest):
         case Ending.COMPLETE:
             return [f"its records: {connection.place.command('output', reference.name, '--head', '10')}"]
@@ -94,3 +108,10 @@ def suggest(connection: "Connection", reference: Reference, manifest: Json) -> l
             return [f"to go on: {connection.place.command('resume', reference.name)}"]
         case None:
             return [] if manifest.get("status") else [f"why: {connection.place.command('diagnose', reference.name)}"]
+
+
+def suggest_for_pipeline(connection: "Connection", manifest: Json) -> list[str]:
+    """Return the next command for a pipeline of which a step has failed."""
+    steps = (manifest.get("status") or {}).get("steps") or ()
+    failed = (step["job"] for step in steps if step["state"] == "Failed" and "job" in step)
+    return [f"why a step failed: {connection.place.command('diagnose', name)}" for name in failed]

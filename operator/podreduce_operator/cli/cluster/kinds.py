@@ -3,10 +3,10 @@
 import difflib
 from dataclasses import dataclass
 
-from podreduce_operator.api.crd import GROUP, JOBS, SCHEDULES, ResourceNames
+from podreduce_operator.api.crd import GROUP, JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 
-__all__ = ["JOB", "KINDS", "SCHEDULE", "Kind", "Reference", "find_kind", "parse_reference"]
+__all__ = ["JOB", "KINDS", "PIPELINE", "SCHEDULE", "Kind", "Reference", "find_kind", "parse_reference"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,10 +27,16 @@ class Kind:
         singular = self.names.kind.lower()
         return (self.short, self.names.plural, singular, f"{self.names.plural}.{GROUP}", f"{singular}.{GROUP}")
 
+    @property
+    def has_runs(self) -> bool:
+        """Whether its resources have a `runId` and come to an end. A schedule has not."""
+        return self.names is not SCHEDULES
+
 
 JOB = Kind(names=JOBS, short="mrj")
+PIPELINE = Kind(names=PIPELINES, short="mrp")
 SCHEDULE = Kind(names=SCHEDULES, short="mrs")
-KINDS = (JOB, SCHEDULE)
+KINDS = (JOB, PIPELINE, SCHEDULE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +71,7 @@ def find_kind(word: str) -> Kind:
 
 
 def parse_reference(text: str) -> Reference:
-    """Return what `wordcount`, `mrj/wordcount` or `mrs/nightly` names. A name without a kind is a job's.
+    """Return what `wordcount`, `mrj/wordcount` or `mrp/web` names. A name without a kind is a job's.
 
     Raises:
         CommandError: it is no such text.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cli.cluster.errors import CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, Kind
+from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, SCHEDULE, Kind
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import align, print_resources
 from podreduce_operator.cli.cluster.run_facts import (
@@ -96,6 +96,15 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column(title="RUN", render=lambda manifest, _: str(status_of(manifest).get("runId", NOTHING)), wide=True),
         Column(title="FAILURES", render=failed_attempts, wide=True),
         Column(title="RECORDS", render=records_of, wide=True),
+        REASON,
+    ),
+    PIPELINE: (
+        Column(title="PHASE", render=lambda manifest, _: str(status_of(manifest).get("phase", NOTHING))),
+        Column(title="STEPS", render=lambda manifest, _: str(status_of(manifest).get("progress", NOTHING))),
+        Column(title="LOOP", render=lambda manifest, _: str(status_of(manifest).get("loop", NOTHING))),
+        Column(title="STARTED", render=lambda manifest, now: since(status_of(manifest).get("startTime"), now)),
+        Column(title="TOOK", render=lambda manifest, now: render_age(read_duration(status_of(manifest), now))),
+        Column(title="RUN", render=lambda manifest, _: str(status_of(manifest).get("runId", NOTHING)), wide=True),
         REASON,
     ),
     SCHEDULE: (

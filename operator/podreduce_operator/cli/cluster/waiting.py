@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from podreduce_operator.cli.cluster.diagnosis import Case, find_failure, render_finding
 from podreduce_operator.cli.cluster.errors import CommandExit
 from podreduce_operator.cli.cluster.following import follow
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.kinds import PIPELINE, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
@@ -23,6 +23,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 )
 from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
+from podreduce_operator.cli.wording import render_count, render_seconds
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
@@ -77,7 +78,7 @@ def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | Non
 
     A schedule is at rest while none of its jobs is active. The last one that ended says how.
     """
-    if reference.kind is JOB:
+    if reference.kind.has_runs:
         return find_ending(manifest)
     status, generation = status_of(manifest), manifest["metadata"].get("generation", 0)
     if status.get("observedGeneration", -1) < generation or status.get("active"):
@@ -100,8 +101,10 @@ def describe(manifest: Mapping[str, Any]) -> str:
 def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
     """Print the report on a run that ended."""
     status = status_of(manifest)
-    if reference.kind is not JOB:
+    if reference.kind is SCHEDULE:
         say(f"{reference}: {'the last job failed' if ending is Ending.FAILED else ending.value.lower()}")
+    elif reference.kind is PIPELINE and ending is not Ending.SUSPENDED:
+        tell_pipeline(place, reference, manifest, ending)
     elif ending is Ending.COMPLETE:
         text = render_success(str(reference), status, read_duration(status, time.time()) or 0.0)
         say(fit(text, sys.stdout))
@@ -111,3 +114,19 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
         complain(f"{reference}: failed; {place.command('diagnose', reference.name)} says more")
     else:
         complain(f"{reference}: suspended: {message_of(status, 'Suspended')[1]}")
+
+
+def tell_pipeline(place: Place, reference: Reference, manifest: Mapping[str, Any], ending: Ending) -> None:
+    """Print how a pipeline's run ended, and which step failed."""
+    status = status_of(manifest)
+    steps = status.get("steps") or ()
+    reused = sum(step["state"] == "Reused" for step in steps)
+    if ending is Ending.COMPLETE:
+        seconds = render_seconds(read_duration(status, time.time()) or 0.0)
+        unchanged = f", {reused} of them unchanged" if reused else ""
+        say(f"{reference}: complete in {seconds}: {render_count(len(steps), 'step')}{unchanged}")
+        return
+    complain(f"{reference}: failed: {': '.join(message_of(status, 'Failed'))}")
+    failed = next((step for step in steps if step["state"] == "Failed" and "job" in step), None)
+    if failed is not None:
+        complain(f"{place.command('diagnose', failed['job'])} says more of the step {failed['name']}")

@@ -1,5 +1,6 @@
 """The commands on an API server of a few lines: what they ask for, write and print, and how each refusal reads."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from podreduce_operator.cli.cluster.listing import list_resources
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.resources import read_resource
+from podreduce_operator.cli.cluster.waiting import wait_for_all
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from tests.support.job_manifests import (
     JOB_UID,
     NAMESPACE,
     complete_job,
+    condition,
     failed_job,
     make_job,
+    make_pipeline_manifest,
     make_schedule,
     running_job,
     suspended_job,
@@ -33,7 +37,7 @@ from tests.support.job_manifests import (
 )
 from tests.support.kube_api import KubeApi, serve
 
-WORD_COUNT, NIGHTLY = parse_reference("wordcount"), parse_reference("mrs/nightly")
+WORD_COUNT, NIGHTLY, WEB = map(parse_reference, ("wordcount", "mrs/nightly", "mrp/web"))
 JOBS = "/apis/podreduce.dev/v1beta1/namespaces/team-a/mapreducejobs"
 
 
@@ -327,6 +331,54 @@ async def test_a_schedules_status_has_its_jobs(
     assert "other" not in printed
 
 
+async def test_a_pipelines_status_has_its_steps_its_loops_and_the_job_that_runs(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job, pipeline = running_job(), make_pipeline_manifest()
+    job["metadata"] |= {"name": "web-sum-1-3", "uid": "u-9"}
+    owner = {"kind": "MapReducePipeline", "name": "web", "uid": pipeline["metadata"]["uid"], "controller": True}
+    job["metadata"]["ownerReferences"] = [owner]
+    api.put(job, pipeline, make_job("other"))
+    await show_status(connection, WEB, None)
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[0].startswith("mrp/web in team-a: Running, run 1, 1/3 steps, for ")
+    assert "├─ seed: complete, 7 records, 70 B, 4.0 s" in printed
+    assert "├─ sum: running" in printed
+    assert any("mrj/web-sum-1-3 in team-a: Mapping" in line for line in printed)
+    assert "├─ loop rank: running, 2 of 30 iterations, last values 0.0031" in printed
+    assert printed[-1].startswith("└─ longest way left: sum/3 > top, about 1 min 30 s")
+    assert not any("other" in line for line in printed)
+
+
+async def test_a_failed_pipeline_names_the_step_and_the_command_that_says_more(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failed = {"name": "sum", "state": "Failed", "job": "web-sum-1", "message": "ProgramError: no page d"}
+    reason = condition("Failed", "StepFailed", "the step sum failed: ProgramError: no page d")
+    api.put(make_pipeline_manifest(phase="Failed", steps=[failed], loops=[], conditions=[reason]))
+    assert await wait_for_all(connection, [WEB], None) is CommandExit.FAILED
+    told = capsys.readouterr().err
+    assert "mrp/web: failed: StepFailed: the step sum failed: ProgramError: no page d" in told
+    assert re.search(r"podreduce diagnose web-sum-1 .*says more of the step sum", told)
+    await show_status(connection, WEB, None)
+    assert "why a step failed: podreduce diagnose web-sum-1" in capsys.readouterr().out
+
+
+async def test_a_complete_pipeline_says_what_was_unchanged_and_runs_again(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steps = [{"name": "seed", "state": "Reused", "run": "0"}, {"name": "top", "state": "Complete"}]
+    api.put(
+        make_pipeline_manifest(phase="Complete", steps=steps, conditions=[condition("Complete", "AllStepsComplete")])
+    )
+    assert await wait_for_all(connection, [WEB], None) is CommandExit.DONE
+    assert ": 2 steps, 1 of them unchanged" in capsys.readouterr().out
+    with pytest.raises(CommandError, match="--replace is for jobs"):
+        await rerun(connection, WEB, run_id=None, replace_output=True, is_sure=True)
+    await rerun(connection, WEB, run_id=None, replace_output=False, is_sure=True)
+    assert "mrp/web: run 2 asked for" in capsys.readouterr().out
+
+
 async def test_a_diagnosis_says_what_it_could_not_read(
     api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -371,5 +423,5 @@ async def test_one_resource_is_in_one_namespace(api: KubeApi) -> None:
 
 async def test_a_schedule_is_no_job(connection: Connection) -> None:
     assert SCHEDULE is NIGHTLY.kind
-    with pytest.raises(CommandError, match="only a job runs again"):
+    with pytest.raises(CommandError, match="a schedule has no runs"):
         await rerun(connection, NIGHTLY, run_id=None, replace_output=False, is_sure=True)

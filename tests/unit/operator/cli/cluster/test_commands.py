@@ -54,8 +54,8 @@ def test_names_are_completed_by_the_cluster(api: KubeApi) -> None:
     api.put(complete_job("words"), complete_job("worlds"), complete_job("other"), make_schedule())
     assert complete_jobs(make_context(), "wor") == ["words", "worlds"]
     assert complete_references(make_context(), "mrs/n") == ["mrs/nightly"]
-    assert complete_references(make_context(), "mr") == ["mrj/", "mrs/"]
-    assert complete_kinds("map") == ["mapreducejobs", "mapreduceschedules"]
+    assert complete_references(make_context(), "mr") == ["mrj/", "mrp/", "mrs/"]
+    assert complete_kinds("map") == ["mapreducejobs", "mapreducepipelines", "mapreduceschedules"]
 
 
 def test_a_completion_without_a_cluster_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -106,6 +106,6 @@ def test_the_role_of_the_docs_names_the_resources_that_the_crds_define() -> None
     text = PAGE.read_text(encoding="utf-8")
     role = yaml.safe_load(text[text.index("```yaml") + len("```yaml") :].partition("```")[0])
     (ours,) = [rule for rule in role["rules"] if rule["apiGroups"] == ["podreduce.dev"]]
-    assert ours["resources"] == ["mapreducejobs", "mapreduceschedules"]
+    assert ours["resources"] == ["mapreducejobs", "mapreducepipelines", "mapreduceschedules"]
     secrets = next(rule for rule in role["rules"] if rule["resources"] == ["secrets"])
     assert (secrets["resourceNames"], secrets["verbs"]) == (["podreduce-storage"], ["get"])

@@ -1,0 +1,91 @@
+"""A pipeline as a tree: where it stands, its steps, its loops, and the jobs that run. Rule: pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from podreduce_operator.cli.cluster.kinds import PIPELINE, Reference
+from podreduce_operator.cli.cluster.run_facts import find_wait, holds, message_of, read_duration, spec_of, status_of
+from podreduce_operator.cli.cluster.tree import Branch
+from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+
+__all__ = ["build_pipeline"]
+
+
+def build_pipeline(manifest: Mapping[str, Any], running: Mapping[str, Branch], now: float) -> Branch:
+    """Return a pipeline as a tree.
+
+    Args:
+        manifest: the pipeline.
+        running: the trees of the jobs that run for its steps, by their names.
+        now: seconds since the epoch.
+    """
+    status = status_of(manifest)
+    parts = [
+        *explain(manifest, status),
+        *(build_step(step, running) for step in status.get("steps") or ()),
+        *(Branch(text=describe_loop(loop)) for loop in status.get("loops") or ()),
+        *describe_path(status),
+    ]
+    return Branch(text=describe_head(manifest, status, now), below=tuple(parts))
+
+
+def describe_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: float) -> str:
+    """Return `mrp/web in team-a: Running, run 1, 3/5 steps, for 2 min 10 s`."""
+    metadata, seconds = manifest["metadata"], read_duration(status, now)
+    place = f"{Reference(kind=PIPELINE, name=metadata['name'])} in {metadata['namespace']}"
+    if "phase" not in status:
+        return f"{place}: no status yet"
+    text = f"{place}: {status['phase']}, run {status.get('runId')}, {status.get('progress', '0/?')} steps"
+    if seconds is None:
+        return text
+    return f"{text}, {'took' if 'completionTime' in status else 'for'} {render_seconds(seconds)}"
+
+
+def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Branch]:
+    """Yield why the run waits, is suspended or has failed."""
+    wanted = spec_of(manifest).get("runId", "1")
+    if status and status.get("runId") != wanted:
+        yield Branch(text=f"run {wanted} is asked for, and has not begun")
+    reason, message = find_wait(status)
+    if reason:
+        yield Branch(text=f"waits: {reason}: {message}")
+    for kind in ("Failed", "Suspended", "SpecChanged", "SpecNotUnderstood"):
+        if holds(status, kind):
+            reason, message = message_of(status, kind)
+            yield Branch(text=f"{kind}: {reason}: {message}" if message else f"{kind}: {reason}")
+
+
+def build_step(step: Mapping[str, Any], running: Mapping[str, Branch]) -> Branch:
+    """Return a step, and below it the tree of its job while that runs."""
+    job = running.get(step.get("job", ""))
+    return Branch(text=describe_step(step), below=() if job is None else (job,))
+
+
+def describe_step(step: Mapping[str, Any]) -> str:
+    """Return `clean: complete, 1,200 records, 3.4 MB, 2.0 s`."""
+    words = [{"NotReached": "not reached"}.get(step["state"], step["state"].lower())]
+    if "records" in step:
+        words += [render_count(step["records"], "record"), render_bytes(step.get("bytes", 0))]
+    if step["state"] == "Complete" and "seconds" in step:
+        words.append(render_seconds(step["seconds"]))
+    if "run" in step:
+        words.append(f"unchanged since run {step['run']}")
+    if "message" in step:
+        words.append(step["message"])
+    return f"{step['name']}: {', '.join(words)}"
+
+
+def describe_loop(loop: Mapping[str, Any]) -> str:
+    """Return `loop rank: running, 12 of 30 iterations, last values 0.0031`."""
+    words = {"LimitReached": "limit reached"}.get(loop["state"], loop["state"].lower())
+    recent = loop.get("recent") or [{}]
+    values = ", ".join(recent[-1].get("values", ()))
+    text = f"loop {loop['name']}: {words}, {loop['iteration']} of {loop['maxIterations']} iterations"
+    return f"{text}, last values {values}" if values else text
+
+
+def describe_path(status: Mapping[str, Any]) -> Iterator[Branch]:
+    """Yield the longest way that is left."""
+    path = status.get("criticalPath")
+    if path:
+        yield Branch(text=f"longest way left: {' > '.join(path['steps'])}, about {render_seconds(path['seconds'])}")
