@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.jobs import JobWorld
-from tests.e2e.oracle import count_words, sum_milliseconds_by_url
+from tests.e2e.oracle import count_words, read_words, sum_milliseconds_by_url
 
 pytestmark = pytest.mark.e2e
 
@@ -125,8 +125,7 @@ def test_side_inputs_and_files_beside_the_parts(world: JobWorld) -> None:
         "backoff": {"initialSeconds": 1},
     }
     world.run("counted", COUNT_SOME, **spec)
-    lines = [line.split("\t") for part in world.parts("counted") for line in part.decode().splitlines()]
-    assert {word: int(count) for word, count in lines} == even
+    assert read_words(world.parts("counted")) == even
     output = world.objects("counted")
     manifest = json.loads(output["_MANIFEST.json"])
     names = [each["name"] for each in manifest["files"]]
