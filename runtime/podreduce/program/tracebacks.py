@@ -6,6 +6,7 @@ Rule: every error that a call into user code raises goes through `raise_blamed`,
 import re
 import sys
 import traceback
+from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import NoReturn
@@ -40,6 +41,7 @@ CALLERS = tuple(
     )
 )
 """The only modules that call into user code."""
+CONTEXT_FILE = f"{OWN_DIRECTORY}program/api.py"
 RECORD_LENGTH = 1024
 UNPACKED = re.compile(rf'File "[^"\n]*/{PROGRAM_DIRECTORY}/[0-9a-f]{{64}}/')
 """The start of a frame in a module of an archive or wheel, whose author knows the rest of the path."""
@@ -72,7 +74,7 @@ def raise_blamed(error: BaseException, record: str, kind: type[ProgramError] = P
     """
     if isinstance(error, ProgramError):
         error.record = error.record or record
-        if has_users_frame(error.__traceback__):
+        if is_of_context(error.__traceback__):
             error.user_traceback = error.user_traceback or format_user_traceback(error)
         raise error
     if isinstance(error, PodreduceError | MemoryError | KeyboardInterrupt):
@@ -103,9 +105,14 @@ def is_users(trace: TracebackType | None) -> bool:
     return not own or own[-1] in CALLERS
 
 
-def has_users_frame(trace: TracebackType | None) -> bool:
-    """Tell whether the program called what raised, such as a method of its context."""
-    return any(not is_hidden(frame.f_code.co_filename) for frame, _ in traceback.walk_tb(trace))
+def is_of_context(trace: TracebackType | None) -> bool:
+    """Tell whether the program called a method of its context, and that raised.
+
+    What a program yields is refused with the same words and the same place, whether it was rewritten or not: a
+    generator is not running then, and has no frame.
+    """
+    names = [frame.f_code.co_filename for frame, _ in traceback.walk_tb(trace)]
+    return any(not is_hidden(name) and after == CONTEXT_FILE for name, after in pairwise(names))
 
 
 def format_user_traceback(error: BaseException) -> str:
