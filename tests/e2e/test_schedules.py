@@ -1,7 +1,6 @@
-"""Schedules of every minute on a real cluster: their jobs, their history, suspension, and an operator that dies."""
+"""Schedules of every minute on a real cluster: their jobs, their history, and suspension."""
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,12 +10,10 @@ from podreduce_operator.api.times import parse_time
 from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, SCHEDULED_AT_ANNOTATION
 from tests.e2e.jobs import WORD_COUNT, JobWorld, make_manifest
 from tests.e2e.oracle import count_words, read_words
-from tests.e2e.test_operator_crashes import RESTARTED_FOR_EVER, STATE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 
 MINUTE = 60
-POINTS = [f"{when}:{action}" for action in ("StartJob", "DeleteJobOf") for when in ("before", "after")]
 LONG = 400
 """Seconds in which some minutes begin, and their jobs end."""
 
@@ -118,30 +115,3 @@ def test_a_suspended_schedule_makes_no_jobs_and_makes_up_for_none(world: JobWorl
     assert since > began
     assert int(name.rpartition("-")[2]) * MINUTE > since - 1
     cluster.kubectl("delete", "mrs", "paused", "clock", "--namespace", world.namespace)
-
-
-@pytest.fixture
-def crashing(world: JobWorld) -> Iterator[JobWorld]:
-    """The installed operator, which dies around each action of a schedule once and is started again."""
-    variables = {"PODREDUCE_OPERATOR_FAULTS": ",".join(POINTS), "PODREDUCE_OPERATOR_FAULTS_STATE": STATE}
-    world.installation.patch_container(command=RESTARTED_FOR_EVER, environment=variables)
-    yield world
-    world.installation.restore()
-
-
-def test_an_operator_that_dies_around_each_action_makes_each_job_once(crashing: JobWorld) -> None:
-    world = crashing
-    apply_schedule(world, "crashed", successfulJobsHistoryLimit=1)
-    seen: dict[str, set[str]] = {}
-
-    def died_everywhere() -> bool:
-        jobs = jobs_of(world, "crashed")
-        for name, job in jobs.items():
-            seen.setdefault(name, set()).add(job["metadata"]["uid"])
-        unfinished = [job for job in jobs.values() if phase_of(job) not in {"Complete", "Failed"}]
-        assert len(unfinished) <= 1, "concurrencyPolicy: Forbid"
-        return len(seen) > 1 and sorted(world.installation.read_file(STATE).split()) == sorted(POINTS)
-
-    world.cluster.wait_for(died_everywhere, "all crashes", LONG)
-    patch(world, "crashed", suspend=True)
-    assert {name: len(uids) for name, uids in seen.items()} == dict.fromkeys(seen, 1), "a name comes once"
