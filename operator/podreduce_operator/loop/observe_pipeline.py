@@ -20,7 +20,7 @@ from podreduce_operator.pipeline_runs.step_data import look_for_data, read_publi
 from podreduce_operator.pipelines.job_of_step import RUN_LABEL, read_place
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.policy.pipeline_status import read_pipeline_state
-from podreduce_operator.policy.run_state import read_run_id, read_run_state
+from podreduce_operator.policy.run_state import read_run_state
 
 __all__ = ["observe_pipeline"]
 
@@ -85,9 +85,7 @@ def as_step_job(job: JobView, now: float) -> StepJob | None:
     place = read_place(job.labels)
     if place is None:
         return None
-    run_id = read_run_id(job.status)
     state = read_run_state(job.status, job.spec.run_id)
-    has_ended = state.terminal if run_id == job.spec.run_id else None
     maps, reduces = job.status.get("map", {}), job.status.get("reduce", {})
     share = job.spec.parallelism or 1
     return StepJob(
@@ -95,7 +93,7 @@ def as_step_job(job: JobView, now: float) -> StepJob | None:
         uid=job.uid,
         place=place,
         run=job.labels.get(RUN_LABEL, ""),
-        ended=has_ended,
+        ended=state.terminal,
         reason=state.reason,
         message=state.message,
         share=share,

@@ -27,7 +27,7 @@ from podreduce_operator.model.schedules import (
     StartJob,
 )
 from podreduce_operator.policy.decide_schedule import decide_schedule
-from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
+from podreduce_operator.policy.run_state import read_installation, read_run_state
 from podreduce_operator.policy.schedule_status import (
     build_schedule_status,
     read_schedule_state,
@@ -126,7 +126,7 @@ class ScheduleLoop:
         try:
             found = await self.cluster.list_jobs_of(schedule, current=current)
         except ActionError as error:
-            found, faults = (), (as_fault(error),)
+            found, faults = (), (error.as_fault(),)
         jobs = tuple(job for job in map(as_scheduled_job, found) if job is not None)
         return ScheduleObserved(schedule=schedule, state=state, jobs=jobs, is_current=current, faults=faults)
 
@@ -141,7 +141,7 @@ class ScheduleLoop:
                 await self.apply(action, observed.schedule)
                 self.fault_point("after", action)
             except ActionError as error:
-                fault = as_fault(error)
+                fault = error.as_fault()
                 log.warning(
                     "action failed", schedule=str(observed.schedule.key), reason=fault.reason, message=str(error)
                 )
@@ -186,12 +186,5 @@ def as_scheduled_job(job: JobView) -> ScheduledJob | None:
     scheduled_at = read_scheduled_at(job.key.name)
     if scheduled_at is None:
         return None
-    run_id = read_run_id(job.status)
-    is_of_spec = run_id == job.spec.run_id
-    ended = read_run_state(job.status, run_id).terminal if run_id is not None and is_of_spec else None
+    ended = read_run_state(job.status, job.spec.run_id).terminal
     return ScheduledJob(name=job.key.name, uid=job.uid, scheduled_at=scheduled_at, ended=ended, deleting=job.deleting)
-
-
-def as_fault(error: ActionError) -> Fault:
-    """Return what the policy sees of an error."""
-    return Fault(reason=error.reason, message=str(error), permanent=error.permanent)

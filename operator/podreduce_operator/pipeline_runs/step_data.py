@@ -1,5 +1,6 @@
 """Tells what is left of the recorded outputs. Rule: reads only."""
 
+from collections.abc import Mapping
 from functools import partial
 
 from podreduce.contract.layout import SUCCESS_KEY
@@ -24,18 +25,21 @@ LATEST = 2
 async def look_for_data(run: PipelineRun) -> dict[str, Data]:
     """Return what is left of each recorded output."""
     records = run.memory.records
-    stale = [(name, record) for name, record in records.items() if is_due(run, name, record)]
+    newest: dict[str, int] = {}
+    for record in records.values():
+        newest[record.place.step] = max(record.place.iteration, newest.get(record.place.step, 0))
+    stale = [(name, record) for name, record in records.items() if is_due(run, name, record, newest)]
     await gather_bounded([partial(look_again, run, *each) for each in stale], limit=CONCURRENT_READS)
     return {name: run.memory.data[name, record.job_uid][0] for name, record in records.items()}
 
 
-def is_due(run: PipelineRun, name: str, record: StepRecord) -> bool:
-    """Tell whether an output must be looked for now."""
+def is_due(run: PipelineRun, name: str, record: StepRecord, newest: Mapping[str, int]) -> bool:
+    """Tell whether an output must be looked for now. `newest` has the last recorded iteration of each step."""
     known = run.memory.data.get((name, record.job_uid))
     if known is None:
         return True
-    newest = max(each.place.iteration for each in run.memory.records.values() if each.place.step == record.place.step)
-    return record.place.iteration > newest - LATEST and run.monotonic() - known[1] >= SEEN_SECONDS
+    is_latest = record.place.iteration > newest[record.place.step] - LATEST
+    return is_latest and run.monotonic() - known[1] >= SEEN_SECONDS
 
 
 async def look_again(run: PipelineRun, name: str, record: StepRecord) -> Data:

@@ -9,7 +9,7 @@ from typing import Any
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.pipeline_spec import LIVE_FIELDS, LoopSpec
 from podreduce_operator.api.spec import iter_differences
-from podreduce_operator.api.times import parse_time, render_time
+from podreduce_operator.api.times import render_time
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import (
     PipelineObserved,
@@ -24,7 +24,13 @@ from podreduce_operator.pipelines.unrolling import as_loop
 from podreduce_operator.policy.conditions import Condition, write_conditions
 from podreduce_operator.policy.job_events import JobEvent
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
-from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation, read_run_id
+from podreduce_operator.policy.run_state import (
+    find_condition,
+    read_conditions,
+    read_installation,
+    read_run_id,
+    read_run_state,
+)
 
 __all__ = ["build_pipeline_status", "ended_steps", "pipeline_events_between", "read_pipeline_state"]
 
@@ -43,18 +49,14 @@ CONVERGED = "Converged"
 
 def read_pipeline_state(status: Mapping[str, Any], run_id: str) -> PipelineRunState:
     """Read what the status says about a run: nothing if the status is of another run."""
-    if read_run_id(status) != run_id:
-        return PipelineRunState(run_id=run_id)
-    conditions = {condition["type"]: condition for condition in read_conditions(status)}
-    ended = next((kind for kind in ("Complete", "Failed") if conditions.get(kind, {}).get("status") == "True"), None)
-    condition = conditions[ended] if ended else {}
+    run = read_run_state(status, run_id)
     return PipelineRunState(
         run_id=run_id,
-        started_at=parse_time(status.get("startTime")),
-        terminal=ended,
-        reason=condition.get("reason", ""),
-        message=condition.get("message", ""),
-        completed_at=parse_time(status.get("completionTime")),
+        started_at=run.started_at,
+        terminal=run.terminal,
+        reason=run.reason,
+        message=run.message,
+        completed_at=run.completed_at,
     )
 
 
