@@ -1,6 +1,6 @@
-# Two images from one file: `runtime` runs a job's tasks, `operator` runs the controller. Build with docker, podman or
-# buildah: `docker build --target runtime -t podreduce-runtime .`
-# Both run as user 65532 with a read-only root; they write to /tmp only.
+# Three images from one file: `runtime` runs a job's tasks, `apps` those of the applications as well, `operator` runs the
+# controller. Build with docker, podman or buildah: `docker build --target runtime -t podreduce-runtime .`
+# All run as user 65532 with a read-only root; they write to /tmp only.
 #
 # The base is named by its tag, so that a build takes the newest security fixes and works wherever an image of that name
 # is. For a build that can be repeated to the byte, pin it by the digest that your registry serves:
@@ -21,7 +21,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/podreduce \
     && /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
        --requirement /requirements/runtime.lock \
-    && printf '/opt/podreduce/project\n/opt/podreduce/operator\n' > \
+    && printf '/opt/podreduce/project\n/opt/podreduce/operator\n/opt/podreduce/apps\n' > \
        "$(/opt/podreduce/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podreduce.pth"
 
 # What the operator needs beyond the runtime, in a directory and so a layer of its own.
@@ -31,11 +31,19 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     /opt/tools/bin/pip install --require-hashes --no-deps --compile --target /opt/podreduce/operator \
        --requirement /requirements/operator.lock
 
+# What the applications need beyond the runtime, likewise.
+FROM tools AS apps-dependencies
+COPY requirements/apps.lock /requirements/
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /opt/tools/bin/pip install --require-hashes --no-deps --compile --target /opt/podreduce/apps \
+       --requirement /requirements/apps.lock
+
 FROM tools AS project
 COPY pyproject.toml README.md LICENSE /source/
 COPY crds /source/crds
 COPY runtime /source/runtime
 COPY operator /source/operator
+COPY examples/applications /source/examples/applications
 RUN /opt/tools/bin/pip wheel --no-deps --no-build-isolation --no-index --wheel-dir /wheels /source \
     && /opt/tools/bin/pip install --no-deps --no-index --no-compile --target /project /wheels/*.whl \
     && /opt/tools/bin/python -m compileall -q --invalidation-mode unchecked-hash \
@@ -50,6 +58,11 @@ FROM base AS runtime-base
 COPY --from=dependencies /opt/podreduce /opt/podreduce
 
 FROM runtime-base AS runtime
+COPY --from=project /project /opt/podreduce/project
+ENTRYPOINT ["/opt/podreduce/bin/python", "-P", "-m", "podreduce"]
+
+FROM runtime-base AS apps
+COPY --from=apps-dependencies /opt/podreduce/apps /opt/podreduce/apps
 COPY --from=project /project /opt/podreduce/project
 ENTRYPOINT ["/opt/podreduce/bin/python", "-P", "-m", "podreduce"]
 

@@ -17,7 +17,17 @@ from tests.cluster.image_builder import build_archive
 from tests.cluster.paths import CHECKOUT, HARNESS, cache_directory
 from tests.cluster.pause import compile_static
 
-SOURCES = ("Dockerfile", "LICENSE", "README.md", "pyproject.toml", "requirements", "crds", "runtime", "operator")
+SOURCES = (
+    "Dockerfile",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+    "requirements",
+    "crds",
+    "runtime",
+    "operator",
+    "examples/applications",
+)
 KEPT_ARCHIVES = 2
 MINIO_IMAGE = "localhost/minio:test"
 

@@ -16,7 +16,7 @@ GC_THRESHOLD = 100_000
 def main() -> None:
     """Run the command, with a fork server if it runs jobs."""
     gc.set_threshold(GC_THRESHOLD, 10, 10)
-    fork_server = open_fork_server() if sys.argv[1:2] in (["run"], ["test"]) else None
+    fork_server = open_fork_server() if runs_jobs(sys.argv[1:]) else None
     try:
         run_command(fork_server)
     except KeyboardInterrupt:
@@ -25,6 +25,11 @@ def main() -> None:
         if fork_server is not None:
             fork_server.close()
         gc.freeze()  # otherwise a last collection delays the exit by a fifth of a second
+
+
+def runs_jobs(arguments: list[str]) -> bool:
+    """Tell whether the command runs jobs on this machine."""
+    return arguments[:1] in (["run"], ["test"]) or arguments[:2] == ["app", "run"]
 
 
 def run_command(fork_server: "ForkServer | None") -> None:

@@ -1,12 +1,13 @@
 """The commands and their options. Each command's module is imported when the command is called."""
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from podreduce_operator.cli.app_commands import applications
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
+from podreduce_operator.cli.options import LogFormat
 
 __all__ = ["app"]
 
@@ -21,15 +22,6 @@ app = typer.Typer(
 JobFileArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="The job or schedule as YAML or JSON; - reads standard input.")
 ]
-
-
-class LogFormat(StrEnum):
-    """How `podreduce run` shows progress on standard error."""
-
-    AUTO = "auto"
-    BARS = "bars"
-    LINES = "lines"
-    JSON = "json"
 
 
 def tell_version(is_asked: bool) -> None:
@@ -391,4 +383,5 @@ def version() -> None:
     typer.echo(f"podreduce {find_version('podreduce')}")
 
 
+app.add_typer(applications)
 add_cluster_commands(app)
