@@ -25,7 +25,7 @@ from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.write_post_mortem import LOG_TAIL_LINES, keep_attempts, write_post_mortem
-from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.observe import as_fault
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import (
     Action,
@@ -127,7 +127,7 @@ class Applier:
                 else:
                     done = await gather_bounded(calls, limit=CONCURRENT_CALLS)
             except (ActionError, PodreduceError) as error:
-                faults = faults or (fault_of(error),)
+                faults = faults or (as_fault(error),)
                 if kind is not CreatePod:
                     break
             else:
@@ -275,8 +275,3 @@ class Applier:
         tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
         if tail:
             await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
-
-
-def fault_of(error: ActionError | PodreduceError) -> Fault:
-    """Return the fault that the job's author sees."""
-    return error.as_fault() if isinstance(error, ActionError) else storage_fault(error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from podreduce.contract.errors import PodreduceError
 from podreduce_operator.cluster.interface import PipelineCluster
-from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.observe import as_fault
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.model.pipeline_records import Place, StepRecord
@@ -136,9 +136,7 @@ async def apply_pipeline(
                 await PipelineApplier(cluster=cluster, observed=observed, run=run).apply(action)
             elif isinstance(action, DeleteStepJob):
                 await cluster.delete_step(observed.pipeline, action.job.name, action.job.uid)
-        except ActionError as error:
-            return (error.as_fault(),)
-        except PodreduceError as error:
-            return (storage_fault(error),)
+        except (ActionError, PodreduceError) as error:
+            return (as_fault(error),)
         fault_point("after", action)
     return ()

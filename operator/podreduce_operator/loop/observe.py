@@ -56,7 +56,7 @@ from podreduce_operator.runs.run_records import RunRecords
 from podreduce_operator.runs.stored_records import check_plan
 from podreduce_operator.shuffle.heavy_keys import KeyShare
 
-__all__ = ["observe", "storage_fault"]
+__all__ = ["as_fault", "observe"]
 
 
 async def observe(
@@ -88,10 +88,8 @@ async def observe(
     try:
         storage = await cluster.read_storage(job)
         observed, run = await observe_store(blind, storage, cache, cluster, now)
-    except ActionError as error:
-        observed = replace(blind, faults=(error.as_fault(),))
-    except PodreduceError as error:
-        observed = replace(blind, faults=(storage_fault(error),))
+    except (ActionError, PodreduceError) as error:
+        observed = replace(blind, faults=(as_fault(error),))
     return replace(observed, progress=cluster.progress_of(observed.pods)), run
 
 
@@ -334,6 +332,8 @@ def mismatch(what: str) -> Fault:
     return Fault(reason="PlanMismatch", message=message, permanent=True)
 
 
-def storage_fault(error: PodreduceError) -> Fault:
-    """Return a storage error as a fault. Refusals and impossible names are permanent; other errors are temporary."""
+def as_fault(error: ActionError | PodreduceError) -> Fault:
+    """Return an error as the fault that an author sees. The store's refusals and impossible names are permanent."""
+    if isinstance(error, ActionError):
+        return error.as_fault()
     return Fault(reason=error.reason, message=str(error), permanent=isinstance(error, StorageDeniedError | InputError))

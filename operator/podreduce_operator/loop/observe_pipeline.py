@@ -10,7 +10,7 @@ from typing import Any
 from podreduce.contract.errors import PodreduceError
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.cluster.interface import PipelineCluster
-from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.observe import as_fault
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineObserved, PipelineView, StepJob
@@ -51,22 +51,21 @@ async def observe_pipeline(
         storage = await cluster.read_storage_of(pipeline)
         run = PipelineRun(view=pipeline, run_id=run_id, storage=storage, memory=memory)
         return await observe_store(blind, run)
-    except ActionError as error:
-        return replace(blind, faults=(error.as_fault(),)), None
-    except PodreduceError as error:
-        return replace(blind, faults=(storage_fault(error),)), None
+    except (ActionError, PodreduceError) as error:
+        return replace(blind, faults=(as_fault(error),)), None
 
 
 async def observe_store(blind: PipelineObserved, run: PipelineRun) -> tuple[PipelineObserved, PipelineRun]:
-    """Add what the store says."""
+    """Add what the store says. What is published at URIs counts only when no job of the run is running any more."""
     run = await run.read()
+    is_running = any(job.ended is None for job in blind.run_jobs)
     observed = replace(
         blind,
         pipeline=run.view,
         digests=run.digests(),
         records=dict(run.memory.records),
         data=await look_for_data(run),
-        published=await find_published(run),
+        published={} if is_running else await find_published(run),
         is_blind=False,
     )
     return observed, run

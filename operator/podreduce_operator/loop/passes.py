@@ -38,12 +38,16 @@ class Worker:
         task: the running loop.
         observing_seconds: how long the last observation took.
         due_at: when the next pass is due, or when the running pass began (monotonic).
+        settled: set when the resource has ended and its status says so.
+        adopted: the UID of the resource, if this operator has made it its installation's own.
     """
 
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     task: asyncio.Task[None] | None = None
     observing_seconds: float = 0.0
     due_at: float = math.inf
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
+    adopted: str = ""
 
 
 WorkerT = TypeVar("WorkerT", bound=Worker)
@@ -101,6 +105,14 @@ class Passes(Generic[WorkerT]):
         if worker.task is None or worker.task.done():
             worker.task = asyncio.create_task(self.run(key, worker), name=f"reconcile {key}")
         return worker
+
+    async def settle(self, key: JobKey) -> None:
+        """Make passes until the resource has settled. Return early if it is gone."""
+        worker = self.wake(key)
+        settled = asyncio.create_task(worker.settled.wait())
+        if worker.task is not None:
+            await asyncio.wait({settled, worker.task}, return_when=asyncio.FIRST_COMPLETED)
+        settled.cancel()
 
     def drop(self, key: JobKey) -> None:
         """Stop the loop of a resource that is gone."""

@@ -3,15 +3,16 @@
 Rule: level-triggered. This is the only module that calls `decide_pipeline`.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import structlog
 
 from podreduce_operator.cluster.interface import PipelineCluster
+from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply_pipeline import FaultPoint, apply_pipeline
 from podreduce_operator.loop.observe_pipeline import observe_pipeline
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
@@ -22,7 +23,6 @@ from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, RunMemory
 from podreduce_operator.pipeline_runs.remove_data import discard_pipeline
 from podreduce_operator.policy.decide_pipeline import decide_pipeline
 from podreduce_operator.policy.pipeline_status import build_pipeline_status, ended_steps, pipeline_events_between
-from podreduce_operator.policy.run_state import read_installation
 
 __all__ = ["PipelineLoop"]
 
@@ -40,16 +40,12 @@ class PipelineWorker(Worker):
     Attributes:
         uid: of the pipeline that `memory` is about.
         memory: what is known of its store.
-        settled: set when the run has ended and its status says so.
         status_written_at: when the status was last written (monotonic). The status of an end is not delayed.
-        adopted: the UID of the pipeline, if this operator has made it its installation's own.
     """
 
     uid: str = ""
     memory: RunMemory = field(default_factory=RunMemory)
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
-    adopted: str = ""
 
 
 class PipelineLoop:
@@ -82,7 +78,7 @@ class PipelineLoop:
     ) -> None:
         self.cluster = cluster
         self.parallelism = parallelism
-        self.installation = installation
+        self.adoption = Adoption(installation)
         self.fault_point = fault_point or (lambda _when, _action: None)
         self.telemetry = telemetry or PipelineTelemetry()
         self.status_interval_seconds = status_interval_seconds
@@ -96,16 +92,12 @@ class PipelineLoop:
 
     async def settle(self, key: JobKey) -> None:
         """Run the pipeline until its run has ended and its status says so. Return early if it is gone."""
-        worker = self.passes.wake(key)
-        settled = asyncio.create_task(worker.settled.wait())
-        if worker.task is not None:
-            await asyncio.wait({settled, worker.task}, return_when=asyncio.FIRST_COMPLETED)
-        settled.cancel()
+        await self.passes.settle(key)
 
     async def forget(self, pipeline: PipelineView) -> None:
         """Remove everything that a deleted pipeline stored except its results."""
         self.passes.drop(pipeline.key)
-        if not self.is_foreign(pipeline):
+        if not self.adoption.is_foreign(pipeline.status):
             await discard_pipeline(pipeline, self.cluster)
 
     async def close(self) -> None:
@@ -115,9 +107,10 @@ class PipelineLoop:
     async def reconcile(self, key: JobKey, worker: PipelineWorker) -> float | None:
         """Make one pass. Return the seconds until the next pass, or None if the pipeline is gone or is not ours."""
         pipeline = await self.cluster.find_pipeline(key)
-        if pipeline is None or pipeline.deleting or self.is_foreign(pipeline):
+        if pipeline is None or pipeline.deleting or self.adoption.is_foreign(pipeline.status):
             return None
-        if not await self.adopt(pipeline, worker):
+        write = partial(self.cluster.write_pipeline_status, pipeline)
+        if not await self.adoption.adopt(pipeline.uid, pipeline.status, worker, write):
             return 0.0
         if worker.uid != pipeline.uid:
             worker.uid, worker.memory = pipeline.uid, RunMemory()
@@ -129,20 +122,6 @@ class PipelineLoop:
         if decision.verdict.is_terminal and not decision.actions and status_due is None:
             worker.settled.set()
         return seconds_to_next_pass(observed, decision, status_due)
-
-    def is_foreign(self, pipeline: PipelineView) -> bool:
-        """Tell whether the pipeline belongs to another installation. Nothing is done to such a pipeline."""
-        owner = read_installation(pipeline.status)
-        return not (self.installation is None or owner is None or owner == self.installation)
-
-    async def adopt(self, pipeline: PipelineView, worker: PipelineWorker) -> bool:
-        """Make the pipeline this installation's own before anything else. Return whether the pass may go on."""
-        if self.installation is None or read_installation(pipeline.status) or worker.adopted == pipeline.uid:
-            return True
-        status = {**pipeline.status, "installation": self.installation}
-        if await self.cluster.write_pipeline_status(pipeline, status):
-            worker.adopted = pipeline.uid
-        return False
 
     async def act(
         self, observed: PipelineObserved, run: PipelineRun | None

@@ -4,16 +4,17 @@ Rule: level-triggered. If an event is missed, the next pass still sees its effec
 `decide`.
 """
 
-import asyncio
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import structlog
 
 from podreduce_operator.cluster.interface import Cluster
+from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
@@ -47,21 +48,17 @@ class JobWorker(Worker):
     """One job's loop.
 
     Attributes:
-        settled: set when the job is terminal and cleaned up, and its status says so.
         status_written_at: when the status was last written (monotonic).
         phase_written: the phase that was last written. The first status of an end, and of the commit, which waits for
             it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
-        adopted: the UID of the job, if this operator has made it its installation's own.
     """
 
-    settled: asyncio.Event = field(default_factory=asyncio.Event)
     status_written_at: float = -math.inf
     phase_written: Phase | None = None
     phase_began_at: float | None = None
     troubled_since: float | None = None
-    adopted: str = ""
 
 
 class Reconciler:
@@ -96,7 +93,7 @@ class Reconciler:
     ) -> None:
         self.cluster = cluster
         self.limits = limits
-        self.installation = installation
+        self.adoption = Adoption(installation)
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
@@ -116,16 +113,12 @@ class Reconciler:
 
     async def settle(self, key: JobKey) -> None:
         """Run the job until it is terminal, cleaned up, and its status says so. Return early if the job is gone."""
-        worker = self.passes.wake(key)
-        settled = asyncio.create_task(worker.settled.wait())
-        if worker.task is not None:
-            await asyncio.wait({settled, worker.task}, return_when=asyncio.FIRST_COMPLETED)
-        settled.cancel()
+        await self.passes.settle(key)
 
     async def forget(self, job: JobView) -> None:
         """Remove everything that a deleted job stored except its output."""
         self.passes.drop(job.key)
-        if self.is_foreign(job):
+        if self.adoption.is_foreign(job.status):
             self.left_alone.discard(job.uid)
             return
         await discard_job(job, self.cluster, self.cache)
@@ -139,11 +132,11 @@ class Reconciler:
         job = await self.cluster.find_job(key)
         if job is None or job.deleting:
             return None
-        if self.is_foreign(job):
+        if self.adoption.is_foreign(job.status):
             await self.leave_alone(job)
             return None
         self.left_alone.discard(job.uid)
-        if not await self.adopt(job, worker):
+        if not await self.adoption.adopt(job.uid, job.status, worker, partial(self.cluster.write_status, job)):
             return 0.0
         started = self.monotonic()
         observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
@@ -160,11 +153,6 @@ class Reconciler:
             self.cache.forget(job)
         return seconds_to_next_pass(observed, decision, status_due, rests=rests)
 
-    def is_foreign(self, job: JobView) -> bool:
-        """Tell whether the job belongs to another installation. Nothing is done to such a job."""
-        owner = read_installation(job.status)
-        return not (self.installation is None or owner is None or owner == self.installation)
-
     async def leave_alone(self, job: JobView) -> None:
         """Say once that nothing is done for the job. An event is all: its conditions are the other installation's."""
         if job.uid in self.left_alone:
@@ -173,23 +161,10 @@ class Reconciler:
         owner = read_installation(job.status)
         log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
         message = (
-            f"the installation {self.installation} serves this namespace and does nothing for this job: it belongs to "
-            f"the installation {owner} (status.installation); see Several installations in docs/operations.md"
+            f"the installation {self.adoption.installation} serves this namespace and does nothing for this job: it "
+            f"belongs to the installation {owner} (status.installation); see Several installations in docs/operations.md"
         )
         await self.cluster.record_event(job, "Normal", "LeftAlone", message)
-
-    async def adopt(self, job: JobView, worker: JobWorker) -> bool:
-        """Make the job this installation's own before anything else is done. Return whether the pass may go on.
-
-        The write names the version that was read, so only one of several installations succeeds. If the API server
-        drops the field, because its CRD is older, the job counts as adopted by this operator.
-        """
-        is_own = self.installation is None or read_installation(job.status) is not None
-        if is_own or worker.adopted == job.uid:
-            return True
-        if await self.cluster.write_status(job, {**job.status, "installation": self.installation}):
-            worker.adopted = job.uid
-        return False
 
     async def act(self, observed: Observed, run: Run | None, now: float) -> tuple[Decision, Observed]:
         """Decide and apply. After a fault, decide again in the same pass. Return what the status reports."""

@@ -6,12 +6,14 @@ Rule: level-triggered. This is the only module that calls `decide_schedule`.
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
 import structlog
 
 from podreduce_operator.api.substitution import SubstitutionError
 from podreduce_operator.cluster.interface import ScheduleCluster
+from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
 from podreduce_operator.loop.telemetry import ScheduleTelemetry
 from podreduce_operator.model.errors import ActionError
@@ -27,7 +29,7 @@ from podreduce_operator.model.schedules import (
     StartJob,
 )
 from podreduce_operator.policy.decide_schedule import decide_schedule
-from podreduce_operator.policy.run_state import read_installation, read_run_state
+from podreduce_operator.policy.run_state import read_run_state
 from podreduce_operator.policy.schedule_status import (
     build_schedule_status,
     read_schedule_state,
@@ -41,13 +43,6 @@ RESYNC_SECONDS = 300.0
 """The longest pause. A pass asks nobody; it notices that a clock was set."""
 
 log = structlog.get_logger(__name__)
-
-
-@dataclass(slots=True)
-class ScheduleWorker(Worker):
-    """One schedule's loop. `adopted`: the UID of the schedule, if this operator has made it its installation's own."""
-
-    adopted: str = ""
 
 
 class ScheduleLoop:
@@ -75,11 +70,11 @@ class ScheduleLoop:
         telemetry: ScheduleTelemetry | None = None,
     ) -> None:
         self.cluster = cluster
-        self.installation = installation
+        self.adoption = Adoption(installation)
         self.clock = clock
         self.fault_point = fault_point or (lambda _when, _action: None)
         self.telemetry = telemetry or ScheduleTelemetry()
-        self.passes = Passes("schedule", ScheduleWorker, self.reconcile, monotonic=monotonic, wait=wait)
+        self.passes = Passes("schedule", Worker, self.reconcile, monotonic=monotonic, wait=wait)
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the schedule soon. This is cheap, and harmless if there is nothing to do."""
@@ -89,12 +84,13 @@ class ScheduleLoop:
         """Stop all loops at once, wherever they are, as a restart does."""
         await self.passes.close()
 
-    async def reconcile(self, key: JobKey, worker: ScheduleWorker) -> float | None:
+    async def reconcile(self, key: JobKey, worker: Worker) -> float | None:
         """Make one pass. Return the seconds until the next pass, or None if the schedule is gone or is not ours."""
         schedule = await self.cluster.find_schedule(key)
-        if schedule is None or schedule.deleting or self.is_foreign(schedule):
+        if schedule is None or schedule.deleting or self.adoption.is_foreign(schedule.status):
             return None
-        if not await self.adopt(schedule, worker):
+        write = partial(self.cluster.write_schedule_status, schedule)
+        if not await self.adoption.adopt(schedule.uid, schedule.status, worker, write):
             return 0.0
         observed = await self.observe(schedule, current=False)
         decision = decide_schedule(observed, self.clock())
@@ -105,20 +101,6 @@ class ScheduleLoop:
         if not await self.write_status(observed, decision):
             return 0.0
         return min(math.inf if decision.wake_after is None else decision.wake_after, RESYNC_SECONDS)
-
-    def is_foreign(self, schedule: ScheduleView) -> bool:
-        """Tell whether the schedule belongs to another installation. Nothing is done to such a schedule."""
-        owner = read_installation(schedule.status)
-        return not (self.installation is None or owner is None or owner == self.installation)
-
-    async def adopt(self, schedule: ScheduleView, worker: ScheduleWorker) -> bool:
-        """Make the schedule this installation's own before anything else is done. Return whether the pass may go on."""
-        if self.installation is None or read_installation(schedule.status) or worker.adopted == schedule.uid:
-            return True
-        status = {**schedule.status, "installation": self.installation}
-        if await self.cluster.write_schedule_status(schedule, status):
-            worker.adopted = schedule.uid
-        return False
 
     async def observe(self, schedule: ScheduleView, *, current: bool) -> ScheduleObserved:
         """Return everything that is known about the schedule. If its jobs cannot be listed, this is a fault."""

@@ -71,7 +71,6 @@ class PipelineRunState:
 
     Attributes:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
-        is_cleaned_up: nothing is left of the ended run except its results.
     """
 
     run_id: str
@@ -80,7 +79,6 @@ class PipelineRunState:
     reason: str = ""
     message: str = ""
     completed_at: float | None = None
-    is_cleaned_up: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,9 +35,6 @@ from podreduce_operator.runs.publishing import read_manifest
 
 __all__ = ["describe_run", "pin_run"]
 
-NOWHERE = "file:///-/"
-"""A URI below which nothing is: what a pipeline reads may lie anywhere."""
-
 
 async def pin_run(run: PipelineRun, cluster: PipelineCluster) -> None:
     """Pin the run.
@@ -169,7 +166,7 @@ async def list_objects(run: PipelineRun) -> list[PinnedListing]:
     places = dict(find_lists(run.view.spec))
     found = []
     for uris, (path, resolved) in places.items():
-        objects = await list_input(resolved, run.storage.open, output_uri=NOWHERE, place=path)
+        objects = await list_input(resolved, run.storage.open, place=path)
         found.append(
             PinnedListing(
                 uris=uris, digest=digest_input(map(as_listed, objects)), bytes=sum(each.size_bytes for each in objects)

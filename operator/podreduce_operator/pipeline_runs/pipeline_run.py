@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from podreduce.contract.errors import ObjectNotFoundError
 from podreduce.storage import ObjectStore
@@ -13,10 +14,18 @@ from podreduce_operator.model.pipelines import Data, PipelineView, StepDigests
 from podreduce_operator.pipeline_runs.places import PINNED_KEY, RECORDS_PREFIX, run_uri, steps_uri
 from podreduce_operator.runs.stored_records import read_record
 
-__all__ = ["PipelineRun", "RunMemory"]
+__all__ = ["PipelineRun", "RunMemory", "Seen"]
 
 LISTING_SECONDS = 60.0
 """How long the listing of the records counts. Only this process writes them, and it notes what it writes."""
+
+
+class Seen(NamedTuple):
+    """What was left of the output of a job, and when that was seen (monotonic)."""
+
+    job_uid: str
+    data: Data
+    at: float
 
 
 @dataclass(slots=True)
@@ -27,13 +36,13 @@ class RunMemory:
         pinned: the pinned runs, by runId.
         records: by the node's name.
         listed_at: when the records were listed (monotonic).
-        data: what is left of an output, by its node's name and its job, and when that was seen (monotonic).
+        data: what is left of the outputs, by the node's name.
     """
 
     pinned: dict[str, PinnedPipeline] = field(default_factory=dict)
     records: dict[str, StepRecord] = field(default_factory=dict)
     listed_at: float | None = None
-    data: dict[tuple[str, str], tuple[Data, float]] = field(default_factory=dict)
+    data: dict[str, Seen] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -14,13 +14,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pipeline_records import StepRecord
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
-from podreduce_operator.runs.output_claim import (
-    Claim,
-    claim_output,
-    claimed_by,
-    release_output,
-    replace_claim,
-)
+from podreduce_operator.runs.output_claim import Claim, release_output, take_over
 from podreduce_operator.runs.publishing import publish, read_manifest, remove_staged
 
 __all__ = ["publish_loop"]
@@ -45,7 +39,7 @@ async def publish_loop(run: PipelineRun, record: StepRecord, uri: str) -> None:
         namespace=run.view.key.namespace, name=run.view.key.name, uid=run.view.uid, run_id=run.run_id
     )
     claim = Claim(installation=run.storage.installation, job=identity)
-    await take_output(output, claim)
+    await take_over(output, claim, partial(is_own, claim))
     parts = [stage_part(identity, number, part, part.records) for number, part in enumerate(manifest.parts)]
     files = [stage_part(identity, number, file, 0) for number, file in enumerate(manifest.files)]
     copies = [partial(copy_part, run, source, output, each) for each in (*parts, *files)]
@@ -57,17 +51,9 @@ async def publish_loop(run: PipelineRun, record: StepRecord, uri: str) -> None:
     await release_output(output, claim)
 
 
-async def take_output(output: ObjectStore, claim: Claim) -> None:
-    """Claim the output, also from an earlier run of the same pipeline, which writes no more.
-
-    Raises:
-        ActionError: another job or pipeline holds it.
-    """
-    while (holder := await claim_output(output, claim)) is not None:
-        if holder.job.uid != claim.job.uid:
-            raise claimed_by(output, holder)
-        if await replace_claim(output, holder, claim):
-            return
+async def is_own(claim: Claim, holder: Claim) -> bool:
+    """Tell whether a claim is of an earlier run of the same pipeline, which writes no more."""
+    return holder.job.uid == claim.job.uid
 
 
 def stage_part(identity: JobIdentity, number: int, part: OutputPart | OutputFile, records: int) -> IntentPart:

@@ -15,7 +15,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pipeline_records import Place, StepRecord
 from podreduce_operator.model.pipelines import Data, StepJob
 from podreduce_operator.pipeline_runs.loop_values import read_loop_values
-from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
+from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX, record_key
 from podreduce_operator.pipelines.freshness import Node, input_digest
 from podreduce_operator.pipelines.job_of_step import find_output_uri
@@ -25,7 +25,6 @@ from podreduce_operator.runs.publishing import read_manifest
 
 __all__ = ["record_step"]
 
-NOWHERE = "file:///-/"
 REPLACED = "replaced"
 """In place of the digest of an output that is not the job's any more. No manifest has this digest."""
 
@@ -52,7 +51,7 @@ async def record_step(run: PipelineRun, job: StepJob, node: Node | None) -> None
     await run.steps.put_async(record_key(job.place), encode(record))
     run.memory.records[str(job.place)] = record
     found = Data.REPLACED if record.output_digest == REPLACED else Data.PRESENT
-    run.memory.data[str(job.place), job.uid] = (found, run.monotonic())
+    run.memory.data[str(job.place)] = Seen(job.uid, found, run.monotonic())
 
 
 async def describe_step(
@@ -135,7 +134,7 @@ def find_input_digest(run: PipelineRun, node: Node | None, manifest: OutputManif
 async def digest_listing(run: PipelineRun, uri: str) -> str:
     """Return the digest of an output's objects, as a job that reads them lists them."""
     try:
-        objects = await list_input([uri], run.storage.open, output_uri=NOWHERE)
+        objects = await list_input([uri], run.storage.open)
     except ActionError:  # it has no parts
         return digest_input(())
     return digest_input(map(as_listed, objects))

@@ -8,7 +8,7 @@ from podreduce_operator.cluster.interface import PipelineCluster
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import Data, PipelineView
-from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
+from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX
 from podreduce_operator.runs.remove_run import LEFT_TO_SWEEPER, discard_run, find_runs
 
@@ -22,7 +22,7 @@ async def remove_output(run: PipelineRun, place: Place) -> None:
     await run.steps.delete_prefix_async(f"{DATA_PREFIX}{place}/")
     record = run.memory.records.get(str(place))
     if record is not None:
-        run.memory.data[str(place), record.job_uid] = (Data.GONE, run.monotonic())
+        run.memory.data[str(place)] = Seen(record.job_uid, Data.GONE, run.monotonic())
 
 
 async def discard_pipeline(pipeline: PipelineView, cluster: PipelineCluster) -> None:

@@ -10,7 +10,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.digests.run_digests import digest_output
 from podreduce_operator.model.pipeline_records import StepRecord
 from podreduce_operator.model.pipelines import Data
-from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
+from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
 from podreduce_operator.runs.publishing import read_manifest
 
 __all__ = ["look_for_data", "look_for_output", "read_published_digest"]
@@ -30,22 +30,22 @@ async def look_for_data(run: PipelineRun) -> dict[str, Data]:
         newest[record.place.step] = max(record.place.iteration, newest.get(record.place.step, 0))
     stale = [(name, record) for name, record in records.items() if is_due(run, name, record, newest)]
     await gather_bounded([partial(look_again, run, *each) for each in stale], limit=CONCURRENT_READS)
-    return {name: run.memory.data[name, record.job_uid][0] for name, record in records.items()}
+    return {name: run.memory.data[name].data for name, record in records.items()}
 
 
 def is_due(run: PipelineRun, name: str, record: StepRecord, newest: Mapping[str, int]) -> bool:
     """Tell whether an output must be looked for now. `newest` has the last recorded iteration of each step."""
-    known = run.memory.data.get((name, record.job_uid))
-    if known is None:
+    known = run.memory.data.get(name)
+    if known is None or known.job_uid != record.job_uid:
         return True
     is_latest = record.place.iteration > newest[record.place.step] - LATEST
-    return is_latest and run.monotonic() - known[1] >= SEEN_SECONDS
+    return is_latest and run.monotonic() - known.at >= SEEN_SECONDS
 
 
 async def look_again(run: PipelineRun, name: str, record: StepRecord) -> Data:
     """Look for one output, and note what is there."""
     found = await look_for_output(run.storage.open(record.output_uri), record)
-    run.memory.data[name, record.job_uid] = (found, run.monotonic())
+    run.memory.data[name] = Seen(record.job_uid, found, run.monotonic())
     return found
 
 

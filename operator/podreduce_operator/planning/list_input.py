@@ -26,9 +26,9 @@ log = structlog.get_logger(__name__)
 
 
 async def list_input(
-    uris: Sequence[str], open_at: Callable[[str], ObjectStore], *, output_uri: str, place: str = "input"
+    uris: Sequence[str], open_at: Callable[[str], ObjectStore], *, output_uri: str | None = None, place: str = "input"
 ) -> Sequence[InputObject]:
-    """List the objects that `uris` name; the input is at `place` in the spec.
+    """List the objects that `uris` name; the input is at `place` in the spec. None may be below `output_uri`.
 
     Raises:
         ActionError: `InputNotFound`: a URI names nothing. `InputUnreadable`: a file has a name that is not possible as
@@ -38,7 +38,8 @@ async def list_input(
     found, seen = InputListing(), set()
     for uri in uris:
         async for each in list_uri(parse_input_uri(uri), open_at, place):
-            refuse_overlap(each.uri, as_prefix(output_uri), place)
+            if output_uri is not None:
+                refuse_overlap(each.uri, as_prefix(output_uri), place)
             if len(uris) > 1:  # a single URI names no object twice
                 if each.uri in seen:
                     continue

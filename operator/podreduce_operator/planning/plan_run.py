@@ -32,11 +32,9 @@ from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
 from podreduce_operator.runs.output_claim import (
     Claim,
-    claim_output,
-    claimed_by,
     refuse_existing,
     release_output,
-    replace_claim,
+    take_over,
 )
 from podreduce_operator.runs.run import Run
 
@@ -196,11 +194,7 @@ def name_source(program: ProgramSpec) -> str:
 
 async def take_output(run: Run, cluster: Cluster) -> None:
     """Claim the output, also from a run that is over. If it must be empty, make sure that it is."""
-    while (holder := await claim_output(run.output, run.claim)) is not None:
-        if not await may_take(holder, run, cluster):
-            raise claimed_by(run.output, holder)
-        if await replace_claim(run.output, holder, run.claim):
-            break
+    await take_over(run.output, run.claim, lambda holder: may_take(holder, run, cluster))
     if run.job.spec.output.if_exists == "Fail":
         try:
             await refuse_existing(run.output)

@@ -5,6 +5,7 @@ claim that it has read, and no other: several runs may do this at once. A run re
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from weakref import WeakValueDictionary
 
 from podreduce.contract.errors import ObjectNotFoundError
@@ -30,7 +31,7 @@ __all__ = [
     "read_claim",
     "refuse_existing",
     "release_output",
-    "replace_claim",
+    "take_over",
 ]
 OWN_NAMES = (CLAIM_KEY, OUTPUT_MANIFEST_KEY, SUCCESS_KEY)
 RESERVED_PREFIX = "_podreduce-"
@@ -78,6 +79,19 @@ async def holds_claim(output: ObjectStore, claim: Claim) -> bool:
     except ActionError:
         return False
     return holder is not None and holder.job == claim.job
+
+
+async def take_over(output: ObjectStore, claim: Claim, may_take: Callable[[Claim], Awaitable[bool]]) -> None:
+    """Claim the output, also from a holder that `may_take` lets go.
+
+    Raises:
+        ActionError: another run holds it.
+    """
+    while (holder := await claim_output(output, claim)) is not None:
+        if not await may_take(holder):
+            raise claimed_by(output, holder)
+        if await replace_claim(output, holder, claim):
+            return
 
 
 async def release_output(output: ObjectStore, claim: Claim) -> None:

@@ -16,6 +16,7 @@ from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.storage import open_store
 from podreduce_operator.loop import apply
+from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import wait_for_wake
 from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.model.actions import PlanRun
@@ -125,7 +126,7 @@ async def test_a_job_that_is_given_to_another_installation_starts_over(
     }
     kept = {name: value for name, value in status.items() if name not in removed}
     world.cluster.jobs[KEY] = replace(job, status=kept)
-    world.reconciler.installation = "local"
+    world.reconciler.adoption = Adoption("local")
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.conditions().get("Ready", ("", ""))[1] == reason)
     assert world.cluster.jobs[KEY].status["installation"] == "local"

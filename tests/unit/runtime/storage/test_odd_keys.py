@@ -12,7 +12,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotFoundError
 from podreduce.storage import ObjectStore, open_store
 from podreduce.storage.odd_keys import is_odd
-from podreduce_operator.loop.observe import storage_fault
+from podreduce_operator.loop.observe import as_fault
 from podreduce_operator.planning.list_input import list_input
 from tests.support.fake_s3 import FakeS3, fake_s3
 
@@ -140,4 +140,4 @@ async def test_a_job_reads_all_objects_below_a_prefix_whatever_their_keys(served
 def test_nothing_is_written_below_a_prefix_that_obstore_would_change(served: FakeS3, prefix: str) -> None:
     with pytest.raises(InputError, match="choose another") as refusal:
         served.open(prefix)
-    assert storage_fault(refusal.value).permanent
+    assert as_fault(refusal.value).permanent
