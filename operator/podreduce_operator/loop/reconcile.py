@@ -161,8 +161,9 @@ class Reconciler:
         owner = read_installation(job.status)
         log.info("job left alone: it belongs to another installation", job=str(job.key), installation=owner)
         message = (
-            f"the installation {self.adoption.installation} serves this namespace and does nothing for this job: it "
-            f"belongs to the installation {owner} (status.installation); see Several installations in docs/operations.md"
+            f"the installation {self.adoption.installation} serves this namespace and does nothing for this job: "
+            f"it belongs to the installation {owner} (status.installation); "
+            "see Several installations in docs/operations.md"
         )
         await self.cluster.record_event(job, "Normal", "LeftAlone", message)
 
