@@ -26,8 +26,10 @@ def describe_success(pipeline: PipelineView, status: Mapping[str, Any], seconds:
     reused = sum(step["state"] == "Reused" for step in steps)
     unchanged = f", {reused} of them unchanged" if reused else ""
     yield f"{pipeline.key.name}: complete in {render_seconds(seconds)}: {render_count(len(steps), 'step')}{unchanged}"
+    conditional = {loop.name for loop in pipeline.spec.loops if loop.until}
     for loop in status.get("loops") or ():
         how = "converged" if loop["state"] == "Converged" else "stopped at maxIterations without convergence"
+        how = how if loop["name"] in conditional else "complete"
         yield f"loop {loop['name']}: {how} after {render_count(loop['iteration'], 'iteration')}"
     for step in steps:
         uri = result_uri(pipeline.spec, step["name"])

@@ -130,9 +130,9 @@ def describe_loop(loop: Mapping[str, Any]) -> str:
     """Return a line about a loop, such as `rank         12/30       0.0031`."""
     recent = loop.get("recent") or [{}]
     values = ", ".join(recent[-1].get("values", ()))
-    end = {"Converged": "converged", "LimitReached": "limit reached"}.get(loop["state"], "")
+    end = {"Converged": "converged" if values else "complete", "LimitReached": "limit reached"}
     progress = f"{loop['iteration']}/{loop['maxIterations']}"
-    return f"{loop['name']:<12} {progress:<11} {values:<12} {end}".rstrip()
+    return f"{loop['name']:<12} {progress:<11} {values:<12} {end.get(loop['state'], '')}".rstrip()
 
 
 TOLD_SECONDS = 2.0
