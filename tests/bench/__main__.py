@@ -1,4 +1,4 @@
-"""`python -m tests.bench [compare|micro|memory|overhead]`: how fast it is, and in how much memory."""
+"""`python -m tests.bench [compare|micro|memory|overhead|pipeline]`: how fast it is, and in how much memory."""
 
 import argparse
 import sys
@@ -11,6 +11,7 @@ from tests.bench.memory import measure_memory
 from tests.bench.micro import measure_kernels
 from tests.bench.overhead import measure_overhead
 from tests.bench.paths import RESULTS
+from tests.bench.pipelines.measure import PARTS, measure_pipelines
 from tests.bench.telling import say
 from tests.bench.works import WORKS, Work
 
@@ -103,7 +104,26 @@ def add_micro(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--repeats", type=int, default=7)
 
 
-COMMANDS = {compare: add_compare, micro: add_micro, memory: add_memory, overhead: add_overhead}
+def pipeline(arguments: argparse.Namespace) -> int:
+    """Time iterations, PageRank, reuse and passes of pipelines; 1 if an output is wrong."""
+    parts, results = tuple(arguments.only or PARTS), arguments.results / "pipeline.json"
+    return 0 if measure_pipelines(parts, edges=arguments.edges, repeats=arguments.repeats, results=results) else 1
+
+
+def add_pipeline(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `pipeline`."""
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be repeated")
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--edges", type=int, default=5_000_000, help="of the graph that PageRank ranks")
+
+
+COMMANDS = {
+    compare: add_compare,
+    micro: add_micro,
+    memory: add_memory,
+    overhead: add_overhead,
+    pipeline: add_pipeline,
+}
 
 
 def main(argv: Sequence[str]) -> int:

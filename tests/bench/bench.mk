@@ -3,7 +3,7 @@ PYTHON ?= .venv/bin/python
 BASE_PYTHON ?= python3
 BENCH ?=
 
-.PHONY: bench bench-micro bench-memory bench-overhead bench-lock
+.PHONY: bench bench-micro bench-memory bench-overhead bench-pipeline bench-lock
 
 bench: venv .venv-bench/.installed ## whole jobs beside their peers; BENCH="--only wordcount --repeats 3" for less
 	$(PYTHON) -m tests.bench compare $(BENCH)
@@ -16,6 +16,9 @@ bench-memory: venv ## tasks limited to 128, 256 and 512 MiB that would hold many
 
 bench-overhead: venv ## how long an empty task takes from exec to commit
 	$(PYTHON) -m tests.bench overhead $(BENCH)
+
+bench-pipeline: venv .venv-bench/.installed ## iterations, PageRank beside PySpark and numpy, reuse, makespan; BENCH="--only reuse" for less
+	$(PYTHON) -m tests.bench pipeline $(BENCH)
 
 .venv-bench/.installed: requirements/bench.txt
 	@echo "setting up .venv-bench with the peers: once, a few minutes"
