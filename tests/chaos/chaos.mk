@@ -2,7 +2,10 @@
 PYTHON ?= .venv/bin/python
 CHAOS ?=
 
-.PHONY: chaos
+.PHONY: chaos chaos-pipelines
 
 chaos: venv cluster-prepare ## a job under every fault, on a cluster of two nodes; CHAOS="--only node" for less
 	$(PYTHON) -m tests.chaos $(CHAOS)
+
+chaos-pipelines: venv cluster-prepare ## the example pipelines with their operator killed every ten seconds; CHAOS="--only web"
+	$(PYTHON) -m tests.chaos.pipelines $(CHAOS)
