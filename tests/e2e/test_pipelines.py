@@ -5,6 +5,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+import obstore
 import pytest
 
 from tests.cluster.cluster import ClusterError
@@ -95,8 +96,8 @@ class PipelineWorld:
         shown = [("describe", "mrp", name), ("get", "mrj,pods", "--output=wide")]
         return "\n".join(self.jobs.cluster.kubectl(*each, *place).stdout for each in shown)
 
-    def wait(self, name: str, run_id: str = "1") -> dict[str, Any]:
-        """Wait until a run is complete, and return its status."""
+    def wait(self, name: str, run_id: str = "1", expected: str = "Complete") -> dict[str, Any]:
+        """Wait until a run has ended, and return its status."""
 
         def settled() -> str | None:
             status = self.read(name).get("status", {})
@@ -109,9 +110,12 @@ class PipelineWorld:
             found = self.jobs.cluster.wait_for(settled, f"the end of {name}", SECONDS)
         except ClusterError as late:
             raise AssertionError(f"{late}\n{self.describe(name)}") from late
-        assert found == "Complete", self.describe(name)
+        assert found == expected, self.describe(name)
         status: dict[str, Any] = self.read(name)["status"]
         return status
+
+    def delete(self, name: str) -> None:
+        self.jobs.cluster.kubectl("delete", "mrp", name, "--namespace", self.jobs.namespace, timeout=SECONDS)
 
     def job_names(self) -> list[str]:
         place = ("--namespace", self.jobs.namespace, "--output=jsonpath={.items[*].metadata.name}")
@@ -220,3 +224,50 @@ def test_a_pipeline_that_is_not_valid_says_why_before_a_step_starts(pipelines: P
     assert "the step words: " in told["message"]
     assert "Wrods" in told["message"]
     assert pipelines.job_names() == []
+
+
+def test_only_what_a_change_reaches_runs_again_and_deleting_leaves_results_alone(pipelines: PipelineWorld) -> None:
+    """A step fails and is mended; then one object changes; then the pipeline is deleted."""
+    world = pipelines.jobs
+    left, right = (f"s3://{world.corpus_bucket}/{world.namespace}-{side}/" for side in "lr")
+    store = world.minio.store(world.corpus_bucket)
+    obstore.put(store, f"{world.namespace}-l/1.txt", b"one two two\n")
+    obstore.put(store, f"{world.namespace}-r/1.txt", b"three three\n")
+    steps = [
+        {"name": "words", "className": "Words", "inputs": [{"uris": [left]}], "backoffLimitPerTask": 0},
+        {"name": "others", "className": "Words", "inputs": [{"uris": [right]}], "program": {"source": STEPS}},
+        {
+            "name": "report",
+            "className": "Report",
+            "inputs": [{"from": "words"}, {"from": "others"}],
+            "output": {"uri": world.output_uri("report"), "format": "JSONLines"},
+        },
+    ]
+    failing = {"source": STEPS.replace("word.lower(), 1", "word.lower(), 1 if word[:3] != 'one' else int(word)")}
+    pipelines.apply("mended", steps=steps, program=failing)
+    status = pipelines.wait("mended", expected="Failed")
+    assert states(status) == {"words": "Failed", "others": "Complete", "report": "NotReached"}
+    assert "invalid literal for int()" in json.dumps(status)
+
+    mended = [{**steps[0], "program": {"source": STEPS}}, *steps[1:]]
+    pipelines.apply("mended", steps=mended, program=failing, runId="2")
+    status = pipelines.wait("mended", "2")
+    assert states(status) == {"words": "Complete", "others": "Reused", "report": "Complete"}
+    assert read_report(world) == {"words one": 1, "words two": 2, "others three": 2}
+
+    obstore.put(store, f"{world.namespace}-r/1.txt", b"three four\n")
+    pipelines.apply("mended", steps=mended, program=failing, runId="3")
+    status = pipelines.wait("mended", "3")
+    assert states(status) == {"words": "Reused", "others": "Complete", "report": "Complete"}
+    assert read_report(world) == {"words one": 1, "words two": 2, "others three": 1, "others four": 1}
+
+    results = world.objects("report")
+    pipelines.delete("mended")
+    world.cluster.wait_for(lambda: not world.work_keys("mended"), "the end of what the pipeline kept", SECONDS)
+    assert pipelines.job_names() == []
+    assert world.objects("report") == results
+
+
+def read_report(world: JobWorld) -> dict[str, int]:
+    lines = [line for part in world.parts("report") for line in part.decode().split("\n")[:-1]]
+    return {record["key"]: record["value"] for record in map(json.loads, lines)}
