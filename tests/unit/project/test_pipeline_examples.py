@@ -4,7 +4,7 @@ The programs run here as classes, without an engine: map all, sort by key, reduc
 """
 
 import csv
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -22,26 +22,11 @@ from tests.support.pipeline_oracles import (
     expected_ranks,
     expected_report,
 )
+from tests.support.program_context import ProgramContext
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 Pairs = list[tuple[Any, Any]]
-
-
-class Context:
-    """What a program gets of its task."""
-
-    def __init__(self, parameters: Mapping[str, str], side: Pairs | None = None) -> None:
-        self.parameters = parameters
-        self.input = ""
-        self.side = side or []
-        self.counters: dict[str, int] = {}
-
-    def count(self, group: str, name: str, amount: int = 1) -> None:
-        self.counters[f"{group}/{name}"] = self.counters.get(f"{group}/{name}", 0) + amount
-
-    def side_input(self, name: str) -> Iterator[tuple[Any, Any]]:  # noqa: ARG002 - the program names it
-        return iter(self.side)
 
 
 def load(example: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -52,7 +37,7 @@ def load(example: str) -> tuple[dict[str, Any], dict[str, str]]:
     return names, spec["parameters"]
 
 
-def run(job_class: Callable[[], Any], context: Context, inputs: Mapping[str, Pairs]) -> Pairs:
+def run(job_class: Callable[[], Any], context: ProgramContext, inputs: Mapping[str, Pairs]) -> Pairs:
     """What a job of this class yields."""
     job = job_class()
     if hasattr(job, "setup"):
@@ -90,10 +75,10 @@ def test_web(tmp_path: Path, seed: int | None) -> None:
     if seed is not None:
         draw_logs(logs, seed=seed, rows=500 * seed)
     names, parameters = load("web")
-    clean = run(names["Clean"], Context(parameters), {"input": read_rows(logs.glob("day=2026-05-01/*.csv"))})
-    visits = run(names["Visits"], Context(parameters), {"clean": clean})
-    faults = run(names["Faults"], Context(parameters), {"clean": clean})
-    report = run(names["Report"], Context(parameters), {"visits": visits, "faults": faults})
+    clean = run(names["Clean"], ProgramContext(parameters), {"input": read_rows(logs.glob("day=2026-05-01/*.csv"))})
+    visits = run(names["Visits"], ProgramContext(parameters), {"clean": clean})
+    faults = run(names["Faults"], ProgramContext(parameters), {"clean": clean})
+    report = run(names["Report"], ProgramContext(parameters), {"visits": visits, "faults": faults})
     assert dict(report) == expected_report(logs)
     assert len(report) > 10
 
@@ -105,16 +90,16 @@ def test_pagerank(tmp_path: Path, seed: int | None) -> None:
         draw_links(directory, seed=seed, pages=60 * seed)
     names, parameters = load("pagerank")
     links = [(0, line) for path in sorted(directory.glob("*.txt")) for line in path.read_text().splitlines()]
-    ranks, moved, rounds = run(names["Seed"], Context(parameters), {"input": links}), 10_000, 0
+    ranks, moved, rounds = run(names["Seed"], ProgramContext(parameters), {"input": links}), 10_000, 0
     while moved >= 10_000:
-        context = Context(parameters)
+        context = ProgramContext(parameters)
         spread = run(names["Spread"], context, {"links": links, "ranks": ranks})
         ranks = run(names["Sum"], context, {"spread": spread})
         moved, rounds = context.counters["rank/micro"], rounds + 1
     expected, expected_rounds = expected_ranks(directory)
     assert rounds == expected_rounds
     assert dict(ranks) == pytest.approx(expected, abs=1e-6)
-    top = run(names["Top"], Context(parameters), {"sum": ranks})
+    top = run(names["Top"], ProgramContext(parameters), {"sum": ranks})
     assert [rank for _, rank in top] == sorted(dict(ranks).values(), reverse=True)
 
 
@@ -125,15 +110,15 @@ def test_kmeans(tmp_path: Path, seed: int | None) -> None:
         draw_points(directory, seed=seed, points=200 * seed)
     names, parameters = load("kmeans")
     points = {"input": read_rows(directory.glob("*.csv"))}
-    centres, moved, rounds = run(names["Sample"], Context(parameters), points), 1, 0
+    centres, moved, rounds = run(names["Sample"], ProgramContext(parameters), points), 1, 0
     while moved:
-        context = Context(parameters, side=centres)
+        context = ProgramContext(parameters, side=centres)
         centres = run(names["Assign"], context, points)
         moved, rounds = context.counters["kmeans/moved"], rounds + 1
     expected, expected_rounds = expected_centres(directory, int(parameters["k"]))
     assert rounds == expected_rounds
     assert dict(centres) == {number: pytest.approx(centre) for number, centre in expected.items()}
-    labels = run(names["Label"], Context(parameters, side=centres), points)
+    labels = run(names["Label"], ProgramContext(parameters, side=centres), points)
     found = sorted((point, number) for number, point in labels)
     rows = [(float(row["x"]), float(row["y"])) for _, row in points["input"]]
     assert found == sorted(zip(rows, expected_labels(directory, expected), strict=True))

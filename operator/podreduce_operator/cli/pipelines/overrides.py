@@ -4,6 +4,7 @@ Rule: only reads. Paths become URIs, and a failed task is not tried again unless
 """
 
 import copy
+import secrets
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -40,9 +41,14 @@ def load_local_pipeline(file: JobFile, overrides: Overrides, of_steps: StepOverr
         raise InvalidFileError(str(error)) from error
     if pipeline.spec.suspend:
         raise InvalidFileError(f"{file.source}: spec.suspend is true, so nothing would run: remove it")
-    raw = {**pipeline.raw_spec, "runId": time.strftime("%Y%m%d-%H%M%S"), "ttlSecondsAfterFinished": TTL_SECONDS}
+    raw = {**pipeline.raw_spec, "runId": make_run_id(), "ttlSecondsAfterFinished": TTL_SECONDS}
     uid = str(uuid5(NAMESPACE_DNS, str(pipeline.key)))
     return replace(pipeline, uid=uid, spec=decode_pipeline_spec(raw), raw_spec=raw)
+
+
+def make_run_id() -> str:
+    """Return a run's own id. Two runs may begin in one second, and with one id the second would be the first."""
+    return f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
 
 
 def apply_pipeline_overrides(
