@@ -12,7 +12,7 @@ from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.resources import ResourceView
 
-__all__ = ["DATA_PREFIX", "PINNED_KEY", "RECORDS_PREFIX", "record_key", "result_uri", "run_uri", "steps_uri"]
+__all__ = ["DATA_PREFIX", "PINNED_KEY", "RECORDS_PREFIX", "STEPS", "record_key", "result_uri", "run_uri", "steps_uri"]
 
 PINNED_KEY = "plan/pipeline.json"
 RECORDS_PREFIX = "records/"

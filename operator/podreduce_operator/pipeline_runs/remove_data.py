@@ -1,4 +1,4 @@
-"""Removes what a pipeline stored: an output without a URI, and everything of a deleted pipeline except its results."""
+"""Removes what a pipeline stored: outputs without a URI, earlier runs' plans, all but the results of a deleted one."""
 
 import structlog
 
@@ -9,10 +9,10 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import Data, PipelineView
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
-from podreduce_operator.pipeline_runs.places import DATA_PREFIX
+from podreduce_operator.pipeline_runs.places import DATA_PREFIX, STEPS
 from podreduce_operator.runs.remove_run import LEFT_TO_SWEEPER, discard_run, find_runs
 
-__all__ = ["discard_pipeline", "remove_output"]
+__all__ = ["discard_pipeline", "remove_earlier_plans", "remove_output"]
 
 log = structlog.get_logger(__name__)
 
@@ -23,6 +23,18 @@ async def remove_output(run: PipelineRun, place: Place) -> None:
     record = run.memory.records.get(str(place))
     if record is not None:
         run.memory.data[str(place)] = Seen(record.job_uid, Data.GONE, run.monotonic())
+
+
+async def remove_earlier_plans(run: PipelineRun) -> None:
+    """Remove what earlier runs of the pipeline have pinned. Its records, which a run reuses, stay."""
+    storage, key = run.storage, run.view.key
+    try:
+        async for found in find_runs(storage, job_prefix(storage.installation, key.namespace, key.name)):
+            if found.uid == run.view.uid and found.run_id not in (run.run_id, STEPS):
+                await discard_run(storage, found)
+                run.memory.pinned.pop(found.run_id, None)
+    except (ActionError, PodreduceError) as error:
+        log.warning("plans of earlier runs not removed: the next run tries again", pipeline=str(key), error=str(error))
 
 
 async def discard_pipeline(pipeline: PipelineView, cluster: PipelineCluster) -> None:
