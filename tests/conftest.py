@@ -10,6 +10,7 @@
     .kubectl(*args, stdin=None, check=True, timeout=60) -> CompletedProcess[str]
     .helm(*args, check=True, timeout=300) -> CompletedProcess[str]
     .get(kind, name, namespace) -> dict | None         .list(kind, namespace, selector="") -> list[dict]
+    .log(pod, namespace) -> str                        these three without a kubectl: ask as often as you like
     .apply(*manifests: dict, namespace=None)           kubectl apply, server-side, of Python manifests
     .namespace(prefix="e2e", restricted=True) -> str   a new namespace, deleted at the session's end; restricted puts
                                                        the label pod-security.kubernetes.io/enforce=restricted on it
