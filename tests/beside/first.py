@@ -18,8 +18,8 @@ import pytest
 
 from tests.beside import second
 
-FOLDERS: Final = ("tests/unit", "tests/simulation", "tests/metamorphic", "tests/programs")
-"""What needs processors and nothing else."""
+FOLDERS: Final = ("tests/unit", "tests/programs", "tests/integration", "tests/metamorphic", "tests/simulation")
+"""What needs no cluster; last, what uses all processors, since the first process may be through by then."""
 
 LAST_LINES: Final = 40
 POLL_SECONDS: Final = 0.1
