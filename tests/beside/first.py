@@ -18,10 +18,13 @@ import pytest
 
 from tests.beside import second
 
-FOLDERS: Final = ("tests/unit", "tests/programs", "tests/integration", "tests/metamorphic", "tests/simulation")
-"""What needs no cluster; last, what uses all processors, since the first process may be through by then."""
+HERE: Final = ("conformance", "e2e")
+"""The folders that this process runs. What uses the cluster must be in one of them; all else runs in the second."""
 
 LAST_LINES: Final = 40
+PAUSE_SECONDS: Final = 10
+"""Between two tellings, so that the lines of two files do not take turns."""
+
 POLL_SECONDS: Final = 0.1
 SECONDS_TO_END: Final = 10
 
@@ -35,7 +38,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_report_header() -> str:
     """Say which tests are not counted among those that this process collects."""
-    return f"beside: a second process runs {', '.join(FOLDERS)}"
+    return f"beside: a second process runs all but {' and '.join(HERE)}"
 
 
 class First:
@@ -43,11 +46,12 @@ class First:
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
-        self.folders = [folder for each in FOLDERS if (folder := config.rootpath / each).is_dir()]
+        self.folders = find_folders(config.rootpath / "tests")
         self.place = tempfile.TemporaryDirectory(prefix="podreduce-beside-")
         self.reports = Path(self.place.name) / "reports"
         self.output = Path(self.place.name) / "output"
         self.taken = 0
+        self.told_at = time.monotonic()
         self.expected, self.finished = 0, 0
         self.status: int | None = None
         self.process: subprocess.Popen[bytes] | None = None
@@ -69,9 +73,10 @@ class First:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_protocol(self, item: pytest.Item) -> Iterator[None]:
-        """Run a test, and then tell what has happened beside it."""
+        """Run a test, and then tell what has happened beside it, if that was not a moment ago."""
         result = yield
-        self.take_in(item.session)
+        if time.monotonic() - self.told_at > PAUSE_SECONDS:
+            self.take_in(item.session)
         return result
 
     @pytest.hookimpl(wrapper=True)
@@ -100,6 +105,7 @@ class First:
 
     def take_in(self, session: pytest.Session) -> None:
         """Handle the whole lines that have come since the last time."""
+        self.told_at = time.monotonic()
         with self.reports.open("rb") as file:
             file.seek(self.taken)
             for line in file:
@@ -143,6 +149,13 @@ class First:
         said = "\n".join(self.output.read_text(errors="replace").splitlines()[-LAST_LINES:])
         why = f"it ended with {code} after {self.finished} of {self.expected} tests, and said last:\n{said}"
         self.report(pytest.CollectReport(nodeid="the second process", outcome="failed", longrepr=why, result=[]))
+
+
+def find_folders(tests: Path) -> list[Path]:
+    """Return the folders of the second process; `unit` is among the first, since its failures say most."""
+    return sorted(
+        (each for each in tests.iterdir() if each.is_dir() and each.name not in {*HERE, "__pycache__"}), reverse=True
+    )
 
 
 def stop_if_told(session: pytest.Session) -> None:

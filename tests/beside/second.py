@@ -51,6 +51,11 @@ class Second:
         """Report a phase of a test."""
         self.write_report(report)
 
+    def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[object]") -> None:
+        """Refuse the cluster: an operator of the first process's tests serves all of it."""
+        if fixturedef.argname == "cluster":
+            pytest.fail("what needs the cluster is in tests/e2e or tests/conformance", pytrace=False)
+
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:
         """End with the first process, however that ended."""
         if os.getppid() != self.first:
