@@ -29,7 +29,7 @@ demo: venv ## count the words of three books with the local engine
 	@$(PYTHON) examples/wordcount/top.py $(DEMO_OUTPUT)
 
 test: venv lint cluster-prepare ## everything: lint, then all test tiers (those that cannot run here say why)
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest -p tests.beside.first
 
 test-unit: venv ## what needs neither a cluster nor MinIO
 	$(PYTHON) -m pytest --quiet tests/unit

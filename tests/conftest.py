@@ -10,6 +10,7 @@
     .kubectl(*args, stdin=None, check=True, timeout=60) -> CompletedProcess[str]
     .helm(*args, check=True, timeout=300) -> CompletedProcess[str]
     .get(kind, name, namespace) -> dict | None         .list(kind, namespace, selector="") -> list[dict]
+    .log(pod, namespace) -> str                        these three without a kubectl: ask as often as you like
     .apply(*manifests: dict, namespace=None)           kubectl apply, server-side, of Python manifests
     .namespace(prefix="e2e", restricted=True) -> str   a new namespace, deleted at the session's end; restricted puts
                                                        the label pod-security.kubernetes.io/enforce=restricted on it
@@ -52,6 +53,9 @@ from tests.support.virtual_time import VirtualTimeLoop
 settings.register_profile("podreduce", deadline=None, derandomize=SEED == 0)
 settings.load_profile("podreduce")
 
+TOLD = "told"
+"""The property of a test's report that holds what it says to people."""
+
 NOT_RUN: dict[str, str] = {}
 
 
@@ -72,11 +76,27 @@ def pytest_asyncio_loop_factories(item: pytest.Item) -> dict[str, Callable[[], a
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Iterator[None]:
-    yield  # the lines about tiers come after everything else
+    yield  # what follows comes after everything else
+    for text in told(terminalreporter):
+        terminalreporter.write_line(text)
     for tier, why in NOT_RUN.items():
         terminalreporter.write_line(f"tier {tier} did not run: {why}")
     if SEED:
         terminalreporter.write_line(f"{drawn()} cases drawn by seed {SEED}")
+
+
+def told(terminalreporter: pytest.TerminalReporter) -> Iterator[str]:
+    """Yield what tests had to say to people, from their reports: these may be of another process."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if isinstance(report, pytest.TestReport) and report.when == "call":
+                yield from (str(text) for name, text in report.user_properties if name == TOLD)
+
+
+@pytest.fixture
+def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """Have a text shown to people when all tests are done, whether this one passes or not."""
+    return lambda text: record_property(TOLD, text)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The cluster as tests see it, whatever provides it.
 
-Rule: tests speak to it through kubectl and helm, as users do. Everything a test makes lies in a namespace of its own.
+Rule: tests change it through kubectl and helm, as users do; what they only look at they read from the API server
+itself (see `reader`). Everything a test makes lies in a namespace of its own.
 """
 
 import json
@@ -17,6 +18,7 @@ from tests.cluster.build import program
 from tests.cluster.paths import cache_directory
 from tests.cluster.port_forward import PortForward
 from tests.cluster.processes import ClusterError
+from tests.cluster.reader import Reader
 
 Found = TypeVar("Found")
 RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
@@ -36,6 +38,7 @@ class Cluster:
     ) -> None:
         self.provider = provider
         self.kubeconfig = kubeconfig
+        self._reader = Reader(kubeconfig)
         self._load = load
         self._release = release
         self._services_are_reachable = services_are_reachable
@@ -56,15 +59,15 @@ class Cluster:
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """Return an object, or None where there is none."""
-        arguments = ("get", kind, name, "--namespace", namespace, "--ignore-not-found", "--output=json")
-        printed = self.kubectl(*arguments).stdout
-        return json.loads(printed) if printed.strip() else None
+        return self._reader.get(kind, name, namespace)
 
     def list(self, kind: str, namespace: str, selector: str = "") -> list[dict[str, Any]]:
         """Return the objects of a kind in a namespace."""
-        arguments = ("get", kind, "--namespace", namespace, f"--selector={selector}", "--output=json")
-        items: list[dict[str, Any]] = json.loads(self.kubectl(*arguments).stdout)["items"]
-        return items
+        return self._reader.list(kind, namespace, selector)
+
+    def log(self, pod: str, namespace: str) -> str:
+        """Return what a pod of one container has printed; empty while it cannot be read."""
+        return self._reader.log(pod, namespace)
 
     def apply(self, *manifests: dict[str, Any], namespace: str | None = None) -> None:
         """Apply manifests, server-side, in a namespace where one is given."""

@@ -101,7 +101,7 @@ class Installation:
 
     def read_log(self, pod: str) -> list[dict[str, Any]]:
         """Return the lines that one operator has logged."""
-        text = self.cluster.kubectl("logs", pod, "--namespace", self.namespace, check=False).stdout
+        text = self.cluster.log(pod, self.namespace)
         return [json.loads(line) for line in text.splitlines() if line.startswith("{")]
 
     def read_file(self, path: str) -> str:

@@ -216,8 +216,7 @@ class JobWorld:
 
     def records_logged(self, pod: dict[str, Any]) -> int:
         """Return how many records the pod's last progress line says it has read; 0 without one."""
-        name = pod["metadata"]["name"]
-        logs = self.cluster.kubectl("logs", name, "--namespace", self.namespace, check=False).stdout
+        logs = self.cluster.log(pod["metadata"]["name"], self.namespace)
         lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
         records = [line["records"] for line in lines if line.get("event") == "progress"]
         return max(records, default=0)

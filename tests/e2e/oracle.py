@@ -78,6 +78,8 @@ def read_urls_by_timestamp(parts: list[bytes]) -> Counter[tuple[str, str]]:
 
 
 def unescape(text: str) -> str:
+    if "\\" not in text:
+        return text
     result, position = [], 0
     while position < len(text):
         pair = text[position : position + 2]

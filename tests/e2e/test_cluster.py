@@ -63,7 +63,7 @@ def run_pod(cluster: Cluster, namespace: str, pod: dict[str, Any]) -> tuple[str,
         return phase if phase in {"Succeeded", "Failed", "gone"} else None
 
     phase = cluster.wait_for(phase_at_end, f"the end of pod {name}")
-    return phase, cluster.kubectl("logs", name, "--namespace", namespace).stdout
+    return phase, cluster.log(name, namespace)
 
 
 def test_the_runtime_image_runs_under_restricted_pod_security(cluster: Cluster, images: Images, namespace: str) -> None:

@@ -147,9 +147,7 @@ def test_running_tasks_go_on_with_the_key_that_the_kubelet_brings(world: JobWorl
 
 def count_waiting(world: JobWorld, name: str) -> int:
     """Return in how many of the job's pods the program waits."""
-    place = ("--namespace", world.namespace)
-    logs = [world.cluster.kubectl("logs", pod["metadata"]["name"], *place, check=False) for pod in world.pods(name)]
-    return sum(WAITING in log.stdout for log in logs)
+    return sum(WAITING in world.cluster.log(pod["metadata"]["name"], world.namespace) for pod in world.pods(name))
 
 
 def admin_of(world: JobWorld) -> MinioAdmin:

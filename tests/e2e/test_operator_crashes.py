@@ -1,21 +1,36 @@
-"""The operator dies before and after every kind of action, each once, and the outputs are what they should be."""
+"""The operator dies before and after every kind of action, each once, and the outputs are what they should be.
+
+One installation dies around the actions of a job and of a schedule, so that the schedule's minutes pass while the job
+is looked at.
+"""
 
 import json
 from collections.abc import Iterator
 from functools import partial
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
 from podreduce_operator.model import actions
+from podreduce_operator.model.schedules import ScheduleAction
+from tests.cluster.cluster import Cluster
+from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
+from tests.e2e.installation import Installation
 from tests.e2e.jobs import WORD_COUNT, JobWorld
 from tests.e2e.oracle import count_words, read_words
+from tests.e2e.schedules import LONG, ScheduleWorld, phase_of
 
 pytestmark = pytest.mark.e2e
 
-ACTIONS = [action.__name__ for action in get_args(actions.Action)]
-POINTS = [f"{moment}:{action}" for action in ACTIONS for moment in ("before", "after")]
+
+def points_of(some_actions: Any) -> list[str]:
+    """Return the moments before and after each action of a union."""
+    return [f"{moment}:{action.__name__}" for action in get_args(some_actions) for moment in ("before", "after")]
+
+
+POINTS = points_of(actions.Action)
+SCHEDULE_POINTS = points_of(ScheduleAction)
 LAST_POINT = "after:DeleteJob"
 MOST_DELETIONS = 5
 STATE = "/tmp/faults"  # noqa: S108 - in the operator's own emptyDir
@@ -38,15 +53,28 @@ class WordCount:
 RESTARTED_FOR_EVER = ["sh", "-c", "trap 'kill $!; exit' TERM; while true; do python -m podreduce_operator & wait; done"]
 
 
-@pytest.fixture
-def crashing(world: JobWorld) -> Iterator[JobWorld]:
+@pytest.fixture(scope="module")
+def crashing(cluster: Cluster, cluster_minio: ClusterMinio, installation: Installation) -> Iterator[JobWorld]:
     """The installed operator, which dies at each point once and is started again by a loop in its own container."""
-    variables = {"PODREDUCE_OPERATOR_FAULTS": ",".join(POINTS), "PODREDUCE_OPERATOR_FAULTS_STATE": STATE}
-    world.installation.patch_container(command=RESTARTED_FOR_EVER, environment=variables)
+    variables = {
+        "PODREDUCE_OPERATOR_FAULTS": ",".join([*POINTS, *SCHEDULE_POINTS]),
+        "PODREDUCE_OPERATOR_FAULTS_STATE": STATE,
+    }
+    installation.patch_container(command=RESTARTED_FOR_EVER, environment=variables)
+    yield JobWorld.create(cluster, cluster_minio, installation)
+    installation.restore()
+
+
+@pytest.fixture(scope="module")
+def scheduled(crashing: JobWorld) -> Iterator[ScheduleWorld]:
+    """A schedule of every minute that keeps one job, from the first crash on."""
+    world = ScheduleWorld.create(JobWorld.create(crashing.cluster, crashing.minio, crashing.installation))
+    world.apply("crashed", successfulJobsHistoryLimit=1)
     yield world
-    world.installation.restore()
+    world.end()
 
 
+@pytest.mark.usefixtures("scheduled")
 def test_every_crash_of_the_operator_is_survived(crashing: JobWorld) -> None:
     world, cluster = crashing, crashing.cluster
     output = {"uri": world.output_uri("crashed"), "ifExists": "Replace"}
@@ -63,7 +91,28 @@ def test_every_crash_of_the_operator_is_survived(crashing: JobWorld) -> None:
     cluster.kubectl("patch", "mrj", "crashed", "--type=merge", "-p", patch, "--namespace", world.namespace)
     cluster.wait_for(lambda: is_gone(world, "crashed"), "the end of the job", timeout=90)
     assert die_after_a_deletion(world)
-    assert read_deaths(world) == sorted(POINTS)
+    assert set(read_deaths(world)) >= set(POINTS)
+
+
+@pytest.mark.timeout(900)
+def test_a_schedule_makes_each_job_once_though_its_operator_dies_around_each_action(scheduled: ScheduleWorld) -> None:
+    world, cluster = scheduled, scheduled.jobs.cluster
+    seen: dict[str, set[str]] = {}
+
+    def died_everywhere() -> bool:
+        jobs = world.jobs_of("crashed")
+        for name, job in jobs.items():
+            seen.setdefault(name, set()).add(job["metadata"]["uid"])
+        assert sum(phase_of(job) != "Complete" for job in jobs.values()) <= 1, "concurrencyPolicy: Forbid"
+        return len(world.published("crashed")) > 1 and set(read_deaths(world.jobs)) >= set(SCHEDULE_POINTS)
+
+    cluster.wait_for(died_everywhere, "all crashes", LONG)
+    world.patch("crashed", suspend=True)
+    assert {name: len(uids) for name, uids in seen.items()} == dict.fromkeys(seen, 1), "a name comes once"
+    assert not [job for job in world.jobs_of("crashed").values() if phase_of(job) == "Failed"], "each output is new"
+    assert sorted(read_deaths(world.jobs)) == sorted({*POINTS, *SCHEDULE_POINTS})
+    for uri in world.published("crashed").values():
+        assert read_words(world.jobs.parts("crashed", uri)) == world.words
 
 
 def die_after_a_deletion(world: JobWorld) -> bool:

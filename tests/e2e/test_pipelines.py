@@ -87,8 +87,8 @@ class PipelineWorld:
         self.jobs.cluster.apply(manifest, namespace=self.jobs.namespace)
 
     def read(self, name: str) -> dict[str, Any]:
-        done = self.jobs.cluster.kubectl("get", "mrp", name, "--namespace", self.jobs.namespace, "--output=json")
-        found: dict[str, Any] = json.loads(done.stdout)
+        found = self.jobs.cluster.get("mrp", name, self.jobs.namespace)
+        assert found is not None, f"no pipeline {name}"
         return found
 
     def describe(self, name: str) -> str:
@@ -118,8 +118,7 @@ class PipelineWorld:
         self.jobs.cluster.kubectl("delete", "mrp", name, "--namespace", self.jobs.namespace, timeout=SECONDS)
 
     def job_names(self) -> list[str]:
-        place = ("--namespace", self.jobs.namespace, "--output=jsonpath={.items[*].metadata.name}")
-        return sorted(self.jobs.cluster.kubectl("get", "mrj", *place).stdout.split())
+        return sorted(job["metadata"]["name"] for job in self.jobs.cluster.list("mrj", self.jobs.namespace))
 
 
 @pytest.fixture

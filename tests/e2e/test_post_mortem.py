@@ -10,7 +10,7 @@ import pytest
 
 from tests.e2e.jobs import WORD_COUNT, JobWorld, slow_attempt
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("schedules")]  # minutes pass meanwhile
 
 FAILING = """\
 import os

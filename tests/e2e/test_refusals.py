@@ -11,7 +11,7 @@ import pytest
 
 from tests.e2e.jobs import WORD_COUNT, JobWorld, make_manifest
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("schedules")]  # minutes pass meanwhile
 
 RAISING = """\
 class Raising:

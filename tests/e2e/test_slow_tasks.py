@@ -5,7 +5,7 @@ import pytest
 from tests.e2e.jobs import WORD_COUNT, JobWorld
 from tests.e2e.oracle import count_words, read_words
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("resumed")]  # likewise a minute after the suspension
 
 SLOWED = """\
 import os

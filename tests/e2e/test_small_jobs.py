@@ -10,7 +10,7 @@ from tests.e2e.jobs import SHARED_PROCESSES, WORD_COUNT, JobWorld
 from tests.e2e.oracle import count_words, read_words
 from tests.e2e.test_post_mortem import read_table
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("resumed")]  # likewise a minute after the suspension
 
 SLOW_SECOND_TASK = f"""\
 import os

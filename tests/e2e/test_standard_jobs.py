@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Callable
 
 import pytest
 
@@ -19,9 +20,7 @@ class Grep:
 """
 
 
-def test_the_word_count_equals_a_counter_and_tells_its_story(
-    world: JobWorld, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_word_count_equals_a_counter_and_tells_its_story(world: JobWorld, tell: Callable[[str], None]) -> None:
     job = world.run("wordcount", WORD_COUNT)
     parts = world.parts("wordcount")
     assert len(parts) == 3
@@ -34,8 +33,7 @@ def test_the_word_count_equals_a_counter_and_tells_its_story(
     assert status["map"]["completedIndexes"] == "0-7"
     assert status["output"]["records"] == len(count_words())
     assert status["shuffle"]["imbalance"] < status["shuffle"]["hashImbalance"]
-    with capsys.disabled():
-        print("\npacking:", status["shuffle"])  # noqa: T201 - the issue of balance is told in every run's log
+    tell(f"packing: {status['shuffle']}")
     columns = world.cluster.kubectl("get", "mrj", "wordcount", "--namespace", world.namespace).stdout.split()
     assert columns[:4] == ["NAME", "PHASE", "MAPS", "REDUCES"]
     assert columns[5:9] == ["wordcount", "Complete", "8/8", "3/3"]

@@ -1,7 +1,6 @@
 """Where blocks, batches, flushes, frames, spills, shards and partitions fall is not to be seen in the output."""
 
-import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise, product
 from typing import Any
@@ -28,17 +27,15 @@ FEW_JOBS = 30
 
 
 @pytest.fixture(scope="module")
-def summary(request: pytest.FixtureRequest) -> Summary:
-    """What `JOBS` jobs gave; the table of it goes to the terminal."""
+def summary() -> Summary:
+    """What `JOBS` jobs gave."""
     found = search(jobs=JOBS, first_seed=first_seed())
     count_drawn(found.jobs)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        sys.stdout.write(f"\n{render_summary(found)}\n")
     return found
 
 
-def test_every_layout_of_a_job_gives_the_same_output(summary: Summary) -> None:
+def test_every_layout_of_a_job_gives_the_same_output(summary: Summary, tell: Callable[[str], None]) -> None:
+    tell(render_summary(summary))
     assert not summary.differences, "\n\n".join(map(str, summary.differences))
 
 

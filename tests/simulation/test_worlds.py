@@ -1,4 +1,4 @@
-import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -17,17 +17,15 @@ WORLDS_WITHOUT_FAULTS = 100
 
 
 @pytest.fixture(scope="module")
-def summary(request: pytest.FixtureRequest) -> Summary:
-    """What happened in `WORLDS` hostile worlds; the table of it goes to the terminal."""
+def summary() -> Summary:
+    """What happened in `WORLDS` hostile worlds."""
     found = run_worlds(WORLDS, first_seed=first_seed())
     count_drawn(found.counted)
-    capture = request.config.pluginmanager.getplugin("capturemanager")
-    with capture.global_and_fixture_disabled():
-        sys.stdout.write(f"\n{render_coverage(found)}\n")
     return found
 
 
-def test_invariants_hold_in_hostile_worlds(summary: Summary) -> None:
+def test_invariants_hold_in_hostile_worlds(summary: Summary, tell: Callable[[str], None]) -> None:
+    tell(render_coverage(summary))
     assert not summary.violations, "\n\n".join(map(render_failure, summary.violations))
     assert summary.counted >= WORLDS
 
