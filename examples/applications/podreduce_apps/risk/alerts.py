@@ -18,9 +18,9 @@ from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.periods import DAY_SECONDS, day_text
 from podreduce_apps.risk.scoring import REASONS
 
-__all__ = ["Alerts", "CardDay", "cloud_event", "choose_cards", "model_name"]
+__all__ = ["Alerts", "CardDay", "choose_cards", "cloud_event", "model_name"]
 
-COLUMNS = ("card", "expected_loss", "probability", "id", "merchant", "amount", "time", *REASONS)
+COLUMNS = ("card", "fraud", "expected_loss", "probability", "id", "merchant", "amount", "time", *REASONS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,7 @@ class CardDay:
         probability: of the worst transaction.
         transactions: how many the card had that day.
         id: of the worst transaction; merchant, amount (in cents), time and reasons, too.
+        is_reported: a report on one of its transactions of the day is there; on the day itself there is none yet.
     """
 
     card: int
@@ -44,6 +45,7 @@ class CardDay:
     amount: int
     time: int
     reasons: Sequence[str]
+    is_reported: bool
 
 
 class Alerts:
@@ -70,7 +72,7 @@ class Alerts:
             self.chosen_on[each.card] = day
             event = cloud_event(each, day=day, rank=rank, model=self.model)
             self.events.append(json.dumps(event, sort_keys=True))
-            yield event["id"], event["data"]
+            yield event["id"], event["data"] | {"isReported": each.is_reported}
 
     def teardown(self) -> None:
         """Write the file of events."""
@@ -85,6 +87,7 @@ class Gathered:
 
     losses: list[float] = field(default_factory=list)
     worst: Mapping[str, Any] = field(default_factory=dict)
+    is_reported: bool = False
 
 
 def gather_cards(rows: Iterator[Mapping[str, Any]]) -> Iterator[CardDay]:
@@ -93,6 +96,7 @@ def gather_cards(rows: Iterator[Mapping[str, Any]]) -> Iterator[CardDay]:
     for row in rows:
         gathered = cards.setdefault(row["card"], Gathered())
         gathered.losses.append(row["expected_loss"])
+        gathered.is_reported |= row["fraud"] > 0
         if not gathered.worst or severity(row) > severity(gathered.worst):
             gathered.worst = row
     for card, gathered in cards.items():
@@ -117,6 +121,7 @@ def card_day(card: int, gathered: Gathered) -> CardDay:
         amount=worst["amount"],
         time=worst["time"],
         reasons=[worst[name] for name in REASONS if worst[name]],
+        is_reported=gathered.is_reported,
     )
 
 

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["KEY_VARIABLE", "card_name", "find_key", "token_numbers"]
+__all__ = ["KEY_VARIABLE", "card_name", "card_token", "find_key", "token_numbers"]
 
 KEY_VARIABLE = "RISK_CARD_KEY"
 SHORTEST_KEY = 16
@@ -50,3 +50,8 @@ def card_digest(card: str, key: bytes) -> bytes:
 def card_name(token: int) -> str:
     """Return a token as people see it."""
     return f"card-{token & 0xFFFF_FFFF_FFFF_FFFF:016x}"
+
+
+def card_token(name: str) -> int:
+    """Return the token of `card_name`."""
+    return int.from_bytes(bytes.fromhex(name.removeprefix("card-")), signed=True)

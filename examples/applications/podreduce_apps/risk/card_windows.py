@@ -64,7 +64,9 @@ def card_columns(table: pa.Table, periods: Periods) -> dict[str, npt.NDArray[np.
     return columns
 
 
-def find_compromised(group_start: Ints, times: Ints, fraud: npt.NDArray[np.int8], periods: Periods) -> npt.NDArray[np.int8]:
+def find_compromised(
+    group_start: Ints, times: Ints, fraud: npt.NDArray[np.int8], periods: Periods
+) -> npt.NDArray[np.int8]:
     """Tell which rows are of a card that was known by that day to be misused, by a fraud since the training began."""
     days = times // DAY_SECONDS
     known_from = np.where((fraud > 0) & (days >= periods.train_from), days + periods.delay_days + 1, NEVER)

@@ -1,12 +1,14 @@
-"""Judges the scores, once the reports of the scored days are there. Writes `metrics.json`.
+"""Judges the scores, once the reports of the scored days are there.
 
-One task has all scored rows, 33 bytes each: the figures need their order. The order of the rows does not matter.
+One task has all scored rows, 33 bytes each, because the figures need their order. It sorts them first, so that sums of
+floats are the same in whatever order the rows come.
 """
 
-import json
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
@@ -19,39 +21,47 @@ from podreduce_apps.risk.ranking_metrics import (
     ranking_curve,
 )
 
+Floats = npt.NDArray[np.float64]
+
 __all__ = ["Evaluate", "cost_curve", "evaluate"]
 
+COLUMNS = ("time", "card", "amount", "probability", "fraud")
 BINS = 10
 CURVE_POINTS = 200
 
 
 class Evaluate:
-    """Gathers scores and reports, and writes the figures at the end of its one reduce."""
-
-    key_columns = ("time", "id")
+    """Sends what the figures need as packed columns, and works them out in one reduce."""
 
     def setup(self, context: JobContext) -> None:
         """Read the protocol."""
-        self.context, self.parameters = context, context.parameters
-        self.parts: list[pa.RecordBatch] = []
+        self.parameters = context.parameters
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return what the figures need."""
-        return batch.select(["time", "id", "card", "amount", "probability", "fraud"])
+        """Return the columns of a batch as one value."""
+        return pa.record_batch({"key": [0], "value": [pack(batch.select(COLUMNS))]})
 
-    def reduce_batch(self, batch: pa.RecordBatch) -> None:
-        """Keep the rows, which come in order of time and id."""
-        self.parts.append(batch.drop_columns(["id"]))
-
-    def teardown(self) -> None:
-        """Write the figures."""
-        if self.context.task.startswith("r"):
-            metrics = evaluate(pa.Table.from_batches(self.parts), Periods.read(self.parameters), self.parameters)
-            text = json.dumps(metrics, indent=1, sort_keys=True)
-            self.context.output_file("metrics.json").write_text(text + "\n", encoding="utf-8")
+    def reduce_func(self, key: int, values: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the figures."""
+        rows = pa.concat_tables([unpack(value) for value in values])
+        in_order = rows.sort_by([(name, "ascending") for name in COLUMNS])
+        yield "metrics", evaluate(in_order, Periods.read(self.parameters), self.parameters)
 
 
-def evaluate(rows: pa.Table, periods: Periods, parameters: Any) -> dict[str, Any]:
+def pack(batch: pa.RecordBatch) -> bytes:
+    """Return a batch as bytes."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, batch.schema) as writer:
+        writer.write_batch(batch)
+    return cast("bytes", sink.getvalue().to_pybytes())
+
+
+def unpack(value: bytes) -> pa.Table:
+    """Return the batch of `pack`."""
+    return pa.ipc.open_stream(value).read_all()
+
+
+def evaluate(rows: pa.Table, periods: Periods, parameters: Mapping[str, str]) -> dict[str, Any]:
     """Return all figures of scored rows, with the protocol that they were measured by."""
     probability, fraud = rows["probability"].to_numpy(), rows["fraud"].to_numpy()
     days, cards = rows["time"].to_numpy() // DAY_SECONDS, rows["card"].to_numpy()
@@ -100,7 +110,7 @@ def curve_points(curve: Curve) -> list[dict[str, float]]:
     ]
 
 
-def cost_curve(probability: Any, fraud: Any, amounts: Any, alert_cost: float) -> dict[str, Any]:
+def cost_curve(probability: Floats, fraud: npt.NDArray[np.int8], amounts: Floats, alert_cost: float) -> dict[str, Any]:
     """Return what it costs to alert the transactions with the highest expected losses, for growing numbers of them.
 
     A missed fraud costs its amount, an alert costs `alert_cost`, right or wrong (Bahnsen et al. 2013).

@@ -18,8 +18,9 @@ __all__ = ["Shop", "Simulated", "simulate"]
 NOON = DAY_SECONDS / 2
 TIME_DEVIATION = 20_000
 LARGE_AMOUNT = 22_000
-TERMINALS_A_DAY, TERMINAL_DAYS = 2, 28
-CUSTOMERS_A_DAY, CUSTOMER_DAYS = 3, 14
+BAD_TERMINALS_A_DAY, TERMINAL_DAYS = 2 / 10_000, 28
+MISUSED_CUSTOMERS_A_DAY, CUSTOMER_DAYS = 3 / 5_000, 14
+"""In the book 2 of 10,000 terminals and 3 of 5,000 customers a day."""
 SQUARE = 100.0
 
 Ints = npt.NDArray[np.int64]
@@ -33,6 +34,7 @@ class Shop:
     Attributes:
         customers: how many there are; each has one card.
         terminals: how many there are.
+        first_day: the day on which it begins, such as 2018-04-01.
         days: for how long.
         radius: how far a customer goes; the square has sides of 100.
         seed: chooses one of all possible histories.
@@ -40,6 +42,7 @@ class Shop:
 
     customers: int
     terminals: int
+    first_day: str
     days: int
     radius: float
     seed: int
@@ -59,7 +62,10 @@ class Simulated:
 def simulate(shop: Shop) -> Simulated:
     """Return the history of a shop: the same for the same shop."""
     random = np.random.default_rng(shop.seed)
-    places, terminal_places = random.uniform(0, SQUARE, (shop.customers, 2)), random.uniform(0, SQUARE, (shop.terminals, 2))
+    places, terminal_places = (
+        random.uniform(0, SQUARE, (shop.customers, 2)),
+        random.uniform(0, SQUARE, (shop.terminals, 2)),
+    )
     means, rates = random.uniform(5, 100, shop.customers), random.uniform(0, 4, shop.customers)
     counts = random.poisson(rates[:, None], (shop.customers, shop.days))
     customers = np.repeat(np.arange(shop.customers), counts.sum(axis=1))
@@ -105,14 +111,21 @@ def add_fraud(
     scenarios = (amounts > LARGE_AMOUNT).astype(np.int8)
     day_starts = np.searchsorted(days, np.arange(shop.days + CUSTOMER_DAYS + TERMINAL_DAYS + 1))
     for day in range(shop.days):
-        bad = random.choice(shop.terminals, TERMINALS_A_DAY, replace=False)
+        bad = draw_some(random, shop.terminals, BAD_TERMINALS_A_DAY)
         rows = np.arange(day_starts[day], day_starts[day + TERMINAL_DAYS])
         scenarios[rows[np.isin(terminals[rows], bad)]] = 2
     for day in range(shop.days):
-        misused = random.choice(shop.customers, CUSTOMERS_A_DAY, replace=False)
+        misused = draw_some(random, shop.customers, MISUSED_CUSTOMERS_A_DAY)
         rows = np.arange(day_starts[day], day_starts[day + CUSTOMER_DAYS])
         rows = rows[np.isin(customers[rows], misused)]
         rows = random.choice(rows, len(rows) // 3, replace=False)
         amounts[rows] *= 5
         scenarios[rows] = 3
     return amounts, scenarios
+
+
+def draw_some(random: np.random.Generator, count: int, share: float) -> Ints:
+    """Return some of the numbers below `count`: this share of them, rounded up or down so that it is right on average."""
+    expected = count * share
+    chosen = int(expected) + int(random.uniform() < expected - int(expected))
+    return random.choice(count, chosen, replace=False)

@@ -109,4 +109,3 @@ class Newton:
         hessian = hessian + np.triu(hessian, 1).T + np.diag(penalty)
         step = -np.linalg.solve(hessian, gradient)
         return Newton(self.beta + step, step, loss)
-

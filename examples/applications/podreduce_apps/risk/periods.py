@@ -1,8 +1,8 @@
 """The days that a run is about: where it learns, how late reports are, and which days it scores. Pure.
 
-        train_from ... train_to | delay_days | score_from ... score_to
-        learned from              not yet      scored and, once reports are there, evaluated
-                                  reported
+train_from ... train_to | delay_days | score_from ... score_to
+learned from              not yet      scored and, once reports are there, evaluated
+                          reported
 """
 
 from collections.abc import Mapping

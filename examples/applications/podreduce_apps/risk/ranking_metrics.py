@@ -9,9 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["Curve",
-    "calibration_bins",
-    "card_precision", "expected_calibration_error", "ranking_curve"]
+__all__ = ["Curve", "calibration_bins", "card_precision", "expected_calibration_error", "ranking_curve"]
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -1,23 +1,22 @@
 """Data to try the application with: simulated transactions and reports, as CSV. The same bytes each time."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from podreduce_apps.risk.handbook import Shop, Simulated, simulate
-from podreduce_apps.risk.periods import DAY_SECONDS
+from podreduce_apps.risk.periods import DAY_SECONDS, day_number
 
-__all__ = ["FIRST_DAY", "HANDBOOK", "SAMPLE", "write_data", "write_sample"]
+__all__ = ["HANDBOOK", "SAMPLE", "write_data", "write_sample"]
 
-SAMPLE = Shop(customers=600, terminals=1200, days=136, radius=14.0, seed=7)
-HANDBOOK = Shop(customers=5000, terminals=10_000, days=183, radius=5.0, seed=0)
+SAMPLE = Shop(customers=800, terminals=1600, first_day="2018-06-04", days=72, radius=14.0, seed=7)
+HANDBOOK = Shop(customers=5000, terminals=10_000, first_day="2018-04-01", days=183, radius=5.0, seed=0)
 """The size of the book's own data."""
 
-FIRST_DAY = int(datetime(2018, 4, 1, tzinfo=UTC).timestamp())
 REPORT_DELAY_DAYS = 7
 FILE_DAYS = 31
 NO_NETWORK = "9999"
@@ -32,24 +31,24 @@ def write_sample(directory: Path) -> None:
 def write_data(directory: Path, shop: Shop) -> Simulated:
     """Write a shop's data into a directory, a file for each month, and return what was simulated."""
     history = simulate(shop)
-    table = transactions(history, shop.seed)
+    table = transactions(history, shop)
     month = history.times // (FILE_DAYS * DAY_SECONDS)
     for number in np.unique(month):
         write_csv(table.filter(pa.array(month == number)), directory / "transactions" / f"{number + 1:02d}.csv")
-    write_csv(reports(history, shop.seed), directory / "labels" / "reports.csv")
+    write_csv(reports(history, shop), directory / "labels" / "reports.csv")
     return history
 
 
-def transactions(history: Simulated, seed: int) -> pa.Table:
+def transactions(history: Simulated, shop: Shop) -> pa.Table:
     """Return the transactions as they come from a payment system."""
     count = len(history.times)
-    random = np.random.default_rng(seed + 1)
+    random = np.random.default_rng(shop.seed + 1)
     cards = pa.array([card_number(each) for each in range(int(history.customers.max()) + 1)])
     channels = pa.array(["terminal", "online"])
     return pa.table(
         {
             "id": pc.cast(pa.array(np.arange(count)), pa.string()),
-            "time": time_texts(history.times),
+            "time": time_texts(shop, history.times),
             "card": cards.take(pa.array(history.customers)),
             "merchant": name_each("m", history.terminals),
             "amount": pc.cast(pa.array(history.amounts / 100), pa.string()),
@@ -61,24 +60,24 @@ def transactions(history: Simulated, seed: int) -> pa.Table:
     )
 
 
-def reports(history: Simulated, seed: int) -> pa.Table:
+def reports(history: Simulated, shop: Shop) -> pa.Table:
     """Return the reports of the frauds, each some days later."""
-    random = np.random.default_rng(seed + 2)
+    random = np.random.default_rng(shop.seed + 2)
     rows = np.flatnonzero(history.scenarios)
     delay = random.integers(0, REPORT_DELAY_DAYS * DAY_SECONDS, len(rows))
     return pa.table(
-        {"id": pc.cast(pa.array(rows), pa.string()), "reported": time_texts(history.times[rows] + delay)}
+        {"id": pc.cast(pa.array(rows), pa.string()), "reported": time_texts(shop, history.times[rows] + delay)}
     )
 
 
-def name_each(prefix: str, numbers: np.typing.NDArray[np.int64]) -> pa.Array:
+def name_each(prefix: str, numbers: npt.NDArray[np.int64]) -> pa.Array:
     """Return names such as m17."""
     return pc.binary_join_element_wise(prefix, pc.cast(pa.array(numbers), pa.string()), "")
 
 
-def time_texts(seconds: np.typing.NDArray[np.int64]) -> pa.Array:
+def time_texts(shop: Shop, seconds: npt.NDArray[np.int64]) -> pa.Array:
     """Return seconds since the first day as times such as 2018-04-01T12:00:00Z."""
-    times = pa.array(seconds + FIRST_DAY).cast(pa.timestamp("s"))
+    times = pa.array(seconds + day_number(shop.first_day, "first_day") * DAY_SECONDS).cast(pa.timestamp("s"))
     return pc.strftime(times, "%Y-%m-%dT%H:%M:%SZ")
 
 

@@ -91,4 +91,3 @@ def group_begin(groups: pa.ChunkedArray, last: pa.Scalar) -> int:
         else:
             low = middle + 1
     return low
-

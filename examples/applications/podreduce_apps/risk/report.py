@@ -1,0 +1,173 @@
+"""Writes what people read: the report, and the model card. And for machines `metrics.json` and `model.json`."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.report_page import KeyFigure, Table, format_count, format_number, format_share, render_page
+from podreduce_apps.risk.alerts import model_name
+from podreduce_apps.risk.card_tokens import card_name
+from podreduce_apps.risk.features import FEATURES
+from podreduce_apps.risk.model_card import model_card
+from podreduce_apps.risk.report_plots import draw_all
+from podreduce_apps.risk.timelines import top_cases
+
+__all__ = ["Report"]
+
+TEMPLATE = Path(__file__).parent / "templates" / "report.html.jinja"
+SECTIONS = [
+    ("figures", "How good it is"),
+    ("cases", "Whom to call first"),
+    ("model", "What the model looks at"),
+    ("protocol", "How it was measured"),
+]
+
+
+class Report:
+    """Reads the alerts, and writes the pages at the end of its one reduce."""
+
+    def setup(self, context: JobContext) -> None:
+        """Read everything beside the alerts."""
+        self.context = context
+        self.alerts: list[Mapping[str, Any]] = []
+        if context.task.startswith("r"):
+            self.metrics = dict(context.side_input("evaluation"))["metrics"]
+            self.moments = dict(context.side_input("moments"))
+            self.model = dict(context.side_input("model"))
+            self.timelines = context.side_table("timelines").to_pylist()
+
+    def map_func(self, offset: int, line: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """Yield each alert by day and rank."""
+        alert = line["value"]
+        yield f"{alert['day']}/{alert['rank']:09}", alert
+
+    def reduce_func(self, key: str, values: Iterator[Mapping[str, Any]]) -> None:
+        """Keep the alerts in their order."""
+        self.alerts.extend(values)
+
+    def teardown(self) -> None:
+        """Write the files."""
+        if self.context.task.startswith("r"):
+            card = model_card(self.moments, self.model, self.metrics, self.context.parameters)
+            self.write("metrics.json", to_json(self.metrics))
+            self.write("model.json", to_json(card))
+            self.write("report.html", self.page(card))
+
+    def write(self, name: str, text: str) -> None:
+        """Write a file of the output."""
+        self.context.output_file(name).write_text(text, encoding="utf-8")
+
+    def page(self, card: Mapping[str, Any]) -> str:
+        """Return the report."""
+        return render_page(
+            TEMPLATE,
+            sections=SECTIONS,
+            protocol=self.metrics["protocol"],
+            figures=key_figures(self.metrics, self.alerts),
+            plots=draw_all(self.metrics, self.alerts),
+            cases=cases_of(self.alerts, self.timelines),
+            weights=weights_table(self.moments, self.model),
+            card=card,
+            model=model_name(self.model),
+            metrics=self.metrics,
+            is_sample_key="sampleKey" in self.context.parameters and bool(self.context.parameters["sampleKey"]),
+        )
+
+
+def to_json(value: Mapping[str, Any]) -> str:
+    """Return a value as JSON, the same for the same value."""
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def key_figures(metrics: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[KeyFigure]:
+    """Return the numbers at the top of the page."""
+    base, k = metrics["frauds"] / metrics["rows"], metrics["protocol"]["cardsPerDay"]
+    precision, cost = metrics["cardPrecision"], metrics["cost"]
+    saved = cost["withoutAlerts"] - cost["lowest"]
+    right = sum(each["isReported"] for each in alerts)
+    return [
+        KeyFigure(
+            label="Scored",
+            value=format_count(metrics["rows"]),
+            note=f"transactions; {format_count(metrics['frauds'])} are fraud ({format_share(base, 2)})",
+        ),
+        KeyFigure(
+            label="Alerts that were right",
+            value=format_share(right / len(alerts) if alerts else None),
+            note=f"{format_count(right)} of {format_count(len(alerts))} alerted cards and days were reported as fraud",
+        ),
+        KeyFigure(
+            label="Average precision",
+            value=format_number(metrics["averagePrecision"]),
+            note=f"of 1; a blind choice has {format_number(base)}",
+        ),
+        KeyFigure(
+            label="AUC", value=format_number(metrics["auc"]), note="that a fraud has the higher score; blind: 0.5"
+        ),
+        KeyFigure(
+            label=f"Card precision at {k}",
+            value=format_number(precision["foundCardsLeave"]),
+            note=f"misused among the {k} cards of a day; found cards leave the list "
+            f"({format_number(precision['foundCardsStay'])} if they stay)",
+        ),
+        KeyFigure(
+            label="Saved at best",
+            value=format_share(saved / cost["withoutAlerts"] if cost["withoutAlerts"] else None),
+            note=f"of {format_count(cost['withoutAlerts'])} in fraud, with {format_count(cost['alertsAtLowest'])} alerts "
+            f"at {cost['alertCost']:g} each",
+        ),
+    ]
+
+
+def cases_of(alerts: Sequence[Mapping[str, Any]], timelines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the top alerts, each with reasons for people and the last transactions of its card."""
+    by_card: dict[str, list[Mapping[str, Any]]] = {}
+    for row in sorted(timelines, key=lambda each: (each["card"], each["time"], each["merchant"])):
+        by_card.setdefault(card_name(row["card"]), []).append(row)
+    return [
+        {
+            **case,
+            "why": [FEATURES.get(reason, reason) for reason in case["reasons"]],
+            "timeline": draw_timeline(by_card.get(case["card"], []), case),
+        }
+        for case in top_cases(alerts)
+    ]
+
+
+TIMELINE_SECONDS = 30 * 86_400
+TIMELINE_WIDTH, TIMELINE_HEIGHT = 300, 36
+
+
+def draw_timeline(rows: Sequence[Mapping[str, Any]], case: Mapping[str, Any]) -> list[dict[str, float | bool]]:
+    """Return the bars of the card's last 30 days: place and height in a small picture, and which one is the case's."""
+    end = case["transactionTime"]
+    near = [row for row in rows if end - TIMELINE_SECONDS < row["time"] <= end]
+    highest = max((row["amount"] for row in near), default=0) or 1
+    return [
+        {
+            "x": round((row["time"] - end + TIMELINE_SECONDS) / TIMELINE_SECONDS * TIMELINE_WIDTH, 1),
+            "height": round(max(row["amount"], 0) / highest * TIMELINE_HEIGHT, 1),
+            "is_case": row["time"] == end and row["merchant"] == case["merchant"],
+            "is_fraud": row["fraud"] > 0,
+        }
+        for row in near
+    ]
+
+
+def weights_table(moments: Mapping[str, Any], model: Mapping[str, Any]) -> Table:
+    """Return the model's weights, the strongest first."""
+    rows = sorted(
+        zip(FEATURES.values(), model["beta"], moments["mean"], moments["deviation"], strict=False),
+        key=lambda row: -abs(row[1]),
+    )
+    return Table(
+        columns=["what", "weight", "mean", "deviation"],
+        rows=[
+            (name, f"{weight:+.3f}", format_number(mean), format_number(deviation))
+            for name, weight, mean, deviation in rows
+        ],
+        caption="By so much the log odds of fraud change when a value is one standard deviation above its mean.",
+        numeric=frozenset({"weight", "mean", "deviation"}),
+    )
