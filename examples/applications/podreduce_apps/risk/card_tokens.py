@@ -37,8 +37,9 @@ def find_key(parameters: Mapping[str, str]) -> tuple[bytes, bool]:
 def token_numbers(cards: pa.Array, key: bytes) -> npt.NDArray[np.int64]:
     """Return the token of each card number, as 64 bits. A batch has few cards, and each is hashed once."""
     coded = cards.dictionary_encode()
-    tokens = [int.from_bytes(card_digest(card, key), signed=True) for card in coded.dictionary.to_pylist()]
-    return np.array(tokens, np.int64)[coded.indices.to_numpy(zero_copy_only=False)]
+    cards_once = coded.dictionary.to_pylist()
+    tokens = np.array([int.from_bytes(card_digest(card, key), signed=True) for card in cards_once], np.int64)
+    return np.asarray(tokens[coded.indices.to_numpy(zero_copy_only=False)])
 
 
 def card_digest(card: str, key: bytes) -> bytes:

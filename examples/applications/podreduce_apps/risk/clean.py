@@ -1,9 +1,7 @@
-"""From files as they come to transactions that can be relied on: typed, once each, in one currency, without card numbers.
+"""From files as they come to transactions one can rely on: typed, once each, in one currency, without card numbers.
 
 A fraud report (`labels`) is joined to its transaction by its id. Duplicates may be days apart, so the id alone decides.
 """
-
-from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +10,7 @@ import pyarrow.compute as pc
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.card_tokens import find_key, token_numbers
-from podreduce_apps.risk.currencies import Currency, read_currencies, to_minor_units
+from podreduce_apps.risk.currencies import read_currencies, to_minor_units
 
 __all__ = ["Clean"]
 
@@ -31,7 +29,7 @@ class Clean:
         """Read the currencies and, in a map task, the key for card numbers."""
         self.context = context
         if context.task.startswith("m"):
-            self.currencies: Mapping[str, Currency] = read_currencies(context.parameters["currencies"])
+            self.currencies = read_currencies(context.parameters["currencies"])
             self.key, is_sample_key = find_key(context.parameters)
             if is_sample_key:
                 context.count("clean", "mapTasksWithSampleKey")

@@ -41,7 +41,7 @@ class Evaluate:
         """Return the columns of a batch as one value."""
         return pa.record_batch({"key": [0], "value": [pack(batch.select(COLUMNS))]})
 
-    def reduce_func(self, key: int, values: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def reduce_func(self, _key: int, values: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the figures."""
         rows = pa.concat_tables([unpack(value) for value in values])
         in_order = rows.sort_by([(name, "ascending") for name in COLUMNS])
@@ -62,15 +62,11 @@ def unpack(value: bytes) -> pa.Table:
 
 
 def evaluate(rows: pa.Table, periods: Periods, parameters: Mapping[str, str]) -> dict[str, Any]:
-    """Return all figures of scored rows, with the protocol that they were measured by."""
-    probability, fraud = rows["probability"].to_numpy(), rows["fraud"].to_numpy()
-    days, cards = rows["time"].to_numpy() // DAY_SECONDS, rows["card"].to_numpy()
-    amounts = np.maximum(rows["amount"].to_numpy(), 0) / 100
-    k = int(parameters["cardsPerDay"])
-    curve = ranking_curve(probability, fraud)
-    bins = calibration_bins(probability, fraud, BINS)
-    leaving, by_day = card_precision(days, cards, probability, fraud, k, found_leave=True)
-    staying, _ = card_precision(days, cards, probability, fraud, k, found_leave=False)
+    """Return all figures of scored rows, with the protocol that they were measured by.
+
+    `quality` is null where nothing can be judged: while no report on the scored days is there.
+    """
+    fraud = rows["fraud"].to_numpy()
     return {
         "protocol": {
             "trainFrom": day_text(periods.train_from),
@@ -78,11 +74,25 @@ def evaluate(rows: pa.Table, periods: Periods, parameters: Mapping[str, str]) ->
             "delayDays": periods.delay_days,
             "scoreFrom": day_text(periods.score_from),
             "scoreTo": day_text(periods.score_to - 1),
-            "cardsPerDay": k,
+            "cardsPerDay": int(parameters["cardsPerDay"]),
             "leftOut": "cards known by the day to be misused, from frauds since the training began",
         },
         "rows": len(fraud),
         "frauds": int(fraud.sum()),
+        "quality": measure(rows, parameters) if 0 < fraud.sum() < len(fraud) else None,
+    }
+
+
+def measure(rows: pa.Table, parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return how good the scores are. There are frauds and others."""
+    probability, fraud = rows["probability"].to_numpy(), rows["fraud"].to_numpy()
+    days, cards = rows["time"].to_numpy() // DAY_SECONDS, rows["card"].to_numpy()
+    amounts = np.maximum(rows["amount"].to_numpy(), 0) / 100
+    k = int(parameters["cardsPerDay"])
+    curve, bins = ranking_curve(probability, fraud), calibration_bins(probability, fraud, BINS)
+    leaving, by_day = card_precision(days, cards, probability, fraud, k, found_leave=True)
+    staying, _ = card_precision(days, cards, probability, fraud, k, found_leave=False)
+    return {
         "auc": curve.auc(),
         "averagePrecision": curve.average_precision(),
         "cardPrecision": {"foundCardsLeave": leaving, "foundCardsStay": staying, "byDay": by_day},

@@ -1,12 +1,14 @@
-"""Card transactions with fraud, in the manner of the simulator of "Reproducible Machine Learning for Credit Card Fraud
-Detection" (Le Borgne, Siblini, Lebichot, Bontempi 2022, chapter 3), written anew from its formulae.
+"""Simulated card transactions with fraud.
+
+In the manner of chapter 3 of "Reproducible Machine Learning for Credit Card Fraud Detection" (Le Borgne, Siblini,
+Lebichot, Bontempi 2022), written anew from its formulae.
 
 Customers lie in a square of 100 x 100 and buy at the terminals within `radius`. Fraud is of three kinds: amounts over
 220; two terminals a day whose transactions of 28 days are all fraud; three customers a day of whose transactions of 14
 days a third are five times as large, and fraud.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -78,15 +80,21 @@ def simulate(shop: Shop) -> Simulated:
     order = np.argsort(times, kind="stable")
     customers, terminals, amounts = customers[is_kept][order], terminals[is_kept][order], amounts[is_kept][order]
     times = times[order]
-    amounts, scenarios = add_fraud(random, shop, times, customers, terminals, amounts)
-    return Simulated(times=times, customers=customers, terminals=terminals, amounts=amounts, scenarios=scenarios)
+    honest = Simulated(
+        times=times,
+        customers=customers,
+        terminals=terminals,
+        amounts=amounts,
+        scenarios=(amounts > LARGE_AMOUNT).astype(np.int8),
+    )
+    return add_fraud(random, shop, honest)
 
 
 def draw_amounts(random: np.random.Generator, means: Floats) -> Ints:
     """Return amounts in cents, with a deviation of half the mean; a negative one is drawn again, evenly to 2 x mean."""
     amounts = random.normal(means, means / 2)
     again = random.uniform(0, 2 * means)
-    return np.rint(100 * np.where(amounts < 0, again, amounts)).astype(np.int64)
+    return np.asarray(np.rint(100 * np.where(amounts < 0, again, amounts)), np.int64)
 
 
 def draw_terminals(
@@ -103,29 +111,26 @@ def draw_terminals(
     return chosen
 
 
-def add_fraud(
-    random: np.random.Generator, shop: Shop, times: Ints, customers: Ints, terminals: Ints, amounts: Ints
-) -> tuple[Ints, npt.NDArray[np.int8]]:
-    """Return the amounts with fraud, and the scenario of each transaction, 0 for none. Later scenarios win."""
-    days, amounts = times // DAY_SECONDS, amounts.copy()
-    scenarios = (amounts > LARGE_AMOUNT).astype(np.int8)
-    day_starts = np.searchsorted(days, np.arange(shop.days + CUSTOMER_DAYS + TERMINAL_DAYS + 1))
+def add_fraud(random: np.random.Generator, shop: Shop, honest: Simulated) -> Simulated:
+    """Return a history with misused terminals and customers. Where two scenarios meet, the later one counts."""
+    days, amounts, scenarios = honest.times // DAY_SECONDS, honest.amounts.copy(), honest.scenarios.copy()
+    starts = np.searchsorted(days, np.arange(shop.days + max(CUSTOMER_DAYS, TERMINAL_DAYS) + 1))
     for day in range(shop.days):
         bad = draw_some(random, shop.terminals, BAD_TERMINALS_A_DAY)
-        rows = np.arange(day_starts[day], day_starts[day + TERMINAL_DAYS])
-        scenarios[rows[np.isin(terminals[rows], bad)]] = 2
+        rows = np.arange(starts[day], starts[day + TERMINAL_DAYS])
+        scenarios[rows[np.isin(honest.terminals[rows], bad)]] = 2
     for day in range(shop.days):
         misused = draw_some(random, shop.customers, MISUSED_CUSTOMERS_A_DAY)
-        rows = np.arange(day_starts[day], day_starts[day + CUSTOMER_DAYS])
-        rows = rows[np.isin(customers[rows], misused)]
+        rows = np.arange(starts[day], starts[day + CUSTOMER_DAYS])
+        rows = rows[np.isin(honest.customers[rows], misused)]
         rows = random.choice(rows, len(rows) // 3, replace=False)
         amounts[rows] *= 5
         scenarios[rows] = 3
-    return amounts, scenarios
+    return replace(honest, amounts=amounts, scenarios=scenarios)
 
 
 def draw_some(random: np.random.Generator, count: int, share: float) -> Ints:
-    """Return some of the numbers below `count`: this share of them, rounded up or down so that it is right on average."""
+    """Return this share of the numbers below `count`, rounded up or down so that it is right on average."""
     expected = count * share
     chosen = int(expected) + int(random.uniform() < expected - int(expected))
     return random.choice(count, chosen, replace=False)

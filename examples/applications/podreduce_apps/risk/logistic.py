@@ -40,7 +40,7 @@ class Scaler:
 
     def apply(self, features: Floats) -> Floats:
         """Return the features, standardised."""
-        return (features - np.array(self.mean)) / np.array(self.deviation)
+        return np.asarray((features - np.array(self.mean)) / np.array(self.deviation))
 
 
 def moment_terms(features: Floats) -> Floats:
@@ -107,5 +107,5 @@ class Newton:
         hessian = np.zeros((size, size))
         hessian[np.triu_indices(size)] = [to_float(each) for each in sums[size + 1 :]]
         hessian = hessian + np.triu(hessian, 1).T + np.diag(penalty)
-        step = -np.linalg.solve(hessian, gradient)
+        step: Floats = -np.linalg.solve(hessian, gradient).astype(np.float64)
         return Newton(self.beta + step, step, loss)

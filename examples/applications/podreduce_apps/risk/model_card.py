@@ -1,6 +1,6 @@
-"""The model card: what the model is, what it was learned from, how good it is, and what it must not be used for. Pure.
+"""The model card: what the model is, what it was learned from, how good it is, and what it is not for. Pure.
 
-Its parts follow Mitchell et al. 2019 (Model Cards for Model Reporting) and what SR 11-7 asks of a model's documentation.
+Its parts follow Mitchell et al. 2019 (Model Cards for Model Reporting), and what SR 11-7 asks of documentation.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,14 @@ from podreduce_apps.risk.features import FEATURES
 __all__ = ["model_card"]
 
 PSI_ALARM = 0.25
+JUDGED = ("auc", "averagePrecision", "cardPrecision", "brier")
 
 
 def model_card(
     moments: Mapping[str, Any], model: Mapping[str, Any], metrics: Mapping[str, Any], parameters: Mapping[str, str]
 ) -> dict[str, Any]:
     """Return everything about the model, so that it can be judged, and applied by other programs."""
+    quality = metrics["quality"] or {}
     return {
         "name": model_name(model),
         "kind": "logistic regression with an L2 penalty, solved exactly by Newton's method",
@@ -33,8 +35,8 @@ def model_card(
             "inversePenalty": float(parameters["inversePenalty"]),
         },
         "evaluation": {
-            name: metrics[name]
-            for name in ("protocol", "rows", "frauds", "auc", "averagePrecision", "cardPrecision", "brier")
+            **{name: metrics[name] for name in ("protocol", "rows", "frauds")},
+            **{name: quality[name] for name in JUDGED if name in quality},
         },
         "features": [
             {"name": name, "meaning": meaning, "mean": mean, "deviation": deviation, "weight": weight}

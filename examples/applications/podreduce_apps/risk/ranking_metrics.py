@@ -56,13 +56,13 @@ def ranking_curve(scores: Floats, fraud: npt.NDArray[np.int8]) -> Curve:
     Raises:
         ValueError: there are no frauds, or nothing else, so that nothing can be ranked.
     """
+    if not 0 < np.count_nonzero(fraud) < len(fraud):
+        raise ValueError(f"{len(fraud):,} rows with {np.count_nonzero(fraud):,} frauds: a ranking needs both kinds")
     order = np.argsort(-scores, kind="stable")
     sorted_scores, hits = scores[order], fraud[order].astype(np.int64)
     last = np.flatnonzero(np.append(np.diff(sorted_scores) != 0, values=True))
     true = np.cumsum(hits)[last]
     false = last + 1 - true
-    if not len(true) or not true[-1] or not false[-1]:
-        raise ValueError(f"{len(scores):,} rows with {int(hits.sum()):,} frauds: a ranking needs both kinds")
     return Curve(sorted_scores[last], true, false)
 
 

@@ -38,12 +38,12 @@ class Report:
             self.model = dict(context.side_input("model"))
             self.timelines = context.side_table("timelines").to_pylist()
 
-    def map_func(self, offset: int, line: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    def map_func(self, _offset: int, line: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
         """Yield each alert by day and rank."""
         alert = line["value"]
         yield f"{alert['day']}/{alert['rank']:09}", alert
 
-    def reduce_func(self, key: str, values: Iterator[Mapping[str, Any]]) -> None:
+    def reduce_func(self, _key: str, values: Iterator[Mapping[str, Any]]) -> None:
         """Keep the alerts in their order."""
         self.alerts.extend(values)
 
@@ -67,7 +67,7 @@ class Report:
             protocol=self.metrics["protocol"],
             figures=key_figures(self.metrics, self.alerts),
             plots=draw_all(self.metrics, self.alerts),
-            cases=cases_of(self.alerts, self.timelines),
+            cases=cases_of(self.alerts, self.timelines, self.model),
             weights=weights_table(self.moments, self.model),
             card=card,
             model=model_name(self.model),
@@ -82,29 +82,33 @@ def to_json(value: Mapping[str, Any]) -> str:
 
 
 def key_figures(metrics: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[KeyFigure]:
-    """Return the numbers at the top of the page."""
-    base, k = metrics["frauds"] / metrics["rows"], metrics["protocol"]["cardsPerDay"]
-    precision, cost = metrics["cardPrecision"], metrics["cost"]
-    saved = cost["withoutAlerts"] - cost["lowest"]
-    right = sum(each["isReported"] for each in alerts)
+    """Return the numbers at the top of the page: of what was scored, and how good it was if that is known."""
+    base, quality = metrics["frauds"] / max(metrics["rows"], 1), metrics["quality"]
+    scored = KeyFigure(
+        label="Scored",
+        value=format_count(metrics["rows"]),
+        note=f"transactions; {format_count(metrics['frauds'])} are reported as fraud ({format_share(base, 2)})",
+    )
+    if quality is None:
+        return [scored, KeyFigure(label="Alerts", value=format_count(len(alerts)), note="cards and days")]
+    return [
+        scored,
+        *ranking_figures(quality, base, metrics["protocol"]["cardsPerDay"]),
+        *money_figures(quality, alerts),
+    ]
+
+
+def ranking_figures(quality: Mapping[str, Any], base: float, k: int) -> list[KeyFigure]:
+    """Return how well fraud is ranked before the rest."""
+    precision = quality["cardPrecision"]
     return [
         KeyFigure(
-            label="Scored",
-            value=format_count(metrics["rows"]),
-            note=f"transactions; {format_count(metrics['frauds'])} are fraud ({format_share(base, 2)})",
-        ),
-        KeyFigure(
-            label="Alerts that were right",
-            value=format_share(right / len(alerts) if alerts else None),
-            note=f"{format_count(right)} of {format_count(len(alerts))} alerted cards and days were reported as fraud",
-        ),
-        KeyFigure(
             label="Average precision",
-            value=format_number(metrics["averagePrecision"]),
+            value=format_number(quality["averagePrecision"]),
             note=f"of 1; a blind choice has {format_number(base)}",
         ),
         KeyFigure(
-            label="AUC", value=format_number(metrics["auc"]), note="that a fraud has the higher score; blind: 0.5"
+            label="AUC", value=format_number(quality["auc"]), note="that a fraud has the higher score; blind: 0.5"
         ),
         KeyFigure(
             label=f"Card precision at {k}",
@@ -112,28 +116,49 @@ def key_figures(metrics: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]])
             note=f"misused among the {k} cards of a day; found cards leave the list "
             f"({format_number(precision['foundCardsStay'])} if they stay)",
         ),
+    ]
+
+
+def money_figures(quality: Mapping[str, Any], alerts: Sequence[Mapping[str, Any]]) -> list[KeyFigure]:
+    """Return what the alerts were worth."""
+    cost, right = quality["cost"], sum(each["isReported"] for each in alerts)
+    saved = cost["withoutAlerts"] - cost["lowest"]
+    return [
+        KeyFigure(
+            label="Alerts that were right",
+            value=format_share(right / len(alerts) if alerts else None),
+            note=f"{format_count(right)} of {format_count(len(alerts))} alerted cards and days were reported as fraud",
+        ),
         KeyFigure(
             label="Saved at best",
             value=format_share(saved / cost["withoutAlerts"] if cost["withoutAlerts"] else None),
-            note=f"of {format_count(cost['withoutAlerts'])} in fraud, with {format_count(cost['alertsAtLowest'])} alerts "
-            f"at {cost['alertCost']:g} each",
+            note=f"of {format_count(cost['withoutAlerts'])} in fraud, with {format_count(cost['alertsAtLowest'])} "
+            f"alerts at {cost['alertCost']:g} each",
         ),
     ]
 
 
-def cases_of(alerts: Sequence[Mapping[str, Any]], timelines: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def cases_of(
+    alerts: Sequence[Mapping[str, Any]], timelines: Sequence[Mapping[str, Any]], model: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     """Return the top alerts, each with reasons for people and the last transactions of its card."""
     by_card: dict[str, list[Mapping[str, Any]]] = {}
     for row in sorted(timelines, key=lambda each: (each["card"], each["time"], each["merchant"])):
         by_card.setdefault(card_name(row["card"]), []).append(row)
+    weights = dict(zip(FEATURES, model["beta"], strict=False))
     return [
         {
             **case,
-            "why": [FEATURES.get(reason, reason) for reason in case["reasons"]],
+            "why": [explain(reason, weights[reason]) for reason in case["reasons"]],
             "timeline": draw_timeline(by_card.get(case["card"], []), case),
         }
         for case in top_cases(alerts)
     ]
+
+
+def explain(reason: str, weight: float) -> str:
+    """Return a reason for people. What raises the odds is above its mean if the weight is positive, else below."""
+    return f"{FEATURES[reason]}: {'high' if weight > 0 else 'low'}"
 
 
 TIMELINE_SECONDS = 30 * 86_400

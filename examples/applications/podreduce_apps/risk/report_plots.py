@@ -7,18 +7,20 @@ from podreduce_apps.report_page import SERIES, Plot, draw
 
 __all__ = ["draw_all"]
 
+SMALLEST_SHARE = 1e-6
+"""Nothing is 0 on a logarithmic scale."""
+
 Metrics = Mapping[str, Any]
 Alerts = Sequence[Mapping[str, Any]]
 
 
 def draw_all(metrics: Metrics, alerts: Alerts) -> list[Plot]:
     """Return the plots in the order of the page."""
-    return [
-        draw_alerts(alerts),
-        draw_precision(metrics),
-        draw_calibration(metrics),
-        draw_cost(metrics),
-    ]
+    quality = metrics["quality"]
+    if quality is None:
+        return [draw_alerts(alerts)]
+    base = metrics["frauds"] / metrics["rows"]
+    return [draw_alerts(alerts), draw_precision(quality, base), draw_calibration(quality), draw_cost(quality)]
 
 
 def draw_alerts(alerts: Alerts) -> Plot:
@@ -32,14 +34,14 @@ def draw_alerts(alerts: Alerts) -> Plot:
         axes.bar(range(len(days)), wrong, bottom=right, color=SERIES[0], label="not reported")
         axes.set_xticks(range(len(days)), [day[5:] for day in days])
         axes.set_ylabel("cards")
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         axes.grid(visible=False, axis="x")
     return drawing.finished()
 
 
-def draw_precision(metrics: Metrics) -> Plot:
+def draw_precision(quality: Metrics, base: float) -> Plot:
     """Draw precision over recall, with the line of a blind choice."""
-    points, base = metrics["curve"], metrics["frauds"] / metrics["rows"]
+    points = quality["curve"]
     with draw(
         "Precision over recall",
         "Of the transactions above a threshold, the share that is fraud, over the share of all fraud that is found. "
@@ -53,18 +55,18 @@ def draw_precision(metrics: Metrics) -> Plot:
     return drawing.finished()
 
 
-def draw_calibration(metrics: Metrics) -> Plot:
+def draw_calibration(quality: Metrics) -> Plot:
     """Draw how often rows of a probability are fraud."""
-    bins = metrics["calibration"]["bins"]
-    means = [max(each["meanProbability"], 1e-6) for each in bins]
-    shares = [max(each["shareOfFraud"], 1e-6) for each in bins]
+    bins = quality["calibration"]["bins"]
+    means = [max(each["meanProbability"], SMALLEST_SHARE) for each in bins]
+    shares = [max(each["shareOfFraud"], SMALLEST_SHARE) for each in bins]
     with draw(
         "Calibration",
         "Ten groups of equally many transactions, by probability. On the dashed line the model says what then happens; "
         "below it, it says too much. A group without fraud stands at the lower edge.",
     ) as drawing:
         axes = drawing.axes
-        low = min(*means, *[share for share in shares if share > 1e-6]) / 2
+        low = min(*means, *[share for share in shares if share > SMALLEST_SHARE]) / 2
         axes.plot([low, 1], [low, 1], color=SERIES[1], linestyle="--", label="perfect")
         axes.plot(means, [max(share, low) for share in shares], "o-", label="model")
         axes.set(xscale="log", yscale="log", xlim=(low, 1), ylim=(low, 1))
@@ -73,13 +75,13 @@ def draw_calibration(metrics: Metrics) -> Plot:
     return drawing.finished()
 
 
-def draw_cost(metrics: Metrics) -> Plot:
+def draw_cost(quality: Metrics) -> Plot:
     """Draw the cost over the number of alerts."""
-    cost = metrics["cost"]
+    cost = quality["cost"]
     with draw(
         "Cost of alerts",
-        f"Missed fraud at its amount plus {cost['alertCost']:g} for each alerted transaction, by expected loss, all scored days "
-        f"together. Lowest at {cost['alertsAtLowest']:,} alerts.",
+        f"Fraud that is missed, plus {cost['alertCost']:g} for each alerted transaction, by expected loss, all scored "
+        f"days together. Lowest at {cost['alertsAtLowest']:,} alerts.",
     ) as drawing:
         axes = drawing.axes
         axes.plot([max(each["alerts"], 1) for each in cost["curve"]], [each["cost"] for each in cost["curve"]])

@@ -1,4 +1,4 @@
-"""The jobs that learn a logistic regression: choose the rows, add up the moments, and one Newton step each iteration."""
+"""The jobs that learn a logistic regression: choose the rows, add up the moments, take one Newton step."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -42,7 +42,7 @@ class Moments:
         frauds = int(batch["fraud"].to_numpy().sum())
         return one_row([batch.num_rows, frauds, *sums])
 
-    def reduce_func(self, key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    def reduce_func(self, _key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
         """Yield the number of rows and frauds, the scaler, and the start.
 
         Raises:
@@ -78,7 +78,7 @@ class NewtonStep:
         fraud = batch["fraud"].to_numpy().astype(np.float64)
         return one_row(exact_sums(loss_terms(scaled, fraud, self.newton.beta)))
 
-    def reduce_func(self, key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
+    def reduce_func(self, _key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
         """Yield the state after the step."""
         yield from state_pairs(self.newton.next(total_of(values), self.inverse_penalty))
 

@@ -1,0 +1,93 @@
+"""The whole pipeline on a small shop, by the command that people use."""
+
+import hashlib
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from podreduce_apps.catalog import find_pipeline
+from podreduce_apps.risk.handbook import Shop
+from podreduce_apps.risk.sample import SAMPLE, write_data, write_sample
+
+TINY = Shop(customers=250, terminals=500, first_day="2018-06-20", days=56, radius=20.0, seed=3)
+STEPS_WITH_SHARDS = (0, 1, 2, 3, 4, 5, 6, 8)
+STEPS_WITH_PARTITIONS = (0, 1, 2)
+
+
+def run_pipeline(data: Path, output: Path, keep: Path, *, shards: int, partitions: int) -> None:
+    settings = [
+        *(f"spec.steps[{step}].map.shards={shards}" for step in STEPS_WITH_SHARDS),
+        *(f"spec.steps[{step}].reduce.partitions={partitions}" for step in STEPS_WITH_PARTITIONS),
+    ]
+    command = [sys.executable, "-m", "podreduce_operator.cli.app", "run", str(find_pipeline("risk"))]
+    parameters = ["-p", f"input={data}/", "-p", f"output={output}", "--keep", str(keep)]
+    sets = [word for setting in settings for word in ("--set", setting)]
+    done = subprocess.run([*command, *parameters, *sets], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """Return the directories of two runs, by their shards."""
+    root = tmp_path_factory.mktemp("risk")
+    write_data(root / "data", TINY)
+    for shards, partitions in ((1, 1), (8, 3)):
+        output = root / f"{shards}"
+        run_pipeline(root / "data", output, output / "kept", shards=shards, partitions=partitions)
+    return {1: root / "1", 8: root / "8"}
+
+
+def scored_rows(output: Path) -> list[dict]:
+    return pq.read_table(output / "scored").sort_by("id").to_pylist()
+
+
+def test_shards_and_partitions_do_not_change_a_digit(runs: dict[int, Path]) -> None:
+    assert scored_rows(runs[1]) == scored_rows(runs[8])
+    names = ["report/_files/metrics.json", "report/_files/model.json", "report/_files/report.html"]
+    for name in [*names, "alerts/_files/alerts.jsonl"]:
+        assert (runs[1] / name).read_bytes() == (runs[8] / name).read_bytes(), name
+
+
+def test_no_card_number_is_in_anything_that_is_written(runs: dict[int, Path]) -> None:
+    numbers = (runs[1].parent / "data" / "transactions" / "01.csv").read_text().splitlines()[1:400]
+    cards = {row.split(",")[2].strip('"').encode() for row in numbers}
+    files = [path for path in runs[1].rglob("*") if path.is_file()]
+
+    assert len(cards) > 100
+    assert len(files) > 20
+    assert [path for path in files if any(card in path.read_bytes() for card in cards)] == []
+    assert pq.read_table(runs[1] / "scored")["card"].type == "int64"
+
+
+def test_the_model_ranks_fraud_far_better_than_chance(runs: dict[int, Path]) -> None:
+    metrics = json.loads((runs[1] / "report/_files/metrics.json").read_text())
+
+    assert metrics["quality"]["auc"] > 0.7
+    assert metrics["quality"]["averagePrecision"] > 10 * metrics["frauds"] / metrics["rows"]
+    assert metrics["protocol"]["delayDays"] == 7
+
+
+def test_the_report_loads_nothing_from_anywhere(runs: dict[int, Path]) -> None:
+    page = (runs[1] / "report/_files/report.html").read_text()
+
+    assert "default-src 'none'" in page
+    assert [part for part in ("src=", "<link", "@import", "url(http") if part in page] == []
+    assert "Whom to call first" in page
+
+
+def test_the_sample_is_always_the_same(tmp_path: Path) -> None:
+    digests = []
+    for name in ("a", "b"):
+        write_sample(tmp_path / name)
+        files = sorted(path for path in (tmp_path / name).rglob("*.csv"))
+        digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in files])
+        shutil.rmtree(tmp_path / name)
+
+    assert digests[0] == digests[1]
+    assert len(digests[0]) == 4
+    assert SAMPLE.days <= 90
