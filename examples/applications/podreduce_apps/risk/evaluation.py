@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 __all__ = ["Evaluate", "cost_curve", "evaluate"]
 
 COLUMNS = ("time", "card", "amount", "probability", "fraud")
+OTHERS = ("boosted", "ecod", "hbos", "isolation")
+"""Scores that alerts are not chosen by. They are compared with the one that is."""
 BINS = 10
 CURVE_POINTS = 200
 
@@ -39,12 +41,12 @@ class Evaluate:
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the columns of a batch as one value."""
-        return pa.record_batch({"key": [0], "value": [pack(batch.select(COLUMNS))]})
+        return pa.record_batch({"key": [0], "value": [pack(batch.select([*COLUMNS, *OTHERS]))]})
 
     def reduce_func(self, _key: int, values: Iterator[bytes]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the figures."""
         rows = pa.concat_tables([unpack(value) for value in values])
-        in_order = rows.sort_by([(name, "ascending") for name in COLUMNS])
+        in_order = rows.sort_by([(name, "ascending") for name in (*COLUMNS, *OTHERS)])
         yield "metrics", evaluate(in_order, Periods.read(self.parameters), self.parameters)
 
 
@@ -103,7 +105,18 @@ def measure(rows: pa.Table, parameters: Mapping[str, str]) -> dict[str, Any]:
         },
         "cost": cost_curve(probability, fraud, amounts, float(parameters["alertCost"])),
         "curve": curve_points(curve),
+        "scores": {name: judge_score(rows, name, k) for name in ("probability", *OTHERS)},
     }
+
+
+def judge_score(rows: pa.Table, name: str, k: int) -> dict[str, float] | None:
+    """Return how well a score ranks; null if there is none, such as of a challenger that could not learn."""
+    scores, fraud = rows[name].to_numpy(), rows["fraud"].to_numpy()
+    if not np.isfinite(scores).all():
+        return None
+    curve, days = ranking_curve(scores, fraud), rows["time"].to_numpy() // DAY_SECONDS
+    precision, _ = card_precision(days, rows["card"].to_numpy(), scores, fraud, k, found_leave=True)
+    return {"auc": curve.auc(), "averagePrecision": curve.average_precision(), "cardPrecision": precision}
 
 
 def curve_points(curve: Curve) -> list[dict[str, float]]:

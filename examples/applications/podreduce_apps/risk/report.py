@@ -68,6 +68,7 @@ class Report:
             figures=key_figures(self.metrics, self.alerts),
             plots=draw_all(self.metrics, self.alerts),
             cases=cases_of(self.alerts, self.timelines, self.model),
+            scores=scores_table(self.metrics),
             weights=weights_table(self.moments, self.model),
             card=card,
             model=model_name(self.model),
@@ -179,6 +180,37 @@ def draw_timeline(rows: Sequence[Mapping[str, Any]], case: Mapping[str, Any]) ->
         }
         for row in near
     ]
+
+
+SCORES = {
+    "probability": "logistic regression (chooses the alerts)",
+    "boosted": "boosted trees (challenger)",
+    "isolation": "isolation forest, without reports",
+    "ecod": "ECOD, without reports",
+    "hbos": "HBOS, without reports",
+}
+
+
+def scores_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Return how the scores compare; None while nothing can be judged."""
+    if metrics["quality"] is None:
+        return None
+    columns = ["score", "average precision", "AUC", f"card precision at {metrics['protocol']['cardsPerDay']}"]
+    judged = metrics["quality"]["scores"]
+    return Table(
+        columns=columns,
+        rows=[(title, *score_cells(judged[name])) for name, title in SCORES.items()],
+        caption="The same days, transactions and protocol for all. Found cards leave the list.",
+        numeric=frozenset(columns[1:]),
+        marked=frozenset({0}),
+    )
+
+
+def score_cells(judged: Mapping[str, float] | None) -> tuple[str, str, str]:
+    """Return the cells of a score, dashes if there is none."""
+    found = judged or {}
+    precision, auc, cards = (found.get(name) for name in ("averagePrecision", "auc", "cardPrecision"))
+    return format_number(precision), format_number(auc), format_number(cards)
 
 
 def weights_table(moments: Mapping[str, Any], model: Mapping[str, Any]) -> Table:

@@ -8,9 +8,11 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.risk.boosted import BoostedModel, mean_probability
 from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.logistic import Scaler, predict, row_scores
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
+from podreduce_apps.risk.unusual import Usual
 
 __all__ = ["REASONS", "Score", "find_reasons"]
 
@@ -19,13 +21,18 @@ KEPT = ("id", "time", "card", "merchant", "amount", "country", "device", "channe
 
 
 class Score:
-    """Each transaction of the scored days with probability, expected loss and reasons."""
+    """Each transaction of the scored days with its features, its probability, expected loss and reasons.
+
+    Beside the probability, by which alerts are chosen, are the scores of the challenger and of what needs no reports.
+    """
 
     def setup(self, context: JobContext) -> None:
         """Read the model."""
         self.context, self.periods = context, Periods.read(context.parameters)
         moments, model = dict(context.side_input("moments")), dict(context.side_input("model"))
         self.scaler, self.beta = Scaler(moments["mean"], moments["deviation"]), np.array(model["beta"])
+        self.usual = Usual.read(dict(context.side_input("background")))
+        self.boosted = [BoostedModel(**model) for _, model in context.side_input("boosted")]
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return the scored rows."""
@@ -38,12 +45,16 @@ class Score:
 
     def score(self, rows: pa.Table) -> pa.Table:
         """Return rows with their scores. A refund cannot be lost."""
-        scaled = self.scaler.apply(feature_matrix(rows))
+        features = feature_matrix(rows)
+        scaled = self.scaler.apply(features)
         probability = predict(row_scores(scaled, self.beta))
         amount = np.maximum(rows["amount"].to_numpy(), 0) / 100
-        scored = rows.select([*KEPT])
+        others = {"boosted": mean_probability(self.boosted, features), **self.usual.scores(features)}
+        scored = rows.select([*KEPT, *(name for name in FEATURES if name not in KEPT)])
         scored = scored.append_column("probability", pa.array(probability))
         scored = scored.append_column("expected_loss", pa.array(probability * amount))
+        for name, values in others.items():
+            scored = scored.append_column(name, pa.array(values))
         for name, reason in zip(REASONS, find_reasons(scaled * self.beta[:-1]), strict=True):
             scored = scored.append_column(name, reason)
         return scored
