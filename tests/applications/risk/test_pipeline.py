@@ -29,7 +29,7 @@ def layout(shards: int, partitions: int) -> list[str]:
         most = min(shards, 3) if step["name"] in repeated else shards
         if step["name"] not in SINGLE:
             settings.append(f"spec.steps[{number}].map.shards={max(most, len(step['inputs']))}")
-        if "partitions" not in step["reduce"]:
+        if "partitions" not in step.get("reduce", {}):
             settings.append(f"spec.steps[{number}].reduce.partitions={partitions}")
     return settings
 

@@ -9,7 +9,7 @@ from typing import Any
 from podreduce_apps.risk.alerts import model_name
 from podreduce_apps.risk.features import FEATURES
 
-__all__ = ["model_card"]
+__all__ = ["PSI_ALARM", "model_card"]
 
 PSI_ALARM = 0.25
 JUDGED = ("auc", "averagePrecision", "cardPrecision", "brier")

@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from podreduce_apps.job_context import JobContext
-from podreduce_apps.report_page import KeyFigure, Table, format_count, format_number, format_share, render_page
+from podreduce_apps.report_page import KeyFigure, format_count, format_number, format_share, render_page
 from podreduce_apps.risk.alerts import model_name
 from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.features import FEATURES
-from podreduce_apps.risk.model_card import model_card
+from podreduce_apps.risk.model_card import PSI_ALARM, model_card
 from podreduce_apps.risk.report_plots import draw_all
+from podreduce_apps.risk.report_tables import benford_table, drift_table, rings_table, scores_table, weights_table
 from podreduce_apps.risk.timelines import top_cases
 
 __all__ = ["Report"]
@@ -20,6 +21,7 @@ TEMPLATE = Path(__file__).parent / "templates" / "report.html.jinja"
 SECTIONS = [
     ("figures", "How good it is"),
     ("cases", "Whom to call first"),
+    ("rules", "Rings and made-up amounts"),
     ("model", "What the model looks at"),
     ("protocol", "How it was measured"),
 ]
@@ -36,6 +38,9 @@ class Report:
             self.metrics = dict(context.side_input("evaluation"))["metrics"]
             self.moments = dict(context.side_input("moments"))
             self.model = dict(context.side_input("model"))
+            self.drift = dict(context.side_input("drift"))
+            self.benford = dict(context.side_input("benford"))
+            self.rings = list(context.side_input("rings"))
             self.timelines = context.side_table("timelines").to_pylist()
 
     def map_func(self, _offset: int, line: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -50,6 +55,7 @@ class Report:
     def teardown(self) -> None:
         """Write the files."""
         if self.context.task.startswith("r"):
+            self.metrics = {**self.metrics, "drift": self.drift, "benford": self.benford}
             card = model_card(self.moments, self.model, self.metrics, self.context.parameters)
             self.write("metrics.json", to_json(self.metrics))
             self.write("model.json", to_json(card))
@@ -69,6 +75,11 @@ class Report:
             plots=draw_all(self.metrics, self.alerts),
             cases=cases_of(self.alerts, self.timelines, self.model),
             scores=scores_table(self.metrics),
+            rings=rings_table(self.rings),
+            hubs=sum(kind == "hub" for kind, _ in self.rings),
+            benford=benford_table(self.benford),
+            drift=drift_table(self.drift),
+            is_drifting=max(self.drift.values(), default=0) > PSI_ALARM,
             weights=weights_table(self.moments, self.model),
             card=card,
             model=model_name(self.model),
@@ -180,51 +191,3 @@ def draw_timeline(rows: Sequence[Mapping[str, Any]], case: Mapping[str, Any]) ->
         }
         for row in near
     ]
-
-
-SCORES = {
-    "probability": "logistic regression (chooses the alerts)",
-    "boosted": "boosted trees (challenger)",
-    "isolation": "isolation forest, without reports",
-    "ecod": "ECOD, without reports",
-    "hbos": "HBOS, without reports",
-}
-
-
-def scores_table(metrics: Mapping[str, Any]) -> Table | None:
-    """Return how the scores compare; None while nothing can be judged."""
-    if metrics["quality"] is None:
-        return None
-    columns = ["score", "average precision", "AUC", f"card precision at {metrics['protocol']['cardsPerDay']}"]
-    judged = metrics["quality"]["scores"]
-    return Table(
-        columns=columns,
-        rows=[(title, *score_cells(judged[name])) for name, title in SCORES.items()],
-        caption="The same days, transactions and protocol for all. Found cards leave the list.",
-        numeric=frozenset(columns[1:]),
-        marked=frozenset({0}),
-    )
-
-
-def score_cells(judged: Mapping[str, float] | None) -> tuple[str, str, str]:
-    """Return the cells of a score, dashes if there is none."""
-    found = judged or {}
-    precision, auc, cards = (found.get(name) for name in ("averagePrecision", "auc", "cardPrecision"))
-    return format_number(precision), format_number(auc), format_number(cards)
-
-
-def weights_table(moments: Mapping[str, Any], model: Mapping[str, Any]) -> Table:
-    """Return the model's weights, the strongest first."""
-    rows = sorted(
-        zip(FEATURES.values(), model["beta"], moments["mean"], moments["deviation"], strict=False),
-        key=lambda row: -abs(row[1]),
-    )
-    return Table(
-        columns=["what", "weight", "mean", "deviation"],
-        rows=[
-            (name, f"{weight:+.3f}", format_number(mean), format_number(deviation))
-            for name, weight, mean, deviation in rows
-        ],
-        caption="By so much the log odds of fraud change when a value is one standard deviation above its mean.",
-        numeric=frozenset({"weight", "mean", "deviation"}),
-    )

@@ -19,6 +19,9 @@ HANDBOOK = Shop(customers=5000, terminals=10_000, first_day="2018-04-01", days=1
 
 REPORT_DELAY_DAYS = 7
 FILE_DAYS = 31
+RINGS, RING_CUSTOMERS = 3, 5
+"""The first customers make rings that share a device, for the rules to find."""
+
 NO_NETWORK = "9999"
 """Card numbers of no real network begin so."""
 
@@ -54,10 +57,21 @@ def transactions(history: Simulated, shop: Shop) -> pa.Table:
             "amount": pc.cast(pa.array(history.amounts / 100), pa.string()),
             "currency": pa.array(np.full(count, "EUR")),
             "country": pa.array(np.full(count, "FR")),
-            "device": name_each("d", history.customers),
+            "device": draw_devices(random, history, shop),
             "channel": channels.take(pa.array((random.uniform(size=count) < 1 / 4).astype(np.int64))),
         }
     )
+
+
+def draw_devices(random: np.random.Generator, history: Simulated, shop: Shop) -> pa.Array:
+    """Return a device for each transaction: mostly the customer's own, now and then that of a ring, or of everybody."""
+    chance = random.uniform(size=len(history.times))
+    ring = history.customers // RING_CUSTOMERS
+    is_ring = (ring < RINGS) & (chance < 1 / 10)
+    shared = pa.array(np.where(is_ring, ring, 0) + shop.customers)
+    own = pc.if_else(pa.array(is_ring), shared, pa.array(history.customers))
+    names = pc.binary_join_element_wise("d", pc.cast(own, pa.string()), "")
+    return pc.if_else(pa.array(chance > 1 - 1 / 50), "kiosk", names)
 
 
 def reports(history: Simulated, shop: Shop) -> pa.Table:
