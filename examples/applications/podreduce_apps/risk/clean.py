@@ -12,7 +12,7 @@ from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.card_tokens import find_key, token_numbers
 from podreduce_apps.risk.currencies import read_currencies, to_minor_units
 
-__all__ = ["Clean"]
+__all__ = ["TEXTS", "TRANSACTION", "Clean", "named_as_fraud"]
 
 TRANSACTION, REPORT = 0, 1
 TEXTS = ("merchant", "country", "device", "channel")
@@ -36,9 +36,7 @@ class Clean:
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return transactions or reports as rows of one form."""
-        if self.context.input == "labels":
-            return self.read_reports(batch)
-        return self.read_transactions(batch)
+        return report_rows(batch) if self.context.input == "labels" else self.read_transactions(batch)
 
     def read_transactions(self, batch: pa.RecordBatch) -> pa.Table:
         """Return typed transactions. A value that is no time or amount raises, so that its row counts as bad."""
@@ -50,17 +48,6 @@ class Clean:
             "amount": to_minor_units(batch["amount"], batch["currency"], self.currencies),
         }
         return pa.table(columns | {name: batch[name] for name in TEXTS})
-
-    def read_reports(self, batch: pa.RecordBatch) -> pa.Table:
-        """Return the ids that are reported as fraud."""
-        columns = {
-            "id": batch["id"],
-            "kind": pa.array(np.full(batch.num_rows, REPORT, np.int8)),
-            "time": seconds_of(batch["reported"]),
-            "card": pa.nulls(batch.num_rows, pa.int64()),
-            "amount": pa.nulls(batch.num_rows, pa.int64()),
-        }
-        return pa.table(columns | {name: pa.nulls(batch.num_rows, pa.string()) for name in TEXTS})
 
     def reduce_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return the first transaction of each id, with whether a report names it."""
@@ -74,6 +61,23 @@ class Clean:
         kept = pa.Table.from_batches([batch]).take(pa.array(groups[is_kept]))
         fraud = pa.array(is_reported[is_kept].astype(np.int8))
         return kept.append_column("fraud", fraud).select(COLUMNS)
+
+
+def report_rows(batch: pa.RecordBatch) -> pa.Table:
+    """Return the ids that are reported as fraud, as rows of the same form as transactions."""
+    return named_as_fraud(batch["id"], seconds_of(batch["reported"]))
+
+
+def named_as_fraud(ids: pa.Array, times: pa.Array) -> pa.Table:
+    """Return rows that say of transactions that they are fraud."""
+    columns = {
+        "id": ids,
+        "kind": pa.array(np.full(len(ids), REPORT, np.int8)),
+        "time": times,
+        "card": pa.nulls(len(ids), pa.int64()),
+        "amount": pa.nulls(len(ids), pa.int64()),
+    }
+    return pa.table(columns | {name: pa.nulls(len(ids), pa.string()) for name in TEXTS})
 
 
 def seconds_of(texts: pa.Array) -> pa.Array:

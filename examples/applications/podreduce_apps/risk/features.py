@@ -7,21 +7,21 @@ import pyarrow as pa
 __all__ = ["FEATURES", "feature_matrix"]
 
 FEATURES = {
-    "amount": "the amount",
-    "weekend": "at a weekend",
-    "night": "at night",
-    "card_count_1d": "the card's transactions in 1 day",
-    "card_mean_1d": "the card's mean amount in 1 day",
-    "card_count_7d": "the card's transactions in 7 days",
-    "card_mean_7d": "the card's mean amount in 7 days",
-    "card_count_30d": "the card's transactions in 30 days",
-    "card_mean_30d": "the card's mean amount in 30 days",
-    "merchant_count_1d": "the merchant's transactions in 1 day, delayed",
-    "merchant_risk_1d": "the merchant's share of fraud in 1 day, delayed",
-    "merchant_count_7d": "the merchant's transactions in 7 days, delayed",
-    "merchant_risk_7d": "the merchant's share of fraud in 7 days, delayed",
-    "merchant_count_30d": "the merchant's transactions in 30 days, delayed",
-    "merchant_risk_30d": "the merchant's share of fraud in 30 days, delayed",
+    "amount": "amount",
+    "weekend": "weekend",
+    "night": "night",
+    "card_count_1d": "transactions of the card in 1 day",
+    "card_mean_1d": "mean amount of the card in 1 day",
+    "card_count_7d": "transactions of the card in 7 days",
+    "card_mean_7d": "mean amount of the card in 7 days",
+    "card_count_30d": "transactions of the card in 30 days",
+    "card_mean_30d": "mean amount of the card in 30 days",
+    "merchant_count_1d": "transactions of the merchant in 1 day",
+    "merchant_risk_1d": "fraud at the merchant in 1 day",
+    "merchant_count_7d": "transactions of the merchant in 7 days",
+    "merchant_risk_7d": "fraud at the merchant in 7 days",
+    "merchant_count_30d": "transactions of the merchant in 30 days",
+    "merchant_risk_30d": "fraud at the merchant in 30 days",
 }
 
 

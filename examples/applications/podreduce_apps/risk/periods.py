@@ -37,8 +37,10 @@ class Periods:
     def read(cls, parameters: Mapping[str, str]) -> "Periods":
         """Return the periods of a job's parameters `trainFrom`, `trainDays`, `delayDays` and `scoreDays`.
 
+        With `scoreFrom`, as in a daily run, another day than the first possible one is the first that is scored.
+
         Raises:
-            ValueError: a parameter is no date or no number of days.
+            ValueError: a parameter is no date or no number of days, or scoring would begin too early.
         """
         train_from = day_number(parameters["trainFrom"], "trainFrom")
         train_days, delay_days, score_days = (
@@ -46,6 +48,13 @@ class Periods:
         )
         train_to = train_from + train_days
         score_from = train_to + delay_days
+        if parameters.get("scoreFrom"):
+            score_from = day_number(parameters["scoreFrom"], "scoreFrom")
+            if score_from < train_to + delay_days:
+                raise ValueError(
+                    f"parameter scoreFrom: {parameters['scoreFrom']} is before {day_text(train_to + delay_days)}, "
+                    "when training and label delay are over: the model may have seen these days"
+                )
         return cls(
             train_from=train_from,
             train_to=train_to,

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from matplotlib.ticker import MaxNLocator
+
 from podreduce_apps.report_page import SERIES, Plot, draw
 
 __all__ = ["draw_all"]
@@ -34,6 +36,7 @@ def draw_alerts(alerts: Alerts) -> Plot:
         axes.bar(range(len(days)), wrong, bottom=right, color=SERIES[0], label="not reported")
         axes.set_xticks(range(len(days)), [day[5:] for day in days])
         axes.set_ylabel("cards")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=2)
         axes.grid(visible=False, axis="x")
     return drawing.finished()
@@ -84,8 +87,9 @@ def draw_cost(quality: Metrics) -> Plot:
         f"days together. Lowest at {cost['alertsAtLowest']:,} alerts.",
     ) as drawing:
         axes = drawing.axes
-        axes.plot([max(each["alerts"], 1) for each in cost["curve"]], [each["cost"] for each in cost["curve"]])
+        points = [each for each in cost["curve"] if each["alerts"]]
+        axes.plot([each["alerts"] for each in points], [each["cost"] for each in points], label="with alerts")
         axes.axhline(cost["withoutAlerts"], color=SERIES[1], linestyle="--", label="without alerts")
         axes.set(xscale="log", xlabel="alerted transactions", ylabel="cost", ylim=(0, 1.5 * cost["withoutAlerts"]))
-        axes.legend(loc="upper right")
+        axes.legend(loc="upper left", ncols=2)
     return drawing.finished()
