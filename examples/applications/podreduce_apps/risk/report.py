@@ -35,7 +35,7 @@ class Report:
         self.context = context
         self.alerts: list[Mapping[str, Any]] = []
         if context.task.startswith("r"):
-            self.metrics = dict(context.side_input("evaluation"))["metrics"]
+            self.metrics = read_metrics(dict(context.side_input("evaluation")))
             self.moments = dict(context.side_input("moments"))
             self.model = dict(context.side_input("model"))
             self.drift = dict(context.side_input("drift"))
@@ -86,6 +86,20 @@ class Report:
             metrics=self.metrics,
             is_sample_key="sampleKey" in self.context.parameters and bool(self.context.parameters["sampleKey"]),
         )
+
+
+def read_metrics(evaluation: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the figures of the step `evaluation`.
+
+    Raises:
+        ValueError: it is empty, because nothing was scored.
+    """
+    if "metrics" not in evaluation:
+        raise ValueError(
+            "no transactions in the scored days: choose trainFrom, trainDays and scoreDays so that there are"
+        )
+    found: Mapping[str, Any] = evaluation["metrics"]
+    return found
 
 
 def to_json(value: Mapping[str, Any]) -> str:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.boosted import BoostedModel, mean_probability
 from podreduce_apps.risk.features import FEATURES, feature_matrix
-from podreduce_apps.risk.logistic import Scaler, predict, row_scores
+from podreduce_apps.risk.logistic import predict, row_scores
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
+from podreduce_apps.risk.training import read_scaler
 from podreduce_apps.risk.unusual import Usual
 
 __all__ = ["REASONS", "Score", "find_reasons"]
@@ -30,7 +31,7 @@ class Score:
         """Read the model."""
         self.context, self.periods = context, Periods.read(context.parameters)
         moments, model = dict(context.side_input("moments")), dict(context.side_input("model"))
-        self.scaler, self.beta = Scaler(moments["mean"], moments["deviation"]), np.array(model["beta"])
+        self.scaler, self.beta = read_scaler(moments), np.array(model["beta"])
         self.usual = Usual.read(dict(context.side_input("background")))
         self.boosted = [BoostedModel(**model) for _, model in context.side_input("boosted")]
 

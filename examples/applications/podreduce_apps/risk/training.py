@@ -1,6 +1,6 @@
 """The jobs that learn a logistic regression: choose the rows, add up the moments, take one Newton step."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.logistic import Newton, Scaler, loss_terms, moment_terms
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
 
-__all__ = ["Moments", "NewtonStep", "TrainingRows"]
+__all__ = ["Moments", "NewtonStep", "TrainingRows", "read_scaler"]
 
 
 class TrainingRows:
@@ -62,13 +62,24 @@ class Moments:
         yield from state_pairs(start)
 
 
+def read_scaler(moments: Mapping[str, Any]) -> Scaler:
+    """Return the scaler of the step `moments`.
+
+    Raises:
+        ValueError: it is empty, because there was no transaction in the training days.
+    """
+    if "mean" not in moments:
+        raise ValueError("no transactions in the training days: choose trainFrom and trainDays so that there are some")
+    return Scaler(moments["mean"], moments["deviation"])
+
+
 class NewtonStep:
     """One step towards the minimum of the loss. All sums are exact, so shards do not matter."""
 
     def setup(self, context: JobContext) -> None:
         """Read the scaler and where the search stands."""
         moments, state = dict(context.side_input("moments")), dict(context.side_input("state"))
-        self.scaler = Scaler(moments["mean"], moments["deviation"])
+        self.scaler = read_scaler(moments)
         self.newton = Newton(np.array(state["beta"]), np.array(state["step"]), state["loss"])
         self.inverse_penalty = float(context.parameters["inversePenalty"])
 
