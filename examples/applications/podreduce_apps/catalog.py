@@ -8,7 +8,9 @@ from typing import cast
 
 __all__ = ["APPLICATIONS", "find_package", "find_pipeline", "find_sample_writer"]
 
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {
+    "risk": "which card transactions are fraud, why, and which cards to call about today",
+}
 """What each application does, in a line."""
 
 

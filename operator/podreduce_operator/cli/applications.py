@@ -119,7 +119,7 @@ def write_sample(run: ApplicationRun) -> str:
 
 def show_report(output: str, *, opens: bool) -> None:
     """Say where the report is, and show it in a browser if asked."""
-    report = f"{output}/report/report.html"
+    report = f"{output}/report/_files/report.html"
     say(f"report: {report}")
     if opens:
         webbrowser.open(report if "://" in report else Path(report).absolute().as_uri())
