@@ -8,7 +8,9 @@ from typing import cast
 
 __all__ = ["APPLICATIONS", "find_package", "find_pipeline", "find_sample_writer"]
 
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {
+    "socialnetwork": "components, ranks, communities and influence in a graph of who knows whom",
+}
 """What each application does, in a line."""
 
 
