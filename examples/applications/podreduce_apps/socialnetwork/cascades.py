@@ -1,8 +1,7 @@
-"""Independent cascades (Kempe, Kleinberg, Tardos, KDD 2003): who hears of something, if everybody who hears of it
-passes it on to each neighbour with some chance.
+"""Independent cascades: who hears of something, if everybody who hears of it passes it on with some chance.
 
-A coin is a hash of the seed, the cascade's number and the edge. So a cascade is the same wherever it is computed, and
-forwards and backwards along the edges.
+The model is that of Kempe, Kleinberg and Tardos (KDD 2003). A coin is a hash of the seed, the cascade's number and the
+edge. So a cascade is the same wherever it is computed, and forwards and backwards along the edges.
 """
 
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Network:
 
 
 def forwards(rows: Rows, chance: float | None, seed: int) -> Network:
-    """Return the network in the direction of the edges. Without a chance, each way to a vertex has 1 by their number."""
+    """Return the network along the edges. Without a chance, each way to a vertex has 1 by the number of its ways."""
     count = len(rows.vertices)
     ahead = keep_entries(rows, rows.directions & OUT > 0)
     in_degrees = np.bincount(ahead.neighbours, minlength=count)
@@ -55,7 +54,7 @@ def chances_to(in_degrees: Ints, targets: Ints, chance: float | None) -> Floats:
 
 
 def reach(network: Network, cascades: Ints, starts: Ints) -> tuple[Ints, Ints]:
-    """Return the cascades and vertices of all that is reached, in ascending order; a cascade may have several starts."""
+    """Return the cascades and vertices of all that is reached, in ascending order; cascades may have several starts."""
     count = len(network.rows.vertices)
     seen = frontier = np.unique(cascades * count + starts)
     while len(frontier):
@@ -79,10 +78,12 @@ def toss(network: Network, cascades: Ints, entries: Ints) -> npt.NDArray[np.bool
     """Tell through which entries a cascade passes."""
     edges = mix(network.edges[entries].astype(np.uint64), network.seed)
     hashed = mix(edges ^ mix(cascades.astype(np.uint64), network.seed + 1), network.seed + 2)
-    return (hashed >> np.uint64(11)) * 2.0**-53 < network.chances[entries]
+    passed: npt.NDArray[np.bool_] = (hashed >> np.uint64(11)) * 2.0**-53 < network.chances[entries]
+    return passed
 
 
 def is_among(values: Ints, ordered: Ints) -> npt.NDArray[np.bool_]:
     """Tell which values are in an ascending array that is not empty."""
     places = np.minimum(np.searchsorted(ordered, values), len(ordered) - 1)
-    return ordered[places] == values
+    found: npt.NDArray[np.bool_] = ordered[places] == values
+    return found

@@ -34,7 +34,7 @@ class DescribeCommunities:
 
 
 def describe_communities(nodes: Any, quality: Any) -> Any:  # noqa: ANN401 - Tables
-    """Return the communities in the order of their numbers; `nodes` as of the step `nodes`, `quality` as of `quality`."""
+    """Return the communities in the order of their numbers, from what the steps `nodes` and `quality` wrote."""
     nodes = nodes.sort_by("vertex")
     numbers = nodes["community"].to_numpy()
     roots = quality["community"].to_numpy()
@@ -44,7 +44,10 @@ def describe_communities(nodes: Any, quality: Any) -> Any:  # noqa: ANN401 - Tab
     )
     order, starts = order_members(numbers, nodes["pagerank"].to_numpy())
     names, groups = nodes["name"], nodes["group"]
-    tops = [names.take(order[start : start + TOP_MEMBERS][: int(size)]).to_pylist() for start, size in zip(starts, members, strict=True)]
+    tops = [
+        names.take(order[start : start + TOP_MEMBERS][: int(size)]).to_pylist()
+        for start, size in zip(starts, members, strict=True)
+    ]
     shares = [
         largest_group(groups.take(order[start : start + int(size)]).to_pylist())
         for start, size in zip(starts, members, strict=True)

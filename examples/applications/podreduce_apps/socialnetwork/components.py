@@ -1,9 +1,9 @@
-"""Connected components by alternating large-star and small-star (Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii:
-"Connected Components in MapReduce and Beyond", SoCC 2014, algorithms 1 and 2).
+"""Connected components by alternating large-star and small-star.
 
-Each component ends as a star: every vertex is linked to the smallest of its component. Before the first iteration a
-task replaces the edges of each batch by stars, which connect the same vertices with fewer edges; a graph that fits into
-a batch is solved by that. The same classes find the connected parts inside of communities.
+Kiveris, Lattanzi, Mirrokni, Rastogi, Vassilvitskii: "Connected Components in MapReduce and Beyond", SoCC 2014. Each
+component ends as a star: every vertex is linked to the smallest of its component. Before the first iteration a task
+replaces the edges of each batch by stars, which connect the same vertices with fewer edges; a graph that fits into a
+batch is solved by that. The same classes find the connected parts inside of communities.
 """
 
 from typing import Any

@@ -1,6 +1,7 @@
-"""Core numbers: a vertex is in the k-core if k of its neighbours are. By the h-index iteration (Lü, Zhou, Zhang, Stanley:
-"The H-index of a network node", Nature Communications 2016, theorem 2): from the degrees on, each vertex takes the
-h-index of its neighbours' numbers until none changes.
+"""Core numbers: a vertex is in the k-core if k of its neighbours are.
+
+From the degrees on, each vertex takes the h-index of its neighbours' numbers until none changes (Lü, Zhou, Zhang,
+Stanley: "The H-index of a network node", Nature Communications 2016, theorem 2).
 """
 
 from typing import Any

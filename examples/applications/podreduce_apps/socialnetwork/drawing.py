@@ -19,11 +19,12 @@ LAYOUT_STEPS = 50
 MOST_COMMUNITIES = 60
 SPREAD = 30.0
 """How far apart the communities' places are, before their vertices find their own."""
+BORDER = 0.04
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picture:
-    """A graph with positions from 0 to 1 in each direction, and how many of its vertices and edges were left out."""
+    """A graph with positions from about 0 to 1, and how many of its vertices and edges were left out."""
 
     graph: Any
     positions: dict[int, tuple[float, float]]
@@ -81,8 +82,10 @@ def lay_out(graph: Any, around: Any) -> dict[int, tuple[float, float]]:  # noqa:
     """Return each vertex's position, from 0 to 1."""
     start = around or {vertex: place_on_circle(index, len(graph)) for index, vertex in enumerate(graph)}
     if graph.number_of_edges() == 0:
-        return scale(start)
-    return scale(nx.forceatlas2_layout(graph, pos=start, max_iter=LAYOUT_STEPS, scaling_ratio=2.0, gravity=1.0, seed=1))
+        return scale(start, set(graph))
+    with np.errstate(divide="ignore", invalid="ignore"):  # networkx divides by the distance from a vertex to itself
+        places = nx.forceatlas2_layout(graph, pos=start, max_iter=LAYOUT_STEPS, scaling_ratio=2.0, linlog=True, seed=1)
+    return scale(places, max(nx.connected_components(graph), key=len))
 
 
 def place_on_circle(index: int, count: int) -> Any:  # noqa: ANN401 - a vector of two
@@ -91,10 +94,10 @@ def place_on_circle(index: int, count: int) -> Any:  # noqa: ANN401 - a vector o
     return np.array([np.cos(angle), np.sin(angle)])
 
 
-def scale(places: dict[int, Any]) -> dict[int, tuple[float, float]]:
-    """Return places moved into the unit square, with the same scale in both directions."""
-    points = np.array(list(places.values()))
-    low, high = points.min(0), points.max(0)
+def scale(places: dict[int, Any], most: set[int]) -> dict[int, tuple[float, float]]:
+    """Return places moved so that `most` of them fill the unit square; what floats far off is put at its border."""
+    within = np.array([places[vertex] for vertex in places if vertex in most])
+    low, high = within.min(0), within.max(0)
     size = max(float((high - low).max()), 1e-9)
-    moved = (points - (low + high) / 2) / size + 0.5
+    moved = np.clip((np.array(list(places.values())) - (low + high) / 2) / size + 0.5, -BORDER, 1 + BORDER)
     return {vertex: (round(float(x), 5), round(float(y), 5)) for vertex, (x, y) in zip(places, moved, strict=True)}

@@ -1,7 +1,7 @@
 """Rows of the graph as numpy arrays, and vectors with a value for each vertex.
 
-A row is a vertex with its distinct neighbours in ascending order. `directions` has a bit for each way of an edge: 1 from
-the vertex to the neighbour, 2 from the neighbour to the vertex. An undirected edge has both.
+A row is a vertex with its distinct neighbours in ascending order. `directions` has a bit for each way of an edge: 1
+from the vertex to the neighbour, 2 from the neighbour to the vertex. An undirected edge has both.
 """
 
 from dataclasses import dataclass

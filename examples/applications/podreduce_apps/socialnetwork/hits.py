@@ -1,5 +1,7 @@
-"""Hubs and authorities (Kleinberg 1999): a good hub points to good authorities, and a good authority is pointed to by
-good hubs. In an undirected graph both are the eigenvector centrality.
+"""Hubs and authorities (Kleinberg 1999).
+
+A good hub points to good authorities, and a good authority is pointed to by good hubs. In an undirected graph both are
+the eigenvector centrality.
 
 A round computes both from those of the round before. Its sums become shares of 1 where the next round reads them, so a
 round needs no total of its own; whether the shares have settled is known a round later.

@@ -1,8 +1,8 @@
-"""Influence: the few vertices from which most others are reached (Borgs, Brautbar, Chayes, Lucier, SODA 2014; Tang,
-Shi, Xiao, SIGMOD 2015).
+"""Influence: the few vertices from which most others are reached.
 
-A reverse-reachable set is everybody from whom a randomly chosen vertex would hear. Who is in most of these sets reaches
-most; a greedy cover chooses several. Forward cascades check the result, and compare it with the best connected.
+Borgs, Brautbar, Chayes, Lucier, SODA 2014; Tang, Shi, Xiao, SIGMOD 2015. A reverse-reachable set is everybody from
+whom a randomly chosen vertex would hear. Who is in most of these sets reaches most; a greedy cover chooses several.
+Forward cascades check the result, and compare it with the best connected.
 """
 
 from typing import Any
@@ -46,8 +46,10 @@ class DrawSets:
 
 
 class ChooseInfluencers:
-    """Names → the chosen: vertex, place, reach (of it and those before it), checked and margin (of all together),
-    connected and connectedMargin (of as many with the most neighbours). Reads the sets as a side input.
+    """Names → the chosen vertices, with their places and what they reach. Reads the sets as a side input.
+
+    `reach` is of a vertex and those before it, `checked` and `margin` are of all together by simulation, `connected`
+    and `connectedMargin` of as many with the most neighbours.
     """
 
     def setup(self, context: JobContext) -> None:

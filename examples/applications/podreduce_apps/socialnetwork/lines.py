@@ -100,7 +100,8 @@ def parse_weights(lines: Any, fields: Any) -> npt.NDArray[np.int64]:  # noqa: AN
     check(lines, numeric, "a weight is a number from 0 to a billion")
     values = pc.cast(pc.utf8_ltrim(given, "+"), pa.float64()).to_numpy(zero_copy_only=False)
     check(lines, pa.array(values <= MOST_WEIGHT), "a weight is a number from 0 to a billion")
-    return np.rint(values * WEIGHT_UNIT).astype(np.int64)
+    units: npt.NDArray[np.int64] = np.rint(values * WEIGHT_UNIT).astype(np.int64)
+    return units
 
 
 def check(lines: Any, sound: Any, rule: str) -> None:  # noqa: ANN401 - arrays

@@ -1,9 +1,9 @@
-"""Louvain in sub-rounds (Blondel, Guillaume, Lambiotte, Lefebvre 2008; sub-rounds as in Hamann, Strasser, Wagner,
-Zeitz: "Distributed graph clustering using modularity and map equation", Euro-Par 2018).
+"""Louvain in sub-rounds.
 
-If all vertices move at once, neighbours swap communities without end. So a hash puts each vertex into one of some
-sub-rounds, and only those of one sub-round move at a time. Pure: the rows of a graph in, labels out. Weights are
-integers, and modularity does not depend on their unit.
+Blondel, Guillaume, Lambiotte, Lefebvre 2008; sub-rounds as in Hamann, Strasser, Wagner, Zeitz: "Distributed graph
+clustering using modularity and map equation", Euro-Par 2018. If all vertices move at once, neighbours swap communities
+without end. So a hash puts each vertex into one of some sub-rounds, and only those of one sub-round move at a time.
+Pure: the rows of a graph in, labels out. Weights are integers, and modularity does not depend on their unit.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,18 @@ import numpy.typing as npt
 from podreduce_apps.socialnetwork.components import find_roots
 from podreduce_apps.socialnetwork.graph import Ints, Rows, group_sums, keep_entries, mix, row_numbers
 
-__all__ = ["Level", "Moves", "choose_labels", "contract_level", "modularity", "rows_of_codes", "select_rows", "solve_level", "solve_levels", "turn_of"]
+__all__ = [
+    "Level",
+    "Moves",
+    "choose_labels",
+    "contract_level",
+    "modularity",
+    "rows_of_codes",
+    "select_rows",
+    "solve_level",
+    "solve_levels",
+    "turn_of",
+]
 
 LEAST_GAIN = 1e-7
 MOST_PASSES = 8
@@ -45,14 +56,15 @@ class Moves:
 def turn_of(vertices: Ints, number: int, sub_rounds: int) -> npt.NDArray[np.bool_]:
     """Tell which vertices may move in the sub-round with this number, counted from 0 over all rounds."""
     turns = mix(vertices.astype(np.uint64), number // sub_rounds + 1) % np.uint64(sub_rounds)
-    return turns == np.uint64(number % sub_rounds)
+    mine: npt.NDArray[np.bool_] = turns == np.uint64(number % sub_rounds)
+    return mine
 
 
 def choose_labels(rows: Rows, labels: Ints, strengths: Ints, resolution: float) -> Ints:
     """Return for each row the label that raises modularity most: its own if none is better, else the smallest.
 
-    The gain of a label is w·2m - γ·k·K: w is the weight between the vertex and the label's vertices, k the vertex's
-    strength, K that of the label's vertices without it.
+    The gain of a label is w·2m - r·k·K: r is the resolution, w the weight between the vertex and the label's
+    vertices, k the vertex's strength, K that of the label's vertices without it.
     """
     count, total = len(labels), float(strengths.sum())
     volumes = np.bincount(labels, weights=strengths, minlength=count)
@@ -75,7 +87,7 @@ def choose_labels(rows: Rows, labels: Ints, strengths: Ints, resolution: float) 
 
 
 def modularity(level: Level, labels: Ints, resolution: float = 1.0) -> float:
-    """Return Q = Σ_c (internal_c / 2m - γ (K_c / 2m)²) (Newman and Girvan 2004)."""
+    """Return Q = Σ_c (internal_c / 2m - r (K_c / 2m)²) (Newman and Girvan 2004)."""
     total = float(level.strengths.sum())
     if not total:
         return 0.0

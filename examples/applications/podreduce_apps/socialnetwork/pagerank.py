@@ -88,7 +88,8 @@ def next_ranks(rows: Rows, ranks: Floats, out_degrees: Ints, damping: float) -> 
     shares = ranks / np.maximum(out_degrees, 1)
     dangling = ranks[out_degrees == 0].sum()
     received = row_sums(shares[rows.neighbours], rows.offsets)
-    return (1 - damping) / count + damping * (received + dangling / count)
+    following: Floats = (1 - damping) / count + damping * (received + dangling / count)
+    return following
 
 
 def solve_ranks(rows: Rows, out_degrees: Ints, damping: float, tolerance: float) -> tuple[Floats, int]:

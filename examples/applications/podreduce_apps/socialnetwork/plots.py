@@ -40,7 +40,9 @@ def plot_communities(communities: Any) -> Plot:  # noqa: ANN401 - a Table
 
 def plot_reach(influence: Any, figures: Any) -> Plot:  # noqa: ANN401 - a Table, figures by name
     """Return how many the first of the chosen reach together."""
-    caption = "Estimate from the reverse-reachable sets, and the simulation of all of the chosen with its 95 % interval."
+    caption = (
+        "Estimate from the reverse-reachable sets, and the simulation of all of the chosen with its 95 % interval."
+    )
     with draw("How many hear a message that the first so many send.", caption) as drawing:
         drawing.axes.plot(influence["place"].to_numpy(), influence["reach"].to_numpy(), "o-", label="estimate")
         drawing.axes.errorbar(

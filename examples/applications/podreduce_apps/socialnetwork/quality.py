@@ -1,5 +1,4 @@
-"""Quality of communities: what lies within each, and how sharp its border is; modularity, and agreement with groups
-that are known."""
+"""Quality of communities: what lies within each, how sharp its border is, and whether known groups agree."""
 
 from typing import Any
 
@@ -20,7 +19,7 @@ class Quality:
 
     def setup(self, context: JobContext) -> None:
         """Read the communities."""
-        self.labels: Ints | None = None
+        self.labels = np.zeros(0, np.int64)
         if context.task.startswith("m"):
             self.labels = roots_of_stars(context.side_table("names").num_rows, context.side_table("within"))
 
@@ -71,8 +70,10 @@ def conductances(weights_within: Ints, volumes: Ints) -> Floats:
 
 
 def average_f1(found: Ints, known: Ints) -> float:
-    """Return how well communities and known groups match, from 0 to 1: the mean of the best F1 of each community and
-    that of each group (Yang and Leskovec, WSDM 2013)."""
+    """Return how well communities and known groups match, from 0 to 1 (Yang and Leskovec, WSDM 2013).
+
+    It is the mean of the best F1 of each community with a group, and that of each group with a community.
+    """
     table = np.zeros((found.max() + 1, known.max() + 1))
     np.add.at(table, (found, known), 1)
     scores = 2 * table / (table.sum(1)[:, None] + table.sum(0)[None, :])

@@ -14,7 +14,9 @@ def key_figures(figures: Any) -> list[KeyFigure]:  # noqa: ANN401 - figures by t
     """Return the numbers that everybody should see first."""
     graph, communities, influence = (figures[topic] for topic in ("graph", "communities", "influence"))
     return [
-        KeyFigure(label="vertices", value=format_count(graph["vertices"]), note=f"{format_count(graph['edges'])} edges"),
+        KeyFigure(
+            label="vertices", value=format_count(graph["vertices"]), note=f"{format_count(graph['edges'])} edges"
+        ),
         KeyFigure(
             label="connected",
             value=format_share(graph["largestComponent"] / graph["vertices"]),
@@ -47,8 +49,8 @@ def table_of_communities(communities: Any) -> Table:  # noqa: ANN401 - a Table
         columns=[*columns, "most frequent group"] if has_groups else columns,
         numeric=frozenset(columns[:5]),
         rows=[describe_community(row, has_groups=has_groups) for row in rows],
-        caption=f"The {len(rows)} largest of {communities.num_rows} communities. Density: the share of pairs of members "
-        "that are joined. Conductance: the share of its edges' weight that leaves it; 0 is a community of its own.",
+        caption=f"The {len(rows)} largest of {communities.num_rows} communities. Density: the share of "
+        "pairs of members that are joined. Conductance: the share of its edges' weight that leaves it; 0: none does.",
     )
 
 
@@ -84,8 +86,8 @@ def table_of_influencers(influence: Any, rows: list[dict[str, Any]]) -> Table:  
             ]
             for so_far, each in zip(before, chosen, strict=False)
         ],
-        caption="Who should send a message so that most hear it. Each one is chosen for those whom the ones before do not "
-        "reach, so a well connected neighbour of one who is chosen may come late or not at all.",
+        caption="Who should send a message so that most hear it. Each one is chosen for those whom the ones before do "
+        "not reach, so a well connected neighbour of one who is chosen may come late or not at all.",
     )
 
 
@@ -128,6 +130,7 @@ def describe_protocol(parameters: dict[str, str]) -> dict[str, str]:
         f"{parameters['resolution']}; each community is connected; modularity at resolution 1",
         "Influence": f"independent cascades, an edge passes a message on with chance {ways}; "
         f"{parameters['influenceSets']} reverse-reachable sets, seed {parameters['seed']}",
-        "Check of influence": f"{parameters['influenceRuns']} simulated messages with other coins; 95 % interval of the mean",
+        "Check of influence": f"{parameters['influenceRuns']} simulated messages with other coins; mean with its 95 % "
+        "interval",
         "Agreement": "over the vertices with a known group: NMI with arithmetic mean, ARI, mean of best F1 both ways",
     }

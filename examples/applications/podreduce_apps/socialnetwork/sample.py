@@ -1,4 +1,4 @@
-"""The sample: who writes to whom in a made-up company of 480 people in twelve teams, with the faults that real lists have."""
+"""The sample: who writes to whom in a made-up company of twelve teams, with the faults that real lists have."""
 
 from pathlib import Path
 from typing import Any

@@ -50,7 +50,9 @@ def describe_communities(communities: Any) -> dict[str, float | int | None]:  # 
         "largestCommunity": int(sizes.max()),
         "modularity": modularity_of_sums(within, volumes),
         "coverage": float(within.sum() / total) if total else None,
-        "medianConductance": float(np.median(communities["conductance"].to_numpy()[sizes > 1])) if (sizes > 1).any() else None,
+        "medianConductance": float(np.median(communities["conductance"].to_numpy()[sizes > 1]))
+        if (sizes > 1).any()
+        else None,
     }
 
 

@@ -1,9 +1,12 @@
-"""Triangles at each vertex (NodeIterator++: Suri and Vassilvitskii, "Counting triangles and the curse of the last
-reducer", WWW 2011). Each edge points to the end with more neighbours, so no vertex has more than the square root of
-2m edges ahead of it; two edges ahead of one vertex whose far ends are joined make a triangle, which is found once.
+"""Triangles at each vertex.
+
+NodeIterator++ of Suri and Vassilvitskii, "Counting triangles and the curse of the last reducer", WWW 2011. Each edge
+points to the end with more neighbours, so no vertex has more than the square root of 2m edges ahead of it; two edges
+ahead of one vertex whose far ends are joined make a triangle, which is found once.
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -56,8 +59,8 @@ def find_triangles(ahead: Any, vertices: Ints) -> Iterator[Ints]:  # noqa: ANN40
     starts, sizes = ahead.offsets[:-1], np.diff(ahead.offsets)
     firsts, seconds = expand(ahead.neighbours, starts, sizes, vertices, vertices)
     ends = np.cumsum(sizes[seconds])
-    cuts = np.searchsorted(ends, np.arange(0, ends[-1] if len(ends) else 0, WEDGES_AT_A_TIME))
-    for begin, end in zip(cuts, [*cuts[1:], len(firsts)], strict=True):
+    cuts = np.searchsorted(ends, np.arange(0, ends.max(initial=0), WEDGES_AT_A_TIME))
+    for begin, end in pairwise([*cuts.tolist(), len(firsts)]):
         places, thirds = expand(ahead.neighbours, starts, sizes, seconds[begin:end], np.arange(begin, end))
         wanted = firsts[places] * count + thirds
         found = np.minimum(np.searchsorted(codes, wanted), len(codes) - 1)

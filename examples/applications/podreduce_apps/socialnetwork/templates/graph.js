@@ -45,8 +45,10 @@
     context.stroke();
   }
 
-  function drawName(node) {
-    const [x, y] = toScreen(node);
+  function drawName(node, taken) {
+    const [x, y] = toScreen(node), width = context.measureText(node.name).width + radius(node) + 6;
+    if (taken.some(([a, b, wide]) => Math.abs(b - y) < 15 && x < a + wide && a < x + width)) return;
+    taken.push([x, y, width]);
     context.globalAlpha = 1;
     context.lineWidth = 3;
     context.strokeStyle = style("--panel");
@@ -66,7 +68,9 @@
     if (chosen >= 0) drawEdges((a, b) => a === chosen || b === chosen, 0.7);
     layer.nodes.forEach((node, index) => drawNode(node, chosen < 0 || near.has(index) ? 1 : 0.18));
     const least = chosen < 0 ? (layer === layers[1] ? 0 : 0.8 / view.zoom) : 2;
-    layer.nodes.forEach((node, index) => { if (near.has(index) || node.size >= least || (chosen < 0 && node.mark)) drawName(node); });
+    const named = layer.nodes.filter((node, index) => near.has(index) || node.size >= least || (chosen < 0 && node.mark));
+    const first = node => (node === layer.nodes[chosen] ? 2 : 0) + (node.mark ? 1 : 0), taken = [];
+    named.sort((a, b) => first(b) - first(a) || b.size - a.size).forEach(node => drawName(node, taken));
   }
 
   function choose(index) {
