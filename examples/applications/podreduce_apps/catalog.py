@@ -10,6 +10,7 @@ __all__ = ["APPLICATIONS", "find_package", "find_pipeline", "find_sample_writer"
 
 APPLICATIONS: dict[str, str] = {
     "risk": "which card transactions are fraud, why, and which cards to call about today",
+    "socialnetwork": "components, ranks, communities and influence in a graph of who knows whom",
 }
 """What each application does, in a line."""
 

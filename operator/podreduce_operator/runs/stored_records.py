@@ -30,6 +30,7 @@ from podreduce.contract.wire import NewerRecordError, Wire, decode
 from podreduce.encoding.key_range import MAX_CUT_BYTES
 from podreduce.storage import ObjectStore
 from podreduce_operator.model.errors import ActionError
+from podreduce_operator.model.pipeline_records import PinnedPipeline, StepRecord
 
 __all__ = [
     "UNREADABLE_REASON",
@@ -74,6 +75,8 @@ LIMITS: Mapping[type[Wire], Limit] = {
     CommitIntent: Limit(64 * MIB, 3_000_000),  # a part for each of 100,000 tasks
     OutputManifest: Limit(32 * MIB, 3_000_000),
     AttemptBatch: Limit(4 * MIB, 200_000),  # 1,000 attempts
+    PinnedPipeline: Limit(16 * MIB, 1_000_000),  # 64 steps, each with 12 inputs, and programs of 128 KiB
+    StepRecord: Limit(2 * MIB, 20_000),  # 1,000 counters
 }
 """By type, some times what the largest job writes. Reading more could take all memory of the operator."""
 OTHER_LIMIT = Limit(64 * KIB, 1000)

@@ -1,0 +1,141 @@
+"""Hubs and authorities (Kleinberg 1999).
+
+A good hub points to good authorities, and a good authority is pointed to by good hubs. In an undirected graph both are
+the eigenvector centrality.
+
+A round computes both from those of the round before. Its sums become shares of 1 where the next round reads them, so a
+round needs no total of its own; whether the shares have settled is known a round later.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.socialnetwork.graph import (
+    IN,
+    OUT,
+    Floats,
+    Ints,
+    Rows,
+    dense_floats,
+    keep_entries,
+    read_rows,
+    row_sums,
+    sorted_rows,
+)
+from podreduce_apps.socialnetwork.solving import Degrees, is_small, read_fraction, vertices_of
+
+__all__ = ["Hits", "Scores", "StartHits", "next_sums", "read_scores", "shares_of", "solve_scores"]
+
+MOST_ROUNDS = 1000
+COLUMNS = ("hub", "authority")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scores:
+    """Hub and authority of vertices, as sums or as shares of 1."""
+
+    hub: Floats
+    authority: Floats
+
+
+class StartHits:
+    """Names → the state before the first round, or of a small graph before the last."""
+
+    def setup(self, context: JobContext) -> None:
+        """Solve a small graph."""
+        degrees = Degrees(context)
+        even = np.full(len(degrees), 1.0)
+        self.sums, self.before = Scores(hub=even, authority=even), Scores(hub=even * 0, authority=even * 0)
+        if is_small(context, degrees):
+            rows = sorted_rows(context.side_table("graph"))
+            self.sums, self.before = solve_scores(rows, read_fraction(context.parameters, "tolerance"))
+
+    def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
+        """Yield the state of a batch's vertices."""
+        vertices = vertices_of(batch)
+        return score_table(vertices, pick(self.sums, vertices), pick(self.before, vertices))
+
+
+class Hits:
+    """Rows of the graph → vertex, hub, authority (sums), hubBefore, authorityBefore (shares)."""
+
+    def setup(self, context: JobContext) -> None:
+        """Read the sums of the round before, as shares."""
+        self.context = context
+        state = context.side_table("scores")
+        self.shares = read_scores(state)
+        before = Scores(hub=dense_floats(state, "hubBefore"), authority=dense_floats(state, "authorityBefore"))
+        self.moved = moved(self.shares, before, read_fraction(context.parameters, "tolerance"))
+
+    def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
+        """Yield the new sums of a batch's vertices, and count those that were not settled before."""
+        rows = read_rows(batch)
+        self.context.count("hits", "unsettled", int(self.moved[rows.vertices].sum()))
+        return score_table(rows.vertices, next_sums(rows, self.shares), pick(self.shares, rows.vertices))
+
+
+def next_sums(rows: Rows, shares: Scores) -> Scores:
+    """Return the sums of the rows' vertices: hubs from the authorities they point to, authorities from hubs."""
+    ahead = keep_entries(rows, rows.directions & OUT > 0)
+    back = keep_entries(rows, rows.directions & IN > 0)
+    return Scores(
+        hub=row_sums(shares.authority[ahead.neighbours], ahead.offsets),
+        authority=row_sums(shares.hub[back.neighbours], back.offsets),
+    )
+
+
+def shares_of(values: Floats) -> Floats:
+    """Return values as shares of their sum; even shares if all are 0, as in a graph without edges."""
+    total = values.sum()
+    return values / total if total > 0 else np.full(len(values), 1 / len(values))
+
+
+def normalise(sums: Scores) -> Scores:
+    """Return both as shares of 1."""
+    return Scores(hub=shares_of(sums.hub), authority=shares_of(sums.authority))
+
+
+def read_scores(state: Any) -> Scores:  # noqa: ANN401 - a Table
+    """Return all vertices' scores as shares of 1."""
+    return normalise(Scores(hub=dense_floats(state, "hub"), authority=dense_floats(state, "authority")))
+
+
+def pick(scores: Scores, vertices: Ints) -> Scores:
+    """Return the scores of some vertices."""
+    return Scores(hub=scores.hub[vertices], authority=scores.authority[vertices])
+
+
+def moved(shares: Scores, before: Scores, tolerance: float) -> Any:  # noqa: ANN401 - a mask
+    """Tell of each vertex whether one of its scores has changed by more than `tolerance`/n."""
+    limit = tolerance / len(shares.hub)
+    return (np.abs(shares.hub - before.hub) > limit) | (np.abs(shares.authority - before.authority) > limit)
+
+
+def score_table(vertices: Ints, sums: Scores, before: Scores) -> Any:  # noqa: ANN401 - a Table
+    """Return the state after a round."""
+    return pa.table(
+        {
+            "vertex": vertices,
+            "hub": sums.hub,
+            "authority": sums.authority,
+            "hubBefore": before.hub,
+            "authorityBefore": before.authority,
+        }
+    )
+
+
+def solve_scores(rows: Rows, tolerance: float) -> tuple[Scores, Scores]:
+    """Return the sums for which the next round finds nothing that moved, and the shares before them."""
+    count = len(rows.vertices)
+    sums = Scores(hub=np.full(count, 1.0), authority=np.full(count, 1.0))
+    before = Scores(hub=np.zeros(count), authority=np.zeros(count))
+    for _ in range(MOST_ROUNDS):
+        shares = normalise(sums)
+        if not moved(shares, before, tolerance).any():
+            break
+        sums, before = next_sums(rows, shares), shares
+    return sums, before
