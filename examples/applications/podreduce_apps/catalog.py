@@ -8,7 +8,9 @@ from typing import cast
 
 __all__ = ["APPLICATIONS", "find_package", "find_pipeline", "find_sample_writer"]
 
-APPLICATIONS: dict[str, str] = {}
+APPLICATIONS: dict[str, str] = {
+    "recommendation": "what to offer each user of a shop, from what all users chose; with a report of how good it is",
+}
 """What each application does, in a line."""
 
 
