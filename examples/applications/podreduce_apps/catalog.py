@@ -11,6 +11,7 @@ __all__ = ["APPLICATIONS", "find_package", "find_pipeline", "find_sample_writer"
 APPLICATIONS: dict[str, str] = {
     "risk": "which card transactions are fraud, why, and which cards to call about today",
     "socialnetwork": "components, ranks, communities and influence in a graph of who knows whom",
+    "recommendation": "what to offer each user of a shop, from what all users chose; with a report of how good it is",
 }
 """What each application does, in a line."""
 

@@ -1,0 +1,69 @@
+"""The step `ease`: a linear model of all items at once, for catalogues of up to some thousand items.
+
+Steck, Embarrassingly Shallow Autoencoders for Sparse Data, WWW 2019: B = -P / diag(P) with P = (X^T X + lambda I)^-1
+and a diagonal of 0. The score of item j for a user is the sum of B[i, j] over the user's items i.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from podreduce_apps.recommendation.cooccurrence import add_cooccurrences, parts_of
+from podreduce_apps.recommendation.neighbours import (
+    PART_ITEMS,
+    count_users,
+    pack_baskets,
+    read_baskets,
+    unpack_baskets,
+)
+
+__all__ = ["Ease", "solve_ease"]
+
+ALL_ITEMS = 1 << 31
+
+
+class Ease:
+    """Solves the model, in one reduce task. Yields the item's id, and its row of B as bytes of float32.
+
+    Parameters: `easeLambda`, `easeMaxItems` (with more items there is no model: memory grows with their square, time
+    with their cube). Side input: `items`.
+    """
+
+    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+        """Read the parameters."""
+        self.context = context
+        self.penalty = float(context.parameters["easeLambda"])
+        self.items = context.side_table("items").num_rows
+        self.is_small = self.items <= int(context.parameters["easeMaxItems"])
+
+    def map_batch(self, batch: pa.RecordBatch) -> pa.Table | None:
+        """Send all baskets to the one reduce."""
+        if not self.is_small:
+            return None
+        baskets = read_baskets(batch, ALL_ITEMS)
+        return pa.table(
+            {"key": [0], "value": pa.array([pack_baskets(count_users(baskets, self.items), baskets)], pa.binary())}
+        )
+
+    def reduce_func(self, _key: int, values: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Count all pairs, solve, and yield the rows of B."""
+        counts = np.zeros((self.items, self.items), np.int32)
+        for value in values:
+            for part in parts_of(unpack_baskets(value, self.items)[1], PART_ITEMS):
+                add_cooccurrences(counts, part, np.arange(self.items))
+        weights = solve_ease(counts, self.penalty)
+        for number in range(self.items):
+            yield number, weights[number].astype("<f4").tobytes()
+
+
+def solve_ease(counts: npt.NDArray[np.int32], penalty: float) -> npt.NDArray[np.float64]:
+    """Return B, by rows, from X^T X (items by items)."""
+    gram = counts.astype(np.float64)
+    gram[np.diag_indices_from(gram)] += penalty
+    inverse = np.linalg.inv(gram)
+    weights = inverse / -np.diag(inverse)
+    weights[np.diag_indices_from(weights)] = 0
+    return np.asarray(weights)

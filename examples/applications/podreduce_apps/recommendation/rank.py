@@ -1,0 +1,91 @@
+"""The step `rank`: each user's list by each model."""
+
+from collections.abc import Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets
+from podreduce_apps.recommendation.models import (
+    EaseModel,
+    Model,
+    NeighbourModel,
+    Popularity,
+    RandomModel,
+    Ranking,
+    rank_items,
+)
+
+__all__ = ["MODELS", "Rank"]
+
+MODELS = ("random", "popularity", "item-knn", "ease")
+LIST = pa.list_(pa.int32())
+SCHEMA = pa.schema(
+    [
+        ("user", pa.string()),
+        ("model", pa.string()),
+        ("known", pa.int64()),
+        ("items", LIST),
+        ("scores", pa.list_(pa.float64())),
+        ("reasons", LIST),
+        ("test_ids", LIST),
+    ]
+)
+
+
+class Rank:
+    """Ranks all items for each user, without those that the user has. Side inputs: `items`, `neighbours`, `ease`.
+
+    A user with events to predict gets a list of each model, so that `evaluate` can compare them; any other user only
+    that of the model `serve`. Parameters: `serve`, `listLength`.
+    """
+
+    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+        """Read the models.
+
+        Raises:
+            ValueError: there is no such model to serve.
+        """
+        self.length, self.served = int(context.parameters["listLength"]), context.parameters["serve"]
+        items = context.side_table("items").sort_by("id")
+        self.popularity = Popularity(items["popularity"].to_numpy(), items["count"].to_numpy())
+        self.models: dict[str, Model] = {"random": RandomModel(items.num_rows), "popularity": self.popularity}
+        self.models["item-knn"] = NeighbourModel(context.side_table("neighbours"), items.num_rows)
+        weights = context.side_table("ease")
+        if weights.num_rows:
+            self.models["ease"] = EaseModel.from_table(weights)
+        if self.served not in self.models:
+            raise ValueError(f"serve={self.served} must be one of {', '.join(self.models)}")
+
+    def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
+        """Return the lists of the batch's users."""
+        histories = list(split_lists(batch.column("ids")))
+        tests = list(split_lists(batch.column("test_ids")))
+        rows = []
+        for user, history, test in zip(batch.column("user").to_pylist(), histories, tests, strict=True):
+            for name in self.models if len(test) else (self.served,):
+                ranking = rank_items(self.models[name], self.popularity, user, history, self.length)
+                rows.append(as_row(user, name, history, test, ranking))
+        return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def split_lists(column: Any) -> Iterator[Ints]:  # noqa: ANN401 - pyarrow has no types
+    """Yield each row's list of ids."""
+    values, offsets = flat_values(column).to_numpy().astype(np.int64), list_offsets(column)
+    for start, end in pairwise(offsets.tolist()):
+        yield values[start:end]
+
+
+def as_row(user: str, model: str, history: Ints, test: Ints, ranking: Ranking) -> dict[str, Any]:
+    """Return a list as a row of the output."""
+    return {
+        "user": user,
+        "model": model,
+        "known": len(history),
+        "items": ranking.items,
+        "scores": ranking.scores,
+        "reasons": ranking.reasons,
+        "test_ids": test,
+    }

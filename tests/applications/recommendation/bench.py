@@ -1,0 +1,61 @@
+"""Prints how long MovieLens 100k takes to the report, and 10 million events to the neighbours. Goals: two cores."""
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from tests.applications.recommendation.movielens import NoDataError, write_movielens
+from tests.applications.recommendation.runs import run_application, say
+
+REPORT_GOAL_SECONDS = 20
+NEIGHBOURS_GOAL_SECONDS = 120
+EVENTS = 10_000_000
+USERS = 100_000
+ITEMS = 20_000
+FILES = 8
+
+
+def main() -> int:
+    """Print both."""
+    say(f"{os.cpu_count()} cores, load before {os.getloadavg()[0]:.1f}")
+    with tempfile.TemporaryDirectory(prefix="recommendation-") as directory:
+        root = Path(directory)
+        try:
+            write_movielens(root / "movielens")
+        except NoDataError as error:
+            say(f"skipped: {error}")
+        else:
+            seconds, _ = run_application(root / "movielens", root / "small", {})
+            say(f"MovieLens 100k to the report: {seconds:.1f} s, goal {REPORT_GOAL_SECONDS} s")
+        write_events(root / "large")
+        seconds, _ = run_application(root / "large", root / "output", {}, "--to", "similar")
+        say(f"{EVENTS:,} events to neighbours: {seconds:.1f} s, goal {NEIGHBOURS_GOAL_SECONDS} s")
+    return 0
+
+
+def write_events(directory: Path) -> None:
+    """Write events of users with a few of a hundred interests each, and items of very different popularity."""
+    chance = np.random.default_rng(1)
+    (directory / "events").mkdir(parents=True)
+    (directory / "items").mkdir()
+    (directory / "items" / "items.csv").write_text("item,title\n")
+    for number in range(FILES):
+        size = EVENTS // FILES
+        users = chance.integers(USERS, size=size)
+        items = (ITEMS * chance.random(size) ** 3).astype(np.int64)
+        items = (items + (users * 7919 % 100) * (ITEMS // 100)) % ITEMS
+        columns = {
+            "user": pa.array(users).cast(pa.string()),
+            "item": pa.array(items).cast(pa.string()),
+            "time": 1_700_000_000 + chance.integers(20_000_000, size=size),
+        }
+        pa_csv.write_csv(pa.table(columns), directory / "events" / f"{number}.csv")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,78 @@
+"""Counts of pairs are scipy's X^T X exactly, however baskets are cut, packed and blocked."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+
+from podreduce_apps.recommendation.cooccurrence import Baskets, add_cooccurrences, mix, parts_of, sample_baskets
+from podreduce_apps.recommendation.neighbours import (
+    baskets_with,
+    block_count,
+    count_users,
+    pack_baskets,
+    unpack_baskets,
+)
+
+ITEMS = 12
+BASKETS = st.lists(st.sets(st.integers(0, ITEMS - 1), max_size=ITEMS).map(sorted), max_size=12)
+
+
+def as_baskets(lists: list[list[int]]) -> Baskets:
+    offsets = np.concatenate(([0], np.cumsum([len(each) for each in lists]))).astype(np.int64)
+    return Baskets(offsets, np.array([item for each in lists for item in each], np.int32))
+
+
+def scipy_counts(lists: list[list[int]]) -> np.ndarray:
+    baskets = as_baskets(lists)
+    matrix = sparse.csr_matrix(
+        (np.ones(len(baskets.items), np.int64), baskets.items, baskets.offsets), (len(lists), ITEMS)
+    )
+    return np.asarray((matrix.T @ matrix).todense())
+
+
+@given(BASKETS, st.integers(1, 5), st.integers(1, 30))
+def test_blocks_and_parts_of_any_size_give_the_counts_of_scipy(lists: list[list[int]], blocks: int, part: int) -> None:
+    rows = np.zeros((ITEMS, ITEMS), np.int32)
+    whole = as_baskets(lists)
+    for block in range(blocks):
+        counts, sent = unpack_baskets(
+            pack_baskets(count_users(whole, ITEMS), baskets_with(whole, block, blocks)), ITEMS
+        )
+        assert counts.tolist() == [*np.bincount(whole.items, minlength=ITEMS), len(lists)]
+        numbers = np.arange(block, ITEMS, blocks)
+        for some in parts_of(sent, part):
+            own = np.zeros((len(numbers), ITEMS), np.int32)
+            add_cooccurrences(own, some, numbers)
+            rows[numbers] += own
+    assert (rows == scipy_counts(lists)).all()
+
+
+@given(BASKETS, st.integers(1, 4), st.integers(0, 12))
+def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]], most: int, cut: int) -> None:
+    seeds = np.arange(100, 100 + len(lists), dtype=np.uint64)
+
+    def sampled(start: int, end: int) -> list[list[int]]:
+        drawn = sample_baskets(as_baskets(lists[start:end]), seeds[start:end], most)
+        return [part.tolist() for part in np.split(drawn.items, drawn.offsets[1:-1])] if end > start else []
+
+    drawn = sampled(0, len(lists))
+    assert sampled(0, min(cut, len(lists))) + sampled(min(cut, len(lists)), len(lists)) == drawn
+    for full, part in zip(lists, drawn, strict=True):
+        assert len(part) == min(len(full), most)
+        assert part == sorted(set(part) & set(full))
+
+
+def test_a_sample_draws_every_item_about_as_often() -> None:
+    lists = [list(range(ITEMS))] * 3000
+    seeds = mix(np.arange(3000, dtype=np.uint64))
+    counts = np.bincount(sample_baskets(as_baskets(lists), seeds, 4).items, minlength=ITEMS)
+    assert counts.sum() == 12_000
+    assert abs(counts - 1000).max() < 5 * np.sqrt(3000 * (1 / 3) * (2 / 3))
+
+
+@pytest.mark.parametrize(("items", "blocks"), [(0, 1), (1, 1), (3, 3), (1682, 4), (20_000, 24), (100_000, 597)])
+def test_the_counts_of_a_block_fit_into_64_mebibytes(items: int, blocks: int) -> None:
+    assert block_count(items) == blocks
+    assert -(-items // blocks) * items * 4 <= (64 << 20) + items * 4
