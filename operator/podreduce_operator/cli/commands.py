@@ -119,7 +119,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
         str | None,
         typer.Option(
             metavar="TIME",
-            help="For a schedule: the time whose job to run, such as 2026-05-01T02:30.",
+            help="For a schedule: the time whose job or pipeline to run, such as 2026-05-01T02:30.",
             show_default="now",
         ),
     ] = None,
@@ -148,7 +148,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
-    130 interrupted. Of a schedule, the job of one time runs.
+    130 interrupted. Of a schedule, the job or pipeline of one time runs.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.run import RunOptions  # noqa: PLC0415
@@ -221,7 +221,7 @@ def render(
         typer.Option(metavar="TIME", help="One of its times, in its time zone, such as 2026-05-01T02:30."),
     ],
 ) -> None:
-    """Print the job that a schedule makes at a time.
+    """Print the job or pipeline that a schedule makes at a time.
 
     podreduce render nightly.yaml --at 2026-05-01T02:30 | kubectl create -f - makes it by hand. It has the schedule's
     own name for that time, so it is not made twice.
