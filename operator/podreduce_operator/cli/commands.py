@@ -190,7 +190,14 @@ def validate(file: JobFileArgument) -> None:
 def plan(  # noqa: PLR0917 - typer passes them by name
     file: JobFileArgument,
     outputs: Annotated[
-        list[str] | None, typer.Option("--output", "-o", metavar="STEP=URI", help="As of run. May be repeated.")
+        list[str] | None,
+        typer.Option(
+            "--output", "-o", metavar="URI", help="As of run. Of a pipeline's step: STEP=URI, may be repeated."
+        ),
+    ] = None,
+    parallelism: Annotated[
+        int | None,
+        typer.Option("--parallelism", "-j", min=1, help="Tasks at a time.", show_default="from the file, or the limit"),
     ] = None,
     parameters: Annotated[
         list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="As of run. May be repeated.")
@@ -203,14 +210,24 @@ def plan(  # noqa: PLR0917 - typer passes them by name
     ] = None,
     to: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
     force: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
+    at: Annotated[str | None, typer.Option(metavar="TIME", help="As of run, for a schedule.")] = None,
 ) -> None:
-    """Print what a run of a pipeline would do now, and why: which steps run, which are reused. Changes nothing."""
-    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
-    from podreduce_operator.cli.pipelines.plan import plan_file  # noqa: PLC0415
+    """Print what a run would do now. Changes nothing, and starts nothing.
 
-    overrides = Overrides(assignments=tuple(assignments or ()), parameters=tuple(parameters or ()))
+    Of a pipeline: which steps run, which are reused, and why. Of a job: its shards, pods, requests and partitions, and
+    what becomes of what is at its output.
+    """
+    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
+    from podreduce_operator.cli.plan_any import PlanOptions, plan_any  # noqa: PLC0415
+
+    overrides = Overrides(
+        output=outputs[0] if outputs else None,
+        parallelism=parallelism,
+        assignments=tuple(assignments or ()),
+        parameters=tuple(parameters or ()),
+    )
     of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
-    raise typer.Exit(plan_file(file, overrides, of_steps))
+    raise typer.Exit(plan_any(PlanOptions(file=file, overrides=overrides, of_steps=of_steps, at=at)))
 
 
 @app.command()

@@ -9,11 +9,9 @@ from typing import Any
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError
-from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.cli.job_file import JobFile, read_text
+from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
-from podreduce_operator.cli.pipelines.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes, render_seconds
@@ -31,7 +29,7 @@ from podreduce_operator.pipelines.picture import Picture, as_record, look_at
 from podreduce_operator.pipelines.reasons import explain_states
 from podreduce_operator.pods.pod_names import hash_run
 
-__all__ = ["plan_file"]
+__all__ = ["plan_pipeline"]
 
 STATES: Mapping[State, str] = {State.REUSED: "reuse", State.RUN: "run", State.WAITING: "run after"}
 
@@ -51,14 +49,13 @@ class Outlook:
     reasons: Mapping[str, str]
 
 
-def plan_file(path: str, overrides: Overrides, of_steps: StepOverrides) -> ExitStatus:
+def plan_pipeline(file: JobFile, overrides: Overrides, of_steps: StepOverrides) -> ExitStatus:
     """Print what a run of the pipeline in a file would do now, with the records in `--keep`, if it is given."""
     try:
-        file = parse_pipeline_file(*read_text(path))
         pipeline = load_local_pipeline(file, overrides, of_steps)
         keep = None if of_steps.keep is None else str(of_steps.keep.absolute())
         outlook = asyncio.run(look_ahead(pipeline, file, keep))
-    except (ManifestError, InvalidFileError, ActionError, PodreduceError) as error:
+    except (InvalidFileError, ActionError, PodreduceError) as error:
         complain(str(error))
         return ExitStatus.INVALID
     say("\n".join(render_outlook(outlook)))
