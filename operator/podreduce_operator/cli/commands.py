@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
+from podreduce_operator.cli.previews import add_previews
 
 __all__ = ["app"]
 
@@ -17,10 +18,6 @@ app = typer.Typer(
     epilog="podreduce COMMAND --help explains a command; podreduce diagnose NAME says why a job does not get on.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-JobFileArgument = Annotated[
-    str, typer.Argument(metavar="FILE", help="The job or schedule as YAML or JSON; - reads standard input.")
-]
 
 
 class LogFormat(StrEnum):
@@ -178,74 +175,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
     raise typer.Exit(run_any(options, of_steps, context.obj))
 
 
-@app.command()
-def validate(file: JobFileArgument) -> None:
-    """Check a file without running anything: fields, types, rules, the program's text, a schedule's next times."""
-    from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
-
-    raise typer.Exit(validate_file(file))
-
-
-@app.command()
-def plan(  # noqa: PLR0917 - typer passes them by name
-    file: JobFileArgument,
-    outputs: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--output", "-o", metavar="URI", help="As of run. Of a pipeline's step: STEP=URI, may be repeated."
-        ),
-    ] = None,
-    parallelism: Annotated[
-        int | None,
-        typer.Option("--parallelism", "-j", min=1, help="Tasks at a time.", show_default="from the file, or the limit"),
-    ] = None,
-    parameters: Annotated[
-        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="As of run. May be repeated.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="As of run. May be repeated.")
-    ] = None,
-    keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs have kept the steps' outputs and records.")
-    ] = None,
-    to: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
-    force: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
-    at: Annotated[str | None, typer.Option(metavar="TIME", help="As of run, for a schedule.")] = None,
-) -> None:
-    """Print what a run would do now. Changes nothing, and starts nothing.
-
-    Of a pipeline: which steps run, which are reused, and why. Of a job: its shards, pods, requests and partitions, and
-    what becomes of what is at its output.
-    """
-    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
-    from podreduce_operator.cli.plan_any import PlanOptions, plan_any  # noqa: PLC0415
-
-    overrides = Overrides(
-        output=outputs[0] if outputs else None,
-        parallelism=parallelism,
-        assignments=tuple(assignments or ()),
-        parameters=tuple(parameters or ()),
-    )
-    of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
-    raise typer.Exit(plan_any(PlanOptions(file=file, overrides=overrides, of_steps=of_steps, at=at)))
-
-
-@app.command()
-def render(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The schedule as YAML or JSON; - reads standard input.")],
-    at: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="One of its times, in its time zone, such as 2026-05-01T02:30."),
-    ],
-) -> None:
-    """Print the job or pipeline that a schedule makes at a time.
-
-    podreduce render nightly.yaml --at 2026-05-01T02:30 | kubectl create -f - makes it by hand. It has the schedule's
-    own name for that time, so it is not made twice.
-    """
-    from podreduce_operator.cli.render import render_file  # noqa: PLC0415 - other commands need none of it
-
-    raise typer.Exit(render_file(file, at))
+add_previews(app)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from podreduce_operator.cli.run import ExitStatus
 from podreduce_operator.model.pods import Requests
 from podreduce_operator.planning.look_ahead import Wave
 
+MEANING = "the sum of their distances from the mean"
 PROGRAM = "class Count:\n    def map_func(self, key, value):\n        yield value, 1\n"
 
 
@@ -42,8 +43,7 @@ def test_a_job_is_told_line_by_line_and_nothing_is_written(here: Path, capsys: p
     assert capsys.readouterr().out.splitlines() == [
         "count, as it would run on this machine now:",
         "input     2 objects, 100 B as Text",
-        "maps      3 shards of 33 B to 34 B; imbalance 1 B: the sum of their distances from the mean, "
-        "1.3 % of the input",
+        f"maps      3 shards of 33 B to 34 B; imbalance 1 B: {MEANING}, 1.3 % of the input",
         "          3 processes, 2 at a time",
         "reduces   1 partition",
         "          1 process",
