@@ -2,6 +2,7 @@
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
@@ -18,12 +19,13 @@ __all__ = ["PlanOptions", "plan_any"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanOptions:
-    """The command line of `podreduce plan`."""
+    """The command line of `podreduce plan`. `graph`: the file for the picture of a pipeline."""
 
     file: str
     overrides: Overrides
     of_steps: StepOverrides
     at: str | None = None
+    graph: Path | None = None
 
 
 def plan_any(options: PlanOptions) -> ExitStatus:
@@ -38,8 +40,8 @@ def plan_any(options: PlanOptions) -> ExitStatus:
         complain(str(error))
         return ExitStatus.INVALID
     if pipeline is not None:
-        return plan_pipeline(pipeline, options.overrides, of_steps)
-    problem = describe_misplaced(of_steps)
+        return plan_pipeline(pipeline, options.overrides, of_steps, options.graph)
+    problem = describe_misplaced(of_steps) or ("--graph: a job has no steps to draw" if options.graph else "")
     if problem:
         complain(f"{path}: {problem}")
         return ExitStatus.INVALID

@@ -49,6 +49,9 @@ def plan(  # noqa: PLR0917 - typer passes them by name
     to: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
     force: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
     at: Annotated[str | None, typer.Option(metavar="TIME", help="As of run, for a schedule.")] = None,
+    graph: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For a pipeline: draw its steps into this SVG file, too.")
+    ] = None,
 ) -> None:
     """Print what a run would do now. Changes nothing, and starts nothing.
 
@@ -65,7 +68,7 @@ def plan(  # noqa: PLR0917 - typer passes them by name
         parameters=tuple(parameters or ()),
     )
     of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
-    raise typer.Exit(plan_any(PlanOptions(file=file, overrides=overrides, of_steps=of_steps, at=at)))
+    raise typer.Exit(plan_any(PlanOptions(file=file, overrides=overrides, of_steps=of_steps, at=at, graph=graph)))
 
 
 def render(

@@ -9,8 +9,11 @@ from typing import Any
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError
+from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
+from podreduce_operator.cli.pipelines.graph import Known, StepGraph, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_svg import draw_svg
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
 from podreduce_operator.cli.terminal import complain, say
@@ -49,8 +52,13 @@ class Outlook:
     reasons: Mapping[str, str]
 
 
-def plan_pipeline(file: JobFile, overrides: Overrides, of_steps: StepOverrides) -> ExitStatus:
-    """Print what a run of the pipeline in a file would do now, with the records in `--keep`, if it is given."""
+def plan_pipeline(
+    file: JobFile, overrides: Overrides, of_steps: StepOverrides, graph: Path | None = None
+) -> ExitStatus:
+    """Print what a run of the pipeline in a file would do now, with the records in `--keep`, if it is given.
+
+    `graph`: the file for its picture.
+    """
     try:
         pipeline = load_local_pipeline(file, overrides, of_steps)
         keep = None if of_steps.keep is None else str(of_steps.keep.absolute())
@@ -59,7 +67,32 @@ def plan_pipeline(file: JobFile, overrides: Overrides, of_steps: StepOverrides) 
         complain(str(error))
         return ExitStatus.INVALID
     say("\n".join(render_outlook(outlook)))
+    return ExitStatus.COMPLETE if graph is None else write_graph(graph, pipeline.key.name, outlook)
+
+
+def write_graph(path: Path, name: str, outlook: Outlook) -> ExitStatus:
+    """Write the picture of a pipeline."""
+    try:
+        path.write_text(draw_svg(graph_of(outlook), name), encoding="utf-8")
+    except OSError as error:
+        complain(f"--graph {path}: cannot be written: {error.strerror or error}")
+        return ExitStatus.FAILED
     return ExitStatus.COMPLETE
+
+
+def graph_of(outlook: Outlook) -> StepGraph:
+    """Return the pipeline as a graph, with what a run would do."""
+    picture, spec = outlook.picture, outlook.observed.pipeline.spec
+    nodes = {place.step: name for name, place in latest(picture).items()}
+    reused = {step: picture.states[name] is State.REUSED for step, name in nodes.items()}
+    sizes = {step: outlook.observed.digests[step].bytes_in for step in nodes}
+    known = Known(
+        marks={step: StepMark.REUSE if is_reused else StepMark.RUN for step, is_reused in reused.items()},
+        notes={step: [f"reads {render_bytes(size)}"] for step, size in sizes.items() if size and not reused[step]},
+        iterations={name: loop.iteration - (0 if loop.end else 1) for name, loop in picture.unrolled.loops.items()},
+        path=[picture.unrolled.places[name].step for name in picture.critical_path],
+    )
+    return build_graph(resolve_steps(spec), known)
 
 
 async def look_ahead(pipeline: PipelineView, file: JobFile, keep: str | None) -> Outlook:
