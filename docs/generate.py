@@ -32,10 +32,14 @@ from podreduce_operator.api.crd import (
     schema_of,
     schema_of_version,
 )
+from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.cli import commands
 from podreduce_operator.cli.cluster.commands import COMMANDS
 from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.pipelines.graph import Known, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_svg import draw_svg
+from podreduce_operator.cli.pipelines.pipeline_file import load_pipeline, parse_pipeline_file
 from podreduce_operator.history import post_mortem
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from podreduce_operator.policy import failure_causes, failure_classes, status
@@ -93,8 +97,10 @@ NOTE = re.compile(r"^ *# (generated: .*|end)\n", re.MULTILINE)
 
 
 def main() -> None:
-    """Write all pages, and the copies of specs in the schedule's CRD."""
+    """Write all pages and pictures, and the copies of specs in the schedule's CRD."""
     SCHEDULE_CRD.write_text(render_schedule_crd(), encoding="utf-8")
+    for name, draw in PICTURES.items():
+        (ROOT / name).write_text(draw(), encoding="utf-8")
     for page in PAGES:
         path = ROOT / page
         path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -121,6 +127,20 @@ def read_spec_text(crd: Path) -> str:
     text = crd.read_text(encoding="utf-8")
     spec = text[text.index("\n            spec:\n") + 1 : text.index("\n            status:\n") + 1]
     return dedent(NOTE.sub("", spec))
+
+
+def draw_pagerank() -> str:
+    """Draw the pipeline of the example pagerank as it is after a run, if its last step was edited."""
+    path = ROOT / "examples" / "pagerank" / "pipeline.yaml"
+    file = parse_pipeline_file(path.read_text(encoding="utf-8"), path.name)
+    spec = resolve_steps(load_pipeline(file).spec)
+    known = Known(
+        marks=dict.fromkeys(("seed", "spread", "sum"), StepMark.REUSE),
+        notes={"seed": ["unchanged since run 1"]},
+        iterations={"rank": 15},
+        path=["top"],
+    )
+    return draw_svg(build_graph(spec, known), "pagerank")
 
 
 def draw_layers() -> str:
@@ -439,6 +459,7 @@ def iter_settings(lines: list[str]) -> Iterator[tuple[str, str, str]]:
             comment = []
 
 
+PICTURES = {"docs/pagerank.svg": draw_pagerank}
 PARTS: Mapping[str, Callable[[], str]] = {
     "chart-settings": list_chart_settings,
     "cluster-commands": list_commands,

@@ -54,11 +54,11 @@ class GraphStep:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphLoop:
-    """A loop. `title`: its name, its limit, and where it stands."""
+    """A loop. `notes`: its limit, and where it stands."""
 
     name: str
     steps: Sequence[str]
-    title: str
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +108,7 @@ def build_graph(spec: PipelineSpec, known: Known) -> StepGraph:
         ],
         edges=[edge for step in spec.steps for edge in iter_edges(step)],
         loops=[
-            GraphLoop(name=loop.name, steps=loop.steps, title=title_of(loop, known.iterations.get(loop.name, 0)))
+            GraphLoop(name=loop.name, steps=loop.steps, notes=notes_of(loop, known.iterations.get(loop.name, 0)))
             for loop in spec.loops
         ],
         path=tuple(dict.fromkeys(known.path)),
@@ -132,7 +132,7 @@ def iter_edges(step: StepSpec) -> Iterator[Edge]:
         yield Edge(above=name, below=step.name, kind=kind)
 
 
-def title_of(loop: LoopSpec, iterations: int) -> str:
-    """Return `rank: at most 30 times, 12 so far`."""
+def notes_of(loop: LoopSpec, iterations: int) -> list[str]:
+    """Return `at most 30 times` and `12 so far`."""
     often = f"{loop.max_iterations} times" if not loop.until else f"at most {loop.max_iterations} times"
-    return f"{loop.name}: {often}" + (f", {iterations} so far" if iterations else "")
+    return [often, *([f"{iterations} so far"] if iterations else [])]

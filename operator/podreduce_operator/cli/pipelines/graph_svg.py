@@ -21,6 +21,8 @@ NAME_CHARACTER, NOTE_CHARACTER = 7.6, 6.3
 MOST_CHARACTERS = 40
 LEAST_WIDTH = 110.0
 PADDING, TITLE, LANE, MARGIN = 18.0, 26.0, 14.0, 20.0
+SAMPLE = 32.0
+"""The width of a line in the legend, with the space beside it."""
 NO_SIZE = Size(width=0.0, height=0.0)
 
 FILLS: Mapping[StepMark, tuple[str, str]] = {
@@ -70,7 +72,7 @@ def draw_svg(graph: StepGraph, title: str) -> str:
     sizes = {step.name: size_of(step) for step in graph.steps}
     frames = {loop.name: frame_loop(graph, loop, sizes) for loop in graph.loops}
     outer = lay_out_whole(graph, sizes, frames)
-    width = max(outer.width, 460.0) + 2 * MARGIN
+    width = max(outer.width + 2 * MARGIN, width_of_legend(graph) + MARGIN, len(title) * NAME_CHARACTER + 3 * MARGIN)
     height = TITLE + outer.height + 4 * LINE + 2 * MARGIN
     body = [
         text(MARGIN, MARGIN + 2, title, 14, weight="bold"),
@@ -126,18 +128,28 @@ def frame_loop(graph: StepGraph, loop: GraphLoop, sizes: Mapping[str, Size]) -> 
     layout = lay_out(names, arrows, first=list(entries.values()), last=list(exits.values()))
     lanes = sum(edge.kind is EdgeKind.PREVIOUS and edge.above in inside for edge in graph.edges)
     width = layout.width + 2 * PADDING + (LANE * (lanes + 1) if lanes else 0.0)
-    title_width = len(loop.title) * NOTE_CHARACTER + 2 * PADDING
+    title_width = max(map(len, title_of(loop))) * NOTE_CHARACTER + 2 * PADDING
     title_left = find_room([PADDING + layout.boxes[point][0] for point in exits.values()], width, title_width)
     top = 0.0 if entries else TITLE
     return Frame(
         loop=loop,
         layout=layout,
-        size=Size(width=max(width, title_left + title_width), height=top + layout.height + TITLE),
+        size=Size(width=max(width, title_left + title_width), height=top + layout.height + strip_of(loop)),
         entries=entries,
         exits=exits,
         top=top,
         title_left=title_left + PADDING * 2 / 3,
     )
+
+
+def title_of(loop: GraphLoop) -> list[str]:
+    """Return the lines of a loop's title."""
+    return [f"⟳ {loop.name}", *loop.notes]
+
+
+def strip_of(loop: GraphLoop) -> float:
+    """Return the height of the strip for a loop's title."""
+    return LINE * len(title_of(loop)) + 8
 
 
 def find_room(lines: Sequence[float], width: float, wanted: float) -> float:
@@ -215,7 +227,8 @@ def draw_frame(graph: StepGraph, sizes: Mapping[str, Size], frame: Frame) -> Ite
         f'<rect width="{width:.1f}" height="{height:.1f}" rx="10" fill="#fafbfc" stroke="{LOOP_COLOUR}" '
         'stroke-dasharray="6 4"/>'
     )
-    yield text(frame.title_left, height - 9, f"⟳ {frame.loop.title}", 11, fill="#4a5561")
+    for number, line in enumerate(reversed(title_of(frame.loop))):
+        yield text(frame.title_left, height - 10 - LINE * number, line, 11, fill="#4a5561")
     yield f'<g transform="translate({PADDING:.1f} {frame.top:.1f})">'
     yield from draw_inside(graph, sizes, frame)
     yield "</g>"
@@ -236,7 +249,7 @@ def draw_inside(graph: StepGraph, sizes: Mapping[str, Size], frame: Frame) -> It
             if enters
             else [each for each in outer_edges(graph) if arrow.above == each.above]
         )
-        points = way if enters else [*way, (way[-1][0], layout.height + TITLE)]
+        points = way if enters else [*way, (way[-1][0], layout.height + strip_of(frame.loop))]
         kind = outside[0].kind if len({each.kind for each in outside}) == 1 else EdgeKind.READS
         yield draw_way(points, kind, is_on_path=any(map(graph.is_on_path, outside)), has_head=enters)
     back = [edge for edge in graph.edges if edge.kind is EdgeKind.PREVIOUS and edge.below in inside]
@@ -305,16 +318,25 @@ def draw_line(path: str, kind: EdgeKind, head: Point | None, *, is_on_path: bool
     return f'{line}<path d="M{x - 4:.1f} {y - 8:.1f} L{x + 4:.1f} {y - 8:.1f} L{x:.1f} {y:.1f} Z" fill="{colour}"/>'
 
 
-def draw_legend(graph: StepGraph, y: float) -> Iterator[str]:
-    """Yield what the lines mean that occur, below the picture."""
+def legend_of(graph: StepGraph) -> Iterator[tuple[str, EdgeKind, bool, float]]:
+    """Yield the words for each kind of line that occurs, the line, whether it is of the longest way, and its place."""
     x = MARGIN
     kinds = [(LEGEND[kind], kind, False) for kind in EdgeKind if any(edge.kind is kind for edge in graph.edges)]
-    if graph.path:
-        kinds.append(("longest way", EdgeKind.READS, True))
-    for words, kind, is_on_path in kinds:
-        yield draw_line(f"M{x:.1f} {y - 4:.1f} H{x + 26:.1f}", kind, None, is_on_path=is_on_path)
-        yield text(x + 32, y, words, 11, fill="#4a5561")
-        x += 32 + len(words) * NOTE_CHARACTER + 18
+    for words, kind, is_on_path in [*kinds, *([("longest way", EdgeKind.READS, True)] if graph.path else [])]:
+        yield words, kind, is_on_path, x
+        x += SAMPLE + len(words) * NOTE_CHARACTER + MARGIN
+
+
+def width_of_legend(graph: StepGraph) -> float:
+    """Return how wide the legend is."""
+    return max((x + SAMPLE + len(words) * NOTE_CHARACTER for words, _, _, x in legend_of(graph)), default=0.0)
+
+
+def draw_legend(graph: StepGraph, y: float) -> Iterator[str]:
+    """Yield what the lines mean, below the picture."""
+    for words, kind, is_on_path, x in legend_of(graph):
+        yield draw_line(f"M{x:.1f} {y - 4:.1f} H{x + SAMPLE - 6:.1f}", kind, None, is_on_path=is_on_path)
+        yield text(x + SAMPLE, y, words, 11, fill="#4a5561")
 
 
 def text(

@@ -222,22 +222,38 @@ class Drawing:
         """Return the layout, with its left and upper edges at 0."""
         left = min((self.x[cell] - self.width_of(cell) / 2 for cell in self.x), default=0.0)
         right = max((self.x[cell] + self.width_of(cell) / 2 for cell in self.x), default=0.0)
-        heights = [
-            max((self.sizes[cell].height for cell in row if isinstance(cell, str)), default=0.0) for row in self.rows
-        ]
-        tops = [sum(heights[:layer]) + GAP * layer for layer in range(len(heights))]
-        boxes = {name: (self.x[name] - left, tops[layer] + heights[layer] / 2) for name, layer in self.layers.items()}
+        self.x = {cell: x - left for cell, x in self.x.items()}
+        bands = list(self.bands())
+        boxes = {name: (self.x[name], sum(bands[layer]) / 2) for name, layer in self.layers.items()}
         ends = self.attach()
-        ways = {}
-        for arrow in self.arrows:
-            upper, lower = boxes[arrow.above], boxes[arrow.below]
-            way = [(upper[0] + ends[arrow][0], upper[1] + self.sizes[arrow.above].height / 2)]
-            for cell in list(self.cells_of(arrow))[1:-1]:
-                layer = cell[1] if isinstance(cell, tuple) else 0
-                way += [(self.x[cell] - left, tops[layer]), (self.x[cell] - left, tops[layer] + heights[layer])]
-            way.append((lower[0] + ends[arrow][1], lower[1] - self.sizes[arrow.below].height / 2))
-            ways[arrow] = way
-        return Layout(boxes=boxes, ways=ways, width=right - left, height=sum(heights) + GAP * max(len(heights) - 1, 0))
+        ways = {arrow: list(self.way_of(arrow, bands, boxes, ends[arrow])) for arrow in self.arrows}
+        return Layout(boxes=boxes, ways=ways, width=right - left, height=bands[-1][1] if bands else 0.0)
+
+    def bands(self) -> Iterator[tuple[float, float]]:
+        """Yield the top and the bottom of each layer."""
+        top = 0.0
+        for row in self.rows:
+            bottom = top + max((self.sizes[cell].height for cell in row if isinstance(cell, str)), default=0.0)
+            yield top, bottom
+            top = bottom + GAP
+
+    def way_of(
+        self,
+        arrow: Arrow,
+        bands: Sequence[tuple[float, float]],
+        boxes: Mapping[str, Point],
+        ends: tuple[float, float],
+    ) -> Iterator[Point]:
+        """Yield the points of an edge. Within a layer it is upright, because there are boxes beside it."""
+        (above, top), (below, bottom) = boxes[arrow.above], boxes[arrow.below]
+        start, end = above + ends[0], below + ends[1]
+        yield start, top + self.sizes[arrow.above].height / 2
+        yield start, bands[self.layers[arrow.above]][1]
+        for cell in self.cells_of(arrow):
+            if isinstance(cell, tuple):
+                yield from ((self.x[cell], edge) for edge in bands[cell[1]])
+        yield end, bands[self.layers[arrow.below]][0]
+        yield end, bottom - self.sizes[arrow.below].height / 2
 
     def attach(self) -> dict[Arrow, tuple[float, float]]:
         """Return where each edge leaves and enters, from the middles of its boxes: beside each other, not crossing."""
