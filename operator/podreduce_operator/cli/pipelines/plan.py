@@ -1,6 +1,7 @@
 """`podreduce plan`: what a run of a pipeline would do now, and why. Rule: changes nothing."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
 from podreduce_operator.cli.pipelines.graph import Known, StepGraph, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_lines import draw_list, draw_rows
 from podreduce_operator.cli.pipelines.graph_svg import draw_svg
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
-from podreduce_operator.cli.terminal import complain, say
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.terminal import complain, say, terminal_width
+from podreduce_operator.cli.wording import render_bytes, render_seconds, wrap
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.local.local_jobs import LocalJobs, Machine
 from podreduce_operator.cluster.local.machine import count_cores
@@ -66,7 +68,7 @@ def plan_pipeline(
     except (InvalidFileError, ActionError, PodreduceError) as error:
         complain(str(error))
         return ExitStatus.INVALID
-    say("\n".join(render_outlook(outlook)))
+    say("\n".join(render_outlook(outlook, terminal_width(sys.stdout))))
     return ExitStatus.COMPLETE if graph is None else write_graph(graph, pipeline.key.name, outlook)
 
 
@@ -143,8 +145,25 @@ async def ignore_job(_job: object) -> None:
     """Do nothing: no job is deleted."""
 
 
-def render_outlook(outlook: Outlook) -> Iterator[str]:
-    """Yield a line for each step, and the longest way."""
+def render_outlook(outlook: Outlook, width: int | None = None) -> Iterator[str]:
+    """Yield a line for each step, and the longest way. With the width of a terminal, what steps wait for is drawn."""
+    told = dict(describe_nodes(outlook))
+    if width is None:
+        yield from (f"{name:<14} {what:<22} {why}" for name, what, why in told.values())
+    else:
+        shown = {step: (name, what.split()[0], why) for step, (name, what, why) in told.items()}
+        yield from draw_list(draw_rows(graph_of(outlook)), shown, width)
+    picture = outlook.picture
+    if picture.critical_path:
+        seconds = render_seconds(max(picture.ranks.values(), default=0.0))
+        path = f"longest way: {' > '.join(picture.critical_path)}, about {seconds}"
+        yield path if width is None else wrap(path, width)
+    else:
+        yield "nothing would run"
+
+
+def describe_nodes(outlook: Outlook) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Yield each step with its node's name, what would be done about it, and why."""
     picture, observed = outlook.picture, outlook.observed
     waits = {node.name: [*node.producers, *node.after] for node in picture.unrolled.nodes}
     for name, place in latest(picture).items():
@@ -153,12 +172,7 @@ def render_outlook(outlook: Outlook) -> Iterator[str]:
         what = f"{STATES[state]} {', '.join(dict.fromkeys(before))}" if state is State.WAITING else STATES[state]
         size = observed.digests[place.step].bytes_in
         amount = f"{render_bytes(size)} of objects" if size and state is not State.REUSED else ""
-        yield f"{name:<14} {what:<22} {outlook.reasons[name]}{f'; reads {amount}' if amount else ''}"
-    if picture.critical_path:
-        seconds = render_seconds(max(picture.ranks.values(), default=0.0))
-        yield f"longest way: {' > '.join(picture.critical_path)}, about {seconds}"
-    else:
-        yield "nothing would run"
+        yield place.step, (name, what, f"{outlook.reasons[name]}{f'; reads {amount}' if amount else ''}")
 
 
 def latest(picture: Picture) -> dict[str, Any]:
