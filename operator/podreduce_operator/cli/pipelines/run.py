@@ -111,11 +111,13 @@ class RunOfPipeline:
         """Run the pipeline in its directory, and show its progress."""
         from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - slow to import
         from podreduce_operator.cli.pipelines.engine import run_pipeline_engine  # noqa: PLC0415 - as above
+        from podreduce_operator.cli.pipelines.graph import Known, build_graph  # noqa: PLC0415 - as above
         from podreduce_operator.cli.pipelines.view import StepsWatcher, open_steps_view  # noqa: PLC0415 - as above
 
         configure_logs(self.options.log_format)
         in_loops = {step for loop in self.pipeline.spec.loops for step in loop.steps}
-        with closing(open_steps_view(self.options.log_format)) as view:
+        graph = build_graph(self.pipeline.spec, Known())
+        with closing(open_steps_view(self.options.log_format, graph)) as view:
             return await run_pipeline_engine(local, StepsWatcher(self.pipeline.key.name, in_loops, view))
 
     def report(self, local: "LocalPipeline", outcome: "PipelineOutcome", seconds: float) -> ExitStatus:
