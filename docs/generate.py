@@ -32,10 +32,14 @@ from podreduce_operator.api.crd import (
     schema_of,
     schema_of_version,
 )
+from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.cli import commands
 from podreduce_operator.cli.cluster.commands import COMMANDS
 from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.pipelines.graph import Known, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_svg import draw_svg
+from podreduce_operator.cli.pipelines.pipeline_file import load_pipeline, parse_pipeline_file
 from podreduce_operator.history import post_mortem
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from podreduce_operator.policy import failure_causes, failure_classes, status
@@ -85,13 +89,18 @@ WAYS = {
 """What the counters count that a task has beside the fields of its commit record."""
 
 
-JOB_CRD, SCHEDULE_CRD = (ROOT / "crds" / f"podreduce.dev_mapreduce{kind}.yaml" for kind in ("jobs", "schedules"))
-TEMPLATE_SPEC = re.compile(r"(?P<indent> +)(# generated: the spec of a MapReduceJob\n).*?( +# end\n)", re.DOTALL)
+CRDS = ROOT / "crds"
+SCHEDULE_CRD = CRDS / SCHEDULES.file_name
+TEMPLATE_SPEC = re.compile(r"(?P<indent> +)(# generated: the spec of a (?P<kind>\w+)\n).*?( +# end\n)", re.DOTALL)
+NOTE = re.compile(r"^ *# (generated: .*|end)\n", re.MULTILINE)
+"""A line around a generated part. In a copy there is no second one."""
 
 
 def main() -> None:
-    """Write all pages, and the copy of the job's spec in the schedule's CRD."""
+    """Write all pages and pictures, and the copies of specs in the schedule's CRD."""
     SCHEDULE_CRD.write_text(render_schedule_crd(), encoding="utf-8")
+    for name, draw in PICTURES.items():
+        (ROOT / name).write_text(draw(), encoding="utf-8")
     for page in PAGES:
         path = ROOT / page
         path.write_text(render(path.read_text(encoding="utf-8")), encoding="utf-8")
@@ -103,15 +112,35 @@ def render(page: str) -> str:
 
 
 def render_schedule_crd() -> str:
-    """Return the CRD of MapReduceSchedules, with the spec of a MapReduceJob as the job's CRD has it now."""
-    job = JOB_CRD.read_text(encoding="utf-8")
-    spec = job[job.index("\n            spec:\n") + 1 : job.index("\n            status:\n") + 1]
+    """Return the CRD of MapReduceSchedules, with the specs of what it makes as their own CRDs have them now."""
+    specs = {names.kind: read_spec_text(CRDS / names.file_name) for names in (JOBS, PIPELINES)}
 
     def replacement(found: re.Match[str]) -> str:
-        lines = indent(dedent(spec), found["indent"])
-        return f"{found['indent']}{found[2]}{lines}{found[3]}"
+        lines = indent(specs[found["kind"]], found["indent"])
+        return f"{found['indent']}{found[2]}{lines}{found[4]}"
 
     return TEMPLATE_SPEC.sub(replacement, SCHEDULE_CRD.read_text(encoding="utf-8"))
+
+
+def read_spec_text(crd: Path) -> str:
+    """Return the schema of a kind's spec as its CRD's text has it."""
+    text = crd.read_text(encoding="utf-8")
+    spec = text[text.index("\n            spec:\n") + 1 : text.index("\n            status:\n") + 1]
+    return dedent(NOTE.sub("", spec))
+
+
+def draw_pagerank() -> str:
+    """Draw the pipeline of the example pagerank as it is after a run, if its last step was edited."""
+    path = ROOT / "examples" / "pagerank" / "pipeline.yaml"
+    file = parse_pipeline_file(path.read_text(encoding="utf-8"), path.name)
+    spec = resolve_steps(load_pipeline(file).spec)
+    known = Known(
+        marks=dict.fromkeys(("seed", "spread", "sum"), StepMark.REUSE),
+        notes={"seed": ["unchanged since run 1"]},
+        iterations={"rank": 15},
+        path=["top"],
+    )
+    return draw_svg(build_graph(spec, known), "pagerank")
 
 
 def draw_layers() -> str:
@@ -337,10 +366,14 @@ def list_fields(part: str, names: ResourceNames = JOBS) -> str:
         fields = [(f"`{path}`", kind, text) for path, kind, _, text in iter_fields(schema, part)]
         return table(("field", "type", "what it says"), *fields)
     if names is not JOBS:
-        found = [each for each in iter_fields(schema, part) if not each[0].startswith("spec.jobTemplate.spec.")]
+        found = [each for each in iter_fields(schema, part) if not OF_TEMPLATES.match(each[0])]
         return table(("field", "type", "default", "what it does"), *((f"`{p}`", k, d, t) for p, k, d, t in found))
     head = ("field", "type", "default", "change", "what it does")
     return table(head, *((f"`{p}`", k, d, say_change(p), t) for p, k, d, t in iter_fields(schema, part)))
+
+
+OF_TEMPLATES = re.compile(r"spec\.(job|pipeline)Template\.spec\.")
+"""The fields that are described with the jobs and the pipelines."""
 
 
 def list_pipeline_fields(part: str) -> str:
@@ -426,6 +459,7 @@ def iter_settings(lines: list[str]) -> Iterator[tuple[str, str, str]]:
             comment = []
 
 
+PICTURES = {"docs/pagerank.svg": draw_pagerank}
 PARTS: Mapping[str, Callable[[], str]] = {
     "chart-settings": list_chart_settings,
     "cluster-commands": list_commands,

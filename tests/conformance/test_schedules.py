@@ -9,25 +9,30 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, SCHEDULES, load_crd, schema_of
+from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES, SCHEDULES, load_crd, schema_of
 from podreduce_operator.api.times import parse_time, render_time
 from podreduce_operator.cluster.kubernetes.api import ApiServer, connect
-from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND, PIPELINE_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
 from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules, open_schedules
 from podreduce_operator.loop.schedule_loop import ScheduleLoop
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import ScheduleView
-from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, build_job
+from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, build_scheduled
 from tests.cluster.cluster import Cluster
 from tests.conformance.chart_rights import make_account, make_kubeconfig
 from tests.conformance.kubernetes_world import eventually
+from tests.support.builders.pipelines import PAGERANK
 from tests.support.crd_cases import VALID_SPEC
 
 pytestmark = pytest.mark.e2e
 
 MINUTE = 60.0
+DAY = {"name": "day", "format": "%Y-%m-%d", "offset": "-1d"}
+PIPELINE = {name: value for name, value in PAGERANK.items() if name != "parameters"}
+"""It asks for a parameter that the schedule alone gives."""
 
 
 @dataclass(kw_only=True)
@@ -38,6 +43,7 @@ class World:
     namespace: str
     api: ApiServer
     jobs: ResourceStore[JobView]
+    pipelines: ResourceStore[PipelineView]
     schedules: KubernetesSchedules
     now: float
 
@@ -54,19 +60,27 @@ class World:
         done = await asyncio.to_thread(self.outside.kubectl, *arguments, "--namespace", self.namespace, stdin=stdin)
         return done.stdout
 
-    async def job_names(self) -> list[str]:
-        return (await self.kubectl("get", "mrj", "--output=name")).replace(f"mapreducejob.{GROUP}/", "").split()
+    async def job_names(self, kind: str = "mrj") -> list[str]:
+        return [name.rpartition("/")[2] for name in (await self.kubectl("get", kind, "--output=name")).split()]
+
+    async def make_pipelines(self) -> ScheduleView:
+        """Change the schedule, so that it makes pipelines."""
+        patch = {"spec": {"jobTemplate": None, "pipelineTemplate": {"spec": PIPELINE}, "parameters": [DAY]}}
+        await self.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
+        self.schedules.observe(json.loads(await self.kubectl("get", "mrs", "minutely", "--output=json")))
+        return await self.schedule()
 
     async def loop(self) -> ScheduleLoop:
         """A loop at the world's time."""
         return ScheduleLoop(self.schedules, installation="here", clock=lambda: self.now)
 
-    async def end(self, name: str, result: str) -> None:
-        """Write a job's end into its status, as its own loop does, and let its watch show it."""
+    async def end(self, name: str, result: str, kind: str = "mrj") -> None:
+        """Write the end of a job or pipeline into its status, as its own loop does, and let its watch show it."""
         condition = {"type": result, "status": "True", "reason": "Tested", "message": ""}
         status = json.dumps({"status": {"runId": "1", "conditions": [condition]}})
-        await self.kubectl("patch", "mrj", name, "--subresource=status", "--type=merge", "--patch", status)
-        self.jobs.cache.put(json.loads(await self.kubectl("get", "mrj", name, "--output=json")))
+        await self.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "--patch", status)
+        store = self.jobs if kind == "mrj" else self.pipelines
+        store.cache.put(json.loads(await self.kubectl("get", kind, name, "--output=json")))
 
 
 def make_schedule(namespace: str, **spec: Any) -> dict[str, Any]:
@@ -81,17 +95,28 @@ def make_schedule(namespace: str, **spec: Any) -> dict[str, Any]:
 @pytest.fixture
 async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     """The operator has the rights of the chart and no others."""
-    await asyncio.to_thread(cluster.apply, *(dict(load_crd(names)) for names in (JOBS, SCHEDULES)))
-    crds = [f"crd/{names.plural}.{GROUP}" for names in (JOBS, SCHEDULES)]
+    kinds = (JOBS, PIPELINES, SCHEDULES)
+    await asyncio.to_thread(cluster.apply, *(dict(load_crd(names)) for names in kinds))
+    crds = [f"crd/{names.plural}.{GROUP}" for names in kinds]
     await asyncio.to_thread(cluster.kubectl, "wait", "--for=condition=Established", *crds)
     namespace = await asyncio.to_thread(cluster.namespace, "schedules")
     await asyncio.to_thread(cluster.apply, *make_account(namespace), make_schedule(namespace), namespace=namespace)
     kubeconfig = await asyncio.to_thread(make_kubeconfig, cluster, namespace, tmp_path)
     async with connect(kubeconfig) as api:
         jobs = ResourceStore(JOB_KIND, api, (namespace,), installation="here")
+        pipelines = ResourceStore(PIPELINE_KIND, api, (namespace,), installation="here")
         await jobs.take_listing()
-        schedules = open_schedules(api, jobs, (namespace,), "here")
-        found = World(outside=cluster, namespace=namespace, api=api, jobs=jobs, schedules=schedules, now=0.0)
+        await pipelines.take_listing()
+        schedules = open_schedules(api, jobs, pipelines, (namespace,), "here")
+        found = World(
+            outside=cluster,
+            namespace=namespace,
+            api=api,
+            jobs=jobs,
+            pipelines=pipelines,
+            schedules=schedules,
+            now=0.0,
+        )
         found.now = (await found.schedule()).created_at + 2 * MINUTE
         yield found
         assert list(api.missing_rights) == []
@@ -99,7 +124,7 @@ async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
 
 async def test_a_job_is_made_once_with_all_that_its_schedule_says(world: World) -> None:
     schedule = await world.schedule()
-    manifest = build_job(schedule, world.now // MINUTE * MINUTE)
+    manifest = build_scheduled(schedule, world.now // MINUTE * MINUTE)
     for _ in range(2):
         await world.schedules.create_job(schedule, manifest)
     (name,) = await world.job_names()
@@ -111,10 +136,41 @@ async def test_a_job_is_made_once_with_all_that_its_schedule_says(world: World) 
     assert [each.key.name for each in await world.schedules.list_jobs_of(schedule, current=False)] == [name]
 
 
+async def test_a_pipeline_is_made_once_with_the_parameters_of_its_time(world: World) -> None:
+    schedule = await world.make_pipelines()
+    manifest = build_scheduled(schedule, 86400.0)
+    for _ in range(2):
+        await world.schedules.create_job(schedule, manifest)
+    pipeline = json.loads(await world.kubectl("get", "mrp", "minutely-1440", "--output=json"))
+    assert pipeline["spec"]["parameters"] == {"day": "1970-01-01"}
+    assert pipeline["metadata"]["labels"] == {SCHEDULE_LABEL: "minutely"}
+    (owner,) = pipeline["metadata"]["ownerReferences"]
+    assert (owner["kind"], owner["uid"], owner["controller"]) == (SCHEDULES.kind, schedule.uid, True)
+    for current in (False, True):
+        (found,) = await world.schedules.list_jobs_of(schedule, current=current)
+        assert (found.key.name, found.uid) == ("minutely-1440", pipeline["metadata"]["uid"])
+    assert await world.job_names() == []
+    await world.schedules.delete_job_of(schedule, "pipeline", "minutely-1440", "another")
+    assert await world.job_names("mrp") == ["minutely-1440"]
+    for _ in range(2):
+        await world.schedules.delete_job_of(schedule, "pipeline", "minutely-1440", pipeline["metadata"]["uid"])
+    assert await world.job_names("mrp") == []
+
+
+async def test_a_wrong_pipeline_is_refused_when_its_schedule_is_applied(world: World) -> None:
+    steps = [{**PIPELINE["steps"][0], "inputs": [{"from": "nobody"}]}]
+    wrong = {**make_schedule(world.namespace), "metadata": {"name": "wrong", "namespace": world.namespace}}
+    wrong["spec"] = {"schedule": "@daily", "pipelineTemplate": {"spec": {**PIPELINE, "steps": steps, "loops": []}}}
+    arguments = ("create", "--filename=-", "--namespace", world.namespace)
+    done = await asyncio.to_thread(world.outside.kubectl, *arguments, stdin=json.dumps(wrong), check=False)
+    assert done.returncode != 0
+    assert "spec.pipelineTemplate.spec" in done.stderr
+
+
 async def test_jobs_that_others_made_meanwhile_are_seen_when_it_counts(world: World) -> None:
     schedule = await world.schedule()
-    await world.kubectl("create", "--filename=-", stdin=json.dumps(build_job(schedule, 60.0)))
-    another = build_job(schedule, 120.0)
+    await world.kubectl("create", "--filename=-", stdin=json.dumps(build_scheduled(schedule, 60.0)))
+    another = build_scheduled(schedule, 120.0)
     another["metadata"]["ownerReferences"][0]["uid"] = "another"
     await world.kubectl("create", "--filename=-", stdin=json.dumps(another))
     assert await world.schedules.list_jobs_of(schedule, current=False) == ()
@@ -126,7 +182,7 @@ async def test_a_name_that_is_taken_is_done_only_if_the_job_is_for_the_same_time
     world: World, *, is_rendered: bool
 ) -> None:
     schedule = await world.schedule()
-    manifest = build_job(schedule, 60.0)
+    manifest = build_scheduled(schedule, 60.0)
     metadata = {name: value for name, value in manifest["metadata"].items() if name != "ownerReferences"}
     if not is_rendered:
         del metadata["labels"]
@@ -141,7 +197,7 @@ async def test_a_name_that_is_taken_is_done_only_if_the_job_is_for_the_same_time
 
 async def test_a_job_that_the_api_server_refuses_is_told_with_its_field(world: World) -> None:
     schedule = await world.schedule()
-    manifest = build_job(schedule, 60.0)
+    manifest = build_scheduled(schedule, 60.0)
     manifest["spec"]["output"] = {"uri": "s3://corpus/books/counts/"}
     with pytest.raises(ActionError, match=r"correct spec\.jobTemplate") as refused:
         await world.schedules.create_job(schedule, manifest)
@@ -151,12 +207,12 @@ async def test_a_job_that_the_api_server_refuses_is_told_with_its_field(world: W
 
 async def test_a_deletion_takes_the_job_that_was_meant_and_may_be_repeated(world: World) -> None:
     schedule = await world.schedule()
-    await world.schedules.create_job(schedule, build_job(schedule, 60.0))
+    await world.schedules.create_job(schedule, build_scheduled(schedule, 60.0))
     (job,) = await world.schedules.list_jobs_of(schedule, current=True)
-    await world.schedules.delete_job_of(schedule, job.key.name, "another")
+    await world.schedules.delete_job_of(schedule, "job", job.key.name, "another")
     assert await world.job_names() == ["minutely-1"]
     for _ in range(2):
-        await world.schedules.delete_job_of(schedule, job.key.name, job.uid)
+        await world.schedules.delete_job_of(schedule, "job", job.key.name, job.uid)
     assert await world.job_names() == []
 
 
@@ -191,6 +247,37 @@ async def test_a_status_is_stored_whole_and_never_over_an_unseen_change(world: W
     await world.kubectl("delete", "mrs", "minutely")
     assert not await world.schedules.write_schedule_status(await world.schedule(), {})
     assert await world.schedules.find_schedule(world.key) is None
+
+
+async def test_a_loop_of_pipelines_waits_for_a_job_of_before_and_prunes_both(world: World) -> None:
+    loop = await world.loop()
+
+    async def find(kind: str, count: int) -> list[str]:
+        names = await world.job_names(kind)
+        return names if len(names) == count else []
+
+    loop.wake(world.key)
+    (job,) = await eventually(lambda: find("mrj", 1))
+    await world.make_pipelines()
+    patch = {"spec": {"successfulJobsHistoryLimit": 1}}
+    await world.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
+    world.schedules.observe(json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json")))
+    world.now += MINUTE
+    loop.wake(world.key)
+    await asyncio.sleep(1.0)
+    assert await world.job_names("mrp") == []
+    await world.end(job, "Complete")
+    loop.wake(world.key)
+    (pipeline,) = await eventually(lambda: find("mrp", 1))
+    await world.end(pipeline, "Complete", "mrp")
+    loop.wake(world.key)
+
+    async def is_pruned() -> bool:
+        return await world.job_names() == []
+
+    await eventually(is_pruned)
+    assert await world.job_names("mrp") == [pipeline]
+    await loop.close()
 
 
 async def test_the_whole_loop_needs_the_rights_of_the_chart_and_writes_no_schedule(world: World) -> None:

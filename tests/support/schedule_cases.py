@@ -4,10 +4,15 @@ from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.support.builders.pipelines import PAGERANK
 from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, VALID_SPEC, CrdCase, change
+from tests.support.pipeline_cases import PIPELINE_CASES, PipelineCase
 
 NESTED = [CRD_CASES[0], *CRD_CASES[5::9]]
 """Cases of jobs that are tried in a template, too. Its schema is a copy, which another test holds equal."""
+NESTED_PIPELINES = PIPELINE_CASES[::7]
+"""Cases of pipelines, likewise."""
+PIPELINE = {"spec": PAGERANK}
 
 DEFAULTED_SCHEDULE: dict[str, Any] = {
     "schedule": "30 2 * * *",
@@ -69,6 +74,17 @@ def nest(case: CrdCase) -> ScheduleCase:
     )
 
 
+def nest_pipeline(case: PipelineCase) -> ScheduleCase:
+    """A case of a pipeline as the template of a schedule."""
+    at = case.refused_at
+    return ScheduleCase(
+        id=f"template-pipeline-{case.id}",
+        changes={"jobTemplate": ABSENT, "pipelineTemplate": {"spec": case.manifest()["spec"]}},
+        refused_at=None if at is None else at.replace("spec", "spec.pipelineTemplate.spec", 1),
+        only_on_cluster=case.only_on_cluster,
+    )
+
+
 TAKEN = [
     taken("the-least-there-can-be"),
     taken("macro", schedule="@weekly"),
@@ -88,6 +104,12 @@ TAKEN = [
     ),
     taken("metadata", jobTemplate__metadata={"labels": {"team": "shop"}, "annotations": {"note": "x" * 4096}}),
     ScheduleCase(id="name-of-52-characters", name="a" * 52),
+    taken("pipeline", jobTemplate=ABSENT, pipelineTemplate=PIPELINE),
+    taken(
+        "metadata-of-a-pipeline",
+        jobTemplate=ABSENT,
+        pipelineTemplate={**PIPELINE, "metadata": {"labels": {"kueue.x-k8s.io/queue-name": "nights"}}},
+    ),
 ]
 
 REFUSED = [
@@ -109,7 +131,9 @@ REFUSED = [
     refused("parameters[0].offset", "offset-without-unit", {"parameters": [parameter(offset="1")]}),
     refused("parameters[0].offset", "offset-of-a-week", {"parameters": [parameter(offset="1w")]}),
     refused("parameters[1]", "parameter-twice", {"parameters": [parameter(), parameter(format="%d")]}),
-    refused("jobTemplate", "no-template", {"jobTemplate": ABSENT}),
+    refused("", "no-template", {"jobTemplate": ABSENT}),
+    refused("", "two-templates", {"pipelineTemplate": PIPELINE}),
+    refused("pipelineTemplate.spec", "no-pipeline", {"jobTemplate": ABSENT, "pipelineTemplate": {}}),
     refused("jobTemplate.spec", "no-spec", {"jobTemplate": {}}),
     refused("jobTemplate.metadata.labels.team", "long-label", {"jobTemplate.metadata": {"labels": {"team": "x" * 64}}}),
 ]
@@ -118,5 +142,13 @@ UNKNOWN = [
     ScheduleCase(id=f"unknown-{path}", changes={path: 1}, refused_at=f"spec.{path}", is_unknown_field=True)
     for path in ("startingDeadline", "jobTemplate.metadata.name", "jobTemplate.kind")
 ]
+UNKNOWN.append(
+    ScheduleCase(
+        id="unknown-in-a-pipeline",
+        changes={"jobTemplate": ABSENT, "pipelineTemplate": {"spec": {**PAGERANK, "mode": 1}}},
+        refused_at="spec.pipelineTemplate.spec.mode",
+        is_unknown_field=True,
+    )
+)
 
-SCHEDULE_CASES = [*TAKEN, *REFUSED, *UNKNOWN, *map(nest, NESTED)]
+SCHEDULE_CASES = [*TAKEN, *REFUSED, *UNKNOWN, *map(nest, NESTED), *map(nest_pipeline, NESTED_PIPELINES)]

@@ -8,6 +8,7 @@ import typer
 from podreduce_operator.cli.app_commands import applications
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
 from podreduce_operator.cli.options import LogFormat
+from podreduce_operator.cli.previews import add_previews
 
 __all__ = ["app"]
 
@@ -18,10 +19,6 @@ app = typer.Typer(
     epilog="podreduce COMMAND --help explains a command; podreduce diagnose NAME says why a job does not get on.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-
-JobFileArgument = Annotated[
-    str, typer.Argument(metavar="FILE", help="The job or schedule as YAML or JSON; - reads standard input.")
-]
 
 
 def tell_version(is_asked: bool) -> None:
@@ -111,7 +108,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
         str | None,
         typer.Option(
             metavar="TIME",
-            help="For a schedule: the time whose job to run, such as 2026-05-01T02:30.",
+            help="For a schedule: the time whose job or pipeline to run, such as 2026-05-01T02:30.",
             show_default="now",
         ),
     ] = None,
@@ -140,7 +137,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
-    130 interrupted. Of a schedule, the job of one time runs.
+    130 interrupted. Of a schedule, the job or pipeline of one time runs.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.run import RunOptions  # noqa: PLC0415
@@ -170,57 +167,7 @@ def run(  # noqa: PLR0917 - typer passes them by name
     raise typer.Exit(run_any(options, of_steps, context.obj))
 
 
-@app.command()
-def validate(file: JobFileArgument) -> None:
-    """Check a file without running anything: fields, types, rules, the program's text, a schedule's next times."""
-    from podreduce_operator.cli.validate import validate_file  # noqa: PLC0415 - other commands need none of it
-
-    raise typer.Exit(validate_file(file))
-
-
-@app.command()
-def plan(  # noqa: PLR0917 - typer passes them by name
-    file: JobFileArgument,
-    outputs: Annotated[
-        list[str] | None, typer.Option("--output", "-o", metavar="STEP=URI", help="As of run. May be repeated.")
-    ] = None,
-    parameters: Annotated[
-        list[str] | None, typer.Option("--parameter", "-p", metavar="NAME=VALUE", help="As of run. May be repeated.")
-    ] = None,
-    assignments: Annotated[
-        list[str] | None, typer.Option("--set", metavar="PATH=VALUE", help="As of run. May be repeated.")
-    ] = None,
-    keep: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Where runs have kept the steps' outputs and records.")
-    ] = None,
-    to: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
-    force: Annotated[list[str] | None, typer.Option(metavar="STEP", help="As of run. May be repeated.")] = None,
-) -> None:
-    """Print what a run of a pipeline would do now, and why: which steps run, which are reused. Changes nothing."""
-    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - as in run
-    from podreduce_operator.cli.pipelines.plan import plan_file  # noqa: PLC0415
-
-    overrides = Overrides(assignments=tuple(assignments or ()), parameters=tuple(parameters or ()))
-    of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
-    raise typer.Exit(plan_file(file, overrides, of_steps))
-
-
-@app.command()
-def render(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The schedule as YAML or JSON; - reads standard input.")],
-    at: Annotated[
-        str,
-        typer.Option(metavar="TIME", help="One of its times, in its time zone, such as 2026-05-01T02:30."),
-    ],
-) -> None:
-    """Print the job that a schedule makes at a time.
-
-    podreduce render nightly.yaml --at 2026-05-01T02:30 | kubectl create -f - makes it by hand. It has the schedule's
-    own name for that time, so it is not made twice.
-    """
-    from podreduce_operator.cli.render import render_file  # noqa: PLC0415 - other commands need none of it
-
-    raise typer.Exit(render_file(file, at))
+add_previews(app)
 
 
 @app.command()

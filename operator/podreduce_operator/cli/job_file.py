@@ -36,7 +36,7 @@ class JobFile:
         config_maps: their data, by name and then by key.
         directory: where the program's own modules are; None if it can have none.
         is_program: the file is the program itself, and the manifest was made for it.
-        document: the kind of the document that holds the job, and `template` the path to the job in it.
+        document: the kind of the document that holds the job or pipeline, and `template` the path to it in there.
         parameters: those of the schedule that makes the job, for the URIs of the command line; None if there is none.
     """
 
@@ -88,10 +88,10 @@ def read_standard_input() -> str:
     return sys.stdin.read()
 
 
-def mentions(path: str, kind: str) -> bool:
-    """Tell whether the text of a file has the name of a kind. A file that cannot be read has none."""
+def mentions(path: str, name: str) -> bool:
+    """Tell whether the text of a file has the name of a kind or a field. A file that cannot be read has none."""
     try:
-        return kind in read_text(path)[0]
+        return name in read_text(path)[0]
     except ManifestError:
         return False
 

@@ -1,6 +1,6 @@
-"""`podreduce render`: prints the job that a schedule makes at a time, for `kubectl create -f -`.
+"""`podreduce render`: prints the job or pipeline that a schedule makes at a time, for `kubectl create -f -`.
 
-The job has the schedule's own name for the time. So a time has one job, whoever makes it first.
+It has the schedule's own name for the time. So a time has one job, whoever makes it first.
 """
 
 from typing import Any
@@ -9,10 +9,11 @@ import yaml
 
 from podreduce_operator.api.job_files import ManifestError, ManifestLoader
 from podreduce_operator.cli.job_file import read_text
-from podreduce_operator.cli.overrides import Overrides
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job
+from podreduce_operator.cli.pipelines.pipeline_file import InvalidPipelineError
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError
 from podreduce_operator.cli.schedule_file import parse_schedule_file, parse_time_of
 from podreduce_operator.cli.terminal import complain, say
+from podreduce_operator.cli.validate import check_made
 
 __all__ = ["render_file", "write_manifest"]
 
@@ -20,14 +21,14 @@ ODD_BREAKS = frozenset("\r\x85\u2028\u2029")
 
 
 def render_file(path: str, at: str) -> ExitStatus:
-    """Print the job of a time that the schedule in the file names."""
+    """Print the job or pipeline of a time that the schedule in the file names."""
     try:
         schedule = parse_schedule_file(*read_text(path))
         time = parse_time_of(schedule, at)
         schedule.require_own_time(time)
         file = schedule.make_job_file(time)
-        load_job(file, Overrides())
-    except (ManifestError, InvalidFileError) as error:
+        check_made(file)
+    except (ManifestError, InvalidFileError, InvalidPipelineError) as error:
         complain(str(error))
         return ExitStatus.INVALID
     say(write_manifest(file.manifest).rstrip("\n"))

@@ -1,6 +1,6 @@
 """`podreduce run`: finds out whether a file holds a job or a pipeline, and runs it."""
 
-from podreduce_operator.api.crd import PIPELINES
+from podreduce_operator.api.crd import PIPELINES, SCHEDULES
 from podreduce_operator.cli.job_file import mentions
 from podreduce_operator.cli.overrides import StepOverrides
 from podreduce_operator.cli.python_job import is_python
@@ -13,7 +13,7 @@ __all__ = ["run_any"]
 
 def run_any(options: RunOptions, of_steps: StepOverrides, fork_server: ForkServer | None) -> ExitStatus:
     """Run the pipeline in a file on this machine, or else its job."""
-    if not is_python(options.file) and mentions(options.file, PIPELINES.kind):
+    if not is_python(options.file) and may_hold_pipeline(options.file):
         from podreduce_operator.cli.pipelines.run import run_pipeline_file  # noqa: PLC0415 - jobs need none of it
 
         status = run_pipeline_file(options, of_steps, fork_server)
@@ -24,6 +24,11 @@ def run_any(options: RunOptions, of_steps: StepOverrides, fork_server: ForkServe
         complain(f"{options.file}: {problem}")
         return ExitStatus.INVALID
     return run_job(options, fork_server)
+
+
+def may_hold_pipeline(path: str) -> bool:
+    """Tell whether a file has a pipeline, or a schedule that may make one."""
+    return mentions(path, PIPELINES.kind) or (mentions(path, SCHEDULES.kind) and mentions(path, "pipelineTemplate"))
 
 
 def describe_misplaced(of_steps: StepOverrides) -> str:

@@ -1,4 +1,4 @@
-"""Reads the file of a MapReduceSchedule, and makes the job of a time from it, as the operator does.
+"""Reads the file of a MapReduceSchedule, and makes the job or pipeline of a time from it, as the operator does.
 
 Rule: only reads.
 """
@@ -11,18 +11,23 @@ from typing import Any
 
 import msgspec
 
-from podreduce_operator.api.crd import API_VERSION, SCHEDULES
+from podreduce_operator.api.crd import API_VERSION, JOBS, PIPELINES, SCHEDULES
 from podreduce_operator.api.crd_schema import FieldProblem
 from podreduce_operator.api.job_files import ManifestError, load_documents, show
 from podreduce_operator.api.schedule_spec import decode_schedule_spec
 from podreduce_operator.api.spec import SpecError
-from podreduce_operator.api.substitution import SubstitutionError
-from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cli.job_file import JobFile, index_config_maps, is_kind
+from podreduce_operator.api.validation import apply_crd_defaults, find_rule_problems, find_schema_problems
+from podreduce_operator.cli.job_file import JobFile, index_config_maps, is_kind, read_text
+from podreduce_operator.cli.pipelines.pipeline_file import (
+    describe_place,
+    graph_rules,
+    has_pipeline,
+    parse_pipeline_file,
+)
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.cron import Cron, CronError, parse_cron
-from podreduce_operator.schedules.job_of_schedule import build_job
+from podreduce_operator.schedules.job_of_schedule import TemplateError, build_scheduled
 from podreduce_operator.schedules.scheduled_parameters import parameters_at
 
 __all__ = [
@@ -31,13 +36,13 @@ __all__ = [
     "has_schedule",
     "parse_schedule_file",
     "parse_time_of",
+    "read_pipeline",
     "read_scheduled_job",
     "show_time",
 ]
 
-TEMPLATE = ("spec", "jobTemplate")
 MINUTE = 60
-PLACEHOLDER = re.compile(r"\$\(parameters\.")
+PLACEHOLDER = re.compile(r"\$\(parameters\.([^()\s]+)\)")
 
 
 class ScheduleFileError(ManifestError):
@@ -59,21 +64,21 @@ class ScheduleFile:
     cron: Cron
 
     def make_manifest(self, at: float) -> dict[str, Any]:
-        """Return the manifest of the job of a time (seconds since the epoch): with the schedule's own name for it.
+        """Return the manifest of a time (seconds since the epoch): with the schedule's own name for it.
 
         Raises:
-            ScheduleFileError: the template has a placeholder of a parameter that the schedule does not have.
+            ScheduleFileError: the template does not fit the schedule, or is a pipeline that would fail at once.
         """
         try:
-            manifest = build_job(self.view, at)
-        except SubstitutionError as error:
-            raise ScheduleFileError(f"{self.file.source}: spec.jobTemplate.{error}") from error
+            manifest = build_scheduled(self.view, at)
+        except TemplateError as error:
+            raise ScheduleFileError("\n".join(describe_place(self.file, each) for each in error.problems)) from error
         kept = {"name", "labels", "annotations", *({"namespace"} & self.file.manifest["metadata"].keys())}
         metadata = {name: value for name, value in manifest["metadata"].items() if name in kept}
         return {**manifest, "metadata": metadata}
 
     def make_job_file(self, at: float) -> JobFile:
-        """Return the job of a time as if its own file had been read.
+        """Return the job or the pipeline of a time as if its own file had been read.
 
         Raises:
             ScheduleFileError: see `make_manifest`.
@@ -81,8 +86,7 @@ class ScheduleFile:
         return replace(
             self.file,
             manifest=self.make_manifest(at),
-            document=SCHEDULES.kind,
-            template=TEMPLATE,
+            template=("spec", self.view.spec.template_field),
             parameters=parameters_at(self.view.spec.parameters, self.cron.zone, at),
         )
 
@@ -109,10 +113,25 @@ class ScheduleFile:
                 return
             yield (after := found)
 
-    def writes_to_one_place(self) -> bool:
-        """Tell whether all jobs have the same output, and fail if it exists."""
-        output = self.view.spec.job_template.spec["output"]
-        return output.get("ifExists", "Fail") == "Fail" and not PLACEHOLDER.search(output["uri"])
+    def outputs_in_one_place(self) -> list[str]:
+        """Return the fields of the outputs that all times have in common, and that fail if something is there."""
+        spec = self.view.spec
+        if spec.makes is JOBS:
+            outputs = {"output": spec.template.spec["output"]}
+        else:
+            steps = enumerate(spec.template.spec["steps"])
+            outputs = {f"steps[{number}].output": step.get("output", {}) for number, step in steps}
+        default = "Fail" if spec.makes is JOBS else "ReplaceOwn"
+        return [
+            f"spec.{spec.template_field}.spec.{place}.uri"
+            for place, output in outputs.items()
+            if output.get("ifExists", default) == "Fail" and not self.differs(output.get("uri", ""))
+        ]
+
+    def differs(self, uri: str) -> bool:
+        """Tell whether an output's URI differs from time to time, or is empty: then each has a place of its own."""
+        names = PLACEHOLDER.findall(uri)
+        return not uri or any(each.name in names for each in self.view.spec.parameters)
 
 
 def has_schedule(text: str, source: str) -> bool:
@@ -140,12 +159,14 @@ def parse_schedule_file(text: str, source: str) -> ScheduleFile:
     if manifest.get("apiVersion") != API_VERSION:
         raise ManifestError(f"{source}: apiVersion: must be {API_VERSION}, got {show(manifest.get('apiVersion'))}")
     config_maps = index_config_maps([each for each in documents if is_kind(each, "ConfigMap")], source)
-    file = JobFile(source=source, manifest=manifest, text=text, config_maps=config_maps)
+    file = JobFile(source=source, manifest=manifest, text=text, document=SCHEDULES.kind, config_maps=config_maps)
+    defaulted = apply_crd_defaults(manifest)
+    problems = find_schema_problems(defaulted) or find_rule_problems(defaulted, known=graph_rules())
+    if problems:
+        raise ScheduleFileError(tell(source, problems))
     try:
-        view = view_schedule(file, validate_job(manifest))
+        view = view_schedule(file, defaulted)
         cron = parse_cron(view.spec.schedule, view.spec.time_zone)
-    except InvalidJobError as error:
-        raise ScheduleFileError(tell(source, error.problems)) from error
     except (CronError, SpecError) as error:
         raise ScheduleFileError(f"{source}: {error}") from error
     return ScheduleFile(file=file, view=view, cron=cron)
@@ -163,7 +184,8 @@ def view_schedule(file: JobFile, defaulted: dict[str, Any]) -> ScheduleView:
         ScheduleFileError: it has no name.
     """
     spec = decode_schedule_spec(defaulted["spec"])
-    template = msgspec.structs.replace(spec.job_template, spec=file.manifest["spec"]["jobTemplate"]["spec"])
+    field = spec.template_field
+    template = msgspec.structs.replace(spec.template, spec=file.manifest["spec"][field]["spec"])
     metadata = defaulted["metadata"]
     if "name" not in metadata:
         raise ScheduleFileError(f"{file.source}: metadata.name: is required: the names of the jobs follow from it")
@@ -171,7 +193,7 @@ def view_schedule(file: JobFile, defaulted: dict[str, Any]) -> ScheduleView:
         key=JobKey(namespace=metadata.get("namespace") or "default", name=metadata["name"]),
         uid="",
         generation=1,
-        spec=msgspec.structs.replace(spec, job_template=template),
+        spec=msgspec.structs.replace(spec, **{"job_template" if spec.makes is JOBS else "pipeline_template": template}),
         raw_spec=defaulted["spec"],
         status={},
         created_at=0.0,
@@ -179,7 +201,7 @@ def view_schedule(file: JobFile, defaulted: dict[str, Any]) -> ScheduleView:
 
 
 def read_scheduled_job(text: str, source: str, at: str | None, now: float) -> JobFile | None:
-    """Return the job of a time, or of `now`, from the file of a schedule; None if the file has no schedule.
+    """Return what a schedule makes at a time, or `now`, from the schedule's file; None if the file has no schedule.
 
     Raises:
         ManifestError: the schedule or the time is not valid.
@@ -187,7 +209,39 @@ def read_scheduled_job(text: str, source: str, at: str | None, now: float) -> Jo
     if not has_schedule(text, source):
         return None
     schedule = parse_schedule_file(text, source)
-    return schedule.make_job_file(now // MINUTE * MINUTE if at is None else parse_time_of(schedule, at))
+    return schedule.make_job_file(find_time(schedule, at, now))
+
+
+def find_time(schedule: ScheduleFile, at: str | None, now: float) -> float:
+    """Return the time that the command line gives, else this minute.
+
+    Raises:
+        ScheduleFileError: it is no time.
+    """
+    return now // MINUTE * MINUTE if at is None else parse_time_of(schedule, at)
+
+
+def read_pipeline(path: str, at: str | None, now: float) -> JobFile | None:
+    """Return the pipeline in a file, or the one of a time, or of `now`, of the schedule in it; None if it has neither.
+
+    A schedule's pipeline has the schedule's name here, because runs with one `--keep` directory know each other by it.
+
+    Raises:
+        ManifestError: the pipeline, the schedule or the time is not valid.
+    """
+    text, source = read_text(path)
+    if has_schedule(text, source):
+        schedule = parse_schedule_file(text, source)
+        if schedule.view.spec.makes is not PIPELINES:
+            return None
+        file = schedule.make_job_file(find_time(schedule, at, now))
+        metadata = {**file.manifest["metadata"], "name": schedule.view.key.name}
+        return replace(file, manifest={**file.manifest, "metadata": metadata})
+    if not has_pipeline(text, source):
+        return None
+    if at is not None:
+        raise ManifestError(f"--at: {source} has no {SCHEDULES.kind}, and a pipeline has no time of its own")
+    return parse_pipeline_file(text, source)
 
 
 def parse_time_of(schedule: ScheduleFile, text: str) -> float:

@@ -4,11 +4,12 @@ import time
 from collections.abc import Mapping
 from datetime import datetime
 
+from podreduce_operator.api.crd import PIPELINES
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.api.pipeline_problems import iter_uris
 from podreduce_operator.api.spec import ProgramSpec
-from podreduce_operator.cli.job_file import JobFile, beside, parse_job_file, read_text
+from podreduce_operator.cli.job_file import JobFile, beside, is_kind, parse_job_file, read_text
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.pipelines.pipeline_file import (
     InvalidPipelineError,
@@ -24,7 +25,7 @@ from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
 
-__all__ = ["find_local", "find_uris", "validate_file"]
+__all__ = ["check_made", "find_local", "find_uris", "validate_file"]
 
 NEXT_TIMES = 3
 
@@ -58,10 +59,11 @@ def report_valid(file: JobFile, uris: Mapping[str, str]) -> None:
 
 
 def report_schedule(schedule: ScheduleFile, now: float) -> None:
-    """Print that a schedule is valid, with the job of its next time, and its next times.
+    """Print that a schedule is valid, with what it makes at its next time, and its next times.
 
     Raises:
         InvalidFileError: the job of its next time is not valid.
+        InvalidPipelineError: the pipeline of its next time is not valid.
         ScheduleFileError: it has no next time.
     """
     times = list(schedule.next_times(now, NEXT_TIMES))
@@ -69,19 +71,31 @@ def report_schedule(schedule: ScheduleFile, now: float) -> None:
         raise InvalidFileError(
             f"{schedule.file.source}: spec.schedule: {schedule.view.spec.schedule!r} names no time of the next 50 years"
         )
-    job = load_job(schedule.make_job_file(times[0]), Overrides())
+    uris, noun = check_made(schedule.make_job_file(times[0])), schedule.view.spec.noun
     say(f"{schedule.file.source}: {schedule.view.key.name} is a valid MapReduceSchedule; its next times:")
     for at in times:
         weekday = datetime.fromtimestamp(at, schedule.cron.zone).strftime("%A")
         say(f"  {show_time(at, schedule.cron)}  {weekday}")
     if schedule.view.spec.suspend:
-        say("it makes no jobs: spec.suspend is true")
-    if schedule.writes_to_one_place():
+        say(f"it makes no {noun}s: spec.suspend is true")
+    for field in schedule.outputs_in_one_place():
         say(
-            "every job has the same output.uri, so all after the first one fail with OutputExists: "
-            "use a parameter in it, or ifExists: Replace"
+            f"every {noun} has the same {field}, so all after the first one fail with OutputExists: "
+            "use one of the schedule's parameters in it, or ifExists: Replace"
         )
-    tell_local_uris(find_uris(job))
+    tell_local_uris(uris)
+
+
+def check_made(file: JobFile) -> dict[str, str]:
+    """Return the URIs of what a schedule makes, by their fields, if it is valid.
+
+    Raises:
+        InvalidFileError: it is a job that is not valid.
+        InvalidPipelineError: it is a pipeline that is not valid.
+    """
+    if is_kind(file.manifest, PIPELINES.kind):
+        return find_uris_of_pipeline(load_pipeline(file))
+    return find_uris(load_job(file, Overrides()))
 
 
 def tell_local_uris(uris: Mapping[str, str]) -> None:

@@ -13,7 +13,7 @@ from podreduce.storage import NO_GATE, Gate, ObjectStore, OnRequest, ignore_requ
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
-from podreduce_operator.model.schedules import ScheduleView
+from podreduce_operator.model.schedules import Noun, ScheduleView
 
 __all__ = ["Cluster", "JobStorage", "PipelineCluster", "ScheduleCluster", "Warned"]
 
@@ -153,13 +153,13 @@ class Cluster(Protocol):
 
 
 class ScheduleCluster(Protocol):
-    """MapReduceSchedules and the jobs that they make."""
+    """MapReduceSchedules and the jobs and pipelines that they make."""
 
     async def find_schedule(self, key: JobKey) -> ScheduleView | None:
         """Return the schedule as last seen, or None if it is gone or was never understood."""
 
-    async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView, ...]:
-        """Return the jobs that the schedule made and that still exist.
+    async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView | PipelineView, ...]:
+        """Return the jobs and pipelines that the schedule made and that still exist.
 
         Args:
             schedule: the schedule.
@@ -170,14 +170,14 @@ class ScheduleCluster(Protocol):
         """
 
     async def create_job(self, schedule: ScheduleView, manifest: Mapping[str, Any]) -> None:
-        """Create a job of the schedule. It is done if the schedule already has a job with this name.
+        """Create a job or a pipeline of the schedule. It is done if the schedule already has one with this name.
 
         Raises:
-            ActionError: the cluster refuses the job until it is changed (permanent) or for now.
+            ActionError: the cluster refuses it until it is changed (permanent) or for now.
         """
 
-    async def delete_job_of(self, schedule: ScheduleView, name: str, uid: str) -> None:
-        """Delete the job with this name and UID. It is done if the job is gone.
+    async def delete_job_of(self, schedule: ScheduleView, noun: Noun, name: str, uid: str) -> None:
+        """Delete the job or the pipeline with this name and UID. It is done if it is gone.
 
         Raises:
             ActionError: it cannot be deleted now.

@@ -11,7 +11,6 @@ from functools import partial
 
 import structlog
 
-from podreduce_operator.api.substitution import SubstitutionError
 from podreduce_operator.cluster.interface import ScheduleCluster
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
@@ -19,6 +18,7 @@ from podreduce_operator.loop.telemetry import ScheduleTelemetry
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import Fault
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
 from podreduce_operator.model.schedules import (
     ScheduleAction,
@@ -35,7 +35,7 @@ from podreduce_operator.policy.schedule_status import (
     read_schedule_state,
     schedule_events_between,
 )
-from podreduce_operator.schedules.job_of_schedule import build_job, read_scheduled_at
+from podreduce_operator.schedules.job_of_schedule import TemplateError, build_scheduled, read_scheduled_at
 
 __all__ = ["ScheduleLoop"]
 
@@ -49,7 +49,7 @@ class ScheduleLoop:
     """Runs the loop of every schedule that is woken.
 
     Args:
-        cluster: schedules and their jobs.
+        cluster: schedules and what they make.
         installation: it adopts the schedules that have no installation yet, and only its own are served. None: all.
         clock: seconds since the epoch.
         monotonic: seconds that only go forward.
@@ -139,14 +139,14 @@ class ScheduleLoop:
         """
         if isinstance(action, StartJob):
             try:
-                manifest = build_job(schedule, action.scheduled_at)
-            except SubstitutionError as error:
-                raise ActionError("InvalidTemplate", f"spec.jobTemplate.{error}", permanent=True) from error
+                manifest = build_scheduled(schedule, action.scheduled_at)
+            except TemplateError as error:
+                raise ActionError("InvalidTemplate", str(error), permanent=True) from error
             await self.cluster.create_job(schedule, manifest)
             self.telemetry.on_start(max(0.0, self.clock() - action.scheduled_at))
-            log.info("job made", schedule=str(schedule.key), job=manifest["metadata"]["name"])
+            log.info("made", kind=manifest["kind"], name=manifest["metadata"]["name"], schedule=str(schedule.key))
             return
-        await self.cluster.delete_job_of(schedule, action.name, action.uid)
+        await self.cluster.delete_job_of(schedule, action.noun, action.name, action.uid)
 
     async def write_status(self, observed: ScheduleObserved, decision: ScheduleDecision) -> bool:
         """Write the status if it changed. Return False if the schedule has changed meanwhile."""
@@ -158,15 +158,22 @@ class ScheduleLoop:
             return False
         if status.get("lastMissedTime") != before.get("lastMissedTime"):
             self.telemetry.on_missed()
-        for event in schedule_events_between(before, status):
+        for event in schedule_events_between(before, status, observed.schedule.spec.noun):
             await self.cluster.record_schedule_event(observed.schedule, event.kind, event.reason, event.message)
         return True
 
 
-def as_scheduled_job(job: JobView) -> ScheduledJob | None:
-    """Return a job as its schedule sees it; None if its name has no scheduled time."""
+def as_scheduled_job(job: JobView | PipelineView) -> ScheduledJob | None:
+    """Return a job or a pipeline as its schedule sees it; None if its name has no scheduled time."""
     scheduled_at = read_scheduled_at(job.key.name)
     if scheduled_at is None:
         return None
     ended = read_run_state(job.status, job.spec.run_id).terminal
-    return ScheduledJob(name=job.key.name, uid=job.uid, scheduled_at=scheduled_at, ended=ended, deleting=job.deleting)
+    return ScheduledJob(
+        name=job.key.name,
+        uid=job.uid,
+        scheduled_at=scheduled_at,
+        ended=ended,
+        deleting=job.deleting,
+        noun="job" if isinstance(job, JobView) else "pipeline",
+    )

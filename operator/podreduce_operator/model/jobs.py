@@ -11,13 +11,9 @@ __all__ = ["JobKey", "JobView"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobView(ResourceView):
-    """A MapReduceJob, with its decoded spec.
-
-    `controller`: the resource that made it, such as a schedule; None if a person did.
-    """
+    """A MapReduceJob, with its decoded spec."""
 
     spec: JobSpec
-    controller: Owner | None = None
 
     @property
     def owner(self) -> Owner:

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from podreduce.contract.plan import Owner
+
 __all__ = ["JobKey", "ResourceView"]
 
 
@@ -22,7 +24,9 @@ class JobKey:
 class ResourceView:
     """A resource as last seen. Each kind adds its decoded spec.
 
-    `spec_error`: why its newest spec is not understood. The resource goes on with the last spec that was.
+    Attributes:
+        controller: the resource that made it, such as a schedule; None if a person did.
+        spec_error: why its newest spec is not understood. The resource goes on with the last spec that was.
     """
 
     key: JobKey
@@ -31,5 +35,6 @@ class ResourceView:
     raw_spec: Mapping[str, Any]
     status: Mapping[str, Any]
     labels: Mapping[str, str] = field(default_factory=dict)
+    controller: Owner | None = None
     deleting: bool = False
     spec_error: str = ""

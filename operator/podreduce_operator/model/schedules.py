@@ -1,9 +1,11 @@
-"""A MapReduceSchedule, the jobs it made, and what is decided about them.
+"""A MapReduceSchedule, the jobs or pipelines it made, and what is decided about them.
 
-Rule: frozen data. Times are seconds since the epoch.
+In these names a job is what a schedule makes: a MapReduceJob, or a MapReducePipeline. Rule: frozen data. Times are
+seconds since the epoch.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from podreduce_operator.api.schedule_spec import ScheduleSpec
 from podreduce_operator.model.observed import Fault
@@ -11,6 +13,7 @@ from podreduce_operator.model.resources import ResourceView
 
 __all__ = [
     "DeleteJobOf",
+    "Noun",
     "ScheduleAction",
     "ScheduleDecision",
     "ScheduleObserved",
@@ -20,6 +23,9 @@ __all__ = [
     "ScheduledJob",
     "StartJob",
 ]
+
+
+Noun = Literal["job", "pipeline"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +38,10 @@ class ScheduleView(ResourceView):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduledJob:
-    """A job that the schedule made.
+    """A job or a pipeline that the schedule made.
 
     Attributes:
+        noun: which of the two it is: the template may have been another one then.
         scheduled_at: the time that it was made for.
         ended: `Complete` or `Failed`; None while it has not ended.
         deleting: it is being deleted. Until it is gone it may still write its output.
@@ -45,6 +52,7 @@ class ScheduledJob:
     scheduled_at: float
     ended: str | None = None
     deleting: bool = False
+    noun: Noun = "job"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +93,7 @@ class ScheduleObserved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartJob:
-    """Make the job of a scheduled time. Its name contains the time, so it is made once."""
+    """Make the job or the pipeline of a scheduled time. Its name contains the time, so it is made once."""
 
     scheduled_at: float
 
@@ -95,11 +103,12 @@ class StartJob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteJobOf:
-    """Delete a job that the schedule made, if it still has this UID."""
+    """Delete a job or a pipeline that the schedule made, if it still has this UID."""
 
     name: str
     uid: str
     why: str
+    noun: Noun = "job"
 
     def __str__(self) -> str:
         return f"delete({self.name} {self.why})"

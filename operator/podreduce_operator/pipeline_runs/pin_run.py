@@ -7,10 +7,9 @@ import asyncio
 from collections.abc import Container, Iterable, Mapping
 from typing import Any
 
-from podreduce.contract.plan import Owner
 from podreduce.contract.wire import encode
 from podreduce.storage import probe_conditional_create
-from podreduce_operator.api.crd import PIPELINES
+from podreduce_operator.api.crd import PIPELINES, SCHEDULES
 from podreduce_operator.api.pipeline_parameters import resolve_step
 from podreduce_operator.api.pipeline_problems import find_pipeline_problems
 from podreduce_operator.api.pipeline_spec import PipelineSpec
@@ -33,6 +32,7 @@ from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.template_merge import PodTemplateError
 from podreduce_operator.runs.output_claim import refuse_existing
 from podreduce_operator.runs.publishing import read_manifest
+from podreduce_operator.schedules.job_of_schedule import read_scheduled_at
 
 __all__ = ["describe_run", "pin_run"]
 
@@ -93,13 +93,25 @@ async def read_sources(view: PipelineView, cluster: PipelineCluster) -> list[Pin
 
 
 async def is_owned(run: PipelineRun, step: str) -> bool:
-    """Tell whether this pipeline wrote what lies at a step's URI. Another pipeline of this name was this one, too."""
+    """Tell whether this pipeline wrote what lies at a step's URI.
+
+    Another pipeline of this name was this one, too, and so were those that the same schedule made.
+    """
     uri = result_uri(run.view.spec, step)
     manifest = None if uri is None else await read_manifest(run.storage.open(uri))
     if manifest is None or manifest.owner is None:
         return False
-    own = Owner(kind=PIPELINES.kind, name=run.view.key.name, uid=manifest.owner.uid)
-    return manifest.owner == own and manifest.namespace == run.view.key.namespace
+    own, owner = run.view.key, manifest.owner
+    is_own = owner.name == own.name or is_of_same_schedule(owner.name, run.view)
+    return owner.kind == PIPELINES.kind and manifest.namespace == own.namespace and is_own
+
+
+def is_of_same_schedule(name: str, pipeline: PipelineView) -> bool:
+    """Tell whether the schedule that made the pipeline makes pipelines with such a name: its own, and a time."""
+    controller = pipeline.controller
+    if controller is None or controller.kind != SCHEDULES.kind:
+        return False
+    return read_scheduled_at(name) is not None and name.rpartition("-")[0] == controller.name
 
 
 async def refuse_foreign_outputs(run: PipelineRun, owned: Container[str]) -> None:

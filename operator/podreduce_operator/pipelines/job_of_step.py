@@ -20,7 +20,7 @@ from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import CreateStep, PipelineView
 from podreduce_operator.pipelines.freshness import Node
 from podreduce_operator.pods.pod_names import MAX_NAME_CHARACTERS, bounded_name
-from podreduce_operator.pods.template_merge import merge_template
+from podreduce_operator.pods.template_merge import join_templates
 
 __all__ = [
     "ITERATION_LABEL",
@@ -175,7 +175,7 @@ def merge_defaults(pipeline: Mapping[str, Any], step: Mapping[str, Any]) -> dict
         merged["image"] = step["image"]
     if "podTemplate" in step:
         path = f"step {step['name']}: podTemplate"
-        merged["podTemplate"] = merge_template(pipeline.get("podTemplate", {}), step["podTemplate"], path)
+        merged["podTemplate"] = join_templates(pipeline.get("podTemplate", {}), step["podTemplate"], path)
     return merged
 
 

@@ -6,11 +6,12 @@ Rule: may be repeated at any point. The first `plan/plan.json` that is created i
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key, staging_prefix
-from podreduce.contract.plan import PageRef, Program, ShardPage, SideInput
+from podreduce.contract.plan import InputOptions, PageRef, Program, ShardPage, SideInput
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
@@ -38,9 +39,18 @@ from podreduce_operator.runs.output_claim import (
 )
 from podreduce_operator.runs.run import Run
 
-__all__ = ["pin_program", "plan_run"]
+__all__ = ["FoundInputs", "cut_inputs", "pin_program", "plan_run", "read_inputs"]
 
 CONCURRENT_WRITES = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundInputs:
+    """What a job reads: the objects and the options of each input, and the side inputs."""
+
+    listings: Sequence[Sequence[InputObject]]
+    options: Sequence[InputOptions]
+    side_inputs: tuple[SideInput, ...]
 
 
 async def plan_run(run: Run, cluster: Cluster) -> None:
@@ -57,23 +67,17 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     # In threads, here and below: with a large program or many gzips it takes seconds, and other jobs must not wait.
     await asyncio.to_thread(refuse_invalid, program, spec)
     refuse_templates(spec)
-    listings, input_options = [], []
-    for place, each in spec.all_inputs.items():
-        listing = await list_input(each.uris, run.storage.open, output_uri=run.output.uri, place=place)
-        await check_readable(each.uris, listing, run.storage.open)
-        input_options.append(await settle_columns(each, listing, run.storage.open, place=place))
-        listings.append(listing)
-    side_inputs = await plan_side_inputs(run)
+    found = await read_inputs(run)
     await take_output(run, cluster)
-    planned = await asyncio.to_thread(cut_inputs, spec, listings)
+    planned = await asyncio.to_thread(cut_inputs, spec, found.listings)
     digests = await asyncio.to_thread(
-        digest_run, spec, program, listings, side_inputs, runs_in_image=cluster.runs_images
+        digest_run, spec, program, found.listings, found.side_inputs, runs_in_image=cluster.runs_images
     )
     plan = build_plan(
         job=run.identity,
         spec=spec,
-        input_options=input_options,
-        side_inputs=side_inputs,
+        input_options=found.options,
+        side_inputs=found.side_inputs,
         raw_spec=dict(run.job.raw_spec),
         program=program,
         planned=planned,
@@ -85,6 +89,21 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
     await run.work.create_async(PLAN_KEY, data)
+
+
+async def read_inputs(run: Run) -> FoundInputs:
+    """List the inputs and the side inputs, and read samples where their columns are not given.
+
+    Raises:
+        ActionError: the input does not allow the run; the reason says which.
+    """
+    listings, options = [], []
+    for place, each in run.job.spec.all_inputs.items():
+        listing = await list_input(each.uris, run.storage.open, output_uri=run.output.uri, place=place)
+        await check_readable(each.uris, listing, run.storage.open)
+        options.append(await settle_columns(each, listing, run.storage.open, place=place))
+        listings.append(listing)
+    return FoundInputs(listings=listings, options=options, side_inputs=await plan_side_inputs(run))
 
 
 def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Planned:

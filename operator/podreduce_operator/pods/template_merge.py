@@ -7,9 +7,10 @@ as tolerations, are replaced.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["PodTemplateError", "merge_template", "refuse_unknown"]
+__all__ = ["PodTemplateError", "join_templates", "merge_template", "refuse_unknown"]
 
 LIST_KEYS: Mapping[str, tuple[str, ...]] = {
     "claims": ("name",),
@@ -63,49 +64,73 @@ def merge_template(base: Mapping[str, Any], patch: Mapping[str, Any], path: str)
     Raises:
         PodTemplateError: a field has a different shape than in `base`, or a list item has no key.
     """
-    merged = dict(base)
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        else:
-            merged[name] = merge_field(name, merged.get(name), value, f"{path}.{name}")
-    return merged
+    return Merge(keeps_nulls=False).fields(base, patch, path)
 
 
-def merge_field(name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
-    """Return the merged value of a field."""
-    if name in LIST_KEYS and (isinstance(old, list) or isinstance(new, list)):
-        return merge_items(name, old or [], new, path)
-    if isinstance(old, Mapping):
-        if not isinstance(new, Mapping):
-            raise PodTemplateError(f"{path}: expected a mapping, not {type(new).__name__}")
-        return merge_template(old, new, path)
-    return new
+def join_templates(first: Mapping[str, Any], second: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the one template that does to a pod what both do one after the other: it keeps their nulls.
 
+    No template can say that a mapping is removed and then set. If `first` removes what `second` sets, the joined one
+    merges it with what the pod has.
 
-def merge_items(name: str, old: Sequence[Any], new: Any, path: str) -> list[Any]:  # noqa: ANN401 - any JSON value
-    """Return the old items in order, merged or replaced if `new` has the same key, and then the other new items.
-
-    New items are not merged with each other: if two have one key, both stay, and the API server says what it thinks.
+    Raises:
+        PodTemplateError: see `merge_template`.
     """
-    keys = LIST_KEYS[name]
-    required = [key for key in keys if key not in DEFAULT_KEYS]
-    if not isinstance(new, list) or not all(isinstance(item, Mapping) and has_all(item, required) for item in new):
-        raise PodTemplateError(
-            f"{path}: expected a list of mappings that each have {' and '.join(map(repr, required))}"
-        )
-    merged = list(old)
-    places = {identify(item, keys): place for place, item in enumerate(old)}
-    for item in new:
-        place = places.pop(identify(item, keys), None)
-        if place is None:
-            merged.append(item)
-        elif name in REPLACED_WHOLE:
-            merged[place] = item
-        else:
-            label = ",".join(f"{key}={item[key]}" for key in required)
-            merged[place] = merge_template(merged[place], item, f"{path}[{label}]")
-    return merged
+    return Merge(keeps_nulls=True).fields(first, second, path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """How mappings and lists are merged. `keeps_nulls`: the result is a template, whose nulls still remove fields."""
+
+    keeps_nulls: bool
+
+    def fields(self, base: Mapping[str, Any], patch: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Return the merged mapping."""
+        merged = dict(base)
+        for name, value in patch.items():
+            if value is not None:
+                merged[name] = self.value(name, merged.get(name), value, f"{path}.{name}")
+            elif self.keeps_nulls:
+                merged[name] = None
+            else:
+                merged.pop(name, None)
+        return merged
+
+    def value(self, name: str, old: Any, new: Any, path: str) -> Any:  # noqa: ANN401 - any JSON value
+        """Return the merged value of a field."""
+        if name in LIST_KEYS and (isinstance(old, list) or isinstance(new, list)):
+            return self.items(name, old or [], new, path)
+        if isinstance(old, Mapping):
+            if not isinstance(new, Mapping):
+                raise PodTemplateError(f"{path}: expected a mapping, not {type(new).__name__}")
+            return self.fields(old, new, path)
+        return new
+
+    def items(self, name: str, old: Sequence[Any], new: Any, path: str) -> list[Any]:  # noqa: ANN401 - any JSON value
+        """Return the old items in order, merged or replaced if `new` has the same key, and then the other new items.
+
+        New items are not merged with each other: if two have one key, both stay, and the API server says what it
+        thinks.
+        """
+        keys = LIST_KEYS[name]
+        required = [key for key in keys if key not in DEFAULT_KEYS]
+        if not isinstance(new, list) or not all(isinstance(item, Mapping) and has_all(item, required) for item in new):
+            raise PodTemplateError(
+                f"{path}: expected a list of mappings that each have {' and '.join(map(repr, required))}"
+            )
+        merged = list(old)
+        places = {identify(item, keys): place for place, item in enumerate(old)}
+        for item in new:
+            place = places.pop(identify(item, keys), None)
+            if place is None:
+                merged.append(item)
+            elif name in REPLACED_WHOLE:
+                merged[place] = item
+            else:
+                label = ",".join(f"{key}={item[key]}" for key in required)
+                merged[place] = self.fields(merged[place], item, f"{path}[{label}]")
+        return merged
 
 
 def has_all(item: Mapping[str, Any], keys: Sequence[str]) -> bool:

@@ -1,5 +1,8 @@
 """The scheduling policy of MapReduceSchedules: one pure function, as `decide` is for jobs.
 
+What is said of jobs holds for pipelines: a schedule makes the one or the other, by its template. After a change of the
+template it may have made both, and they count together.
+
 The policy
 ----------
 1. A time is due if the schedule names it, it is not in the future, and it is later than all of these: the creation, the
@@ -21,6 +24,7 @@ from dataclasses import replace
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.model.schedules import (
     DeleteJobOf,
+    Noun,
     ScheduleDecision,
     ScheduledJob,
     ScheduleObserved,
@@ -86,12 +90,13 @@ def start_job(observed: ScheduleObserved, state: ScheduleState, due: float, seco
     """Make the job of a due time, as soon as the earlier jobs allow it."""
     policy = observed.schedule.spec.concurrency_policy
     running = [job for job in observed.jobs if job.ended is None]
+    noun = observed.schedule.spec.noun
     if running and policy == "Forbid":
-        return wait_for(running, state, seconds_left)
+        return wait_for(running, state, seconds_left, noun)
     if not observed.is_current:
         return ScheduleDecision(verdict=ScheduleVerdict(state=state), needs_current=True)
     if running and policy == "Replace":
-        return replace_jobs(running, state)
+        return replace_jobs(running, state, noun)
     started = replace(state, last_at=due)
     return ScheduleDecision(verdict=ScheduleVerdict(state=started), actions=(StartJob(scheduled_at=due),))
 
@@ -102,19 +107,21 @@ def retry_later(fault: Fault, state: ScheduleState) -> ScheduleDecision:
     return ScheduleDecision(verdict=verdict, wake_after=RETRY_SECONDS)
 
 
-def wait_for(running: Sequence[ScheduledJob], state: ScheduleState, seconds_left: float) -> ScheduleDecision:
+def wait_for(
+    running: Sequence[ScheduledJob], state: ScheduleState, seconds_left: float, noun: Noun
+) -> ScheduleDecision:
     """Let a due time wait for the earlier jobs, at the longest until its deadline."""
-    message = f"the next job is due and waits for {join_names(running)} to end (concurrencyPolicy: Forbid)"
+    message = f"the next {noun} is due and waits for {join_names(running)} to end (concurrencyPolicy: Forbid)"
     return ScheduleDecision(
         verdict=ScheduleVerdict(state=state, reason="JobAlreadyActive", message=message),
         wake_after=None if math.isinf(seconds_left) else seconds_left + 1.0,
     )
 
 
-def replace_jobs(running: Sequence[ScheduledJob], state: ScheduleState) -> ScheduleDecision:
+def replace_jobs(running: Sequence[ScheduledJob], state: ScheduleState, noun: Noun) -> ScheduleDecision:
     """Delete the earlier jobs. The next one is made when they are gone."""
-    message = f"the next job is due: {join_names(running)} is deleted first (concurrencyPolicy: Replace)"
-    deleted = tuple(DeleteJobOf(name=job.name, uid=job.uid, why="replaced") for job in running if not job.deleting)
+    message = f"the next {noun} is due: {join_names(running)} is deleted first (concurrencyPolicy: Replace)"
+    deleted = tuple(delete(job, "replaced") for job in running if not job.deleting)
     return ScheduleDecision(
         verdict=ScheduleVerdict(state=state, reason="ReplacingJob", message=message), actions=deleted
     )
@@ -133,7 +140,12 @@ def prune(observed: ScheduleObserved) -> Iterator[DeleteJobOf]:
         ("Failed", spec.failed_jobs_history_limit),
     ):
         ended = sorted((job for job in observed.jobs if job.ended == kind), key=lambda job: -job.scheduled_at)
-        yield from (DeleteJobOf(name=job.name, uid=job.uid, why="history") for job in ended[limit:] if not job.deleting)
+        yield from (delete(job, "history") for job in ended[limit:] if not job.deleting)
+
+
+def delete(job: ScheduledJob, why: str) -> DeleteJobOf:
+    """Return the deletion of a job."""
+    return DeleteJobOf(name=job.name, uid=job.uid, why=why, noun=job.noun)
 
 
 def look_again(decision: ScheduleDecision, cron: Cron, now: float) -> ScheduleDecision:

@@ -8,7 +8,7 @@ from typing import Any
 
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.times import parse_time, render_time
-from podreduce_operator.model.schedules import ScheduledJob, ScheduleObserved, ScheduleState, ScheduleVerdict
+from podreduce_operator.model.schedules import Noun, ScheduledJob, ScheduleObserved, ScheduleState, ScheduleVerdict
 from podreduce_operator.policy.conditions import Condition, write_conditions
 from podreduce_operator.policy.job_events import JobEvent
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
@@ -21,7 +21,7 @@ MAX_OBSERVED = 300
 LAST_RUN_FAILED = "LastRunFailed"
 SUSPENDED = "Suspended"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
-ALL_WELL = ("Scheduled", "jobs are made at their times")
+ALL_WELL = "Scheduled"
 
 
 def read_schedule_state(status: Mapping[str, Any]) -> ScheduleState:
@@ -65,7 +65,9 @@ def render_optional(seconds: float | None) -> str | None:
 
 def find_conditions(observed: ScheduleObserved, verdict: ScheduleVerdict) -> dict[str, Condition]:
     """Return what each condition says."""
-    reason, text = (verdict.reason, verdict.message) if verdict.reason else ALL_WELL
+    noun = observed.schedule.spec.noun
+    all_well = (ALL_WELL, f"{noun}s are made at their times")
+    reason, text = (verdict.reason, verdict.message) if verdict.reason else all_well
     message = cut_middle(text, MAX_MESSAGE)
     suspended = observed.schedule.spec.suspend
     waits = bool(verdict.reason) and not verdict.is_stalled and not suspended
@@ -73,11 +75,11 @@ def find_conditions(observed: ScheduleObserved, verdict: ScheduleVerdict) -> dic
         "Ready": (not verdict.is_stalled, reason, message),
         "Reconciling": (waits, reason, message),
         "Stalled": (verdict.is_stalled, reason, message),
-        SUSPENDED: (suspended, SUSPENDED, "no jobs are made (suspend: true)"),
+        SUSPENDED: (suspended, SUSPENDED, f"no {noun}s are made (suspend: true)"),
     }
     last = find_last_ended(observed)
     if last is not None:
-        found[LAST_RUN_FAILED] = (last.ended == "Failed", f"Last{last.ended}", f"the job {last.name} failed")
+        found[LAST_RUN_FAILED] = (last.ended == "Failed", f"Last{last.ended}", f"the {last.noun} {last.name} failed")
     if observed.schedule.spec_error:
         told = f"{observed.schedule.spec_error}; the schedule goes on with its last spec"
         found[SPEC_NOT_UNDERSTOOD] = (True, "InvalidSpec", cut_middle(told, MAX_MESSAGE))
@@ -90,15 +92,15 @@ def find_last_ended(observed: ScheduleObserved) -> ScheduledJob | None:
     return max(ended, key=lambda job: job.scheduled_at, default=None)
 
 
-def schedule_events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[JobEvent]:
-    """Yield the events for the changes between two statuses of a schedule."""
+def schedule_events_between(before: Mapping[str, Any], after: Mapping[str, Any], noun: Noun) -> Iterator[JobEvent]:
+    """Yield the events for the changes between two statuses of a schedule. `noun`: what it makes."""
     missed = after.get("lastMissedTime")
     if missed != before.get("lastMissedTime"):
-        message = f"the job of {missed} was not made: startingDeadlineSeconds are over"
+        message = f"the {noun} of {missed} was not made: startingDeadlineSeconds are over"
         yield JobEvent(kind="Warning", reason="MissedSchedule", message=message)
     elif after.get("lastScheduleTime") != before.get("lastScheduleTime"):
-        yield JobEvent(kind="Normal", reason="JobStarted", message=f"made the job of {after['lastScheduleTime']}")
+        yield JobEvent(kind="Normal", reason="JobStarted", message=f"made the {noun} of {after['lastScheduleTime']}")
     told, known = find_condition(after, "Ready"), find_condition(before, "Ready")
-    if told is not None and told["reason"] != ALL_WELL[0] and (known is None or known["reason"] != told["reason"]):
+    if told is not None and told["reason"] != ALL_WELL and (known is None or known["reason"] != told["reason"]):
         kind = "Normal" if told["status"] == "True" else "Warning"
         yield JobEvent(kind=kind, reason=told["reason"], message=told["message"] or told["reason"])

@@ -16,8 +16,8 @@ import structlog
 from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster, open_cluster
-from podreduce_operator.cluster.kubernetes.pipelines import open_pipelines
-from podreduce_operator.cluster.kubernetes.schedules import open_schedules
+from podreduce_operator.cluster.kubernetes.pipelines import KubernetesPipelines, open_pipelines
+from podreduce_operator.cluster.kubernetes.schedules import KubernetesSchedules, open_schedules
 from podreduce_operator.cluster.kubernetes.served_api import list_served, when_served
 from podreduce_operator.cluster.local.machine import cgroup_limits_bytes
 from podreduce_operator.leadership.elector import Elector
@@ -29,6 +29,7 @@ from podreduce_operator.loop.reconcile import Reconciler
 from podreduce_operator.loop.schedule_loop import ScheduleLoop
 from podreduce_operator.model.errors import OperatorError
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.process.crash_points import build_fault_hook
 from podreduce_operator.process.kopf_shell import serve
 from podreduce_operator.process.logging import configure_logs
@@ -137,22 +138,27 @@ async def open_other_kinds(
     settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
 ) -> list[ServedKind]:
     """Return how the kinds are served that make jobs. One whose CRD is missing is left out: jobs run without it."""
-    openers = {PIPELINES: serve_pipelines, SCHEDULES: serve_schedules}
     served = await when_served(partial(list_served, cluster.api))
-    for names in openers:
+    for names in (PIPELINES, SCHEDULES):
         if names.plural not in served:
             remedy = "apply the files in crds/ and restart the operator"
             log.warning("not served, because the API server has no such kind", kind=names.kind, remedy=remedy)
-    found = [open_kind for names, open_kind in openers.items() if names.plural in served]
-    return [open_kind(settings, cluster, signs, metrics) for open_kind in found]
+    found = list[ServedKind]()
+    if PIPELINES.plural in served:
+        signs.pipeline_cluster = open_pipelines(cluster, settings.cluster.namespaces)
+        found.append(serve_pipelines(settings, cluster, signs.pipeline_cluster, metrics))
+    if SCHEDULES.plural in served:
+        pipelines = None if signs.pipeline_cluster is None else signs.pipeline_cluster.store
+        places = settings.cluster.namespaces
+        signs.schedule_cluster = open_schedules(cluster.api, cluster.jobs, pipelines, places, cluster.installation)
+        found.append(serve_schedules(settings, cluster, signs.schedule_cluster, metrics))
+    return found
 
 
 def serve_pipelines(
-    settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
+    settings: Settings, cluster: KubernetesCluster, pipelines: KubernetesPipelines, metrics: Metrics
 ) -> ServedKind:
     """Return how pipelines are served."""
-    pipelines = open_pipelines(cluster, settings.cluster.namespaces)
-    signs.pipeline_cluster = pipelines
     loop = PipelineLoop(
         pipelines,
         parallelism=settings.limits.parallelism,
@@ -162,12 +168,20 @@ def serve_pipelines(
     )
     removals = Removals(forget=loop.forget, wake=loop.wake, is_known=lambda key: key in pipelines.known())
     standby = Standby(wake=loop.wake, known=pipelines.known, remove=removals.add)
+
+    async def run(wake_controller: WakeController) -> None:
+        def handle_gone(pipeline: PipelineView) -> None:
+            standby.remove(pipeline)
+            wake_controller(pipeline.key.namespace, pipeline.controller)
+
+        await pipelines.run(handle_gone)
+
     return ServedKind(
         names=PIPELINES,
         observe=pipelines.observe,
         observe_deletion=pipelines.observe_deletion,
         list_uids=pipelines.list_uids,
-        run=lambda _: pipelines.run(standby.remove),
+        run=run,
         standby=standby,
         passes=loop.passes,
         close=removals.close,
@@ -175,11 +189,9 @@ def serve_pipelines(
 
 
 def serve_schedules(
-    settings: Settings, cluster: KubernetesCluster, signs: HealthReader, metrics: Metrics
+    settings: Settings, cluster: KubernetesCluster, schedules: KubernetesSchedules, metrics: Metrics
 ) -> ServedKind:
     """Return how schedules are served."""
-    schedules = open_schedules(cluster.api, cluster.jobs, settings.cluster.namespaces, cluster.installation)
-    signs.schedule_cluster = schedules
     loop = ScheduleLoop(
         schedules,
         installation=cluster.installation,

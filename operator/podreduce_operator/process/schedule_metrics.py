@@ -26,8 +26,8 @@ class ScheduleMetrics:
     def __init__(self, registry: CollectorRegistry) -> None:
         self._skew = Histogram(
             "podreduce_schedule_skew_seconds",
-            "How long after its scheduled time a job was made. With Forbid and Replace this includes the wait for the "
-            "job before.",
+            "How long after its scheduled time a job or pipeline was made. With Forbid and Replace this includes the "
+            "wait for the one before.",
             buckets=SKEW_SECONDS,
             registry=registry,
         )
@@ -38,7 +38,7 @@ class ScheduleMetrics:
         )
 
     def take_start(self, seconds: float) -> None:
-        """Count a job that was made."""
+        """Count a job or a pipeline that was made."""
         self._skew.observe(seconds)
 
     def take_missed(self) -> None:
@@ -51,12 +51,14 @@ def collect_schedules(schedules: Sequence[ScheduleView]) -> Iterator[GaugeMetric
     yield collect_states(schedules)
     failed = sum(is_true(schedule.status, "LastRunFailed") for schedule in schedules)
     yield GaugeMetricFamily(
-        "podreduce_schedules_last_run_failed", "How many schedules have a last job that failed.", value=failed
+        "podreduce_schedules_last_run_failed",
+        "How many schedules have a last job or pipeline that failed.",
+        value=failed,
     )
     yield GaugeMetricFamily(
         "podreduce_schedule_last_success_timestamp_seconds",
-        "The scheduled time of a schedule's last complete job, in seconds since the epoch: the earliest of all "
-        "schedules that are not suspended. 0 without one.",
+        "The scheduled time of a schedule's last complete job or pipeline, in seconds since the epoch: the earliest "
+        "of all schedules that are not suspended. 0 without one.",
         value=min(find_successes(schedules), default=0.0),
     )
 

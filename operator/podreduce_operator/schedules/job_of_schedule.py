@@ -1,19 +1,24 @@
-"""The MapReduceJob of a scheduled time, and the scheduled time of a job. Rule: pure.
+"""What a schedule makes at a time, a job or a pipeline, and the scheduled time of either. Rule: pure.
 
-A job's name is a lock: it contains the scheduled time, so a time has one job, whoever makes it.
+The name is a lock: it contains the scheduled time, so a time has one job, whoever makes it.
 """
 
 import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from podreduce_operator.api.crd import API_VERSION, GROUP, KIND
-from podreduce_operator.api.substitution import substitute_spec
+from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES, SCHEDULES, known_spec
+from podreduce_operator.api.crd_schema import FieldProblem
+from podreduce_operator.api.pipeline_problems import find_pipeline_problems
+from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
+from podreduce_operator.api.substitution import SubstitutionError, substitute_spec
 from podreduce_operator.api.times import render_time
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.cron import parse_cron
 from podreduce_operator.schedules.scheduled_parameters import parameters_at
 
-__all__ = ["SCHEDULED_AT_ANNOTATION", "SCHEDULE_LABEL", "build_job", "read_scheduled_at"]
+__all__ = ["SCHEDULED_AT_ANNOTATION", "SCHEDULE_LABEL", "TemplateError", "build_scheduled", "read_scheduled_at"]
 
 SCHEDULE_LABEL = f"{GROUP}/schedule"
 SCHEDULED_AT_ANNOTATION = f"{GROUP}/scheduled-at"
@@ -21,19 +26,28 @@ MINUTE = 60
 NAME = re.compile(r".*-(?P<minutes>[0-9]{1,10})", re.DOTALL)
 
 
-def build_job(schedule: ScheduleView, scheduled_at: float) -> dict[str, Any]:
-    """Return the manifest of the job for a scheduled time (seconds since the epoch).
+class TemplateError(ValueError):
+    """Nothing can be made from the template. Each problem has the path of its field in the schedule."""
+
+    def __init__(self, field: str, problems: Iterable[FieldProblem]) -> None:
+        self.problems = tuple(replace(each, path=f"spec.{field}.{each.path}") for each in problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+def build_scheduled(schedule: ScheduleView, scheduled_at: float) -> dict[str, Any]:
+    """Return the manifest of the job or the pipeline for a scheduled time (seconds since the epoch).
 
     Raises:
         CronError: the time zone is not valid.
-        SubstitutionError: the template has a placeholder of a parameter that the schedule does not have.
+        TemplateError: the template has a placeholder of a parameter that the schedule does not have, or a pipeline that
+            would fail at once.
     """
     spec = schedule.spec
-    template, zone = spec.job_template, parse_cron(spec.schedule, spec.time_zone).zone
-    parameters = parameters_at(spec.parameters, zone, scheduled_at)
+    template, zone = spec.template, parse_cron(spec.schedule, spec.time_zone).zone
+    fill = fill_job if spec.makes is JOBS else fill_pipeline
     return {
         "apiVersion": API_VERSION,
-        "kind": KIND,
+        "kind": spec.makes.kind,
         "metadata": {
             "name": f"{schedule.key.name}-{int(scheduled_at) // MINUTE}",
             "namespace": schedule.key.namespace,
@@ -42,18 +56,44 @@ def build_job(schedule: ScheduleView, scheduled_at: float) -> dict[str, Any]:
             "ownerReferences": [
                 {
                     "apiVersion": API_VERSION,
-                    "kind": "MapReduceSchedule",
+                    "kind": SCHEDULES.kind,
                     "name": schedule.key.name,
                     "uid": schedule.uid,
                     "controller": True,
                 }
             ],
         },
-        "spec": substitute_spec(template.spec, parameters),
+        "spec": fill(template.spec, parameters_at(spec.parameters, zone, scheduled_at)),
     }
 
 
+def fill_job(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return a job's spec with the parameters in its texts.
+
+    Raises:
+        TemplateError: a placeholder names no parameter.
+    """
+    try:
+        return substitute_spec(spec, parameters)
+    except SubstitutionError as error:
+        path, _, message = str(error).partition(": ")
+        raise TemplateError("jobTemplate", [FieldProblem(path=path, message=message)]) from error
+
+
+def fill_pipeline(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:
+    """Return a pipeline's spec with the parameters added to its own. The pipeline itself puts them into its texts.
+
+    Raises:
+        TemplateError: the pipeline would fail as Invalid. Each of its runs would, so none is made.
+    """
+    filled = {**spec, "parameters": {**spec.get("parameters", {}), **parameters}} if parameters else dict(spec)
+    problems = find_pipeline_problems(decode_pipeline_spec(known_spec(filled, PIPELINES)))
+    if problems:
+        raise TemplateError("pipelineTemplate", problems)
+    return filled
+
+
 def read_scheduled_at(name: str) -> float | None:
-    """Return the scheduled time of a job by its name; None if the name is not that of a schedule's job."""
+    """Return the scheduled time by a name; None if the name is not that of what a schedule makes."""
     found = NAME.fullmatch(name)
     return None if found is None else float(found["minutes"]) * MINUTE

@@ -23,7 +23,7 @@ def make_schedule_manifest(
     status: Mapping[str, Any] | None = None,
     **spec: Any,
 ) -> dict[str, Any]:
-    """A schedule as the API server has it."""
+    """A schedule as the API server has it. A field of the spec that is None is left out."""
     metadata = {
         "namespace": "team",
         "name": name,
@@ -37,7 +37,11 @@ def make_schedule_manifest(
         "apiVersion": API_VERSION,
         "kind": SCHEDULES.kind,
         "metadata": metadata,
-        "spec": {"schedule": "30 2 * * *", "jobTemplate": template, **spec},
+        "spec": {
+            name: value
+            for name, value in {"schedule": "30 2 * * *", "jobTemplate": template, **spec}.items()
+            if value is not None
+        },
         "status": dict(status or {}),
     }
 

@@ -29,6 +29,16 @@ def test_the_generated_parts_are_those_of_the_code(page: str) -> None:
     assert load_generator().render(text) == text, "run `make docs`"
 
 
+def test_the_pictures_are_drawn_by_the_code_and_shown_on_a_page() -> None:
+    generator = load_generator()
+    pictures = {path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.svg")}
+    assert pictures == set(generator.PICTURES)
+    pages = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "docs").glob("*.md"))
+    for name, draw in generator.PICTURES.items():
+        assert (ROOT / name).read_text(encoding="utf-8") == draw(), "run `make docs`"
+        assert f"]({Path(name).name})" in pages
+
+
 def test_every_page_with_generated_parts_is_listed() -> None:
     pages = {path for path in (ROOT / "docs").glob("*.md") if "<!-- generated: " in path.read_text(encoding="utf-8")}
     assert {page.relative_to(ROOT).as_posix() for page in pages} == set(load_generator().PAGES)

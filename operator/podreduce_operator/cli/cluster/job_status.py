@@ -27,7 +27,7 @@ __all__ = ["show_status", "watch_status"]
 Json = dict[str, Any]
 
 MAX_JOBS = 3
-"""How many jobs of a schedule are shown, the newest first."""
+"""How many jobs or pipelines of a schedule are shown, the newest first."""
 
 
 async def show_status(connection: "Connection", reference: Reference, output: Format | None) -> CommandExit:
@@ -65,12 +65,19 @@ async def render(
     if reference.kind is JOB:
         return list(draw(await build_with_pods(connection, manifest, speeds), width))
     if reference.kind is PIPELINE:
-        return list(
-            draw(build_pipeline(manifest, await build_running(connection, manifest, speeds), time.time()), width)
-        )
-    jobs = (await list_jobs_of(connection, manifest))[:MAX_JOBS]
-    trees = [await build_with_pods(connection, job, speeds) for job in jobs]
+        return list(draw(await build_with_jobs(connection, manifest, speeds), width))
+    if "pipelineTemplate" in manifest["spec"]:
+        pipelines = (await list_jobs_of(connection, manifest, PIPELINE))[:MAX_JOBS]
+        trees = [await build_with_jobs(connection, pipeline, speeds) for pipeline in pipelines]
+    else:
+        jobs = (await list_jobs_of(connection, manifest))[:MAX_JOBS]
+        trees = [await build_with_pods(connection, job, speeds) for job in jobs]
     return list(draw(build_schedule(manifest, trees, time.time()), width))
+
+
+async def build_with_jobs(connection: "Connection", pipeline: Json, speeds: dict[str, Throughput]) -> Branch:
+    """Return a pipeline's tree with the jobs of the steps that run."""
+    return build_pipeline(pipeline, await build_running(connection, pipeline, speeds), time.time())
 
 
 async def build_running(connection: "Connection", pipeline: Json, speeds: dict[str, Throughput]) -> dict[str, Branch]:

@@ -164,7 +164,7 @@ def build_output(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iter
 
 
 def build_schedule(manifest: Mapping[str, Any], jobs: Sequence[Branch], now: float) -> Branch:
-    """Return a schedule as a tree. `jobs` are the trees of its jobs, the newest first."""
+    """Return a schedule as a tree. `jobs` are the trees of its jobs or pipelines, the newest first."""
     spec, status, metadata = spec_of(manifest), status_of(manifest), manifest["metadata"]
     zone = f" ({spec['timeZone']})" if spec.get("timeZone") else ""
     head = f"{Reference(kind=SCHEDULE, name=name_of(dict(manifest)))} in {metadata['namespace']}"

@@ -102,7 +102,8 @@ def tell_ending(place: Place, reference: Reference, manifest: Mapping[str, Any],
     """Print the report on a run that ended."""
     status = status_of(manifest)
     if reference.kind is SCHEDULE:
-        say(f"{reference}: {'the last job failed' if ending is Ending.FAILED else ending.value.lower()}")
+        noun = "pipeline" if "pipelineTemplate" in spec_of(manifest) else "job"
+        say(f"{reference}: {f'the last {noun} failed' if ending is Ending.FAILED else ending.value.lower()}")
     elif reference.kind is PIPELINE and ending is not Ending.SUSPENDED:
         tell_pipeline(place, reference, manifest, ending)
     elif ending is Ending.COMPLETE:

@@ -32,7 +32,14 @@ from podreduce_operator.pipelines.job_of_step import PinnedRun, StepJobError
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.pods.template_merge import PodTemplateError
 
-__all__ = ["InvalidPipelineError", "graph_rules", "has_pipeline", "load_pipeline", "parse_pipeline_file"]
+__all__ = [
+    "InvalidPipelineError",
+    "describe_place",
+    "graph_rules",
+    "has_pipeline",
+    "load_pipeline",
+    "parse_pipeline_file",
+]
 
 DATA_URI = "s3://intermediate/data/"
 """Where outputs without a URI would lie, to check the jobs. Nothing is written there."""
@@ -69,7 +76,7 @@ def parse_pipeline_file(text: str, source: str) -> JobFile:
     if manifest.get("apiVersion") != API_VERSION:
         raise ManifestError(f"{source}: apiVersion: must be {API_VERSION}, got {show(manifest.get('apiVersion'))}")
     config_maps = index_config_maps([each for each in documents if is_kind(each, "ConfigMap")], source)
-    return JobFile(source=source, manifest=manifest, text=text, config_maps=config_maps)
+    return JobFile(source=source, manifest=manifest, text=text, document=PIPELINES.kind, config_maps=config_maps)
 
 
 def load_pipeline(file: JobFile) -> PipelineView:
@@ -103,12 +110,18 @@ def refuse(file: JobFile, problems: tuple[FieldProblem, ...]) -> None:
         InvalidPipelineError: it has, and each is told with its line.
     """
     if problems:
-        raise InvalidPipelineError("\n".join(describe_place(file, problem) for problem in problems))
+        within = (replace(problem, path=place_in(file, problem.path)) for problem in problems)
+        raise InvalidPipelineError("\n".join(describe_place(file, problem) for problem in within))
+
+
+def place_in(file: JobFile, path: str) -> str:
+    """Return the path of a pipeline's field in its document, which may be a schedule."""
+    return ".".join([*file.template, path])
 
 
 def describe_place(file: JobFile, problem: FieldProblem) -> str:
-    """Return a problem with the file and the line."""
-    line = None if file.source.endswith(".json") else find_line(file.text, {"kind": PIPELINES.kind}, problem.path)
+    """Return a problem with the file and the line. Its path is that in the document."""
+    line = None if file.source.endswith(".json") else find_line(file.text, {"kind": file.document}, problem.path)
     return f"{file.source}{'' if line is None else f':{line}'}: {problem}"
 
 
@@ -141,7 +154,7 @@ def describe_program(file: JobFile, spec: PipelineSpec, name: str) -> list[str]:
 def find_step_source(file: JobFile, program: ProgramSpec, path: str) -> ProgramSource | None:
     """Return the text of a program; None if it is in a module, or in a ConfigMap that the file does not hold."""
     if program.source is not None:
-        within, matches = f"{path}.source", {"kind": PIPELINES.kind}
+        within, matches = place_in(file, f"{path}.source"), {"kind": file.document}
         block = find_block(file.text, matches, split_path(within), program.source)
         return ProgramSource(text=program.source, file=file.source, within=within, block=block)
     if program.source_from is None:

@@ -1,6 +1,7 @@
 """`podreduce plan`: what a run of a pipeline would do now, and why. Rule: changes nothing."""
 
 import asyncio
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -9,14 +10,16 @@ from typing import Any
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError
-from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.cli.job_file import JobFile, read_text
+from podreduce_operator.api.pipeline_parameters import resolve_steps
+from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
+from podreduce_operator.cli.pipelines.graph import Known, StepGraph, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_lines import draw_list, draw_rows
+from podreduce_operator.cli.pipelines.graph_svg import draw_svg
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
-from podreduce_operator.cli.pipelines.pipeline_file import parse_pipeline_file
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
-from podreduce_operator.cli.terminal import complain, say
-from podreduce_operator.cli.wording import render_bytes, render_seconds
+from podreduce_operator.cli.terminal import complain, say, terminal_width
+from podreduce_operator.cli.wording import render_bytes, render_seconds, wrap
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.local.local_jobs import LocalJobs, Machine
 from podreduce_operator.cluster.local.machine import count_cores
@@ -31,7 +34,7 @@ from podreduce_operator.pipelines.picture import Picture, as_record, look_at
 from podreduce_operator.pipelines.reasons import explain_states
 from podreduce_operator.pods.pod_names import hash_run
 
-__all__ = ["plan_file"]
+__all__ = ["plan_pipeline"]
 
 STATES: Mapping[State, str] = {State.REUSED: "reuse", State.RUN: "run", State.WAITING: "run after"}
 
@@ -51,18 +54,47 @@ class Outlook:
     reasons: Mapping[str, str]
 
 
-def plan_file(path: str, overrides: Overrides, of_steps: StepOverrides) -> ExitStatus:
-    """Print what a run of the pipeline in a file would do now, with the records in `--keep`, if it is given."""
+def plan_pipeline(
+    file: JobFile, overrides: Overrides, of_steps: StepOverrides, graph: Path | None = None
+) -> ExitStatus:
+    """Print what a run of the pipeline in a file would do now, with the records in `--keep`, if it is given.
+
+    `graph`: the file for its picture.
+    """
     try:
-        file = parse_pipeline_file(*read_text(path))
         pipeline = load_local_pipeline(file, overrides, of_steps)
         keep = None if of_steps.keep is None else str(of_steps.keep.absolute())
         outlook = asyncio.run(look_ahead(pipeline, file, keep))
-    except (ManifestError, InvalidFileError, ActionError, PodreduceError) as error:
+    except (InvalidFileError, ActionError, PodreduceError) as error:
         complain(str(error))
         return ExitStatus.INVALID
-    say("\n".join(render_outlook(outlook)))
+    say("\n".join(render_outlook(outlook, terminal_width(sys.stdout))))
+    return ExitStatus.COMPLETE if graph is None else write_graph(graph, pipeline.key.name, outlook)
+
+
+def write_graph(path: Path, name: str, outlook: Outlook) -> ExitStatus:
+    """Write the picture of a pipeline."""
+    try:
+        path.write_text(draw_svg(graph_of(outlook), name), encoding="utf-8")
+    except OSError as error:
+        complain(f"--graph {path}: cannot be written: {error.strerror or error}")
+        return ExitStatus.FAILED
     return ExitStatus.COMPLETE
+
+
+def graph_of(outlook: Outlook) -> StepGraph:
+    """Return the pipeline as a graph, with what a run would do."""
+    picture, spec = outlook.picture, outlook.observed.pipeline.spec
+    nodes = {place.step: name for name, place in latest(picture).items()}
+    reused = {step: picture.states[name] is State.REUSED for step, name in nodes.items()}
+    sizes = {step: outlook.observed.digests[step].bytes_in for step in nodes}
+    known = Known(
+        marks={step: StepMark.REUSE if is_reused else StepMark.RUN for step, is_reused in reused.items()},
+        notes={step: [f"reads {render_bytes(size)}"] for step, size in sizes.items() if size and not reused[step]},
+        iterations={name: loop.iteration - (0 if loop.end else 1) for name, loop in picture.unrolled.loops.items()},
+        path=[picture.unrolled.places[name].step for name in picture.critical_path],
+    )
+    return build_graph(resolve_steps(spec), known)
 
 
 async def look_ahead(pipeline: PipelineView, file: JobFile, keep: str | None) -> Outlook:
@@ -113,8 +145,25 @@ async def ignore_job(_job: object) -> None:
     """Do nothing: no job is deleted."""
 
 
-def render_outlook(outlook: Outlook) -> Iterator[str]:
-    """Yield a line for each step, and the longest way."""
+def render_outlook(outlook: Outlook, width: int | None = None) -> Iterator[str]:
+    """Yield a line for each step, and the longest way. With the width of a terminal, what steps wait for is drawn."""
+    told = dict(describe_nodes(outlook))
+    if width is None:
+        yield from (f"{name:<14} {what:<22} {why}" for name, what, why in told.values())
+    else:
+        shown = {step: (name, what.split()[0], why) for step, (name, what, why) in told.items()}
+        yield from draw_list(draw_rows(graph_of(outlook)), shown, width)
+    picture = outlook.picture
+    if picture.critical_path:
+        seconds = render_seconds(max(picture.ranks.values(), default=0.0))
+        path = f"longest way: {' > '.join(picture.critical_path)}, about {seconds}"
+        yield path if width is None else wrap(path, width)
+    else:
+        yield "nothing would run"
+
+
+def describe_nodes(outlook: Outlook) -> Iterator[tuple[str, tuple[str, str, str]]]:
+    """Yield each step with its node's name, what would be done about it, and why."""
     picture, observed = outlook.picture, outlook.observed
     waits = {node.name: [*node.producers, *node.after] for node in picture.unrolled.nodes}
     for name, place in latest(picture).items():
@@ -123,12 +172,7 @@ def render_outlook(outlook: Outlook) -> Iterator[str]:
         what = f"{STATES[state]} {', '.join(dict.fromkeys(before))}" if state is State.WAITING else STATES[state]
         size = observed.digests[place.step].bytes_in
         amount = f"{render_bytes(size)} of objects" if size and state is not State.REUSED else ""
-        yield f"{name:<14} {what:<22} {outlook.reasons[name]}{f'; reads {amount}' if amount else ''}"
-    if picture.critical_path:
-        seconds = render_seconds(max(picture.ranks.values(), default=0.0))
-        yield f"longest way: {' > '.join(picture.critical_path)}, about {seconds}"
-    else:
-        yield "nothing would run"
+        yield place.step, (name, what, f"{outlook.reasons[name]}{f'; reads {amount}' if amount else ''}")
 
 
 def latest(picture: Picture) -> dict[str, Any]:

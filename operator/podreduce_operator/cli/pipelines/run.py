@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.cli.job_file import JobFile, read_text
+from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import StepOverrides
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
-from podreduce_operator.cli.pipelines.pipeline_file import has_pipeline, parse_pipeline_file
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, read_memory
+from podreduce_operator.cli.schedule_file import read_pipeline
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_cores
@@ -37,10 +37,9 @@ def run_pipeline_file(
 ) -> ExitStatus | None:
     """Run the pipeline in a file on this machine. Return None if the file has none."""
     try:
-        text, source = read_text(options.file)
-        if not has_pipeline(text, source):
+        file = read_pipeline(options.file, options.at, time.time())
+        if file is None:
             return None
-        file = parse_pipeline_file(text, source)
         pipeline = load_local_pipeline(file, options.overrides, of_steps)
         memory_bytes = read_memory(options.memory)
     except (ManifestError, InvalidFileError) as error:
@@ -112,11 +111,13 @@ class RunOfPipeline:
         """Run the pipeline in its directory, and show its progress."""
         from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - slow to import
         from podreduce_operator.cli.pipelines.engine import run_pipeline_engine  # noqa: PLC0415 - as above
+        from podreduce_operator.cli.pipelines.graph import Known, build_graph  # noqa: PLC0415 - as above
         from podreduce_operator.cli.pipelines.view import StepsWatcher, open_steps_view  # noqa: PLC0415 - as above
 
         configure_logs(self.options.log_format)
         in_loops = {step for loop in self.pipeline.spec.loops for step in loop.steps}
-        with closing(open_steps_view(self.options.log_format)) as view:
+        graph = build_graph(self.pipeline.spec, Known())
+        with closing(open_steps_view(self.options.log_format, graph)) as view:
             return await run_pipeline_engine(local, StepsWatcher(self.pipeline.key.name, in_loops, view))
 
     def report(self, local: "LocalPipeline", outcome: "PipelineOutcome", seconds: float) -> ExitStatus:

@@ -11,16 +11,17 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
-from podreduce.contract.task import TaskType
-from podreduce_operator.cli.progress import RunProgress, TasksShown, parse_line
+from podreduce_operator.cli.pipelines.graph import StepGraph
+from podreduce_operator.cli.pipelines.live_list import LiveList
+from podreduce_operator.cli.pipelines.step_words import describe_loop, describe_step, describe_tasks, measure
+from podreduce_operator.cli.progress import RunProgress, parse_line
 from podreduce_operator.cli.watcher import MAX_WORDS_LINES, first_line
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.cluster.local.notices import EventRecorded, LineWritten, Notice
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-__all__ = ["StepsWatcher", "describe_loop", "describe_step", "open_steps_view"]
+__all__ = ["StepsWatcher", "open_steps_view"]
 
 JOB_EVENTS = frozenset({"AttemptFailed"})
 """Of a job's warnings only these are told at once; the rest is in the step's state."""
@@ -33,6 +34,9 @@ class StepsView(Protocol):
 
     def say(self, text: str, kind: str = "") -> None:
         """Show a message."""
+
+    def tell_steps(self, status: Mapping[str, Any]) -> bool:
+        """Show the states of all steps. Return False if the view has no list of them: then each change is a message."""
 
     def draw(self, running: Mapping[str, RunProgress]) -> None:
         """Show the progress of the steps that run."""
@@ -79,18 +83,22 @@ class StepsWatcher:
 
     def take_status(self, status: Mapping[str, Any]) -> None:
         """Show the steps that began or ended, and the iterations of loops."""
-        known = {step["name"]: step["state"] for step in self.status.get("steps") or ()}
-        rounds = {loop["name"]: loop["iteration"] for loop in self.status.get("loops") or ()}
-        self.status = status
+        before, self.status = self.status, status
+        self.steps |= {step["job"]: step["name"] for step in status.get("steps") or () if "job" in step}
+        if not self.view.tell_steps(status):
+            self.say_changes(before, status)
+        self.draw()
+
+    def say_changes(self, before: Mapping[str, Any], status: Mapping[str, Any]) -> None:
+        """Show a message for each step that began or ended, and for each iteration of a loop."""
+        known = {step["name"]: step["state"] for step in before.get("steps") or ()}
+        rounds = {loop["name"]: loop["iteration"] for loop in before.get("loops") or ()}
         for step in status.get("steps") or ():
-            if "job" in step:
-                self.steps[step["job"]] = step["name"]
             if step["state"] not in (known.get(step["name"]), "Waiting") and step["name"] not in self.in_loops:
                 self.view.say(describe_step(step), "failure" if step["state"] == "Failed" else "")
         for loop in status.get("loops") or ():
             if loop["iteration"] and loop["iteration"] != rounds.get(loop["name"]):
                 self.view.say(describe_loop(loop))
-        self.draw()
 
     def say(self, text: str, kind: str = "") -> None:
         """Show a message."""
@@ -112,29 +120,6 @@ class StepsWatcher:
             self.draw()
 
 
-def describe_step(step: Mapping[str, Any]) -> str:
-    """Return a line about a step, such as `clean      complete  1,200 records, 3.4 MB, 2 s`."""
-    state, amount = step["state"], ""
-    if state == "Reused":
-        amount = f"unchanged since run {step.get('run')}"
-    elif state == "Complete" and "records" in step:
-        records, size = render_count(step["records"], "record"), render_bytes(step["bytes"])
-        amount = f"{records}, {size}, {render_seconds(step['seconds'])}"
-    elif state == "Failed":
-        amount = step.get("message", "")
-    words = {"NotReached": "not reached"}.get(state, state.lower())
-    return f"{step['name']:<12} {words:<11} {amount}".rstrip()
-
-
-def describe_loop(loop: Mapping[str, Any]) -> str:
-    """Return a line about a loop, such as `rank         12/30       0.0031`."""
-    recent = loop.get("recent") or [{}]
-    values = ", ".join(recent[-1].get("values", ()))
-    end = {"Converged": "converged" if values else "complete", "LimitReached": "limit reached"}
-    progress = f"{loop['iteration']}/{loop['maxIterations']}"
-    return f"{loop['name']:<12} {progress:<11} {values:<12} {end.get(loop['state'], '')}".rstrip()
-
-
 TOLD_SECONDS = 2.0
 """A step that runs longer says so often how far it is."""
 
@@ -153,6 +138,11 @@ class LinesOfSteps:
         """Show a message."""
         del kind
         print(text, file=self.stream, flush=True)
+
+    def tell_steps(self, status: Mapping[str, Any]) -> bool:
+        """See `StepsView.tell_steps`."""
+        del status
+        return False
 
     def draw(self, running: Mapping[str, RunProgress]) -> None:
         """Show how far the running steps are, if that has changed."""
@@ -181,6 +171,11 @@ class JsonOfSteps:
         """Show a message."""
         stamp = datetime.now(UTC).isoformat(timespec="milliseconds")
         print(json.dumps({"timestamp": stamp, "event": kind or "message", "text": text}), file=self.stream, flush=True)
+
+    def tell_steps(self, status: Mapping[str, Any]) -> bool:
+        """See `StepsView.tell_steps`."""
+        del status
+        return False
 
     def draw(self, running: Mapping[str, RunProgress]) -> None:
         """Do nothing: the messages say when steps begin and end."""
@@ -214,6 +209,11 @@ class BarsOfSteps:
         """Show a message above the bars."""
         self.bars.console.print(text, style=self.styles[kind], markup=False, soft_wrap=True)
 
+    def tell_steps(self, status: Mapping[str, Any]) -> bool:
+        """See `StepsView.tell_steps`."""
+        del status
+        return False
+
     def draw(self, running: Mapping[str, RunProgress]) -> None:
         """Update the bars of the steps that run, and remove the others."""
         now = time.monotonic()
@@ -232,31 +232,15 @@ class BarsOfSteps:
         self.bars.stop()
 
 
-def measure(progress: RunProgress, now: float) -> tuple[int, int | None]:
-    """Return how many tasks of a job are done, and how many there are; None while that is not known."""
-    shown = [progress.show(task_type, now) for task_type in TaskType]
-    total = shown[0].total
-    return sum(each.done for each in shown), None if total is None else sum(each.total or 0 for each in shown)
+def open_steps_view(log_format: str, graph: StepGraph) -> StepsView:
+    """Return the view with this name: `bars`, `lines`, `json`, or `auto` (bars on a terminal, else lines).
 
-
-def describe_tasks(progress: RunProgress, now: float) -> str:
-    """Return the tasks of a job, such as `maps 3/8, 1.2 MB`."""
-    maps, reduces = (progress.show(task_type, now) for task_type in TaskType)
-    if reduces.active or reduces.done:
-        return f"reduces {count(reduces)}"
-    return "" if maps.total is None else f"maps {count(maps)}, {render_bytes(maps.bytes)}"
-
-
-def count(shown: TasksShown) -> str:
-    """Return text such as `3/8`."""
-    return f"{shown.done}/{'?' if shown.total is None else shown.total}"
-
-
-def open_steps_view(log_format: str) -> StepsView:
-    """Return the view with this name: `bars`, `lines`, `json`, or `auto` (bars on a terminal, else lines)."""
+    Where all steps fit on a terminal, the bars are in a list of them.
+    """
     stream = sys.stderr
     if log_format == "json":
         return JsonOfSteps(stream)
     if log_format == "bars" or (log_format == "auto" and stream.isatty()):
-        return BarsOfSteps(stream)
+        listed = LiveList(stream, graph) if stream.isatty() else None
+        return listed if listed is not None and listed.fits else BarsOfSteps(stream)
     return LinesOfSteps(stream)

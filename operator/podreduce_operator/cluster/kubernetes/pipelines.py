@@ -13,10 +13,10 @@ from podreduce_operator.cluster.kubernetes.api import ApiError, Json
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
-from podreduce_operator.cluster.kubernetes.owned_jobs import OwnedJobs
+from podreduce_operator.cluster.kubernetes.owned_resources import OwnedResources
 from podreduce_operator.cluster.kubernetes.refusals import unavailable
 from podreduce_operator.cluster.kubernetes.resource_cache import key_of
-from podreduce_operator.cluster.kubernetes.resource_kinds import PIPELINE_KIND
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND, PIPELINE_KIND
 from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
@@ -32,27 +32,31 @@ class KubernetesPipelines:
 
     Args:
         cluster: its ConfigMaps and Secrets, and its jobs.
-        pipelines: the pipelines of the same namespaces.
+        pipelines: the pipelines of the same namespaces, also for the schedules that make some.
     """
 
     runs_images = True
 
     def __init__(self, cluster: KubernetesCluster, pipelines: ResourceStore[PipelineView]) -> None:
         self._cluster = cluster
-        self._pipelines = pipelines
-        self._steps = OwnedJobs(
-            cluster.api, cluster.jobs, noun="pipeline", remedy="correct the step, or the fields that all steps share"
+        self.store = pipelines
+        self._steps = OwnedResources(
+            cluster.api,
+            JOB_KIND,
+            cluster.jobs,
+            owner_noun="pipeline",
+            remedy="correct the step, or the fields that all steps share",
         )
         self._events = EventRecorder(cluster.api, names=PIPELINES)
 
     async def run(self, on_gone: Callable[[PipelineView], None]) -> None:
         """Look regularly for deletions without an event, until cancelled. `on_gone`: called with each deleted one."""
-        self._pipelines.cache.call_when_gone(on_gone)
-        await self._pipelines.run()
+        self.store.cache.call_when_gone(on_gone)
+        await self.store.run()
 
     async def list_uids(self) -> ListedResources:
         """Ask the API server for the UIDs of all pipelines in the served namespaces."""
-        return await self._pipelines.list_uids()
+        return await self.store.list_uids()
 
     def observe(self, manifest: Json) -> PipelineView:
         """Handle a pipeline from a watch, and return its newest view.
@@ -60,24 +64,24 @@ class KubernetesPipelines:
         Raises:
             SpecError: its spec is not understood, and no older one is known.
         """
-        return self._pipelines.cache.put(manifest)
+        return self.store.cache.put(manifest)
 
     def observe_deletion(self, manifest: Json) -> None:
         """Handle a pipeline's deletion from a watch. Its jobs are deleted with it."""
-        self._pipelines.cache.remove(key_of(manifest), str(manifest["metadata"]["uid"]))
+        self.store.cache.remove(key_of(manifest), str(manifest["metadata"]["uid"]))
 
     def known(self) -> Collection[JobKey]:
         """Return the keys of all known pipelines, also of those that are not understood."""
-        return self._pipelines.cache.keys()
+        return self.store.cache.keys()
 
     def views(self) -> Sequence[PipelineView]:
         """Return all known pipelines as last seen."""
-        return self._pipelines.cache.views()
+        return self.store.cache.views()
 
     async def find_pipeline(self, key: JobKey) -> PipelineView | None:
         """See `PipelineCluster.find_pipeline`."""
         try:
-            return await self._pipelines.find(key)
+            return await self.store.find(key)
         except ApiError as error:
             raise unavailable(f"the MapReducePipeline {key} cannot be read now", error) from error
 
@@ -115,13 +119,13 @@ class KubernetesPipelines:
 
     def _lives(self, pipeline: PipelineView) -> bool:
         """Tell whether the pipeline is known and is not being deleted."""
-        entry = self._pipelines.cache.get(pipeline.key)
+        entry = self.store.cache.get(pipeline.key)
         return entry is not None and entry.view.uid == pipeline.uid and not entry.view.deleting
 
     async def write_pipeline_status(self, pipeline: PipelineView, status: Mapping[str, Any]) -> bool:
         """See `PipelineCluster.write_pipeline_status`. A status that may not be written is told by an event."""
         try:
-            return await self._pipelines.write_status(pipeline, status)
+            return await self.store.write_status(pipeline, status)
         except ApiError as error:
             refused = unavailable(f"the status of {pipeline.key} cannot be written now", error)
             if error.status == HTTPStatus.FORBIDDEN:

@@ -50,8 +50,7 @@ def parse_job(manifest: Json, key: JobKey) -> JobView:
         SpecError: its spec is not understood.
     """
     spec = known_spec(manifest.get("spec") or {})
-    controller = read_controller(manifest["metadata"])
-    return JobView(spec=decode_spec(spec), controller=controller, **common_fields(manifest, key, spec))
+    return JobView(spec=decode_spec(spec), **common_fields(manifest, key, spec))
 
 
 def parse_schedule(manifest: Json, key: JobKey) -> ScheduleView:
@@ -85,6 +84,7 @@ def common_fields(manifest: Json, key: JobKey, spec: Json) -> dict[str, Any]:
         "raw_spec": spec,
         "status": manifest.get("status") or {},
         "labels": metadata.get("labels") or {},
+        "controller": read_controller(metadata),
         "deleting": bool(metadata.get("deletionTimestamp")),
     }
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import structlog
 
-from podreduce_operator.api.crd import API_VERSION, JOBS, SCHEDULES, ResourceNames, schema_of
+from podreduce_operator.api.crd import API_VERSION, JOBS, PIPELINES, SCHEDULES, ResourceNames, schema_of
 from podreduce_operator.api.crd_schema import iter_missing_fields
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path, custom_path
 from podreduce_operator.cluster.kubernetes.backoff import Backoff
@@ -69,7 +69,7 @@ async def check_schemas(api: ApiServer) -> None:
     except ApiError as error:
         log.info("the schemas of the CRDs in the cluster cannot be read", error=str(error))
         return
-    for names in (JOBS, SCHEDULES):
+    for names in (JOBS, PIPELINES, SCHEDULES):
         missing = find_missing_fields(served, names)
         if missing:
             log.warning(

@@ -12,7 +12,7 @@ from podreduce_operator.api.job_files import ManifestError, load_documents
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.render import render_file, write_manifest
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, load_job, read_file
-from podreduce_operator.cli.schedule_file import parse_schedule_file, parse_time_of
+from podreduce_operator.cli.schedule_file import parse_schedule_file, parse_time_of, read_pipeline
 from podreduce_operator.cli.validate import validate_file
 
 PROGRAM = """
@@ -174,6 +174,111 @@ def test_render_refuses_other_times_and_names_those_beside(tmp_path: Path, capsy
     said = capsys.readouterr()
     assert said.out == ""
     assert "2026-03-29T03:00+02:00 and 2026-03-30T02:30+02:00" in said.err
+
+
+PIPELINE = (
+    NIGHTLY.partition("  jobTemplate:")[0]
+    + f"""\
+  pipelineTemplate:
+    metadata: {{labels: {{team: shop}}}}
+    spec:
+      parameters: {{top: "10"}}
+      program:
+        source: |{PROGRAM.rstrip()}
+      steps:
+        - {{name: clean, inputs: [{{uris: ["s3://logs/day=$(parameters.day)/"]}}], reduce: {{partitions: 0}}}}
+        - {{name: report, inputs: [{{from: clean}}], reduce: {{partitions: 0}}, output: {{uri: s3://reports/new/}}}}
+"""
+)
+
+
+def test_the_pipeline_of_a_time_is_the_one_that_the_operator_makes() -> None:
+    schedule = parse_schedule_file(PIPELINE, "nightly.yaml")
+    manifest = schedule.make_manifest(parse_time_of(schedule, "2026-05-02T02:30"))
+    assert (manifest["kind"], manifest["metadata"]["name"]) == ("MapReducePipeline", "nightly-29628030")
+    assert manifest["spec"]["parameters"] == {"top": "10", "day": "2026-05-01"}
+    assert manifest["spec"].keys() == {"parameters", "program", "steps"}, "as its author wrote it"
+
+
+def test_a_run_of_a_pipeline_keeps_the_schedules_name_so_that_runs_know_each_other(tmp_path: Path) -> None:
+    file = read_pipeline(write(tmp_path, PIPELINE), "2026-05-02T02:30", 0.0)
+    assert file is not None
+    assert (file.manifest["metadata"]["name"], file.manifest["spec"]["parameters"]["day"]) == ("nightly", "2026-05-01")
+    assert read_pipeline(write(tmp_path), None, 0.0) is None, "a schedule of jobs has no pipeline"
+
+
+def test_a_time_for_a_pipeline_alone_is_refused(tmp_path: Path) -> None:
+    text = "apiVersion: podreduce.dev/v1beta1\nkind: MapReducePipeline\nmetadata: {name: web}\nspec: {}\n"
+    with pytest.raises(ManifestError, match=r"--at: .* a pipeline has no time of its own"):
+        read_pipeline(write(tmp_path, text), "2026-05-02T02:30", 0.0)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            ("from: clean", "from: clear"),
+            "spec.pipelineTemplate.spec.steps[1].inputs[0].from: there is no step 'clear'",
+        ),
+        (
+            ("$(parameters.day)", "$(parameters.hour)"),
+            "spec.pipelineTemplate.spec.steps[0].inputs[0].uris[0]: there is",
+        ),
+        (("yield value, 1", "yield value,, 1"), "invalid syntax"),
+        (("partitions: 0", "partitions: zero"), "spec.pipelineTemplate.spec.steps[0].reduce.partitions"),
+        (("s3://reports/new/", "s3://reports/"), "never a whole bucket"),
+        (("  pipelineTemplate:", "  jobTemplate: {spec: {}}\n  pipelineTemplate:"), "spec.jobTemplate.spec"),
+    ],
+    ids=lambda change: change[0] if isinstance(change, tuple) else "",
+)
+def test_a_pipeline_that_is_not_valid_is_refused_with_its_place_in_the_schedule(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], words: str
+) -> None:
+    text = PIPELINE.replace(*change)
+    assert validate_file(write(tmp_path, text)) is ExitStatus.INVALID
+    assert words in capsys.readouterr().err
+
+
+def test_a_problem_of_a_pipeline_has_its_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = PIPELINE.split("\n")
+    for wrong, at in (("from: clear", "from: clean"), ("yield value,, 1", "yield value, 1")):
+        text = PIPELINE.replace(at, wrong)
+        validate_file(write(tmp_path, text))
+        line = next(number for number, each in enumerate(lines, 1) if at in each)
+        assert f"nightly.yaml:{line}:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (("", ""), "nightly is a valid MapReduceSchedule; its next times:"),
+        (
+            ("s3://reports/new/}", "s3://reports/new/, ifExists: Fail}"),
+            "every pipeline has the same spec.pipelineTemplate",
+        ),
+        (("s3://reports/new/", "reports/"), "a cluster needs s3:// URIs in spec.steps[1].output.uri"),
+        (("  timeZone", "  suspend: true\n  timeZone"), "it makes no pipelines: spec.suspend is true"),
+    ],
+)
+def test_validate_says_of_a_pipeline_what_will_not_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: tuple[str, str], words: str
+) -> None:
+    assert validate_file(write(tmp_path, PIPELINE.replace(*change))) is ExitStatus.COMPLETE
+    assert words in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("uri", ["s3://reports/$(parameters.day)/", "s3://reports/new/"])
+def test_only_outputs_that_each_time_writes_and_none_may_replace_are_told(uri: str) -> None:
+    text = PIPELINE.replace("s3://reports/new/", f"{uri}, ifExists: Fail")
+    found = parse_schedule_file(text, "nightly.yaml").outputs_in_one_place()
+    assert found == ([] if "day" in uri else ["spec.pipelineTemplate.spec.steps[1].output.uri"])
+
+
+def test_render_prints_the_pipeline_of_one_of_the_times(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert render_file(write(tmp_path, PIPELINE), "2026-05-02T02:30") is ExitStatus.COMPLETE
+    (manifest,) = load_documents(capsys.readouterr().out, "-")
+    schedule = parse_schedule_file(PIPELINE, "nightly.yaml")
+    assert manifest == schedule.make_manifest(parse_time_of(schedule, "2026-05-02T02:30"))
 
 
 TEXTS = st.text(max_size=20) | st.sampled_from(

@@ -8,15 +8,18 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.api.schedule_spec import JobTemplate, ScheduledParameter, ScheduleSpec
+from podreduce_operator.api.crd import JOBS, PIPELINES
+from podreduce_operator.api.schedule_spec import ScheduledParameter, ScheduleSpec, Template
 from podreduce_operator.api.times import render_time
 from podreduce_operator.loop.passes import wait_for_wake
 from podreduce_operator.loop.schedule_loop import ScheduleLoop
 from podreduce_operator.loop.telemetry import ScheduleTelemetry
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.model.schedules import ScheduleView
+from podreduce_operator.model.pipelines import PipelineView
+from podreduce_operator.model.schedules import Noun, ScheduleView
 from tests.support.builders.jobs import make_job
+from tests.support.builders.pipelines import PAGERANK, make_pipeline
 
 KEY = JobKey(namespace="shop", name="nightly")
 CREATED = datetime(2026, 5, 1, tzinfo=UTC).timestamp()
@@ -29,7 +32,7 @@ class MemoryCluster:
 
     def __init__(self) -> None:
         self.schedules: dict[JobKey, ScheduleView] = {}
-        self.jobs: dict[str, JobView] = {}
+        self.jobs: dict[str, JobView | PipelineView] = {}
         self.manifests: list[Mapping[str, Any]] = []
         self.events: list[tuple[str, str]] = []
         self.listings: list[bool] = []
@@ -38,20 +41,22 @@ class MemoryCluster:
     async def find_schedule(self, key: JobKey) -> ScheduleView | None:
         return self.schedules.get(key)
 
-    async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView, ...]:
+    async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView | PipelineView, ...]:
         self.listings.append(current)
         return tuple(job for job in self.jobs.values() if job.key.namespace == schedule.key.namespace)
 
     async def create_job(self, schedule: ScheduleView, manifest: Mapping[str, Any]) -> None:
+        assert manifest["metadata"]["namespace"] == schedule.key.namespace
         if self.refusal is not None:
             raise self.refusal
         name = manifest["metadata"]["name"]
         if name not in self.jobs:
             self.manifests.append(manifest)
-            self.jobs[name] = make_job(uid=f"uid of {name}", name=name, namespace=schedule.key.namespace)
+            self.jobs[name] = make_made(manifest["kind"], name)
 
-    async def delete_job_of(self, schedule: ScheduleView, name: str, uid: str) -> None:
+    async def delete_job_of(self, schedule: ScheduleView, noun: Noun, name: str, uid: str) -> None:
         assert schedule.key in self.schedules
+        assert name not in self.jobs or isinstance(self.jobs[name], JobView if noun == "job" else PipelineView)
         if name in self.jobs and self.jobs[name].uid == uid:
             del self.jobs[name]
 
@@ -72,6 +77,13 @@ class MemoryCluster:
         self.jobs[name] = replace(self.jobs[name], status={"runId": "1", "conditions": [ended]})
 
 
+def make_made(kind: str, name: str) -> JobView | PipelineView:
+    """What a schedule made, as the API server shows it."""
+    if kind == JOBS.kind:
+        return make_job(uid=f"uid of {name}", name=name, namespace=KEY.namespace)
+    return replace(make_pipeline(name=name), key=replace(KEY, name=name), uid=f"uid of {name}")
+
+
 class World:
     def __init__(self) -> None:
         self.cluster = MemoryCluster()
@@ -89,7 +101,7 @@ class World:
             "successful_jobs_history_limit": 2,
             "failed_jobs_history_limit": 1,
             "parameters": (ScheduledParameter(name="day", format="%Y-%m-%d", offset="-1d"),),
-            "job_template": JobTemplate(spec={"output": {"uri": "s3://reports/$(parameters.day)/"}}),
+            "job_template": Template(spec={"output": {"uri": "s3://reports/$(parameters.day)/"}}),
         }
         self.cluster.schedules[KEY] = ScheduleView(
             key=KEY,
@@ -169,6 +181,40 @@ async def test_old_jobs_are_removed_and_the_last_result_is_told(world: World) ->
     assert world.condition("LastRunFailed") == ("True", "LastFailed")
     assert world.condition("Ready") == ("True", "Scheduled")
     assert world.status["lastSuccessfulTime"] == render_time(NIGHT + 2 * DAY)
+
+
+async def test_pipelines_are_made_and_removed_as_jobs_are(world: World) -> None:
+    world.add(job_template=None, pipeline_template=Template(spec=PAGERANK))
+    for day in range(4):
+        await world.at(NIGHT + day * DAY + 1)
+        world.cluster.end(name_at(NIGHT + day * DAY))
+    await world.at(NIGHT + 3 * DAY + 60)
+    assert {manifest["kind"] for manifest in world.cluster.manifests} == {PIPELINES.kind}
+    days = [manifest["spec"]["parameters"]["day"] for manifest in world.cluster.manifests]
+    assert days == ["2026-04-30", "2026-05-01", "2026-05-02", "2026-05-03"]
+    assert set(world.cluster.jobs) == {name_at(NIGHT + day * DAY) for day in (2, 3)}
+    assert world.status["lastSuccessfulTime"] == render_time(NIGHT + 3 * DAY)
+
+
+async def test_another_template_still_waits_for_what_the_one_before_made(world: World) -> None:
+    await world.at(NIGHT + 1)
+    world.add(job_template=None, pipeline_template=Template(spec=PAGERANK))
+    await world.at(NIGHT + DAY + 1)
+    assert [manifest["kind"] for manifest in world.cluster.manifests] == [JOBS.kind]
+    assert world.condition("Reconciling") == ("True", "JobAlreadyActive")
+    world.cluster.end(name_at(NIGHT))
+    await world.at(NIGHT + DAY + 60)
+    assert [manifest["kind"] for manifest in world.cluster.manifests] == [JOBS.kind, PIPELINES.kind]
+
+
+async def test_a_pipeline_that_would_fail_each_night_is_not_made(world: World) -> None:
+    steps = [*PAGERANK["steps"][:3], {**PAGERANK["steps"][3], "output": {"uri": "s3://web/$(parameters.hour)"}}]
+    world.add(job_template=None, pipeline_template=Template(spec={**PAGERANK, "steps": steps}))
+    await world.at(NIGHT + 1)
+    assert world.condition("Stalled") == ("True", "InvalidTemplate")
+    message = next(each["message"] for each in world.status["conditions"] if each["type"] == "Stalled")
+    assert message.startswith("spec.pipelineTemplate.spec.steps[3].output.uri: there is no parameter 'hour'")
+    assert world.cluster.manifests == []
 
 
 async def test_the_delay_of_each_job_and_each_missed_time_are_counted(world: World) -> None:

@@ -192,6 +192,14 @@ def test_image_storage_and_templates_are_those_of_the_step_over_those_of_the_pip
     assert first["storage"] == second["storage"] == {"secretRef": {"name": "podreduce-storage"}}
 
 
+@pytest.mark.parametrize("of_pipeline", [{}, {"spec": {"priorityClassName": "low"}}, {"spec": {"tolerations": []}}])
+def test_a_null_in_a_steps_template_still_removes_the_field_from_the_pods(of_pipeline: dict[str, Any]) -> None:
+    patch = {"spec": {"priorityClassName": None, "securityContext": {"fsGroup": None}}}
+    template = job_of("a", pipeline_of(step(podTemplate=patch), podTemplate=of_pipeline))["spec"]["podTemplate"]
+    assert template["spec"]["priorityClassName"] is None
+    assert template["spec"]["securityContext"] == {"fsGroup": None}
+
+
 def test_the_other_fields_of_a_step_are_those_of_its_job() -> None:
     own = {"map": {"shards": 3}, "backoffLimitPerTask": 0, "execution": "Auto", "chaos": {"killPercent": 5}}
     asked = step(**own, parallelism=2, dependsOn=[], reuse="Never")

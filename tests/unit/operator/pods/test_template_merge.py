@@ -1,8 +1,16 @@
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from podreduce_operator.pods.template_merge import DEFAULT_KEYS, LIST_KEYS, PodTemplateError, merge_template
+from podreduce_operator.pods.template_merge import (
+    DEFAULT_KEYS,
+    LIST_KEYS,
+    PodTemplateError,
+    join_templates,
+    merge_template,
+)
 
 BASE: dict[str, Any] = {
     "metadata": {"labels": {"team": "a"}},
@@ -174,3 +182,66 @@ def test_a_key_that_is_left_out_has_the_default_of_the_api(name: str, key: str, 
     assert DEFAULT_KEYS[default[0]] == default[1]
     assert merge_lists(name, [{key: 1}], [{key: 1, default[0]: default[1]}]) == [{key: 1, default[0]: default[1]}]
     assert len(merge_lists(name, [{key: 1}], [{key: 1, default[0]: "other"}])) == 2
+
+
+# Two templates as one
+
+VALUES = st.sampled_from(["a", "b"])
+
+
+def fields(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Mappings with some of the fields, each of which may be null."""
+    return st.fixed_dictionaries({}, optional={name: st.none() | value for name, value in values.items()})
+
+
+def items(**values: st.SearchStrategy[Any]) -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Lists of items with different names."""
+    return st.lists(
+        st.builds(lambda name, rest: {"name": name, **rest}, VALUES, fields(**values)),
+        unique_by=lambda item: item["name"],
+        max_size=2,
+    )
+
+
+TEXTS = fields(x=VALUES, y=VALUES)
+CONTAINERS = items(image=VALUES, env=items(value=VALUES), resources=fields(requests=TEXTS, limits=TEXTS))
+TEMPLATES = fields(
+    metadata=fields(labels=TEXTS),
+    spec=fields(
+        containers=CONTAINERS,
+        nodeSelector=TEXTS,
+        priorityClassName=VALUES,
+        tolerations=st.lists(fields(key=VALUES), max_size=2),
+        volumes=items(emptyDir=TEXTS),
+    ),
+)
+
+
+def without_nulls(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: without_nulls(each) for name, each in value.items() if each is not None}
+    return [without_nulls(each) for each in value] if isinstance(value, list) else value
+
+
+def without_removed(first: Any, second: Any) -> Any:
+    """`second` without the mappings and lists that `first` removes: no template can say remove, then set."""
+    if isinstance(second, list):
+        by_name = {item.get("name"): item for item in first or []}
+        return [without_removed(by_name.get(item.get("name"), {}), item) for item in second]
+    if not isinstance(second, dict) or not isinstance(first, dict):
+        return second
+    return {
+        name: without_removed(first.get(name, {} if isinstance(value, dict) else []), value)
+        for name, value in second.items()
+        if first.get(name, 0) is not None or not isinstance(value, dict | list)
+    }
+
+
+@given(TEMPLATES.map(without_nulls), TEMPLATES, TEMPLATES)
+def test_two_templates_as_one_do_what_they_do_one_after_the_other(
+    pod: dict[str, Any], first: dict[str, Any], drawn: dict[str, Any]
+) -> None:
+    second = without_removed(first, drawn)
+    one_by_one = merge_template(merge_template(pod, first, "first"), second, "second")
+    together = merge_template(pod, join_templates(first, second, "second"), "both")
+    assert without_nulls(together) == without_nulls(one_by_one)

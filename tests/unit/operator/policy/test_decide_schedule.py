@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.api.schedule_spec import JobTemplate, ScheduleSpec
+from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.observed import Fault
 from podreduce_operator.model.schedules import (
@@ -28,6 +28,12 @@ NIGHT = datetime(2026, 3, 2, 2, 30, tzinfo=UTC).timestamp()
 """The first time that a schedule of 02:30 names after its creation."""
 
 
+MAKES: dict[str, dict[str, Any]] = {
+    "job": {"job_template": Template(spec={}), "pipeline_template": None},
+    "pipeline": {"job_template": None, "pipeline_template": Template(spec={})},
+}
+
+
 def make_spec(**fields: Any) -> ScheduleSpec:
     defaults: dict[str, Any] = {
         "schedule": "30 2 * * *",
@@ -36,7 +42,7 @@ def make_spec(**fields: Any) -> ScheduleSpec:
         "concurrency_policy": "Forbid",
         "successful_jobs_history_limit": 3,
         "failed_jobs_history_limit": 1,
-        "job_template": JobTemplate(spec={}),
+        **MAKES["job"],
     }
     return ScheduleSpec(**defaults | fields)
 
@@ -110,6 +116,19 @@ def test_replace_deletes_the_job_before_and_waits_until_it_is_gone() -> None:
     assert decision.actions == (DeleteJobOf(name=running.name, uid=running.uid, why="replaced"),)
     assert told(observe(spec, replace(running, deleting=True)), NIGHT + DAY).startswith("ReplacingJob: -")
     assert told(observe(spec, state=ScheduleState(last_at=NIGHT)), NIGHT + DAY).startswith("start")
+
+
+def test_forbid_waits_for_a_job_that_another_template_made() -> None:
+    observed = observe(make_spec(**MAKES["pipeline"]), make_job(NIGHT))
+    assert told(observed, NIGHT + DAY + 5).startswith("JobAlreadyActive: -")
+    message = decide_schedule(observed, NIGHT + DAY + 5).verdict.message
+    assert message.startswith(f"the next pipeline is due and waits for {make_job(NIGHT).name} to end")
+
+
+def test_what_is_deleted_is_of_the_kind_that_was_made() -> None:
+    jobs = [make_job(NIGHT - day * DAY, "Failed", noun="job" if day % 2 else "pipeline") for day in range(4)]
+    deleted = decide_schedule(observe(make_spec(), *jobs), NIGHT).actions
+    assert deleted == tuple(DeleteJobOf(name=job.name, uid=job.uid, why="history", noun=job.noun) for job in jobs[1:])
 
 
 def test_allow_makes_the_job_beside_the_one_before() -> None:
@@ -239,31 +258,31 @@ class World:
         if isinstance(action, DeleteJobOf):
             self.delete(action)
             return
-        job = make_job(action.scheduled_at)
-        if job.name in self.jobs:
+        job = make_job(action.scheduled_at, noun=self.spec.noun)
+        if place_of(job) in self.jobs:
             return
         assert action.scheduled_at not in self.started, "a time is made twice"
         assert self.earliest < action.scheduled_at <= self.now, "a time that is not due"
         running = [each for each in self.jobs.values() if each.ended is None]
         assert self.spec.concurrency_policy == "Allow" or not running, "two jobs at a time"
         self.started.append(action.scheduled_at)
-        self.jobs[job.name] = job
+        self.jobs[place_of(job)] = job
 
     def delete(self, action: DeleteJobOf) -> None:
-        job = self.jobs.get(action.name)
+        job = self.jobs.get(place_of(action))
         if job is None or job.uid != action.uid:
             return
         if job.ended is None:
             assert action.why == "replaced"
             assert self.spec.concurrency_policy == "Replace"
-            self.jobs[job.name] = replace(job, deleting=True)
+            self.jobs[place_of(job)] = replace(job, deleting=True)
             return
         limit = {"Complete": self.spec.successful_jobs_history_limit, "Failed": self.spec.failed_jobs_history_limit}
         newer = [
             each for each in self.jobs.values() if each.ended == job.ended and each.scheduled_at > job.scheduled_at
         ]
         assert len(newer) >= limit[job.ended] >= 1, "a job within the limits is removed"
-        del self.jobs[job.name]
+        del self.jobs[place_of(job)]
 
     def disturb(self) -> None:
         """Something happens: time, a job's end, a user's edit, an old list."""
@@ -278,9 +297,9 @@ class World:
             return
         job = self.chance.choice(running)
         if job.deleting:
-            del self.jobs[job.name]
+            del self.jobs[place_of(job)]
         else:
-            self.jobs[job.name] = replace(job, ended=self.chance.choice(["Complete", "Failed"]))
+            self.jobs[place_of(job)] = replace(job, ended=self.chance.choice(["Complete", "Failed"]))
 
     def edit(self) -> None:
         """A user's edit, which the operator has seen by its next pass."""
@@ -292,6 +311,7 @@ class World:
                 {"concurrency_policy": self.chance.choice(["Forbid", "Replace", "Allow"])},
                 {"starting_deadline_seconds": self.chance.choice([None, 10, 4000])},
                 {"successful_jobs_history_limit": self.chance.randrange(1, 4)},
+                MAKES[self.chance.choice(["job", "pipeline"])],
             ]
         )
         self.spec = replace_fields(self.spec, change)
@@ -301,6 +321,11 @@ class World:
 
     def look(self) -> None:
         self.old_list = tuple(self.jobs.values())
+
+
+def place_of(job: ScheduledJob | DeleteJobOf) -> str:
+    """A job and a pipeline may have one name."""
+    return f"{job.noun}/{job.name}"
 
 
 def replace_fields(spec: ScheduleSpec, change: dict[str, Any]) -> ScheduleSpec:
@@ -338,9 +363,9 @@ def settle(world: World) -> None:
     world.pass_once()
     for job in list(world.jobs.values()):
         if job.deleting:
-            del world.jobs[job.name]
+            del world.jobs[place_of(job)]
         else:
-            world.jobs[job.name] = replace(job, ended=job.ended or "Complete")
+            world.jobs[place_of(job)] = replace(job, ended=job.ended or "Complete")
     world.now += 60 * DAY
     made = len(world.started)
     for _ in range(3):

@@ -1,7 +1,9 @@
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
-from podreduce_operator.api.schedule_spec import JobTemplate, ScheduleSpec
+import pytest
+
+from podreduce_operator.api.schedule_spec import ScheduleSpec, Template
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import (
     ScheduledJob,
@@ -22,7 +24,7 @@ FAILED = ScheduledJob(name="nightly-2", uid="2", scheduled_at=120.0, ended="Fail
 RUNNING = ScheduledJob(name="nightly-3", uid="3", scheduled_at=180.0)
 
 
-def observe(*jobs: ScheduledJob, suspend: bool = False, **fields: Any) -> ScheduleObserved:
+def observe(*jobs: ScheduledJob, suspend: bool = False, noun: str = "job", **fields: Any) -> ScheduleObserved:
     spec = ScheduleSpec(
         schedule="@daily",
         time_zone="Etc/UTC",
@@ -30,7 +32,7 @@ def observe(*jobs: ScheduledJob, suspend: bool = False, **fields: Any) -> Schedu
         concurrency_policy="Forbid",
         successful_jobs_history_limit=3,
         failed_jobs_history_limit=1,
-        job_template=JobTemplate(spec={}),
+        **{f"{noun}_template": Template(spec={})},
     )
     defaults: dict[str, Any] = {"status": {"installation": "ours"}}
     schedule = ScheduleView(
@@ -98,15 +100,29 @@ def test_the_time_of_a_condition_changes_with_its_status_only() -> None:
 
 def test_events_tell_what_changed_once() -> None:
     first = build_schedule_status(observe(), ScheduleVerdict(state=STATE), 500.0)
-    assert [(event.kind, event.reason) for event in schedule_events_between({}, first)] == [("Normal", "JobStarted")]
-    assert list(schedule_events_between(first, first)) == []
+    assert [(event.kind, event.reason) for event in schedule_events_between({}, first, "job")] == [
+        ("Normal", "JobStarted")
+    ]
+    assert list(schedule_events_between(first, first, "job")) == []
     waiting = ScheduleVerdict(state=STATE, reason="JobAlreadyActive", message="waits for nightly-3")
     second = build_schedule_status(observe(RUNNING), waiting, 500.0)
-    assert [(event.kind, event.reason) for event in schedule_events_between(first, second)] == [
+    assert [(event.kind, event.reason) for event in schedule_events_between(first, second, "job")] == [
         ("Normal", "JobAlreadyActive")
     ]
     missed = ScheduleVerdict(state=replace(STATE, last_at=200.0, missed_at=200.0))
     third = build_schedule_status(observe(RUNNING), missed, 500.0)
-    assert [(event.kind, event.reason) for event in schedule_events_between(second, third)] == [
+    assert [(event.kind, event.reason) for event in schedule_events_between(second, third, "job")] == [
         ("Warning", "MissedSchedule")
     ]
+
+
+@pytest.mark.parametrize("noun", ["job", "pipeline"])
+def test_all_that_a_schedule_tells_names_what_it_makes(noun: Literal["job", "pipeline"]) -> None:
+    failed = replace(FAILED, noun=noun)
+    status = build_schedule_status(observe(failed, noun=noun), ScheduleVerdict(state=STATE), 500.0)
+    told = [each["message"] for each in status["conditions"]]
+    told += [event.message for event in schedule_events_between({}, {**status, "lastScheduleTime": "t"}, noun)]
+    told += [event.message for event in schedule_events_between({}, {**status, "lastMissedTime": "t"}, noun)]
+    assert {f"the {noun} nightly-2 failed", f"made the {noun} of t", f"{noun}s are made at their times"} <= set(told)
+    other = {"job": "pipeline", "pipeline": "job"}[noun]
+    assert not [text for text in told if other in text]

@@ -5,14 +5,15 @@ from typing import Any
 import pytest
 
 from podreduce.contract.plan import Owner
-from podreduce_operator.api.crd import JOBS, SCHEDULES, ResourceNames
+from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, ResourceNames
 from podreduce_operator.cluster.kubernetes.resource_cache import ResourceCache
-from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND, SCHEDULE_KIND, ResourceKind
+from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND, PIPELINE_KIND, SCHEDULE_KIND, ResourceKind
 from podreduce_operator.leadership.standby import Standby
 from podreduce_operator.loop.passes import Passes, Worker
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.process.served_kinds import ServedKind, ServedKinds, WakeController
 from tests.support.builders.jobs import make_raw_spec
+from tests.support.builders.pipelines import PAGERANK
 from tests.support.builders.schedules import make_schedule_manifest
 
 NIGHTLY = {"kind": "MapReduceSchedule", "name": "nightly", "uid": "uid-nightly", "controller": True}
@@ -21,6 +22,10 @@ NIGHTLY = {"kind": "MapReduceSchedule", "name": "nightly", "uid": "uid-nightly",
 def make_job_manifest(**metadata: Any) -> dict[str, Any]:
     fixed = {"namespace": "team", "name": "nightly-1", "uid": "uid-1", "resourceVersion": "7"}
     return {"metadata": {**fixed, **metadata}, "spec": make_raw_spec()}
+
+
+def make_pipeline_manifest(**metadata: Any) -> dict[str, Any]:
+    return {**make_job_manifest(**metadata), "spec": PAGERANK}
 
 
 class Operator:
@@ -65,7 +70,7 @@ class Operator:
 
 @pytest.fixture
 def operator() -> Operator:
-    found = Operator(JOB_KIND, SCHEDULE_KIND)
+    found = Operator(JOB_KIND, PIPELINE_KIND, SCHEDULE_KIND)
     found.kinds.begin()
     return found
 
@@ -73,14 +78,17 @@ def operator() -> Operator:
 @pytest.mark.parametrize("kind", [None, "ADDED", "MODIFIED"], ids=["listed", "added", "modified"])
 def test_a_resource_of_each_kind_is_known_and_woken(operator: Operator, kind: str | None) -> None:
     operator.event(JOBS, kind, make_job_manifest())
+    operator.event(PIPELINES, kind, make_pipeline_manifest())
     operator.event(SCHEDULES, kind, make_schedule_manifest())
-    assert operator.take_woken() == [("job", "nightly-1"), ("schedule", "nightly")]
-    assert [len(cache.keys()) for cache in operator.caches.values()] == [1, 1]
+    assert operator.take_woken() == [("job", "nightly-1"), ("pipeline", "nightly-1"), ("schedule", "nightly")]
+    assert [len(cache.keys()) for cache in operator.caches.values()] == [1, 1, 1]
 
 
 @pytest.mark.parametrize("kind", ["ADDED", "MODIFIED", "DELETED"])
 def test_what_happens_to_a_job_wakes_the_schedule_that_made_it(operator: Operator, kind: str) -> None:
     operator.event(JOBS, kind, make_job_manifest(ownerReferences=[NIGHTLY]))
+    assert ("schedule", "nightly") in operator.take_woken()
+    operator.event(PIPELINES, kind, make_pipeline_manifest(ownerReferences=[NIGHTLY]))
     assert ("schedule", "nightly") in operator.take_woken()
 
 
