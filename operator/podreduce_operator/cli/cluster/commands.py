@@ -182,6 +182,35 @@ def output_command(
     ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
 
 
+def verify_command(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
+    ],
+    *,
+    output: OutputOption = None,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Compare an output with its manifest: sizes, digests, records, missing and surplus objects.
+
+    Exit codes: 0 it is whole, 1 it differs or is not complete, 5 the store gives no answer.
+    """
+    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.output_verification import (  # noqa: PLC0415
+        show_verification,
+        show_verification_at,
+    )
+    from podreduce_operator.cli.overrides import resolve_uri  # noqa: PLC0415
+
+    if is_place(name):
+        raise typer.Exit(run_quietly(lambda: show_verification_at(resolve_uri(name), output)))
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: show_verification(connection, reference, output, endpoint))
+
+
 def events_command(
     name: NameArgument,
     *,
@@ -270,6 +299,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "logs": logs_command,
     "diagnose": diagnose_command,
     "output": output_command,
+    "verify": verify_command,
     "events": events_command,
     "suspend": suspend_command,
     "resume": resume_command,
