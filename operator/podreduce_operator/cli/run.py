@@ -190,10 +190,16 @@ def report(
 
 def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspace: "Workspace") -> str:
     """Keep the logs and the post-mortem of a failed run, and return its report."""
-    from podreduce_operator.cli.report import render_failed  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.kept_run import write_setting  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.report import Kept, render_failed  # noqa: PLC0415
 
-    logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-    return render_failed(job.key.name, status, logs, post_mortem, find_source(job.spec.program, file))
+    write_setting(workspace.records, module_environ(file))
+    kept = Kept(
+        logs=workspace.keep(workspace.logs),
+        post_mortem=workspace.keep(workspace.post_mortem),
+        records=workspace.keep(workspace.records),
+    )
+    return render_failed(job.key.name, status, kept, find_source(job.spec.program, file))
 
 
 def read_file(path: str, at: str | None = None) -> JobFile:

@@ -246,7 +246,7 @@ def count_rows(output: ObjectStore, part: OutputPart) -> int:
 
 def find_surplus(output: ObjectStore, manifest: OutputManifest, present: Mapping[str, int]) -> Iterator[Difference]:
     """Yield what lies below the prefix and is neither in the manifest nor podreduce's own."""
-    known = {*OWN_NAMES, *(each.name for each in (*manifest.parts, *manifest.files))}
+    known = {*OWN_NAMES, *(each.name for each in manifest.parts), *(each.name for each in manifest.files)}
     for name in sorted({*present, *unlisted_files(output)}):
         if name not in known and not name.startswith(RESERVED_PREFIX):
             yield Difference(name=name, problem=Problem.SURPLUS)

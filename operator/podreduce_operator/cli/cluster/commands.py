@@ -136,6 +136,43 @@ def logs_command(
     ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
 
 
+def replay_command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A job, or the directory that a failed local run has kept.",
+            autocompletion=complete_jobs,
+        ),
+    ],
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="[TASK]", help="m-3 is a map, r-0 a reduce.", show_default="the last that failed"),
+    ] = None,
+    *,
+    debug: Annotated[bool, typer.Option("--pdb", help="Open a debugger where it fails.")] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="For a reduce: run all maps here first, as their data is gone.")
+    ] = False,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Run one task of a run again, here: its exact input and its pinned program. Nothing is written elsewhere.
+
+    Exit codes: 0 it went well, 1 it failed, or what it needs is gone, 2 invalid, 5 the store gives no answer.
+    """
+    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.replay.replay import ReplayOptions, replay_job, replay_kept  # noqa: PLC0415
+
+    options = ReplayOptions(task=task, debugs=debug, with_maps=maps, endpoint=endpoint)
+    if is_place(name):
+        raise typer.Exit(run_quietly(lambda: replay_kept(Path(name).expanduser(), options)))
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: replay_job(connection, reference, options))
+
+
 def diagnose_command(
     name: JobArgument,
     *,
@@ -297,6 +334,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status_command,
     "wait": wait_command,
     "logs": logs_command,
+    "replay": replay_command,
     "diagnose": diagnose_command,
     "output": output_command,
     "verify": verify_command,
