@@ -369,7 +369,7 @@ def test_a_raising_program_ends_with_traceback_record_and_remedy(here: Path) -> 
     assert "podreduce/" not in ran.stderr.partition("Traceback")[2].partition("what to do")[0]
     assert not (here / "out").exists()
     (kept,) = (here / "tmp").iterdir()
-    assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem"]
+    assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem", "run"]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ class Sums:
 
 def run(here: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
     (here / "tmp").mkdir(exist_ok=True)
-    environ = {**os.environ, "TMPDIR": str(here / "tmp")}
+    environ = {**os.environ, "TMPDIR": str(here / "tmp"), "XDG_STATE_HOME": str(here / "state")}
     return subprocess.run(
         [*COMMAND, *arguments], cwd=here, env=environ, capture_output=True, text=True, timeout=SECONDS, check=False
     )
@@ -70,7 +70,13 @@ def test_the_task_that_failed_fails_again_here_with_its_traceback(tmp_path: Path
     assert without_maps.returncode == 1
     assert "the intermediate data that it read is gone (2 of 2 maps)" in without_maps.stderr
 
-    again = run(tmp_path, *words[:-1])
+    (named,) = run(tmp_path, "list", "local", "-o", "name").stdout.split()
+    status = run(tmp_path, "status", named)
+    assert status.stdout.splitlines()[-1] == f"the failed task again: podreduce replay {named} r-0 --maps --pdb"
+    logs = run(tmp_path, "logs", "local/sums", "r-0")
+    assert (logs.returncode, "ZeroDivisionError" in logs.stdout) == (0, True), logs.stderr
+
+    again = run(tmp_path, "replay", named, *words[2:-1])
     assert (again.returncode, "the same as recorded" in again.stdout) == (1, True), again.stderr
     traceback = again.stdout[again.stdout.index("Traceback") :]
     assert traceback in failed.stderr

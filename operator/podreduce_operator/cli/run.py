@@ -77,7 +77,7 @@ class InvalidFileError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The command line of `podreduce run`."""
+    """The command line of `podreduce run`. `remembers`: whether the run goes into the history."""
 
     file: str
     overrides: Overrides
@@ -89,6 +89,7 @@ class RunOptions:
     work_directory: Path | None = None
     work_uri: str | None = None
     at: str | None = None
+    remembers: bool = True
 
 
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
@@ -109,16 +110,20 @@ def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
     """Run a valid job: make its directory, run the engine, print the report."""
-    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     started = time.monotonic()
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
+            remembered = remember_begin(job.key.name, file.source, workspace)
             outcome = asyncio.run(
                 run_in(workspace, job, file, options, memory_bytes=memory_bytes, fork_server=fork_server)
             )
             workspace.keep(workspace.quarantine)
-            return report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
+            ended = report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
+            remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
+            return ended
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")
         return ExitStatus.FAILED
