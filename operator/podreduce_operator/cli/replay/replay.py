@@ -4,6 +4,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -135,15 +136,24 @@ def run_maps(copy: RunCopy, setting: TaskSetting) -> Replayed | None:
         return None
     commits: list[CommitRecord] = []
     maps = [TaskRef(type=TaskType.MAP, index=index) for index in range(copy.plan.shards)]
-    with ThreadPoolExecutor(count_cores()) as pool:
+    with ThreadPoolExecutor(count_cores()) as pool, ending_all(pool, setting):
         for found in pool.map(lambda task: replay_task(copy, task, setting), maps):
             if found.commit is None:
-                pool.shutdown(cancel_futures=True)
                 return found
             commits.append(found.commit)
             complain(f"{len(commits)} of {render_count(len(maps), 'map')} done")
     copy.store.put(shuffle_key(copy.shuffle.generation), encode(with_blobs(copy.shuffle, commits)))
     return None
+
+
+@contextmanager
+def ending_all(pool: ThreadPoolExecutor, setting: TaskSetting) -> Iterator[None]:
+    """End what still runs after the `with`, and start nothing more: a map has failed, or somebody has interrupted."""
+    try:
+        yield
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        setting.end_all()
 
 
 def with_blobs(shuffle: ShuffleManifest, commits: list[CommitRecord]) -> ShuffleManifest:

@@ -1,6 +1,10 @@
 """`podreduce replay`: which task it takes, where its run is, and what it says at the end."""
 
 import json
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -121,6 +125,40 @@ def test_a_kept_run_has_the_variables_and_the_directory_of_its_tasks(
     assert replay_kept(tmp_path / "work", ReplayOptions(task="m-0")) is CommandExit.DONE
     assert f"seen {place}" in capfd.readouterr().err
     assert run.output.exists("anything") is False
+
+
+SLEEPS = """
+import subprocess, sys, time
+class Sleeps:
+    def map_func(self, key, value):
+        print("child", subprocess.Popen(["sleep", "300"]).pid, file=sys.stderr, flush=True)
+        time.sleep(300)
+        yield value, 1
+    def reduce_func(self, key, values):
+        yield key, 1
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
+def test_nothing_of_a_replay_runs_on_after_its_command(tmp_path: Path, number: signal.Signals) -> None:
+    TaskRun(source=SLEEPS, objects={"a.txt": b"1\n"}, partitions=1, root=f"file://{tmp_path}/")
+    command = [sys.executable, "-m", "podreduce_operator.cli.app", "replay", str(tmp_path / "work"), "m-0"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as replaying:
+        assert replaying.stderr is not None
+        child = int(replaying.stderr.readline().split()[1])
+        replaying.send_signal(number)
+        replaying.wait(30)
+    deadline = time.monotonic() + 30
+    while is_alive(child):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 OUTCOME = TaskOutcome(reason="ProgramError", message="ValueError: 7", traceback="Traceback …\n", record="line 3")
