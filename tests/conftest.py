@@ -99,6 +99,14 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
     return lambda text: record_property(TOLD, text)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def history_of_tests(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Local runs of tests go into a history of their own, and not into that of whoever runs them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+        yield
+
+
 @pytest.fixture(scope="session")
 def visible_progress(pytestconfig: pytest.Config) -> Callable[[], AbstractContextManager[None]]:
     """Let what takes minutes once per machine be seen while it happens, past pytest's capture."""

@@ -78,6 +78,7 @@ def test_a_job_is_followed_to_its_end_and_its_output_read(person: Person, tmp_pa
     assert person.prints("output", "words").encode() == b"".join(parts)
     assert int(person.prints("output", "words", "--count")) == len(count_words())
     assert person.prints("output", "words", "--head", "2").count("\n") == 2
+    assert f"whole: {len(parts)} parts, {len(count_words()):,} records" in person.prints("verify", "words")
     person.prints("output", "words", "--save", str(tmp_path / "copy"))
     assert read_words([part.read_bytes() for part in sorted((tmp_path / "copy").iterdir())]) == count_words()
     assert "it is complete, in " in person.prints("diagnose", "words")
@@ -101,6 +102,10 @@ def test_a_failed_job_is_explained_and_its_log_is_there_when_the_pods_are_gone(p
     world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
     assert "looking at a line" in person.prints("logs", "broken", task)
     assert "looking at a line" in person.prints("logs", "broken", "--failed")
+    again = person.types("replay", "broken", task)
+    assert (again.returncode, "the same as recorded" in again.stdout) == (1, True), again.stderr
+    assert '  File "broken.py", line 4, in map_func' in again.stdout
+    assert "looking at a line" in again.stderr
 
 
 def test_a_job_is_suspended_resumed_run_again_and_cancelled(person: Person) -> None:

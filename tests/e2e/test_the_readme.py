@@ -1,4 +1,4 @@
-"""The README's quick start, run as written: one bash, the blocks in their order, the output against a Counter.
+"""The README's quick start, and within it the tutorial, run as written: one bash, the blocks in their order.
 
 Among the last of this tier by its name, since it installs an operator of its own for the whole cluster and so takes
 away the other tests' one. The cluster and the images are there already; their names are the only thing that the
@@ -15,6 +15,7 @@ from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images
 from tests.e2e.installation import uninstall_all
 from tests.support.quick_start import as_script, assert_it_worked, make_place, run_bash
+from tests.support.tutorial import read_script, read_shown
 
 IMAGES = """
 docker() { :; }
@@ -23,6 +24,15 @@ helm() {
   if [ "$1" = install ]; then set -- "$@" --set %s; fi
   command helm "$@"
 }
+"""
+
+
+TUTORIAL = """
+echo "### the tutorial, after $SECONDS s"
+(
+make() { :; }
+%s
+)
 """
 
 
@@ -37,9 +47,17 @@ def test_the_quick_start_works_as_written(cluster: Cluster, images: Images, tmp_
         for name in ("kubectl", "helm"):
             (place / "bin" / name).symlink_to(program(name))
     choose = f"kubectl config set-context --current --namespace={cluster.namespace('quickstart')}\n"
-    environment = {"KUBECONFIG": str(kubeconfig), "PATH": f"{place / 'bin'}:{os.environ['PATH']}"}
-    ran = run_bash(rename_images(images) + choose + as_script(), place=place, environment=environment)
+    environment = {
+        "KUBECONFIG": str(kubeconfig),
+        "PATH": f"{place / 'bin'}:{os.environ['PATH']}",
+        "XDG_STATE_HOME": str(place / "state"),
+    }
+    tutorial = TUTORIAL % (read_script("tutorial") + read_script("tutorial-cluster"))
+    ran = run_bash(rename_images(images) + choose + as_script(tutorial), place=place, environment=environment)
     assert_it_worked(ran, place / "counts")
+    _, _, on_cluster = ran.stdout.partition("### the tutorial")
+    shown = [*read_shown("tutorial"), *read_shown("tutorial-cluster")]
+    assert [line for line in shown if line not in on_cluster] == [], ran.stdout
 
 
 def rename_images(images: Images) -> str:

@@ -125,6 +125,22 @@ def test_word_count_equals_a_counter(here: Path) -> None:
     assert leftovers(here) == []
 
 
+def test_a_copy_that_lacks_a_part_or_a_byte_does_not_verify(here: Path) -> None:
+    ran = podreduce(here, "run", write_job(here, map={"shards": 3}))
+    assert ran.returncode == 0, ran.stderr
+    assert podreduce(here, "copy", "out/", "copied/").returncode == 0
+    whole = podreduce(here, "verify", "copied/")
+    assert (whole.returncode, whole.stderr) == (0, "")
+    assert f"file://{here}/copied/: whole: 3 parts, 100 records" in whole.stdout
+    first, second, _ = sorted((here / "copied").glob("part-*"))
+    first.unlink()
+    second.write_bytes(second.read_bytes()[:-1] + b" ")
+    found = podreduce(here, "verify", "copied/")
+    assert found.returncode == 1
+    assert f"{first.name}: missing" in found.stdout
+    assert f"{second.name}: other bytes" in found.stdout
+
+
 @pytest.mark.parametrize("shards", [None, 2, 5])
 def test_a_join_of_two_inputs_equals_duckdb(here: Path, shards: int | None) -> None:
     data = EXAMPLES / "join"
@@ -353,7 +369,7 @@ def test_a_raising_program_ends_with_traceback_record_and_remedy(here: Path) -> 
     assert "podreduce/" not in ran.stderr.partition("Traceback")[2].partition("what to do")[0]
     assert not (here / "out").exists()
     (kept,) = (here / "tmp").iterdir()
-    assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem"]
+    assert sorted(path.name for path in kept.iterdir()) == ["logs", "post-mortem", "run"]
 
 
 @pytest.mark.parametrize(
@@ -781,6 +797,14 @@ def test_side_inputs_and_files_may_lie_in_s3(here: Path, minio: MinioServer) -> 
     assert names == [
         f"out/{name}" for name in ("_MANIFEST.json", "_SUCCESS", "_files/counts/r-0.txt", "part-r-00000.txt")
     ]
+    verified = podreduce(here, "verify", f"s3://{bucket}/out/", "-o", "json", **variables)
+    assert (verified.returncode, json.loads(verified.stdout)["differences"]) == (0, []), verified.stderr
+    minio.store(bucket).put("out/_files/more.txt", b"more")
+    verified = podreduce(here, "verify", f"s3://{bucket}/out", "-o", "json", **variables)
+    assert verified.returncode == 1
+    surplus = {"name": "_files/more.txt", "problem": "surplus", "expected": "", "found": ""}
+    assert json.loads(verified.stdout)["differences"] == [surplus]
+    minio.store(bucket).delete("out/_files/more.txt")
     first = json.loads(bytes(minio.store(bucket).get("out/_MANIFEST.json").bytes()))
     minio.store(bucket).put("centres/a b#1.jsonl", CENTRES.replace("20", "21").encode())
     replaced = podreduce(here, "run", job, "--set", "spec.output.ifExists=Replace", **variables)

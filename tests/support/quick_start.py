@@ -21,9 +21,11 @@ def read_blocks() -> dict[str, str]:
     return dict(BLOCK.findall((CHECKOUT / "README.md").read_text(encoding="utf-8")))
 
 
-def as_script() -> str:
-    """Return all blocks as one script, which says where it is."""
-    return "\n".join(f'echo "### {name}, after $SECONDS s"\n{text}' for name, text in read_blocks().items())
+def as_script(before_removal: str = "") -> str:
+    """Return all blocks as one script, which says where it is. More commands may run before everything is removed."""
+    blocks = read_blocks()
+    blocks["remove"] = before_removal + blocks["remove"]
+    return "\n".join(f'echo "### {name}, after $SECONDS s"\n{text}' for name, text in blocks.items())
 
 
 def make_place(directory: Path) -> Path:

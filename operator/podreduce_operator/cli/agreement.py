@@ -134,7 +134,7 @@ def run_layout(file: JobFile, layout: Layout, overrides: Overrides, fork_server:
         JobFailedError: it failed.
     """
     changed = replace(overrides, assignments=("spec.output.format=JSONLines", *layout.settings))
-    options = RunOptions(file=file.source, overrides=changed, log_format="none")
+    options = RunOptions(file=file.source, overrides=changed, log_format="none", remembers=False)
     server = None if layout.environ else fork_server
     result = run_file(file, options, server, layout.environ)
     return sorted(

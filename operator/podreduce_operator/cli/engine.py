@@ -14,7 +14,7 @@ from typing import Any
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.plan import JobIdentity
 from podreduce.storage import open_store
-from podreduce_operator.cli import bad_records, post_mortem
+from podreduce_operator.cli import bad_records, kept_run, post_mortem
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.local.fork_server import ForkServer
@@ -167,10 +167,11 @@ def local_limits(parallelism: int) -> Limits:
 async def last_status(
     cluster: ProcessCluster, workspace: Workspace, say: Callable[[str, str], None]
 ) -> Mapping[str, Any]:
-    """Copy the bad records and the post-mortem into the workspace, and return the final status with their URIs."""
+    """Copy what is kept of a run into the workspace, and return the final status with the new URIs."""
     job, status = cluster.job, cluster.job.status
     storage = await cluster.read_storage(job)
     for bring, what, directory in (
+        (kept_run.bring_out, "run's records", workspace.records),
         (bad_records.bring_out, "bad records", workspace.quarantine),
         (post_mortem.bring_out, "post-mortem", workspace.post_mortem),
     ):

@@ -22,6 +22,7 @@ __all__ = [
     "apply_overrides",
     "assign",
     "change_fields",
+    "resolve_files",
     "resolve_uri",
 ]
 
@@ -213,12 +214,17 @@ def resolve_uris(spec: dict[str, Any]) -> None:
     for inputs in [spec.get("input"), *named]:
         if isinstance(inputs, dict) and isinstance(inputs.get("uris"), list):
             inputs["uris"] = [resolve_uri(uri) if isinstance(uri, str) else uri for uri in inputs["uris"]]
-    for file in find_files(spec.get("program")):
-        if isinstance(file.get("uri"), str):
-            file["uri"] = resolve_uri(file["uri"])
+    resolve_files(spec.get("program"))
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
         uri = resolve_uri(output["uri"])
         output["uri"] = uri if uri.endswith("/") else f"{uri}/"
+
+
+def resolve_files(program: object) -> None:
+    """Replace the paths of a program's archive and wheels by file URIs."""
+    for file in find_files(program):
+        if isinstance(file.get("uri"), str):
+            file["uri"] = resolve_uri(file["uri"])
 
 
 def find_files(program: object) -> list[dict[str, Any]]:

@@ -167,7 +167,8 @@ def run_file(
         ValueError: it is invalid.
         JobFailedError: it failed.
     """
-    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     try:
         job = load_job(file, options.overrides)
@@ -176,6 +177,7 @@ def run_file(
     own_server = ForkServer.open() if fork_server is None and environ is None else None
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
+            remembered = remember_begin(job.key.name, file.source, workspace) if options.remembers else None
             running = run_in(
                 workspace,
                 job,
@@ -188,9 +190,13 @@ def run_file(
             )
             outcome = run_in_thread(running)
             workspace.keep(workspace.quarantine)
-            if find_verdict(outcome.status)[0] == "Complete":
+            is_complete = find_verdict(outcome.status)[0] == "Complete"
+            told = "" if is_complete else keep_failure(job, file, outcome.status, workspace)
+            if remembered is not None:
+                remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
+            if is_complete:
                 return Result(status=outcome.status, output=outcome.status["output"]["uri"])
-            raise JobFailedError(keep_failure(job, file, outcome.status, workspace), outcome.status)
+            raise JobFailedError(told, outcome.status)
     except OutputBusyError as error:
         raise JobFailedError(f"{job.key.name}: failed: OutputClaimed: {error}", {}) from None
     finally:

@@ -1,16 +1,18 @@
 """The final report on a run: where the output is, or what failed, on which record, and what to do. Rule: pure."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
+from podreduce.contract.task import TaskType
 from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.policy.empty_output import describe_empty_output
 from podreduce_operator.policy.run_state import read_conditions
 
-__all__ = ["REMEDIES", "find_verdict", "render_failed", "render_success"]
+__all__ = ["REMEDIES", "Kept", "find_verdict", "render_failed", "render_success"]
 
 SKEWED_SHARE = 0.2
 
@@ -87,13 +89,16 @@ def render_skew(status: Mapping[str, Any]) -> Iterator[str]:
             )
 
 
-def render_failed(
-    name: str,
-    status: Mapping[str, Any],
-    logs: Path | None,
-    post_mortem: Path | None,
-    source: ProgramSource | None = None,
-) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """The directories that stay after a failed run; None for one that is empty."""
+
+    logs: Path | None = None
+    post_mortem: Path | None = None
+    records: Path | None = None
+
+
+def render_failed(name: str, status: Mapping[str, Any], kept: Kept, source: ProgramSource | None = None) -> str:
     """Return the report on a failed run: the user's own error and its place, the record, what to do, then the rest.
 
     `source` is the program as its author knows it, so that lines are those of its file.
@@ -108,13 +113,18 @@ def render_failed(
     else:
         lines = list(render_failure(name, reason, last, remedies, source))
     lines.extend(render_bad_records(status))
-    if logs is not None:
-        lines.append(f"logs of the failed attempts: {logs}")
-    if post_mortem is not None:
-        lines.append(
-            f"post-mortem: {post_mortem / POST_MORTEM_KEY}, and all attempts beside it in {ATTEMPTS_TABLE_KEY}"
-        )
-    return "\n".join(lines)
+    return "\n".join([*lines, *render_kept(kept, last)])
+
+
+def render_kept(kept: Kept, last: Mapping[str, Any] | None) -> Iterator[str]:
+    """Yield the lines about what stays, and how the failed task is run again."""
+    if kept.logs is not None:
+        yield f"logs of the failed attempts: {kept.logs}"
+    if kept.post_mortem is not None:
+        yield f"post-mortem: {kept.post_mortem / POST_MORTEM_KEY}, and all attempts beside it in {ATTEMPTS_TABLE_KEY}"
+    if kept.records is not None and last is not None:
+        maps = "--maps " if last["task"].startswith(TaskType.REDUCE.letter) else ""
+        yield f"the same task again, in a debugger: podreduce replay {kept.records} {last['task']} {maps}--pdb"
 
 
 def explains(failure: Mapping[str, Any], reason: str) -> bool:

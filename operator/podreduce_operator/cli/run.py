@@ -77,7 +77,7 @@ class InvalidFileError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The command line of `podreduce run`."""
+    """The command line of `podreduce run`. `remembers`: whether the run goes into the history."""
 
     file: str
     overrides: Overrides
@@ -89,6 +89,7 @@ class RunOptions:
     work_directory: Path | None = None
     work_uri: str | None = None
     at: str | None = None
+    remembers: bool = True
 
 
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:
@@ -109,16 +110,20 @@ def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
     """Run a valid job: make its directory, run the engine, print the report."""
-    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     started = time.monotonic()
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
+            remembered = remember_begin(job.key.name, file.source, workspace)
             outcome = asyncio.run(
                 run_in(workspace, job, file, options, memory_bytes=memory_bytes, fork_server=fork_server)
             )
             workspace.keep(workspace.quarantine)
-            return report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
+            ended = report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
+            remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
+            return ended
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")
         return ExitStatus.FAILED
@@ -190,10 +195,16 @@ def report(
 
 def keep_failure(job: JobView, file: JobFile, status: Mapping[str, Any], workspace: "Workspace") -> str:
     """Keep the logs and the post-mortem of a failed run, and return its report."""
-    from podreduce_operator.cli.report import render_failed  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.kept_run import write_setting  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.report import Kept, render_failed  # noqa: PLC0415
 
-    logs, post_mortem = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
-    return render_failed(job.key.name, status, logs, post_mortem, find_source(job.spec.program, file))
+    write_setting(workspace.records, module_environ(file))
+    kept = Kept(
+        logs=workspace.keep(workspace.logs),
+        post_mortem=workspace.keep(workspace.post_mortem),
+        records=workspace.keep(workspace.records),
+    )
+    return render_failed(job.key.name, status, kept, find_source(job.spec.program, file))
 
 
 def read_file(path: str, at: str | None = None) -> JobFile:

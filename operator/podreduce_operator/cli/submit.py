@@ -4,11 +4,12 @@ Rule: what is uploaded is named by its content, so the same program is uploaded 
 """
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.program_files import DIGEST_PREFIX
@@ -25,7 +26,12 @@ from podreduce_operator.cli.validate import find_local, find_uris
 from podreduce_operator.cli.wheels import RequirementsError, download_wheels, own_image
 from podreduce_operator.cli.wording import render_bytes, render_count
 
-__all__ = ["SubmitOptions", "submit_job"]
+if TYPE_CHECKING:
+    from podreduce.storage import ObjectMeta
+
+__all__ = ["FRESH_SECONDS", "SubmitOptions", "Upload", "submit_job", "upload"]
+
+FRESH_SECONDS = 86_400
 
 PLACE = "_podreduce-programs/"
 """Where programs go in the bucket of the output. No input prefix reads names that start with _."""
@@ -176,7 +182,9 @@ def render_yaml(documents: list[dict[str, Any]]) -> str:
 
 
 def upload(file: Upload) -> None:
-    """Upload a file, unless it is there already.
+    """Upload a file, unless it is there already. One that is older than a day is uploaded again.
+
+    A bucket may delete by age what nobody has submitted for long, and only a new upload makes an object young.
 
     Raises:
         PodreduceError: the store refuses, or does not answer.
@@ -185,11 +193,16 @@ def upload(file: Upload) -> None:
 
     store, key = open_object(file.uri)
     with suppress(ObjectNotFoundError):
-        if store.head(key).size == len(file.data) and digest_of(store.get(key)) == digest_of(file.data):
+        if is_there(file, store.head(key), time.time()) and digest_of(store.get(key)) == digest_of(file.data):
             return
     with store.open_writer(key) as writer:
         writer.write(file.data)
     complain(f"uploaded {render_bytes(len(file.data))} to {file.uri}")
+
+
+def is_there(file: Upload, found: "ObjectMeta", now: float) -> bool:
+    """Tell whether an object is as large as a file, and young enough to stay as it is."""
+    return found.size == len(file.data) and now - found.modified.timestamp() < FRESH_SECONDS
 
 
 def apply(submission: Submission, options: SubmitOptions) -> ExitStatus:

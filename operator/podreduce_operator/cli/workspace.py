@@ -15,13 +15,22 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
-__all__ = ["LOGS_NAME", "OutputBusyError", "Workspace", "hold_output", "no_empty_directory", "open_workspace"]
+__all__ = [
+    "LOGS_NAME",
+    "RECORDS_NAME",
+    "OutputBusyError",
+    "Workspace",
+    "hold_output",
+    "no_empty_directory",
+    "open_workspace",
+]
 
 PREFIX = "podreduce-run-"
 LOCK_NAME = "engine.lock"
 LOGS_NAME = "logs"
 QUARANTINE_NAME = "quarantine"
 POST_MORTEM_NAME = "post-mortem"
+RECORDS_NAME = "run"
 
 
 class OutputBusyError(Exception):
@@ -49,6 +58,11 @@ class Workspace:
     def post_mortem(self) -> Path:
         """Where the post-mortem of a failed run is after the run."""
         return self.path / POST_MORTEM_NAME
+
+    @property
+    def records(self) -> Path:
+        """Where the records of a failed run are after the run."""
+        return self.path / RECORDS_NAME
 
     def keep(self, directory: Path) -> Path | None:
         """Keep a directory of the workspace after the run. Return it, or None if it is empty."""

@@ -10,7 +10,7 @@ from typing import Any
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.spec import spec_changed
-from podreduce_operator.api.times import render_time
+from podreduce_operator.api.times import parse_time, render_duration, render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed, PlanSummary
 from podreduce_operator.model.pods import PodView
@@ -31,7 +31,7 @@ MAX_WORDS = 1300
 """The limit for the last message plus a traceback. Long messages are podreduce's own and have no traceback."""
 MIN_TRACEBACK = 300
 MAX_RECORD = 250
-MAX_OLD_RECORD = 150
+MAX_OLD_RECORD = 120
 MAX_INDEXES = 400
 MAX_URI = 512
 MAX_LINKS = 512
@@ -93,7 +93,8 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
     }
     if verdict.is_terminal:
-        fields |= {"phase": str(verdict.phase), "completionTime": render_time(now)}
+        took = render_duration(now - (parse_time(started_at) or now))
+        fields |= {"phase": str(verdict.phase), "completionTime": render_time(now), "duration": took}
         fields |= {kind: {**status[kind], "active": 0} for kind in ("map", "reduce") if kind in status}
     if observed.is_blind:
         return fields
@@ -132,6 +133,7 @@ def render_planned(
         },
         "map": render_tasks(observed, TaskType.MAP, plan.shards, pods),
         "reduce": render_tasks(observed, TaskType.REDUCE, reduce_total(observed, verdict, status), pods),
+        "failedAttempts": sum(failure.counted for failures in observed.failures.values() for failure in failures),
         "counters": render_counters(observed.commits.values(), observed.counters),
     }
 

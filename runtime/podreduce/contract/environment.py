@@ -10,7 +10,9 @@ from podreduce.contract.task import TaskRef
 from podreduce.contract.wire import Wire
 
 __all__ = [
+    "BLOBS_VARIABLE",
     "CA_CERT_PATH",
+    "DEBUG_VARIABLE",
     "FORK_CHANNEL_VARIABLE",
     "FORK_SERVER_VARIABLES",
     "INTERPRETER_VARIABLES",
@@ -31,6 +33,10 @@ LIFELINE_VARIABLE = "PODREDUCE_LIFELINE"
 """For local processes: the number of the descriptor whose pipe breaks when the engine ends."""
 MODULES_VARIABLE = "PODREDUCE_MODULES"
 """For local processes: the directory of the program's file, whose modules the program may import."""
+BLOBS_VARIABLE = "PODREDUCE_REPLAY_BLOBS"
+"""For a replay: the run's prefix, whose blobs a reduce reads; it writes nothing there."""
+DEBUG_VARIABLE = "PODREDUCE_REPLAY_DEBUG"
+"""For a replay: set if a debugger is to be opened where the task fails."""
 FORK_CHANNEL_VARIABLE = "PODREDUCE_FORK_CHANNEL"
 """For the fork server: the number of the descriptor of its socket to the engine."""
 INTERPRETER_VARIABLES = {"PYTHONHASHSEED": "0"}

@@ -23,7 +23,7 @@ from podreduce.process.stopping import exit_on_sigterm
 from podreduce.watching.logs import configure_logs, get_logger
 from podreduce.watching.outcome import outcome_of, write_outcome
 
-__all__ = ["main", "run_task", "start"]
+__all__ = ["add_directories", "main", "report", "reserve_stdout", "run_task", "start"]
 
 GC_THRESHOLD = 100_000
 """Records are rarely cyclic; and all objects that exist at the start are frozen."""

@@ -23,7 +23,17 @@ from podreduce.contract.program_files import PROGRAM_DIRECTORY
 from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.showing import show, show_error
 
-__all__ = ["RECORD_LENGTH", "describe_key", "describe_record", "format_user_traceback", "kind_of_setup", "raise_blamed"]
+__all__ = [
+    "RECORD_LENGTH",
+    "describe_key",
+    "describe_record",
+    "format_user_traceback",
+    "is_hidden",
+    "is_of_context",
+    "is_users",
+    "kind_of_setup",
+    "raise_blamed",
+]
 
 OWN_DIRECTORY = f"{Path(podreduce.__file__).parent}/"
 CALLERS = tuple(

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 
@@ -29,7 +30,7 @@ from podreduce.task.commit import conclude
 from podreduce.task.partition_places import Locations, locate_partition
 from podreduce.task.reduce_rows import Taken, naming_aggregates, open_taken, reduce_taken
 
-__all__ = ["run_reduce_task"]
+__all__ = ["replay_reduce_task", "run_reduce_task"]
 
 FETCH_THREADS = 4
 SMALL_BYTES = 2 * 1024 * 1024
@@ -57,6 +58,24 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
         taken, part = reduce_partition(attempt, program_in_use, manifest)
     record = commit_record(attempt, taken, part)
     return conclude(attempt.run_store, attempt.output_store, record)
+
+
+def replay_reduce_task(attempt: Attempt, blobs: ObjectStore) -> CommitRecord:
+    """Run the reduce task with the maps' blobs from another place than the attempt's run, where nothing is written.
+
+    Raises:
+        MapOutputLostError: a blob of the manifest is missing or corrupt.
+        PodreduceError: the attempt has failed for another reason.
+    """
+    program = attempt.load_program()
+    if program.setup is None:  # as in run_reduce_task
+        check_reduces(program)
+    manifest = find_manifest(attempt.run_store, attempt.environment, attempt.context.progress)
+    if manifest is None:
+        raise InternalError("a replay does not wait for its manifest, so it has one")
+    with attempt.in_use(program) as program_in_use:
+        taken, part = reduce_partition(replace(attempt, run_store=blobs), program_in_use, manifest)
+    return conclude(attempt.run_store, attempt.output_store, commit_record(attempt, taken, part))
 
 
 def reduce_partition(attempt: Attempt, program: LoadedProgram, manifest: ShuffleManifest) -> tuple[Taken, PartWriter]:

@@ -19,7 +19,7 @@ from podreduce.program.calling import cannot_travel
 from podreduce.storage.faults import AnswerError, Place, translate
 from podreduce.storage.store_codes import MEANINGS
 from podreduce.watching.outcome import fit_outcome, outcome_of
-from podreduce_operator.cli.report import render_failed
+from podreduce_operator.cli.report import Kept, render_failed
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.status import build_status
@@ -105,7 +105,7 @@ def test_a_message_comes_out_whole(kind: str, text: str) -> None:
     observed = make_observed(failures=[*earlier, failure])
     verdict = Verdict(phase=Phase.FAILED, reason="BackoffLimitExceeded", message=f"m-0 (pod): ProgramError: {error}")
     status = build_status(observed, verdict, 100.0, None)
-    report = render_failed("wordcount", status, None, None)
+    report = render_failed("wordcount", status, Kept())
     events = " ".join(event.message for event in events_between({}, status))
     assert status["failures"][0]["message"] == str(error)
     assert str(error) in report

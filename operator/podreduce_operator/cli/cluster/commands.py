@@ -6,9 +6,19 @@ from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
 
 import typer
 
+from podreduce_operator.cli.cluster.arguments import (
+    ContextOption,
+    EndpointOption,
+    JobArgument,
+    KubeconfigOption,
+    NameArgument,
+    NamespaceOption,
+    OutputOption,
+    YesOption,
+)
 from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
-from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.place import Place
+from podreduce_operator.cli.local_runs.names import LOCAL, is_local
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.asking import Question
@@ -22,41 +32,13 @@ __all__ = ["COMMANDS", "add_cluster_commands"]
 
 PANEL = "Jobs on a cluster"
 
-NameArgument = Annotated[
-    str,
-    typer.Argument(
-        metavar="NAME", help="A job, or KIND/NAME: mrj/wordcount, mrs/nightly.", autocompletion=complete_references
-    ),
-]
-JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="A job.", autocompletion=complete_jobs)]
-NamespaceOption = Annotated[
-    str | None,
-    typer.Option("--namespace", "-n", metavar="NAME", help="The namespace.", show_default="the context's"),
-]
-ContextOption = Annotated[
-    str | None,
-    typer.Option("--context", metavar="NAME", help="The kubeconfig's context.", show_default="the current one"),
-]
-KubeconfigOption = Annotated[
-    Path | None,
-    typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig.", show_default="KUBECONFIG, ~/.kube/config"),
-]
-OutputOption = Annotated[Format | None, typer.Option("-o", "--output", help="How the result is printed.")]
-EndpointOption = Annotated[
-    str | None,
-    typer.Option(
-        metavar="URL",
-        help="Another address of the store, such as that of a port-forward.",
-        envvar="PODREDUCE_STORE_ENDPOINT",
-        show_default="the Secret's",
-    ),
-]
-YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
-
 
 def list_command(
     kind: Annotated[
-        str, typer.Argument(metavar="[KIND]", help="mrj (jobs) or mrs (schedules).", autocompletion=complete_kinds)
+        str,
+        typer.Argument(
+            metavar="[KIND]", help="mrj (jobs), mrp, mrs, or local (runs here).", autocompletion=complete_kinds
+        ),
     ] = "mrj",
     *,
     everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Ask all namespaces.")] = False,
@@ -66,10 +48,14 @@ def list_command(
     context_name: ContextOption = None,
     kubeconfig: KubeconfigOption = None,
 ) -> None:
-    """List jobs or schedules."""
+    """List jobs, pipelines or schedules; `list local`: the last runs of this machine."""
     from podreduce_operator.cli.cluster.kinds import find_kind  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.cluster.listing import list_resources  # noqa: PLC0415
 
+    if kind == LOCAL:
+        from podreduce_operator.cli.local_runs.showing import list_runs  # noqa: PLC0415
+
+        answer_here(lambda: list_runs(output))
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace, all_namespaces=everywhere)
     answer(place, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
 
@@ -84,6 +70,10 @@ def status_command(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Show where a job stands: its tasks, its pods, its speed, the time left, and why it waits."""
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.showing import show_run  # noqa: PLC0415
+
+        answer_here(lambda: show_run(name, output))
     from podreduce_operator.cli.cluster import job_status  # noqa: PLC0415 - other commands need none of it
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
@@ -133,7 +123,51 @@ def logs_command(
 
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     options = LogOptions(task=task, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.showing import show_logs_of  # noqa: PLC0415
+
+        answer_here(lambda: show_logs_of(name, options))
     ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
+
+
+def replay_command(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A job, or the directory that a failed local run has kept.",
+            autocompletion=complete_jobs,
+        ),
+    ],
+    task: Annotated[
+        str | None,
+        typer.Argument(metavar="[TASK]", help="m-3 is a map, r-0 a reduce.", show_default="the last that failed"),
+    ] = None,
+    *,
+    debug: Annotated[bool, typer.Option("--pdb", help="Open a debugger where it fails.")] = False,
+    maps: Annotated[
+        bool, typer.Option("--maps", help="For a reduce: run all maps here first, as their data is gone.")
+    ] = False,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Run one task of a run again, here: its exact input and its pinned program. Nothing is written elsewhere.
+
+    Exit codes: 0 it went well, 1 it failed, or what it needs is gone, 2 invalid, 5 the store gives no answer.
+    """
+    from podreduce_operator.cli.replay.replay import (  # noqa: PLC0415 - other commands need none of it
+        ReplayOptions,
+        replay_job,
+        replay_kept,
+    )
+
+    options = ReplayOptions(task=task, debugs=debug, with_maps=maps, endpoint=endpoint)
+    if is_place(name) or is_local(name):
+        answer_here(lambda: replay_kept(find_directory(name), options))
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: replay_job(connection, reference, options))
 
 
 def diagnose_command(
@@ -167,19 +201,44 @@ def output_command(
     kubeconfig: KubeconfigOption = None,
 ) -> None:
     """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON."""
-    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415
+    from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415 - other commands need none of it
         OutputOptions,
         show_output,
         show_output_at,
     )
-    from podreduce_operator.cli.overrides import resolve_uri  # noqa: PLC0415
 
     options = OutputOptions(head=head, count=count, save=save, endpoint=endpoint)
-    if is_place(name):
-        raise typer.Exit(run_quietly(lambda: show_output_at(resolve_uri(name), options)))
+    if is_place(name) or is_local(name):
+        answer_here(lambda: show_output_at(find_uri(name), options))
     place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
+
+
+def verify_command(
+    name: Annotated[
+        str,
+        typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
+    ],
+    *,
+    output: OutputOption = None,
+    endpoint: EndpointOption = None,
+    namespace: NamespaceOption = None,
+    context_name: ContextOption = None,
+    kubeconfig: KubeconfigOption = None,
+) -> None:
+    """Compare an output with its manifest: sizes, digests, records, missing and surplus objects.
+
+    Exit codes: 0 it is whole, 1 it differs or is not complete, 5 the store gives no answer.
+    """
+    from podreduce_operator.cli.cluster.output_verification import (  # noqa: PLC0415 - other commands need none of it
+        show_verification,
+        show_verification_at,
+    )
+
+    if is_place(name) or is_local(name):
+        answer_here(lambda: show_verification_at(find_uri(name), output))
+    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
+    ask_about(place, name, lambda connection, reference: show_verification(connection, reference, output, endpoint))
 
 
 def events_command(
@@ -268,8 +327,10 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "status": status_command,
     "wait": wait_command,
     "logs": logs_command,
+    "replay": replay_command,
     "diagnose": diagnose_command,
     "output": output_command,
+    "verify": verify_command,
     "events": events_command,
     "suspend": suspend_command,
     "resume": resume_command,
@@ -287,6 +348,28 @@ def add_cluster_commands(app: typer.Typer) -> None:
 def is_place(name: str) -> bool:
     """Tell whether a name is a path or a URI, and no resource."""
     return "://" in name or name.startswith((".", "/", "~")) or name.endswith("/")
+
+
+def find_uri(name: str) -> str:
+    """Return the URI of an output that is named by its place, or by its local run."""
+    from podreduce_operator.cli.local_runs.showing import find_output  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.overrides import resolve_uri  # noqa: PLC0415
+
+    return find_output(name) if is_local(name) else resolve_uri(name)
+
+
+def find_directory(name: str) -> Path:
+    """Return the directory of a run that is named by its place, or by its local run."""
+    from podreduce_operator.cli.local_runs.showing import find_records  # noqa: PLC0415 - other commands need none of it
+
+    return find_records(name) if is_local(name) else Path(name).expanduser()
+
+
+def answer_here(command: "Callable[[], CommandExit]") -> NoReturn:
+    """Run a command that asks no cluster, and end with the exit code."""
+    from podreduce_operator.cli.cluster.asking import run_quietly  # noqa: PLC0415 - help and completion need none of it
+
+    raise typer.Exit(run_quietly(command))
 
 
 def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:

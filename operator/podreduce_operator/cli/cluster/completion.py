@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from podreduce_operator.cli.cluster.place import Place
+from podreduce_operator.cli.local_runs.names import LOCAL, is_local
 
 __all__ = ["complete_jobs", "complete_kinds", "complete_references"]
 
@@ -19,21 +20,37 @@ def complete_references(context: typer.Context, incomplete: str) -> list[str]:
     """Return the jobs whose names begin so, or after `mrs/` the schedules."""
     from podreduce_operator.cli.cluster.kinds import KINDS  # noqa: PLC0415 - see above
 
+    if is_local(incomplete):
+        return complete_local(incomplete)
     word, separator, _ = incomplete.rpartition("/")
     prefixes = [f"{kind.short}/" for kind in KINDS if f"{kind.short}/".startswith(incomplete) and incomplete]
     return [*complete(context, word if separator else "", incomplete), *prefixes]
 
 
 def complete_jobs(context: typer.Context, incomplete: str) -> list[str]:
-    """Return the jobs whose names begin so."""
-    return complete(context, "", incomplete)
+    """Return the jobs whose names begin so, or after `local/` the runs of this machine."""
+    return complete_local(incomplete) if is_local(incomplete) else complete(context, "", incomplete)
 
 
 def complete_kinds(incomplete: str) -> list[str]:
     """Return the kinds whose names begin so."""
     from podreduce_operator.cli.cluster.kinds import KINDS  # noqa: PLC0415 - see above
 
-    return [word for kind in KINDS for word in kind.words[:2] if word.startswith(incomplete)]
+    words = [*(word for kind in KINDS for word in kind.words[:2]), LOCAL]
+    return [word for word in words if word.startswith(incomplete)]
+
+
+def complete_local(incomplete: str) -> list[str]:
+    """Return the runs of this machine whose names begin so; none if their history cannot be read."""
+    import os  # noqa: PLC0415 - see above
+    from contextlib import suppress  # noqa: PLC0415
+
+    from podreduce_operator.cli.local_runs.history import open_history  # noqa: PLC0415
+
+    names: list[str] = []
+    with suppress(OSError):
+        names = [f"{LOCAL}/{run.id}" for run in open_history(os.environ).read()]
+    return [name for name in names if name.startswith(incomplete)]
 
 
 def complete(context: typer.Context, word: str, incomplete: str) -> list[str]:

@@ -46,6 +46,9 @@ MIN_SLOW_SECONDS = 60.0
 
 MAX_EVENTS = 3
 
+REPLAYED = frozenset({"ProgramError", "ProgramInvalid", "SetupFailed", "InputError", "TooManyBadRecords"})
+"""Reasons for which a task is likely to fail in the same way on another machine."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
@@ -161,8 +164,15 @@ def find_failure(case: Case) -> Iterator[Finding]:
         details=[*tell_record(last)],
         remedy=f"{remedy}; then {case.command('rerun')}",
         command=case.command("logs", last["task"]),
-        more=[*tell_attempt(last), f"the run ended with {reason}: {message}"],
+        more=[*tell_attempt(last), f"the run ended with {reason}: {message}", *tell_replay(case, last)],
     )
+
+
+def tell_replay(case: Case, failure: Json) -> Iterator[str]:
+    """Yield how the task runs again here, if the program or the input is at fault."""
+    if failure["reason"] in REPLAYED:
+        maps = ["--maps"] if failure["task"].startswith(TaskType.REDUCE.letter) else []
+        yield f"the same task again, here, in a debugger: {case.command('replay', failure['task'], *maps, '--pdb')}"
 
 
 def tell_error(failure: Json) -> str:

@@ -27,7 +27,7 @@ from podreduce_operator.policy.run_state import read_run_id
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
 
-__all__ = ["AttemptLog", "LogOptions", "show_logs"]
+__all__ = ["AttemptLog", "LogOptions", "cut", "print_logs", "show_logs"]
 
 Json = dict[str, Any]
 

@@ -8,7 +8,7 @@ from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.run_facts import read_tasks
 
-__all__ = ["parse_task"]
+__all__ = ["NAMED", "parse_task"]
 
 NAMED = re.compile(r"(?:.*-)?(m|r|map|reduce)-(\d{1,10})(?:-\d+)?")
 

@@ -16,7 +16,7 @@ from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.cli.job_file import JobFile
-from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, assign, resolve_uri
+from podreduce_operator.cli.overrides import OverrideError, Overrides, StepOverrides, assign, resolve_files, resolve_uri
 from podreduce_operator.cli.pipelines.pipeline_file import InvalidPipelineError, load_pipeline
 from podreduce_operator.cli.run import InvalidFileError
 from podreduce_operator.model.pipelines import PipelineView
@@ -84,6 +84,7 @@ def apply_pipeline_overrides(
             step.get("backoffLimitPerTask", 0) if overrides.retries is None else overrides.retries
         )
         resolve_step_uris(step, texts_of(spec.get("parameters")))
+    resolve_files(spec.get("program"))
     return changed
 
 
@@ -145,6 +146,7 @@ def resolve_step_uris(step: dict[str, Any], parameters: Mapping[str, str]) -> No
     output = step.get("output")
     if isinstance(output, dict) and isinstance(output.get("uri"), str) and output["uri"]:
         output["uri"] = as_prefix(resolve_start(output["uri"], parameters))
+    resolve_files(step.get("program"))
 
 
 def resolve_start(uri: Any, parameters: Mapping[str, str]) -> Any:  # noqa: ANN401 - what is no text is refused later

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from podreduce_operator.cli.report import REMEDIES, find_verdict, render_failed
+from podreduce_operator.cli.kept_run import write_setting
+from podreduce_operator.cli.report import REMEDIES, Kept, find_verdict, render_failed
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipeline_runs.places import result_uri
@@ -57,4 +58,6 @@ def describe_end(local: "LocalPipeline", outcome: "PipelineOutcome") -> str:
         return "\n".join([f"{name}: failed: {reason}: {message}", *remedy])
     logs, dead = workspace.keep(workspace.logs), workspace.keep(workspace.post_mortem)
     workspace.keep(workspace.quarantine)
-    return render_failed(f"{name}, step {failure.step}", failure.status, logs, dead)
+    write_setting(workspace.records, {})
+    kept = Kept(logs=logs, post_mortem=dead, records=workspace.keep(workspace.records))
+    return render_failed(f"{name}, step {failure.step}", failure.status, kept)

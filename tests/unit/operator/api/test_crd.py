@@ -79,7 +79,7 @@ def test_every_field_is_described(part: str) -> None:
     assert undescribed(job_schema()["properties"][part], part) == []
 
 
-WIDE_COLUMNS = ["Installation", "Run", "Reason", "Started", "Ended", "Skipped"]
+WIDE_COLUMNS = ["Installation", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped"]
 """Besides the others, with --output wide."""
 
 

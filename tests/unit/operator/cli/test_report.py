@@ -5,7 +5,7 @@ import pytest
 
 from podreduce_operator.api.job_positions import TextBlock, find_block
 from podreduce_operator.cli.program_source import ProgramSource
-from podreduce_operator.cli.report import REMEDIES, find_verdict, render_failed, render_success
+from podreduce_operator.cli.report import REMEDIES, Kept, find_verdict, render_failed, render_success
 from podreduce_operator.cli.wording import wrap
 
 
@@ -65,7 +65,8 @@ def test_a_key_with_more_than_a_fifth_of_the_data_is_told(share: float, told: li
 
 def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> None:
     status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
-    assert render_failed("job", status, Path("/run/logs"), Path("/run/post-mortem")).splitlines() == [
+    kept = Kept(logs=Path("/run/logs"), post_mortem=Path("/run/post-mortem"), records=Path("/run/run"))
+    assert render_failed("job", status, kept).splitlines() == [
         "ValueError: boom",
         "at the record: file:///in.txt at byte 7: 'oops'",
         f"what to do: {REMEDIES['ProgramError']}",
@@ -75,7 +76,14 @@ def test_a_failed_program_shows_traceback_record_remedy_and_what_is_kept() -> No
         "ValueError: boom",
         "logs of the failed attempts: /run/logs",
         "post-mortem: /run/post-mortem/post-mortem.json, and all attempts beside it in attempts.parquet",
+        "the same task again, in a debugger: podreduce replay /run/run m-1 --pdb",
     ]
+
+
+def test_a_reduce_runs_again_over_its_maps_as_their_data_is_gone() -> None:
+    status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[{**FAILURE, "task": "r-2"}])
+    *_, last = render_failed("job", status, Kept(records=Path("/run/run"))).splitlines()
+    assert last == "the same task again, in a debugger: podreduce replay /run/run r-2 --maps --pdb"
 
 
 @pytest.mark.parametrize(
@@ -94,7 +102,7 @@ def test_an_attempt_with_too_many_bad_records_shows_the_last_and_where_all_are()
     status = make_status(
         "Failed", "TooManyBadRecords", "2 bad records in m-1 alone", failures=[failure], badRecords=bad
     )
-    lines = render_failed("job", status, None, None).splitlines()
+    lines = render_failed("job", status, Kept()).splitlines()
     assert lines[0] == "2 bad records in this shard"
     assert lines[2] == f"what to do: {REMEDIES['TooManyBadRecords']}"
     assert lines[3] == "job: failed: TooManyBadRecords in the task m-1"
@@ -107,7 +115,7 @@ def test_the_first_line_is_the_users_error_at_its_place_in_their_file() -> None:
     block = find_block(text, {"kind": "MapReduceJob"}, ["spec", "program", "source"], program)
     source = ProgramSource(text=program, file="jobs/job.yaml", within="spec.program.source", block=block)
     status = make_status("Failed", "BackoffLimitExceeded", "1 attempts failed", failures=[FAILURE])
-    lines = render_failed("job", status, None, None, source).splitlines()
+    lines = render_failed("job", status, Kept(), source).splitlines()
     assert lines[0] == "jobs/job.yaml:7: ValueError: boom"
     assert '  File "jobs/job.yaml", line 7, in map_func' in lines
 
@@ -134,7 +142,7 @@ def test_only_lines_of_words_are_wrapped_and_nothing_is_lost() -> None:
 def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_failure() -> None:
     bad = {"count": 12, "uri": "file:///tmp/quarantine/"}
     status = make_status("Failed", "TooManyBadRecords", "12 bad records", failures=[FAILURE], badRecords=bad)
-    assert render_failed("job", status, None, None).splitlines() == [
+    assert render_failed("job", status, Kept()).splitlines() == [
         "job: failed: TooManyBadRecords: 12 bad records",
         f"what to do: {REMEDIES['TooManyBadRecords']}",
         "12 bad records skipped, see /tmp/quarantine/",
@@ -143,6 +151,6 @@ def test_tasks_with_too_many_bad_records_together_are_not_told_as_an_earlier_fai
 
 def test_a_failure_before_any_attempt_shows_the_conditions_message() -> None:
     status = make_status("Failed", "OutputExists", "file:///out/ already holds part-r-00000.txt", failures=[])
-    first, remedy = render_failed("job", status, None, None).splitlines()
+    first, remedy = render_failed("job", status, Kept()).splitlines()
     assert first == "job: failed: OutputExists: file:///out/ already holds part-r-00000.txt"
     assert "--set spec.output.ifExists=Replace" in remedy

@@ -1,5 +1,8 @@
 """What `podreduce submit` says: the YAML of a dry run, and the progress of a job in a cluster."""
 
+import os
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from podreduce_operator.cli.run import ExitStatus
-from podreduce_operator.cli.submit import Progress, render_yaml
+from podreduce_operator.cli.submit import FRESH_SECONDS, Progress, Upload, render_yaml, upload
 
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"], include_characters="\n\t"), max_size=30)
 VALUES = st.recursive(
@@ -73,3 +76,27 @@ def test_a_job_that_has_ended_already_is_not_run_again_and_says_how() -> None:
         in Progress(ended("Failed")).describe_applied()
     )
     assert Progress(job()).describe_applied() == "mapreducejob/words in namespace team is applied"
+
+
+@pytest.mark.parametrize(
+    ("stored", "age_seconds", "is_uploaded"),
+    [
+        (None, 0, True),
+        (b"program", FRESH_SECONDS - 60, False),
+        (b"program", FRESH_SECONDS + 60, True),
+        (b"another", 0, True),
+        (b"part", 0, True),
+    ],
+    ids=["absent", "young", "older-than-a-day", "of-other-content", "cut-off"],
+)
+def test_after_a_submission_the_file_is_there_and_young(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], stored: bytes | None, age_seconds: float, *, is_uploaded: bool
+) -> None:
+    path = tmp_path / "words.zip"
+    if stored is not None:
+        path.write_bytes(stored)
+        os.utime(path, (time.time() - age_seconds,) * 2)
+    upload(Upload(data=b"program", uri=f"file://{path}"))
+    assert path.read_bytes() == b"program"
+    assert time.time() - path.stat().st_mtime < FRESH_SECONDS
+    assert ("uploaded" in capsys.readouterr().err) == is_uploaded

@@ -78,6 +78,18 @@ def test_a_run_that_has_ended_has_no_active_pods(phase: Phase) -> None:
     assert (status["map"]["active"], status["reduce"]["active"]) == (active, active)
 
 
+def test_a_run_says_how_long_it_took_when_it_has_ended_and_how_many_attempts_failed() -> None:
+    failures = [make_failure(map_task(0)), make_failure(reduce_task(1)), make_failure(map_task(2), counted=False)]
+    running = build_status(make_observed(failures=failures), Verdict(phase=Phase.MAPPING), NOW, None)
+    assert (running["failedAttempts"], "duration" in running) == (2, False)
+    later = make_observed(job=make_job(status=running), failures=failures)
+    for phase in (Phase.COMPLETE, Phase.FAILED):
+        assert build_status(later, Verdict(phase=phase), NOW + 130, None)["duration"] == "2m10s"
+    blind = make_observed(job=make_job(status=running), plan=None, is_blind=True)
+    ended = build_status(blind, Verdict(phase=Phase.FAILED), NOW + 7, None)
+    assert (ended["duration"], ended["failedAttempts"]) == ("7s", 2)
+
+
 def test_a_run_that_ends_while_its_store_is_away_has_no_active_pods() -> None:
     pods = [make_pod(map_task(0))]
     running = build_status(make_observed(pods=pods), Verdict(phase=Phase.MAPPING), NOW, None)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +14,12 @@ import yaml
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from podreduce_operator.cli import kubectl_completion
 from podreduce_operator.cli.app import find_program_name
 from podreduce_operator.cli.cluster.commands import COMMANDS, is_place
 from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
 from podreduce_operator.cli.commands import app
+from podreduce_operator.cli.local_runs.history import History, begin
 from tests.support.job_manifests import NAMESPACE, complete_job, make_schedule
 from tests.support.kube_api import KubeApi, serve
 
@@ -55,7 +58,50 @@ def test_names_are_completed_by_the_cluster(api: KubeApi) -> None:
     assert complete_jobs(make_context(), "wor") == ["words", "worlds"]
     assert complete_references(make_context(), "mrs/n") == ["mrs/nightly"]
     assert complete_references(make_context(), "mr") == ["mrj/", "mrp/", "mrs/"]
+    assert complete_kinds("l") == ["local"]
     assert complete_kinds("map") == ["mapreducejobs", "mapreducepipelines", "mapreduceschedules"]
+
+
+def test_runs_of_this_machine_are_completed_by_their_history(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    assert complete_jobs(make_context(), "local/") == []
+    for number, name in enumerate(("words", "worlds", "other")):
+        run = begin(name, f"{name}.py", tmp_path / f"podreduce-run-{number}")
+        History(tmp_path / "podreduce").add(run)
+    for complete in (complete_jobs, complete_references):
+        assert sorted(complete(make_context(), "local/wor")) == ["local/words-0", "local/worlds-1"]
+
+
+COMPLETE = Path(sys.executable).with_name("kubectl_complete-podreduce")
+
+
+@pytest.mark.parametrize(
+    ("words", "printed"),
+    [
+        (["stat"], ["status", ":4"]),
+        (["list", "mapreducej"], ["mapreducejobs", ":4"]),
+        (["status", "-n", NAMESPACE, "wor"], ["words", "worlds", ":4"]),
+        (["status", "-n", NAMESPACE, "--", "wor"], ["words", "worlds", ":4"]),
+        (["logs", "-n", NAMESPACE, ""], ["other", "words", "worlds", ":4"]),
+        (["status", "--wa"], ["--watch", ":4"]),
+        (["validate", "job"], [":0"]),
+    ],
+    ids=["a-command", "a-kind", "a-name", "a-name-after-dashes", "all-names", "an-option", "a-file"],
+)
+def test_kubectl_completes_what_stands_after_the_plugin(
+    api: KubeApi,
+    words: list[str],
+    printed: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    api.put(complete_job("words"), complete_job("worlds"), complete_job("other"))
+    for name in ("_PODREDUCE_COMPLETE", "COMP_WORDS", "COMP_CWORD"):
+        monkeypatch.setenv(name, "")
+    monkeypatch.setattr("sys.argv", [str(COMPLETE), *words])
+    kubectl_completion.main()
+    *proposals, directive = capsys.readouterr().out.splitlines()
+    assert [*sorted(proposals), directive] == printed
 
 
 def test_a_completion_without_a_cluster_is_empty(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

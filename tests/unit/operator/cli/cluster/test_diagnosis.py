@@ -46,7 +46,24 @@ def test_a_failure_begins_with_the_programs_error_and_its_place_then_the_record_
         '    File "wordcount.py", line 4, in map_func',
         "  ValueError: x",
         "  the run ended with BackoffLimitExceeded: m-3 failed 5 times",
+        "  the same task again, here, in a debugger: podreduce replay wordcount m-3 --pdb -n team-a",
     ]
+
+
+@pytest.mark.parametrize(
+    ("task", "reason", "words"),
+    [
+        ("r-1", "ProgramError", "podreduce replay wordcount r-1 --maps --pdb -n team-a"),
+        ("m-3", "InputError", "podreduce replay wordcount m-3 --pdb -n team-a"),
+        ("m-3", "OutOfMemory", ""),
+        ("m-3", "ImageUnavailable", ""),
+    ],
+)
+def test_a_task_runs_again_here_if_the_program_or_its_input_is_at_fault(task: str, reason: str, words: str) -> None:
+    failure = {**failed_job()["status"]["failures"][0], "task": task, "reason": reason}
+    (finding,) = diagnose(make_case(failed_job(failures=[failure])))
+    told = [line for line in finding.more if "replay" in line]
+    assert [line.partition(": ")[2] for line in told] == ([words] if words else [])
 
 
 def test_a_failure_without_an_attempt_is_the_conditions() -> None:
