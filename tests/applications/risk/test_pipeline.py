@@ -24,12 +24,11 @@ SINGLE = ("report", "timelines")
 
 
 def layout(shards: int, partitions: int) -> list[str]:
-    """Return the settings that cut the work of all steps, of those in the loop a little."""
+    """Return the settings that cut the work of all steps; of those that read little into few tasks only."""
     spec = yaml.safe_load(find_pipeline("risk").read_text())["spec"]
-    repeated = {name for loop in spec["loops"] for name in loop["steps"]}
     settings = []
     for number, step in enumerate(spec["steps"]):
-        most = min(shards, 3) if step["name"] in repeated else shards
+        most = shards if "partitionKeyLength" in step.get("reduce", {}) else min(shards, 2)
         if step["name"] not in SINGLE:
             settings.append(f"spec.steps[{number}].map.shards={max(most, len(step['inputs']))}")
         if "partitions" not in step.get("reduce", {}):

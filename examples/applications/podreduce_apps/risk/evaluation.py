@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 __all__ = ["Evaluate", "cost_curve", "evaluate"]
 
 COLUMNS = ("time", "card", "amount", "probability", "fraud")
-OTHERS = ("boosted", "ecod", "hbos", "isolation")
+OTHERS = ("boosted", "ecod", "hbos", "isolation", "card_z")
 """Scores that alerts are not chosen by. They are compared with the one that is."""
 BINS = 10
 CURVE_POINTS = 200
