@@ -25,7 +25,7 @@ class Hop:
         """Read the limits."""
         self.context, self.limits = context, Limits.read(context.parameters)
 
-    def map_func(self, key: Any, value: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:  # noqa: ANN401
+    def map_func(self, key: object, value: Any) -> Iterator[tuple[str, tuple[Any, ...]]]:  # noqa: ANN401 - rows, or paths
         """Yield open paths under the account that they have reached, and transfers under the one that they leave."""
         if self.context.input == "paths":
             if key == "path":
@@ -69,7 +69,7 @@ def extend_path(path: Path, nexts: Sequence[Transfer], limits: Limits) -> Iterat
 class Cycles:
     """All cycles, each with its evidence."""
 
-    def map_func(self, key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401
+    def map_func(self, key: str, value: Any) -> Iterator[tuple[str, dict[str, Any]]]:  # noqa: ANN401 - a path
         """Yield a cycle."""
         if key == "cycle":
             path = [Transfer(*each) for each in value]

@@ -1,6 +1,6 @@
 """Judges the scores, once the reports of the scored days are there.
 
-One task has all scored rows, 33 bytes each, because the figures need their order. It sorts them first, so that sums of
+One task has all scored rows, some 70 bytes each, because the figures need their order. It sorts them first, so that sums of
 floats are the same in whatever order the rows come.
 """
 
