@@ -1,7 +1,7 @@
 """Judges the scores, once the reports of the scored days are there.
 
-One task has all scored rows, some 70 bytes each, because the figures need their order. It sorts them first, so that sums of
-floats are the same in whatever order the rows come.
+One task has all scored rows, some 70 bytes each, because the figures need their order. It sorts them first, so that
+sums of floats are the same in whatever order the rows come.
 """
 
 from collections.abc import Iterator, Mapping
