@@ -15,6 +15,12 @@ from podreduce_operator.cli.run import ExitStatus
 from podreduce_operator.cli.validate import validate_file
 
 NAMES = sorted(APPLICATIONS)
+PIPELINES = [
+    path
+    for name in NAMES
+    for path in sorted(find_package(name).glob("*.yaml"))
+    if yaml.safe_load(path.read_text())["kind"] == "MapReducePipeline"
+]
 
 
 def steps_of(name: str) -> list[dict]:
@@ -52,9 +58,9 @@ def test_results_are_below_the_output_and_the_report_is_its_step(name: str) -> N
     assert {step: uri for step, uri in uris.items() if uri and uri != f"$(parameters.output)/{step}/"} == {}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_pipeline_is_valid(name: str, capsys: pytest.CaptureFixture[str]) -> None:
-    status = validate_file(str(find_pipeline(name)))
+@pytest.mark.parametrize("path", PIPELINES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_pipeline_is_valid(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    status = validate_file(str(path))
 
     assert status == ExitStatus.COMPLETE, capsys.readouterr()
 

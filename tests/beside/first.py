@@ -5,6 +5,7 @@ there is one list of failures, one summary and one exit code. Load it by `-p tes
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -64,7 +65,12 @@ class First:
         command = [sys.executable, "-m", "pytest", *options, f"--reports={self.reports}", *map(str, self.folders)]
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
-                command, cwd=self.config.rootpath, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                command,
+                cwd=self.config.rootpath,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
@@ -95,11 +101,11 @@ class First:
     def pytest_unconfigure(self) -> None:
         """End the second process where it still runs: this one was interrupted, or stops at a failure."""
         if self.process is not None and self.process.poll() is None:
-            self.process.send_signal(signal.SIGINT)
+            os.killpg(self.process.pid, signal.SIGINT)
             try:
                 self.process.wait(SECONDS_TO_END)
             except subprocess.TimeoutExpired:
-                self.process.kill()
+                os.killpg(self.process.pid, signal.SIGKILL)
                 self.process.wait()
         self.place.cleanup()
 

@@ -26,7 +26,7 @@ class Reader:
 
     def __init__(self, kubeconfig: Path) -> None:
         self._kubeconfig = kubeconfig
-        self._paths: dict[str, tuple[str, str]] = {}
+        self._paths: dict[str, str] = {}
 
     def get(self, kind: str, name: str, namespace: str) -> dict[str, Any] | None:
         """Return an object, or None where there is none.
@@ -71,17 +71,18 @@ class Reader:
             self._paths = self._discover()
         if kind not in self._paths:
             raise ClusterError(f"the API server knows no kind {kind}")
-        start, plural = self._paths[kind]
-        return f"{start}/namespaces/{namespace}/{plural}"
+        return self._paths[kind].format(namespace=namespace)
 
-    def _discover(self) -> dict[str, tuple[str, str]]:
-        """Return the path's start and the plural by each name of each kind; the core group comes first."""
+    def _discover(self) -> dict[str, str]:
+        """Return the path by each name of each kind, with `{namespace}` where it has one; the core group first."""
         groups = self._read("/apis")["groups"]
-        paths: dict[str, tuple[str, str]] = {}
+        paths: dict[str, str] = {}
         for start in ["/api/v1", *(f"/apis/{group['preferredVersion']['groupVersion']}" for group in groups)]:
-            for kind in self._read(start)["resources"]:
+            status, data = self._ask(start)
+            for kind in decode(status, data)["resources"] if status < FAILURES else []:  # an extension may be away
+                place = "/namespaces/{namespace}/" if kind["namespaced"] else "/"
                 for name in (kind["name"], kind.get("singularName", ""), *kind.get("shortNames", ())):
-                    paths.setdefault(name, (start, kind["name"]))
+                    paths.setdefault(name, f"{start}{place}{kind['name']}")
         return paths
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import obstore
 
+from podreduce.contract.environment import SCRATCH_DIRECTORY
 from tests.cluster.cluster import Cluster
 from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
@@ -58,12 +59,18 @@ for pid in filter(str.isdecimal, os.listdir('/proc')):
         if b'podreduce' in file.read() and int(pid) != os.getpid():
             os.kill(int(pid), signal.SIGKILL)
 """
+GO_ON = f"os.environ.get('{SCRATCH_DIRECTORY}', '/tmp') + '/go-on'"
+"""In Python: the path of the file that ends slowness."""
+
 SHARED_PROCESSES = {"spec": {"shareProcessNamespace": True}}
 """A pod template: without it nobody in a container can kill its first process."""
 
 
 def slow_attempt(program: str, attempt: str) -> str:
-    """Return `program`, slowed down for some 20 s in the pod whose name ends in `attempt`, such as `m-3-1`."""
+    """Return `program`, slowed down in the pod whose name ends in `attempt`, such as `m-3-1`.
+
+    It is slow for some 20 s, or until `JobWorld.go_on`.
+    """
     return f"""\
 import os
 import time
@@ -75,7 +82,8 @@ def slowed(function):
 
     def slow(*arguments):
         for _ in calls:
-            time.sleep(0.02)
+            if not os.path.exists({GO_ON}):
+                time.sleep(0.02)
             break
         yield from function(*arguments)
     return slow
@@ -220,6 +228,12 @@ class JobWorld:
         lines = [json.loads(line) for line in logs.splitlines() if line.startswith("{")]
         records = [line["records"] for line in lines if line.get("event") == "progress"]
         return max(records, default=0)
+
+    def go_on(self, pod: dict[str, Any]) -> None:
+        """Have a `slow_attempt` be slow no longer; one that has ended needs no telling."""
+        touch = f"import os; open({GO_ON}, 'w').close()"
+        name = pod["metadata"]["name"]
+        self.cluster.kubectl("exec", name, "--namespace", self.namespace, "--", "python3", "-c", touch, check=False)
 
     def kill(self, pod: dict[str, Any]) -> None:
         """Kill the task's processes by SIGKILL, from another process of their container."""

@@ -61,13 +61,14 @@ def person(world: JobWorld) -> Person:
 def test_a_job_is_followed_to_its_end_and_its_output_read(person: Person, tmp_path: Path) -> None:
     world = person.world
     world.start("words", slow_attempt(WORD_COUNT, "m-2-1"))
-    world.wait_for_progress("words", "m-2-1")
+    pod = world.wait_for_progress("words", "m-2-1")
     tree = person.prints("status", "words")
     assert f"mrj/words in {world.namespace}: Mapping, run 1" in tree
     assert "m-2, attempt 1, runs on " in tree
     assert "not published yet" in tree
     assert person.types("output", "words").returncode == 1
     assert "pod " in person.prints("logs", "words", "--tail", "3")
+    world.go_on(pod)
 
     waited = person.types("wait", "words", "--timeout", str(SECONDS))
     assert waited.returncode == 0, waited.stderr

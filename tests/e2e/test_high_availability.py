@@ -58,10 +58,11 @@ def test_both_of_two_are_ready_and_one_acts(pair: JobWorld) -> None:
 def test_a_job_goes_on_when_its_operator_is_lost(pair: JobWorld) -> None:
     leader = pair.cluster.wait_for(pair.installation.leader, "a leader")
     pair.start("orphan", slow_attempt(WORD_COUNT, "m-2-1"))
-    pair.wait_for_progress("orphan", "m-2-1")
+    pod = pair.wait_for_progress("orphan", "m-2-1")
     place = ("--namespace", pair.installation.namespace)
     pair.cluster.kubectl("delete", "pod", leader, "--grace-period=0", "--force", *place)
     pair.cluster.wait_for(lambda: pair.installation.leader() not in {"", leader}, "another leader", timeout=40)
+    pair.go_on(pod)
     job = pair.wait("orphan", "Complete")
     assert read_words(pair.parts("orphan")) == count_words()
     assert job["status"]["map"]["failed"] == 0
@@ -70,7 +71,7 @@ def test_a_job_goes_on_when_its_operator_is_lost(pair: JobWorld) -> None:
 def test_an_upgrade_hands_over_within_two_seconds_and_jobs_go_on(world: JobWorld) -> None:
     before = world.cluster.wait_for(world.installation.leader, "a leader")
     world.start("upgraded", slow_attempt(WORD_COUNT, "m-2-1"))
-    world.wait_for_progress("upgraded", "m-2-1")
+    pod = world.wait_for_progress("upgraded", "m-2-1")
     world.cluster.kubectl("rollout", "restart", *world.installation.place)
     gone_at, led_at = 0.0, 0.0
     deadline = time.monotonic() + 90
@@ -82,6 +83,7 @@ def test_an_upgrade_hands_over_within_two_seconds_and_jobs_go_on(world: JobWorld
     assert led_at, "nobody else leads"
     assert led_at - gone_at < 3.5, "two seconds between tries, and a busy machine"
     world.installation.await_rollout()
+    world.go_on(pod)
     job = world.wait("upgraded", "Complete")
     assert read_words(world.parts("upgraded")) == count_words()
     assert job["status"]["map"]["failed"] == 0

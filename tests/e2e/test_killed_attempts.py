@@ -39,7 +39,8 @@ def test_a_pod_deleted_by_hand_is_replaced_and_does_not_count(world: JobWorld) -
 
 def test_a_restart_of_minio_in_the_middle_loses_nothing(world: JobWorld) -> None:
     world.start("restarted", slow_attempt(WORD_COUNT, "m-0-1"))
-    world.wait_for_progress("restarted", "m-0-1")
+    pod = world.wait_for_progress("restarted", "m-0-1")
     world.minio.restart()
+    world.go_on(pod)
     world.wait("restarted", "Complete")
     assert read_words(world.parts("restarted")) == count_words()

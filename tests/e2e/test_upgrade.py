@@ -50,16 +50,18 @@ def test_jobs_run_over_the_documented_upgrade_and_the_way_back(earlier: JobWorld
     assert served_schema(world.cluster) == schema_of(EARLIER / "crds" / CRD_FILE)
     (upgrade, rollback) = read_commands()
 
-    start_slow_job(world, "over-the-upgrade")
+    pod = start_slow_job(world, "over-the-upgrade")
     run_commands(upgrade, world)
+    world.go_on(pod)
     assert served_schema(world.cluster) == schema_of(CHECKOUT / "crds" / CRD_FILE)
     assert {"PODREDUCE_OPERATOR_TASK_USER", "PODREDUCE_OPERATOR_TASK_POD_TEMPLATE"} <= variables(world)
     assert_undisturbed(world, "over-the-upgrade")
     world.run("after-the-upgrade", WORD_COUNT)
     assert read_words(world.parts("after-the-upgrade")) == count_words()
 
-    start_slow_job(world, "over-the-rollback")
+    pod = start_slow_job(world, "over-the-rollback")
     run_commands(rollback, world)
+    world.go_on(pod)
     assert "PODREDUCE_OPERATOR_TASK_USER" not in variables(world)
     assert_undisturbed(world, "over-the-rollback")
     world.run("after-the-rollback", WORD_COUNT)
@@ -92,10 +94,10 @@ def run_commands(commands: str, world: JobWorld) -> None:
     world.installation.await_rollout()
 
 
-def start_slow_job(world: JobWorld, name: str) -> None:
-    """Start a job and return while one of its maps works slowly, before a reduce that will."""
+def start_slow_job(world: JobWorld, name: str) -> dict[str, Any]:
+    """Start a job and return while one of its maps works slowly, before a reduce that will; return the map's pod."""
     world.start(name, slow_attempt(slow_attempt(WORD_COUNT, "m-2-1"), "r-0-1"))
-    world.wait_for_progress(name, "m-2-1")
+    return world.wait_for_progress(name, "m-2-1")
 
 
 def assert_undisturbed(world: JobWorld, name: str) -> None:

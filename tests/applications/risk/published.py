@@ -22,6 +22,8 @@ BOOK = {
     "AUC": (0.871, 0.04),
     "average precision": (0.606, 0.06),
     "card precision at 100, found cards leave": (0.291, 0.06),
+    "challenger (published: XGBoost), AUC": (0.862, 0.04),
+    "challenger (published: XGBoost), average precision": (0.639, 0.06),
 }
 """The published figure, and by how much ours may differ."""
 
@@ -45,6 +47,8 @@ def measure(directory: Path) -> dict[str, float]:
         "AUC": quality["auc"],
         "average precision": quality["averagePrecision"],
         "card precision at 100, found cards leave": quality["cardPrecision"]["foundCardsLeave"],
+        "challenger (published: XGBoost), AUC": quality["scores"]["boosted"]["auc"],
+        "challenger (published: XGBoost), average precision": quality["scores"]["boosted"]["averagePrecision"],
     }
 
 
@@ -53,10 +57,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="risk-") as directory:
         ours = measure(Path(directory))
     say("logistic regression of 15 features; train 2018-07-25 to 31, delay 7 days, test 2018-08-08 to 14")
-    say(f"{'':42} {'published':>12} {'ours':>12} {'tolerance':>10}")
+    say(f"{'':52} {'published':>12} {'ours':>12} {'tolerance':>10}")
     far = []
     for name, (published, tolerance) in BOOK.items():
-        say(f"{name:42} {published:12,.5g} {ours[name]:12,.5g} {tolerance:10,.3g}")
+        say(f"{name:52} {published:12,.5g} {ours[name]:12,.5g} {tolerance:10,.3g}")
         far += [name] if abs(ours[name] - published) > tolerance else []
     for name in far:
         say(f"outside of the tolerance: {name}")

@@ -2,12 +2,13 @@
 
 import numpy as np
 import pytest
-from scipy.stats import ecdf, skew
+from scipy.stats import ecdf, median_abs_deviation, skew
 from sklearn.ensemble import IsolationForest
 from sklearn.metrics import roc_auc_score
 
 from podreduce_apps.risk.background import hash_ids
 from podreduce_apps.risk.isolation import Tree, average_path, grow_forest, isolation_scores
+from podreduce_apps.risk.robust_z import robust_z
 from podreduce_apps.risk.unusual import Usual
 
 
@@ -89,6 +90,33 @@ def test_a_forest_of_few_or_equal_rows_still_answers(rows: int) -> None:
     assert np.isfinite(scores).all()
     assert average_path(1) == 0
     assert average_path(2) == 1
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_robust_z_is_by_the_median_and_mad_of_what_the_card_did_before(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    amounts = random.integers(-500, 20_000, 300)
+    starts = np.repeat([0, 4, 100, 130], [4, 96, 30, 170])
+    chosen = np.flatnonzero(random.uniform(size=300) < 0.7)
+
+    found = robust_z(amounts, starts, chosen)
+
+    expected = np.zeros(300)
+    for row in chosen:
+        history = amounts[max(starts[row], row - 50) : row]
+        if len(history) >= 5:
+            scale = 1.4826 * median_abs_deviation(history)
+            expected[row] = (amounts[row] - np.median(history)) / max(scale, 100, 0.05 * abs(np.median(history)))
+    assert np.allclose(found, expected, rtol=0, atol=1e-9)
+    assert np.count_nonzero(found) > 150
+
+
+def test_a_card_that_always_pays_the_same_has_a_finite_score() -> None:
+    amounts = np.array([1000] * 10 + [5000])
+
+    found = robust_z(amounts, np.zeros(11, np.int64), np.arange(11))
+
+    assert found.tolist() == [0.0] * 10 + [40.0]
 
 
 def test_hashes_of_ids_are_spread_evenly() -> None:

@@ -86,7 +86,7 @@ class BoostedModel:
 
 def learn(features: Floats, fraud: npt.NDArray[np.int8], seed: int, kept: float) -> BoostedModel:
     """Return the model of some rows. scikit-learn is needed here only, not where the model is applied."""
-    from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415
+    from sklearn.ensemble import GradientBoostingClassifier  # noqa: PLC0415 - not in the image that applies models
 
     peer = GradientBoostingClassifier(
         n_estimators=TREES, max_depth=DEPTH, learning_rate=LEARNING_RATE, random_state=seed
@@ -97,7 +97,7 @@ def learn(features: Floats, fraud: npt.NDArray[np.int8], seed: int, kept: float)
     )
 
 
-def tree_lists(tree: Any) -> dict[str, list[Any]]:  # noqa: ANN401
+def tree_lists(tree: Any) -> dict[str, list[Any]]:  # noqa: ANN401 - of scikit-learn, which has no types
     """Return a tree of scikit-learn as lists. It compares floats of 32 bits, and so do we."""
     return {
         "feature": tree.feature.tolist(),

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
+from podreduce_apps.risk.robust_z import robust_z
 from podreduce_apps.risk.windows import GroupTail, Rows, window_sums
 
 __all__ = ["WINDOW_DAYS", "CardWindows"]
@@ -60,6 +61,9 @@ def card_columns(table: pa.Table, periods: Periods) -> dict[str, npt.NDArray[np.
         columns[f"card_mean_{days}d"] = window_sums(amounts, first, end) / (100 * count)
     columns["weekend"] = ((times // DAY_SECONDS + THURSDAY) % 7 >= FIRST_WEEKEND_DAY).astype(np.int8)
     columns["night"] = (times % DAY_SECONDS // 3600 <= LAST_NIGHT_HOUR).astype(np.int8)
+    days_of_rows = times // DAY_SECONDS
+    chosen = np.flatnonzero((days_of_rows >= periods.score_from) & (days_of_rows < periods.score_to))
+    columns["card_z"] = robust_z(amounts, rows.first_after(LONGEST), chosen)
     columns["compromised"] = find_compromised(rows.group_start, times, table["fraud"].to_numpy(), periods)
     return columns
 

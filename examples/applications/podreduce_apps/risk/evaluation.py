@@ -1,7 +1,7 @@
 """Judges the scores, once the reports of the scored days are there.
 
-One task has all scored rows, 33 bytes each, because the figures need their order. It sorts them first, so that sums of
-floats are the same in whatever order the rows come.
+One task has all scored rows, some 70 bytes each, because the figures need their order. It sorts them first, so that
+sums of floats are the same in whatever order the rows come.
 """
 
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ Floats = npt.NDArray[np.float64]
 __all__ = ["Evaluate", "cost_curve", "evaluate"]
 
 COLUMNS = ("time", "card", "amount", "probability", "fraud")
-OTHERS = ("boosted", "ecod", "hbos", "isolation")
+OTHERS = ("boosted", "ecod", "hbos", "isolation", "card_z")
 """Scores that alerts are not chosen by. They are compared with the one that is."""
 BINS = 10
 CURVE_POINTS = 200

@@ -10,6 +10,7 @@ __all__ = ["Tree", "grow_forest", "isolation_scores"]
 
 TREES, ROWS_A_TREE = 100, 256
 EULER = 0.5772156649015329
+SHORT_PATHS = {0: 0.0, 1: 0.0, 2: 1.0}
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -99,9 +100,9 @@ def depth_of(rows: int) -> int:
 
 def average_path(rows: int) -> float:
     """Return the mean length of a path in a search tree of so many rows: c(n) of the paper."""
-    if rows <= 1:
-        return 0.0
-    return 2 * (float(np.log(rows - 1)) + EULER) - 2 * (rows - 1) / rows if rows > 2 else 1.0  # noqa: PLR2004
+    if rows in SHORT_PATHS:
+        return SHORT_PATHS[rows]
+    return 2 * (float(np.log(rows - 1)) + EULER) - 2 * (rows - 1) / rows
 
 
 def isolation_scores(forest: list[Tree], features: Floats, sample_rows: int) -> Floats:

@@ -17,6 +17,7 @@ SCORES = {
     "isolation": "isolation forest, without reports",
     "ecod": "ECOD, without reports",
     "hbos": "HBOS, without reports",
+    "card_z": "robust z of the card's amounts, without reports",
 }
 
 

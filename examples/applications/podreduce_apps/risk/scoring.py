@@ -50,7 +50,11 @@ class Score:
         scaled = self.scaler.apply(features)
         probability = predict(row_scores(scaled, self.beta))
         amount = np.maximum(rows["amount"].to_numpy(), 0) / 100
-        others = {"boosted": mean_probability(self.boosted, features), **self.usual.scores(features)}
+        others = {
+            "boosted": mean_probability(self.boosted, features),
+            **self.usual.scores(features),
+            "card_z": rows["card_z"].to_numpy(),
+        }
         scored = rows.select([*KEPT, *(name for name in FEATURES if name not in KEPT)])
         scored = scored.append_column("probability", pa.array(probability))
         scored = scored.append_column("expected_loss", pa.array(probability * amount))
