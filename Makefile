@@ -55,4 +55,4 @@ clean: ## remove what make has made
 	rm -rf .venv .venv-bench dist build bench-results $(DEMO_OUTPUT) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 -include tests/cluster/cluster.mk tests/properties/properties.mk tests/simulation/simulate.mk tests/metamorphic/metamorphic.mk tests/mutants/mutants.mk tests/programs/programs.mk \
-  tests/bench/bench.mk tests/chaos/chaos.mk tests/scale/scale.mk tests/cost/cost.mk
+  tests/bench/bench.mk tests/chaos/chaos.mk tests/scale/scale.mk tests/cost/cost.mk tests/applications/applications.mk
