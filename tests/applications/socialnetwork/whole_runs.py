@@ -12,10 +12,10 @@ import yaml
 
 from podreduce_apps.catalog import find_pipeline
 
-__all__ = ["Run", "run_pipeline", "write_edges"]
+__all__ = ["COMMAND", "Run", "run_command", "run_pipeline", "say", "write_edges"]
 
 COMMAND = (sys.executable, "-m", "podreduce_operator.cli.app")
-SECONDS = 600
+SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,17 @@ def run_pipeline(directory: Path, data: Path, *options: str, shards: int | None 
     values = {"input": f"{data}/", "output": str(output), **parameters}
     named = [part for name, value in values.items() for part in ("-p", f"{name}={value}")]
     command = [*COMMAND, "run", str(file), *named, "--log-format", "lines", *options]
+    return Run(output=output, printed=run_command(command))
+
+
+def run_command(command: list[str]) -> str:
+    """Run a command that must complete, and return what it printed for people."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    return Run(output=output, printed=done.stderr)
+    return done.stderr
+
+
+def say(*lines: object) -> None:
+    """Print lines at once."""
+    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    sys.stdout.flush()
