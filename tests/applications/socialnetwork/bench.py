@@ -5,6 +5,7 @@ jobs all the way: `oneTaskEdges` is 0 until the graph of communities. Times are 
 """
 
 import argparse
+import json
 import sys
 import tempfile
 import time
@@ -70,8 +71,8 @@ def part_of(topic: str, output: Path) -> dict[str, Any]:
 
 def measure(directory: Path, name: str, pipeline: dict[str, Any], *options: str) -> float:
     """Run a pipeline, and return how many seconds that took."""
-    file = directory / f"{name}.yaml"
-    file.write_text(yaml.safe_dump(pipeline))
+    file = directory / f"{name}.json"
+    file.write_text(json.dumps(pipeline))
     start = time.monotonic()
     printed = run_command([*COMMAND, "run", str(file), *options, "--log-format", "lines"])
     seconds = time.monotonic() - start

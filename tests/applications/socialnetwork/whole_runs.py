@@ -1,5 +1,6 @@
 """Runs the application as a person does, on files, with any number of shards."""
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -50,8 +51,8 @@ def run_pipeline(directory: Path, data: Path, *options: str, shards: int | None 
         if shards is not None:
             step.setdefault("map", {"shards": shards})
     directory.mkdir(parents=True)
-    file, output = directory / "pipeline.yaml", directory / "out"
-    file.write_text(yaml.safe_dump(pipeline))
+    file, output = directory / "pipeline.json", directory / "out"
+    file.write_text(json.dumps(pipeline))
     values = {"input": f"{data}/", "output": str(output), **parameters}
     named = [part for name, value in values.items() for part in ("-p", f"{name}={value}")]
     command = [*COMMAND, "run", str(file), *named, "--log-format", "lines", *options]
@@ -59,10 +60,10 @@ def run_pipeline(directory: Path, data: Path, *options: str, shards: int | None 
 
 
 def run_command(command: list[str]) -> str:
-    """Run a command that must complete, and return what it printed for people."""
+    """Run a command that must complete, and return what it printed."""
     done = subprocess.run(command, capture_output=True, text=True, timeout=SECONDS, check=False)
     assert done.returncode == 0, done.stderr
-    return done.stderr
+    return done.stderr + done.stdout
 
 
 def say(*lines: object) -> None:
