@@ -28,11 +28,11 @@ def expected_reach(graph: nx.DiGraph, start: int) -> float:
     total = 0.0
     for coins in product([False, True], repeat=len(edges)):
         open_edges = [edge for edge, passes in zip(edges, coins, strict=True) if passes]
-        chance = np.prod([(p := 1 / graph.in_degree(b)) if c else 1 - 1 / graph.in_degree(b)
-                          for (_, b), c in zip(edges, coins, strict=True)])  # fmt: skip
+        chances = [1 / graph.in_degree(target) for _, target in edges]
+        weight = np.prod([p if passes else 1 - p for p, passes in zip(chances, coins, strict=True)])
         world = nx.DiGraph(open_edges)
         world.add_node(start)
-        total += chance * (1 + len(nx.descendants(world, start)))
+        total += weight * (1 + len(nx.descendants(world, start)))
     return total
 
 
