@@ -22,10 +22,20 @@ class Core:
     """
 
     def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
-        """Read the known items."""
+        """Read the known items.
+
+        Raises:
+            ValueError: there are none.
+        """
         self.context = context
         self.least = int(context.parameters["minItemsPerUser"])
         self.known = known_items(context.side_table("items"))
+        if not len(self.known):
+            raise ValueError(
+                f"no items are left to learn from: minUsersPerItem={context.parameters['minUsersPerItem']} or "
+                f"minItemsPerUser={self.least} is too high for these data, or split={context.parameters['split']} "
+                "leaves no events for the train part (see the step clean for what was read)"
+            )
         context.count("core", "dropped", 0)
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:

@@ -49,7 +49,9 @@ class Items:
 
     def reduce_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Number the items that have enough users."""
-        sums = pa.table(batch).group_by("key", use_threads=False).aggregate([("count", "sum"), ("popularity", "sum")])
+        groups = pa.table(batch).group_by("key", use_threads=False)
+        # Arrow promises no order of groups, and the order is what numbers the items.
+        sums = groups.aggregate([("count", "sum"), ("popularity", "sum")]).sort_by("key")
         known = sums.filter(pc.greater_equal(sums["count_sum"], self.least))
         ids = np.arange(self.next_id, self.next_id + known.num_rows, dtype=np.int32)
         self.next_id += known.num_rows

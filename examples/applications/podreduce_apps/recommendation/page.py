@@ -5,6 +5,7 @@ from pathlib import Path
 
 from podreduce_apps.recommendation.findings import Findings
 from podreduce_apps.recommendation.leaderboard import (
+    Mean,
     coverage,
     measures_of,
     models_of,
@@ -37,10 +38,19 @@ TEMPLATE = Path(__file__).parent / "report.html.jinja"
 SECTIONS = (
     ("models", "How good the lists are"),
     ("shown", "What they show"),
-    ("users", "Twenty customers"),
+    ("users", "Customers and their lists"),
     ("data", "The data"),
 )
 TABLE_MEASURES = ("ndcg@10", "precision@10", "recall@10", "ap@10", "hit@10", "recall@20")
+CLEAN_LABELS = {
+    "another type": "left out: events of another type",
+    "events merged": "left out: repeats of a user and item",
+    "events of robots": "left out: events of robots",
+    "no item": "left out: events without an item",
+    "no user": "left out: events without a user",
+    "robots": "robots: users with too many events in an hour, or in all",
+    "time not readable": "left out: events whose time cannot be read",
+}
 HISTORY = 8
 LIST = 10
 
@@ -93,16 +103,23 @@ def state_verdict(findings: Findings, models: Sequence[str]) -> str:
     if served == "popularity" or not base.value:
         return f"{models[0]} is the best model here."
     change = f"{format_share(abs(own.value / base.value - 1), 0)} {'better' if own.value >= base.value else 'worse'}"
-    best = (
-        "It is the best model here. "
-        if models[0] == served
-        else f"{models[0]} is better still: set serve={models[0]}. "
-    )
-    if models[0] == "popularity":
-        best = "Popular items are the best offer here: set serve=popularity, or give the models more events. "
-    overlap = abs(own.value - base.value) <= own.half_width + base.half_width
-    doubt = "The intervals of the two overlap: with other users it may be otherwise." if overlap else ""
-    return f"{served}, whose lists are written, is {change} than popular items (NDCG@10). {best}{doubt}".strip()
+    best = name_best(models[0], served, is_clear=not overlap(means[models[0]], own))
+    doubt = "Their intervals overlap: with other users it may be otherwise. " if overlap(own, base) else ""
+    return f"{served}, whose lists are written, is {change} than popular items (NDCG@10). {doubt}{best}"
+
+
+def overlap(one: Mean, other: Mean) -> bool:
+    """Tell whether the confidence intervals of two means overlap."""
+    return abs(one.value - other.value) <= one.half_width + other.half_width
+
+
+def name_best(best: str, served: str, *, is_clear: bool) -> str:
+    """Return which model should be served."""
+    if best == served:
+        return "It is the best model here."
+    if best == "popularity":
+        return "Popular items are the best offer here: set serve=popularity, or give the models more events."
+    return f"{best} {'is' if is_clear else 'may be'} better still: see the table, and set serve={best}."
 
 
 def tabulate_models(findings: Findings, models: Sequence[str]) -> Table:
@@ -167,10 +184,8 @@ def tabulate_cleaned(findings: Findings) -> Table:
     """Return what was read, left out and used."""
     notes = {name: numbers[""] for name, numbers in findings.sums.get("clean", {}).items()}
     first, last = notes.pop("events read", 0), notes.pop("events used", 0)
-    rows = [
-        ["events read", format_count(first)],
-        *([name, format_count(number)] for name, number in sorted(notes.items())),
-    ]
+    left_out = sorted((CLEAN_LABELS.get(name, name), number) for name, number in notes.items())
+    rows = [["events read", format_count(first)], *([label, format_count(number)] for label, number in left_out)]
     facts = findings.sums["data"].items()
     rows += [["events used", format_count(last)], *([name, format_count(numbers[""])] for name, numbers in facts)]
     return Table(

@@ -77,12 +77,11 @@ def draw_user(
     """Yield what a customer did: looked at items of one or two interests, and bought some of them."""
     interests = chance.choice(len(KINDS), size=1 + int(chance.random() < SECOND_INTEREST_CHANCE), replace=False)
     first = chance.uniform(0, DAYS * 0.95)
-    for _ in range(6 + int(chance.pareto(1.4) * 6) % 120):
-        day = (
-            min(first + chance.exponential(25), DAYS - 0.01)
-            if chance.random() < SOON_CHANCE
-            else chance.uniform(first, DAYS)
-        )
+    for _ in range(7 + int(chance.pareto(1.4) * 7) % 120):
+        is_soon = chance.random() < SOON_CHANCE
+        day = first + chance.exponential(25) if is_soon else chance.uniform(first, DAYS)
+        if day >= DAYS:
+            continue
         time = START + int(day * SECONDS_OF_A_DAY)
         kind = int(chance.choice(interests)) if chance.random() < INTEREST_CHANCE else int(chance.integers(len(KINDS)))
         item = kind * per_kind + popular_place(chance, per_kind, day)
