@@ -72,7 +72,12 @@ def as_pipeline(spec: Json) -> Json:
 
 
 def as_schedule(spec: Json) -> Json:
-    """The job that a schedule makes, in the schedule's place. A schedule is checked first, so the rest is valid."""
+    """The job that a schedule makes, in the schedule's place. A schedule is checked first, so the rest is valid.
+
+    The pipeline that it makes is read as a pipeline's own file is.
+    """
+    if "pipelineTemplate" in spec:
+        return {"pipelineTemplate": {"spec": as_pipeline(spec["pipelineTemplate"]["spec"])}}
     given = spec["jobTemplate"]["spec"]
     job: Json = {"program": {"module": "jobs"}, "input": {"uris": ["in/"]}, "output": {"uri": "out/"}, **given}
     if "program" in given:
