@@ -103,7 +103,9 @@ def edge_table(vertices: Ints, neighbours: Ints) -> Any:  # noqa: ANN401 - a Tab
 
 def contract_rows(rows: Rows) -> Any:  # noqa: ANN401 - a Table
     """Return a star for each component of the rows' edges."""
-    ends = rows.vertices[row_numbers(rows)], rows.neighbours
+    vertices = rows.vertices[row_numbers(rows)]
+    once = rows.neighbours < vertices  # the other end has the edge, too
+    ends = vertices[once], rows.neighbours[once]
     names, numbers = np.unique(np.concatenate(ends), return_inverse=True)
     half = len(ends[0])
     roots = find_roots(len(names), numbers[:half], numbers[half:])

@@ -1,5 +1,6 @@
 """The drawn graph as files for Gephi (GEXF, with positions, sizes and colours) and for other tools (GraphML)."""
 
+import re
 from colorsys import hls_to_rgb
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,8 @@ def write_gexf(path: Path, picture: Picture, nodes: list[dict[str, Any]]) -> Non
             "size": round(4 + 16 * (nodes[vertex]["pagerank"] / largest) ** 0.5, 3),
             "color": {"r": red, "g": green, "b": blue, "a": 1.0},
         }
-    lines = nx.generate_gexf(graph, version="1.2draft")
-    path.write_text("\n".join(line for line in lines if "<meta" not in line and "<creator" not in line) + "\n", "utf-8")
+    text = "\n".join(nx.generate_gexf(graph, version="1.2draft"))
+    path.write_text(re.sub(r"\s*<meta\b.*?</meta>", "", text, flags=re.DOTALL) + "\n", "utf-8")  # it has today's date
 
 
 def write_graphml(path: Path, picture: Picture, nodes: list[dict[str, Any]]) -> None:
