@@ -1,6 +1,6 @@
 """Prints how long MovieLens 100k takes to the report, and 10 million events to the neighbours. Goals: two cores.
 
-A number as the argument stands for the 10 million.
+A number as the argument stands for the 10 million; users become fewer with it.
 """
 
 import os
@@ -50,7 +50,7 @@ def write_events(directory: Path, events: int) -> None:
     (directory / "items" / "items.csv").write_text("item,title\n")
     for number in range(FILES):
         size = events // FILES
-        users = chance.integers(USERS, size=size)
+        users = chance.integers(max(USERS * events // EVENTS, 1), size=size)
         items = (ITEMS * chance.random(size) ** 3).astype(np.int64)
         items = (items + (users * 7919 % 100) * (ITEMS // 100)) % ITEMS
         columns = {

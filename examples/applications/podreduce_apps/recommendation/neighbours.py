@@ -18,7 +18,7 @@ from podreduce_apps.recommendation.similarity import SIMILARITIES, nearest
 
 __all__ = ["Neighbours", "block_count", "pack_baskets", "read_baskets", "unpack_baskets"]
 
-BLOCK_BYTES = 64 << 20
+BLOCK_BYTES = 128 << 20
 """How large a block's rows of counts may be."""
 PART_ITEMS = 4 << 20
 LEAST_BLOCKS = 4
