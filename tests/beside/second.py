@@ -60,8 +60,8 @@ class Second:
         self.write_report(report)
 
     def pytest_fixture_setup(self, fixturedef: "pytest.FixtureDef[object]") -> None:
-        """Refuse the cluster: an operator of the first process's tests serves all of it."""
-        if fixturedef.argname == "cluster":
+        """Refuse the session's cluster: an operator of the first process's tests serves all of it."""
+        if fixturedef.argname == "cluster" and fixturedef.scope == "session":
             pytest.fail("what needs the cluster is in tests/e2e or tests/conformance", pytrace=False)
 
     def pytest_runtest_protocol(self, item: pytest.Item) -> None:

@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce.columnar.python_types import to_python
+
 __all__ = ["aggregate_table", "count_ones", "has_pythons_order", "python_values"]
 
 MAX_EXACT_SUM: Final = 2**62
@@ -81,5 +83,5 @@ def count_ones(table: pa.Table) -> pa.Table:
 
 def python_values(column: pa.ChunkedArray | pa.Array, *, exact_ints: bool = False) -> list[Any]:
     """Return a column's values as Python objects; `exact_ints` turns decimals into the ints that they represent."""
-    values: list[Any] = column.to_pylist()
+    values = to_python(column)
     return list(map(int, values)) if exact_ints and values and type(values[0]) is Decimal else values

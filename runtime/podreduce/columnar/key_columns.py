@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from podreduce.columnar.python_types import to_python
 from podreduce.encoding.keys import encode_key
 
 __all__ = [
@@ -86,6 +87,6 @@ def bucket_tuples(fields: Sequence[pa.Array], bucket_of: Callable[[bytes], int])
         _, first, codes = np.unique(
             codes * (len(encoded.dictionary) + 1) + numbers, return_index=True, return_inverse=True
         )
-    rows = zip(*(field.take(pa.array(first)).to_pylist() for field in fields), strict=True)
+    rows = zip(*(to_python(field.take(pa.array(first))) for field in fields), strict=True)
     buckets = np.array([bucket_of(encode_key(row)) for row in rows], np.uint16)
     return buckets[codes] if len(buckets) else np.zeros(0, np.uint16)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce.columnar.python_types import as_python
 from podreduce.contract.errors import InputError
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 
@@ -79,33 +80,6 @@ def to_batch(rows: pa.Table, columns: list[str]) -> pa.RecordBatch:
 
 
 Make = Callable[[pa.Table, list[str]], Any]
-
-
-def as_python(kind: pa.DataType) -> pa.DataType:
-    """Return a type with Python's units for times, so that the result does not depend on installed packages."""
-    if pa.types.is_dictionary(kind):
-        return as_python(kind.value_type)
-    if pa.types.is_nested(kind):
-        return nested_as_python(kind)
-    if getattr(kind, "unit", None) != "ns":
-        return kind
-    if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", kind.tz)
-    return pa.duration("us") if pa.types.is_duration(kind) else pa.time64("us")
-
-
-def nested_as_python(kind: pa.DataType) -> pa.DataType:
-    """Return a type of lists, maps or structs in the same way."""
-    if pa.types.is_struct(kind):
-        return pa.struct([field.with_type(as_python(field.type)) for field in kind])
-    if pa.types.is_map(kind):
-        return pa.map_(as_python(kind.key_type), as_python(kind.item_type))
-    if not hasattr(kind, "value_field"):
-        return kind
-    item = kind.value_field.with_type(as_python(kind.value_type))
-    if pa.types.is_fixed_size_list(kind):
-        return pa.list_(item, kind.list_size)
-    return pa.large_list(item) if pa.types.is_large_list(kind) else pa.list_(item)
 
 
 def find_bad(rows: pa.Table, columns: list[str], make: Make, start: int, end: int) -> Iterator[int]:

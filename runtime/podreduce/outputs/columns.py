@@ -122,6 +122,8 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
     """Return a column as large_string; nulls stay nulls."""
     import pyarrow as pa  # noqa: PLC0415
 
+    from podreduce.columnar.python_types import to_python  # noqa: PLC0415
+
     kind = column.type
     if pa.types.is_dictionary(kind):
         return column_text(column.dictionary_decode(), style)
@@ -131,7 +133,7 @@ def column_text(column: "pa.Array", style: ColumnStyle) -> "pa.Array":
     if pa.types.is_integer(kind) or pa.types.is_boolean(kind):
         return column.cast(pa.large_string())
     try:
-        values = column.to_pylist()
+        values = to_python(column)
     except (ValueError, OverflowError, ImportError, pa.ArrowException):  # nanoseconds, or years after 9999
         raise UnwritableError(
             f"a column of type {kind} has a value that Python cannot hold: cast it to timestamp('us') or string"

@@ -73,8 +73,10 @@ class PairsBody:
             raise cannot_write(
                 batch, "a record of Pairs is a key and a value: return a batch of two columns, or write Parquet"
             )
+        from podreduce.columnar.python_types import to_python  # noqa: PLC0415 - slow to import; only columnar jobs need it
+
         try:
-            keys, values = (column.to_pylist() for column in batch.columns)
+            keys, values = map(to_python, batch.columns)
             return [self.prepare(key, value) for key, value in zip(keys, values, strict=True)]
         except (ValueError, OverflowError, NotImplementedError, ImportError) as error:  # Python cannot hold a value
             raise cannot_write(batch, f"{error}; cast the column, for example to timestamp('us')") from None

@@ -8,6 +8,7 @@ from podreduce.columnar.aggregation import aggregate_table, count_ones, python_v
 from podreduce.columnar.columns import compact_table
 from podreduce.columnar.holding import HeldTables
 from podreduce.columnar.kept_rows import keep_rows
+from podreduce.columnar.python_types import to_python
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.codec import UnsupportedTypeError
 from podreduce.encoding.showing import show
@@ -110,7 +111,7 @@ class RowSink:
         """Return keys and values as Python objects."""
         keys, values = batch.columns
         try:
-            return keys.to_pylist(), python_values(values, exact_ints=exact_ints)
+            return to_python(keys), python_values(values, exact_ints=exact_ints)
         except (pa.ArrowException, ValueError, OverflowError) as error:
             raise ProgramError(
                 f"{self._member} returned, in the column value, a {values.type} that Python cannot hold "
