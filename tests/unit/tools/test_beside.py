@@ -115,10 +115,17 @@ def test_an_interrupt_ends_both(tmp_path: Path) -> None:
 
 
 def test_the_cluster_is_for_the_first_process_alone(tmp_path: Path) -> None:
-    beside = "import pytest\n@pytest.fixture\ndef cluster(): return 1\ndef test_asks(cluster): assert cluster\n"
+    fixture = "import pytest\n@pytest.fixture(scope='session')\ndef cluster(): return 1\n"
+    beside = f"{fixture}def test_asks(cluster): assert cluster\n"
     code, said = run(tmp_path, beside, here=beside)
     assert (code, summary_of(said)) == (1, "1 passed, 1 error"), said
     assert "what needs the cluster is in tests/e2e or tests/conformance" in said
+
+
+def test_a_module_may_call_something_of_its_own_a_cluster(tmp_path: Path) -> None:
+    own = "import pytest\n@pytest.fixture\ndef cluster(): return 1\ndef test_asks(cluster): assert cluster\n"
+    code, said = run(tmp_path, own)
+    assert (code, summary_of(said)) == (0, "2 passed"), said
 
 
 def test_it_is_for_a_run_of_all_tests(tmp_path: Path) -> None:
