@@ -242,13 +242,15 @@ class JobWorld:
         self.cluster.kubectl(*command, check=False)
 
     def parts(self, name: str, output_uri: str | None = None) -> list[bytes]:
-        """Return the published parts, in order; the output must be complete, and its claim goes in a moment."""
+        """Return the published parts, in order; the output must be complete, and what was staged goes in a moment."""
         bucket, _, prefix = (output_uri or self.output_uri(name)).removeprefix("s3://").partition("/")
         store = self.minio.store(bucket)
         keys = self.keys(bucket, prefix)
         assert f"{prefix}_SUCCESS" in keys, keys
-        assert not [key for key in keys if "_podreduce-" in key.removesuffix("_podreduce-claim")], keys
-        self.cluster.wait_for(lambda: f"{prefix}_podreduce-claim" not in self.keys(bucket, prefix), "the claim's end")
+        self.cluster.wait_for(
+            lambda: not any("_podreduce-" in key for key in self.keys(bucket, prefix)),
+            "the end of claim and staged parts",
+        )
         names = sorted(key for key in keys if key.removeprefix(prefix).startswith("part-"))
         return [bytes(obstore.get(store, key).bytes()) for key in names]
 

@@ -136,7 +136,7 @@ RIGHTS = {
     "write a schedule's status": (["update", "mapreduceschedules.podreduce.dev", "--subresource=status"], True),
     "write a pipeline's status": (["update", "mapreducepipelines.podreduce.dev", "--subresource=status"], True),
     "change a pipeline": (["patch", "mapreducepipelines.podreduce.dev"], False),
-    "delete a pipeline": (["delete", "mapreducepipelines.podreduce.dev"], False),
+    "delete a pipeline": (["delete", "mapreducepipelines.podreduce.dev"], True),
     "change a schedule": (["patch", "mapreduceschedules.podreduce.dev"], False),
     "delete a schedule": (["delete", "mapreduceschedules.podreduce.dev"], False),
     "create a lease": (["create", "leases.coordination.k8s.io"], True),
