@@ -65,7 +65,8 @@ def render_end(loop: Mapping[str, Any], values: str) -> str:
 
 def render_state(shown: Mapping[str, Any]) -> str:
     """Return the state of a step or of a loop in words."""
-    return STATES.get(shown["state"], shown["state"].lower())
+    state = str(shown["state"])
+    return STATES.get(state, state.lower())
 
 
 def measure(progress: RunProgress, now: float) -> tuple[int, int | None]:
