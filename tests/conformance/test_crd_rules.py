@@ -11,8 +11,9 @@ from kubernetes.config import new_client_from_config
 
 from podreduce_operator.api.crd import GROUP, JOBS, SCHEDULES, VERSION, ResourceNames, load_crd
 from tests.cluster.cluster import Cluster
-from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, CrdCase
-from tests.support.schedule_cases import DEFAULTED_SCHEDULE, SCHEDULE_CASES, ScheduleCase
+from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, JOB_CRD
+from tests.support.manifest_cases import ManifestCase
+from tests.support.schedule_cases import DEFAULTED_SCHEDULE, SCHEDULE_CASES, SCHEDULE_CRD
 
 pytestmark = pytest.mark.e2e
 
@@ -47,8 +48,8 @@ def try_create(api: CustomObjectsApi, manifest: dict[str, Any]) -> dict[str, Any
     return created
 
 
-@pytest.mark.parametrize("case", [*CRD_CASES, *SCHEDULE_CASES], ids=lambda case: f"{type(case).__name__}-{case.id}")
-def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: CrdCase | ScheduleCase) -> None:
+@pytest.mark.parametrize("case", [*CRD_CASES, *SCHEDULE_CASES], ids=lambda case: f"{case.crd.kind}-{case.id}")
+def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: ManifestCase) -> None:
     if case.refused_at is None:
         try_create(api, case.manifest())
         return
@@ -62,5 +63,5 @@ def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: CrdCa
 
 
 def test_the_api_server_fills_in_the_same_defaults(api: CustomObjectsApi) -> None:
-    assert try_create(api, CrdCase(id="plain").manifest())["spec"] == DEFAULTED_SPEC
-    assert try_create(api, ScheduleCase(id="plain").manifest())["spec"] == DEFAULTED_SCHEDULE
+    assert try_create(api, JOB_CRD.case("plain").manifest())["spec"] == DEFAULTED_SPEC
+    assert try_create(api, SCHEDULE_CRD.case("plain").manifest())["spec"] == DEFAULTED_SCHEDULE

@@ -295,7 +295,7 @@ async def test_jobs_of_other_names_are_found_by_asking(world: KubernetesWorld) -
     await world.apply(make_manifest("later"))
     found = await world.cluster.find_job(JobKey(namespace=world.namespace, name="later"))
     assert found is not None
-    assert found.uid in (await world.cluster.list_job_uids()).uids
+    assert found.uid in (await world.cluster.jobs.list_uids()).uids
 
 
 async def test_jobs_are_known_before_any_watch_has_shown_them(world: KubernetesWorld) -> None:
@@ -303,5 +303,5 @@ async def test_jobs_are_known_before_any_watch_has_shown_them(world: KubernetesW
         return world.cluster.is_synced
 
     await eventually(is_synced)
-    assert set(world.cluster.known_jobs()) == {world.job.key}
+    assert set(world.cluster.jobs.known()) == {world.job.key}
     assert world.cluster.seconds_since_contact() < 60

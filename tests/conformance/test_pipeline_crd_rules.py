@@ -12,7 +12,8 @@ from kubernetes.config import new_client_from_config
 from podreduce_operator.api.crd import GROUP, PIPELINES, VERSION, load_crd
 from podreduce_operator.api.validation import apply_crd_defaults
 from tests.cluster.cluster import Cluster
-from tests.support.pipeline_cases import PIPELINE_CASES, PipelineCase, largest_pipeline
+from tests.support.manifest_cases import ManifestCase
+from tests.support.pipeline_cases import PIPELINE_CASES, PIPELINE_CRD, largest_pipeline
 
 pytestmark = pytest.mark.e2e
 
@@ -46,7 +47,7 @@ def try_create(api: CustomObjectsApi, manifest: dict[str, Any]) -> dict[str, Any
 
 
 @pytest.mark.parametrize("case", PIPELINE_CASES, ids=lambda case: case.id)
-def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: PipelineCase) -> None:
+def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: ManifestCase) -> None:
     if case.refused_at is None:
         try_create(api, case.manifest())
         return
@@ -56,7 +57,7 @@ def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: Pipel
 
 
 def test_the_api_server_fills_in_the_same_defaults(api: CustomObjectsApi) -> None:
-    manifest = PipelineCase(id="plain").manifest()
+    manifest = PIPELINE_CRD.case("plain").manifest()
     assert try_create(api, manifest)["spec"] == apply_crd_defaults(manifest)["spec"]
 
 

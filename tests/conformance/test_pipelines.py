@@ -73,7 +73,7 @@ async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
     async with connect(kubeconfig) as api:
         settings = ClusterSettings(pod_defaults=PodDefaults(image="runtime:1"), namespaces=(namespace,))
         inside = KubernetesCluster(api, settings, installation="here", directory=tmp_path)
-        await inside.jobs.take_listing()
+        await inside.jobs.store.take_listing()
         pipelines = open_pipelines(inside, (namespace,))
         yield World(outside=cluster, namespace=namespace, cluster=inside, pipelines=pipelines)
         assert list(api.missing_rights) == []

@@ -67,7 +67,7 @@ class World:
         """Change the schedule, so that it makes pipelines."""
         patch = {"spec": {"jobTemplate": None, "pipelineTemplate": {"spec": PIPELINE}, "parameters": [DAY]}}
         await self.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
-        self.schedules.observe(json.loads(await self.kubectl("get", "mrs", "minutely", "--output=json")))
+        self.schedules.watched.observe(json.loads(await self.kubectl("get", "mrs", "minutely", "--output=json")))
         return await self.schedule()
 
     async def loop(self) -> ScheduleLoop:
@@ -261,7 +261,7 @@ async def test_a_loop_of_pipelines_waits_for_a_job_of_before_and_prunes_both(wor
     await world.make_pipelines()
     patch = {"spec": {"successfulJobsHistoryLimit": 1}}
     await world.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
-    world.schedules.observe(json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json")))
+    world.schedules.watched.observe(json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json")))
     world.now += MINUTE
     loop.wake(world.key)
     await asyncio.sleep(1.0)
@@ -284,7 +284,7 @@ async def test_the_whole_loop_needs_the_rights_of_the_chart_and_writes_no_schedu
     patch = {"spec": {"successfulJobsHistoryLimit": 1, "concurrencyPolicy": "Forbid"}}
     await world.kubectl("patch", "mrs", "minutely", "--type=merge", "--patch", json.dumps(patch))
     before = json.loads(await world.kubectl("get", "mrs", "minutely", "--output=json"))
-    world.schedules.observe(before)
+    world.schedules.watched.observe(before)
     made: list[str] = []
     loop = await world.loop()
 

@@ -39,7 +39,7 @@ async def main(argv: Sequence[str]) -> int:
         found = json.loads(state.read_text())
         api.jobs = found["jobs"]
         async with operating(api, place, arguments.directory, found["now"]) as operator:
-            await operator.pass_hours(1, list(operator.cluster.known_jobs()))
+            await operator.pass_hours(1, list(operator.cluster.jobs.known()))
             tell(operator.requests)
         return 0
     started = time.monotonic()
@@ -47,7 +47,7 @@ async def main(argv: Sequence[str]) -> int:
         for number in range(arguments.jobs):
             key = add_job(api, place, number, arguments.tasks)
             for manifest in list(api.jobs.values())[-1:]:
-                operator.cluster.observe_job(manifest)
+                operator.cluster.jobs.observe(manifest)
             await operator.pass_hours(1, [key])
             say(f"job {number + 1}: {resident()[0]} MiB, {time.monotonic() - started:.0f} s")
         tell(operator.requests)

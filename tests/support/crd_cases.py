@@ -4,11 +4,10 @@ Each case is a name, the changes to a valid spec (dotted path → value, `ABSENT
 which the change must be refused, or None where it must be taken.
 """
 
-from copy import deepcopy
-from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-ABSENT = object()
+from tests.support.manifest_cases import ABSENT, CrdUnderTest
 
 VALID_SPEC: dict[str, Any] = {
     "program": {"source": "class Job:\n    def map_func(self, key, value):\n        yield value, 1\n"},
@@ -41,54 +40,9 @@ DEFAULTED_SPEC: dict[str, Any] = {
 }
 """What becomes of `VALID_SPEC`."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CrdCase:
-    """A manifest and what becomes of it. `only_on_cluster`: a local run takes it."""
-
-    id: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    refused_at: str | None = None
-    only_on_cluster: bool = False
-    is_unknown_field: bool = False
-
-    def manifest(self, name: str = "case") -> dict[str, Any]:
-        """The manifest, with that name."""
-        spec = deepcopy(VALID_SPEC)
-        for path, value in self.changes.items():
-            change(spec, path.split("."), value)
-        return {
-            "apiVersion": "podreduce.dev/v1beta1",
-            "kind": "MapReduceJob",
-            "metadata": {"name": name},
-            "spec": spec,
-        }
-
-
-def change(target: dict[str, Any], path: list[str], value: Any) -> None:
-    *parents, last = path
-    for parent in parents:
-        target = target.setdefault(parent, {})
-    if value is ABSENT:
-        del target[last]
-    else:
-        target[last] = value
-
-
-def taken(name: str, **changes: Any) -> CrdCase:
-    return CrdCase(id=name, changes={path.replace("__", "."): value for path, value in changes.items()})
-
-
-def refused(at: str, name: str, changes: dict[str, Any]) -> CrdCase:
-    return CrdCase(id=name, changes=changes, refused_at=f"spec.{at}" if at else "spec")
-
-
-def cluster_only(at: str, name: str, changes: dict[str, Any]) -> CrdCase:
-    return CrdCase(id=name, changes=changes, refused_at=f"spec.{at}", only_on_cluster=True)
-
-
-def unknown(at: str, name: str) -> CrdCase:
-    return CrdCase(id=name, changes={at: 1}, refused_at=f"spec.{at}", is_unknown_field=True)
+JOB_CRD = CrdUnderTest(kind="MapReduceJob", spec=VALID_SPEC)
+taken, refused, unknown = JOB_CRD.taken, JOB_CRD.refused, JOB_CRD.unknown
+cluster_only = partial(refused, only_on_cluster=True)
 
 
 def rules(*failure_rules: dict[str, Any]) -> dict[str, Any]:

@@ -1,12 +1,11 @@
 """One table for whoever applies the CRD of schedules, as `crd_cases` is for jobs; a part of that one is in it."""
 
-from copy import deepcopy
-from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.builders.pipelines import PAGERANK
-from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, VALID_SPEC, CrdCase, change
-from tests.support.pipeline_cases import PIPELINE_CASES, PipelineCase
+from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, VALID_SPEC
+from tests.support.manifest_cases import ABSENT, CrdUnderTest, ManifestCase
+from tests.support.pipeline_cases import PIPELINE_CASES
 
 NESTED = [CRD_CASES[0], *CRD_CASES[5::9]]
 """Cases of jobs that are tried in a template, too. Its schema is a copy, which another test holds equal."""
@@ -25,48 +24,21 @@ DEFAULTED_SCHEDULE: dict[str, Any] = {
 }
 """What becomes of a schedule with the least there can be."""
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleCase:
-    """A schedule and what becomes of it; the fields are those of a `CrdCase`."""
-
-    id: str
-    changes: dict[str, Any] = field(default_factory=dict)
-    refused_at: str | None = None
-    only_on_cluster: bool = False
-    is_unknown_field: bool = False
-    name: str = "case"
-
-    def manifest(self) -> dict[str, Any]:
-        """The manifest."""
-        spec: dict[str, Any] = {"schedule": "30 2 * * *", "jobTemplate": {"spec": deepcopy(VALID_SPEC)}}
-        for path, value in self.changes.items():
-            change(spec, path.split("."), value)
-        return {
-            "apiVersion": "podreduce.dev/v1beta1",
-            "kind": "MapReduceSchedule",
-            "metadata": {"name": self.name},
-            "spec": spec,
-        }
-
-
-def taken(name: str, **changes: Any) -> ScheduleCase:
-    return ScheduleCase(id=name, changes={path.replace("__", "."): value for path, value in changes.items()})
-
-
-def refused(at: str, name: str, changes: dict[str, Any]) -> ScheduleCase:
-    return ScheduleCase(id=name, changes=changes, refused_at=f"spec.{at}" if at else "spec")
+SCHEDULE_CRD = CrdUnderTest(
+    kind="MapReduceSchedule", spec={"schedule": "30 2 * * *", "jobTemplate": {"spec": VALID_SPEC}}
+)
+taken, refused = SCHEDULE_CRD.taken, SCHEDULE_CRD.refused
 
 
 def parameter(**fields: Any) -> dict[str, Any]:
     return {"name": "day", "format": "%Y-%m-%d", **fields}
 
 
-def nest(case: CrdCase) -> ScheduleCase:
+def nest(case: ManifestCase) -> ManifestCase:
     """A case of a job as the template of a schedule."""
     at = case.refused_at
-    return ScheduleCase(
-        id=f"template-{case.id}",
+    return SCHEDULE_CRD.case(
+        f"template-{case.id}",
         changes={f"jobTemplate.spec.{path}": value for path, value in case.changes.items()},
         refused_at=None if at is None else at.replace("spec", "spec.jobTemplate.spec", 1),
         only_on_cluster=case.only_on_cluster,
@@ -74,11 +46,11 @@ def nest(case: CrdCase) -> ScheduleCase:
     )
 
 
-def nest_pipeline(case: PipelineCase) -> ScheduleCase:
+def nest_pipeline(case: ManifestCase) -> ManifestCase:
     """A case of a pipeline as the template of a schedule."""
     at = case.refused_at
-    return ScheduleCase(
-        id=f"template-pipeline-{case.id}",
+    return SCHEDULE_CRD.case(
+        f"template-pipeline-{case.id}",
         changes={"jobTemplate": ABSENT, "pipelineTemplate": {"spec": case.manifest()["spec"]}},
         refused_at=None if at is None else at.replace("spec", "spec.pipelineTemplate.spec", 1),
         only_on_cluster=case.only_on_cluster,
@@ -103,7 +75,7 @@ TAKEN = [
         jobTemplate__spec__output__uri="s3://reports/day=$(parameters.day)/",
     ),
     taken("metadata", jobTemplate__metadata={"labels": {"team": "shop"}, "annotations": {"note": "x" * 4096}}),
-    ScheduleCase(id="name-of-52-characters", name="a" * 52),
+    SCHEDULE_CRD.case("name-of-52-characters", name="a" * 52),
     taken("pipeline", jobTemplate=ABSENT, pipelineTemplate=PIPELINE),
     taken(
         "metadata-of-a-pipeline",
@@ -113,7 +85,7 @@ TAKEN = [
 ]
 
 REFUSED = [
-    ScheduleCase(id="name-of-53-characters", name="a" * 53, refused_at=""),
+    SCHEDULE_CRD.case("name-of-53-characters", name="a" * 53, refused_at=""),
     refused("schedule", "no-schedule", {"schedule": ABSENT}),
     refused("schedule", "empty-schedule", {"schedule": ""}),
     refused("schedule", "a-list-as-schedule", {"schedule": ["30 2 * * *"]}),
@@ -139,12 +111,12 @@ REFUSED = [
 ]
 
 UNKNOWN = [
-    ScheduleCase(id=f"unknown-{path}", changes={path: 1}, refused_at=f"spec.{path}", is_unknown_field=True)
+    SCHEDULE_CRD.unknown(path, f"unknown-{path}")
     for path in ("startingDeadline", "jobTemplate.metadata.name", "jobTemplate.kind")
 ]
 UNKNOWN.append(
-    ScheduleCase(
-        id="unknown-in-a-pipeline",
+    SCHEDULE_CRD.case(
+        "unknown-in-a-pipeline",
         changes={"jobTemplate": ABSENT, "pipelineTemplate": {"spec": {**PAGERANK, "mode": 1}}},
         refused_at="spec.pipelineTemplate.spec.mode",
         is_unknown_field=True,

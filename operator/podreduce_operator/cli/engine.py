@@ -12,11 +12,13 @@ from types import MappingProxyType
 from typing import Any
 
 from podreduce.contract.errors import PodreduceError
+from podreduce.contract.layout import run_prefix
 from podreduce.contract.plan import JobIdentity
-from podreduce.storage import open_store
+from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli import bad_records, kept_run, post_mortem
 from podreduce_operator.cli.watcher import Watcher
 from podreduce_operator.cli.workspace import Workspace
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.notices import Notice, PodEnded
 from podreduce_operator.cluster.local.processes import ProcessCluster
@@ -169,17 +171,23 @@ async def last_status(
 ) -> Mapping[str, Any]:
     """Copy what is kept of a run into the workspace, and return the final status with the new URIs."""
     job, status = cluster.job, cluster.job.status
-    storage = await cluster.read_storage(job)
+    run_store = open_own_store(job, await cluster.read_storage(job))
     for bring, what, directory in (
         (kept_run.bring_out, "run's records", workspace.records),
         (bad_records.bring_out, "bad records", workspace.quarantine),
         (post_mortem.bring_out, "post-mortem", workspace.post_mortem),
     ):
         try:
-            status = await bring(status, job, storage, directory)
+            status = await bring(status, run_store, directory)
         except (OSError, PodreduceError) as error:
             say(f"the {what} cannot be copied to {directory}: {error}", "warning")
     return status
+
+
+def open_own_store(job: JobView, storage: JobStorage) -> ObjectStore:
+    """Open the store at the prefix of the job's run."""
+    prefix = run_prefix(storage.installation, job.key.namespace, job.key.name, job.uid, job.spec.run_id)
+    return open_store(storage.work_uri + prefix, storage.settings)
 
 
 async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:

@@ -9,10 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from podreduce.contract.layout import COMMITS_PREFIX, FAILURES_PREFIX, PLAN_KEY, SHUFFLE_PREFIX, run_prefix
+from podreduce.contract.layout import COMMITS_PREFIX, FAILURES_PREFIX, PLAN_KEY, SHUFFLE_PREFIX
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.model.jobs import JobView
 
 __all__ = ["bring_out", "is_kept_run", "read_setting", "write_setting"]
 
@@ -20,15 +18,13 @@ PREFIXES = (f"{PLAN_KEY.partition('/')[0]}/", COMMITS_PREFIX, FAILURES_PREFIX, S
 SETTING_NAME = "local-run.json"
 
 
-async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage, directory: Path) -> Mapping[str, Any]:
+async def bring_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
     """Copy the records of a run that failed into `directory`. Return the status as it is.
 
     Raises:
         PodreduceError: they cannot be read.
     """
     if "postMortem" in status:
-        prefix = run_prefix(storage.installation, job.key.namespace, job.key.name, job.uid, job.spec.run_id)
-        run_store = open_store(storage.work_uri + prefix, storage.settings)
         await asyncio.to_thread(copy_records, run_store, directory)
     return status
 

@@ -5,15 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY, run_prefix
-from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.cluster.interface import JobStorage
-from podreduce_operator.model.jobs import JobView
+from podreduce.contract.layout import ATTEMPTS_TABLE_KEY, POST_MORTEM_KEY
+from podreduce.storage import ObjectStore
 
 __all__ = ["bring_out"]
 
 
-async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage, directory: Path) -> Mapping[str, Any]:
+async def bring_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
     """Copy the run's post-mortem and attempts table into `directory`. Return the status with the new URIs.
 
     Raises:
@@ -21,8 +19,6 @@ async def bring_out(status: Mapping[str, Any], job: JobView, storage: JobStorage
     """
     if "postMortem" not in status:
         return status
-    prefix = run_prefix(storage.installation, job.key.namespace, job.key.name, job.uid, job.spec.run_id)
-    run_store = open_store(storage.work_uri + prefix, storage.settings)
     return {**status, "postMortem": await asyncio.to_thread(copy_post_mortem, run_store, directory)}
 
 

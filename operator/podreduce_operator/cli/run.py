@@ -6,7 +6,6 @@ Rule: if a step fails, it prints why and returns the exit code.
 import asyncio
 import json
 import re
-import secrets
 import time
 from collections.abc import Mapping
 from contextlib import closing
@@ -15,7 +14,6 @@ from enum import IntEnum
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
 import msgspec
 
@@ -23,9 +21,8 @@ from podreduce.contract.environment import MODULES_VARIABLE
 from podreduce_operator.api.crd import SCHEDULES
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
-from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.quantities import QuantityError, parse_bytes
-from podreduce_operator.api.spec import SpecError, decode_spec
+from podreduce_operator.api.spec import SpecError
 from podreduce_operator.api.substitution import SubstitutionError, substitute_text
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cli.job_file import JobFile, beside, parse_job_file, read_text
@@ -34,8 +31,9 @@ from podreduce_operator.cli.program_source import describe_module, describe_prob
 from podreduce_operator.cli.python_job import is_python, read_python_job
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.cluster.local.machine import count_cores
-from podreduce_operator.model.jobs import JobKey, JobView
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.pods.template_check import find_template_problem
 
 if TYPE_CHECKING:
@@ -55,11 +53,6 @@ __all__ = [
 
 TTL_SECONDS = 86_400
 """Replaces the job's ttl: a local run's data is removed with its directory, after the report."""
-
-
-GENERATED_START = 58
-GENERATED_CHARACTERS = "bcdfghjklmnpqrstvwxz2456789"
-"""No vowels, so that no words appear. The API server does the same."""
 
 
 class ExitStatus(IntEnum):
@@ -310,28 +303,6 @@ def check_program(job: JobView, file: JobFile) -> None:
         problems = describe_module(file.directory, program.module, program.class_name)
     if problems:
         raise InvalidFileError("\n".join(problems))
-
-
-def view_job(manifest: dict[str, Any]) -> JobView:
-    """Return a valid manifest as the job that the loop sees."""
-    metadata, spec = manifest["metadata"], manifest["spec"]
-    return JobView(
-        key=JobKey(
-            namespace=metadata.get("namespace") or "default",
-            name=metadata.get("name") or generate_name(metadata["generateName"]),
-        ),
-        uid=str(uuid4()),
-        generation=1,
-        spec=decode_spec(spec),
-        raw_spec=spec,
-        status={},
-        controller=read_controller(metadata),
-    )
-
-
-def generate_name(start: str) -> str:
-    """Return a name as the API server generates it: `start`, cut if it is long, plus five characters."""
-    return start[:GENERATED_START] + "".join(secrets.choice(GENERATED_CHARACTERS) for _ in range(5))
 
 
 def refuse_suspended(job: JobView, file: JobFile) -> None:

@@ -112,8 +112,8 @@ def open_reconciler(settings: Settings, cluster: KubernetesCluster, metrics: Met
 
 def serve_jobs(cluster: KubernetesCluster, reconciler: Reconciler) -> ServedKind:
     """Return how jobs are served."""
-    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.knows_job)
-    standby = Standby(wake=reconciler.wake, known=cluster.known_jobs, remove=removals.add)
+    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.jobs.knows)
+    standby = Standby(wake=reconciler.wake, known=cluster.jobs.known, remove=removals.add)
 
     async def run(wake_controller: WakeController) -> None:
         def handle_gone(job: JobView) -> None:
@@ -124,9 +124,9 @@ def serve_jobs(cluster: KubernetesCluster, reconciler: Reconciler) -> ServedKind
 
     return ServedKind(
         names=JOBS,
-        observe=cluster.observe_job,
-        observe_deletion=cluster.observe_deletion,
-        list_uids=cluster.list_job_uids,
+        observe=cluster.jobs.observe,
+        observe_deletion=cluster.jobs.observe_deletion,
+        list_uids=cluster.jobs.list_uids,
         run=run,
         standby=standby,
         passes=reconciler.passes,
@@ -148,9 +148,11 @@ async def open_other_kinds(
         signs.pipeline_cluster = open_pipelines(cluster, settings.cluster.namespaces)
         found.append(serve_pipelines(settings, cluster, signs.pipeline_cluster, metrics))
     if SCHEDULES.plural in served:
-        pipelines = None if signs.pipeline_cluster is None else signs.pipeline_cluster.store
+        pipelines = None if signs.pipeline_cluster is None else signs.pipeline_cluster.watched.store
         places = settings.cluster.namespaces
-        signs.schedule_cluster = open_schedules(cluster.api, cluster.jobs, pipelines, places, cluster.installation)
+        signs.schedule_cluster = open_schedules(
+            cluster.api, cluster.jobs.store, pipelines, places, cluster.installation
+        )
         found.append(serve_schedules(settings, cluster, signs.schedule_cluster, metrics))
     return found
 
@@ -166,21 +168,21 @@ def serve_pipelines(
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         telemetry=metrics.pipelines,
     )
-    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=lambda key: key in pipelines.known())
-    standby = Standby(wake=loop.wake, known=pipelines.known, remove=removals.add)
+    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=pipelines.watched.knows)
+    standby = Standby(wake=loop.wake, known=pipelines.watched.known, remove=removals.add)
 
     async def run(wake_controller: WakeController) -> None:
         def handle_gone(pipeline: PipelineView) -> None:
             standby.remove(pipeline)
             wake_controller(pipeline.key.namespace, pipeline.controller)
 
-        await pipelines.run(handle_gone)
+        await pipelines.watched.run(handle_gone)
 
     return ServedKind(
         names=PIPELINES,
-        observe=pipelines.observe,
-        observe_deletion=pipelines.observe_deletion,
-        list_uids=pipelines.list_uids,
+        observe=pipelines.watched.observe,
+        observe_deletion=pipelines.watched.observe_deletion,
+        list_uids=pipelines.watched.list_uids,
         run=run,
         standby=standby,
         passes=loop.passes,
@@ -200,10 +202,10 @@ def serve_schedules(
     )
     return ServedKind(
         names=SCHEDULES,
-        observe=schedules.observe,
-        observe_deletion=schedules.observe_deletion,
-        run=lambda _: schedules.run(),
-        standby=Standby(wake=loop.wake, known=schedules.known),
+        observe=schedules.watched.observe,
+        observe_deletion=schedules.watched.observe_deletion,
+        run=lambda _: schedules.watched.run(),
+        standby=Standby(wake=loop.wake, known=schedules.watched.known),
         passes=loop.passes,
     )
 

@@ -39,15 +39,15 @@ class HealthReader:
 
     def jobs(self) -> Sequence[JobView]:
         """Return all known jobs."""
-        return () if self.cluster is None else self.cluster.views()
+        return () if self.cluster is None else self.cluster.jobs.views()
 
     def pipelines(self) -> Sequence[PipelineView]:
         """Return all known pipelines."""
-        return () if self.pipeline_cluster is None else self.pipeline_cluster.views()
+        return () if self.pipeline_cluster is None else self.pipeline_cluster.watched.views()
 
     def schedules(self) -> Sequence[ScheduleView]:
         """Return all known schedules."""
-        return () if self.schedule_cluster is None else self.schedule_cluster.views()
+        return () if self.schedule_cluster is None else self.schedule_cluster.watched.views()
 
     def pending_pods(self) -> Mapping[str, int]:
         """Return how many pods have not started, by what keeps them."""

@@ -13,7 +13,7 @@ from typing import Self
 
 from podreduce.contract.errors import InputError, ObjectChangedError, ObjectNotFoundError
 from podreduce.contract.plan import Piece
-from podreduce.inputs.compression import is_compressed, read_decompressed
+from podreduce.inputs.compression import cut_counted, is_compressed, read_decompressed
 from podreduce.storage import ObjectStore
 
 __all__ = ["BLOCK_BYTES", "Block", "naming_changes", "read_blocks", "read_lines"]
@@ -167,18 +167,8 @@ def whole_lines(chunks: Iterable[bytes], block_bytes: int) -> Iterator[bytes]:
 
 def compressed_lines(store: ObjectStore, key: str, piece: Piece, block_bytes: int) -> Iterator[Block]:
     """Yield the lines of a compressed object; each block counts the stored bytes read since the last."""
-    charged = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal charged
-        for data, stored_bytes in read_decompressed(store, key, piece):
-            charged += stored_bytes
-            yield data
-
     offset = 0
-    for data in whole_lines(counted(), block_bytes):
-        yield Block(offset=offset, data=data, stored_bytes=charged)
-        charged = 0
-        offset += len(data)
-    if charged:
-        yield Block(offset=offset, data=b"", stored_bytes=charged)
+    chunks = read_decompressed(store, key, piece)
+    for data, stored_bytes in cut_counted(chunks, lambda stream: whole_lines(stream, block_bytes)):
+        yield Block(offset=offset, data=data or b"", stored_bytes=stored_bytes)
+        offset += len(data or b"")

@@ -7,13 +7,15 @@ import bz2
 import io
 import zlib
 from collections.abc import Callable, Generator, Iterable, Iterator
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 from podreduce.contract.errors import InputError
 from podreduce.contract.plan import Piece
 from podreduce.storage import ObjectStore
 
-__all__ = ["decompressor_of", "gunzip", "is_compressed", "read_decompressed"]
+__all__ = ["cut_counted", "decompressor_of", "gunzip", "is_compressed", "read_decompressed"]
+
+CutT = TypeVar("CutT")
 
 CHUNK_BYTES = 4 * 1024 * 1024
 GZIP_WINDOW = 16 + zlib.MAX_WBITS
@@ -31,19 +33,33 @@ def read_decompressed(store: ObjectStore, key: str, piece: Piece) -> Iterator[tu
     Raises:
         InputError: it does not match its ending, is corrupt, or ends early.
     """
+    decompress = decompressor_of(piece.uri)
+    chunks = store.stream(key, 0, piece.object_bytes, etag=piece.etag, chunk_bytes=CHUNK_BYTES)
+    stored = ((chunk, len(chunk)) for chunk in chunks)
+    for data, stored_bytes in cut_counted(stored, lambda stream: decompress(stream, piece.uri)):
+        yield data or b"", stored_bytes
+
+
+def cut_counted(
+    chunks: Iterable[tuple[bytes, int]], cut: Callable[[Iterator[bytes]], Iterable[CutT]]
+) -> Iterator[tuple[CutT | None, int]]:
+    """Yield what `cut` makes of the chunks, each with the number of stored bytes read since the last.
+
+    Each chunk comes with the number of its stored bytes. If some are left at the end, they come with None.
+    """
     taken = 0
 
     def counted() -> Iterator[bytes]:
         nonlocal taken
-        for chunk in store.stream(key, 0, piece.object_bytes, etag=piece.etag, chunk_bytes=CHUNK_BYTES):
-            taken += len(chunk)
-            yield chunk
+        for data, stored_bytes in chunks:
+            taken += stored_bytes
+            yield data
 
-    for data in decompressor_of(piece.uri)(counted(), piece.uri):
-        yield data, taken
+    for found in cut(counted()):
+        yield found, taken
         taken = 0
     if taken:
-        yield b"", taken
+        yield None, taken
 
 
 def decompressor_of(uri: str) -> "Decompress":

@@ -25,7 +25,7 @@ from podreduce.encoding.pair_frames import (
 )
 from podreduce.encoding.unwritable import UnwritableError
 from podreduce.inputs.blocks import CHUNK_BYTES, growing_ranges, naming_changes
-from podreduce.inputs.compression import is_compressed, read_decompressed
+from podreduce.inputs.compression import cut_counted, is_compressed, read_decompressed
 from podreduce.inputs.record_block import RecordBlock, Salvaged, Undecodable
 from podreduce.storage import ObjectStore
 
@@ -94,19 +94,12 @@ def read_tail(store: ObjectStore, key: str, piece: Piece) -> Iterator[bytes]:
 
 def compressed_frames(store: ObjectStore, key: str, piece: Piece) -> Iterator[RecordBlock]:
     """Yield the frames of a compressed object; each block counts the stored bytes read since the last."""
-    charged = 0
-
-    def counted() -> Iterator[bytes]:
-        nonlocal charged
-        for data, stored_bytes in read_decompressed(store, key, piece):
-            charged += stored_bytes
-            yield data
-
-    for segment in cut_at_markers(counted(), 0, None):
-        yield make_block(FrameReader(uri=piece.uri, segment=segment), charged)
-        charged = 0
-    if charged:
-        yield no_pairs(charged)
+    chunks = read_decompressed(store, key, piece)
+    for segment, stored_bytes in cut_counted(chunks, lambda stream: cut_at_markers(stream, 0, None)):
+        if segment is None:
+            yield no_pairs(stored_bytes)
+        else:
+            yield make_block(FrameReader(uri=piece.uri, segment=segment), stored_bytes)
 
 
 class NoPairsError(Exception):

@@ -1,12 +1,13 @@
 """Collects the bytes that a `LineFormat` makes of records, and sends them in blocks."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import ProgramError
 from podreduce.encoding.showing import show_ascii
 from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_formats import LineFormat
+from podreduce.outputs.many_records import write_many
 from podreduce.outputs.part_stream import PartStream
 
 if TYPE_CHECKING:
@@ -59,9 +60,7 @@ class LineBody:
 
     def write_all(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         """Write many records."""
-        pairs = list(pairs)
-        for start in range(0, len(pairs), PAIRS_AT_ONCE):
-            self._write_some(pairs[start : start + PAIRS_AT_ONCE])
+        write_many(pairs, at_once=PAIRS_AT_ONCE, write_block=self._write_together, write=self.write)
 
     def write_batch(self, batch: "pa.RecordBatch") -> None:
         """Write the rows of a batch."""
@@ -84,17 +83,12 @@ class LineBody:
         """Send the remaining bytes."""
         self._flush()
 
-    def _write_some(self, pairs: list[tuple[Any, Any]]) -> None:
+    def _write_together(self, pairs: Sequence[tuple[Any, Any]]) -> bool:
         block = self._lines(pairs)
-        if block is not None:
-            self._send(block, len(pairs))
-            return
-        for key, value in pairs:
-            try:
-                self.write(key, value)
-            except ProgramError as error:  # the caller does not know which record it was
-                error.record = f"key {show_ascii(key)}"
-                raise
+        if block is None:
+            return False
+        self._send(block, len(pairs))
+        return True
 
     def _send(self, block: bytes | memoryview, records: int) -> None:
         self._flush()

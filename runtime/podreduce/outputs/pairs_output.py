@@ -7,11 +7,10 @@ however they are handed over, and a reader needs little memory for a frame.
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from podreduce.contract.errors import ProgramError
 from podreduce.encoding.codec import UnsupportedTypeError, encode_joined, encode_value
 from podreduce.encoding.pair_frames import pack_pairs
-from podreduce.encoding.showing import show_ascii
 from podreduce.outputs.line_output import cannot_write, unwritable
+from podreduce.outputs.many_records import write_many
 from podreduce.outputs.part_stream import PartStream
 
 if TYPE_CHECKING:
@@ -59,9 +58,7 @@ class PairsBody:
 
     def write_all(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         """Write many records."""
-        pairs = list(pairs)
-        for start in range(0, len(pairs), PAIRS_AT_ONCE):
-            self._write_some(pairs[start : start + PAIRS_AT_ONCE])
+        write_many(pairs, at_once=PAIRS_AT_ONCE, write_block=self._write_together, write=self.write)
 
     def write_batch(self, batch: "pa.RecordBatch") -> None:
         """Write the rows of a batch of two columns."""
@@ -91,18 +88,13 @@ class PairsBody:
         if self._records:
             self._send()
 
-    def _write_some(self, pairs: Sequence[tuple[Any, Any]]) -> None:
+    def _write_together(self, pairs: Sequence[tuple[Any, Any]]) -> bool:
         keys, values = zip(*pairs, strict=True)
         key_data, value_data = encode_joined(keys), encode_joined(values)
-        if key_data is not None and value_data is not None and self._takes(len(key_data) + len(value_data), len(pairs)):
-            self._add(key_data, value_data, len(pairs))
-            return
-        for key, value in pairs:
-            try:
-                self.write(key, value)
-            except ProgramError as error:  # the caller does not know which record it was
-                error.record = f"key {show_ascii(key)}"
-                raise
+        if key_data is None or value_data is None or not self._takes(len(key_data) + len(value_data), len(pairs)):
+            return False
+        self._add(key_data, value_data, len(pairs))
+        return True
 
     def _takes(self, size: int, records: int) -> bool:
         """Tell whether the frame takes so many more records before it ends."""

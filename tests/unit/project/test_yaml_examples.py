@@ -11,7 +11,7 @@ from podreduce.contract import program_files
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import validate_job
 from podreduce_operator.pods.template_check import find_template_problem
-from tests.support.crd_cases import CrdCase
+from tests.support.crd_cases import JOB_CRD
 
 DOCS = Path(__file__).parents[3] / "docs"
 PAGES = ("programs.md", "submit.md")
@@ -32,7 +32,7 @@ def test_the_pages_have_examples() -> None:
 
 @pytest.mark.parametrize(("page", "number", "block"), EXAMPLES, ids=[f"{page}-{n}" for page, n, _ in EXAMPLES])
 def test_an_example_is_valid(page: str, number: int, block: dict[str, Any]) -> None:
-    manifest = CrdCase(id=f"{page}-{number}").manifest()
+    manifest = JOB_CRD.case(f"{page}-{number}").manifest()
     manifest["spec"] |= block["spec"]
     spec = decode_spec(validate_job(manifest)["spec"])
     assert find_template_problem(spec) is None

@@ -1,21 +1,41 @@
-"""The arguments and options that several commands have, each with its help. Rule: data."""
+"""The arguments and options of the commands that ask a cluster, each with its help. Rule: data."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from podreduce_operator.cli.cluster.completion import complete_jobs, complete_references
+from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
 from podreduce_operator.cli.cluster.output_format import Format
 
 __all__ = [
     "ContextOption",
+    "CountOption",
+    "DebugOption",
     "EndpointOption",
+    "EverywhereOption",
+    "FailedOption",
+    "HeadOption",
     "JobArgument",
+    "KindArgument",
     "KubeconfigOption",
+    "MapsOption",
     "NameArgument",
+    "NamesArgument",
     "NamespaceOption",
     "OutputOption",
+    "PublishedArgument",
+    "RawOption",
+    "ReplaceOption",
+    "ReplayArgument",
+    "ReplayTaskArgument",
+    "RunIdOption",
+    "SaveOption",
+    "SelectorOption",
+    "TailOption",
+    "TaskArgument",
+    "TimeoutOption",
+    "WatchOption",
     "YesOption",
 ]
 
@@ -49,3 +69,46 @@ EndpointOption = Annotated[
     ),
 ]
 YesOption = Annotated[bool, typer.Option("--yes", "-y", help="Do it without a question.")]
+
+KindArgument = Annotated[
+    str,
+    typer.Argument(metavar="[KIND]", help="mrj (jobs), mrp, mrs, or local (runs here).", autocompletion=complete_kinds),
+]
+EverywhereOption = Annotated[bool, typer.Option("--all-namespaces", "-A", help="Ask all namespaces.")]
+SelectorOption = Annotated[str, typer.Option("--selector", "-l", metavar="LABELS", help="Only with these labels.")]
+WatchOption = Annotated[bool, typer.Option("--watch", "-w", help="Show it until its run comes to rest.")]
+NamesArgument = Annotated[
+    list[str], typer.Argument(metavar="NAME...", help="Jobs, or KIND/NAME.", autocompletion=complete_references)
+]
+TimeoutOption = Annotated[
+    float | None, typer.Option(metavar="SECONDS", min=0, help="Give up then.", show_default="never")
+]
+TaskArgument = Annotated[str | None, typer.Argument(metavar="[TASK]", help="One task: m-3 is a map, r-0 a reduce.")]
+FailedOption = Annotated[bool, typer.Option("--failed", help="Only attempts that failed.")]
+TailOption = Annotated[int | None, typer.Option(metavar="N", min=1, help="The last lines of each.")]
+RawOption = Annotated[bool, typer.Option("--raw", help="Lines as they were written.")]
+ReplayArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NAME", help="A job, or the directory that a failed local run has kept.", autocompletion=complete_jobs
+    ),
+]
+ReplayTaskArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[TASK]", help="m-3 is a map, r-0 a reduce.", show_default="the last that failed"),
+]
+DebugOption = Annotated[bool, typer.Option("--pdb", help="Open a debugger where it fails.")]
+MapsOption = Annotated[
+    bool, typer.Option("--maps", help="For a reduce: run all maps here first, as their data is gone.")
+]
+PublishedArgument = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
+]
+HeadOption = Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first records.")]
+CountOption = Annotated[bool, typer.Option("--count", help="Only how many records there are.")]
+SaveOption = Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the parts there instead.")]
+RunIdOption = Annotated[
+    str | None, typer.Option(metavar="ID", help="The new spec.runId.", show_default="the old one, counted on")
+]
+ReplaceOption = Annotated[bool, typer.Option("--replace", help="Let it replace the old output.")]

@@ -1,23 +1,41 @@
 """The commands for jobs on a cluster, and their options. Each command's module is imported when it is called."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias
 
 import typer
 
 from podreduce_operator.cli.cluster.arguments import (
-    ContextOption,
+    CountOption,
+    DebugOption,
     EndpointOption,
+    EverywhereOption,
+    FailedOption,
+    HeadOption,
     JobArgument,
-    KubeconfigOption,
+    KindArgument,
+    MapsOption,
     NameArgument,
-    NamespaceOption,
+    NamesArgument,
     OutputOption,
+    PublishedArgument,
+    RawOption,
+    ReplaceOption,
+    ReplayArgument,
+    ReplayTaskArgument,
+    RunIdOption,
+    SaveOption,
+    SelectorOption,
+    TailOption,
+    TaskArgument,
+    TimeoutOption,
+    WatchOption,
     YesOption,
 )
-from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
 from podreduce_operator.cli.cluster.place import Place
+from podreduce_operator.cli.cluster.place_options import with_place_options
 from podreduce_operator.cli.local_runs.names import LOCAL, is_local
 
 if TYPE_CHECKING:
@@ -33,20 +51,14 @@ __all__ = ["COMMANDS", "add_cluster_commands"]
 PANEL = "Jobs on a cluster"
 
 
+@with_place_options
 def list_command(
-    kind: Annotated[
-        str,
-        typer.Argument(
-            metavar="[KIND]", help="mrj (jobs), mrp, mrs, or local (runs here).", autocompletion=complete_kinds
-        ),
-    ] = "mrj",
+    kind: KindArgument = "mrj",
     *,
-    everywhere: Annotated[bool, typer.Option("--all-namespaces", "-A", help="Ask all namespaces.")] = False,
-    selector: Annotated[str, typer.Option("--selector", "-l", metavar="LABELS", help="Only with these labels.")] = "",
+    everywhere: EverywhereOption = False,
+    selector: SelectorOption = "",
     output: OutputOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """List jobs, pipelines or schedules; `list local`: the last runs of this machine."""
     from podreduce_operator.cli.cluster.kinds import find_kind  # noqa: PLC0415 - other commands need none of it
@@ -56,18 +68,17 @@ def list_command(
         from podreduce_operator.cli.local_runs.showing import list_runs  # noqa: PLC0415
 
         answer_here(lambda: list_runs(output))
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace, all_namespaces=everywhere)
-    answer(place, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
+    asked = replace(place, all_namespaces=everywhere)
+    answer(asked, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
 
 
+@with_place_options
 def status_command(
     name: NameArgument,
     *,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Show it until its run comes to rest.")] = False,
+    watch: WatchOption = False,
     output: OutputOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Show where a job stands: its tasks, its pods, its speed, the time left, and why it waits."""
     if is_local(name):
@@ -76,25 +87,13 @@ def status_command(
         answer_here(lambda: show_run(name, output))
     from podreduce_operator.cli.cluster import job_status  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     if watch:
         ask_about(place, name, job_status.watch_status)
     ask_about(place, name, lambda connection, reference: job_status.show_status(connection, reference, output))
 
 
-def wait_command(
-    names: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME...", help="Jobs, or KIND/NAME.", autocompletion=complete_references),
-    ],
-    *,
-    timeout: Annotated[
-        float | None, typer.Option(metavar="SECONDS", min=0, help="Give up then.", show_default="never")
-    ] = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
-) -> None:
+@with_place_options
+def wait_command(names: NamesArgument, *, timeout: TimeoutOption = None, place: Place) -> None:
     """Wait until a run has ended, in any way; of a schedule, until none of its jobs is active.
 
     Exit codes: 0 complete, 1 failed, 3 suspended, 4 the time is over, 5 the cluster gives no answer.
@@ -102,26 +101,23 @@ def wait_command(
     from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.cluster.waiting import wait_for_all  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
 
 
+@with_place_options
 def logs_command(
     name: JobArgument,
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="One task: m-3 is a map, r-0 a reduce.")] = None,
+    task: TaskArgument = None,
     *,
-    failed: Annotated[bool, typer.Option("--failed", help="Only attempts that failed.")] = False,
-    tail: Annotated[int | None, typer.Option(metavar="N", min=1, help="The last lines of each.")] = None,
-    raw: Annotated[bool, typer.Option("--raw", help="Lines as they were written.")] = False,
+    failed: FailedOption = False,
+    tail: TailOption = None,
+    raw: RawOption = False,
     endpoint: EndpointOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Print what tasks have printed: from their pods, and what is kept when the pods are gone."""
     from podreduce_operator.cli.cluster.job_logs import LogOptions, show_logs  # noqa: PLC0415
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     options = LogOptions(task=task, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
     if is_local(name):
         from podreduce_operator.cli.local_runs.showing import show_logs_of  # noqa: PLC0415
@@ -130,28 +126,15 @@ def logs_command(
     ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
 
 
+@with_place_options
 def replay_command(
-    name: Annotated[
-        str,
-        typer.Argument(
-            metavar="NAME",
-            help="A job, or the directory that a failed local run has kept.",
-            autocompletion=complete_jobs,
-        ),
-    ],
-    task: Annotated[
-        str | None,
-        typer.Argument(metavar="[TASK]", help="m-3 is a map, r-0 a reduce.", show_default="the last that failed"),
-    ] = None,
+    name: ReplayArgument,
+    task: ReplayTaskArgument = None,
     *,
-    debug: Annotated[bool, typer.Option("--pdb", help="Open a debugger where it fails.")] = False,
-    maps: Annotated[
-        bool, typer.Option("--maps", help="For a reduce: run all maps here first, as their data is gone.")
-    ] = False,
+    debug: DebugOption = False,
+    maps: MapsOption = False,
     endpoint: EndpointOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Run one task of a run again, here: its exact input and its pinned program. Nothing is written elsewhere.
 
@@ -166,39 +149,32 @@ def replay_command(
     options = ReplayOptions(task=task, debugs=debug, with_maps=maps, endpoint=endpoint)
     if is_place(name) or is_local(name):
         answer_here(lambda: replay_kept(find_directory(name), options))
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: replay_job(connection, reference, options))
 
 
+@with_place_options
 def diagnose_command(
     name: JobArgument,
     *,
     output: OutputOption = None,
     endpoint: EndpointOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Say why a job waits, is slow or failed, what to do, and the next command."""
     from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job  # noqa: PLC0415
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: diagnose_job(connection, reference, output, endpoint))
 
 
+@with_place_options
 def output_command(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
-    ],
+    name: PublishedArgument,
     *,
-    head: Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first records.")] = None,
-    count: Annotated[bool, typer.Option("--count", help="Only how many records there are.")] = False,
-    save: Annotated[Path | None, typer.Option(metavar="DIR", help="Copy the parts there instead.")] = None,
+    head: HeadOption = None,
+    count: CountOption = False,
+    save: SaveOption = None,
     endpoint: EndpointOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON."""
     from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415 - other commands need none of it
@@ -210,21 +186,16 @@ def output_command(
     options = OutputOptions(head=head, count=count, save=save, endpoint=endpoint)
     if is_place(name) or is_local(name):
         answer_here(lambda: show_output_at(find_uri(name), options))
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
 
 
+@with_place_options
 def verify_command(
-    name: Annotated[
-        str,
-        typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
-    ],
+    name: PublishedArgument,
     *,
     output: OutputOption = None,
     endpoint: EndpointOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Compare an output with its manifest: sizes, digests, records, missing and surplus objects.
 
@@ -237,88 +208,59 @@ def verify_command(
 
     if is_place(name) or is_local(name):
         answer_here(lambda: show_verification_at(find_uri(name), output))
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: show_verification(connection, reference, output, endpoint))
 
 
-def events_command(
-    name: NameArgument,
-    *,
-    output: OutputOption = None,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
-) -> None:
+@with_place_options
+def events_command(name: NameArgument, *, output: OutputOption = None, place: Place) -> None:
     """List what was reported about a job and its pods, in the order of time."""
     from podreduce_operator.cli.cluster.event_list import list_events  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: list_events(connection, reference, output))
 
 
-def suspend_command(
-    name: NameArgument,
-    *,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
-) -> None:
+@with_place_options
+def suspend_command(name: NameArgument, *, place: Place) -> None:
     """Stop the pods of a job until it is resumed; or let a schedule make no jobs. What is committed stays."""
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=True))
 
 
-def resume_command(
-    name: NameArgument,
-    *,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
-) -> None:
+@with_place_options
+def resume_command(name: NameArgument, *, place: Place) -> None:
     """Let a suspended job or schedule go on."""
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=False))
 
 
-def cancel_command(
-    name: NameArgument,
-    *,
-    yes: YesOption = False,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
-) -> None:
+@with_place_options
+def cancel_command(name: NameArgument, *, yes: YesOption = False, place: Place) -> None:
     """Delete a job that has not ended: its pods stop, its intermediate data goes, and published outputs stay."""
     from podreduce_operator.cli.cluster.changes import cancel  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(place, name, lambda connection, reference: cancel(connection, reference, is_sure=yes))
 
 
+@with_place_options
 def rerun_command(
     name: JobArgument,
     *,
-    run_id: Annotated[
-        str | None, typer.Option(metavar="ID", help="The new spec.runId.", show_default="the old one, counted on")
-    ] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="Let it replace the old output.")] = False,
+    run_id: RunIdOption = None,
+    replace_output: ReplaceOption = False,
     yes: YesOption = False,
-    namespace: NamespaceOption = None,
-    context_name: ContextOption = None,
-    kubeconfig: KubeconfigOption = None,
+    place: Place,
 ) -> None:
     """Run a job again, with its spec as it is now."""
     from podreduce_operator.cli.cluster.changes import rerun  # noqa: PLC0415 - other commands need none of it
 
-    place = Place(kubeconfig=kubeconfig, context=context_name, namespace=namespace)
     ask_about(
         place,
         name,
-        lambda connection, reference: rerun(connection, reference, run_id=run_id, replace_output=replace, is_sure=yes),
+        lambda connection, reference: rerun(
+            connection, reference, run_id=run_id, replace_output=replace_output, is_sure=yes
+        ),
     )
 
 

@@ -7,17 +7,13 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import OUTPUT_MANIFEST_KEY, SUCCESS_KEY
 from podreduce.storage import ObjectStore, open_store
-from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.cluster.kinds import Reference
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import print_json
-from podreduce_operator.cli.cluster.published_output import as_prefix, explain_absence
-from podreduce_operator.cli.cluster.resources import read_resource
-from podreduce_operator.cli.cluster.run_facts import status_of
-from podreduce_operator.cli.cluster.run_store import open_run_store
+from podreduce_operator.cli.cluster.published_output import as_prefix, look_at_output
 from podreduce_operator.cli.terminal import complain, fit, say
 from podreduce_operator.cli.wording import render_bytes, render_count
 from podreduce_operator.runs.verify_output import Difference, Problem, Verification, verify_output
@@ -63,17 +59,7 @@ async def show_verification(
     connection: "Connection", reference: Reference, output: Format | None, endpoint: str | None
 ) -> CommandExit:
     """Compare the output of a job's newest run with its manifest."""
-    if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job has an output; its jobs: podreduce status {reference}")
-    manifest = await read_resource(connection, reference)
-    published = status_of(manifest).get("output")
-    if published is None:
-        raise CommandError(explain_absence(connection, reference, manifest), CommandExit.FAILED)
-    async with open_run_store(connection, manifest, endpoint) as opened:
-        try:
-            return show(opened.open(as_prefix(published["uri"])), output)
-        except PodreduceError as error:
-            raise opened.explain(error) from error
+    return await look_at_output(connection, reference, endpoint, lambda store: show(store, output))
 
 
 def show_verification_at(uri: str, output: Format | None) -> CommandExit:

@@ -6,7 +6,8 @@ from typing import Any
 from podreduce_operator.cli.cluster.kinds import PIPELINE, Reference
 from podreduce_operator.cli.cluster.run_facts import find_wait, holds, message_of, read_duration, spec_of, status_of
 from podreduce_operator.cli.cluster.tree import Branch
-from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
+from podreduce_operator.cli.pipelines.step_words import describe_loop, describe_step
+from podreduce_operator.cli.wording import render_seconds
 
 __all__ = ["build_pipeline"]
 
@@ -23,7 +24,7 @@ def build_pipeline(manifest: Mapping[str, Any], running: Mapping[str, Branch], n
     parts = [
         *explain(manifest, status),
         *(build_step(step, running) for step in status.get("steps") or ()),
-        *(Branch(text=describe_loop(loop)) for loop in status.get("loops") or ()),
+        *(Branch(text=describe_loop(loop, in_columns=False)) for loop in status.get("loops") or ()),
         *describe_path(status),
     ]
     return Branch(text=describe_head(manifest, status, now), below=tuple(parts))
@@ -58,30 +59,7 @@ def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
 def build_step(step: Mapping[str, Any], running: Mapping[str, Branch]) -> Branch:
     """Return a step, and below it the tree of its job while that runs."""
     job = running.get(step.get("job", ""))
-    return Branch(text=describe_step(step), below=() if job is None else (job,))
-
-
-def describe_step(step: Mapping[str, Any]) -> str:
-    """Return `clean: complete, 1,200 records, 3.4 MB, 2.0 s`."""
-    words = [{"NotReached": "not reached"}.get(step["state"], step["state"].lower())]
-    if "records" in step:
-        words += [render_count(step["records"], "record"), render_bytes(step.get("bytes", 0))]
-    if step["state"] == "Complete" and "seconds" in step:
-        words.append(render_seconds(step["seconds"]))
-    if "run" in step:
-        words.append(f"unchanged since run {step['run']}")
-    if "message" in step:
-        words.append(step["message"])
-    return f"{step['name']}: {', '.join(words)}"
-
-
-def describe_loop(loop: Mapping[str, Any]) -> str:
-    """Return `loop rank: running, 12 of 30 iterations, last values 0.0031`."""
-    words = {"LimitReached": "limit reached"}.get(loop["state"], loop["state"].lower())
-    recent = loop.get("recent") or [{}]
-    values = ", ".join(recent[-1].get("values", ()))
-    text = f"loop {loop['name']}: {words}, {loop['iteration']} of {loop['maxIterations']} iterations"
-    return f"{text}, last values {values}" if values else text
+    return Branch(text=describe_step(step, in_columns=False), below=() if job is None else (job,))
 
 
 def describe_path(status: Mapping[str, Any]) -> Iterator[Branch]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from itertools import islice
@@ -26,7 +26,7 @@ from podreduce_operator.cli.wording import render_bytes, render_count
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
 
-__all__ = ["OutputOptions", "show_output", "show_output_at"]
+__all__ = ["OutputOptions", "as_prefix", "look_at_output", "show_output", "show_output_at"]
 
 PART = "part-"
 PARQUET = FORMAT_ENDINGS["Parquet"]
@@ -52,15 +52,26 @@ class OutputOptions:
 
 async def show_output(connection: "Connection", reference: Reference, options: OutputOptions) -> CommandExit:
     """Show the output of a job's newest run."""
+    return await look_at_output(connection, reference, options.endpoint, lambda store: show(store, options))
+
+
+async def look_at_output(
+    connection: "Connection", reference: Reference, endpoint: str | None, look: Callable[[ObjectStore], CommandExit]
+) -> CommandExit:
+    """Show the output of a job's newest run as `look` shows what is at its store.
+
+    Raises:
+        CommandError: it is no job, has published nothing, or its store cannot be read.
+    """
     if reference.kind is not JOB:
         raise CommandError(f"{reference}: only a job has an output; its jobs: podreduce status {reference}")
     manifest = await read_resource(connection, reference)
     output = status_of(manifest).get("output")
     if output is None:
         raise CommandError(explain_absence(connection, reference, manifest), CommandExit.FAILED)
-    async with open_run_store(connection, manifest, options.endpoint) as opened:
+    async with open_run_store(connection, manifest, endpoint) as opened:
         try:
-            return show(opened.open(as_prefix(output["uri"])), options)
+            return look(opened.open(as_prefix(output["uri"])))
         except PodreduceError as error:
             raise opened.explain(error) from error
 

@@ -93,17 +93,16 @@ class LiveList:
         rows: Mapping[str, Row] = draw_rows(replace(self.graph, steps=steps))
         for step in steps:
             yield f"{rows[step.name].line}{self.describe(step.name)}", STYLES.get(step.mark, "")
-        yield from ((describe_loop(loop), "") for loop in self.loops)
+        yield from ((describe_loop(loop, in_columns=True), "") for loop in self.loops)
 
     def describe(self, name: str) -> str:
         """Return the words about a step."""
         step = self.steps.get(name, {"name": name, "state": "Waiting"})
         progress = self.running.get(name)
+        words = describe_step(step, in_columns=True)
         if progress is None or step["state"] != "Running":
-            return describe_step(step)
+            return words
         now = time.monotonic()
         done, total = measure(progress, now)
         filled = 0 if not total else BAR * done // total
-        return (
-            f"{describe_step(step):<24} {'━' * filled}{'─' * (BAR - filled)} {describe_tasks(progress, now)}".rstrip()
-        )
+        return f"{words:<24} {'━' * filled}{'─' * (BAR - filled)} {describe_tasks(progress, now)}".rstrip()

@@ -10,27 +10,63 @@ from podreduce_operator.cli.wording import render_bytes, render_count, render_se
 __all__ = ["describe_loop", "describe_step", "describe_tasks", "measure"]
 
 
-def describe_step(step: Mapping[str, Any]) -> str:
-    """Return a line about a step, such as `clean      complete  1,200 records, 3.4 MB, 2 s`."""
-    state, amount = step["state"], ""
-    if state == "Reused":
-        amount = f"unchanged since run {step.get('run')}"
-    elif state == "Complete" and "records" in step:
-        records, size = render_count(step["records"], "record"), render_bytes(step["bytes"])
-        amount = f"{records}, {size}, {render_seconds(step['seconds'])}"
-    elif state == "Failed":
-        amount = step.get("message", "")
-    words = {"NotReached": "not reached"}.get(state, state.lower())
-    return f"{step['name']:<12} {words:<11} {amount}".rstrip()
+STATES = {"NotReached": "not reached", "LimitReached": "limit reached"}
+"""The words for the states that are not just written small."""
+FACTS = {"Complete": ("records", "bytes", "seconds"), "Reused": ("run",), "Failed": ("message",)}
+"""What a line in columns says of a step, by its state: it has room for the main thing alone."""
 
 
-def describe_loop(loop: Mapping[str, Any]) -> str:
-    """Return a line about a loop, such as `rank         12/30       0.0031`."""
+def describe_step(step: Mapping[str, Any], *, in_columns: bool) -> str:
+    """Return a line about a step, such as `clean: complete, 1,200 records, 3.4 MiB, 2.0 s`.
+
+    In columns: `clean        complete    1,200 records, 3.4 MiB, 2.0 s`, with no more than fits there.
+    """
+    name, state, facts = step["name"], render_state(step), list_facts(step)
+    if not in_columns:
+        return f"{name}: {', '.join((state, *facts.values()))}"
+    shown = (facts[each] for each in FACTS.get(step["state"], ()) if each in facts)
+    return f"{name:<12} {state:<11} {', '.join(shown)}".rstrip()
+
+
+def list_facts(step: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the status says of a step, by its fields."""
+    facts: dict[str, str] = {}
+    if "records" in step:
+        facts |= {"records": render_count(step["records"], "record"), "bytes": render_bytes(step.get("bytes", 0))}
+    if step["state"] == "Complete" and "seconds" in step:
+        facts["seconds"] = render_seconds(step["seconds"])
+    if "run" in step:
+        facts["run"] = f"unchanged since run {step['run']}"
+    if "message" in step:
+        facts["message"] = step["message"]
+    return facts
+
+
+def describe_loop(loop: Mapping[str, Any], *, in_columns: bool) -> str:
+    """Return a line about a loop, such as `loop rank: running, 12 of 30 iterations, last values 0.0031`.
+
+    In columns: `rank         12/30       0.0031`, and how the loop has ended.
+    """
     recent = loop.get("recent") or [{}]
-    values = ", ".join(recent[-1].get("values", ()))
-    end = {"Converged": "converged" if values else "complete", "LimitReached": "limit reached"}.get(loop["state"], "")
-    progress = f"{loop['iteration']}/{loop['maxIterations']}"
-    return f"{loop['name']:<12} {progress:<11} {values:<12} {end}".rstrip()
+    name, values = loop["name"], ", ".join(recent[-1].get("values", ()))
+    done, most = loop["iteration"], loop["maxIterations"]
+    if not in_columns:
+        text = f"loop {name}: {render_state(loop)}, {done} of {most} iterations"
+        return f"{text}, last values {values}" if values else text
+    return f"{name:<12} {f'{done}/{most}':<11} {values:<12} {render_end(loop, values)}".rstrip()
+
+
+def render_end(loop: Mapping[str, Any], values: str) -> str:
+    """Return how a loop has ended, if it has. Without a condition nothing has converged."""
+    if loop["state"] not in {"Converged", "LimitReached"}:
+        return ""
+    return render_state(loop) if values or loop["state"] == "LimitReached" else "complete"
+
+
+def render_state(shown: Mapping[str, Any]) -> str:
+    """Return the state of a step or of a loop in words."""
+    state = str(shown["state"])
+    return STATES.get(state, state.lower())
 
 
 def measure(progress: RunProgress, now: float) -> tuple[int, int | None]:

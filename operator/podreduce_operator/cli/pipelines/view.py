@@ -95,10 +95,10 @@ class StepsWatcher:
         rounds = {loop["name"]: loop["iteration"] for loop in before.get("loops") or ()}
         for step in status.get("steps") or ():
             if step["state"] not in (known.get(step["name"]), "Waiting") and step["name"] not in self.in_loops:
-                self.view.say(describe_step(step), "failure" if step["state"] == "Failed" else "")
+                self.view.say(describe_step(step, in_columns=True), "failure" if step["state"] == "Failed" else "")
         for loop in status.get("loops") or ():
             if loop["iteration"] and loop["iteration"] != rounds.get(loop["name"]):
-                self.view.say(describe_loop(loop))
+                self.view.say(describe_loop(loop, in_columns=True))
 
     def say(self, text: str, kind: str = "") -> None:
         """Show a message."""

@@ -8,7 +8,7 @@ import asyncio
 import secrets
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
@@ -23,20 +23,17 @@ from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
 from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
-from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
-from podreduce_operator.cluster.kubernetes.object_cache import uid_of
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal, hidden_pods, unavailable
-from podreduce_operator.cluster.kubernetes.resource_cache import key_of
 from podreduce_operator.cluster.kubernetes.resource_kinds import JOB_KIND
-from podreduce_operator.cluster.kubernetes.resource_store import ListedResources, ResourceStore
 from podreduce_operator.cluster.kubernetes.served_api import check_api, read_installation, when_served
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.cluster.kubernetes.settings import ClusterSettings
 from podreduce_operator.cluster.kubernetes.storage_reader import StorageReader, read_storage_directory
 from podreduce_operator.cluster.kubernetes.telemetry import ClusterTelemetry
+from podreduce_operator.cluster.kubernetes.watched_resources import WatchedResources
 from podreduce_operator.cluster.progress_board import ProgressBoard
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
@@ -87,7 +84,7 @@ class KubernetesCluster:
         self.installation = installation
         self._directory = directory
         self._before_write = before_write
-        self.jobs = ResourceStore(JOB_KIND, api, settings.namespaces, installation=installation)
+        self.jobs = WatchedResources(JOB_KIND, api, settings.namespaces, installation=installation)
         self._pods = PodWatch(api, settings.namespaces)
         self._storage = StorageReader(
             api,
@@ -97,7 +94,6 @@ class KubernetesCluster:
             endpoints=settings.storage_endpoints,
             on_request=self._telemetry.on_request,
         )
-        self._events = EventRecorder(api)
         self._pod_events = PodEvents(api)
         self._board = ProgressBoard()
         self._pace = CreationPace(settings.pods_per_second)
@@ -110,8 +106,7 @@ class KubernetesCluster:
             wake: called with the job of each pod that changed.
             on_gone: called with each job that was deleted.
         """
-        self.jobs.cache.call_when_gone(on_gone)
-        await asyncio.gather(self._pods.run(wake, self._board.forget), self.jobs.run(), self._serve_progress())
+        await asyncio.gather(self.jobs.run(on_gone), self._pods.run(wake, self._board.forget), self._serve_progress())
 
     async def _serve_progress(self) -> NoReturn:
         """Receive progress reports until cancelled."""
@@ -124,29 +119,9 @@ class KubernetesCluster:
         """See `Cluster.progress_of`."""
         return self._board.of(pods)
 
-    def observe_job(self, manifest: Json) -> JobView:
-        """Handle a job from a watch, and return its newest view.
-
-        Raises:
-            SpecError: its spec is not understood, and no older one is known.
-        """
-        return self.jobs.cache.put(manifest)
-
-    def observe_deletion(self, manifest: Json) -> None:
-        """Handle a job's deletion from a watch."""
-        self.jobs.cache.remove(key_of(manifest), uid_of(manifest))
-
     def missing_rights(self) -> Sequence[str]:
         """Return what the API server refuses to the operator."""
         return [str(right) for right in self.api.missing_rights]
-
-    def knows_job(self, key: JobKey) -> bool:
-        """Tell whether a job with this name is known."""
-        return key in self.jobs.cache.keys()  # noqa: SIM118 - not a mapping
-
-    async def list_job_uids(self) -> ListedResources:
-        """Ask the API server for the UIDs of all jobs in the served namespaces."""
-        return await self.jobs.list_uids()
 
     def own_storage(self) -> JobStorage | None:
         """Return the installation's own storage, if it has one.
@@ -160,37 +135,26 @@ class KubernetesCluster:
         storage = read_storage_directory(directory, self.installation, self._directory, self._before_write)
         return replace(storage, on_request=self._telemetry.on_request)
 
-    def known_jobs(self) -> Collection[JobKey]:
-        """Return the keys of all known jobs, also of those that are not understood."""
-        return self.jobs.cache.keys()
-
     def pending_pods(self) -> Mapping[str, int]:
         """Return how many pods of all jobs have not started, by what keeps them."""
         return self._pods.pending
 
-    def views(self) -> Sequence[JobView]:
-        """Return all known jobs as last seen."""
-        return self.jobs.cache.views()
-
     @property
     def is_synced(self) -> bool:
         """Whether all pods and jobs have been listed."""
-        return self._pods.is_synced and self.jobs.is_synced
+        return self._pods.is_synced and self.jobs.store.is_synced
 
     def seconds_since_contact(self) -> float:
         """Return how long ago pods, or jobs if that is longer ago, were last heard of."""
-        return max(self._pods.seconds_since_contact(), self.jobs.seconds_since_contact())
+        return max(self._pods.seconds_since_contact(), self.jobs.store.seconds_since_contact())
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """See `Cluster.find_job`."""
-        try:
-            return await self.jobs.find(key)
-        except ApiError as error:
-            raise unavailable(f"the MapReduceJob {key} cannot be read now", error) from error
+        return await self.jobs.find(key)
 
     def is_unread(self, key: JobKey, uid: str) -> bool:
         """See `Cluster.is_unread`."""
-        return self.jobs.cache.is_unread(key, uid)
+        return self.jobs.store.cache.is_unread(key, uid)
 
     async def list_pods(self, job: JobView) -> tuple[PodView, ...]:
         """See `Cluster.list_pods`."""
@@ -198,7 +162,7 @@ class KubernetesCluster:
             pods = await self._pods.pods_of(job.key.namespace, job.uid)
         except ApiError as error:
             raise hidden_pods(job.key, error) from error
-        if not self._lives(job):
+        if not self.jobs.lives(job):
             return pods
         return *pods, *self._pods.vanished_of(job.key.namespace, job.uid)
 
@@ -265,7 +229,7 @@ class KubernetesCluster:
     async def delete_job(self, job: JobView) -> None:
         """See `Cluster.delete_job`."""
         try:
-            is_deleted = await self.jobs.delete(job)
+            is_deleted = await self.jobs.store.delete(job)
         except ApiError as error:
             raise unavailable(f"the MapReduceJob {job.key} cannot be deleted now", error) from error
         if is_deleted:
@@ -286,7 +250,7 @@ class KubernetesCluster:
 
     async def read_storage(self, job: JobView) -> JobStorage:
         """See `Cluster.read_storage`. If the job and its Secret are gone, the last known storage is returned."""
-        return await self.read_secret(job.key.namespace, job.spec.storage.secret_ref.name, lives=self._lives(job))
+        return await self.read_secret(job.key.namespace, job.spec.storage.secret_ref.name, lives=self.jobs.lives(job))
 
     async def read_secret(self, namespace: str, name: str, *, lives: bool) -> JobStorage:
         """Return the storage in a Secret; the last known one if the Secret is gone with what named it.
@@ -312,24 +276,12 @@ class KubernetesCluster:
             return known
 
     async def write_status(self, job: JobView, status: Mapping[str, Any]) -> bool:
-        """See `Cluster.write_status`. A status that may not be written is told by an event."""
-        try:
-            return await self.jobs.write_status(job, status)
-        except ApiError as error:
-            if error.status != HTTPStatus.FORBIDDEN:
-                raise
-            refused = unavailable(f"the status of {job.key} cannot be written now", error)
-            await self._events.record(job, "Warning", refused.reason, str(refused))
-            raise refused from error
+        """See `Cluster.write_status`."""
+        return await self.jobs.write_status(job, status)
 
     async def record_event(self, job: JobView, kind: str, reason: str, message: str) -> None:
         """See `Cluster.record_event`."""
-        await self._events.record(job, kind, reason, message)
-
-    def _lives(self, job: JobView) -> bool:
-        """Tell whether the job is known and is not being deleted."""
-        entry = self.jobs.cache.get(job.key)
-        return entry is not None and entry.view.uid == job.uid and not entry.view.deleting
+        await self.jobs.record_event(job, kind, reason, message)
 
     async def _find_own(self, request: PodRequest) -> Json:
         """Return the pod that already has the name, if it belongs to this attempt."""

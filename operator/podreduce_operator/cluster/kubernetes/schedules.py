@@ -4,17 +4,14 @@ Rule: every write is safe to repeat. The name of a job or pipeline is a lock; a 
 names the version that it replaces.
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from http import HTTPStatus
+from collections.abc import Collection, Mapping
 from typing import Any
 
-from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES
+from podreduce_operator.api.crd import JOBS, PIPELINES
 from podreduce_operator.api.owners import read_controller
-from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json
-from podreduce_operator.cluster.kubernetes.event_recorder import EventRecorder
+from podreduce_operator.cluster.kubernetes.api import ApiServer
 from podreduce_operator.cluster.kubernetes.owned_resources import OwnedResources
-from podreduce_operator.cluster.kubernetes.refusals import unavailable
-from podreduce_operator.cluster.kubernetes.resource_cache import ViewT, key_of
+from podreduce_operator.cluster.kubernetes.resource_cache import ViewT
 from podreduce_operator.cluster.kubernetes.resource_kinds import (
     JOB_KIND,
     PIPELINE_KIND,
@@ -22,6 +19,7 @@ from podreduce_operator.cluster.kubernetes.resource_kinds import (
     ResourceKind,
 )
 from podreduce_operator.cluster.kubernetes.resource_store import ResourceStore
+from podreduce_operator.cluster.kubernetes.watched_resources import WatchedResources
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineView
@@ -39,7 +37,7 @@ class KubernetesSchedules:
         api: it has its own check before each write.
         jobs: the jobs of the same namespaces.
         pipelines: the pipelines of the same namespaces; None if the API server has no such kind.
-        schedules: the schedules.
+        watched: the schedules.
     """
 
     def __init__(
@@ -47,43 +45,15 @@ class KubernetesSchedules:
         api: ApiServer,
         jobs: ResourceStore[JobView],
         pipelines: ResourceStore[PipelineView] | None,
-        schedules: ResourceStore[ScheduleView],
+        watched: WatchedResources[ScheduleView],
     ) -> None:
         self._jobs = open_made(api, JOB_KIND, jobs)
         self._pipelines = None if pipelines is None else open_made(api, PIPELINE_KIND, pipelines)
-        self._schedules = schedules
-        self._events = EventRecorder(api, names=SCHEDULES)
-
-    async def run(self) -> None:
-        """Look regularly for deletions without an event, until cancelled."""
-        await self._schedules.run()
-
-    def observe(self, manifest: Json) -> ScheduleView:
-        """Handle a schedule from a watch, and return its newest view.
-
-        Raises:
-            SpecError: its spec is not understood, and no older one is known.
-        """
-        return self._schedules.cache.put(manifest)
-
-    def observe_deletion(self, manifest: Json) -> None:
-        """Handle a schedule's deletion from a watch. What it made is deleted with it."""
-        self._schedules.cache.remove(key_of(manifest), str(manifest["metadata"]["uid"]))
-
-    def known(self) -> Collection[JobKey]:
-        """Return the keys of all known schedules, also of those that are not understood."""
-        return self._schedules.cache.keys()
-
-    def views(self) -> Sequence[ScheduleView]:
-        """Return all known schedules as last seen."""
-        return self._schedules.cache.views()
+        self.watched = watched
 
     async def find_schedule(self, key: JobKey) -> ScheduleView | None:
         """See `ScheduleCluster.find_schedule`."""
-        try:
-            return await self._schedules.find(key)
-        except ApiError as error:
-            raise unavailable(f"the MapReduceSchedule {key} cannot be read now", error) from error
+        return await self.watched.find(key)
 
     async def list_jobs_of(self, schedule: ScheduleView, *, current: bool) -> tuple[JobView | PipelineView, ...]:
         """See `ScheduleCluster.list_jobs_of`. The label only narrows the list: the controller's UID decides."""
@@ -111,18 +81,12 @@ class KubernetesSchedules:
         return self._pipelines
 
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
-        """See `ScheduleCluster.write_schedule_status`. A status that may not be written is told by an event."""
-        try:
-            return await self._schedules.write_status(schedule, status)
-        except ApiError as error:
-            refused = unavailable(f"the status of {schedule.key} cannot be written now", error)
-            if error.status == HTTPStatus.FORBIDDEN:
-                await self._events.record(schedule, "Warning", refused.reason, str(refused))
-            raise refused from error
+        """See `ScheduleCluster.write_schedule_status`."""
+        return await self.watched.write_status(schedule, status)
 
     async def record_schedule_event(self, schedule: ScheduleView, kind: str, reason: str, message: str) -> None:
         """See `ScheduleCluster.record_schedule_event`."""
-        await self._events.record(schedule, kind, reason, message)
+        await self.watched.record_event(schedule, kind, reason, message)
 
 
 def open_schedules(
@@ -133,8 +97,8 @@ def open_schedules(
     installation: str,
 ) -> KubernetesSchedules:
     """Return the schedules of the served namespaces."""
-    schedules = ResourceStore(SCHEDULE_KIND, api, list(namespaces), installation=installation)
-    return KubernetesSchedules(api, jobs, pipelines, schedules)
+    watched = WatchedResources(SCHEDULE_KIND, api, namespaces, installation=installation)
+    return KubernetesSchedules(api, jobs, pipelines, watched)
 
 
 def open_made(api: ApiServer, kind: ResourceKind[ViewT], store: ResourceStore[ViewT]) -> OwnedResources[ViewT]:

@@ -10,16 +10,15 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import msgspec
 
 from podreduce.contract.environment import StorageSettings
-from podreduce_operator.api.owners import read_controller
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.cluster.local.machine import share_memory_bytes
 from podreduce_operator.cluster.local.notices import EventRecorded, Notice, StatusWritten
 from podreduce_operator.cluster.local.processes import INSTALLATION, ProcessCluster, find_text, keep
@@ -121,7 +120,7 @@ class LocalJobs:
         name = manifest["metadata"]["name"]
         if name in self.clusters:
             return
-        job = view_step(await self.check_job(pipeline, manifest))
+        job = view_job(await self.check_job(pipeline, manifest))
         self.clusters[name] = ProcessCluster(
             job=job,
             config_maps=self.config_maps,
@@ -272,18 +271,3 @@ class LocalJobs:
         for task in self.deleting:
             task.cancel()
         await asyncio.gather(*self.deleting, return_exceptions=True)
-
-
-def view_step(manifest: Mapping[str, Any]) -> JobView:
-    """Return a valid manifest as the job that the loop sees."""
-    metadata, spec = manifest["metadata"], manifest["spec"]
-    return JobView(
-        key=JobKey(namespace=metadata["namespace"], name=metadata["name"]),
-        uid=str(uuid4()),
-        generation=1,
-        spec=decode_spec(spec),
-        raw_spec=spec,
-        status={},
-        labels=metadata["labels"],
-        controller=read_controller(metadata),
-    )

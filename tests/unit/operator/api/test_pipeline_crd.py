@@ -21,7 +21,8 @@ from podreduce_operator.cluster.kubernetes.resource_kinds import parse_pipeline
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.pipelines.job_of_step import STEP_FIELDS
 from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
-from tests.support.pipeline_cases import DEFAULTED_PIPELINE, DEFAULTED_STEP, PIPELINE_CASES, PipelineCase
+from tests.support.manifest_cases import ManifestCase
+from tests.support.pipeline_cases import DEFAULTED_PIPELINE, DEFAULTED_STEP, PIPELINE_CASES, PIPELINE_CRD
 
 ROOT = Path(__file__).parents[4]
 SPEC = schema_of(PIPELINES)["properties"]["spec"]
@@ -43,7 +44,7 @@ OTHER_CASES = [case for case in PIPELINE_CASES if case.refused_at != "spec"]
 
 
 @pytest.mark.parametrize("case", OTHER_CASES, ids=lambda case: case.id)
-def test_the_local_validator_agrees_with_the_table(case: PipelineCase) -> None:
+def test_the_local_validator_agrees_with_the_table(case: ManifestCase) -> None:
     manifest = apply_crd_defaults(case.manifest())
     found = find_schema_problems(manifest) or find_rule_problems(manifest, known=graph_rules())
     if case.refused_at is None or case.only_on_cluster:
@@ -54,18 +55,18 @@ def test_the_local_validator_agrees_with_the_table(case: PipelineCase) -> None:
 
 
 @pytest.mark.parametrize("case", GRAPH_CASES, ids=lambda case: case.id)
-def test_a_wrong_graph_is_refused_by_the_rules_and_told_by_the_function(case: PipelineCase) -> None:
+def test_a_wrong_graph_is_refused_by_the_rules_and_told_by_the_function(case: ManifestCase) -> None:
     manifest = apply_crd_defaults(case.manifest())
     assert "spec" in {problem.path for problem in find_problems(manifest)}
     assert find_pipeline_problems(decode_pipeline_spec(manifest["spec"])) != ()
 
 
 def test_the_rules_take_a_right_graph() -> None:
-    assert find_problems(apply_crd_defaults(PipelineCase(id="plain").manifest())) == ()
+    assert find_problems(apply_crd_defaults(PIPELINE_CRD.case("plain").manifest())) == ()
 
 
 def test_defaults_are_filled_in() -> None:
-    spec = apply_crd_defaults(PipelineCase(id="plain").manifest())["spec"]
+    spec = apply_crd_defaults(PIPELINE_CRD.case("plain").manifest())["spec"]
     assert {name: value for name, value in spec.items() if name not in PAGERANK} == DEFAULTED_PIPELINE
     assert set(DEFAULTED_PIPELINE) == set(PIPELINE_DEFAULTS)
     for step, written in zip(spec["steps"], PAGERANK["steps"], strict=True):
@@ -80,7 +81,7 @@ def test_defaults_are_filled_in() -> None:
 
 
 def test_the_operator_reads_a_pipeline_with_its_defaults() -> None:
-    manifest = PipelineCase(id="plain").manifest()
+    manifest = PIPELINE_CRD.case("plain").manifest()
     metadata = {**manifest["metadata"], "uid": "u-1", "labels": {"team": "shop"}}
     view = parse_pipeline({**manifest, "metadata": metadata}, JobKey(namespace="shop", name="case"))
     assert view.raw_spec == apply_crd_defaults(manifest)["spec"]

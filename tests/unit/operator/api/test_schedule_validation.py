@@ -17,7 +17,8 @@ from podreduce_operator.api.validation import (
     validate_job,
 )
 from podreduce_operator.cli.pipelines.pipeline_file import graph_rules
-from tests.support.schedule_cases import DEFAULTED_SCHEDULE, REFUSED, SCHEDULE_CASES, ScheduleCase
+from tests.support.manifest_cases import ManifestCase
+from tests.support.schedule_cases import DEFAULTED_SCHEDULE, REFUSED, SCHEDULE_CASES, SCHEDULE_CRD
 from tests.unit.operator.api.test_validation import iter_rules, unlimited
 
 OWN_CASES = [case for case in SCHEDULE_CASES if case.refused_at != "spec.pipelineTemplate.spec"]
@@ -25,7 +26,7 @@ OWN_CASES = [case for case in SCHEDULE_CASES if case.refused_at != "spec.pipelin
 
 
 @pytest.mark.parametrize("case", OWN_CASES, ids=lambda case: case.id)
-def test_local_validation_agrees_with_the_table(case: ScheduleCase) -> None:
+def test_local_validation_agrees_with_the_table(case: ManifestCase) -> None:
     manifest = apply_crd_defaults(case.manifest())
     problems = find_schema_problems(manifest) or find_rule_problems(manifest, known=graph_rules())
     if case.refused_at is None or case.only_on_cluster:
@@ -36,11 +37,11 @@ def test_local_validation_agrees_with_the_table(case: ScheduleCase) -> None:
 
 
 def test_the_defaults_are_filled_in() -> None:
-    assert validate_job(ScheduleCase(id="plain").manifest())["spec"] == DEFAULTED_SCHEDULE
+    assert validate_job(SCHEDULE_CRD.case("plain").manifest())["spec"] == DEFAULTED_SCHEDULE
 
 
 def test_a_name_that_the_api_server_chooses_is_taken() -> None:
-    manifest = ScheduleCase(id="plain").manifest()
+    manifest = SCHEDULE_CRD.case("plain").manifest()
     manifest["metadata"] = {"generateName": "nightly-"}
     validate_job(manifest)
 

@@ -19,11 +19,12 @@ from podreduce_operator.api.validation import (
     rule_holds,
     validate_job,
 )
-from tests.support.crd_cases import ABSENT, CRD_CASES, DEFAULTED_SPEC, NAMED_INPUTS, REFUSED, VALID_SPEC, CrdCase
+from tests.support.crd_cases import CRD_CASES, DEFAULTED_SPEC, JOB_CRD, NAMED_INPUTS, REFUSED, VALID_SPEC
+from tests.support.manifest_cases import ABSENT, ManifestCase
 
 
 @pytest.mark.parametrize("case", CRD_CASES, ids=lambda case: case.id)
-def test_local_validation_agrees_with_the_table(case: CrdCase) -> None:
+def test_local_validation_agrees_with_the_table(case: ManifestCase) -> None:
     if case.refused_at is None or case.only_on_cluster:
         decode_spec(validate_job(case.manifest())["spec"])
         return
@@ -36,7 +37,7 @@ FITTING = [case for case in CRD_CASES if not find_schema_problems(case.manifest(
 
 
 @pytest.mark.parametrize("case", FITTING[::9], ids=lambda case: case.id)
-def test_a_rule_sees_what_it_reads_though_the_rest_is_left_out(case: CrdCase) -> None:
+def test_a_rule_sees_what_it_reads_though_the_rest_is_left_out(case: ManifestCase) -> None:
     def agrees(rule: str, value: Any) -> bool:
         return rule_holds(rule, value) is bool(compile_rule(rule).evaluate({"self": json_to_cel(value)}))
 
@@ -111,10 +112,10 @@ def test_every_text_and_list_of_the_spec_has_a_limit() -> None:
 
 
 def test_named_inputs_get_their_defaults() -> None:
-    spec = validate_job(CrdCase(id="named", changes={"input": ABSENT, "inputs": NAMED_INPUTS}).manifest())["spec"]
+    spec = validate_job(JOB_CRD.case("named", changes={"input": ABSENT, "inputs": NAMED_INPUTS}).manifest())["spec"]
     assert [each["encodingErrors"] for each in spec["inputs"]] == ["Strict", "Strict"]
     assert "input" not in spec
-    spec = validate_job(CrdCase(id="side", changes={"sideInputs": NAMED_INPUTS}).manifest())["spec"]
+    spec = validate_job(JOB_CRD.case("side", changes={"sideInputs": NAMED_INPUTS}).manifest())["spec"]
     assert [each["encodingErrors"] for each in spec["sideInputs"]] == ["Strict", "Strict"]
 
 
@@ -126,22 +127,22 @@ def test_rules_hold_in_any_order(rules: tuple[str, str]) -> None:
 
 
 def test_defaults_are_those_of_the_design() -> None:
-    assert validate_job(CrdCase(id="plain").manifest())["spec"] == DEFAULTED_SPEC
+    assert validate_job(JOB_CRD.case("plain").manifest())["spec"] == DEFAULTED_SPEC
 
 
 def test_nulls_take_the_default_or_go() -> None:
-    spec = validate_job(CrdCase(id="nulls", changes={"suspend": None, "image": None}).manifest())["spec"]
+    spec = validate_job(JOB_CRD.case("nulls", changes={"suspend": None, "image": None}).manifest())["spec"]
     assert spec == DEFAULTED_SPEC
 
 
 def test_pod_templates_are_left_alone() -> None:
     template = {"spec": {"nodeSelector": None, "typo": [None]}}
-    spec = validate_job(CrdCase(id="template", changes={"podTemplate": template}).manifest())["spec"]
+    spec = validate_job(JOB_CRD.case("template", changes={"podTemplate": template}).manifest())["spec"]
     assert spec["podTemplate"] == template
 
 
 def test_validation_does_not_change_what_it_is_given() -> None:
-    manifest = CrdCase(id="plain").manifest()
+    manifest = JOB_CRD.case("plain").manifest()
     before = copy.deepcopy(manifest)
     validate_job(manifest)
     assert manifest == before
@@ -184,12 +185,12 @@ def test_validation_does_not_change_what_it_is_given() -> None:
 )
 def test_problems_name_the_field_and_what_is_expected(changes: dict[str, Any], expected: str) -> None:
     with pytest.raises(InvalidJobError) as refusal:
-        validate_job(CrdCase(id="broken", changes=changes).manifest())
+        validate_job(JOB_CRD.case("broken", changes=changes).manifest())
     assert str(refusal.value) == expected
 
 
 def test_all_problems_are_told_at_once() -> None:
-    case = CrdCase(id="broken", changes={"runId": "", "suspend": 1, "sspend": True})
+    case = JOB_CRD.case("broken", changes={"runId": "", "suspend": 1, "sspend": True})
     with pytest.raises(InvalidJobError) as refusal:
         validate_job(case.manifest())
     assert [problem.path for problem in refusal.value.problems] == ["spec.sspend", "spec.runId", "spec.suspend"]

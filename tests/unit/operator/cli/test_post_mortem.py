@@ -1,14 +1,10 @@
 from pathlib import Path
 from typing import Any
 
-from podreduce.contract.environment import StorageSettings
 from podreduce.storage import open_store
 from podreduce_operator.cli.post_mortem import bring_out
-from podreduce_operator.cluster.interface import JobStorage
-from tests.support.builders.jobs import JOB_UID, make_job
 
-STORAGE = JobStorage(work_uri="memory://cli-post-mortem/", installation="local", settings=StorageSettings())
-RUN_STORE = open_store(f"{STORAGE.work_uri}local/default/wordcount/{JOB_UID}-1/")
+RUN_STORE = open_store("memory://cli-post-mortem/")
 
 
 async def test_the_story_outlives_its_store_and_the_status_names_the_copies(tmp_path: Path) -> None:
@@ -16,7 +12,7 @@ async def test_the_story_outlives_its_store_and_the_status_names_the_copies(tmp_
     RUN_STORE.put("attempts.parquet", b"table")
     directory = tmp_path / "post-mortem"
     status = {"phase": "Failed", "postMortem": {"uri": RUN_STORE.uri_of("post-mortem.json")}}
-    assert await bring_out(status, make_job(), STORAGE, directory) == {
+    assert await bring_out(status, RUN_STORE, directory) == {
         "phase": "Failed",
         "postMortem": {
             "uri": f"file://{directory}/post-mortem.json",
@@ -30,5 +26,5 @@ async def test_the_story_outlives_its_store_and_the_status_names_the_copies(tmp_
 async def test_without_a_story_there_is_nothing_to_bring_out(tmp_path: Path) -> None:
     status: dict[str, Any] = {"phase": "Complete"}
     directory = tmp_path / "post-mortem"
-    assert await bring_out(status, make_job(), STORAGE, directory) == status
+    assert await bring_out(status, RUN_STORE, directory) == status
     assert not directory.exists()

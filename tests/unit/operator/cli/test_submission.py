@@ -10,7 +10,8 @@ import pytest
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.overrides import Overrides
 from podreduce_operator.cli.submission import Submission, read_submission
-from tests.support.crd_cases import ABSENT, CrdCase
+from tests.support.crd_cases import JOB_CRD
+from tests.support.manifest_cases import ABSENT
 
 PROGRAM = "class Words:\n    def map_func(self, key, value):\n        yield value, 1\n"
 ASKED = Overrides(inputs=("s3://corpus/books/",), output="s3://corpus/counts/")
@@ -26,7 +27,7 @@ def make(directory: Path, files: Mapping[str, str]) -> Path:
 
 def job(**program: Any) -> str:
     changes = {"program.source": ABSENT, **{f"program.{name}": value for name, value in program.items()}}
-    return json.dumps(CrdCase(id="job", changes=changes).manifest("words"))
+    return json.dumps(JOB_CRD.case("job", changes=changes).manifest("words"))
 
 
 def read(target: Path, overrides: Overrides = ASKED, **fields: Any) -> Submission:

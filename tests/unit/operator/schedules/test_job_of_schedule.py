@@ -9,7 +9,8 @@ from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.job_of_schedule import TemplateError, build_scheduled, read_scheduled_at
 from tests.support.builders.pipelines import PAGERANK
-from tests.support.pipeline_cases import PIPELINE_CASES, PipelineCase
+from tests.support.manifest_cases import ManifestCase
+from tests.support.pipeline_cases import PIPELINE_CASES
 
 GRAPH_CASES = [case for case in PIPELINE_CASES if case.refused_at == "spec" and case.id != "no-program"]
 NIGHT = datetime(2026, 5, 1, 0, 30, tzinfo=UTC).timestamp()
@@ -76,7 +77,7 @@ def test_a_pipeline_gets_the_parameters_as_its_own_and_those_of_the_time_win() -
 
 
 @pytest.mark.parametrize("case", GRAPH_CASES, ids=lambda case: case.id)
-def test_a_pipeline_that_would_fail_at_once_is_not_made(case: PipelineCase) -> None:
+def test_a_pipeline_that_would_fail_at_once_is_not_made(case: ManifestCase) -> None:
     with pytest.raises(TemplateError) as refused:
         build_scheduled(make_pipeline_schedule(case.manifest()["spec"]), NIGHT)
     assert all(problem.path.startswith("spec.pipelineTemplate.spec") for problem in refused.value.problems)

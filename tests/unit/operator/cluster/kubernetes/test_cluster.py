@@ -137,7 +137,7 @@ JOB = "/apis/podreduce.dev/v1beta1/namespaces/default/mapreducejobs/wordcount"
 def stored_job(cluster: KubernetesCluster) -> JobView:
     job = make_job()
     metadata = {"name": job.key.name, "namespace": job.key.namespace, "uid": job.uid, "resourceVersion": "7"}
-    return cluster.observe_job({"metadata": metadata, "spec": dict(job.raw_spec)})
+    return cluster.jobs.observe({"metadata": metadata, "spec": dict(job.raw_spec)})
 
 
 async def test_a_job_is_deleted_if_it_is_as_it_was_read(cluster: KubernetesCluster, server: Recorder) -> None:
@@ -155,7 +155,7 @@ async def test_a_job_that_has_changed_is_read_again_and_not_deleted(
     server.status = 404
     await cluster.delete_job(replace(job, generation=job.generation + 1))
     assert [method for method, _, _ in server.asked] == ["GET"]
-    assert not cluster.knows_job(job.key)
+    assert not cluster.jobs.knows(job.key)
 
 
 @pytest.mark.parametrize(("status", "is_fault"), [(404, False), (403, True), (500, True)])
@@ -201,7 +201,7 @@ async def test_a_missing_right_is_named_to_the_jobs_author_and_to_the_administra
         "metadata": {"name": job.key.name, "namespace": "default", "uid": job.uid, "resourceVersion": "5"},
         "spec": dict(job.raw_spec),
     }
-    view = cluster.observe_job(manifest)
+    view = cluster.jobs.observe(manifest)
     refuse(server, verb, resource)
     with pytest.raises(ActionError, match=f'cannot {verb} resource "{resource}" in the namespace "default"') as refused:
         await call(cluster, view)
@@ -218,7 +218,7 @@ async def test_a_status_that_may_not_be_written_is_told_by_an_event(
         "metadata": {"name": job.key.name, "namespace": "default", "uid": job.uid, "resourceVersion": "5"},
         "spec": dict(job.raw_spec),
     }
-    view = cluster.observe_job(manifest)
+    view = cluster.jobs.observe(manifest)
     refuse(server, "update", "mapreducejobs/status")
     with pytest.raises(ActionError):
         await cluster.write_status(view, {"phase": "Planning"})

@@ -13,10 +13,9 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.schedules.job_of_schedule import build_scheduled
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.pipelines import PAGERANK
-from tests.support.builders.schedules import make_schedule, make_schedule_manifest
+from tests.support.builders.schedules import make_schedule
 
 SCHEDULE = make_schedule()
-STATUS = "/apis/podreduce.dev/v1beta1/namespaces/team/mapreduceschedules/nightly/status"
 Answer = dict[str, Any] | ApiError
 
 
@@ -47,12 +46,9 @@ class Server:
     async def create(
         self, path: str, body: Mapping[str, Any], query: Mapping[str, str] | None = None
     ) -> dict[str, Any]:
-        assert query == (None if body["kind"] == "Event" else {"fieldValidation": "Strict"})
+        assert body["kind"] in {"MapReduceJob", "MapReducePipeline"}
+        assert query == {"fieldValidation": "Strict"}
         return self.answer("create", path)
-
-    async def replace(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        assert body["kind"] == "MapReduceSchedule"
-        return self.answer("replace", path)
 
     async def delete(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
         assert body["preconditions"] == {"uid": "uid-x"}
@@ -149,28 +145,3 @@ async def test_beside_a_job_that_is_not_understood_none_is_made() -> None:
     with pytest.raises(ActionError, match="team/nightly-1 is not understood") as refused:
         await schedules.list_jobs_of(SCHEDULE, current=True)
     assert refused.value.permanent
-
-
-async def test_a_schedule_that_cannot_be_read_is_a_fault_and_one_that_is_gone_is_not() -> None:
-    with pytest.raises(ActionError, match="team/nightly cannot be read now"):
-        await open_half(Server(get=ApiError(503, "", "away"))).find_schedule(SCHEDULE.key)
-    assert await open_half(Server(get=ApiError(404, "", ""))).find_schedule(SCHEDULE.key) is None
-
-
-async def test_a_status_that_may_not_be_written_is_told_by_an_event() -> None:
-    server = Server(replace=ApiError(403, "Forbidden", "cannot update resource"), create={})
-    schedules = open_half(server)
-    schedule = schedules.observe(make_schedule_manifest())
-    with pytest.raises(ActionError, match="cannot be written now: cannot update resource; ") as refused:
-        await schedules.write_schedule_status(schedule, {})
-    assert refused.value.reason == "Forbidden"
-    assert server.asked == [f"replace {STATUS}", "create /api/v1/namespaces/team/events"]
-
-
-async def test_what_the_watch_shows_is_known_until_it_is_deleted() -> None:
-    schedules = open_half(Server())
-    schedules.observe(make_schedule_manifest())
-    assert [view.key for view in schedules.views()] == [*schedules.known()] == [SCHEDULE.key]
-    assert await schedules.find_schedule(SCHEDULE.key) == schedules.views()[0]
-    schedules.observe_deletion(make_schedule_manifest())
-    assert not schedules.known()
