@@ -55,7 +55,8 @@ def test_the_tests_of_both_are_in_one_summary(tmp_path: Path) -> None:
         "import pytest\n"
         "def test_passes(): assert True\n"
         "def test_skips(): pytest.skip('no moon')\n"
-        f"def test_is_of_low_priority():\n    import os\n    assert (os.nice(0), os.getsid(0)) == ({LOW}, os.getpid())\n"
+        "import os\n"
+        f"def test_is_of_low_priority(): assert (os.nice(0), os.getsid(0)) == ({LOW}, os.getpid())\n"
     )
     code, said = run(tmp_path, beside)
     assert (code, summary_of(said)) == (0, "3 passed, 1 skipped"), said
