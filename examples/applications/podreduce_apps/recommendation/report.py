@@ -9,6 +9,7 @@ import pyarrow as pa
 from podreduce_apps.recommendation.findings import Findings, describe
 from podreduce_apps.recommendation.leaderboard import measures_of, models_of, read_sums
 from podreduce_apps.recommendation.names import ItemNames
+from podreduce_apps.recommendation.page import render_report
 from podreduce_apps.recommendation.shown_users import Drawn, draw_histories, draw_lists, join_users, smallest
 from podreduce_apps.recommendation.times import find_cut
 
@@ -62,8 +63,6 @@ class Report:
         """Write the files, in the reduce task."""
         if not self.context.task.startswith("r"):
             return
-        from podreduce_apps.recommendation.page import render_report  # noqa: PLC0415 - maps need no library of plots
-
         findings = self.collect()
         path = self.context.output_file("report.html")
         path.write_text(render_report(findings), encoding="utf-8")
