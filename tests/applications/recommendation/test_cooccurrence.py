@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from podreduce_apps.recommendation.cooccurrence import Baskets, add_cooccurrences, mix, parts_of, sample_baskets
+from podreduce_apps.recommendation.cooccurrence import (
+    Baskets,
+    add_all,
+    add_cooccurrences,
+    join_parts,
+    mix,
+    parts_of,
+    sample_baskets,
+)
 from podreduce_apps.recommendation.neighbours import (
     baskets_with,
     block_count,
@@ -47,6 +55,23 @@ def test_blocks_and_parts_of_any_size_give_the_counts_of_scipy(lists: list[list[
             add_cooccurrences(own, some, numbers)
             rows[numbers] += own
     assert (rows == scipy_counts(lists)).all()
+
+
+@given(st.lists(BASKETS, max_size=8), st.integers(1, 60))
+def test_small_parts_are_counted_together_and_give_the_counts_of_scipy(parts: list[list[list[int]]], most: int) -> None:
+    received = [as_baskets(part) for part in parts]
+    joined = list(join_parts(received, most))
+    sizes = [len(part.items) + len(part.offsets) for part in joined]
+    rows = np.zeros((ITEMS, ITEMS), np.int32)
+    add_all(rows, received, np.arange(ITEMS))
+
+    assert (rows == scipy_counts([basket for part in parts for basket in part])).all()
+    assert [part.tolist() for each in joined for part in np.split(each.items, each.offsets[1:-1]) if len(part)] == [
+        basket for part in parts for basket in part if basket
+    ]
+    largest = max((len(each.items) + len(each.offsets) for each in received), default=0)
+    assert max(sizes, default=0) <= max(most, largest)
+    assert len(joined) <= 1 + 2 * sum(len(each.items) + len(each.offsets) for each in received) // most
 
 
 @given(BASKETS, st.integers(1, 4), st.integers(0, 12))

@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.recommendation.cooccurrence import add_cooccurrences, parts_of
+from podreduce_apps.recommendation.cooccurrence import add_all
 from podreduce_apps.recommendation.neighbours import (
-    PART_ITEMS,
     count_users,
     pack_baskets,
     read_baskets,
@@ -51,9 +50,8 @@ class Ease:
     def reduce_func(self, _key: int, values: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         """Count all pairs, solve, and yield the rows of B."""
         counts = np.zeros((self.items, self.items), np.int32)
-        for value in values:
-            for part in parts_of(unpack_baskets(value, self.items)[1], PART_ITEMS):
-                add_cooccurrences(counts, part, np.arange(self.items))
+        baskets = (unpack_baskets(value, self.items)[1] for value in values)
+        add_all(counts, baskets, np.arange(self.items))
         weights = solve_ease(counts, self.penalty)
         for number in range(self.items):
             yield number, weights[number].astype("<f4").tobytes()

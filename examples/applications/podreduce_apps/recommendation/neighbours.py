@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.recommendation.cooccurrence import Baskets, add_cooccurrences, parts_of, sample_baskets
+from podreduce_apps.recommendation.cooccurrence import Baskets, add_all, sample_baskets
 from podreduce_apps.recommendation.lists import Ints, flat_values, keep_in_lists, list_offsets, rows_of_values
 from podreduce_apps.recommendation.similarity import SIMILARITIES, nearest
 
@@ -20,7 +20,6 @@ __all__ = ["Neighbours", "block_count", "pack_baskets", "read_baskets", "unpack_
 
 BLOCK_BYTES = 128 << 20
 """How large a block's rows of counts may be."""
-PART_ITEMS = 4 << 20
 LEAST_BLOCKS = 4
 
 
@@ -59,15 +58,18 @@ class Neighbours:
         numbers = np.arange(block, self.items, self.blocks)
         rows = np.zeros((len(numbers), self.items), np.int32)
         totals = np.zeros(self.items + 1, np.int64)
-        for value in values:
-            counts, baskets = unpack_baskets(value, self.items)
-            totals += counts
-            for part in parts_of(baskets, PART_ITEMS):
-                add_cooccurrences(rows, part, numbers)
+        add_all(rows, self.receive(values, totals), numbers)
         for row, number in zip(rows, numbers.tolist(), strict=True):
             ids, scores = self.find_nearest(row, number, totals)
             if len(ids):
                 yield number, {"ids": ids.tolist(), "scores": scores.tolist()}
+
+    def receive(self, values: Iterable[bytes], totals: Ints) -> Iterator[Baskets]:
+        """Yield the baskets of each value, and add its counts to the totals."""
+        for value in values:
+            counts, baskets = unpack_baskets(value, self.items)
+            totals += counts
+            yield baskets
 
     def find_nearest(
         self, row: npt.NDArray[np.int32], number: int, totals: Ints
