@@ -6,12 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
+from podreduce_apps.number_hashes import hash_numbers
 from podreduce_apps.recommendation.cooccurrence import (
     Baskets,
     add_all,
     add_cooccurrences,
     join_parts,
-    mix,
     parts_of,
     sample_baskets,
 )
@@ -91,7 +91,7 @@ def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]
 
 def test_a_sample_draws_every_item_about_as_often() -> None:
     lists = [list(range(ITEMS))] * 3000
-    seeds = mix(np.arange(3000, dtype=np.uint64))
+    seeds = hash_numbers(np.arange(3000, dtype=np.uint64), 1)
     counts = np.bincount(sample_baskets(as_baskets(lists), seeds, 4).items, minlength=ITEMS)
     assert counts.sum() == 12_000
     assert abs(counts - 1000).max() < 5 * np.sqrt(3000 * (1 / 3) * (2 / 3))

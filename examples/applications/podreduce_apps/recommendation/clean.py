@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.recommendation.lists import Ints, build_lists
 
 __all__ = ["Clean", "read_times"]
@@ -31,12 +33,12 @@ class Clean:
 
     key_columns = ("user", "item")
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the parameters."""
         names = context.parameters["types"].split(",")
         self.types = pa.array([*map(str.strip, names), ""], pa.string())
-        self.per_hour = int(context.parameters["maxEventsPerHour"])
-        self.per_user = int(context.parameters["maxEventsPerUser"])
+        self.per_hour = read_whole(context.parameters, "maxEventsPerHour", least=1)
+        self.per_user = read_whole(context.parameters, "maxEventsPerUser", least=1)
         self.last_user: str | None = None
         self.last_is_robot = False
 

@@ -9,10 +9,12 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 import numpy.typing as npt
 
+from podreduce_apps.number_hashes import hash_numbers
 from podreduce_apps.recommendation.lists import Ints, rows_of_values
 
-__all__ = ["Baskets", "add_all", "add_cooccurrences", "join_parts", "mix", "parts_of", "sample_baskets"]
+__all__ = ["Baskets", "add_all", "add_cooccurrences", "join_parts", "parts_of", "sample_baskets"]
 
+HASH_SEED = 1
 PART_ITEMS = 4 << 20
 """How many items are counted at a time: some 32 MiB as numpy's places."""
 
@@ -64,21 +66,12 @@ def sample_baskets(baskets: Baskets, seeds: Words, most: int) -> Baskets:
     if not len(sizes) or sizes.max() <= most:
         return baskets
     rows = rows_of_values(baskets.offsets)
-    hashes = mix(seeds[rows] + baskets.items.astype(np.uint64))
+    hashes = hash_numbers(seeds[rows] + baskets.items.astype(np.uint64), HASH_SEED)
     order = np.lexsort((hashes, rows))
     kept = np.zeros(len(rows), np.bool_)
     kept[order] = np.arange(len(rows)) - baskets.offsets[rows] < most
     offsets = np.concatenate(([0], np.cumsum(np.minimum(sizes, most))))
     return Baskets(offsets, baskets.items[kept])
-
-
-def mix(words: Words) -> Words:
-    """Return a hash of each number (splitmix64: Steele, Lea and Flood, OOPSLA 2014)."""
-    with np.errstate(over="ignore"):
-        words = words + np.uint64(0x9E3779B97F4A7C15)
-        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return words ^ (words >> np.uint64(31))
 
 
 def parts_of(baskets: Baskets, most_items: int) -> Iterator[Baskets]:

@@ -5,12 +5,13 @@ and a diagonal of 0. The score of item j for a user is the sum of B[i, j] over t
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_positive, read_whole
 from podreduce_apps.recommendation.cooccurrence import add_all
 from podreduce_apps.recommendation.neighbours import (
     count_users,
@@ -31,12 +32,12 @@ class Ease:
     with their cube). Side input: `items`.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the parameters."""
         self.context = context
-        self.penalty = float(context.parameters["easeLambda"])
+        self.penalty = read_positive(context.parameters, "easeLambda")
         self.items = context.side_table("items").num_rows
-        self.is_small = self.items <= int(context.parameters["easeMaxItems"])
+        self.is_small = self.items <= read_whole(context.parameters, "easeMaxItems")
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table | None:
         """Send all baskets to the one reduce."""

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_choice, read_whole
 from podreduce_apps.recommendation.cooccurrence import Baskets, add_all, sample_baskets
 from podreduce_apps.recommendation.lists import Ints, flat_values, keep_in_lists, list_offsets, rows_of_values
 from podreduce_apps.recommendation.similarity import SIMILARITIES, nearest
@@ -31,18 +33,11 @@ class Neighbours:
     `scores`, best first.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
-        """Read the parameters.
-
-        Raises:
-            ValueError: there is no such similarity.
-        """
-        name = context.parameters["similarity"]
-        if name not in SIMILARITIES:
-            raise ValueError(f"similarity={name} must be one of {', '.join(SIMILARITIES)}")
-        self.similarity = SIMILARITIES[name]
-        self.most = int(context.parameters["neighbours"])
-        self.per_basket = int(context.parameters["itemsPerBasket"])
+    def setup(self, context: JobContext) -> None:
+        """Read the parameters."""
+        self.similarity = SIMILARITIES[read_choice(context.parameters, "similarity", SIMILARITIES)]
+        self.most = read_whole(context.parameters, "neighbours", least=1)
+        self.per_basket = read_whole(context.parameters, "itemsPerBasket", least=1)
         self.items = context.side_table("items").num_rows
         self.blocks = block_count(self.items)
 

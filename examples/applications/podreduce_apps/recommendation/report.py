@@ -6,6 +6,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction
 from podreduce_apps.recommendation.findings import Findings, describe
 from podreduce_apps.recommendation.leaderboard import measures_of, models_of, read_sums
 from podreduce_apps.recommendation.names import ItemNames
@@ -26,7 +28,7 @@ class Report:
     Needs one reduce task. Yields each model with its measures.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Take the context."""
         self.context = context
         self.sums: dict[str, int] = {}
@@ -74,7 +76,7 @@ class Report:
         items = self.context.side_table("items").sort_by("id")
         times, given = self.context.side_table("times"), self.context.parameters
         parameters = {name: given[name] for name in given if name not in PLACES}
-        cut = find_cut(times, float(parameters["testFraction"])) if parameters["split"] == "time" else None
+        cut = find_cut(times, read_fraction(parameters, "testFraction")) if parameters["split"] == "time" else None
         return Findings(
             sums=read_sums(self.sums),
             names=ItemNames(items, self.context.side_table("titles")),

@@ -15,6 +15,7 @@ import pyarrow as pa
 from sklearn.ensemble import GradientBoostingClassifier
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction, read_whole
 from podreduce_apps.risk.background import hash_ids
 from podreduce_apps.risk.boosted import DEPTH, LEARNING_RATE, BoostedModel
 from podreduce_apps.risk.features import feature_matrix
@@ -34,9 +35,9 @@ class Boosting:
     def setup(self, context: JobContext) -> None:
         """Read into how many partitions the rows go, and which share of legitimate rows is kept."""
         self.context = context
-        self.models = int(context.parameters["boostedModels"])
-        self.share = float(context.parameters["legitimateShare"])
-        self.seed = int(context.parameters["forestSeed"])
+        self.models = read_whole(context.parameters, "boostedModels", least=1)
+        self.share = read_fraction(context.parameters, "legitimateShare", with_one=True)
+        self.seed = read_whole(context.parameters, "forestSeed")
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return all frauds and a share of the rest, each under its partition."""

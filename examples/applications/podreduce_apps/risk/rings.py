@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
 
@@ -26,7 +27,7 @@ class SharedDevices:
     def setup(self, context: JobContext) -> None:
         """Read the period, and from how many cards a device is a hub."""
         self.context, self.periods = context, Periods.read(context.parameters)
-        self.most_cards = int(context.parameters["hubCards"])
+        self.most_cards = read_whole(context.parameters, "hubCards", least=1)
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return each device and card of the batch once, with the number of frauds."""

@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction
 from podreduce_apps.socialnetwork.graph import (
     IN,
     OUT,
@@ -26,7 +27,7 @@ from podreduce_apps.socialnetwork.graph import (
     row_sums,
     sorted_rows,
 )
-from podreduce_apps.socialnetwork.solving import Degrees, is_small, read_fraction, vertices_of
+from podreduce_apps.socialnetwork.solving import Degrees, is_small, vertices_of
 
 __all__ = ["Hits", "Scores", "StartHits", "next_sums", "read_scores", "shares_of", "solve_scores"]
 
