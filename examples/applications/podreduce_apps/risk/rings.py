@@ -36,7 +36,7 @@ class SharedDevices:
         rows = pa.Table.from_batches(
             [batch.filter(pa.array(is_near & batch["device"].is_valid().to_numpy(zero_copy_only=False)))]
         )
-        found = rows.group_by(["device", "card"]).aggregate([("fraud", "sum")])
+        found = rows.group_by(["device", "card"], use_threads=False).aggregate([("fraud", "sum")])
         values = pa.array(np.column_stack([found["card"], found["fraud_sum"]]).tolist(), pa.list_(pa.int64()))
         return pa.table({"key": found["device"], "value": values})
 

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_switch
 from podreduce_apps.socialnetwork.graph import IN, OUT, Ints
-from podreduce_apps.socialnetwork.lines import Edges, has_nodes, parse_edges, parse_nodes
+from podreduce_apps.socialnetwork.lines import Edges, check_total, has_nodes, parse_edges, parse_nodes
 
 __all__ = ["Adjacency", "list_rows", "merge_entries"]
 
@@ -70,6 +70,7 @@ class Adjacency:
         counts = pc.list_value_length(batch["neighbours"]).to_numpy()
         vertices = np.repeat(batch["key"].to_numpy(), counts)
         columns = [pc.list_flatten(batch[name]).to_numpy() for name in ("neighbours", "weights", "directions")]
+        check_total(columns[1])
         merged = merge_entries(vertices, columns[0].astype(np.int64), columns[1], columns[2].astype(np.int64))
         is_edge = merged[0] != merged[1]
         self.context.count("graph", "entries", int(is_edge.sum()))

@@ -13,6 +13,7 @@ import pyarrow as pa
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_positive, read_whole
 from podreduce_apps.socialnetwork.graph import Ints, dense_ints, group_sums, read_rows, row_numbers, sorted_rows
+from podreduce_apps.socialnetwork.lines import check_total
 from podreduce_apps.socialnetwork.louvain import (
     Level,
     Moves,
@@ -38,6 +39,7 @@ class StartCommunities:
     def setup(self, context: JobContext) -> None:
         """Solve a small graph."""
         self.strengths = dense_ints(context.side_table("degrees"), "strength")
+        check_total(self.strengths)
         self.labels, self.next = np.arange(len(self.strengths)), 0
         if is_small(context, Degrees(context)):
             level = Level(rows=sorted_rows(context.side_table("graph")), strengths=self.strengths)

@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_whole
-from podreduce_apps.report_page import render_page
+from podreduce_apps.report_page import json_for_script, render_page
 from podreduce_apps.socialnetwork.drawing import Picture, draw_communities, draw_vertices, most_ranked
 from podreduce_apps.socialnetwork.exports import colour_of, write_gexf, write_graphml
 from podreduce_apps.socialnetwork.graph import sorted_rows
@@ -94,7 +94,7 @@ def json_for_page(pictures: tuple[Picture, Picture], rows: Any, communities: Any
         layer(pictures[0], list(vertex_marks(pictures[0], rows))),
         layer(pictures[1], list(community_marks(pictures[1], communities))),
     ]
-    return json.dumps(layers, separators=(",", ":")).replace("</", "<\\/")
+    return json_for_script(layers)
 
 
 def layer(picture: Picture, marks: list[Any]) -> dict[str, Any]:
