@@ -99,3 +99,18 @@ def test_a_copy_replaces_nothing(name: str, tmp_path: Path) -> None:
 
     assert copy_application(name, str(tmp_path)) == ExitStatus.INVALID
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_rows_that_are_sorted_within_a_group_are_partitioned_by_the_group(name: str) -> None:
+    def key_of(step: dict) -> tuple[str, ...]:
+        module = import_module(step["program"]["module"])
+        return getattr(getattr(module, step["program"].get("className", ""), None), "key_columns", ())
+
+    split = [
+        step["name"]
+        for step in steps_of(name)
+        if len(key_of(step)) > 1 and "partitionKeyLength" not in step.get("reduce", {})
+    ]
+
+    assert split == []

@@ -28,6 +28,10 @@ class JobContext(Protocol):
         """Add to a counter."""
         ...
 
+    def progress(self) -> None:
+        """Report that the task is alive."""
+        ...
+
     def side_input(self, name: str) -> Iterator[tuple[Any, Any]]:
         """Return the records of a side input."""
         ...

@@ -4,6 +4,7 @@ Rule: the same values give the same bytes. A report's own template extends `base
 `parts.html.jinja`; plots are drawn by matplotlib and become inline SVG, which takes the page's colours, light or dark.
 """
 
+import json
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -29,6 +30,7 @@ __all__ = [
     "format_count",
     "format_number",
     "format_share",
+    "json_for_script",
     "render_page",
 ]
 
@@ -184,6 +186,11 @@ def render_page(template: Path, **values: object) -> str:
     )
     environment.filters.update(count=format_count, number=format_number, share=format_share)
     return environment.get_template(template.name).render(**values)
+
+
+def json_for_script(value: object) -> str:
+    """Return a value as JSON that can stand inside of a page's script, whatever its texts contain."""
+    return json.dumps(value, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def format_count(count: float) -> str:

@@ -102,7 +102,7 @@ def test_events_of_one_user_and_item_are_merged_as_pandas_merges_them() -> None:
 
 def test_a_robot_is_left_out_and_counted_however_its_events_reach_the_reduce() -> None:
     robot = [("robot", f"i{number:03d}", "view", "", str(number * 100_000)) for number in range(60)]
-    fast = [("fast", f"i{number:03d}", "view", "", str(number)) for number in range(20)]
+    fast = [("fast", f"i{number:03d}", "view", "", str(number + 1)) for number in range(20)]
     human = [("zoe", "i000", "view", "", "5"), ("ann", "i001", "buy", "", "6")]
     events = table([*robot, *fast, *human])
     for cuts in ((), (22, 76), (2, 22, 73, 78)):  # a note, ann, fast from 2 on, robot from 22 on, zoe
@@ -130,3 +130,20 @@ def test_events_with_user_and_item_alone_are_enough() -> None:
     assert histories["u"]["items"] == ["a", "b"]
     assert histories["u"]["events"] == [1, 1]
     assert notes == {"events read": 2, "events used": 2}
+
+
+def test_a_user_whose_events_have_no_times_is_no_robot() -> None:
+    events = pa.table({"user": ["u"] * 30, "item": [f"i{number:02d}" for number in range(30)]})
+    histories, notes = clean(events, maxEventsPerHour="5")
+    assert len(histories["u"]["items"]) == 30
+    assert notes == {"events read": 30, "events used": 30}
+
+
+def test_a_given_part_that_has_no_such_name_is_counted_not_learned_from() -> None:
+    events = pa.table(
+        {"user": ["u"] * 4, "item": ["a", "b", "c", "d"], "set": ["train", "test", "Test", ""], "time": ["1"] * 4}
+    )
+    histories, notes = clean(events, split="given")
+    assert histories["u"]["items"] == ["a", "b"]
+    assert notes == {"events read": 4, "neither train nor test": 2, "events used": 2}
+    assert clean(events, split="time")[0]["u"]["items"] == ["a", "b", "c", "d"]

@@ -6,7 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from podreduce_apps.recommendation.cooccurrence import Baskets, add_cooccurrences, mix, parts_of, sample_baskets
+from podreduce_apps.number_hashes import hash_numbers
+from podreduce_apps.recommendation.cooccurrence import (
+    Baskets,
+    add_all,
+    add_cooccurrences,
+    join_parts,
+    parts_of,
+    sample_baskets,
+)
 from podreduce_apps.recommendation.neighbours import (
     baskets_with,
     block_count,
@@ -49,6 +57,23 @@ def test_blocks_and_parts_of_any_size_give_the_counts_of_scipy(lists: list[list[
     assert (rows == scipy_counts(lists)).all()
 
 
+@given(st.lists(BASKETS, max_size=8), st.integers(1, 60))
+def test_small_parts_are_counted_together_and_give_the_counts_of_scipy(parts: list[list[list[int]]], most: int) -> None:
+    received = [as_baskets(part) for part in parts]
+    joined = list(join_parts(received, most))
+    sizes = [len(part.items) + len(part.offsets) for part in joined]
+    rows = np.zeros((ITEMS, ITEMS), np.int32)
+    add_all(rows, received, np.arange(ITEMS))
+
+    assert (rows == scipy_counts([basket for part in parts for basket in part])).all()
+    assert [part.tolist() for each in joined for part in np.split(each.items, each.offsets[1:-1]) if len(part)] == [
+        basket for part in parts for basket in part if basket
+    ]
+    largest = max((len(each.items) + len(each.offsets) for each in received), default=0)
+    assert max(sizes, default=0) <= max(most, largest)
+    assert len(joined) <= 1 + 2 * sum(len(each.items) + len(each.offsets) for each in received) // most
+
+
 @given(BASKETS, st.integers(1, 4), st.integers(0, 12))
 def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]], most: int, cut: int) -> None:
     seeds = np.arange(100, 100 + len(lists), dtype=np.uint64)
@@ -66,7 +91,7 @@ def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]
 
 def test_a_sample_draws_every_item_about_as_often() -> None:
     lists = [list(range(ITEMS))] * 3000
-    seeds = mix(np.arange(3000, dtype=np.uint64))
+    seeds = hash_numbers(np.arange(3000, dtype=np.uint64), 1)
     counts = np.bincount(sample_baskets(as_baskets(lists), seeds, 4).items, minlength=ITEMS)
     assert counts.sum() == 12_000
     assert abs(counts - 1000).max() < 5 * np.sqrt(3000 * (1 / 3) * (2 / 3))

@@ -19,7 +19,7 @@ from podreduce_apps.recommendation.leaderboard import (
     shown_shares,
 )
 from podreduce_apps.recommendation.names import ItemNames
-from podreduce_apps.recommendation.page import render_report
+from podreduce_apps.recommendation.page import render_report, tabulate_cleaned
 from podreduce_apps.recommendation.rank import SCHEMA
 from tests.applications.recommendation.contexts import Given, default_parameters, one_batch
 
@@ -113,3 +113,9 @@ def test_a_page_is_the_same_bytes_each_time_and_has_the_protocol() -> None:
     assert page == render_report(findings)
     assert findings.protocol in page
     assert set(describe(findings)["models"]) == {"chance", "knowing"}
+
+
+def test_the_table_of_the_data_accounts_for_every_event_that_is_used() -> None:
+    facts = {"clean|events used": 100, "data|events to learn from": 60, "data|events to predict": 25}
+    rows = dict(tabulate_cleaned(find(Counter(facts), "none")).rows)
+    assert rows["left out: events of items with too few users"] == "15"

@@ -86,7 +86,7 @@ def test_a_given_split_and_none_are_taken_as_they_are() -> None:
 @pytest.mark.parametrize(("name", "value"), [("split", "random"), ("testFraction", "0"), ("testFraction", "1")])
 def test_a_wrong_split_is_refused_with_its_name(name: str, value: str) -> None:
     cleaned, counts = histories_of([("u", "a", "1", "")])
-    with pytest.raises(ValueError, match=f"{name}={value}"):
+    with pytest.raises(ValueError, match=f"parameter {name} is '{value}'"):
         split(cleaned, counts, **{name: value})
 
 

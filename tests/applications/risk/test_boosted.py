@@ -5,15 +5,8 @@ import pyarrow as pa
 import pytest
 from sklearn.ensemble import GradientBoostingClassifier
 
-from podreduce_apps.risk.boosted import (
-    DEPTH,
-    TREES,
-    BoostedModel,
-    Boosting,
-    correct_for_sampling,
-    learn,
-    mean_probability,
-)
+from podreduce_apps.risk.boosted import DEPTH, BoostedModel, correct_for_sampling, mean_probability
+from podreduce_apps.risk.boosting import TREES, Boosting, learn
 from podreduce_apps.risk.features import FEATURES
 
 

@@ -126,3 +126,13 @@ def test_a_currency_without_a_rate_is_named() -> None:
         to_minor_units(pa.array(["1"]), pa.array(["XXX"]), read_currencies("EUR=1"))
     with pytest.raises(ValueError, match="currencies: 'EUR'"):
         read_currencies("EUR")
+
+
+@pytest.mark.parametrize("column", ["id", "card", "merchant"])
+@pytest.mark.parametrize("value", ["", "  ", None])
+def test_rows_without_a_name_are_refused_not_joined_as_one(column: str, value: str | None) -> None:
+    names = {"id": ["a", "b"], "card": ["9999000000000006"] * 2, "merchant": ["m1"] * 2}
+    names[column] = [names[column][0], value]
+
+    with pytest.raises(ValueError, match=f"{column} is empty"):
+        clean(("transactions", make_transactions(**names)))

@@ -140,6 +140,22 @@ def test_a_refused_alert_becomes_a_dead_letter_and_stops_no_other(receiver: Rece
     assert len(receiver.requests) == 1 + len(IDS)
 
 
+@pytest.mark.parametrize("status", [301, 401, 403, 404, 405, 415])
+@pytest.mark.parametrize("kind", ["webhook", "batch"])
+def test_a_wrong_address_or_secret_gives_no_alert_up(
+    receiver: Receiver, alerts: Path, kind: str, status: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    receiver.answers = [status]
+
+    assert main(words(receiver, alerts, "--kind", kind)) == 1
+    assert f"answered {status}" in capsys.readouterr().err
+    assert len(receiver.requests) == 1
+    assert main(words(receiver, alerts, "--kind", kind)) == 0
+
+    assert set(receiver.identities()) == set(IDS)
+    assert not (alerts.parent / "outbox" / "dead-letters.jsonl").exists()
+
+
 def test_a_receiver_that_is_not_there_is_an_error(alerts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(words(Receiver(url="http://127.0.0.1:9/hook"), alerts, "--attempts", "1")) == 1
     assert "Start it again" in capsys.readouterr().err

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import astuple
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
@@ -159,7 +160,8 @@ def test_large_transfers_are_no_smurfing_and_a_hub_is_counted() -> None:
     assert list(job.map_func(0, row)) == []
     pairs = list(job.map_func(0, {**row, "amount": "999.99"}))
     assert [key for key, _ in pairs] == [("fan-out", "a"), ("fan-in", "b")]
-    assert list(job.reduce_func(("fan-in", "b"), iter([pairs[0][1]] * 201))) == []
+    many = [(time, f"{identity}-{n}", *rest) for time, identity, *rest in [pairs[0][1]] for n in range(201)]
+    assert list(job.reduce_func(("fan-in", "b"), iter(many))) == []
     assert counters == {"hubs": 1}
 
 
@@ -203,3 +205,20 @@ def test_the_pipeline_finds_what_was_planted_and_what_chance_has_made(tmp_path: 
     assert {tuple(each.id for each in cycles if each.id.startswith(f"c{hops}-")) for hops in (2, 3, 4)} <= found
     fan_in = [value for kind, value in read_hits(tmp_path / "out" / "smurfing") if kind == "fan-in"]
     assert [value["transfers"] for value in fan_in if value["account"] == "boss"] == [[f"s{n}" for n in range(6)]]
+
+
+class WithoutCounters:
+    parameters = PARAMETERS
+
+
+def test_transfers_to_oneself_and_lines_that_come_twice_do_not_make_a_pattern() -> None:
+    job = Smurfing()
+    job.setup(WithoutCounters())
+    row = {"id": "t1", "time": "2018-07-01T00:00:00Z", "from": "a", "to": "a", "amount": "10"}
+    assert list(job.map_func(0, row)) == []
+
+    few = [Transfer(START + n, f"t{n}", f"s{n}", "boss", 15_000) for n in range(5)]
+    packed = [astuple(each) for each in few]
+    assert list(job.reduce_func(("fan-in", "boss"), iter(packed * 2))) == list(
+        job.reduce_func(("fan-in", "boss"), iter(packed))
+    )

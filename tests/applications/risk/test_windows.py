@@ -141,3 +141,19 @@ def test_the_tail_of_a_group_keeps_what_later_rows_need_and_no_more() -> None:
     assert tail.rows is not None
     assert tail.rows["time"].to_pylist() == [5, 11, 20]
     assert longest_window(7) == 37 * DAY_SECONDS
+
+
+@pytest.mark.parametrize("delay", range(3))
+def test_no_row_knows_its_own_report_whatever_the_delay(delay: int) -> None:
+    table = in_order(draw_rows(4), "merchant")
+    try:
+        known = Periods.read({**PARAMETERS, "delayDays": str(delay)}).delay_days
+    except ValueError:
+        return  # such a delay is refused
+    fraud = table["fraud"].to_numpy()
+    for row in range(0, table.num_rows, 7):
+        other = fraud.copy()
+        other[row] = 1 - other[row]
+        changed = table.set_column(table.schema.get_field_index("fraud"), "fraud", pa.array(other))
+        for name, values in merchant_columns(changed, known).items():
+            assert values[row] == merchant_columns(table, known)[name][row], (name, row)

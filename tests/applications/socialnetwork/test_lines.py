@@ -2,10 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
-from podreduce_apps.socialnetwork.lines import has_nodes, parse_edges, parse_nodes
+from podreduce_apps.socialnetwork.lines import check_total, has_nodes, parse_edges, parse_nodes
 
 
 def batch(*lines: str) -> Any:
@@ -52,3 +53,32 @@ def test_a_vertex_has_a_name_and_may_have_a_group() -> None:
 def test_files_of_vertices_are_known_by_their_names() -> None:
     assert has_nodes("s3://corpus/nodes-1/nodes.csv")
     assert not has_nodes("s3://corpus/nodes/edges.csv")
+
+
+@pytest.mark.parametrize(
+    "header", ["source,target", "Source\ttarget", "source_id target_id", "\ufeffsource,target,weight", "source"]
+)
+def test_a_header_is_left_out_and_a_first_vertex_that_only_begins_so_is_not(header: str) -> None:
+    assert parse_edges(batch(header, "a b")).sources.to_pylist() == ["a"]
+    assert parse_edges(batch("sourceforge.net a")).sources.to_pylist() == ["sourceforge.net"]
+    assert parse_nodes(batch("nameless,1"))[0].to_pylist() == ["nameless"]
+
+
+@pytest.mark.parametrize("line", ['"Doe, Jane",b', '"a","b"', 'a,"Doe, Jane",3', 'a\t"b"'])
+def test_quoted_fields_are_refused_because_they_would_be_cut(line: str) -> None:
+    with pytest.raises(ValueError, match="quotes"):
+        parse_edges(batch("x y", line))
+    with pytest.raises(ValueError, match="quotes"):
+        parse_nodes(batch("x y", line))
+
+
+def test_a_weight_that_would_become_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="millionth"):
+        parse_edges(batch("a b 1", "a b 1e-7"))
+    assert parse_edges(batch("a b 0.000001")).weights.tolist() == [1]
+
+
+def test_weights_whose_sum_does_not_fit_are_refused() -> None:
+    check_total(np.full(4, 2**59))
+    with pytest.raises(ValueError, match="divide all weights"):
+        check_total(np.full(2**13, 10**15))

@@ -9,7 +9,7 @@ import pytest
 from podreduce_apps.socialnetwork.components import LargeStar, SmallStar, contract_rows, edge_table, roots_of_stars
 from podreduce_apps.socialnetwork.cores import h_indices, solve_cores
 from podreduce_apps.socialnetwork.graph import read_rows
-from podreduce_apps.socialnetwork.hits import normalise, solve_scores
+from podreduce_apps.socialnetwork.hits import following_shares, moved, next_sums, solve_scores
 from podreduce_apps.socialnetwork.pagerank import incoming, next_ranks, solve_ranks
 from podreduce_apps.socialnetwork.triangles import count_triangles, local_clustering
 from tests.applications.socialnetwork.graphs import drawn, rows_of, table_of
@@ -93,11 +93,29 @@ def test_pagerank_is_that_of_networkx(seed: int, directed: bool) -> None:
 def test_hubs_and_authorities_are_the_singular_vectors(directed: bool) -> None:
     graph = nx.karate_club_graph()
     graph = nx.gnp_random_graph(50, 0.15, seed=7, directed=True) if directed else nx.Graph(graph.edges)
-    scores = normalise(solve_scores(rows_of(graph), 1e-12)[0])
+    scores = following_shares(*solve_scores(rows_of(graph), 1e-12))
     matrix = nx.to_numpy_array(graph, nodelist=sorted(graph), weight=None)
     left, _, right = np.linalg.svd(matrix)
     assert scores.hub == pytest.approx(np.abs(left[:, 0]) / np.abs(left[:, 0]).sum(), abs=1e-9)
     assert scores.authority == pytest.approx(np.abs(right[0]) / np.abs(right[0]).sum(), abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "graph",
+    [nx.star_graph(5), nx.path_graph(7), nx.complete_bipartite_graph(3, 8), nx.cycle_graph(6), nx.grid_2d_graph(3, 5)],
+    ids=["star", "path", "buyers and goods", "ring", "grid"],
+)
+def test_scores_of_a_graph_of_two_sides_settle_too_and_are_its_eigenvector(graph: Any) -> None:
+    graph = nx.convert_node_labels_to_integers(graph)
+    rows = rows_of(graph)
+    sums, before = solve_scores(rows, 1e-12)
+    scores = following_shares(sums, before)
+    vector = np.abs(np.linalg.eigh(nx.to_numpy_array(graph))[1][:, -1])
+
+    assert not moved(scores, before, 1e-12).any()
+    assert scores.hub == pytest.approx(vector / vector.sum(), abs=1e-9)
+    assert scores.authority == pytest.approx(scores.hub, abs=1e-12)
+    assert not moved(following_shares(next_sums(rows, scores), scores), scores, 1e-11).any()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -42,7 +42,7 @@ def one_task(data: Path) -> Run:
 @pytest.fixture(scope="module")
 def rounds(data: Path) -> Run:
     return run_pipeline(
-        data.parent / "rounds", data, "--to", "nodes", shards=3, oneTaskEdges=0, roundsOfLevel=1, **SMALL
+        data.parent / "rounds", data, "--to", "nodes", shards=2, oneTaskEdges=0, roundsOfLevel=1, **SMALL
     )
 
 

@@ -45,11 +45,12 @@ def write_edges(directory: Path, graph: Any, files: int = 3) -> None:
 
 
 def run_pipeline(directory: Path, data: Path, *options: str, shards: int | None = None, **parameters: object) -> Run:
-    """Run the application's pipeline; with `shards`, each step that says nothing of its own has so many."""
+    """Run the application's pipeline; with `shards`, steps that say nothing have so many, and as many partitions."""
     pipeline = yaml.safe_load(find_pipeline("socialnetwork").read_text())
     for step in pipeline["spec"]["steps"]:
         if shards is not None:
             step.setdefault("map", {"shards": shards})
+            step.setdefault("reduce", {}).setdefault("partitions", shards)
     directory.mkdir(parents=True)
     file, output = directory / "pipeline.json", directory / "out"
     file.write_text(json.dumps(pipeline))

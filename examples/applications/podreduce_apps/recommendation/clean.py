@@ -12,6 +12,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.recommendation.lists import Ints, build_lists
 
 __all__ = ["Clean", "read_times"]
@@ -31,12 +33,13 @@ class Clean:
 
     key_columns = ("user", "item")
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the parameters."""
         names = context.parameters["types"].split(",")
         self.types = pa.array([*map(str.strip, names), ""], pa.string())
-        self.per_hour = int(context.parameters["maxEventsPerHour"])
-        self.per_user = int(context.parameters["maxEventsPerUser"])
+        self.per_hour = read_whole(context.parameters, "maxEventsPerHour", least=1)
+        self.per_user = read_whole(context.parameters, "maxEventsPerUser", least=1)
+        self.is_given = context.parameters["split"] == "given"
         self.last_user: str | None = None
         self.last_is_robot = False
 
@@ -50,8 +53,11 @@ class Clean:
             "another type": pc.invert(pc.is_in(columns["type"], value_set=self.types)),
             "time not readable": pc.is_null(time),
         }
+        parts = pc.index_in(columns["set"], value_set=pa.array(SETS))
+        if self.is_given:
+            reasons["neither train nor test"] = pc.is_null(parts)
         rejected, usable = count_reasons(reasons, batch.num_rows)
-        sets = pc.fill_null(pc.index_in(columns["set"], value_set=pa.array(SETS)), -1).cast(pa.int64())
+        sets = pc.fill_null(parts, -1).cast(pa.int64())
         arrays = [columns["user"], columns["item"], time, np.ones(batch.num_rows, np.int64), sets]
         events = pa.table(arrays, names=list(COLUMNS)).filter(usable)
         return pa.concat_tables([events, build_notes({"events read": batch.num_rows, **rejected}, events.schema)])
@@ -74,7 +80,7 @@ class Clean:
         """
         starts = run_starts(events["user"])
         sizes = np.diff(np.append(starts, events.num_rows))
-        hours = events["time"].to_numpy() // SECONDS_OF_AN_HOUR
+        hours = hours_of(events["time"].to_numpy())
         robots = (busiest_hours(starts, sizes, hours) > self.per_hour) | (sizes > self.per_user)
         is_more = self.continues_robot(events["user"][0].as_py())
         robots[0] |= is_more
@@ -161,6 +167,11 @@ def run_starts(column: Any) -> Ints:  # noqa: ANN401 - pyarrow has no types
         return np.zeros(0, np.int64)
     differs = pc.not_equal(column[1:], column[:-1]).to_numpy()
     return np.concatenate(([0], np.flatnonzero(differs) + 1)).astype(np.int64)
+
+
+def hours_of(times: Ints) -> Ints:
+    """Return the hour of each event. One without a time has an hour of its own: nothing says that it was in haste."""
+    return np.where(times == 0, -1 - np.arange(len(times)) + times.min(initial=0), times // SECONDS_OF_AN_HOUR)
 
 
 def busiest_hours(starts: Ints, sizes: Ints, hours: Ints) -> Ints:

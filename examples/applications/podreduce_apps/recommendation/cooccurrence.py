@@ -4,14 +4,19 @@ Row i is the sum of the baskets that hold i. So it needs no pair to be sent anyw
 baskets, which numpy does in a nanosecond or two an item. With at most p items a basket, all rows take U p^2 counts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
+from podreduce_apps.number_hashes import hash_numbers
 from podreduce_apps.recommendation.lists import Ints, rows_of_values
 
-__all__ = ["Baskets", "add_cooccurrences", "mix", "parts_of", "sample_baskets"]
+__all__ = ["Baskets", "add_all", "add_cooccurrences", "join_parts", "parts_of", "sample_baskets"]
+
+HASH_SEED = 1
+PART_ITEMS = 4 << 20
+"""How many items are counted at a time: some 32 MiB as numpy's places."""
 
 Words = npt.NDArray[np.uint64]
 
@@ -44,6 +49,13 @@ def add_cooccurrences(rows: npt.NDArray[np.int32], baskets: Baskets, numbers: In
             rows[row] += np.bincount(found, minlength=rows.shape[1]).astype(np.int32)
 
 
+def add_all(rows: npt.NDArray[np.int32], received: Iterable[Baskets], numbers: Ints) -> None:
+    """Add the co-occurrences of all baskets, which come in parts of any size."""
+    for joined in join_parts(received, PART_ITEMS):
+        for part in parts_of(joined, PART_ITEMS):
+            add_cooccurrences(rows, part, numbers)
+
+
 def sample_baskets(baskets: Baskets, seeds: Words, most: int) -> Baskets:
     """Keep at most so many items of each basket: those with the smallest hashes of the basket's seed and the item.
 
@@ -54,21 +66,12 @@ def sample_baskets(baskets: Baskets, seeds: Words, most: int) -> Baskets:
     if not len(sizes) or sizes.max() <= most:
         return baskets
     rows = rows_of_values(baskets.offsets)
-    hashes = mix(seeds[rows] + baskets.items.astype(np.uint64))
+    hashes = hash_numbers(seeds[rows] + baskets.items.astype(np.uint64), HASH_SEED)
     order = np.lexsort((hashes, rows))
     kept = np.zeros(len(rows), np.bool_)
     kept[order] = np.arange(len(rows)) - baskets.offsets[rows] < most
     offsets = np.concatenate(([0], np.cumsum(np.minimum(sizes, most))))
     return Baskets(offsets, baskets.items[kept])
-
-
-def mix(words: Words) -> Words:
-    """Return a hash of each number (splitmix64: Steele, Lea and Flood, OOPSLA 2014)."""
-    with np.errstate(over="ignore"):
-        words = words + np.uint64(0x9E3779B97F4A7C15)
-        words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return words ^ (words >> np.uint64(31))
 
 
 def parts_of(baskets: Baskets, most_items: int) -> Iterator[Baskets]:
@@ -80,3 +83,27 @@ def parts_of(baskets: Baskets, most_items: int) -> Iterator[Baskets]:
         offsets = baskets.offsets[start : end + 1]
         yield Baskets(offsets - offsets[0], baskets.items[offsets[0] : offsets[-1]])
         start = end
+
+
+def join_parts(received: Iterable[Baskets], most: int) -> Iterator[Baskets]:
+    """Yield small parts together, up to so many items and offsets: a count goes over whole rows, also for one basket.
+
+    A part that is larger comes alone. Parts are copied, because those that wait would keep all that they came with.
+    """
+    waiting: list[Baskets] = []
+    size = 0
+    for part in received:
+        own = len(part.items) + len(part.offsets)
+        if waiting and size + own > most:
+            yield join_baskets(waiting)
+            waiting, size = [], 0
+        waiting.append(Baskets(part.offsets.copy(), part.items.copy()))
+        size += own
+    if waiting:
+        yield join_baskets(waiting)
+
+
+def join_baskets(parts: list[Baskets]) -> Baskets:
+    """Return the baskets of all parts as one."""
+    sizes = np.concatenate([np.diff(part.offsets) for part in parts])
+    return Baskets(np.concatenate(([0], np.cumsum(sizes))), np.concatenate([part.items for part in parts]))

@@ -9,6 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.recommendation.lists import build_lists, flat_values, keep_in_lists, list_offsets
 
 __all__ = ["Core"]
@@ -21,14 +23,14 @@ class Core:
     such users (`is_kept`). Counts what it leaves out in `core/dropped`.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the known items.
 
         Raises:
             ValueError: there are none.
         """
         self.context = context
-        self.least = int(context.parameters["minItemsPerUser"])
+        self.least = read_whole(context.parameters, "minItemsPerUser")
         self.known = known_items(context.side_table("items"))
         if not len(self.known):
             raise ValueError(

@@ -5,15 +5,15 @@ and a diagonal of 0. The score of item j for a user is the sum of B[i, j] over t
 """
 
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.recommendation.cooccurrence import add_cooccurrences, parts_of
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_positive, read_whole
+from podreduce_apps.recommendation.cooccurrence import add_all
 from podreduce_apps.recommendation.neighbours import (
-    PART_ITEMS,
     count_users,
     pack_baskets,
     read_baskets,
@@ -32,12 +32,12 @@ class Ease:
     with their cube). Side input: `items`.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the parameters."""
         self.context = context
-        self.penalty = float(context.parameters["easeLambda"])
+        self.penalty = read_positive(context.parameters, "easeLambda")
         self.items = context.side_table("items").num_rows
-        self.is_small = self.items <= int(context.parameters["easeMaxItems"])
+        self.is_small = self.items <= read_whole(context.parameters, "easeMaxItems")
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table | None:
         """Send all baskets to the one reduce."""
@@ -51,9 +51,8 @@ class Ease:
     def reduce_func(self, _key: int, values: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         """Count all pairs, solve, and yield the rows of B."""
         counts = np.zeros((self.items, self.items), np.int32)
-        for value in values:
-            for part in parts_of(unpack_baskets(value, self.items)[1], PART_ITEMS):
-                add_cooccurrences(counts, part, np.arange(self.items))
+        baskets = (unpack_baskets(value, self.items)[1] for value in values)
+        add_all(counts, baskets, np.arange(self.items))
         weights = solve_ease(counts, self.penalty)
         for number in range(self.items):
             yield number, weights[number].astype("<f4").tobytes()

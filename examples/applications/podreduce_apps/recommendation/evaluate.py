@@ -6,20 +6,19 @@ squares are summed.
 """
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets
-from podreduce_apps.recommendation.measures import find_hits, measure
+from podreduce_apps.recommendation.measures import LONGEST, find_hits, measure
 
 __all__ = ["SCALE", "SHOWN", "Evaluate"]
 
 SCALE = 1 << 40
 SHOWN = 10
-LONGEST = 20
 Sum = tuple[str, int]
 
 
@@ -28,7 +27,7 @@ class Evaluate:
 
     combiner = "sum"
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Take the context."""
         self.context = context
 

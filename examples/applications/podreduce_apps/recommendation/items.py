@@ -1,12 +1,12 @@
 """The step `items`: which items the models know, numbered in the order of their names, and how popular they are."""
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction, read_number, read_whole
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets, rows_of_values
 from podreduce_apps.recommendation.times import find_cut
 
@@ -24,12 +24,12 @@ class Items:
     numbers the items. Columns out: item, id, count, popularity.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the parameters."""
         parameters = context.parameters
-        self.least = int(parameters["minUsersPerItem"])
-        self.half_life = float(parameters["halfLifeDays"]) * SECONDS_OF_A_DAY
-        fraction = float(parameters["testFraction"]) if parameters["split"] == "time" else 0.0
+        self.least = read_whole(parameters, "minUsersPerItem", least=1)
+        self.half_life = read_number(parameters, "halfLifeDays") * SECONDS_OF_A_DAY
+        fraction = read_fraction(parameters, "testFraction") if parameters["split"] == "time" else 0.0
         self.end = find_cut(context.side_table("times"), fraction) if self.half_life else 0
         self.next_id = 0
 

@@ -8,10 +8,12 @@ import numpy.typing as npt
 
 from podreduce_apps.recommendation.lists import Ints, rows_of_values
 
-__all__ = ["MEASURES", "find_hits", "measure"]
+__all__ = ["LONGEST", "MEASURES", "find_hits", "measure"]
 
 Floats = npt.NDArray[np.float64]
 Hits = npt.NDArray[np.bool_]
+LONGEST = 20
+"""How many places the measures look at."""
 MEASURES = {
     "precision@10": "of 10 recommended items, the share that was then chosen",
     "recall@10": "of the items then chosen, the share among 10 recommended",

@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.recommendation.cooccurrence import mix
+from podreduce_apps.number_hashes import hash_numbers
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets, rows_of_values
 from podreduce_apps.recommendation.similarity import Floats, nearest
 
 __all__ = ["NO_REASON", "EaseModel", "Model", "NeighbourModel", "Popularity", "RandomModel", "Ranking", "rank_items"]
 
 NO_REASON = -1
+HASH_SEED = 1
 RANDOM_BITS = 11
 
 
@@ -83,7 +84,7 @@ class RandomModel:
 
     def score(self, user: str, _history: Ints) -> Floats:
         """Return numbers between 0 and 1."""
-        hashes = mix(np.uint64(crc32(user.encode()) << 32) + self.words)
+        hashes = hash_numbers(np.uint64(crc32(user.encode()) << 32) + self.words, HASH_SEED)
         return np.asarray((hashes >> np.uint64(RANDOM_BITS)) * 2.0**-53)
 
     def find_reasons(self, _history: Ints, items: Ints) -> Ints:

@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.recommendation.cooccurrence import Baskets, add_cooccurrences, parts_of, sample_baskets
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_choice, read_whole
+from podreduce_apps.recommendation.cooccurrence import Baskets, add_all, sample_baskets
 from podreduce_apps.recommendation.lists import Ints, flat_values, keep_in_lists, list_offsets, rows_of_values
 from podreduce_apps.recommendation.similarity import SIMILARITIES, nearest
 
@@ -20,7 +22,6 @@ __all__ = ["Neighbours", "block_count", "pack_baskets", "read_baskets", "unpack_
 
 BLOCK_BYTES = 128 << 20
 """How large a block's rows of counts may be."""
-PART_ITEMS = 4 << 20
 LEAST_BLOCKS = 4
 
 
@@ -32,18 +33,11 @@ class Neighbours:
     `scores`, best first.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
-        """Read the parameters.
-
-        Raises:
-            ValueError: there is no such similarity.
-        """
-        name = context.parameters["similarity"]
-        if name not in SIMILARITIES:
-            raise ValueError(f"similarity={name} must be one of {', '.join(SIMILARITIES)}")
-        self.similarity = SIMILARITIES[name]
-        self.most = int(context.parameters["neighbours"])
-        self.per_basket = int(context.parameters["itemsPerBasket"])
+    def setup(self, context: JobContext) -> None:
+        """Read the parameters."""
+        self.similarity = SIMILARITIES[read_choice(context.parameters, "similarity", SIMILARITIES)]
+        self.most = read_whole(context.parameters, "neighbours", least=1)
+        self.per_basket = read_whole(context.parameters, "itemsPerBasket", least=1)
         self.items = context.side_table("items").num_rows
         self.blocks = block_count(self.items)
 
@@ -59,15 +53,18 @@ class Neighbours:
         numbers = np.arange(block, self.items, self.blocks)
         rows = np.zeros((len(numbers), self.items), np.int32)
         totals = np.zeros(self.items + 1, np.int64)
-        for value in values:
-            counts, baskets = unpack_baskets(value, self.items)
-            totals += counts
-            for part in parts_of(baskets, PART_ITEMS):
-                add_cooccurrences(rows, part, numbers)
+        add_all(rows, self.receive(values, totals), numbers)
         for row, number in zip(rows, numbers.tolist(), strict=True):
             ids, scores = self.find_nearest(row, number, totals)
             if len(ids):
                 yield number, {"ids": ids.tolist(), "scores": scores.tolist()}
+
+    def receive(self, values: Iterable[bytes], totals: Ints) -> Iterator[Baskets]:
+        """Yield the baskets of each value, and add its counts to the totals."""
+        for value in values:
+            counts, baskets = unpack_baskets(value, self.items)
+            totals += counts
+            yield baskets
 
     def find_nearest(
         self, row: npt.NDArray[np.int32], number: int, totals: Ints

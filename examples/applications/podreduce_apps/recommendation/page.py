@@ -46,6 +46,7 @@ CLEAN_LABELS = {
     "another type": "left out: events of another type",
     "events merged": "left out: repeats of a user and item",
     "events of robots": "left out: events of robots",
+    "neither train nor test": "left out: events whose set is neither train nor test",
     "no item": "left out: events without an item",
     "no user": "left out: events without a user",
     "robots": "robots: users with too many events in an hour, or in all",
@@ -81,7 +82,7 @@ def key_figures(findings: Findings, models: Sequence[str]) -> list[KeyFigure]:
     """Return the numbers at the top."""
     events = findings.fact("events to learn from") + findings.fact("events to predict")
     figures = [
-        KeyFigure(label="events used", value=format_count(events), note="one a user and item; repeats are merged"),
+        KeyFigure(label="events", value=format_count(events), note="to learn from and to predict; one a user and item"),
         KeyFigure(label="users", value=format_count(findings.fact("users"))),
         KeyFigure(label="items", value=format_count(len(findings.counts)), note="that the models know"),
     ]
@@ -186,8 +187,13 @@ def tabulate_cleaned(findings: Findings) -> Table:
     first, last = notes.pop("events read", 0), notes.pop("events used", 0)
     left_out = sorted((CLEAN_LABELS.get(name, name), number) for name, number in notes.items())
     rows = [["events read", format_count(first)], *([label, format_count(number)] for label, number in left_out)]
+    rare = last - findings.fact("events to learn from") - findings.fact("events to predict")
     facts = findings.sums["data"].items()
-    rows += [["events used", format_count(last)], *([name, format_count(numbers[""])] for name, numbers in facts)]
+    rows += [
+        ["events used", format_count(last)],
+        ["left out: events of items with too few users", format_count(max(rare, 0))],
+    ]
+    rows += [*([name, format_count(numbers[""])] for name, numbers in facts)]
     return Table(
         columns=["what", "number"],
         rows=rows,

@@ -7,7 +7,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets
+from podreduce_apps.recommendation.measures import LONGEST
 from podreduce_apps.recommendation.models import (
     EaseModel,
     Model,
@@ -42,13 +45,14 @@ class Rank:
     that of the model `serve`. Parameters: `serve`, `listLength`.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the models.
 
         Raises:
             ValueError: there is no such model to serve.
         """
-        self.length, self.served = int(context.parameters["listLength"]), context.parameters["serve"]
+        self.length = read_whole(context.parameters, "listLength", least=LONGEST)
+        self.served = context.parameters["serve"]
         items = context.side_table("items").sort_by("id")
         self.popularity = Popularity(items["popularity"].to_numpy(), items["count"].to_numpy())
         self.models: dict[str, Model] = {"random": RandomModel(items.num_rows), "popularity": self.popularity}

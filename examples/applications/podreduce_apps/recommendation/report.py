@@ -6,9 +6,12 @@ from typing import Any
 
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction
 from podreduce_apps.recommendation.findings import Findings, describe
 from podreduce_apps.recommendation.leaderboard import measures_of, models_of, read_sums
 from podreduce_apps.recommendation.names import ItemNames
+from podreduce_apps.recommendation.page import render_report
 from podreduce_apps.recommendation.shown_users import Drawn, draw_histories, draw_lists, join_users, smallest
 from podreduce_apps.recommendation.times import find_cut
 
@@ -25,7 +28,7 @@ class Report:
     Needs one reduce task. Yields each model with its measures.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Take the context."""
         self.context = context
         self.sums: dict[str, int] = {}
@@ -62,8 +65,6 @@ class Report:
         """Write the files, in the reduce task."""
         if not self.context.task.startswith("r"):
             return
-        from podreduce_apps.recommendation.page import render_report  # noqa: PLC0415 - maps need no library of plots
-
         findings = self.collect()
         path = self.context.output_file("report.html")
         path.write_text(render_report(findings), encoding="utf-8")
@@ -75,7 +76,7 @@ class Report:
         items = self.context.side_table("items").sort_by("id")
         times, given = self.context.side_table("times"), self.context.parameters
         parameters = {name: given[name] for name in given if name not in PLACES}
-        cut = find_cut(times, float(parameters["testFraction"])) if parameters["split"] == "time" else None
+        cut = find_cut(times, read_fraction(parameters, "testFraction")) if parameters["split"] == "time" else None
         return Findings(
             sums=read_sums(self.sums),
             names=ItemNames(items, self.context.side_table("titles")),

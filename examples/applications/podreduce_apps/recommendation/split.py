@@ -3,13 +3,13 @@
 This is the only step that reads both parts. `time` is honest: what is predicted lies after everything that is known.
 """
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_choice, read_fraction
 from podreduce_apps.recommendation.lists import (
     Ints,
     build_lists,
@@ -33,18 +33,10 @@ class Split:
     events says `train` or `test`), `none` (nothing is tested); `testFraction`. Side input: `times`.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
-        """Read the parameters, and find the time at which the test begins.
-
-        Raises:
-            ValueError: there is no such split.
-        """
-        self.split = context.parameters["split"]
-        self.fraction = float(context.parameters["testFraction"])
-        if self.split not in SPLITS:
-            raise ValueError(f"split={self.split} must be one of {', '.join(SPLITS)}")
-        if not 0 < self.fraction < 1:
-            raise ValueError(f"testFraction={self.fraction} must be between 0 and 1, such as 0.2")
+    def setup(self, context: JobContext) -> None:
+        """Read the parameters, and find the time at which the test begins."""
+        self.split = read_choice(context.parameters, "split", SPLITS)
+        self.fraction = read_fraction(context.parameters, "testFraction")
         self.cut = find_cut(context.side_table("times"), self.fraction) if self.split == "time" else 0
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:

@@ -1,11 +1,10 @@
 """The steps `neighbours` and `recommendations`: tables for other programs, with names and titles in place of ids."""
 
-from typing import Any
-
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets, rows_of_values
 from podreduce_apps.recommendation.models import NO_REASON, read_neighbours
 from podreduce_apps.recommendation.names import ItemNames
@@ -16,7 +15,7 @@ __all__ = ["NeighbourTable", "RecommendationTable"]
 class NeighbourTable:
     """Writes a row for each item and neighbour: item, title, rank, neighbour, neighbour_title, score."""
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the names."""
         self.names = ItemNames(context.side_table("items"), context.side_table("titles"))
 
@@ -38,7 +37,7 @@ class RecommendationTable:
     is one of the popular items that fill up a list.
     """
 
-    def setup(self, context: Any) -> None:  # noqa: ANN401 - the engine's context
+    def setup(self, context: JobContext) -> None:
         """Read the names."""
         self.served = context.parameters["serve"]
         self.names = ItemNames(context.side_table("items"), context.side_table("titles"))

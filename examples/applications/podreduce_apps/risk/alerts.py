@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.periods import DAY_SECONDS, day_text
 from podreduce_apps.risk.scoring import REASONS
@@ -54,8 +55,8 @@ class Alerts:
     def setup(self, context: JobContext) -> None:
         """Read how many cards a day can be called about, and what the model is called."""
         self.context = context
-        self.cards = int(context.parameters["cardsPerDay"])
-        self.quiet_days = int(context.parameters["quietDays"])
+        self.cards = read_whole(context.parameters, "cardsPerDay", least=1)
+        self.quiet_days = read_whole(context.parameters, "quietDays")
         self.model = model_name(dict(context.side_input("model")))
         self.chosen_on: dict[int, int] = {}
         self.events: list[str] = []

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.isolation import grow_forest
 
@@ -29,7 +30,7 @@ class Background:
 
     def setup(self, context: JobContext) -> None:
         """Read the seed of the forest."""
-        self.seed = int(context.parameters["forestSeed"])
+        self.seed = read_whole(context.parameters, "forestSeed")
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return the rows of the batch that may be in the sample: their hashes, and the features."""

@@ -15,6 +15,7 @@ from podreduce_apps.risk.currencies import read_currencies, to_minor_units
 __all__ = ["TEXTS", "TRANSACTION", "Clean", "named_as_fraud"]
 
 TRANSACTION, REPORT = 0, 1
+NAMES = ("id", "card", "merchant")
 TEXTS = ("merchant", "country", "device", "channel")
 COLUMNS = ("id", "time", "card", "merchant", "amount", "country", "device", "channel", "fraud")
 TIMESTAMP = pa.timestamp("s", "UTC")
@@ -39,7 +40,9 @@ class Clean:
         return report_rows(batch) if self.context.input == "labels" else self.read_transactions(batch)
 
     def read_transactions(self, batch: pa.RecordBatch) -> pa.Table:
-        """Return typed transactions. A value that is no time or amount raises, so that its row counts as bad."""
+        """Return typed transactions. A value that is none raises, so that its row counts as bad."""
+        for name in NAMES:
+            check_names(name, batch[name])
         columns = {
             "id": batch["id"],
             "kind": pa.array(np.full(batch.num_rows, TRANSACTION, np.int8)),
@@ -65,6 +68,7 @@ class Clean:
 
 def report_rows(batch: pa.RecordBatch) -> pa.Table:
     """Return the ids that are reported as fraud, as rows of the same form as transactions."""
+    check_names("id", batch["id"])
     return named_as_fraud(batch["id"], seconds_of(batch["reported"]))
 
 
@@ -78,6 +82,16 @@ def named_as_fraud(ids: pa.Array, times: pa.Array) -> pa.Table:
         "amount": pa.nulls(len(ids), pa.int64()),
     }
     return pa.table(columns | {name: pa.nulls(len(ids), pa.string()) for name in TEXTS})
+
+
+def check_names(column: str, names: pa.Array) -> None:
+    """Check that no name is empty: all rows without one would count as the same card, merchant or transaction.
+
+    Raises:
+        ValueError: one is.
+    """
+    if pc.any(pc.equal(pc.utf8_trim_whitespace(pc.fill_null(names.cast(pa.string()), "")), "")).as_py():
+        raise ValueError(f"{column} is empty: each transaction needs one")
 
 
 def seconds_of(texts: pa.Array) -> pa.Array:

@@ -39,17 +39,17 @@ class Hop:
 
     def reduce_func(self, _account: str, values: Iterator[tuple[int, Any]]) -> Iterator[tuple[str, tuple[Any, ...]]]:
         """Yield what the account's paths become."""
-        paths: list[list[Transfer]] = []
-        nexts: list[Transfer] = []
+        paths: set[tuple[Transfer, ...]] = set()  # a line that comes twice is one transfer
+        following: set[Transfer] = set()
         for kind, packed in values:
             if kind == PATH:
-                paths.append([Transfer(*each) for each in packed])
+                paths.add(tuple(Transfer(*each) for each in packed))
             else:
-                nexts.append(Transfer(*packed))
-        if len(nexts) > self.limits.hub_transfers:
+                following.add(Transfer(*packed))
+        if len(following) > self.limits.hub_transfers:
             self.context.count("transfers", "hubs")
             return
-        nexts.sort()
+        nexts = sorted(following)
         for path in sorted(paths):
             for longer in extend_path(path, nexts, self.limits):
                 closed = longer[-1].target == longer[0].source

@@ -27,6 +27,8 @@ BATCH_SIZES: dict[Kind, int] = {"webhook": 1, "batch": 100, "alertmanager": 100}
 TIMEOUT_SECONDS = 30.0
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 60.0
 TOO_MANY_REQUESTS, SERVER_ERROR, OK = 429, 500, range(200, 300)
+ABOUT_THE_ALERT = frozenset({400, 409, 413, 422})
+"""Only these refuse an alert for good. Others, such as 401 and 404, are about the address or the secret."""
 
 
 class NotDeliveredError(Exception):
@@ -83,7 +85,7 @@ def send(group: Sequence[dict[str, Any]], delivery: Delivery) -> int:
     """Post a group until the receiver has answered whether it takes it; return the status.
 
     Raises:
-        NotDeliveredError: it has not, after all attempts.
+        NotDeliveredError: it has not, after all attempts, or its answer is not about the alerts.
     """
     reason = ""
     for attempt in range(delivery.attempts):
@@ -97,8 +99,10 @@ def send(group: Sequence[dict[str, Any]], delivery: Delivery) -> int:
         except (OSError, HTTPException) as error:
             reason = f"{type(error).__name__}: {error}"
             continue
-        if status != TOO_MANY_REQUESTS and status < SERVER_ERROR:
+        if status in OK or status in ABOUT_THE_ALERT:
             return status
+        if status != TOO_MANY_REQUESTS and status < SERVER_ERROR:
+            raise NotDeliveredError(f"{delivery.url} answered {status}: check the address, --kind and the secret")
         reason = f"it answered {status}"
     raise NotDeliveredError(f"{delivery.url}: not delivered after {delivery.attempts} attempts: {reason}")
 

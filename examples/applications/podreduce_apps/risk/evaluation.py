@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_number, read_whole
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods, day_text
 from podreduce_apps.risk.ranking_metrics import (
     Curve,
@@ -76,7 +77,7 @@ def evaluate(rows: pa.Table, periods: Periods, parameters: Mapping[str, str]) ->
             "delayDays": periods.delay_days,
             "scoreFrom": day_text(periods.score_from),
             "scoreTo": day_text(periods.score_to - 1),
-            "cardsPerDay": int(parameters["cardsPerDay"]),
+            "cardsPerDay": read_whole(parameters, "cardsPerDay", least=1),
             "leftOut": "cards known by the day to be misused, from frauds since the training began",
         },
         "rows": len(fraud),
@@ -90,7 +91,7 @@ def measure(rows: pa.Table, parameters: Mapping[str, str]) -> dict[str, Any]:
     probability, fraud = rows["probability"].to_numpy(), rows["fraud"].to_numpy()
     days, cards = rows["time"].to_numpy() // DAY_SECONDS, rows["card"].to_numpy()
     amounts = np.maximum(rows["amount"].to_numpy(), 0) / 100
-    k = int(parameters["cardsPerDay"])
+    k = read_whole(parameters, "cardsPerDay", least=1)
     curve, bins = ranking_curve(probability, fraud), calibration_bins(probability, fraud, BINS)
     leaving, by_day = card_precision(days, cards, probability, fraud, k, found_leave=True)
     staying, _ = card_precision(days, cards, probability, fraud, k, found_leave=False)
@@ -103,7 +104,7 @@ def measure(rows: pa.Table, parameters: Mapping[str, str]) -> dict[str, Any]:
             "bins": [{"rows": n, "meanProbability": mean, "shareOfFraud": share} for n, mean, share in bins],
             "expectedError": expected_calibration_error(bins),
         },
-        "cost": cost_curve(probability, fraud, amounts, float(parameters["alertCost"])),
+        "cost": cost_curve(probability, fraud, amounts, read_number(parameters, "alertCost")),
         "curve": curve_points(curve),
         "scores": {name: judge_score(rows, name, k) for name in ("probability", *OTHERS)},
     }

@@ -6,6 +6,7 @@ Its parts follow Mitchell et al. 2019 (Model Cards for Model Reporting), and wha
 from collections.abc import Mapping
 from typing import Any
 
+from podreduce_apps.parameters import read_positive
 from podreduce_apps.risk.alerts import model_name
 from podreduce_apps.risk.features import FEATURES
 
@@ -32,7 +33,7 @@ def model_card(
             "to": metrics["protocol"]["trainTo"],
             "rows": moments["rows"],
             "frauds": moments["frauds"],
-            "inversePenalty": float(parameters["inversePenalty"]),
+            "inversePenalty": read_positive(parameters, "inversePenalty"),
         },
         "evaluation": {
             **{name: metrics[name] for name in ("protocol", "rows", "frauds")},

@@ -40,12 +40,16 @@ class Periods:
         With `scoreFrom`, as in a daily run, another day than the first possible one is the first that is scored.
 
         Raises:
-            ValueError: a parameter is no date or no number of days, or scoring would begin too early.
+            ValueError: a parameter is no date or no number of days, there is no delay, or scoring begins too early.
         """
         train_from = day_number(parameters["trainFrom"], "trainFrom")
         train_days, delay_days, score_days = (
             read_days(parameters, name) for name in ("trainDays", "delayDays", "scoreDays")
         )
+        if not delay_days:
+            raise ValueError(
+                "parameter delayDays: '0' would let each transaction know its own report: write at least 1"
+            )
         train_to = train_from + train_days
         score_from = train_to + delay_days
         if parameters.get("scoreFrom"):

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
 
@@ -26,7 +27,7 @@ class SharedDevices:
     def setup(self, context: JobContext) -> None:
         """Read the period, and from how many cards a device is a hub."""
         self.context, self.periods = context, Periods.read(context.parameters)
-        self.most_cards = int(context.parameters["hubCards"])
+        self.most_cards = read_whole(context.parameters, "hubCards", least=1)
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return each device and card of the batch once, with the number of frauds."""
@@ -35,7 +36,7 @@ class SharedDevices:
         rows = pa.Table.from_batches(
             [batch.filter(pa.array(is_near & batch["device"].is_valid().to_numpy(zero_copy_only=False)))]
         )
-        found = rows.group_by(["device", "card"]).aggregate([("fraud", "sum")])
+        found = rows.group_by(["device", "card"], use_threads=False).aggregate([("fraud", "sum")])
         values = pa.array(np.column_stack([found["card"], found["fraud_sum"]]).tolist(), pa.list_(pa.int64()))
         return pa.table({"key": found["device"], "value": values})
 

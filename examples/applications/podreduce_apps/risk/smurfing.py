@@ -20,7 +20,7 @@ class Smurfing:
     def map_func(self, _offset: int, row: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], tuple[Any, ...]]]:
         """Yield each small transfer under the account that it leaves, and under the one that it reaches."""
         transfer = read_transfer(row)
-        if transfer.amount < self.limits.amount:
+        if transfer.amount < self.limits.amount and transfer.source != transfer.target:
             yield ("fan-out", transfer.source), astuple(transfer)
             yield ("fan-in", transfer.target), astuple(transfer)
 
@@ -29,7 +29,7 @@ class Smurfing:
     ) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield the account's pattern, if there is one; a hub is counted."""
         kind, account = key
-        transfers = sorted(Transfer(*value) for value in values)
+        transfers = sorted({Transfer(*value) for value in values})  # a line that comes twice is one transfer
         if len(transfers) > self.limits.hub_transfers:
             self.context.count("transfers", "hubs")
             return

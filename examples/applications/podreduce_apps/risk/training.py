@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_positive
 from podreduce_apps.risk.exact_sums import exact_sums
 from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.logistic import Newton, Scaler, loss_terms, moment_terms
@@ -81,7 +82,7 @@ class NewtonStep:
         moments, state = dict(context.side_input("moments")), dict(context.side_input("state"))
         self.scaler = read_scaler(moments)
         self.newton = Newton(np.array(state["beta"]), np.array(state["step"]), state["loss"])
-        self.inverse_penalty = float(context.parameters["inversePenalty"])
+        self.inverse_penalty = read_positive(context.parameters, "inversePenalty")
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Return the exact sums of loss, gradient and Hessian of the batch."""

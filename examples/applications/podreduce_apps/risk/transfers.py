@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from podreduce_apps.parameters import read_fraction, read_positive, read_whole
 from podreduce_apps.risk.periods import DAY_SECONDS
 
 __all__ = ["Limits", "Transfer", "read_transfer"]
@@ -44,11 +45,11 @@ class Limits:
     def read(cls, parameters: Mapping[str, str]) -> "Limits":
         """Return the limits of a job's parameters."""
         return cls(
-            window_seconds=int(parameters["windowDays"]) * DAY_SECONDS,
-            share=float(parameters["cycleShare"]),
-            accounts=int(parameters["smurfAccounts"]),
-            amount=round(float(parameters["smurfAmount"]) * 100),
-            hub_transfers=int(parameters["hubTransfers"]),
+            window_seconds=read_whole(parameters, "windowDays", least=1) * DAY_SECONDS,
+            share=read_fraction(parameters, "cycleShare", with_one=True),
+            accounts=read_whole(parameters, "smurfAccounts", least=1),
+            amount=round(read_positive(parameters, "smurfAmount") * 100),
+            hub_transfers=read_whole(parameters, "hubTransfers", least=1),
         )
 
 

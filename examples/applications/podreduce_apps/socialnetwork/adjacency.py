@@ -10,9 +10,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_switch
 from podreduce_apps.socialnetwork.graph import IN, OUT, Ints
-from podreduce_apps.socialnetwork.lines import Edges, has_nodes, parse_edges, parse_nodes
+from podreduce_apps.socialnetwork.lines import Edges, check_total, has_nodes, parse_edges, parse_nodes
 
 __all__ = ["Adjacency", "list_rows", "merge_entries"]
 
@@ -25,7 +26,7 @@ class Adjacency:
     def setup(self, context: JobContext) -> None:
         """Read the numbers of the names, and whether edges have a direction."""
         self.context = context
-        self.is_directed = parse_switch(context.parameters, "directed")
+        self.is_directed = read_switch(context.parameters, "directed")
         self.last = -1
         if context.task.startswith("m"):
             names = context.side_table("names")
@@ -69,22 +70,11 @@ class Adjacency:
         counts = pc.list_value_length(batch["neighbours"]).to_numpy()
         vertices = np.repeat(batch["key"].to_numpy(), counts)
         columns = [pc.list_flatten(batch[name]).to_numpy() for name in ("neighbours", "weights", "directions")]
+        check_total(columns[1])
         merged = merge_entries(vertices, columns[0].astype(np.int64), columns[1], columns[2].astype(np.int64))
         is_edge = merged[0] != merged[1]
         self.context.count("graph", "entries", int(is_edge.sum()))
         return describe_rows(merged, is_edge)
-
-
-def parse_switch(parameters: dict[str, str], name: str) -> bool:
-    """Return a parameter that is `yes` or `no`.
-
-    Raises:
-        ValueError: it is something else.
-    """
-    value = parameters[name]
-    if value not in {"yes", "no"}:
-        raise ValueError(f"parameter {name} is {value!r}: it is yes or no")
-    return value == "yes"
 
 
 def keyed(table: Any) -> Any:  # noqa: ANN401 - Tables

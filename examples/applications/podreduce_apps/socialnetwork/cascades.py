@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from podreduce_apps.socialnetwork.graph import IN, OUT, Floats, Ints, Rows, keep_entries, mix, row_numbers
+from podreduce_apps.number_hashes import hash_numbers
+from podreduce_apps.socialnetwork.graph import IN, OUT, Floats, Ints, Rows, keep_entries, row_numbers
 
 __all__ = ["Network", "backwards", "forwards", "reach"]
 
@@ -76,8 +77,8 @@ def entries_of(rows: Rows, cascades: Ints, vertices: Ints) -> tuple[Ints, Ints]:
 
 def toss(network: Network, cascades: Ints, entries: Ints) -> npt.NDArray[np.bool_]:
     """Tell through which entries a cascade passes."""
-    edges = mix(network.edges[entries].astype(np.uint64), network.seed)
-    hashed = mix(edges ^ mix(cascades.astype(np.uint64), network.seed + 1), network.seed + 2)
+    edges = hash_numbers(network.edges[entries].astype(np.uint64), network.seed)
+    hashed = hash_numbers(edges ^ hash_numbers(cascades.astype(np.uint64), network.seed + 1), network.seed + 2)
     passed: npt.NDArray[np.bool_] = (hashed >> np.uint64(11)) * 2.0**-53 < network.chances[entries]
     return passed
 

@@ -4,13 +4,16 @@
 vertices of a graph that is small enough for one task, `FinishCommunities`. What is not connected is split at the end.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_positive, read_whole
 from podreduce_apps.socialnetwork.graph import Ints, dense_ints, group_sums, read_rows, row_numbers, sorted_rows
+from podreduce_apps.socialnetwork.lines import check_total
 from podreduce_apps.socialnetwork.louvain import (
     Level,
     Moves,
@@ -20,7 +23,7 @@ from podreduce_apps.socialnetwork.louvain import (
     solve_levels,
     turn_of,
 )
-from podreduce_apps.socialnetwork.solving import Degrees, is_small, read_number, vertices_of
+from podreduce_apps.socialnetwork.solving import Degrees, is_small, vertices_of
 
 __all__ = ["ContractCommunities", "FinishCommunities", "MoveVertices", "StartCommunities"]
 
@@ -36,6 +39,7 @@ class StartCommunities:
     def setup(self, context: JobContext) -> None:
         """Solve a small graph."""
         self.strengths = dense_ints(context.side_table("degrees"), "strength")
+        check_total(self.strengths)
         self.labels, self.next = np.arange(len(self.strengths)), 0
         if is_small(context, Degrees(context)):
             level = Level(rows=sorted_rows(context.side_table("graph")), strengths=self.strengths)
@@ -133,23 +137,12 @@ def is_active(moved_in: Ints, number: int, moves: Moves) -> bool:
     return number < moves.sub_rounds or bool(np.mean(moved_in >= number - moves.sub_rounds) >= SETTLED_SHARE)
 
 
-def read_moves(parameters: dict[str, str]) -> Moves:
-    """Return how vertices move.
-
-    Raises:
-        ValueError: a parameter has a value that it cannot have.
-    """
-    text = parameters["resolution"]
-    try:
-        resolution = float(text)
-    except ValueError:
-        resolution = 0.0
-    if not 0 < resolution < np.inf:
-        raise ValueError(f"parameter resolution is {text!r}: it is a number above 0")
+def read_moves(parameters: Mapping[str, str]) -> Moves:
+    """Return how vertices move."""
     return Moves(
-        sub_rounds=read_number(parameters, "subRounds", least=2),
-        rounds=read_number(parameters, "roundsOfLevel", least=1),
-        resolution=resolution,
+        sub_rounds=read_whole(parameters, "subRounds", least=2),
+        rounds=read_whole(parameters, "roundsOfLevel", least=1),
+        resolution=read_positive(parameters, "resolution"),
     )
 
 

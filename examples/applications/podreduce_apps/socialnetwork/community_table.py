@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.graph import Ints
 from podreduce_apps.socialnetwork.lines import WEIGHT_UNIT
 from podreduce_apps.socialnetwork.quality import conductances

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.graph import Ints, Rows, dense_ints, keep_entries, read_rows, row_numbers
 
 __all__ = ["Contract", "ContractWithin", "LargeStar", "SmallStar", "find_roots", "roots_of_stars"]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.graph import Ints, Rows, dense_ints, read_rows, row_numbers, sorted_rows
 from podreduce_apps.socialnetwork.solving import Degrees, is_small, vertices_of
 

@@ -22,7 +22,6 @@ __all__ = [
     "dense_ints",
     "group_sums",
     "keep_entries",
-    "mix",
     "read_rows",
     "row_numbers",
     "row_sums",
@@ -127,11 +126,3 @@ def dense_ints(table: Any, name: str) -> Ints:  # noqa: ANN401 - likewise
     vector = np.zeros(table.num_rows, np.int64)
     vector[table["vertex"].to_numpy()] = table[name].to_numpy()
     return vector
-
-
-def mix(numbers: npt.NDArray[np.uint64], seed: int) -> npt.NDArray[np.uint64]:
-    """Return a hash of each number (the finaliser of SplitMix64: Steele, Lea, Flood 2014)."""
-    mixed = numbers + np.uint64(seed * 0x9E3779B97F4A7C15 % 2**64)
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))

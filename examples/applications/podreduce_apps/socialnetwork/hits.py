@@ -4,7 +4,8 @@ A good hub points to good authorities, and a good authority is pointed to by goo
 the eigenvector centrality.
 
 A round computes both from those of the round before. Its sums become shares of 1 where the next round reads them, so a
-round needs no total of its own; whether the shares have settled is known a round later.
+round needs no total of its own; whether the shares have settled is known a round later. A part of the shares before
+stays in those that follow: alone, the sums of a graph of two sides, such as buyers and goods, swing for ever.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction
 from podreduce_apps.socialnetwork.graph import (
     IN,
     OUT,
@@ -26,12 +28,12 @@ from podreduce_apps.socialnetwork.graph import (
     row_sums,
     sorted_rows,
 )
-from podreduce_apps.socialnetwork.solving import Degrees, is_small, read_fraction, vertices_of
+from podreduce_apps.socialnetwork.solving import Degrees, is_small, vertices_of
 
-__all__ = ["Hits", "Scores", "StartHits", "next_sums", "read_scores", "shares_of", "solve_scores"]
+__all__ = ["Hits", "Scores", "StartHits", "following_shares", "moved", "next_sums", "read_scores", "solve_scores"]
 
 MOST_ROUNDS = 1000
-COLUMNS = ("hub", "authority")
+PART_BEFORE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,7 @@ class Hits:
         self.context = context
         state = context.side_table("scores")
         self.shares = read_scores(state)
-        before = Scores(hub=dense_floats(state, "hubBefore"), authority=dense_floats(state, "authorityBefore"))
-        self.moved = moved(self.shares, before, read_fraction(context.parameters, "tolerance"))
+        self.moved = moved(self.shares, shares_before(state), read_fraction(context.parameters, "tolerance"))
 
     def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
         """Yield the new sums of a batch's vertices, and count those that were not settled before."""
@@ -94,14 +95,25 @@ def shares_of(values: Floats) -> Floats:
     return values / total if total > 0 else np.full(len(values), 1 / len(values))
 
 
-def normalise(sums: Scores) -> Scores:
-    """Return both as shares of 1."""
-    return Scores(hub=shares_of(sums.hub), authority=shares_of(sums.authority))
+def following_shares(sums: Scores, before: Scores) -> Scores:
+    """Return the shares after a round, from its sums and the shares before it; at first those before are all 0."""
+    return Scores(hub=blend(sums.hub, before.hub), authority=blend(sums.authority, before.authority))
+
+
+def blend(sums: Floats, before: Floats) -> Floats:
+    """Return sums as shares of 1, with a part of the shares before."""
+    return shares_of((1 - PART_BEFORE) * shares_of(sums) + PART_BEFORE * before)
 
 
 def read_scores(state: Any) -> Scores:  # noqa: ANN401 - a Table
     """Return all vertices' scores as shares of 1."""
-    return normalise(Scores(hub=dense_floats(state, "hub"), authority=dense_floats(state, "authority")))
+    sums = Scores(hub=dense_floats(state, "hub"), authority=dense_floats(state, "authority"))
+    return following_shares(sums, shares_before(state))
+
+
+def shares_before(state: Any) -> Scores:  # noqa: ANN401 - likewise
+    """Return all vertices' shares before the last round."""
+    return Scores(hub=dense_floats(state, "hubBefore"), authority=dense_floats(state, "authorityBefore"))
 
 
 def pick(scores: Scores, vertices: Ints) -> Scores:
@@ -134,7 +146,7 @@ def solve_scores(rows: Rows, tolerance: float) -> tuple[Scores, Scores]:
     sums = Scores(hub=np.full(count, 1.0), authority=np.full(count, 1.0))
     before = Scores(hub=np.zeros(count), authority=np.zeros(count))
     for _ in range(MOST_ROUNDS):
-        shares = normalise(sums)
+        shares = following_shares(sums, before)
         if not moved(shares, before, tolerance).any():
             break
         sums, before = next_sums(rows, shares), shares

@@ -5,15 +5,18 @@ whom a randomly chosen vertex would hear. Who is in most of these sets reaches m
 Forward cascades check the result, and compare it with the best connected.
 """
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.number_hashes import hash_numbers
+from podreduce_apps.parameters import read_fraction, read_whole
 from podreduce_apps.socialnetwork.cascades import Network, backwards, forwards, reach
-from podreduce_apps.socialnetwork.context import JobContext
-from podreduce_apps.socialnetwork.graph import Floats, Ints, mix, sorted_rows
-from podreduce_apps.socialnetwork.solving import read_fraction, read_number, vertices_of
+from podreduce_apps.socialnetwork.graph import Floats, Ints, sorted_rows
+from podreduce_apps.socialnetwork.solving import vertices_of
 
 __all__ = ["ChooseInfluencers", "DrawSets", "choose_greedily", "draw_sets", "simulate"]
 
@@ -29,8 +32,8 @@ class DrawSets:
     def setup(self, context: JobContext) -> None:
         """Read the graph, and how many sets to draw."""
         self.context = context
-        self.sets = read_number(context.parameters, "influenceSets", least=1)
-        seed = read_number(context.parameters, "seed", least=0)
+        self.sets = read_whole(context.parameters, "influenceSets", least=1)
+        seed = read_whole(context.parameters, "seed", least=0)
         rows = sorted_rows(context.side_table("graph"))
         self.network = backwards(rows, read_chance(context.parameters), seed)
 
@@ -55,17 +58,17 @@ class ChooseInfluencers:
     def setup(self, context: JobContext) -> None:
         """Choose, and check the choice."""
         parameters = context.parameters
-        sets = read_number(parameters, "influenceSets", least=1)
+        sets = read_whole(parameters, "influenceSets", least=1)
         rows = sorted_rows(context.side_table("graph"))
-        seats = min(read_number(parameters, "influencers", least=1), len(rows.vertices))
+        seats = min(read_whole(parameters, "influencers", least=1), len(rows.vertices))
         drawn = context.side_table("sets")
         self.chosen, covered = choose_greedily(
             drawn["set"].to_numpy(), drawn["vertex"].to_numpy(), sets, len(rows.vertices), seats
         )
         self.reach = covered * len(rows.vertices) / sets
-        seed = read_number(parameters, "seed", least=0) + CHECK_SEED
+        seed = read_whole(parameters, "seed", least=0) + CHECK_SEED
         network = forwards(rows, read_chance(parameters), seed)
-        runs = read_number(parameters, "influenceRuns", least=2)
+        runs = read_whole(parameters, "influenceRuns", least=2)
         connected = np.argsort(-np.diff(rows.offsets), kind="stable")[:seats]
         self.checked, self.connected = simulate(network, self.chosen, runs), simulate(network, connected, runs)
 
@@ -85,7 +88,7 @@ class ChooseInfluencers:
         )
 
 
-def read_chance(parameters: dict[str, str]) -> float | None:
+def read_chance(parameters: Mapping[str, str]) -> float | None:
     """Return the parameter `influenceChance`; None for `shared`: 1 by the number of ways that lead to the vertex."""
     return None if parameters["influenceChance"] == "shared" else read_fraction(parameters, "influenceChance")
 
@@ -93,7 +96,7 @@ def read_chance(parameters: dict[str, str]) -> float | None:
 def draw_sets(network: Network, numbers: Ints) -> tuple[Ints, Ints]:
     """Return the members of the sets with these numbers; a hash of the number chooses whose set it is."""
     count = np.uint64(len(network.rows.vertices))
-    targets = (mix(numbers.astype(np.uint64), network.seed + 3) % count).astype(np.int64)
+    targets = (hash_numbers(numbers.astype(np.uint64), network.seed + 3) % count).astype(np.int64)
     return reach(network, numbers, targets)
 
 

@@ -2,7 +2,7 @@
 
 A line is `source target [weight]` or, in files whose names begin with `nodes`, `name [group]`. The fields are separated
 by tabs if the line has one, else by commas, else by spaces. Empty lines and those that begin with `#` or `%` are left
-out, and so is a first line that names the columns (`source…`, `name…`).
+out, and so is a first line that names the columns (`source`, `source_id`, `name`). Fields have no quotes.
 """
 
 from dataclasses import dataclass
@@ -13,11 +13,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["WEIGHT_UNIT", "Edges", "has_nodes", "parse_edges", "parse_nodes"]
+__all__ = ["WEIGHT_UNIT", "Edges", "check_total", "has_nodes", "parse_edges", "parse_nodes"]
 
 WEIGHT_UNIT = 1_000_000
 """A weight of 1 in the units that are stored."""
 MOST_WEIGHT = 1e9
+MOST_TOTAL = 2.0**62
+"""So much do all weights together have at both ends, in millionths, so that no sum overflows."""
+COLUMN = r"(?i)^{}([_ ]?(id|name|node|vertex))?\s*([,\t ]|$)"
+QUOTED = r'(^|[,\t])\s*"'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +66,13 @@ def parse_nodes(batch: Any) -> tuple[Any, Any]:  # noqa: ANN401 - likewise
 
 def content(batch: Any, header: str) -> Any:  # noqa: ANN401 - arrays
     """Return the lines that are neither empty, nor comments, nor a header at the start of the object."""
-    lines = pc.utf8_trim_whitespace(batch["value"])
+    lines = pc.utf8_trim_whitespace(pc.utf8_ltrim(batch["value"], "\ufeff"))
     skipped = pc.or_(pc.equal(lines, ""), pc.match_substring_regex(lines, "^[#%]"))
-    names = pc.and_(pc.equal(batch["key"], 0), pc.starts_with(lines, header))
-    return lines.filter(pc.invert(pc.or_(skipped, names)))
+    names = pc.and_(pc.equal(batch["key"], 0), pc.match_substring_regex(lines, COLUMN.format(header)))
+    lines = lines.filter(pc.invert(pc.or_(skipped, names)))
+    unquoted = pc.invert(pc.match_substring_regex(lines, QUOTED))
+    check(lines, unquoted, "fields have no quotes: write names with commas between tabs")
+    return lines
 
 
 def split_fields(lines: Any) -> Any:  # noqa: ANN401 - arrays
@@ -101,7 +108,20 @@ def parse_weights(lines: Any, fields: Any) -> npt.NDArray[np.int64]:  # noqa: AN
     values = pc.cast(pc.utf8_ltrim(given, "+"), pa.float64()).to_numpy(zero_copy_only=False)
     check(lines, pa.array(values <= MOST_WEIGHT), "a weight is a number from 0 to a billion")
     units: npt.NDArray[np.int64] = np.rint(values * WEIGHT_UNIT).astype(np.int64)
+    check(
+        lines, pa.array((values == 0) | (units > 0)), "a weight above 0 is at least a millionth: multiply all of them"
+    )
     return units
+
+
+def check_total(weights: npt.NDArray[np.int64]) -> None:
+    """Check that weights in millionths can be added up.
+
+    Raises:
+        ValueError: their sum may not fit into 64 bits.
+    """
+    if weights.sum(dtype=np.float64) > MOST_TOTAL:
+        raise ValueError("the weights of all edges add up to more than 2.3e12: divide all weights by a thousand")
 
 
 def check(lines: Any, sound: Any, rule: str) -> None:  # noqa: ANN401 - arrays

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from podreduce_apps.number_hashes import hash_numbers
 from podreduce_apps.socialnetwork.components import find_roots
-from podreduce_apps.socialnetwork.graph import Ints, Rows, group_sums, keep_entries, mix, row_numbers
+from podreduce_apps.socialnetwork.graph import Ints, Rows, group_sums, keep_entries, row_numbers
 
 __all__ = [
     "Level",
@@ -55,7 +56,7 @@ class Moves:
 
 def turn_of(vertices: Ints, number: int, sub_rounds: int) -> npt.NDArray[np.bool_]:
     """Tell which vertices may move in the sub-round with this number, counted from 0 over all rounds."""
-    turns = mix(vertices.astype(np.uint64), number // sub_rounds + 1) % np.uint64(sub_rounds)
+    turns = hash_numbers(vertices.astype(np.uint64), number // sub_rounds + 1) % np.uint64(sub_rounds)
     mine: npt.NDArray[np.bool_] = turns == np.uint64(number % sub_rounds)
     return mine
 

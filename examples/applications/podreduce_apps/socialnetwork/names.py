@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.lines import has_nodes, parse_edges, parse_nodes
 
 __all__ = ["Names"]

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.components import roots_of_stars
-from podreduce_apps.socialnetwork.context import JobContext
 from podreduce_apps.socialnetwork.graph import Ints, dense_floats, dense_ints
 from podreduce_apps.socialnetwork.hits import read_scores
 from podreduce_apps.socialnetwork.solving import vertices_of

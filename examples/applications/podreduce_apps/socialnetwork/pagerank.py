@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_fraction
 from podreduce_apps.socialnetwork.graph import (
     IN,
     Floats,
@@ -23,7 +24,7 @@ from podreduce_apps.socialnetwork.graph import (
     row_sums,
     sorted_rows,
 )
-from podreduce_apps.socialnetwork.solving import Degrees, is_small, read_fraction, vertices_of
+from podreduce_apps.socialnetwork.solving import Degrees, is_small, vertices_of
 
 __all__ = ["PageRank", "StartPageRank", "next_ranks", "solve_ranks"]
 

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.components import roots_of_stars
-from podreduce_apps.socialnetwork.context import JobContext
 from podreduce_apps.socialnetwork.graph import Floats, Ints, read_rows, row_numbers
 
 __all__ = ["Quality", "average_f1", "conductances", "modularity_of_sums"]

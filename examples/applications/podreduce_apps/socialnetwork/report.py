@@ -7,8 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from podreduce_apps.report_page import render_page
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
+from podreduce_apps.report_page import json_for_script, render_page
 from podreduce_apps.socialnetwork.drawing import Picture, draw_communities, draw_vertices, most_ranked
 from podreduce_apps.socialnetwork.exports import colour_of, write_gexf, write_graphml
 from podreduce_apps.socialnetwork.graph import sorted_rows
@@ -20,7 +21,6 @@ from podreduce_apps.socialnetwork.report_tables import (
     table_of_influencers,
     table_of_top,
 )
-from podreduce_apps.socialnetwork.solving import read_number
 from podreduce_apps.socialnetwork.summary import summarise
 
 __all__ = ["Report"]
@@ -66,7 +66,7 @@ class Report:
         """Return the picture of the vertices and that of the communities."""
         graph, numbers = sorted_rows(self.context.side_table("graph")), self.nodes["community"].to_numpy()
         communities = draw_communities(graph, numbers)
-        most = read_number(self.context.parameters, "drawnVertices", least=1)
+        most = read_whole(self.context.parameters, "drawnVertices", least=1)
         drawn = most_ranked(self.nodes["pagerank"].to_numpy(), most)
         return draw_vertices(graph, numbers, drawn, communities), communities
 
@@ -94,7 +94,7 @@ def json_for_page(pictures: tuple[Picture, Picture], rows: Any, communities: Any
         layer(pictures[0], list(vertex_marks(pictures[0], rows))),
         layer(pictures[1], list(community_marks(pictures[1], communities))),
     ]
-    return json.dumps(layers, separators=(",", ":")).replace("</", "<\\/")
+    return json_for_script(layers)
 
 
 def layer(picture: Picture, marks: list[Any]) -> dict[str, Any]:

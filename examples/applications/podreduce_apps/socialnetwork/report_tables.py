@@ -1,5 +1,6 @@
 """The report's tables, key figures and protocol."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from podreduce_apps.report_page import KeyFigure, Table, format_count, format_number, format_share
@@ -116,7 +117,7 @@ def table_of_top(nodes: Any) -> Table:  # noqa: ANN401 - a Table
     )
 
 
-def describe_protocol(parameters: dict[str, str]) -> dict[str, str]:
+def describe_protocol(parameters: Mapping[str, str]) -> dict[str, str]:
     """Return how each figure was measured."""
     directed = parameters["directed"] == "yes"
     chance = parameters["influenceChance"]

@@ -6,10 +6,11 @@ one round left to do. Of a larger graph it only writes the state before the firs
 
 from typing import Any
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
+from podreduce_apps.parameters import read_whole
 from podreduce_apps.socialnetwork.graph import Ints, dense_ints
 
-__all__ = ["Degrees", "is_small", "read_fraction", "read_number", "vertices_of"]
+__all__ = ["Degrees", "is_small", "vertices_of"]
 
 
 class Degrees:
@@ -26,37 +27,10 @@ class Degrees:
 
 def is_small(context: JobContext, degrees: Degrees) -> bool:
     """Tell whether one task solves the graph."""
-    return int(degrees.neighbours.sum()) // 2 <= read_number(context.parameters, "oneTaskEdges", least=0)
+    return int(degrees.neighbours.sum()) // 2 <= read_whole(context.parameters, "oneTaskEdges", least=0)
 
 
 def vertices_of(batch: Any) -> Ints:  # noqa: ANN401 - a RecordBatch with the column vertex
     """Return the vertices whose state a task writes."""
     vertices: Ints = batch["vertex"].to_numpy()
     return vertices
-
-
-def read_number(parameters: dict[str, str], name: str, *, least: int) -> int:
-    """Return a parameter that is a whole number.
-
-    Raises:
-        ValueError: it is none, or less than `least`.
-    """
-    text = parameters[name]
-    if not text.isdecimal() or int(text) < least:
-        raise ValueError(f"parameter {name} is {text!r}: it is a whole number of at least {least}")
-    return int(text)
-
-
-def read_fraction(parameters: dict[str, str], name: str) -> float:
-    """Return a parameter that is a number between 0 and 1.
-
-    Raises:
-        ValueError: it is none.
-    """
-    try:
-        value = float(parameters[name])
-    except ValueError:
-        value = -1.0
-    if not 0 < value < 1:
-        raise ValueError(f"parameter {name} is {parameters[name]!r}: it is a number between 0 and 1")
-    return value

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from podreduce_apps.socialnetwork.context import JobContext
+from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.graph import Ints, Rows, group_sums, keep_entries, row_numbers, sorted_rows
 
 __all__ = ["Triangles", "count_triangles", "local_clustering"]
