@@ -48,4 +48,4 @@ def test_a_full_disk_is_named_and_nothing_is_published(world: JobWorld) -> None:
     assert (failure["task"], failure["reason"]) == ("r-0", "ScratchFull")
     assert "No space left" in failure["message"] or "room" in failure["message"]
     bucket, _, prefix = world.output_uri("full").removeprefix("s3://").partition("/")
-    assert world.keys(bucket, prefix) == []
+    world.cluster.wait_for(lambda: not world.keys(bucket, prefix), "the end of what was staged and claimed")
