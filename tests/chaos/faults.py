@@ -12,6 +12,7 @@ from typing import Any
 from tests.chaos import unreliable_store
 from tests.chaos.stage import Stage
 from tests.cluster import control_plane, spare_node
+from tests.e2e.installation import Installation
 
 __all__ = ["FAULTS", "Fault"]
 
@@ -74,10 +75,15 @@ def kill_tasks(stage: Stage) -> None:
 
 def kill_operator(stage: Stage) -> None:
     """Kill the operator every ten seconds until the job has ended."""
-    selector = ("--selector=app.kubernetes.io/component=operator", "--namespace", stage.installation.namespace)
     while stage.ended() is None:
         time.sleep(OPERATOR_KILL_SECONDS)
-        stage.cluster.kubectl("delete", "pod", *selector, "--grace-period=0", "--force", check=False)
+        delete_operator(stage.installation)
+
+
+def delete_operator(installation: Installation) -> None:
+    """Delete the operator's pod at once, without a word to its process."""
+    selector = ("--selector=app.kubernetes.io/component=operator", "--namespace", installation.namespace)
+    installation.cluster.kubectl("delete", "pod", *selector, "--grace-period=0", "--force", check=False)
 
 
 def deploy_jumping_clock(stage: Stage) -> dict[str, Any]:

@@ -26,10 +26,12 @@ from rich.table import Table
 
 from tests.bench.paths import CHECKOUT, PODREDUCE
 from tests.bench.telling import say
+from tests.chaos.faults import OPERATOR_KILL_SECONDS, delete_operator
+from tests.chaos.stage import CORPUS, OUTPUT, WORK, deploy_store
 from tests.cluster import provider
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import load_project_images
-from tests.cluster.object_store import ClusterMinio, deploy
+from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 from tests.support.pipeline_oracles import (
@@ -41,12 +43,9 @@ from tests.support.pipeline_oracles import (
     expected_report,
 )
 
-CORPUS, OUTPUT, WORK = "corpus", "output", "work"
-KILL_SECONDS: Final = 10.0
 TIMEOUT_SECONDS: Final = 1200.0
 SHARDS: Final = (1, 3, 8)
 SEED: Final = 7
-DISK: Final = "2Gi"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -250,9 +249,8 @@ def killing_the_operator(installation: Installation) -> Iterator[list[float]]:
     ended, kills = Event(), list[float]()
 
     def strike() -> None:
-        selector = ("--selector=app.kubernetes.io/component=operator", "--namespace", installation.namespace)
-        while not ended.wait(KILL_SECONDS):
-            installation.cluster.kubectl("delete", "pod", *selector, "--grace-period=0", "--force", check=False)
+        while not ended.wait(OPERATOR_KILL_SECONDS):
+            delete_operator(installation)
             kills.append(time.monotonic())
 
     thread = Thread(target=strike, daemon=True)
@@ -273,9 +271,7 @@ def open_stage() -> Iterator[Stage]:
     cluster = chosen.start()
     try:
         images = load_project_images(cluster)
-        minio = deploy(cluster, cluster.namespace("minio"), {"medium": "Memory", "sizeLimit": DISK})
-        for bucket in (CORPUS, OUTPUT, WORK):
-            minio.make_bucket(bucket)
+        minio = deploy_store(cluster)
         installation = Installation.install(cluster, images, minio, f"s3://{WORK}/")
         yield Stage(cluster=cluster, installation=installation, minio=minio)
     finally:

@@ -22,7 +22,7 @@ from tests.cluster.object_store import ClusterMinio, deploy
 from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 
-__all__ = ["JOB", "Stage", "open_stage"]
+__all__ = ["CORPUS", "JOB", "OUTPUT", "WORK", "Stage", "deploy_store", "open_stage"]
 
 CORPUS, OUTPUT, WORK = "corpus", "output", "work"
 JOB = "sort"
@@ -165,6 +165,14 @@ class Stage:
         self.cluster.kubectl("delete", "namespace", self.namespace, "--wait=true", "--timeout=120s", timeout=130)
 
 
+def deploy_store(cluster: Cluster) -> ClusterMinio:
+    """Start a MinIO with the buckets."""
+    minio = deploy(cluster, cluster.namespace("minio"), {"medium": "Memory", "sizeLimit": DISK})
+    for bucket in (CORPUS, OUTPUT, WORK):
+        minio.make_bucket(bucket)
+    return minio
+
+
 @contextmanager
 def open_stage() -> Iterator[Stage]:
     """Bring everything up, and take it away again."""
@@ -174,9 +182,7 @@ def open_stage() -> Iterator[Stage]:
     cluster = chosen.start()
     try:
         images = load_project_images(cluster)
-        minio = deploy(cluster, cluster.namespace("minio"), {"medium": "Memory", "sizeLimit": DISK})
-        for bucket in (CORPUS, OUTPUT, WORK):
-            minio.make_bucket(bucket)
+        minio = deploy_store(cluster)
         for name, data in make_records().items():
             obstore.put(minio.store(CORPUS, "records"), name, data)
         values = {"chaos.enabled": "true", r"nodeSelector.kubernetes\.io/hostname": FIRST.name}

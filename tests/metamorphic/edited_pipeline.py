@@ -5,14 +5,12 @@ Rule: a step's output is a function of its program, its parameters and what it r
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from random import Random
 from typing import Any
 
-from tests.support.program_context import ProgramContext
+from tests.support.program_context import Pairs, ProgramContext, run_class
 
 __all__ = ["EDITS", "EditedPipeline", "draw_pipeline"]
 
@@ -61,8 +59,6 @@ class Merge:
     def reduce_func(self, key, counts):
         yield key, sum(counts)
 """
-
-Pairs = list[tuple[Any, Any]]
 
 
 @dataclass(kw_only=True)
@@ -128,8 +124,9 @@ class EditedPipeline:
             ("keep", "Keep", self.reads["keep"]),
             ("merge", "Merge", self.reads["merge"]),
         ):
-            known[name] = run_class(classes[job], {each: known[each] for each in reads}, {"least": str(self.least)})
-        return known["merge"]
+            context = ProgramContext({"least": str(self.least)})
+            known[name] = run_class(classes[job], context, {each: known[each] for each in reads})
+        return sorted(known["merge"])
 
     def found(self) -> Pairs:
         """Return what the last run has published."""
@@ -140,20 +137,6 @@ class EditedPipeline:
 def read_lines(directory: Path) -> Pairs:
     """Return the lines of a directory's files as records."""
     return [(0, line) for path in sorted(directory.iterdir()) for line in path.read_text().splitlines()]
-
-
-def run_class(job_class: Callable[[], Any], inputs: Mapping[str, Pairs], parameters: Mapping[str, str]) -> Pairs:
-    """Return what a job of this class yields, in the order of the keys."""
-    job, context = job_class(), ProgramContext(parameters)
-    if hasattr(job, "setup"):
-        job.setup(context)
-    mapped = []
-    for name, pairs in inputs.items():
-        context.input = name
-        mapped += [pair for key, value in pairs for pair in job.map_func(key, value)]
-    mapped.sort()
-    groups = groupby(mapped, key=lambda pair: pair[0])
-    return sorted(pair for key, group in groups for pair in job.reduce_func(key, (value for _, value in group)))
 
 
 def draw_pipeline(place: Path, rng: Random) -> EditedPipeline:

@@ -45,18 +45,7 @@ def run_once(pipeline: EditedPipeline, edits: tuple[str, ...], fork_server: Fork
     """Run a pipeline as it is now, with what its runs before have kept."""
     file = pipeline.place / "pipeline.json"
     file.write_text(json.dumps(pipeline.manifest()))
-    options = RunOptions(
-        file=str(file),
-        class_name=None,
-        input_format=None,
-        overrides=Overrides(parallelism=2),
-        memory=None,
-        as_json=True,
-        log_format="lines",
-        work_directory=None,
-        work_uri=None,
-        at=None,
-    )
+    options = RunOptions(file=str(file), overrides=Overrides(parallelism=2), as_json=True, log_format="lines")
     printed, told = StringIO(), StringIO()
     with redirect_stdout(printed), redirect_stderr(told):
         ended = run_any(options, StepOverrides(keep=pipeline.place / "kept"), fork_server)

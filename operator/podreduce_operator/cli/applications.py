@@ -78,18 +78,7 @@ def run_application(run: ApplicationRun, fork_server: ForkServer | None) -> Exit
     overrides = Overrides(
         parallelism=run.parallelism, parameters=(f"input={source}", f"output={output}", *run.parameters)
     )
-    options = RunOptions(
-        file=str(pipeline),
-        class_name=None,
-        input_format=None,
-        overrides=overrides,
-        memory=None,
-        as_json=False,
-        log_format=run.log_format,
-        work_directory=None,
-        work_uri=None,
-        at=None,
-    )
+    options = RunOptions(file=str(pipeline), overrides=overrides, log_format=run.log_format)
     status = run_any(options, StepOverrides(keep=run.keep), fork_server)
     if status == ExitStatus.COMPLETE:
         show_report(output, opens=run.opens)

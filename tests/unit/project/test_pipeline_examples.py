@@ -4,8 +4,7 @@ The programs run here as classes, without an engine: map all, sort by key, reduc
 """
 
 import csv
-from collections.abc import Callable, Iterable, Mapping
-from itertools import groupby
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,9 @@ from tests.support.pipeline_oracles import (
     expected_ranks,
     expected_report,
 )
-from tests.support.program_context import ProgramContext
+from tests.support.program_context import Pairs, ProgramContext, run_class
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
-
-Pairs = list[tuple[Any, Any]]
 
 
 def load(example: str) -> tuple[dict[str, Any], dict[str, str]]:
@@ -35,24 +32,6 @@ def load(example: str) -> tuple[dict[str, Any], dict[str, str]]:
     names: dict[str, Any] = {}
     exec(spec["program"]["source"], names)  # noqa: S102 - the example's own program
     return names, spec["parameters"]
-
-
-def run(job_class: Callable[[], Any], context: ProgramContext, inputs: Mapping[str, Pairs]) -> Pairs:
-    """What a job of this class yields."""
-    job = job_class()
-    if hasattr(job, "setup"):
-        job.setup(context)
-    mapped = []
-    for name, pairs in inputs.items():
-        context.input = name
-        mapped += [pair for key, value in pairs for pair in job.map_func(key, value)]
-    mapped.sort(key=lambda pair: pair[0])
-    if getattr(job, "combiner", None) == "sum":
-        return [(key, sum(value for _, value in group)) for key, group in groupby(mapped, key=lambda pair: pair[0])]
-    if not hasattr(job, "reduce_func"):
-        return mapped
-    groups = groupby(mapped, key=lambda pair: pair[0])
-    return [pair for key, group in groups for pair in job.reduce_func(key, (value for _, value in group))]
 
 
 def read_rows(paths: Iterable[Path]) -> Pairs:
@@ -75,10 +54,12 @@ def test_web(tmp_path: Path, seed: int | None) -> None:
     if seed is not None:
         draw_logs(logs, seed=seed, rows=500 * seed)
     names, parameters = load("web")
-    clean = run(names["Clean"], ProgramContext(parameters), {"input": read_rows(logs.glob("day=2026-05-01/*.csv"))})
-    visits = run(names["Visits"], ProgramContext(parameters), {"clean": clean})
-    faults = run(names["Faults"], ProgramContext(parameters), {"clean": clean})
-    report = run(names["Report"], ProgramContext(parameters), {"visits": visits, "faults": faults})
+    clean = run_class(
+        names["Clean"], ProgramContext(parameters), {"input": read_rows(logs.glob("day=2026-05-01/*.csv"))}
+    )
+    visits = run_class(names["Visits"], ProgramContext(parameters), {"clean": clean})
+    faults = run_class(names["Faults"], ProgramContext(parameters), {"clean": clean})
+    report = run_class(names["Report"], ProgramContext(parameters), {"visits": visits, "faults": faults})
     assert dict(report) == expected_report(logs)
     assert len(report) > 10
 
@@ -90,16 +71,16 @@ def test_pagerank(tmp_path: Path, seed: int | None) -> None:
         draw_links(directory, seed=seed, pages=60 * seed)
     names, parameters = load("pagerank")
     links = [(0, line) for path in sorted(directory.glob("*.txt")) for line in path.read_text().splitlines()]
-    ranks, moved, rounds = run(names["Seed"], ProgramContext(parameters), {"input": links}), 10_000, 0
+    ranks, moved, rounds = run_class(names["Seed"], ProgramContext(parameters), {"input": links}), 10_000, 0
     while moved >= 10_000:
         context = ProgramContext(parameters)
-        spread = run(names["Spread"], context, {"links": links, "ranks": ranks})
-        ranks = run(names["Sum"], context, {"spread": spread})
+        spread = run_class(names["Spread"], context, {"links": links, "ranks": ranks})
+        ranks = run_class(names["Sum"], context, {"spread": spread})
         moved, rounds = context.counters["rank/micro"], rounds + 1
     expected, expected_rounds = expected_ranks(directory)
     assert rounds == expected_rounds
     assert dict(ranks) == pytest.approx(expected, abs=1e-6)
-    top = run(names["Top"], ProgramContext(parameters), {"sum": ranks})
+    top = run_class(names["Top"], ProgramContext(parameters), {"sum": ranks})
     assert [rank for _, rank in top] == sorted(dict(ranks).values(), reverse=True)
 
 
@@ -110,15 +91,15 @@ def test_kmeans(tmp_path: Path, seed: int | None) -> None:
         draw_points(directory, seed=seed, points=200 * seed)
     names, parameters = load("kmeans")
     points = {"input": read_rows(directory.glob("*.csv"))}
-    centres, moved, rounds = run(names["Sample"], ProgramContext(parameters), points), 1, 0
+    centres, moved, rounds = run_class(names["Sample"], ProgramContext(parameters), points), 1, 0
     while moved:
         context = ProgramContext(parameters, side=centres)
-        centres = run(names["Assign"], context, points)
+        centres = run_class(names["Assign"], context, points)
         moved, rounds = context.counters["kmeans/moved"], rounds + 1
     expected, expected_rounds = expected_centres(directory, int(parameters["k"]))
     assert rounds == expected_rounds
     assert dict(centres) == {number: pytest.approx(centre) for number, centre in expected.items()}
-    labels = run(names["Label"], ProgramContext(parameters, side=centres), points)
+    labels = run_class(names["Label"], ProgramContext(parameters, side=centres), points)
     found = sorted((point, number) for number, point in labels)
     rows = [(float(row["x"]), float(row["y"])) for _, row in points["input"]]
     assert found == sorted(zip(rows, expected_labels(directory, expected), strict=True))
