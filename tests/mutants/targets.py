@@ -6,21 +6,21 @@ __all__ = ["TARGETS", "name_of", "source_of", "tests_of"]
 TARGETS: dict[str, tuple[str, ...]] = {
     # what reads
     "inputs.blocks": ("runtime/inputs/blocks", "runtime/inputs/rows"),
-    "inputs.text": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
+    "inputs.text": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
     "inputs.fixed_length": ("runtime/inputs/fixed_length", "runtime/inputs/rows"),
     "inputs.pairs": ("runtime/inputs/pairs", "runtime/inputs/reader_properties"),
     "encoding.pair_frames": ("runtime/encoding/pair_frames", "runtime/inputs/pairs"),
     "outputs.pairs_output": ("runtime/outputs/output_formats", "runtime/outputs/batch_output"),
-    "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/salvage", "runtime/task/tasks"),
+    "inputs.record_block": ("runtime/inputs/rows", "runtime/inputs/bad_lines", "runtime/task/tasks"),
     # what groups
     "rows.row_stores": (
         "runtime/rows/map_buffer",
         "runtime/rows/interning",
-        "runtime/rows/ranking",
+        "runtime/rows/min_max",
         "runtime/task/tasks",
         "runtime/task/skipping",
     ),
-    "rows.ranking": ("runtime/rows/ranking", "runtime/rows/recognised_values"),
+    "rows.min_max": ("runtime/rows/min_max", "runtime/rows/recognised_values"),
     "rows.combining": ("runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.map_buffer": ("runtime/rows/map_buffer", "runtime/task/tasks"),
     "rows.aggregate_input": ("runtime/rows/aggregate_input", "runtime/task/tasks"),
@@ -65,7 +65,7 @@ TARGETS: dict[str, tuple[str, ...]] = {
     # what commits
     "task.commit": ("runtime/task/commit", "runtime/task/tasks"),
     # what decides: the examples and some worlds are tried before these
-    "pods.task_turns": ("operator/pods/task_turns",),
+    "pods.task_sequences": ("operator/pods/task_sequences",),
     "policy.attempt_record": ("operator/policy/attempt_record",),
     "policy.attempt_snapshots": ("operator/policy/attempt_snapshots", "operator/policy/attempt_record"),
     "policy.bad_record_limit": ("operator/policy/bad_record_limit", "operator/policy/run_end"),

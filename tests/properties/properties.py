@@ -20,7 +20,7 @@ PROPERTIES = {
         tests=(
             "tests/metamorphic/test_metamorphic.py::test_every_layout_of_a_job_gives_the_same_output",
             "tests/unit/runtime/task/test_column_aggregation.py",
-            "tests/unit/runtime/rows/test_ranking.py",
+            "tests/unit/runtime/rows/test_min_max.py",
             "tests/unit/runtime/rows/test_recognised_values.py",
             "tests/unit/runtime/inputs/test_reader_properties.py",
         ),

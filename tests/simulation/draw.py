@@ -9,7 +9,7 @@ from typing import Any
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import PlanSummary
-from podreduce_operator.pods.task_turns import History
+from podreduce_operator.pods.task_sequences import History
 from podreduce_operator.policy.decide import decide
 from tests.simulation.chaos import Chaos
 from tests.simulation.judge import Judge, ViolationError

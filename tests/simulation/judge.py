@@ -194,7 +194,7 @@ class Judge:
     def sight(self, observed: Observed, *, whole: bool) -> None:
         """A pass has looked; `whole`: it has listed all records, so that it knows what there is."""
         self.sees_all = whole
-        if observed.is_blind or observed.plan is None:
+        if observed.is_store_unreadable or observed.plan is None:
             return
         run = self.store.run(observed.run_id)
         if whole:
@@ -388,7 +388,7 @@ class Judge:
 
     def is_to_be_told(self, observed: Observed) -> bool:
         """Tell whether the run's story is still to be written, and the store was seen to take it."""
-        if observed.faults or observed.is_blind or observed.plan is None:
+        if observed.faults or observed.is_store_unreadable or observed.plan is None:
             return False
         return observed.run.terminal is None or self.is_due(observed, observed.run.terminal)
 
@@ -462,7 +462,7 @@ class Judge:
         """A pass has gone through, with all its actions."""
         if self.is_to_be_told(observed):
             self.seen.setdefault(observed.run_id, set()).update(pod.attempt_id for pod in observed.run_pods)
-        if self.is_fresh and observed.is_blind:
+        if self.is_fresh and observed.is_store_unreadable:
             self.judge_blind_suspension(observed)
         elif self.is_fresh:
             self.judge_pods_left(observed)

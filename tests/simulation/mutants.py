@@ -30,7 +30,7 @@ failure_class = partial(replace_in, "failure_classes")
 twin = partial(replace_in, "speculation")
 keeping = partial(replace_in, "attempt_snapshots")
 packed = partial(replace_in, "pod_packing")
-sequence = partial(replace_in, "task_turns")
+sequence = partial(replace_in, "task_sequences")
 whole = partial(replace_in, "single_pod_jobs")
 gang = partial(replace_in, "gangs")
 policy = partial(replace_in, "decide")
@@ -153,7 +153,7 @@ MUTANTS = (
     ),
     Mutant(
         name="a pod fails again at each task that it still commits",
-        module="task_turns",
+        module="task_sequences",
         old="        if attempt_id in self.failed:\n            return False\n",
         new="",
         breaks=judge.FAILED_ONCE,
@@ -214,7 +214,7 @@ MUTANTS = (
     ),
     end(
         "blind runs fail past their intent",
-        "is_bound = observed.has_intent or (observed.is_blind and was_planned(observed))",
+        "is_bound = observed.has_intent or (observed.is_store_unreadable and was_planned(observed))",
         "is_bound = observed.has_intent",
         breaks=judge.INTENT_ROLLS_FORWARD,
         first_seed=89,
@@ -228,8 +228,8 @@ MUTANTS = (
     ),
     end(
         "blind runs have no deadline",
-        "    if observed.has_intent or not observed.is_blind:\n        return observed.has_intent\n",
-        "    if observed.has_intent or observed.is_blind:\n        return True\n",
+        "    if observed.has_intent or not observed.is_store_unreadable:\n        return observed.has_intent\n",
+        "    if observed.has_intent or observed.is_store_unreadable:\n        return True\n",
         breaks=judge.DEADLINE_ENDS,
     ),
     policy(

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from podreduce_operator.model.decisions import Decision
 from podreduce_operator.model.observed import Observed
-from podreduce_operator.pods.task_turns import History
+from podreduce_operator.pods.task_sequences import History
 from tests.simulation.draw import run_world
 from tests.simulation.world import Decide, Result
 
@@ -54,7 +54,7 @@ def source_of(name: str) -> str:
     return Path(spec.origin).read_text()
 
 
-POLICY = in_order_of_imports("podreduce_operator.policy", "podreduce_operator.pods.task_turns")
+POLICY = in_order_of_imports("podreduce_operator.policy", "podreduce_operator.pods.task_sequences")
 """What decides, in the order of the imports."""
 
 MODELS = (
@@ -120,7 +120,7 @@ def load_policy(mutant: Mutant | None = None) -> Policy:
 def load_changed_policy(changed: Mapping[str, str | ast.Module]) -> Policy:
     """Return the policy with other sources, or syntax trees, of the modules of these names."""
     modules = load(POLICY, changed)
-    decide, turns = (modules[f"podreduce_operator.{name}"] for name in ("policy.decide", "pods.task_turns"))
+    decide, turns = (modules[f"podreduce_operator.{name}"] for name in ("policy.decide", "pods.task_sequences"))
     return Policy(decide=decide.decide, history=turns.History)
 
 

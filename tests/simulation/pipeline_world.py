@@ -178,7 +178,7 @@ class PipelineWorld:
             records={} if self.is_store_away else dict(self.records),
             data={} if self.is_store_away else self.data(),
             published={} if self.is_store_away else dict(self.published),
-            is_blind=self.is_store_away,
+            is_store_unreadable=self.is_store_away,
         )
 
     def view_job(self, job: SimJob) -> StepJob:

@@ -37,7 +37,7 @@ from podreduce_operator.model.observed import (
 )
 from podreduce_operator.model.pods import AttemptProgress, PodView
 from podreduce_operator.pods.pod_names import hash_run
-from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.pods.task_sequences import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import has_settled, is_at_rest
 from podreduce_operator.policy.run_state import may_start_over, read_plan_digest, read_run_of, read_run_state
 from podreduce_operator.policy.status import build_status
@@ -317,7 +317,7 @@ class World:
                 run=state,
                 pods=pods,
                 limits=self.limits,
-                is_blind=True,
+                is_store_unreadable=True,
                 is_at_rest=True,
             )
         if blind is not None:
@@ -330,7 +330,7 @@ class World:
                 pods=pods,
                 limits=self.limits,
                 faults=(blind,),
-                is_blind=True,
+                is_store_unreadable=True,
             )
         superseded = None
         if previous is not None and previous != run_id:
@@ -450,7 +450,7 @@ class World:
 
     def apply(self, decision: Decision, observed: Observed) -> Applied:
         """Carry the decision out, unless the world breaks on the way."""
-        if observed.is_blind:
+        if observed.is_store_unreadable:
             for action in decision.actions:
                 if isinstance(action, DeletePod):
                     self.actor.act(action, observed)
@@ -517,7 +517,7 @@ class World:
         self.judge.begin(observed, decision, is_fresh=False)
         if observed.run_id != self.raw_spec["runId"]:
             self.judge.haunted.add(observed.run_id)
-        if not observed.is_blind:
+        if not observed.is_store_unreadable:
             self.actor.apply(decision.actions, observed, shuffled=True)
         self.tell(observed, decision)
         self.note("}")
@@ -530,7 +530,7 @@ class World:
 
         Counts and times that nothing reads back are not worth a status here: it is written when its gist changes.
         """
-        told, story = decision.verdict, (observed.is_blind, observed.post_mortem)
+        told, story = decision.verdict, (observed.is_store_unreadable, observed.post_mortem)
         gist = (observed.run_id, told.phase, told.reason, observed.superseded, observed.run, story)
         if gist == self.told and observed.job.status is self.status:
             return None

@@ -18,7 +18,7 @@ from podreduce_operator.history.attempt_merge import KeptAttempts, narrow
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.attempt_record import is_stopped
 
-__all__ = ["Evidence", "gather_evidence", "moment", "tell_attempts"]
+__all__ = ["Evidence", "gather_evidence", "list_attempts", "moment"]
 
 R = AttemptResult
 
@@ -82,7 +82,7 @@ def gather_evidence(
     )
 
 
-def tell_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
+def list_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
     """Yield all attempts with a record, ordered by time, in groups of `group_attempts` to limit memory."""
     ids = {*evidence.kept.ids, *evidence.committed, *evidence.failed}
     ordered = sorted((first_time(evidence.traces_of(attempt_id)), attempt_id) for attempt_id in ids)

@@ -30,7 +30,7 @@ from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.policy.counter_totals import group_totals, total_counters
 
-__all__ = ["MAX_COUNTERS", "MAX_FAILURES", "Tally", "build_story"]
+__all__ = ["MAX_COUNTERS", "MAX_FAILURES", "Tally", "build_post_mortem"]
 
 MAX_TIMELINE = 2000
 MAX_FAILURES = 50
@@ -103,7 +103,7 @@ def running_seconds(placed: Placed) -> float:
     return placed[1].running_seconds or 0.0
 
 
-def build_story(
+def build_post_mortem(
     *,
     plan: Plan,
     plan_digest: str,

@@ -29,9 +29,9 @@ from podreduce.storage import in_batches
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
-from podreduce_operator.history.attempt_results import gather_evidence, tell_attempts
+from podreduce_operator.history.attempt_results import gather_evidence, list_attempts
 from podreduce_operator.history.attempts_table import ROW_GROUP_ATTEMPTS, write_attempts_table
-from podreduce_operator.history.post_mortem import Tally, build_story
+from podreduce_operator.history.post_mortem import Tally, build_post_mortem
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.run_state import read_conditions, read_run_state
@@ -110,7 +110,7 @@ def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
     )
 
     def tallied_groups() -> Iterator[Sequence[Attempt]]:
-        for group in tell_attempts(evidence, ROW_GROUP_ATTEMPTS):
+        for group in list_attempts(evidence, ROW_GROUP_ATTEMPTS):
             tally.add(group)
             yield group
 
@@ -182,7 +182,7 @@ def last_lines(text: str) -> Sequence[str]:
 def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
     """Return the post-mortem's bytes."""
     manifest = run.records.manifest
-    post_mortem = build_story(
+    post_mortem = build_post_mortem(
         plan=plan,
         plan_digest=run.records.plan_digest,
         partitions=None if manifest is None else len(manifest.partitions),

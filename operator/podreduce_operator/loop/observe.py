@@ -39,7 +39,7 @@ from podreduce_operator.model.observed import (
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
-from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.pods.task_sequences import History, failed_attempts
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
 from podreduce_operator.policy.run_state import (
     may_start_over,
@@ -78,7 +78,7 @@ async def observe(
         superseded=None if previous == run_id else previous,
         pods=pods,
         limits=limits,
-        is_blind=True,
+        is_store_unreadable=True,
         is_at_rest=is_resting,
     )
     if is_resting or hidden:

@@ -43,7 +43,7 @@ async def observe_pipeline(
         run=read_pipeline_state(pipeline.status, run_id),
         run_hash=hash_run(pipeline.uid, run_id),
         parallelism=min(pipeline.spec.parallelism or parallelism, parallelism),
-        is_blind=True,
+        is_store_unreadable=True,
     )
     try:
         found = await cluster.list_steps_of(pipeline)
@@ -66,7 +66,7 @@ async def observe_store(blind: PipelineObserved, run: PipelineRun) -> tuple[Pipe
         records=dict(run.memory.records),
         data=await look_for_data(run),
         published={} if is_running else await find_published(run),
-        is_blind=False,
+        is_store_unreadable=False,
     )
     return observed, run
 

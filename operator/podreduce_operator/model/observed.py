@@ -142,7 +142,7 @@ class Observed:
             every attempt again.
         faults: what failed in the last attempt to act.
         troubled_since: since when this process has seen such faults without a break (seconds since the epoch).
-        is_blind: the store was not read, so empty fields say nothing about it.
+        is_store_unreadable: the store was not read, so empty fields say nothing about it.
         is_at_rest: the store was not read because the status says that nothing in it is due.
     """
 
@@ -169,7 +169,7 @@ class Observed:
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     troubled_since: float | None = None
-    is_blind: bool = False
+    is_store_unreadable: bool = False
     is_at_rest: bool = False
 
     @property

@@ -126,7 +126,7 @@ class PipelineObserved:
         published: the digest of what lies at the URI of each step that is in a loop.
         parallelism: how many tasks of all steps may run at a time.
         faults: what failed in the last attempt to act.
-        is_blind: the store was not read, so records and data say nothing.
+        is_store_unreadable: the store was not read, so records and data say nothing.
     """
 
     pipeline: PipelineView
@@ -139,7 +139,7 @@ class PipelineObserved:
     data: Mapping[str, Data] = field(default_factory=dict)
     published: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
-    is_blind: bool = False
+    is_store_unreadable: bool = False
 
     @property
     def run_jobs(self) -> list[StepJob]:

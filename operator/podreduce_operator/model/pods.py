@@ -58,8 +58,8 @@ class Gang:
 class PodView:
     """One attempt's pod. Up to ten thousand are held in memory, so they share equal values.
 
-    A pod may take several tasks, one after another. `task` is its current one: the first, until `task_turns` has found
-    a later one.
+    A pod may take several tasks, one after another. `task` is its current one: the first, until
+    `task_sequences` has found a later one.
 
     Attributes:
         task: the current task; `sequence` is its place in `tasks`.

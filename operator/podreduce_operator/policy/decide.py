@@ -26,8 +26,8 @@ because of what happened before.
 7. A task gets an attempt if none is active, its backoff is over and `parallelism` allows another pod. Lower indexes
    come first. If `parallelism` is lowered, running pods finish and no new ones start.
    A pod may take several tasks, one after another (`pod_packing`), or all tasks of a small job (`single_pod_jobs`). It
-   represents its current task (`task_turns`). The later tasks have no other attempt while it runs; when it ends early,
-   they wait for another pod. A task that has failed gets a pod alone, and so does a twin.
+   represents its current task (`task_sequences`). The later tasks have no other attempt while it runs; when it ends
+   early, they wait for another pod. A task that has failed gets a pod alone, and so does a twin.
 8. A failed attempt is recorded first (`RecordFailure`); its pod is deleted only after the record has been seen. The
    failure class says what a failure costs (`failure_classes`), unless the job's `failurePolicy` says otherwise. If a
    pod's node does not answer the deletion, the pod is deleted by force. Before a pod that never started is given up,
@@ -100,7 +100,7 @@ def take_step(observed: Observed, now: float) -> Decision:
 
 def proceed(observed: Observed, now: float) -> Decision:
     """Take the next step of a run that goes on."""
-    if observed.is_blind:
+    if observed.is_store_unreadable:
         return proceed_blind(observed)
     if observed.superseded is not None:
         return supersede(observed, observed.superseded)

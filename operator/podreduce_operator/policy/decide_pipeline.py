@@ -79,7 +79,7 @@ def take_step(observed: PipelineObserved, now: float) -> PipelineDecision:
     if foreign:
         actions = tuple(delete_all(foreign, "another run"))
         return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.STARTING), actions=actions)
-    if observed.is_blind:
+    if observed.is_store_unreadable:
         return PipelineDecision(verdict=PipelineVerdict(phase=PipelinePhase.RUNNING), wake_after=RETRY_SECONDS)
     if not observed.digests:
         return begin(observed)
@@ -263,7 +263,7 @@ def tidy(observed: PipelineObserved, now: float) -> PipelineDecision:
     if left or now < expires_at:
         wake_after = max(expires_at - now, 0.0)
         return PipelineDecision(verdict=verdict, actions=tuple(delete_all(left, "run ended")), wake_after=wake_after)
-    removals = () if observed.is_blind else tuple(remove_after_ttl(observed))
+    removals = () if observed.is_store_unreadable else tuple(remove_after_ttl(observed))
     return PipelineDecision(verdict=verdict, actions=removals)
 
 

@@ -29,6 +29,6 @@ def has_nothing_left(observed: Observed) -> bool:
     """Tell whether nothing of an ended run is left, or will be: only its output and pods that have ended."""
     if observed.faults or any(not pod.is_finished for pod in observed.pods):
         return False
-    if observed.is_blind:
+    if observed.is_store_unreadable:
         return observed.run.is_cleaned_up
     return not observed.has_records and not observed.has_intermediates

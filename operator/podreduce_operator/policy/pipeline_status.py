@@ -93,7 +93,7 @@ def render_run(
     started_at = None if is_suspended else status.get("startTime") or render_time(now)
     steps = render_steps(observed, verdict, status.get("steps") or ())
     done = sum(each["state"] in DONE for each in steps)
-    loops = status.get("loops") if observed.is_blind or not observed.digests else render_loops(observed)
+    loops = status.get("loops") if observed.is_store_unreadable or not observed.digests else render_loops(observed)
     return {
         "runId": observed.run.run_id,
         "phase": str(verdict.phase),

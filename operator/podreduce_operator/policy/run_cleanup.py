@@ -53,7 +53,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     kept = [] if expired else kept_failed_pods(pods)
     doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
     actions: list[Action] = list(delete_all(doomed, "job ended"))
-    if observed.is_blind:
+    if observed.is_store_unreadable:
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=next_blind_look(observed, now, kept=kept))
     if observed.faults:  # the store has just refused the clean-up
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=cleanup_retry_seconds(observed, now))
@@ -137,7 +137,7 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
 
 def is_cleaned_up(observed: Observed, now: float) -> bool:
     """Tell whether nothing is left of an ended run except its output, and nothing more will be written."""
-    if observed.run.terminal is None or observed.is_blind or observed.run.is_cleaned_up:
+    if observed.run.terminal is None or observed.is_store_unreadable or observed.run.is_cleaned_up:
         return observed.run.is_cleaned_up
     if not has_settled(observed.run, now) or any(not pod.is_finished for pod in observed.pods):
         return False

@@ -50,7 +50,7 @@ def is_publishing(observed: Observed, verdict: Verdict, known: Mapping[str, Any]
     said = read_publishing(known)
     if said or observed.has_intent or verdict.phase is Phase.COMMITTING:
         return True
-    return said if observed.is_blind or observed.superseded is not None else False
+    return said if observed.is_store_unreadable or observed.superseded is not None else False
 
 
 def cleanup_failed(observed: Observed, known: Mapping[str, Any] | None, now: float) -> Condition:

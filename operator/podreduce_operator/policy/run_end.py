@@ -31,11 +31,11 @@ def find_end(observed: Observed, now: float) -> Verdict | None:
     """
     if observed.superseded is not None:
         return None
-    is_bound = observed.has_intent or (observed.is_blind and was_planned(observed))
+    is_bound = observed.has_intent or (observed.is_store_unreadable and was_planned(observed))
     for fault in observed.faults:
         if fault.reason == PART_GONE_REASON or (not is_bound and is_permanent(fault, observed, now)):
             return Verdict(phase=Phase.FAILED, reason=fault.reason, message=fault.message)
-    if not is_bound and not observed.is_blind:
+    if not is_bound and not observed.is_store_unreadable:
         exhausted = find_exhausted(observed) or find_excess(observed)
         if exhausted is not None:
             return exhausted
@@ -48,7 +48,7 @@ def may_publish(observed: Observed) -> bool:
     If the store cannot be read, the status says it: its condition Publishing is True before the intent is written. If
     an earlier release wrote the status, every planned run may have one.
     """
-    if observed.has_intent or not observed.is_blind:
+    if observed.has_intent or not observed.is_store_unreadable:
         return observed.has_intent
     said = observed.run.is_publishing
     return was_planned(observed) if said is None else said
@@ -67,7 +67,7 @@ def find_overrun(observed: Observed, now: float) -> Verdict | None:
 def is_troubled(observed: Observed) -> bool:
     """Tell whether the run waits for its store. What else it may wait for passes sooner, such as a quota."""
     return bool(observed.faults) and (
-        observed.is_blind or any(fault.reason == DENIED_REASON for fault in observed.faults)
+        observed.is_store_unreadable or any(fault.reason == DENIED_REASON for fault in observed.faults)
     )
 
 

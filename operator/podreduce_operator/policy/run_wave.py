@@ -30,7 +30,7 @@ SPECULATION_SECONDS = 15.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class WaveView:
     """What one pass works with.
 
     Attributes:
@@ -75,16 +75,16 @@ class Scene:
 
 def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     """Run the current wave: record, delete and create pods, or take the step that ends the wave."""
-    scene = survey(observed, plan, now)
-    broken = broken_gangs(scene)
-    creates = [] if broken else start_attempts(scene)
-    looks = [*scene.due_later, scene.settled_at, *looks_at(observed, creates, now)]
+    view = gather(observed, plan, now)
+    broken = broken_gangs(view)
+    creates = [] if broken else start_attempts(view)
+    looks = [*view.due_later, view.settled_at, *looks_at(observed, creates, now)]
     return Decision(
-        actions=in_order(scene, broken, creates), verdict=tell(scene), wake_after=next_look(observed, looks, now)
+        actions=in_order(view, broken, creates), verdict=tell(view), wake_after=next_look(observed, looks, now)
     )
 
 
-def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
+def gather(observed: Observed, plan: PlanSummary, now: float) -> WaveView:
     """Derive everything that a pass needs from what is observed."""
     generations = current_generations(observed)
     wave = find_wave(observed, plan, generations)
@@ -100,7 +100,7 @@ def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
     ]
     active = [pod for pod in observed.active_pods if pod.uid not in doomed]
     due = {task: attempt_due_at(observed, task) for task in untried if task not in recording}
-    return Scene(
+    return WaveView(
         observed=observed,
         plan=plan,
         now=now,
@@ -121,63 +121,63 @@ def survey(observed: Observed, plan: PlanSummary, now: float) -> Scene:
     )
 
 
-def broken_gangs(scene: Scene) -> list[PodView]:
+def broken_gangs(view: WaveView) -> list[PodView]:
     """Return the pods of gangs that can no longer be complete."""
-    most = parallelism(scene.observed)
-    more = min(len(scene.untried), scene.room)
-    return find_broken(scene.observed, scene.forming, more=more, most=most)
+    most = parallelism(view.observed)
+    more = min(len(view.untried), view.room)
+    return find_broken(view.observed, view.forming, more=more, most=most)
 
 
-def start_attempts(scene: Scene) -> list[CreatePod]:
+def start_attempts(view: WaveView) -> list[CreatePod]:
     """Return the pods to create: for the ready tasks, then twins of slow ones if slots are left."""
-    if is_gathering(scene):
+    if is_gathering(view):
         return []
-    creates = [new_attempt(scene, *group) for group in group_ready(scene)]
-    if len(scene.ready) < scene.room:
-        creates += start_twins(scene)
-    return join_gang(scene.observed, scene.forming, creates, is_idle=scene.is_idle)
+    creates = [new_attempt(view, *group) for group in group_ready(view)]
+    if len(view.ready) < view.room:
+        creates += start_twins(view)
+    return join_gang(view.observed, view.forming, creates, is_idle=view.is_idle)
 
 
-def is_gathering(scene: Scene) -> bool:
+def is_gathering(view: WaveView) -> bool:
     """Tell whether nothing starts for a moment, so that more can start together."""
-    lacks_room = bool(scene.active) and scene.room < len(scene.due)
-    awaits = awaits_more(scene.observed, scene.due_later, scene.now, lacks_room=lacks_room)
-    return scene.now < scene.settled_at or (scene.is_idle and awaits)
+    lacks_room = bool(view.active) and view.room < len(view.due)
+    awaits = awaits_more(view.observed, view.due_later, view.now, lacks_room=lacks_room)
+    return view.now < view.settled_at or (view.is_idle and awaits)
 
 
-def start_twins(scene: Scene) -> list[CreatePod]:
+def start_twins(view: WaveView) -> list[CreatePod]:
     """Return second attempts, on other nodes, of tasks that are much slower than the others."""
     may_start = (
         task
-        for task in scene.wave.tasks
-        if task not in scene.recording and attempt_due_at(scene.observed, task) <= scene.now
+        for task in view.wave.tasks
+        if task not in view.recording and attempt_due_at(view.observed, task) <= view.now
     )
-    tasks = {task: scene.generations.get(task, 0) for task in may_start}
-    room = scene.room - len(scene.ready)
-    slow = find_slow(scene.observed, scene.plan, tasks, scene.active, room=room, now=scene.now)
-    return [new_attempt(scene, pod.task, slow_node=pod.node) for pod in slow]
+    tasks = {task: view.generations.get(task, 0) for task in may_start}
+    room = view.room - len(view.ready)
+    slow = find_slow(view.observed, view.plan, tasks, view.active, room=room, now=view.now)
+    return [new_attempt(view, pod.task, slow_node=pod.node) for pod in slow]
 
 
-def in_order(scene: Scene, broken: Sequence[PodView], creates: Sequence[CreatePod]) -> tuple[Action, ...]:
+def in_order(view: WaveView, broken: Sequence[PodView], creates: Sequence[CreatePod]) -> tuple[Action, ...]:
     """Return the actions in order: deletions that free a slot come first, those of ended pods come last."""
-    running = {pod.uid for pod in scene.observed.active_pods}
-    stops = [action for action in scene.deletes if action.uid in running]
-    tidies = [action for action in scene.deletes if action.uid not in running]
+    running = {pod.uid for pod in view.observed.active_pods}
+    stops = [action for action in view.deletes if action.uid in running]
+    tidies = [action for action in view.deletes if action.uid not in running]
     stops += delete_all(broken, "gang is broken")
-    steps = () if scene.wave.step is None else (scene.wave.step,)
-    return (*scene.records, *stops, *delete_foreign(scene.observed), *steps, *creates, *tidies)
+    steps = () if view.wave.step is None else (view.wave.step,)
+    return (*view.records, *stops, *delete_foreign(view.observed), *steps, *creates, *tidies)
 
 
-def tell(scene: Scene) -> Verdict:
+def tell(view: WaveView) -> Verdict:
     """Return the run's phase, and what its pods wait for."""
-    waiting = explain_waiting(scene.observed.active_pods, scene.now)
+    waiting = explain_waiting(view.observed.active_pods, view.now)
     return Verdict(
-        phase=scene.wave.phase,
+        phase=view.wave.phase,
         reason="" if waiting is None else waiting.reason,
         message="" if waiting is None else waiting.message,
-        map_total=scene.wave.map_total,
-        reduce_total=scene.wave.reduce_total,
-        next_attempt_at=min(scene.due_later, default=None),
+        map_total=view.wave.map_total,
+        reduce_total=view.wave.reduce_total,
+        next_attempt_at=min(view.due_later, default=None),
     )
 
 
@@ -186,32 +186,32 @@ def attempt_due_at(observed: Observed, task: TaskRef) -> float:
     return next_attempt_at(observed.failures.get(task, ()), observed.job.spec.backoff)
 
 
-def new_attempt(scene: Scene, task: TaskRef, *more_tasks: TaskRef, slow_node: str | None = None) -> CreatePod:
+def new_attempt(view: WaveView, task: TaskRef, *more_tasks: TaskRef, slow_node: str | None = None) -> CreatePod:
     """Return a new attempt of a task, followed by `more_tasks`. With `slow_node` it is a twin of the attempt there."""
-    failures = scene.observed.failures
+    failures = view.observed.failures
     is_whole_job = bool(more_tasks) and more_tasks[-1].type is not task.type
     return CreatePod(
         task=task,
         more_tasks=more_tasks,
-        ordinal=max(next_ordinal(scene.pods[each], failures.get(each, ())) for each in (task, *more_tasks)),
-        generation=scene.generations.get(task, 0),
-        shuffle_generation=0 if is_whole_job else scene.wave.shuffle_generation,
-        memory_factor=memory_factor(failures.get(task, ()), scene.observed.job.spec),
+        ordinal=max(next_ordinal(view.pods[each], failures.get(each, ())) for each in (task, *more_tasks)),
+        generation=view.generations.get(task, 0),
+        shuffle_generation=0 if is_whole_job else view.wave.shuffle_generation,
+        memory_factor=memory_factor(failures.get(task, ()), view.observed.job.spec),
         slow_node=slow_node,
     )
 
 
-def group_ready(scene: Scene) -> Sequence[tuple[TaskRef, ...]]:
+def group_ready(view: WaveView) -> Sequence[tuple[TaskRef, ...]]:
     """Return the tasks of each pod that starts now. A task that has failed before gets a pod alone."""
-    observed, plan, ready = scene.observed, scene.plan, scene.ready
+    observed, plan, ready = view.observed, view.plan, view.ready
     whole = whole_job(observed, plan, ready)
     if whole:
-        return [whole][: scene.room]
+        return [whole][: view.room]
     wanted = plan.tasks_per_pod if observed.limits.packs or plan.tasks_per_pod != "Auto" else 1
     slots = parallelism(observed)
     most = most_per_pod(wanted, ready=len(ready), parallelism=slots, mean_bytes=mean_task_bytes(observed, plan))
-    fresh = {task: scene.generations.get(task, 0) for task in ready if task not in observed.failures}
-    return form_groups(ready, room=scene.room, most=most, kind=fresh.get)
+    fresh = {task: view.generations.get(task, 0) for task in ready if task not in observed.failures}
+    return form_groups(ready, room=view.room, most=most, kind=fresh.get)
 
 
 def mean_task_bytes(observed: Observed, plan: PlanSummary) -> float:

@@ -19,7 +19,7 @@ from podreduce.contract.task import CommitRecord, TaskRef, TaskType
 from podreduce_operator.model.observed import Observed, PlanSummary
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 
-__all__ = ["Scene", "choose_slow", "count_allowed", "find_slow", "find_twins"]
+__all__ = ["WaveSpeeds", "choose_slow", "count_allowed", "find_slow", "find_twins"]
 
 TWIN_SHARE = 0.1
 """How many twins there may be, as a share of the running pods. One is always allowed."""
@@ -36,7 +36,7 @@ OVERDUE = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Scene:
+class WaveSpeeds:
     """What is known of a wave: progress by attempt id, bytes of work by task, and the current time."""
 
     progress: Mapping[str, AttemptProgress]
@@ -99,10 +99,10 @@ def find_slow(
         return ()
     if mode == "Always":
         return lonely[:room]
-    scene = Scene(progress=observed.progress, sizes=task_bytes(observed, plan), now=now)
+    known = WaveSpeeds(progress=observed.progress, sizes=task_bytes(observed, plan), now=now)
     alike = [commit for task, commit in observed.commits.items() if task.type is lonely[0].task.type]
     allowed = count_allowed(room=room, active=len(active), twins=len(find_twins(active)))
-    return choose_slow(lonely, alike, scene)[:allowed]
+    return choose_slow(lonely, alike, known)[:allowed]
 
 
 def find_lonely(tasks: Mapping[TaskRef, int], active: Sequence[PodView]) -> list[PodView]:
@@ -125,19 +125,19 @@ def task_bytes(observed: Observed, plan: PlanSummary) -> Mapping[TaskRef, int]:
     return sizes
 
 
-def choose_slow(lonely: Sequence[PodView], commits: Iterable[CommitRecord], scene: Scene) -> list[PodView]:
+def choose_slow(lonely: Sequence[PodView], commits: Iterable[CommitRecord], known: WaveSpeeds) -> list[PodView]:
     """Return the attempts in `lonely` that are worth a twin, the one that ends last first.
 
     `commits` are the commits of the wave's tasks.
     """
-    old_enough = [pod for pod in lonely if scene.age_seconds(pod) >= MIN_AGE_SECONDS]
-    running = [speed for pod in old_enough if (speed := scene.speed(pod)) is not None]
-    speeds = [*running, *(speed_of_commit(commit, scene) for commit in commits)]
+    old_enough = [pod for pod in lonely if known.age_seconds(pod) >= MIN_AGE_SECONDS]
+    running = [speed for pod in old_enough if (speed := known.speed(pod)) is not None]
+    speeds = [*running, *(speed_of_commit(commit, known) for commit in commits)]
     if not speeds:
         return []
     usual = median(speeds)
     slow = quantiles(speeds, n=4, method="inclusive")[0] if len(speeds) > 1 else usual
-    estimates = [found for pod in old_enough if (found := estimate(pod, usual, scene)) is not None]
+    estimates = [found for pod in old_enough if (found := estimate(pod, usual, known)) is not None]
     late = [each for each in estimates if each.speed <= slow and each.is_worth_a_twin]
     return [each.pod for each in sorted(late, key=lambda each: (-each.left_seconds, each.pod.name))]
 
@@ -155,21 +155,21 @@ def find_twins(pods: Sequence[PodView]) -> set[str]:
     return {pod.uid for pod in pods if oldest[pod.task] is not pod}
 
 
-def estimate(pod: PodView, usual: float, scene: Scene) -> Estimate | None:
+def estimate(pod: PodView, usual: float, known: WaveSpeeds) -> Estimate | None:
     """Estimate when an attempt ends if tasks usually read `usual` bytes a second; None if it is too early to say."""
-    size, age, speed = scene.size(pod.task), scene.age_seconds(pod), scene.speed(pod)
+    size, age, speed = known.size(pod.task), known.age_seconds(pod), known.speed(pod)
     twin_seconds = size / usual
     if speed is not None:
-        left = (1.0 - scene.progress[pod.attempt_id].fraction) * size / speed
+        left = (1.0 - known.progress[pod.attempt_id].fraction) * size / speed
         return Estimate(pod=pod, speed=speed, left_seconds=left, twin_seconds=twin_seconds)
     if age < OVERDUE * twin_seconds:
         return None
     return Estimate(pod=pod, speed=size / age, left_seconds=age, twin_seconds=twin_seconds)
 
 
-def speed_of_commit(commit: CommitRecord, scene: Scene) -> float:
+def speed_of_commit(commit: CommitRecord, known: WaveSpeeds) -> float:
     """Return a committed attempt's speed in bytes a second."""
-    return scene.size(commit.task) / max(commit.finished_at - commit.started_at, 1.0)
+    return known.size(commit.task) / max(commit.finished_at - commit.started_at, 1.0)
 
 
 def started_at(pod: PodView) -> float:

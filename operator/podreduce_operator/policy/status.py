@@ -51,7 +51,7 @@ def build_status(
     """Return the job's whole status; `pinned_spec` is the spec in the plan, if there is a plan."""
     previous = observed.job.status
     status = dict(previous)
-    if not (observed.is_blind and may_start_over(observed.job, observed.run_id)):  # only the store can tell
+    if not (observed.is_store_unreadable and may_start_over(observed.job, observed.run_id)):  # only the store can tell
         status["observedGeneration"] = observed.job.generation
     if observed.run.terminal is None and observed.superseded is None:
         if previous.get("runId") != observed.run_id or may_start_over(observed.job, observed.run_id):
@@ -61,7 +61,7 @@ def build_status(
                 "conditions": [],
             }
         status.update(render_run(observed, verdict, status, now))
-    if not observed.is_blind:
+    if not observed.is_store_unreadable:
         status["postMortem"] = render_post_mortem(observed)
     status["conditions"] = render_conditions(
         observed,
@@ -88,7 +88,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
     started_at = None if verdict.phase is Phase.SUSPENDED else status.get("startTime", render_time(now))
     fields: dict[str, Any] = {
         "runId": observed.run_id,
-        "phase": str(phase_while_blind(verdict, status) if observed.is_blind else verdict.phase),
+        "phase": str(phase_while_blind(verdict, status) if observed.is_store_unreadable else verdict.phase),
         "startTime": started_at,
         "nextAttemptAt": None if verdict.next_attempt_at is None else render_time(verdict.next_attempt_at),
     }
@@ -96,7 +96,7 @@ def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], 
         took = render_duration(now - (parse_time(started_at) or now))
         fields |= {"phase": str(verdict.phase), "completionTime": render_time(now), "duration": took}
         fields |= {kind: {**status[kind], "active": 0} for kind in ("map", "reduce") if kind in status}
-    if observed.is_blind:
+    if observed.is_store_unreadable:
         return fields
     if observed.plan is not None:
         fields |= render_planned(observed, observed.plan, verdict, status)

@@ -12,9 +12,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from podreduce.contract.errors import InputError
+from podreduce.inputs.bad_lines import iter_lines, salvage_lines
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged
-from podreduce.inputs.salvage import iter_lines, salvage_lines
 from podreduce.inputs.text import decode_block, line_offsets
 
 if TYPE_CHECKING:

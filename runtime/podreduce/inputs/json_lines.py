@@ -8,11 +8,11 @@ from msgspec import structs
 
 from podreduce.contract.errors import InputError
 from podreduce.contract.plan import InputOptions
+from podreduce.inputs.bad_lines import iter_lines, salvage_lines
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.json_documents import CANNOT_DECODE, decode_document, decode_objects
 from podreduce.inputs.json_inference import infer_columns
 from podreduce.inputs.record_block import RecordBlock, Salvaged
-from podreduce.inputs.salvage import iter_lines, salvage_lines
 from podreduce.inputs.text import line_offsets
 
 if TYPE_CHECKING:

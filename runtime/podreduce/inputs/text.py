@@ -6,9 +6,9 @@ from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from podreduce.contract.errors import InputError
+from podreduce.inputs.bad_lines import iter_lines, salvage_lines
 from podreduce.inputs.blocks import NEWLINE, Block
 from podreduce.inputs.record_block import RecordBlock, Salvaged
-from podreduce.inputs.salvage import iter_lines, salvage_lines
 
 if TYPE_CHECKING:
     import pyarrow as pa

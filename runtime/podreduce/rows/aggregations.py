@@ -7,7 +7,7 @@ from typing import Final
 from podreduce.encoding.codec import Encoded, Key, Value, capture, decode_key, decode_value
 from podreduce.encoding.showing import show
 from podreduce.rows.exact_sums import CANNOT_AGGREGATE, add_exactly, sum_exactly
-from podreduce.rows.ranking import RANKED, rank
+from podreduce.rows.min_max import RANKED, rank
 
 __all__ = [
     "AGGREGATIONS",

@@ -29,7 +29,7 @@ from podreduce.encoding.codec import (
 from podreduce.encoding.frame_packing import FramePacker
 from podreduce.rows.aggregations import AGGREGATIONS, AggregationError, Several, aggregate, fixed
 from podreduce.rows.exact_sums import CANNOT_AGGREGATE
-from podreduce.rows.ranking import RANKED, is_passed_over, is_unranked, makes_room
+from podreduce.rows.min_max import RANKED, is_passed_over, is_unranked, makes_room
 
 __all__ = [
     "AGGREGATIONS",

@@ -17,10 +17,10 @@ from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
 from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
-from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.redirects import stay_at
 from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.store import ObjectStore
+from podreduce.storage.unusual_keys import is_unusual
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, RetryConfig, S3Config, S3Credential, S3CredentialProvider
@@ -84,7 +84,7 @@ def open_store(
             threads=threads,
             on_request=on_request,
         )
-    if is_odd(prefix):
+    if is_unusual(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
     access = access_of(settings or StorageSettings())
     return ObjectStore(

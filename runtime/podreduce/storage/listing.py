@@ -11,7 +11,7 @@ from obstore.store import LocalStore
 from podreduce.contract.errors import InputError, ObjectNotFoundError
 from podreduce.storage.directories import list_directory
 from podreduce.storage.faults import STORE_ERRORS, Place, in_thread, persist, persist_async, translate
-from podreduce.storage.odd_keys import has_odd_keys, is_odd, list_any_keys
+from podreduce.storage.unusual_keys import has_unusual_keys, is_unusual, list_any_keys
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
@@ -163,7 +163,7 @@ def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
 
     Markers are empty, so only an empty entry is checked: by a look whether an object of its name exists.
     """
-    if entry["size"] or is_odd(entry["path"]):
+    if entry["size"] or is_unusual(entry["path"]):
         return False
     try:
         persist(lambda: obstore.head(store, entry["path"]), place)
@@ -174,7 +174,7 @@ def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
 
 def starts_oddly(prefix: str, after: str, connect: "Connect") -> bool:
     """Tell whether obstore would not list these keys, or list others: keys in the bucket's root may begin with `/`."""
-    return is_odd(prefix) or is_odd(after) or ("/" not in prefix and has_odd_keys(connect()))
+    return is_unusual(prefix) or is_unusual(after) or ("/" not in prefix and has_unusual_keys(connect()))
 
 
 def matching(entries: "Sequence[ListedObject]", prefix: str) -> list["ListedObject"]:

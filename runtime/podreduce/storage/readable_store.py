@@ -17,9 +17,9 @@ from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
 from podreduce.storage import directories, listing
 from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, in_thread, persist, persist_async
 from podreduce.storage.key_files import KeyFiles
-from podreduce.storage.odd_keys import is_odd
 from podreduce.storage.requests import OnRequest, ignore_request
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
+from podreduce.storage.unusual_keys import is_unusual
 
 if TYPE_CHECKING:
     from obstore import GetOptions
@@ -269,7 +269,7 @@ class ReadableStore:
 
     def _odd_client(self, key: str) -> "MultipartClient | None":
         """Return the client that reads this key, if obstore cannot."""
-        if self.connect_for_uploads is None or not is_odd(self.prefix + key):
+        if self.connect_for_uploads is None or not is_unusual(self.prefix + key):
             return None
         return self.connect_for_uploads()
 

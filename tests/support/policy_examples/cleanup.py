@@ -38,7 +38,7 @@ CLEANUP = (
     ),
     Example(
         name="an ended run whose store cannot be read is tidied later, the later the longer this lasts",
-        observed=make_observed(run=COMPLETE, pods=(make_pod(M0),), is_blind=True, faults=(make_fault(),)),
+        observed=make_observed(run=COMPLETE, pods=(make_pod(M0),), is_store_unreadable=True, faults=(make_fault(),)),
         now=310.0,
         expected="Complete/OutputCommitted: delete(m-0 job ended); wake 10.0s",
     ),

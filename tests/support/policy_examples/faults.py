@@ -27,7 +27,7 @@ def make_unreadable(
         run=RunState(run_id="1", started_at=0.0, is_publishing=is_publishing),
         plan=None,
         faults=(make_fault(),),
-        is_blind=True,
+        is_store_unreadable=True,
         **fields,
     )
 
@@ -59,13 +59,15 @@ FAULTS = (
     ),
     Example(
         name="a missing Secret has its grace",
-        observed=make_observed(plan=None, faults=(make_fault("StorageSecretNotFound", permanent=True),), is_blind=True),
+        observed=make_observed(
+            plan=None, faults=(make_fault("StorageSecretNotFound", permanent=True),), is_store_unreadable=True
+        ),
         now=29.0,
         expected="Planning/StorageSecretNotFound: -; wake 5.0s",
     ),
     Example(
         name="a missing Secret fails a run that never began",
-        observed=make_observed(plan=None, faults=(make_fault("StorageSecretNotFound"),), is_blind=True),
+        observed=make_observed(plan=None, faults=(make_fault("StorageSecretNotFound"),), is_store_unreadable=True),
         now=30.0,
         expected="Failed/StorageSecretNotFound: -",
     ),
@@ -75,7 +77,7 @@ FAULTS = (
             job=make_job(status={"runId": "1", "planDigest": "0" * 64}),
             plan=None,
             faults=(make_fault("StorageDenied", permanent=True),),
-            is_blind=True,
+            is_store_unreadable=True,
         ),
         now=1000.0,
         expected="Planning/StorageDenied: -; wake 5.0s",
@@ -136,7 +138,7 @@ FAULTS = (
     ),
     Example(
         name="nothing starts on a store that cannot be read",
-        observed=make_observed(plan=None, faults=(make_fault(),), is_blind=True),
+        observed=make_observed(plan=None, faults=(make_fault(),), is_store_unreadable=True),
         now=0.0,
         expected="Planning/StorageUnavailable: -; wake 5.0s",
     ),

@@ -30,7 +30,7 @@ from podreduce_operator.cli.cluster.log_lines import render_log
 from podreduce_operator.cli.replay.run_copy import RunCopy
 from podreduce_operator.cli.terminal import complain
 from podreduce_operator.cli.wording import render_bytes
-from podreduce_operator.cluster.local.lifeline import Lifeline
+from podreduce_operator.cluster.local.kill_with_parent import Lifeline
 from podreduce_operator.cluster.local.task_process import TASK_COMMAND
 from podreduce_operator.cluster.progress_board import read_progress_line
 

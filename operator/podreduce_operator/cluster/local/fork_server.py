@@ -16,7 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from podreduce.contract.environment import FORK_CHANNEL_VARIABLE, FORK_SERVER_VARIABLES, INTERPRETER_VARIABLES
-from podreduce_operator.cluster.local.lifeline import IS_LINUX
+from podreduce_operator.cluster.local.kill_with_parent import IS_LINUX
 
 __all__ = ["ForkServer", "ForkServerGoneError", "ForkedProcess"]
 

@@ -15,11 +15,11 @@ from typing import Self, TypeAlias
 
 from podreduce.contract.environment import LIFELINE_VARIABLE
 from podreduce_operator.cluster.local.fork_server import ForkedProcess, ForkServer, ForkServerGoneError
-from podreduce_operator.cluster.local.lifeline import IS_LINUX, Lifeline
+from podreduce_operator.cluster.local.kill_with_parent import IS_LINUX, Lifeline
 
 __all__ = ["TASK_COMMAND", "TaskProcess"]
 
-LIFELINE_MODULE = "podreduce_operator.cluster.local.lifeline"
+LIFELINE_MODULE = "podreduce_operator.cluster.local.kill_with_parent"
 TASK_COMMAND = (sys.executable, "-P", "-m", *(() if IS_LINUX else (LIFELINE_MODULE,)), "podreduce")
 
 OnLine = Callable[[str], None]

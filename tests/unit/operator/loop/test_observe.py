@@ -94,7 +94,7 @@ def runs() -> StoredRuns:
 async def test_a_new_job_has_neither_plan_nor_past(runs: StoredRuns) -> None:
     observed = await runs.observe()
     assert observed.plan is None
-    assert not observed.is_blind
+    assert not observed.is_store_unreadable
     assert (observed.run.started_at, observed.superseded, observed.has_records) == (None, None, False)
 
 
@@ -394,7 +394,7 @@ async def test_records_of_a_later_release_are_told_and_waited_for(runs: StoredRu
 async def test_without_storage_the_observation_is_blind_and_says_why(runs: StoredRuns) -> None:
     runs.cluster.storage_error = ActionError("StorageSecretNotFound", "no Secret", permanent=True)
     observed = await runs.observe()
-    assert observed.is_blind
+    assert observed.is_store_unreadable
     assert [fault.reason for fault in observed.faults] == ["StorageSecretNotFound"]
 
 

@@ -277,8 +277,8 @@ def test_an_ended_run_keeps_its_results_and_loses_the_rest_after_the_ttl() -> No
 
 def test_without_the_store_nothing_is_decided_but_the_end_of_another_run() -> None:
     old = make_job("visits", run="before")
-    assert told(observe(DIAMOND, is_blind=True, jobs=(old,))) == "Starting: delete(visits another run)"
-    assert told(observe(DIAMOND, is_blind=True, jobs=(make_job("clean"),))) == "Running: -; wake 5.0s"
+    assert told(observe(DIAMOND, is_store_unreadable=True, jobs=(old,))) == "Starting: delete(visits another run)"
+    assert told(observe(DIAMOND, is_store_unreadable=True, jobs=(make_job("clean"),))) == "Running: -; wake 5.0s"
 
 
 def test_a_fault_that_passes_delays_the_run() -> None:

@@ -65,6 +65,6 @@ def test_a_run_in_progress_does_not_warn() -> None:
 def test_the_warning_stays_when_the_records_are_gone() -> None:
     first = complete(read=5, mapped=0, written=0)
     ended = RunState(run_id="1", terminal="Complete", reason="OutputCommitted", completed_at=100.0)
-    later = make_observed(job=make_job(status=first), run=ended, plan=None, is_blind=True, is_at_rest=True)
+    later = make_observed(job=make_job(status=first), run=ended, plan=None, is_store_unreadable=True, is_at_rest=True)
     status = build_status(later, Verdict(phase=Phase.COMPLETE), 9999.0, None)
     assert find_condition(status, EMPTY_OUTPUT) == find_condition(first, EMPTY_OUTPUT)

@@ -22,11 +22,11 @@ DUE: dict[str, tuple[float, dict[str, Any], bool]] = {
     "before the records that the ttl keeps are gone": (110.0, {"has_records": True}, False),
     "with failed pods": (110.0, {"pods": (make_failed_pod(),)}, True),
     "while a pod may still write": (110.0, {"pods": (make_pod(map_task(0)),)}, False),
-    "at rest, with what the ttl keeps": (110.0, {"is_blind": True, "is_at_rest": True}, False),
-    "at rest, with nothing left": (110.0, {"is_blind": True, "is_at_rest": True, "run": CLEANED_UP}, True),
+    "at rest, with what the ttl keeps": (110.0, {"is_store_unreadable": True, "is_at_rest": True}, False),
+    "at rest, with nothing left": (110.0, {"is_store_unreadable": True, "is_at_rest": True, "run": CLEANED_UP}, True),
     "before its intermediate data is gone": (110.0, {"has_intermediates": True}, False),
     "while the store refuses the clean-up": (110.0, {"faults": (make_fault(),)}, False),
-    "while the store cannot be reached": (110.0, {"is_blind": True, "faults": (make_fault(),)}, False),
+    "while the store cannot be reached": (110.0, {"is_store_unreadable": True, "faults": (make_fault(),)}, False),
     "before it has ended": (110.0, {"run": RunState(run_id="1", started_at=1.0)}, False),
 }
 
@@ -61,9 +61,9 @@ def test_without_the_field_a_job_stays_for_ever() -> None:
     ("now", "fields", "wake_after"),
     [
         (101.0, {}, 9.0),
-        (101.0, {"is_blind": True, "is_at_rest": True}, 9.0),
+        (101.0, {"is_store_unreadable": True, "is_at_rest": True}, 9.0),
         (101.0, {"has_records": True}, 4.0),
-        (110.0, {"is_blind": True, "is_at_rest": True}, 0.0),
+        (110.0, {"is_store_unreadable": True, "is_at_rest": True}, 0.0),
     ],
     ids=["nothing else is due", "at rest", "the ttl ends before", "it was at rest when it was looked at"],
 )

@@ -117,7 +117,7 @@ def test_evidence_fails_a_run_but_not_past_its_intent_nor_before_it_has_begun(ev
 )
 def test_blind_run_fails_only_if_it_cannot_be_past_its_intent(status: dict[str, str], fails: bool) -> None:
     fault = make_fault("StorageDenied", permanent=True)
-    observed = make_observed(job=make_job(status=status), plan=None, is_blind=True, faults=(fault,))
+    observed = make_observed(job=make_job(status=status), plan=None, is_store_unreadable=True, faults=(fault,))
     assert (reason_of(observed) == "StorageDenied") is fails
 
 
@@ -238,7 +238,7 @@ def test_a_run_that_is_replaced_is_named() -> None:
 
 
 def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:
-    observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_blind=True, faults=(make_fault(),))
+    observed = make_observed(spec={"activeDeadlineSeconds": 1}, is_store_unreadable=True, faults=(make_fault(),))
     assert find_end(observed, 1e9) is None
 
 

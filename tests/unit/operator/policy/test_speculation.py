@@ -9,7 +9,7 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import AttemptProgress, PodPhase, PodView
 from podreduce_operator.policy.speculation import (
     Estimate,
-    Scene,
+    WaveSpeeds,
     choose_slow,
     count_allowed,
     find_slow,
@@ -29,13 +29,13 @@ SIXTY_SECONDS: Sequence[CommitRecord] = [make_commit(map_task(n), started_at=0.0
 
 def make_scene(
     fractions: dict[PodView, float], sizes: dict[int, int] | None = None, *, now: float = NOW, size: int = 128 * MB
-) -> Scene:
+) -> WaveSpeeds:
     progress = {
         pod.attempt_id: AttemptProgress(fraction=fraction, reported_at=now, changed_at=now)
         for pod, fraction in fractions.items()
     }
     tasks = {map_task(n): size for n in range(20)} | {map_task(n): own for n, own in (sizes or {}).items()}
-    return Scene(progress=progress, sizes=tasks, now=now)
+    return WaveSpeeds(progress=progress, sizes=tasks, now=now)
 
 
 def make_running(index: int, started_at: float = 0.0, **fields: Any) -> PodView:
@@ -55,8 +55,8 @@ def test_attempt_that_will_end_about_as_soon_as_a_twin_gets_none(fraction: float
 
 def test_task_with_more_work_is_not_taken_for_a_slow_one() -> None:
     heavy = make_running(9)
-    scene = make_scene({heavy: 0.25}, sizes={9: 4 * 128 * MB})
-    assert choose_slow([heavy], SIXTY_SECONDS, scene) == []
+    speeds = make_scene({heavy: 0.25}, sizes={9: 4 * 128 * MB})
+    assert choose_slow([heavy], SIXTY_SECONDS, speeds) == []
 
 
 def test_young_attempt_is_not_judged() -> None:
@@ -66,15 +66,15 @@ def test_young_attempt_is_not_judged() -> None:
 
 def test_straggler_among_the_running_gets_a_twin_before_any_is_committed() -> None:
     pods = [make_running(n) for n in range(8)]
-    scene = make_scene(dict.fromkeys(pods[1:], 0.8) | {pods[0]: 0.1})
-    assert choose_slow(pods, [], scene) == [pods[0]]
+    speeds = make_scene(dict.fromkeys(pods[1:], 0.8) | {pods[0]: 0.1})
+    assert choose_slow(pods, [], speeds) == [pods[0]]
 
 
 def test_the_one_that_ends_last_comes_first() -> None:
     pods = [make_running(n) for n in range(10, 13)]
-    scene = make_scene(dict(zip(pods, [0.2, 0.1, 0.15], strict=True)))
+    speeds = make_scene(dict(zip(pods, [0.2, 0.1, 0.15], strict=True)))
     many = [*SIXTY_SECONDS] * 2
-    assert choose_slow(pods, many, scene) == [pods[1], pods[2], pods[0]]
+    assert choose_slow(pods, many, speeds) == [pods[1], pods[2], pods[0]]
 
 
 @pytest.mark.parametrize(("age", "expected"), [(119.0, False), (121.0, True)])
@@ -155,9 +155,9 @@ def test_reduces_are_measured_by_their_partition_and_compared_with_reduces() -> 
 
 def test_speeds_are_bytes_by_the_seconds_since_the_attempt_started() -> None:
     pod = make_running(0, started_at=40.0)
-    scene = make_scene({pod: 0.5}, {0: 1000})
-    assert scene.speed(pod) == 10.0
-    assert speed_of_commit(make_commit(map_task(0), started_at=40.0, finished_at=60.0), scene) == 50.0
+    speeds = make_scene({pod: 0.5}, {0: 1000})
+    assert speeds.speed(pod) == 10.0
+    assert speed_of_commit(make_commit(map_task(0), started_at=40.0, finished_at=60.0), speeds) == 50.0
 
 
 @pytest.mark.parametrize("fraction", [None, 0.0])
@@ -168,14 +168,14 @@ def test_an_attempt_that_has_told_of_no_work_has_no_speed(fraction: float | None
 
 def test_work_of_less_than_a_second_counts_as_a_second() -> None:
     pod = make_running(0, started_at=NOW)
-    scene = make_scene({pod: 1.0}, {0: 1000})
-    assert scene.speed(pod) == 1000.0
-    assert speed_of_commit(make_commit(map_task(0), started_at=60.0, finished_at=60.0), scene) == 1000.0
+    speeds = make_scene({pod: 1.0}, {0: 1000})
+    assert speeds.speed(pod) == 1000.0
+    assert speed_of_commit(make_commit(map_task(0), started_at=60.0, finished_at=60.0), speeds) == 1000.0
 
 
 def test_an_empty_task_has_a_byte_of_work() -> None:
-    scene = make_scene({}, {0: 0})
-    assert (scene.size(map_task(0)), scene.size(map_task(99))) == (1, 1)
+    speeds = make_scene({}, {0: 0})
+    assert (speeds.size(map_task(0)), speeds.size(map_task(99))) == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -85,7 +85,7 @@ def test_a_run_says_how_long_it_took_when_it_has_ended_and_how_many_attempts_fai
     later = make_observed(job=make_job(status=running), failures=failures)
     for phase in (Phase.COMPLETE, Phase.FAILED):
         assert build_status(later, Verdict(phase=phase), NOW + 130, None)["duration"] == "2m10s"
-    blind = make_observed(job=make_job(status=running), plan=None, is_blind=True)
+    blind = make_observed(job=make_job(status=running), plan=None, is_store_unreadable=True)
     ended = build_status(blind, Verdict(phase=Phase.FAILED), NOW + 7, None)
     assert (ended["duration"], ended["failedAttempts"]) == ("7s", 2)
 
@@ -93,7 +93,7 @@ def test_a_run_says_how_long_it_took_when_it_has_ended_and_how_many_attempts_fai
 def test_a_run_that_ends_while_its_store_is_away_has_no_active_pods() -> None:
     pods = [make_pod(map_task(0))]
     running = build_status(make_observed(pods=pods), Verdict(phase=Phase.MAPPING), NOW, None)
-    away = make_observed(job=make_job(status=running), pods=pods, plan=None, is_blind=True)
+    away = make_observed(job=make_job(status=running), pods=pods, plan=None, is_store_unreadable=True)
     ended = build_status(away, Verdict(phase=Phase.FAILED), NOW, None)
     assert (running["map"]["active"], ended["map"]) == (1, {**running["map"], "active": 0})
 
@@ -114,8 +114,10 @@ def test_the_story_of_an_ended_run_is_linked_as_long_as_it_lies_there() -> None:
     run = RunState(run_id="1", terminal="Complete", completed_at=NOW)
     complete = build_status(make_observed(published=make_published()), Verdict(phase=Phase.COMPLETE), NOW, None)
     links = []
-    for story, is_blind in ((make_post_mortem_view(), False), (None, True), (None, False)):
-        observed = make_observed(job=make_job(status=complete), run=run, post_mortem=story, is_blind=is_blind)
+    for story, is_store_unreadable in ((make_post_mortem_view(), False), (None, True), (None, False)):
+        observed = make_observed(
+            job=make_job(status=complete), run=run, post_mortem=story, is_store_unreadable=is_store_unreadable
+        )
         complete = build_status(observed, Verdict(phase=Phase.COMPLETE), NOW, None)
         links.append(complete.get("postMortem"))
     told = {"uri": "s3://work/run/post-mortem.json", "attemptsUri": "s3://work/run/attempts.parquet"}
@@ -150,7 +152,7 @@ def test_a_run_being_replaced_stays_in_the_status_until_it_is_discarded() -> Non
 
 def test_blindness_keeps_the_numbers() -> None:
     seen = build_status(make_observed(commits=[make_commit(map_task(0))]), Verdict(phase=Phase.MAPPING), NOW, None)
-    blind = make_observed(job=make_job(status=seen), plan=None, is_blind=True)
+    blind = make_observed(job=make_job(status=seen), plan=None, is_store_unreadable=True)
     status = build_status(blind, Verdict(phase=Phase.PLANNING, reason="StorageUnavailable"), NOW + 5, None)
     assert status["map"] == seen["map"]
     assert status["phase"] == "Mapping"
@@ -375,12 +377,12 @@ def test_how_a_run_ended_stays_told_while_a_new_one_takes_its_place() -> None:
 
 PUBLISHING_CASES: dict[str, tuple[str | None, dict[str, Any], Phase, str | None]] = {
     "a run that has just begun": (None, {}, Phase.PLANNING, "False"),
-    "a run whose store was never read": (None, {"is_blind": True}, Phase.PLANNING, None),
+    "a run whose store was never read": (None, {"is_store_unreadable": True}, Phase.PLANNING, None),
     "a run that is about to write its intent": ("False", {}, Phase.COMMITTING, "True"),
     "a run of an earlier release past its intent": (None, {"has_intent": True}, Phase.COMMITTING, "True"),
     "a run that has lost a part before its intent": ("True", {}, Phase.REDUCING, "True"),
-    "a run that may have published": ("True", {"is_blind": True}, Phase.PLANNING, "True"),
-    "a run that has not published": ("False", {"is_blind": True}, Phase.PLANNING, "False"),
+    "a run that may have published": ("True", {"is_store_unreadable": True}, Phase.PLANNING, "True"),
+    "a run that has not published": ("False", {"is_store_unreadable": True}, Phase.PLANNING, "False"),
     "a run that is replaced": ("True", {"superseded": "1", "run_id": "2"}, Phase.PLANNING, "True"),
     "a run that has ended": ("True", {}, Phase.COMPLETE, None),
 }

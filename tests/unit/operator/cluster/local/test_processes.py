@@ -209,7 +209,7 @@ def test_the_thread_of_other_systems_ends_the_task_too(tmp_path: Path) -> None:
     (tmp_path / "sleeper.py").write_text("import os, time; print(os.getpid(), flush=True); time.sleep(60)")
     reading, writing = os.pipe()
     task = subprocess.Popen(
-        [sys.executable, "-m", "podreduce_operator.cluster.local.lifeline", "sleeper"],
+        [sys.executable, "-m", "podreduce_operator.cluster.local.kill_with_parent", "sleeper"],
         env={**os.environ, "PYTHONPATH": str(tmp_path), "PODREDUCE_LIFELINE": str(reading)},
         pass_fds=(reading,),
         start_new_session=True,

@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from podreduce.storage.multipart import MultipartClient
 
-__all__ = ["has_odd_keys", "is_odd", "list_any_keys"]
+__all__ = ["has_unusual_keys", "is_unusual", "list_any_keys"]
 
 ODD = re.compile(r"^/|//|(?:^|/)\.\.?(?:/|$)|[\x00-\x1f\x7f]")
 
 
-def is_odd(key: str) -> bool:
+def is_unusual(key: str) -> bool:
     """Tell whether obstore would refuse this key, or confuse it with another."""
     return ODD.search(key) is not None
 
 
-def has_odd_keys(client: "MultipartClient") -> bool:
+def has_unusual_keys(client: "MultipartClient") -> bool:
     """Tell whether the bucket has keys that begin with `/`; obstore would list them without it."""
     return bool(client.list_page("/", max_keys=1)["entries"])
 

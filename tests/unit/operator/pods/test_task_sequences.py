@@ -4,7 +4,7 @@ import pytest
 
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce_operator.model.pods import PodPhase, PodView
-from podreduce_operator.pods.task_turns import History, failed_attempts
+from podreduce_operator.pods.task_sequences import History, failed_attempts
 from tests.support.builders.pods import make_pod
 from tests.support.builders.records import make_commit, make_failure
 from tests.support.builders.tasks import map_task, reduce_task

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from podreduce.encoding.codec import decode_value, encode_value
-from podreduce.rows.ranking import rank
+from podreduce.rows.min_max import rank
 from podreduce.rows.row_stores import Aggregates
 from tests.support.searching import tries
 
