@@ -98,17 +98,22 @@ def compare_layouts(
     except ManifestError as error:
         complain(str(error))
         return ExitStatus.INVALID
-    expected: list[str] | None = None
     written = as_written(file)
-    layouts = [each for each in layouts_of() if written is not None or not each.is_as_written]
+    shapes = [(each, written if each.is_as_written else file) for each in layouts_of()]
+    overrides = Overrides(inputs=tuple(inputs), parameters=tuple(parameters))
+    return compare_runs([(layout, shape) for layout, shape in shapes if shape is not None], overrides, fork_server)
+
+
+def compare_runs(
+    runs: Sequence[tuple[Layout, JobFile]], overrides: Overrides, fork_server: ForkServer | None
+) -> ExitStatus:
+    """Run each job in its layout, and print the first difference from what the first of them gives."""
+    expected: list[str] | None = None
     with tempfile.TemporaryDirectory(prefix="podreduce-test-") as directory:
-        for number, layout in enumerate(layouts):
-            overrides = Overrides(
-                inputs=tuple(inputs), output=str(Path(directory) / f"out-{number}"), parameters=tuple(parameters)
-            )
+        for number, (layout, file) in enumerate(runs):
             try:
-                shape = written if layout.is_as_written and written is not None else file
-                found = run_layout(shape, layout, overrides, fork_server)
+                output = str(Path(directory) / f"out-{number}")
+                found = run_layout(file, layout, replace(overrides, output=output), fork_server)
             except ValueError as error:
                 complain(str(error))
                 return ExitStatus.INVALID
@@ -119,10 +124,10 @@ def compare_layouts(
                 expected = found
             difference = find_difference(expected, found)
             if difference is not None:
-                complain(describe(layouts[0], layout, difference))
+                complain(describe(runs[0][0], layout, difference))
                 return ExitStatus.FAILED
             say(f"{layout.name}: {render_count(len(found), 'record')}")
-    say(f"{path}: the results of all {len(layouts)} runs agree")
+    say(f"{runs[0][1].source}: the results of all {len(runs)} runs agree")
     return ExitStatus.COMPLETE
 
 

@@ -42,7 +42,7 @@ from podreduce.contract.plan import (
     SideInput,
 )
 from podreduce_operator.api.input_uris import as_prefix
-from podreduce_operator.api.spec import JobSpec, pinned_fields
+from podreduce_operator.api.spec import JobSpec, OutputSpec, pinned_fields
 from podreduce_operator.balance.even_cuts import choose_cuts, imbalance_bytes
 from podreduce_operator.balance.input_shares import share_shards
 from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
@@ -280,12 +280,7 @@ def build_plan(
         order=spec.output.order,
         partition_key_length=spec.reduce.partition_key_length,
         partitioning=spec.reduce.partitioning,
-        output_uri=as_prefix(spec.output.uri),
-        output_format=spec.output.format,
-        output_compression=spec.output.compression,
-        output_columns=spec.output.columns,
-        output_record_length=spec.output.record_length,
-        if_exists=spec.output.if_exists,
+        **describe_output(spec.output),
         input_digest=digests.input,
         spec_digest=digests.spec,
         owner=owner,
@@ -316,4 +311,16 @@ def describe_inputs(inputs: Sequence[PlannedInput], *, are_named: bool) -> dict[
         "input_format": only.input_format,
         "input_options": only.input_options,
         "encoding_errors": only.encoding_errors,
+    }
+
+
+def describe_output(output: OutputSpec) -> dict[str, Any]:
+    """Return the plan's fields about its output, but for the order of its records."""
+    return {
+        "output_uri": as_prefix(output.uri),
+        "output_format": output.format,
+        "output_compression": output.compression,
+        "output_columns": output.columns,
+        "output_record_length": output.record_length,
+        "if_exists": output.if_exists,
     }

@@ -4,6 +4,7 @@ Without settings the usual AWS_* variables count (keys, region, endpoint, web id
 reads them; `~/.aws` is not read.
 """
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -68,25 +69,38 @@ def open_store(
         InputError: `uri` is not such a URI.
         StorageDeniedError: the CA's certificate cannot be read, or is invalid.
     """
-    scheme, bucket, prefix = split_uri(uri)
+    scheme, _, prefix = split_uri(uri)
     if prefix and not prefix.endswith("/"):
         raise InputError(f"{uri}: a store's URI ends in /; use split_object_uri for an object")
-    if scheme in ("memory", "file"):
-        store = MEMORY_STORES.setdefault(bucket, MemoryStore()) if scheme == "memory" else LocalStore("/")
-        return ObjectStore(
-            uri=uri,
-            prefix=prefix,
-            store=store,
-            connect_for_copies=lambda: store,
-            connect_for_checksummed=lambda: store,
-            directory=Path("/") if scheme == "file" else None,
-            before_write=before_write,
-            threads=threads,
-            on_request=on_request,
-        )
+    if scheme == "s3":
+        access = access_of(settings or StorageSettings())
+        return replace(open_s3(uri, access, before_write, on_request), gate=gate, threads=threads)
+    return replace(open_local(uri), before_write=before_write, threads=threads, on_request=on_request)
+
+
+def open_local(uri: str) -> ObjectStore:
+    """Open a directory or a memory store."""
+    scheme, name, prefix = split_uri(uri)
+    store = MEMORY_STORES.setdefault(name, MemoryStore()) if scheme == "memory" else LocalStore("/")
+    return ObjectStore(
+        uri=uri,
+        prefix=prefix,
+        store=store,
+        connect_for_copies=lambda: store,
+        connect_for_checksummed=lambda: store,
+        directory=Path("/") if scheme == "file" else None,
+    )
+
+
+def open_s3(uri: str, access: Access, before_write: BeforeWrite, on_request: OnRequest) -> ObjectStore:
+    """Open a prefix of a bucket.
+
+    Raises:
+        InputError: no object can lie below this prefix.
+    """
+    _, bucket, prefix = split_uri(uri)
     if is_unusual(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
-    access = access_of(settings or StorageSettings())
     return ObjectStore(
         uri=uri,
         prefix=prefix,
@@ -98,8 +112,6 @@ def open_store(
         endpoint=access.endpoint or "AWS",
         key_files=access.key_files,
         before_write=before_write,
-        gate=gate,
-        threads=threads,
         on_request=on_request,
     )
 
