@@ -42,13 +42,12 @@ IN_IMAGES = $(COMPILE) --no-annotate --constraint requirements.lock
 IN_RUNTIME = $(filter-out typing-extensions,$(shell grep --only-matching --extended-regexp '^[a-z0-9-]+==' requirements/runtime.lock | tr -d = | sort -u))
 
 lock: ## renew the lock files (needs uv)
-	$(COMPILE) pyproject.toml --extra cli --extra operator --extra test --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra cli --extra operator --extra test --extra apps --output-file requirements.lock
 	$(IN_IMAGES) pyproject.toml --output-file requirements/runtime.lock
-	$(MAKE) lock-operator
+	$(MAKE) lock-operator lock-apps
 	$(COMPILE) requirements/build.in --no-annotate --output-file requirements/build.lock
 
-# What the operator needs beyond the runtime: its image is built on the runtime's layers.
-.PHONY: lock-operator
-lock-operator:
-	$(IN_IMAGES) pyproject.toml --extra operator $(addprefix --no-emit-package ,$(IN_RUNTIME)) \
-	  --output-file requirements/operator.lock
+# What the operator and the applications need beyond the runtime: their images are built on the runtime's layers.
+.PHONY: lock-operator lock-apps
+lock-operator lock-apps: lock-%:
+	$(IN_IMAGES) pyproject.toml --extra $* $(addprefix --no-emit-package ,$(IN_RUNTIME)) --output-file requirements/$*.lock

@@ -1,6 +1,7 @@
 """A directory with two packages and a wheel, submitted by the command: its pods ask no registry for anything."""
 
 import hashlib
+import io
 import os
 import subprocess
 import sys
@@ -8,7 +9,11 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import obstore
+import onnxruntime
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from tests.e2e.jobs import JobWorld
@@ -16,6 +21,8 @@ from tests.e2e.oracle import count_words, read_words
 from tests.integration.test_wheels import make_wheel
 
 pytestmark = pytest.mark.e2e
+
+INFERENCE = Path(__file__).parents[2] / "examples" / "inference"
 
 JOB = """
 import marks
@@ -52,8 +59,10 @@ def write_program(directory: Path) -> Path:
     return program
 
 
-def submit(world: JobWorld, program: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Submit the program over the words."""
+def submit(
+    world: JobWorld, program: Path, *arguments: str, data: str | None = None, name: str = "counted"
+) -> subprocess.CompletedProcess[str]:
+    """Submit the program over the words, or over other data."""
     environ = {
         "KUBECONFIG": str(world.cluster.kubeconfig),
         "AWS_ENDPOINT_URL": world.minio.outside,
@@ -61,8 +70,8 @@ def submit(world: JobWorld, program: Path, *arguments: str) -> subprocess.Comple
         "AWS_ACCESS_KEY_ID": world.minio.access_key,
         "AWS_SECRET_ACCESS_KEY": world.minio.secret_key,
     }
-    command = [sys.executable, "-m", "podreduce_operator.cli.app", "submit", str(program), world.input_uri("words")]
-    command += ["-o", world.output_uri("counted"), "-n", world.namespace, *arguments]
+    command = [sys.executable, "-m", "podreduce_operator.cli.app", "submit", str(program)]
+    command += [data or world.input_uri("words"), "-o", world.output_uri(name), "-n", world.namespace, *arguments]
     return subprocess.run(
         command, env={**os.environ, **environ}, capture_output=True, text=True, timeout=300, check=False
     )
@@ -100,3 +109,21 @@ def test_a_replaced_archive_does_not_slip_into_a_run(world: JobWorld, tmp_path: 
     assert failed["reason"] == "ProgramInvalid"
     found = f"sha256:{hashlib.sha256(b'another program').hexdigest()}"
     assert all(part in failed["message"] for part in (archive["uri"], archive["digest"], found))
+
+
+def test_a_model_that_was_trained_elsewhere_runs_in_pods_with_the_library_it_needs(world: JobWorld) -> None:
+    """The pods take onnxruntime from the bucket, as `podreduce submit` has locked it, and the model as a side input."""
+    store, place = world.minio.store(world.output_bucket), f"{world.namespace}/digits"
+    for path in (*(INFERENCE / "digits").iterdir(), INFERENCE / "model.onnx"):
+        obstore.put(store, f"{place}{'/images' if path.suffix == '.parquet' else ''}/{path.name}", path.read_bytes())
+    uri = f"s3://{world.output_bucket}/{place}"
+    settings = (f"spec.sideInputs[0].uris=[{uri}/model.onnx]", "spec.map.shards=3")
+    arguments = [argument for setting in settings for argument in ("--set", setting)]
+    submitted = submit(world, INFERENCE / "job.yaml", *arguments, "--wait", data=f"{uri}/images/", name="inference")
+    assert submitted.returncode == 0, f"{submitted.stderr}\n{world.describe('inference')}"
+    images = pq.read_table(INFERENCE / "digits")
+    pixels = np.array(images["pixels"].to_pylist(), dtype=np.float32)
+    _, chances = onnxruntime.InferenceSession(INFERENCE / "model.onnx").run(None, {"X": pixels})
+    rows = pa.concat_tables([pq.read_table(io.BytesIO(part)) for part in world.parts("inference")])
+    assert rows["image"].to_pylist() == images["image"].to_pylist()
+    assert rows["found"].to_pylist() == chances.argmax(axis=1).tolist()

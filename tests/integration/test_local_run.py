@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import onnxruntime
+import pyarrow.parquet as pq
 import pytest
 
 from tests.cluster.minio import MinioServer
@@ -161,6 +164,24 @@ def test_a_join_of_two_inputs_equals_duckdb(here: Path, shards: int | None) -> N
         (*row[:4], row[4] or Decimal(0)) for row in expected
     )
     assert len(rows) == 121
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_inference_gives_what_the_model_gives_in_one_process(here: Path, shards: int) -> None:
+    example = EXAMPLES / "inference"
+    settings = (f'spec.sideInputs[0].uris=["{example}/model.onnx"]', f"spec.map.shards={shards}")
+    arguments = [argument for setting in settings for argument in ("--set", setting)]
+    ran = podreduce(here, "run", example / "job.yaml", "--input", example / "digits", *arguments, "--output", "out")
+    assert ran.returncode == 0, ran.stderr
+    assert f"counter inference/modelsLoaded: {shards}" in ran.stdout + ran.stderr
+    images = pq.read_table(example / "digits")
+    pixels = np.array(images["pixels"].to_pylist(), dtype=np.float32)
+    _, chances = onnxruntime.InferenceSession(example / "model.onnx").run(None, {"X": pixels})
+    found = pq.read_table(here / "out", columns=["image", "digit", "found", "certainty"])
+    assert found["image"].to_pylist() == images["image"].to_pylist()
+    assert found["found"].to_pylist() == chances.argmax(axis=1).tolist()
+    assert found["certainty"].to_numpy().tobytes() == chances.max(axis=1).tobytes()
+    assert sum(row["found"] == row["digit"] for row in found.to_pylist()) == 348
 
 
 ASSIGN = """

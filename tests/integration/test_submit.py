@@ -237,6 +237,10 @@ INPUTS = {
             {"name": "orders", "uris": [f"file://{EXAMPLES}/join/orders/*.csv"], "format": "CSV"},
         ]
     },
+    "inference": {
+        "input": {"uris": [f"file://{EXAMPLES}/inference/digits/"], "format": "Parquet"},
+        "sideInputs": [{"name": "model", "uris": [f"file://{EXAMPLES}/inference/model.onnx"]}],
+    },
 }
 
 
@@ -248,7 +252,8 @@ def test_each_example_has_its_input_here() -> None:
 def test_a_program_gives_the_same_bytes_as_text_as_a_module_and_as_an_archive(example: str, tmp_path: Path) -> None:
     manifest = yaml.safe_load((EXAMPLES / example / "job.yaml").read_text())
     manifest["spec"] |= INPUTS[example]
-    source = manifest["spec"]["program"].pop("source")
+    module = manifest["spec"]["program"].pop("module", None)
+    source = manifest["spec"]["program"].pop("source", None) or (EXAMPLES / example / f"{module}.py").read_text()
     directory = tmp_path / "program"
     directory.mkdir()
     (directory / "the_job.py").write_text(source)

@@ -19,7 +19,7 @@ SKEWED_SHARE = 0.2
 REMEDIES = {
     "BackoffLimitExceeded": "fix the cause of the last failure; --retries N tries a failed task N more times",
     "ProgramError": "fix the program, and try it on a small input first: --input PATH",
-    "ProgramInvalid": "correct the program as the message says",
+    "ProgramInvalid": "correct the program as the message says; install a module that is missing here with pip",
     "SetupFailed": "correct what the program does before the first record: its imports, its constructor, its setup",
     "InputError": "fix the object; to accept bytes that are not UTF-8: --set spec.input.encodingErrors=Replace",
     "TooManyBadRecords": "fix the input or the program, or allow more: --set spec.maxBadRecords=N",

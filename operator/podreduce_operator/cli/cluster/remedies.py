@@ -10,7 +10,8 @@ MEMORY = (
 CLUSTER_REMEDIES = {
     "BackoffLimitExceeded": "correct the cause of the last failure, then run it again",
     "ProgramError": "correct the program, and try it here on a small input first: podreduce run JOB.yaml --input PATH",
-    "ProgramInvalid": "correct the program as the message says; a module that is missing must be in the image",
+    "ProgramInvalid": "correct the program as the message says; a module that is missing must be in "
+    "requirements.txt (podreduce submit), or in the image",
     "SetupFailed": "correct what the program does before the first record: its imports, its constructor, its setup",
     "InputError": "correct the object; input.encodingErrors: Replace accepts bytes that are not UTF-8",
     "InputNotFound": "check bucket and key in input.uris; a prefix ends in /",
