@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
+from podreduce.contract.task import CommitRecord, TaskRef, TaskType
 from podreduce_operator.loop.apply import Applied
 from podreduce_operator.model.actions import (
     Action,
@@ -28,6 +28,7 @@ from podreduce_operator.model.observed import Fault, Observed, PlanSummary
 from podreduce_operator.model.pods import Stage
 from podreduce_operator.pods.pod_names import pod_name
 from podreduce_operator.policy.attempt_record import kept_stage
+from podreduce_operator.policy.failure_recording import build_lost_part_record
 from podreduce_operator.policy.stuck_pods import still_waits
 from tests.simulation.chaos import FaultKind
 from tests.simulation.judge import POSSIBLE, Judge, ViolationError
@@ -305,18 +306,7 @@ class Actor:
         staged = self.store.output.staged.get(observed.run_id, set())
         lost = [commit for commit in commits if (commit.task, commit.attempt_id) not in staged]
         for commit in lost:
-            record = FailureRecord(
-                task=commit.task,
-                generation=commit.generation,
-                attempt_id=commit.attempt_id,
-                pod_name=commit.pod_name,
-                ordinal=0,
-                counted=False,
-                reason="UploadLost",
-                message="lost",
-                finished_at=commit.finished_at,
-                lost=LostOutput(task=commit.task, generation=commit.generation),
-            )
+            record = build_lost_part_record(commit)
             self.sight_of(observed.run_id).create_failure(self.store.run(observed.run_id), record, suffix="-lost")
             self.step()
         return bool(lost)

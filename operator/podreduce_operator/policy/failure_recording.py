@@ -3,7 +3,7 @@
 Rule: pure.
 """
 
-from podreduce.contract.task import FailureRecord
+from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput
 from podreduce_operator.model.actions import RecordFailure
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import PodPhase, PodView
@@ -11,7 +11,7 @@ from podreduce_operator.policy.failure_causes import Cause, Classification, clas
 from podreduce_operator.policy.failure_classes import MEMORY_UNAVAILABLE
 from podreduce_operator.policy.stuck_pods import find_expired, find_hung, raised_until
 
-__all__ = ["record_failures", "recorded_attempts"]
+__all__ = ["build_lost_part_record", "record_failures", "recorded_attempts"]
 
 
 def record_failures(observed: Observed, now: float) -> tuple[RecordFailure, ...]:
@@ -82,3 +82,19 @@ def commits_own_generation(observed: Observed, pod: PodView) -> bool:
 def recorded_attempts(observed: Observed) -> set[str]:
     """Return the ids of all attempts with a failure record."""
     return {failure.attempt_id for failures in observed.failures.values() for failure in failures}
+
+
+def build_lost_part_record(commit: CommitRecord) -> FailureRecord:
+    """Return the record of a committed part that the store has dropped. It does not count, and the task runs again."""
+    return FailureRecord(
+        task=commit.task,
+        generation=commit.generation,
+        attempt_id=commit.attempt_id,
+        pod_name=commit.pod_name,
+        ordinal=0,
+        counted=False,
+        reason="UploadLost",
+        message="the store dropped the part before it was published: see its rule for unfinished uploads",
+        finished_at=commit.finished_at,
+        lost=LostOutput(task=commit.task, generation=commit.generation),
+    )

@@ -9,7 +9,6 @@ from typing import Any
 
 import kopf
 import structlog
-from kopf._core.engines.peering import Identity
 
 from podreduce_operator.api.crd import GROUP, VERSION
 from podreduce_operator.cluster.kubernetes.api import ApiServer
@@ -19,6 +18,8 @@ from podreduce_operator.process.settings import Settings
 __all__ = ["serve"]
 
 EXIT_SECONDS = 20.0
+IDENTITY: Any = "podreduce"
+"""kopf declares a private type of texts for it."""
 Stop = Callable[[], Awaitable[None]]
 
 log = structlog.get_logger(__name__)
@@ -52,7 +53,7 @@ async def serve(api: ApiServer, kinds: ServedKinds, settings: Settings, stop: St
             registry=build_registry(api, kinds, begin_stop),
             settings=build_kopf_settings(),
             standalone=True,
-            identity=Identity("podreduce"),  # otherwise kopf asks for a user name, and the image has none
+            identity=IDENTITY,  # otherwise kopf asks for a user name, and the image has none
             clusterwide=not settings.cluster.namespaces,
             namespaces=settings.cluster.namespaces,
         )

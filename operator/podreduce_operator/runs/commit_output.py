@@ -5,8 +5,9 @@ Rule: may be repeated at any point. Only one intent can be created, and only by 
 
 from podreduce.contract.layout import COMMIT_INTENT_KEY
 from podreduce.contract.plan import Plan
-from podreduce.contract.task import CommitRecord, FailureRecord, LostOutput, TaskRef, TaskType
+from podreduce.contract.task import CommitRecord, TaskRef, TaskType
 from podreduce.contract.wire import encode
+from podreduce_operator.policy.failure_recording import build_lost_part_record
 from podreduce_operator.runs.output_claim import confirm_claim
 from podreduce_operator.runs.publishing import build_intent, build_manifest, find_lost, publish, remove_staged
 from podreduce_operator.runs.run import Run
@@ -55,16 +56,4 @@ async def record_lost_part(run: Run, commit: CommitRecord) -> None:
 
     The attempt may already have a failure record, if its pod was given up but still committed.
     """
-    record = FailureRecord(
-        task=commit.task,
-        generation=commit.generation,
-        attempt_id=commit.attempt_id,
-        pod_name=commit.pod_name,
-        ordinal=0,
-        counted=False,
-        reason="UploadLost",
-        message="the store dropped the part before it was published: see its rule for unfinished uploads",
-        finished_at=commit.finished_at,
-        lost=LostOutput(task=commit.task, generation=commit.generation),
-    )
-    await run.records.create_failure(record, suffix="-lost")
+    await run.records.create_failure(build_lost_part_record(commit), suffix="-lost")

@@ -15,14 +15,14 @@ from podreduce.contract.task import FailureRecord, TaskRef
 from podreduce.contract.texts import cut_middle
 from podreduce_operator.runs.record_budget import RunShare, size_of
 
-__all__ = ["MOST_TEXT", "KeptFailures"]
+__all__ = ["MAX_TEXT_BYTES", "KeptFailures"]
 
-MOST_TEXT = 8192
-"""How many characters of each text of a failure are kept. The status and the post-mortem show less."""
+MAX_TEXT_BYTES = 8192
+"""How much of each text of a failure is kept. The status and the post-mortem show less."""
 MOST_IN_FULL = 100
 """How many failures keep their texts: the newest. The status has the last 10, the post-mortem the last 50."""
-MOST_OLD_MESSAGE = 300
-"""How many characters of the message are kept of an older failure: as many as a condition has."""
+MAX_OLD_MESSAGE_BYTES = 300
+"""How much of the message of an older failure is kept: as much as a condition has."""
 
 
 class KeptFailures:
@@ -86,12 +86,11 @@ def order_of(failure: FailureRecord) -> tuple[float, str]:
 
 def cut_texts(failure: FailureRecord) -> FailureRecord:
     """Return the failure with texts of limited length."""
-    texts = {name: getattr(failure, name) for name in ("message", "traceback", "record")}
-    long = {name: cut_middle(text, MOST_TEXT) for name, text in texts.items() if len(text) > MOST_TEXT}
-    return msgspec.structs.replace(failure, **long) if long else failure
+    texts = {name: cut_middle(getattr(failure, name), MAX_TEXT_BYTES) for name in ("message", "traceback", "record")}
+    return msgspec.structs.replace(failure, **texts)
 
 
 def shorten(failure: FailureRecord) -> FailureRecord:
     """Return the failure with the beginning and end of its message, and without other texts."""
-    message = cut_middle(failure.message, MOST_OLD_MESSAGE)
+    message = cut_middle(failure.message, MAX_OLD_MESSAGE_BYTES)
     return msgspec.structs.replace(failure, message=message, traceback="", record="")

@@ -31,7 +31,6 @@ __all__ = [
     "job_prefix",
     "log_key",
     "offsets_key",
-    "parse_commit_key",
     "parse_shuffle_key",
     "part_name",
     "quarantine_key",
@@ -98,12 +97,6 @@ def blob_key(index: int, attempt_id: str) -> str:
 def commit_key(task: TaskRef, generation: int) -> str:
     """Return the key of a task's commit record."""
     return f"{COMMITS_PREFIX}{task}-{generation}.json"
-
-
-def parse_commit_key(key: str) -> tuple[TaskRef, int]:
-    """Read the task and generation back from `commit_key`."""
-    task, _, generation = key.removeprefix(COMMITS_PREFIX).removesuffix(".json").rpartition("-")
-    return TaskRef.parse(task), int(generation)
 
 
 def failure_key(task: TaskRef, attempt_id: str) -> str:

@@ -39,7 +39,6 @@ ESCAPED_ZERO: Final = b"\x00\xff"
 DOUBLE: Final = struct.Struct(">d")
 LENGTH: Final = struct.Struct(">Q")
 FLIPPED: Final = bytes(255 - byte for byte in range(256))
-MAX_DOUBLE_INT: Final = int(1.7976931348623157e308)
 NO_REST: Final = b"\x80"
 LONG_REST: Final = 0x7E
 """If the difference has this many bytes or more, its length is written as eight bytes."""

@@ -34,11 +34,11 @@ CONNECT_SECONDS = 10.0
 WATCH_SILENCE_SECONDS = 90.0
 """The server sends a bookmark every minute. A watch that is silent for longer has lost its connection."""
 
-THROTTLED = 429
+THROTTLED = HTTPStatus.TOO_MANY_REQUESTS
 THROTTLED_ATTEMPTS = 4
 THROTTLED_SECONDS = 1.0
 MAX_THROTTLED_SECONDS = 60.0
-GONE = 410
+GONE = HTTPStatus.GONE
 ERRORS_FROM = 300
 """A redirect is an error too: the API server sends none, and another server must not see the credentials."""
 SERVER_ERRORS_FROM = 500

@@ -19,7 +19,7 @@ from podreduce_operator.model.resources import ResourceView
 __all__ = ["EventRecorder"]
 
 COMPONENT = "podreduce-operator"
-MAX_MESSAGE_CHARACTERS = 1024
+MAX_MESSAGE_BYTES = 1024
 """The API's limit for an Event's message."""
 
 log = structlog.get_logger(__name__)
@@ -76,7 +76,7 @@ def build_event(involved: Json, kind: str, reason: str, message: str, now: float
         "involvedObject": involved,
         "type": kind,
         "reason": reason,
-        "message": cut_middle(message, MAX_MESSAGE_CHARACTERS),
+        "message": cut_middle(message, MAX_MESSAGE_BYTES),
         "count": 1,
         "firstTimestamp": at,
         "lastTimestamp": at,

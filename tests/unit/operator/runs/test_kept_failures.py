@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from podreduce.contract.task import FailureRecord
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.runs import kept_failures
-from podreduce_operator.runs.kept_failures import MOST_IN_FULL, MOST_TEXT, KeptFailures
+from podreduce_operator.runs.kept_failures import MAX_TEXT_BYTES, MOST_IN_FULL, KeptFailures
 from podreduce_operator.runs.record_budget import RecordBudget, size_of
 from tests.support.builders.records import make_failure
 from tests.support.builders.tasks import map_task
@@ -97,7 +97,7 @@ def test_memory_does_not_grow_with_the_texts_of_all_failures() -> None:
     finally:
         tracemalloc.stop()
     assert len(kept.attempts) == 2000
-    assert held < MOST_IN_FULL * 3 * MOST_TEXT + 2000 * 2500
+    assert held < MOST_IN_FULL * 3 * MAX_TEXT_BYTES + 2000 * 2500
 
 
 def make_long(number: int) -> FailureRecord:

@@ -55,7 +55,7 @@ from podreduce_operator.model.observed import Fault, Observed
 from podreduce_operator.policy.decide import decide
 from podreduce_operator.process.sweeper import sweep
 from podreduce_operator.runs.freeze_shuffle import freeze_shuffle
-from podreduce_operator.runs.kept_failures import MOST_TEXT
+from podreduce_operator.runs.kept_failures import MAX_TEXT_BYTES
 from podreduce_operator.runs.output_claim import Claim, claim_output, release_output
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.remove_run import discard_job, discard_run
@@ -611,7 +611,7 @@ async def test_the_long_texts_of_a_failure_are_cut(stored: Stored) -> None:
     observed, _ = await stored.observe()
     assert observed.faults == ()
     found = observed.failures[map_task(1)][0]
-    assert len(found.message + found.traceback + found.record) < 3 * MOST_TEXT
+    assert len(found.message + found.traceback + found.record) < 3 * MAX_TEXT_BYTES
 
 
 COMMITS: dict[str, list[dict[str, Any]]] = {
