@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.cluster import control_plane, harness, processes, provider
 from tests.cluster.build import PROGRAMS, BuildError, build_all, program
-from tests.cluster.images import Images, minio_archive, project_archive
+from tests.cluster.images import Images, apps_archive, minio_archive, project_archive
 from tests.cluster.minio import MinioServer
 from tests.cluster.node import import_image
 
@@ -90,6 +90,15 @@ def images(_: argparse.Namespace) -> int:
     return 0
 
 
+def apps_image(_: argparse.Namespace) -> int:
+    """Build the image of the applications and load it into the cluster where it is up."""
+    archive = apps_archive(Images())
+    _say(str(archive))
+    for node in harness.NODES if harness.is_up() else ():
+        import_image(node, archive)
+    return 0
+
+
 def minio(_: argparse.Namespace) -> int:
     """Run a MinIO on loopback until Ctrl-C."""
     server = MinioServer.create()
@@ -110,6 +119,7 @@ COMMANDS: tuple[Callable[[argparse.Namespace], int], ...] = (
     prepare,
     load,
     images,
+    apps_image,
     minio,
 )
 

@@ -80,6 +80,8 @@ TOOLS = {
             compiler_flags="github.com/docker/cli/...=-lang=go1.26",  # it has no go.mod, so go takes it for old
             is_rarely_needed=True,
         ),
+        # Of 0.31: that module has the pages of its interface, which the code embeds. That of 0.35 has not.
+        Tool(name="alertmanager", programs={"alertmanager": "github.com/prometheus/alertmanager/cmd/alertmanager"}),
         Tool(name="buildx", programs={"docker-buildx": "github.com/docker/buildx/cmd/buildx"}, is_rarely_needed=True),
         Tool(name="kind", programs={"kind": "sigs.k8s.io/kind"}, is_rarely_needed=True),
         Tool(

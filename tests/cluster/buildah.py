@@ -83,16 +83,22 @@ def build_archive(references: Mapping[str, str], archive: Path) -> None:
 def _built_whole(buildah: Buildah, references: Mapping[str, str]) -> list[Image]:
     """Return the images with whichever source they were last built whole."""
     directory = cache_directory() / "images" / f"whole-{_recipe_digest()}"
-    if not directory.exists():
-        with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
-            for target, reference in references.items():
-                buildah.build(target, reference)
-                saved = Path(scratch) / f"{target}.tar"
-                buildah.save(reference, saved)
-                unpack_archive(saved, Path(scratch) / "whole" / target)
-            _remove_others(directory)
-            shutil.move(Path(scratch) / "whole", directory)
+    _remove_others(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    for target, reference in references.items():
+        if not (directory / target).exists():
+            _build_whole(buildah, target, reference, directory / target)
     return [read_unpacked(directory / target) for target in references]
+
+
+def _build_whole(buildah: Buildah, target: str, reference: str, place: Path) -> None:
+    """Build a target, and put its image into a directory, which appears whole or not at all."""
+    with tempfile.TemporaryDirectory(dir=cache_directory()) as scratch:
+        buildah.build(target, reference)
+        saved = Path(scratch) / f"{target}.tar"
+        buildah.save(reference, saved)
+        unpack_archive(saved, Path(scratch) / target)
+        shutil.move(Path(scratch) / target, place)
 
 
 def _recipe_digest() -> str:
@@ -103,7 +109,8 @@ def _recipe_digest() -> str:
 
 def _remove_others(directory: Path) -> None:
     for other in directory.parent.glob("whole-*"):
-        shutil.rmtree(other)
+        if other != directory:
+            shutil.rmtree(other)
 
 
 def _trust() -> list[str]:

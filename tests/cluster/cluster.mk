@@ -1,7 +1,7 @@
 # The test cluster and MinIO by hand, and the images. Included by the Makefile.
 PYTHON ?= .venv/bin/python
 
-.PHONY: cluster-prepare cluster-up cluster-down cluster-status minio images kueue lock
+.PHONY: cluster-prepare cluster-up cluster-down cluster-status minio images apps-image kueue lock
 
 cluster-prepare: venv ## build what the tests need on this machine (once; half an hour where Kubernetes is built)
 	$(PYTHON) -m tests.cluster prepare
@@ -20,6 +20,9 @@ minio: venv ## a MinIO on loopback until Ctrl-C; prints endpoint and credentials
 
 images: venv ## build the images of the present sources, and load them into the cluster where it is up
 	$(PYTHON) -m tests.cluster images
+
+apps-image: venv ## build the image of the applications, and load it into the cluster where it is up
+	$(PYTHON) -m tests.cluster apps_image
 
 kueue: venv cluster-prepare ## jobs in the queues of a real Kueue, which is built for it (once; some minutes)
 	$(PYTHON) -m tests.cluster build kueue

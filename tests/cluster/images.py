@@ -6,7 +6,7 @@ Rule: unchanged sources are not built again; a change of source makes only the p
 import hashlib
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +34,14 @@ MINIO_IMAGE = "localhost/minio:test"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
-    """References of the loaded images; pods take them with imagePullPolicy Never or IfNotPresent."""
+    """References of the loaded images; pods take them with imagePullPolicy Never or IfNotPresent.
+
+    `apps` is loaded by `load_apps_image` alone: few tests need it, and it is large.
+    """
 
     runtime: str = "localhost/podreduce-runtime:test"
     operator: str = "localhost/podreduce-operator:test"
+    apps: str = "localhost/podreduce-apps:test"
     minio: str = MINIO_IMAGE
 
 
@@ -45,21 +49,23 @@ def load_project_images(cluster: Cluster) -> Images:
     """Build what is not built yet and load all images into the cluster."""
     images = Images()
     for archive in (project_archive(images), minio_archive()):
-        started = time.monotonic()
-        cluster.load_image(archive)
-        announce(f"{archive.name} is in the cluster after {time.monotonic() - started:.1f} s")
+        _load(archive, cluster)
     return images
 
 
+def load_apps_image(cluster: Cluster, images: Images) -> None:
+    """Build the image of the applications if it is not built yet, and load it into the cluster."""
+    _load(apps_archive(images), cluster)
+
+
 def project_archive(images: Images) -> Path:
-    """Return the archive of both images, built from the checkout's present sources."""
-    archive = cache_directory() / "images" / f"podreduce-{sources_digest(CHECKOUT)}.tar"
-    if not archive.exists():
-        started = time.monotonic()
-        build_archive({"runtime": images.runtime, "operator": images.operator}, archive)
-        _remove_older_archives(archive.parent)
-        announce(f"built the images in {time.monotonic() - started:.1f} s")
-    return archive
+    """Return the archive of runtime and operator, built from the checkout's present sources."""
+    return _archive("podreduce", {"runtime": images.runtime, "operator": images.operator})
+
+
+def apps_archive(images: Images) -> Path:
+    """Return the archive of the image of the applications, likewise."""
+    return _archive("apps", {"apps": images.apps})
 
 
 def minio_archive() -> Path:
@@ -83,6 +89,22 @@ def sources_digest(checkout: Path) -> str:
     return digest.hexdigest()[:12]
 
 
+def _load(archive: Path, cluster: Cluster) -> None:
+    started = time.monotonic()
+    cluster.load_image(archive)
+    announce(f"{archive.name} is in the cluster after {time.monotonic() - started:.1f} s")
+
+
+def _archive(kind: str, references: Mapping[str, str]) -> Path:
+    archive = cache_directory() / "images" / f"{kind}-{sources_digest(CHECKOUT)}.tar"
+    if not archive.exists():
+        started = time.monotonic()
+        build_archive(references, archive)
+        _remove_older_archives(archive.parent, kind)
+        announce(f"built {', '.join(references)} in {time.monotonic() - started:.1f} s")
+    return archive
+
+
 def _source_files(checkout: Path) -> Iterator[Path]:
     for name in SOURCES:
         top = checkout / name
@@ -90,7 +112,7 @@ def _source_files(checkout: Path) -> Iterator[Path]:
         yield from (path for path in files if path.is_file() and "__pycache__" not in path.parts)
 
 
-def _remove_older_archives(directory: Path) -> None:
-    newest_first = sorted(directory.glob("podreduce-*.tar"), key=lambda path: -path.stat().st_mtime)
+def _remove_older_archives(directory: Path, kind: str) -> None:
+    newest_first = sorted(directory.glob(f"{kind}-*.tar"), key=lambda path: -path.stat().st_mtime)
     for archive in newest_first[KEPT_ARCHIVES:]:
         archive.unlink()

@@ -11,7 +11,14 @@ from podreduce_apps.risk.sample import HANDBOOK, write_data
 
 __all__ = ["prepare_data", "run_application", "say"]
 
-PARAMETERS = ("cardsPerDay=100", "trainFrom=2018-07-25", "trainDays=7", "delayDays=7", "scoreDays=7")
+PARAMETERS = (
+    "cardsPerDay=100",
+    "trainFrom=2018-07-25",
+    "trainDays=7",
+    "delayDays=7",
+    "scoreDays=7",
+    "calibrationDays=0",
+)
 
 
 def prepare_data(directory: Path) -> Path:

@@ -18,32 +18,10 @@ from typing import Any
 
 import pytest
 
-from podreduce_apps.risk.alerts import CardDay, cloud_event
 from podreduce_apps.risk.deliver import main
 from podreduce_apps.risk.outbox import OutboxBusyError, open_outbox
 from podreduce_apps.risk.receivers import build_post
-
-EVENTS = [
-    cloud_event(
-        CardDay(
-            card=card,
-            expected_loss=12.5,
-            probability=0.5,
-            transactions=1,
-            id=f"t{card}",
-            merchant="m1",
-            amount=2500,
-            time=5,
-            reasons=["amount"],
-            is_reported=False,
-        ),
-        day=17_000,
-        rank=card,
-        model="logistic-1",
-    )
-    for card in range(1, 6)
-]
-IDS = [event["id"] for event in EVENTS]
+from tests.applications.risk.card_alerts import EVENTS, IDS
 
 
 @dataclass

@@ -64,7 +64,7 @@ def test_calibration_of_a_model_that_is_right_has_no_error() -> None:
 
 def test_the_lowest_cost_is_where_alerts_cost_more_than_they_save() -> None:
     cost = cost_curve(
-        np.array([0.9, 0.8, 0.7]), np.array([1, 1, 0], np.int8), np.array([100.0, 50.0, 20.0]), alert_cost=10
+        np.array([0.9, 0.8, 0.7]), np.array([1, 1, 0], np.int8), np.array([10_000, 5_000, 2_000]), alert_cost=10
     )
 
     assert (cost["withoutAlerts"], cost["lowest"], cost["alertsAtLowest"]) == (150.0, 20.0, 2)

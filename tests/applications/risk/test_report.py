@@ -10,7 +10,7 @@ import pytest
 from podreduce_apps.report_page import Table, draw, format_count, format_number, format_share, render_page
 from podreduce_apps.risk.evaluation import OTHERS, evaluate
 from podreduce_apps.risk.features import FEATURES
-from podreduce_apps.risk.model_card import model_card
+from podreduce_apps.risk.model_card import Learned, model_card
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
 from podreduce_apps.risk.report import Report, key_figures, read_metrics
 from podreduce_apps.risk.training import read_scaler
@@ -26,8 +26,18 @@ PARAMETERS = {
     "modelOwner": "Risk & Co <risk@example.org>",
 }
 PERIODS = Periods.read(PARAMETERS)
-MOMENTS = {"rows": 100, "frauds": 5, "mean": [0.0] * len(FEATURES), "deviation": [1.0] * len(FEATURES)}
-MODEL = {"beta": [0.1] * (len(FEATURES) + 1)}
+LEARNED = Learned(
+    moments={
+        "rows": 100,
+        "frauds": 5,
+        "mean": [0.0] * len(FEATURES),
+        "deviation": [1.0] * len(FEATURES),
+        "dataDigest": "d1",
+        "codeDigest": "c1",
+    },
+    model={"beta": [0.1] * (len(FEATURES) + 1)},
+    calibration={},
+)
 
 
 def scored(fraud: list[int]) -> pa.Table:
@@ -38,6 +48,9 @@ def scored(fraud: list[int]) -> pa.Table:
             "card": list(range(count)),
             "amount": [1000] * count,
             "probability": np.linspace(0.9, 0.1, count),
+            "model_probability": np.linspace(0.8, 0.2, count),
+            "channel": pa.array(["online"] * count, pa.string()),
+            "country": pa.array([None] * count, pa.string()),
             "fraud": pa.array(fraud, pa.int8()),
             **{name: np.full(count, np.nan if name == "boosted" else 1.0) for name in OTHERS},
         }
@@ -52,10 +65,10 @@ class FakeContext:
 def make_report(fraud: list[int], alerts: list[dict[str, Any]]) -> tuple[Report, dict[str, Any]]:
     report = Report()
     report.context, report.alerts, report.timelines = FakeContext(), alerts, []
-    report.metrics = evaluate(scored(fraud), PERIODS, PARAMETERS)
-    report.moments, report.model = MOMENTS, MODEL
     report.drift, report.benford, report.rings = dict.fromkeys(FEATURES, 0.01), {}, []
-    return report, model_card(MOMENTS, MODEL, report.metrics, PARAMETERS)
+    report.metrics = {**evaluate(scored(fraud), PERIODS, PARAMETERS), "drift": report.drift}
+    report.learned = LEARNED
+    return report, model_card(LEARNED, report.metrics, PARAMETERS)
 
 
 @pytest.mark.parametrize(
@@ -88,9 +101,49 @@ def test_a_drift_beyond_the_limit_is_a_warning() -> None:
     report, card = make_report([1, 0, 0, 1], [])
     assert "learn again before you rely" not in report.page(card)
 
+    assert not card["drift"]["isAlarm"]
     report.drift["amount"] = 0.3
 
+    again = model_card(LEARNED, report.metrics, PARAMETERS)["drift"]
+    assert (again["largestFeature"], again["largest"], again["isAlarm"]) == ("amount", 0.3, True)
     assert "learn again before you rely" in report.page(card)
+
+
+def test_a_model_card_says_what_the_model_was_made_of_and_who_answers_for_it() -> None:
+    report, card = make_report([1, 0, 0, 1], [])
+
+    assert (card["training"]["dataDigest"], card["training"]["codeDigest"]) == ("d1", "c1")
+    assert (card["owner"], card["approval"]) == (PARAMETERS["modelOwner"], "")
+    assert (card["champion"]["chooses"], card["challenger"]["chooses"]) == ("the alerts", "nothing")
+    assert card["champion"]["auc"] == pytest.approx(0.5)
+    assert "auc" not in card["challenger"]
+    page = report.page(card)
+    assert "SHA-256 d1" in page
+    assert "not approved" in page
+
+
+def test_figures_of_each_part_add_up_to_those_of_the_whole() -> None:
+    rows = scored([1, 0, 0, 1, 0, 0])
+    other = {
+        "channel": ["online", "terminal", "online", "terminal", "online", None],
+        "amount": [-5, 5, 999, 1000, 10_000, 10**9],
+    }
+    for name, values in other.items():
+        rows = rows.set_column(rows.schema.get_field_index(name), name, pa.array(values))
+
+    metrics = evaluate(rows, PERIODS, PARAMETERS)
+
+    slices = metrics["quality"]["slices"]
+    assert {part["name"]: (part["rows"], part["frauds"]) for part in slices["channel"]} == {
+        "online": (3, 1), "terminal": (2, 1), "?": (1, 0)
+    }  # fmt: skip
+    assert {part["name"]: part["rows"] for part in slices["amount"]} == {
+        "from 0": 3, "from 10": 1, "from 100": 1, "from 1,000": 1
+    }  # fmt: skip
+    for parts in slices.values():
+        assert sum(part["rows"] for part in parts) == 6
+        assert sum(part["expectedFrauds"] for part in parts) == pytest.approx(float(np.sum(rows["probability"])))
+    assert [part["auc"] for part in slices["channel"] if part["name"] == "?"] == [None]
 
 
 def test_days_without_transactions_are_named() -> None:

@@ -120,6 +120,25 @@ def test_too_few_amounts_or_decades_are_not_judged() -> None:
     assert judge(np.array([-5] * 600 + [0] * 600 + [10, 100] * 250), 1)[0][EVERYTHING]["amounts"] == 500
 
 
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        pytest.param([1_234] * 999 + [12_345], id="one amount alone is in the second decade"),
+        pytest.param([1_234] * 960 + [12_345] * 40, id="so are few"),
+        pytest.param([5_000, 7_000, 9_000, 11_000, 14_000] * 200, id="two decades that are touched, not spanned"),
+    ],
+)
+def test_amounts_of_hardly_more_than_one_decade_are_not_judged(amounts: list[int]) -> None:
+    found, counters = judge(np.array(amounts), 3)
+
+    assert found == {}
+    assert counters == {"entitiesWithTooFewAmounts": 4}
+
+
+def test_a_tenth_of_outliers_does_not_hide_two_decades() -> None:
+    assert EVERYTHING in judge(np.array([1] * 20 + [100, 500, 2_000] * 300 + [10**12] * 20), 3)[0]
+
+
 def test_drift_is_the_sum_over_the_deciles() -> None:
     random = np.random.default_rng(2)
     then, now = random.normal(size=5000), random.normal(0.5, 1, 3000)

@@ -1,6 +1,7 @@
 """Do the first digits of amounts follow Benford's law? Where they should and do not, somebody may have made them up.
 
-The law is only expected of amounts that go over orders of magnitude: here of at least 500, over at least two decades.
+The law is only expected of amounts that go over orders of magnitude: here of at least 500, of which nine tenths go over
+at least a factor of ten. That one amount lies in another decade is not enough.
 The bands of the mean absolute deviation (MAD) are those of Nigrini (2012) for first digits.
 """
 
@@ -19,7 +20,8 @@ __all__ = ["BENFORD", "Benford", "first_digits", "judge_digits"]
 DIGITS = np.arange(1, 10)
 BENFORD = np.log10(1 + 1 / DIGITS)
 BANDS = ((0.006, "close"), (0.012, "acceptable"), (0.015, "marginal"))
-LEAST_AMOUNTS, LEAST_DECADES = 500, 2
+LEAST_AMOUNTS, LEAST_FACTOR, LEFT_OUT = 500, 10, 0.05
+"""So many amounts, and so far apart they must be when this share of them is left out at either end."""
 COUNT_BITS = 40
 POWERS = 10 ** np.arange(19, dtype=np.int64)
 EVERYTHING = "all transactions"
@@ -50,11 +52,22 @@ class Benford:
         for value in values:
             cell = value >> COUNT_BITS
             counts[cell // 10, cell % 10] += value & ((1 << COUNT_BITS) - 1)
-        decades = int(np.count_nonzero(counts.sum(axis=1)))
-        if counts.sum() >= LEAST_AMOUNTS and decades >= LEAST_DECADES:
+        if counts.sum() >= LEAST_AMOUNTS and spanned_factor(counts) >= LEAST_FACTOR:
             yield entity, judge_digits(counts.sum(axis=0)[1:])
         else:
             self.context.count("benford", "entitiesWithTooFewAmounts")
+
+
+def spanned_factor(counts: Ints) -> float:
+    """Return how many times the large amounts are the small ones, by decade and first digit, without the outermost."""
+    seen = np.cumsum(counts.ravel())
+    low, high = (int(np.searchsorted(seen, share * seen[-1], side="right")) for share in (LEFT_OUT, 1 - LEFT_OUT))
+    return amount_of(high) / amount_of(low)
+
+
+def amount_of(cell: int) -> int:
+    """Return the smallest amount of a cell."""
+    return int(POWERS[cell // 10]) * (cell % 10)
 
 
 def first_digits(amounts: Ints) -> tuple[Ints, Ints]:

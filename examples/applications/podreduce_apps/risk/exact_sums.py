@@ -7,7 +7,7 @@ overflow, and then put together as one integer in units of 2^-1074, which is the
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["exact_sums", "to_float"]
+__all__ = ["UNIT_BITS", "exact_sums", "to_float"]
 
 UNIT_BITS = 1074
 MANTISSA_BITS = 53

@@ -1,8 +1,10 @@
 """The days that a run is about: where it learns, how late reports are, and which days it scores. Pure.
 
-train_from ... train_to | delay_days | score_from ... score_to
-learned from              not yet      scored and, once reports are there, evaluated
-                          reported
+train_from ... train_to | ... calibrate_to | delay_days | score_from ... score_to
+learned from              probabilities      not yet      scored and, once reports are there, evaluated
+                          set right by       reported
+
+So the model never sees a day that its probabilities are set right by, and neither sees a day that they are judged by.
 """
 
 from collections.abc import Mapping
@@ -21,7 +23,8 @@ class Periods:
 
     Attributes:
         train_from: first day to learn from.
-        train_to: the day after the last one to learn from.
+        train_to: the day after the last one to learn from, and the first to calibrate by.
+        calibrate_to: the day after the last one to calibrate by; equals `train_to` if there is none.
         delay_days: how many days after a transaction its report counts as known.
         score_from: first day to score.
         score_to: the day after the last one to score.
@@ -29,6 +32,7 @@ class Periods:
 
     train_from: int
     train_to: int
+    calibrate_to: int
     delay_days: int
     score_from: int
     score_to: int
@@ -37,7 +41,8 @@ class Periods:
     def read(cls, parameters: Mapping[str, str]) -> "Periods":
         """Return the periods of a job's parameters `trainFrom`, `trainDays`, `delayDays` and `scoreDays`.
 
-        With `scoreFrom`, as in a daily run, another day than the first possible one is the first that is scored.
+        With `calibrationDays`, so many days lie between training and delay. With `scoreFrom`, as in a daily run,
+        another day than the first possible one is the first that is scored.
 
         Raises:
             ValueError: a parameter is no date or no number of days, there is no delay, or scoring begins too early.
@@ -51,17 +56,19 @@ class Periods:
                 "parameter delayDays: '0' would let each transaction know its own report: write at least 1"
             )
         train_to = train_from + train_days
-        score_from = train_to + delay_days
+        calibrate_to = train_to + (read_days(parameters, "calibrationDays") if "calibrationDays" in parameters else 0)
+        score_from = calibrate_to + delay_days
         if parameters.get("scoreFrom"):
             score_from = day_number(parameters["scoreFrom"], "scoreFrom")
-            if score_from < train_to + delay_days:
+            if score_from < calibrate_to + delay_days:
                 raise ValueError(
-                    f"parameter scoreFrom: {parameters['scoreFrom']} is before {day_text(train_to + delay_days)}, "
-                    "when training and label delay are over: the model may have seen these days"
+                    f"parameter scoreFrom: {parameters['scoreFrom']} is before {day_text(calibrate_to + delay_days)}, "
+                    "when training, calibration and label delay are over: the model may have seen these days"
                 )
         return cls(
             train_from=train_from,
             train_to=train_to,
+            calibrate_to=calibrate_to,
             delay_days=delay_days,
             score_from=score_from,
             score_to=score_from + score_days,

@@ -46,7 +46,9 @@ class Curve:
         """Return the probability that a fraud has a higher score than another row; half for equal scores."""
         gained, others = np.diff(self.true, prepend=0), np.diff(self.false, prepend=0)
         below = self.false[-1] - self.false
-        pairs = sum(int(a) * (2 * int(b) + int(c)) for a, b, c in zip(gained, below, others, strict=True) if a)
+        with_frauds = gained > 0
+        steps = (each[with_frauds].tolist() for each in (gained, below, others))
+        pairs: int = sum(a * (2 * b + c) for a, b, c in zip(*steps, strict=True))
         return pairs / (2 * int(self.true[-1]) * int(self.false[-1]))
 
 
@@ -97,8 +99,11 @@ def rank_cards(cards: Ints, scores: Floats, fraud: npt.NDArray[np.int8]) -> Sequ
 
 
 def calibration_bins(probability: Floats, fraud: npt.NDArray[np.int8], bins: int) -> list[tuple[int, float, float]]:
-    """Return rows, mean probability and share of frauds of bins with equally many rows, by probability."""
-    order = np.argsort(probability, kind="stable")
+    """Return rows, mean probability and share of frauds of bins with equally many rows, by probability.
+
+    Of equal probabilities at the end of a bin frauds go to the next one, in whatever order the rows are.
+    """
+    order = np.lexsort((fraud, probability))
     return [
         (len(part), float(np.mean(probability[part])), float(np.mean(fraud[part])))
         for part in np.array_split(order, bins)

@@ -7,12 +7,18 @@ from typing import Any
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.report_page import KeyFigure, format_count, format_number, format_share, render_page
-from podreduce_apps.risk.alerts import model_name
 from podreduce_apps.risk.card_tokens import card_name
 from podreduce_apps.risk.features import FEATURES
-from podreduce_apps.risk.model_card import PSI_ALARM, model_card
+from podreduce_apps.risk.model_card import PSI_ALARM, Learned, model_card
 from podreduce_apps.risk.report_plots import draw_all
-from podreduce_apps.risk.report_tables import benford_table, drift_table, rings_table, scores_table, weights_table
+from podreduce_apps.risk.report_tables import (
+    benford_table,
+    drift_table,
+    rings_table,
+    scores_table,
+    slices_table,
+    weights_table,
+)
 from podreduce_apps.risk.timelines import top_cases
 
 __all__ = ["Report"]
@@ -36,8 +42,10 @@ class Report:
         self.alerts: list[Mapping[str, Any]] = []
         if context.task.startswith("r"):
             self.metrics = read_metrics(dict(context.side_input("evaluation")))
-            self.moments = dict(context.side_input("moments"))
-            self.model = dict(context.side_input("model"))
+            moments, model, calibration = (
+                dict(context.side_input(name)) for name in ("moments", "model", "calibration")
+            )
+            self.learned = Learned(moments=moments, model=model, calibration=calibration)
             self.drift = dict(context.side_input("drift"))
             self.benford = dict(context.side_input("benford"))
             self.rings = list(context.side_input("rings"))
@@ -56,7 +64,7 @@ class Report:
         """Write the files."""
         if self.context.task.startswith("r"):
             self.metrics = {**self.metrics, "drift": self.drift, "benford": self.benford}
-            card = model_card(self.moments, self.model, self.metrics, self.context.parameters)
+            card = model_card(self.learned, self.metrics, self.context.parameters)
             self.write("metrics.json", to_json(self.metrics))
             self.write("model.json", to_json(card))
             self.write("report.html", self.page(card))
@@ -73,16 +81,17 @@ class Report:
             protocol=self.metrics["protocol"],
             figures=key_figures(self.metrics, self.alerts),
             plots=draw_all(self.metrics, self.alerts),
-            cases=cases_of(self.alerts, self.timelines, self.model),
+            cases=cases_of(self.alerts, self.timelines, self.learned.model),
             scores=scores_table(self.metrics),
+            slices=slices_table(self.metrics),
             rings=rings_table(self.rings),
             hubs=sum(kind == "hub" for kind, _ in self.rings),
             benford=benford_table(self.benford),
             drift=drift_table(self.drift),
             is_drifting=max(self.drift.values(), default=0) > PSI_ALARM,
-            weights=weights_table(self.moments, self.model),
+            weights=weights_table(self.learned.moments, self.learned.model),
             card=card,
-            model=model_name(self.model),
+            model=self.learned.name(),
             metrics=self.metrics,
             is_sample_key="sampleKey" in self.context.parameters and bool(self.context.parameters["sampleKey"]),
         )

@@ -6,7 +6,7 @@ from typing import Any
 from podreduce_apps.report_page import Table, format_count, format_number
 from podreduce_apps.risk.features import FEATURES
 
-__all__ = ["benford_table", "drift_table", "rings_table", "scores_table", "weights_table"]
+__all__ = ["benford_table", "drift_table", "rings_table", "scores_table", "slices_table", "weights_table"]
 
 MOST_ROWS = 20
 SHOWN_CARDS = 5
@@ -41,6 +41,33 @@ def score_cells(judged: Mapping[str, float] | None) -> tuple[str, str, str]:
     found = judged or {}
     precision, auc, cards = (found.get(name) for name in ("averagePrecision", "auc", "cardPrecision"))
     return format_number(precision), format_number(auc), format_number(cards)
+
+
+SLICES = {"channel": "channel", "country": "country", "amount": "amount"}
+
+
+def slices_table(metrics: Mapping[str, Any]) -> Table | None:
+    """Return how good the scores are in each part of the transactions; None while nothing can be judged."""
+    if metrics["quality"] is None:
+        return None
+    columns = ["part", "transactions", "reported frauds", "frauds that the model expects", "average precision", "AUC"]
+    return Table(
+        columns=columns,
+        rows=[
+            (
+                f"{title} {part['name']}",
+                format_count(part["rows"]),
+                format_count(part["frauds"]),
+                format_number(part["expectedFrauds"], 1),
+                format_number(part["averagePrecision"]),
+                format_number(part["auc"]),
+            )
+            for kind, title in SLICES.items()
+            for part in metrics["quality"]["slices"][kind]
+        ],
+        caption="The same days for each part. Where expected and reported frauds differ much, probabilities are wrong.",
+        numeric=frozenset(columns[1:]),
+    )
 
 
 def weights_table(moments: Mapping[str, Any], model: Mapping[str, Any]) -> Table:
@@ -86,8 +113,8 @@ def benford_table(benford: Mapping[str, Mapping[str, Any]]) -> Table:
             )
             for name, verdict in found[:MOST_ROWS]
         ],
-        caption="Only of at least 500 amounts over at least two decades. MAD: up to 0.006 close, 0.012 acceptable, "
-        "0.015 marginal (Nigrini 2012).",
+        caption="Only of at least 500 amounts, nine tenths of which go over a factor of ten. MAD: up to 0.006 close, "
+        "0.012 acceptable, 0.015 marginal (Nigrini 2012).",
         numeric=frozenset({"amounts", "chi-square", "MAD"}),
     )
 

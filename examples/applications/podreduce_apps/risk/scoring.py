@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.risk.boosted import BoostedModel, mean_probability
+from podreduce_apps.risk.calibration import Calibration
 from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.logistic import predict, row_scores
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
@@ -24,7 +25,8 @@ KEPT = ("id", "time", "card", "merchant", "amount", "country", "device", "channe
 class Score:
     """Each transaction of the scored days with its features, its probability, expected loss and reasons.
 
-    Beside the probability, by which alerts are chosen, are the scores of the challenger and of what needs no reports.
+    Beside the probability, by which alerts are chosen, are what the model said before it was calibrated, and the scores
+    of the challenger and of what needs no reports.
     """
 
     def setup(self, context: JobContext) -> None:
@@ -32,6 +34,7 @@ class Score:
         self.context, self.periods = context, Periods.read(context.parameters)
         moments, model = dict(context.side_input("moments")), dict(context.side_input("model"))
         self.scaler, self.beta = read_scaler(moments), np.array(model["beta"])
+        self.calibration = Calibration.read(dict(context.side_input("calibration")))
         self.usual = Usual.read(dict(context.side_input("background")))
         self.boosted = [BoostedModel(**model) for _, model in context.side_input("boosted")]
 
@@ -48,9 +51,11 @@ class Score:
         """Return rows with their scores. A refund cannot be lost."""
         features = feature_matrix(rows)
         scaled = self.scaler.apply(features)
-        probability = predict(row_scores(scaled, self.beta))
+        log_odds = row_scores(scaled, self.beta)
+        probability = predict(self.calibration.apply(log_odds))
         amount = np.maximum(rows["amount"].to_numpy(), 0) / 100
         others = {
+            "model_probability": predict(log_odds),
             "boosted": mean_probability(self.boosted, features),
             **self.usual.scores(features),
             "card_z": rows["card_z"].to_numpy(),

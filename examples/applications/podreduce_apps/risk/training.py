@@ -12,6 +12,7 @@ from podreduce_apps.risk.exact_sums import exact_sums
 from podreduce_apps.risk.features import FEATURES, feature_matrix
 from podreduce_apps.risk.logistic import Newton, Scaler, loss_terms, moment_terms
 from podreduce_apps.risk.periods import DAY_SECONDS, Periods
+from podreduce_apps.risk.provenance import code_digest, digest_of_rows, row_hashes
 
 __all__ = ["Moments", "NewtonStep", "TrainingRows", "read_scaler"]
 
@@ -30,25 +31,37 @@ class TrainingRows:
         return batch.filter(pa.array(is_chosen)).select(["id", *FEATURES, "fraud"])
 
 
+SUMS, HASHES = 0, 1
+"""The keys of `Moments`."""
+
+
 class Moments:
-    """The scaler of the features, and the start of the search: the state of the first Newton step."""
+    """The scaler of the features, and the start of the search: the state of the first Newton step.
+
+    And what the model is made of: digests of the rows to learn from, and of the code.
+    """
 
     def setup(self, context: JobContext) -> None:
         """Keep the context."""
         self.context = context
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Return the exact sums of the batch."""
+        """Return the exact sums of the batch, and the hashes of its rows."""
         sums = exact_sums(moment_terms(feature_matrix(batch)))
         frauds = int(batch["fraud"].to_numpy().sum())
-        return one_row([batch.num_rows, frauds, *sums])
+        texts = [joined([batch.num_rows, frauds, *sums]), b"".join(row_hashes(batch)).hex()]
+        return pa.record_batch({"key": [SUMS, HASHES], "value": texts})
 
-    def reduce_func(self, _key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
-        """Yield the number of rows and frauds, the scaler, and the start.
+    def reduce_func(self, key: int, values: Iterator[str]) -> Iterator[tuple[str, Any]]:
+        """Yield the number of rows and frauds, the scaler, and the start; of the hashes the digests.
 
         Raises:
             ValueError: there is nothing to learn from.
         """
+        if key == HASHES:
+            yield "dataDigest", digest_of_rows(bytes.fromhex(value) for value in values)
+            yield "codeDigest", code_digest()
+            return
         count, frauds, *sums = total_of(values)
         if not 0 < frauds < count:
             raise ValueError(
@@ -105,11 +118,16 @@ def state_pairs(newton: Newton) -> Iterator[tuple[str, Any]]:
 
 def one_row(sums: list[int]) -> pa.RecordBatch:
     """Return integers of any size as a batch with one row."""
-    return pa.record_batch({"key": [0], "value": [" ".join(map(str, sums))]})
+    return pa.record_batch({"key": [SUMS], "value": [joined(sums)]})
+
+
+def joined(sums: list[int]) -> str:
+    """Return integers of any size as a text."""
+    return " ".join(map(str, sums))
 
 
 def total_of(values: Iterator[str]) -> list[int]:
-    """Return the sums of integers that were written by `one_row`."""
+    """Return the sums of integers that were written by `joined`."""
     totals: list[int] = []
     for value in values:
         numbers = [int(each) for each in value.split()]

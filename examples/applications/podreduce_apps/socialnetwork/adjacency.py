@@ -30,6 +30,8 @@ class Adjacency:
         self.last = -1
         if context.task.startswith("m"):
             names = context.side_table("names")
+            if not names.num_rows:
+                raise ValueError("the input has no vertices: it needs a line such as `source target`, see bad records")
             self.names, self.numbers = names["name"].combine_chunks(), names["vertex"].to_numpy()
 
     def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out

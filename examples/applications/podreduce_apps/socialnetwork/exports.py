@@ -13,6 +13,8 @@ __all__ = ["colour_of", "write_gexf", "write_graphml"]
 
 MEASURES = ("community", "pagerank", "hub", "authority", "core", "triangles", "clustering", "degree", "influence")
 CANVAS = 1000
+NOT_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""Characters that no XML file may have, in whatever form; most are control characters."""
 
 
 def write_gexf(path: Path, picture: Picture, nodes: list[dict[str, Any]]) -> None:
@@ -41,9 +43,15 @@ def attributed(picture: Picture, nodes: list[dict[str, Any]]) -> Any:  # noqa: A
     graph = picture.graph.copy()
     for vertex in graph:
         row = nodes[vertex]
-        named = {"label": row["name"], "group": row["group"], **{name: row[name] for name in MEASURES}}
+        texts = {"label": printable(row["name"]), "group": printable(row["group"])}
+        named = {**texts, **{name: row[name] for name in MEASURES}}
         graph.nodes[vertex].update(named)
     return graph
+
+
+def printable(text: str) -> str:
+    """Return a text with a mark in place of each character that XML does not allow."""
+    return NOT_IN_XML.sub("\ufffd", text)
 
 
 def colour_of(community: int) -> tuple[int, int, int]:

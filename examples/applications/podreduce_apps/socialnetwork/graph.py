@@ -18,6 +18,7 @@ __all__ = [
     "Floats",
     "Ints",
     "Rows",
+    "dense_flags",
     "dense_floats",
     "dense_ints",
     "group_sums",
@@ -117,6 +118,13 @@ def group_sums(keys: Ints, values: Ints) -> tuple[Ints, Ints]:
 def dense_floats(table: Any, name: str) -> Floats:  # noqa: ANN401 - a table with a row for each vertex
     """Return a column as a vector by vertex."""
     vector = np.zeros(table.num_rows)
+    vector[table["vertex"].to_numpy()] = table[name].to_numpy()
+    return vector
+
+
+def dense_flags(table: Any, name: str) -> npt.NDArray[np.bool_]:  # noqa: ANN401 - likewise
+    """Return a column of yes and no as a vector by vertex."""
+    vector = np.zeros(table.num_rows, bool)
     vector[table["vertex"].to_numpy()] = table[name].to_numpy()
     return vector
 

@@ -59,11 +59,12 @@ class StartHits:
     def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
         """Yield the state of a batch's vertices."""
         vertices = vertices_of(batch)
-        return score_table(vertices, pick(self.sums, vertices), pick(self.before, vertices))
+        settled = np.zeros(len(vertices), bool)
+        return score_table(vertices, pick(self.sums, vertices), pick(self.before, vertices), settled)
 
 
 class Hits:
-    """Rows of the graph → vertex, hub, authority (sums), hubBefore, authorityBefore (shares)."""
+    """Rows of the graph → vertex, hub, authority (sums), hubBefore, authorityBefore (shares), settled (before)."""
 
     def setup(self, context: JobContext) -> None:
         """Read the sums of the round before, as shares."""
@@ -75,8 +76,9 @@ class Hits:
     def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
         """Yield the new sums of a batch's vertices, and count those that were not settled before."""
         rows = read_rows(batch)
-        self.context.count("hits", "unsettled", int(self.moved[rows.vertices].sum()))
-        return score_table(rows.vertices, next_sums(rows, self.shares), pick(self.shares, rows.vertices))
+        settled = ~self.moved[rows.vertices]
+        self.context.count("hits", "unsettled", int((~settled).sum()))
+        return score_table(rows.vertices, next_sums(rows, self.shares), pick(self.shares, rows.vertices), settled)
 
 
 def next_sums(rows: Rows, shares: Scores) -> Scores:
@@ -127,7 +129,7 @@ def moved(shares: Scores, before: Scores, tolerance: float) -> Any:  # noqa: ANN
     return (np.abs(shares.hub - before.hub) > limit) | (np.abs(shares.authority - before.authority) > limit)
 
 
-def score_table(vertices: Ints, sums: Scores, before: Scores) -> Any:  # noqa: ANN401 - a Table
+def score_table(vertices: Ints, sums: Scores, before: Scores, settled: Any) -> Any:  # noqa: ANN401 - a mask, a Table
     """Return the state after a round."""
     return pa.table(
         {
@@ -136,6 +138,7 @@ def score_table(vertices: Ints, sums: Scores, before: Scores) -> Any:  # noqa: A
             "authority": sums.authority,
             "hubBefore": before.hub,
             "authorityBefore": before.authority,
+            "settled": settled,
         }
     )
 

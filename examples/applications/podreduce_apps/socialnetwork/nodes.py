@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.socialnetwork.components import roots_of_stars
-from podreduce_apps.socialnetwork.graph import Ints, dense_floats, dense_ints
+from podreduce_apps.socialnetwork.graph import Ints, dense_flags, dense_floats, dense_ints
 from podreduce_apps.socialnetwork.hits import read_scores
 from podreduce_apps.socialnetwork.solving import vertices_of
 from podreduce_apps.socialnetwork.triangles import local_clustering
@@ -24,15 +24,18 @@ class DescribeVertices:
         count = degrees.num_rows
         degree = dense_ints(degrees, "degree")
         triangles = sparse(context.side_table("triangles"), "key", "value", count)
-        scores = read_scores(context.side_table("scores"))
+        ranks, sums = context.side_table("ranks"), context.side_table("scores")
+        scores = read_scores(sums)
         self.measures = {
             "degree": degree,
             "outDegree": dense_ints(degrees, "outDegree"),
             "component": number_by_size(roots_of_stars(count, context.side_table("components"))),
             "community": number_by_size(roots_of_stars(count, context.side_table("within"))),
-            "pagerank": dense_floats(context.side_table("ranks"), "rank"),
+            "pagerank": dense_floats(ranks, "rank"),
+            "pagerankSettled": dense_flags(ranks, "settled"),
             "hub": scores.hub,
             "authority": scores.authority,
+            "hitsSettled": dense_flags(sums, "settled"),
             "core": dense_ints(context.side_table("cores"), "core"),
             "triangles": triangles,
             "clustering": local_clustering(triangles, degree),

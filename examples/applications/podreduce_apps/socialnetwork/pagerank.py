@@ -32,7 +32,7 @@ MOST_ROUNDS = 1000
 
 
 class StartPageRank:
-    """Names → vertex, rank, outDegree, round: even ranks, or of a small graph those before the last round."""
+    """Names → vertex, rank, outDegree, round, settled: even ranks, or of a small graph those before the last round."""
 
     def setup(self, context: JobContext) -> None:
         """Solve a small graph."""
@@ -48,7 +48,8 @@ class StartPageRank:
     def map_batch(self, batch: Any) -> Any:  # noqa: ANN401 - Arrow in and out
         """Yield the state of a batch's vertices."""
         vertices = vertices_of(batch)
-        return rank_table(vertices, self.ranks[vertices], self.out_degrees[vertices], self.rounds)
+        settled = np.zeros(len(vertices), bool)
+        return rank_table(vertices, self.ranks[vertices], self.out_degrees[vertices], self.rounds, settled)
 
 
 class PageRank:
@@ -69,13 +70,13 @@ class PageRank:
         ranks = next_ranks(rows, self.ranks, self.out_degrees, self.damping)
         moved = np.abs(ranks - self.ranks[rows.vertices]) > self.limit
         self.context.count("pagerank", "unsettled", int(moved.sum()))
-        return rank_table(rows.vertices, ranks, self.out_degrees[rows.vertices], self.round)
+        return rank_table(rows.vertices, ranks, self.out_degrees[rows.vertices], self.round, ~moved)
 
 
-def rank_table(vertices: Ints, ranks: Floats, out_degrees: Ints, number: int) -> Any:  # noqa: ANN401 - a Table
+def rank_table(vertices: Ints, ranks: Floats, out_degrees: Ints, number: int, settled: Any) -> Any:  # noqa: ANN401 - a mask, a Table
     """Return the state after a round."""
-    rounds = np.full(len(vertices), number)
-    return pa.table({"vertex": vertices, "rank": ranks, "outDegree": out_degrees, "round": rounds})
+    state = {"vertex": vertices, "rank": ranks, "outDegree": out_degrees}
+    return pa.table({**state, "round": np.full(len(vertices), number), "settled": settled})
 
 
 def incoming(rows: Rows) -> Rows:

@@ -58,7 +58,7 @@ class Report:
         place = self.context.output_file
         write_gexf(place("graph.gexf"), pictures[0], rows)
         write_graphml(place("graph.graphml"), pictures[0], rows)
-        protocol = describe_protocol(self.context.parameters)
+        protocol = describe_protocol(self.context.parameters, figures["convergence"])
         place("metrics.json").write_text(json.dumps({"protocol": protocol, **figures}, indent=1) + "\n", "utf-8")
         place("report.html").write_text(self.render(figures, protocol, pictures, rows), "utf-8")
 

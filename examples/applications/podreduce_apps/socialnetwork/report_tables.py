@@ -117,16 +117,16 @@ def table_of_top(nodes: Any) -> Table:  # noqa: ANN401 - a Table
     )
 
 
-def describe_protocol(parameters: Mapping[str, str]) -> dict[str, str]:
-    """Return how each figure was measured."""
+def describe_protocol(parameters: Mapping[str, str], convergence: Mapping[str, Any]) -> dict[str, str]:
+    """Return how each figure was measured, and whether the rounds ended before the scores had settled."""
     directed = parameters["directed"] == "yes"
     chance = parameters["influenceChance"]
     ways = "1 / the number of edges into the vertex" if chance == "shared" else chance
     return {
         "Edges": "directed; communities, cores and triangles ignore the direction" if directed else "undirected",
-        "PageRank": f"damping {parameters['damping']}, no weights, until all ranks together change by less than "
-        f"{parameters['tolerance']}; sums to 1",
-        "Hubs and authorities": f"HITS, no weights, to {parameters['tolerance']}; each sums to 1",
+        "PageRank": f"damping {parameters['damping']}, no weights, "
+        f"{describe_end('pagerank', parameters, convergence)}; sums to 1",
+        "Hubs and authorities": f"HITS, no weights, {describe_end('hits', parameters, convergence)}; each sums to 1",
         "Communities": f"Louvain in {parameters['subRounds']} sub-rounds, weighted, resolution "
         f"{parameters['resolution']}; each community is connected; modularity at resolution 1",
         "Influence": f"independent cascades, an edge passes a message on with chance {ways}; "
@@ -135,3 +135,13 @@ def describe_protocol(parameters: Mapping[str, str]) -> dict[str, str]:
         "interval",
         "Agreement": "over the vertices with a known group: NMI with arithmetic mean, ARI, mean of best F1 both ways",
     }
+
+
+def describe_end(name: str, parameters: Mapping[str, str], convergence: Mapping[str, Any]) -> str:
+    """Return why the rounds of a measure ended."""
+    if not convergence[name]:
+        return f"until all scores together change by less than {parameters['tolerance']}"
+    return (
+        f"until the limit of rounds: {format_count(convergence[name])} of {format_count(convergence['vertices'])} "
+        f"vertices had not settled to {parameters['tolerance']}, so their scores are not exact"
+    )

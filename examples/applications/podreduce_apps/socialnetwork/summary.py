@@ -8,7 +8,7 @@ from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 from podreduce_apps.socialnetwork.graph import Ints
 from podreduce_apps.socialnetwork.quality import average_f1, modularity_of_sums
 
-__all__ = ["summarise"]
+__all__ = ["describe_convergence", "summarise"]
 
 Figures = dict[str, dict[str, float | int | None]]
 
@@ -17,6 +17,7 @@ def summarise(nodes: Any, communities: Any, influence: Any) -> Figures:  # noqa:
     """Return all figures by topic; None where there is nothing to measure."""
     return {
         "graph": describe_graph(nodes),
+        "convergence": describe_convergence(nodes),
         "communities": describe_communities(communities),
         "agreement": compare_groups(nodes),
         "influence": describe_influence(influence),
@@ -38,6 +39,12 @@ def describe_graph(nodes: Any) -> dict[str, float | int | None]:  # noqa: ANN401
         "averageClustering": float(nodes["clustering"].to_numpy().mean()),
         "highestCore": int(nodes["core"].to_numpy().max()),
     }
+
+
+def describe_convergence(nodes: Any) -> dict[str, float | int | None]:  # noqa: ANN401 - a Table
+    """Return of how many vertices the scores had not settled when the rounds ended."""
+    unsettled = {name: nodes[f"{name}Settled"].to_pylist().count(False) for name in ("pagerank", "hits")}
+    return {"vertices": nodes.num_rows, **unsettled}
 
 
 def describe_communities(communities: Any) -> dict[str, float | int | None]:  # noqa: ANN401 - a Table
