@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from podreduce_apps.recommendation.basket_counts import BasketCounts
 from podreduce_apps.recommendation.ease import solve_ease
 from podreduce_apps.recommendation.lists import Ints, build_lists
 from podreduce_apps.recommendation.models import (
@@ -41,11 +42,17 @@ def as_core(matrix: np.ndarray) -> pa.Table:
 def run_neighbours(core: pa.Table, batches: int, **changed: str) -> dict[int, dict[str, list[float]]]:
     """What the job yields, with its input in so many batches."""
     job = Neighbours()
-    sides = {"items": pa.table({"id": np.arange(ITEMS, dtype=np.int32)})}
+    counts = BasketCounts()
+    counts.setup(Given(default_parameters(**changed)))
+    parts = [one_batch(core.take(pa.array(part))) for part in np.array_split(np.arange(core.num_rows), batches)]
+    counted = pa.concat_tables([counts.map_batch(part) for part in parts]).group_by("key").aggregate([("value", "sum")])
+    sides = {
+        "items": pa.table({"id": np.arange(ITEMS, dtype=np.int32)}),
+        "counts": counted.rename_columns(["key", "value"]),
+    }
     job.setup(Given(default_parameters(**changed), sides))
     values: dict[int, list[bytes]] = {}
-    for part in np.array_split(np.arange(core.num_rows), batches):
-        mapped = job.map_batch(one_batch(core.take(pa.array(part))))
+    for mapped in (table for part in parts for table in job.map_batch(part)):
         for block, value in zip(*mapped.to_pydict().values(), strict=True):
             values.setdefault(block, []).append(value)
     return {item: found for block in sorted(values) for item, found in job.reduce_func(block, values[block])}
