@@ -83,6 +83,8 @@ def count_users(batch: pa.RecordBatch) -> Iterator[Sum]:
     yield "data|events to learn from", int(known.sum())
     yield "data|events to predict", int(tests.sum())
     yield "data|events to predict of unknown items", int(pc.sum(unknown).as_py() or 0)
+    for name, part in (("data|ratings to learn from", "values"), ("data|ratings to predict", "test_values")):
+        yield name, int(np.isfinite(flat_values(batch.column(part)).to_numpy()).sum())
     for size, count in zip(*(column.tolist() for column in np.unique(known, return_counts=True)), strict=True):
         yield f"history|{size}", count
 
