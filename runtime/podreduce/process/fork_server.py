@@ -1,9 +1,9 @@
 """`python -m podreduce.process.fork_server`: forks a local run's tasks, each with everything imported.
 
 Importing what a task needs takes a third of a second of CPU time, and twice that with pandas; forking a process with
-these imports takes some hundredths. For each task the engine sends its environment and three descriptors (output, error output, lifeline) through
-the socket. It gets back the process's number, and later how it ended. Rule: one thread, no event loop, no open store,
-no user code: a forked copy could not use them.
+these imports takes some hundredths. For each task the engine sends its environment and three descriptors (output, error
+output, lifeline) through the socket. It gets back the process's number, and later how it ended. Rule: one thread, no
+event loop, no open store, no user code: a forked copy could not use them.
 """
 
 import json
