@@ -130,11 +130,11 @@ def test_a_page_without_a_test_says_so_and_titles_are_text() -> None:
     assert describe(findings)["models"] == {}
 
 
-def test_a_page_is_the_same_bytes_each_time_and_has_the_protocol() -> None:
+def test_a_page_has_the_protocol_and_what_is_known_of_each_model() -> None:
     findings = find(add_up(draw_lists(), 1), "time")
     page = render_report(findings)
-    assert page == render_report(findings)
     assert findings.protocol in page
+    assert page.count("<svg") + page.count("data:image") >= 6
     assert set(describe(findings)["models"]) == {"chance", "knowing"}
 
 

@@ -11,7 +11,6 @@ from podreduce_apps.parameters import read_fraction
 from podreduce_apps.recommendation.findings import Findings, describe
 from podreduce_apps.recommendation.leaderboard import measures_of, models_of, read_sums
 from podreduce_apps.recommendation.names import ItemNames
-from podreduce_apps.recommendation.page import render_report
 from podreduce_apps.recommendation.shown_users import Drawn, draw_histories, draw_lists, join_users, smallest
 from podreduce_apps.recommendation.times import find_cut
 
@@ -67,6 +66,9 @@ class Report:
         """Write the files, in the reduce task."""
         if not self.context.task.startswith("r"):
             return
+        # Only the task that draws imports the library of plots: half a second of CPU time.
+        from podreduce_apps.recommendation.page import render_report  # noqa: PLC0415
+
         findings = self.collect()
         path = self.context.output_file("report.html")
         path.write_text(render_report(findings), encoding="utf-8")
