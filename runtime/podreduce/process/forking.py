@@ -10,7 +10,7 @@ from typing import Any
 
 from podreduce.contract.environment import FORK_SERVER_VARIABLES
 
-__all__ = ["freeze", "import_columns", "import_tasks", "reseed"]
+__all__ = ["freeze", "import_batches", "import_columns", "import_tasks", "reseed"]
 
 
 def import_tasks() -> None:
@@ -27,6 +27,21 @@ def import_columns() -> None:
 
     pa.set_cpu_count(1)
     pa.set_memory_pool(pa.system_memory_pool())  # the same as numpy's, so that each can use what the other frees
+
+
+def import_batches() -> None:
+    """Import what tasks with batches of columns need in addition, after `import_columns`.
+
+    With its first array pyarrow also imports pandas, where that is installed: a third of a second of CPU time, which
+    each copy would take again.
+    """
+    import pyarrow as pa  # noqa: PLC0415 - as above
+
+    import podreduce.inputs.parquet_rows  # noqa: PLC0415 - as above
+    import podreduce.task.map_batches  # noqa: PLC0415 - likewise
+    import podreduce.task.reduce_batches  # noqa: F401, PLC0415 - likewise
+
+    pa.array([0])
 
 
 def freeze() -> None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.cluster.paths import CHECKOUT, cache_directory
 
-__all__ = ["NoDataError", "load_ratings", "write_movielens"]
+__all__ = ["NoDataError", "draw_train", "load_ratings", "write_movielens"]
 
 REQUIREMENTS = CHECKOUT / "requirements" / "data.txt"
 FOLDER = "recbole/dataset_example/ml-100k/ml-100k"
@@ -57,14 +57,21 @@ def load_titles() -> list[tuple[str, str]]:
     return [(fields[0], fields[1]) for fields in (line.split("\t") for line in lines)]
 
 
+def draw_train() -> np.ndarray:
+    """Which ratings, in the order of the file, the train part has."""
+    return np.random.default_rng(0).random(100_000) < 0.8
+
+
 def write_movielens(directory: Path) -> None:
     """Write the ratings and titles as the application reads them; `set` is a random 80/20 split, seeded."""
-    is_train = np.random.default_rng(0).random(100_000) < 0.8
     rows = [
-        (user, item, "rate", time, "train" if train else "test")
-        for (user, item, _, time), train in zip(load_ratings(), is_train, strict=True)
+        (user, item, "rate", rating, time, "train" if train else "test")
+        for (user, item, rating, time), train in zip(load_ratings(), draw_train(), strict=True)
     ]
-    tables = {"events": [("user", "item", "type", "time", "set"), *rows], "items": [("item", "title"), *load_titles()]}
+    tables = {
+        "events": [("user", "item", "type", "value", "time", "set"), *rows],
+        "items": [("item", "title"), *load_titles()],
+    }
     for name, table in tables.items():
         (directory / name).mkdir(parents=True)
         with (directory / name / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:

@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse
 
 from podreduce_apps.number_hashes import hash_numbers
+from podreduce_apps.recommendation.baskets import cut_baskets, divide_baskets, pack_baskets, unpack_baskets
 from podreduce_apps.recommendation.cooccurrence import (
     Baskets,
     add_all,
@@ -15,13 +16,7 @@ from podreduce_apps.recommendation.cooccurrence import (
     parts_of,
     sample_baskets,
 )
-from podreduce_apps.recommendation.neighbours import (
-    baskets_with,
-    block_count,
-    count_users,
-    pack_baskets,
-    unpack_baskets,
-)
+from podreduce_apps.recommendation.neighbours import block_count
 
 ITEMS = 12
 BASKETS = st.lists(st.sets(st.integers(0, ITEMS - 1), max_size=ITEMS).map(sorted), max_size=12)
@@ -40,24 +35,22 @@ def scipy_counts(lists: list[list[int]]) -> np.ndarray:
     return np.asarray((matrix.T @ matrix).todense())
 
 
+@settings(max_examples=50)
 @given(BASKETS, st.integers(1, 5), st.integers(1, 30))
 def test_blocks_and_parts_of_any_size_give_the_counts_of_scipy(lists: list[list[int]], blocks: int, part: int) -> None:
     rows = np.zeros((ITEMS, ITEMS), np.int32)
     whole = as_baskets(lists)
-    for block in range(blocks):
-        counts, sent = unpack_baskets(
-            pack_baskets(count_users(whole, ITEMS), baskets_with(whole, block, blocks)), ITEMS
-        )
-        assert counts.tolist() == [*np.bincount(whole.items, minlength=ITEMS), len(lists)]
+    for block, baskets in divide_baskets(whole, blocks):
         numbers = np.arange(block, ITEMS, blocks)
-        for some in parts_of(sent, part):
+        for some in parts_of(unpack_baskets(pack_baskets(baskets)), part):
             own = np.zeros((len(numbers), ITEMS), np.int32)
             add_cooccurrences(own, some, numbers)
             rows[numbers] += own
     assert (rows == scipy_counts(lists)).all()
 
 
-@given(st.lists(BASKETS, max_size=8), st.integers(1, 60))
+@settings(max_examples=40)
+@given(st.lists(BASKETS, max_size=5), st.integers(1, 60))
 def test_small_parts_are_counted_together_and_give_the_counts_of_scipy(parts: list[list[list[int]]], most: int) -> None:
     received = [as_baskets(part) for part in parts]
     joined = list(join_parts(received, most))
@@ -74,6 +67,7 @@ def test_small_parts_are_counted_together_and_give_the_counts_of_scipy(parts: li
     assert len(joined) <= 1 + 2 * sum(len(each.items) + len(each.offsets) for each in received) // most
 
 
+@settings(max_examples=50)
 @given(BASKETS, st.integers(1, 4), st.integers(0, 12))
 def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]], most: int, cut: int) -> None:
     seeds = np.arange(100, 100 + len(lists), dtype=np.uint64)
@@ -87,6 +81,20 @@ def test_a_sample_of_a_basket_depends_on_this_basket_alone(lists: list[list[int]
     for full, part in zip(lists, drawn, strict=True):
         assert len(part) == min(len(full), most)
         assert part == sorted(set(part) & set(full))
+
+
+def test_what_is_sent_of_a_large_catalogue_stays_small_and_holds_every_basket_of_a_block() -> None:
+    """A hundred thousand items are some three hundred blocks, and each of them is sent whole baskets."""
+    items, blocks, users, most = 100_000, block_count(100_000), 2_500, 60
+    chance = np.random.default_rng(4)
+    drawn = np.sort((chance.integers(items // most, size=(users, most)) * most + np.arange(most)), axis=1)
+    whole = Baskets(np.arange(users + 1) * most, drawn.ravel().astype(np.int32))
+    parts = list(cut_baskets(whole, blocks))
+    sent = [[pack_baskets(baskets) for _, baskets in divide_baskets(part, blocks)] for part in parts]
+    assert len(parts) > 1
+    assert max(sum(map(len, values)) for values in sent) < 64 << 20
+    copies = sum(len(unpack_baskets(value).offsets) - 1 for values in sent for value in values)
+    assert copies == sum(len(set(basket)) for basket in (drawn % blocks).tolist())
 
 
 def test_a_sample_draws_every_item_about_as_often() -> None:

@@ -28,6 +28,7 @@ def as_table(histories: list[list[str]]) -> pa.Table:
             "user": [f"u{number}" for number in range(len(histories))],
             "items": pa.array(histories, kind),
             "times": pa.array([[7] * len(each) for each in histories], pa.list_(pa.int64())),
+            "values": pa.array([[float("nan")] * len(each) for each in histories], pa.list_(pa.float64())),
             "test_items": pa.array([[] for _ in histories], kind),
             "is_kept": [True] * len(histories),
         }

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from statistics import pstdev
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -113,8 +114,17 @@ def test_the_lists_beat_popular_items_and_these_beat_chance(runs: dict[int, Path
     models = metrics_of(runs[1])["models"]
     ndcg = {name: model["measures"]["ndcg@10"]["mean"] for name, model in models.items()}
     assert ndcg["item-knn"] > ndcg["popularity"] > ndcg["random"]
-    assert ndcg["ease"] > ndcg["popularity"]
+    assert min(ndcg["ease"], ndcg["als"]) > ndcg["popularity"]
     assert models["random"]["coverage"] > models["popularity"]["coverage"]
+
+
+def test_ratings_are_predicted_better_than_by_their_mean(runs: dict[int, Path]) -> None:
+    metrics, shop = metrics_of(runs[1]), make_shop(USERS, seed=3)
+    values = [float(value) for *_, value, _ in shop.events if value]
+    found = metrics["ratings"]["als"]
+    assert found["ratings"] == metrics["data"]["ratings to predict"] > 100
+    assert found["rootMeanSquareError"] < pstdev(values)
+    assert f"{found['rootMeanSquareError']:.3f}" in (runs[1] / FILES[1]).read_text("utf-8")
 
 
 def test_the_report_names_what_was_read_and_left_out_and_how_it_was_measured(runs: dict[int, Path]) -> None:

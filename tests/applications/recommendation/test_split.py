@@ -45,7 +45,7 @@ def events_of(table: pa.Table, prefix: str) -> list[tuple[str, str, int]]:
     ]
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(EVENTS, st.sampled_from([0.1, 0.2, 0.5]))
 def test_everything_that_is_predicted_is_later_than_everything_that_is_known(
     drawn: list[tuple[str, str, int]], fraction: float

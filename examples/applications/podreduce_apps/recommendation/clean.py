@@ -14,21 +14,22 @@ import pyarrow.compute as pc
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_whole
+from podreduce_apps.recommendation.baseline import LARGEST_RATING
 from podreduce_apps.recommendation.lists import Ints, build_lists
 
-__all__ = ["Clean", "read_times"]
+__all__ = ["Clean", "read_ratings", "read_times"]
 
 SECONDS_OF_AN_HOUR = 3600
 SETS = {"train": 0, "test": 1}
-COLUMNS = ("user", "item", "time", "event", "set")
-PLURALS = {"item": "items", "time": "times", "event": "events", "set": "sets"}
+COLUMNS = ("user", "item", "time", "event", "set", "value")
+PLURALS = {"item": "items", "time": "times", "event": "events", "set": "sets", "value": "values"}
 
 
 class Clean:
     """Checks events, merges those of one user and item, and leaves out robots.
 
     Parameters: `types` (those of the events that count), `maxEventsPerHour` and `maxEventsPerUser` (a user with more is
-    a robot). Columns in: user, item, and where there are such: type, time, set.
+    a robot). Columns in: user, item, and where there are such: type, time, set, value.
     """
 
     key_columns = ("user", "item")
@@ -45,7 +46,7 @@ class Clean:
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Keep the columns that count, typed, and count what cannot be used by its reason."""
-        columns = {name: optional_column(batch, name) for name in ("user", "item", "type", "time", "set")}
+        columns = {name: optional_column(batch, name) for name in ("user", "item", "type", "time", "set", "value")}
         time = read_times(columns["time"])
         reasons = {
             "no user": pc.equal(columns["user"], ""),
@@ -59,6 +60,7 @@ class Clean:
         rejected, usable = count_reasons(reasons, batch.num_rows)
         sets = pc.fill_null(parts, -1).cast(pa.int64())
         arrays = [columns["user"], columns["item"], time, np.ones(batch.num_rows, np.int64), sets]
+        arrays.append(read_ratings(columns["value"]))
         events = pa.table(arrays, names=list(COLUMNS)).filter(usable)
         return pa.concat_tables([events, build_notes({"events read": batch.num_rows, **rejected}, events.schema)])
 
@@ -132,6 +134,13 @@ def read_times(texts: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
     return pc.coalesce(seconds, dated, pc.if_else(pc.equal(texts, ""), pa.scalar(0, pa.int64()), None))
 
 
+def read_ratings(texts: Any) -> Any:  # noqa: ANN401 - pyarrow has no types
+    """Return numbers from texts; NaN: no number, or one that is no rating (LARGEST_RATING)."""
+    numeric = pc.match_substring_regex(texts, r"^-?\d{1,4}(\.\d{1,15})?$")
+    values = pc.fill_null(pc.if_else(numeric, texts, None).cast(pa.float64()), np.nan)
+    return pc.if_else(pc.less_equal(pc.abs(values), LARGEST_RATING), values, np.nan)
+
+
 def count_reasons(reasons: dict[str, Any], rows: int) -> tuple[dict[str, int], Any]:
     """Return how many events each reason leaves out (the first one of an event counts), and which can be used."""
     usable = pa.array(np.ones(rows, np.bool_))
@@ -152,6 +161,7 @@ def build_notes(counts: dict[str, int], schema: pa.Schema) -> pa.Table:
         "time": none,
         "event": list(found.values()),
         "set": none,
+        "value": np.full(len(found), np.nan),
     }
     return pa.table([pa.array(columns[name], schema.field(name).type) for name in schema.names], schema=schema)
 

@@ -49,7 +49,7 @@ class Core:
         kept_offsets = keep_in_lists(offsets, is_known)
         lists = {
             name: build_lists(kept_offsets, flat_values(batch.column(name)).filter(known))
-            for name in ("items", "times")
+            for name in ("items", "times", "values")
         }
         was_kept = batch.column("is_kept").to_numpy(zero_copy_only=False)
         is_kept = was_kept & (np.diff(kept_offsets) >= self.least)

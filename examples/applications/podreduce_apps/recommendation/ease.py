@@ -12,13 +12,8 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_positive, read_whole
+from podreduce_apps.recommendation.baskets import pack_baskets, read_baskets, unpack_baskets
 from podreduce_apps.recommendation.cooccurrence import add_all
-from podreduce_apps.recommendation.neighbours import (
-    count_users,
-    pack_baskets,
-    read_baskets,
-    unpack_baskets,
-)
 
 __all__ = ["Ease", "solve_ease"]
 
@@ -44,15 +39,12 @@ class Ease:
         if not self.is_small:
             return None
         baskets = read_baskets(batch, ALL_ITEMS)
-        return pa.table(
-            {"key": [0], "value": pa.array([pack_baskets(count_users(baskets, self.items), baskets)], pa.binary())}
-        )
+        return pa.table({"key": [0], "value": pa.array([pack_baskets(baskets)], pa.binary())})
 
     def reduce_func(self, _key: int, values: Iterable[bytes]) -> Iterator[tuple[int, bytes]]:
         """Count all pairs, solve, and yield the rows of B."""
         counts = np.zeros((self.items, self.items), np.int32)
-        baskets = (unpack_baskets(value, self.items)[1] for value in values)
-        add_all(counts, baskets, np.arange(self.items))
+        add_all(counts, map(unpack_baskets, values), np.arange(self.items))
         weights = solve_ease(counts, self.penalty)
         for number in range(self.items):
             yield number, weights[number].astype("<f4").tobytes()

@@ -12,14 +12,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from podreduce_apps.job_context import JobContext
+from podreduce_apps.recommendation.exact_sums import SCALE, Sum, sum_table
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets
 from podreduce_apps.recommendation.measures import LONGEST, find_hits, measure
 
-__all__ = ["SCALE", "SHOWN", "Evaluate"]
+__all__ = ["SHOWN", "Evaluate"]
 
-SCALE = 1 << 40
 SHOWN = 10
-Sum = tuple[str, int]
 
 
 class Evaluate:
@@ -34,8 +33,7 @@ class Evaluate:
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return the sums of a batch."""
         readers = {"rank": sum_measures, "core": count_users, "clean": count_notes}
-        sums = list(readers[self.context.input](batch))
-        return pa.table({"key": pa.array([key for key, _ in sums], pa.string()), "value": [value for _, value in sums]})
+        return sum_table(readers[self.context.input](batch))
 
 
 def sum_measures(batch: pa.RecordBatch) -> Iterator[Sum]:
@@ -85,6 +83,8 @@ def count_users(batch: pa.RecordBatch) -> Iterator[Sum]:
     yield "data|events to learn from", int(known.sum())
     yield "data|events to predict", int(tests.sum())
     yield "data|events to predict of unknown items", int(pc.sum(unknown).as_py() or 0)
+    for name, part in (("data|ratings to learn from", "values"), ("data|ratings to predict", "test_values")):
+        yield name, int(np.isfinite(flat_values(batch.column(part)).to_numpy()).sum())
     for size, count in zip(*(column.tolist() for column in np.unique(known, return_counts=True)), strict=True):
         yield f"history|{size}", count
 

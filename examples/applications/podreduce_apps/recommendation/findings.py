@@ -7,6 +7,7 @@ from typing import Any
 
 from podreduce_apps.recommendation.leaderboard import Sums, coverage, measures_of, models_of, novelty
 from podreduce_apps.recommendation.names import ItemNames
+from podreduce_apps.recommendation.rating_errors import rating_errors
 from podreduce_apps.recommendation.shown_users import Drawn
 
 __all__ = ["Findings", "describe"]
@@ -81,4 +82,13 @@ def describe(findings: Findings) -> dict[str, Any]:
         "clean": {name: numbers[""] for name, numbers in sums.get("clean", {}).items()},
         "items": len(findings.counts),
         "models": models,
+        "ratings": {
+            model: {
+                "rootMeanSquareError": each.root_mean_square,
+                "halfWidth95": each.half_width,
+                "meanAbsoluteError": each.mean_absolute,
+                "ratings": each.ratings,
+            }
+            for model, each in rating_errors(sums).items()
+        },
     }

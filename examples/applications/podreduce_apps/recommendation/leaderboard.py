@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import fsum, log2, sqrt
 
-from podreduce_apps.recommendation.evaluate import SCALE
+from podreduce_apps.recommendation.exact_sums import SCALE, join_words
 from podreduce_apps.recommendation.measures import MEASURES
 
 __all__ = [
+    "TWO_SIDED_95",
     "Mean",
     "Sums",
     "activity_groups",
@@ -35,9 +36,9 @@ class Mean:
 
 
 def read_sums(pairs: Mapping[str, int]) -> dict[str, dict[str, dict[str, int]]]:
-    """Return sums by what they are of."""
+    """Return sums by what they are of, from those of their words."""
     sums: dict[str, dict[str, dict[str, int]]] = {}
-    for key, value in sorted(pairs.items()):
+    for key, value in sorted(join_words(pairs).items()):
         what, name, *rest = key.split("|")
         if rest[1:] == ["squares"]:
             what = f"{what} squares"

@@ -21,6 +21,7 @@ from podreduce_apps.recommendation.plots import (
     plot_popularity,
     plot_shown,
 )
+from podreduce_apps.recommendation.rating_errors import rating_errors
 from podreduce_apps.recommendation.shown_users import Drawn
 from podreduce_apps.report_page import (
     KeyFigure,
@@ -66,6 +67,7 @@ def render_report(findings: Findings) -> str:
         protocol=findings.protocol,
         verdict=state_verdict(findings, models),
         leaderboard=tabulate_models(findings, models) if models else None,
+        ratings=tabulate_ratings(findings) if rating_errors(findings.sums) else None,
         measures=list(MEASURES.items()),
         model_plots=[plot_models(findings.sums, models), plot_activity(findings.sums, models)] if models else [],
         shown=tabulate_shown(findings, models) if models else None,
@@ -137,6 +139,23 @@ def tabulate_models(findings: Findings, models: Sequence[str]) -> Table:
         caption="Means over users, with 95 % confidence intervals. The best model is first; the marked one is served.",
         numeric=frozenset(TABLE_MEASURES),
         marked=frozenset([models.index(served)] if served in models else []),
+    )
+
+
+def tabulate_ratings(findings: Findings) -> Table:
+    """Return how far predicted ratings are off."""
+    errors = rating_errors(findings.sums)
+    count = max(each.ratings for each in errors.values())
+    rows = [
+        [name, f"{each.root_mean_square:.3f} ± {each.half_width:.3f}", f"{each.mean_absolute:.3f}"]
+        for name, each in errors.items()
+    ]
+    return Table(
+        columns=["model", "RMSE", "mean error"],
+        rows=rows,
+        caption=f"How far {format_count(count)} predicted ratings are off, with 95 % confidence intervals over users. "
+        "Baseline: the mean of all ratings, with what is usual for the item and for the user.",
+        numeric=frozenset(["RMSE", "mean error"]),
     )
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from podreduce_apps.job_context import JobContext
 from podreduce_apps.parameters import read_whole
+from podreduce_apps.recommendation.als import read_choices_model
 from podreduce_apps.recommendation.lists import Ints, flat_values, list_offsets
 from podreduce_apps.recommendation.measures import LONGEST
 from podreduce_apps.recommendation.models import (
@@ -23,7 +24,7 @@ from podreduce_apps.recommendation.models import (
 
 __all__ = ["MODELS", "Rank"]
 
-MODELS = ("random", "popularity", "item-knn", "ease")
+MODELS = ("random", "popularity", "item-knn", "ease", "als")
 LIST = pa.list_(pa.int32())
 SCHEMA = pa.schema(
     [
@@ -39,10 +40,10 @@ SCHEMA = pa.schema(
 
 
 class Rank:
-    """Ranks all items for each user, without those that the user has. Side inputs: `items`, `neighbours`, `ease`.
+    """Ranks all items for each user, without those that the user has.
 
     A user with events to predict gets a list of each model, so that `evaluate` can compare them; any other user only
-    that of the model `serve`. Parameters: `serve`, `listLength`.
+    that of the model `serve`. Parameters: `serve`, `listLength`. Side inputs: `items`, `neighbours`, `ease`, `factors`.
     """
 
     def setup(self, context: JobContext) -> None:
@@ -60,6 +61,7 @@ class Rank:
         weights = context.side_table("ease")
         if weights.num_rows:
             self.models["ease"] = EaseModel.from_table(weights)
+        self.models["als"] = read_choices_model(context.side_table("factors"), context.parameters)
         if self.served not in self.models:
             raise ValueError(f"serve={self.served} must be one of {', '.join(self.models)}")
 

@@ -11,21 +11,22 @@ from podreduce_apps.parameters import read_fraction
 from podreduce_apps.recommendation.findings import Findings, describe
 from podreduce_apps.recommendation.leaderboard import measures_of, models_of, read_sums
 from podreduce_apps.recommendation.names import ItemNames
-from podreduce_apps.recommendation.page import render_report
 from podreduce_apps.recommendation.shown_users import Drawn, draw_histories, draw_lists, join_users, smallest
 from podreduce_apps.recommendation.times import find_cut
 
 __all__ = ["Report"]
 
 SHOWN_USERS = 20
+SUMS = ("evaluate", "rate")
 PLACES = ("input", "output")
 """Parameters that say where data are, not what was done."""
 
 
 class Report:
-    """Writes report.html and metrics.json. Inputs: `evaluate`, `rank`, `core`. Side inputs: `items`, `titles`, `times`.
+    """Writes report.html and metrics.json.
 
-    Needs one reduce task. Yields each model with its measures.
+    Inputs: `evaluate`, `rate`, `rank`, `core`. Side inputs: `items`, `titles`, `times`. Needs one reduce task. Yields
+    each model with its measures.
     """
 
     def setup(self, context: JobContext) -> None:
@@ -37,7 +38,7 @@ class Report:
 
     def map_batch(self, batch: pa.RecordBatch) -> pa.Table:
         """Return sums, and users to show, as JSON by what they are."""
-        if self.context.input == "evaluate":
+        if self.context.input in SUMS:
             values: list[Any] = [
                 dict(zip(batch.column("key").to_pylist(), batch.column("value").to_pylist(), strict=True))
             ]
@@ -55,9 +56,9 @@ class Report:
         elif what == "rank":
             self.lists = smallest(values, SHOWN_USERS)
         else:
-            for value in values:
-                self.sums.update(json.loads(value))
-            sums = read_sums(self.sums)
+            found = {key: number for value in values for key, number in json.loads(value).items()}
+            self.sums.update(found)
+            sums = read_sums(found)
             for model in models_of(sums):
                 yield model, {name: mean.value for name, mean in measures_of(sums, model).items()}
 
@@ -65,6 +66,9 @@ class Report:
         """Write the files, in the reduce task."""
         if not self.context.task.startswith("r"):
             return
+        # Only the task that draws imports the library of plots: half a second of CPU time.
+        from podreduce_apps.recommendation.page import render_report  # noqa: PLC0415
+
         findings = self.collect()
         path = self.context.output_file("report.html")
         path.write_text(render_report(findings), encoding="utf-8")

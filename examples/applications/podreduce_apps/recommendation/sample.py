@@ -12,6 +12,8 @@ from pathlib import Path
 
 import numpy as np
 
+from podreduce_apps.number_hashes import hash_numbers
+
 __all__ = ["PAIRS", "Shop", "make_shop", "write_sample"]
 
 SEED = 7
@@ -86,9 +88,17 @@ def draw_user(
         kind = int(chance.choice(interests)) if chance.random() < INTEREST_CHANCE else int(chance.integers(len(KINDS)))
         item = kind * per_kind + popular_place(chance, per_kind, day)
         bought = chance.random() < BUY_CHANCE
-        yield f"u{user:05d}", item_name(item), "buy" if bought else "view", "", str(time)
+        rating = f"{rate(user, item)}" if bought else ""
+        yield f"u{user:05d}", item_name(item), "buy" if bought else "view", rating, str(time)
         if item in pairs and chance.random() < PAIR_CHANCE:
             yield f"u{user:05d}", item_name(pairs[item]), "buy", "", str(time + 60)
+
+
+def rate(user: int, item: int) -> int:
+    """Return what a customer says of an item, from 1 to 5: by its quality, the customer's mood, and a taste."""
+    numbers = np.array([user, item, user, item, user << 20 | item]) + (np.arange(5) << 60)
+    mood, quality, taste, flavour, noise = (hash_numbers(numbers.astype(np.uint64), SEED) >> 11) * 2.0**-52 - 1
+    return int(np.clip(np.rint(3.7 + 0.5 * mood + 0.8 * quality + 1.5 * taste * flavour + 0.6 * noise), 1, 5))
 
 
 def popular_place(chance: np.random.Generator, per_kind: int, day: float) -> int:

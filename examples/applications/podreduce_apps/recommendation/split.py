@@ -46,7 +46,7 @@ class Split:
         is_test = self.choose_test(people, offsets)
         train, test = keep_in_lists(offsets, ~is_test), keep_in_lists(offsets, is_test)
         columns = {"user": people["user"]}
-        for name in ("items", "times"):
+        for name in ("items", "times", "values"):
             values = flat_values(people[name])
             columns[name] = build_lists(train, values.filter(pa.array(~is_test)))
             columns[f"test_{name}"] = build_lists(test, values.filter(pa.array(is_test)))
