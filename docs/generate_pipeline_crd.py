@@ -34,7 +34,7 @@ OF_THE_PIPELINE = frozenset(
     }
 )
 """The fields of a job that no step has, because the pipeline decides them for all its jobs."""
-OWN_DEFAULTS = {"execution": "Auto", "tasksPerPod": "Auto"}
+OWN_DEFAULTS = {"tasksPerPod": "Auto"}
 """A step may be small, and a pod costs more than a second."""
 
 
