@@ -24,6 +24,7 @@ from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
 from podreduce_operator.cli.local_runs.history import History, LocalRun, open_history
 from podreduce_operator.cli.local_runs.names import LOCAL
+from podreduce_operator.cli.local_runs.printed_logs import find_printed
 from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.cli.workspace import LOGS_NAME, RECORDS_NAME
@@ -142,11 +143,13 @@ def suggest(run: LocalRun) -> Iterator[str]:
 
 
 def show_logs_of(name: str, options: LogOptions) -> CommandExit:
-    """Print the logs that are kept of a run."""
+    """Print the logs that are kept of a run: of its failed attempts, and what others have printed."""
     run = find_run(name)
     task = None if options.task is None else parse_task(options.task, run.status)
     directory = run.kept_directory(LOGS_NAME)
     logs = [] if directory is None else list(read_logs(directory, options))
+    if not options.only_failed:
+        logs += read_printed(run, options)
     logs = [log for log in logs if task in {None, log.task}]
     print_logs(sorted(logs, key=lambda log: (log.task, log.title)), options)
     if not logs:
@@ -163,13 +166,21 @@ def read_logs(directory: Path, options: LogOptions) -> Iterator[AttemptLog]:
             yield AttemptLog(task=task, attempt_id=path.stem, title=f"{task}, attempt {path.stem}: failed", text=text)
 
 
+def read_printed(run: LocalRun, options: LogOptions) -> Iterator[AttemptLog]:
+    """Yield what the tasks that went well have printed."""
+    for task, attempt_id, path in find_printed(open_history(os.environ), run.id):
+        text = cut(path.read_text(encoding="utf-8", errors="replace"), options.tail)
+        title = f"{task}: went well; these are the last lines that it printed"
+        yield AttemptLog(task=parse_task(task, {}), attempt_id=attempt_id, title=title, text=text)
+
+
 def explain_nothing(run: LocalRun) -> str:
     """Return why there is none."""
     if find_phase(run) == "Running":
         return "it runs, and its terminal shows what its tasks print"
     if run.phase == "Failed":
-        return f"that task has not failed, or what was kept in {run.workspace} has been removed"
-    return "only of attempts that failed the log is kept; what others print is shown while they run"
+        return f"that task has not failed and printed nothing, or what was kept in {run.workspace} has been removed"
+    return "no task has printed anything; only of attempts that failed the whole log is kept"
 
 
 def find_output(name: str) -> str:

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.commands import app
 from podreduce_operator.cli.local_runs.history import History, LocalRun
+from podreduce_operator.cli.local_runs.printed_logs import MOST_BYTES, find_printed, forget_others, keep_printed
 from podreduce_operator.cli.local_runs.showing import find_run
 from tests.support.job_manifests import complete_job, failed_job
 
@@ -127,7 +128,7 @@ def test_of_a_run_that_went_well_no_log_is_kept_and_that_is_said(history: Histor
     add(history, tmp_path, "a", "Complete", status=complete_job()["status"])
     code, _, why = invoke("logs", "local/words")
     assert code == 1
-    assert "only of attempts that failed the log is kept" in why
+    assert "no task has printed anything" in why
 
 
 def test_an_output_is_named_by_its_run(history: History, tmp_path: Path) -> None:
@@ -147,3 +148,23 @@ def test_only_a_failed_run_has_records_for_a_replay(history: History, tmp_path: 
     code, _, why = invoke("replay", "local/words", "m-0")
     assert code == 1
     assert "records are kept only of runs that failed" in why
+
+
+def test_logs_are_kept_within_a_bound_and_as_long_as_their_run(history: History, tmp_path: Path) -> None:
+    run = add(history, tmp_path, "a", "Complete")
+    logs = Path(run.workspace) / "store" / "here" / "ns" / "words" / "uid-1" / "logs"
+    logs.mkdir(parents=True)
+    (logs.parent / "failures").mkdir()
+    for index in range(200):
+        (logs / f"m-{index}-uid{index}-0.log").write_text(f"{index}\n" + "x" * 9_999 + "\n")
+    (logs / "m-3-failed-0.log").write_text("kept elsewhere\n")
+    (logs.parent / "failures" / "m-3-failed-0.json").write_text("{}")
+    (logs / "r-0-uid-0.log").write_text('{"event": "task committed", "level": "info"}\n')
+    keep_printed(history, run.id, Path(run.workspace))
+    kept = list(find_printed(history, run.id))
+    assert [task for task, _, _ in kept] == [f"m-{index}" for index in range(len(kept))]
+    assert MOST_BYTES - 20_000 < sum(path.stat().st_size for _, _, path in kept) <= MOST_BYTES
+    forget_others(history, {run.id})
+    assert list(find_printed(history, run.id)) == kept
+    forget_others(history, {"another"})
+    assert list(find_printed(history, run.id)) == []
