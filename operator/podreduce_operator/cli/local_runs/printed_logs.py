@@ -4,7 +4,7 @@ Rule: the logs of failed attempts are not here. They are kept whole in the run's
 """
 
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -23,23 +23,35 @@ STORED_LOGS = f"store/*/*/*/*/{LOGS_PREFIX}*{ENDING}"
 """Below the work directory: the store, and the parts of a run's prefix."""
 
 
-def keep_printed(history: History, run_id: str, workspace: Path) -> None:
+def keep_printed(history: History, run_id: str, places: Mapping[str, Path]) -> None:
     """Copy what the tasks of a run have printed to the history's directory.
+
+    Args:
+        history: where it is kept.
+        run_id: of the run.
+        places: the work directory of each step of a pipeline, by its name; that of a job by an empty name.
 
     Raises:
         OSError: it cannot be written.
     """
-    target, left = history.directory / DIRECTORY_NAME / run_id, MOST_BYTES
-    for path in sorted(workspace.glob(STORED_LOGS), key=task_order):
+    left = MOST_BYTES
+    for step, place in places.items():
+        left = copy_logs(place, history.directory / DIRECTORY_NAME / run_id / step, left)
+
+
+def copy_logs(place: Path, target: Path, left: int) -> int:
+    """Copy the logs of one work directory, in at most `left` bytes, and return how many are left."""
+    for path in sorted(place.glob(STORED_LOGS), key=task_order):
         if (path.parent.parent / FAILURES_PREFIX / f"{path.stem}.json").exists():
             continue
         text = "".join(program_lines(path.read_text(encoding="utf-8", errors="replace")))
         left -= len(text.encode())
         if left < 0:
-            return
+            return 0
         if text:
             target.mkdir(parents=True, exist_ok=True, mode=0o700)
             (target / path.name).write_text(text, encoding="utf-8")
+    return left
 
 
 def task_order(path: Path) -> tuple[str, int, str]:
@@ -56,9 +68,9 @@ def program_lines(text: str) -> Iterator[str]:
             yield line
 
 
-def find_printed(history: History, run_id: str) -> Iterator[tuple[str, str, Path]]:
-    """Yield the task, the attempt and the file of what is kept of a run."""
-    for path in sorted((history.directory / DIRECTORY_NAME / run_id).glob(f"*{ENDING}"), key=task_order):
+def find_printed(history: History, run_id: str, step: str = "") -> Iterator[tuple[str, str, Path]]:
+    """Yield the task, the attempt and the file of what is kept of a run, or of one step of it."""
+    for path in sorted((history.directory / DIRECTORY_NAME / run_id / step).glob(f"*{ENDING}"), key=task_order):
         letter, index, attempt_id = path.stem.split("-", 2)
         yield f"{letter}-{index}", attempt_id, path
 
