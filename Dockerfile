@@ -13,16 +13,18 @@ COPY requirements/build.lock /requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv /opt/tools && /opt/tools/bin/pip install --require-hashes --requirement /requirements/build.lock
 
-# The pip of `tools` installs into an environment without one, so that no image carries a pip. The project itself goes
-# to a directory of its own, named by a .pth file: its layer is small and the only one a change of source makes anew.
+# The pip of `tools` installs into an environment without one: the `pip` there is a script that finds one for images that
+# are built on these. The project itself goes to a directory of its own, named by a .pth file: its layer
+# is small and the only one a change of source makes anew.
 FROM tools AS dependencies
-COPY requirements/runtime.lock /requirements/
+COPY requirements/runtime.lock requirements/pip.sh /requirements/
 RUN --mount=type=cache,target=/root/.cache/pip \
     python3 -m venv --without-pip /opt/podreduce \
     && /opt/tools/bin/pip --python /opt/podreduce/bin/python install --require-hashes --compile \
        --requirement /requirements/runtime.lock \
     && printf '/opt/podreduce/project\n/opt/podreduce/operator\n/opt/podreduce/apps\n' > \
-       "$(/opt/podreduce/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podreduce.pth"
+       "$(/opt/podreduce/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/podreduce.pth" \
+    && install -m 755 /requirements/pip.sh /opt/podreduce/bin/pip
 
 # What the operator needs beyond the runtime, in a directory and so a layer of its own.
 FROM tools AS operator-dependencies

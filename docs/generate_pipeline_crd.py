@@ -34,8 +34,9 @@ OF_THE_PIPELINE = frozenset(
     }
 )
 """The fields of a job that no step has, because the pipeline decides them for all its jobs."""
-OWN_DEFAULTS = {"execution": "Auto", "tasksPerPod": "Auto"}
+OWN_DEFAULTS = {"tasksPerPod": "Auto"}
 """A step may be small, and a pod costs more than a second."""
+DEFAULT_IN_TEXT = re.compile(r"Default: \S+\.$")
 
 
 def main() -> None:
@@ -85,7 +86,11 @@ def fields_of_steps() -> Schema:
 
 def with_default(name: str, field: Schema) -> Schema:
     """Return a field with the default that it has in a step."""
-    return {**field, "default": OWN_DEFAULTS[name]} if name in OWN_DEFAULTS else field
+    if name not in OWN_DEFAULTS:
+        return field
+    own = OWN_DEFAULTS[name]
+    described = DEFAULT_IN_TEXT.sub(f"Default: {own}.", field["description"])
+    return {**field, "default": own, "description": described}
 
 
 def input_schema(name: str) -> Schema:
@@ -98,7 +103,9 @@ def input_schema(name: str) -> Schema:
 def options(schema: Schema, own: frozenset[str]) -> Schema:
     """Return the fields besides the pipeline's own. The format has no default: it follows from what is read."""
     fields = {name: dict(field) for name, field in schema["properties"].items() if name not in own}
-    fields.get("format", {}).pop("default", None)
+    if "format" in fields:
+        fields["format"].pop("default", None)
+        fields["format"]["description"] = DEFAULT_IN_TEXT.sub("", fields["format"]["description"]).strip()
     return fields
 
 

@@ -103,7 +103,7 @@ def _build_whole(buildah: Buildah, target: str, reference: str, place: Path) -> 
 
 def _recipe_digest() -> str:
     """Digest what decides all layers but the project's."""
-    files = (CHECKOUT / "Dockerfile", *sorted((CHECKOUT / "requirements").glob("*.lock")))
+    files = (CHECKOUT / "Dockerfile", *sorted((CHECKOUT / "requirements").iterdir()))
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()[:12]
 
 

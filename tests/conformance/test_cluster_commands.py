@@ -19,14 +19,18 @@ from typer.testing import CliRunner, Result
 from podreduce.contract.layout import run_prefix
 from podreduce_operator.api.crd import JOBS, SCHEDULES, load_crd
 from podreduce_operator.cli.commands import app
+from podreduce_operator.model.decisions import Phase, Verdict
+from podreduce_operator.policy.status import build_status
 from tests.cluster.cluster import Cluster
 from tests.cluster.minio import MinioServer
 from tests.support import job_manifests
+from tests.support.builders.observed import make_observed
 from tests.support.job_manifests import FAILURE, complete_job, failed_job, make_job, make_schedule, running_job
 
 pytestmark = pytest.mark.e2e
 
 VIEWER = "viewer"
+DOCUMENTED = Path(__file__).parents[2] / "docs" / "jobs.md"
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
 READ_ONLY = {"apiGroups": ["podreduce.dev"], "resources": ["mapreducejobs"], "verbs": ["get", "list"]}
 
@@ -125,6 +129,28 @@ def test_a_wait_ends_when_the_run_fails_and_says_what_failed(person: Person) -> 
     assert told[0] == "mrj/wordcount: Mapping"
     assert told[1] == f"wordcount.py:4: {FAILURE['message']}"
     assert told[2] == f"at the record: {FAILURE['record']}"
+
+
+@pytest.mark.parametrize("phase", [Phase.COMPLETE, Phase.FAILED], ids=str)
+def test_kubectls_wait_as_the_docs_have_it_ends_however_the_run_ends(person: Person, phase: Phase) -> None:
+    """The same for the condition Complete ends on success alone."""
+    (line,) = [line for line in DOCUMENTED.read_text(encoding="utf-8").splitlines() if "kubectl wait" in line[:20]]
+    command = [word.replace("NAME", "wordcount").replace("2h", "30s") for word in line.split()[1:]]
+    person.has(running_job())
+
+    def statuses(verdict: Verdict) -> dict[str, Any]:
+        return build_status(make_observed(), verdict, time.time(), None)
+
+    person.write_status("mrj", "wordcount", statuses(Verdict(phase=Phase.MAPPING)))
+    early = person.cluster.kubectl(
+        *(word.replace("30s", "1s") for word in command), "-n", person.namespace, check=False
+    )
+    assert (early.returncode, "timed out" in early.stderr) == (1, True)
+    later = threading.Timer(2.0, person.write_status, ("mrj", "wordcount", statuses(Verdict(phase=phase, reason="X"))))
+    later.start()
+    ended = person.cluster.kubectl(*command, "-n", person.namespace, check=False)
+    later.join()
+    assert (ended.returncode, ended.stdout) == (0, "mapreducejob.podreduce.dev/wordcount condition met\n"), ended.stderr
 
 
 def test_a_wait_ends_when_the_run_is_complete_suspended_deleted_or_late(person: Person) -> None:

@@ -32,6 +32,8 @@ if os.environ["PODREDUCE_TASK"] == "m-1" and os.environ["PODREDUCE_POD_NAME"].en
         raise ValueError("of my own making")
     WordCount.map_func = map_func
 """
+SMALL: dict[str, Any] = {"map": {}, "reduce": {}}
+"""A spec that leaves the number of tasks to podreduce: one map for each input, and one reduce."""
 MAP_ONLY = "class Lines:\n    def map_func(self, key, value):\n        yield key, value\n"
 OWN_PARTITIONS = WORD_COUNT + "    def partition_func(self, key, partitions):\n        return len(key) % partitions\n"
 
@@ -43,6 +45,10 @@ class PackedRun:
         self.directory = directory
         (directory / "in").mkdir()
         (directory / "in" / "text.txt").write_text(TEXT)
+        lines = TEXT.splitlines(keepends=True)
+        for number in range(3):
+            (directory / f"in-{number}").mkdir()
+            (directory / f"in-{number}" / "text.txt").write_text("".join(lines[number::3]))
         self.pods: list[PodEnded] = []
         self.status: dict[str, Any] = {}
 
@@ -77,6 +83,15 @@ class PackedRun:
             "backoff": {"initialSeconds": 0, "factor": 1, "maxSeconds": 0, "outOfMemoryFactor": 1},
             **changes,
         }
+
+    def three_inputs(self) -> dict[str, Any]:
+        """The same lines as three inputs: each is a map task's, without any number in the spec."""
+        options = make_job().raw_spec["input"]
+        named = [
+            {**options, "name": f"part{number}", "uris": [f"file://{self.directory}/in-{number}/"]}
+            for number in range(3)
+        ]
+        return {"input": None, "inputs": named, **SMALL}
 
     def words(self) -> Counter[str]:
         lines = [line for path in sorted(self.directory.glob("out/part-*")) for line in path.read_text().splitlines()]
@@ -141,7 +156,7 @@ async def test_a_task_that_fails_costs_those_behind_it_nothing(packed: PackedRun
 
 async def test_a_small_job_is_one_pods(packed: PackedRun) -> None:
     started = time.monotonic()
-    await packed.run(WORD_COUNT, execution="Auto", reduce={})
+    await packed.run(WORD_COUNT, **packed.three_inputs())
     assert packed.words() == Counter(TEXT.split())
     assert packed.committed() == {"m-0": "0-0", "m-1": "0-1", "m-2": "0-2", "r-0": "0-3"}
     assert packed.records("failures") == []
@@ -151,14 +166,23 @@ async def test_a_small_job_is_one_pods(packed: PackedRun) -> None:
 
 
 async def test_a_small_job_that_turns_out_map_only_waits_for_no_reduce(packed: PackedRun) -> None:
-    await packed.run(MAP_ONLY, execution="Auto", reduce={})
+    await packed.run(MAP_ONLY, **packed.three_inputs())
     assert packed.status["phase"] == "Complete"
     assert packed.committed() == {"m-0": "0-0", "m-1": "0-1", "m-2": "0-2"}
     assert packed.records("failures") == []
 
 
+async def test_a_job_that_asks_for_several_tasks_gets_a_pod_for_each_and_says_why(packed: PackedRun) -> None:
+    await packed.run(WORD_COUNT, reduce={})
+    assert packed.words() == Counter(TEXT.split())
+    assert len(packed.pods) == 4
+    (told,) = [each for each in packed.status["conditions"] if each["type"] == "SeveralPods"]
+    assert (told["status"], told["reason"]) == ("True", "SeveralTasksAsked")
+    assert told["message"] == "spec.map.shards asks for 3 map tasks, and the tasks of one pod run one after another"
+
+
 async def test_what_one_pod_has_not_done_others_do(packed: PackedRun) -> None:
-    await packed.run(FAILS_ONCE, execution="Auto", reduce={"partitions": 2})
+    await packed.run(FAILS_ONCE, **packed.three_inputs())
     assert packed.words() == Counter(TEXT.split())
     assert [json.loads(data)["task"] for data in packed.records("failures")] == [{"type": "map", "index": 1}]
     assert packed.committed()["m-0"] == "0-0"
@@ -166,12 +190,12 @@ async def test_what_one_pod_has_not_done_others_do(packed: PackedRun) -> None:
 
 
 async def test_a_program_that_partitions_itself_may_have_more_reduces_than_the_pod_knew(packed: PackedRun) -> None:
-    await packed.run(OWN_PARTITIONS, execution="Auto", reduce={}, parallelism=3)
+    await packed.run(OWN_PARTITIONS, parallelism=3, **packed.three_inputs())
     assert packed.words() == Counter(TEXT.split())
     assert packed.committed()["r-0"] == "0-3"
 
 
 async def test_on_one_machine_auto_is_a_pod_for_each_task(packed: PackedRun) -> None:
-    await packed.run(WORD_COUNT, packs=False, execution="Auto", tasksPerPod="Auto")
+    await packed.run(WORD_COUNT, packs=False, tasksPerPod="Auto", **packed.three_inputs())
     assert packed.words() == Counter(TEXT.split())
     assert len(packed.pods) == 4

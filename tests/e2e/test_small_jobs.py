@@ -28,6 +28,9 @@ if os.environ["PODREDUCE_TASK"] == "m-1" and os.environ["PODREDUCE_POD_NAME"].en
     WordCount.map_func = slow
 """
 
+UNNUMBERED: dict[str, Any] = {"map": {}, "reduce": {}}
+"""A spec that leaves the number of tasks to podreduce."""
+
 TEXT = b"the fox and the hound\nand the end\n" * 1000
 
 
@@ -63,22 +66,30 @@ def test_twelve_maps_take_four_pods_of_three(world: JobWorld) -> None:
 
 
 def test_a_small_job_is_done_by_one_pod(world: JobWorld) -> None:
-    spec: dict[str, Any] = {"map": {"shards": 3}, "reduce": {}, "execution": "Auto"}
-    job = world.run("small", WORD_COUNT, input_uri=put_text(world), **spec)
+    job = world.run("small", WORD_COUNT, input_uri=put_text(world), **UNNUMBERED)
     assert read_words(world.parts("small")) == Counter(TEXT.decode().split())
-    pods = pods_of(world, "small", [*maps(3), "r-0"])
+    pods = pods_of(world, "small", ["m-0", "r-0"])
     assert len(set(pods.values())) == 1
-    assert (job["status"]["map"]["progress"], job["status"]["reduce"]["progress"]) == ("3/3", "1/1")
+    assert (job["status"]["map"]["progress"], job["status"]["reduce"]["progress"]) == ("1/1", "1/1")
     assert job["status"].get("failures", []) == []
+    assert not world.condition("small", "SeveralPods")
+
+
+def test_a_small_job_that_asks_for_three_maps_gets_three_pods_and_says_why(world: JobWorld) -> None:
+    job = world.run("asked", WORD_COUNT, input_uri=put_text(world), map={"shards": 3}, reduce={})
+    assert read_words(world.parts("asked")) == Counter(TEXT.decode().split())
+    assert len(set(pods_of(world, "asked", [*maps(3), "r-0"]).values())) == 4
+    assert world.condition("asked", "SeveralPods")["reason"] == "SeveralTasksAsked"
+    assert job["spec"]["execution"] == "Auto", "it is the default"
 
 
 def test_a_small_map_only_job_has_no_reduces_to_wait_for(world: JobWorld) -> None:
     source = "class Lines:\n    def map_func(self, key, value):\n        yield key, value\n"
-    spec: dict[str, Any] = {"map": {"shards": 3}, "reduce": {}, "execution": "Auto"}
-    job = world.run("lines", source, input_uri=put_text(world), **spec)
+    job = world.run("lines", source, input_uri=put_text(world), **UNNUMBERED)
     lines = b"".join(world.parts("lines")).splitlines()
     assert len(lines) == len(TEXT.splitlines())
-    assert len(set(pods_of(world, "lines", maps(3)).values())) == 1
+    assert len(set(pods_of(world, "lines", maps(1)).values())) == 1
+    assert job["status"]["reduce"]["progress"] == "0/0"
     assert job["status"].get("failures", []) == []
 
 

@@ -147,7 +147,7 @@ def here(tmp_path: Path) -> Path:
 
 
 def environ(here: Path) -> dict[str, str]:
-    return {**os.environ, "TMPDIR": str(here / "tmp")}
+    return {**os.environ, "TMPDIR": str(here / "tmp"), "XDG_STATE_HOME": str(here / "state")}
 
 
 def run(here: Path, manifest: dict[str, Any], *options: str) -> tuple[subprocess.CompletedProcess[str], dict[str, Any]]:
@@ -333,3 +333,86 @@ def test_a_plan_says_what_would_run_and_why_and_changes_nothing(here: Path) -> N
     assert re.search(r"parse +run +it has not run yet; reads 18 B of objects", told)
     assert re.search(r"check +run after parse +it has not run yet", told)
     assert not (here / "checked" / "_podreduce-claim").exists()
+
+
+PRINTING = """\
+class Read:
+    def map_func(self, key, line):
+        print("read", line)
+        yield line.split()[0], 1
+
+
+class Count:
+    def map_func(self, key, value):
+        yield key, value
+
+    def reduce_func(self, key, values):
+        print("counted", key)
+        if key == "MISSING":
+            raise ValueError("not this one")
+        yield key, sum(values)
+"""
+
+
+def printing(fails_at: str = "none") -> dict[str, Any]:
+    steps = [
+        {"name": "read", "className": "Read", "inputs": [{"uris": ["links/"]}], "reduce": {"partitions": 0}},
+        {
+            "name": "count",
+            "className": "Count",
+            "inputs": [{"from": "read"}],
+            "output": {"uri": "counts/", "ifExists": "Replace"},
+        },
+    ]
+    source = PRINTING.replace("MISSING", fails_at)
+    spec = {"program": {"source": source}, "steps": steps}
+    return {**pagerank(), "metadata": {"name": "counting"}, "spec": spec}
+
+
+def type_in(here: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run another command."""
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        cwd=here,
+        env=environ(here),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
+    )
+
+
+def test_a_run_is_in_the_history_with_its_steps_what_they_printed_and_their_outputs(here: Path) -> None:
+    ran = run(here, printing())[0]
+    assert ran.returncode == 0, ran.stderr
+    titles, (name, *cells) = (line.split() for line in type_in(here, "list", "local").stdout.splitlines())
+    assert titles[:3] == ["NAME", "PHASE", "STEPS"]
+    assert (name.partition("-")[0], cells[:2]) == ("counting", ["Complete", "2/2"])
+    shown = type_in(here, "status", "local/counting").stdout.splitlines()
+    assert shown[0].startswith(f"local/{name}, of ")
+    assert [line.lstrip("├└─ ").split()[0].rstrip(":") for line in shown[1:3]] == ["read", "count"]
+    assert shown[-1] == f"output of count: {here}/counts/; podreduce output local/{name}/count --head 10"
+    assert type_in(here, "output", "local/counting", "--count").stdout.split()[0] == "4"
+    assert type_in(here, "output", "local/counting/count", "--head", "1").stdout == "a\t1\n"
+    assert "counted a" in type_in(here, "logs", "local/counting/count").stdout
+    assert "read a b c" in type_in(here, "logs", "local/counting/read", "m-0").stdout
+    whole = type_in(here, "logs", "local/counting").stdout
+    assert whole.index("==> read, m-0: went well") < whole.index("==> count, r-0: went well")
+    none = type_in(here, "logs", "local/counting/other")
+    assert (none.returncode, none.stderr.strip()) == (
+        2,
+        "local/counting/other: there is no such step: its steps are read, count",
+    )
+
+
+def test_a_failed_run_is_in_the_history_with_its_failed_step_and_what_that_printed(here: Path) -> None:
+    assert run(here, printing("c"))[0].returncode == 1
+    shown = type_in(here, "status", "local/counting").stdout
+    assert ": Failed, took" in shown.splitlines()[0]
+    assert "count: failed, BackoffLimitExceeded" in shown
+    assert type_in(here, "wait", "local/counting").returncode == 1
+    failed = type_in(here, "logs", "local/counting/count", "--failed").stdout
+    assert failed.splitlines()[0].endswith(": failed <==")
+    assert "counted c" in failed
+    assert "read a b c" in type_in(here, "logs", "local/counting/read").stdout
+    assert json.loads(type_in(here, "list", "local", "-o", "json").stdout)["items"][0]["kind"] == "MapReducePipeline"

@@ -550,6 +550,37 @@ def test_what_the_program_prints_is_seen(here: Path) -> None:
     assert "m-0 | seen 7\n" in ran.stderr
 
 
+PRINTING = """
+class Printing:
+    def setup(self, context):
+        self.logger, self.task = context.logger, context.task
+    def map_func(self, key, value):
+        if value == "7":
+            print("seven in", self.task)
+        yield "sum", int(value)
+    def reduce_func(self, key, values):
+        self.logger.info("reducing", key=key)
+        yield key, sum(values)
+"""
+
+
+def test_what_tasks_have_printed_is_found_after_the_run(here: Path) -> None:
+    state = {"XDG_STATE_HOME": str(here / "state")}
+    ran = podreduce(here, "run", write_job(here, program=source(PRINTING), map={"shards": 3}), **state)
+    assert ran.returncode == 0, ran.stderr
+    assert list((here / "tmp").glob("podreduce-run-*")) == []
+    shown = podreduce(here, "logs", "local/job", **state).stdout.splitlines()
+    assert shown[:2] == ["==> m-0: went well; these are the last lines that it printed <==", "seven in m-0"]
+    assert shown[3] == "==> r-0: went well; these are the last lines that it printed <=="
+    assert [line.split(maxsplit=1)[1] for line in shown[4:]] == ["info    reducing key=sum"]
+    assert podreduce(here, "logs", "local/job", "m-0", **state).stdout == "seven in m-0\n"
+    silent = podreduce(here, "logs", "local/job", "m-1", **state)
+    assert (silent.returncode, silent.stdout) == (1, "")
+    assert "no task has printed anything" in silent.stderr
+    podreduce(here, "run", write_job(here, program=source("raise ValueError")), **state)
+    assert len(list((here / "state" / "podreduce" / "logs").iterdir())) == 1, "a run that printed nothing has none"
+
+
 def test_validate_says_what_is_wrong_and_what_only_runs_here(here: Path) -> None:
     good = podreduce(here, "validate", write_job(here))
     assert good.returncode == 0

@@ -171,7 +171,7 @@ MUTANTS = (
     ),
     attempt(
         "lost output is made again in its old generation",
-        "        generation=scene.generations.get(task, 0),\n",
+        "        generation=view.generations.get(task, 0),\n",
         "        generation=0,\n",
         breaks=judge.NEEDED,
     ),
@@ -406,14 +406,14 @@ MUTANTS = (
     ),
     attempt(
         "twins while tasks wait for room",
-        "    if len(scene.ready) < scene.room:\n",
+        "    if len(view.ready) < view.room:\n",
         "    if True:\n",
         breaks=judge.PARALLELISM_HELD,
         first_seed=20,
     ),
     attempt(
         "twins before their time",
-        "if task not in scene.recording and attempt_due_at(scene.observed, task) <= scene.now",
+        "if task not in view.recording and attempt_due_at(view.observed, task) <= view.now",
         "if True",
         breaks=judge.BACKOFF_HELD,
         first_seed=5,

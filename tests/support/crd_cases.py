@@ -25,7 +25,7 @@ DEFAULTED_SPEC: dict[str, Any] = {
         "ifExists": "Fail",
         "order": "Partition",
     },
-    "execution": "PerTask",
+    "execution": "Auto",
     "tasksPerPod": 1,
     "admission": "PerPod",
     "backoffLimitPerTask": 4,

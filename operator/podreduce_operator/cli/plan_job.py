@@ -66,6 +66,8 @@ def render_job_outlook(job: JobView, outlook: JobOutlook, *, has_pods: bool) -> 
         yield line("", "one pod takes all tasks, because the input is small (execution: Auto)")
     else:
         yield line("", describe(outlook.maps))
+        if outlook.several_pods is not None:
+            yield line("", f"several pods: {outlook.several_pods.message}")
     if outlook.reduces is None:
         yield line("reduces", "none: what the maps write is the output")
     else:

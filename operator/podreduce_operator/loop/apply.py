@@ -271,7 +271,11 @@ class Applier:
         await self.cluster.delete_pod(run.job, action.name, action.uid, force=action.force)
 
     async def save_log(self, action: DeletePod, run: Run) -> None:
-        """Save a pod's last log lines, if it has any."""
+        """Save a pod's last log lines, if it has any. What a task that went well has stored itself stays."""
         tail = await self.cluster.read_log_tail(run.job, action.name, LOG_TAIL_LINES)
-        if tail:
-            await run.work.put_async(log_key(action.task, f"{action.uid}-{action.sequence}"), tail.encode())
+        if not tail:
+            return
+        attempt_id = f"{action.uid}-{action.sequence}"
+        has_failed = any(each.attempt_id == attempt_id for each in run.records.failures.get(action.task, ()))
+        save = run.work.put_async if has_failed else run.work.create_async
+        await save(log_key(action.task, attempt_id), tail.encode())

@@ -48,7 +48,7 @@ from podreduce_operator.policy.run_state import (
     read_run_of,
     read_run_state,
 )
-from podreduce_operator.policy.single_pod_jobs import is_small_job
+from podreduce_operator.policy.single_pod_jobs import is_small_job, why_several_pods
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.run import Run, RunCache
@@ -239,7 +239,8 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
         imbalance_bytes=plan.imbalance_bytes,
         partitions=plan.partitions,
         tasks_per_pod=plan.spec.get("tasksPerPod", 1),
-        is_small=is_small_job(plan.spec, plan.bytes),
+        is_small=is_small_job(plan.spec, plan.bytes, plan.shards),
+        several_pods=why_several_pods(plan.spec, plan.bytes, plan.shards),
         has_chaos="chaos" in plan.spec,
     )
 

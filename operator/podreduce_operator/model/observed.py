@@ -50,12 +50,21 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeveralPods:
+    """Why the tasks of a job do not share one pod, although `execution: Auto` allows it."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
     """What `decide` needs from the plan, with the fields of the spec that the plan pins.
 
     Attributes:
         partitions: None if the packing chooses the number, 0 for a map-only job.
         is_small: one pod may run all tasks.
+        several_pods: what forbids that; None if nothing does, or if the author asked for a pod for each task.
         has_chaos: its tasks fail on purpose.
     """
 
@@ -67,6 +76,7 @@ class PlanSummary:
     partitions: int | None
     tasks_per_pod: int | Literal["Auto"] = 1
     is_small: bool = False
+    several_pods: SeveralPods | None = None
     has_chaos: bool = False
 
 

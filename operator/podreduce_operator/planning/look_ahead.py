@@ -13,6 +13,7 @@ from podreduce.storage import ObjectStore
 from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.balance.even_cuts import imbalance_bytes
 from podreduce_operator.balance.partition_count import choose_partitions
+from podreduce_operator.model.observed import SeveralPods
 from podreduce_operator.model.pods import Requests
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.plan_run import cut_inputs, read_inputs
@@ -20,7 +21,7 @@ from podreduce_operator.pods.pod_manifest import TASK_CONTAINER
 from podreduce_operator.pods.pod_resources import read_requests
 from podreduce_operator.pods.template_merge import merge_template
 from podreduce_operator.policy.pod_packing import MOST_TASKS, most_per_pod, share_out
-from podreduce_operator.policy.single_pod_jobs import is_small_job
+from podreduce_operator.policy.single_pod_jobs import is_small_job, why_several_pods
 from podreduce_operator.runs.output_claim import RESERVED_PREFIX, Claim, read_claim
 from podreduce_operator.runs.run import Run
 
@@ -66,6 +67,7 @@ class JobOutlook:
         imbalance_bytes: sum of |size - mean size| over the shards.
         maps, reduces: the tasks; no reduces in a map-only job.
         is_one_pod: one pod takes all tasks.
+        several_pods: why that is not so, where pods are started and `execution: Auto` would allow it.
         output: what is at the output now.
     """
 
@@ -76,6 +78,7 @@ class JobOutlook:
     maps: Wave
     reduces: Wave | None
     is_one_pod: bool
+    several_pods: SeveralPods | None
     output: WhatIsThere
 
     @property
@@ -109,6 +112,7 @@ async def look_ahead(run: Run, *, parallelism: int, packs: bool) -> JobOutlook:
         maps=plan_wave(run, "map", len(sizes), sum(sizes), parallelism, packs=packs),
         reduces=reduces,
         is_one_pod=packs and fits_one_pod(run, len(sizes), sum(sizes)),
+        several_pods=why_several_pods(run.job.raw_spec, sum(sizes), len(sizes)) if packs else None,
         output=await look_at_output(run.output),
     )
 
@@ -154,8 +158,7 @@ def fits_one_pod(run: Run, shards: int, size: int) -> bool:
     """Tell whether one pod takes all tasks of the job (`execution: Auto`)."""
     spec = run.job.spec
     partitions = 1 if spec.reduce.partitions is None else spec.reduce.partitions
-    is_small = is_small_job(run.job.raw_spec, size) and spec.speculation != "Always"
-    return is_small and 1 < shards + partitions <= MOST_TASKS
+    return is_small_job(run.job.raw_spec, size, shards) and 1 < shards + partitions <= MOST_TASKS
 
 
 def read_task_requests(spec: JobSpec, kind: Literal["map", "reduce"]) -> Requests:

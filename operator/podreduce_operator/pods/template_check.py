@@ -8,7 +8,7 @@ from typing import Any
 
 from podreduce_operator.api.spec import JobSpec
 from podreduce_operator.pods.pod_manifest import TASK_CONTAINER
-from podreduce_operator.pods.template_merge import PodTemplateError, merge_template, refuse_unknown
+from podreduce_operator.pods.template_merge import PodTemplateError, join_templates, merge_template, refuse_unknown
 
 __all__ = ["check_template", "find_template_problem"]
 
@@ -46,9 +46,35 @@ def find_template_problem(spec: JobSpec) -> str | None:
     try:
         for path, template in templates:
             check_template(template, path)
+        for path, template in templates:
+            refuse_imageless(template if template is spec.pod_template else joined(spec, template, path), path)
     except PodTemplateError as error:
         return str(error)
     return None
+
+
+def joined(spec: JobSpec, template: Mapping[str, Any], path: str) -> Mapping[str, Any]:
+    """Return the template of a type of tasks over that of all tasks."""
+    return join_templates(spec.pod_template, template, path)
+
+
+def refuse_imageless(template: Mapping[str, Any], path: str) -> None:
+    """Refuse a further container without an image: whoever wrote it mostly meant the task's.
+
+    Raises:
+        PodTemplateError: there is one.
+    """
+    fields = template.get("spec") or {}
+    for kind in ("containers", "initContainers"):
+        for container in fields.get(kind) or ():
+            name = container["name"]
+            if container.get("image") or (kind, name) == ("containers", TASK_CONTAINER):
+                continue
+            what = f"{path}.spec.{kind}[name={name}]: it has no image"
+            hint = (
+                f"the task's own container is named {TASK_CONTAINER!r}; name it so, or " if kind == "containers" else ""
+            )
+            raise PodTemplateError(f"{what}: {hint}give it an image")
 
 
 def check_template(template: Mapping[str, Any], path: str) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""The conditions about what a run does to its store: Publishing, CleanedUp, CleanupFailed.
+"""Conditions about a run's pods (SeveralPods), and what it does to its store: Publishing, CleanedUp, CleanupFailed.
 
-Rule: pure. Decisions read these back, through `run_state`, while the store cannot be read.
+Rule: pure. Decisions read those about the store back, through `run_state`, while the store cannot be read.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,9 @@ from podreduce_operator.policy.conditions import Condition
 from podreduce_operator.policy.run_cleanup import gives_up_at, is_cleaned_up, is_given_up
 from podreduce_operator.policy.run_state import CLEANED_UP, CLEANUP_FAILED, PUBLISHING, read_publishing
 
-__all__ = ["MAX_MESSAGE", "run_conditions"]
+__all__ = ["MAX_MESSAGE", "SEVERAL_PODS", "run_conditions"]
+
+SEVERAL_PODS = "SeveralPods"
 
 MAX_MESSAGE = 300
 """The limit for the message of any condition."""
@@ -27,6 +29,9 @@ def run_conditions(
 ) -> dict[str, Condition]:
     """Return those of these conditions that apply; `known` are the conditions in the status, by type."""
     wanted: dict[str, Condition] = {}
+    several = several_pods(observed, known.get(SEVERAL_PODS))
+    if several is not None:
+        wanted[SEVERAL_PODS] = several
     publishing = is_publishing(observed, verdict, known.get(PUBLISHING))
     if publishing is not None:
         wanted[PUBLISHING] = (publishing, *PUBLISHING_TEXTS[publishing])
@@ -37,6 +42,15 @@ def run_conditions(
     if observed.run.terminal is not None and (observed.faults or rests_with_leftovers):
         wanted[CLEANUP_FAILED] = cleanup_failed(observed, told, now)
     return wanted
+
+
+def several_pods(observed: Observed, known: Mapping[str, Any] | None) -> Condition | None:
+    """Return why the job's tasks do not share one pod. What is known stays while the plan is not seen."""
+    plan = observed.plan
+    if plan is None or observed.run.terminal is not None:
+        return None if known is None or observed.superseded is not None else (True, known["reason"], known["message"])
+    why = plan.several_pods
+    return None if why is None else (True, why.reason, why.message)
 
 
 def is_publishing(observed: Observed, verdict: Verdict, known: Mapping[str, Any] | None) -> bool | None:

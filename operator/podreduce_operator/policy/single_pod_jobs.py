@@ -4,6 +4,9 @@ A job of a few megabytes takes seconds. Starting a pod takes two of them, and st
 pure. This is tried once. After a failure, or if something is committed and the pod is gone, each remaining task gets a
 pod in the usual way.
 
+The tasks of a pod run one after another. A small input may still mean hours of work, and its author then asks for
+several tasks, because the planner would make one. Such a job gets a pod for each task.
+
 The pod exists before the shuffle manifest. After its maps, its first reduce waits for the manifest. No event reports a
 commit, so the operator looks for commits more often: four times a second, and less often the longer a task takes. So
 the wait is short for short jobs, and long jobs cause no extra load.
@@ -14,11 +17,11 @@ from typing import Any
 
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.actions import CreatePod
-from podreduce_operator.model.observed import Observed, PlanSummary
+from podreduce_operator.model.observed import Observed, PlanSummary, SeveralPods
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.pod_packing import MOST_TASKS
 
-__all__ = ["SHUFFLE_WAIT_SECONDS", "is_awaited", "is_small_job", "looks_at", "whole_job"]
+__all__ = ["SHUFFLE_WAIT_SECONDS", "is_awaited", "is_small_job", "looks_at", "whole_job", "why_several_pods"]
 
 SMALL_JOB_BYTES = 16 * 2**20
 """Input size that one process maps and reduces in the time that a few pods need to start."""
@@ -32,10 +35,40 @@ LONGEST_LOOK_SECONDS = 15.0
 """How often the operator looks for an expected commit: after a share of the task's time so far, within limits."""
 
 
-def is_small_job(spec: Mapping[str, Any], size_bytes: int) -> bool:
-    """Tell whether a job with this pinned spec and input size may run in one pod. Separate templates prevent it."""
-    templates = ((spec.get(kind) or {}).get("podTemplate") for kind in ("map", "reduce"))
-    return spec.get("execution") == "Auto" and size_bytes <= SMALL_JOB_BYTES and not any(templates)
+def is_small_job(spec: Mapping[str, Any], size_bytes: int, shards: int) -> bool:
+    """Tell whether a job with this pinned spec, input size and number of shards may run in one pod."""
+    return spec.get("execution") == "Auto" and why_several_pods(spec, size_bytes, shards) is None
+
+
+def why_several_pods(spec: Mapping[str, Any], size_bytes: int, shards: int) -> SeveralPods | None:
+    """Return what forbids one pod for the whole job; None if nothing does, or without `execution: Auto`."""
+    if spec.get("execution") != "Auto":
+        return None
+    if size_bytes > SMALL_JOB_BYTES:
+        most = SMALL_JOB_BYTES // 2**20
+        text = f"the input has {size_bytes} bytes, and one pod takes all tasks of a job of up to {most} MiB"
+        return SeveralPods(reason="InputTooLarge", message=text)
+    asked = asked_tasks(spec, shards)
+    if asked:
+        text = f"{' and '.join(asked)}, and the tasks of one pod run one after another"
+        return SeveralPods(reason="SeveralTasksAsked", message=text)
+    templates = [kind for kind in ("map", "reduce") if (spec.get(kind) or {}).get("podTemplate")]
+    if templates:
+        text = f"spec.{templates[0]}.podTemplate is set, and one pod has one template"
+        return SeveralPods(reason="OwnTemplate", message=text)
+    if spec.get("speculation") == "Always":
+        return SeveralPods(reason="SpeculationAlways", message="spec.speculation: Always wants each task in two pods")
+    return None
+
+
+def asked_tasks(spec: Mapping[str, Any], shards: int) -> list[str]:
+    """Return which fields ask for several tasks of a type."""
+    maps, partitions = spec.get("map") or {}, (spec.get("reduce") or {}).get("partitions")
+    field = next((name for name in ("shards", "shardSize") if maps.get(name) is not None), None)
+    asked = [f"spec.map.{field} asks for {shards} map tasks"] if field is not None and shards > 1 else []
+    if partitions is not None and partitions > 1:
+        asked.append(f"spec.reduce.partitions asks for {partitions} reduce tasks")
+    return asked
 
 
 def whole_job(observed: Observed, plan: PlanSummary, ready: Sequence[TaskRef]) -> tuple[TaskRef, ...]:

@@ -24,12 +24,15 @@ from podreduce.program.counters import Counters
 from podreduce.program.loading import LoadedProgram, load_program
 from podreduce.program.tracebacks import raise_blamed
 from podreduce.storage import ObjectStore, open_store
+from podreduce.task.commit import conclude
+from podreduce.task.kept_log import keep_log
 from podreduce.task.output_files import OutputFiles
 from podreduce.task.quarantine import Quarantine
 from podreduce.task.side_inputs import SideInputs
 from podreduce.watching.chaos import Chaos, chaos_of
 from podreduce.watching.logs import get_logger
 from podreduce.watching.memory import buffer_budget_bytes, leave_room, memory_limit_bytes
+from podreduce.watching.printed import Printed
 from podreduce.watching.progress import Progress
 
 __all__ = ["Attempt", "open_attempt", "read_shard"]
@@ -47,6 +50,7 @@ class Attempt:
         chaos: the faults that are injected into the attempt, usually none.
         quarantine: takes the bad records of a map task that skips them; None if a bad record fails the attempt.
         side_inputs, files: what `context` gives the program of them.
+        printed: what the attempt's process has printed and logged.
         started_at: seconds since the epoch.
     """
 
@@ -62,6 +66,7 @@ class Attempt:
     quarantine: Quarantine | None
     side_inputs: SideInputs
     files: OutputFiles
+    printed: Printed
     started_at: float
 
     def load_program(self) -> LoadedProgram:
@@ -131,6 +136,11 @@ class Attempt:
             **results,
         )
 
+    def conclude(self, record: CommitRecord) -> CommitRecord:
+        """Store what was printed, commit `record`, and return the task's commit: `record`, or a faster attempt's."""
+        keep_log(self.run_store, self.environment, self.printed, has_failed=False)
+        return conclude(self.run_store, self.output_store, record)
+
     @staticmethod
     def _call(
         member: Any,  # noqa: ANN401 - the program's
@@ -144,8 +154,8 @@ class Attempt:
             raise_blamed(error, where, kind)
 
 
-def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Attempt:
-    """Read the plan and set the attempt up.
+def open_attempt(environment: TaskEnvironment, settings: StorageSettings, printed: Printed | None = None) -> Attempt:
+    """Read the plan and set the attempt up. `printed`: what its process writes; None if nobody copies that.
 
     Raises:
         PlanMismatchError: the plan in the store is not the plan for this task.
@@ -178,6 +188,7 @@ def open_attempt(environment: TaskEnvironment, settings: StorageSettings) -> Att
         quarantine=open_quarantine(environment, plan, run_store),
         side_inputs=side_inputs,
         files=files,
+        printed=Printed() if printed is None else printed,
         started_at=time.time(),
     )
 

@@ -19,7 +19,6 @@ from podreduce.rows.map_buffer import MapOutputBuffer
 from podreduce.rows.row_stores import AggregationError
 from podreduce.task.attempt import Attempt, read_shard
 from podreduce.task.bucket_choice import check_order, choose_buckets, key_sampler
-from podreduce.task.commit import conclude
 from podreduce.task.map_rows import MapLoop, Sink
 from podreduce.task.skipping import RecordSkipper, TwoSteps, steps_to_part, steps_to_store
 
@@ -52,7 +51,7 @@ def run_map_task(attempt: Attempt) -> CommitRecord:
         if not map_only:
             attempt.files.refuse(NO_FILES)
         finished = (map_to_part if map_only else map_to_blob)(attempt, program, shard)
-    return conclude(attempt.run_store, attempt.output_store, finished())
+    return attempt.conclude(finished())
 
 
 def map_to_blob(attempt: Attempt, program: LoadedProgram, shard: Shard) -> Finished:

@@ -26,7 +26,6 @@ from podreduce.program.loading import LoadedProgram
 from podreduce.storage import ObjectStore
 from podreduce.task.attempt import Attempt
 from podreduce.task.await_manifest import find_manifest
-from podreduce.task.commit import conclude
 from podreduce.task.partition_places import Locations, locate_partition
 from podreduce.task.reduce_rows import Taken, naming_aggregates, open_taken, reduce_taken
 
@@ -56,8 +55,7 @@ def run_reduce_task(attempt: Attempt) -> CommitRecord | None:
         return None
     with attempt.in_use(program) as program_in_use:
         taken, part = reduce_partition(attempt, program_in_use, manifest)
-    record = commit_record(attempt, taken, part)
-    return conclude(attempt.run_store, attempt.output_store, record)
+    return attempt.conclude(commit_record(attempt, taken, part))
 
 
 def replay_reduce_task(attempt: Attempt, blobs: ObjectStore) -> CommitRecord:
@@ -75,7 +73,7 @@ def replay_reduce_task(attempt: Attempt, blobs: ObjectStore) -> CommitRecord:
         raise InternalError("a replay does not wait for its manifest, so it has one")
     with attempt.in_use(program) as program_in_use:
         taken, part = reduce_partition(replace(attempt, run_store=blobs), program_in_use, manifest)
-    return conclude(attempt.run_store, attempt.output_store, commit_record(attempt, taken, part))
+    return attempt.conclude(commit_record(attempt, taken, part))
 
 
 def reduce_partition(attempt: Attempt, program: LoadedProgram, manifest: ShuffleManifest) -> tuple[Taken, PartWriter]:

@@ -10,11 +10,16 @@ from typing import TextIO
 import structlog
 from structlog.typing import FilteringBoundLogger, Processor
 
+from podreduce.watching.printed import Printed, copy_log
+
 __all__ = ["configure_logs", "get_logger"]
 
 
-def configure_logs(stream: TextIO | None = None) -> None:
-    """Send the logs to `stream` (default: standard output), readable if that is a terminal, else as JSON lines."""
+def configure_logs(stream: TextIO | None = None, printed: Printed | None = None) -> None:
+    """Send the logs to `stream` (default: standard output), readable if that is a terminal, else as JSON lines.
+
+    They are copied to `printed`, if it is given.
+    """
     stream = stream or sys.stdout
     renderer: Processor = (
         structlog.dev.ConsoleRenderer() if stream.isatty() else structlog.processors.JSONRenderer(default=str)
@@ -25,7 +30,7 @@ def configure_logs(stream: TextIO | None = None) -> None:
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.format_exc_info,
-            renderer,
+            renderer if printed is None else copy_log(renderer, printed),
         ],
         wrapper_class=structlog.make_filtering_bound_logger("info"),
         logger_factory=structlog.WriteLoggerFactory(stream),

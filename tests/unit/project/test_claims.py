@@ -17,7 +17,7 @@ from podreduce.inputs import json_inference, reading
 from podreduce.outputs import pairs_output, parquet_output
 from podreduce.storage import faults, writer
 from podreduce.task import quarantine
-from podreduce.watching import chaos, memory, reporting
+from podreduce.watching import chaos, memory, printed, reporting
 from podreduce_operator.api.crd import job_schema
 from podreduce_operator.api.spec import LIVE_FIELDS
 from podreduce_operator.balance import partition_count
@@ -128,8 +128,8 @@ CLAIMS = [
         PROGRAMS,
         f"up to {partition_count.MOST_SMALL_PARTITIONS} of at least {mib(partition_count.LEAST_PARTITION_BYTES)}",
     ),
-    (CRD, f"up to {mib(single_pod_jobs.SMALL_JOB_BYTES)} of input and {pod_packing.MOST_TASKS} tasks in one pod"),
-    (JOBS, f"up to {mib(single_pod_jobs.SMALL_JOB_BYTES)} of input and {pod_packing.MOST_TASKS} tasks in one pod"),
+    (CRD, f"up to {mib(single_pod_jobs.SMALL_JOB_BYTES)} of input in one pod"),
+    (JOBS, f"up to {mib(single_pod_jobs.SMALL_JOB_BYTES)} of input in one pod"),
     (JOBS, f"up to {mib(pod_packing.AUTO_BYTES)} of input and {pod_packing.MOST_TASKS} tasks. The default is 1"),
     (JOBS, f"first {quarantine.MAX_LINES:,} bad records, {mib(quarantine.MAX_BYTES)} at most"),
     (FORMATS, f"up to {mib(reading.MAX_WHOLE_BYTES)}"),
@@ -181,7 +181,9 @@ CLAIMS = [
     # logs and the post-mortem
     (JOBS, f"the last {WORDS[pod_deletion.KEPT_FAILED_PODS]} failed pods are kept"),
     (CRD, f"last {WORDS[pod_deletion.KEPT_FAILED_PODS]} failed pods are kept"),
-    (TROUBLE, f"its index is below {pod_deletion.LOGGED_TASKS}, the last {write_post_mortem.LOG_TAIL_LINES} lines"),
+    (TROUBLE, f"whose index is below {pod_deletion.LOGGED_TASKS} are an exception"),
+    (TROUBLE, f"the operator mostly gets their last {write_post_mortem.LOG_TAIL_LINES} lines in time"),
+    (TROUBLE, f"whole lines of {printed.KEPT_BYTES // 1024} KiB at most"),
     (TROUBLE, f"log of the {WORDS[attempt_record.STOPPED_TOLD]} attempts that had run longest"),
     (
         TROUBLE,

@@ -101,6 +101,10 @@ def wait_command(names: NamesArgument, *, timeout: TimeoutOption = None, place: 
     from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.cluster.waiting import wait_for_all  # noqa: PLC0415 - other commands need none of it
 
+    if names and all(map(is_local, names)):
+        from podreduce_operator.cli.local_runs.waiting import wait_for_runs  # noqa: PLC0415
+
+        answer_here(lambda: wait_for_runs(names, timeout))
     answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
 
 
@@ -314,10 +318,26 @@ def answer_here(command: "Callable[[], CommandExit]") -> NoReturn:
     raise typer.Exit(run_quietly(command))
 
 
+def refuse_local(name: str) -> NoReturn:
+    """Refuse a command about a run of this machine that only a cluster can answer.
+
+    Raises:
+        CommandError: always.
+    """
+    from podreduce_operator.cli.cluster.errors import CommandError, CommandExit  # noqa: PLC0415 - as above
+
+    known = "list, status, wait, logs, replay, output and verify"
+    raise CommandError(
+        f"{name}: this command asks a cluster; for runs of this machine there are {known}", CommandExit.INVALID
+    )
+
+
 def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
     """Ask the cluster about one resource, and end with the exit code."""
     from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
 
+    if is_local(name):
+        answer_here(lambda: refuse_local(name))
     answer(place, lambda connection: question(connection, parse_reference(name)))
 
 

@@ -343,7 +343,7 @@ def find_completion(case: Case) -> Iterator[Finding]:
 
 def find_notes(case: Case) -> Iterator[Finding]:
     """Find what is worth knowing, whatever the run does."""
-    for kind in ("EmptyOutput", "SpecChanged", "CleanupFailed"):
+    for kind in ("EmptyOutput", "SpecChanged", "CleanupFailed", "SeveralPods"):
         reason, message = message_of(case.status, kind)
         if reason:
             again = case.command("rerun") if kind == "SpecChanged" else ""

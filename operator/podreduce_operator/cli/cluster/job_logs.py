@@ -32,8 +32,8 @@ __all__ = ["AttemptLog", "LogOptions", "cut", "print_logs", "show_logs"]
 Json = dict[str, Any]
 
 KEPT = (
-    "kept are the last 100 lines of attempts that failed, and mostly of those that went well whose index is below 100, "
-    "until {ttl:,} s after the run's end (ttlSecondsAfterFinished)"
+    "kept are the last lines of attempts that failed, and of what others printed, until {ttl:,} s after the run's end "
+    "(ttlSecondsAfterFinished)"
 )
 DEFAULT_TTL = 86_400
 

@@ -29,7 +29,7 @@ MINUTE = 60
 MAX_PODS = 5
 """How many pods of each type are shown. Those that wait come first, then those that run longest."""
 
-NOTES = ("SpecNotUnderstood", "SpecChanged", "EmptyOutput", "CleanupFailed")
+NOTES = ("SpecNotUnderstood", "SpecChanged", "EmptyOutput", "CleanupFailed", "SeveralPods")
 """Conditions that a person should know of, whatever the run does."""
 
 

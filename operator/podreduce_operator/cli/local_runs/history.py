@@ -19,11 +19,13 @@ import msgspec
 from podreduce.contract.wire import decode_json
 from podreduce_operator.cli.workspace import read_lock
 
-__all__ = ["MOST_RUNS", "History", "LocalRun", "begin", "open_history"]
+__all__ = ["MOST_RUNS", "PIPELINE_RUN", "History", "LocalRun", "begin", "open_history"]
 
 MOST_RUNS = 100
 MOST_BYTES = 2 << 20
 """A run takes some KiB: its last status has a cap."""
+
+PIPELINE_RUN = "pipeline"
 
 FILE_NAME = "runs.jsonl"
 LOCK_NAME = "runs.lock"
@@ -31,17 +33,21 @@ STATE_VARIABLE = "XDG_STATE_HOME"
 
 
 class LocalRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
-    """One run of this machine.
+    """One run of this machine: of a job, or of a pipeline.
 
     Attributes:
-        id: the job's name, and the mark of its work directory.
+        id: the name of the job or pipeline, and the mark of its work directory.
+        kind: `pipeline`; empty for a job.
         file: as the command line named it, in `directory`.
         workspace: its work directory, of which only what is `kept` stays.
         phase: how it ended: Complete, Failed or Interrupted; empty while it runs, and if its process was killed.
         status: its last status.
+        outputs: of a pipeline, the URI of each complete step that has one of its own.
+        failed_task: of a pipeline, the step that failed and its task, as `STEP/TASK`; empty if it has none.
     """
 
     id: str
+    kind: str = ""
     name: str
     file: str
     directory: str
@@ -51,6 +57,8 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     phase: str = ""
     kept: tuple[str, ...] = ()
     status: dict[str, Any] = {}
+    outputs: dict[str, str] = {}
+    failed_task: str = ""
 
     def is_running(self) -> bool:
         """Tell whether its engine still works."""
@@ -136,11 +144,12 @@ def open_history(environ: Mapping[str, str]) -> History:
     return History(place / "podreduce")
 
 
-def begin(name: str, file: str, workspace: Path) -> LocalRun:
-    """Return a run that begins now in a work directory."""
+def begin(name: str, file: str, workspace: Path, kind: str = "") -> LocalRun:
+    """Return a run that begins now in a work directory; `kind` as in `LocalRun`."""
     mark = workspace.name.rpartition("-")[2]
     return LocalRun(
         id=f"{name}-{mark}",
+        kind=kind,
         name=name,
         file=file,
         directory=str(Path.cwd()),

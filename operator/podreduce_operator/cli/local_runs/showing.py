@@ -1,4 +1,4 @@
-"""What the commands show of local runs: `podreduce list local`, `status local/NAME`, `logs local/NAME`.
+"""What the commands show of local runs: `podreduce list local`, `status local/NAME`, `logs local/NAME[/STEP]`.
 
 Rule: only reads, and asks no cluster. A run is shown as a job on a cluster would be, as far as it has the same.
 """
@@ -6,7 +6,7 @@ Rule: only reads, and asks no cluster. A run is shown as a job on a cluster woul
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,16 +14,18 @@ from typing import Any
 from podreduce.contract.task import TaskType
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.job_logs import AttemptLog, LogOptions, cut, print_logs
-from podreduce_operator.cli.cluster.kinds import JOB
+from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE
 from podreduce_operator.cli.cluster.listing import build_table
 from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.status_tree import build_job
 from podreduce_operator.cli.cluster.task_names import NAMED, parse_task
 from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
-from podreduce_operator.cli.local_runs.history import History, LocalRun, open_history
+from podreduce_operator.cli.local_runs.history import PIPELINE_RUN, History, LocalRun, open_history
 from podreduce_operator.cli.local_runs.names import LOCAL
+from podreduce_operator.cli.local_runs.printed_logs import find_printed
 from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.cli.workspace import LOGS_NAME, RECORDS_NAME
@@ -47,13 +49,13 @@ def read_history() -> tuple[History, list[LocalRun]]:
 
 
 def find_run(name: str) -> LocalRun:
-    """Return the run that `local/NAME` names: by its id, or the newest of a job.
+    """Return the run that `local/NAME` or `local/NAME/STEP` names: by its id, or the newest of a job or pipeline.
 
     Raises:
         CommandError: there is none.
     """
     history, runs = read_history()
-    wanted = name.partition("/")[2]
+    wanted = name.split("/")[1]
     found = next((run for key in ("id", "name") for run in runs if getattr(run, key) == wanted), None)
     if found is None:
         raise CommandError(
@@ -62,8 +64,21 @@ def find_run(name: str) -> LocalRun:
     return found
 
 
+def find_step(name: str, run: LocalRun) -> str:
+    """Return the step that `local/NAME/STEP` names, or an empty text.
+
+    Raises:
+        CommandError: the run has no such step.
+    """
+    step, steps = name.partition("/")[2].partition("/")[2], [each["name"] for each in run.status.get("steps", ())]
+    if step and step not in steps:
+        has = f"its steps are {', '.join(steps)}" if steps else "it is the run of a job, or has not ended"
+        raise CommandError(f"{name}: there is no such step: {has}", CommandExit.INVALID)
+    return step
+
+
 def list_runs(output: Format | None) -> CommandExit:
-    """Print the last runs of this machine, the newest first."""
+    """Print the last runs of this machine, the newest first: jobs, and then pipelines."""
     history, runs = read_history()
     manifests = [as_manifest(run) for run in runs]
     if output is Format.NAME:
@@ -74,22 +89,35 @@ def list_runs(output: Format | None) -> CommandExit:
     elif not runs:
         complain(f"no runs in {history.path}: podreduce run adds them")
     else:
-        for line in build_table(JOB, manifests, time.time(), is_wide=output is Format.WIDE, with_namespace=False):
-            say(line)
+        say("\n\n".join(build_tables(runs, is_wide=output is Format.WIDE)))
     return CommandExit.DONE
 
 
+def build_tables(runs: Sequence[LocalRun], *, is_wide: bool) -> Iterator[str]:
+    """Yield a table of each kind of run that there is."""
+    for kind, is_pipeline in ((JOB, False), (PIPELINE, True)):
+        manifests = [as_manifest(run) for run in runs if (run.kind == PIPELINE_RUN) is is_pipeline]
+        if manifests:
+            yield "\n".join(build_table(kind, manifests, time.time(), is_wide=is_wide, with_namespace=False))
+
+
 def as_manifest(run: LocalRun) -> Json:
-    """Return a run as the job that it would be on a cluster."""
+    """Return a run as the job or pipeline that it would be on a cluster."""
     status: Json = {"startTime": stamp(run.started_at), "runId": "1", **run.status, "phase": find_phase(run)}
     if run.ended_at is not None:
         status.setdefault("completionTime", stamp(run.ended_at))
     output = status.get("output") or {}
     return {
+        "kind": (PIPELINE if run.kind == PIPELINE_RUN else JOB).names.kind,
         "metadata": {"name": run.id, "namespace": LOCAL, "creationTimestamp": stamp(run.started_at)},
         "spec": {"runId": status["runId"], "output": {"uri": output.get("uri", "")}},
         "status": status,
-        "run": {"file": run.file, "directory": run.directory, "kept": [str(path) for path in kept_paths(run)]},
+        "run": {
+            "file": run.file,
+            "directory": run.directory,
+            "kept": [str(path) for path in kept_paths(run)],
+            **({"outputs": run.outputs} if run.outputs else {}),
+        },
     }
 
 
@@ -121,8 +149,10 @@ def show_run(name: str, output: Format | None) -> CommandExit:
     now = time.time()
     took = (run.ended_at or now) - run.started_at
     head = f"{LOCAL}/{run.id}, of {run.file} in {run.directory}: {find_phase(run)}"
-    job = build_job(manifest, [], Throughput(), now)
-    parts = job.below if run.phase in {"Complete", "Failed"} else ()
+    whole = (
+        build_pipeline(manifest, {}, now) if run.kind == PIPELINE_RUN else build_job(manifest, [], Throughput(), now)
+    )
+    parts = whole.below if run.phase in {"Complete", "Failed"} or "steps" in run.status else ()
     tree = Branch(text=f"{head}, {'took' if run.ended_at else 'for'} {render_seconds(took)}", below=parts)
     say("\n".join([*draw(tree, terminal_width(sys.stdout)), *suggest(run)]))
     return CommandExit.DONE
@@ -131,24 +161,32 @@ def show_run(name: str, output: Format | None) -> CommandExit:
 def suggest(run: LocalRun) -> Iterator[str]:
     """Yield what is kept of a run, and the next command."""
     yield from (f"kept: {path}" for path in kept_paths(run))
-    if run.phase == "Complete":
+    for step, uri in run.outputs.items():
+        yield f"output of {step}: {uri.removeprefix('file://')}; podreduce output {LOCAL}/{run.id}/{step} --head 10"
+    if run.phase == "Complete" and run.kind != PIPELINE_RUN:
         yield f"its records: podreduce output {LOCAL}/{run.id} --head 10"
-    failures = run.status.get("failures") or ()
-    if run.kept_directory(RECORDS_NAME) is not None and failures:
-        maps = "--maps " if failures[0]["task"].startswith(TaskType.REDUCE.letter) else ""
-        yield f"the failed task again: podreduce replay {LOCAL}/{run.id} {failures[0]['task']} {maps}--pdb"
+    failures = [run.failed_task.rpartition("/")[2], *(each["task"] for each in run.status.get("failures") or ())]
+    task = next((each for each in failures if each), None)
+    if run.kept_directory(RECORDS_NAME) is not None and task is not None:
+        maps = "--maps " if task.startswith(TaskType.REDUCE.letter) else ""
+        yield f"the failed task again: podreduce replay {LOCAL}/{run.id} {task} {maps}--pdb"
     if find_phase(run) == "Lost":
         yield "its process was killed, so nothing says how far it came: run it again"
 
 
 def show_logs_of(name: str, options: LogOptions) -> CommandExit:
-    """Print the logs that are kept of a run."""
+    """Print the logs that are kept of a run or one of its steps: of failed attempts, and what others have printed."""
     run = find_run(name)
+    step = find_step(name, run)
     task = None if options.task is None else parse_task(options.task, run.status)
     directory = run.kept_directory(LOGS_NAME)
-    logs = [] if directory is None else list(read_logs(directory, options))
-    logs = [log for log in logs if task in {None, log.task}]
-    print_logs(sorted(logs, key=lambda log: (log.task, log.title)), options)
+    is_failed_steps = step in {"", run.failed_task.partition("/")[0]}
+    logs = list(read_logs(directory, options)) if directory is not None and is_failed_steps else []
+    logs = sorted((log for log in logs if task in {None, log.task}), key=lambda log: (log.task, log.title))
+    if not options.only_failed:
+        steps = [step] if step else ["", *(each["name"] for each in run.status.get("steps", ()))]
+        logs += [log for each in steps for log in read_printed(run, each, options) if task in {None, log.task}]
+    print_logs(logs, options)
     if not logs:
         complain(f"{name}: no log: {explain_nothing(run)}")
     return CommandExit.DONE if logs else CommandExit.FAILED
@@ -163,23 +201,37 @@ def read_logs(directory: Path, options: LogOptions) -> Iterator[AttemptLog]:
             yield AttemptLog(task=task, attempt_id=path.stem, title=f"{task}, attempt {path.stem}: failed", text=text)
 
 
+def read_printed(run: LocalRun, step: str, options: LogOptions) -> Iterator[AttemptLog]:
+    """Yield what the tasks of a job, or of a step, that went well have printed."""
+    for task, attempt_id, path in find_printed(open_history(os.environ), run.id, step):
+        text = cut(path.read_text(encoding="utf-8", errors="replace"), options.tail)
+        title = f"{f'{step}, ' if step else ''}{task}: went well; these are the last lines that it printed"
+        yield AttemptLog(task=parse_task(task, {}), attempt_id=attempt_id, title=title, text=text)
+
+
 def explain_nothing(run: LocalRun) -> str:
     """Return why there is none."""
     if find_phase(run) == "Running":
         return "it runs, and its terminal shows what its tasks print"
     if run.phase == "Failed":
-        return f"that task has not failed, or what was kept in {run.workspace} has been removed"
-    return "only of attempts that failed the log is kept; what others print is shown while they run"
+        return f"that task has not failed and printed nothing, or what was kept in {run.workspace} has been removed"
+    return "no task has printed anything; only of attempts that failed the whole log is kept"
 
 
 def find_output(name: str) -> str:
-    """Return the URI of a run's output.
+    """Return the URI of the output of a run, or of one of its steps.
 
     Raises:
-        CommandError: it has published none.
+        CommandError: it has published none, or several.
     """
     run = find_run(name)
-    uri = (run.status.get("output") or {}).get("uri")
+    step = find_step(name, run)
+    uri = run.outputs.get(step) if step else (run.status.get("output") or {}).get("uri")
+    if uri is None and run.outputs and not step:
+        if len(run.outputs) > 1:
+            names = " or ".join(f"{LOCAL}/{run.id}/{each}" for each in run.outputs)
+            raise CommandError(f"{name}: several steps have an output: name {names}", CommandExit.INVALID)
+        uri = next(iter(run.outputs.values()))
     if uri is None:
         raise CommandError(f"{name}: {find_phase(run).lower()}, without an output", CommandExit.FAILED)
     return str(uri)

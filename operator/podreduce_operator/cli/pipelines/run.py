@@ -24,6 +24,7 @@ from podreduce_operator.cluster.local.machine import count_cores
 from podreduce_operator.model.pipelines import PipelineView
 
 if TYPE_CHECKING:
+    from podreduce_operator.cli.local_runs.history import LocalRun
     from podreduce_operator.cli.pipelines.engine import LocalPipeline, PipelineOutcome
     from podreduce_operator.cli.workspace import Workspace
 
@@ -60,6 +61,8 @@ class RunOfPipeline:
 
     def run(self, memory_bytes: int | None, fork_server: ForkServer | None) -> ExitStatus:
         """Run the pipeline, and report how it ended."""
+        from podreduce_operator.cli.local_runs.history import PIPELINE_RUN  # noqa: PLC0415 - slow to import
+        from podreduce_operator.cli.local_runs.remembering import remember_begin  # noqa: PLC0415 - as above
         from podreduce_operator.cli.pipelines.engine import LocalPipeline  # noqa: PLC0415 - obstore is slow to import
         from podreduce_operator.cli.workspace import OutputBusyError  # noqa: PLC0415 - as above
         from podreduce_operator.cluster.local.local_jobs import Machine  # noqa: PLC0415 - as above
@@ -68,6 +71,7 @@ class RunOfPipeline:
         slots = self.options.overrides.parallelism or pipeline.spec.parallelism or count_cores()
         try:
             with self.open_places() as (workspace, data):
+                remembered = remember_begin(pipeline.key.name, self.file.source, workspace, PIPELINE_RUN)
                 local = LocalPipeline(
                     view=pipeline,
                     config_maps=self.file.config_maps,
@@ -76,10 +80,31 @@ class RunOfPipeline:
                     machine=Machine(parallelism=slots, memory_bytes=memory_bytes, fork_server=fork_server),
                 )
                 outcome = asyncio.run(self.run_in(local))
-                return self.report(local, outcome, time.monotonic() - started)
+                ended = self.report(local, outcome, time.monotonic() - started)
+                self.remember(remembered, local, outcome)
+                return ended
         except OutputBusyError as error:
             complain(f"{pipeline.key.name}: failed: OutputClaimed: {error}")
             return ExitStatus.FAILED
+
+    def remember(self, run: "LocalRun", local: "LocalPipeline", outcome: "PipelineOutcome") -> None:
+        """Add to the history how the run ended, and where its steps have written."""
+        from podreduce_operator.cli.local_runs.remembering import remember_pipeline_end  # noqa: PLC0415 - slow to import
+        from podreduce_operator.pipeline_runs.places import result_uri  # noqa: PLC0415 - as above
+        from podreduce_operator.policy.pipeline_status import DONE  # noqa: PLC0415 - as above
+
+        done = [step["name"] for step in outcome.status.get("steps", ()) if step["state"] in DONE]
+        outputs = {name: uri for name in done if (uri := result_uri(self.pipeline.spec, name)) is not None}
+        failure = outcome.failure
+        failed = [] if failure is None else [each["task"] for each in failure.status.get("failures", ())[:1]]
+        remember_pipeline_end(
+            run,
+            outcome.status,
+            local.workspace,
+            interrupted=outcome.interrupted,
+            outputs=outputs,
+            failed_task=f"{failure.step}/{failed[0]}" if failure is not None and failed else "",
+        )
 
     @contextmanager
     def open_places(self) -> Iterator[tuple["Workspace", Path]]:

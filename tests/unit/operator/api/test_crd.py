@@ -1,12 +1,23 @@
 """The CRD beside the code: what the operator writes must not be pruned by the API server, nor refused."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
 from jsonschema import Draft4Validator
 
-from podreduce_operator.api.crd import job_schema, known_spec, load_crd, schema_of_version
+from podreduce_operator.api.crd import (
+    JOBS,
+    PIPELINES,
+    SCHEDULES,
+    ResourceNames,
+    job_schema,
+    known_spec,
+    load_crd,
+    schema_of,
+    schema_of_version,
+)
 from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
 from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields, spec_changed
 from podreduce_operator.model.decisions import Phase, Verdict
@@ -77,6 +88,20 @@ def test_every_field_is_described(part: str) -> None:
         return missing + [each for name, field in fields.items() for each in undescribed(field, f"{path}.{name}")]
 
     assert undescribed(job_schema()["properties"][part], part) == []
+
+
+@pytest.mark.parametrize("names", [JOBS, PIPELINES, SCHEDULES], ids=["jobs", "pipelines", "schedules"])
+def test_each_default_is_in_its_description_because_kubectl_explain_shows_no_other(names: ResourceNames) -> None:
+    def untold(schema: Mapping[str, Any], path: str) -> list[str]:
+        default = schema.get("default", {})
+        shown = json.dumps(default) if isinstance(default, bool) else str(default)
+        told = isinstance(default, dict) or str(schema["description"]).endswith(f"Default: {shown}.")
+        fields = {f"{path}.{name}": field for name, field in schema.get("properties", {}).items()}
+        fields |= {f"{path}[]": schema["items"]} if "items" in schema else {}
+        deeper = [each for place, field in fields.items() for each in untold(field, place)]
+        return deeper if told else [path, *deeper]
+
+    assert untold(schema_of(names)["properties"]["spec"], "spec") == []
 
 
 WIDE_COLUMNS = ["Installation", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped"]

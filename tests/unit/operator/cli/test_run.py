@@ -137,6 +137,16 @@ def test_a_program_that_is_no_job_is_refused_at_its_place_in_the_file(program: s
     ("field", "template", "message"),
     [
         ("podTemplate", "{containers: []}", "spec.podTemplate.containers: a pod template has metadata and spec; put"),
+        (
+            "podTemplate",
+            "{spec: {containers: [{name: main, env: [{name: A, value: b}]}]}}",
+            "spec.podTemplate.spec.containers[name=main]: it has no image: the task's own container is named 'task'",
+        ),
+        (
+            "reduce",
+            "{podTemplate: {spec: {initContainers: [{name: fetch, command: [wget]}]}}}",
+            "spec.reduce.podTemplate.spec.initContainers[name=fetch]: it has no image: give it an image",
+        ),
         ("map", "{podTemplate: {spec: {env: []}}}", "spec.map.podTemplate.spec.env: put it into spec.containers"),
         (
             "reduce",

@@ -16,6 +16,7 @@ from podreduce_operator.model.pods import PodRequest
 from podreduce_operator.runs.run import Run, RunCache
 from tests.support.builders.jobs import make_job
 from tests.support.builders.plans import make_plan
+from tests.support.builders.records import make_failure
 from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.quiet_cluster import QuietCluster
 
@@ -187,6 +188,19 @@ async def test_a_log_is_kept_as_that_of_the_task_its_pod_was_at() -> None:
     await Applier(cluster=cluster, cache=RunCache()).apply((delete,), run)
     assert await run.work.get_async(log_key(M1, "u-1")) == b"the end\n"
     assert cluster.deleted == ["pod"]
+
+
+async def test_what_a_task_that_went_well_has_stored_itself_stays_and_that_of_a_failed_one_is_replaced() -> None:
+    cluster = SlowCluster()
+    cluster.log_tail = "the end\n"
+    run = await open_run(cluster)
+    delete = DeletePod(name="pod", uid="u", task=M1, why="committed", sequence=1, save_log=True)
+    run.work.put(log_key(M1, "u-1"), b"printed\n")
+    await Applier(cluster=cluster, cache=RunCache()).apply((delete,), run)
+    assert await run.work.get_async(log_key(M1, "u-1")) == b"printed\n"
+    await run.records.create_failure(make_failure(M1, attempt_id="u-1"))
+    await Applier(cluster=cluster, cache=RunCache()).apply((delete,), run)
+    assert await run.work.get_async(log_key(M1, "u-1")) == b"the end\n"
 
 
 async def test_a_job_is_deleted_with_and_without_its_store() -> None:

@@ -81,20 +81,23 @@ async def test_what_no_run_could_read_is_refused_in_the_same_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spec", "is_one_pod"),
+    ("spec", "is_one_pod", "why"),
     [
-        ({"execution": "Auto"}, True),
-        ({}, False),
-        ({"execution": "Auto", "speculation": "Always"}, False),
-        ({"execution": "Auto", "map": {"podTemplate": {"spec": {"nodeName": "a"}}}}, False),
-        ({"execution": "Auto", "map": {"shards": 40}}, False),
-        ({"execution": "Auto", "map": {"shards": 1}, "reduce": {"partitions": 0}}, False),
+        ({}, True, None),
+        ({"execution": "PerTask"}, False, None),
+        ({"speculation": "Always"}, False, "SpeculationAlways"),
+        ({"map": {"podTemplate": {"spec": {"nodeName": "a"}}}}, False, "OwnTemplate"),
+        ({"map": {"shards": 4}}, False, "SeveralTasksAsked"),
+        ({"map": {"shards": 1}, "reduce": {"partitions": 0}}, False, None),
     ],
 )
-async def test_one_pod_takes_a_small_job(spec: dict[str, Any], *, is_one_pod: bool) -> None:
+async def test_one_pod_takes_a_small_job(spec: dict[str, Any], *, is_one_pod: bool, why: str | None) -> None:
     run = await World(100).open(**spec)
-    assert (await look_ahead(run, parallelism=4, packs=True)).is_one_pod == is_one_pod
-    assert not (await look_ahead(run, parallelism=4, packs=False)).is_one_pod, "a process is cheap"
+    told = await look_ahead(run, parallelism=4, packs=True)
+    assert told.is_one_pod == is_one_pod
+    assert (None if told.several_pods is None else told.several_pods.reason) == why
+    local = await look_ahead(run, parallelism=4, packs=False)
+    assert (local.is_one_pod, local.several_pods) == (False, None), "a process is cheap"
 
 
 async def test_what_is_at_the_output_is_counted_without_podreduces_own_objects() -> None:

@@ -348,6 +348,16 @@ async def test_the_operator_never_runs_the_program(world: PlanningWorld) -> None
     assert (await world.plan(world.make_job(spec={"program": program}))).records.written_plan
 
 
+async def test_a_container_that_is_not_the_tasks_needs_an_image_before_any_pod_is_made(world: PlanningWorld) -> None:
+    sidecar: dict[str, Any] = {"name": "proxy", "image": "proxy:1"}
+    template = {"spec": {"containers": [sidecar, {"name": "task", "env": [{"name": "A", "value": "b"}]}]}}
+    patched = {"spec": {"containers": [{"name": "proxy", "env": [{"name": "A", "value": "b"}]}]}}
+    spec = {"podTemplate": template, "map": {"podTemplate": patched}}
+    assert (await world.plan(world.make_job(spec=spec))).records.written_plan
+    with pytest.raises(ActionError, match=r"spec\.map\.podTemplate\.spec\.containers\[name=proxy\]: it has no image"):
+        await world.plan(world.make_job(spec={"map": {"podTemplate": patched}}))
+
+
 @pytest.mark.parametrize("place", ["podTemplate", "map", "reduce"])
 async def test_a_template_of_which_no_pod_can_be_made_is_refused_before_the_plan(
     world: PlanningWorld, place: str

@@ -8,7 +8,13 @@ from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.model.pods import PodPhase, PodView
 from podreduce_operator.policy.run_wave import run_wave
-from podreduce_operator.policy.single_pod_jobs import is_awaited, is_small_job, looks_at, whole_job
+from podreduce_operator.policy.single_pod_jobs import (
+    is_awaited,
+    is_small_job,
+    looks_at,
+    whole_job,
+    why_several_pods,
+)
 from podreduce_operator.policy.waves import find_wave
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.observed import make_observed
@@ -24,24 +30,51 @@ TEMPLATE = {"podTemplate": {"spec": {"priorityClassName": "low"}}}
 
 
 @pytest.mark.parametrize(
-    ("spec", "size_bytes", "expected"),
+    ("spec", "size_bytes", "shards", "expected"),
     [
-        ({"execution": "Auto"}, 16 * MIB, True),
-        ({"execution": "Auto"}, 16 * MIB + 1, False),
-        ({"execution": "Auto"}, 0, True),
-        ({"execution": "PerTask"}, 1, False),
-        ({"execution": "Auto", "map": TEMPLATE}, 1, False),
-        ({"execution": "Auto", "reduce": TEMPLATE}, 1, False),
-        ({"execution": "Auto", "map": {"shards": 2}, "podTemplate": TEMPLATE["podTemplate"]}, 1, True),
+        ({}, 16 * MIB, 1, ""),
+        ({}, 16 * MIB + 1, 1, "InputTooLarge: the input has 16777217 bytes, and one pod takes"),
+        ({}, 0, 1, ""),
+        ({}, 1, 3, ""),
+        ({"map": {"shards": 1}, "reduce": {"partitions": 1}}, 1, 1, ""),
+        ({"map": {"shards": 3}}, 1, 3, "SeveralTasksAsked: spec.map.shards asks for 3 map tasks, and the tasks of"),
+        ({"map": {"shardSize": "1Mi"}}, MIB, 1, ""),
+        ({"map": {"shardSize": "1Mi"}}, 2 * MIB, 2, "SeveralTasksAsked: spec.map.shardSize asks for 2 map tasks"),
+        ({"reduce": {"partitions": 0}}, 1, 1, ""),
+        ({"reduce": {"partitions": 2}}, 1, 1, "SeveralTasksAsked: spec.reduce.partitions asks for 2 reduce tasks"),
+        (
+            {"map": {"shards": 4}, "reduce": {"partitions": 2}},
+            1,
+            4,
+            "SeveralTasksAsked: spec.map.shards asks for 4 map tasks and spec.reduce.partitions asks for 2 reduce",
+        ),
+        ({"map": TEMPLATE}, 1, 1, "OwnTemplate: spec.map.podTemplate is set"),
+        ({"reduce": TEMPLATE}, 1, 1, "OwnTemplate: spec.reduce.podTemplate is set"),
+        ({"podTemplate": TEMPLATE["podTemplate"]}, 1, 1, ""),
+        ({"speculation": "Always"}, 1, 1, "SpeculationAlways: spec.speculation: Always wants"),
     ],
-    ids=["small", "too large", "empty", "not wanted", "own maps", "own reduces", "one template for both"],
 )
-def test_a_small_job_may_run_in_one_pod(spec: dict[str, Any], size_bytes: int, expected: bool) -> None:
-    assert is_small_job(make_raw_spec(**spec), size_bytes) is expected
+def test_a_small_job_runs_in_one_pod_by_default_or_says_why_not(
+    spec: dict[str, Any], size_bytes: int, shards: int, expected: str
+) -> None:
+    raw = make_raw_spec(**spec)
+    why = why_several_pods(raw, size_bytes, shards)
+    assert is_small_job(raw, size_bytes, shards) is (why is None)
+    told = "" if why is None else f"{why.reason}: {why.message}"
+    assert told.startswith(expected)
+    assert bool(told) == bool(expected)
 
 
-def test_a_plan_older_than_the_field_is_not_small() -> None:
-    assert not is_small_job({}, 1)
+def test_whoever_wants_a_pod_for_each_task_is_told_nothing() -> None:
+    raw = make_raw_spec(execution="PerTask", map={"shards": 4})
+    assert not is_small_job(raw, 1, 4)
+    assert why_several_pods(raw, 1, 4) is None
+
+
+def test_a_plan_older_than_the_field_starts_pods_as_it_began() -> None:
+    old = {name: value for name, value in make_raw_spec().items() if name != "execution"}
+    assert not is_small_job(old, 1, 1)
+    assert why_several_pods(old, 1, 1) is None
 
 
 def small(observed: Observed | None = None, *, shards: int = 2, partitions: int | None = 2) -> tuple[TaskRef, ...]:

@@ -1,17 +1,21 @@
 """What the commands show of local runs: which run a name means, and what is said of each kind of end."""
 
 import json
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from typer.testing import CliRunner
 
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.commands import app
 from podreduce_operator.cli.local_runs.history import History, LocalRun
+from podreduce_operator.cli.local_runs.printed_logs import MOST_BYTES, find_printed, forget_others, keep_printed
 from podreduce_operator.cli.local_runs.showing import find_run
+from podreduce_operator.cli.workspace import open_workspace
 from tests.support.job_manifests import complete_job, failed_job
 
 NOW = time.time()
@@ -127,7 +131,7 @@ def test_of_a_run_that_went_well_no_log_is_kept_and_that_is_said(history: Histor
     add(history, tmp_path, "a", "Complete", status=complete_job()["status"])
     code, _, why = invoke("logs", "local/words")
     assert code == 1
-    assert "only of attempts that failed the log is kept" in why
+    assert "no task has printed anything" in why
 
 
 def test_an_output_is_named_by_its_run(history: History, tmp_path: Path) -> None:
@@ -147,3 +151,52 @@ def test_only_a_failed_run_has_records_for_a_replay(history: History, tmp_path: 
     code, _, why = invoke("replay", "local/words", "m-0")
     assert code == 1
     assert "records are kept only of runs that failed" in why
+
+
+def test_logs_are_kept_within_a_bound_and_as_long_as_their_run(history: History, tmp_path: Path) -> None:
+    run = add(history, tmp_path, "a", "Complete")
+    logs = Path(run.workspace) / "store" / "here" / "ns" / "words" / "uid-1" / "logs"
+    logs.mkdir(parents=True)
+    (logs.parent / "failures").mkdir()
+    for index in range(200):
+        (logs / f"m-{index}-uid{index}-0.log").write_text(f"{index}\n" + "x" * 9_999 + "\n")
+    (logs / "m-3-failed-0.log").write_text("kept elsewhere\n")
+    (logs.parent / "failures" / "m-3-failed-0.json").write_text("{}")
+    (logs / "r-0-uid-0.log").write_text('{"event": "task committed", "level": "info"}\n')
+    keep_printed(history, run.id, {"": Path(run.workspace)})
+    kept = list(find_printed(history, run.id))
+    assert [task for task, _, _ in kept] == [f"m-{index}" for index in range(len(kept))]
+    assert MOST_BYTES - 20_000 < sum(path.stat().st_size for _, _, path in kept) <= MOST_BYTES
+    forget_others(history, {run.id})
+    assert list(find_printed(history, run.id)) == kept
+    forget_others(history, {"another"})
+    assert list(find_printed(history, run.id)) == []
+
+
+@pytest.mark.parametrize(("phase", "code"), [("Complete", 0), ("Failed", 1), ("Interrupted", 1), ("", 1)])
+def test_a_wait_tells_how_a_run_ended_and_one_that_was_killed_is_over(
+    history: History, tmp_path: Path, phase: str, code: int
+) -> None:
+    add(history, tmp_path, "a", phase)
+    assert invoke("wait", "local/words") == (code, f"local/words-a: {phase or 'Lost'}\n", "")
+
+
+def test_a_wait_goes_on_while_the_run_does(history: History, tmp_path: Path) -> None:
+    run = add(history, tmp_path, "a")
+    with open_workspace("memory://x/", tmp_path) as workspace:
+        working = msgspec.structs.replace(run, workspace=str(workspace.path))
+        history.add(working)
+        code, _, why = invoke("wait", "local/words", "--timeout", "1")
+        assert (code, "still running" in why) == (4, True)
+        later = threading.Timer(1.0, history.add, (msgspec.structs.replace(working, phase="Complete"),))
+        later.start()
+        assert invoke("wait", "local/words", "--timeout", "60")[0] == 0
+        later.join()
+
+
+@pytest.mark.parametrize("command", ["diagnose", "events", "suspend", "resume", "cancel", "rerun"])
+def test_what_only_a_cluster_can_answer_is_said_to_be_so(history: History, tmp_path: Path, command: str) -> None:
+    add(history, tmp_path, "a", "Complete")
+    code, _, why = invoke(command, "local/words")
+    assert code == 2
+    assert "local/words: this command asks a cluster; for runs of this machine there are list, status" in why
