@@ -174,7 +174,9 @@ def find_parameter_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
     for number, step in enumerate(spec.steps):
         for place, name in enumerate(step.inherit_parameters or ()):
             if name not in spec.parameters:
-                message = f"there is no parameter {name!r}; the pipeline's: {', '.join(sorted(spec.parameters)) or 'none'}"
+                message = (
+                    f"there is no parameter {name!r}; the pipeline's: {', '.join(sorted(spec.parameters)) or 'none'}"
+                )
                 yield FieldProblem(path=f"spec.steps[{number}].inheritParameters[{place}]", message=message)
         try:
             resolve_step(spec, step.name)
