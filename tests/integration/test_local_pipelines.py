@@ -342,5 +342,9 @@ def run_night(place: Path, at: str) -> dict[str, str]:
     parameters = ("logs=nightly/logs", "pages=nightly/pages", "sections=sections")
     options = [option for each in parameters for option in ("-p", each)]
     command = [*COMMAND, "run", "nightly/sections.yaml", "--at", at, "--keep", "kept", "--json", *options]
+    command += ["--graph", "graph.svg"]
     done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=SECONDS, check=True)
-    return {step["name"]: step["state"] for step in json.loads(done.stdout)["steps"]}
+    states = {step["name"]: step["state"] for step in json.loads(done.stdout)["steps"]}
+    drawn = Counter(re.findall(">(complete|reused)<", (place / "graph.svg").read_text()))
+    assert drawn == Counter(map(str.lower, states.values())), "the picture has the state of each step"
+    return states
