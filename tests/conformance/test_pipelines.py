@@ -3,12 +3,14 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
+from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.crd import API_VERSION, GROUP, JOBS, PIPELINES, load_crd
 from podreduce_operator.cluster.kubernetes.api import connect
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
@@ -50,6 +52,12 @@ class World:
     async def read(self, *arguments: str) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(await self.kubectl("get", *arguments, "--output=json"))
         return found
+
+    async def end(self, kind: str, name: str, result: str) -> None:
+        """Write the end of a job or pipeline into its status, as its own loop does."""
+        condition = {"type": result, "status": "True", "reason": "Tested", "message": ""}
+        status = json.dumps({"status": {"runId": "1", "conditions": [condition]}})
+        await self.kubectl("patch", kind, name, "--subresource=status", "--type=merge", "--patch", status)
 
     async def jobs(self) -> dict[str, dict[str, Any]]:
         """The first job of each step."""
@@ -159,3 +167,19 @@ async def test_a_status_is_stored_whole_and_the_pipeline_is_not_touched(world: W
     shown = (await world.kubectl("get", "mrp")).split("\n")
     assert shown[0].split() == ["NAME", "PHASE", "STEPS", "LOOP", "AGE"]
     assert shown[1].split()[:5] == [NAME, "Running", "1/4", "rank", "2/30"]
+
+
+async def test_a_run_is_over_when_it_has_ended_and_none_of_its_jobs_may_write(world: World) -> None:
+    pipeline, manifest = await world.pipeline(), (await world.jobs())["seed"]
+    tonight = replace(pipeline, key=replace(pipeline.key, name="tonight"), uid="tonight")
+    earlier = JobIdentity(namespace=world.namespace, name=NAME, uid=pipeline.uid, run_id="1")
+    assert not await world.pipelines.is_over(tonight, earlier), "it has not begun"
+    await world.pipelines.create_step(pipeline, manifest)
+    (name,) = await world.job_names()
+    await world.end("mrp", NAME, "Complete")
+    world.pipelines.watched.observe(await world.read("mrp", NAME))
+    assert not await world.pipelines.is_over(tonight, earlier), "a job of it may still write"
+    gone = msgspec.structs.replace(earlier, uid="another")
+    assert await world.pipelines.is_over(tonight, gone), "it is gone, and made no job that is there"
+    await world.end("mrj", name, "Failed")
+    assert await world.pipelines.is_over(tonight, earlier)

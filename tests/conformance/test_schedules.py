@@ -25,6 +25,7 @@ from tests.cluster.cluster import Cluster
 from tests.conformance.chart_rights import make_account, make_kubeconfig
 from tests.conformance.kubernetes_world import eventually
 from tests.support.builders.pipelines import PAGERANK
+from tests.support.builders.schedules import read_no_storage
 from tests.support.crd_cases import VALID_SPEC
 
 pytestmark = pytest.mark.e2e
@@ -107,7 +108,7 @@ async def world(cluster: Cluster, tmp_path: Path) -> AsyncIterator[World]:
         pipelines = ResourceStore(PIPELINE_KIND, api, (namespace,), installation="here")
         await jobs.take_listing()
         await pipelines.take_listing()
-        schedules = open_schedules(api, jobs, pipelines, (namespace,), "here")
+        schedules = open_schedules(api, jobs, pipelines, (namespace,), "here", read_storage=read_no_storage)
         found = World(
             outside=cluster,
             namespace=namespace,

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import obstore
@@ -270,3 +270,99 @@ def test_only_what_a_change_reaches_runs_again_and_deleting_leaves_results_alone
 def read_report(world: JobWorld) -> dict[str, int]:
     lines = [line for part in world.parts("report") for line in part.decode().split("\n")[:-1]]
     return {record["key"]: record["value"] for record in map(json.loads, lines)}
+
+
+SLOW = """\
+import time
+
+
+class Words:
+    def setup(self, context):
+        time.sleep(75)
+
+    def map_func(self, key, line):
+        for word in line.split():
+            yield word, 1
+
+    def reduce_func(self, word, counts):
+        yield word, sum(counts)
+
+
+class Report:
+    def map_func(self, word, count):
+        yield word, count
+"""
+
+
+def test_a_schedule_of_pipelines_never_runs_two_and_reuses_what_a_deleted_one_has_made(
+    pipelines: PipelineWorld,
+) -> None:
+    """The first pipeline is slower than a minute, and the operator is killed meanwhile. Only one ended one is kept."""
+    world = pipelines.jobs
+    obstore.put(world.minio.store(world.corpus_bucket), f"{world.namespace}-in/1.txt", b"one two two\n")
+    output = f"{world.output_uri('sections')}$(parameters.minute)/"
+    steps = [
+        {
+            "name": "words",
+            "className": "Words",
+            "inputs": [{"uris": [f"s3://{world.corpus_bucket}/{world.namespace}-in/"]}],
+        },
+        {"name": "report", "className": "Report", "inputs": [{"from": "words"}], "output": {"uri": output}},
+    ]
+    template = {"program": {"source": SLOW}, "steps": [{**step, "inheritParameters": []} for step in steps]}
+    spec = {
+        "schedule": "* * * * *",
+        "parameters": [{"name": "minute", "format": "%Y%m%dT%H%M"}],
+        "successfulJobsHistoryLimit": 1,
+        "pipelineTemplate": {"spec": template},
+    }
+    nights = Nights(world=world, name="nights")
+    manifest = {"apiVersion": "podreduce.dev/v1beta1", "kind": "MapReduceSchedule", "metadata": {"name": nights.name}}
+    world.cluster.apply({**manifest, "spec": spec}, namespace=world.namespace)
+
+    world.cluster.wait_for(lambda: nights.look() and pipelines.job_names(), "the first step", SECONDS)
+    operator = world.installation.leader()
+    kill = ("--force", "--grace-period=0", "--namespace", world.installation.namespace)
+    world.cluster.kubectl("delete", "pod", operator, *kill)
+    world.cluster.wait_for(nights.third_is_complete, "three pipelines", SECONDS)
+    first, second, third = sorted(nights.seen)[:3]
+    assert nights.most_active == 1, "two pipelines at a time"
+    assert states(nights.seen[first]) == {"words": "Complete", "report": "Complete"}
+    for later in (second, third):
+        assert states(nights.seen[later]) == {"words": "Reused", "report": "Complete"}
+        assert nights.seen[later]["steps"][0]["run"] == first
+    world.cluster.wait_for(lambda: first not in nights.look(), "the deletion of the first one", SECONDS)
+
+    world.cluster.kubectl("delete", "mrs", nights.name, "--namespace", world.namespace, timeout=SECONDS)
+    world.cluster.wait_for(lambda: not nights.look(), "the end of the pipelines", SECONDS)
+    world.cluster.wait_for(lambda: not world.work_keys(nights.name), "the end of what they kept", SECONDS)
+
+
+@dataclass(kw_only=True)
+class Nights:
+    """The pipelines of a schedule, as they are seen again and again.
+
+    Attributes:
+        seen: the last status of each complete one.
+        most_active: how many had not ended at a time.
+    """
+
+    world: JobWorld
+    name: str
+    seen: dict[str, dict[str, Any]] = field(default_factory=dict)
+    most_active: int = 0
+
+    def look(self) -> list[str]:
+        """Return the names of those that there are."""
+        found = self.world.cluster.list("mrp", self.world.namespace, f"podreduce.dev/schedule={self.name}")
+        phases = {each["metadata"]["name"]: each.get("status", {}).get("phase") for each in found}
+        self.most_active = max(self.most_active, sum(phase not in {"Complete", "Failed"} for phase in phases.values()))
+        assert "Failed" not in phases.values(), found
+        self.seen |= {
+            each["metadata"]["name"]: each["status"] for each in found if phases[each["metadata"]["name"]] == "Complete"
+        }
+        return sorted(phases)
+
+    def third_is_complete(self) -> bool:
+        self.look()
+        return len(self.seen) >= 3

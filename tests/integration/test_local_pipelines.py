@@ -4,10 +4,12 @@ import csv
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -416,3 +418,39 @@ def test_a_failed_run_is_in_the_history_with_its_failed_step_and_what_that_print
     assert "counted c" in failed
     assert "read a b c" in type_in(here, "logs", "local/counting/read").stdout
     assert json.loads(type_in(here, "list", "local", "-o", "json").stdout)["items"][0]["kind"] == "MapReducePipeline"
+
+
+def test_the_second_night_of_a_schedule_runs_only_what_has_changed(tmp_path: Path) -> None:
+    """The example `nightly/sections.yaml`: three nights, before the last of which the table of pages changes."""
+    shutil.copytree(EXAMPLES / "nightly", tmp_path / "nightly")
+    states = [run_night(tmp_path, f"2026-05-0{day}T02:30") for day in (2, 3)]
+    pages = tmp_path / "nightly" / "pages" / "pages.csv"
+    pages.write_text(pages.read_text().replace("/basket,shop", "/basket,basket"))
+    states += [run_night(tmp_path, "2026-05-04T02:30"), run_night(tmp_path, "2026-05-04T02:30")]
+    names = ("pages", "visits", "join", "report")
+    assert states == [
+        dict.fromkeys(names, "Complete"),
+        {**dict.fromkeys(names, "Complete"), "pages": "Reused"},
+        dict.fromkeys(names, "Complete"),
+        dict.fromkeys(names, "Reused"),
+    ]
+    for day in ("2026-05-01", "2026-05-02", "2026-05-03"):
+        sections = {"/": "home", "/search": "finding", "/basket": "basket" if day == "2026-05-03" else "shop"}
+        logs = (tmp_path / "nightly" / "logs" / f"day={day}" / "web.csv").read_text().splitlines()
+        visited = [line.split(",")[1].split("?")[0] for line in logs]
+        expected = Counter(sections.get(page, "shop") for page in visited)
+        (part,) = (tmp_path / "sections" / f"day={day}").glob("part-*")
+        assert part.read_text() == "".join(f"{name}\t{expected[name]}\n" for name in sorted(expected))
+
+
+def run_night(place: Path, at: str) -> dict[str, str]:
+    """Run the pipeline of a night, with the records of those before. Return the states of its steps."""
+    parameters = ("logs=nightly/logs", "pages=nightly/pages", "sections=sections")
+    options = [option for each in parameters for option in ("-p", each)]
+    command = [*COMMAND, "run", "nightly/sections.yaml", "--at", at, "--keep", "kept", "--json", *options]
+    command += ["--graph", "graph.svg"]
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=SECONDS, check=True)
+    states = {step["name"]: step["state"] for step in json.loads(done.stdout)["steps"]}
+    drawn = Counter(re.findall(">(complete|reused)<", (place / "graph.svg").read_text()))
+    assert drawn == Counter(map(str.lower, states.values())), "the picture has the state of each step"
+    return states

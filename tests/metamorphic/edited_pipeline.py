@@ -66,7 +66,8 @@ class EditedPipeline:
     """A pipeline as it is now.
 
     Attributes:
-        place: the directory of its inputs `a/` and `b/`, its output `out/` and its records `kept/`.
+        place: the directory of its inputs `a/` and `b/`, its outputs and its records `kept/`.
+        out: the directory of its output.
         numbers: what stands in the program's gaps.
         remark: a comment in the program, which changes nothing.
         least: the parameter of the step `keep`.
@@ -75,6 +76,7 @@ class EditedPipeline:
 
     place: Path
     numbers: dict[str, int] = field(default_factory=lambda: {"helper": 2, "words": 1, "lengths": 0, "merge": 0})
+    out: str = "out"
     remark: str = ""
     least: int = 2
     reads: dict[str, tuple[str, ...]] = field(
@@ -102,7 +104,7 @@ class EditedPipeline:
                 "name": "merge",
                 "className": "Merge",
                 "inputs": [{"from": each} for each in self.reads["merge"]],
-                "output": {"uri": f"{self.place}/out/", "format": "JSONLines"},
+                "output": {"uri": f"{self.place}/{self.out}/", "format": "JSONLines"},
             },
         ]
         return {
@@ -130,7 +132,9 @@ class EditedPipeline:
 
     def found(self) -> Pairs:
         """Return what the last run has published."""
-        lines = [line for part in sorted((self.place / "out").glob("part-*")) for line in part.read_text().splitlines()]
+        lines = [
+            line for part in sorted((self.place / self.out).glob("part-*")) for line in part.read_text().splitlines()
+        ]
         return sorted((record["key"], record["value"]) for record in map(json.loads, lines))
 
 
@@ -198,13 +202,19 @@ def lose_data(pipeline: EditedPipeline, rng: Random) -> str:
     kept = sorted((pipeline.place / "kept").glob("**/_steps/data/*")) + sorted(
         (pipeline.place / "kept").glob("**/data/*")
     )
-    target = rng.choice([*kept, pipeline.place / "out"])
+    target = rng.choice([*kept, pipeline.place / pipeline.out])
     parts = sorted(target.glob("part-*"))
     if parts and rng.random() < 0.5:
         parts[0].unlink()
         return f"a part of {target.name} is lost"
     shutil.rmtree(target, ignore_errors=True)
     return f"{target.name} is lost"
+
+
+def move_output(pipeline: EditedPipeline, rng: Random) -> str:
+    """Let the result go to another place, or back to one that has an earlier result."""
+    pipeline.out = rng.choice(("out", "elsewhere", "third"))
+    return f"the result goes to {pipeline.out}"
 
 
 def change_nothing(pipeline: EditedPipeline, rng: Random) -> str:
@@ -221,5 +231,6 @@ EDITS = (
     change_graph,
     change_objects,
     lose_data,
+    move_output,
     change_nothing,
 )

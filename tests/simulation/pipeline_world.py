@@ -1,5 +1,7 @@
 """A world for `decide_pipeline`: jobs as small machines that plan, run, fail and vanish; a store that goes away; an
 operator that dies between any two actions; a user who edits, suspends, deletes, replaces data and starts new runs.
+After a run has ended, a schedule may make another pipeline, which finds the records and outputs of the one before. That
+one still exists, and its ttl may end at any time.
 
 An output is a small number, a hash of the step's spec and of what its job read when it planned. So outputs often come
 out as before, and a complete run can be compared with a run from nothing.
@@ -147,6 +149,8 @@ class PipelineWorld:
     uids: int = 0
     created: list[str] = field(default_factory=list)
     failing: bool = False
+    pipeline: int = 1
+    earlier: tuple[PipelineView, PipelineRunState] | None = None
 
     # What the operator sees
 
@@ -165,21 +169,27 @@ class PipelineWorld:
         """Return what an operator observes now."""
         run_id = str(self.run_id)
         status = self.status if self.status.run_id == run_id else PipelineRunState(run_id=run_id)
-        view = PipelineView(
-            key=JobKey(namespace="default", name="web"), uid="u", generation=1, spec=self.spec, raw_spec={}, status={}
-        )
         return PipelineObserved(
-            pipeline=view,
+            pipeline=self.view(),
             run=status,
-            run_hash=run_id,
+            run_hash=self.run_hash,
             parallelism=self.parallelism,
-            digests={} if self.is_store_away else self.pinned.get(run_id, {}),
+            digests={} if self.is_store_away else self.pinned.get(self.run_hash, {}),
             jobs=tuple(self.view_job(job) for job in self.jobs.values()),
             records={} if self.is_store_away else dict(self.records),
             data={} if self.is_store_away else self.data(),
             published={} if self.is_store_away else dict(self.published),
             is_store_unreadable=self.is_store_away,
         )
+
+    @property
+    def run_hash(self) -> str:
+        return f"{self.pipeline}-{self.run_id}"
+
+    def view(self) -> PipelineView:
+        """The pipeline of tonight."""
+        key = JobKey(namespace="default", name=f"web-{self.pipeline}")
+        return PipelineView(key=key, uid=f"u{self.pipeline}", generation=1, spec=self.spec, raw_spec={}, status={})
 
     def view_job(self, job: SimJob) -> StepJob:
         return StepJob(
@@ -307,7 +317,7 @@ class PipelineWorld:
         if job is None or job.read is None or (before is not None and before.job_uid == job.uid):
             return
         value = compute(job.spec_digest, job.read)
-        is_again = before is not None and before.run_id == observed.run.run_id
+        is_again = before is not None and observed.is_own(before)
         self.records[name] = StepRecord(
             place=job.place,
             job_uid=job.uid,
@@ -316,6 +326,7 @@ class PipelineWorld:
             output_digest=value,
             output_uri=f"s3://work/{name}/",
             run_id=observed.run.run_id,
+            pipeline_uid=observed.pipeline.uid,
             records=int(value),
             bytes=10,
             bytes_in=10,
@@ -375,7 +386,7 @@ class PipelineWorld:
         """Return the outputs of a run that reuses nothing, and the last iteration of each step in a loop."""
         empty = replace(self, records={}, outputs={}, jobs={}, replaced=set(), published={}, is_store_away=False)
         empty.status = PipelineRunState(run_id=str(self.run_id), started_at=0.0)
-        empty.pinned = {str(self.run_id): digests}
+        empty.pinned = {self.run_hash: digests}
         last: dict[str, int] = {}
         while True:
             picture = look_at(empty.observe())
@@ -385,7 +396,7 @@ class PipelineWorld:
             node = ready[0]
             place = picture.unrolled.places[node.name]
             job = SimJob(
-                name=node.name, uid=node.name, node=node, place=place, run=str(self.run_id),
+                name=node.name, uid=node.name, node=node, place=place, run=self.run_hash,
                 spec_digest=digests[place.step].spec or "never", share=1,
             )  # fmt: skip
             job.read = empty.read_inputs(job)
@@ -435,7 +446,8 @@ class PipelineWorld:
     def disturb(self) -> None:
         """The user or the world does something."""
         deeds = [self.edit, self.change_objects, self.start_again, self.suspend, self.lose, self.replace_data,
-                 self.delete_job, self.change_parallelism, self.store_goes, self.let_fail]  # fmt: skip
+                 self.delete_job, self.change_parallelism, self.store_goes, self.let_fail, self.next_night,
+                 self.next_night, self.expire_earlier, self.expire_earlier]  # fmt: skip
         self.rng.choice(deeds)()
 
     def edit(self) -> None:
@@ -448,6 +460,26 @@ class PipelineWorld:
     def start_again(self) -> None:
         if self.rng.random() < 0.5 or self.status.terminal:
             self.run_id += 1
+
+    def next_night(self) -> None:
+        """The schedule makes another pipeline, if the one before has ended. Its first run is called 1 again."""
+        ended = self.status.terminal is not None and self.status.run_id == str(self.run_id)
+        if not ended or any(job.ended is None for job in self.jobs.values()):
+            return
+        self.earlier = (self.view(), self.status)
+        self.pipeline += 1
+        self.run_id, self.jobs = 1, {}
+        self.status = PipelineRunState(run_id="")
+
+    def expire_earlier(self) -> None:
+        """The ttl of last night's pipeline is over, and the operator makes a pass over it."""
+        if self.earlier is None or self.is_store_away:
+            return
+        view, run = self.earlier
+        observed = replace(self.observe(), pipeline=view, run=run, run_hash="earlier", jobs=(), holds_steps=False)
+        for action in self.decide(observed, self.now + 1000.0).actions:
+            assert not isinstance(action, RemoveData), "an earlier pipeline removes what the next one may read"
+            assert not isinstance(action, CreateStep | PinPipeline), "an ended pipeline starts a step"
 
     def suspend(self) -> None:
         self.fields["suspend"] = not self.fields.get("suspend", False)
@@ -520,7 +552,9 @@ def play(seed: int, decide: Decide = decide_pipeline) -> PipelineWorld:
     run_to_end(world)
     for _ in range(2):
         created = len(world.created)
-        world.run_id += 1
+        before = world.pipeline
+        world.next_night()
+        world.run_id += world.pipeline == before
         run_to_end(world)
         assert world.status.terminal == "Complete" or world.status.reason == "LoopLimitReached", "a calm run fails"
     if world.status.terminal == "Complete" and all(digests.spec for digests in world.digests().values()):

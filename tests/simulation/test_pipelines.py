@@ -60,6 +60,18 @@ MUTANTS = [
         breaks="a run without any change starts a step",
     ),
     Wrong(
+        module="pipelines.picture",
+        old="is_of_this_run=observed.is_own(record)",
+        new="is_of_this_run=record.run_id == observed.run.run_id",
+        breaks="the result of",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="may_remove = observed.holds_steps and not observed.is_store_unreadable",
+        new="may_remove = not observed.is_store_unreadable",
+        breaks="an earlier pipeline removes what the next one may read",
+    ),
+    Wrong(
         module="pipelines.shares",
         old="free = parallelism - sum(max(shares[claim.step], claim.active) for claim in ordered)",
         new="free = parallelism",

@@ -72,17 +72,24 @@ def resolve_output(output: StepOutput, parameters: Values, path: str) -> StepOut
 def resolve_program(spec: PipelineSpec, step: StepSpec, path: str) -> ProgramSpec | None:
     """Return a step's own program, or else the pipeline's, with the step's class; None if there is neither.
 
-    Its parameters are the pipeline's, then the program's, then the step's: the last one of a name counts.
+    Its parameters are those of the pipeline's that it inherits, then the program's, then the step's: the last one of a
+    name counts.
     """
     program, place = (spec.program, "spec.program") if step.program is None else (step.program, f"{path}.program")
     if program is None:
         return None
     parameters = {
-        **spec.parameters,
+        **inherited_values(spec, step),
         **resolve_values(program.parameters, spec.parameters, f"{place}.parameters"),
         **resolve_values(step.parameters, spec.parameters, f"{path}.parameters"),
     }
     return replace(program, class_name=step.class_name or program.class_name, parameters=parameters)
+
+
+def inherited_values(spec: PipelineSpec, step: StepSpec) -> Values:
+    """Return those of the pipeline's parameters that a step's program sees."""
+    wanted = step.inherit_parameters
+    return {name: value for name, value in spec.parameters.items() if wanted is None or name in wanted}
 
 
 def resolve_values(values: Values, parameters: Values, path: str) -> dict[str, str]:

@@ -169,9 +169,15 @@ def find_missing_programs(spec: PipelineSpec) -> Iterator[FieldProblem]:
 
 
 def find_parameter_problems(spec: PipelineSpec) -> Iterator[FieldProblem]:
-    """Yield placeholders that name no parameter: for each step the first."""
+    """Yield placeholders that name no parameter, for each step the first; and what is inherited and not there."""
     known = set[str]()
-    for step in spec.steps:
+    for number, step in enumerate(spec.steps):
+        for place, name in enumerate(step.inherit_parameters or ()):
+            if name not in spec.parameters:
+                message = (
+                    f"there is no parameter {name!r}; the pipeline's: {', '.join(sorted(spec.parameters)) or 'none'}"
+                )
+                yield FieldProblem(path=f"spec.steps[{number}].inheritParameters[{place}]", message=message)
         try:
             resolve_step(spec, step.name)
         except SubstitutionError as error:

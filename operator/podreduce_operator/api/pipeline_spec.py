@@ -101,6 +101,7 @@ class StepSpec(Fields, frozen=True, kw_only=True):
     program: ProgramSpec | None = None
     class_name: str | None = None
     parameters: dict[str, str] = {}
+    inherit_parameters: tuple[str, ...] | None = None
     reuse: Literal["Unchanged", "Never"] | None = None
     parallelism: int | None = None
 

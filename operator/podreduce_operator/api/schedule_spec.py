@@ -6,9 +6,12 @@ from typing import Any, Literal
 import msgspec
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, ResourceNames
-from podreduce_operator.api.spec import Fields, SpecError
+from podreduce_operator.api.spec import Fields, SecretRef, SpecError
 
 __all__ = ["ScheduleSpec", "ScheduledParameter", "Template", "TemplateMetadata", "decode_schedule_spec"]
+
+
+DEFAULT_SECRET = SecretRef(name="podreduce-storage")
 
 
 class ScheduledParameter(Fields, frozen=True, kw_only=True):
@@ -31,6 +34,12 @@ class Template(Fields, frozen=True, kw_only=True):
 
     spec: dict[str, Any]
     metadata: TemplateMetadata = TemplateMetadata()
+
+    @property
+    def secret_name(self) -> str:
+        """The Secret of the storage."""
+        reference = self.spec.get("storage", {}).get("secretRef", {})
+        return str(reference.get("name", DEFAULT_SECRET.name))
 
 
 class ScheduleSpec(Fields, frozen=True, kw_only=True):

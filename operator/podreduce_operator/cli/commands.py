@@ -31,6 +31,7 @@ from podreduce_operator.cli.options import (
     RequirementsOption,
     RetriesOption,
     RunArgument,
+    RunGraphOption,
     StarterArgument,
     SubmitArgument,
     SubmitAssignmentsOption,
@@ -100,6 +101,7 @@ def run(
     keep: KeepOption = None,
     to: ToOption = None,
     force: ForceOption = None,
+    graph: RunGraphOption = None,
 ) -> None:
     """Run a job or a pipeline on this machine, with processes as pods and a directory as the bucket.
 
@@ -131,6 +133,7 @@ def run(
         work_directory=work_dir,
         work_uri=work_uri,
         at=at,
+        graph=graph,
     )
     raise typer.Exit(run_any(options, of_steps, context.obj))
 

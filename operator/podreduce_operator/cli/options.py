@@ -53,6 +53,7 @@ __all__ = [
     "RequirementsOption",
     "RetriesOption",
     "RunArgument",
+    "RunGraphOption",
     "ScheduleArgument",
     "StarterArgument",
     "SubmitArgument",
@@ -191,6 +192,9 @@ PlanForceOption = Annotated[list[str] | None, typer.Option(metavar="STEP", help=
 PlanAtOption = Annotated[str | None, typer.Option(metavar="TIME", help="As of run, for a schedule.")]
 GraphOption = Annotated[
     Path | None, typer.Option(metavar="FILE", help="For a pipeline: draw its steps into this SVG file, too.")
+]
+RunGraphOption = Annotated[
+    Path | None, typer.Option(metavar="FILE", help="For a pipeline: draw how its steps have ended into this SVG file.")
 ]
 ScheduleArgument = Annotated[
     str, typer.Argument(metavar="FILE", help="The schedule as YAML or JSON; - reads standard input.")

@@ -70,7 +70,10 @@ class InvalidFileError(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunOptions:
-    """The command line of `podreduce run`. `remembers`: whether the run goes into the history."""
+    """The command line of `podreduce run`.
+
+    `remembers`: whether the run goes into the history. `graph`: the file for the picture of a pipeline.
+    """
 
     file: str
     overrides: Overrides
@@ -83,6 +86,7 @@ class RunOptions:
     work_uri: str | None = None
     at: str | None = None
     remembers: bool = True
+    graph: Path | None = None
 
 
 def run_job(options: RunOptions, fork_server: ForkServer | None) -> ExitStatus:

@@ -19,7 +19,7 @@ def run_any(options: RunOptions, of_steps: StepOverrides, fork_server: ForkServe
         status = run_pipeline_file(options, of_steps, fork_server)
         if status is not None:
             return status
-    problem = describe_misplaced(of_steps)
+    problem = describe_misplaced(of_steps) or ("--graph: a job has no steps to draw" if options.graph else "")
     if problem:
         complain(f"{options.file}: {problem}")
         return ExitStatus.INVALID

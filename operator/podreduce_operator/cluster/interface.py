@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import StorageDeniedError
+from podreduce.contract.plan import JobIdentity
 from podreduce.storage import NO_GATE, Gate, ObjectStore, OnRequest, ignore_request, open_store
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pipelines import PipelineView
@@ -183,6 +184,13 @@ class ScheduleCluster(Protocol):
             ActionError: it cannot be deleted now.
         """
 
+    async def read_storage_of_steps(self, schedule: ScheduleView) -> JobStorage:
+        """Return the storage of the pipelines that the schedule makes, also when the schedule is gone.
+
+        Raises:
+            ActionError: the Secret or one of its keys is missing.
+        """
+
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
         """Replace the schedule's status. Return False if the schedule has changed, so that the caller looks again."""
 
@@ -204,6 +212,15 @@ class PipelineCluster(Protocol):
 
     async def list_steps_of(self, pipeline: PipelineView) -> tuple[JobView, ...]:
         """Return the jobs that the pipeline made and that still exist. The list may be some seconds old.
+
+        Raises:
+            ActionError: the cluster cannot be asked now.
+        """
+
+    async def is_over(self, pipeline: PipelineView, other: JobIdentity) -> bool:
+        """Tell whether a run of another pipeline in the same namespace has ended, and none of its jobs may still write.
+
+        The jobs are asked of the cluster itself.
 
         Raises:
             ActionError: the cluster cannot be asked now.

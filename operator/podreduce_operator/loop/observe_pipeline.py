@@ -16,6 +16,7 @@ from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.pipelines import PipelineObserved, PipelineView, StepJob
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, RunMemory
 from podreduce_operator.pipeline_runs.places import result_uri
+from podreduce_operator.pipeline_runs.shared_steps import holds_steps
 from podreduce_operator.pipeline_runs.step_data import look_for_data, read_published_digest
 from podreduce_operator.pipelines.job_of_step import RUN_LABEL, read_place
 from podreduce_operator.pods.pod_names import hash_run
@@ -67,6 +68,7 @@ async def observe_store(blind: PipelineObserved, run: PipelineRun) -> tuple[Pipe
         data=await look_for_data(run),
         published={} if is_running else await find_published(run),
         is_store_unreadable=False,
+        holds_steps=blind.run.terminal is None or await holds_steps(run),
     )
     return observed, run
 

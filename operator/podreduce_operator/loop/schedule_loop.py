@@ -11,6 +11,7 @@ from functools import partial
 
 import structlog
 
+from podreduce_operator.api.crd import PIPELINES
 from podreduce_operator.cluster.interface import ScheduleCluster
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
@@ -28,6 +29,7 @@ from podreduce_operator.model.schedules import (
     ScheduleView,
     StartJob,
 )
+from podreduce_operator.pipeline_runs.remove_data import discard_steps_of
 from podreduce_operator.policy.decide_schedule import decide_schedule
 from podreduce_operator.policy.run_state import read_run_state
 from podreduce_operator.policy.schedule_status import (
@@ -79,6 +81,12 @@ class ScheduleLoop:
     def wake(self, key: JobKey) -> None:
         """Start a pass for the schedule soon. This is cheap, and harmless if there is nothing to do."""
         self.passes.wake(key)
+
+    async def forget(self, schedule: ScheduleView) -> None:
+        """Remove what the pipelines of a deleted schedule had in common."""
+        self.passes.drop(schedule.key)
+        if not self.adoption.is_foreign(schedule.status) and schedule.spec.makes is PIPELINES:
+            await discard_steps_of(schedule, self.cluster)
 
     async def close(self) -> None:
         """Stop all loops at once, wherever they are, as a restart does."""

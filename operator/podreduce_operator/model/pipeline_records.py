@@ -82,7 +82,8 @@ class StepRecord(Wire, frozen=True, kw_only=True):
         input_digest: of what the job read, as its manifest says.
         output_digest: of the parts that it wrote.
         listing: the digest of its output's objects as they were listed then, as a job that reads them lists them.
-        run_id: the run that made it.
+        run_id: the run that made it, of the pipeline with this name and UID. The pipelines of a schedule may have their
+            records in common. A record without a UID is the pipeline's own.
         slot_seconds: how long its tasks ran, together.
         counters: by `group/name`.
         values: the numbers that conditions of a loop read from its output, by key.
@@ -99,6 +100,8 @@ class StepRecord(Wire, frozen=True, kw_only=True):
     output_uri: str
     output_format: Name = ""
     run_id: Name
+    pipeline: str = ""
+    pipeline_uid: str = ""
     records: Total
     bytes: Total
     bytes_in: Total
@@ -107,3 +110,7 @@ class StepRecord(Wire, frozen=True, kw_only=True):
     counters: dict[str, int] = {}
     values: dict[str, tuple[Any, ...]] = {}
     times: Amount = 1
+
+    def is_of(self, pipeline_uid: str, run_id: str) -> bool:
+        """Tell whether this run of this pipeline made it."""
+        return self.run_id == run_id and self.pipeline_uid in {"", pipeline_uid}

@@ -127,6 +127,7 @@ class PipelineObserved:
         parallelism: how many tasks of all steps may run at a time.
         faults: what failed in the last attempt to act.
         is_store_unreadable: the store was not read, so records and data say nothing.
+        holds_steps: no other pipeline of the same schedule has begun to use the records and outputs since.
     """
 
     pipeline: PipelineView
@@ -140,6 +141,11 @@ class PipelineObserved:
     published: Mapping[str, str] = field(default_factory=dict)
     faults: tuple[Fault, ...] = ()
     is_store_unreadable: bool = False
+    holds_steps: bool = True
+
+    def is_own(self, record: StepRecord) -> bool:
+        """Tell whether the current run made what a record is about."""
+        return record.is_of(self.pipeline.uid, self.run.run_id)
 
     @property
     def run_jobs(self) -> list[StepJob]:

@@ -23,6 +23,7 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX, PINNED_KEY, result_uri
 from podreduce_operator.pipeline_runs.remove_data import remove_earlier_plans
+from podreduce_operator.pipeline_runs.shared_steps import claim_steps
 from podreduce_operator.pipelines.first_jobs import build_first_jobs
 from podreduce_operator.pipelines.job_of_step import PinnedRun, StepJobError
 from podreduce_operator.pipelines.spec_digest import digest_step
@@ -38,13 +39,14 @@ __all__ = ["describe_run", "pin_run"]
 
 
 async def pin_run(run: PipelineRun, cluster: PipelineCluster) -> None:
-    """Pin the run, and remove what earlier runs have pinned.
+    """Claim the place of the steps, pin the run, and remove what earlier runs have pinned.
 
     Raises:
         ActionError: the pipeline is not valid, or an input, program or output does not allow the run.
         PodreduceError: the store refuses something.
     """
     await probe_conditional_create(run.work)
+    await claim_steps(run, cluster)
     await run.work.create_async(PINNED_KEY, encode(await describe_run(run, cluster)))
     await remove_earlier_plans(run)
 

@@ -44,6 +44,10 @@ class RunMemory:
     listed_at: float | None = None
     data: dict[str, Seen] = field(default_factory=dict)
 
+    def forget_steps(self) -> None:
+        """Forget the records and the outputs: another pipeline may have changed them."""
+        self.records, self.listed_at, self.data = {}, None, {}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PipelineRun:

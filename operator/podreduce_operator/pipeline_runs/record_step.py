@@ -71,6 +71,8 @@ async def describe_step(
         output_uri=output.uri,
         output_format=manifest.format,
         run_id=run.run_id,
+        pipeline=run.view.key.name,
+        pipeline_uid=run.view.uid,
         records=manifest.records,
         bytes=manifest.bytes,
         bytes_in=manifest.bytes_in or 0,
@@ -96,6 +98,8 @@ def describe_replaced(run: PipelineRun, job: StepJob, uri: str) -> StepRecord:
         output_digest=REPLACED,
         output_uri=uri,
         run_id=run.run_id,
+        pipeline=run.view.key.name,
+        pipeline_uid=run.view.uid,
         records=0,
         bytes=0,
         bytes_in=0,
@@ -107,7 +111,7 @@ def describe_replaced(run: PipelineRun, job: StepJob, uri: str) -> StepRecord:
 def count_times(run: PipelineRun, job: StepJob) -> int:
     """Return how often this run has made the step, this time included."""
     before = run.memory.records.get(str(job.place))
-    return before.times + 1 if before is not None and before.run_id == run.run_id else 1
+    return before.times + 1 if before is not None and before.is_of(run.view.uid, run.run_id) else 1
 
 
 def find_spec_digest(run: PipelineRun, step: str) -> str | None:

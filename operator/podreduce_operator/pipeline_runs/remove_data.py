@@ -1,25 +1,37 @@
-"""Removes what a pipeline stored: outputs without a URI, earlier runs' plans, all but the results of a deleted one."""
+"""Removes what a pipeline stored: outputs without a URI, earlier runs' plans, all but the results of a deleted one.
+
+Of a schedule's pipelines the outputs without a URI may be in common. They are removed with the schedule.
+"""
+
+import asyncio
+from contextlib import suppress
 
 import structlog
 
 from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import job_prefix
-from podreduce_operator.cluster.interface import PipelineCluster
+from podreduce_operator.cluster.interface import PipelineCluster, ScheduleCluster
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import Data, PipelineView
+from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX, STEPS
+from podreduce_operator.pipeline_runs.shared_steps import remove_steps_output
 from podreduce_operator.runs.remove_run import LEFT_TO_SWEEPER, discard_run, find_runs
 
-__all__ = ["discard_pipeline", "remove_earlier_plans", "remove_output"]
+__all__ = ["discard_pipeline", "discard_steps_of", "remove_earlier_plans", "remove_output"]
+
+GONE_SECONDS = 120
+POLL_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
 
 async def remove_output(run: PipelineRun, place: Place) -> None:
-    """Remove the output of a step, which has no URI. Its record stays."""
-    await run.steps.delete_prefix_async(f"{DATA_PREFIX}{place}/")
+    """Remove the output of a step, which has no URI. Its record stays. What another pipeline uses by now stays, too."""
+    if not await remove_steps_output(run, f"{DATA_PREFIX}{place}/"):
+        return
     record = run.memory.records.get(str(place))
     if record is not None:
         run.memory.data[str(place)] = Seen(record.job_uid, Data.GONE, run.monotonic())
@@ -47,3 +59,28 @@ async def discard_pipeline(pipeline: PipelineView, cluster: PipelineCluster) -> 
                 await discard_run(storage, run)
     except (ActionError, PodreduceError) as error:
         log.warning(LEFT_TO_SWEEPER, pipeline=str(key), uid=pipeline.uid, error=str(error))
+
+
+async def discard_steps_of(schedule: ScheduleView, cluster: ScheduleCluster) -> None:
+    """Remove the records and the outputs without a URI that the pipelines of a deleted schedule had in common.
+
+    Its pipelines are deleted with it, and are waited for, because their jobs may still write.
+    """
+    key = schedule.key
+    try:
+        storage = await cluster.read_storage_of_steps(schedule)
+        await wait_for_pipelines(schedule, cluster)
+        async for run in find_runs(storage, job_prefix(storage.installation, key.namespace, key.name)):
+            if run.uid == schedule.uid:
+                await discard_run(storage, run)
+    except (ActionError, PodreduceError) as error:
+        log.warning(LEFT_TO_SWEEPER, schedule=str(key), uid=schedule.uid, error=str(error))
+
+
+async def wait_for_pipelines(schedule: ScheduleView, cluster: ScheduleCluster) -> None:
+    """Wait until what the schedule made is gone, for two minutes at most, also while it cannot be listed."""
+    for _ in range(int(GONE_SECONDS / POLL_SECONDS)):
+        with suppress(ActionError):
+            if not await cluster.list_jobs_of(schedule, current=True):
+                return
+        await asyncio.sleep(POLL_SECONDS)

@@ -11,6 +11,8 @@ from podreduce_operator.digests.run_digests import digest_output
 from podreduce_operator.model.pipeline_records import StepRecord
 from podreduce_operator.model.pipelines import Data
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
+from podreduce_operator.pipeline_runs.places import DATA_PREFIX
+from podreduce_operator.pipelines.job_of_step import find_output_uri
 from podreduce_operator.runs.publishing import read_manifest
 
 __all__ = ["look_for_data", "look_for_output", "read_published_digest"]
@@ -23,14 +25,25 @@ LATEST = 2
 
 
 async def look_for_data(run: PipelineRun) -> dict[str, Data]:
-    """Return what is left of each recorded output."""
+    """Return what is left of each recorded output. One that lies elsewhere than its step writes now counts as gone."""
     records = run.memory.records
     newest: dict[str, int] = {}
     for record in records.values():
         newest[record.place.step] = max(record.place.iteration, newest.get(record.place.step, 0))
     stale = [(name, record) for name, record in records.items() if is_due(run, name, record, newest)]
     await gather_bounded([partial(look_again, run, *each) for each in stale], limit=CONCURRENT_READS)
-    return {name: run.memory.data[name].data for name, record in records.items()}
+    return {
+        name: Data.GONE if has_moved(run, record) else run.memory.data[name].data for name, record in records.items()
+    }
+
+
+def has_moved(run: PipelineRun, record: StepRecord) -> bool:
+    """Tell whether the step of a record writes to another place than it did. Nobody would find its output there."""
+    spec, place = run.view.spec, record.place
+    return (
+        spec.step(place.step) is not None
+        and find_output_uri(spec, place, run.steps_uri + DATA_PREFIX) != record.output_uri
+    )
 
 
 def is_due(run: PipelineRun, name: str, record: StepRecord, newest: Mapping[str, int]) -> bool:

@@ -50,6 +50,7 @@ STEP_FIELDS: Final = frozenset(
         "className",
         "dependsOn",
         "image",
+        "inheritParameters",
         "inputs",
         "name",
         "output",

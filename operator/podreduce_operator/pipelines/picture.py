@@ -78,7 +78,7 @@ def as_record(record: StepRecord, observed: PipelineObserved) -> Record:
         spec_digest=record.spec_digest,
         input_digest=record.input_digest,
         output_digest=record.output_digest,
-        is_of_this_run=record.run_id == observed.run.run_id,
+        is_of_this_run=observed.is_own(record),
     )
 
 

@@ -51,4 +51,8 @@ def explain(
         return f"only if the output of {' or '.join(undecided)} comes out otherwise"
     if not fresh[node.name]:
         return "what it reads has changed"
-    return "somebody else replaced its output" if data.get(node.name) is Data.REPLACED else "its output is gone"
+    return (
+        "somebody else replaced its output"
+        if data.get(node.name) is Data.REPLACED
+        else "its output is not at its place"
+    )

@@ -5,7 +5,8 @@ The policy
 A step is complete because its record says so, never because of what happened before. So restart, retry from the failed
 step and "run only what changed" are one rule.
 
-1. A terminal run is final. After `ttlSecondsAfterFinished` its outputs without a URI are removed.
+1. A terminal run is final. After `ttlSecondsAfterFinished` its outputs without a URI are removed, unless another
+   pipeline of its schedule uses them by then.
 2. The unfinished jobs of another run are deleted, and awaited, before anything else is done: two runs must not write to
    one place.
 3. The run is pinned: its spec, its programs and the listings of its objects no longer change. A pipeline that is not
@@ -158,7 +159,7 @@ def find_failure(observed: PipelineObserved, picture: Picture) -> tuple[Fault | 
             message = f"the loop {loop.name} has not converged in {loop.max_iterations} iterations (atLimit: Fail)"
             return Fault(reason="LoopLimitReached", message=message, permanent=True), []
     for name, record in observed.records.items():
-        is_replaced = observed.data.get(name) is Data.REPLACED and record.run_id == observed.run.run_id
+        is_replaced = observed.data.get(name) is Data.REPLACED and observed.is_own(record)
         if is_replaced and record.times >= MOST_MADE:
             message = (
                 f"somebody else writes to the output of the step {name}: {record.output_uri}; give it its own place"
@@ -263,7 +264,8 @@ def tidy(observed: PipelineObserved, now: float) -> PipelineDecision:
     if left or now < expires_at:
         wake_after = max(expires_at - now, 0.0)
         return PipelineDecision(verdict=verdict, actions=tuple(delete_all(left, "run ended")), wake_after=wake_after)
-    removals = () if observed.is_store_unreadable else tuple(remove_after_ttl(observed))
+    may_remove = observed.holds_steps and not observed.is_store_unreadable
+    removals = tuple(remove_after_ttl(observed)) if may_remove else ()
     return PipelineDecision(verdict=verdict, actions=removals)
 
 
@@ -307,4 +309,4 @@ def describe_state(
     if picture.states[name] is not State.REUSED:
         return "Waiting"
     record = observed.records.get(name)
-    return "Complete" if record is not None and record.run_id == observed.run.run_id else "Reused"
+    return "Complete" if record is not None and observed.is_own(record) else "Reused"

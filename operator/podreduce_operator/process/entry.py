@@ -151,7 +151,12 @@ async def open_other_kinds(
         pipelines = None if signs.pipeline_cluster is None else signs.pipeline_cluster.watched.store
         places = settings.cluster.namespaces
         signs.schedule_cluster = open_schedules(
-            cluster.api, cluster.jobs.store, pipelines, places, cluster.installation
+            cluster.api,
+            cluster.jobs.store,
+            pipelines,
+            places,
+            cluster.installation,
+            read_storage=partial(cluster.read_secret, lives=False),
         )
         found.append(serve_schedules(settings, cluster, signs.schedule_cluster, metrics))
     return found
@@ -200,13 +205,17 @@ def serve_schedules(
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         telemetry=metrics.schedules,
     )
+    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=schedules.watched.knows)
+    standby = Standby(wake=loop.wake, known=schedules.watched.known, remove=removals.add)
     return ServedKind(
         names=SCHEDULES,
         observe=schedules.watched.observe,
         observe_deletion=schedules.watched.observe_deletion,
-        run=lambda _: schedules.watched.run(),
-        standby=Standby(wake=loop.wake, known=schedules.watched.known),
+        list_uids=schedules.watched.list_uids,
+        run=lambda _: schedules.watched.run(standby.remove),
+        standby=standby,
         passes=loop.passes,
+        close=removals.close,
     )
 
 

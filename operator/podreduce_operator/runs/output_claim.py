@@ -24,6 +24,7 @@ __all__ = [
     "OWN_NAMES",
     "RESERVED_PREFIX",
     "Claim",
+    "changing_claim",
     "claim_output",
     "claimed_by",
     "confirm_claim",

@@ -18,9 +18,18 @@ from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.schedules.cron import parse_cron
 from podreduce_operator.schedules.scheduled_parameters import parameters_at
 
-__all__ = ["SCHEDULED_AT_ANNOTATION", "SCHEDULE_LABEL", "TemplateError", "build_scheduled", "read_scheduled_at"]
+__all__ = [
+    "SCHEDULED_AT_ANNOTATION",
+    "SCHEDULE_LABEL",
+    "STEPS_LABEL",
+    "TemplateError",
+    "build_scheduled",
+    "read_scheduled_at",
+]
 
 SCHEDULE_LABEL = f"{GROUP}/schedule"
+STEPS_LABEL = f"{GROUP}/steps-of"
+"""The UID of the schedule whose pipelines keep the records and outputs of their steps in one place."""
 SCHEDULED_AT_ANNOTATION = f"{GROUP}/scheduled-at"
 MINUTE = 60
 NAME = re.compile(r".*-(?P<minutes>[0-9]{1,10})", re.DOTALL)
@@ -51,7 +60,7 @@ def build_scheduled(schedule: ScheduleView, scheduled_at: float) -> dict[str, An
         "metadata": {
             "name": f"{schedule.key.name}-{int(scheduled_at) // MINUTE}",
             "namespace": schedule.key.namespace,
-            "labels": {**template.metadata.labels, SCHEDULE_LABEL: schedule.key.name},
+            "labels": {**template.metadata.labels, SCHEDULE_LABEL: schedule.key.name, **steps_label(schedule)},
             "annotations": {**template.metadata.annotations, SCHEDULED_AT_ANNOTATION: render_time(scheduled_at)},
             "ownerReferences": [
                 {
@@ -65,6 +74,15 @@ def build_scheduled(schedule: ScheduleView, scheduled_at: float) -> dict[str, An
         },
         "spec": fill(template.spec, parameters_at(spec.parameters, zone, scheduled_at)),
     }
+
+
+def steps_label(schedule: ScheduleView) -> dict[str, str]:
+    """Return the label of a pipeline that reuses what the one before has kept: only of one that it never runs beside.
+
+    A pipeline from a file has none, because nobody knows what runs beside it.
+    """
+    is_alone = schedule.spec.concurrency_policy == "Forbid" and schedule.spec.makes is PIPELINES
+    return {STEPS_LABEL: schedule.uid} if is_alone and schedule.uid else {}
 
 
 def fill_job(spec: Mapping[str, Any], parameters: Mapping[str, str]) -> dict[str, Any]:

@@ -5,12 +5,14 @@ from copy import deepcopy
 from typing import Any
 
 from podreduce_operator.api.crd import API_VERSION, SCHEDULES
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.resource_kinds import parse_schedule
+from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduleView
 from tests.support.builders.jobs import make_raw_spec
 
-__all__ = ["make_schedule", "make_schedule_manifest"]
+__all__ = ["make_schedule", "make_schedule_manifest", "read_no_storage"]
 
 CREATED = "2026-05-01T00:00:00Z"
 
@@ -49,3 +51,8 @@ def make_schedule_manifest(
 def make_schedule(name: str = "nightly", **fields: Any) -> ScheduleView:
     """A schedule as the operator sees it; `fields` as in `make_schedule_manifest`."""
     return parse_schedule(make_schedule_manifest(name, **fields), JobKey(namespace="team", name=name))
+
+
+async def read_no_storage(namespace: str, name: str) -> JobStorage:
+    """The storage of a schedule whose Secret is gone."""
+    raise ActionError("SecretNotFound", f"there is no Secret {namespace}/{name}", permanent=True)

@@ -32,6 +32,7 @@ __all__ = [
     "RunIdOption",
     "SaveOption",
     "SelectorOption",
+    "StatusGraphOption",
     "TailOption",
     "TaskArgument",
     "TimeoutOption",
@@ -59,6 +60,10 @@ KubeconfigOption = Annotated[
     typer.Option("--kubeconfig", metavar="FILE", help="The kubeconfig.", show_default="KUBECONFIG, ~/.kube/config"),
 ]
 OutputOption = Annotated[Format | None, typer.Option("-o", "--output", help="How the result is printed.")]
+StatusGraphOption = Annotated[
+    Path | None,
+    typer.Option("--graph", metavar="FILE", help="Of a pipeline: draw its steps into this SVG file, too."),
+]
 EndpointOption = Annotated[
     str | None,
     typer.Option(

@@ -28,6 +28,7 @@ from podreduce_operator.cli.cluster.arguments import (
     RunIdOption,
     SaveOption,
     SelectorOption,
+    StatusGraphOption,
     TailOption,
     TaskArgument,
     TimeoutOption,
@@ -78,6 +79,7 @@ def status_command(
     *,
     watch: WatchOption = False,
     output: OutputOption = None,
+    graph: StatusGraphOption = None,
     place: Place,
 ) -> None:
     """Show where a job stands: its tasks, its pods, its speed, the time left, and why it waits."""
@@ -89,7 +91,7 @@ def status_command(
 
     if watch:
         ask_about(place, name, job_status.watch_status)
-    ask_about(place, name, lambda connection, reference: job_status.show_status(connection, reference, output))
+    ask_about(place, name, lambda connection, reference: job_status.show_status(connection, reference, output, graph))
 
 
 @with_place_options

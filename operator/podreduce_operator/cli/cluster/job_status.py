@@ -2,8 +2,11 @@
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from podreduce_operator.api.crd import PIPELINES, known_spec
+from podreduce_operator.api.pipeline_spec import decode_pipeline_spec
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.following import follow
 from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, Reference
@@ -16,6 +19,8 @@ from podreduce_operator.cli.cluster.screen import open_screen
 from podreduce_operator.cli.cluster.status_tree import build_job, build_schedule
 from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
+from podreduce_operator.cli.pipelines.graph_file import write_graph
+from podreduce_operator.cli.pipelines.status_graph import graph_of_status
 from podreduce_operator.cli.terminal import say, terminal_width
 
 if TYPE_CHECKING:
@@ -30,15 +35,37 @@ MAX_JOBS = 3
 """How many jobs or pipelines of a schedule are shown, the newest first."""
 
 
-async def show_status(connection: "Connection", reference: Reference, output: Format | None) -> CommandExit:
-    """Print a resource as a tree, or whole."""
+async def show_status(
+    connection: "Connection", reference: Reference, output: Format | None, graph: Path | None = None
+) -> CommandExit:
+    """Print a resource as a tree, or whole. `graph`: the file for the picture of a pipeline.
+
+    Raises:
+        CommandError: it is no pipeline and cannot be drawn, or the picture cannot be written.
+    """
     manifest = await read_resource(connection, reference)
+    if graph is not None:
+        draw_graph(reference, manifest, graph)
     if output not in {None, Format.WIDE}:
         print_resources([manifest], output or Format.JSON, is_list=False)
         return CommandExit.DONE
     lines = await render(connection, reference, manifest, {}, terminal_width(sys.stdout))
     say("\n".join([*lines, *suggest(connection, reference, manifest)]))
     return CommandExit.DONE
+
+
+def draw_graph(reference: Reference, manifest: Json, path: Path) -> None:
+    """Draw a pipeline with the states of its steps.
+
+    Raises:
+        CommandError: it is no pipeline, or the picture cannot be written.
+    """
+    if reference.kind is not PIPELINE:
+        raise CommandError("--graph: only a pipeline has steps to draw: name one, such as mrp/web")
+    spec = decode_pipeline_spec(known_spec(manifest["spec"], PIPELINES))
+    problem = write_graph(path, graph_of_status(spec, manifest.get("status") or {}), name_of(manifest))
+    if problem:
+        raise CommandError(problem)
 
 
 async def watch_status(connection: "Connection", reference: Reference) -> CommandExit:

@@ -44,10 +44,14 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GraphStep:
-    """A step. `notes`: more lines about it; `output`: the URI of its result, if it has one."""
+    """A step. `notes`: more lines about it; `output`: the URI of its result, if it has one.
+
+    `word`: what stands for the mark, if the step has a state of a run.
+    """
 
     name: str
     mark: StepMark = StepMark.RUN
+    word: str = ""
     notes: Sequence[str] = ()
     output: str | None = None
 
@@ -86,11 +90,16 @@ class StepGraph:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Known:
-    """What is known of a pipeline beside its spec: by step, and of its loops how many iterations there were."""
+    """What is known of a pipeline beside its spec: by step, and of its loops how many iterations there were.
+
+    `words`: the states of the steps. `ends`: how the loops have ended.
+    """
 
     marks: Mapping[str, StepMark] = field(default_factory=dict)
+    words: Mapping[str, str] = field(default_factory=dict)
     notes: Mapping[str, Sequence[str]] = field(default_factory=dict)
     iterations: Mapping[str, int] = field(default_factory=dict)
+    ends: Mapping[str, Sequence[str]] = field(default_factory=dict)
     path: Sequence[str] = ()
 
 
@@ -101,6 +110,7 @@ def build_graph(spec: PipelineSpec, known: Known) -> StepGraph:
             GraphStep(
                 name=step.name,
                 mark=known.marks.get(step.name, StepMark.RUN),
+                word=known.words.get(step.name, ""),
                 notes=known.notes.get(step.name, ()),
                 output=step.output.uri,
             )
@@ -108,7 +118,11 @@ def build_graph(spec: PipelineSpec, known: Known) -> StepGraph:
         ],
         edges=[edge for step in spec.steps for edge in iter_edges(step)],
         loops=[
-            GraphLoop(name=loop.name, steps=loop.steps, notes=notes_of(loop, known.iterations.get(loop.name, 0)))
+            GraphLoop(
+                name=loop.name,
+                steps=loop.steps,
+                notes=[*notes_of(loop, known.iterations.get(loop.name, 0)), *known.ends.get(loop.name, ())],
+            )
             for loop in spec.loops
         ],
         path=tuple(dict.fromkeys(known.path)),

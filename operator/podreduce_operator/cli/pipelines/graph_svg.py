@@ -98,7 +98,7 @@ def describe(graph: StepGraph, title: str) -> str:
 
 def lines_of(step: GraphStep) -> list[str]:
     """Return the lines below a step's name."""
-    lines = [str(step.mark), *step.notes, *([] if step.output is None else [f"→ {step.output}"])]
+    lines = [step.word or str(step.mark), *step.notes, *([] if step.output is None else [f"→ {step.output}"])]
     return [cut_middle(line, MOST_CHARACTERS) for line in lines]
 
 

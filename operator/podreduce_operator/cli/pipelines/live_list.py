@@ -16,7 +16,7 @@ from podreduce_operator.cli.progress import RunProgress
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-__all__ = ["LiveList"]
+__all__ = ["STATES", "LiveList"]
 
 STATES: Mapping[str, StepMark] = {
     "Waiting": StepMark.RUN,

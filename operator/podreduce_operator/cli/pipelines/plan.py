@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings
@@ -14,9 +15,11 @@ from podreduce_operator.api.pipeline_parameters import resolve_steps
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
 from podreduce_operator.cli.pipelines.graph import Known, StepGraph, StepMark, build_graph
+from podreduce_operator.cli.pipelines.graph_file import write_graph
 from podreduce_operator.cli.pipelines.graph_lines import draw_list, draw_rows
-from podreduce_operator.cli.pipelines.graph_svg import draw_svg
+from podreduce_operator.cli.pipelines.last_run import read_last_run
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
+from podreduce_operator.cli.pipelines.status_graph import describe_last
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError
 from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.cli.wording import render_bytes, render_seconds, wrap
@@ -69,28 +72,30 @@ def plan_pipeline(
         complain(str(error))
         return ExitStatus.INVALID
     say("\n".join(render_outlook(outlook, terminal_width(sys.stdout))))
-    return ExitStatus.COMPLETE if graph is None else write_graph(graph, pipeline.key.name, outlook)
+    if graph is None:
+        return ExitStatus.COMPLETE
+    problem = write_graph(graph, graph_of(outlook, read_last_run(of_steps.keep)), pipeline.key.name)
+    if problem:
+        complain(problem)
+    return ExitStatus.FAILED if problem else ExitStatus.COMPLETE
 
 
-def write_graph(path: Path, name: str, outlook: Outlook) -> ExitStatus:
-    """Write the picture of a pipeline."""
-    try:
-        path.write_text(draw_svg(graph_of(outlook), name), encoding="utf-8")
-    except OSError as error:
-        complain(f"--graph {path}: cannot be written: {error.strerror or error}")
-        return ExitStatus.FAILED
-    return ExitStatus.COMPLETE
-
-
-def graph_of(outlook: Outlook) -> StepGraph:
-    """Return the pipeline as a graph, with what a run would do."""
+def graph_of(outlook: Outlook, last: Mapping[str, Any] = MappingProxyType({})) -> StepGraph:
+    """Return the pipeline as a graph, with what a run would do, and what became of each step in the `last` one."""
     picture, spec = outlook.picture, outlook.observed.pipeline.spec
     nodes = {place.step: name for name, place in latest(picture).items()}
     reused = {step: picture.states[name] is State.REUSED for step, name in nodes.items()}
+    before = {step["name"]: step for step in last.get("steps") or ()}
     sizes = {step: outlook.observed.digests[step].bytes_in for step in nodes}
     known = Known(
         marks={step: StepMark.REUSE if is_reused else StepMark.RUN for step, is_reused in reused.items()},
-        notes={step: [f"reads {render_bytes(size)}"] for step, size in sizes.items() if size and not reused[step]},
+        notes={
+            step: [
+                *([f"reads {render_bytes(size)}"] if size and not reused[step] else []),
+                *(describe_last(before[step]) if step in before else []),
+            ]
+            for step, size in sizes.items()
+        },
         iterations={name: loop.iteration - (0 if loop.end else 1) for name, loop in picture.unrolled.loops.items()},
         path=[picture.unrolled.places[name].step for name in picture.critical_path],
     )

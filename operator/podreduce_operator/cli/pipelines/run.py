@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from podreduce_operator.api.job_files import ManifestError
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import StepOverrides
+from podreduce_operator.cli.pipelines.last_run import write_last_run
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
 from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, read_memory
 from podreduce_operator.cli.schedule_file import read_pipeline
@@ -152,10 +153,27 @@ class RunOfPipeline:
 
         if self.options.as_json:
             say(json.dumps(outcome.status, indent=2))
+        self.draw(outcome)
         if find_verdict(outcome.status)[0] == "Complete" and not outcome.interrupted:
+            if self.keep is not None:
+                write_last_run(self.keep, outcome.status)
             if not self.options.as_json:
                 say(report.render_pipeline_success(local.view, outcome.status, seconds))
             return ExitStatus.COMPLETE
         kept = self.keep or local.workspace.keep(local.workspace.path / DATA_NAME)
+        if kept is not None:
+            write_last_run(kept, outcome.status)
         complain(report.render_pipeline_failed(local, outcome, kept))
         return ExitStatus.INTERRUPTED if outcome.interrupted else ExitStatus.FAILED
+
+    def draw(self, outcome: "PipelineOutcome") -> None:
+        """Draw the steps as the run has left them, if the command line asks for it."""
+        from podreduce_operator.cli.pipelines.graph_file import write_graph  # noqa: PLC0415 - seldom needed
+        from podreduce_operator.cli.pipelines.status_graph import graph_of_status  # noqa: PLC0415 - as above
+
+        if self.options.graph is None:
+            return
+        graph = graph_of_status(self.pipeline.spec, outcome.status)
+        problem = write_graph(self.options.graph, graph, self.pipeline.key.name)
+        if problem:
+            complain(problem)

@@ -71,8 +71,12 @@ class OwnedResources(Generic[ViewT]):
 
     def of(self, owner: ResourceView) -> Iterator[ViewT]:
         """Yield what an owner made, as last seen."""
+        return self.made_by(owner.uid)
+
+    def made_by(self, uid: str) -> Iterator[ViewT]:
+        """Yield what the owner with this UID made, as last seen. The owner may be gone."""
         for view in self._made.cache.views():
-            if view.controller is not None and view.controller.uid == owner.uid:
+            if view.controller is not None and view.controller.uid == uid:
                 yield view
 
     async def relist(self, owner: ResourceView, label: str) -> None:

@@ -6,6 +6,7 @@ Rule: of a pipeline only the status is written; of the jobs of its steps `parall
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from podreduce.contract.plan import JobIdentity
 from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.cluster import KubernetesCluster
 from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
@@ -17,6 +18,7 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
 from podreduce_operator.pipelines.job_of_step import PIPELINE_LABEL
 from podreduce_operator.pods.pod_names import bounded_name
+from podreduce_operator.policy.run_state import read_run_state
 
 __all__ = ["KubernetesPipelines", "open_pipelines"]
 
@@ -51,6 +53,18 @@ class KubernetesPipelines:
         if not self._steps.is_synced:
             await self._steps.relist(pipeline, f"{PIPELINE_LABEL}={bounded_name(pipeline.key.name)}")
         return tuple(self._steps.of(pipeline))
+
+    async def is_over(self, pipeline: PipelineView, other: JobIdentity) -> bool:
+        """See `PipelineCluster.is_over`."""
+        namespace = pipeline.key.namespace
+        found = await self.watched.find(JobKey(namespace=namespace, name=other.name))
+        is_there = found is not None and found.uid == other.uid
+        if found is not None and is_there and read_run_state(found.status, other.run_id).terminal is None:
+            return False
+        await self._steps.relist(pipeline, f"{PIPELINE_LABEL}={bounded_name(other.name)}")
+        return all(
+            read_run_state(job.status, job.spec.run_id).terminal is not None for job in self._steps.made_by(other.uid)
+        )
 
     async def check_job(self, pipeline: PipelineView, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `PipelineCluster.check_job`: a dry run on the API server."""

@@ -4,11 +4,12 @@ Rule: every write is safe to repeat. The name of a job or pipeline is a lock; a 
 names the version that it replaces.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 from podreduce_operator.api.crd import JOBS, PIPELINES
 from podreduce_operator.api.owners import read_controller
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.cluster.kubernetes.api import ApiServer
 from podreduce_operator.cluster.kubernetes.owned_resources import OwnedResources
 from podreduce_operator.cluster.kubernetes.resource_cache import ViewT
@@ -29,6 +30,9 @@ from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL
 
 __all__ = ["KubernetesSchedules", "open_schedules"]
 
+ReadStorage = Callable[[str, str], Awaitable[JobStorage]]
+"""(namespace, name of a Secret) → the storage in it."""
+
 
 class KubernetesSchedules:
     """Implements `cluster.interface.ScheduleCluster`.
@@ -38,6 +42,7 @@ class KubernetesSchedules:
         jobs: the jobs of the same namespaces.
         pipelines: the pipelines of the same namespaces; None if the API server has no such kind.
         watched: the schedules.
+        read_storage: returns the storage in a Secret, also when what named it is gone.
     """
 
     def __init__(
@@ -46,10 +51,12 @@ class KubernetesSchedules:
         jobs: ResourceStore[JobView],
         pipelines: ResourceStore[PipelineView] | None,
         watched: WatchedResources[ScheduleView],
+        read_storage: ReadStorage,
     ) -> None:
         self._jobs = open_made(api, JOB_KIND, jobs)
         self._pipelines = None if pipelines is None else open_made(api, PIPELINE_KIND, pipelines)
         self.watched = watched
+        self._read_storage = read_storage
 
     async def find_schedule(self, key: JobKey) -> ScheduleView | None:
         """See `ScheduleCluster.find_schedule`."""
@@ -80,6 +87,10 @@ class KubernetesSchedules:
             raise ActionError("PipelinesNotServed", message, permanent=True)
         return self._pipelines
 
+    async def read_storage_of_steps(self, schedule: ScheduleView) -> JobStorage:
+        """See `ScheduleCluster.read_storage_of_steps`."""
+        return await self._read_storage(schedule.key.namespace, schedule.spec.template.secret_name)
+
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
         """See `ScheduleCluster.write_schedule_status`."""
         return await self.watched.write_status(schedule, status)
@@ -95,10 +106,12 @@ def open_schedules(
     pipelines: ResourceStore[PipelineView] | None,
     namespaces: Collection[str],
     installation: str,
+    *,
+    read_storage: ReadStorage,
 ) -> KubernetesSchedules:
     """Return the schedules of the served namespaces."""
     watched = WatchedResources(SCHEDULE_KIND, api, namespaces, installation=installation)
-    return KubernetesSchedules(api, jobs, pipelines, watched)
+    return KubernetesSchedules(api, jobs, pipelines, watched, read_storage)
 
 
 def open_made(api: ApiServer, kind: ResourceKind[ViewT], store: ResourceStore[ViewT]) -> OwnedResources[ViewT]:

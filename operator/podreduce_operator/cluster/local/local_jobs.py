@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from podreduce.contract.environment import StorageSettings
+from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
 from podreduce_operator.cluster.interface import JobStorage, Warned
@@ -102,6 +103,11 @@ class LocalJobs:
         """Return the jobs of all steps that still exist."""
         del pipeline
         return tuple(cluster.job for cluster in self.clusters.values())
+
+    async def is_over(self, pipeline: PipelineView, other: JobIdentity) -> bool:
+        """Return True: no other pipeline runs here."""
+        del pipeline, other
+        return True
 
     async def check_job(self, pipeline: PipelineView, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the job with its defaults, if the CRD allows it."""

@@ -283,3 +283,10 @@ def test_the_format_of_objects_that_only_the_first_iteration_reads_is_asked_for(
     assert find_in(step("b", given), loops=[LOOP]) == [told]
     named = step("b", {**given, "format": "JSONLines"}, output={"format": "JSONLines"})
     assert find_in(named, loops=[LOOP]) == []
+
+
+def test_a_step_inherits_only_parameters_that_the_pipeline_has() -> None:
+    steps = step("a", LINKS, inheritParameters=["day"]), step("b", LINKS, inheritParameters=["day", "dya"])
+    assert find_in(*steps, parameters={"day": "1", "top": "3"}) == [
+        "spec.steps[1].inheritParameters[1]: there is no parameter 'dya'; the pipeline's: day, top"
+    ]

@@ -11,6 +11,7 @@ import pytest
 from podreduce_operator.api.crd import JOBS, PIPELINES
 from podreduce_operator.api.schedule_spec import ScheduledParameter, ScheduleSpec, Template
 from podreduce_operator.api.times import render_time
+from podreduce_operator.cluster.interface import JobStorage
 from podreduce_operator.loop.passes import wait_for_wake
 from podreduce_operator.loop.schedule_loop import ScheduleLoop
 from podreduce_operator.loop.telemetry import ScheduleTelemetry
@@ -59,6 +60,9 @@ class MemoryCluster:
         assert name not in self.jobs or isinstance(self.jobs[name], JobView if noun == "job" else PipelineView)
         if name in self.jobs and self.jobs[name].uid == uid:
             del self.jobs[name]
+
+    async def read_storage_of_steps(self, schedule: ScheduleView) -> JobStorage:
+        raise ActionError("SecretNotFound", f"no Secret beside {schedule.key}", permanent=True)
 
     async def write_schedule_status(self, schedule: ScheduleView, status: Mapping[str, Any]) -> bool:
         if self.schedules.get(schedule.key) != schedule:

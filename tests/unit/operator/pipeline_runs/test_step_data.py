@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -7,6 +8,7 @@ from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
 from podreduce_operator.pipeline_runs.record_step import record_step
 from podreduce_operator.pipeline_runs.remove_data import remove_output
 from podreduce_operator.pipeline_runs.step_data import look_for_data, look_for_output
+from tests.support.builders.pipelines import PAGERANK, make_pipeline
 from tests.support.manual_clock import ManualClock
 from tests.support.pipeline_stores import make_run, make_step_job, publish_parts
 
@@ -56,6 +58,16 @@ async def test_an_output_is_looked_for_again_after_some_seconds() -> None:
     assert await look_for_data(run) == {"seed": Data.PRESENT}
     clock.now += 16
     assert await look_for_data(run) == {"seed": Data.GONE}
+
+
+async def test_an_output_counts_as_gone_when_its_step_writes_elsewhere() -> None:
+    """Tonight's place has a date in it: last night's output is no output of tonight."""
+    run = make_run()
+    await record_seed(run)
+    seed, *others = PAGERANK["steps"]
+    moved = make_pipeline({**PAGERANK, "steps": [{**seed, "output": {"uri": "s3://web/seed/"}}, *others]})
+    assert await look_for_data(replace(run, view=moved)) == {"seed": Data.GONE}
+    assert await look_for_data(run) == {"seed": Data.PRESENT}
 
 
 async def test_of_a_loop_only_the_last_two_iterations_are_looked_for_again() -> None:

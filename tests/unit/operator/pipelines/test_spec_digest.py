@@ -65,6 +65,8 @@ def comment_in(name: str) -> Change:
         (put("program.source", f"import os\n{SOURCE}"), set(STEPS)),
         (put("program.source", f"{SOURCE}\nprint(globals())\n"), set(STEPS)),
         (put("parameters.day", "2026-05-02"), set(STEPS)),
+        (put("steps.0.inheritParameters", []), {"seed"}),
+        (put("steps.0.inheritParameters", ["day"]), set()),
         (put("steps.2.parameters", {"damping": "0.85"}), {"sum"}),
         (put("steps.2.className", "Top"), {"sum"}),
         (put("image", "registry.example/ours:2"), set(STEPS)),
@@ -170,3 +172,13 @@ def test_a_steps_own_reuse_counts(pipeline: str, step: str, is_known: bool) -> N
     fields = deepcopy(PAGERANK) | {"reuse": pipeline}
     fields["steps"][2]["reuse"] = step
     assert (digests_of(fields)["sum"].digest is not None) is is_known
+
+
+def test_a_parameter_that_a_step_does_not_see_does_not_make_it_run_again() -> None:
+    fields = deepcopy(PAGERANK)
+    for step in fields["steps"][1:]:
+        step["inheritParameters"] = []
+    before = digests_of(fields)
+    fields["parameters"]["day"] = "2026-05-02"
+    after = digests_of(fields)
+    assert {name for name in STEPS if before[name] != after[name]} == {"seed"}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,7 +8,12 @@ import pytest
 from podreduce_operator.api.schedule_spec import ScheduledParameter, ScheduleSpec, Template, TemplateMetadata
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.schedules import ScheduleView
-from podreduce_operator.schedules.job_of_schedule import TemplateError, build_scheduled, read_scheduled_at
+from podreduce_operator.schedules.job_of_schedule import (
+    STEPS_LABEL,
+    TemplateError,
+    build_scheduled,
+    read_scheduled_at,
+)
 from tests.support.builders.pipelines import PAGERANK
 from tests.support.manifest_cases import ManifestCase
 from tests.support.pipeline_cases import PIPELINE_CASES
@@ -69,11 +75,22 @@ def test_a_pipeline_gets_the_parameters_as_its_own_and_those_of_the_time_win() -
     assert (made["kind"], made["spec"]["parameters"]) == ("MapReducePipeline", {"day": "2026-04-30", "top": "10"})
     assert made["metadata"] == {
         **build_scheduled(make_schedule(), NIGHT)["metadata"],
-        "labels": {"podreduce.dev/schedule": "nightly"},
+        "labels": {"podreduce.dev/schedule": "nightly", "podreduce.dev/steps-of": "u-1"},
         "annotations": {"podreduce.dev/scheduled-at": "2026-05-01T00:30:00Z"},
     }
     rest = {name: value for name, value in made["spec"].items() if name != "parameters"}
     assert rest == {name: value for name, value in PAGERANK.items() if name != "parameters"}
+
+
+@pytest.mark.parametrize("policy", ["Replace", "Allow"])
+def test_pipelines_that_may_run_beside_each_other_share_no_steps(policy: str) -> None:
+    schedule = make_schedule(job_template=None, pipeline_template=Template(spec=PAGERANK), concurrency_policy=policy)
+    assert STEPS_LABEL not in build_scheduled(schedule, NIGHT)["metadata"]["labels"]
+
+
+def test_a_pipeline_from_a_file_shares_no_steps() -> None:
+    schedule = replace(make_pipeline_schedule(PAGERANK), uid="")
+    assert STEPS_LABEL not in build_scheduled(schedule, NIGHT)["metadata"]["labels"]
 
 
 @pytest.mark.parametrize("case", GRAPH_CASES, ids=lambda case: case.id)

@@ -22,6 +22,7 @@ from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.resources import read_resource
 from podreduce_operator.cli.cluster.waiting import wait_for_all
 from podreduce_operator.pods.pod_names import hash_run, pod_name
+from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
 from tests.support.job_manifests import (
     JOB_UID,
     NAMESPACE,
@@ -329,6 +330,22 @@ async def test_a_schedules_status_has_its_jobs(
     printed = capsys.readouterr().out
     assert "mrj/nightly-1 in team-a: Complete" in printed
     assert "other" not in printed
+
+
+async def test_a_pipeline_is_drawn_with_the_states_of_its_steps(
+    api: KubeApi, connection: Connection, tmp_path: Path
+) -> None:
+    pipeline = make_pipeline_manifest()
+    pipeline["spec"] = {**PIPELINE_DEFAULTS, **PAGERANK}
+    api.put(pipeline, running_job())
+    path = tmp_path / "web.svg"
+    assert await show_status(connection, WEB, None, path) is CommandExit.DONE
+    drawn = path.read_text()
+    assert [each for each in (">complete<", ">running<", ">2 so far<") if each not in drawn] == []
+    with pytest.raises(CommandError, match="only a pipeline has steps to draw"):
+        await show_status(connection, WORD_COUNT, None, path)
+    with pytest.raises(CommandError, match="cannot be written: Is a directory"):
+        await show_status(connection, WEB, None, tmp_path)
 
 
 async def test_a_pipelines_status_has_its_steps_its_loops_and_the_job_that_runs(

@@ -13,7 +13,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.schedules.job_of_schedule import build_scheduled
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.pipelines import PAGERANK
-from tests.support.builders.schedules import make_schedule
+from tests.support.builders.schedules import make_schedule, read_no_storage
 
 SCHEDULE = make_schedule()
 Answer = dict[str, Any] | ApiError
@@ -59,7 +59,9 @@ def open_half(server: Server, *, is_synced: bool = True, has_pipelines: bool = F
     api = cast("ApiServer", server)
     jobs, pipelines = ResourceStore(JOB_KIND, api, ("team",)), ResourceStore(PIPELINE_KIND, api, ("team",))
     jobs.is_synced = pipelines.is_synced = is_synced
-    return open_schedules(api, jobs, pipelines if has_pipelines else None, ("team",), "here")
+    return open_schedules(
+        api, jobs, pipelines if has_pipelines else None, ("team",), "here", read_storage=read_no_storage
+    )
 
 
 @pytest.mark.parametrize(
