@@ -29,6 +29,7 @@ from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
 from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
+from podreduce_operator.policy.wave_progress import WAVE_SECONDS
 from podreduce_operator.runs.record_budget import RecordBudget
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -195,8 +196,9 @@ class Reconciler:
         """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
         status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
+        look_again = WAVE_SECONDS if "wave" in status else None
         if status == observed.job.status:
-            return None
+            return look_again
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
         is_awaited = decision.verdict.is_terminal or decision.verdict.phase is Phase.COMMITTING
         if due_in > 0 and not (is_awaited and worker.phase_written is not decision.verdict.phase):
@@ -209,7 +211,7 @@ class Reconciler:
         log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
-        return 0.0 if decision.verdict.is_terminal else None
+        return 0.0 if decision.verdict.is_terminal else look_again
 
     def note_phase(self, before: str | None, after: str | None, worker: JobWorker) -> None:
         """Report how long the job was in its phase, if it has left it."""

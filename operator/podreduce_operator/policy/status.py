@@ -20,6 +20,7 @@ from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_total
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
 from podreduce_operator.policy.run_state import find_condition, may_start_over, read_conditions, read_installation
+from podreduce_operator.policy.wave_progress import describe_wave
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -71,7 +72,15 @@ def build_status(
         changed=describe_changes(observed, pinned_spec),
         empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
     )
-    return {name: value for name, value in status.items() if value is not None}
+    return with_wave({name: value for name, value in status.items() if value is not None}, observed, verdict, now)
+
+
+def with_wave(status: dict[str, Any], observed: Observed, verdict: Verdict, now: float) -> dict[str, Any]:
+    """Return the status with how far the tasks that run are; without that if none do."""
+    rest = {name: value for name, value in status.items() if name != "wave"}
+    is_written = rest != {name: value for name, value in observed.job.status.items() if name != "wave"}
+    wave = describe_wave(observed, verdict.phase, status.get("wave"), now, is_written=is_written)
+    return rest if wave is None else {**rest, "wave": wave}
 
 
 def describe_changes(observed: Observed, pinned_spec: Mapping[str, Any] | None) -> str:

@@ -20,7 +20,6 @@ from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.status_tree import build_job
 from podreduce_operator.cli.cluster.task_names import NAMED, parse_task
-from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
 from podreduce_operator.cli.local_runs.history import History, LocalRun, open_history
 from podreduce_operator.cli.local_runs.names import LOCAL
@@ -121,7 +120,7 @@ def show_run(name: str, output: Format | None) -> CommandExit:
     now = time.time()
     took = (run.ended_at or now) - run.started_at
     head = f"{LOCAL}/{run.id}, of {run.file} in {run.directory}: {find_phase(run)}"
-    job = build_job(manifest, [], Throughput(), now)
+    job = build_job(manifest, [], now)
     parts = job.below if run.phase in {"Complete", "Failed"} else ()
     tree = Branch(text=f"{head}, {'took' if run.ended_at else 'for'} {render_seconds(took)}", below=parts)
     say("\n".join([*draw(tree, terminal_width(sys.stdout)), *suggest(run)]))

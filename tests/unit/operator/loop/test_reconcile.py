@@ -18,12 +18,13 @@ from podreduce.storage import open_store
 from podreduce_operator.loop import apply
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import wait_for_wake
-from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.loop.reconcile import JobWorker, Reconciler
 from podreduce_operator.model.actions import PlanRun
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodRequest
+from podreduce_operator.policy.wave_progress import WAVE_SECONDS
 from podreduce_operator.runs.output_claim import Claim, claim_output, read_claim
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.builders.pods import make_failed_pod, make_pod
@@ -102,6 +103,15 @@ async def test_a_job_is_planned_and_gets_as_many_pods_as_it_may_have(world: Worl
     assert request.environment.run_uri.startswith(f"{world.place}work/local/default/wordcount/")
     assert request.environment.plan_digest
     await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("phase") == "Mapping")
+
+
+async def test_while_tasks_run_a_pass_is_due_in_time_to_say_how_far_they_are(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job(speculation="Never", progressDeadlineSeconds=3600)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: "wave" in world.cluster.jobs[KEY].status)
+    await world.reconciler.close()
+    assert await world.reconciler.reconcile(KEY, JobWorker()) == WAVE_SECONDS
 
 
 @pytest.mark.parametrize(
