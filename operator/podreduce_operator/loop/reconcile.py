@@ -7,7 +7,7 @@ Rule: level-triggered. If an event is missed, the next pass still sees its effec
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.program_reading import ProgramReading
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
 from podreduce_operator.model.decisions import Decision, Phase
@@ -54,12 +55,14 @@ class JobWorker(Worker):
             it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
+        program: the readings of the job's ConfigMap that failed.
     """
 
     status_written_at: float = -math.inf
     phase_written: Phase | None = None
     phase_began_at: float | None = None
     troubled_since: float | None = None
+    program: ProgramReading = field(default_factory=ProgramReading)
 
 
 class Reconciler:
@@ -140,7 +143,8 @@ class Reconciler:
         if not await self.adoption.adopt(job.uid, job.status, worker, partial(self.cluster.write_status, job)):
             return 0.0
         started = self.monotonic()
-        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
+        seen = await worker.program.compare(job, self.cluster, self.clock())
+        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock(), seen=seen)
         worker.observing_seconds = self.monotonic() - started
         observed = replace(observed, troubled_since=worker.troubled_since)
         decision, observed = await self.act(observed, run, self.clock())
@@ -152,7 +156,8 @@ class Reconciler:
         rests = settled and not observed.faults and has_settled(observed.run, self.clock())
         if settled and not observed.faults:
             self.cache.forget(job)
-        return seconds_to_next_pass(observed, decision, status_due, rests=rests)
+        seconds = seconds_to_next_pass(observed, decision, status_due, rests=rests)
+        return min(seconds, worker.program.seconds_left(self.clock()))
 
     async def leave_alone(self, job: JobView) -> None:
         """Say once that nothing is done for the job. An event is all: its conditions are the other installation's."""

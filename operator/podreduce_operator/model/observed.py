@@ -16,10 +16,12 @@ __all__ = [
     "Fault",
     "HeavyKeyView",
     "Observed",
+    "PinnedDigests",
     "PlanSummary",
     "PostMortemView",
     "PublishedOutput",
     "RunState",
+    "SeenProgram",
     "ShuffleSummary",
 ]
 
@@ -50,6 +52,30 @@ class RunState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedDigests:
+    """Digests of what a plan pins: the spec, and the text of the program; None if that is in a module."""
+
+    spec: str
+    program: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenProgram:
+    """The text of a job's ConfigMap as it is now, compared for a `generation` of the job.
+
+    Attributes:
+        digest: None if it could not be read; then `reason` and `message` say why.
+        permanent: reading again does not help: it is not there.
+    """
+
+    generation: int
+    digest: str | None
+    reason: str = ""
+    message: str = ""
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
     """What `decide` needs from the plan, with the fields of the spec that the plan pins.
 
@@ -57,6 +83,7 @@ class PlanSummary:
         partitions: None if the packing chooses the number, 0 for a map-only job.
         is_small: one pod may run all tasks.
         has_chaos: its tasks fail on purpose.
+        pinned: the digests of what it pins.
     """
 
     digest: str
@@ -68,6 +95,7 @@ class PlanSummary:
     tasks_per_pod: int | Literal["Auto"] = 1
     is_small: bool = False
     has_chaos: bool = False
+    pinned: PinnedDigests | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +170,7 @@ class Observed:
             every attempt again.
         faults: what failed in the last attempt to act.
         troubled_since: since when this process has seen such faults without a break (seconds since the epoch).
+        seen_program: the program's text in its ConfigMap, if this pass has compared it.
         is_store_unreadable: the store was not read, so empty fields say nothing about it.
         is_at_rest: the store was not read because the status says that nothing in it is due.
     """
@@ -169,6 +198,7 @@ class Observed:
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     troubled_since: float | None = None
+    seen_program: SeenProgram | None = None
     is_store_unreadable: bool = False
     is_at_rest: bool = False
 

@@ -7,6 +7,7 @@ from typing import Any
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT
 from podreduce_operator.policy.run_state import find_condition
+from podreduce_operator.policy.spec_change import SPEC_CHANGED
 
 __all__ = ["JobEvent", "events_between"]
 WARNING_PHASES = frozenset({Phase.FAILED})
@@ -36,9 +37,10 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
         condition = find_condition(after, "Ready")
         if condition is not None:
             events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
-    empty = find_condition(after, EMPTY_OUTPUT)
-    if empty is not None and find_condition(before, EMPTY_OUTPUT) is None:
-        events.append(JobEvent(kind="Warning", reason=EMPTY_OUTPUT, message=empty["message"]))
+    for kind in (EMPTY_OUTPUT, SPEC_CHANGED):
+        now, earlier = find_condition(after, kind), find_condition(before, kind)
+        if now is not None and (earlier is None or earlier["message"] != now["message"]):
+            events.append(JobEvent(kind="Warning", reason=kind, message=now["message"]))
     return events
 
 

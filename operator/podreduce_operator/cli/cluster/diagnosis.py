@@ -31,6 +31,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.spec_change import SPEC_CHANGED
 from podreduce_operator.policy.stuck_pods import explain_waiting
 
 __all__ = ["Case", "Finding", "diagnose", "find_failure", "render_finding"]
@@ -58,6 +59,7 @@ class Case:
         pods: those of the run.
         events: of the job and its pods, in the order of time.
         post_mortem: of a run that ended, if it could be read.
+        program_change: that the text in the job's ConfigMap is not what was planned, in a sentence; or empty.
         unknown: what could not be read, and why.
     """
 
@@ -67,6 +69,7 @@ class Case:
     pods: Sequence[PodView] = ()
     events: Sequence[Event] = ()
     post_mortem: PostMortem | None = None
+    program_change: str = ""
     unknown: Sequence[str] = ()
 
     @property
@@ -343,11 +346,13 @@ def find_completion(case: Case) -> Iterator[Finding]:
 
 def find_notes(case: Case) -> Iterator[Finding]:
     """Find what is worth knowing, whatever the run does."""
-    for kind in ("EmptyOutput", "SpecChanged", "CleanupFailed"):
+    for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed"):
         reason, message = message_of(case.status, kind)
         if reason:
-            again = case.command("rerun") if kind == "SpecChanged" else ""
+            again = case.command("rerun") if kind == SPEC_CHANGED else ""
             yield Finding(text=f"{kind}: {message}", command=again)
+    if case.program_change and not holds(case.status, SPEC_CHANGED):
+        yield Finding(text=f"{SPEC_CHANGED}: {case.program_change}", command=case.command("rerun"))
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):
         yield Finding(text=f"{render_count(bad['count'], 'bad record')} skipped: {bad['uri']}")

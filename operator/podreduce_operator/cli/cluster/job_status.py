@@ -10,6 +10,7 @@ from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, Reference
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_resources
+from podreduce_operator.cli.cluster.program_change import find_program_change
 from podreduce_operator.cli.cluster.resources import list_jobs_of, list_pods_of, name_of, read_resource
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending
 from podreduce_operator.cli.cluster.screen import open_screen
@@ -82,14 +83,18 @@ async def build_running(connection: "Connection", pipeline: Json) -> dict[str, B
 
 
 async def build_with_pods(connection: "Connection", job: Json) -> Branch:
-    """Return a job's tree with its pods, if they may be listed."""
+    """Return a job's tree with its pods, if they may be listed, and whether its program has changed."""
     pods: list[PodView] | None = []
     if find_ending(job) is None:
         try:
             pods = await list_pods_of(connection, job)
         except CommandError:
             pods = None
-    return build_job(job, pods, time.time())
+    try:
+        change = await find_program_change(connection, job)
+    except CommandError:  # diagnose says why
+        change = ""
+    return build_job(job, pods, time.time(), program_change=change)
 
 
 def suggest(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:

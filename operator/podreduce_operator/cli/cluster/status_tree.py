@@ -21,18 +21,21 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.spec_change import SPEC_CHANGED
 
 __all__ = ["build_job", "build_schedule"]
 
 MAX_PODS = 5
 """How many pods of each type are shown. Those that wait come first, then those that run longest."""
 
-NOTES = ("SpecNotUnderstood", "SpecChanged", "EmptyOutput", "CleanupFailed")
+NOTES = ("SpecNotUnderstood", SPEC_CHANGED, "EmptyOutput", "CleanupFailed")
 """Conditions that a person should know of, whatever the run does."""
 
 
-def build_job(manifest: Mapping[str, Any], pods: Sequence[PodView] | None, now: float) -> Branch:
-    """Return a job as a tree. `pods` is None if they may not be listed."""
+def build_job(
+    manifest: Mapping[str, Any], pods: Sequence[PodView] | None, now: float, *, program_change: str = ""
+) -> Branch:
+    """Return a job as a tree. `pods` is None if they may not be listed; `program_change` is a sentence, or empty."""
     status = status_of(manifest)
     parts = [
         *explain(manifest, status),
@@ -40,6 +43,8 @@ def build_job(manifest: Mapping[str, Any], pods: Sequence[PodView] | None, now: 
         *build_output(manifest, status),
         *(Branch(text=f"{kind}: {message_of(status, kind)[1]}") for kind in NOTES if holds(status, kind)),
     ]
+    if program_change and not holds(status, SPEC_CHANGED):
+        parts.append(Branch(text=f"{SPEC_CHANGED}: {program_change}"))
     if pods is None:
         parts.append(Branch(text="the pods may not be listed with these credentials: what they do is not shown"))
     return Branch(text=render_head(manifest, status, now), below=tuple(parts))
