@@ -43,6 +43,7 @@ from podreduce_operator.model.pods import PodView
 from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_sequences import History, failed_attempts
+from podreduce_operator.policy.run_choice import choose_run_id
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
 from podreduce_operator.policy.run_state import (
     may_start_over,
@@ -72,7 +73,7 @@ async def observe(
     If the pods may not be listed, nothing can be said about the store either: commits are looked for by the pods.
     """
     pods, hidden = await observe_pods(job, cluster, now)
-    run_id, previous = job.spec.run_id, read_run_id(job.status)
+    run_id, previous = choose_run_id(job), read_run_id(job.status)
     state = read_run_state(job.status, run_id)
     is_resting = is_at_rest(job, state, now)
     blind = Observed(

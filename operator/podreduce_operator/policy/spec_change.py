@@ -11,12 +11,13 @@ from podreduce.contract.texts import cut_middle
 from podreduce_operator.api.spec import ProgramSpec, spec_changed
 from podreduce_operator.digests.pinned_digests import digest_pinned
 from podreduce_operator.model.jobs import JobView
-from podreduce_operator.model.observed import Observed, PinnedDigests
+from podreduce_operator.model.observed import Observed, PinnedDigests, SeenProgram
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
 from podreduce_operator.policy.run_state import find_condition, read_run_id
 
 __all__ = [
     "PINNED",
+    "RUNS_AGAIN",
     "SPEC_CHANGED",
     "describe_changes",
     "is_to_be_compared",
@@ -27,7 +28,8 @@ __all__ = [
 
 SPEC_CHANGED = "SpecChanged"
 PINNED = "PinnedByPlan"
-"""The reason of the condition."""
+RUNS_AGAIN = "RunsAgain"
+"""Reasons of the condition: nothing happens, or a new run begins. Others say why the program's text was not read."""
 
 Json = Mapping[str, Any]
 
@@ -54,14 +56,19 @@ def render_digests(observed: Observed, status: Json) -> dict[str, Any] | None:
     if "spec" not in digests and plan is not None and plan.pinned is not None:
         digests = {"spec": plan.pinned.spec}
         digests |= {} if plan.pinned.program is None else {"program": plan.pinned.program}
-    if "spec" in digests and seen is not None and (seen.digest is not None or seen.permanent):
+    if "spec" in digests and seen is not None and is_compared(observed.job, seen):
         digests["generation"] = seen.generation
         digests["programSeen"] = seen.digest
     return {name: value for name, value in digests.items() if value is not None} or None
 
 
-def describe_changes(observed: Observed, pinned_spec: Json | None, status: Json) -> str:
-    """Return what the condition SpecChanged says; empty if nothing changed.
+def is_compared(job: JobView, seen: SeenProgram) -> bool:
+    """Tell whether the text is not read again before the next edit. A new run waits for a text that is not there."""
+    return seen.digest is not None or (seen.permanent and job.spec.run_policy == "OnRunId")
+
+
+def describe_changes(observed: Observed, pinned_spec: Json | None, status: Json) -> tuple[str, str] | None:
+    """Return the reason and the message of the condition SpecChanged; None if nothing changed.
 
     Args:
         observed: the job.
@@ -69,15 +76,21 @@ def describe_changes(observed: Observed, pinned_spec: Json | None, status: Json)
         status: the status as it will be written, with its digests.
     """
     if observed.superseded is not None or read_run_id(status) != observed.run_id:
-        return ""
+        return None
+    seen, is_on_change = observed.seen_program, observed.job.spec.run_policy == "OnChange"
+    if is_on_change and seen is not None and seen.digest is None:
+        return seen.reason, cut_middle(f"{seen.message}; run {observed.run_id} stays until it can be read", MAX_MESSAGE)
     changed = [*find_changed_fields(observed, pinned_spec), *find_changed_program(observed.job, status)]
     if not changed:
-        return ""
+        return None
     known = find_condition(observed.job.status, SPEC_CHANGED)
     is_as_before = observed.job.status.get("observedGeneration") == observed.job.generation
-    if pinned_spec is None and known is not None and is_as_before and observed.seen_program is None:
-        return str(known.get("message", ""))  # it was written when the plan was there, and names the fields
-    return cut_middle(f"takes effect with the next spec.runId: {', '.join(changed)}", MAX_MESSAGE)
+    if pinned_spec is None and known is not None and is_as_before and seen is None and known["reason"] == PINNED:
+        return PINNED, str(known["message"])  # it was written when the plan was there, and names the fields
+    names = ", ".join(changed)
+    if is_on_change:
+        return RUNS_AGAIN, cut_middle(f"a new run begins: {names}", MAX_MESSAGE)
+    return PINNED, cut_middle(f"takes effect with the next spec.runId: {names}", MAX_MESSAGE)
 
 
 def find_changed_fields(observed: Observed, pinned_spec: Json | None) -> list[str]:

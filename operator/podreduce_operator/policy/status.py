@@ -19,7 +19,7 @@ from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_total
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
 from podreduce_operator.policy.run_state import find_condition, may_start_over, read_conditions, read_installation
-from podreduce_operator.policy.spec_change import PINNED, SPEC_CHANGED, describe_changes, render_digests
+from podreduce_operator.policy.spec_change import SPEC_CHANGED, describe_changes, render_digests
 from podreduce_operator.policy.wave_progress import describe_wave
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
@@ -58,6 +58,7 @@ def build_status(
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
+                "specRunId": name_request(observed),
                 "conditions": [],
             }
         status.update(render_run(observed, verdict, status, now))
@@ -73,6 +74,12 @@ def build_status(
         empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
     )
     return with_wave({name: value for name, value in status.items() if value is not None}, observed, verdict, now)
+
+
+def name_request(observed: Observed) -> str | None:
+    """Return the `spec.runId` that a new run is made for, if it has another name."""
+    wanted = observed.job.spec.run_id
+    return None if observed.run_id == wanted else wanted
 
 
 def with_wave(status: dict[str, Any], observed: Observed, verdict: Verdict, now: float) -> dict[str, Any]:
@@ -269,12 +276,12 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
     *,
-    changed: str,
+    changed: tuple[str, str] | None,
     empty: str,
 ) -> list[dict[str, Any]]:
     """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
 
-    `changed` is the message of SpecChanged and `empty` that of EmptyOutput; one without a message does not apply.
+    `changed` is the reason and message of SpecChanged, and `empty` the message of EmptyOutput, if they apply.
     """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
@@ -290,7 +297,7 @@ def render_conditions(
         "Suspended": (suspended, reason, message),
     }
     if changed:
-        wanted[SPEC_CHANGED] = (True, PINNED, changed)
+        wanted[SPEC_CHANGED] = (True, *changed)
     if empty:
         wanted[EMPTY_OUTPUT] = (True, "NothingYielded", empty)
     if observed.job.spec_error:

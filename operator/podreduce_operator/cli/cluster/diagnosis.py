@@ -22,6 +22,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     find_ending,
     find_wait,
     holds,
+    is_wanted_run,
     message_of,
     read_duration,
     read_tasks,
@@ -138,7 +139,7 @@ def find_unseen(case: Case) -> Iterator[Finding]:
             command="kubectl get deployments -A -l app.kubernetes.io/name=podreduce",
         )
     wanted = spec_of(case.job).get("runId", "1")
-    if case.status and case.status.get("runId") != wanted:
+    if case.status and not is_wanted_run(case.job):
         known = case.status.get("runId")
         text = f"run {wanted} is asked for, and has not begun: the status is of run {known}"
         yield Finding(text=text, details=[*tell_warnings(case)], command=case.command("status", "--watch"))

@@ -36,4 +36,5 @@ async def find_program_change(connection: "Connection", manifest: Mapping[str, A
         return f"{place} is not there any more; the run has what it was planned with"
     if digest_text(text) == digests["program"]:
         return ""
-    return f"{place} has changed since the run was planned; it takes effect with the next spec.runId"
+    remedy = "edit the job, and" if spec_of(manifest).get("runPolicy") == "OnChange" else "set a new spec.runId, and"
+    return f"{place} has changed since the run was planned: {remedy} it takes effect"

@@ -12,6 +12,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     find_ending,
     find_wait,
     holds,
+    is_wanted_run,
     message_of,
     read_duration,
     read_tasks,
@@ -67,7 +68,7 @@ def render_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: flo
 def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Branch]:
     """Yield why the run waits, is suspended or has failed."""
     spec = spec_of(manifest)
-    if status and status.get("runId") != spec.get("runId", "1"):
+    if status and not is_wanted_run(manifest):
         yield Branch(text=f"run {spec.get('runId', '1')} is asked for, and has not begun")
     reason, message = find_wait(status)
     if reason:

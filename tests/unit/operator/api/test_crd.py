@@ -10,7 +10,7 @@ from podreduce_operator.api.crd import explicit_spec, job_schema, known_spec, lo
 from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
 from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields, spec_changed
 from podreduce_operator.model.decisions import Phase, Verdict
-from podreduce_operator.model.observed import HeavyKeyView, PinnedDigests, SeenProgram
+from podreduce_operator.model.observed import HeavyKeyView, PinnedDigests, RunState, SeenProgram
 from podreduce_operator.policy.status import build_status
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.observed import make_observed, make_post_mortem_view, make_published
@@ -31,6 +31,8 @@ def write_status(phase: Phase = Phase.FAILED) -> dict[str, Any]:
     counters = {f"group {number} {LONG}": {f"name {number} {LONG}": 2**62} for number in range(50)}
     observed = make_observed(
         spec={"image": "other"},
+        run_id="1-g2",
+        run=RunState(run_id="1-g2", started_at=0.0),
         commits=[
             make_commit(map_task(index), counters=counters, quarantine=make_quarantine(2**50))
             for index in range(0, 10_000, 2)
