@@ -34,6 +34,7 @@ sequence = partial(replace_in, "task_sequences")
 whole = partial(replace_in, "single_pod_jobs")
 gang = partial(replace_in, "gangs")
 policy = partial(replace_in, "decide")
+choice = partial(replace_in, "run_choice")
 
 MUTANTS = (
     gang("gangs never form", "is_idle and len(creates) > 1:", "False:", breaks=judge.GANG_IF_SEVERAL),
@@ -171,7 +172,7 @@ MUTANTS = (
     ),
     attempt(
         "lost output is made again in its old generation",
-        "        generation=scene.generations.get(task, 0),\n",
+        "        generation=view.generations.get(task, 0),\n",
         "        generation=0,\n",
         breaks=judge.NEEDED,
     ),
@@ -406,14 +407,14 @@ MUTANTS = (
     ),
     attempt(
         "twins while tasks wait for room",
-        "    if len(scene.ready) < scene.room:\n",
+        "    if len(view.ready) < view.room:\n",
         "    if True:\n",
         breaks=judge.PARALLELISM_HELD,
         first_seed=20,
     ),
     attempt(
         "twins before their time",
-        "if task not in scene.recording and attempt_due_at(scene.observed, task) <= scene.now",
+        "if task not in view.recording and attempt_due_at(view.observed, task) <= view.now",
         "if True",
         breaks=judge.BACKOFF_HELD,
         first_seed=5,
@@ -423,5 +424,18 @@ MUTANTS = (
         "in gone_at.items() if now >= at)",
         "in gone_at.items() if True)",
         breaks=judge.FORCED_IF_LOST,
+    ),
+    choice(
+        "a change goes on with its run",
+        'return f"{job.spec.run_id}-g{job.generation}"',
+        "return current",
+        breaks=judge.NEWEST_SPEC,
+    ),
+    choice(
+        "an earlier spec takes the name of its earlier run",
+        'return f"{job.spec.run_id}-g{job.generation}"',
+        'return f"{job.spec.run_id}-{digest_pinned(job.raw_spec)[:6]}"',
+        breaks=judge.DISCARDED_IS_SILENT,
+        first_seed=70,
     ),
 )
