@@ -28,6 +28,7 @@ OF_THE_PIPELINE = frozenset(
         "deleteAfterFinishedSeconds",
         "input",
         "runId",
+        "runPolicy",
         "storage",
         "suspend",
         "ttlSecondsAfterFinished",

@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from typing import Any
 
 import pytest
 from minio import MinioAdmin
@@ -101,6 +102,37 @@ def test_a_suspended_job_runs_no_pods_and_keeps_what_is_committed(world: JobWorl
     assert world.commit("paused", "m-0")["attemptId"] == kept
     assert job["status"]["map"]["failed"] == 0
     assert read_words(world.parts("paused")) == count_words()
+
+
+def test_an_edit_is_seen_and_with_on_change_it_runs_again_whoever_made_the_run_id(world: JobWorld) -> None:
+    output = {"uri": world.output_uri("edited"), "ifExists": "Replace"}
+    world.start("edited", slow_attempt(WORD_COUNT, "m-7-1"), output=output)
+    pod = world.wait_for_progress("edited", "m-7-1")
+    world.cluster.wait_for(lambda: 0 < find_percent(world) < 100, "a part of the maps", timeout=60)
+    world.go_on(pod)
+    world.wait("edited", "Complete")
+    assert "wave" not in world.job("edited")["status"]
+    edit(world, {"program": {"source": WORD_COUNT}})
+    world.cluster.wait_for(lambda: world.condition("edited", "SpecChanged"), "SpecChanged", timeout=30)
+    row = world.cluster.kubectl("get", "mrj", "edited", "--no-headers", "--namespace", world.namespace).stdout.split()
+    assert row[4] == "True"
+    assert "SpecChanged" in world.describe("edited")
+    edit(world, {"runPolicy": "OnChange"})
+    world.cluster.wait_for(lambda: world.job("edited")["status"]["runId"] == "1-g3", "another run", timeout=60)
+    job = world.wait("edited", "Complete")
+    assert (job["spec"]["runId"], job["status"]["specRunId"]) == ("1", "1")
+    assert "SpecChanged" not in {each["type"] for each in job["status"]["conditions"]}
+    assert read_words(world.parts("edited")) == count_words()
+
+
+def find_percent(world: JobWorld) -> int:
+    percent: int = world.job("edited")["status"].get("wave", {}).get("percent", 0)
+    return percent
+
+
+def edit(world: JobWorld, spec: dict[str, Any]) -> None:
+    patch = json.dumps({"spec": spec})
+    world.cluster.kubectl("patch", "mrj", "edited", "--type=merge", "-p", patch, "--namespace", world.namespace)
 
 
 def suspend(world: JobWorld, *, suspended: bool) -> None:

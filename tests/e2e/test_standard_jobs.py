@@ -35,8 +35,8 @@ def test_the_word_count_equals_a_counter_and_tells_its_story(world: JobWorld, te
     assert status["shuffle"]["imbalance"] < status["shuffle"]["hashImbalance"]
     tell(f"packing: {status['shuffle']}")
     columns = world.cluster.kubectl("get", "mrj", "wordcount", "--namespace", world.namespace).stdout.split()
-    assert columns[:4] == ["NAME", "PHASE", "MAPS", "REDUCES"]
-    assert columns[5:9] == ["wordcount", "Complete", "8/8", "3/3"]
+    assert columns[:6] == ["NAME", "PHASE", "MAPS", "REDUCES", "CHANGED", "AGE"]
+    assert columns[6:10] == ["wordcount", "Complete", "8/8", "3/3"]
     assert "Mapping" in world.describe("wordcount")
     assert not world.running_pods("wordcount")
 

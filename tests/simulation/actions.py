@@ -169,7 +169,7 @@ class Actor:
         run.pages = True
         self.step()
         if run.plan is None:
-            run.plan = self.plan
+            run.plan = self.judge.plan(observed, self.plan)
 
     def create_pod(self, action: CreatePod, observed: Observed) -> None:
         """Create the pod, unless one of its name is there: ours means done, one that is going means not now."""

@@ -11,11 +11,12 @@ from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import PlanSummary
 from podreduce_operator.pods.task_sequences import History
 from podreduce_operator.policy.decide import decide
-from tests.simulation.chaos import Chaos
+from podreduce_operator.policy.run_choice import choose_run_id
+from tests.simulation.chaos import Chaos, FaultKind
 from tests.simulation.judge import Judge, ViolationError
 from tests.simulation.object_store import ObjectStore
 from tests.simulation.pods import Cluster
-from tests.simulation.user import User, plan_acts
+from tests.simulation.user import LAST_ACT_SECONDS, User, plan_acts
 from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Outage, Result, World
 from tests.support.builders.jobs import make_raw_output, make_raw_spec
 
@@ -77,6 +78,8 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
     last, count = (TaskType.MAP, plan.shards) if partitions == 0 else (TaskType.REDUCE, partitions)
     judge = Judge(store=store, cluster=cluster, tasks=[TaskRef(type=last, index=index) for index in range(count)])
     user = User([] if faultless else plan_acts(rng, EPOCH))
+    if not faultless and raw_spec["output"]["ifExists"] == "Replace":
+        draw_changes(seed, raw_spec, user)
     return World.build(
         seed=seed,
         rng=rng,
@@ -87,6 +90,7 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         user=user,
         decide=policy,
         history=getattr(policy, "history", History),
+        choose=getattr(policy, "choose", choose_run_id),
         raw_spec=raw_spec,
         limits=draw_limits(rng),
         reports=reports,
@@ -95,6 +99,17 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         plan=plan,
         chosen_partitions=partitions,
     )
+
+
+def draw_changes(seed: int, raw_spec: dict[str, Any], user: User) -> None:
+    """Draw whether the job runs on every change, and what its author then changes: by a generator of its own."""
+    rng = random.Random(f"changes {seed}")  # noqa: S311 - worlds must be repeatable
+    if rng.random() < 0.7:
+        return
+    raw_spec["runPolicy"] = "OnChange"
+    for _ in range(rng.randint(1, 4)):
+        user.plans.append((EPOCH + rng.uniform(0, LAST_ACT_SECONDS), FaultKind.SPEC_EDITED))
+    user.plans.sort(key=lambda plan: plan[0], reverse=True)
 
 
 def draw_listing_interval(seed: int) -> float:

@@ -4,10 +4,11 @@ Rule: judged by the models of store and cluster, as they truly are, not by what 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from podreduce.contract.task import FailureRecord, TaskRef, TaskType
+from podreduce_operator.digests.pinned_digests import digest_pinned
 from podreduce_operator.model.actions import (
     CreatePod,
     DiscardRun,
@@ -17,7 +18,7 @@ from podreduce_operator.model.actions import (
     RemoveRun,
 )
 from podreduce_operator.model.decisions import Decision, Phase
-from podreduce_operator.model.observed import Observed
+from podreduce_operator.model.observed import Observed, PinnedDigests, PlanSummary
 from podreduce_operator.model.pods import Gang, Stage
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.stuck_pods import GATED
@@ -82,6 +83,7 @@ TERMINAL_IS_FINAL = "a terminal verdict never changes, unless there was no plan 
 VERDICT_WAITS = "a run that has not begun has no verdict"
 FAILURE_JUSTIFIED = "a run fails only on evidence"
 INTENT_ROLLS_FORWARD = "a run past its commit intent completes"
+NEWEST_SPEC = "the output of a job that runs on every change is that of its newest spec"
 COMPLETE_IS_PUBLISHED = "a complete run's output is published"
 ENDS_PUBLISHED = "a complete run's output has its mark, whoever published it, and how often"
 PUBLISHED_COMMITTED = "an output consists of the committed attempt of each task"
@@ -141,6 +143,7 @@ class Judge:
         publishing: the runs whose status has said that they publish.
         bereft: the runs that lost a part between their intent and its publication.
         seen: by run, the attempts that passes which went through have seen.
+        pinned: by run of a job that runs on every change, the digest of the spec that it was planned with.
     """
 
     store: ObjectStore
@@ -162,6 +165,7 @@ class Judge:
     started: dict[str, float] = field(default_factory=dict)
     has_packed: bool = False
     seen: dict[str, set[str]] = field(default_factory=dict)
+    pinned: dict[str, str] = field(default_factory=dict)
     checked: int = 0
 
     def begin(self, observed: Observed, decision: Decision, *, is_fresh: bool, is_contested: bool = False) -> None:
@@ -186,6 +190,13 @@ class Judge:
             return
         in_time = self.cluster.now < started + limit + START_SLACK_SECONDS
         demand(in_time or decision.verdict.is_terminal, DEADLINE_ENDS, observed.run_id, decision)
+
+    def plan(self, observed: Observed, plan: PlanSummary) -> PlanSummary:
+        """A run is planned: its plan pins the spec as the operator sees it."""
+        if observed.job.spec.run_policy == "OnRunId":
+            return plan
+        self.pinned[observed.run_id] = digest = digest_pinned(observed.job.raw_spec)
+        return replace(plan, pinned=PinnedDigests(spec=digest, program=None))
 
     def intend(self, run_id: str) -> None:
         """A run's intent is about to be written."""
@@ -581,8 +592,9 @@ class Judge:
             committed = part is not None and commit is not None and part == (run_id, commit.attempt_id)
             demand(committed, PUBLISHED_COMMITTED, task, ":", part)
 
-    def end(self, run_now: str, status: Mapping[str, Any], *, expired: bool) -> None:
-        """The world has come to rest."""
+    def end(self, run_now: str, status: Mapping[str, Any], *, expired: bool, newest: str | None) -> None:
+        """The world has come to rest; `newest` is the digest of the spec as it is, if every change is to be run."""
+        demand(newest is None or self.pinned.get(run_now, newest) == newest, NEWEST_SPEC, "run", run_now)
         self.judge_story(run_now, status, expired=expired)
         output = self.store.output
         complete = self.verdicts.get(run_now, ("", ""))[0] == Phase.COMPLETE

@@ -34,6 +34,7 @@ sequence = partial(replace_in, "task_sequences")
 whole = partial(replace_in, "single_pod_jobs")
 gang = partial(replace_in, "gangs")
 policy = partial(replace_in, "decide")
+choice = partial(replace_in, "run_choice")
 
 MUTANTS = (
     gang("gangs never form", "is_idle and len(creates) > 1:", "False:", breaks=judge.GANG_IF_SEVERAL),
@@ -423,5 +424,18 @@ MUTANTS = (
         "in gone_at.items() if now >= at)",
         "in gone_at.items() if True)",
         breaks=judge.FORCED_IF_LOST,
+    ),
+    choice(
+        "a change goes on with its run",
+        'return f"{job.spec.run_id}-g{job.generation}"',
+        "return current",
+        breaks=judge.NEWEST_SPEC,
+    ),
+    choice(
+        "an earlier spec takes the name of its earlier run",
+        'return f"{job.spec.run_id}-g{job.generation}"',
+        'return f"{job.spec.run_id}-{digest_pinned(job.raw_spec)[:6]}"',
+        breaks=judge.DISCARDED_IS_SILENT,
+        first_seed=70,
     ),
 )

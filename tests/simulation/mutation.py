@@ -6,7 +6,7 @@ Rule: nothing on disk changes, and the real modules are back when a mutant is lo
 import ast
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -19,6 +19,7 @@ from types import CodeType, ModuleType
 from typing import Protocol
 
 from podreduce_operator.model.decisions import Decision
+from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import Observed
 from podreduce_operator.pods.task_sequences import History
 from tests.simulation.draw import run_world
@@ -93,10 +94,11 @@ class MutantStaleError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """A policy as loaded: decide, and what is made of pods before it."""
+    """A policy as loaded: decide, what is made of pods before it, and which run a job is to have."""
 
     decide: Decide
     history: type[History]
+    choose: Callable[[JobView], str]
 
     def __call__(self, observed: Observed, now: float) -> Decision:
         return self.decide(observed, now)
@@ -120,8 +122,9 @@ def load_policy(mutant: Mutant | None = None) -> Policy:
 def load_changed_policy(changed: Mapping[str, str | ast.Module]) -> Policy:
     """Return the policy with other sources, or syntax trees, of the modules of these names."""
     modules = load(POLICY, changed)
-    decide, turns = (modules[f"podreduce_operator.{name}"] for name in ("policy.decide", "pods.task_sequences"))
-    return Policy(decide=decide.decide, history=turns.History)
+    names = ("policy.decide", "pods.task_sequences", "policy.run_choice")
+    decide, turns, choice = (modules[f"podreduce_operator.{name}"] for name in names)
+    return Policy(decide=decide.decide, history=turns.History, choose=choice.choose_run_id)
 
 
 def load_worlds(mutant: Mutant) -> Worlds:

@@ -15,7 +15,7 @@ from tests.simulation.pods import SimPod
 if TYPE_CHECKING:
     from tests.simulation.world import World
 
-__all__ = ["User", "plan_acts"]
+__all__ = ["LAST_ACT_SECONDS", "User", "plan_acts"]
 
 K = FaultKind
 LAST_ACT_SECONDS = 90
@@ -92,7 +92,11 @@ def set_deadline(world: "World") -> bool:
 
 
 def edit_spec(world: "World") -> bool:
-    world.change_spec(reduce={"partitions": world.rng.randint(1, 9)}, image=f"image:{world.generation}")
+    """Edit pinned fields; an author who has every change run may go back to what was before."""
+    partitions, version = world.rng.randint(1, 9), world.generation
+    if world.raw_spec["runPolicy"] == "OnChange":
+        partitions, version = 1 + partitions % 2, 0
+    world.change_spec(reduce={"partitions": partitions}, image=f"image:{version}")
     return True
 
 

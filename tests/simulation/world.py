@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from podreduce_operator.api.spec import decode_spec
+from podreduce_operator.digests.pinned_digests import digest_pinned
 from podreduce_operator.loop.apply import Applied
 from podreduce_operator.loop.reconcile import note_trouble, seconds_to_next_pass
 from podreduce_operator.model.actions import (
@@ -124,6 +125,7 @@ class World:
     user: User
     decide: Decide
     history: type[History]
+    choose: Callable[[JobView], str]
     raw_spec: dict[str, Any]
     limits: Limits = field(default_factory=Limits)
     reports: bool = True
@@ -177,9 +179,19 @@ class World:
             if self.passes > MAX_PASSES or self.now > EPOCH + MAX_SECONDS:
                 raise ViolationError(PROGRESS, f"{self.passes} passes, {self.now - EPOCH:.0f} s")
             self.step()
-        self.judge.end(self.raw_spec["runId"], self.status, expired=self.expires)
+        self.judge.end(self.wanted_run, self.status, expired=self.expires, newest=self.newest_spec)
         if not self.chaos.is_on and find_terminal(self.status) != ("Complete", "OutputCommitted"):
             raise ViolationError(COMPLETES_WITHOUT_FAULTS, str(find_terminal(self.status)))
+
+    @property
+    def wanted_run(self) -> str:
+        """The run that the job is to have now."""
+        return self.choose(self.view_job())
+
+    @property
+    def newest_spec(self) -> str | None:
+        """The digest of the spec that the output is to be made by, if every change counts."""
+        return digest_pinned(self.raw_spec) if self.raw_spec["runPolicy"] == "OnChange" else None
 
     def step(self) -> None:
         """Go to the next moment at which something happens."""
@@ -201,7 +213,7 @@ class World:
         stirred = self.cluster.stirred_at >= self.last_pass
         if not self.is_at_rest or stirred or self.cluster.due or self.user.has_plans:
             return False
-        return not self.expires or not (self.store.run(self.raw_spec["runId"]).has_objects or self.cluster.pods)
+        return not self.expires or not (self.store.run(self.wanted_run).has_objects or self.cluster.pods)
 
     @property
     def expires(self) -> bool:
@@ -249,7 +261,7 @@ class World:
 
     def is_settled(self, observed: Observed, decision: Decision) -> bool:
         """Tell whether the run has ended and nothing is left to tidy."""
-        ended = observed.run.terminal is not None and observed.run_id == self.raw_spec["runId"]
+        ended = observed.run.terminal is not None and observed.run_id == self.wanted_run
         awaited = any(pod.deleting or not pod.is_finished for pod in observed.pods)
         return ended and not decision.actions and not awaited and not observed.faults
 
@@ -305,7 +317,7 @@ class World:
 
     def observe(self, job: JobView, pods: tuple[PodView, ...]) -> Observed:
         """Build what `observe.observe` would: pods first, then the store."""
-        run_id = job.spec.run_id
+        run_id = self.choose(job)
         blind = self.draw_blindness(job)
         previous = job.status.get("runId")
         state = read_run_state(job.status, run_id)
@@ -424,7 +436,7 @@ class World:
             else:
                 return None
             self.blind_until = self.now + self.rng.choice([0.1, 3.0, 12.0, 40.0])
-        was_planned = read_plan_digest(job.status, job.spec.run_id) is not None
+        was_planned = read_plan_digest(job.status, self.choose(job)) is not None
         if self.blind_reason == "StorageUnavailable" and was_planned and self.chaos.budget % 2:
             return Fault(reason="StorageDenied", message=f"{job.key}: the store refuses", permanent=True)
         return Fault(reason=self.blind_reason, message=f"{job.key}: no store", permanent=False)
@@ -441,12 +453,12 @@ class World:
 
     def is_delicate(self, job: JobView) -> bool:
         """Tell whether the job is between two runs, or between intent and output: where trouble is most instructive."""
-        return self.is_committing(job) or job.status.get("runId") != job.spec.run_id
+        return self.is_committing(job) or job.status.get("runId") != self.choose(job)
 
     def is_committing(self, job: JobView) -> bool:
         """Tell whether the run in the status is past its intent."""
         run_id = job.status.get("runId")
-        return self.store.run(run_id or job.spec.run_id).intent is not None and run_id not in self.judge.verdicts
+        return self.store.run(run_id or self.choose(job)).intent is not None and run_id not in self.judge.verdicts
 
     def apply(self, decision: Decision, observed: Observed) -> Applied:
         """Carry the decision out, unless the world breaks on the way."""
@@ -474,7 +486,7 @@ class World:
 
     def point(self, action: Action, has_begun: bool) -> None:
         """Break here if the fuse is burnt down. What was refused stays so; what cannot fail a run is mended."""
-        key = (self.raw_spec["runId"], type(action))
+        key = (self.wanted_run, type(action))
         has_intent = self.store.run(self.status.get("runId", "")).intent is not None
         if not has_begun and self.now < self.refused.get(key, 0.0):
             raise ActionFailedError(refusal_of(action, has_intent=has_intent), permanent=True)
@@ -515,7 +527,7 @@ class World:
         observed = self.observe(job, pods)
         decision = self.decide_on(observed)
         self.judge.begin(observed, decision, is_fresh=False)
-        if observed.run_id != self.raw_spec["runId"]:
+        if observed.run_id != self.wanted_run:
             self.judge.haunted.add(observed.run_id)
         if not observed.is_store_unreadable:
             self.actor.apply(decision.actions, observed, shuffled=True)
@@ -547,7 +559,7 @@ class World:
             return 0.0
         if self.chaos.strikes(K.STATUS_LOST, self.chaos.pass_rate):
             return 0.5
-        self.judge.write_status(self.status, status, self.raw_spec["runId"])
+        self.judge.write_status(self.status, status, self.wanted_run)
         self.status, self.status_written_at, self.told = status, self.now, gist
         self.phase_written = decision.verdict.phase
         return 0.0 if decision.verdict.is_terminal else None

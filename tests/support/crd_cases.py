@@ -36,6 +36,7 @@ DEFAULTED_SPEC: dict[str, Any] = {
     "ttlSecondsAfterFinished": 86400,
     "suspend": False,
     "runId": "1",
+    "runPolicy": "OnRunId",
     "storage": {"secretRef": {"name": "podreduce-storage"}},
 }
 """What becomes of `VALID_SPEC`."""
@@ -203,6 +204,8 @@ TAKEN = [
     taken("suspended", suspend=True),
     taken("run-id-a-date", runId="2026-11-22"),
     taken("run-id-longest", runId="a" * 63),
+    taken("run-policy-on-run-id", runPolicy="OnRunId"),
+    taken("run-policy-on-change", runPolicy="OnChange", output__ifExists="Replace", runId="a" * 40),
     taken("secret", storage={"secretRef": {"name": "my.secret"}}),
     taken("storage-without-secret", storage={}),
     taken("pod-template", podTemplate={"metadata": {"labels": {"a": "b"}}, "spec": {"anything": [1, None]}}),
@@ -480,6 +483,13 @@ REFUSED = [
     refused("runId", "run-id-with-slash", {"runId": "a/b"}),
     refused("runId", "run-id-ends-in-a-newline", {"runId": "1\n"}),
     refused("runId", "run-id-too-long", {"runId": "a" * 64}),
+    refused("runPolicy", "run-policy-unknown", {"runPolicy": "Always"}),
+    refused("", "run-policy-on-change-of-what-is-not-replaced", {"runPolicy": "OnChange"}),
+    refused(
+        "",
+        "run-policy-on-change-with-a-long-run-id",
+        {"runPolicy": "OnChange", "output.ifExists": "Replace", "runId": "a" * 41},
+    ),
     refused("storage.secretRef.name", "secret-misnamed", {"storage.secretRef.name": "My_Secret"}),
     refused("podTemplate", "pod-template-a-string", {"podTemplate": "x"}),
 ]

@@ -5,6 +5,7 @@ from typing import Any
 
 __all__ = [
     "FAILURE",
+    "GIBI",
     "JOB_UID",
     "NAMESPACE",
     "NOW",
@@ -14,6 +15,7 @@ __all__ = [
     "make_job",
     "make_pipeline_manifest",
     "make_schedule",
+    "make_wave",
     "running_job",
     "suspended_job",
     "time_before",
@@ -108,6 +110,22 @@ def make_tasks(succeeded: int, total: int, *, active: int = 0, failed: int = 0) 
     }
 
 
+def make_wave(**fields: Any) -> dict[str, Any]:
+    """Return how far a wave is: four of 16 maps are committed and four others have done a quarter."""
+    return {
+        "tasks": "map",
+        "percent": 31,
+        "bytes": 5 * GIBI // 4,
+        "totalBytes": 4 * GIBI,
+        "records": 11_250_000,
+        "bytesPerSecond": 7_460_000.0,
+        "secondsLeft": 400,
+        "left": "6m40s",
+        "observedAt": time_before(5),
+        **fields,
+    }
+
+
 def running_job(reason: str = "Mapping", message: str = "4 of 16 map tasks are committed", **spec: Any) -> Any:
     """Return a job with a quarter of its maps committed; another reason than the phase says why it waits."""
     status = make_status(
@@ -119,6 +137,7 @@ def running_job(reason: str = "Mapping", message: str = "4 of 16 map tasks are c
         map=make_tasks(4, 16, active=4, failed=1),
         reduce=make_tasks(0, 4),
         counters={"podreduce": {"mapBytesIn": GIBI, "mapRecordsIn": 9_000_000}},
+        wave=make_wave(),
     )
     return make_job(status=status, **spec)
 

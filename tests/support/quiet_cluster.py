@@ -24,6 +24,8 @@ class QuietCluster:
     pods: tuple[PodView, ...] = ()
     pods_now: tuple[PodView, ...] | None = None
     sources: dict[tuple[str, str], str] = field(default_factory=dict)
+    sources_read: int = 0
+    source_error: ActionError | None = None
     storage_error: ActionError | None = None
     deletion_error: ActionError | None = None
     pods_error: ActionError | None = None
@@ -77,6 +79,9 @@ class QuietCluster:
         return self.log_tail
 
     async def read_source(self, job: JobView, config_map: str, key: str) -> str:
+        self.sources_read += 1
+        if self.source_error is not None:
+            raise self.source_error
         return self.sources[config_map, key]
 
     async def read_storage(self, job: JobView) -> JobStorage:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from podreduce_operator.api.crd_schema import apply_defaults, drop_unknown
+from podreduce_operator.api.crd_schema import apply_defaults, drop_defaults, drop_unknown
 
 __all__ = [
     "API_VERSION",
@@ -22,6 +22,7 @@ __all__ = [
     "SCHEDULES",
     "VERSION",
     "ResourceNames",
+    "explicit_spec",
     "job_schema",
     "known_spec",
     "load_crd",
@@ -97,3 +98,9 @@ def known_spec(spec: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str
     schema = schema_of(names)["properties"]["spec"]
     known: dict[str, Any] = apply_defaults(schema, drop_unknown(schema, dict(spec)))
     return known
+
+
+def explicit_spec(spec: Mapping[str, Any], names: ResourceNames = JOBS) -> dict[str, Any]:
+    """Return the known fields of `spec` that do not have their defaults: the same when a release adds fields."""
+    explicit: dict[str, Any] = drop_defaults(schema_of(names)["properties"]["spec"], known_spec(spec, names))
+    return explicit

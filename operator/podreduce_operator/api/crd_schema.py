@@ -13,6 +13,7 @@ __all__ = [
     "FieldProblem",
     "apply_defaults",
     "as_json_schema",
+    "drop_defaults",
     "drop_unknown",
     "iter_duplicates",
     "iter_missing_fields",
@@ -54,6 +55,20 @@ def apply_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSO
     }
     children = ((name, child_schema(schema, name), item) for name, item in (given | absent).items())
     return {name: item if child is None else apply_defaults(child, item) for name, child, item in children}
+
+
+def drop_defaults(schema: Schema, value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return `value`, which has its defaults, without the fields that have them: the same in every release."""
+    if isinstance(value, list) and "items" in schema:
+        return [drop_defaults(schema["items"], item) for item in value]
+    if not isinstance(value, Mapping) or is_open(schema):
+        return value
+    children = ((name, child_schema(schema, name) or {}, item) for name, item in value.items())
+    return {
+        name: drop_defaults(child, item)
+        for name, child, item in children
+        if "default" not in child or item != apply_defaults(child, child["default"])
+    }
 
 
 def child_schema(schema: Schema, name: str) -> Schema | None:

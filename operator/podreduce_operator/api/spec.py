@@ -45,6 +45,7 @@ LIVE_FIELDS = frozenset(
         "maxBadRecords",
         "activeDeadlineSeconds",
         "progressDeadlineSeconds",
+        "runPolicy",
         "speculation",
         "ttlSecondsAfterFinished",
         "deleteAfterFinishedSeconds",
@@ -314,6 +315,7 @@ class JobSpec(Fields, frozen=True, kw_only=True):
     delete_after_finished_seconds: int | None = None
     suspend: bool
     run_id: str
+    run_policy: Literal["OnRunId", "OnChange"]
     storage: StorageSpec
     pod_template: dict[str, Any] = {}
 

@@ -41,7 +41,7 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TasksShown:
-    """The progress of the tasks of one type. `total` and `total_bytes` are None while unknown."""
+    """The progress of the tasks of one type. `total` and `total_bytes` are None while unknown, `left` is empty."""
 
     total: int | None
     done: int
@@ -50,6 +50,7 @@ class TasksShown:
     bytes: int
     total_bytes: int | None
     records_per_second: float
+    left: str = ""
 
 
 @dataclass(slots=True)
@@ -152,7 +153,13 @@ class RunProgress:
             bytes=read_bytes,
             total_bytes=self.status.get("plan", {}).get("bytes") if task_type is TaskType.MAP else None,
             records_per_second=self.meters[task_type].rate(now, records),
+            left=self.find_left(task_type),
         )
+
+    def find_left(self, task_type: TaskType) -> str:
+        """Return how long the tasks of this type still take, as the status has it; empty if that is unknown."""
+        wave = self.status.get("wave", {})
+        return str(wave.get("left", "")) if wave.get("tasks") == task_type else ""
 
 
 def parse_line(line: str) -> TaskLine:

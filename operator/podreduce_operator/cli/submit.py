@@ -15,6 +15,7 @@ from podreduce.contract.errors import ObjectNotFoundError, PodreduceError
 from podreduce.contract.program_files import DIGEST_PREFIX
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.job_files import ManifestError
+from podreduce_operator.cli.cluster.run_facts import SUPERSEDING, is_wanted_run, message_of
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import OverrideError, Overrides, resolve_uri
 from podreduce_operator.cli.program_archive import ArchiveError, digest_of, pack
@@ -247,9 +248,16 @@ class Progress:
 
     @property
     def status(self) -> Mapping[str, Any]:
-        """The status of the run that the spec names; empty if it has not begun."""
+        """The status of the run that the spec names; empty if it has not begun, or a change makes another one."""
         status: Mapping[str, Any] = self.job.get("status") or {}
-        return status if status.get("runId") == self.job["spec"].get("runId") else {}
+        is_old = self.job["spec"].get("runPolicy") == "OnChange" and not self.is_settled(status)
+        return status if is_wanted_run(self.job) and not is_old else {}
+
+    def is_settled(self, status: Mapping[str, Any]) -> bool:
+        """Tell whether the operator has seen the spec and replaces no run."""
+        generation = self.job["metadata"].get("generation", 0)
+        is_seen: bool = status.get("observedGeneration", 0) >= generation
+        return is_seen and message_of(status, "Reconciling")[0] != SUPERSEDING
 
     @property
     def verdict(self) -> str:

@@ -192,8 +192,9 @@ def count_tasks(shown: TasksShown) -> str:
 
 
 def describe_amount(shown: TasksShown) -> str:
-    """Return the bytes and records read, and the rate while tasks run."""
+    """Return the bytes and records read, and the rate and the time left while tasks run."""
     if not shown.records and not shown.bytes:
         return ""
     rate = f"  {shown.records_per_second:,.0f}/s" if shown.active and shown.records_per_second >= 1 else ""
-    return f"{render_bytes(shown.bytes)}  {shown.records:,} records{rate}"
+    left = f"  {shown.left} left" if shown.active and shown.left else ""
+    return f"{render_bytes(shown.bytes)}  {shown.records:,} records{rate}{left}"

@@ -45,7 +45,7 @@ def render_seconds(seconds: float) -> str:
 
 
 def render_tasks(task_type: TaskType, shown: TasksShown) -> str:
-    """Return one line: `map 3/8 tasks, 12.3 of 20.1 MiB, 84,000 records, 41,000 records/s`."""
+    """Return one line: `map 3/8 tasks, 12.3 of 20.1 MiB, 84,000 records, 41,000 records/s, about 40s left`."""
     total = "?" if shown.total is None else shown.total
     parts = [f"{task_type} {shown.done}/{total} tasks"]
     if shown.records or shown.bytes:
@@ -54,4 +54,6 @@ def render_tasks(task_type: TaskType, shown: TasksShown) -> str:
         parts.append(f"{shown.records:,} records")
     if shown.active and shown.records_per_second >= 1:
         parts.append(f"{shown.records_per_second:,.0f} records/s")
+    if shown.active and shown.left:
+        parts.append(f"about {shown.left} left")
     return ", ".join(parts)

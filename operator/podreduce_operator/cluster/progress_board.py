@@ -61,7 +61,10 @@ class Entry:
     def as_progress(self, offset: float) -> AttemptProgress:
         """Return the progress with times on a clock that is `offset` seconds ahead."""
         return AttemptProgress(
-            fraction=self.report.fraction, reported_at=self.taken + offset, changed_at=self.changed + offset
+            fraction=self.report.fraction,
+            reported_at=self.taken + offset,
+            changed_at=self.changed + offset,
+            records=self.report.records,
         )
 
 

@@ -23,6 +23,7 @@ from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.cluster.interface import Cluster, JobStorage
+from podreduce_operator.digests.pinned_digests import digest_pinned, digest_text
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
@@ -30,16 +31,19 @@ from podreduce_operator.model.observed import (
     Fault,
     HeavyKeyView,
     Observed,
+    PinnedDigests,
     PlanSummary,
     PostMortemView,
     PublishedOutput,
     RunState,
+    SeenProgram,
     ShuffleSummary,
 )
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_sequences import History, failed_attempts
+from podreduce_operator.policy.run_choice import choose_run_id
 from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
 from podreduce_operator.policy.run_state import (
     may_start_over,
@@ -49,6 +53,7 @@ from podreduce_operator.policy.run_state import (
     read_run_state,
 )
 from podreduce_operator.policy.single_pod_jobs import is_small_job, why_several_pods
+from podreduce_operator.policy.spec_change import read_pinned
 from podreduce_operator.policy.stuck_pods import is_silent, silent_since
 from podreduce_operator.runs.publishing import has_leftovers, read_published
 from podreduce_operator.runs.run import Run, RunCache
@@ -60,14 +65,15 @@ __all__ = ["as_fault", "observe"]
 
 
 async def observe(
-    job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float
+    job: JobView, cluster: Cluster, cache: RunCache, limits: Limits, now: float, *, seen: SeenProgram | None = None
 ) -> tuple[Observed, Run | None]:
     """Return what is observed of the job, and the run to act on; None if the store cannot be reached.
 
+    `seen` is the program's text in its ConfigMap, if it was compared.
     If the pods may not be listed, nothing can be said about the store either: commits are looked for by the pods.
     """
     pods, hidden = await observe_pods(job, cluster, now)
-    run_id, previous = job.spec.run_id, read_run_id(job.status)
+    run_id, previous = choose_run_id(job), read_run_id(job.status)
     state = read_run_state(job.status, run_id)
     is_resting = is_at_rest(job, state, now)
     blind = Observed(
@@ -78,6 +84,7 @@ async def observe(
         superseded=None if previous == run_id else previous,
         pods=pods,
         limits=limits,
+        seen_program=seen,
         is_store_unreadable=True,
         is_at_rest=is_resting,
     )
@@ -138,7 +145,7 @@ async def observe_store(
         run_hash=run_hash,
         run=state,
         superseded=superseded,
-        plan=summarize_plan(run.records),
+        plan=summarize_plan(run.records, read_pinned_of(job, run.run_id)),
         pods=place_pods(blind.pods, run_hash, run.records, failures),
         commits=dict(run.records.commits),
         counters=run.records.sums.counters.sums,
@@ -154,6 +161,7 @@ async def observe_store(
         post_mortem=view_post_mortem(run),
         limits=blind.limits,
         faults=() if state.terminal is not None else foreign or unreadable_faults(run),
+        seen_program=blind.seen_program,
     )
     if foreign:
         run.records.forget_plan()
@@ -226,8 +234,19 @@ async def read_published_run(run: Run) -> PublishedOutput | None:
     return await read_published(run.output, run.job.uid, run.run_id)
 
 
-def summarize_plan(records: RunRecords) -> PlanSummary | None:
-    """Return what `decide` needs from the plan."""
+def read_pinned_of(job: JobView, run_id: str) -> PinnedDigests | None:
+    """Return the digests that the status has of the run's plan."""
+    return read_pinned(job.status) if read_run_id(job.status) == run_id else None
+
+
+def digest_plan(plan: Plan) -> PinnedDigests:
+    """Return the digests of what the plan pins."""
+    source = plan.program.source
+    return PinnedDigests(spec=digest_pinned(plan.spec), program=None if source is None else digest_text(source))
+
+
+def summarize_plan(records: RunRecords, known: PinnedDigests | None) -> PlanSummary | None:
+    """Return what `decide` needs from the plan. `known` are the digests that the status has of it."""
     plan = records.plan
     if plan is None:
         return None
@@ -242,6 +261,7 @@ def summarize_plan(records: RunRecords) -> PlanSummary | None:
         is_small=is_small_job(plan.spec, plan.bytes, plan.shards),
         several_pods=why_several_pods(plan.spec, plan.bytes, plan.shards),
         has_chaos="chaos" in plan.spec,
+        pinned=known or digest_plan(plan),
     )
 
 

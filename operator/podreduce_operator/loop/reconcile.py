@@ -7,7 +7,7 @@ Rule: level-triggered. If an event is missed, the next pass still sees its effec
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -18,6 +18,7 @@ from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.program_reading import ProgramReading
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
 from podreduce_operator.model.decisions import Decision, Phase
@@ -29,6 +30,7 @@ from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_cleanup import has_settled
 from podreduce_operator.policy.run_state import read_installation, read_run_id, read_run_state
 from podreduce_operator.policy.status import build_status
+from podreduce_operator.policy.wave_progress import WAVE_SECONDS
 from podreduce_operator.runs.record_budget import RecordBudget
 from podreduce_operator.runs.remove_run import discard_job
 from podreduce_operator.runs.run import Run, RunCache
@@ -53,12 +55,14 @@ class JobWorker(Worker):
             it, is not delayed; later ones are.
         phase_began_at: when the job came into the phase that its status shows (monotonic); None if that was not seen.
         troubled_since: since when every pass has met a fault (by the clock); None if the last one met none.
+        program: the readings of the job's ConfigMap that failed.
     """
 
     status_written_at: float = -math.inf
     phase_written: Phase | None = None
     phase_began_at: float | None = None
     troubled_since: float | None = None
+    program: ProgramReading = field(default_factory=ProgramReading)
 
 
 class Reconciler:
@@ -139,7 +143,8 @@ class Reconciler:
         if not await self.adoption.adopt(job.uid, job.status, worker, partial(self.cluster.write_status, job)):
             return 0.0
         started = self.monotonic()
-        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock())
+        seen = await worker.program.compare(job, self.cluster, self.clock())
+        observed, run = await observe(job, self.cluster, self.cache, self.limits, self.clock(), seen=seen)
         worker.observing_seconds = self.monotonic() - started
         observed = replace(observed, troubled_since=worker.troubled_since)
         decision, observed = await self.act(observed, run, self.clock())
@@ -151,7 +156,8 @@ class Reconciler:
         rests = settled and not observed.faults and has_settled(observed.run, self.clock())
         if settled and not observed.faults:
             self.cache.forget(job)
-        return seconds_to_next_pass(observed, decision, status_due, rests=rests)
+        seconds = seconds_to_next_pass(observed, decision, status_due, rests=rests)
+        return min(seconds, worker.program.seconds_left(self.clock()))
 
     async def leave_alone(self, job: JobView) -> None:
         """Say once that nothing is done for the job. An event is all: its conditions are the other installation's."""
@@ -195,8 +201,9 @@ class Reconciler:
         """Write the status if it changed and is due. Return after how many seconds to check it again, if needed."""
         plan = None if run is None else run.records.plan
         status = build_status(observed, decision.verdict, self.clock(), None if plan is None else plan.spec)
+        look_again = WAVE_SECONDS if "wave" in status else None
         if status == observed.job.status:
-            return None
+            return look_again
         due_in = worker.status_written_at + self.status_interval_seconds - self.monotonic()
         is_awaited = decision.verdict.is_terminal or decision.verdict.phase is Phase.COMMITTING
         if due_in > 0 and not (is_awaited and worker.phase_written is not decision.verdict.phase):
@@ -209,7 +216,7 @@ class Reconciler:
         log_progress(observed.job, status)
         for event in events_between(observed.job.status, status):
             await self.cluster.record_event(observed.job, event.kind, event.reason, event.message)
-        return 0.0 if decision.verdict.is_terminal else None
+        return 0.0 if decision.verdict.is_terminal else look_again
 
     def note_phase(self, before: str | None, after: str | None, worker: JobWorker) -> None:
         """Report how long the job was in its phase, if it has left it."""

@@ -16,10 +16,12 @@ __all__ = [
     "Fault",
     "HeavyKeyView",
     "Observed",
+    "PinnedDigests",
     "PlanSummary",
     "PostMortemView",
     "PublishedOutput",
     "RunState",
+    "SeenProgram",
     "ShuffleSummary",
 ]
 
@@ -58,6 +60,30 @@ class SeveralPods:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PinnedDigests:
+    """Digests of what a plan pins: the spec, and the text of the program; None if that is in a module."""
+
+    spec: str
+    program: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenProgram:
+    """The text of a job's ConfigMap as it is now, compared for a `generation` of the job.
+
+    Attributes:
+        digest: None if it could not be read; then `reason` and `message` say why.
+        permanent: reading again does not help: it is not there.
+    """
+
+    generation: int
+    digest: str | None
+    reason: str = ""
+    message: str = ""
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSummary:
     """What `decide` needs from the plan, with the fields of the spec that the plan pins.
 
@@ -66,6 +92,7 @@ class PlanSummary:
         is_small: one pod may run all tasks.
         several_pods: what forbids that; None if nothing does, or if the author asked for a pod for each task.
         has_chaos: its tasks fail on purpose.
+        pinned: the digests of what it pins.
     """
 
     digest: str
@@ -78,6 +105,7 @@ class PlanSummary:
     is_small: bool = False
     several_pods: SeveralPods | None = None
     has_chaos: bool = False
+    pinned: PinnedDigests | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +180,7 @@ class Observed:
             every attempt again.
         faults: what failed in the last attempt to act.
         troubled_since: since when this process has seen such faults without a break (seconds since the epoch).
+        seen_program: the program's text in its ConfigMap, if this pass has compared it.
         is_store_unreadable: the store was not read, so empty fields say nothing about it.
         is_at_rest: the store was not read because the status says that nothing in it is due.
     """
@@ -179,6 +208,7 @@ class Observed:
     limits: Limits = field(default_factory=Limits)
     faults: tuple[Fault, ...] = ()
     troubled_since: float | None = None
+    seen_program: SeenProgram | None = None
     is_store_unreadable: bool = False
     is_at_rest: bool = False
 

@@ -148,11 +148,13 @@ class AttemptProgress:
         fraction: how much of the task is done, from 0 to 1.
         reported_at: when the last report arrived.
         changed_at: when the reported counts last changed.
+        records: how many input records it has read.
     """
 
     fraction: float
     reported_at: float
     changed_at: float
+    records: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

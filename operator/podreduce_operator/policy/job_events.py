@@ -1,12 +1,13 @@
 """The events that report how a job's status changed. Rule: pure."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT
 from podreduce_operator.policy.run_state import find_condition
+from podreduce_operator.policy.spec_change import RUNS_AGAIN, SPEC_CHANGED
 
 __all__ = ["JobEvent", "events_between"]
 WARNING_PHASES = frozenset({Phase.FAILED})
@@ -23,7 +24,7 @@ class JobEvent:
 
 def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[JobEvent]:
     """Return the events for the changes between the statuses `before` and `after`."""
-    events = []
+    events = [*find_new_run(before, after)]
     known = {failure["attempt"] for failure in before.get("failures", ())}
     for failure in reversed(after.get("failures", ())):
         if failure["attempt"] not in known:
@@ -36,10 +37,19 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
         condition = find_condition(after, "Ready")
         if condition is not None:
             events.append(JobEvent(kind=kind, reason=condition["reason"], message=condition["message"]))
-    empty = find_condition(after, EMPTY_OUTPUT)
-    if empty is not None and find_condition(before, EMPTY_OUTPUT) is None:
-        events.append(JobEvent(kind="Warning", reason=EMPTY_OUTPUT, message=empty["message"]))
+    for kind in (EMPTY_OUTPUT, SPEC_CHANGED):
+        now, earlier = find_condition(after, kind), find_condition(before, kind)
+        if now is not None and (earlier is None or earlier["message"] != now["message"]):
+            level = "Normal" if now["reason"] == RUNS_AGAIN else "Warning"
+            events.append(JobEvent(kind=level, reason=kind, message=now["message"]))
     return events
+
+
+def find_new_run(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[JobEvent]:
+    """Yield that a run follows from a change of the spec, and not from a new runId."""
+    if "specRunId" in after and before.get("runId") not in {None, after["runId"]}:
+        message = f"run {after['runId']} replaces run {before['runId']}: the spec changed, and runPolicy is OnChange"
+        yield JobEvent(kind="Normal", reason=SPEC_CHANGED, message=message)
 
 
 def find_told(status: Mapping[str, Any]) -> str | None:

@@ -12,6 +12,7 @@ __all__ = [
     "CLEANED_UP",
     "CLEANUP_FAILED",
     "PUBLISHING",
+    "current_run_id",
     "find_condition",
     "is_over",
     "may_start_over",
@@ -38,6 +39,12 @@ def read_run_id(status: Mapping[str, Any]) -> str | None:
     """Return the run id in the status; None before the first run."""
     run_id: str | None = status.get("runId")
     return run_id
+
+
+def current_run_id(status: Mapping[str, Any], spec_run_id: str) -> str:
+    """Return the id of the run in the status, if it was made for this `spec.runId`; otherwise a new run has that id."""
+    made_for = status.get("specRunId", status.get("runId"))
+    return str(status["runId"]) if made_for == spec_run_id and "runId" in status else spec_run_id
 
 
 def read_installation(status: Mapping[str, Any]) -> str | None:

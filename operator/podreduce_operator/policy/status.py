@@ -9,7 +9,6 @@ from typing import Any
 
 from podreduce.contract.task import CommitRecord, FailureRecord, TaskType
 from podreduce.contract.texts import cut_middle
-from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.api.times import parse_time, render_duration, render_time
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.observed import Observed, PlanSummary
@@ -20,6 +19,8 @@ from podreduce_operator.policy.counter_totals import BUILT_IN_GROUP, group_total
 from podreduce_operator.policy.empty_output import EMPTY_OUTPUT, describe_empty_output
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE, run_conditions
 from podreduce_operator.policy.run_state import find_condition, may_start_over, read_conditions, read_installation
+from podreduce_operator.policy.spec_change import SPEC_CHANGED, describe_changes, render_digests
+from podreduce_operator.policy.wave_progress import describe_wave
 
 __all__ = ["build_status", "compress_indexes", "with_spec_error"]
 
@@ -39,7 +40,6 @@ MAX_COUNTERS = 20
 MAX_GROUP_NAME = 25
 MAX_COUNTER_NAME = 40
 
-SPEC_CHANGED = "SpecChanged"
 SPEC_NOT_UNDERSTOOD = "SpecNotUnderstood"
 SPEC_REMEDY = "correct the spec, or make the operator and the CRD of one version"
 ENDINGS = ("Complete", "Failed", "Suspended")
@@ -58,29 +58,36 @@ def build_status(
             status = {
                 "observedGeneration": observed.job.generation,
                 "installation": read_installation(previous),
+                "specRunId": name_request(observed),
                 "conditions": [],
             }
         status.update(render_run(observed, verdict, status, now))
     if not observed.is_store_unreadable:
         status["postMortem"] = render_post_mortem(observed)
+    status["digests"] = render_digests(observed, status)
     status["conditions"] = render_conditions(
         observed,
         verdict,
         read_conditions(status),
         now,
-        changed=describe_changes(observed, pinned_spec),
+        changed=describe_changes(observed, pinned_spec, status),
         empty=describe_empty_output(status) if verdict.phase is Phase.COMPLETE else "",
     )
-    return {name: value for name, value in status.items() if value is not None}
+    return with_wave({name: value for name, value in status.items() if value is not None}, observed, verdict, now)
 
 
-def describe_changes(observed: Observed, pinned_spec: Mapping[str, Any] | None) -> str:
-    """Return what the condition SpecChanged says; empty if nothing changed. A run at rest keeps what was said."""
-    if observed.is_at_rest:
-        known = find_condition(observed.job.status, SPEC_CHANGED)
-        return "" if known is None else str(known.get("message", ""))
-    changed = () if pinned_spec is None else spec_changed(pinned_spec, observed.job.raw_spec)
-    return cut(f"takes effect with the next spec.runId: {', '.join(changed)}", MAX_MESSAGE) if changed else ""
+def name_request(observed: Observed) -> str | None:
+    """Return the `spec.runId` that a new run is made for, if it has another name."""
+    wanted = observed.job.spec.run_id
+    return None if observed.run_id == wanted else wanted
+
+
+def with_wave(status: dict[str, Any], observed: Observed, verdict: Verdict, now: float) -> dict[str, Any]:
+    """Return the status with how far the tasks that run are; without that if none do."""
+    rest = {name: value for name, value in status.items() if name != "wave"}
+    is_written = rest != {name: value for name, value in observed.job.status.items() if name != "wave"}
+    wave = describe_wave(observed, verdict.phase, status.get("wave"), now, is_written=is_written)
+    return rest if wave is None else {**rest, "wave": wave}
 
 
 def render_run(observed: Observed, verdict: Verdict, status: Mapping[str, Any], now: float) -> dict[str, Any]:
@@ -269,12 +276,12 @@ def render_conditions(
     previous: Iterable[Mapping[str, Any]],
     now: float,
     *,
-    changed: str,
+    changed: tuple[str, str] | None,
     empty: str,
 ) -> list[dict[str, Any]]:
     """Return the conditions: three from kstatus, three from batch/v1, and those of our own that apply.
 
-    `changed` is the message of SpecChanged and `empty` that of EmptyOutput; one without a message does not apply.
+    `changed` is the reason and message of SpecChanged, and `empty` the message of EmptyOutput, if they apply.
     """
     complete, failed = verdict.phase is Phase.COMPLETE, verdict.phase is Phase.FAILED
     suspended = verdict.phase is Phase.SUSPENDED
@@ -290,7 +297,7 @@ def render_conditions(
         "Suspended": (suspended, reason, message),
     }
     if changed:
-        wanted[SPEC_CHANGED] = (True, "PinnedByPlan", changed)
+        wanted[SPEC_CHANGED] = (True, *changed)
     if empty:
         wanted[EMPTY_OUTPUT] = (True, "NothingYielded", empty)
     if observed.job.spec_error:

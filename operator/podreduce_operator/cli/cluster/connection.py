@@ -86,6 +86,16 @@ class Connection:
                 return found
             query = {**query, "continue": token}
 
+    async def read_config_map(self, name: str) -> dict[str, str] | None:
+        """Return the data of a ConfigMap; None if there is none."""
+        try:
+            found = await self.api.get(core_path("configmaps", self.namespace, name))
+        except ApiError as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise self.explain(error) from error
+        return dict(found.get("data") or {})
+
     async def patch(self, kind: Kind, name: str, change: Json) -> Json:
         """Merge a change into a resource, and return it as it is now."""
         try:

@@ -22,6 +22,7 @@ from podreduce_operator.cli.cluster.run_facts import (
     find_ending,
     find_wait,
     holds,
+    is_wanted_run,
     message_of,
     read_duration,
     read_tasks,
@@ -31,6 +32,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.spec_change import SPEC_CHANGED
 from podreduce_operator.policy.stuck_pods import explain_waiting
 
 __all__ = ["Case", "Finding", "diagnose", "find_failure", "render_finding"]
@@ -58,6 +60,7 @@ class Case:
         pods: those of the run.
         events: of the job and its pods, in the order of time.
         post_mortem: of a run that ended, if it could be read.
+        program_change: that the text in the job's ConfigMap is not what was planned, in a sentence; or empty.
         unknown: what could not be read, and why.
     """
 
@@ -67,6 +70,7 @@ class Case:
     pods: Sequence[PodView] = ()
     events: Sequence[Event] = ()
     post_mortem: PostMortem | None = None
+    program_change: str = ""
     unknown: Sequence[str] = ()
 
     @property
@@ -135,7 +139,7 @@ def find_unseen(case: Case) -> Iterator[Finding]:
             command="kubectl get deployments -A -l app.kubernetes.io/name=podreduce",
         )
     wanted = spec_of(case.job).get("runId", "1")
-    if case.status and case.status.get("runId") != wanted:
+    if case.status and not is_wanted_run(case.job):
         known = case.status.get("runId")
         text = f"run {wanted} is asked for, and has not begun: the status is of run {known}"
         yield Finding(text=text, details=[*tell_warnings(case)], command=case.command("status", "--watch"))
@@ -343,11 +347,13 @@ def find_completion(case: Case) -> Iterator[Finding]:
 
 def find_notes(case: Case) -> Iterator[Finding]:
     """Find what is worth knowing, whatever the run does."""
-    for kind in ("EmptyOutput", "SpecChanged", "CleanupFailed", "SeveralPods"):
+    for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed", "SeveralPods"):
         reason, message = message_of(case.status, kind)
         if reason:
-            again = case.command("rerun") if kind == "SpecChanged" else ""
+            again = case.command("rerun") if kind == SPEC_CHANGED else ""
             yield Finding(text=f"{kind}: {message}", command=again)
+    if case.program_change and not holds(case.status, SPEC_CHANGED):
+        yield Finding(text=f"{SPEC_CHANGED}: {case.program_change}", command=case.command("rerun"))
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):
         yield Finding(text=f"{render_count(bad['count'], 'bad record')} skipped: {bad['uri']}")

@@ -15,6 +15,7 @@ from podreduce_operator.cli.cluster.job_logs import find_pods
 from podreduce_operator.cli.cluster.kinds import JOB, Reference
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import print_json
+from podreduce_operator.cli.cluster.program_change import find_program_change
 from podreduce_operator.cli.cluster.resources import read_resource
 from podreduce_operator.cli.cluster.run_facts import status_of
 from podreduce_operator.cli.cluster.run_store import open_run_store, read_post_mortem
@@ -38,6 +39,7 @@ async def diagnose_job(
     pods, unknown = await find_pods(connection, manifest, None)
     events, why = await find_events(connection, reference, manifest)
     post_mortem, why_not = await find_post_mortem(connection, manifest, endpoint)
+    change, why_unknown = await find_change(connection, manifest)
     case = Case(
         job=manifest,
         place=connection.place,
@@ -45,7 +47,8 @@ async def diagnose_job(
         pods=pods,
         events=events,
         post_mortem=post_mortem,
-        unknown=(*unknown, *why, *why_not),
+        program_change=change,
+        unknown=(*unknown, *why, *why_not, *why_unknown),
     )
     findings = diagnose(case)
     if output in {Format.JSON, Format.YAML}:
@@ -63,6 +66,14 @@ async def find_events(connection: "Connection", reference: Reference, manifest: 
     except CommandError as error:
         return [], [f"the events were not listed: {error}"]
     return parse_events(found, reference, run_mark(manifest)), []
+
+
+async def find_change(connection: "Connection", manifest: Json) -> tuple[str, list[str]]:
+    """Return whether the text in the job's ConfigMap has changed, or why that is not known."""
+    try:
+        return await find_program_change(connection, manifest), []
+    except CommandError as error:
+        return "", [str(error)]
 
 
 async def find_post_mortem(

@@ -13,11 +13,11 @@ from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE, Reference
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_resources
+from podreduce_operator.cli.cluster.program_change import find_program_change
 from podreduce_operator.cli.cluster.resources import list_jobs_of, list_pods_of, name_of, read_resource
 from podreduce_operator.cli.cluster.run_facts import Ending, find_ending
 from podreduce_operator.cli.cluster.screen import open_screen
 from podreduce_operator.cli.cluster.status_tree import build_job, build_schedule
-from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
 from podreduce_operator.cli.pipelines.graph_file import write_graph
 from podreduce_operator.cli.pipelines.status_graph import graph_of_status
@@ -49,7 +49,7 @@ async def show_status(
     if output not in {None, Format.WIDE}:
         print_resources([manifest], output or Format.JSON, is_list=False)
         return CommandExit.DONE
-    lines = await render(connection, reference, manifest, {}, terminal_width(sys.stdout))
+    lines = await render(connection, reference, manifest, terminal_width(sys.stdout))
     say("\n".join([*lines, *suggest(connection, reference, manifest)]))
     return CommandExit.DONE
 
@@ -70,10 +70,9 @@ def draw_graph(reference: Reference, manifest: Json, path: Path) -> None:
 
 async def watch_status(connection: "Connection", reference: Reference) -> CommandExit:
     """Show a resource as a tree while its run goes on. A schedule is shown until it is interrupted."""
-    speeds: dict[str, Throughput] = {}
     with open_screen(sys.stdout) as screen:
         async for manifest in follow(connection, reference):
-            screen.show(await render(connection, reference, manifest, speeds, screen.width))
+            screen.show(await render(connection, reference, manifest, screen.width))
             if reference.kind.has_runs and find_ending(manifest) is not None:
                 break
     for line in suggest(connection, reference, manifest):
@@ -81,52 +80,48 @@ async def watch_status(connection: "Connection", reference: Reference) -> Comman
     return CommandExit.DONE
 
 
-async def render(
-    connection: "Connection",
-    reference: Reference,
-    manifest: Json,
-    speeds: dict[str, Throughput],
-    width: int | None,
-) -> list[str]:
-    """Return the lines of a resource's tree. `speeds` keeps what is known of each job's speed."""
+async def render(connection: "Connection", reference: Reference, manifest: Json, width: int | None) -> list[str]:
+    """Return the lines of a resource's tree."""
     if reference.kind is JOB:
-        return list(draw(await build_with_pods(connection, manifest, speeds), width))
+        return list(draw(await build_with_pods(connection, manifest), width))
     if reference.kind is PIPELINE:
-        return list(draw(await build_with_jobs(connection, manifest, speeds), width))
+        return list(draw(await build_with_jobs(connection, manifest), width))
     if "pipelineTemplate" in manifest["spec"]:
         pipelines = (await list_jobs_of(connection, manifest, PIPELINE))[:MAX_JOBS]
-        trees = [await build_with_jobs(connection, pipeline, speeds) for pipeline in pipelines]
+        trees = [await build_with_jobs(connection, pipeline) for pipeline in pipelines]
     else:
         jobs = (await list_jobs_of(connection, manifest))[:MAX_JOBS]
-        trees = [await build_with_pods(connection, job, speeds) for job in jobs]
+        trees = [await build_with_pods(connection, job) for job in jobs]
     return list(draw(build_schedule(manifest, trees, time.time()), width))
 
 
-async def build_with_jobs(connection: "Connection", pipeline: Json, speeds: dict[str, Throughput]) -> Branch:
+async def build_with_jobs(connection: "Connection", pipeline: Json) -> Branch:
     """Return a pipeline's tree with the jobs of the steps that run."""
-    return build_pipeline(pipeline, await build_running(connection, pipeline, speeds), time.time())
+    return build_pipeline(pipeline, await build_running(connection, pipeline), time.time())
 
 
-async def build_running(connection: "Connection", pipeline: Json, speeds: dict[str, Throughput]) -> dict[str, Branch]:
+async def build_running(connection: "Connection", pipeline: Json) -> dict[str, Branch]:
     """Return the trees of the jobs that run for a pipeline's steps, by their names."""
     names = {
         step.get("job") for step in (pipeline.get("status") or {}).get("steps") or () if step["state"] == "Running"
     }
     jobs = [job for job in await list_jobs_of(connection, pipeline) if name_of(job) in names]
-    return {name_of(job): await build_with_pods(connection, job, speeds) for job in jobs}
+    return {name_of(job): await build_with_pods(connection, job) for job in jobs}
 
 
-async def build_with_pods(connection: "Connection", job: Json, speeds: dict[str, Throughput]) -> Branch:
-    """Return a job's tree with its pods, if they may be listed."""
+async def build_with_pods(connection: "Connection", job: Json) -> Branch:
+    """Return a job's tree with its pods, if they may be listed, and whether its program has changed."""
     pods: list[PodView] | None = []
     if find_ending(job) is None:
         try:
             pods = await list_pods_of(connection, job)
         except CommandError:
             pods = None
-    now, speed = time.time(), speeds.setdefault(name_of(job), Throughput())
-    speed.take(job.get("status") or {}, now)
-    return build_job(job, pods, speed, now)
+    try:
+        change = await find_program_change(connection, job)
+    except CommandError:  # diagnose says why
+        change = ""
+    return build_job(job, pods, time.time(), program_change=change)
 
 
 def suggest(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:

@@ -71,6 +71,17 @@ def progress_of(task_type: TaskType) -> Callable[[Manifest, float], str]:
     return lambda manifest, _: str(read_tasks(status_of(manifest), task_type).get("progress", NOTHING))
 
 
+def percent_of(manifest: Manifest, _: float) -> str:
+    """Return how much of the work of the tasks that run is done."""
+    percent = (status_of(manifest).get("wave") or {}).get("percent")
+    return NOTHING if percent is None else f"{percent}%"
+
+
+def left_of(manifest: Manifest, _: float) -> str:
+    """Return how long the tasks that run still take."""
+    return str((status_of(manifest).get("wave") or {}).get("left", NOTHING))
+
+
 def failed_attempts(manifest: Manifest, _: float) -> str:
     """Return how many attempts have failed."""
     return str(sum(read_tasks(status_of(manifest), task_type).get("failed", 0) for task_type in TaskType))
@@ -93,6 +104,8 @@ COLUMNS: dict[Kind, tuple[Column, ...]] = {
         Column(title="REDUCES", render=progress_of(TaskType.REDUCE)),
         Column(title="STARTED", render=lambda manifest, now: since(status_of(manifest).get("startTime"), now)),
         Column(title="TOOK", render=lambda manifest, now: render_age(read_duration(status_of(manifest), now))),
+        Column(title="PERCENT", render=percent_of, wide=True),
+        Column(title="LEFT", render=left_of, wide=True),
         Column(title="RUN", render=lambda manifest, _: str(status_of(manifest).get("runId", NOTHING)), wide=True),
         Column(title="FAILURES", render=failed_attempts, wide=True),
         Column(title="RECORDS", render=records_of, wide=True),

@@ -6,13 +6,15 @@ from typing import Any
 
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
-from podreduce_operator.policy.run_state import find_condition, read_run_state
+from podreduce_operator.policy.run_state import current_run_id, find_condition, read_run_state
 
 __all__ = [
+    "SUPERSEDING",
     "Ending",
     "find_ending",
     "find_wait",
     "holds",
+    "is_wanted_run",
     "message_of",
     "read_duration",
     "read_tasks",
@@ -24,6 +26,10 @@ Json = dict[str, Any]
 
 PHASES = frozenset({"Planning", "Mapping", "Reducing", "Committing", "Suspended", "Complete", "Failed"})
 """Reasons of conditions that say where the run stands, and not why it waits."""
+
+
+SUPERSEDING = "Superseding"
+"""The reason while the run in the status makes way for a new one."""
 
 
 class Ending(StrEnum):
@@ -61,20 +67,28 @@ def message_of(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
 def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
     """Return how the run that the spec names came to rest; None while it goes on, or has not begun.
 
-    After a change of `runId` or `suspend` the status is of what was before, until the operator has seen the change. A
-    run that failed before it was planned starts over if the spec has changed since.
+    After a change of `runId` or `suspend`, or of anything with `runPolicy: OnChange`, the status is of what was before,
+    until the operator has seen the change. A run that failed before it was planned starts over if the spec has changed.
     """
     spec, status = spec_of(manifest), status_of(manifest)
     generation = manifest["metadata"].get("generation", 0)
-    if status.get("runId") != spec.get("runId", "1"):
+    if not is_wanted_run(manifest) or message_of(status, "Reconciling")[0] == SUPERSEDING:
         return None
     ended = read_run_state(status, status["runId"]).terminal
     is_seen = status.get("observedGeneration", generation) >= generation
+    if not is_seen and spec.get("runPolicy") == "OnChange":
+        return None
     if ended == Ending.FAILED and not is_seen and "planDigest" not in status:
         return None
     if ended is not None:
         return Ending(ended)
     return Ending.SUSPENDED if is_seen and spec.get("suspend") and holds(status, "Suspended") else None
+
+
+def is_wanted_run(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether the status is of a run that was made for the `runId` in the spec."""
+    status, wanted = status_of(manifest), str(spec_of(manifest).get("runId", "1"))
+    return "runId" in status and status["runId"] == current_run_id(status, wanted)
 
 
 def find_wait(status: Mapping[str, Any]) -> tuple[str, str]:

@@ -12,38 +12,40 @@ from podreduce_operator.cli.cluster.run_facts import (
     find_ending,
     find_wait,
     holds,
+    is_wanted_run,
     message_of,
     read_duration,
     read_tasks,
     spec_of,
     status_of,
 )
-from podreduce_operator.cli.cluster.throughput import Estimate, Throughput
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.spec_change import SPEC_CHANGED
 
 __all__ = ["build_job", "build_schedule"]
 
-MINUTE = 60
 MAX_PODS = 5
 """How many pods of each type are shown. Those that wait come first, then those that run longest."""
 
-NOTES = ("SpecNotUnderstood", "SpecChanged", "EmptyOutput", "CleanupFailed", "SeveralPods")
+NOTES = ("SpecNotUnderstood", SPEC_CHANGED, "EmptyOutput", "CleanupFailed", "SeveralPods")
 """Conditions that a person should know of, whatever the run does."""
 
 
 def build_job(
-    manifest: Mapping[str, Any], pods: Sequence[PodView] | None, throughput: Throughput, now: float
+    manifest: Mapping[str, Any], pods: Sequence[PodView] | None, now: float, *, program_change: str = ""
 ) -> Branch:
-    """Return a job as a tree. `pods` is None if they may not be listed."""
+    """Return a job as a tree. `pods` is None if they may not be listed; `program_change` is a sentence, or empty."""
     status = status_of(manifest)
     parts = [
         *explain(manifest, status),
-        *(build_tasks(task_type, status, pods or (), throughput, now) for task_type in shown_types(status)),
+        *(build_tasks(task_type, status, pods or (), now) for task_type in shown_types(status)),
         *build_output(manifest, status),
         *(Branch(text=f"{kind}: {message_of(status, kind)[1]}") for kind in NOTES if holds(status, kind)),
     ]
+    if program_change and not holds(status, SPEC_CHANGED):
+        parts.append(Branch(text=f"{SPEC_CHANGED}: {program_change}"))
     if pods is None:
         parts.append(Branch(text="the pods may not be listed with these credentials: what they do is not shown"))
     return Branch(text=render_head(manifest, status, now), below=tuple(parts))
@@ -66,7 +68,7 @@ def render_head(manifest: Mapping[str, Any], status: Mapping[str, Any], now: flo
 def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[Branch]:
     """Yield why the run waits, is suspended or has failed."""
     spec = spec_of(manifest)
-    if status and status.get("runId") != spec.get("runId", "1"):
+    if status and not is_wanted_run(manifest):
         yield Branch(text=f"run {spec.get('runId', '1')} is asked for, and has not begun")
     reason, message = find_wait(status)
     if reason:
@@ -85,12 +87,9 @@ def shown_types(status: Mapping[str, Any]) -> list[TaskType]:
     return [task_type for task_type in TaskType if read_tasks(status, task_type).get("total") != 0 and "plan" in status]
 
 
-def build_tasks(
-    task_type: TaskType, status: Mapping[str, Any], pods: Sequence[PodView], throughput: Throughput, now: float
-) -> Branch:
+def build_tasks(task_type: TaskType, status: Mapping[str, Any], pods: Sequence[PodView], now: float) -> Branch:
     """Return the tasks of one type, and below them the pods that wait or run."""
-    estimate = None if find_ended(status) else throughput.estimate(task_type, status, now)
-    text = render_tasks(task_type, status, estimate)
+    text = render_tasks(task_type, status)
     active = [pod for pod in pods if pod.is_active and pod.task.type is task_type]
     ordered = sorted(active, key=lambda pod: (pod.phase is PodPhase.RUNNING, pod.started_at or pod.created_at))
     shown = [Branch(text=render_pod(pod, now)) for pod in ordered[:MAX_PODS]]
@@ -104,20 +103,26 @@ def find_ended(status: Mapping[str, Any]) -> bool:
     return holds(status, Ending.COMPLETE) or holds(status, Ending.FAILED)
 
 
-def render_tasks(task_type: TaskType, status: Mapping[str, Any], estimate: Estimate | None) -> str:
-    """Return `map 46/128 (36 %), 4 running, 2 failed attempts, 12.3 of 33.1 GiB, 95.2 MiB/s, 3 min 40 s left`."""
-    tasks = read_tasks(status, task_type)
+def render_tasks(task_type: TaskType, status: Mapping[str, Any]) -> str:
+    """Return `map 46/128 (38%), 4 active, 2 failed attempts, 12.3 GiB of 33.1 GiB, 95.2 MiB/s, about 3 min 40 s left`.
+
+    Of the tasks that run the status says how far they are. Of the others the committed ones are counted.
+    """
+    tasks, wave = read_tasks(status, task_type), find_wave(task_type, status)
     total, done = tasks.get("total"), tasks.get("succeeded", 0)
-    share = f" ({done / total:.0%})" if total else ""
-    parts = [f"{task_type} {done}/{'?' if total is None else total}{share}"]
+    percent = wave.get("percent", 100 * done // total if total else None)
+    parts = [f"{task_type} {done}/{'?' if total is None else total}{'' if percent is None else f' ({percent}%)'}"]
     if tasks.get("active") and not find_ended(status):
         parts.append(f"{tasks['active']} active")
     if tasks.get("failed"):
         parts.append(render_count(tasks["failed"], "failed attempt"))
-    parts += render_amount(task_type, status)
-    if estimate is not None:
-        parts += render_estimate(estimate)
-    return ", ".join(parts)
+    return ", ".join([*parts, *(render_wave(wave) if wave else render_amount(task_type, status))])
+
+
+def find_wave(task_type: TaskType, status: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what the status says of the tasks that run, if they are of this type."""
+    wave: Mapping[str, Any] = status.get("wave") or {}
+    return wave if wave.get("tasks") == task_type else {}
 
 
 def render_amount(task_type: TaskType, status: Mapping[str, Any]) -> list[str]:
@@ -127,15 +132,22 @@ def render_amount(task_type: TaskType, status: Mapping[str, Any]) -> list[str]:
     planned = status["plan"].get("bytes") if task_type is TaskType.MAP else None
     if not size and not records and planned is None:
         return []
+    return render_read(size, planned, records)
+
+
+def render_wave(wave: Mapping[str, Any]) -> Iterator[str]:
+    """Yield how much the tasks have done, their speed and the time left."""
+    yield from render_read(wave.get("bytes", 0), wave.get("totalBytes"), wave.get("records", 0))
+    if wave.get("bytesPerSecond", 0) >= 1:
+        yield f"{render_bytes(wave['bytesPerSecond'])}/s"
+    if "secondsLeft" in wave:
+        yield f"about {render_seconds(wave['secondsLeft']).replace('.0 s', ' s')} left"
+
+
+def render_read(size: int, planned: int | None, records: int) -> list[str]:
+    """Return `12.3 GiB of 33.1 GiB` and the records."""
     of_all = "" if planned is None or planned <= size else f" of {render_bytes(planned)}"
     return [f"{render_bytes(size)}{of_all}", *([render_count(records, "record")] if records else [])]
-
-
-def render_estimate(estimate: Estimate) -> list[str]:
-    """Return the speed and the time left."""
-    speed = [f"{render_bytes(estimate.bytes_per_second)}/s"] if estimate.bytes_per_second >= 1 else []
-    seconds = round(estimate.seconds_left, -1 if estimate.seconds_left >= MINUTE else 0)
-    return [*speed, f"about {render_seconds(seconds).replace('.0 s', ' s')} left"]
 
 
 def render_pod(pod: PodView, now: float) -> str:

@@ -21,7 +21,6 @@ from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.status_tree import build_job
 from podreduce_operator.cli.cluster.task_names import NAMED, parse_task
-from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import Branch, draw
 from podreduce_operator.cli.local_runs.history import PIPELINE_RUN, History, LocalRun, open_history
 from podreduce_operator.cli.local_runs.names import LOCAL
@@ -149,9 +148,7 @@ def show_run(name: str, output: Format | None) -> CommandExit:
     now = time.time()
     took = (run.ended_at or now) - run.started_at
     head = f"{LOCAL}/{run.id}, of {run.file} in {run.directory}: {find_phase(run)}"
-    whole = (
-        build_pipeline(manifest, {}, now) if run.kind == PIPELINE_RUN else build_job(manifest, [], Throughput(), now)
-    )
+    whole = build_pipeline(manifest, {}, now) if run.kind == PIPELINE_RUN else build_job(manifest, [], now)
     parts = whole.below if run.phase in {"Complete", "Failed"} or "steps" in run.status else ()
     tree = Branch(text=f"{head}, {'took' if run.ended_at else 'for'} {render_seconds(took)}", below=parts)
     say("\n".join([*draw(tree, terminal_width(sys.stdout)), *suggest(run)]))

@@ -12,6 +12,7 @@ from podreduce_operator.api.crd import (
     PIPELINES,
     SCHEDULES,
     ResourceNames,
+    explicit_spec,
     job_schema,
     known_spec,
     load_crd,
@@ -21,11 +22,11 @@ from podreduce_operator.api.crd import (
 from podreduce_operator.api.crd_schema import as_json_schema, iter_unknown_fields
 from podreduce_operator.api.spec import LIVE_FIELDS, pinned_fields, spec_changed
 from podreduce_operator.model.decisions import Phase, Verdict
-from podreduce_operator.model.observed import HeavyKeyView
+from podreduce_operator.model.observed import HeavyKeyView, PinnedDigests, RunState, SeenProgram
 from podreduce_operator.policy.status import build_status
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.observed import make_observed, make_post_mortem_view, make_published
-from tests.support.builders.plans import make_shuffle
+from tests.support.builders.plans import make_plan_summary, make_shuffle
 from tests.support.builders.records import make_commit, make_failure, make_quarantine
 from tests.support.builders.tasks import map_task, reduce_task
 from tests.support.crd_cases import DEFAULTED_SPEC
@@ -33,8 +34,8 @@ from tests.support.crd_cases import DEFAULTED_SPEC
 LONG = "é" * 40_000
 
 
-def write_status() -> dict[str, Any]:
-    """A status in which every field is there, and as long as it gets."""
+def write_status(phase: Phase = Phase.FAILED) -> dict[str, Any]:
+    """A status as long as it gets. One of a run that has ended and one of a run in progress have all fields."""
     failures = [
         make_failure(map_task(index), message=LONG, traceback=LONG, record=LONG, exit_code=64, finished_at=float(index))
         for index in range(20)
@@ -42,6 +43,8 @@ def write_status() -> dict[str, Any]:
     counters = {f"group {number} {LONG}": {f"name {number} {LONG}": 2**62} for number in range(50)}
     observed = make_observed(
         spec={"image": "other"},
+        run_id="1-g2",
+        run=RunState(run_id="1-g2", started_at=0.0),
         commits=[
             make_commit(map_task(index), counters=counters, quarantine=make_quarantine(2**50))
             for index in range(0, 10_000, 2)
@@ -53,21 +56,26 @@ def write_status() -> dict[str, Any]:
         quarantine_uri=f"s3://corpus/{LONG}",
         published=make_published(),
         post_mortem=make_post_mortem_view(),
+        plan=make_plan_summary(pinned=PinnedDigests(spec="0" * 32, program="1" * 32)),
+        seen_program=SeenProgram(generation=2**40, digest="2" * 32),
     )
-    verdict = Verdict(phase=Phase.FAILED, reason="ProgramError", message=LONG, next_attempt_at=5.5)
+    verdict = Verdict(phase=phase, reason="ProgramError", message=LONG, next_attempt_at=5.5)
     return build_status(observed, verdict, 1000.5, pinned_fields(make_raw_spec()))
 
 
-def test_the_operators_status_fits_the_crd() -> None:
+@pytest.mark.parametrize("phase", [Phase.FAILED, Phase.MAPPING])
+def test_the_operators_status_fits_the_crd(phase: Phase) -> None:
     schema = job_schema()["properties"]["status"]
-    status = write_status()
+    status = write_status(phase)
     assert list(iter_unknown_fields(schema, status, "status")) == []
     assert [error.message[:200] for error in Draft4Validator(as_json_schema(schema)).iter_errors(status)] == []
 
 
 def test_every_field_of_the_status_is_written() -> None:
     adopted = {"installation"}  # the loop writes it before anything else
-    assert set(write_status()) | adopted == set(job_schema()["properties"]["status"]["properties"])
+    assert {*write_status(), *write_status(Phase.MAPPING)} | adopted == set(
+        job_schema()["properties"]["status"]["properties"]
+    )
 
 
 def test_live_fields_are_fields_of_the_spec() -> None:
@@ -104,14 +112,14 @@ def test_each_default_is_in_its_description_because_kubectl_explain_shows_no_oth
     assert untold(schema_of(names)["properties"]["spec"], "spec") == []
 
 
-WIDE_COLUMNS = ["Installation", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped"]
+WIDE_COLUMNS = ["Percent", "Left", "Installation", "Run", "Reason", "Started", "Ended", "Took", "Failures", "Skipped"]
 """Besides the others, with --output wide."""
 
 
 def test_printer_columns_are_those_of_the_readme() -> None:
     columns = load_crd()["spec"]["versions"][0]["additionalPrinterColumns"]
     shown = [column["name"] for column in columns if not column.get("priority")]
-    assert shown == ["Phase", "Maps", "Reduces", "Age"]
+    assert shown == ["Phase", "Maps", "Reduces", "Changed", "Age"]
     assert [column["name"] for column in columns if column.get("priority")] == WIDE_COLUMNS
 
 
@@ -165,3 +173,15 @@ def test_an_edit_of_a_template_is_told() -> None:
     spec = make_raw_spec()
     edited = {**spec, "podTemplate": {"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"disk": "ssd"}}}}
     assert changed(spec, edited) == ("spec.podTemplate",)
+
+
+def test_a_spec_without_its_defaults_is_the_same_whether_they_were_given_or_not() -> None:
+    given = {
+        "program": {"source": "x", "parameters": {"suspend": "false"}},
+        "input": {"uris": ["s3://a/b"], "format": "CSV"},
+        "output": {"uri": "s3://a/c/"},
+        "backoff": {"factor": 3},
+        "podTemplate": {"spec": {"volumes": [{"name": "x", "emptyDir": {}}]}},
+    }
+    for spec in (given, known_spec(given), known_spec({**given, "suspend": False, "none": 1})):
+        assert explicit_spec(spec) == given

@@ -224,3 +224,13 @@ def test_one_is_not_many() -> None:
 
 def test_unknown_totals_are_a_question() -> None:
     assert render_tasks(TaskType.REDUCE, fold().show(TaskType.REDUCE, 0.0)) == "reduce 0/? tasks"
+
+
+def test_the_time_left_is_that_of_the_status_and_shown_while_the_tasks_run() -> None:
+    status = STATUS | {"wave": {"tasks": "map", "left": "2m10s"}}
+    running = fold(StatusWritten(status=status), PodStarted(pod=make_attempt()), counts(10, 2048))
+    line = "map 0/3 tasks, 2.0 KiB of 4.0 KiB, 10 records, about 2m10s left"
+    assert render_tasks(TaskType.MAP, running.show(TaskType.MAP, 0.0)) == line
+    assert running.show(TaskType.REDUCE, 0.0).left == ""
+    running.take(ended("m-0", "u1", 0))
+    assert "left" not in render_tasks(TaskType.MAP, running.show(TaskType.MAP, 0.0))

@@ -193,6 +193,36 @@ async def test_an_edit_of_a_settled_job_is_still_told() -> None:
     assert "SpecChanged" in {each["type"] for each in hours.cluster.jobs[key].status["conditions"]}
 
 
+async def test_an_edit_is_told_when_the_records_of_the_run_are_gone_and_costs_no_request_of_the_store() -> None:
+    hours = Hours()
+    key = hours.add_job(1, is_told=True)
+    await hours.pass_hours(30)
+    assert list(open_store(hours.place).list("work/")) == []
+    job = hours.cluster.jobs[key]
+    hours.cluster.jobs[key] = replace(job, raw_spec={**job.raw_spec, "image": "other"}, generation=2)
+    before = hours.cluster.store.requests
+    await hours.pass_hours(1)
+    conditions = {each["type"]: each["message"] for each in hours.cluster.jobs[key].status["conditions"]}
+    assert conditions["SpecChanged"] == "takes effect with the next spec.runId: spec"
+    assert ("Warning", "SpecChanged") in hours.cluster.events
+    assert hours.cluster.store.requests == before
+
+
+async def test_an_edit_of_a_settled_job_compares_the_text_in_its_config_map_once() -> None:
+    hours = Hours()
+    key = hours.add_job(1, is_told=True)
+    hours.cluster.sources = {("count", "job.py"): "class New: pass\n"}
+    await hours.pass_hours(1)
+    job = hours.cluster.jobs[key]
+    program = {"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}}
+    edited = make_job(spec={**job.raw_spec, "program": program})
+    hours.cluster.jobs[key] = replace(job, raw_spec=edited.raw_spec, spec=edited.spec, generation=2)
+    await hours.pass_hours(40)
+    assert hours.cluster.sources_read == 1
+    conditions = {each["type"]: each["message"] for each in hours.cluster.jobs[key].status["conditions"]}
+    assert conditions["SpecChanged"].endswith("the text in ConfigMap count, key job.py")
+
+
 async def test_a_new_run_id_wakes_a_settled_job() -> None:
     hours = Hours()
     key = hours.add_job(1, is_told=True)

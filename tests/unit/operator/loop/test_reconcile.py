@@ -18,12 +18,13 @@ from podreduce.storage import open_store
 from podreduce_operator.loop import apply
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.passes import wait_for_wake
-from podreduce_operator.loop.reconcile import Reconciler
+from podreduce_operator.loop.reconcile import JobWorker, Reconciler
 from podreduce_operator.model.actions import PlanRun
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.pods import PodPhase, PodRequest
+from podreduce_operator.policy.wave_progress import WAVE_SECONDS
 from podreduce_operator.runs.output_claim import Claim, claim_output, read_claim
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.builders.pods import make_failed_pod, make_pod
@@ -102,6 +103,15 @@ async def test_a_job_is_planned_and_gets_as_many_pods_as_it_may_have(world: Worl
     assert request.environment.run_uri.startswith(f"{world.place}work/local/default/wordcount/")
     assert request.environment.plan_digest
     await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("phase") == "Mapping")
+
+
+async def test_while_tasks_run_a_pass_is_due_in_time_to_say_how_far_they_are(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job(speculation="Never", progressDeadlineSeconds=3600)
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: "wave" in world.cluster.jobs[KEY].status)
+    await world.reconciler.close()
+    assert await world.reconciler.reconcile(KEY, JobWorker()) == WAVE_SECONDS
 
 
 @pytest.mark.parametrize(
@@ -516,3 +526,52 @@ async def test_a_run_that_failed_before_its_plan_is_not_tried_again_unchanged(wo
     edit(world, ttlSecondsAfterFinished=60)
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
+
+
+def edit_job(world: World, **spec: Any) -> None:
+    """Apply the job again, as its author does."""
+    job = world.cluster.jobs[KEY]
+    edited = make_job(spec={**job.raw_spec, **spec})
+    world.cluster.jobs[KEY] = replace(job, spec=edited.spec, raw_spec=edited.raw_spec, generation=job.generation + 1)
+    world.reconciler.wake(KEY)
+
+
+async def test_with_on_change_an_edit_replaces_the_run_and_the_spec_keeps_its_run_id(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    world.add_job(runPolicy="OnChange", output=make_raw_output(uri=f"{world.place}out/", ifExists="Replace"))
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: world.cluster.created and "digests" in world.cluster.jobs[KEY].status)
+    first = world.cluster.created[0].environment.run_uri
+    edit_job(world, parallelism=1)
+    edit_job(world, map={"shards": 2})
+    await world.wait_for(lambda: world.cluster.jobs[KEY].status.get("map", {}).get("total") == 2)
+    status = world.cluster.jobs[KEY].status
+    assert (status["runId"], status["specRunId"]) == ("1-g3", "1")
+    await world.wait_for(lambda: world.cluster.created[-1].environment.run_uri != first)
+    assert world.cluster.created[-1].environment.run_uri.endswith("-1-g3/")
+    assert ("Normal", "SpecChanged") in world.cluster.events
+    assert not open_store(first).exists(PLAN_KEY)
+
+
+async def test_with_on_change_another_text_in_the_config_map_replaces_the_run_after_an_edit(world: World) -> None:
+    open_store(world.place).put("in/a.txt", b"one\ntwo\n")
+    text = "class A:\n    def map_func(self, key, value):\n        yield value, 1\n"
+    world.cluster.sources = {("count", "job.py"): text}
+    world.add_job(
+        runPolicy="OnChange",
+        program={"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}},
+        output=make_raw_output(uri=f"{world.place}out/", ifExists="Replace"),
+    )
+    world.reconciler.wake(KEY)
+    await world.wait_for(lambda: "digests" in world.cluster.jobs[KEY].status)
+    await world.wait_for(lambda: "generation" in world.cluster.jobs[KEY].status["digests"])
+    read = world.cluster.sources_read
+    world.cluster.sources = {("count", "job.py"): text.replace("1", "2")}
+    for _ in range(3):
+        world.reconciler.wake(KEY)
+        await asyncio.sleep(0.05)
+    assert (world.cluster.jobs[KEY].status["runId"], world.cluster.sources_read) == ("1", read)
+    edit_job(world, parallelism=1)
+    await world.wait_for(lambda: world.cluster.jobs[KEY].status["runId"] == "1-g2")
+    await world.wait_for(lambda: "digests" in world.cluster.jobs[KEY].status)
+    assert "SpecChanged" not in world.conditions()

@@ -266,7 +266,10 @@ def test_the_status_stays_under_ten_kilobytes_whatever_happens(letter: str, last
         post_mortem=PostMortemView(uri=f"s3://{'w' * 251}", attempts_uri=f"s3://{'w' * 251}"),
     )
     status = build_status(observed, Verdict(phase=Phase.FAILED, reason="ProgramError", message=long), NOW, None)
-    assert len(json.dumps(status, ensure_ascii=False).encode()) < 10_240
+    running = build_status(observed, Verdict(phase=Phase.MAPPING, reason="ProgramError", message=long), NOW, None)
+    assert "wave" in running
+    for each in (status, running):
+        assert len(json.dumps(each, ensure_ascii=False).encode()) < 10_240
     assert len(status["failures"]) == 10
     assert any("traceback" in failure for failure in status["failures"])
     assert status["failures"][0]["record"]
@@ -404,3 +407,13 @@ def test_a_new_run_has_not_published_whatever_the_one_before_did() -> None:
     job = make_job(status={"runId": "1", "conditions": known})
     status = build_status(make_observed(job=job, run_id="2"), Verdict(phase=Phase.PLANNING), NOW, None)
     assert {each["type"]: each["status"] for each in status["conditions"]}["Publishing"] == "False"
+
+
+def test_how_far_the_tasks_are_is_gone_when_the_run_has_ended_and_not_of_another_run() -> None:
+    running = build_status(make_observed(commits=[make_commit()]), Verdict(phase=Phase.MAPPING), NOW, None)
+    assert running["wave"]["percent"] == 50
+    job = make_job(status=running)
+    for phase in (Phase.COMPLETE, Phase.FAILED, Phase.SUSPENDED):
+        assert "wave" not in build_status(make_observed(job=job), Verdict(phase=phase), NOW, None)
+    other = make_observed(job=job, run_id="2", run=RunState(run_id="2"))
+    assert build_status(other, Verdict(phase=Phase.MAPPING), NOW, None)["wave"]["percent"] == 0

@@ -21,6 +21,7 @@ from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.resources import read_resource
 from podreduce_operator.cli.cluster.waiting import wait_for_all
+from podreduce_operator.digests.pinned_digests import digest_text
 from podreduce_operator.pods.pod_names import hash_run, pod_name
 from tests.support.builders.pipelines import PAGERANK, PIPELINE_DEFAULTS
 from tests.support.job_manifests import (
@@ -317,6 +318,42 @@ async def test_a_status_without_the_right_to_list_pods_is_shown_nevertheless(
     printed = capsys.readouterr().out
     assert "map 4/16" in printed
     assert "the pods may not be listed" in printed
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ({"job.py": "class A: pass\n"}, ""),
+        ({"job.py": "class B: pass\n"}, "SpecChanged: the text in ConfigMap count, key job.py has changed since"),
+        ({}, "SpecChanged: the text in ConfigMap count, key job.py is not there any more"),
+    ],
+    ids=["the same", "changed", "gone"],
+)
+async def test_a_changed_text_in_a_config_map_is_seen_by_status_and_diagnose(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str], data: dict[str, str], words: str
+) -> None:
+    job = complete_job(digests={"spec": "0", "program": digest_text("class A: pass\n")})
+    job["spec"] = {**job["spec"], "program": {"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}}}
+    api.put(job)
+    api.objects["/api/v1/namespaces/team-a/configmaps/count"] = {"data": data}
+    for command in (show_status(connection, WORD_COUNT, None), diagnose_job(connection, WORD_COUNT, None, None)):
+        assert await command is CommandExit.DONE
+        printed = capsys.readouterr().out
+        assert words in printed
+        assert ("SpecChanged" in printed) is bool(words)
+
+
+async def test_without_the_right_to_read_the_config_map_status_says_nothing_and_diagnose_why(
+    api: KubeApi, connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job = complete_job(digests={"spec": "0", "program": "1"})
+    job["spec"] = {**job["spec"], "program": {"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}}}
+    api.put(job)
+    api.refused["/api/v1/namespaces/team-a/configmaps"] = 403
+    await show_status(connection, WORD_COUNT, None)
+    assert "SpecChanged" not in capsys.readouterr().out
+    await diagnose_job(connection, WORD_COUNT, None, None)
+    assert "not known: the text in ConfigMap count, key job.py was not compared" in capsys.readouterr().out
 
 
 async def test_a_schedules_status_has_its_jobs(

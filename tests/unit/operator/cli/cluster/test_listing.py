@@ -14,10 +14,11 @@ def test_jobs_are_a_table_with_the_age_of_the_run() -> None:
     ]
 
 
-def test_a_wide_table_has_the_run_the_failures_and_why_it_waits() -> None:
+def test_a_wide_table_has_how_far_the_tasks_are_the_run_the_failures_and_why_it_waits() -> None:
     head, row = build_table(JOB, [running_job("QuotaExceeded", "full")], NOW, is_wide=True, with_namespace=True)
-    assert head.split()[-4:] == ["RUN", "FAILURES", "RECORDS", "REASON"]
-    assert row.split() == ["team-a", "wordcount", "Mapping", "4/16", "0/4", "3m", "3m", "1", "1", "-", "QuotaExceeded"]
+    assert head.split()[-6:] == ["PERCENT", "LEFT", "RUN", "FAILURES", "RECORDS", "REASON"]
+    assert row.split()[:7] == ["team-a", "wordcount", "Mapping", "4/16", "0/4", "3m", "3m"]
+    assert row.split()[7:] == ["31%", "6m40s", "1", "1", "-", "QuotaExceeded"]
 
 
 def test_schedules_are_a_table_with_their_last_and_next_time() -> None:

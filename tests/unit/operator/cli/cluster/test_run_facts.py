@@ -2,8 +2,15 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cli.cluster.run_facts import Ending, find_ending, find_wait, read_duration, status_of
-from tests.support.job_manifests import NOW, complete_job, failed_job, make_job, running_job, suspended_job
+from podreduce_operator.cli.cluster.run_facts import (
+    Ending,
+    find_ending,
+    find_wait,
+    is_wanted_run,
+    read_duration,
+    status_of,
+)
+from tests.support.job_manifests import NOW, complete_job, condition, failed_job, make_job, running_job, suspended_job
 
 
 def with_spec(job: dict[str, Any], generation: int = 2, **spec: Any) -> dict[str, Any]:
@@ -62,3 +69,26 @@ def test_a_run_takes_until_its_end_or_until_now() -> None:
     assert read_duration(status_of(complete_job()), NOW) == 90
     assert read_duration(status_of(running_job()), NOW) == 180
     assert read_duration({}, NOW) is None
+
+
+def test_with_on_change_an_edit_that_the_operator_has_not_seen_may_be_a_new_run() -> None:
+    job = complete_job(runId="1-g2", specRunId="1")
+    job["spec"] = {**job["spec"], "runPolicy": "OnChange"}
+    assert find_ending(job) is Ending.COMPLETE
+    job["metadata"]["generation"] = 3
+    assert find_ending(job) is None
+    job["spec"]["runPolicy"] = "OnRunId"
+    assert find_ending(job) is Ending.COMPLETE
+
+
+def test_a_run_that_is_being_replaced_is_not_the_end() -> None:
+    job = complete_job(runId="1-g2", specRunId="1")
+    job["status"]["conditions"].append(condition("Reconciling", "Superseding", "run 1-g2 is being discarded"))
+    assert find_ending(job) is None
+
+
+def test_a_run_is_the_wanted_one_if_it_was_made_for_the_run_id_in_the_spec() -> None:
+    assert is_wanted_run(complete_job(runId="1-g2", specRunId="1"))
+    assert not is_wanted_run(complete_job(runId="2-g2", specRunId="2"))
+    assert not is_wanted_run(complete_job(runId="1-g2"))
+    assert not is_wanted_run(make_job())

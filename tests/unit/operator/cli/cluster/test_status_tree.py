@@ -3,12 +3,11 @@ from typing import Any
 import pytest
 
 from podreduce_operator.cli.cluster.status_tree import build_job, build_schedule
-from podreduce_operator.cli.cluster.throughput import Throughput
 from podreduce_operator.cli.cluster.tree import draw
 from podreduce_operator.model.pods import PodPhase
 from tests.support.builders.pods import make_pod
 from tests.support.builders.tasks import map_task
-from tests.support.job_manifests import NOW, complete_job, failed_job, make_job, make_schedule, running_job
+from tests.support.job_manifests import GIBI, NOW, complete_job, failed_job, make_job, make_schedule, running_job
 
 PODS = [
     make_pod(map_task(4), node="node-1", started_at=NOW - 20, created_at=NOW - 30),
@@ -23,14 +22,12 @@ PODS = [
 ]
 
 
-MAPS = "map 4/16 (25%), 4 active, 1 failed attempt, 1.0 GiB of 4.0 GiB, 9,000,000 records"
-SPEED = "5.7 MiB/s, about 9 min 00 s left"
+MAPS = "map 4/16 (31%), 4 active, 1 failed attempt, 1.2 GiB of 4.0 GiB, 11,250,000 records"
+SPEED = "7.1 MiB/s, about 6 min 40 s left"
 
 
 def draw_job(job: dict[str, Any], pods: Any = (), width: int | None = None) -> list[str]:
-    speed = Throughput()
-    speed.take(job.get("status") or {}, NOW)
-    return list(draw(build_job(job, pods, speed, NOW), width))
+    return list(draw(build_job(job, pods, NOW), width))
 
 
 def test_a_running_job_is_a_tree_of_its_tasks_and_pods_with_speed_and_time_left() -> None:
@@ -43,6 +40,19 @@ def test_a_running_job_is_a_tree_of_its_tasks_and_pods_with_speed_and_time_left(
         "├─ reduce 0/4 (0%)",
         "└─ output s3://corpus/counts/: not published yet",
     ]
+
+
+def test_a_wave_whose_speed_is_unknown_has_no_time_left() -> None:
+    job = running_job()
+    job["status"]["wave"] = {"tasks": "map", "percent": 0, "bytes": 0, "totalBytes": GIBI, "records": 0}
+    assert "├─ map 4/16 (0%), 4 active, 1 failed attempt, 0 B of 1.0 GiB" in draw_job(job)
+
+
+def test_what_an_operator_that_says_nothing_of_a_wave_has_committed_is_counted() -> None:
+    job = running_job()
+    del job["status"]["wave"]
+    expected = "├─ map 4/16 (25%), 4 active, 1 failed attempt, 1.0 GiB of 4.0 GiB, 9,000,000 records"
+    assert expected in draw_job(job)
 
 
 def test_a_complete_job_says_what_it_wrote() -> None:
@@ -86,7 +96,7 @@ def test_more_pods_than_fit_are_counted() -> None:
 
 
 def test_a_schedule_is_a_tree_of_its_times_and_jobs() -> None:
-    job = build_job(complete_job("nightly-1"), [], Throughput(), NOW)
+    job = build_job(complete_job("nightly-1"), [], NOW)
     assert list(draw(build_schedule(make_schedule(), [job], NOW), None))[:4] == [
         "mrs/nightly in team-a: active, 0 2 * * * (Europe/Berlin)",
         "├─ next: 2025-06-15T17:06:40Z (in 2 h 00 min)",
