@@ -129,3 +129,27 @@ def test_a_job_is_suspended_resumed_run_again_and_cancelled(person: Person) -> N
     person.prints("cancel", "again", "--yes")
     world.cluster.wait_for(lambda: not world.pods("again"), "the end of its pods", timeout=60)
     assert person.types("status", "again").returncode == 5
+
+
+PRINTS = """
+class Printing:
+    def setup(self, context):
+        self.task = context.task
+    def map_func(self, key, value):
+        for word in value.split():
+            yield word, 1
+    def reduce_func(self, key, values):
+        yield key, sum(values)
+    def teardown(self):
+        print("printed by", self.task)
+"""
+
+
+def test_what_went_well_has_printed_is_there_when_its_pods_are_gone(person: Person) -> None:
+    world = person.world
+    job = world.run("printing", PRINTS)
+    assert (job["status"]["map"]["active"], job["status"]["reduce"]["active"]) == (0, 0)
+    world.cluster.wait_for(lambda: not world.running_pods("printing"), "no running pods", timeout=60)
+    world.cluster.kubectl("delete", "pods", "--all", "-n", world.namespace, "--wait=true", timeout=120)
+    for task in (*(f"m-{index}" for index in range(8)), *(f"r-{index}" for index in range(3))):
+        assert f"printed by {task}" in person.prints("logs", "printing", task).splitlines()

@@ -125,7 +125,7 @@ def diagnose(case: Case) -> list[Finding]:
         find_notes,
     )
     found = [finding for find in finders for finding in find(case)]
-    return found or [describe_progress(case)]
+    return [*(found or [describe_progress(case)]), *find_several_pods(case)]
 
 
 def find_unseen(case: Case) -> Iterator[Finding]:
@@ -357,6 +357,14 @@ def find_notes(case: Case) -> Iterator[Finding]:
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):
         yield Finding(text=f"{render_count(bad['count'], 'bad record')} skipped: {bad['uri']}")
+
+
+def find_several_pods(case: Case) -> Iterator[Finding]:
+    """Find why a job does not run in one pod, as small jobs do. It is no fault, so it comes last."""
+    reason, message = message_of(case.status, "SeveralPods")
+    if reason:
+        remedy = "leave these fields out if the work is short: one pod then takes all tasks, and starts once"
+        yield Finding(text=f"several pods: {message}", remedy=remedy if reason == "SeveralTasksAsked" else "")
 
 
 def describe_progress(case: Case) -> Finding:

@@ -89,3 +89,20 @@ def test_what_is_no_job_is_refused_with_its_place(text: str, expected: str) -> N
     with pytest.raises(ManifestError) as refusal:
         parse_manifest(text, "job.yaml")
     assert str(refusal.value).startswith(expected)
+
+
+BOOLEANS = ("y", "n", "yes", "no", "on", "off")
+"""Texts that YAML 1.1, and so kubectl, reads as booleans; so it does if they are capitalised or in capitals."""
+
+
+@pytest.mark.parametrize(
+    "key", [spelt for word in BOOLEANS for spelt in sorted({word, word.capitalize(), word.upper()})]
+)
+def test_a_key_that_kubectl_reads_as_a_boolean_is_refused_at_its_place_unless_quoted(key: str) -> None:
+    text = f"{HEAD}spec:\n  program:\n    parameters:\n      {{}}: '3'\n"
+    with pytest.raises(ManifestError) as refusal:
+        parse_manifest(text.format(key), "job.yaml")
+    told = f'{key} is not a text in YAML 1.1: kubectl reads it as a boolean; write "{key}"'
+    assert str(refusal.value) == f"job.yaml:6:7: not valid YAML: {told}"
+    manifest = parse_manifest(text.format(f'"{key}"'), "job.yaml")
+    assert manifest["spec"]["program"]["parameters"] == {key: "3"}

@@ -6,14 +6,25 @@ from typing import Any
 
 import pytest
 
+from podreduce.contract.environment import StorageSettings
+from podreduce_operator.api.validation import validate_job
 from podreduce_operator.cli.overrides import Overrides, StepOverrides
 from podreduce_operator.cli.plan_any import PlanOptions, plan_any
-from podreduce_operator.cli.plan_job import describe_partitions, describe_pods, describe_processes
+from podreduce_operator.cli.plan_job import (
+    describe_partitions,
+    describe_pods,
+    describe_processes,
+    render_job_outlook,
+)
 from podreduce_operator.cli.run import ExitStatus
+from podreduce_operator.cluster.interface import JobStorage
+from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.model.pods import Requests
-from podreduce_operator.planning.look_ahead import Wave
+from podreduce_operator.planning.look_ahead import Wave, look_ahead
+from podreduce_operator.runs.run import RunCache
 
 MEANING = "the sum of their distances from the mean"
+JOB = {"apiVersion": "podreduce.dev/v1beta1", "kind": "MapReduceJob", "metadata": {"name": "count"}}
 PROGRAM = "class Count:\n    def map_func(self, key, value):\n        yield value, 1\n"
 
 
@@ -28,9 +39,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def plan(here: Path, of_steps: StepOverrides | None = None, **spec: Any) -> ExitStatus:
     job = {
-        "apiVersion": "podreduce.dev/v1beta1",
-        "kind": "MapReduceJob",
-        "metadata": {"name": "count"},
+        **JOB,
         "spec": {"program": {"source": PROGRAM}, "input": {"uris": ["in/"]}, "output": {"uri": "out/"}, **spec},
     }
     (here / "job.json").write_text(json.dumps(job))
@@ -121,6 +130,20 @@ def test_pods_are_told_with_what_they_request_together(
     pods: int, at_a_time: int, requests: Requests, told: str
 ) -> None:
     assert describe_pods(Wave(tasks=9, pods=pods, at_a_time=at_a_time, requests=requests)) == told
+
+
+async def test_why_a_small_job_takes_several_pods_is_told_below_them(here: Path) -> None:
+    async def lines(**changes: Any) -> list[str]:
+        uris = {"input": {"uris": [f"file://{here}/in/"]}, "output": {"uri": f"file://{here}/out/"}}
+        job = view_job(validate_job({**JOB, "spec": {"program": {"source": PROGRAM}, **uris, **changes}}))
+        storage = JobStorage(work_uri=f"file://{here}/work/", installation="here", settings=StorageSettings())
+        outlook = await look_ahead(RunCache().open(job, "1", storage), parallelism=4, packs=True)
+        return [line.strip() for line in render_job_outlook(job, outlook, has_pods=True)]
+
+    assert "one pod takes all tasks, because the input is small (execution: Auto)" in await lines()
+    told = "several pods: spec.map.shards asks for 3 map tasks, and the tasks of one pod run one after another"
+    assert told in await lines(map={"shards": 3})
+    assert not [line for line in await lines(execution="PerTask", map={"shards": 3}) if "several pods" in line]
 
 
 def test_a_number_that_is_chosen_later_is_told_as_an_estimate() -> None:

@@ -7,7 +7,7 @@ import pytest
 from podreduce.contract.task import TaskRef, TaskType
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.limits import Limits
-from podreduce_operator.model.observed import Fault, HeavyKeyView, PostMortemView, RunState
+from podreduce_operator.model.observed import Fault, HeavyKeyView, Observed, PostMortemView, RunState, SeveralPods
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_wave import run_wave
 from podreduce_operator.policy.status import build_status, compress_indexes
@@ -174,6 +174,24 @@ def test_an_edit_of_a_pinned_field_is_told() -> None:
     status = build_status(observed, Verdict(phase=Phase.MAPPING), NOW, pinned)
     told = [condition for condition in status["conditions"] if condition["type"] == "SpecChanged"]
     assert [condition["message"] for condition in told] == ["takes effect with the next spec.runId: spec.map.shards"]
+
+
+def test_why_a_job_has_several_pods_is_told_for_this_run_also_while_its_plan_is_not_seen() -> None:
+    why = SeveralPods(reason="InputTooLarge", message="too large")
+    seen = make_observed(plan=make_plan_summary(several_pods=why))
+
+    def told(observed: Observed, phase: Phase = Phase.MAPPING) -> list[tuple[str, str]]:
+        status = build_status(observed, Verdict(phase=phase), NOW, None)
+        return [(each["reason"], each["message"]) for each in status["conditions"] if each["type"] == "SeveralPods"]
+
+    assert told(seen) == [("InputTooLarge", "too large")]
+    assert told(make_observed()) == []
+    status = build_status(seen, Verdict(phase=Phase.MAPPING), NOW, None)
+    blind = make_observed(job=make_job(status=status), plan=None, is_store_unreadable=True)
+    assert told(blind) == [("InputTooLarge", "too large")]
+    assert told(blind, Phase.COMPLETE) == [("InputTooLarge", "too large")]
+    following = make_observed(job=make_job(status=status, spec={"runId": "2"}), run_id="2", plan=None)
+    assert told(following) == []
 
 
 def test_a_spec_that_is_not_understood_is_told_until_it_is() -> None:

@@ -155,6 +155,17 @@ def test_a_complete_run_that_wrote_nothing_says_so() -> None:
     assert texts(make_case(job))[1:] == ["EmptyOutput: the map yielded nothing"]
 
 
+def test_why_a_job_does_not_run_in_one_pod_comes_last_and_is_no_fault() -> None:
+    job = running_job()
+    before = texts(make_case(job))
+    told = condition("SeveralPods", "SeveralTasksAsked", "spec.map.shards asks for 3 map tasks, and the rest")
+    job["status"]["conditions"].append(told)
+    *others, last = diagnose(make_case(job))
+    assert [each.text for each in others] == before
+    assert last.text == "several pods: spec.map.shards asks for 3 map tasks, and the rest"
+    assert last.remedy.startswith("leave these fields out if the work is short")
+
+
 @pytest.mark.parametrize(
     "job",
     [make_job(), running_job(), complete_job(), failed_job(), suspended_job(), running_job(runId="2")],

@@ -143,7 +143,7 @@ async def test_a_task_without_a_log_says_what_is_kept_and_fails(
     out, err = printed()
     assert out == ""
     assert err.startswith("r-1: no log: ")
-    assert "the last 100 lines of attempts that failed" in err
+    assert "the last lines of attempts that failed, and of what others printed" in err
 
 
 async def test_a_secret_that_may_not_be_read_is_said_and_the_pods_logs_are_shown(
