@@ -26,6 +26,7 @@ from rich.table import Table
 from podreduce_apps.catalog import find_pipeline, find_sample_writer
 from podreduce_apps.risk.handbook import Shop
 from podreduce_apps.risk.sample import write_data
+from podreduce_operator.pods.pod_names import JOB_LABEL
 from tests.bench.paths import PODREDUCE
 from tests.bench.telling import say
 from tests.chaos.pipelines import Stage, is_end, open_stage
@@ -182,7 +183,7 @@ def running_pods(cluster: Cluster, namespace: str, step: str) -> list[str]:
     return [
         pod["metadata"]["name"]
         for pod in cluster.list("pods", namespace)
-        if pod["status"].get("phase") == "Running" and f"-{step}-" in pod["metadata"]["name"]
+        if pod["status"].get("phase") == "Running" and f"-{step}-" in pod["metadata"]["labels"].get(JOB_LABEL, "")
     ]
 
 
