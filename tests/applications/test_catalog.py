@@ -91,6 +91,24 @@ def test_a_copy_is_valid_and_names_its_own_modules(
     assert f"module: {name}." in text
     assert f"podreduce_apps.{name}" not in text
     assert (copied / name / "sample.py").is_file()
+    links = re.findall(r"\]\(([^)#]+)", (copied / "README.md").read_text())
+    assert [link for link in links if not link.startswith("https://") and not (copied / link).is_file()] == []
+    assert f"podreduce_apps.{name}" not in (copied / "README.md").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_copy_has_the_sample_and_both_say_how_it_is_run(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied, written = tmp_path / "my-copy", tmp_path / "written"
+    assert copy_application(name, str(copied)) == ExitStatus.COMPLETE
+    find_sample_writer(name)(written)
+    files = [path.relative_to(written) for path in sorted(written.rglob("*")) if path.is_file()]
+    assert files
+    assert [path for path in files if (copied / "sample" / path).read_bytes() != (written / path).read_bytes()] == []
+    command = f"podreduce run {copied}/pipeline.yaml -p input={copied}/sample/ -p output=results"
+    assert command in capsys.readouterr().out
+    assert command.replace(str(copied), f"my-{name}") in (copied / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)
