@@ -297,7 +297,7 @@ def test_modules_beside_a_file_are_found_whatever_it_holds(tmp_path: Path, makes
     (tmp_path / "visits.py").write_text("class Visits:\n    def map_func(self, key, value):\n        yield value, 1\n")
     program = {"module": "visits"}
     step = {"name": "visits", "program": program, "inputs": [{"uris": ["s3://logs/"]}]}
-    job = {"program": program, "input": {"uris": ["s3://logs/"]}, "output": {"uri": "s3://reports/"}}
+    job = {"program": program, "input": {"uris": ["s3://logs/"]}, "output": {"uri": "s3://reports/visits/"}}
     spec = job if makes == "jobTemplate" else {"steps": [step]}
     manifest = {
         "apiVersion": "podreduce.dev/v1beta1",
