@@ -77,11 +77,15 @@ def test_nothing_of_podreduce_is_imported(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_copy_is_valid_and_names_its_own_modules(
+def test_a_copy_is_valid_names_its_own_modules_and_has_a_sample_to_run_on(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     copied = tmp_path / "copy"
     assert copy_application(name, str(copied)) == ExitStatus.COMPLETE
+    command = f"podreduce run {copied}/pipeline.yaml -p input={copied}/sample/ -p output=results"
+    assert command in capsys.readouterr().out
+    assert command.replace(str(copied), f"my-{name}") in (copied / "README.md").read_text()
+    assert any(path.stat().st_size for path in (copied / "sample").rglob("*.csv"))
 
     monkeypatch.chdir(copied)
     status = validate_file(str(copied / "pipeline.yaml"))
@@ -91,6 +95,9 @@ def test_a_copy_is_valid_and_names_its_own_modules(
     assert f"module: {name}." in text
     assert f"podreduce_apps.{name}" not in text
     assert (copied / name / "sample.py").is_file()
+    links = re.findall(r"\]\(([^)#]+)", (copied / "README.md").read_text())
+    assert [link for link in links if not link.startswith("https://") and not (copied / link).is_file()] == []
+    assert f"podreduce_apps.{name}" not in (copied / "README.md").read_text()
 
 
 @pytest.mark.parametrize("name", NAMES)

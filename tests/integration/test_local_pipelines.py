@@ -270,6 +270,27 @@ def test_an_option_that_does_not_fit_is_refused_before_anything_runs(
     assert message in done.stderr
 
 
+def test_modules_beside_the_file_are_found_from_any_directory(here: Path) -> None:
+    modules = here / "mine" / "words"
+    modules.mkdir(parents=True)
+    (modules / "__init__.py").write_text("MARK = '!'\n")
+    (modules / "loud.py").write_text(
+        "from words import MARK\n\n\nclass Loud:\n    def map_func(self, key, line):\n        yield line, MARK\n"
+    )
+    step = {"name": "loud", "program": {"module": "words.loud"}, "inputs": [{"uris": [f"{here}/links/"]}]}
+    steps = [{**step, "reduce": {"partitions": 0}, "output": {"uri": f"{here}/loud/"}}]
+    manifest = {**chain(), "spec": {"steps": steps}}
+    (here / "mine" / "pipeline.json").write_text(json.dumps(manifest))
+    command = [*COMMAND, "run", "mine/pipeline.json"]
+    done = subprocess.run(
+        command, cwd=here, env=environ(here), capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    lines = "".join(path.read_text() for path in sorted((here / "loud").glob("part-*"))).splitlines()
+    assert len(lines) == len(PAGES)
+    assert all(line.endswith("\t!") for line in lines)
+
+
 def test_only_a_step_and_what_it_needs_run(here: Path) -> None:
     done, status = run(here, chain(), "-p", "place=links/", "--to", "parse", "-o", "parse=parsed/")
     assert done.returncode == 0, done.stderr

@@ -3,6 +3,7 @@
 Rule: an application is an ordinary pipeline. What this module does for it, a person could do by `podreduce run`.
 """
 
+import re
 import shutil
 import webbrowser
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ __all__ = ["ApplicationRun", "copy_application", "list_applications", "run_appli
 
 PACKAGE = "podreduce_apps"
 SAMPLE_NAME = "sample"
+LINK_TO_DOCS = re.compile(r"\[([^\]]+)\]\((?:\.\./)+(docs/[^)#]+)[^)]*\)")
+"""A link from an application's README to podreduce's own pages, which are not beside a copy."""
 INSTALL = "pip install 'podreduce[cli,apps]' for the applications"
 
 
@@ -115,20 +118,22 @@ def show_report(output: str, *, opens: bool) -> None:
 
 
 def copy_application(name: str, target: str) -> ExitStatus:
-    """Copy an application's pipeline and modules into a new directory, where they can be changed."""
+    """Copy an application's pipeline, modules and sample into a new directory, where they can be changed."""
     directory = Path(target)
     try:
-        package = find_application(name).find_package(name)
+        catalog = find_application(name)
         check_empty(directory)
-        copy_package(package, name, directory)
+        copy_package(catalog.find_package(name), name, directory)
+        catalog.find_sample_writer(name)(directory / SAMPLE_NAME)
     except NoApplicationError as error:
         complain(str(error))
         return ExitStatus.INVALID
     except OSError as error:
         complain(f"{directory}: cannot be written: {error.strerror}")
         return ExitStatus.INVALID
-    say(f"copied to {directory}/. Change what you like; your copy runs by")
-    say(f"podreduce run {directory / 'pipeline.yaml'} -p input=YOUR-DATA/ -p output=OUTPUT")
+    say(f"copied to {directory}/. Change what you like; your copy runs on its sample by")
+    say(f"podreduce run {directory / 'pipeline.yaml'} -p input={directory / SAMPLE_NAME}/ -p output=results")
+    say("the report is then results/report/_files/report.html")
     return ExitStatus.COMPLETE
 
 
@@ -146,11 +151,12 @@ def copy_package(package: Path, name: str, directory: Path) -> None:
     """Copy the modules to a package `name` in the directory, beside the pipeline and the README, which name it so."""
     skipped = shutil.ignore_patterns("__pycache__", "*.yaml", "README.md", "*.png")
     shutil.copytree(package, directory / name, ignore=skipped)
-    for path in (*package.glob("*.yaml"), package / "README.md"):
+    for path in (*package.glob("*.yaml"), *package.glob("*.png"), package / "README.md"):
         shutil.copy(path, directory / path.name)
     for path in directory.rglob("*"):
-        if path.suffix in (".py", ".yaml"):
-            path.write_text(path.read_text("utf-8").replace(f"{PACKAGE}.{name}", name), encoding="utf-8")
+        if path.suffix in (".py", ".yaml", ".md"):
+            text = path.read_text("utf-8").replace(f"{PACKAGE}.{name}", name)
+            path.write_text(LINK_TO_DOCS.sub(r"\1 (\2 of podreduce)", text), encoding="utf-8")
 
 
 def find_application(name: str) -> ModuleType:

@@ -5,7 +5,7 @@ Rule: only reads. `overrides` applies the command line, and `validation` applies
 
 import json
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
@@ -97,11 +97,19 @@ def mentions(path: str, name: str) -> bool:
 
 
 def find_directory(manifest: Mapping[str, Any], place: Path) -> Path | None:
-    """Return the directory of the job file if the program's module is there, as `podreduce submit` would pack it."""
+    """Return the directory of the file if a program's module is there, as `podreduce submit` would pack it."""
+    modules = (program.get("module") for program in find_programs(manifest) if "archive" not in program)
+    return place if any(isinstance(each, str) and find_module(place, each) for each in modules) else None
+
+
+def find_programs(manifest: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """Yield the programs of a job, or of a pipeline and its steps, as far as the manifest has the shape of one."""
     spec = manifest.get("spec")
-    program = spec.get("program") if isinstance(spec, dict) else None
-    module = program.get("module") if isinstance(program, dict) and "archive" not in program else None
-    return place if isinstance(module, str) and find_module(place, module) is not None else None
+    steps = spec.get("steps") if isinstance(spec, dict) else None
+    for holder in (spec, *(steps if isinstance(steps, list) else ())):
+        program = holder.get("program") if isinstance(holder, dict) else None
+        if isinstance(program, dict):
+            yield program
 
 
 def find_module(directory: Path, module: str) -> Path | None:

@@ -217,7 +217,7 @@ def read_file(path: str, at: str | None = None) -> JobFile:
 
             job = read_scheduled_job(text, source, at, time.time())
             if job is not None:
-                return job
+                return beside(job, path)
         if at is not None:
             raise InvalidFileError(f"--at: {source} has no {SCHEDULES.kind}, and a job has no time of its own")
         return beside(parse_job_file(text, source), path)

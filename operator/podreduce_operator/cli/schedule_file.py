@@ -17,7 +17,7 @@ from podreduce_operator.api.job_files import ManifestError, load_documents, show
 from podreduce_operator.api.schedule_spec import decode_schedule_spec
 from podreduce_operator.api.spec import SpecError
 from podreduce_operator.api.validation import apply_crd_defaults, find_rule_problems, find_schema_problems
-from podreduce_operator.cli.job_file import JobFile, index_config_maps, is_kind, read_text
+from podreduce_operator.cli.job_file import JobFile, beside, index_config_maps, is_kind, read_text
 from podreduce_operator.cli.pipelines.pipeline_file import (
     describe_place,
     graph_rules,
@@ -236,12 +236,12 @@ def read_pipeline(path: str, at: str | None, now: float) -> JobFile | None:
             return None
         file = schedule.make_job_file(find_time(schedule, at, now))
         metadata = {**file.manifest["metadata"], "name": schedule.view.key.name}
-        return replace(file, manifest={**file.manifest, "metadata": metadata})
+        return beside(replace(file, manifest={**file.manifest, "metadata": metadata}), path)
     if not has_pipeline(text, source):
         return None
     if at is not None:
         raise ManifestError(f"--at: {source} has no {SCHEDULES.kind}, and a pipeline has no time of its own")
-    return parse_pipeline_file(text, source)
+    return beside(parse_pipeline_file(text, source), path)
 
 
 def parse_time_of(schedule: ScheduleFile, text: str) -> float:

@@ -8,7 +8,8 @@ from podreduce_apps.recommendation.als import read_choices_model, read_factors, 
 from podreduce_apps.recommendation.baseline import Baseline
 from podreduce_apps.recommendation.factors import PART_ENTRIES, Choices, Ratings, Rows, start_factors
 from podreduce_apps.recommendation.matrix import read_rows
-from tests.applications.recommendation.contexts import default_parameters
+from podreduce_apps.recommendation.rank import Rank
+from tests.applications.recommendation.contexts import Given, default_parameters, one_batch
 from tests.applications.recommendation.factor_data import (
     dense_losses,
     dense_round,
@@ -16,6 +17,7 @@ from tests.applications.recommendation.factor_data import (
     make_rows,
     plant_ratings,
     run_rounds,
+    shop_of,
 )
 from tests.applications.recommendation.planted import planted_error
 
@@ -149,6 +151,28 @@ def test_what_each_item_of_the_history_adds_makes_up_the_score(ratings: np.ndarr
         items = np.flatnonzero(~np.isin(np.arange(25), history))
         assert model.find_reasons(history, items).tolist() == history[added[items].argmax(axis=1)].tolist()
     assert model.score("u", np.zeros(0, np.int64)).tolist() == [0.0] * 25
+
+
+def test_lists_are_served_from_the_factors(ratings: np.ndarray, chosen: np.ndarray) -> None:
+    states, _ = run_rounds(ratings, chosen, 1, 3, **IN_ROUNDS)
+    items, nothing = item_table(ratings, chosen), pa.table({"key": [], "value": []})
+    items = items.append_column("popularity", items["count"])
+    sides = {"items": items, "neighbours": nothing, "ease": nothing, "factors": states[-1]}
+    job = Rank()
+    job.setup(Given(default_parameters(serve="als"), sides))
+    core = shop_of(ratings, chosen)
+    core = core.append_column("test_ids", pa.array([[]] * core.num_rows, pa.list_(pa.int32())))
+    lists = job.map_batch(one_batch(core)).to_pylist()
+    scores = read_factors(states[-1])["choices"]
+    for row, known in zip(lists, chosen, strict=True):
+        history, order = np.flatnonzero(known), np.array(row["scores"])
+        assert row["model"] == "als"
+        assert set(row["items"]).isdisjoint(history.tolist())
+        assert (np.diff(order) <= 0).all()
+        assert {reason for reason, score in zip(row["reasons"], order, strict=True) if score} <= set(history.tolist())
+        left = scores.T @ scores + 4 * scores[history].T @ scores[history] + 20 * np.eye(4)
+        best = scores @ np.linalg.solve(left, 5 * scores[history].sum(axis=0))
+        assert order[0] == pytest.approx(max(np.delete(best, history).max(), 0), abs=1e-9)
 
 
 def test_planted_factors_are_found() -> None:

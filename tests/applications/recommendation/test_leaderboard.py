@@ -37,7 +37,7 @@ def draw_lists(users: int = 90, seed: int = 2) -> pa.Table:
         known, test = int(chance.integers(0, 12)), chance.permutation(ITEMS)[: chance.integers(0, 6)]
         shuffled = chance.permutation(ITEMS)
         knowing = np.concatenate((test, shuffled[~np.isin(shuffled, test)]))
-        for model, items in (("chance", shuffled), ("knowing", knowing)):
+        for model, items in (("random", shuffled), ("als", knowing)):
             row = {"user": f"u{user}", "model": model, "known": known, "items": items[:20], "test_ids": test}
             rows.append({**row, "scores": np.zeros(20), "reasons": np.full(20, -1)})
     return pa.Table.from_pylist(rows, schema=SCHEMA)
@@ -58,14 +58,14 @@ def test_batches_change_no_sum_and_means_and_intervals_are_those_of_numpy() -> N
     whole = add_up(lists, 1)
     assert whole == add_up(lists, 3) == add_up(lists, 8)
     sums = read_sums(whole)
-    rows = [row for row in lists.to_pylist() if row["model"] == "chance" and row["test_ids"]]
+    rows = [row for row in lists.to_pylist() if row["model"] == "random" and row["test_ids"]]
     values = np.array([len({*row["items"][:10]} & {*row["test_ids"]}) / len(row["test_ids"]) for row in rows])
-    mean = measures_of(sums, "chance")["recall@10"]
+    mean = measures_of(sums, "random")["recall@10"]
     assert mean.users == len(rows)
     assert mean.value == pytest.approx(values.mean(), abs=1e-12)
     assert mean.half_width == pytest.approx(1.959963984540054 * values.std(ddof=1) / np.sqrt(len(rows)), abs=1e-9)
-    assert models_of(sums) == ["knowing", "chance"]
-    assert measures_of(sums, "knowing")["ndcg@10"].value == 1
+    assert models_of(sums) == ["als", "random"]
+    assert measures_of(sums, "als")["ndcg@10"].value == 1
 
 
 @given(st.lists(st.integers(0, 2**80), min_size=1, max_size=5))
@@ -85,17 +85,17 @@ def test_sums_over_the_users_of_the_whole_world_fit_into_a_column() -> None:
     largest = max(sums["value"].to_pylist())
     assert largest * batches < 2**63
     read = join_words({key: value * batches for key, value in zip(*sums.to_pydict().values(), strict=True)})
-    assert read["users|chance|3"] < read["ndcg@10|knowing|3"] == read["users|knowing|3"] * SCALE
+    assert read["users|random|3"] < read["ndcg@10|als|3"] == read["users|als|3"] * SCALE
 
 
 def test_groups_by_activity_hold_every_user_once_and_about_as_many_each() -> None:
     sums = read_sums(add_up(draw_lists(600), 1))
-    groups = activity_groups(sums, "chance", 4)
-    sizes = [mean_of_group(sums, "hit@10", "chance", group).users for group in groups]
+    groups = activity_groups(sums, "random", 4)
+    sizes = [mean_of_group(sums, "hit@10", "random", group).users for group in groups]
     assert [int(known) for group in groups for known in group] == sorted(
-        int(known) for known in sums["users"]["chance"]
+        int(known) for known in sums["users"]["random"]
     )
-    assert sum(sizes) == sum(sums["users"]["chance"].values())
+    assert sum(sizes) == sum(sums["users"]["random"].values())
     assert max(sizes) < 2 * min(sizes)
 
 
@@ -135,7 +135,7 @@ def test_a_page_has_the_protocol_and_what_is_known_of_each_model() -> None:
     page = render_report(findings)
     assert findings.protocol in page
     assert page.count("<svg") + page.count("data:image") >= 6
-    assert set(describe(findings)["models"]) == {"chance", "knowing"}
+    assert set(describe(findings)["models"]) == {"random", "als"}
 
 
 def test_the_table_of_the_data_accounts_for_every_event_that_is_used() -> None:

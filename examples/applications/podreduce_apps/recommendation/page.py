@@ -21,6 +21,7 @@ from podreduce_apps.recommendation.plots import (
     plot_popularity,
     plot_shown,
 )
+from podreduce_apps.recommendation.rank import MODELS
 from podreduce_apps.recommendation.rating_errors import rating_errors
 from podreduce_apps.recommendation.shown_users import Drawn
 from podreduce_apps.report_page import (
@@ -69,6 +70,7 @@ def render_report(findings: Findings) -> str:
         leaderboard=tabulate_models(findings, models) if models else None,
         ratings=tabulate_ratings(findings) if rating_errors(findings.sums) else None,
         measures=list(MEASURES.items()),
+        models=[(model, MODELS[model]) for model in models],
         model_plots=[plot_models(findings.sums, models), plot_activity(findings.sums, models)] if models else [],
         shown=tabulate_shown(findings, models) if models else None,
         shown_plots=[plot_shown(findings.sums, models, findings.counts)] if models else [],

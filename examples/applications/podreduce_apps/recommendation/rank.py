@@ -24,7 +24,14 @@ from podreduce_apps.recommendation.models import (
 
 __all__ = ["MODELS", "Rank"]
 
-MODELS = ("random", "popularity", "item-knn", "ease", "als")
+MODELS = {
+    "random": "chance: what any model has to be better than",
+    "popularity": "what most users chose, recent choices counting more; the same for everybody",
+    "item-knn": "items that are in the same baskets as those that the user has",
+    "ease": "a linear model of all items at once (EASE)",
+    "als": "some numbers for each user and item, whose product says what a user would choose (ALS)",
+}
+"""The models, and what each is."""
 LIST = pa.list_(pa.int32())
 SCHEMA = pa.schema(
     [

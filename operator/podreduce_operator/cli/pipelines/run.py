@@ -17,7 +17,7 @@ from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import StepOverrides
 from podreduce_operator.cli.pipelines.last_run import write_last_run
 from podreduce_operator.cli.pipelines.overrides import load_local_pipeline
-from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, read_memory
+from podreduce_operator.cli.run import ExitStatus, InvalidFileError, RunOptions, module_environ, read_memory
 from podreduce_operator.cli.schedule_file import read_pipeline
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cluster.local.fork_server import ForkServer
@@ -78,7 +78,12 @@ class RunOfPipeline:
                     config_maps=self.file.config_maps,
                     workspace=workspace,
                     data_uri=f"file://{data}/",
-                    machine=Machine(parallelism=slots, memory_bytes=memory_bytes, fork_server=fork_server),
+                    machine=Machine(
+                        parallelism=slots,
+                        memory_bytes=memory_bytes,
+                        fork_server=fork_server,
+                        environ=module_environ(self.file),
+                    ),
                 )
                 outcome = asyncio.run(self.run_in(local))
                 ended = self.report(local, outcome, time.monotonic() - started)

@@ -290,3 +290,29 @@ TEXTS = st.text(max_size=20) | st.sampled_from(
 def test_a_printed_manifest_is_read_back_as_it_was(value: Any) -> None:
     value = json.loads(json.dumps({"spec": value}))
     assert load_documents(write_manifest(value), "job.yaml") == [value]
+
+
+@pytest.mark.parametrize("makes", ["jobTemplate", "pipelineTemplate", "pipeline"])
+def test_modules_beside_a_file_are_found_whatever_it_holds(tmp_path: Path, makes: str) -> None:
+    (tmp_path / "visits.py").write_text("class Visits:\n    def map_func(self, key, value):\n        yield value, 1\n")
+    program = {"module": "visits"}
+    step = {"name": "visits", "program": program, "inputs": [{"uris": ["s3://logs/"]}]}
+    job = {"program": program, "input": {"uris": ["s3://logs/"]}, "output": {"uri": "s3://reports/visits/"}}
+    spec = job if makes == "jobTemplate" else {"steps": [step]}
+    manifest = {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReducePipeline",
+        "metadata": {"name": "a"},
+        "spec": spec,
+    }
+    if makes != "pipeline":
+        manifest |= {"kind": "MapReduceSchedule", "spec": {"schedule": "30 2 * * *", makes: {"spec": spec}}}
+    path = tmp_path / "file.json"
+    path.write_text(json.dumps(manifest))
+    found = read_file(str(path)) if makes == "jobTemplate" else read_pipeline(str(path), None, 0)
+    assert found is not None
+    assert found.directory == tmp_path
+    (tmp_path / "visits.py").unlink()
+    again = read_file(str(path)) if makes == "jobTemplate" else read_pipeline(str(path), None, 0)
+    assert again is not None
+    assert again.directory is None
