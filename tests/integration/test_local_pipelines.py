@@ -254,6 +254,16 @@ def test_a_failed_step_is_told_with_its_own_error_and_a_mended_one_goes_on_from_
     assert len(read_lines(here / "checked")) == 4
 
 
+def test_a_counter_that_nobody_counts_fails_the_run_in_words_that_name_the_step(here: Path) -> None:
+    """A typing error in a condition must not look like convergence."""
+    manifest = pagerank()
+    manifest["spec"]["loops"][0]["until"][0]["counter"] = "rank/mirco"
+    done, _ = run(here, manifest)
+    assert done.returncode == 1
+    assert "ConvergenceValueMissing" in done.stderr
+    assert "the step sum has not counted rank/mirco" in done.stderr
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -6,6 +6,7 @@ import sys
 from podreduce_operator.policy.decide import decide
 from tests.simulation.draw import draw_world
 from tests.simulation.judge import ViolationError
+from tests.simulation.pipeline_world import play
 from tests.simulation.runner import render_coverage, render_failure, run_worlds
 
 
@@ -15,7 +16,10 @@ def main() -> int:
     parser.add_argument("worlds", type=int, nargs="?", default=5000)
     parser.add_argument("first_seed", type=int, nargs="?", default=0)
     parser.add_argument("--seed", type=int, help="run the one world of this seed and show its decision log")
+    parser.add_argument("--pipelines", action="store_true", help="play worlds of pipelines")
     arguments = parser.parse_args()
+    if arguments.pipelines:
+        return play_pipelines(arguments.first_seed, arguments.worlds)
     if arguments.seed is not None:
         return show_world(arguments.seed)
     summary = run_worlds(arguments.worlds, first_seed=arguments.first_seed)
@@ -23,6 +27,19 @@ def main() -> int:
     for result in summary.violations:
         write(render_failure(result))
     return 1 if summary.violations else 0
+
+
+def play_pipelines(first_seed: int, worlds: int) -> int:
+    """Play worlds of pipelines; 1 if an invariant broke."""
+    broken = 0
+    for seed in range(first_seed, first_seed + worlds):
+        try:
+            play(seed)
+        except AssertionError as violation:
+            broken += 1
+            write(f"pipeline seed {seed}: {violation}")
+    write(f"{worlds} worlds of pipelines, {broken} of them broken")
+    return 1 if broken else 0
 
 
 def show_world(seed: int) -> int:

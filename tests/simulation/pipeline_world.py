@@ -267,8 +267,9 @@ class PipelineWorld:
         elif isinstance(action, DeleteStepJob):
             job.deleting = True
         else:
-            is_raise, job.share = action.share > job.share, action.share
-            if is_raise:
+            before, is_raise = self.held_slots(), action.share > job.share
+            job.share = action.share
+            if is_raise and self.held_slots() > before:
                 self.check_slots()
 
     def publish(self, place: Place) -> None:
@@ -364,8 +365,12 @@ class PipelineWorld:
         held = sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
         assert held + action.share <= max(self.parallelism, 1), "more slots than there are"
 
+    def held_slots(self) -> int:
+        """What running jobs hold. A raise up to what a job's pods hold already adds nothing."""
+        return sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
+
     def check_slots(self) -> None:
-        held = sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
+        held = self.held_slots()
         running = sum(1 for job in self.jobs.values() if job.ended is None)
         assert held <= max(self.parallelism, running), "more slots than there are"
 

@@ -17,7 +17,7 @@ import structlog
 from podreduce_operator.concurrency import LOOP_ENDS
 from podreduce_operator.model.jobs import JobKey
 
-__all__ = ["Passes", "Wait", "Worker", "wait_for_wake"]
+__all__ = ["MIN_PAUSE_SECONDS", "Passes", "Wait", "Worker", "wait_for_wake"]
 
 MIN_PAUSE_SECONDS = 0.02
 MAX_PAUSE_SECONDS = 1.0
@@ -74,6 +74,7 @@ class Passes(Generic[WorkerT]):
         monotonic: seconds that only go forward, by which passes are due and overdue.
         wait: waits for a wake-up, so many seconds at most.
         on_pass: told how long each pass took.
+        min_pause_seconds: the least pause after each pass. Events that come meanwhile make one pass.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Passes(Generic[WorkerT]):
         monotonic: Callable[[], float] = time.monotonic,
         wait: Wait = wait_for_wake,
         on_pass: Callable[[float], None] = lambda _seconds: None,
+        min_pause_seconds: float = MIN_PAUSE_SECONDS,
     ) -> None:
         self.kind = kind
         self.make_worker = make_worker
@@ -92,6 +94,7 @@ class Passes(Generic[WorkerT]):
         self.monotonic = monotonic
         self.wait = wait
         self.on_pass = on_pass
+        self.min_pause_seconds = min_pause_seconds
         self.workers: dict[JobKey, WorkerT] = {}
         self.passed_at: dict[str, float] = {}
 
@@ -151,7 +154,7 @@ class Passes(Generic[WorkerT]):
                 self.workers.pop(key, None)
                 return
             worker.due_at = self.monotonic() + (0.0 if worker.wake.is_set() else wake_after)
-            await asyncio.sleep(min(max(worker.observing_seconds, MIN_PAUSE_SECONDS), MAX_PAUSE_SECONDS))
+            await asyncio.sleep(min(max(worker.observing_seconds, self.min_pause_seconds), MAX_PAUSE_SECONDS))
             await self.wait(worker.wake, wake_after)
 
     def overdue_seconds(self) -> float:

@@ -15,7 +15,7 @@ from podreduce_operator.cluster.interface import PipelineCluster
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply_pipeline import FaultPoint, apply_pipeline
 from podreduce_operator.loop.observe_pipeline import observe_pipeline
-from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.passes import MIN_PAUSE_SECONDS, Passes, Wait, Worker, wait_for_wake
 from podreduce_operator.loop.telemetry import PipelineTelemetry
 from podreduce_operator.model.pipelines import PipelineDecision, PipelineObserved, PipelineView
 from podreduce_operator.model.resources import JobKey
@@ -61,6 +61,7 @@ class PipelineLoop:
         clock: seconds since the epoch.
         monotonic: seconds that only go forward.
         wait: waits for a wake-up, so many seconds at most.
+        min_pause_seconds: the least pause between two passes over a pipeline.
     """
 
     def __init__(
@@ -75,6 +76,7 @@ class PipelineLoop:
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         wait: Wait = wait_for_wake,
+        min_pause_seconds: float = MIN_PAUSE_SECONDS,
     ) -> None:
         self.cluster = cluster
         self.parallelism = parallelism
@@ -84,7 +86,14 @@ class PipelineLoop:
         self.status_interval_seconds = status_interval_seconds
         self.clock = clock
         self.monotonic = monotonic
-        self.passes = Passes("pipeline", PipelineWorker, self.reconcile, monotonic=monotonic, wait=wait)
+        self.passes = Passes(
+            "pipeline",
+            PipelineWorker,
+            self.reconcile,
+            monotonic=monotonic,
+            wait=wait,
+            min_pause_seconds=min_pause_seconds,
+        )
 
     def wake(self, key: JobKey) -> None:
         """Start a pass for the pipeline soon. This is cheap, and harmless if there is nothing to do."""

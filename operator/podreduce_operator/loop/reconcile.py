@@ -17,7 +17,7 @@ from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.loop.adoption import Adoption
 from podreduce_operator.loop.apply import Applied, Applier, FaultPoint
 from podreduce_operator.loop.observe import observe
-from podreduce_operator.loop.passes import Passes, Wait, Worker, wait_for_wake
+from podreduce_operator.loop.passes import MIN_PAUSE_SECONDS, Passes, Wait, Worker, wait_for_wake
 from podreduce_operator.loop.program_reading import ProgramReading
 from podreduce_operator.loop.telemetry import Telemetry
 from podreduce_operator.model.actions import CreatePod, DeleteJob, DeletePod, KeepAttempts
@@ -79,6 +79,7 @@ class Reconciler:
         wait: waits for a job's wake-up, so many seconds at most.
         telemetry: told what happens.
         record_bytes: how much memory the records of all runs may take.
+        min_pause_seconds: the least pause between two passes over a job.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Reconciler:
         wait: Wait = wait_for_wake,
         telemetry: Telemetry | None = None,
         record_bytes: float = math.inf,
+        min_pause_seconds: float = MIN_PAUSE_SECONDS,
     ) -> None:
         self.cluster = cluster
         self.limits = limits
@@ -107,7 +109,13 @@ class Reconciler:
         )
         self.applier = Applier(cluster=cluster, cache=self.cache, fault_point=fault_point, telemetry=self.telemetry)
         self.passes = Passes(
-            "job", JobWorker, self.reconcile, monotonic=monotonic, wait=wait, on_pass=self.telemetry.on_pass
+            "job",
+            JobWorker,
+            self.reconcile,
+            monotonic=monotonic,
+            wait=wait,
+            on_pass=self.telemetry.on_pass,
+            min_pause_seconds=min_pause_seconds,
         )
         self.left_alone: set[str] = set()
 

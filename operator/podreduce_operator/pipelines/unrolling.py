@@ -4,7 +4,7 @@ A loop is unrolled up to its first iteration that is not complete, or to its end
 that last iteration, and so it waits while the loop goes on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from podreduce_operator.api.pipeline_spec import LoopSpec, PipelineSpec, StepInput, StepSpec, UntilSpec
@@ -113,13 +113,24 @@ class Unroller:
             name=str(place),
             spec_digest=digests.spec,
             sources=tuple(self._source(each, place, digests) for each in step.all_inputs),
-            after=tuple(self._name(each, place) for each in step.depends_on),
+            after=tuple(dict.fromkeys(self._before(step, place))),
             is_seen=not place.iteration and step.name in self._results,
             is_asked_for=bool(place.iteration),
         )
         self.nodes.append(node)
         self.places[node.name] = place
         self._fresh[node.name] = is_fresh(node, self._fresh, self._records)
+
+    def _before(self, step: StepSpec, place: Place) -> Iterator[str]:
+        """Yield the nodes that a step waits for besides those that it reads.
+
+        Of another loop these are all nodes of its iteration, because the next one may follow: only the last is read.
+        """
+        yield from (self._name(each, place) for each in step.depends_on)
+        for name in (*step.depends_on, *(each for source in step.all_inputs for each in source.read_steps)):
+            loop = self._spec.loop_of(name)
+            if loop is not None and step.name not in loop.steps:
+                yield from (self._name(each, place) for each in loop.steps)
 
     def _show_results(self, loop: LoopSpec) -> None:
         """Mark the results of a loop that has ended: those of its last iteration."""

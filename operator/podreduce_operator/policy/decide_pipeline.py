@@ -236,10 +236,11 @@ def find_unpublished(observed: PipelineObserved, picture: Picture) -> Iterator[P
 def end_failed(
     running: list[StepJob], fault: Fault, *, stops: bool, states: Mapping[str, str] = MappingProxyType({})
 ) -> PipelineDecision:
-    """End the run as failed, after its running jobs have ended or are deleted."""
+    """End the run as failed, after its running jobs have ended or are deleted. Those of a suspension go on, to end."""
     phase = PipelinePhase.RUNNING if running else PipelinePhase.FAILED
     verdict = PipelineVerdict(phase=phase, reason=fault.reason, message=fault.message, states=states)
-    return PipelineDecision(verdict=verdict, actions=tuple(delete_all(running, "run failed")) if stops else ())
+    resumed = tuple(SetSuspend(job=job, suspend=False) for job in running if job.suspended)
+    return PipelineDecision(verdict=verdict, actions=tuple(delete_all(running, "run failed")) if stops else resumed)
 
 
 def fail(reason: str, message: str) -> PipelineDecision:

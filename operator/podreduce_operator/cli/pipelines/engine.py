@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from podreduce_operator.cli.engine import (
+    PASS_PAUSE_SECONDS,
     STATUS_INTERVAL_SECONDS,
     Stop,
     first_of,
@@ -138,8 +139,12 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
     slots, pace = local.machine.parallelism, STATUS_INTERVAL_SECONDS
     engine = Engine(
         cluster=cluster,
-        jobs=Reconciler(cluster, limits=local_limits(slots), status_interval_seconds=pace),
-        pipelines=PipelineLoop(cluster, parallelism=slots, status_interval_seconds=pace),
+        jobs=Reconciler(
+            cluster, limits=local_limits(slots), status_interval_seconds=pace, min_pause_seconds=PASS_PAUSE_SECONDS
+        ),
+        pipelines=PipelineLoop(
+            cluster, parallelism=slots, status_interval_seconds=pace, min_pause_seconds=PASS_PAUSE_SECONDS
+        ),
     )
     return engine
 

@@ -1,5 +1,7 @@
 import asyncio
 import math
+import time
+from itertools import pairwise
 
 import pytest
 
@@ -58,3 +60,16 @@ async def test_a_pass_that_fails_is_tried_again() -> None:
         while len(seen) < 2:  # noqa: ASYNC110 - what is awaited has no event
             await asyncio.sleep(0.01)
     await passes.close()
+
+
+async def test_between_two_passes_is_a_pause() -> None:
+    """On a cluster it gathers events; a local run has nothing to gather, and a shorter one."""
+    began: list[float] = []
+
+    async def look(_key: JobKey, _worker: Worker) -> float | None:
+        began.append(time.monotonic())
+        return 0.0 if len(began) < 3 else None
+
+    passes = Passes("job", Worker, look, min_pause_seconds=0.2)
+    await passes.settle(KEY)
+    assert [later - before >= 0.2 for before, later in pairwise(began)] == [True, True]

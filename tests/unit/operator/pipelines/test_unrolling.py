@@ -3,8 +3,8 @@ from typing import Any
 import pytest
 
 from podreduce_operator.api.pipeline_spec import PipelineSpec, decode_pipeline_spec
-from podreduce_operator.model.pipelines import StepDigests
-from podreduce_operator.pipelines.freshness import Node, Record, Source, input_digest
+from podreduce_operator.model.pipelines import Data, StepDigests
+from podreduce_operator.pipelines.freshness import Node, Record, Source, State, find_states, input_digest
 from podreduce_operator.pipelines.loops import LoopEnd, LoopError, StepOutcome
 from podreduce_operator.pipelines.unrolling import Unrolled, find_results, unroll
 
@@ -159,3 +159,19 @@ def test_a_thousand_iterations_are_unrolled_in_one_go() -> None:
         )
         world.outcomes[previous] = StepOutcome(records=1, bytes=1)
     assert world.unroll().loops["lloyd"].iteration == 1000
+
+
+def test_a_reader_waits_for_the_whole_iteration_and_not_only_for_the_step_of_it_that_it_reads() -> None:
+    """`sum` may say that the loop goes on: then the output of `spread` is not the last one."""
+    *steps, top = PAGERANK["steps"]
+    fields = {**PAGERANK, "steps": [*steps, {**top, "inputs": [{"from": "spread"}]}]}
+    spec = make_spec(fields)
+    digests = {step.name: StepDigests(spec=step.name, listings={LINKS: "links"}) for step in spec.steps}
+    known = Record(spec_digest="", input_digest="", output_digest="1", is_of_this_run=True)
+    records = dict.fromkeys(["seed", "spread/1"], known)
+    found = unroll(
+        spec, digests, records, dict.fromkeys(records, StepOutcome(records=1, bytes=1, counters={}, values={}))
+    )
+    data = dict.fromkeys(records, Data.PRESENT)
+    states = find_states(found.nodes, records, data)
+    assert (states["sum/1"], states["top"]) == (State.RUN, State.WAITING)

@@ -250,6 +250,12 @@ def test_a_condition_without_its_counter_fails_the_run() -> None:
     assert "the step assign has not counted kmeans/moved" in decision.verdict.message
 
 
+def test_a_run_that_fails_after_a_suspension_lets_its_suspended_jobs_end() -> None:
+    jobs = make_job("assign/1", ended="Failed"), make_job("seed", suspended=True)
+    decision = decide_pipeline(observe(KMEANS, jobs=jobs), NOW)
+    assert str(decision).endswith(": resume(seed)")
+
+
 def test_of_a_loop_only_the_last_two_outputs_are_kept() -> None:
     known = complete("assign/1", "assign/2", "assign/3", counters={"kmeans/moved": 7})
     recorded = make_job("assign/1", ended="Complete")
