@@ -54,9 +54,9 @@ def test_each_minute_has_its_job_and_the_history_keeps_the_newest(schedules: Sch
     for uri in outputs.values():
         assert read_words(world.jobs.parts(kept, uri)) == world.words, "outputs stay"
 
-    def is_told() -> bool:
+    def has_post_mortem() -> bool:
         return int(seconds(world.status("minutely")["lastSuccessfulTime"])) // MINUTE >= minute_in(kept)
 
-    cluster.wait_for(is_told, "the status of the schedule", LONG)
+    cluster.wait_for(has_post_mortem, "the status of the schedule", LONG)
     cluster.kubectl("delete", "mrs", "minutely", "--namespace", world.jobs.namespace)
     cluster.wait_for(lambda: not world.jobs_of("minutely"), "the end of all jobs", LONG)

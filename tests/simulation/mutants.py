@@ -90,8 +90,8 @@ MUTANTS = (
     wave("maps are not waited for", "    if pending:\n", "    if False:\n", breaks=judge.DOES_NOT_RAISE),
     deletion(
         "pods of the run before go on",
-        "doomed = [pod for pod in observed.foreign_pods if not pod.deleting]",
-        "doomed: list[PodView] = []",
+        "deleted_uids = [pod for pod in observed.foreign_pods if not pod.deleting]",
+        "deleted_uids: list[PodView] = []",
         breaks=judge.OLD_RUN_STOPS_FIRST,
         first_seed=10,
     ),
@@ -116,7 +116,7 @@ MUTANTS = (
     ),
     attempt(
         "a second attempt beside the first",
-        "return pod.is_active and pod.generation == generation and pod.uid not in doomed",
+        "return pod.is_active and pod.generation == generation and pod.uid not in deleted_uids",
         "return False",
         breaks=judge.ONE_AT_A_TIME,
     ),
@@ -280,8 +280,8 @@ MUTANTS = (
     ),
     cleanup(
         "a story is told again and again",
-        "is_told = observed.plan is None or observed.post_mortem is not None",
-        "is_told = observed.plan is None",
+        "has_post_mortem = observed.plan is None or observed.post_mortem is not None",
+        "has_post_mortem = observed.plan is None",
         breaks=judge.STORY_ONCE,
     ),
     keeping("nothing is kept", "    if not news:\n", "    if True:\n", breaks=judge.KEPT_FIRST),

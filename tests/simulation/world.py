@@ -14,7 +14,7 @@ from typing import Any, Self
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.digests.pinned_digests import digest_pinned
 from podreduce_operator.loop.apply import Applied
-from podreduce_operator.loop.reconcile import note_trouble, seconds_to_next_pass
+from podreduce_operator.loop.reconcile import faults_since, seconds_to_next_pass
 from podreduce_operator.model.actions import (
     Action,
     CommitOutput,
@@ -251,7 +251,7 @@ class World:
             self.apply(decision, observed)
         elif not applied.is_cut_short:
             self.judge.finish(observed)
-        self.troubled_since = note_trouble(observed, self.clock)
+        self.troubled_since = faults_since(observed, self.clock)
         due = self.tell(observed, decision)
         self.is_at_rest = fresh and not observed.faults and due is None and self.is_settled(observed, decision)
         if self.chaos.strikes(K.EVENTS_MISSED, 0.01):

@@ -139,7 +139,7 @@ async def run_in(
 ) -> "Outcome":
     """Run a valid job in its directory, and show its progress. `environ`: more variables of its tasks."""
     from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore is slow to import
-    from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - see above
+    from podreduce_operator.cli.logging_setup import configure_logs  # noqa: PLC0415 - see above
     from podreduce_operator.cli.views import open_view  # noqa: PLC0415
     from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
 

@@ -18,7 +18,7 @@ from podreduce_operator.history.attempt_merge import KeptAttempts, narrow
 from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.attempt_record import is_stopped
 
-__all__ = ["Evidence", "gather_evidence", "list_attempts", "moment"]
+__all__ = ["AttemptSources", "gather_sources", "list_attempts", "moment"]
 
 R = AttemptResult
 
@@ -37,7 +37,7 @@ class Traces:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
+class AttemptSources:
     """What all attempts left, as stored: there may be hundreds of thousands.
 
     Attributes:
@@ -63,16 +63,16 @@ class Evidence:
         return Traces(task, record, commit, failure)
 
 
-def gather_evidence(
+def gather_sources(
     *,
     kept: KeptAttempts,
     commits: Mapping[TaskRef, CommitRecord],
     outdated: AbstractSet[str],
     failures: Iterable[FailureRecord],
-) -> Evidence:
+) -> AttemptSources:
     """Index the records of a run's attempts."""
     records = list(failures)
-    return Evidence(
+    return AttemptSources(
         kept=kept,
         committed={commit.attempt_id: commit for commit in commits.values()},
         failed={failure.attempt_id: failure for failure in records if not is_lost_part(failure)},
@@ -82,13 +82,13 @@ def gather_evidence(
     )
 
 
-def list_attempts(evidence: Evidence, group_attempts: int) -> Iterator[list[Attempt]]:
+def list_attempts(sources: AttemptSources, group_attempts: int) -> Iterator[list[Attempt]]:
     """Yield all attempts with a record, ordered by time, in groups of `group_attempts` to limit memory."""
-    ids = {*evidence.kept.ids, *evidence.committed, *evidence.failed}
-    ordered = sorted((first_time(evidence.traces_of(attempt_id)), attempt_id) for attempt_id in ids)
+    ids = {*sources.kept.ids, *sources.committed, *sources.failed}
+    ordered = sorted((first_time(sources.traces_of(attempt_id)), attempt_id) for attempt_id in ids)
     for start in range(0, len(ordered), group_attempts):
         group = ordered[start : start + group_attempts]
-        yield [describe(attempt_id, evidence.traces_of(attempt_id), evidence) for _, attempt_id in group]
+        yield [describe(attempt_id, sources.traces_of(attempt_id), sources) for _, attempt_id in group]
 
 
 def is_lost_part(failure: FailureRecord) -> bool:
@@ -96,11 +96,11 @@ def is_lost_part(failure: FailureRecord) -> bool:
     return failure.lost is not None and failure.lost.task == failure.task
 
 
-def describe(attempt_id: str, traces: Traces, evidence: Evidence) -> Attempt:
+def describe(attempt_id: str, traces: Traces, sources: AttemptSources) -> Attempt:
     """Return everything known of one attempt."""
     record, commit, failure = traces.record, traces.commit, traces.failure
     known: dict[str, Any] = {"generation": narrow(generation_of(traces), 32)}
-    result = find_result(attempt_id, traces, evidence)
+    result = find_result(attempt_id, traces, sources)
     if record is not None:
         known |= describe_pod(record)
     if record is not None and result is not R.COMMITTED:
@@ -117,15 +117,15 @@ def generation_of(traces: Traces) -> int:
     return next(one.generation for one in (traces.record, traces.commit, traces.failure) if one is not None)
 
 
-def find_result(attempt_id: str, traces: Traces, evidence: Evidence) -> AttemptResult:
+def find_result(attempt_id: str, traces: Traces, sources: AttemptSources) -> AttemptResult:
     """Return the result of an attempt."""
     record, generation = traces.record, generation_of(traces)
-    if traces.commit is not None or attempt_id in evidence.outdated:
-        is_lost = attempt_id in evidence.outdated or (traces.task, generation) in evidence.lost
+    if traces.commit is not None or attempt_id in sources.outdated:
+        is_lost = attempt_id in sources.outdated or (traces.task, generation) in sources.lost
         return R.LOST if is_lost else R.COMMITTED
     if traces.failure is not None:
         return R.FAILED
-    winner = evidence.winners.get(traces.task)
+    winner = sources.winners.get(traces.task)
     if winner is not None and winner.generation >= generation:
         return R.BEATEN
     if record is not None and record.phase == PodPhase.FAILED and not is_stopped(record):

@@ -29,7 +29,7 @@ from podreduce.storage import in_batches
 from podreduce_operator.cluster.interface import Cluster
 from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
-from podreduce_operator.history.attempt_results import gather_evidence, list_attempts
+from podreduce_operator.history.attempt_results import gather_sources, list_attempts
 from podreduce_operator.history.attempts_table import ROW_GROUP_ATTEMPTS, write_attempts_table
 from podreduce_operator.history.post_mortem import Tally, build_post_mortem
 from podreduce_operator.model.errors import ActionError
@@ -102,7 +102,7 @@ async def write_post_mortem(run: Run, cluster: Cluster, present: Sequence[Attemp
 
 def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
     """Return the table of all attempts, built one row group at a time, and add each attempt to the tally."""
-    evidence = gather_evidence(
+    sources = gather_sources(
         kept=kept,
         commits=run.records.commits,
         outdated=run.records.outdated,
@@ -110,7 +110,7 @@ def make_table(run: Run, plan: Plan, kept: KeptAttempts, tally: Tally) -> bytes:
     )
 
     def tallied_groups() -> Iterator[Sequence[Attempt]]:
-        for group in list_attempts(evidence, ROW_GROUP_ATTEMPTS):
+        for group in list_attempts(sources, ROW_GROUP_ATTEMPTS):
             tally.add(group)
             yield group
 

@@ -156,7 +156,7 @@ class Reconciler:
         worker.observing_seconds = self.monotonic() - started
         observed = replace(observed, troubled_since=worker.troubled_since)
         decision, observed = await self.act(observed, run, self.clock())
-        worker.troubled_since = note_trouble(observed, self.clock())
+        worker.troubled_since = faults_since(observed, self.clock())
         status_due = await self.write_status(observed, run, decision, worker)
         settled = is_settled(observed, decision)
         if settled and status_due is None:
@@ -247,7 +247,7 @@ def log_progress(job: JobView, status: Mapping[str, Any]) -> None:
         run_log.info("run ended", result=after.terminal, reason=after.reason, seconds=round(seconds))
 
 
-def note_trouble(observed: Observed, now: float) -> float | None:
+def faults_since(observed: Observed, now: float) -> float | None:
     """Return since when the job's passes have met faults; None if this one met none."""
     if not observed.faults:
         return None

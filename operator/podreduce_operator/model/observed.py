@@ -34,7 +34,7 @@ class RunState:
         terminal: `Complete`, `Failed` or None; `reason` and `message` are those of this condition.
         is_publishing: whether the run may have begun to publish; written before it begins. None: the status does not
             say, because an earlier release wrote it.
-        is_told: the post-mortem of the ended run is written.
+        has_post_mortem: the post-mortem of the ended run is written.
         is_cleaned_up: nothing is left of the ended run except its output.
         has_leftovers: the store refused to be tidied when the ended run was last looked at.
     """
@@ -46,7 +46,7 @@ class RunState:
     message: str = ""
     completed_at: float | None = None
     is_publishing: bool | None = None
-    is_told: bool = False
+    has_post_mortem: bool = False
     is_cleaned_up: bool = False
     has_leftovers: bool = False
 

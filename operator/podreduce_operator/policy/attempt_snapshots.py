@@ -38,11 +38,11 @@ def has_story(observed: Observed, now: float) -> bool:
 
 def find_news(decision: Decision, observed: Observed, now: float) -> tuple[AttemptRecord, ...]:
     """Return the attempts with a stage that is not kept yet, including those about to be deleted."""
-    doomed = {action.uid: action.why for action in decision.actions if isinstance(action, DeletePod)}
+    deleted = {action.uid: action.why for action in decision.actions if isinstance(action, DeletePod)}
     past = (turn for pod in observed.run_pods if pod.sequence for turn in past_attempts(pod, observed.commits))
     done = tuple(describe_attempt(turn, now) for turn in past if observed.kept.get(turn.attempt_id, 0) < Stage.DONE)
     return done + tuple(
-        describe_attempt(pod, now, doomed.get(pod.uid, ""))
+        describe_attempt(pod, now, deleted.get(pod.uid, ""))
         for pod in observed.run_pods
-        if observed.kept.get(pod.attempt_id, 0) < (Stage.GONE if pod.uid in doomed else stage_of(pod))
+        if observed.kept.get(pod.attempt_id, 0) < (Stage.GONE if pod.uid in deleted else stage_of(pod))
     )

@@ -65,9 +65,9 @@ from podreduce_operator.model.observed import Observed
 from podreduce_operator.policy.attempt_record import SUSPENDED
 from podreduce_operator.policy.attempt_snapshots import keep_attempts
 from podreduce_operator.policy.job_deletion import delete_job
-from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, let_go, stop_failed
+from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, force_lost_pods, stop_failed
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS, fault_retry_seconds
-from podreduce_operator.policy.run_cleanup import supersede, tidy
+from podreduce_operator.policy.run_cleanup import clean_up, remove_replaced_run
 from podreduce_operator.policy.run_end import deadline_at, find_end, is_troubled, may_publish
 from podreduce_operator.policy.run_wave import run_wave
 
@@ -82,13 +82,13 @@ CHAOS_NOT_ALLOWED = Verdict(
 
 def decide(observed: Observed, now: float) -> Decision:
     """Decide what to do about one job at `now` (seconds since the epoch)."""
-    return keep_attempts(let_go(take_step(observed, now), observed, now), observed, now)
+    return keep_attempts(force_lost_pods(take_step(observed, now), observed, now), observed, now)
 
 
 def take_step(observed: Observed, now: float) -> Decision:
     """Clean up a terminal run, end the run as complete or failed, or take its next step."""
     if observed.run.terminal is not None:
-        return delete_job(tidy(observed, now), observed, now)
+        return delete_job(clean_up(observed, now), observed, now)
     if observed.published is not None:
         return Decision(actions=(), verdict=Verdict(phase=Phase.COMPLETE, reason="OutputCommitted"))
     failed = find_end(observed, now)
@@ -103,7 +103,7 @@ def proceed(observed: Observed, now: float) -> Decision:
     if observed.is_store_unreadable:
         return proceed_blind(observed)
     if observed.superseded is not None:
-        return supersede(observed, observed.superseded)
+        return remove_replaced_run(observed, observed.superseded)
     if observed.has_intent:
         return Decision(actions=(CommitOutput(),), verdict=Verdict(phase=Phase.COMMITTING))
     if observed.job.spec.suspend:

@@ -75,7 +75,7 @@ def decide_pipeline(observed: PipelineObserved, now: float) -> PipelineDecision:
 def take_step(observed: PipelineObserved, now: float) -> PipelineDecision:
     """Clean up a terminal run, end the run, or take its next step."""
     if observed.run.terminal is not None:
-        return tidy(observed, now)
+        return clean_up(observed, now)
     foreign = [job for job in observed.jobs if job.run != observed.run_hash and job.ended is None]
     if foreign:
         actions = tuple(delete_all(foreign, "another run"))
@@ -255,7 +255,7 @@ def suspend(running: list[StepJob]) -> PipelineDecision:
     return PipelineDecision(verdict=verdict, actions=actions)
 
 
-def tidy(observed: PipelineObserved, now: float) -> PipelineDecision:
+def clean_up(observed: PipelineObserved, now: float) -> PipelineDecision:
     """Delete the unfinished jobs of an ended run, and later what it has stored besides its results."""
     run = observed.run
     phase = PipelinePhase.COMPLETE if run.terminal == "Complete" else PipelinePhase.FAILED

@@ -31,8 +31,8 @@ def events_between(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[
             text = f"{failure['task']} ({failure['attempt']}): {failure['reason']}: {failure['message']}"
             events.append(JobEvent(kind="Warning", reason="AttemptFailed", message=text))
     phase = after.get("phase")
-    told = find_told(after)
-    if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_told(before):
+    told = find_fault_reason(after)
+    if phase != before.get("phase") or before.get("runId") != after.get("runId") or told != find_fault_reason(before):
         kind = "Warning" if phase in WARNING_PHASES or told is not None else "Normal"
         condition = find_condition(after, "Ready")
         if condition is not None:
@@ -52,7 +52,7 @@ def find_new_run(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterato
         yield JobEvent(kind="Normal", reason=SPEC_CHANGED, message=message)
 
 
-def find_told(status: Mapping[str, Any]) -> str | None:
+def find_fault_reason(status: Mapping[str, Any]) -> str | None:
     """Return the reason of a fault that delays the run, if there is one: a reason that is not a phase."""
     condition = find_condition(status, "Reconciling")
     if condition is None or condition["status"] != "True":

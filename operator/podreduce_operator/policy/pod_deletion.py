@@ -22,8 +22,8 @@ __all__ = [
     "delete_all",
     "delete_foreign",
     "delete_needless",
+    "force_lost_pods",
     "kept_failed_pods",
-    "let_go",
     "stop_failed",
 ]
 
@@ -53,11 +53,11 @@ def delete_needless(observed: Observed, generations: Mapping[TaskRef, int], now:
         if why is None and pod.attempt_id in recorded:
             why = "failure recorded"
         if why is not None:
-            deletes.append(delete(pod, why, save_log=tells_something(pod, recorded)))
+            deletes.append(delete(pod, why, save_log=keeps_log(pod, recorded)))
     return tuple(deletes)
 
 
-def tells_something(pod: PodView, recorded: Collection[str]) -> bool:
+def keeps_log(pod: PodView, recorded: Collection[str]) -> bool:
     """Tell whether to keep the log of a pod that is deleted.
 
     If an attempt is given up while it runs, it hangs, and the log may say where. Each log costs a request to the API
@@ -121,7 +121,7 @@ def stop_failed(observed: Observed) -> tuple[DeletePod, ...]:
     )
 
 
-def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
+def force_lost_pods(decision: Decision, observed: Observed, now: float) -> Decision:
     """Delete pods by force if their node does not answer the deletion, so that nothing waits for them.
 
     This is safe: such an attempt is fenced, and anything it still writes counts no more than a twin's output. A pod
@@ -141,5 +141,5 @@ def let_go(decision: Decision, observed: Observed, now: float) -> Decision:
 
 def delete_foreign(observed: Observed) -> tuple[DeletePod, ...]:
     """Delete the pods of the job's other runs."""
-    doomed = [pod for pod in observed.foreign_pods if not pod.deleting]
-    return tuple(delete(pod, "other run") for pod in doomed)
+    others = [pod for pod in observed.foreign_pods if not pod.deleting]
+    return tuple(delete(pod, "other run") for pod in others)

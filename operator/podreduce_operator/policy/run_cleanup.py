@@ -19,6 +19,7 @@ from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
 from podreduce_operator.policy.run_state import may_start_over
 
 __all__ = [
+    "clean_up",
     "gives_up_at",
     "has_settled",
     "is_at_rest",
@@ -26,8 +27,7 @@ __all__ = [
     "is_given_up",
     "job_expires_at",
     "needs_attempts",
-    "supersede",
-    "tidy",
+    "remove_replaced_run",
     "wants_post_mortem",
 ]
 
@@ -42,7 +42,7 @@ LEAST_CLEANUP_SECONDS = 86400.0
 """How long after its end a run whose clean-up fails is tried again at least, also if its ttl is shorter."""
 
 
-def tidy(observed: Observed, now: float) -> Decision:
+def clean_up(observed: Observed, now: float) -> Decision:
     """Remove what a terminal run left. Its verdict stays the same."""
     run = observed.run
     verdict = Verdict(phase=Phase(run.terminal or ""), reason=run.reason, message=run.message)
@@ -51,10 +51,12 @@ def tidy(observed: Observed, now: float) -> Decision:
     expires_at = run_expires_at(observed.job, run, now)
     expired = now >= expires_at
     kept = [] if expired else kept_failed_pods(pods)
-    doomed = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
-    actions: list[Action] = list(delete_all(doomed, "job ended"))
+    unneeded = [pod for pod in observed.pods if not pod.deleting and pod not in kept]
+    actions: list[Action] = list(delete_all(unneeded, "job ended"))
     if observed.is_store_unreadable:
-        return Decision(actions=tuple(actions), verdict=verdict, wake_after=next_blind_look(observed, now, kept=kept))
+        return Decision(
+            actions=tuple(actions), verdict=verdict, wake_after=next_look_without_store(observed, now, kept=kept)
+        )
     if observed.faults:  # the store has just refused the clean-up
         return Decision(actions=tuple(actions), verdict=verdict, wake_after=cleanup_retry_seconds(observed, now))
     if observed.has_intermediates and not unfinished:
@@ -69,7 +71,7 @@ def tidy(observed: Observed, now: float) -> Decision:
     return Decision(actions=tuple(actions), verdict=verdict, wake_after=wake_after)
 
 
-def next_blind_look(observed: Observed, now: float, *, kept: Collection[PodView]) -> float | None:
+def next_look_without_store(observed: Observed, now: float, *, kept: Collection[PodView]) -> float | None:
     """Return after how long to look again at an ended run whose store was not read; None: on the next event."""
     job, run = observed.job, observed.run
     rests_until_ttl = observed.is_at_rest and not run.is_cleaned_up and not is_given_up(job, run, now)
@@ -132,7 +134,7 @@ def is_at_rest(job: JobView, run: RunState, now: float) -> bool:
     if is_given_up(job, run, now):
         return not is_edited
     is_due = is_edited or not has_settled(run, now) or now >= run_expires_at(job, run, now)
-    return run.is_told and not run.has_leftovers and not is_due
+    return run.has_post_mortem and not run.has_leftovers and not is_due
 
 
 def is_cleaned_up(observed: Observed, now: float) -> bool:
@@ -146,16 +148,16 @@ def is_cleaned_up(observed: Observed, now: float) -> bool:
 
 def needs_attempts(job: JobView, run: RunState, limits: Limits, now: float) -> bool:
     """Tell whether the records of an ended run's tasks may be needed: for a post-mortem that is not written yet."""
-    return run.terminal in limits.post_mortem_of and not run.is_told and now < run_expires_at(job, run, now)
+    return run.terminal in limits.post_mortem_of and not run.has_post_mortem and now < run_expires_at(job, run, now)
 
 
 def wants_post_mortem(observed: Observed, now: float) -> bool:
     """Tell whether an ended run still needs a post-mortem: it was planned, has none, and its ttl is not over."""
-    is_told = observed.plan is None or observed.post_mortem is not None
-    return not is_told and needs_attempts(observed.job, observed.run, observed.limits, now)
+    has_post_mortem = observed.plan is None or observed.post_mortem is not None
+    return not has_post_mortem and needs_attempts(observed.job, observed.run, observed.limits, now)
 
 
-def supersede(observed: Observed, run_id: str) -> Decision:
+def remove_replaced_run(observed: Observed, run_id: str) -> Decision:
     """Remove the run that a new runId replaced: first its pods, then what it stored."""
     verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
     if any(not pod.is_finished for pod in observed.foreign_pods):

@@ -84,7 +84,7 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         message=condition.get("message", ""),
         completed_at=parse_time(status.get("completionTime")),
         is_publishing=read_publishing(conditions.get(PUBLISHING)),
-        is_told=ended is not None and "postMortem" in status,
+        has_post_mortem=ended is not None and "postMortem" in status,
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
         has_leftovers=ended is not None and conditions.get(CLEANUP_FAILED, {}).get("status") == "True",
     )

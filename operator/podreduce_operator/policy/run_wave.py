@@ -80,7 +80,7 @@ def run_wave(observed: Observed, plan: PlanSummary, now: float) -> Decision:
     creates = [] if broken else start_attempts(view)
     looks = [*view.due_later, view.settled_at, *looks_at(observed, creates, now)]
     return Decision(
-        actions=in_order(view, broken, creates), verdict=tell(view), wake_after=next_look(observed, looks, now)
+        actions=in_order(view, broken, creates), verdict=build_verdict(view), wake_after=next_look(observed, looks, now)
     )
 
 
@@ -91,14 +91,14 @@ def gather(observed: Observed, plan: PlanSummary, now: float) -> WaveView:
     pods = pods_by_task(observed.run_pods)
     records = record_failures(observed, now)
     deletes = delete_needless(observed, generations, now)
-    doomed = {action.uid for action in deletes}
+    deleted_uids = {action.uid for action in deletes}
     recording = {action.record.task for action in records}
     untried = [
         task
         for task in wave.tasks
-        if not any(is_trying(pod, task, generations.get(task, 0), doomed) for pod in pods[task])
+        if not any(is_trying(pod, task, generations.get(task, 0), deleted_uids) for pod in pods[task])
     ]
-    active = [pod for pod in observed.active_pods if pod.uid not in doomed]
+    active = [pod for pod in observed.active_pods if pod.uid not in deleted_uids]
     due = {task: attempt_due_at(observed, task) for task in untried if task not in recording}
     return WaveView(
         observed=observed,
@@ -162,13 +162,13 @@ def in_order(view: WaveView, broken: Sequence[PodView], creates: Sequence[Create
     """Return the actions in order: deletions that free a slot come first, those of ended pods come last."""
     running = {pod.uid for pod in view.observed.active_pods}
     stops = [action for action in view.deletes if action.uid in running]
-    tidies = [action for action in view.deletes if action.uid not in running]
+    late_deletes = [action for action in view.deletes if action.uid not in running]
     stops += delete_all(broken, "gang is broken")
     steps = () if view.wave.step is None else (view.wave.step,)
-    return (*view.records, *stops, *delete_foreign(view.observed), *steps, *creates, *tidies)
+    return (*view.records, *stops, *delete_foreign(view.observed), *steps, *creates, *late_deletes)
 
 
-def tell(view: WaveView) -> Verdict:
+def build_verdict(view: WaveView) -> Verdict:
     """Return the run's phase, and what its pods wait for."""
     waiting = explain_waiting(view.observed.active_pods, view.now)
     return Verdict(
@@ -227,9 +227,9 @@ def has_work(observed: Observed, pod: PodView, generations: Mapping[TaskRef, int
     return not all(is_committed(observed, task, generations) for task in pod.tasks_ahead)
 
 
-def is_trying(pod: PodView, task: TaskRef, generation: int, doomed: set[str]) -> bool:
+def is_trying(pod: PodView, task: TaskRef, generation: int, deleted_uids: set[str]) -> bool:
     """Tell whether the pod may still commit the task's current generation, now or later."""
-    return pod.is_active and pod.generation == generation and pod.uid not in doomed and task in pod.tasks_ahead
+    return pod.is_active and pod.generation == generation and pod.uid not in deleted_uids and task in pod.tasks_ahead
 
 
 def next_ordinal(pods: Iterable[PodView], failures: Iterable[FailureRecord]) -> int:

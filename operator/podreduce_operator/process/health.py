@@ -15,8 +15,8 @@ __all__ = [
     "MAX_OVERDUE_SECONDS",
     "MAX_SILENCE_SECONDS",
     "HealthFigures",
-    "find_hindrances",
-    "find_illness",
+    "find_liveness_problems",
+    "find_readiness_problems",
 ]
 
 MAX_LAG_SECONDS = 15.0
@@ -36,7 +36,7 @@ Every request has a timeout, so a pass without an end is a bug. The longest norm
 objects or publish thousands of parts.
 """
 
-MAX_TOLD_RIGHTS = 10
+MAX_SHOWN_RIGHTS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +53,7 @@ class HealthFigures:
         is_synced: whether all pods and jobs have been listed once.
         standing: the role in the election; None without an election.
         leader: who holds the lease; empty if unknown.
-        lease_trouble: why the last read or write of the Lease failed; empty if it succeeded.
+        lease_error: why the last read or write of the Lease failed; empty if it succeeded.
     """
 
     loop_lag_seconds: float = 0.0
@@ -64,10 +64,10 @@ class HealthFigures:
     is_synced: bool = False
     standing: Standing | None = None
     leader: str = ""
-    lease_trouble: str = ""
+    lease_error: str = ""
 
 
-def find_illness(figures: HealthFigures) -> tuple[str, ...]:
+def find_liveness_problems(figures: HealthFigures) -> tuple[str, ...]:
     """Return the reasons to restart the process; empty if it is alive."""
     numbers = (
         (figures.loop_lag_seconds, MAX_LAG_SECONDS, "the event loop is {:.0f} s late"),
@@ -77,13 +77,13 @@ def find_illness(figures: HealthFigures) -> tuple[str, ...]:
     return tuple(f"{words.format(seconds)} (at most {most:.0f})" for seconds, most, words in numbers if seconds > most)
 
 
-def find_hindrances(figures: HealthFigures) -> tuple[str, ...]:
+def find_readiness_problems(figures: HealthFigures) -> tuple[str, ...]:
     """Return what prevents the operator from working or taking over; empty if it is ready."""
     found = []
     if not figures.is_synced:
-        rights = ", ".join(figures.missing_rights[:MAX_TOLD_RIGHTS])
+        rights = ", ".join(figures.missing_rights[:MAX_SHOWN_RIGHTS])
         why = f"the operator may not {rights}" if rights else "see the log for API server errors"
         found.append(f"pods and jobs are not listed yet: {why}")
     if figures.standing is Standing.NEITHER:
-        found.append(f"neither leads nor sees a leader: {figures.lease_trouble or 'the lease is about to be taken'}")
+        found.append(f"neither leads nor sees a leader: {figures.lease_error or 'the lease is about to be taken'}")
     return tuple(found)

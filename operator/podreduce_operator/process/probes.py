@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from podreduce_operator.cluster.kubernetes.serving import serving
 from podreduce_operator.model.errors import OperatorError
-from podreduce_operator.process.health import HealthFigures, find_hindrances, find_illness
+from podreduce_operator.process.health import HealthFigures, find_liveness_problems, find_readiness_problems
 
 __all__ = ["serve_probes"]
 
@@ -67,8 +67,8 @@ async def serve_probes(
         OperatorError: the port is taken.
     """
     app = web.Application()
-    app.router.add_get("/healthz", partial(answer, read, find_illness))
-    app.router.add_get("/readyz", partial(answer, read, find_hindrances))
+    app.router.add_get("/healthz", partial(answer, read, find_liveness_problems))
+    app.router.add_get("/readyz", partial(answer, read, find_readiness_problems))
     if render_metrics is not None:
         app.router.add_get("/metrics", partial(answer_metrics, KeptMetrics(render_metrics, clock)))
     async with AsyncExitStack() as stack:

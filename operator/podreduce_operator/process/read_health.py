@@ -73,5 +73,5 @@ class HealthReader:
             is_synced=cluster is not None and cluster.is_synced,
             standing=None if elector is None else elector.standing(),
             leader="" if elector is None else elector.holder,
-            lease_trouble="" if elector is None else elector.trouble,
+            lease_error="" if elector is None else elector.trouble,
         )

@@ -140,7 +140,7 @@ class RunOfPipeline:
 
     async def run_in(self, local: "LocalPipeline") -> "PipelineOutcome":
         """Run the pipeline in its directory, and show its progress."""
-        from podreduce_operator.cli.logs import configure_logs  # noqa: PLC0415 - slow to import
+        from podreduce_operator.cli.logging_setup import configure_logs  # noqa: PLC0415 - slow to import
         from podreduce_operator.cli.pipelines.engine import run_pipeline_engine  # noqa: PLC0415 - as above
         from podreduce_operator.cli.pipelines.graph import Known, build_graph  # noqa: PLC0415 - as above
         from podreduce_operator.cli.pipelines.view import StepsWatcher, open_steps_view  # noqa: PLC0415 - as above

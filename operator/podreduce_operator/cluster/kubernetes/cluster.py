@@ -23,7 +23,7 @@ from podreduce_operator.cluster.interface import JobStorage, Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
 from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
-from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
+from podreduce_operator.cluster.kubernetes.pod_warnings import PodWarnings
 from podreduce_operator.cluster.kubernetes.pod_watch import PodWatch
 from podreduce_operator.cluster.kubernetes.progress_endpoint import build_progress_app
 from podreduce_operator.cluster.kubernetes.refusals import NAME_TAKEN, classify_refusal, hidden_pods, unavailable
@@ -94,7 +94,7 @@ class KubernetesCluster:
             endpoints=settings.storage_endpoints,
             on_request=self._telemetry.on_request,
         )
-        self._pod_events = PodEvents(api)
+        self._pod_events = PodWarnings(api)
         self._board = ProgressBoard()
         self._pace = CreationPace(settings.pods_per_second)
         api.call_when_throttled(self._pace.slow_down)

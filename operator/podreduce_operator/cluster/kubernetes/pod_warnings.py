@@ -16,7 +16,7 @@ from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path
 from podreduce_operator.read_budget import ReadingPace
 
-__all__ = ["PodEvents"]
+__all__ = ["PodWarnings"]
 
 FRESH_SECONDS = 15.0
 MAX_REMEMBERED = 1000
@@ -26,7 +26,7 @@ READING_SHARE = 0.1
 log = structlog.get_logger(__name__)
 
 
-class PodEvents:
+class PodWarnings:
     """The newest warning about each pod that was asked for. It may be older than `FRESH_SECONDS` if many are asked for.
 
     Args:

@@ -12,7 +12,7 @@ from podreduce.contract.attempts import AttemptRecord
 from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import CommitRecord, FailureRecord
 from podreduce_operator.history.attempt_merge import KeptAttempts
-from podreduce_operator.history.attempt_results import gather_evidence, list_attempts, moment
+from podreduce_operator.history.attempt_results import gather_sources, list_attempts, moment
 from podreduce_operator.model.pods import PodPhase, Requests
 from podreduce_operator.policy.attempt_record import JOB_FAILED, describe_attempt
 from tests.support.builders.pods import make_pod
@@ -32,10 +32,10 @@ def build(
 ) -> list[Attempt]:
     known = KeptAttempts()
     known.add(kept)
-    evidence = gather_evidence(
+    sources = gather_sources(
         kept=known, commits={commit.task: commit for commit in commits}, outdated=outdated, failures=failures
     )
-    return list(chain.from_iterable(list_attempts(evidence, group_attempts)))
+    return list(chain.from_iterable(list_attempts(sources, group_attempts)))
 
 
 ENDED = replace(POD, phase=PodPhase.FAILED, finished_at=40.0, exit_code=64, reason="Error")
@@ -176,7 +176,7 @@ def test_attempts_come_group_by_group(group_attempts: int) -> None:
 def test_no_more_attempts_are_described_than_are_asked_for() -> None:
     kept = KeptAttempts()
     kept.add(describe_attempt(make_pod(map_task(index)), 100.0) for index in range(100))
-    groups = list_attempts(gather_evidence(kept=kept, commits={}, outdated=frozenset(), failures=()), 7)
+    groups = list_attempts(gather_sources(kept=kept, commits={}, outdated=frozenset(), failures=()), 7)
     assert len(next(groups)) == 7
     assert [len(group) for group in groups] == [7] * 13 + [2]
 

@@ -96,8 +96,8 @@ class Hours:
             return
         self.now = max(self.now, due)
 
-    def add_job(self, number: int, *, tasks: int = 2, is_told: bool = False, ttl: int = int(TTL)) -> JobKey:
-        """Add a job that has just ended, with the records of its tasks; `is_told`: its post-mortem is written."""
+    def add_job(self, number: int, *, tasks: int = 2, has_post_mortem: bool = False, ttl: int = int(TTL)) -> JobKey:
+        """Add a job that has just ended, with the records of its tasks and perhaps its post-mortem."""
         key, uid = JobKey(namespace="default", name=f"job-{number}"), str(uuid.UUID(int=number))
         identity = JobIdentity(namespace=key.namespace, name=key.name, uid=uid, run_id="1")
         output_uri = f"{self.place}out-{number}/"
@@ -125,7 +125,7 @@ class Hours:
                 }
             ],
         }
-        if is_told:
+        if has_post_mortem:
             store.put(POST_MORTEM_KEY, b"{}")
             status["postMortem"] = {"uri": store.uri_of(POST_MORTEM_KEY)}
         job = make_job(spec={"output": make_raw_output(uri=output_uri), "ttlSecondsAfterFinished": ttl})
@@ -168,7 +168,7 @@ async def test_a_settled_job_makes_no_request_until_its_ttl_ends_and_none_after(
 async def test_a_restart_asks_the_store_nothing_about_settled_jobs() -> None:
     hours = Hours()
     for number in range(3):
-        hours.add_job(number, is_told=True)
+        hours.add_job(number, has_post_mortem=True)
     await hours.pass_hours(1)
     await hours.restart()
     assert await hours.pass_hours(1) == 0
@@ -179,7 +179,7 @@ async def test_a_restart_asks_the_store_nothing_about_settled_jobs() -> None:
 
 async def test_an_edit_of_a_settled_job_is_still_told() -> None:
     hours = Hours()
-    key = hours.add_job(1, is_told=True)
+    key = hours.add_job(1, has_post_mortem=True)
     await hours.pass_hours(1)
     job = hours.cluster.jobs[key]
     raw = {**job.raw_spec, "map": {**job.raw_spec.get("map", {}), "shards": 9}}
@@ -195,7 +195,7 @@ async def test_an_edit_of_a_settled_job_is_still_told() -> None:
 
 async def test_an_edit_is_told_when_the_records_of_the_run_are_gone_and_costs_no_request_of_the_store() -> None:
     hours = Hours()
-    key = hours.add_job(1, is_told=True)
+    key = hours.add_job(1, has_post_mortem=True)
     await hours.pass_hours(30)
     assert list(open_store(hours.place).list("work/")) == []
     job = hours.cluster.jobs[key]
@@ -210,7 +210,7 @@ async def test_an_edit_is_told_when_the_records_of_the_run_are_gone_and_costs_no
 
 async def test_an_edit_of_a_settled_job_compares_the_text_in_its_config_map_once() -> None:
     hours = Hours()
-    key = hours.add_job(1, is_told=True)
+    key = hours.add_job(1, has_post_mortem=True)
     hours.cluster.sources = {("count", "job.py"): "class New: pass\n"}
     await hours.pass_hours(1)
     job = hours.cluster.jobs[key]
@@ -225,7 +225,7 @@ async def test_an_edit_of_a_settled_job_compares_the_text_in_its_config_map_once
 
 async def test_a_new_run_id_wakes_a_settled_job() -> None:
     hours = Hours()
-    key = hours.add_job(1, is_told=True)
+    key = hours.add_job(1, has_post_mortem=True)
     await hours.pass_hours(30)
     assert await hours.pass_hours(1) == 0
     job = hours.cluster.jobs[key]
@@ -237,7 +237,7 @@ async def test_a_new_run_id_wakes_a_settled_job() -> None:
 
 async def test_a_run_with_nothing_left_is_cleaned_up_and_its_end_stays_as_it_was() -> None:
     hours = Hours()
-    key = hours.add_job(1, is_told=True)
+    key = hours.add_job(1, has_post_mortem=True)
     before = read_run_state(hours.cluster.jobs[key].status, "1")
     await hours.pass_hours(30)
     after = read_run_state(hours.cluster.jobs[key].status, "1")
@@ -246,10 +246,10 @@ async def test_a_run_with_nothing_left_is_cleaned_up_and_its_end_stays_as_it_was
     assert after.completed_at == parse_time(render_time(ENDED_AT))
 
 
-@pytest.mark.parametrize("is_told", [False, True], ids=["it has just ended", "it is at rest"])
-async def test_a_job_is_deleted_when_its_spec_says_so(is_told: bool) -> None:
+@pytest.mark.parametrize("has_post_mortem", [False, True], ids=["it has just ended", "it is at rest"])
+async def test_a_job_is_deleted_when_its_spec_says_so(has_post_mortem: bool) -> None:
     hours = Hours()
-    keys = [hours.add_job(number, is_told=is_told) for number in range(2)]
+    keys = [hours.add_job(number, has_post_mortem=has_post_mortem) for number in range(2)]
     job = hours.cluster.jobs[keys[0]]
     spec = msgspec.structs.replace(job.spec, delete_after_finished_seconds=int(2 * HOUR))
     hours.cluster.jobs[keys[0]] = replace(job, spec=spec)
@@ -264,7 +264,7 @@ async def test_a_job_is_deleted_when_its_spec_says_so(is_told: bool) -> None:
 
 async def test_a_job_whose_store_is_gone_is_deleted_when_it_is_back() -> None:
     hours = Hours()
-    key = hours.add_job(0, is_told=True)
+    key = hours.add_job(0, has_post_mortem=True)
     job = hours.cluster.jobs[key]
     spec = msgspec.structs.replace(job.spec, delete_after_finished_seconds=int(2 * HOUR))
     hours.cluster.jobs[key] = replace(job, spec=spec)
@@ -278,12 +278,14 @@ async def test_a_job_whose_store_is_gone_is_deleted_when_it_is_back() -> None:
     assert list(open_store(hours.place).list("work/")) == []
 
 
-@pytest.mark.parametrize("is_told", [False, True], ids=["it has just ended", "it is at rest"])
+@pytest.mark.parametrize("has_post_mortem", [False, True], ids=["it has just ended", "it is at rest"])
 @pytest.mark.parametrize("reason", ["StorageSecretNotFound", "StorageUnavailable", "StorageDenied"])
-async def test_a_job_whose_store_never_answers_again_is_given_up_after_a_day(reason: str, is_told: bool) -> None:
+async def test_a_job_whose_store_never_answers_again_is_given_up_after_a_day(
+    reason: str, has_post_mortem: bool
+) -> None:
     hours = Hours()
     hours.cluster.storage_error = ActionError(reason, "no store", permanent=reason == "StorageSecretNotFound")
-    keys = [hours.add_job(number, is_told=is_told, ttl=int(HOUR)) for number in range(3)]
+    keys = [hours.add_job(number, has_post_mortem=has_post_mortem, ttl=int(HOUR)) for number in range(3)]
     assert 0 < await hours.pass_hours(25) <= 3 * 45, "seldom"
     for key in keys:
         conditions = {each["type"]: each for each in hours.cluster.jobs[key].status["conditions"]}
@@ -315,7 +317,7 @@ async def test_a_job_that_was_given_up_is_tried_once_more_for_each_edit() -> Non
 async def test_a_store_that_was_away_after_the_post_mortem_is_looked_at_once_more() -> None:
     hours = Hours()
     hours.cluster.storage_error = ActionError("StorageUnavailable", "no store", permanent=False)
-    key = hours.add_job(0, is_told=True)
+    key = hours.add_job(0, has_post_mortem=True)
     await hours.pass_hours(1)
     job = hours.cluster.jobs[key]
     assert "CleanupFailed" in {each["type"] for each in job.status["conditions"]}
@@ -354,7 +356,7 @@ async def test_a_restart_reads_no_record_of_sixty_jobs_that_have_ended() -> None
     """Nothing is asked of the store, so it does not matter how many records it has."""
     hours = Hours()
     for number in range(60):
-        hours.add_job(number, is_told=True)
+        hours.add_job(number, has_post_mortem=True)
     hours.now += HOUR
     held, peak = await measure(hours)
     assert hours.cluster.store.requests == 0

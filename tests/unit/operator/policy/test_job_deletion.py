@@ -47,7 +47,7 @@ def test_before_a_job_is_deleted_everything_of_its_run_is_removed(ttl: int) -> N
 
 
 def test_a_run_rests_no_longer_than_its_job_stays() -> None:
-    told = replace(ENDED, is_told=True)
+    told = replace(ENDED, has_post_mortem=True)
     job = make_job(spec={"deleteAfterFinishedSeconds": 1000}, status={"observedGeneration": 1})
     assert [is_at_rest(job, told, now) for now in (1099.0, 1100.0)] == [True, False]
 

@@ -6,7 +6,7 @@ from podreduce_operator.model.actions import DeletePod
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
-from podreduce_operator.policy.run_cleanup import supersede, tidy
+from podreduce_operator.policy.run_cleanup import remove_replaced_run, tidy
 from podreduce_operator.policy.run_end import deadline_at, find_end, newest
 from tests.support.builders.jobs import make_job
 from tests.support.builders.observed import make_fault, make_observed
@@ -196,8 +196,11 @@ def test_fault_while_tidying_is_tried_again_and_more_and_more_seldom(now: float,
 def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:
     running = make_observed(run_id="2", superseded="1", pods=(make_pod(),))
     ended = make_observed(run_id="2", superseded="1", pods=(make_failed_pod(),))
-    assert [str(action) for action in supersede(running, "1").actions] == ["delete(m-0 other run)"]
-    assert [str(action) for action in supersede(ended, "1").actions] == ["delete(m-0 other run)", "discard(1)"]
+    assert [str(action) for action in remove_replaced_run(running, "1").actions] == ["delete(m-0 other run)"]
+    assert [str(action) for action in remove_replaced_run(ended, "1").actions] == [
+        "delete(m-0 other run)",
+        "discard(1)",
+    ]
 
 
 def test_newest_failure_is_the_one_that_finished_last() -> None:
@@ -234,7 +237,7 @@ def test_what_is_applied_beside_the_job_is_waited_for_where_no_grace_is_set() ->
 
 
 def test_a_run_that_is_replaced_is_named() -> None:
-    assert supersede(make_observed(superseded="7"), "7").verdict.message == "run 7 is being discarded"
+    assert remove_replaced_run(make_observed(superseded="7"), "7").verdict.message == "run 7 is being discarded"
 
 
 def test_the_deadline_of_a_run_whose_store_cannot_be_read_waits_until_it_can() -> None:

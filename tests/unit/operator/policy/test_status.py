@@ -367,9 +367,9 @@ def test_counters_of_committed_attempts_are_added_up() -> None:
 
 
 @pytest.mark.parametrize("phase", list(Phase))
-@pytest.mark.parametrize(("wanted", "is_told"), [(None, False), (1000, False), (1001, True)])
+@pytest.mark.parametrize(("wanted", "has_post_mortem"), [(None, False), (1000, False), (1001, True)])
 def test_a_running_job_is_told_that_it_may_have_fewer_pods_than_it_wants(
-    phase: Phase, wanted: int | None, is_told: bool
+    phase: Phase, wanted: int | None, has_post_mortem: bool
 ) -> None:
     spec = {} if wanted is None else {"parallelism": wanted}
     observed = make_observed(spec=spec, limits=Limits(parallelism=1000))
@@ -377,7 +377,7 @@ def test_a_running_job_is_told_that_it_may_have_fewer_pods_than_it_wants(
     messages = {each["message"] for each in status["conditions"]}
     hint = "spec.parallelism is 1001, and the installation allows 1000 pods for each job"
     told = any(message.endswith(f" tasks are committed; {hint}") for message in messages)
-    assert told == (is_told and phase in {Phase.MAPPING, Phase.REDUCING})
+    assert told == (has_post_mortem and phase in {Phase.MAPPING, Phase.REDUCING})
 
 
 @pytest.mark.parametrize(("value", "shown"), [(10**300, (1 << 63) - 1), (-(10**300), -((1 << 63) - 1))])

@@ -78,7 +78,7 @@ def test_on_a_terminal_too_json_is_json_where_it_is_asked_for() -> None:
 
 LOCAL = """\
 import structlog
-from podreduce_operator.cli.logs import configure_logs
+from podreduce_operator.cli.logging_setup import configure_logs
 configure_logs({log_format!r})
 log = structlog.get_logger("loop")
 log.debug("decided")

@@ -7,7 +7,7 @@ import pytest
 
 from podreduce_operator.cluster.interface import Warned
 from podreduce_operator.cluster.kubernetes.api import ApiError
-from podreduce_operator.cluster.kubernetes.pod_warnings import PodEvents
+from podreduce_operator.cluster.kubernetes.pod_warnings import PodWarnings
 
 MOUNT = Warned(reason="FailedMount", message="no such Secret")
 
@@ -36,11 +36,11 @@ def server() -> SlowServer:
 
 
 @pytest.fixture
-def events(server: SlowServer) -> PodEvents:
-    return PodEvents(server, clock=lambda: server.now)  # type: ignore[arg-type]
+def events(server: SlowServer) -> PodWarnings:
+    return PodWarnings(server, clock=lambda: server.now)  # type: ignore[arg-type]
 
 
-async def test_the_same_pod_is_asked_about_again_after_a_while(server: SlowServer, events: PodEvents) -> None:
+async def test_the_same_pod_is_asked_about_again_after_a_while(server: SlowServer, events: PodWarnings) -> None:
     assert await events.last_warning("team", "a") == MOUNT
     server.now = 100.0 + 14.9
     assert await events.last_warning("team", "a") == MOUNT
@@ -49,7 +49,7 @@ async def test_the_same_pod_is_asked_about_again_after_a_while(server: SlowServe
 
 @pytest.mark.parametrize(("later", "asked"), [(17.9, 1), (18.1, 2)], ids=["too soon", "in its turn"])
 async def test_asking_takes_a_tenth_of_the_time(
-    server: SlowServer, events: PodEvents, later: float, asked: int
+    server: SlowServer, events: PodWarnings, later: float, asked: int
 ) -> None:
     await events.last_warning("team", "a")
     server.now += later
@@ -57,7 +57,7 @@ async def test_asking_takes_a_tenth_of_the_time(
     assert len(server.asked) == asked
 
 
-async def test_what_is_known_is_told_while_another_is_asked_about(server: SlowServer, events: PodEvents) -> None:
+async def test_what_is_known_is_told_while_another_is_asked_about(server: SlowServer, events: PodWarnings) -> None:
     await events.last_warning("team", "a")
     server.now += 18.1
     await events.last_warning("team", "b")
@@ -67,7 +67,7 @@ async def test_what_is_known_is_told_while_another_is_asked_about(server: SlowSe
 
 
 async def test_what_cannot_be_read_is_not_known_and_not_asked_for_at_once(
-    server: SlowServer, events: PodEvents
+    server: SlowServer, events: PodWarnings
 ) -> None:
     server.error = ApiError(503, "busy", "/api")
     assert await events.last_warning("team", "a") is None
@@ -75,7 +75,7 @@ async def test_what_cannot_be_read_is_not_known_and_not_asked_for_at_once(
     assert len(server.asked) == 1
 
 
-async def test_what_is_remembered_of_pods_has_an_end(server: SlowServer, events: PodEvents) -> None:
+async def test_what_is_remembered_of_pods_has_an_end(server: SlowServer, events: PodWarnings) -> None:
     for number in range(1001):
         server.now += 100.0
         await events.last_warning("team", f"pod-{number}")

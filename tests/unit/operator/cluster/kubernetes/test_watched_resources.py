@@ -89,11 +89,11 @@ async def test_one_that_cannot_be_read_is_a_fault_and_one_that_is_gone_is_not(
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "is_told"), [(403, "Forbidden", True), (500, "ApiServerUnavailable", False)]
+    ("status", "reason", "has_post_mortem"), [(403, "Forbidden", True), (500, "ApiServerUnavailable", False)]
 )
 @of_each_kind
 async def test_a_status_that_may_not_be_written_is_told_by_an_event(
-    kind: ResourceKind[Any], spec: Mapping[str, Any], status: int, reason: str, is_told: bool
+    kind: ResourceKind[Any], spec: Mapping[str, Any], status: int, reason: str, has_post_mortem: bool
 ) -> None:
     server = Server(status)
     watched = watch(server, kind)
@@ -102,4 +102,4 @@ async def test_a_status_that_may_not_be_written_is_told_by_an_event(
         await watched.write_status(view, {"phase": "Planning"})
     assert refused.value.reason == reason
     told = [(each["involvedObject"]["kind"], each["type"], each["reason"]) for each in server.events]
-    assert told == ([(kind.names.kind, "Warning", reason)] if is_told else [])
+    assert told == ([(kind.names.kind, "Warning", reason)] if has_post_mortem else [])
