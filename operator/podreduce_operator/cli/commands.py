@@ -107,7 +107,7 @@ def run(
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
-    130 interrupted. Of a schedule, the job or pipeline of one time runs.
+    130 interrupted. A schedule runs the job or the pipeline of one of its times.
     """
     from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
     from podreduce_operator.cli.run import RunOptions  # noqa: PLC0415

@@ -184,7 +184,7 @@ async def choose_run(blind: Observed, storage: JobStorage, cache: RunCache) -> t
 
 
 async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limits: Limits, now: float) -> None:
-    """Read what is new. Of a run that has ended, the tasks' records are read only if its post-mortem needs them."""
+    """Read what is new. The tasks' records of an ended run are read only if its post-mortem needs them."""
     if state.terminal is not None:
         await run.records.refresh_ended()
         is_needed = not run.records.has_post_mortem and needs_attempts(run.job, state, limits, now)

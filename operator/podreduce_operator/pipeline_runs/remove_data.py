@@ -1,6 +1,6 @@
 """Removes what a pipeline stored: outputs without a URI, earlier runs' plans, all but the results of a deleted one.
 
-Of a schedule's pipelines the outputs without a URI may be in common. They are removed with the schedule.
+The pipelines of a schedule may share their outputs without a URI. They are removed with the schedule.
 """
 
 import asyncio

@@ -21,7 +21,7 @@ SEEN_SECONDS = 15.0
 """How long it counts that an output was there."""
 CONCURRENT_READS = 8
 LATEST = 2
-"""Of a loop's step only so many iterations are looked for again. Older ones are read by nobody."""
+"""How many iterations of a loop's step are looked for again. Nobody reads older ones."""
 
 
 async def look_for_data(run: PipelineRun) -> dict[str, Data]:

@@ -23,7 +23,7 @@ MOST_SIDE_OBJECTS: Final = 4096
 """Of all side inputs together. Every task reads their names in the plan, and every pod may fetch them."""
 
 MOST_NAME_BYTES: Final = 255
-"""Of a file's name on Linux."""
+"""The limit of a file's name on Linux."""
 
 
 async def plan_side_inputs(run: Run) -> tuple[SideInput, ...]:

@@ -13,7 +13,7 @@ The policy
    when it is gone, because both write to one output. `Allow`: the job is made. Before a job is made or replaced, the
    jobs are listed from the API server itself, because an older list could deceive.
 4. A suspended schedule makes no jobs. Its jobs go on.
-5. Of the ended jobs the newest ones are kept, as many as the limits say. A job that has not ended is never removed.
+5. The newest of the ended jobs are kept, as many as the limits say. A job that has not ended is never removed.
 6. A refused job is told and tried again. The time stays due until its deadline or until a later time is due.
 """
 

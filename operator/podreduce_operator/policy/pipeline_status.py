@@ -38,7 +38,7 @@ MAX_STEP_MESSAGE = 120
 MAX_MESSAGES = 10
 MAX_PATH = 16
 SHOWN_VALUES = 5
-"""Of a loop's values, those of the last iterations."""
+"""How many of a loop's values are shown: those of the last iterations."""
 
 DONE = ("Complete", "Reused")
 ENDINGS = ("Complete", "Failed", "Suspended")

@@ -12,7 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 
 from podreduce_operator.api.times import parse_time
 from podreduce_operator.model.schedules import ScheduleView
-from podreduce_operator.policy.run_state import find_condition
+from podreduce_operator.policy.run_state import is_condition_true
 
 __all__ = ["ScheduleMetrics", "collect_schedules"]
 
@@ -49,7 +49,7 @@ class ScheduleMetrics:
 def collect_schedules(schedules: Sequence[ScheduleView]) -> Iterator[GaugeMetricFamily]:
     """Return the current values."""
     yield collect_states(schedules)
-    failed = sum(is_true(schedule.status, "LastRunFailed") for schedule in schedules)
+    failed = sum(is_condition_true(schedule.status, "LastRunFailed") for schedule in schedules)
     yield GaugeMetricFamily(
         "podreduce_schedules_last_run_failed",
         "How many schedules have a last job or pipeline that failed.",
@@ -79,11 +79,11 @@ def collect_states(schedules: Iterable[ScheduleView]) -> GaugeMetricFamily:
 
 def find_state(schedule: ScheduleView) -> str:
     """Return a schedule's state."""
-    if is_true(schedule.status, "Stalled"):
+    if is_condition_true(schedule.status, "Stalled"):
         return "Stalled"
     if schedule.spec.suspend:
         return "Suspended"
-    return "Waiting" if is_true(schedule.status, "Reconciling") else "Ready"
+    return "Waiting" if is_condition_true(schedule.status, "Reconciling") else "Ready"
 
 
 def find_successes(schedules: Iterable[ScheduleView]) -> Iterator[float]:
@@ -92,9 +92,3 @@ def find_successes(schedules: Iterable[ScheduleView]) -> Iterator[float]:
         at = parse_time(schedule.status.get("lastSuccessfulTime"))
         if at is not None and not schedule.spec.suspend:
             yield at
-
-
-def is_true(status: Mapping[str, Any], kind: str) -> bool:
-    """Tell whether a condition holds."""
-    found = find_condition(status, kind)
-    return found is not None and found["status"] == "True"

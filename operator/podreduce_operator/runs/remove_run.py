@@ -75,7 +75,7 @@ async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
 async def find_runs(storage: JobStorage, prefix: str) -> AsyncIterator[JobIdentity]:
     """Yield the runs with objects below `prefix` of the work URI, in the order of their keys.
 
-    Of a run with many objects only the first are listed. None of the runs is held, for there may be any number of them.
+    Only the first objects of a run are listed. None of the runs is held, for there may be any number of them.
     """
     work = storage.open(storage.work_uri)
     start, after = len(installation_prefix(storage.installation)), ""

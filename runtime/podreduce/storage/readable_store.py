@@ -107,7 +107,7 @@ class ReadableStore:
         return await persist_async(read, self._place("read", key))
 
     async def get_small_async(self, key: str, most_bytes: int) -> bytes:
-        """Return the whole object. Of a larger one than `most_bytes` nothing is read, or not much more.
+        """Return the whole object. Nothing is read of one that is larger than `most_bytes`, or not much more.
 
         Raises:
             ObjectNotFoundError: there is no such object.

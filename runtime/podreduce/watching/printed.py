@@ -35,7 +35,7 @@ class Printed:
             self._size -= len(self._chunks.popleft())
 
     def tail(self) -> bytes:
-        """Return the last whole lines. Of a line that is longer than `KEPT_BYTES`, the end."""
+        """Return the last whole lines; the end of a line that is longer than `KEPT_BYTES`."""
         data = b"".join(self._chunks)
         if len(data) <= KEPT_BYTES:
             return data

@@ -62,7 +62,7 @@ KubeconfigOption = Annotated[
 OutputOption = Annotated[Format | None, typer.Option("-o", "--output", help="How the result is printed.")]
 StatusGraphOption = Annotated[
     Path | None,
-    typer.Option("--graph", metavar="FILE", help="Of a pipeline: draw its steps into this SVG file, too."),
+    typer.Option("--graph", metavar="FILE", help="Draw the steps of a pipeline into this SVG file, too."),
 ]
 EndpointOption = Annotated[
     str | None,

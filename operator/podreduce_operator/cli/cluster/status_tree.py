@@ -106,7 +106,7 @@ def find_ended(status: Mapping[str, Any]) -> bool:
 def render_tasks(task_type: TaskType, status: Mapping[str, Any]) -> str:
     """Return `map 46/128 (38%), 4 active, 2 failed attempts, 12.3 GiB of 33.1 GiB, 95.2 MiB/s, about 3 min 40 s left`.
 
-    Of the tasks that run the status says how far they are. Of the others the committed ones are counted.
+    The status says how far the running tasks are. Of all tasks, the committed ones are counted.
     """
     tasks, wave = read_tasks(status, task_type), find_wave(task_type, status)
     total, done = tasks.get("total"), tasks.get("succeeded", 0)

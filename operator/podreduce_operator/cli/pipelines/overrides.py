@@ -112,7 +112,7 @@ def find_step(steps: Mapping[str, dict[str, Any]], name: str, option: str) -> di
 
 
 def keep_steps(spec: dict[str, Any], targets: Sequence[Mapping[str, Any]]) -> None:
-    """Leave only these steps and those that they need. Of a loop all steps are needed."""
+    """Leave only these steps and those that they need. A loop is needed whole."""
     needed = {str(step["name"]) for step in targets}
     loops = [loop for loop in spec.get("loops") or () if isinstance(loop, dict)]
     size = -1

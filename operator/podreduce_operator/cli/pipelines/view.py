@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["StepsWatcher", "open_steps_view"]
 
 JOB_EVENTS = frozenset({"AttemptFailed"})
-"""Of a job's warnings only these are told at once; the rest is in the step's state."""
+"""A job's warnings that are shown at once; the others are in the step's state."""
 
 
 class StepsView(Protocol):
