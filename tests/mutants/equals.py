@@ -45,7 +45,7 @@ EQUALS: dict[str, dict[str, str]] = {
         "delayed: 0.0 -> -1.0": "the only caller takes 0.0 at least",
     },
     "policy.run_cleanup": {
-        "tidy: run.terminal or '' -> run.terminal": "only runs that have ended are tidied",
+        "clean_up: run.terminal or '' -> run.terminal": "only runs that have ended are tidied",
     },
     "policy.failure_rules": {
         "has_exit_code: return False -> return None": "the only caller asks whether it is true",

@@ -21,6 +21,7 @@ from podreduce_operator.model.decisions import Decision, Phase
 from podreduce_operator.model.observed import Observed, PinnedDigests, PlanSummary
 from podreduce_operator.model.pods import Gang, Stage
 from podreduce_operator.policy.attempt_record import kept_stage
+from podreduce_operator.policy.run_state import may_be_replaced
 from podreduce_operator.policy.stuck_pods import GATED
 from tests.simulation.object_store import ObjectStore, RunPrefix
 from tests.simulation.pods import Cluster, SimPod
@@ -355,7 +356,8 @@ class Judge:
         if force:
             late = pod.vanishes_at is not None and self.cluster.now >= pod.vanishes_at + LOST_AFTER_SECONDS
             demand(late or not self.is_clock_right, FORCED_IF_LOST, pod.name)
-        if pod.run_id == observed.run_id and self.is_to_be_told(observed):
+        is_told = self.is_to_be_told(observed) and not self.store.run(pod.run_id).was_discarded
+        if pod.run_id == observed.run_id and is_told:
             attempts = self.store.run(pod.run_id).attempts
             known = [record for attempt_id in pod.attempt_ids for record in attempts.get(attempt_id, ())]
             demand(any(record.deleted_at is not None for record in known), KEPT_FIRST, pod.name)
@@ -487,6 +489,8 @@ class Judge:
             return
         elif observed.superseded is not None:
             others = [pod.name for pod in active if pod.run_id != observed.run_id]
+            if not may_be_replaced(observed.job, observed.run_id):
+                return  # the status names the new run first
             demand(not others, OLD_RUN_STOPS_FIRST, others)
         elif observed.has_intent:
             published = observed.run_id in self.store.output.published

@@ -90,7 +90,7 @@ MUTANTS = (
     wave("maps are not waited for", "    if pending:\n", "    if False:\n", breaks=judge.DOES_NOT_RAISE),
     deletion(
         "pods of the run before go on",
-        "deleted_uids = [pod for pod in observed.foreign_pods if not pod.deleting]",
+        "others = [pod for pod in observed.foreign_pods if not pod.deleting]",
         "deleted_uids: list[PodView] = []",
         breaks=judge.OLD_RUN_STOPS_FIRST,
         first_seed=10,
@@ -437,5 +437,12 @@ MUTANTS = (
         'return f"{job.spec.run_id}-{digest_pinned(job.raw_spec)[:6]}"',
         breaks=judge.DISCARDED_IS_SILENT,
         first_seed=70,
+    ),
+    cleanup(
+        "an earlier run goes before the status names the next",
+        "    if not may_be_replaced(observed.job, observed.run_id):",
+        "    if False:",
+        breaks=judge.DISCARDED_IS_SILENT,
+        first_seed=3495,
     ),
 )

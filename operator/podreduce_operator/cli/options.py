@@ -114,7 +114,7 @@ OutputsOption = Annotated[
         "--output",
         "-o",
         metavar="URI",
-        help="Output directory or URI; replaces spec.output.uri. STEP=URI is the output of a pipeline's step; may be repeated.",
+        help="Output directory or URI; replaces spec.output.uri. STEP=URI: that of a pipeline's step; may be repeated.",
     ),
 ]
 ClassOption = Annotated[
@@ -174,7 +174,9 @@ PreviewArgument = Annotated[
 ]
 PlanOutputsOption = Annotated[
     list[str] | None,
-    typer.Option("--output", "-o", metavar="URI", help="As in run. STEP=URI is the output of a pipeline's step; may be repeated."),
+    typer.Option(
+        "--output", "-o", metavar="URI", help="As in run. STEP=URI: that of a pipeline's step; may be repeated."
+    ),
 ]
 PlanParallelismOption = Annotated[
     int | None,

@@ -26,6 +26,7 @@ from podreduce_operator.policy.job_events import JobEvent
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
 from podreduce_operator.policy.run_state import (
     find_condition,
+    is_condition_true,
     read_conditions,
     read_installation,
     read_run_id,
@@ -275,7 +276,7 @@ def pipeline_events_between(before: Mapping[str, Any], after: Mapping[str, Any])
             )
     told, was = find_condition(after, "Ready"), find_condition(before, "Ready")
     if told is not None and (was is None or was["reason"] != told["reason"]):
-        is_bad = (find_condition(after, "Stalled") or {}).get("status") == "True" or told["message"] != ""
+        is_bad = is_condition_true(after, "Stalled") or told["message"] != ""
         yield JobEvent(
             kind="Warning" if is_bad else "Normal", reason=told["reason"], message=told["message"] or told["reason"]
         )

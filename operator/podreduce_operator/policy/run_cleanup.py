@@ -16,7 +16,7 @@ from podreduce_operator.model.pods import PodView
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
-from podreduce_operator.policy.run_state import may_start_over
+from podreduce_operator.policy.run_state import may_be_replaced, may_start_over
 
 __all__ = [
     "clean_up",
@@ -160,6 +160,8 @@ def wants_post_mortem(observed: Observed, now: float) -> bool:
 def remove_replaced_run(observed: Observed, run_id: str) -> Decision:
     """Remove the run that a new runId replaced: first its pods, then what it stored."""
     verdict = Verdict(phase=Phase.PLANNING, reason="Superseding", message=f"run {run_id} is being discarded")
+    if not may_be_replaced(observed.job, observed.run_id):
+        return Decision(actions=(), verdict=verdict, wake_after=0.0)  # the status names the run first
     if any(not pod.is_finished for pod in observed.foreign_pods):
         return Decision(actions=delete_foreign(observed), verdict=verdict)
     actions: tuple[Action, ...] = (*delete_foreign(observed), DiscardRun(run_id=run_id))

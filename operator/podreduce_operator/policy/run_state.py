@@ -14,7 +14,9 @@ __all__ = [
     "PUBLISHING",
     "current_run_id",
     "find_condition",
+    "is_condition_true",
     "is_over",
+    "may_be_replaced",
     "may_start_over",
     "read_conditions",
     "read_installation",
@@ -23,6 +25,7 @@ __all__ = [
     "read_run_id",
     "read_run_of",
     "read_run_state",
+    "read_successor",
 ]
 
 CLEANED_UP = "CleanedUp"
@@ -47,6 +50,17 @@ def current_run_id(status: Mapping[str, Any], spec_run_id: str) -> str:
     return str(status["runId"]) if made_for == spec_run_id and "runId" in status else spec_run_id
 
 
+def read_successor(job: JobView) -> str | None:
+    """Return the run that replaces the one in the status, if the status names it and `spec.runId` is still the same."""
+    successor: str | None = job.status.get("successor")
+    return successor if successor is not None and successor.rpartition("-g")[0] == job.spec.run_id else None
+
+
+def may_be_replaced(job: JobView, run_id: str) -> bool:
+    """Tell whether an earlier run may be removed for this one: its author named it, or the status does."""
+    return run_id in {job.spec.run_id, read_successor(job)}
+
+
 def read_installation(status: Mapping[str, Any]) -> str | None:
     """Return the installation that runs the job; None if none has adopted it yet."""
     installation: str | None = status.get("installation")
@@ -62,6 +76,12 @@ def read_conditions(status: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 def find_condition(status: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
     """Return the condition of this type, if the status has it."""
     return next((condition for condition in read_conditions(status) if condition["type"] == kind), None)
+
+
+def is_condition_true(status: Mapping[str, Any], kind: str) -> bool:
+    """Tell whether the status has a condition of this type that is True."""
+    condition = find_condition(status, kind)
+    return condition is not None and condition.get("status") == "True"
 
 
 def read_plan_digest(status: Mapping[str, Any], run_id: str) -> str | None:

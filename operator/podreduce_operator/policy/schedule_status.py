@@ -12,7 +12,7 @@ from podreduce_operator.model.schedules import Noun, ScheduledJob, ScheduleObser
 from podreduce_operator.policy.conditions import Condition, write_conditions
 from podreduce_operator.policy.job_events import JobEvent
 from podreduce_operator.policy.run_conditions import MAX_MESSAGE
-from podreduce_operator.policy.run_state import find_condition, read_conditions, read_installation
+from podreduce_operator.policy.run_state import find_condition, is_condition_true, read_conditions, read_installation
 
 __all__ = ["build_schedule_status", "read_schedule_state", "schedule_events_between"]
 
@@ -26,12 +26,11 @@ ALL_WELL = "Scheduled"
 
 def read_schedule_state(status: Mapping[str, Any]) -> ScheduleState:
     """Read what the status says about the schedule."""
-    suspended = find_condition(status, SUSPENDED)
     return ScheduleState(
         last_at=parse_time(status.get("lastScheduleTime")),
         since=parse_time(status.get("scheduleSince")),
         known=status.get("observedSchedule", ""),
-        was_suspended=suspended is not None and suspended["status"] == "True",
+        was_suspended=is_condition_true(status, SUSPENDED),
         missed_at=parse_time(status.get("lastMissedTime")),
     )
 

@@ -62,6 +62,7 @@ def build_status(
                 "conditions": [],
             }
         status.update(render_run(observed, verdict, status, now))
+    status["successor"] = name_successor(observed)
     if not observed.is_store_unreadable:
         status["postMortem"] = render_post_mortem(observed)
     status["digests"] = render_digests(observed, status)
@@ -80,6 +81,12 @@ def name_request(observed: Observed) -> str | None:
     """Return the `spec.runId` that a new run is made for, if it has another name."""
     wanted = observed.job.spec.run_id
     return None if observed.run_id == wanted else wanted
+
+
+def name_successor(observed: Observed) -> str | None:
+    """Return the run that replaces the one in the status, if its author has not named it."""
+    is_own = observed.superseded is not None and observed.run_id != observed.job.spec.run_id
+    return observed.run_id if is_own else None
 
 
 def with_wave(status: dict[str, Any], observed: Observed, verdict: Verdict, now: float) -> dict[str, Any]:

@@ -4,8 +4,7 @@ Rule: no schedule has a series of its own, so their number is fixed.
 """
 
 from collections import Counter as Counts
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from prometheus_client.core import GaugeMetricFamily

@@ -21,7 +21,6 @@ from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
     find_wait,
-    holds,
     is_wanted_run,
     message_of,
     read_duration,
@@ -32,6 +31,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.run_state import is_condition_true
 from podreduce_operator.policy.spec_change import SPEC_CHANGED
 from podreduce_operator.policy.stuck_pods import explain_waiting
 
@@ -232,7 +232,7 @@ def find_waiting_pods(case: Case) -> Iterator[Finding]:
 def find_failed_attempts(case: Case) -> Iterator[Finding]:
     """Find attempts that failed in a run that goes on, or has become complete."""
     failed = sum(read_tasks(case.status, task_type).get("failed", 0) for task_type in TaskType)
-    if not failed or holds(case.status, "Failed"):
+    if not failed or is_condition_true(case.status, "Failed"):
         return
     last = next(iter(case.status.get("failures") or ()), None)
     details = [] if last is None else [f"the last one: {tell_error(last)}", *tell_record(last)]
@@ -352,7 +352,7 @@ def find_notes(case: Case) -> Iterator[Finding]:
         if reason:
             again = case.command("rerun") if kind == SPEC_CHANGED else ""
             yield Finding(text=f"{kind}: {message}", command=again)
-    if case.program_change and not holds(case.status, SPEC_CHANGED):
+    if case.program_change and not is_condition_true(case.status, SPEC_CHANGED):
         yield Finding(text=f"{SPEC_CHANGED}: {case.program_change}", command=case.command("rerun"))
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):

@@ -4,10 +4,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from podreduce_operator.cli.cluster.kinds import PIPELINE, Reference
-from podreduce_operator.cli.cluster.run_facts import find_wait, holds, message_of, read_duration, spec_of, status_of
+from podreduce_operator.cli.cluster.run_facts import find_wait, message_of, read_duration, spec_of, status_of
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.pipelines.step_words import describe_loop, describe_step
 from podreduce_operator.cli.wording import render_seconds
+from podreduce_operator.policy.run_state import is_condition_true
 
 __all__ = ["build_pipeline"]
 
@@ -51,7 +52,7 @@ def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     if reason:
         yield Branch(text=f"waits: {reason}: {message}")
     for kind in ("Failed", "Suspended", "SpecChanged", "SpecNotUnderstood"):
-        if holds(status, kind):
+        if is_condition_true(status, kind):
             reason, message = message_of(status, kind)
             yield Branch(text=f"{kind}: {reason}: {message}" if message else f"{kind}: {reason}")
 

@@ -6,14 +6,13 @@ from typing import Any
 
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
-from podreduce_operator.policy.run_state import current_run_id, find_condition, read_run_state
+from podreduce_operator.policy.run_state import current_run_id, find_condition, is_condition_true, read_run_state
 
 __all__ = [
     "SUPERSEDING",
     "Ending",
     "find_ending",
     "find_wait",
-    "holds",
     "is_wanted_run",
     "message_of",
     "read_duration",
@@ -50,12 +49,6 @@ def status_of(manifest: Mapping[str, Any]) -> Json:
     return manifest.get("status") or {}
 
 
-def holds(status: Mapping[str, Any], kind: str) -> bool:
-    """Tell whether a condition is True."""
-    condition = find_condition(status, kind)
-    return condition is not None and condition.get("status") == "True"
-
-
 def message_of(status: Mapping[str, Any], kind: str) -> tuple[str, str]:
     """Return the reason and the message of a condition that is True; two empty texts otherwise."""
     condition = find_condition(status, kind)
@@ -82,7 +75,7 @@ def find_ending(manifest: Mapping[str, Any]) -> Ending | None:
         return None
     if ended is not None:
         return Ending(ended)
-    return Ending.SUSPENDED if is_seen and spec.get("suspend") and holds(status, "Suspended") else None
+    return Ending.SUSPENDED if is_seen and spec.get("suspend") and is_condition_true(status, "Suspended") else None
 
 
 def is_wanted_run(manifest: Mapping[str, Any]) -> bool:

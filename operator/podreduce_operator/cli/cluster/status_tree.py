@@ -11,7 +11,6 @@ from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
     find_wait,
-    holds,
     is_wanted_run,
     message_of,
     read_duration,
@@ -22,6 +21,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.run_state import is_condition_true
 from podreduce_operator.policy.spec_change import SPEC_CHANGED
 
 __all__ = ["build_job", "build_schedule"]
@@ -42,9 +42,9 @@ def build_job(
         *explain(manifest, status),
         *(build_tasks(task_type, status, pods or (), now) for task_type in shown_types(status)),
         *build_output(manifest, status),
-        *(Branch(text=f"{kind}: {message_of(status, kind)[1]}") for kind in NOTES if holds(status, kind)),
+        *(Branch(text=f"{kind}: {message_of(status, kind)[1]}") for kind in NOTES if is_condition_true(status, kind)),
     ]
-    if program_change and not holds(status, SPEC_CHANGED):
+    if program_change and not is_condition_true(status, SPEC_CHANGED):
         parts.append(Branch(text=f"{SPEC_CHANGED}: {program_change}"))
     if pods is None:
         parts.append(Branch(text="the pods may not be listed with these credentials: what they do is not shown"))
@@ -76,9 +76,9 @@ def explain(manifest: Mapping[str, Any], status: Mapping[str, Any]) -> Iterator[
     reason, message = message_of(status, "Failed")
     if reason:
         yield Branch(text=f"failed: {reason}: {message}")
-    if holds(status, "Suspended"):
+    if is_condition_true(status, "Suspended"):
         yield Branch(text=message_of(status, "Suspended")[1])
-    if "nextAttemptAt" in status and not holds(status, "Failed"):
+    if "nextAttemptAt" in status and not is_condition_true(status, "Failed"):
         yield Branch(text=f"the next attempt of a failed task begins at {status['nextAttemptAt']}")
 
 
@@ -100,7 +100,7 @@ def build_tasks(task_type: TaskType, status: Mapping[str, Any], pods: Sequence[P
 
 def find_ended(status: Mapping[str, Any]) -> bool:
     """Tell whether the run in the status has ended."""
-    return holds(status, Ending.COMPLETE) or holds(status, Ending.FAILED)
+    return is_condition_true(status, Ending.COMPLETE) or is_condition_true(status, Ending.FAILED)
 
 
 def render_tasks(task_type: TaskType, status: Mapping[str, Any]) -> str:

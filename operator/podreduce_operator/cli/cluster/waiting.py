@@ -15,7 +15,6 @@ from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
     find_wait,
-    holds,
     message_of,
     read_duration,
     spec_of,
@@ -24,6 +23,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.report import render_success
 from podreduce_operator.cli.terminal import complain, fit, say
 from podreduce_operator.cli.wording import render_count, render_seconds
+from podreduce_operator.policy.run_state import is_condition_true
 
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
@@ -83,7 +83,7 @@ def find_rest(reference: Reference, manifest: Mapping[str, Any]) -> Ending | Non
     status, generation = status_of(manifest), manifest["metadata"].get("generation", 0)
     if status.get("observedGeneration", -1) < generation or status.get("active"):
         return None
-    if holds(status, "LastRunFailed"):
+    if is_condition_true(status, "LastRunFailed"):
         return Ending.FAILED
     return Ending.SUSPENDED if spec_of(manifest).get("suspend") else Ending.COMPLETE
 

@@ -34,6 +34,9 @@ from tests.support.crd_cases import DEFAULTED_SPEC
 LONG = "é" * 40_000
 
 
+PLANNING = Verdict(phase=Phase.PLANNING)
+
+
 def write_status(phase: Phase = Phase.FAILED) -> dict[str, Any]:
     """A status as long as it gets. One of a run that has ended and one of a run in progress have all fields."""
     failures = [
@@ -73,9 +76,9 @@ def test_the_operators_status_fits_the_crd(phase: Phase) -> None:
 
 def test_every_field_of_the_status_is_written() -> None:
     adopted = {"installation"}  # the loop writes it before anything else
-    assert {*write_status(), *write_status(Phase.MAPPING)} | adopted == set(
-        job_schema()["properties"]["status"]["properties"]
-    )
+    replaced = make_observed(run_id="1-g2", superseded="1")
+    written = {*write_status(), *write_status(Phase.MAPPING), *build_status(replaced, PLANNING, 1000.5, None)}
+    assert written | adopted == set(job_schema()["properties"]["status"]["properties"])
 
 
 def test_live_fields_are_fields_of_the_spec() -> None:

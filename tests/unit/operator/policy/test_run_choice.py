@@ -8,6 +8,7 @@ from podreduce_operator.digests.pinned_digests import digest_pinned
 from podreduce_operator.model.decisions import Phase, Verdict
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.observed import PinnedDigests, RunState, SeenProgram
+from podreduce_operator.policy.decide import decide
 from podreduce_operator.policy.job_events import events_between
 from podreduce_operator.policy.run_choice import choose_run_id
 from podreduce_operator.policy.run_state import current_run_id, find_condition
@@ -16,12 +17,14 @@ from podreduce_operator.policy.status import build_status
 from tests.support.builders.jobs import make_job, make_raw_output
 from tests.support.builders.observed import make_observed
 from tests.support.builders.plans import make_plan_summary
+from tests.support.builders.pods import make_pod
 
 NOW = 1_000_000.0
 REPLACE = {"output": make_raw_output(ifExists="Replace")}
 ON_CHANGE = {**REPLACE, "runPolicy": "OnChange"}
 MAP = {"program": {"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}}}
 RUNNING = Verdict(phase=Phase.MAPPING)
+OTHER_POD = make_pod()
 
 
 def plan_job(spec: Mapping[str, Any], *, program: str | None = None, **fields: Any) -> JobView:
@@ -61,6 +64,22 @@ def test_going_back_to_an_earlier_spec_is_a_run_of_its_own() -> None:
     first = plan_job(ON_CHANGE)
     second = plan_job({**ON_CHANGE, "image": "other"}, generation=2, status=first.status)
     assert choose_run_id(edit(second, **ON_CHANGE)) == "1-g3"
+
+
+def test_the_status_names_the_new_run_before_anything_of_the_earlier_one_goes() -> None:
+    """An edit back to the earlier spec, or to another policy, would otherwise take up a run of which half is gone."""
+    edited = edit(plan_job(ON_CHANGE), **ON_CHANGE, image="other")
+    replaced = make_observed(job=edited, run_id="1-g2", run=RunState(run_id="1-g2"), superseded="1", pods=(OTHER_POD,))
+    first = decide(replaced, NOW)
+    assert (first.actions, first.wake_after) == ((), 0.0)
+    named = replace(edited, status=build_status(replaced, first.verdict, NOW, None))
+    assert (named.status["runId"], named.status["successor"]) == ("1", "1-g2")
+    assert [str(action) for action in decide(replace(replaced, job=named), NOW).actions] == ["delete(m-0 other run)"]
+    assert choose_run_id(edit(named, **ON_CHANGE)) == "1-g2"
+    assert choose_run_id(edit(named, **REPLACE)) == "1-g2"
+    assert choose_run_id(edit(named, **ON_CHANGE, runId="2")) == "2"
+    begun = make_observed(job=named, run_id="1-g2", run=RunState(run_id="1-g2"), plan=None)
+    assert "successor" not in build_status(begun, Verdict(phase=Phase.PLANNING), NOW, None)
 
 
 def test_a_new_run_id_in_the_spec_is_the_next_run_whatever_changed() -> None:

@@ -6,7 +6,7 @@ from podreduce_operator.model.actions import DeletePod
 from podreduce_operator.model.decisions import Phase
 from podreduce_operator.model.limits import Limits, PendingDeadlines
 from podreduce_operator.model.observed import Observed, RunState
-from podreduce_operator.policy.run_cleanup import remove_replaced_run, tidy
+from podreduce_operator.policy.run_cleanup import clean_up, remove_replaced_run
 from podreduce_operator.policy.run_end import deadline_at, find_end, newest
 from tests.support.builders.jobs import make_job
 from tests.support.builders.observed import make_fault, make_observed
@@ -145,7 +145,7 @@ def test_verdict_names_the_last_denial_and_how_long_denials_lasted() -> None:
 
 
 def test_tidying_keeps_verdict_reason_and_message() -> None:
-    verdict = tidy(make_observed(run=ENDED), 200.0).verdict
+    verdict = clean_up(make_observed(run=ENDED), 200.0).verdict
     assert (verdict.phase, verdict.reason, verdict.message) == (Phase.FAILED, "InputError", "no")
 
 
@@ -154,18 +154,18 @@ def test_data_stays_while_a_pod_of_the_run_has_not_ended() -> None:
     observed = make_observed(
         run=ENDED, pods=pods, has_intermediates=True, has_records=True, spec={"ttlSecondsAfterFinished": 0}
     )
-    assert tidy(observed, 200.0).actions == ()
+    assert clean_up(observed, 200.0).actions == ()
 
 
 def test_after_the_ttl_data_goes_before_the_records_that_say_where_it_lies() -> None:
     observed = make_observed(run=ENDED, has_intermediates=True, has_records=True, spec={"ttlSecondsAfterFinished": 10})
-    assert [str(action) for action in tidy(observed, 110.0).actions] == ["clean", "remove"]
+    assert [str(action) for action in clean_up(observed, 110.0).actions] == ["clean", "remove"]
 
 
 @pytest.mark.parametrize(("now", "kept"), [(109.9, 10), (110.0, 0)])
 def test_last_ten_failed_pods_stay_until_the_ttl(now: float, kept: int) -> None:
     pods = tuple(make_failed_pod(map_task(index), finished_at=float(index)) for index in range(12))
-    decision = tidy(make_observed(run=ENDED, pods=pods, spec={"ttlSecondsAfterFinished": 10}), now)
+    decision = clean_up(make_observed(run=ENDED, pods=pods, spec={"ttlSecondsAfterFinished": 10}), now)
     deleted = [str(action) for action in decision.actions]
     assert deleted == [f"delete(m-{index} job ended)" for index in range(12 - kept)]
 
@@ -173,29 +173,30 @@ def test_last_ten_failed_pods_stay_until_the_ttl(now: float, kept: int) -> None:
 def test_tidying_deletes_a_failed_pod_whose_sidecar_runs() -> None:
     ended, lingering = make_failed_pod(map_task(0)), make_failed_pod(map_task(1), lingers=True)
     observed = make_observed(run=ENDED, pods=(ended, lingering))
-    deleted = [action for action in tidy(observed, 101.0).actions if isinstance(action, DeletePod)]
+    deleted = [action for action in clean_up(observed, 101.0).actions if isinstance(action, DeletePod)]
     assert [(action.uid, action.save_log) for action in deleted] == [(lingering.uid, True)]
 
 
 def test_tidying_deletes_pods_of_other_runs() -> None:
     observed = make_observed(run=ENDED, pods=(make_failed_pod(run_id="0"),))
-    assert [str(action) for action in tidy(observed, 101.0).actions] == ["delete(m-0 job ended)"]
+    assert [str(action) for action in clean_up(observed, 101.0).actions] == ["delete(m-0 job ended)"]
 
 
 def test_nothing_left_needs_no_further_look() -> None:
-    assert tidy(make_observed(run=ENDED), 101.0).wake_after is None
+    assert clean_up(make_observed(run=ENDED), 101.0).wake_after is None
 
 
 @pytest.mark.parametrize(("now", "expected"), [(101.0, 5.0), (130.0, 30.0), (10_000.0, 3600.0)])
 def test_fault_while_tidying_is_tried_again_and_more_and_more_seldom(now: float, expected: float) -> None:
     observed = make_observed(run=ENDED, has_intermediates=True, has_records=True, faults=(make_fault(),))
-    decision = tidy(observed, now)
+    decision = clean_up(observed, now)
     assert (decision.actions, decision.wake_after) == ((), expected)
 
 
 def test_replaced_run_is_discarded_once_its_pods_have_ended() -> None:
-    running = make_observed(run_id="2", superseded="1", pods=(make_pod(),))
-    ended = make_observed(run_id="2", superseded="1", pods=(make_failed_pod(),))
+    job = make_job(spec={"runId": "2"})
+    running = make_observed(job=job, run_id="2", superseded="1", pods=(make_pod(),))
+    ended = make_observed(job=job, run_id="2", superseded="1", pods=(make_failed_pod(),))
     assert [str(action) for action in remove_replaced_run(running, "1").actions] == ["delete(m-0 other run)"]
     assert [str(action) for action in remove_replaced_run(ended, "1").actions] == [
         "delete(m-0 other run)",
