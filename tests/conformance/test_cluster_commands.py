@@ -112,7 +112,7 @@ def test_a_status_is_a_tree_or_the_resource_itself(person: Person) -> None:
     tree = person.types("status", "wordcount").stdout
     assert f"mrj/wordcount in {person.namespace}: Mapping, run 1" in tree
     assert "├─ waits: QuotaExceeded: exceeded quota: few" in tree
-    assert "├─ map 4/16 (25%)" in tree
+    assert "├─ map 4/16 (31%), 4 active" in tree
     whole = yaml.safe_load(person.types("status", "mrj/wordcount", "-o", "yaml").stdout)
     assert whole["status"]["phase"] == "Mapping"
     assert "managedFields" not in whole["metadata"]

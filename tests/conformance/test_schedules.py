@@ -20,7 +20,7 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.schedules import ScheduleView
-from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, build_scheduled
+from podreduce_operator.schedules.job_of_schedule import SCHEDULE_LABEL, STEPS_LABEL, build_scheduled
 from tests.cluster.cluster import Cluster
 from tests.conformance.chart_rights import make_account, make_kubeconfig
 from tests.conformance.kubernetes_world import eventually
@@ -144,7 +144,7 @@ async def test_a_pipeline_is_made_once_with_the_parameters_of_its_time(world: Wo
         await world.schedules.create_job(schedule, manifest)
     pipeline = json.loads(await world.kubectl("get", "mrp", "minutely-1440", "--output=json"))
     assert pipeline["spec"]["parameters"] == {"day": "1970-01-01"}
-    assert pipeline["metadata"]["labels"] == {SCHEDULE_LABEL: "minutely"}
+    assert pipeline["metadata"]["labels"] == {SCHEDULE_LABEL: "minutely", STEPS_LABEL: schedule.uid}
     (owner,) = pipeline["metadata"]["ownerReferences"]
     assert (owner["kind"], owner["uid"], owner["controller"]) == (SCHEDULES.kind, schedule.uid, True)
     for current in (False, True):

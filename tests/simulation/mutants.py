@@ -434,7 +434,7 @@ MUTANTS = (
     choice(
         "an earlier spec takes the name of its earlier run",
         'return f"{job.spec.run_id}-g{job.generation}"',
-        'return f"{job.spec.run_id}-{digest_pinned(job.raw_spec)[:6]}"',
+        'return f"{job.spec.run_id}-g{digest_pinned(job.raw_spec)[:6]}"',
         breaks=judge.DISCARDED_IS_SILENT,
         first_seed=70,
     ),
