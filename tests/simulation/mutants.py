@@ -438,11 +438,11 @@ MUTANTS = (
         breaks=judge.DISCARDED_IS_SILENT,
         first_seed=70,
     ),
-    cleanup(
-        "an earlier run goes before the status names the next",
-        "    if not may_be_replaced(observed.job, observed.run_id):",
-        "    if False:",
-        breaks=judge.DISCARDED_IS_SILENT,
-        first_seed=3495,
+    choice(
+        "an edit takes back the run that the status names",
+        "    if successor is not None:\n",
+        "    if False:\n",
+        breaks=judge.STORY_IS_WHOLE,
+        first_seed=4270,
     ),
 )
