@@ -91,7 +91,7 @@ MUTANTS = (
     deletion(
         "pods of the run before go on",
         "others = [pod for pod in observed.foreign_pods if not pod.deleting]",
-        "deleted_uids: list[PodView] = []",
+        "others: list[PodView] = []",
         breaks=judge.OLD_RUN_STOPS_FIRST,
         first_seed=10,
     ),

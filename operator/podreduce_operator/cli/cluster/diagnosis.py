@@ -347,7 +347,7 @@ def find_completion(case: Case) -> Iterator[Finding]:
 
 def find_notes(case: Case) -> Iterator[Finding]:
     """Find what is worth knowing, whatever the run does."""
-    for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed", "SeveralPods"):
+    for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed"):
         reason, message = message_of(case.status, kind)
         if reason:
             again = case.command("rerun") if kind == SPEC_CHANGED else ""

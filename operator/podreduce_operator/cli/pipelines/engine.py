@@ -152,7 +152,7 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
 async def run_loops(engine: Engine, stop: Stop, watcher: PipelineWatcher) -> bool:
     """Run until the pipeline has ended or a signal came, and end all processes. False if a signal came."""
     drawing = asyncio.create_task(watcher.draw_regularly())
-    settling = asyncio.create_task(engine.pipelines.settle(engine.cluster.pipeline.key))
+    settling = asyncio.create_task(settle_all(engine))
     try:
         await first_of(settling, stop.wished)
         finished = settling.done()
@@ -166,6 +166,14 @@ async def run_loops(engine: Engine, stop: Stop, watcher: PipelineWatcher) -> boo
         drawing.cancel()
         await stop_all(engine)
     return finished
+
+
+async def settle_all(engine: Engine) -> None:
+    """Run the pipeline to its end, and let its ended jobs clean up: the last one releases its claim after that end."""
+    await engine.pipelines.settle(engine.cluster.pipeline.key)
+    for job in [cluster.job for cluster in engine.cluster.clusters.values()]:
+        if not is_running(job.status):
+            await engine.jobs.settle(job.key)
 
 
 async def undo(engine: Engine, stop: Stop) -> None:
