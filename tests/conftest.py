@@ -38,6 +38,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import settings
 
 from tests.cluster import provider
@@ -57,6 +58,12 @@ TOLD = "told"
 """The property of a test's report that holds what it says to people."""
 
 NOT_RUN: dict[str, str] = {}
+
+
+@pytest.fixture(autouse=True)
+def _usual_logs() -> None:
+    """Let each test begin with the log of a new process: an earlier one may have run a command that sets it up."""
+    structlog.reset_defaults()
 
 
 def tier_cannot_run(tier: str, why: str) -> None:
