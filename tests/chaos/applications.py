@@ -5,22 +5,18 @@ report and figures. The number of tasks of each step is written into the file, b
 map-only step cuts its output. Whether the results are right is for the tests of each application to say.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any, Final
 
-import obstore
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from podreduce_apps.catalog import find_pipeline, find_sample_writer
@@ -28,9 +24,8 @@ from podreduce_apps.risk.handbook import Shop
 from podreduce_apps.risk.sample import write_data
 from podreduce_operator.pods.pod_names import JOB_LABEL
 from tests.bench.paths import PODREDUCE
-from tests.bench.telling import say
-from tests.chaos.pipelines import Stage, is_end, open_stage
-from tests.chaos.stage import CORPUS, OUTPUT, WORK
+from tests.chaos.pipeline_stage import Outcome, Stage, is_end, run_program, striking
+from tests.chaos.stage import CORPUS, OUTPUT
 from tests.cluster.cluster import Cluster
 from tests.cluster.images import Images, load_apps_image
 
@@ -75,17 +70,6 @@ def discard(_: object) -> None:
     """Return nothing of what a function returns."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an application fared. `problem` is empty if all was as it should be."""
-
-    application: str
-    seconds: float = 0.0
-    objects: int = 0
-    killed: str = ""
-    problem: str = ""
-
-
 def read_manifest(application: Application, source: str, output: str, image: str) -> dict[str, Any]:
     """Return an application's pipeline with the number of tasks in it, places, and the image for its libraries."""
     manifest: dict[str, Any] = yaml.safe_load(find_pipeline(application.name).read_text())
@@ -124,10 +108,7 @@ def rehearse(application: Application, stage: Stage) -> Outcome:
         data, here, there = (Path(scratch) / name for name in ("data", "here", "there"))
         application.draw(data)
         run_here(application, data, here)
-        namespace = stage.cluster.namespace("applications", restricted=True)
-        stage.cluster.apply(stage.minio.secret(f"s3://{WORK}/"), namespace=namespace)
-        for path in (path for path in data.rglob("*") if path.is_file()):
-            obstore.put(stage.minio.store(CORPUS, namespace), str(path.relative_to(data)), path.read_bytes())
+        namespace = stage.set_up("applications", data)
         places = f"s3://{CORPUS}/{namespace}/", f"s3://{OUTPUT}/{namespace}"
         started = time.monotonic()
         stage.cluster.apply(read_manifest(application, *places, Images().apps), namespace=namespace)
@@ -136,14 +117,9 @@ def rehearse(application: Application, stage: Stage) -> Outcome:
         seconds = time.monotonic() - started
         stage.download(namespace, there)
         found, expected = read_files(there), read_files(here)
-        stage.cluster.kubectl("delete", "namespace", namespace, "--wait=true", "--timeout=120s", timeout=130)
-    return Outcome(
-        application=application.name,
-        seconds=seconds,
-        objects=len(expected),
-        killed=", ".join(killed),
-        problem=judge(status, killed, differences(found, expected)),
-    )
+        stage.take_down(namespace)
+    problem = judge(status, killed, differences(found, expected))
+    return Outcome(seconds=seconds, facts=(", ".join(killed), str(len(expected))), problem=problem)
 
 
 def judge(status: Mapping[str, Any], killed: Sequence[str], differ: Sequence[str]) -> str:
@@ -156,26 +132,18 @@ def judge(status: Mapping[str, Any], killed: Sequence[str], differ: Sequence[str
     return f"other bytes than here: {', '.join(differ[:5])}" if differ else ""
 
 
-@contextmanager
-def killing_a_pod(cluster: Cluster, namespace: str, step: str) -> Iterator[list[str]]:
-    """Kill one pod of a step at once when it runs. Yield the list with its name."""
-    ended, killed = Event(), list[str]()
+def killing_a_pod(cluster: Cluster, namespace: str, step: str) -> AbstractContextManager[list[str]]:
+    """Kill one pod of a step at once when it runs. Give the list with its name."""
 
-    def strike() -> None:
-        while not killed and not ended.wait(POLL_SECONDS):
-            for name in running_pods(cluster, namespace, step)[:1]:
-                done = cluster.kubectl(
-                    "delete", "pod", name, "--namespace", namespace, "--grace-period=0", "--force", check=False
-                )
-                killed.extend([name] if done.returncode == 0 else [])
+    def strike() -> list[str]:
+        for name in running_pods(cluster, namespace, step)[:1]:
+            done = cluster.kubectl(
+                "delete", "pod", name, "--namespace", namespace, "--grace-period=0", "--force", check=False
+            )
+            return [name] if done.returncode == 0 else []
+        return []
 
-    thread = Thread(target=strike, daemon=True)
-    thread.start()
-    try:
-        yield killed
-    finally:
-        ended.set()
-        thread.join()
+    return striking(strike, every_seconds=POLL_SECONDS, once=True)
 
 
 def running_pods(cluster: Cluster, namespace: str, step: str) -> list[str]:
@@ -189,23 +157,16 @@ def running_pods(cluster: Cluster, namespace: str, step: str) -> list[str]:
 
 def main(argv: Sequence[str]) -> int:
     """Run the applications asked for; 1 if one did not give what it should."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.applications", description=__doc__)
-    names = [application.name for application in APPLICATIONS]
-    parser.add_argument("--only", action="append", choices=names, help="this application; may be repeated")
-    chosen = parser.parse_args(argv).only or names
-    outcomes = []
-    with open_stage() as stage:
-        load_apps_image(stage.cluster, Images())
-        for application in APPLICATIONS:
-            if application.name in chosen:
-                say(f"{application.name} ...")
-                outcomes.append(rehearse(application, stage))
     table = Table("application", "seconds", "killed pod", "objects", "outputs")
-    for each in outcomes:
-        cells = (each.application, f"{each.seconds:.0f}", each.killed, str(each.objects), each.problem or "as here")
-        table.add_row(*cells, style="red" if each.problem else None)
-    Console(width=120).print(table)
-    return int(any(outcome.problem for outcome in outcomes))
+    return run_program(
+        "tests.chaos.applications",
+        str(__doc__),
+        APPLICATIONS,
+        rehearse,
+        table=table,
+        argv=argv,
+        prepare=lambda stage: load_apps_image(stage.cluster, Images()),
+    )
 
 
 if __name__ == "__main__":

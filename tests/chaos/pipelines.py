@@ -4,35 +4,26 @@ Each must give, byte for byte, what `podreduce run` of the same file gives here,
 what plain Python and numpy give.
 """
 
-import argparse
 import csv
 import json
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any, Final
 
-import obstore
 import pytest
 import yaml
-from rich.console import Console
 from rich.table import Table
 
 from tests.bench.paths import CHECKOUT, PODREDUCE
-from tests.bench.telling import say
 from tests.chaos.faults import OPERATOR_KILL_SECONDS, delete_operator
-from tests.chaos.stage import CORPUS, OUTPUT, WORK, deploy_store
-from tests.cluster import provider
-from tests.cluster.cluster import Cluster
-from tests.cluster.images import load_project_images
-from tests.cluster.object_store import ClusterMinio
-from tests.cluster.processes import ClusterError
+from tests.chaos.pipeline_stage import Outcome, Stage, is_end, run_program, striking
+from tests.chaos.stage import CORPUS, OUTPUT
 from tests.e2e.installation import Installation
 from tests.support.pipeline_oracles import (
     draw_links,
@@ -43,7 +34,6 @@ from tests.support.pipeline_oracles import (
     expected_report,
 )
 
-TIMEOUT_SECONDS: Final = 1200.0
 SHARDS: Final = (1, 3, 8)
 SEED: Final = 7
 
@@ -121,17 +111,6 @@ EXAMPLES: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How an example fared. `problem` is empty if all was as it should be."""
-
-    example: str
-    seconds: float = 0.0
-    kills: int = 0
-    iterations: str = ""
-    problem: str = ""
-
-
 def run_here(example: Example, data: Path, results: Path, shards: int) -> None:
     """Run an example by the local engine, each step that reads objects in so many shards."""
     manifest = read_manifest(example)
@@ -172,130 +151,58 @@ def join_parts(parts: Sequence[Path]) -> bytes:
     return b"".join(first + [line for lines in others for line in lines[is_table:]])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stage:
-    """Where the examples run."""
-
-    cluster: Cluster
-    installation: Installation
-    minio: ClusterMinio
-
-    def rehearse(self, example: Example) -> Outcome:
-        """Run an example here and on the cluster, and compare."""
-        with tempfile.TemporaryDirectory(prefix="podreduce-pipelines-") as scratch:
-            data, expected = Path(scratch) / "data", Path(scratch) / "here"
-            example.draw(data)
-            for shards in SHARDS:
-                run_here(example, data, Path(scratch) / f"here-{shards}", shards)
-            (Path(scratch) / f"here-{SHARDS[0]}").rename(expected)
-            example.check(data, expected)
-            wanted = read_outputs(example, expected)
-            differs = [n for n in SHARDS[1:] if read_outputs(example, Path(scratch) / f"here-{n}") != wanted]
-            if differs:
-                return Outcome(example=example.name, problem=f"other bytes in {differs} shards")
-            return self.run_there(example, data, expected, Path(scratch) / "there")
-
-    def run_there(self, example: Example, data: Path, expected: Path, found: Path) -> Outcome:
-        """Run an example on the cluster while its operator is killed again and again."""
-        namespace = self.cluster.namespace("pipelines", restricted=True)
-        self.cluster.apply(self.minio.secret(f"s3://{WORK}/"), namespace=namespace)
-        for path in (path for path in data.rglob("*") if path.is_file()):
-            obstore.put(self.minio.store(CORPUS, namespace), str(path.relative_to(data)), path.read_bytes())
-        manifest = read_manifest(example)
-        manifest["spec"]["parameters"][example.reads] = suffixed(f"s3://{CORPUS}/{namespace}", example)
-        for name in example.writes:
-            manifest["spec"]["parameters"][name] = f"s3://{OUTPUT}/{namespace}/{name}"
-        started = time.monotonic()
-        self.cluster.apply(manifest, namespace=namespace)
-        with killing_the_operator(self.installation) as kills:
-            status = self.wait(manifest["metadata"]["name"], namespace)
-        seconds = time.monotonic() - started
-        for name in example.writes:
-            self.download(f"{namespace}/{name}", found / name)
-        same = read_outputs(example, found) == read_outputs(example, expected)
-        ended = next(each["type"] for each in status["conditions"] if is_end(each))
-        problem = "" if same and ended == "Complete" else f"{ended}; {'the same' if same else 'other'} bytes than here"
-        self.cluster.kubectl("delete", "namespace", namespace, "--wait=true", "--timeout=120s", timeout=130)
-        iterations = ", ".join(f"{loop['name']} {loop['iteration']}" for loop in status.get("loops") or ())
-        return Outcome(example=example.name, seconds=seconds, kills=len(kills), iterations=iterations, problem=problem)
-
-    def wait(self, name: str, namespace: str) -> dict[str, Any]:
-        """Wait until a pipeline has ended, and return its status."""
-        deadline = time.monotonic() + TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
-            status: dict[str, Any] = (self.cluster.get("mrp", name, namespace) or {}).get("status") or {}
-            if any(is_end(each) for each in status.get("conditions", ())):
-                return status
-            time.sleep(1)
-        raise ClusterError(f"{name} did not end:\n{json.dumps(status, indent=1)}\n{self.installation.logs()}")
-
-    def download(self, prefix: str, directory: Path) -> None:
-        """Write the parts below a prefix of the output bucket to a directory."""
-        store = self.minio.store(OUTPUT, prefix)
-        for name in [found["path"] for page in obstore.list(store) for found in page]:
-            target = directory / name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(bytes(obstore.get(store, name).bytes()))
+def rehearse(example: Example, stage: Stage) -> Outcome:
+    """Run an example here and on the cluster, and compare."""
+    with tempfile.TemporaryDirectory(prefix="podreduce-pipelines-") as scratch:
+        data, expected = Path(scratch) / "data", Path(scratch) / "here"
+        example.draw(data)
+        for shards in SHARDS:
+            run_here(example, data, Path(scratch) / f"here-{shards}", shards)
+        (Path(scratch) / f"here-{SHARDS[0]}").rename(expected)
+        example.check(data, expected)
+        wanted = read_outputs(example, expected)
+        differs = [n for n in SHARDS[1:] if read_outputs(example, Path(scratch) / f"here-{n}") != wanted]
+        if differs:
+            return Outcome(problem=f"other bytes in {differs} shards")
+        return run_there(example, stage, data, expected, Path(scratch) / "there")
 
 
-def is_end(condition: Mapping[str, Any]) -> bool:
-    """Tell whether a condition says that the run has ended."""
-    return condition["type"] in ("Complete", "Failed") and condition["status"] == "True"
+def run_there(example: Example, stage: Stage, data: Path, expected: Path, found: Path) -> Outcome:
+    """Run an example on the cluster while its operator is killed again and again."""
+    namespace = stage.set_up("pipelines", data)
+    manifest = read_manifest(example)
+    manifest["spec"]["parameters"][example.reads] = suffixed(f"s3://{CORPUS}/{namespace}", example)
+    for name in example.writes:
+        manifest["spec"]["parameters"][name] = f"s3://{OUTPUT}/{namespace}/{name}"
+    started = time.monotonic()
+    stage.cluster.apply(manifest, namespace=namespace)
+    with killing_the_operator(stage.installation) as kills:
+        status = stage.wait(manifest["metadata"]["name"], namespace)
+    seconds = time.monotonic() - started
+    for name in example.writes:
+        stage.download(f"{namespace}/{name}", found / name)
+    same = read_outputs(example, found) == read_outputs(example, expected)
+    ended = next(each["type"] for each in status["conditions"] if is_end(each))
+    problem = "" if same and ended == "Complete" else f"{ended}; {'the same' if same else 'other'} bytes than here"
+    stage.take_down(namespace)
+    iterations = ", ".join(f"{loop['name']} {loop['iteration']}" for loop in status.get("loops") or ())
+    return Outcome(seconds=seconds, facts=(str(len(kills)), iterations), problem=problem)
 
 
-@contextmanager
-def killing_the_operator(installation: Installation) -> Iterator[list[float]]:
-    """Kill the operator every ten seconds. Yield the list of the moments."""
-    ended, kills = Event(), list[float]()
+def killing_the_operator(installation: Installation) -> AbstractContextManager[list[float]]:
+    """Kill the operator every ten seconds. Give the list of the moments."""
 
-    def strike() -> None:
-        while not ended.wait(OPERATOR_KILL_SECONDS):
-            delete_operator(installation)
-            kills.append(time.monotonic())
+    def strike() -> list[float]:
+        delete_operator(installation)
+        return [time.monotonic()]
 
-    thread = Thread(target=strike, daemon=True)
-    thread.start()
-    try:
-        yield kills
-    finally:
-        ended.set()
-        thread.join()
-
-
-@contextmanager
-def open_stage() -> Iterator[Stage]:
-    """Bring cluster, MinIO and operator up, and take them away again."""
-    chosen = provider.choose()
-    if isinstance(chosen, provider.NoCluster):
-        raise ClusterError(chosen.why)
-    cluster = chosen.start()
-    try:
-        images = load_project_images(cluster)
-        minio = deploy_store(cluster)
-        installation = Installation.install(cluster, images, minio, f"s3://{WORK}/")
-        yield Stage(cluster=cluster, installation=installation, minio=minio)
-    finally:
-        cluster.close()
+    return striking(strike, every_seconds=OPERATOR_KILL_SECONDS)
 
 
 def main(argv: Sequence[str]) -> int:
     """Run the examples asked for; 1 if one did not give what it should."""
-    parser = argparse.ArgumentParser(prog="python -m tests.chaos.pipelines", description=__doc__)
-    names = [example.name for example in EXAMPLES]
-    parser.add_argument("--only", action="append", choices=names, help="this example; may be repeated")
-    chosen = parser.parse_args(argv).only or names
-    outcomes = []
-    with open_stage() as stage:
-        for example in EXAMPLES:
-            if example.name in chosen:
-                say(f"{example.name} ...")
-                outcomes.append(stage.rehearse(example))
     table = Table("example", "seconds", "kills of the operator", "iterations", "outputs")
-    for each in outcomes:
-        cells = (each.example, f"{each.seconds:.0f}", str(each.kills), each.iterations, each.problem or "as here")
-        table.add_row(*cells, style="red" if each.problem else None)
-    Console(width=120).print(table)
-    return int(any(outcome.problem for outcome in outcomes))
+    return run_program("tests.chaos.pipelines", str(__doc__), EXAMPLES, rehearse, table=table, argv=argv)
 
 
 if __name__ == "__main__":

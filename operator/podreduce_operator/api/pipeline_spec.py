@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from podreduce.contract.plan import DEFAULT_INPUT
-from podreduce_operator.api.spec import CsvSpec, Fields, ProgramSpec, SecretRef, SpecError, StorageSpec
+from podreduce_operator.api.spec import DEFAULT_SECRET, CsvSpec, Fields, ProgramSpec, SpecError, StorageSpec
 
 __all__ = [
     "LIVE_FIELDS",
@@ -148,7 +148,7 @@ class PipelineSpec(Fields, frozen=True, kw_only=True):
     loops: tuple[LoopSpec, ...] = ()
     program: ProgramSpec | None = None
     parameters: dict[str, str] = {}
-    storage: StorageSpec = StorageSpec(secret_ref=SecretRef(name="podreduce-storage"))
+    storage: StorageSpec = StorageSpec(secret_ref=DEFAULT_SECRET)
     parallelism: int | None = None
     active_deadline_seconds: int | None = None
 

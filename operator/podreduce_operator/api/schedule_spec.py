@@ -6,12 +6,9 @@ from typing import Any, Literal
 import msgspec
 
 from podreduce_operator.api.crd import JOBS, PIPELINES, ResourceNames
-from podreduce_operator.api.spec import Fields, SecretRef, SpecError
+from podreduce_operator.api.spec import DEFAULT_SECRET, Fields, SpecError
 
 __all__ = ["ScheduleSpec", "ScheduledParameter", "Template", "TemplateMetadata", "decode_schedule_spec"]
-
-
-DEFAULT_SECRET = SecretRef(name="podreduce-storage")
 
 
 class ScheduledParameter(Fields, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ settings choose the value.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -13,6 +13,7 @@ from podreduce.contract.plan import DEFAULT_INPUT, Condition, InputColumn, Input
 from podreduce_operator.api.quantities import parse_bytes
 
 __all__ = [
+    "DEFAULT_SECRET",
     "LIVE_FIELDS",
     "BackoffSpec",
     "ConfigMapKeyRef",
@@ -280,6 +281,10 @@ class SecretRef(Fields, frozen=True, kw_only=True):
     """A Secret in the job's namespace."""
 
     name: str
+
+
+DEFAULT_SECRET: Final = SecretRef(name="podreduce-storage")
+"""The Secret of the storage, if the spec names none. The CRDs have the same default."""
 
 
 class StorageSpec(Fields, frozen=True, kw_only=True):

@@ -21,7 +21,7 @@ from podreduce_operator.pipeline_runs.step_data import look_for_data, read_publi
 from podreduce_operator.pipelines.job_of_step import RUN_LABEL, read_place
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.policy.pipeline_status import read_pipeline_state
-from podreduce_operator.policy.run_state import current_run_id, read_run_state
+from podreduce_operator.policy.run_state import read_current_run
 
 __all__ = ["observe_pipeline"]
 
@@ -86,7 +86,7 @@ def as_step_job(job: JobView, now: float) -> StepJob | None:
     place = read_place(job.labels)
     if place is None:
         return None
-    state = read_run_state(job.status, current_run_id(job.status, job.spec.run_id))
+    state = read_current_run(job.status, job.spec.run_id)
     maps, reduces = job.status.get("map", {}), job.status.get("reduce", {})
     share = job.spec.parallelism or 1
     return StepJob(

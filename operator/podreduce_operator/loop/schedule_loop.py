@@ -31,7 +31,7 @@ from podreduce_operator.model.schedules import (
 )
 from podreduce_operator.pipeline_runs.remove_data import discard_steps_of
 from podreduce_operator.policy.decide_schedule import decide_schedule
-from podreduce_operator.policy.run_state import current_run_id, read_run_state
+from podreduce_operator.policy.run_state import read_current_run
 from podreduce_operator.policy.schedule_status import (
     build_schedule_status,
     read_schedule_state,
@@ -176,7 +176,7 @@ def as_scheduled_job(job: JobView | PipelineView) -> ScheduledJob | None:
     scheduled_at = read_scheduled_at(job.key.name)
     if scheduled_at is None:
         return None
-    ended = read_run_state(job.status, current_run_id(job.status, job.spec.run_id)).terminal
+    ended = read_current_run(job.status, job.spec.run_id).terminal
     return ScheduledJob(
         name=job.key.name,
         uid=job.uid,

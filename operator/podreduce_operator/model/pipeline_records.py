@@ -111,6 +111,10 @@ class StepRecord(Wire, frozen=True, kw_only=True):
     values: dict[str, tuple[Any, ...]] = {}
     times: Amount = 1
 
+    def is_of_pipeline(self, uid: str) -> bool:
+        """Tell whether a run of this pipeline made it."""
+        return self.pipeline_uid in {"", uid}
+
     def is_of(self, pipeline_uid: str, run_id: str) -> bool:
         """Tell whether this run of this pipeline made it."""
-        return self.run_id == run_id and self.pipeline_uid in {"", pipeline_uid}
+        return self.run_id == run_id and self.is_of_pipeline(pipeline_uid)

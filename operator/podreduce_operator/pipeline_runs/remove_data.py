@@ -3,8 +3,7 @@
 The pipelines of a schedule may share their outputs without a URI. They are removed with the schedule.
 """
 
-import asyncio
-from contextlib import suppress
+from functools import partial
 
 import structlog
 
@@ -18,12 +17,16 @@ from podreduce_operator.model.schedules import ScheduleView
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, Seen
 from podreduce_operator.pipeline_runs.places import DATA_PREFIX, STEPS
 from podreduce_operator.pipeline_runs.shared_steps import remove_steps_output
-from podreduce_operator.runs.remove_run import LEFT_TO_SWEEPER, discard_run, find_runs
+from podreduce_operator.runs.remove_run import (
+    LEFT_TO_SWEEPER,
+    discard_run,
+    discard_runs_of,
+    find_runs,
+    wait_until_gone,
+)
 
 __all__ = ["discard_pipeline", "discard_steps_of", "remove_earlier_plans", "remove_output"]
 
-GONE_SECONDS = 120
-POLL_SECONDS = 1.0
 
 log = structlog.get_logger(__name__)
 
@@ -51,14 +54,10 @@ async def remove_earlier_plans(run: PipelineRun) -> None:
 
 async def discard_pipeline(pipeline: PipelineView, cluster: PipelineCluster) -> None:
     """Remove the plans, the records and the outputs without a URI of a deleted pipeline. Its jobs go by themselves."""
-    key = pipeline.key
     try:
-        storage = await cluster.read_storage_of(pipeline)
-        async for run in find_runs(storage, job_prefix(storage.installation, key.namespace, key.name)):
-            if run.uid == pipeline.uid:
-                await discard_run(storage, run)
+        await discard_runs_of(pipeline, await cluster.read_storage_of(pipeline))
     except (ActionError, PodreduceError) as error:
-        log.warning(LEFT_TO_SWEEPER, pipeline=str(key), uid=pipeline.uid, error=str(error))
+        log.warning(LEFT_TO_SWEEPER, pipeline=str(pipeline.key), uid=pipeline.uid, error=str(error))
 
 
 async def discard_steps_of(schedule: ScheduleView, cluster: ScheduleCluster) -> None:
@@ -66,21 +65,9 @@ async def discard_steps_of(schedule: ScheduleView, cluster: ScheduleCluster) -> 
 
     Its pipelines are deleted with it, and are waited for, because their jobs may still write.
     """
-    key = schedule.key
     try:
         storage = await cluster.read_storage_of_steps(schedule)
-        await wait_for_pipelines(schedule, cluster)
-        async for run in find_runs(storage, job_prefix(storage.installation, key.namespace, key.name)):
-            if run.uid == schedule.uid:
-                await discard_run(storage, run)
+        await wait_until_gone(partial(cluster.list_jobs_of, schedule, current=True))
+        await discard_runs_of(schedule, storage)
     except (ActionError, PodreduceError) as error:
-        log.warning(LEFT_TO_SWEEPER, schedule=str(key), uid=schedule.uid, error=str(error))
-
-
-async def wait_for_pipelines(schedule: ScheduleView, cluster: ScheduleCluster) -> None:
-    """Wait until what the schedule made is gone, for two minutes at most, also while it cannot be listed."""
-    for _ in range(int(GONE_SECONDS / POLL_SECONDS)):
-        with suppress(ActionError):
-            if not await cluster.list_jobs_of(schedule, current=True):
-                return
-        await asyncio.sleep(POLL_SECONDS)
+        log.warning(LEFT_TO_SWEEPER, schedule=str(schedule.key), uid=schedule.uid, error=str(error))

@@ -168,7 +168,7 @@ def render_step(observed: PipelineObserved, place: Place, state: str, job: StepJ
     if record is not None and state in DONE:
         line |= {"seconds": round(record.seconds), "records": record.records, "bytes": record.bytes}
         if state == "Reused":
-            line["run"] = record.run_id if record.pipeline_uid in {"", observed.pipeline.uid} else record.pipeline
+            line["run"] = record.run_id if record.is_of_pipeline(observed.pipeline.uid) else record.pipeline
     digests = observed.digests.get(place.step)
     if digests is not None and digests.reason and state in ("Running", "Complete"):
         line["message"] = cut_middle(f"not reused: {digests.reason}", MAX_STEP_MESSAGE)

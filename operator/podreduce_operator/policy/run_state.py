@@ -19,6 +19,7 @@ __all__ = [
     "may_be_replaced",
     "may_start_over",
     "read_conditions",
+    "read_current_run",
     "read_installation",
     "read_plan_digest",
     "read_publishing",
@@ -108,6 +109,11 @@ def read_run_state(status: Mapping[str, Any], run_id: str) -> RunState:
         is_cleaned_up=ended is not None and conditions.get(CLEANED_UP, {}).get("status") == "True",
         has_leftovers=ended is not None and conditions.get(CLEANUP_FAILED, {}).get("status") == "True",
     )
+
+
+def read_current_run(status: Mapping[str, Any], spec_run_id: str) -> RunState:
+    """Read what the status says about the run that was made for this `spec.runId`, whatever its name."""
+    return read_run_state(status, current_run_id(status, spec_run_id))
 
 
 def read_publishing(condition: Mapping[str, Any] | None) -> bool | None:

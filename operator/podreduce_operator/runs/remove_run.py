@@ -5,8 +5,9 @@ finalizer, so a job's deletion never waits for this.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sized
 from contextlib import aclosing, suppress
+from functools import partial
 
 import structlog
 
@@ -18,12 +19,21 @@ from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
+from podreduce_operator.model.resources import ResourceView
 from podreduce_operator.runs.output_claim import Claim, release_output
 from podreduce_operator.runs.publishing import remove_staged
 from podreduce_operator.runs.run import Run, RunCache
 from podreduce_operator.runs.stored_records import check_plan, read_record
 
-__all__ = ["LEFT_TO_SWEEPER", "discard_job", "discard_run", "find_runs", "remove_intermediates"]
+__all__ = [
+    "LEFT_TO_SWEEPER",
+    "discard_job",
+    "discard_run",
+    "discard_runs_of",
+    "find_runs",
+    "remove_intermediates",
+    "wait_until_gone",
+]
 
 PODS_GONE_SECONDS = 120
 POLL_SECONDS = 1.0
@@ -47,7 +57,7 @@ async def discard_job(job: JobView, cluster: Cluster, cache: RunCache) -> None:
     job_log = log.bind(job=str(job.key), uid=job.uid)
     try:
         storage = await cluster.read_storage(job)
-        await wait_for_pods(job, cluster)
+        await wait_until_gone(partial(cluster.list_pods, job))
         async for run in find_runs(storage, job_prefix(storage.installation, job.key.namespace, job.key.name)):
             if run.uid == job.uid:
                 await discard_if_possible(job, storage, run)
@@ -63,13 +73,24 @@ async def discard_if_possible(job: JobView, storage: JobStorage, run: JobIdentit
         log.warning(LEFT_TO_SWEEPER, job=str(job.key), uid=job.uid, run_id=run.run_id, error=str(error))
 
 
-async def wait_for_pods(job: JobView, cluster: Cluster) -> None:
-    """Wait until the job's pods are gone, for two minutes at most, also while they cannot be listed."""
+async def wait_until_gone(list_them: Callable[[], Awaitable[Sized]]) -> None:
+    """Wait until what may still write is gone, for two minutes at most, also while it cannot be listed."""
     for _ in range(int(PODS_GONE_SECONDS / POLL_SECONDS)):
         with suppress(ActionError):
-            if not await cluster.list_pods(job):
+            if not await list_them():
                 return
         await asyncio.sleep(POLL_SECONDS)
+
+
+async def discard_runs_of(owner: ResourceView, storage: JobStorage) -> None:
+    """Remove all that a deleted pipeline or schedule has stored below its own place.
+
+    Raises:
+        PodreduceError: the store refuses something.
+    """
+    async for run in find_runs(storage, job_prefix(storage.installation, owner.key.namespace, owner.key.name)):
+        if run.uid == owner.uid:
+            await discard_run(storage, run)
 
 
 async def find_runs(storage: JobStorage, prefix: str) -> AsyncIterator[JobIdentity]:

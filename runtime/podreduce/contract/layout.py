@@ -31,6 +31,7 @@ __all__ = [
     "job_prefix",
     "log_key",
     "offsets_key",
+    "parse_attempt_name",
     "parse_shuffle_key",
     "part_name",
     "quarantine_key",
@@ -122,6 +123,12 @@ def parse_shuffle_key(key: str) -> int:
 def log_key(task: TaskRef, attempt_id: str) -> str:
     """Return the key of an attempt's last log lines."""
     return f"{LOGS_PREFIX}{task}-{attempt_id}.log"
+
+
+def parse_attempt_name(name: str) -> tuple[TaskRef, str]:
+    """Return the task and the attempt id in the name of an attempt's object, such as `m-3-<attempt id>`."""
+    letter, index, attempt_id = name.split("-", 2)
+    return TaskRef.parse(f"{letter}-{index}"), attempt_id
 
 
 def quarantine_key(task: TaskRef, attempt_id: str) -> str:

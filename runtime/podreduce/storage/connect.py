@@ -73,8 +73,8 @@ def open_store(
     if prefix and not prefix.endswith("/"):
         raise InputError(f"{uri}: a store's URI ends in /; use split_object_uri for an object")
     if scheme == "s3":
-        access = access_of(settings or StorageSettings())
-        return replace(open_s3(uri, access, before_write, on_request), gate=gate, threads=threads)
+        store = open_s3(uri, settings or StorageSettings(), before_write, on_request)
+        return replace(store, gate=gate, threads=threads)
     return replace(open_local(uri), before_write=before_write, threads=threads, on_request=on_request)
 
 
@@ -92,7 +92,7 @@ def open_local(uri: str) -> ObjectStore:
     )
 
 
-def open_s3(uri: str, access: Access, before_write: BeforeWrite, on_request: OnRequest) -> ObjectStore:
+def open_s3(uri: str, settings: StorageSettings, before_write: BeforeWrite, on_request: OnRequest) -> ObjectStore:
     """Open a prefix of a bucket.
 
     Raises:
@@ -101,6 +101,7 @@ def open_s3(uri: str, access: Access, before_write: BeforeWrite, on_request: OnR
     _, bucket, prefix = split_uri(uri)
     if is_unusual(prefix):
         raise InputError(f"{uri}: a prefix with an empty part, . or .. in it cannot hold objects: choose another")
+    access = access_of(settings)
     return ObjectStore(
         uri=uri,
         prefix=prefix,

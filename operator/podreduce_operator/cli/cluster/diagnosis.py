@@ -31,6 +31,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
 from podreduce_operator.policy.spec_change import SPEC_CHANGED
 from podreduce_operator.policy.stuck_pods import explain_waiting
@@ -361,7 +362,7 @@ def find_notes(case: Case) -> Iterator[Finding]:
 
 def find_several_pods(case: Case) -> Iterator[Finding]:
     """Find why a job does not run in one pod, as small jobs do. It is no fault, so it comes last."""
-    reason, message = message_of(case.status, "SeveralPods")
+    reason, message = message_of(case.status, SEVERAL_PODS)
     if reason:
         remedy = "leave these fields out if the work is short: one pod then takes all tasks, and starts once"
         yield Finding(text=f"several pods: {message}", remedy=remedy if reason == "SeveralTasksAsked" else "")

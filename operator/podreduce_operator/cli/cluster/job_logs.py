@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from podreduce.contract.errors import PodreduceError
-from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX
+from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX, parse_attempt_name
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
@@ -149,8 +149,7 @@ def iter_kept(store: RunStore, task: TaskRef | None, seen: set[str], options: Lo
 
 def parse_key(key: str, prefix: str) -> tuple[TaskRef, str]:
     """Return the task and the attempt id of a key such as `logs/m-3-<attempt id>.log`."""
-    letter, index, attempt_id = key.removeprefix(prefix).rpartition(".")[0].split("-", 2)
-    return TaskRef.parse(f"{letter}-{index}"), attempt_id
+    return parse_attempt_name(key.removeprefix(prefix).rpartition(".")[0])
 
 
 def iter_told(

@@ -20,6 +20,7 @@ from podreduce.contract.layout import POST_MORTEM_KEY, run_prefix
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.wire import decode
 from podreduce.storage import ObjectStore, open_store
+from podreduce_operator.api.spec import DEFAULT_SECRET
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
 from podreduce_operator.policy.run_state import read_installation
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RunStore", "open_run_store", "read_post_mortem"]
 
-DEFAULT_SECRET = "podreduce-storage"  # noqa: S105 - a name
 OWN_KEYS = "AWS_ACCESS_KEY_ID"
 SERVICE_PARTS = 3
 """A Service is reached inside the cluster at NAME.NAMESPACE.svc, with or without a domain."""
@@ -93,7 +93,7 @@ async def open_run_store(
     Raises:
         CommandError: the Secret cannot be read, and there are no keys in the environment.
     """
-    secret = ((spec_of(manifest).get("storage") or {}).get("secretRef") or {}).get("name", DEFAULT_SECRET)
+    secret = ((spec_of(manifest).get("storage") or {}).get("secretRef") or {}).get("name", DEFAULT_SECRET.name)
     with tempfile.TemporaryDirectory(prefix="podreduce-") as directory:
         installation = read_installation(status_of(manifest)) or ""
         try:

@@ -21,6 +21,7 @@ from podreduce_operator.cli.cluster.run_facts import (
 from podreduce_operator.cli.cluster.tree import Branch
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
 from podreduce_operator.policy.spec_change import SPEC_CHANGED
 
@@ -29,7 +30,7 @@ __all__ = ["build_job", "build_schedule"]
 MAX_PODS = 5
 """How many pods of each type are shown. Those that wait come first, then those that run longest."""
 
-NOTES = ("SpecNotUnderstood", SPEC_CHANGED, "EmptyOutput", "CleanupFailed", "SeveralPods")
+NOTES = ("SpecNotUnderstood", SPEC_CHANGED, "EmptyOutput", "CleanupFailed", SEVERAL_PODS)
 """Conditions that a person should know of, whatever the run does."""
 
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX
+from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX, parse_attempt_name
 from podreduce_operator.cli.cluster.log_lines import parse_own
 from podreduce_operator.cli.local_runs.history import History
 
@@ -56,8 +56,8 @@ def copy_logs(place: Path, target: Path, left: int) -> int:
 
 def task_order(path: Path) -> tuple[str, int, str]:
     """Order the logs of tasks by type and index."""
-    letter, index, attempt_id = path.stem.split("-", 2)
-    return letter, int(index), attempt_id
+    task, attempt_id = parse_attempt_name(path.stem)
+    return task.type.letter, task.index, attempt_id
 
 
 def program_lines(text: str) -> Iterator[str]:
@@ -71,8 +71,8 @@ def program_lines(text: str) -> Iterator[str]:
 def find_printed(history: History, run_id: str, step: str = "") -> Iterator[tuple[str, str, Path]]:
     """Yield the task, the attempt and the file of what is kept of a run, or of one step of it."""
     for path in sorted((history.directory / DIRECTORY_NAME / run_id / step).glob(f"*{ENDING}"), key=task_order):
-        letter, index, attempt_id = path.stem.split("-", 2)
-        yield f"{letter}-{index}", attempt_id, path
+        task, attempt_id = parse_attempt_name(path.stem)
+        yield str(task), attempt_id, path
 
 
 def forget_others(history: History, run_ids: Collection[str]) -> None:

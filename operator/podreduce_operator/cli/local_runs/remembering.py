@@ -15,12 +15,11 @@ from podreduce_operator.cli.local_runs.history import LocalRun, begin, open_hist
 from podreduce_operator.cli.local_runs.printed_logs import forget_others, keep_printed
 from podreduce_operator.cli.terminal import complain
 from podreduce_operator.cli.workspace import Workspace
+from podreduce_operator.cluster.local.local_jobs import JOBS_NAME
 
 __all__ = ["remember_begin", "remember_end", "remember_pipeline_end"]
 
 INTERRUPTED = "Interrupted"
-JOBS_NAME = "jobs"
-"""Below the work directory of a pipeline: a directory for each job."""
 
 
 def remember_begin(name: str, file: str, workspace: Workspace, kind: str = "") -> LocalRun:

@@ -159,15 +159,14 @@ class RunOfPipeline:
         if self.options.as_json:
             say(json.dumps(outcome.status, indent=2))
         self.draw(outcome)
-        if find_verdict(outcome.status)[0] == "Complete" and not outcome.interrupted:
-            if self.keep is not None:
-                write_last_run(self.keep, outcome.status)
+        is_complete = find_verdict(outcome.status)[0] == "Complete" and not outcome.interrupted
+        kept = self.keep or (None if is_complete else local.workspace.keep(local.workspace.path / DATA_NAME))
+        if kept is not None:
+            write_last_run(kept, outcome.status)
+        if is_complete:
             if not self.options.as_json:
                 say(report.render_pipeline_success(local.view, outcome.status, seconds))
             return ExitStatus.COMPLETE
-        kept = self.keep or local.workspace.keep(local.workspace.path / DATA_NAME)
-        if kept is not None:
-            write_last_run(kept, outcome.status)
         complain(report.render_pipeline_failed(local, outcome, kept))
         return ExitStatus.INTERRUPTED if outcome.interrupted else ExitStatus.FAILED
 

@@ -18,7 +18,7 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.resources import JobKey
 from podreduce_operator.pipelines.job_of_step import PIPELINE_LABEL
 from podreduce_operator.pods.pod_names import bounded_name
-from podreduce_operator.policy.run_state import read_run_state
+from podreduce_operator.policy.run_state import read_current_run, read_run_state
 
 __all__ = ["KubernetesPipelines", "open_pipelines"]
 
@@ -62,9 +62,8 @@ class KubernetesPipelines:
         if found is not None and is_there and read_run_state(found.status, other.run_id).terminal is None:
             return False
         await self._steps.relist(pipeline, f"{PIPELINE_LABEL}={bounded_name(other.name)}")
-        return all(
-            read_run_state(job.status, job.spec.run_id).terminal is not None for job in self._steps.made_by(other.uid)
-        )
+        made = self._steps.made_by(other.uid)
+        return all(read_current_run(job.status, job.spec.run_id).terminal is not None for job in made)
 
     async def check_job(self, pipeline: PipelineView, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
         """See `PipelineCluster.check_job`: a dry run on the API server."""

@@ -29,7 +29,10 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 from podreduce_operator.pods.template_check import find_template_problem
 
-__all__ = ["LocalJobs", "Machine"]
+__all__ = ["JOBS_NAME", "LocalJobs", "Machine"]
+
+JOBS_NAME = "jobs"
+"""Below the work directory of a pipeline: a directory for each job."""
 
 TellOfStep = Callable[[str, Notice], None]
 """Told the name of a step's job and what happens to it."""
@@ -130,7 +133,7 @@ class LocalJobs:
         self.clusters[name] = ProcessCluster(
             job=job,
             config_maps=self.config_maps,
-            work_directory=self.work_directory / "jobs" / name,
+            work_directory=self.work_directory / JOBS_NAME / name,
             parallelism=self.machine.parallelism,
             memory_bytes=self.memory_bytes,
             tell=partial(self.tell, name),

@@ -15,13 +15,13 @@ from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey
 from podreduce_operator.model.pipelines import Data, PipelineView
 from podreduce_operator.model.schedules import ScheduleView
-from podreduce_operator.pipeline_runs import remove_data
 from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun
 from podreduce_operator.pipeline_runs.places import shares_steps
 from podreduce_operator.pipeline_runs.record_step import record_step
 from podreduce_operator.pipeline_runs.remove_data import discard_pipeline, discard_steps_of, remove_output
 from podreduce_operator.pipeline_runs.shared_steps import claim_steps, holds_steps
 from podreduce_operator.pipeline_runs.step_data import look_for_data
+from podreduce_operator.runs import remove_run
 from podreduce_operator.schedules.job_of_schedule import STEPS_LABEL
 from tests.support.builders.pipelines import PAGERANK, make_pipeline
 from tests.support.pipeline_stores import make_run, make_step_job, publish_parts
@@ -172,7 +172,7 @@ async def test_what_a_step_left_goes_when_the_template_has_the_step_no_more() ->
 async def test_a_deleted_night_leaves_what_the_next_one_reuses_and_the_schedule_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(remove_data, "POLL_SECONDS", 0.001)
+    monkeypatch.setattr(remove_run, "POLL_SECONDS", 0.001)
     nights = Nights()
     first = nights.night(1)
     await nights.claim(first)
