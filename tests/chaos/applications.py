@@ -115,6 +115,7 @@ def rehearse(application: Application, stage: Stage) -> Outcome:
         with killing_a_pod(stage.cluster, namespace, application.victim) as killed:
             status = stage.wait(application.name, namespace)
         seconds = time.monotonic() - started
+        stage.cluster.wait_for(lambda: not stage.has_claims(namespace), "the release of the last claim")
         stage.download(namespace, there)
         found, expected = read_files(there), read_files(here)
         stage.take_down(namespace)

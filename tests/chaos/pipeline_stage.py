@@ -14,9 +14,11 @@ from threading import Event, Thread
 from typing import Any, Final, Protocol, TypeVar
 
 import obstore
+from obstore.store import S3Store
 from rich.console import Console
 from rich.table import Table
 
+from podreduce.contract.layout import CLAIM_KEY
 from tests.bench.telling import say
 from tests.chaos.stage import CORPUS, OUTPUT, WORK, deploy_store
 from tests.cluster import provider
@@ -82,13 +84,22 @@ class Stage:
             time.sleep(1)
         raise ClusterError(f"{name} did not end:\n{json.dumps(status, indent=1)}\n{self.installation.logs()}")
 
+    def has_claims(self, prefix: str) -> bool:
+        """Tell whether a job still claims an output below a prefix: it lets go a moment after its end."""
+        return any(name.rpartition("/")[2] == CLAIM_KEY for name in list_names(self.minio.store(OUTPUT, prefix)))
+
     def download(self, prefix: str, directory: Path) -> None:
         """Write the parts below a prefix of the output bucket to a directory."""
         store = self.minio.store(OUTPUT, prefix)
-        for name in [found["path"] for page in obstore.list(store) for found in page]:
+        for name in list_names(store):
             target = directory / name
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(bytes(obstore.get(store, name).bytes()))
+
+
+def list_names(store: S3Store) -> list[str]:
+    """Return the names of all objects of a store."""
+    return [found["path"] for page in obstore.list(store) for found in page]
 
 
 def is_end(condition: Mapping[str, Any]) -> bool:
