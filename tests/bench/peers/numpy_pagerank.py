@@ -20,6 +20,7 @@ for _ in range(rounds):
     sums = np.bincount(links, np.repeat(ranks[vertices] / counts, counts), size)
     ranks = 0.15 + 0.85 * sums
 known = np.union1d(vertices, links)
+pages = zip(known.tolist(), ranks[known].tolist(), strict=True)
 target.mkdir(parents=True)
 with (target / "part-0").open("w") as file:
-    file.writelines(f"{page}\t{ranks[page]!r}\n" for page in known.tolist())
+    file.writelines(f"{page}\t{rank!r}\n" for page, rank in pages)

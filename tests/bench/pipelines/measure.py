@@ -33,7 +33,10 @@ def measure_pipelines(parts: Sequence[str], *, edges: int, repeats: int, results
     rows: list[Row] = []
     for part in parts:
         say(f"measuring {part}")
-        rows += measures[part]()
+        found = measures[part]()
+        for row in found:
+            say(f"{row.what}: {row.figure}")
+        rows += found
     show(rows)
     write_json({"rows": [asdict(row) for row in rows]}, results)
     return not any(row.problem for row in rows)
