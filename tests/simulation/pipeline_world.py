@@ -36,6 +36,7 @@ from podreduce_operator.model.pipelines import (
     StepDigests,
     StepJob,
 )
+from podreduce_operator.pipelines.carried_maps import may_carry_maps
 from podreduce_operator.pipelines.freshness import Node, State, combine_digests
 from podreduce_operator.pipelines.picture import look_at
 from podreduce_operator.pipelines.unrolling import find_results
@@ -123,6 +124,7 @@ class SimJob:
     ended: str | None = None
     suspended: bool = False
     deleting: bool = False
+    keeps_maps: bool = False
 
 
 @dataclass
@@ -204,6 +206,7 @@ class PipelineWorld:
             wanted=3,
             suspended=job.suspended,
             deleting=job.deleting,
+            keeps_maps=job.keeps_maps,
         )
 
     def data(self) -> dict[str, Data]:
@@ -265,6 +268,7 @@ class PipelineWorld:
         if isinstance(action, SetSuspend):
             job.suspended = action.suspend
         elif isinstance(action, DeleteStepJob):
+            self.check_kept_maps(action, job)
             job.deleting = True
         else:
             before, is_raise = self.held_slots(), action.share > job.share
@@ -309,6 +313,7 @@ class PipelineWorld:
             run=observed.run_hash,
             spec_digest=observed.digests[action.place.step].spec or "never",
             share=action.share,
+            keeps_maps=action.maps_from is None and may_carry_maps(self.spec, self.spec_of(action.place.step)),
         )
 
     def record(self, known: StepJob, observed: PipelineObserved) -> None:
@@ -357,6 +362,7 @@ class PipelineWorld:
         if failed & visible:
             assert spec.on_step_failure == "FinishPossible", "a step starts after another has failed"
             assert not visible & {*node.producers, *node.after}
+        self.check_maps_from(action, observed)
         loop = spec.loop_of(action.place.step)
         if loop is not None:
             assert 1 <= action.place.iteration <= loop.max_iterations, "an iteration beyond the limit"
@@ -364,6 +370,24 @@ class PipelineWorld:
         assert not others, "two runs at a time"
         held = sum(max(job.share, job.pods) for job in self.jobs.values() if job.ended is None)
         assert held + action.share <= max(self.parallelism, 1), "more slots than there are"
+
+    def check_maps_from(self, action: CreateStep, observed: PipelineObserved) -> None:
+        """A step reads map output of an earlier iteration in this run, and it does if there is such output."""
+        kept = {
+            job.name
+            for job in self.jobs.values()
+            if (job.place.step, job.run) == (action.place.step, observed.run_hash)
+            and job.keeps_maps and job.ended == "Complete" and not job.deleting
+        }  # fmt: skip
+        assert len(kept) < 2, "two iterations keep their map output"
+        assert action.maps_from == next(iter(kept), None), "a step reads map output that nobody has kept"
+
+    def check_kept_maps(self, action: DeleteStepJob, job: SimJob) -> None:
+        """Map output that later iterations may read stays."""
+        loop = self.spec.loop_of(job.place.step)
+        if action.why == "recorded" and job.keeps_maps and loop is not None:
+            ended = look_at(self.observe()).unrolled.loops[loop.name].end is not None
+            assert ended, "map output is removed that the next iteration may read"
 
     def held_slots(self) -> int:
         """What running jobs hold. A raise up to what a job's pods hold already adds nothing."""
@@ -555,16 +579,24 @@ def play(seed: int, decide: Decide = decide_pipeline) -> PipelineWorld:
             world.pass_once()
     world.calm_down()
     run_to_end(world)
+    check_cleaned_up(world)
     for _ in range(2):
         created = len(world.created)
         before = world.pipeline
         world.next_night()
         world.run_id += world.pipeline == before
         run_to_end(world)
+        check_cleaned_up(world)
         assert world.status.terminal == "Complete" or world.status.reason == "LoopLimitReached", "a calm run fails"
     if world.status.terminal == "Complete" and all(digests.spec for digests in world.digests().values()):
         assert len(world.created) == created, "a run without any change starts a step"
     return world
+
+
+def check_cleaned_up(world: PipelineWorld) -> None:
+    """Let the operator look at an ended run once: nothing keeps its map output any more."""
+    world.pass_once()
+    assert all(job.deleting for job in world.jobs.values() if job.keeps_maps), "an ended run keeps map output"
 
 
 def run_to_end(world: PipelineWorld) -> None:

@@ -131,6 +131,30 @@ MUTANTS = [
         new="is not Data.PRESENT or node.is_seen:",
         breaks="data is removed that a job reads",
     ),
+    Wrong(
+        module="policy.pipeline_retention",
+        old="if job.keeps_maps and loop is not None:",
+        new="if False:",
+        breaks="map output is removed that the next iteration may read",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="if job.ended is None or job.keeps_maps]",
+        new="if job.ended is None]",
+        breaks="an ended run keeps map output",
+    ),
+    Wrong(
+        module="pipelines.carried_maps",
+        old='if job.ended == "Complete" and not job.deleting)',
+        new='if job.ended == "Complete")',
+        breaks="a step reads map output that nobody has kept",
+    ),
+    Wrong(
+        module="policy.decide_pipeline",
+        old="left = [job for job in observed.run_jobs if job.uid not in gone]",
+        new="left = observed.run_jobs",
+        breaks="a step reads map output that nobody has kept",
+    ),
 ]
 
 

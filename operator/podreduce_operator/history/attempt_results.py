@@ -74,7 +74,7 @@ def gather_sources(
     records = list(failures)
     return AttemptSources(
         kept=kept,
-        committed={commit.attempt_id: commit for commit in commits.values()},
+        committed={commit.attempt_id: commit for commit in commits.values() if not commit.is_carried},
         failed={failure.attempt_id: failure for failure in records if not is_lost_part(failure)},
         winners=commits,
         outdated=outdated,

@@ -44,7 +44,7 @@ from podreduce_operator.planning.plan_run import pin_program
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.pods.task_sequences import History, failed_attempts
 from podreduce_operator.policy.run_choice import choose_run_id
-from podreduce_operator.policy.run_cleanup import is_at_rest, needs_attempts
+from podreduce_operator.policy.run_cleanup import is_at_rest, keeps_data, needs_attempts
 from podreduce_operator.policy.run_state import (
     may_start_over,
     read_plan_digest,
@@ -216,10 +216,11 @@ async def has_intent(run: Run) -> bool:
 
 
 async def has_intermediates(run: Run, state: RunState) -> bool:
-    """Tell whether a terminal run has left blobs, staged parts or its claim. False for a run in progress."""
+    """Tell whether a terminal run has left blobs that nobody needs, staged parts or its claim. False in progress."""
     if state.terminal is None:
         return False
-    return await run.work.has_any_async(DATA_PREFIX) or await has_leftovers(run.output, run.claim)
+    has_data = not keeps_data(run.job, state) and await run.work.has_any_async(DATA_PREFIX)
+    return has_data or await has_leftovers(run.output, run.claim)
 
 
 async def has_records(run: Run, state: RunState) -> bool:

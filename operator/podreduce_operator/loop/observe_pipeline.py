@@ -18,6 +18,7 @@ from podreduce_operator.pipeline_runs.pipeline_run import PipelineRun, RunMemory
 from podreduce_operator.pipeline_runs.places import result_uri
 from podreduce_operator.pipeline_runs.shared_steps import holds_steps
 from podreduce_operator.pipeline_runs.step_data import look_for_data, read_published_digest
+from podreduce_operator.pipelines.carried_maps import keeps_maps
 from podreduce_operator.pipelines.job_of_step import RUN_LABEL, read_place
 from podreduce_operator.pods.pod_names import hash_run
 from podreduce_operator.policy.pipeline_status import read_pipeline_state
@@ -105,6 +106,7 @@ def as_step_job(job: JobView, now: float) -> StepJob | None:
         progress=describe_progress(maps, reduces),
         suspended=job.spec.suspend,
         deleting=job.deleting,
+        keeps_maps=keeps_maps(job.labels),
     )
 
 

@@ -94,6 +94,7 @@ class StepJob:
         seconds: how long its run has taken, or took. `progress`: its tasks, such as `maps 3/8`.
         suspended: its `suspend`.
         deleting: it is being deleted. Until it is gone it may still write its output.
+        keeps_maps: it keeps its map output after its end, for later iterations of its loop.
     """
 
     name: str
@@ -111,6 +112,7 @@ class StepJob:
     progress: str = ""
     suspended: bool = False
     deleting: bool = False
+    keeps_maps: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,10 +165,11 @@ class PinPipeline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreateStep:
-    """Make the job of a step with this `parallelism`."""
+    """Make the job of a step with this `parallelism`; `maps_from` names the job whose map output it may read."""
 
     place: Place
     share: int
+    maps_from: str | None = None
 
     def __str__(self) -> str:
         return f"create({self.place} x{self.share})"

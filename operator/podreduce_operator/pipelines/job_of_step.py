@@ -18,6 +18,7 @@ from podreduce_operator.api.pipeline_spec import PipelineSpec, StepInput, StepSp
 from podreduce_operator.api.spec import ProgramSpec
 from podreduce_operator.model.pipeline_records import Place
 from podreduce_operator.model.pipelines import CreateStep, PipelineView
+from podreduce_operator.pipelines.carried_maps import KEEPS_MAPS_LABEL, MAPS_FROM_LABEL, may_carry_maps
 from podreduce_operator.pipelines.freshness import Node
 from podreduce_operator.pods.pod_names import MAX_NAME_CHARACTERS, bounded_name
 from podreduce_operator.pods.template_merge import join_templates
@@ -41,6 +42,9 @@ STEP_LABEL: Final = f"{GROUP}/step"
 ITERATION_LABEL: Final = f"{GROUP}/iteration"
 RUN_LABEL: Final = f"{GROUP}/pipeline-run"
 QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
+
+KEPT_MAPS_SECONDS: Final = 7 * 86_400
+"""How long kept map output stays at least, if nothing deletes it: longer than an iteration takes."""
 
 MAX_SOURCE_BYTES: Final = 131_072
 """The CRD's limit for a program in a job's spec."""
@@ -108,7 +112,7 @@ def build_step_job(
     return {
         "apiVersion": API_VERSION,
         "kind": JOBS.kind,
-        "metadata": describe_metadata(pipeline, run, place),
+        "metadata": describe_metadata(pipeline, run, step, action),
         "spec": {
             **{name: value for name, value in raw.items() if name not in STEP_FIELDS},
             **merge_defaults(pipeline.raw_spec, raw),
@@ -117,7 +121,7 @@ def build_step_job(
             "output": describe_output(step, raw.get("output", {}), run, outputs[node.name], place),
             "parallelism": action.share,
             "suspend": False,
-            "ttlSecondsAfterFinished": spec.ttl_seconds_after_finished,
+            "ttlSecondsAfterFinished": choose_ttl(spec, step, action),
         },
     }
 
@@ -128,8 +132,20 @@ def find_raw_step(pipeline: PipelineView, name: str) -> Mapping[str, Any]:
     return raw
 
 
-def describe_metadata(pipeline: PipelineView, run: PinnedRun, place: Place) -> dict[str, Any]:
+def choose_ttl(spec: PipelineSpec, step: StepSpec, action: CreateStep) -> int:
+    """Return how long the job's records stay. A job that keeps its map output is deleted when its loop has ended."""
+    ttl = spec.ttl_seconds_after_finished
+    return max(ttl, KEPT_MAPS_SECONDS) if will_keep_maps(spec, step, action) else ttl
+
+
+def will_keep_maps(spec: PipelineSpec, step: StepSpec, action: CreateStep) -> bool:
+    """Tell whether the step's job keeps its map output: it may be carried over, and no earlier job has kept it."""
+    return action.maps_from is None and may_carry_maps(spec, step)
+
+
+def describe_metadata(pipeline: PipelineView, run: PinnedRun, step: StepSpec, action: CreateStep) -> dict[str, Any]:
     """Return a job's name, its labels, and its controller."""
+    place = action.place
     labels = {
         PIPELINE_LABEL: bounded_name(pipeline.key.name),
         STEP_LABEL: place.step,
@@ -137,6 +153,10 @@ def describe_metadata(pipeline: PipelineView, run: PinnedRun, place: Place) -> d
     }
     if place.iteration:
         labels[ITERATION_LABEL] = str(place.iteration)
+    if action.maps_from is not None:
+        labels[MAPS_FROM_LABEL] = action.maps_from
+    elif will_keep_maps(pipeline.spec, step, action):
+        labels[KEEPS_MAPS_LABEL] = "true"
     if QUEUE_LABEL in pipeline.labels:
         labels[QUEUE_LABEL] = pipeline.labels[QUEUE_LABEL]
     controller = {

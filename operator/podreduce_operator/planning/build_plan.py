@@ -49,7 +49,17 @@ from podreduce_operator.balance.partition_count import choose_partitions, virtua
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.shard_count import count_shards
 
-__all__ = ["Digests", "Planned", "PlannedInputs", "PlannedShards", "build_plan", "plan_inputs", "plan_shards"]
+__all__ = [
+    "Buckets",
+    "Digests",
+    "Planned",
+    "PlannedInputs",
+    "PlannedShards",
+    "build_plan",
+    "plan_inputs",
+    "plan_shards",
+    "planned_inputs",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +152,15 @@ class Digests:
 
     input: str | None = None
     spec: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Buckets:
+    """How the maps divide their output: the plan's fields with these names. All maps of a run must agree."""
+
+    virtual: int
+    user_partitions: int
+    carried_from: str | None = None
 
 
 def plan_shards(
@@ -251,13 +270,16 @@ def build_plan(
     pages: Iterable[PageRef],
     digests: Digests = Digests(),
     owner: Owner | None = None,
+    buckets: Buckets | None = None,
 ) -> Plan:
     """Return the plan. Its shard pages are already written.
 
-    `input_options` are those of each input; without them, the spec's are used.
+    `input_options` are those of each input; without them, the spec's are used. `buckets` are those of map output that
+    the run reads from elsewhere.
     """
     total = planned.cuts[-1]
     inputs = planned_inputs(spec, input_options)
+    buckets = buckets or choose_buckets(spec, total)
     return Plan(
         job=job,
         program=program,
@@ -269,14 +291,10 @@ def build_plan(
         shards=len(planned),
         imbalance_bytes=imbalance_bytes(planned.cuts),
         pages=tuple(pages),
-        virtual_buckets=virtual_buckets(
-            spec.reduce.partitions,
-            order=spec.output.order,
-            partitioning=spec.reduce.partitioning,
-            input_bytes=total,
-        ),
+        carried_from=buckets.carried_from,
+        virtual_buckets=buckets.virtual,
         partitions=spec.reduce.partitions,
-        user_partitions=spec.reduce.partitions or choose_partitions(total, spec.parallelism or 1),
+        user_partitions=buckets.user_partitions,
         order=spec.output.order,
         partition_key_length=spec.reduce.partition_key_length,
         partitioning=spec.reduce.partitioning,
@@ -285,6 +303,19 @@ def build_plan(
         spec_digest=digests.spec,
         owner=owner,
         spec=pinned_fields(raw_spec),
+    )
+
+
+def choose_buckets(spec: JobSpec, input_bytes: int) -> Buckets:
+    """Return the buckets of a run that maps everything itself."""
+    return Buckets(
+        virtual=virtual_buckets(
+            spec.reduce.partitions,
+            order=spec.output.order,
+            partitioning=spec.reduce.partitioning,
+            input_bytes=input_bytes,
+        ),
+        user_partitions=spec.reduce.partitions or choose_partitions(input_bytes, spec.parallelism or 1),
     )
 
 

@@ -22,7 +22,16 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.digests.run_digests import ListedObject, digest_inputs, digest_spec
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
-from podreduce_operator.planning.build_plan import Digests, Planned, build_plan, plan_inputs, plan_shards
+from podreduce_operator.planning.build_plan import (
+    Digests,
+    Planned,
+    PlannedInputs,
+    build_plan,
+    plan_inputs,
+    plan_shards,
+    planned_inputs,
+)
+from podreduce_operator.planning.earlier_maps import EarlierMaps, MapWork, find_earlier_maps, write_carried_commits
 from podreduce_operator.planning.input_access import check_readable
 from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
@@ -31,6 +40,7 @@ from podreduce_operator.planning.program_files import check_files
 from podreduce_operator.planning.side_inputs import plan_side_inputs
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
+from podreduce_operator.policy.single_pod_jobs import is_small_job
 from podreduce_operator.runs.output_claim import (
     Claim,
     refuse_existing,
@@ -70,6 +80,8 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     found = await read_inputs(run)
     await take_output(run, cluster)
     planned = await asyncio.to_thread(cut_inputs, spec, found.listings)
+    earlier = await look_for_maps(run, cluster, program, found, planned)
+    planned = planned if earlier is None else earlier.planned
     digests = await asyncio.to_thread(
         digest_run, spec, program, found.listings, found.side_inputs, runs_in_image=cluster.runs_images
     )
@@ -84,11 +96,14 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         pages=await write_pages(run, planned),
         digests=digests,
         owner=run.job.owner,
+        buckets=None if earlier is None else earlier.buckets,
     )
     data = encode(plan)
     refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
-    await run.work.create_async(PLAN_KEY, data)
+    is_new = await run.work.create_async(PLAN_KEY, data)
+    if is_new and earlier is not None:
+        await write_carried_commits(run, earlier.commits)
 
 
 async def read_inputs(run: Run) -> FoundInputs:
@@ -117,6 +132,23 @@ def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Plan
     if spec.input is None:
         return plan_inputs(listings, whole_objects=whole, **wanted)
     return plan_shards(listings[0], whole_objects=whole[0], **wanted)
+
+
+async def look_for_maps(
+    run: Run, cluster: Cluster, program: Program, found: FoundInputs, planned: Planned
+) -> EarlierMaps | None:
+    """Return map output that an earlier iteration has kept for this run. A job of one pod maps faster than it looks."""
+    spec = run.job.spec
+    if not isinstance(planned, PlannedInputs) or is_small_job(run.job.raw_spec, planned.cuts[-1], len(planned)):
+        return None
+    work = MapWork(
+        program=program,
+        inputs=planned_inputs(spec, found.options),
+        side_inputs=found.side_inputs,
+        planned=planned,
+        shards=spec.map.shards,
+    )
+    return await find_earlier_maps(run, cluster, work)
 
 
 def digest_run(

@@ -21,7 +21,8 @@ step and "run only what changed" are one rule.
 8. Otherwise the steps that can run share the slots by rank (`ranks`, `shares`). Shares are lowered first, then raised,
    and then jobs are created.
 9. An output that is no result is removed when no unfinished step needs it, if the pipeline asks for that. Of a loop
-   only the last two iterations are kept, unless it keeps all.
+   only the last two iterations are kept, unless it keeps all. A job that has kept its map output for later iterations
+   (`carried_maps`) stays until its loop or the run has ended.
 
 Without the store no verdict is given, because records are evidence.
 """
@@ -48,6 +49,7 @@ from podreduce_operator.model.pipelines import (
     SetSuspend,
     StepJob,
 )
+from podreduce_operator.pipelines.carried_maps import find_kept_maps
 from podreduce_operator.pipelines.freshness import State
 from podreduce_operator.pipelines.loops import LoopEnd, LoopError
 from podreduce_operator.pipelines.picture import Picture, look_at
@@ -137,11 +139,10 @@ def run_steps(observed: PipelineObserved, picture: Picture, running: list[StepJo
     if fault is not None and not claims:
         return end_failed(running, fault, stops=False, states=describe_end(observed, picture, blocked, failed))
     parallelism = observed.parallelism - sum(max(job.share, job.active) for job in overtaken)
-    actions = (
-        *delete_all(overtaken, "input changed"),
-        *redo(observed, picture),
-        *change_shares(picture, claims, parallelism),
-    )
+    deletions = (*delete_all(overtaken, "input changed"), *redo(observed, picture))
+    gone = {action.job.uid for action in deletions}
+    left = [job for job in observed.run_jobs if job.uid not in gone]
+    actions = (*deletions, *change_shares(picture, claims, parallelism, left))
     removals = tuple(remove_unneeded(observed, picture))
     verdict = PipelineVerdict(
         phase=PipelinePhase.RUNNING,
@@ -188,8 +189,10 @@ def claim_slots(observed: PipelineObserved, picture: Picture, blocked: set[str])
             yield Claim(step=node.name, rank=picture.ranks[node.name], wanted=most)
 
 
-def change_shares(picture: Picture, claims: list[Claim], parallelism: int) -> Iterator[PipelineAction]:
-    """Yield the changes of the shares: lowered, then raised, then new jobs."""
+def change_shares(
+    picture: Picture, claims: list[Claim], parallelism: int, left: list[StepJob]
+) -> Iterator[PipelineAction]:
+    """Yield the changes of the shares: lowered, then raised, then new jobs beside those that are `left`."""
     shares = divide_slots(claims, parallelism)
     jobs = {claim.step: picture.jobs[claim.step] for claim in claims if claim.step in picture.jobs}
     for is_raise in (False, True):
@@ -200,7 +203,9 @@ def change_shares(picture: Picture, claims: list[Claim], parallelism: int) -> It
                 yield SetShare(job=job, share=shares[name])
     for name, share in shares.items():
         if name not in jobs:
-            yield CreateStep(place=picture.unrolled.places[name], share=share)
+            place = picture.unrolled.places[name]
+            kept = find_kept_maps(left, place.step)
+            yield CreateStep(place=place, share=share, maps_from=None if kept is None else kept.name)
 
 
 def redo(observed: PipelineObserved, picture: Picture) -> Iterator[DeleteStepJob]:
@@ -256,11 +261,11 @@ def suspend(running: list[StepJob]) -> PipelineDecision:
 
 
 def clean_up(observed: PipelineObserved, now: float) -> PipelineDecision:
-    """Delete the unfinished jobs of an ended run, and later what it has stored besides its results."""
+    """Delete the unfinished jobs of an ended run and those with map output, and later all else besides its results."""
     run = observed.run
     phase = PipelinePhase.COMPLETE if run.terminal == "Complete" else PipelinePhase.FAILED
     verdict = PipelineVerdict(phase=phase, reason=run.reason, message=run.message)
-    left = [job for job in observed.jobs if job.ended is None]
+    left = [job for job in observed.jobs if job.ended is None or job.keeps_maps]
     expires_at = (run.completed_at or now) + observed.pipeline.spec.ttl_seconds_after_finished
     if left or now < expires_at:
         wake_after = max(expires_at - now, 0.0)

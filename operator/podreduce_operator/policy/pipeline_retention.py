@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from podreduce_operator.model.pipeline_records import Place
-from podreduce_operator.model.pipelines import Data, DeleteStepJob, PipelineObserved, RemoveData
+from podreduce_operator.model.pipelines import Data, DeleteStepJob, PipelineObserved, RemoveData, StepJob
 from podreduce_operator.pipelines.freshness import State
 from podreduce_operator.pipelines.picture import Picture
 
@@ -23,7 +23,7 @@ def remove_unneeded(observed: PipelineObserved, picture: Picture) -> Iterator[Re
         if is_old(observed, picture, place) or (is_eager(observed) and not is_last(picture, observed, place)):
             yield RemoveData(place=place)
     for job in observed.run_jobs:
-        if job.ended == "Complete" and not job.deleting and is_old(observed, picture, job.place):
+        if job.ended == "Complete" and not job.deleting and is_unneeded(observed, picture, job):
             yield DeleteStepJob(job=job, why="recorded")
 
 
@@ -43,6 +43,14 @@ def is_old(observed: PipelineObserved, picture: Picture, place: Place) -> bool:
     if loop is None or loop.keep == "All":
         return False
     return place.iteration <= picture.unrolled.loops[loop.name].iteration - KEPT_ITERATIONS
+
+
+def is_unneeded(observed: PipelineObserved, picture: Picture, job: StepJob) -> bool:
+    """Tell whether a recorded job goes: its iteration is old, or nobody reads the map output any more that it keeps."""
+    loop = observed.pipeline.spec.loop_of(job.place.step)
+    if job.keeps_maps and loop is not None:
+        return picture.unrolled.loops[loop.name].end is not None
+    return is_old(observed, picture, job.place)
 
 
 def is_last(picture: Picture, observed: PipelineObserved, place: Place) -> bool:

@@ -13,6 +13,7 @@ from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.limits import Limits
 from podreduce_operator.model.observed import Observed, RunState
 from podreduce_operator.model.pods import PodView
+from podreduce_operator.pipelines.carried_maps import keeps_maps
 from podreduce_operator.policy.attempt_record import describe_attempt, past_attempts
 from podreduce_operator.policy.pod_deletion import delete_all, delete_foreign, kept_failed_pods
 from podreduce_operator.policy.retry_delays import FAULT_RETRY_SECONDS
@@ -26,6 +27,7 @@ __all__ = [
     "is_cleaned_up",
     "is_given_up",
     "job_expires_at",
+    "keeps_data",
     "needs_attempts",
     "remove_replaced_run",
     "wants_post_mortem",
@@ -79,6 +81,11 @@ def next_look_without_store(observed: Observed, now: float, *, kept: Collection[
     if observed.faults:
         looks.append(cleanup_retry_seconds(observed, now))
     return min(looks, default=None)
+
+
+def keeps_data(job: JobView, run: RunState) -> bool:
+    """Tell whether the map output of a complete run stays until the ttl, for later iterations of the job's loop."""
+    return run.terminal == Phase.COMPLETE and keeps_maps(job.labels)
 
 
 def cleanup_retry_seconds(observed: Observed, now: float) -> float:

@@ -100,7 +100,8 @@ def find_slow(
     if mode == "Always":
         return lonely[:room]
     known = WaveSpeeds(progress=observed.progress, sizes=task_bytes(observed, plan), now=now)
-    alike = [commit for task, commit in observed.commits.items() if task.type is lonely[0].task.type]
+    task_type = lonely[0].task.type
+    alike = [commit for task, commit in observed.commits.items() if task.type is task_type and not commit.is_carried]
     allowed = count_allowed(room=room, active=len(active), twins=len(find_twins(active)))
     return choose_slow(lonely, alike, known)[:allowed]
 

@@ -197,7 +197,8 @@ def render_tasks(
     }
     if total is not None:
         fields["total"] = total
-    return fields
+    carried = sum(commit.is_carried for task, commit in observed.commits.items() if task.type is task_type)
+    return fields | ({"carried": carried} if carried else {})
 
 
 def compress_indexes(indexes: Sequence[int]) -> str:

@@ -118,7 +118,7 @@ def measure_work(observed: Observed, plan: PlanSummary, task_type: TaskType) -> 
     committed = {commit.task for commit in commits}
     running = [pod for pod in find_running(observed, task_type, generations) if pod.task not in committed]
     best = best_reports(observed, running)
-    starts = [commit.started_at for commit in commits]
+    starts = [commit.started_at for commit in commits if not commit.is_carried]
     starts += [pod.started_at for pod in running if pod.started_at is not None]
     since = max(min(starts), observed.run.started_at or 0.0) if starts else None
     running_bytes = sum(found.fraction * sizes[task.index] for task, found in best.items())

@@ -20,6 +20,8 @@ from podreduce_operator.cluster.interface import Cluster, JobStorage
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
 from podreduce_operator.model.resources import ResourceView
+from podreduce_operator.policy.run_cleanup import keeps_data
+from podreduce_operator.policy.run_state import read_run_state
 from podreduce_operator.runs.output_claim import Claim, release_output
 from podreduce_operator.runs.publishing import remove_staged
 from podreduce_operator.runs.run import Run, RunCache
@@ -156,7 +158,8 @@ async def find_output(store: ObjectStore, run: JobIdentity, otherwise: str | Non
 
 
 async def remove_intermediates(run: Run) -> None:
-    """Remove what only a running job needs: blobs, staged parts, and last the claim."""
-    await run.work.delete_prefix_async(DATA_PREFIX)
+    """Remove what only a running job needs: blobs unless they are kept, staged parts, and last the claim."""
+    if not keeps_data(run.job, read_run_state(run.job.status, run.run_id)):
+        await run.work.delete_prefix_async(DATA_PREFIX)
     await remove_staged(run.output, run.identity)
     await release_output(run.output, run.claim)

@@ -276,7 +276,7 @@ class RunRecords:
             check_commit(key, commit, self.plan, self.store.uri_of(key))
             self._commits.add(key, commit)
             is_own = self._has_listed or self.plan_digest == self.written_plan
-            if is_own and not self._was_forgotten:
+            if is_own and not self._was_forgotten and not commit.is_carried:
                 self._on_attempt_end(commit)
 
     async def _subtract_superseded(self) -> None:

@@ -34,6 +34,10 @@ def add_up(commits: Iterable[CommitRecord], of_tasks: Mapping[tuple[str, str], i
 
 
 def slot_seconds(commits: Iterable[CommitRecord], task_type: TaskType) -> float:
-    """Return how long the tasks of a type took together, to the millisecond; a clock set back counts as none."""
-    spans = (max(each.finished_at - each.started_at, 0.0) for each in commits if each.task.type is task_type)
+    """Return how long the tasks of a type took together, to the millisecond; a clock set back counts as none.
+
+    Tasks whose output is carried over from an earlier run took nothing in this one.
+    """
+    own = (each for each in commits if each.task.type is task_type and not each.is_carried)
+    spans = (max(each.finished_at - each.started_at, 0.0) for each in own)
     return round(sum(spans), 3)

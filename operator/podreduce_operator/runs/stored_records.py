@@ -181,6 +181,8 @@ def check_commit(key: str, commit: CommitRecord, plan: Plan, uri: str) -> None:
         raise unreadable(uri, f"it has {len(commit.files)} files")
     if not has_output(commit, plan):
         raise unreadable(uri, "it names no output")
+    if commit.is_carried and plan.carried_from is None:
+        raise unreadable(uri, "it names the output of another run, and the plan names no other run")
     try:
         largest = max(decode_sizes(commit.bucket_bytes), default=0)
     except ValueError as error:

@@ -16,6 +16,7 @@ __all__ = [
     "DATA_PREFIX",
     "FAILURES_PREFIX",
     "LOGS_PREFIX",
+    "MAP_DATA_PREFIX",
     "OUTPUT_MANIFEST_KEY",
     "PLAN_KEY",
     "POST_MORTEM_KEY",
@@ -32,6 +33,7 @@ __all__ = [
     "log_key",
     "offsets_key",
     "parse_attempt_name",
+    "parse_commit_key",
     "parse_shuffle_key",
     "part_name",
     "quarantine_key",
@@ -47,6 +49,7 @@ PLAN_KEY = "plan/plan.json"
 COMMITS_PREFIX = "commits/"
 FAILURES_PREFIX = "failures/"
 DATA_PREFIX = "data/"
+MAP_DATA_PREFIX = f"{DATA_PREFIX}map/"
 LOGS_PREFIX = "logs/"
 QUARANTINE_PREFIX = "quarantine/"
 ATTEMPTS_PREFIX = "attempts/"
@@ -92,12 +95,25 @@ def shard_page_key(number: int) -> str:
 
 def blob_key(index: int, attempt_id: str) -> str:
     """Return the key of a map attempt's blob."""
-    return f"{DATA_PREFIX}map/{index}/{attempt_id}"
+    return f"{MAP_DATA_PREFIX}{index}/{attempt_id}"
 
 
 def commit_key(task: TaskRef, generation: int) -> str:
     """Return the key of a task's commit record."""
     return f"{COMMITS_PREFIX}{task}-{generation}.json"
+
+
+def parse_commit_key(key: str) -> tuple[TaskRef, int]:
+    """Read the task and the generation back from `commit_key`.
+
+    Raises:
+        ValueError: `key` is no such key.
+    """
+    task, _, generation = key.removeprefix(COMMITS_PREFIX).removesuffix(".json").rpartition("-")
+    parsed = TaskRef.parse(task), int(generation)
+    if key != commit_key(*parsed):
+        raise ValueError(f"{key!r} is not the key of a commit record")
+    return parsed
 
 
 def failure_key(task: TaskRef, attempt_id: str) -> str:

@@ -218,6 +218,8 @@ class Plan(Wire, frozen=True, kw_only=True):
         shards: how many map tasks.
         imbalance_bytes: sum over shards of |D_i - mean D|, D_i in bytes; with `exact` cuts it is less than `shards`.
         virtual_buckets: how many hash buckets the map output has.
+        carried_from: the prefix of the earlier run whose map output this run reads for what has not changed. None: it
+            maps everything itself, but a map whose output is lost runs again in any case.
         side_inputs: what every task may read in full; in the order of the spec.
         inputs: the named inputs, if the job has such; then the other fields about the input are of none of them.
         partitions: how many reduce tasks; None: decided by the packing after the maps; 0: map-only.
@@ -247,6 +249,7 @@ class Plan(Wire, frozen=True, kw_only=True):
     shards: Annotated[int, Meta(ge=1, le=MOST_TASKS)]
     imbalance_bytes: Share
     pages: tuple[PageRef, ...]
+    carried_from: str | None = None
     virtual_buckets: Number
     partitions: Number | None
     user_partitions: Number

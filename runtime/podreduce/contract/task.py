@@ -85,12 +85,16 @@ class TaskRef(Wire, frozen=True, kw_only=True, order=True, gc=False):
 
 
 class BlobRef(Wire, frozen=True, kw_only=True):
-    """A map attempt's output: its key below the run's prefix, its size, and where its footer starts."""
+    """A map attempt's output: its key below the run's prefix, its size, and where its footer starts.
+
+    A `carried` one is of an earlier run, and its key is below the prefix that the plan names in `carried_from`.
+    """
 
     key: Name
     bytes: Amount
     footer_offset: Amount
     footer_crc32: Checksum
+    carried: bool = False
 
 
 class PartRef(Wire, frozen=True, kw_only=True):
@@ -204,6 +208,11 @@ class CommitRecord(Wire, frozen=True, kw_only=True):
     part: PartRef | None = None
     quarantine: QuarantineRef | None = None
     files: tuple[FileRef, ...] = ()
+
+    @property
+    def is_carried(self) -> bool:
+        """Whether an attempt of an earlier run did the work. All other fields are of that attempt."""
+        return self.blob is not None and self.blob.carried
 
 
 class LostOutput(Wire, frozen=True, kw_only=True):

@@ -104,8 +104,10 @@ def take_partition(attempt: Attempt, manifest: ShuffleManifest, taken: Taken) ->
         manifest.partition_bytes[partition], input_share=taken.input_share, reduced=lambda: taken.reduced
     )
     locations = locate_partition(attempt.run_store, manifest, partition)
+    carried_from = attempt.plan.carried_from
+    carried_store = attempt.run_store if carried_from is None else attempt.open_input(carried_from)
     fetches = (
-        partial(fetch_map, attempt.run_store, manifest, number, partition, locations)
+        partial(fetch_map, carried_store if blob.carried else attempt.run_store, manifest, number, partition, locations)
         for number, blob in enumerate(manifest.maps)
         if blob.footer_offset  # a blob without segments has nothing to read
     )
@@ -128,15 +130,15 @@ def run_ahead(calls: Iterable[Callable[[], Iterable[StoredFrame]]], *, threads: 
 
 
 def fetch_map(
-    run_store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int, locations: Locations | None
+    store: ObjectStore, manifest: ShuffleManifest, number: int, partition: int, locations: Locations | None
 ) -> Iterable[StoredFrame]:
-    """Return a partition's frames in one map's blob: read at once if they are few, else streamed.
+    """Return a partition's frames in one map's blob in `store`: read at once if they are few, else streamed.
 
     Raises:
         MapOutputLostError: the blob is missing or not what was committed.
     """
     blob = manifest.maps[number]
-    fetch = partial(run_store.get_range, blob.key)
+    fetch = partial(store.get_range, blob.key)
     try:
         if locations is None:
             footer = read_footer(fetch(blob.footer_offset, blob.bytes), crc32=blob.footer_crc32)
@@ -145,8 +147,8 @@ def fetch_map(
             places = locations.places(number)
             size, stored = sum(place.end - place.start for place in places), read_places(places, fetch)
     except LOST as error:
-        raise map_output_lost(run_store, manifest, number, error) from error
-    frames = watch_frames(run_store, manifest, number, stored)
+        raise map_output_lost(store, manifest, number, error) from error
+    frames = watch_frames(store, manifest, number, stored)
     return list(frames) if size <= SMALL_BYTES else frames
 
 
@@ -172,21 +174,19 @@ def clip_any(stored: StoredFrame, key_range: KeyRange) -> StoredFrame | None:
 
 
 def watch_frames(
-    run_store: ObjectStore, manifest: ShuffleManifest, number: int, frames: Iterator[StoredFrame]
+    store: ObjectStore, manifest: ShuffleManifest, number: int, frames: Iterator[StoredFrame]
 ) -> Iterator[StoredFrame]:
     """Yield `frames`; if they cannot be read, raise the error that names the lost map output."""
     try:
         yield from frames
     except LOST as error:
-        raise map_output_lost(run_store, manifest, number, error) from error
+        raise map_output_lost(store, manifest, number, error) from error
 
 
-def map_output_lost(
-    run_store: ObjectStore, manifest: ShuffleManifest, number: int, error: Exception
-) -> MapOutputLostError:
+def map_output_lost(store: ObjectStore, manifest: ShuffleManifest, number: int, error: Exception) -> MapOutputLostError:
     """Return the error that makes the operator run a map again."""
     return MapOutputLostError(
-        f"{run_store.uri_of(manifest.maps[number].key)}: the output of map {number} is lost ({error}); it runs again",
+        f"{store.uri_of(manifest.maps[number].key)}: the output of map {number} is lost ({error}); it runs again",
         lost=LostOutput(task=TaskRef(type=TaskType.MAP, index=number), generation=manifest.map_generations[number]),
     )
 

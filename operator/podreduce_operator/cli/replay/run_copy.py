@@ -105,7 +105,7 @@ def copy_run(recorded: Recorded, task: TaskRef, directory: Path, *, with_maps: b
     is_map = task.type is TaskType.MAP
     shuffle = None if is_map else read_shuffle(recorded.run, task)
     if shuffle is not None and not with_maps:
-        check_blobs(recorded.run, task, shuffle.maps)
+        check_blobs(recorded.run, task, tuple(blob for blob in shuffle.maps if not blob.carried))
     spec = {name: value for name, value in plan.spec.items() if name != "chaos"}
     plan = msgspec.structs.replace(plan, spec=spec, output_uri=uri_of(directory / OUTPUT))
     data = encode(plan)

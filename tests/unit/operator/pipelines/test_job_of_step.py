@@ -80,6 +80,25 @@ def test_a_job_belongs_to_the_pipeline_and_has_nothing_of_its_metadata() -> None
     }
 
 
+def job_of_iteration(number: int, maps_from: str | None = None) -> dict[str, Any]:
+    """The job of PageRank's step that reads the links and the ranks, in an iteration."""
+    place, ranks = Place(step="spread", iteration=number), f"sum/{number - 1}"
+    node = Node(name=str(place), spec_digest=None, sources=(Source(listing="1"), Source(step=ranks)))
+    outputs = {str(place): f"{DATA}{place}", ranks: f"{DATA}{ranks}"}
+    return build_step_job(make_pipeline(), RUN, node, CreateStep(place=place, share=1, maps_from=maps_from), outputs)
+
+
+def test_the_first_iteration_keeps_its_map_output_and_later_ones_name_its_job() -> None:
+    first, second = job_of_iteration(3), job_of_iteration(4, first_name := "pagerank-spread-0123456789-3")
+    assert first["metadata"]["name"] == first_name
+    assert first["metadata"]["labels"]["podreduce.dev/keeps-maps"] == "true"
+    assert "podreduce.dev/maps-from" not in first["metadata"]["labels"]
+    assert first["spec"]["ttlSecondsAfterFinished"] == 7 * 86_400
+    assert second["metadata"]["labels"]["podreduce.dev/maps-from"] == first_name
+    assert "podreduce.dev/keeps-maps" not in second["metadata"]["labels"]
+    assert second["spec"]["ttlSecondsAfterFinished"] == 60
+
+
 @pytest.mark.parametrize("name", ["seed", "spread", "sum", "top"])
 def test_the_crd_takes_the_job_of_each_step(name: str) -> None:
     validate_job(job_of(name))
