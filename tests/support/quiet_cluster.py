@@ -17,6 +17,7 @@ class QuietCluster:
     """Pods never run here."""
 
     runs_images: bool = True
+    starts_pods: bool = True
 
     work_uri: str = "memory://work/"
     jobs: dict[JobKey, JobView] = field(default_factory=dict)

@@ -75,9 +75,11 @@ class Cluster(Protocol):
 
     Attributes:
         runs_images: whether a pod runs in the job's image; else it runs what is installed here.
+        starts_pods: whether a task needs a pod, which takes a second or two to start; else a process, at once.
     """
 
     runs_images: bool
+    starts_pods: bool
 
     async def find_job(self, key: JobKey) -> JobView | None:
         """Return the job as last seen, or None if it is gone or was never understood (`is_unread`)."""

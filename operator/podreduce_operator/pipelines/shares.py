@@ -1,6 +1,7 @@
 """How the running steps of a pipeline share its slots.
 
 Rule: the more urgent step gets what it can use; each running step keeps one slot at least, so that none starves. A
+share is lowered only if another step can use the slot: the number of reduces follows from it, when the maps are done. A
 lowered share takes effect as pods finish. So a share is raised, or a step started, only by slots that are truly free:
 at that moment the sum of max(share, active pods) is at most `parallelism`.
 """
@@ -53,4 +54,8 @@ def aim_at(ordered: Sequence[Claim], parallelism: int) -> dict[str, int]:
         kept -= least
         aims[claim.step] = max(min(claim.wanted, left - kept), least)
         left -= aims[claim.step]
+    for claim in ordered:
+        kept = min(max(claim.share - aims[claim.step], 0), max(left, 0))
+        aims[claim.step] += kept
+        left -= kept
     return aims

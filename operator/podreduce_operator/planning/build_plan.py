@@ -47,7 +47,7 @@ from podreduce_operator.balance.even_cuts import choose_cuts, imbalance_bytes
 from podreduce_operator.balance.input_shares import share_shards
 from podreduce_operator.balance.partition_count import choose_partitions, virtual_buckets
 from podreduce_operator.planning.packed_input import InputObject
-from podreduce_operator.planning.shard_count import count_shards
+from podreduce_operator.planning.shard_count import MIN_SHARD_BYTES, count_shards
 
 __all__ = [
     "Buckets",
@@ -170,6 +170,7 @@ def plan_shards(
     shards: int | None = None,
     shard_bytes: int | None = None,
     parallelism: int | None = None,
+    least_bytes: int = MIN_SHARD_BYTES,
 ) -> PlannedShards:
     """Cut the row of `objects` into `shards` shards, or into as many as `shard_count` says.
 
@@ -179,7 +180,7 @@ def plan_shards(
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
     """
     total = sum(each.size_bytes for each in objects)
-    wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism)
+    wanted = shards or count_shards(total, shard_bytes=shard_bytes, parallelism=parallelism, least_bytes=least_bytes)
     return cut_objects(objects, wanted, whole_objects=whole_objects, keep_empty=shards is not None)
 
 
@@ -199,6 +200,7 @@ def plan_inputs(
     shards: int | None = None,
     shard_bytes: int | None = None,
     parallelism: int | None = None,
+    least_bytes: int = MIN_SHARD_BYTES,
 ) -> PlannedInputs:
     """Cut several inputs into shards, as `plan_shards` does with one. Each input has at least one shard.
 
@@ -206,7 +208,9 @@ def plan_inputs(
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
     """
     sizes = [sum(each.size_bytes for each in listing) for listing in listings]
-    wanted = shards or count_shards(sum(sizes), shard_bytes=shard_bytes, parallelism=parallelism)
+    wanted = shards or count_shards(
+        sum(sizes), shard_bytes=shard_bytes, parallelism=parallelism, least_bytes=least_bytes
+    )
     shares = share_shards(sizes, [1] * len(sizes), max(wanted, len(sizes)))
     cut = zip(listings, shares, whole_objects, strict=True)
     return PlannedInputs(

@@ -101,7 +101,7 @@ async def look_ahead(run: Run, *, parallelism: int, packs: bool) -> JobOutlook:
     """
     spec = run.job.spec
     found = await read_inputs(run)
-    planned = cut_inputs(spec, found.listings)
+    planned = cut_inputs(spec, found.listings, starts_pods=packs)
     sizes = [after - before for before, after in pairwise(planned.cuts)]
     reduces = plan_reduces(run, sum(sizes), parallelism, packs=packs)
     return JobOutlook(

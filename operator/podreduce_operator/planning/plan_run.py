@@ -5,7 +5,7 @@ Rule: may be repeated at any point. The first `plan/plan.json` that is created i
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import islice
@@ -37,6 +37,7 @@ from podreduce_operator.planning.input_sample import settle_columns
 from podreduce_operator.planning.list_input import list_input
 from podreduce_operator.planning.packed_input import InputObject
 from podreduce_operator.planning.program_files import check_files
+from podreduce_operator.planning.shard_count import MIN_SHARD_BYTES, MIN_SHARD_BYTES_OF_PROCESS
 from podreduce_operator.planning.side_inputs import plan_side_inputs
 from podreduce_operator.pods.template_check import find_template_problem
 from podreduce_operator.policy.run_state import is_over, read_plan_digest
@@ -79,7 +80,7 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
     refuse_templates(spec)
     found = await read_inputs(run)
     await take_output(run, cluster)
-    planned = await asyncio.to_thread(cut_inputs, spec, found.listings)
+    planned = await asyncio.to_thread(cut_inputs, spec, found.listings, starts_pods=cluster.starts_pods)
     earlier = await look_for_maps(run, cluster, program, found, planned)
     planned = planned if earlier is None else earlier.planned
     digests = await asyncio.to_thread(
@@ -121,17 +122,19 @@ async def read_inputs(run: Run) -> FoundInputs:
     return FoundInputs(listings=listings, options=options, side_inputs=await plan_side_inputs(run))
 
 
-def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]]) -> Planned:
-    """Cut the listed inputs into shards."""
+def cut_inputs(spec: JobSpec, listings: Sequence[Sequence[InputObject]], *, starts_pods: bool) -> Planned:
+    """Cut the listed inputs into shards, smaller ones if a task is a process and no pod."""
     whole = [reads_whole_objects(each.format, each.options) for each in spec.all_inputs.values()]
-    wanted = {
-        "shards": spec.map.shards,
-        "shard_bytes": spec.map.shard_bytes,
-        "parallelism": spec.parallelism,
-    }
-    if spec.input is None:
-        return plan_inputs(listings, whole_objects=whole, **wanted)
-    return plan_shards(listings[0], whole_objects=whole[0], **wanted)
+    cut: Callable[..., Planned] = partial(plan_inputs, listings, whole_objects=whole)
+    if spec.input is not None:
+        cut = partial(plan_shards, listings[0], whole_objects=whole[0])
+    least = MIN_SHARD_BYTES if starts_pods else MIN_SHARD_BYTES_OF_PROCESS
+    return cut(
+        shards=spec.map.shards,
+        shard_bytes=spec.map.shard_bytes,
+        parallelism=spec.parallelism,
+        least_bytes=least,
+    )
 
 
 async def look_for_maps(
@@ -139,7 +142,8 @@ async def look_for_maps(
 ) -> EarlierMaps | None:
     """Return map output that an earlier iteration has kept for this run. A job of one pod maps faster than it looks."""
     spec = run.job.spec
-    if not isinstance(planned, PlannedInputs) or is_small_job(run.job.raw_spec, planned.cuts[-1], len(planned)):
+    is_one_pod = cluster.starts_pods and is_small_job(run.job.raw_spec, planned.cuts[-1], len(planned))
+    if is_one_pod or not isinstance(planned, PlannedInputs):
         return None
     work = MapWork(
         program=program,

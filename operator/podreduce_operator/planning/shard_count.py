@@ -12,17 +12,27 @@ from typing import Final
 
 from podreduce_operator.model.errors import ActionError
 
-__all__ = ["MAX_SHARDS", "count_shards"]
+__all__ = ["MAX_SHARDS", "MIN_SHARD_BYTES", "MIN_SHARD_BYTES_OF_PROCESS", "count_shards"]
 
 DEFAULT_SHARD_BYTES: Final = 128 << 20
 MIN_SHARD_BYTES: Final = 16 << 20
 """Shards are not made smaller than this for idle slots: reading less takes about as long as starting a pod."""
+MIN_SHARD_BYTES_OF_PROCESS: Final = 1 << 20
+"""The same where a task is a process of this machine, which starts in milliseconds."""
 MAX_SHARDS: Final = 100_000
 """The same as in the CRD."""
 
 
-def count_shards(total_bytes: int, *, shard_bytes: int | None = None, parallelism: int | None = None) -> int:
+def count_shards(
+    total_bytes: int,
+    *,
+    shard_bytes: int | None = None,
+    parallelism: int | None = None,
+    least_bytes: int = MIN_SHARD_BYTES,
+) -> int:
     """Return the number of shards, for shards of `shard_bytes` or else of a size that suits `parallelism`.
+
+    They are not made smaller than `least_bytes` for idle slots.
 
     Raises:
         ActionError: reason `TooManyShards`: `shard_bytes` is too small for this input.
@@ -33,7 +43,7 @@ def count_shards(total_bytes: int, *, shard_bytes: int | None = None, parallelis
     if parallelism is None:
         return min(count, MAX_SHARDS)
     if count < parallelism:
-        return max(count, min(parallelism, total_bytes // MIN_SHARD_BYTES))
+        return max(count, min(parallelism, total_bytes // least_bytes))
     wave_bytes = DEFAULT_SHARD_BYTES * parallelism
     waves = (total_bytes + wave_bytes // 2) // wave_bytes
     return min(max(waves, 1) * parallelism, MAX_SHARDS)

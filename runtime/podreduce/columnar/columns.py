@@ -23,8 +23,10 @@ from podreduce.columnar.key_columns import (
     one_array,
     prefix_of,
 )
+from podreduce.columnar.number_buckets import bucket_numbers
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.texts import cut_middle
+from podreduce.encoding.key_hash import HashBuckets
 from podreduce.encoding.keys import encode_key
 
 __all__ = [
@@ -262,6 +264,8 @@ def bucket_rows(keys: pa.Array, bucket_of: Callable[[bytes], int], elements: int
     """
     if pa.types.is_struct(keys.type):
         return bucket_tuples(prefix_of(keys, elements), bucket_of)
+    if isinstance(bucket_of, HashBuckets) and (of_numbers := bucket_numbers(keys, bucket_of)) is not None:
+        return of_numbers
     encoded = keys.dictionary_encode(null_encoding="encode")
     buckets = np.array([bucket_of(encode_key(key)) for key in encoded.dictionary.to_pylist()], np.uint16)
     return buckets[encoded.indices.to_numpy(zero_copy_only=False)] if len(buckets) else np.zeros(0, np.uint16)

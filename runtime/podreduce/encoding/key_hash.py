@@ -6,9 +6,11 @@ spread evenly by the other when a later job shuffles them.
 
 import hashlib
 import zlib
+from dataclasses import dataclass
 from typing import Final
 
-__all__ = ["HASHED_BYTES", "hash_bucket", "hash_partition"]
+__all__ = ["FIBONACCI", "HASHED_BYTES", "HashBuckets", "hash_bucket", "hash_partition"]
+
 FIBONACCI: Final = 2654435769
 """2^32 divided by the golden ratio (Knuth, The Art of Computer Programming, vol. 3, 6.4): carries low bits upwards."""
 HASHED_BYTES: Final = 8
@@ -18,6 +20,17 @@ HASHED_BYTES: Final = 8
 def hash_bucket(key: bytes, buckets: int) -> int:
     """Return the virtual bucket, 0 to `buckets` - 1, of an encoded key; the same in every process and version."""
     return ((zlib.crc32(key) * FIBONACCI & 0xFFFFFFFF) * buckets) >> 32
+
+
+@dataclass(frozen=True, slots=True)
+class HashBuckets:
+    """`hash_bucket` for so many buckets: a function that can be asked for their number."""
+
+    buckets: int
+
+    def __call__(self, key: bytes) -> int:
+        """Return the virtual bucket of an encoded key."""
+        return hash_bucket(key, self.buckets)
 
 
 def hash_partition(key: bytes, partitions: int) -> int:

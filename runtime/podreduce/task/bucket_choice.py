@@ -5,7 +5,7 @@ from functools import partial
 
 from podreduce.contract.errors import ProgramError
 from podreduce.contract.plan import Plan
-from podreduce.encoding.key_hash import hash_bucket, hash_partition
+from podreduce.encoding.key_hash import HashBuckets, hash_bucket, hash_partition
 from podreduce.encoding.key_sampler import KeySampler
 from podreduce.encoding.keys import complete_prefix, key_prefix
 from podreduce.program.calling import bucket_by_program
@@ -31,7 +31,7 @@ def choose_buckets(plan: Plan, program: LoadedProgram) -> tuple[int, BucketOf]:
         return plan.virtual_buckets, partial(
             prefix_bucket, buckets=plan.virtual_buckets, elements=plan.partition_key_length
         )
-    return plan.virtual_buckets, partial(hash_bucket, buckets=plan.virtual_buckets)
+    return plan.virtual_buckets, HashBuckets(plan.virtual_buckets)
 
 
 def stable_partition(key: bytes, partitions: int, elements: int | None) -> int:

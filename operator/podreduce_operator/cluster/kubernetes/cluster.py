@@ -65,6 +65,7 @@ class KubernetesCluster:
     """
 
     runs_images = True
+    starts_pods = True
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ class LocalJobs:
     """
 
     runs_images = False
+    starts_pods = False
 
     def __init__(
         self,

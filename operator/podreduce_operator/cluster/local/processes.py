@@ -73,6 +73,7 @@ class ProcessCluster:
     """
 
     runs_images = False
+    starts_pods = False
 
     def __init__(
         self,
