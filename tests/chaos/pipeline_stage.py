@@ -28,7 +28,7 @@ from tests.cluster.object_store import ClusterMinio
 from tests.cluster.processes import ClusterError
 from tests.e2e.installation import Installation
 
-__all__ = ["Outcome", "Stage", "is_end", "run_program", "striking"]
+__all__ = ["Outcome", "Stage", "is_end", "open_stage", "run_program", "striking"]
 
 TIMEOUT_SECONDS: Final = 1200.0
 HitT = TypeVar("HitT")

@@ -35,6 +35,8 @@ from tests.support.pipeline_oracles import (
 )
 
 SHARDS: Final = (1, 3, 8)
+SHARDS_THERE: Final = 3
+"""On the cluster: with several shards a job has a pod a task, and a loop carries the output of its maps over."""
 SEED: Final = 7
 
 
@@ -113,10 +115,7 @@ EXAMPLES: Final = (
 
 def run_here(example: Example, data: Path, results: Path, shards: int) -> None:
     """Run an example by the local engine, each step that reads objects in so many shards."""
-    manifest = read_manifest(example)
-    for step in manifest["spec"]["steps"]:
-        if any("uris" in each for each in step["inputs"]):
-            step["map"] = {**step.get("map", {}), "shards": max(shards, len(step["inputs"]))}
+    manifest = read_manifest(example, shards)
     parameters = {example.reads: suffixed(data, example), **{name: f"{results / name}" for name in example.writes}}
     given = [option for name, value in parameters.items() for option in ("-p", f"{name}={value}")]
     with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
@@ -127,10 +126,13 @@ def run_here(example: Example, data: Path, results: Path, shards: int) -> None:
         )
 
 
-def read_manifest(example: Example) -> dict[str, Any]:
-    """Return an example's file."""
+def read_manifest(example: Example, shards: int) -> dict[str, Any]:
+    """Return an example's file, with each step that reads objects in so many shards."""
     text = (CHECKOUT / "examples" / example.name / "pipeline.yaml").read_text()
     found: dict[str, Any] = yaml.safe_load(text)
+    for step in found["spec"]["steps"]:
+        if any("uris" in each for each in step["inputs"]):
+            step["map"] = {**step.get("map", {}), "shards": max(shards, len(step["inputs"]))}
     return found
 
 
@@ -170,7 +172,7 @@ def rehearse(example: Example, stage: Stage) -> Outcome:
 def run_there(example: Example, stage: Stage, data: Path, expected: Path, found: Path) -> Outcome:
     """Run an example on the cluster while its operator is killed again and again."""
     namespace = stage.set_up("pipelines", data)
-    manifest = read_manifest(example)
+    manifest = read_manifest(example, SHARDS_THERE)
     manifest["spec"]["parameters"][example.reads] = suffixed(f"s3://{CORPUS}/{namespace}", example)
     for name in example.writes:
         manifest["spec"]["parameters"][name] = f"s3://{OUTPUT}/{namespace}/{name}"

@@ -67,6 +67,26 @@ class Halve:
 
     def reduce_func(self, key, values):
         yield key, max(values) / 2
+
+
+class Weigh:
+    def setup(self, context):
+        self.context = context
+
+    def map_func(self, key, value):
+        if self.context.input == "text":
+            for word in value.split():
+                yield word.lower(), 1
+        else:
+            yield key, int(value)
+
+    def reduce_func(self, word, values):
+        yield word, sum(values) % 1009
+
+
+class Show:
+    def map_func(self, word, weight):
+        yield word, weight
 """
 PARTS = {"map": {"shards": 2}, "reduce": {"partitions": 2}}
 
@@ -117,6 +137,10 @@ class PipelineWorld:
     def delete(self, name: str) -> None:
         self.jobs.cluster.kubectl("delete", "mrp", name, "--namespace", self.jobs.namespace, timeout=SECONDS)
 
+    def list_jobs(self, step: str) -> list[dict[str, Any]]:
+        jobs = self.jobs.cluster.list("mrj", self.jobs.namespace)
+        return [job for job in jobs if job["metadata"]["labels"].get("podreduce.dev/step") == step]
+
     def job_names(self) -> list[str]:
         return sorted(job["metadata"]["name"] for job in self.jobs.cluster.list("mrj", self.jobs.namespace))
 
@@ -165,6 +189,49 @@ def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: Pipeli
     status = pipelines.wait("web", "2")
     assert set(states(status).values()) == {"Reused"}
     assert pipelines.job_names() == [], "the jobs of the run before are gone, and none was made"
+
+
+def test_a_loop_maps_what_does_not_change_once(pipelines: PipelineWorld) -> None:
+    world = pipelines.jobs
+    text = {"name": "text", "uris": [world.input_uri("words")]}
+    weights = {"name": "weights", "previous": "weigh", "first": {"from": "start"}}
+    pipelines.apply(
+        "weights",
+        steps=[
+            {"name": "start", "className": "Start", "inputs": [{"uris": [world.input_uri("words")]}]},
+            {
+                "name": "weigh",
+                "className": "Weigh",
+                "inputs": [text, weights],
+                "map": {"shards": 4},
+            },
+            {
+                "name": "show",
+                "className": "Show",
+                "inputs": [{"from": "weigh"}],
+                "output": {"uri": world.output_uri("weights"), "format": "JSONLines"},
+                "reduce": {"partitions": 0},
+            },
+        ],
+        loops=[{"name": "growth", "steps": ["weigh"], "maxIterations": 3}],
+    )
+    pipelines.wait("weights")
+    words = Counter(
+        word.lower()
+        for data in decompressed(real_text())
+        for line in data.decode().split("\n")
+        for word in line.split()
+    )
+    expected = Counter({"x": 64})
+    for _ in range(3):
+        expected = Counter({word: (words[word] + expected[word]) % 1009 for word in words | expected})
+    records = [json.loads(line) for part in world.parts("weights") for line in part.decode().split("\n")[:-1]]
+    assert {record["key"]: record["value"] for record in records} == dict(expected)
+
+    jobs = {job["metadata"]["labels"]["podreduce.dev/iteration"]: job for job in pipelines.list_jobs("weigh")}
+    for iteration in ("2", "3"):
+        assert jobs[iteration]["status"]["map"] | {"carried": 3, "succeeded": 4} == jobs[iteration]["status"]["map"]
+    world.cluster.wait_for(lambda: len(pipelines.list_jobs("weigh")) == 2, "the end of the job that kept maps", SECONDS)
 
 
 def test_a_loop_converges_though_its_operator_is_killed(pipelines: PipelineWorld) -> None:

@@ -8,3 +8,4 @@ SEED ?= 0
 simulate: venv ## run WORLDS=5000 hostile worlds, from seed SEED=0 on
 	$(PYTHON) -m tests.simulation $(WORLDS) $(SEED)
 	$(PYTHON) -m tests.simulation $(WORLDS) $(SEED) --pipelines
+	$(PYTHON) -m tests.simulation $(WORLDS) $(SEED) --schedules

@@ -9,6 +9,7 @@ from rich.table import Table
 
 from tests.bench.pipelines.iterations import measure_iterations
 from tests.bench.pipelines.makespan import measure_makespans
+from tests.bench.pipelines.on_cluster import measure_on_cluster
 from tests.bench.pipelines.pagerank import measure_pagerank
 from tests.bench.pipelines.passes import measure_passes
 from tests.bench.pipelines.reuse import measure_reuse
@@ -18,7 +19,7 @@ from tests.bench.telling import say
 
 __all__ = ["PARTS", "measure_pipelines"]
 
-PARTS = ("iterations", "pagerank", "reuse", "makespan", "passes")
+PARTS = ("iterations", "pagerank", "reuse", "makespan", "passes", "cluster")
 
 
 def measure_pipelines(parts: Sequence[str], *, edges: int, repeats: int, results: Path) -> bool:
@@ -29,6 +30,7 @@ def measure_pipelines(parts: Sequence[str], *, edges: int, repeats: int, results
         "reuse": lambda: measure_reuse(repeats),
         "makespan": measure_makespans,
         "passes": measure_passes,
+        "cluster": lambda: measure_on_cluster(repeats),
     }
     rows: list[Row] = []
     for part in parts:

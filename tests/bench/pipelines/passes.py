@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from statistics import median
 from typing import Any, Final
@@ -24,6 +24,7 @@ from tests.support.builders.pipelines import make_pipeline
 __all__ = ["measure_passes"]
 
 ITERATIONS: Final = (10, 100, 999)
+MOST_STEPS: Final = 64
 REPEATS: Final = 5
 NOW: Final = 1_780_000_000.0
 URIS: Final = ("s3://web/links/",)
@@ -39,18 +40,28 @@ FIELDS: Final[dict[str, Any]] = {
 
 def measure_passes() -> list[Row]:
     """Time one pass after each number of iterations."""
-    observed, rows = begin(), list[Row]()
+    observed, rows = begin(FIELDS), list[Row]()
     for place in (Place(step="seed"), *(Place(step=s, iteration=i + 1) for i in range(max(ITERATIONS)) for s in STEPS)):
         observed = complete(observed, place)
         if place.step == STEPS[-1] and place.iteration in ITERATIONS:
-            rows.append(measure_pass(observed, place.iteration))
-    return rows
+            rows.append(measure_pass(observed, f"after {place.iteration:,} iterations"))
+    return [*rows, measure_many_steps()]
+
+
+def measure_many_steps() -> Row:
+    """Time one pass over a run of as many steps as there may be, all complete."""
+    steps: list[dict[str, Any]] = [{"name": "s-0", "inputs": [{"uris": list(URIS)}]}]
+    steps += [{"name": f"s-{n}", "inputs": [{"from": f"s-{n - 1}"}]} for n in range(1, MOST_STEPS)]
+    observed = begin({"steps": steps})
+    for step in steps:
+        observed = complete(observed, Place(step=step["name"]))
+    return measure_pass(observed, f"of {MOST_STEPS} steps")
 
 
 STEPS: Final = ("spread", "sum")
 
 
-def measure_pass(observed: PipelineObserved, iterations: int) -> Row:
+def measure_pass(observed: PipelineObserved, what: str) -> Row:
     """Time both halves of a pass."""
     verdict = decide_pipeline(observed, NOW).verdict
 
@@ -60,7 +71,7 @@ def measure_pass(observed: PipelineObserved, iterations: int) -> Row:
     deciding, telling = time_of(lambda: decide_pipeline(observed, NOW)), time_of(tell)
     size = len(json.dumps(tell(), separators=(",", ":")))
     figure = f"{deciding * 1000:.1f} + {telling * 1000:.1f} ms; status {size:,} bytes"
-    return Row(what=f"a pass after {iterations:,} iterations: decide + status", figure=figure)
+    return Row(what=f"a pass {what}: decide + status", figure=figure)
 
 
 def time_of(call: Callable[[], object]) -> float:
@@ -73,11 +84,11 @@ def time_of(call: Callable[[], object]) -> float:
     return median(times)
 
 
-def begin() -> PipelineObserved:
+def begin(fields: Mapping[str, Any]) -> PipelineObserved:
     """Return a run that has just been pinned."""
-    names = [step["name"] for step in FIELDS["steps"]]
+    names = [step["name"] for step in fields["steps"]]
     return PipelineObserved(
-        pipeline=make_pipeline(FIELDS, name="rank"),
+        pipeline=make_pipeline(fields, name="rank"),
         run=PipelineRunState(run_id="1", started_at=NOW - 100),
         run_hash="r",
         parallelism=8,
