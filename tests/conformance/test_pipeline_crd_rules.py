@@ -10,7 +10,7 @@ from kubernetes.client.exceptions import ApiException
 from kubernetes.config import new_client_from_config
 
 from podreduce_operator.api.crd import GROUP, PIPELINES, VERSION, load_crd
-from podreduce_operator.api.validation import apply_crd_defaults
+from podreduce_operator.api.validation import apply_crd_defaults, find_rule_problems, find_schema_problems
 from tests.cluster.cluster import Cluster
 from tests.support.manifest_cases import ManifestCase
 from tests.support.pipeline_cases import PIPELINE_CASES, PIPELINE_CRD, largest_pipeline
@@ -53,7 +53,19 @@ def test_the_api_server_agrees_with_the_table(api: CustomObjectsApi, case: Manif
         return
     with pytest.raises(ApiException) as refusal:
         try_create(api, case.manifest())
-    assert case.refused_at in {cause["field"] for cause in json.loads(refusal.value.body)["details"]["causes"]}
+    causes = json.loads(refusal.value.body)["details"]["causes"]
+    said = [cause["message"] for cause in causes if cause["field"] == case.refused_at]
+    assert said
+    words = words_of_rules(case)
+    if words:
+        assert any(word in message for word in words for message in said), (words, said)
+
+
+def words_of_rules(case: ManifestCase) -> list[str]:
+    """What the CRD's rules say of the field that is refused; nothing if its schema refuses it already."""
+    manifest = apply_crd_defaults(case.manifest())
+    found = () if find_schema_problems(manifest) else find_rule_problems(manifest)
+    return [problem.message for problem in found if problem.path == case.refused_at]
 
 
 def test_the_api_server_fills_in_the_same_defaults(api: CustomObjectsApi) -> None:

@@ -18,6 +18,7 @@ from kubernetes.config import new_client_from_config
 from podreduce_operator.api.crd import GROUP, JOBS, PIPELINES, SCHEDULES, VERSION, ResourceNames, load_crd
 from tests.bench.paths import JOBS as FILES
 from tests.bench.pipelines.rows import Row
+from tests.bench.pipelines.runs import median_seconds
 from tests.bench.telling import say
 from tests.chaos.pipeline_stage import Stage, is_end, open_stage
 from tests.chaos.stage import CORPUS, OUTPUT
@@ -29,6 +30,7 @@ __all__ = ["measure_on_cluster"]
 MANY: Final = 20
 GOAL_SECONDS: Final = 3
 DRY_RUNS: Final = 7
+SMALL_JOBS: Final = 7
 KINDS: Final = (JOBS, PIPELINES, SCHEDULES)
 
 
@@ -36,7 +38,7 @@ def measure_on_cluster(repeats: int) -> list[Row]:
     """Measure all of it on one cluster."""
     try:
         with open_stage() as stage:
-            return [*measure_crds(stage), *measure_iterations(stage, repeats)]
+            return [*measure_crds(stage), *measure_small_jobs(stage), *measure_iterations(stage, repeats)]
     except ClusterError as error:
         say(f"the cluster is left out: {error}")
         return []
@@ -66,6 +68,37 @@ def time_dry_runs(stage: Stage, manifest: Mapping[str, Any]) -> float:
             )
             times.append(time.monotonic() - started)
     return median(times)
+
+
+def measure_small_jobs(stage: Stage) -> list[Row]:
+    """Time a word count of some lines from apply to Complete, in one pod and in a pod a task, in turn."""
+    with tempfile.TemporaryDirectory(prefix="podreduce-small-") as directory:
+        (Path(directory) / "words.txt").write_text("to be or not to be\n" * 100)
+        namespace = stage.set_up("small", Path(directory))
+    times: dict[str, list[float]] = {"Auto": [], "PerTask": []}
+    for turn in range(SMALL_JOBS):
+        for execution, known in times.items():
+            known.append(run_small_job(stage, namespace, f"{execution.lower()}-{turn}", execution))
+    stage.take_down(namespace)
+    return [
+        Row(what=f"a small job, apply to Complete, execution: {name}", figure=median_seconds(known))
+        for name, known in times.items()
+    ]
+
+
+def run_small_job(stage: Stage, namespace: str, name: str, execution: str) -> float:
+    """Run a job, and return the seconds from apply to Complete."""
+    manifest: dict[str, Any] = yaml.safe_load((FILES / "wordcount.yaml").read_text())
+    manifest["metadata"]["name"] = name
+    manifest["spec"]["input"] = {"uris": [f"s3://{CORPUS}/{namespace}/words.txt"]}
+    manifest["spec"]["output"] = {"uri": f"s3://{OUTPUT}/{namespace}/{name}/"}
+    manifest["spec"]["execution"] = execution
+    started = time.monotonic()
+    stage.cluster.apply(manifest, namespace=namespace)
+    stage.cluster.kubectl(
+        "wait", "--for=condition=Complete", f"mrj/{name}", "--timeout=120s", "--namespace", namespace, timeout=130
+    )
+    return time.monotonic() - started
 
 
 def measure_iterations(stage: Stage, repeats: int) -> list[Row]:
