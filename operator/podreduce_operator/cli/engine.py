@@ -7,8 +7,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.errors import PodreduceError
@@ -31,6 +30,7 @@ from podreduce_operator.runs.output_claim import Claim, release_output
 __all__ = [
     "PASS_PAUSE_SECONDS",
     "STATUS_INTERVAL_SECONDS",
+    "LocalJob",
     "Outcome",
     "Stop",
     "first_of",
@@ -82,47 +82,49 @@ class Stop:
         self.committing = self.committing or isinstance(action, CommitOutput)
 
 
-async def run_engine(
-    job: JobView,
-    *,
-    config_maps: Mapping[str, Mapping[str, str]],
-    workspace: Workspace,
-    parallelism: int,
-    watcher: Watcher,
-    memory_bytes: int | None = None,
-    fork_server: ForkServer | None = None,
-    work_uri: str | None = None,
-    environ: Mapping[str, str] = MappingProxyType({}),
-    catches_signals: bool = True,
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalJob:
+    """A job on this machine.
+
+    Attributes:
+        view: the job.
+        config_maps: those in its file, by name and key.
+        workspace: for what it needs while it runs.
+        parallelism: how many tasks run at a time.
+        memory_bytes: what each task may use; None: a share of the free memory.
+        fork_server: starts the tasks; None: each starts an interpreter of its own.
+        work_uri: where intermediate data goes; None: into the workspace.
+        environ: what the tasks get besides this process's variables.
+    """
+
+    view: JobView
+    config_maps: Mapping[str, Mapping[str, str]]
+    workspace: Workspace
+    parallelism: int
+    memory_bytes: int | None = None
+    fork_server: ForkServer | None = None
+    work_uri: str | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+async def run_engine(local: LocalJob, watcher: Watcher, *, catches_signals: bool = True) -> Outcome:
     """Run the job to its end. If interrupted, stop every process and remove everything except published output.
 
-    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end. The tasks get
-    `environ` besides this process's variables. Only the main thread can catch signals.
+    Intermediate data at a `work_uri` is removed at the end. Only the main thread can catch signals.
     """
-    stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
+    stop, job = Stop(wished=asyncio.Event(), insisted=asyncio.Event()), local.view
 
     def tell(notice: Notice) -> None:
         watcher.take(notice)
         if isinstance(notice, PodEnded) and not stop.ended:
             reconciler.wake(job.key)
 
-    cluster = ProcessCluster(
-        job=job,
-        config_maps=config_maps,
-        work_directory=workspace.path,
-        parallelism=parallelism,
-        memory_bytes=memory_bytes,
-        tell=tell,
-        fork_server=fork_server,
-        work_uri=work_uri,
-        environ=environ,
-    )
-    reconciler = open_reconciler(cluster, parallelism, stop)
+    cluster = open_cluster(local, tell)
+    reconciler = open_reconciler(cluster, local.parallelism, stop)
     with listen(stop) if catches_signals else nullcontext():
         finished = await run_loop(reconciler, cluster, job, stop, watcher)
-        status = await last_status(cluster, workspace, watcher.view.say) if finished else cluster.job.status
-        if finished and work_uri is not None:
+        status = await last_status(cluster, local.workspace, watcher.view.say) if finished else cluster.job.status
+        if finished and local.work_uri is not None:
             await reconciler.forget(job)
     return Outcome(status=status, interrupted=not finished)
 
@@ -142,6 +144,21 @@ async def run_loop(reconciler: Reconciler, cluster: ProcessCluster, job: JobView
         await reconciler.close()
         await cluster.close()
     return finished
+
+
+def open_cluster(local: LocalJob, tell: Callable[[Notice], None]) -> ProcessCluster:
+    """Return the cluster of processes that the job's tasks run in."""
+    return ProcessCluster(
+        job=local.view,
+        config_maps=local.config_maps,
+        work_directory=local.workspace.path,
+        parallelism=local.parallelism,
+        memory_bytes=local.memory_bytes,
+        tell=tell,
+        fork_server=local.fork_server,
+        work_uri=local.work_uri,
+        environ=local.environ,
+    )
 
 
 def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Reconciler:

@@ -6,7 +6,14 @@ import pytest
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
-from podreduce_operator.history.post_mortem import MAX_COUNTERS, MAX_FAILURES, MAX_TIMELINE, Tally, build_post_mortem
+from podreduce_operator.history.post_mortem import (
+    MAX_COUNTERS,
+    MAX_FAILURES,
+    MAX_TIMELINE,
+    EndedRun,
+    Tally,
+    build_post_mortem,
+)
 from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from tests.support.builders.plans import make_plan
@@ -35,14 +42,8 @@ def tally_up(attempts: list[Attempt], group_attempts: int = 700) -> Tally:
 
 def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
     defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None, "commits": (), "counters": {}}
-    return build_post_mortem(
-        plan=make_plan(),
-        plan_digest="d",
-        run=ENDED,
-        conditions=CONDITIONS,
-        tally=tally_up(attempts),
-        **(defaults | inputs),
-    )
+    ended = EndedRun(plan=make_plan(), plan_digest="d", state=ENDED, conditions=CONDITIONS, **(defaults | inputs))
+    return build_post_mortem(ended, tally_up(attempts))
 
 
 def test_the_story_says_what_was_planned_and_how_it_ended() -> None:
