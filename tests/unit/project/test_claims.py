@@ -15,7 +15,7 @@ from podreduce.contract import output_files
 from podreduce.encoding import codec, frames, pair_frames
 from podreduce.inputs import json_inference, reading
 from podreduce.outputs import pairs_output, parquet_output
-from podreduce.storage import faults, writer
+from podreduce.storage import retries, writer
 from podreduce.task import quarantine
 from podreduce.watching import chaos, memory, printed, reporting
 from podreduce_operator.api.crd import job_schema
@@ -151,7 +151,7 @@ CLAIMS = [
     (JOBS, f"A budget of {RETRIES} means that the {RETRIES}th failure ends the job"),
     (TROUBLE, f"what a task committed was lost {failure_classes.LOSS.limit} times"),
     (TROUBLE, f"a task's pods were deleted or evicted {failure_classes.DISRUPTION.limit} times"),
-    (TROUBLE, f"the task tries again for {faults.RETRY_SECONDS:.0f} seconds"),
+    (TROUBLE, f"the task tries again for {retries.RETRY_SECONDS:.0f} seconds"),
     (TROUBLE, f"times the memory within {SPOKEN[stuck_pods.RAISED_MEMORY_SECONDS]}"),
     (TROUBLE, f"waited {SPOKEN[single_pod_jobs.SHUFFLE_WAIT_SECONDS]} for the operator"),
     (STORAGE, f"at least once an {SPOKEN[run_cleanup.MAX_CLEANUP_RETRY_SECONDS]}, until"),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.errors import InternalError, PodreduceError, StorageUnavailableError
-from podreduce.storage.faults import Place
+from podreduce.storage.place import Place
 from podreduce.storage.staging import upload_parts
 from podreduce.storage.stream import stream_ranges
 from podreduce.storage.writer import Blocks, ObjectWriter

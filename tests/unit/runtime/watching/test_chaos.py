@@ -9,7 +9,8 @@ import pytest
 from podreduce.contract.chaos import ChaosOptions
 from podreduce.contract.errors import StorageUnavailableError
 from podreduce.storage import open_store
-from podreduce.storage.faults import Place, persist
+from podreduce.storage.place import Place
+from podreduce.storage.retries import with_retries
 from podreduce.watching.chaos import Chaos, chaos_of, slowed
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.plans import make_plan
@@ -125,7 +126,7 @@ def test_a_request_that_fails_by_chaos_is_tried_again() -> None:
             raise error
 
     place = Place(verb="read", uri="s3://bucket/key", endpoint="http://127.0.0.1:1", mishap=mishap)
-    assert persist(lambda: "data", place) == "data"
+    assert with_retries(lambda: "data", place) == "data"
 
 
 def test_a_request_that_fails_by_chaos_for_good_is_an_outage() -> None:
@@ -133,4 +134,4 @@ def test_a_request_that_fails_by_chaos_for_good_is_an_outage() -> None:
         raise OSError("503 SlowDown")
 
     with pytest.raises(StorageUnavailableError, match="503 SlowDown"):
-        persist(lambda: "data", Place(verb="read", uri="s3://bucket/key", endpoint=None, mishap=mishap))
+        with_retries(lambda: "data", Place(verb="read", uri="s3://bucket/key", endpoint=None, mishap=mishap))
