@@ -220,15 +220,15 @@ def serve_schedules(
 
 
 async def watch(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
-    """Watch the cluster until cancelled, and begin the leader's duties when this operator leads."""
+    """Watch the cluster until cancelled, and act on it as soon as this operator leads."""
     await asyncio.gather(kinds.run(), lead(cluster, kinds, elector))
 
 
 async def lead(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
-    """Wait for the lease, if there is an election, begin the duties, and sweep the store until cancelled."""
+    """Wait for the lease, if there is an election; then start the loops, and sweep the store until cancelled."""
     if elector is not None:
         await elector.acquire()
-    kinds.begin()
+    kinds.begin_leading()
     await sweep_forever(cluster.own_storage, kinds.list_uids)
 
 
