@@ -1,7 +1,8 @@
 """Objects in S3, a directory or memory: a thin layer over obstore, the same for sync tasks and the async operator.
 
 Rule: every read and write of a store goes through `ObjectStore`. Only this package imports obstore, and no exception of
-obstore leaves it (`store_errors` maps them to `podreduce.contract.errors`).
+obstore leaves it (`store_errors` maps them to `podreduce.contract.errors`). What an object is for does not belong here:
+`contract` has the keys and the records, `encoding` the blobs.
 """
 
 from podreduce.contract.uris import split_object_uri

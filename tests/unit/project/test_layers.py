@@ -71,8 +71,10 @@ def test_few_modules_lie_loose(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", [name for name, path in MODULES.items() if path.stem == "__init__"])
-def test_every_package_says_what_it_is_for(package: str) -> None:
-    assert ast.get_docstring(ast.parse(MODULES[package].read_text()))
+def test_every_package_says_what_it_is_for_and_its_rule(package: str) -> None:
+    what, _, rule = (ast.get_docstring(ast.parse(MODULES[package].read_text())) or "").partition("Rule: ")
+    assert what.strip()
+    assert rule
 
 
 def test_modules_are_short() -> None:
