@@ -75,7 +75,7 @@ class Tally:
         self.running_seconds += sum(attempt.running_seconds or 0.0 for attempt in attempts)
 
     @property
-    def told(self) -> list[Attempt]:
+    def timeline(self) -> list[Attempt]:
         """The attempts in the timeline, ordered by time.
 
         If there are too many, it has the last ones that did not commit, and the committed ones that took longest.
@@ -94,7 +94,7 @@ class Tally:
             pending_seconds=round(self.pending_seconds, 3),
             starting_seconds=round(self.starting_seconds, 3),
             running_seconds=round(self.running_seconds, 3),
-            left_out=self.by_result.total() - len(self.told),
+            left_out=self.by_result.total() - len(self.timeline),
         )
 
 
@@ -142,7 +142,7 @@ def build_post_mortem(run: EndedRun, tally: Tally) -> PostMortem:
         plan=describe_plan(plan, run.plan_digest, plan.partitions if run.partitions is None else run.partitions),
         conditions=tuple(dict(condition) for condition in run.conditions),
         totals=tally.totals,
-        timeline=tuple(shorten(attempt) for attempt in tally.told),
+        timeline=tuple(shorten(attempt) for attempt in tally.timeline),
         failures=tuple(describe_failed(attempt, run.failures, run.logs) for attempt in tally.failed),
         stopped=tuple(describe_stopped(attempt, run.logs) for attempt in tally.stopped),
         counters=group_totals(total_counters(run.commits, run.counters), MAX_COUNTERS),

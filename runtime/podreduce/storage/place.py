@@ -25,7 +25,7 @@ NO_GATE: Gate = nullcontext()
 class Place:
     """What is done where, for messages: `verb` is `read`, `write`, `list`, …; without an endpoint there is no network.
 
-    `key_files` has the keys, if they may change. `mishap` is called before each try, and may raise what the store
+    `key_files` has the keys, if they may change. `inject_fault` is called before each try, and may raise what the store
     could. `before_try` is called before that; its exceptions are passed on, and only writes have one. `gate` is held
     during each try of an async caller, `threads` while a thread makes a blocking request for it. `on_request` is told
     how each try ended.
@@ -35,7 +35,7 @@ class Place:
     uri: str
     endpoint: str | None
     key_files: KeyFiles | None = None
-    mishap: Callable[[], None] = lambda: None
+    inject_fault: Callable[[], None] = lambda: None
     before_try: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE

@@ -62,7 +62,7 @@ class ReadableStore:
     endpoint: str | None = None
     key_files: KeyFiles | None = None
     directory: Path | None = None
-    mishap: Callable[[], None] = lambda: None
+    inject_fault: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE
@@ -282,7 +282,7 @@ class ReadableStore:
             uri=self.uri_of(key),
             endpoint=self.endpoint,
             key_files=self.key_files,
-            mishap=self.mishap,
+            inject_fault=self.inject_fault,
             gate=self.gate,
             threads=self.threads,
             on_request=self.on_request,

@@ -69,7 +69,7 @@ def with_retries(operation: Callable[[], T], place: Place) -> T:
         watch = place.stopwatch()
         tried_at = time.monotonic()
         try:
-            place.mishap()
+            place.inject_fault()
             with watch:
                 result = operation()
         except STORE_ERRORS as error:

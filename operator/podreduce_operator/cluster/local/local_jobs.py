@@ -67,7 +67,7 @@ class LocalJobs:
         machine: what all tasks together may use.
         tell: told what happens to a step's job.
         tell_status: told the pipeline's status.
-        forget: removes what a deleted job has stored. It is called when the job's processes have ended.
+        remove_data: removes what a deleted job has stored. It is called when the job's processes have ended.
     """
 
     runs_images = False
@@ -82,7 +82,7 @@ class LocalJobs:
         machine: Machine,
         tell: TellOfStep,
         tell_status: Callable[[Mapping[str, Any]], None],
-        forget: Callable[[JobView], Awaitable[None]],
+        remove_data: Callable[[JobView], Awaitable[None]],
     ) -> None:
         self.pipeline = pipeline
         self.config_maps = config_maps
@@ -92,7 +92,7 @@ class LocalJobs:
         self.memory_bytes = machine.memory_bytes or share_memory_bytes(machine.parallelism)
         self.tell = tell
         self.tell_status = tell_status
-        self.forget = forget
+        self.remove_data = remove_data
         self.clusters: dict[str, ProcessCluster] = {}
         self.deleting: set[asyncio.Task[None]] = set()
 
@@ -169,7 +169,7 @@ class LocalJobs:
     async def finish_deletion(self, name: str, cluster: ProcessCluster) -> None:
         """Stop the job's processes, remove what it has stored except its output, and forget it."""
         await cluster.close()
-        await self.forget(cluster.job)
+        await self.remove_data(cluster.job)
         self.clusters.pop(name, None)
         self.tell(name, StatusWritten(status=cluster.job.status))
 
