@@ -17,7 +17,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cluster.interface import JobStorage, Warned
+from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.cluster.local.machine import share_memory_bytes
@@ -228,7 +228,7 @@ class LocalJobs:
             found |= cluster.progress_of([pod for pod in pods if pod.name in cluster.pods])
         return found
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         """Return None, because a process starts or is refused at once."""
         del job, pod
         return None
