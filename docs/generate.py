@@ -312,7 +312,7 @@ def list_health_limits() -> str:
         (
             "`overdueSeconds`",
             health.MAX_OVERDUE_SECONDS,
-            "a pass over a job or a schedule has been due, or has run, for so long",
+            "a pass over a job, a pipeline or a schedule has been due, or has run, for so long",
         ),
     )
     rows_ = [(name, f"{seconds:,.0f} s", meaning) for name, seconds, meaning in limits]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.interface import Warned
+from podreduce_operator.cluster.interface import PodWarning
 from podreduce_operator.cluster.kubernetes.api import ApiError, core_path
 from podreduce_operator.cluster.kubernetes.object_cache import ObjectCache
 from podreduce_operator.cluster.kubernetes.pod_index import PodIndex
@@ -280,7 +280,7 @@ async def test_a_pod_that_cannot_start_says_why(world: KubernetesWorld) -> None:
 async def test_the_cluster_speaks_for_a_pod_that_says_nothing(world: KubernetesWorld) -> None:
     await world.cluster.create_pod(world.request(podTemplate=MISSING_VOLUME))
 
-    async def warned() -> Warned | None:
+    async def warned() -> PodWarning | None:
         (pod,) = await world.cluster.list_pods(world.job)
         assert pod.phase is PodPhase.PENDING
         world.cluster._pod_events._known.clear()  # noqa: SLF001 - a test does not wait for what is fresh to age

@@ -464,7 +464,7 @@ def test_an_endpoint_that_does_not_answer_is_unavailable(
 ) -> None:
     monkeypatch.setattr("podreduce.storage.connect.RETRY_CONFIG", {"max_retries": 2})
     S3_CLIENTS.clear()
-    monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.5)
+    monkeypatch.setattr("podreduce.storage.retries.RETRY_SECONDS", 0.5)
     store = open_store("s3://bucket/", StorageSettings(endpoint=endpoint, access_key="a", secret_key="b"))  # noqa: S106
     with pytest.raises(
         StorageUnavailableError, match=rf"s3://bucket/a: cannot read it at {endpoint} \(.*\): {message}$"

@@ -367,25 +367,9 @@ def test_a_schedule_of_pipelines_never_runs_two_and_reuses_what_a_deleted_one_ha
     """The first pipeline is slower than a minute, and the operator is killed meanwhile. Only one ended one is kept."""
     world = pipelines.jobs
     obstore.put(world.minio.store(world.corpus_bucket), f"{world.namespace}-in/1.txt", b"one two two\n")
-    output = f"{world.output_uri('sections')}$(parameters.minute)/"
-    steps = [
-        {
-            "name": "words",
-            "className": "Words",
-            "inputs": [{"uris": [f"s3://{world.corpus_bucket}/{world.namespace}-in/"]}],
-        },
-        {"name": "report", "className": "Report", "inputs": [{"from": "words"}], "output": {"uri": output}},
-    ]
-    template = {"program": {"source": SLOW}, "steps": [{**step, "inheritParameters": []} for step in steps]}
-    spec = {
-        "schedule": "* * * * *",
-        "parameters": [{"name": "minute", "format": "%Y%m%dT%H%M"}],
-        "successfulJobsHistoryLimit": 1,
-        "pipelineTemplate": {"spec": template},
-    }
     nights = Nights(world=world, name="nights")
     manifest = {"apiVersion": "podreduce.dev/v1beta1", "kind": "MapReduceSchedule", "metadata": {"name": nights.name}}
-    world.cluster.apply({**manifest, "spec": spec}, namespace=world.namespace)
+    world.cluster.apply({**manifest, "spec": minutely_pipelines(world)}, namespace=world.namespace)
 
     world.cluster.wait_for(lambda: nights.look() and pipelines.job_names(), "the first step", SECONDS)
     operator = world.installation.leader()
@@ -403,6 +387,26 @@ def test_a_schedule_of_pipelines_never_runs_two_and_reuses_what_a_deleted_one_ha
     world.cluster.kubectl("delete", "mrs", nights.name, "--namespace", world.namespace, timeout=SECONDS)
     world.cluster.wait_for(lambda: not nights.look(), "the end of the pipelines", SECONDS)
     world.cluster.wait_for(lambda: not world.work_keys(nights.name), "the end of what they kept", SECONDS)
+
+
+def minutely_pipelines(world: JobWorld) -> dict[str, Any]:
+    """The spec of a schedule whose pipelines count the words of one object, and then report them by the minute."""
+    output = f"{world.output_uri('sections')}$(parameters.minute)/"
+    steps = [
+        {
+            "name": "words",
+            "className": "Words",
+            "inputs": [{"uris": [f"s3://{world.corpus_bucket}/{world.namespace}-in/"]}],
+        },
+        {"name": "report", "className": "Report", "inputs": [{"from": "words"}], "output": {"uri": output}},
+    ]
+    template = {"program": {"source": SLOW}, "steps": [{**step, "inheritParameters": []} for step in steps]}
+    return {
+        "schedule": "* * * * *",
+        "parameters": [{"name": "minute", "format": "%Y%m%dT%H%M"}],
+        "successfulJobsHistoryLimit": 1,
+        "pipelineTemplate": {"spec": template},
+    }
 
 
 @dataclass(kw_only=True)

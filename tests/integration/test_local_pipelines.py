@@ -78,48 +78,38 @@ class Top:
 PAGES = {"a": ["b", "c"], "b": ["c"], "c": ["a"], "d": ["c"]}
 
 
+LINKS = {"uris": ["links/"]}
+PAGERANK_STEPS = [
+    {"name": "seed", "className": "Seed", "inputs": [LINKS], "reduce": {"partitions": 0}},
+    {
+        "name": "spread",
+        "className": "Spread",
+        "inputs": [{"name": "links", **LINKS}, {"name": "ranks", "previous": "sum", "first": {"from": "seed"}}],
+    },
+    {
+        "name": "sum",
+        "className": "Sum",
+        "inputs": [{"from": "spread"}],
+        "output": {"uri": "ranks/", "format": "Pairs"},
+    },
+    {
+        "name": "top",
+        "className": "Top",
+        "inputs": [{"from": "sum"}],
+        "output": {"uri": "top/"},
+        "reduce": {"partitions": 0},
+    },
+]
+
+
 def pagerank(**spec: Any) -> dict[str, Any]:
-    links = {"uris": ["links/"]}
+    until = {"step": "sum", "counter": "rank/micro", "operator": "Less", "than": LIMIT}
+    loop = {"name": "rank", "steps": ["spread", "sum"], "maxIterations": 12, "until": [until]}
     return {
         "apiVersion": "podreduce.dev/v1beta1",
         "kind": "MapReducePipeline",
         "metadata": {"name": "pagerank"},
-        "spec": {
-            "program": {"source": STEPS},
-            "steps": [
-                {"name": "seed", "className": "Seed", "inputs": [links], "reduce": {"partitions": 0}},
-                {
-                    "name": "spread",
-                    "className": "Spread",
-                    "inputs": [
-                        {"name": "links", **links},
-                        {"name": "ranks", "previous": "sum", "first": {"from": "seed"}},
-                    ],
-                },
-                {
-                    "name": "sum",
-                    "className": "Sum",
-                    "inputs": [{"from": "spread"}],
-                    "output": {"uri": "ranks/", "format": "Pairs"},
-                },
-                {
-                    "name": "top",
-                    "className": "Top",
-                    "inputs": [{"from": "sum"}],
-                    "output": {"uri": "top/"},
-                    "reduce": {"partitions": 0},
-                },
-            ],
-            "loops": [
-                {
-                    "name": "rank",
-                    "steps": ["spread", "sum"],
-                    "maxIterations": 12,
-                    "until": [{"step": "sum", "counter": "rank/micro", "operator": "Less", "than": LIMIT}],
-                }
-            ],
-            **spec,
-        },
+        "spec": {"program": {"source": STEPS}, "steps": PAGERANK_STEPS, "loops": [loop], **spec},
     }
 
 

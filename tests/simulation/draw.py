@@ -19,6 +19,7 @@ from tests.simulation.pods import Cluster
 from tests.simulation.user import LAST_ACT_SECONDS, User, plan_acts
 from tests.simulation.world import EPOCH, SHORT_TTL_SECONDS, Decide, Outage, Result, World
 from tests.support.builders.jobs import make_raw_output, make_raw_spec
+from tests.support.builders.tasks import map_task
 
 __all__ = ["draw_world", "run_world"]
 
@@ -48,33 +49,16 @@ def run_world(seed: int, policy: Decide = decide, *, faultless: bool = False) ->
 def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
     """Draw the world of that seed: its job, and what will go wrong."""
     rng = random.Random(seed)  # noqa: S311 - worlds must be repeatable
-    chaos = Chaos(
-        rng=rng,
-        budget=0 if faultless else rng.randint(5, 50),
-        pod_rate=rng.choice([0.1, 0.2, 0.4, 0.7]),
-        pass_rate=rng.choice([0.02, 0.05, 0.1, 0.25]),
-        is_on=not faultless,
-    )
+    chaos = draw_chaos(rng, faultless=faultless)
     raw_spec, queue = draw_spec(rng), draw_queue(seed)
     raw_spec["admission"] = "PerPod" if queue is None else queue.choice(["PerPod", "Gang", "Gang"])
     chaos.hangs = reports = rng.random() < 0.8  # nobody finds out about a hung attempt that does not report
     plan, partitions = draw_plan(rng, raw_spec)
     if faultless:
         raw_spec |= {"activeDeadlineSeconds": None}
-    store = ObjectStore()
-    cluster = Cluster(
-        rng=rng,
-        chaos=chaos,
-        store=store,
-        now=EPOCH,
-        map_only=partitions == 0,
-        has_small_nodes=random.Random(f"node sizes {seed}").random() < 0.3,  # noqa: S311 - worlds must be repeatable
-        queue=queue,
-        preemptor=None if queue is None or faultless else random.Random(f"preemptor {seed}"),  # noqa: S311
-        poison=None
-        if faultless or rng.random() < 0.9
-        else TaskRef(type=TaskType.MAP, index=rng.randrange(plan.shards)),
-    )
+    cluster = draw_cluster(seed, chaos, queue, map_only=partitions == 0)
+    cluster.poison = None if faultless or rng.random() < 0.9 else map_task(rng.randrange(plan.shards))
+    store = cluster.store
     last, count = (TaskType.MAP, plan.shards) if partitions == 0 else (TaskType.REDUCE, partitions)
     judge = Judge(store=store, cluster=cluster, tasks=[TaskRef(type=last, index=index) for index in range(count)])
     user = User([] if faultless else plan_acts(rng, EPOCH))
@@ -98,6 +82,31 @@ def draw_world(seed: int, policy: Decide, *, faultless: bool = False) -> World:
         listing_interval_seconds=draw_listing_interval(seed),
         plan=plan,
         chosen_partitions=partitions,
+    )
+
+
+def draw_chaos(rng: random.Random, *, faultless: bool) -> Chaos:
+    """Draw how many things go wrong, and how often."""
+    return Chaos(
+        rng=rng,
+        budget=0 if faultless else rng.randint(5, 50),
+        pod_rate=rng.choice([0.1, 0.2, 0.4, 0.7]),
+        pass_rate=rng.choice([0.02, 0.05, 0.1, 0.25]),
+        is_on=not faultless,
+    )
+
+
+def draw_cluster(seed: int, chaos: Chaos, queue: random.Random | None, *, map_only: bool) -> Cluster:
+    """Draw the nodes, and whether the queue takes admitted pods back."""
+    return Cluster(
+        rng=chaos.rng,
+        chaos=chaos,
+        store=ObjectStore(),
+        now=EPOCH,
+        map_only=map_only,
+        has_small_nodes=random.Random(f"node sizes {seed}").random() < 0.3,  # noqa: S311 - worlds must be repeatable
+        queue=queue,
+        preemptor=None if queue is None or not chaos.is_on else random.Random(f"preemptor {seed}"),  # noqa: S311
     )
 
 

@@ -52,7 +52,7 @@ from tests.simulation.judge import (
     ViolationError,
     find_terminal,
 )
-from tests.simulation.object_store import ObjectStore
+from tests.simulation.object_store import Manifest, ObjectStore
 from tests.simulation.pods import Cluster
 from tests.simulation.user import User
 
@@ -377,16 +377,7 @@ class World:
             commits=sight.commits.copy(),
             failures=sight.failures,
             progress=self.collect_progress(pods),
-            shuffle=None
-            if manifest is None
-            else ShuffleSummary(
-                generation=manifest.generation,
-                partitions=manifest.partitions,
-                map_generations=manifest.map_generations,
-                partition_bytes=(1000,) * manifest.partitions,
-                imbalance_bytes=0.0,
-                hash_imbalance_bytes=0.0,
-            ),
+            shuffle=None if manifest is None else summarize(manifest),
             has_intent=run.intent is not None,
             published=PublishedOutput(uri="s3://out/", records=1, bytes=1) if published else None,
             has_intermediates=left and state.terminal is not None,
@@ -584,3 +575,15 @@ def refusal_of(action: Action, *, has_intent: bool) -> str:
     if isinstance(action, CommitOutput) and has_intent:
         return "OutputClaimed"
     return "PodRejected" if isinstance(action, CreatePod) else "StorageDenied"
+
+
+def summarize(manifest: Manifest) -> ShuffleSummary:
+    """Return what the operator makes of a shuffle manifest."""
+    return ShuffleSummary(
+        generation=manifest.generation,
+        partitions=manifest.partitions,
+        map_generations=manifest.map_generations,
+        partition_bytes=(1000,) * manifest.partitions,
+        imbalance_bytes=0.0,
+        hash_imbalance_bytes=0.0,
+    )

@@ -214,7 +214,25 @@ def make_schedule(**fields: Any) -> dict[str, Any]:
 
 def make_pipeline_manifest(**status: Any) -> dict[str, Any]:
     """Return a pipeline of which a step runs, with changes to its status."""
-    known: dict[str, Any] = {
+    return {
+        "apiVersion": "podreduce.dev/v1beta1",
+        "kind": "MapReducePipeline",
+        "metadata": {
+            "name": "web",
+            "namespace": NAMESPACE,
+            "uid": PIPELINE_UID,
+            "generation": 1,
+            "resourceVersion": "9",
+            "creationTimestamp": time_before(200),
+        },
+        "spec": {"runId": "1", "suspend": False, "steps": []},
+        "status": make_pipeline_status() | status,
+    }
+
+
+def make_pipeline_status() -> dict[str, Any]:
+    """Return the status of a pipeline in the second iteration of its loop."""
+    return {
         "observedGeneration": 1,
         "installation": "one",
         "runId": "1",
@@ -238,18 +256,4 @@ def make_pipeline_manifest(**status: Any) -> dict[str, Any]:
             }
         ],
         "conditions": [condition("Reconciling", "Running", "")],
-    }
-    return {
-        "apiVersion": "podreduce.dev/v1beta1",
-        "kind": "MapReducePipeline",
-        "metadata": {
-            "name": "web",
-            "namespace": NAMESPACE,
-            "uid": PIPELINE_UID,
-            "generation": 1,
-            "resourceVersion": "9",
-            "creationTimestamp": time_before(200),
-        },
-        "spec": {"runId": "1", "suspend": False, "steps": []},
-        "status": known | status,
     }

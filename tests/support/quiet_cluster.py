@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.environment import StorageSettings
-from podreduce_operator.cluster.interface import JobStorage, Warned
+from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobKey, JobView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
@@ -38,7 +38,7 @@ class QuietCluster:
     statuses: list[Mapping[str, Any]] = field(default_factory=list)
     events: list[tuple[str, str]] = field(default_factory=list)
     log_tail: str = ""
-    warnings: dict[str, Warned] = field(default_factory=dict)
+    warnings: dict[str, PodWarning] = field(default_factory=dict)
     progress: dict[str, AttemptProgress] = field(default_factory=dict)
 
     async def find_job(self, key: JobKey) -> JobView | None:
@@ -60,7 +60,7 @@ class QuietCluster:
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         return {pod.attempt_id: self.progress[pod.attempt_id] for pod in pods if pod.attempt_id in self.progress}
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         return self.warnings.get(pod.uid)
 
     async def create_pod(self, request: PodRequest) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from podreduce.contract.layout import QUARANTINE_PREFIX
 from podreduce.storage import ObjectStore
 
-__all__ = ["bring_out"]
+__all__ = ["copy_out"]
 
 
-async def bring_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
+async def copy_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
     """Copy the run's bad records into `directory`. Return the status with the new URI.
 
     Raises:

@@ -6,50 +6,20 @@ import typer
 
 from podreduce_operator.cli.app_commands import applications
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
+from podreduce_operator.cli.dataclass_options import with_options_of
 from podreduce_operator.cli.options import (
-    ArchitectureOption,
-    AssignmentsOption,
-    AtOption,
-    ClassOption,
     CopySourceArgument,
     CopyTargetArgument,
-    DryRunOption,
-    ForceOption,
-    FormatOption,
-    InputsOption,
-    JsonOption,
-    KeepOption,
-    LogFormat,
-    LogFormatOption,
-    MemoryOption,
-    OutputsOption,
-    ParallelismOption,
     ParametersOption,
-    PathsArgument,
-    ProgramUriOption,
-    PythonOption,
-    RequirementsOption,
-    RetriesOption,
-    RunArgument,
-    RunGraphOption,
     StarterArgument,
-    SubmitArgument,
-    SubmitAssignmentsOption,
-    SubmitClassOption,
-    SubmitContextOption,
-    SubmitNamespaceOption,
-    SubmitOutputOption,
-    SubmitPathsArgument,
     TestArgument,
     TestClassOption,
     TestFormatOption,
     TestInputsOption,
-    ToOption,
-    WaitOption,
-    WorkDirectoryOption,
-    WorkUriOption,
 )
 from podreduce_operator.cli.previews import add_previews
+from podreduce_operator.cli.run_arguments import RunArguments
+from podreduce_operator.cli.submit_arguments import SubmitArguments
 
 __all__ = ["app"]
 
@@ -79,63 +49,17 @@ def options(
 
 
 @app.command()
-def run(
-    context: typer.Context,
-    file: RunArgument,
-    paths: PathsArgument = None,
-    *,
-    inputs: InputsOption = None,
-    outputs: OutputsOption = None,
-    parallelism: ParallelismOption = None,
-    parameters: ParametersOption = None,
-    class_name: ClassOption = None,
-    input_format: FormatOption = None,
-    assignments: AssignmentsOption = None,
-    retries: RetriesOption = None,
-    memory: MemoryOption = None,
-    as_json: JsonOption = False,
-    log_format: LogFormatOption = LogFormat.AUTO,
-    work_dir: WorkDirectoryOption = None,
-    at: AtOption = None,
-    work_uri: WorkUriOption = None,
-    keep: KeepOption = None,
-    to: ToOption = None,
-    force: ForceOption = None,
-    graph: RunGraphOption = None,
-) -> None:
+@with_options_of(RunArguments)
+def run(given: RunArguments) -> None:
     """Run a job or a pipeline on this machine, with processes as pods and a directory as the bucket.
 
     podreduce run job.py data/*.csv -o out/ runs the job class of a Python file; the modules beside it are found.
     Paths are relative to the current directory, also in the file. Exit codes: 0 complete, 1 failed, 2 invalid,
     130 interrupted. A schedule runs the job or the pipeline of one of its times.
     """
-    from podreduce_operator.cli.overrides import Overrides, StepOverrides  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.run import RunOptions  # noqa: PLC0415
-    from podreduce_operator.cli.run_any import run_any  # noqa: PLC0415
+    from podreduce_operator.cli.run_any import run_any  # noqa: PLC0415 - other commands need none of it
 
-    overrides = Overrides(
-        inputs=(*(paths or ()), *(inputs or ())),
-        output=outputs[0] if outputs else None,
-        parallelism=parallelism,
-        retries=retries,
-        assignments=tuple(assignments or ()),
-        parameters=tuple(parameters or ()),
-    )
-    of_steps = StepOverrides(outputs=tuple(outputs or ()), to=tuple(to or ()), force=tuple(force or ()), keep=keep)
-    options = RunOptions(
-        file=file,
-        class_name=class_name,
-        input_format=input_format,
-        overrides=overrides,
-        memory=memory,
-        as_json=as_json,
-        log_format=log_format.value,
-        work_directory=work_dir,
-        work_uri=work_uri,
-        at=at,
-        graph=graph,
-    )
-    raise typer.Exit(run_any(options, of_steps, context.obj))
+    raise typer.Exit(run_any(given.read_options(), given.read_step_overrides(), given.context.obj))
 
 
 add_previews(app)
@@ -179,54 +103,17 @@ def check(
 
 
 @app.command()
-def submit(
-    target: SubmitArgument,
-    paths: SubmitPathsArgument = None,
-    *,
-    output: SubmitOutputOption = None,
-    parameters: ParametersOption = None,
-    class_name: SubmitClassOption = None,
-    input_format: FormatOption = None,
-    assignments: SubmitAssignmentsOption = None,
-    requirements: RequirementsOption = None,
-    python: PythonOption = None,
-    architecture: ArchitectureOption = None,
-    program_uri: ProgramUriOption = None,
-    context: SubmitContextOption = None,
-    namespace: SubmitNamespaceOption = None,
-    wait: WaitOption = False,
-    dry_run: DryRunOption = False,
-) -> None:
+@with_options_of(SubmitArguments)
+def submit(given: SubmitArguments) -> None:
     """Run a job on a cluster: pack its program, upload it, apply the job.
 
     The modules beside the program go into an archive, and requirements.txt into wheels, so pods need no registry.
     The AWS_* variables configure S3. Exit codes: 0 applied (with --wait: complete), 1 failed, 2 invalid,
     130 interrupted.
     """
-    from podreduce_operator.cli.overrides import Overrides  # noqa: PLC0415 - other commands need none of it
-    from podreduce_operator.cli.submit import SubmitOptions, submit_job  # noqa: PLC0415
+    from podreduce_operator.cli.submit import submit_job  # noqa: PLC0415 - other commands need none of it
 
-    overrides = Overrides(
-        inputs=tuple(paths or ()),
-        output=output,
-        assignments=tuple(assignments or ()),
-        parameters=tuple(parameters or ()),
-    )
-    options = SubmitOptions(
-        target=target,
-        overrides=overrides,
-        class_name=class_name,
-        input_format=input_format,
-        place=program_uri,
-        requirements=requirements,
-        python=python,
-        architecture=architecture,
-        context=context,
-        namespace=namespace,
-        wait=wait,
-        dry_run=dry_run,
-    )
-    raise typer.Exit(submit_job(options))
+    raise typer.Exit(submit_job(given.read_options()))
 
 
 @app.command()

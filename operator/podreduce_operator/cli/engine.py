@@ -7,8 +7,7 @@ import asyncio
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
-from types import MappingProxyType
+from dataclasses import dataclass, field
 from typing import Any
 
 from podreduce.contract.errors import PodreduceError
@@ -31,6 +30,7 @@ from podreduce_operator.runs.output_claim import Claim, release_output
 __all__ = [
     "PASS_PAUSE_SECONDS",
     "STATUS_INTERVAL_SECONDS",
+    "LocalJob",
     "Outcome",
     "Stop",
     "first_of",
@@ -61,69 +61,71 @@ class Stop:
     """Requests to stop. The first waits for a running commit; the second stops at once.
 
     Attributes:
-        wished: the first signal has come.
-        insisted: the second signal has come.
+        requested: the first signal has come.
+        forced: the second signal has come.
         committing: the output is being committed.
         ended: the loop is stopped and must not be woken again.
     """
 
-    wished: asyncio.Event
-    insisted: asyncio.Event
+    requested: asyncio.Event
+    forced: asyncio.Event
     committing: bool = False
     ended: bool = False
 
-    def wish(self) -> None:
+    def take_signal(self) -> None:
         """Handle a signal."""
-        (self.insisted if self.wished.is_set() else self.wished).set()
+        (self.forced if self.requested.is_set() else self.requested).set()
 
-    def see(self, moment: str, action: Action) -> None:
+    def note_commit(self, moment: str, action: Action) -> None:
         """Note that the output is being committed. From then on it is best to finish."""
         del moment
         self.committing = self.committing or isinstance(action, CommitOutput)
 
 
-async def run_engine(
-    job: JobView,
-    *,
-    config_maps: Mapping[str, Mapping[str, str]],
-    workspace: Workspace,
-    parallelism: int,
-    watcher: Watcher,
-    memory_bytes: int | None = None,
-    fork_server: ForkServer | None = None,
-    work_uri: str | None = None,
-    environ: Mapping[str, str] = MappingProxyType({}),
-    catches_signals: bool = True,
-) -> Outcome:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalJob:
+    """A job on this machine.
+
+    Attributes:
+        view: the job.
+        config_maps: those in its file, by name and key.
+        workspace: for what it needs while it runs.
+        parallelism: how many tasks run at a time.
+        memory_bytes: what each task may use; None: a share of the free memory.
+        fork_server: starts the tasks; None: each starts an interpreter of its own.
+        work_uri: where intermediate data goes; None: into the workspace.
+        environ: what the tasks get besides this process's variables.
+    """
+
+    view: JobView
+    config_maps: Mapping[str, Mapping[str, str]]
+    workspace: Workspace
+    parallelism: int
+    memory_bytes: int | None = None
+    fork_server: ForkServer | None = None
+    work_uri: str | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+
+async def run_engine(local: LocalJob, watcher: Watcher, *, catches_signals: bool = True) -> Outcome:
     """Run the job to its end. If interrupted, stop every process and remove everything except published output.
 
-    With a `work_uri`, intermediate data goes there instead of the workspace, and is removed at the end. The tasks get
-    `environ` besides this process's variables. Only the main thread can catch signals.
+    Intermediate data at a `work_uri` is removed at the end. Only the main thread can catch signals.
     """
-    stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
+    stop, job = Stop(requested=asyncio.Event(), forced=asyncio.Event()), local.view
 
     def tell(notice: Notice) -> None:
         watcher.take(notice)
         if isinstance(notice, PodEnded) and not stop.ended:
             reconciler.wake(job.key)
 
-    cluster = ProcessCluster(
-        job=job,
-        config_maps=config_maps,
-        work_directory=workspace.path,
-        parallelism=parallelism,
-        memory_bytes=memory_bytes,
-        tell=tell,
-        fork_server=fork_server,
-        work_uri=work_uri,
-        environ=environ,
-    )
-    reconciler = open_reconciler(cluster, parallelism, stop)
+    cluster = open_cluster(local, tell)
+    reconciler = open_reconciler(cluster, local.parallelism, stop)
     with listen(stop) if catches_signals else nullcontext():
         finished = await run_loop(reconciler, cluster, job, stop, watcher)
-        status = await last_status(cluster, workspace, watcher.view.say) if finished else cluster.job.status
-        if finished and work_uri is not None:
-            await reconciler.forget(job)
+        status = await last_status(cluster, local.workspace, watcher.view.say) if finished else cluster.job.status
+        if finished and local.work_uri is not None:
+            await reconciler.remove_data(job)
     return Outcome(status=status, interrupted=not finished)
 
 
@@ -144,12 +146,27 @@ async def run_loop(reconciler: Reconciler, cluster: ProcessCluster, job: JobView
     return finished
 
 
+def open_cluster(local: LocalJob, tell: Callable[[Notice], None]) -> ProcessCluster:
+    """Return the cluster of processes that the job's tasks run in."""
+    return ProcessCluster(
+        job=local.view,
+        config_maps=local.config_maps,
+        work_directory=local.workspace.path,
+        parallelism=local.parallelism,
+        memory_bytes=local.memory_bytes,
+        tell=tell,
+        fork_server=local.fork_server,
+        work_uri=local.work_uri,
+        environ=local.environ,
+    )
+
+
 def open_reconciler(cluster: ProcessCluster, parallelism: int, stop: Stop) -> Reconciler:
     """Return the operator's loop for a local run."""
     return Reconciler(
         cluster,
         limits=local_limits(parallelism),
-        fault_point=stop.see,
+        fault_point=stop.note_commit,
         status_interval_seconds=STATUS_INTERVAL_SECONDS,
         min_pause_seconds=PASS_PAUSE_SECONDS,
     )
@@ -176,13 +193,13 @@ async def last_status(
     """Copy what is kept of a run into the workspace, and return the final status with the new URIs."""
     job, status = cluster.job, cluster.job.status
     run_store = open_own_store(job, await cluster.read_storage(job))
-    for bring, what, directory in (
-        (kept_run.bring_out, "run's records", workspace.records),
-        (bad_records.bring_out, "bad records", workspace.quarantine),
-        (post_mortem.bring_out, "post-mortem", workspace.post_mortem),
+    for copy_out, what, directory in (
+        (kept_run.copy_out, "run's records", workspace.records),
+        (bad_records.copy_out, "bad records", workspace.quarantine),
+        (post_mortem.copy_out, "post-mortem", workspace.post_mortem),
     ):
         try:
-            status = await bring(status, run_store, directory)
+            status = await copy_out(status, run_store, directory)
         except (OSError, PodreduceError) as error:
             say(f"the {what} cannot be copied to {directory}: {error}", "warning")
     return status
@@ -197,9 +214,9 @@ def open_own_store(job: JobView, storage: JobStorage) -> ObjectStore:
 async def settle(reconciler: Reconciler, job: JobView, stop: Stop) -> bool:
     """Run the job until it has ended and cleaned up. False if a signal stopped it before that."""
     settling = asyncio.create_task(reconciler.settle(job.key))
-    await first_of(settling, stop.wished)
+    await first_of(settling, stop.requested)
     if stop.committing and not settling.done():
-        await first_of(settling, stop.insisted)
+        await first_of(settling, stop.forced)
     if settling.done():
         settling.result()
         return True
@@ -211,16 +228,16 @@ async def undo(reconciler: Reconciler, cluster: ProcessCluster, job: JobView, st
     """Stop the loop and the tasks, then remove staged parts and the claim on the output. A second signal ends this."""
     await reconciler.close()
     await cluster.close()
-    forgetting = asyncio.create_task(forget(reconciler, cluster, job))
-    await first_of(forgetting, stop.insisted)
-    if forgetting.done():
-        forgetting.result()
-    forgetting.cancel()
+    removing = asyncio.create_task(remove_data(reconciler, cluster, job))
+    await first_of(removing, stop.forced)
+    if removing.done():
+        removing.result()
+    removing.cancel()
 
 
-async def forget(reconciler: Reconciler, cluster: ProcessCluster, job: JobView) -> None:
+async def remove_data(reconciler: Reconciler, cluster: ProcessCluster, job: JobView) -> None:
     """Remove what the run stored, and a claim that it made before it had a plan."""
-    await reconciler.forget(job)
+    await reconciler.remove_data(job)
     storage = await cluster.read_storage(job)
     identity = JobIdentity(namespace=job.key.namespace, name=job.key.name, uid=job.uid, run_id=job.spec.run_id)
     with suppress(PodreduceError):
@@ -241,7 +258,7 @@ def listen(stop: Stop) -> Iterator[None]:
     """Turn SIGINT, SIGTERM and SIGHUP into requests to stop."""
     loop = asyncio.get_running_loop()
     for number in SIGNALS:
-        loop.add_signal_handler(number, stop.wish)
+        loop.add_signal_handler(number, stop.take_signal)
     try:
         yield
     finally:

@@ -12,13 +12,13 @@ from typing import Any
 from podreduce.contract.layout import COMMITS_PREFIX, FAILURES_PREFIX, PLAN_KEY, SHUFFLE_PREFIX
 from podreduce.storage import ObjectStore, open_store
 
-__all__ = ["bring_out", "is_kept_run", "read_setting", "write_setting"]
+__all__ = ["copy_out", "is_kept_run", "read_setting", "write_setting"]
 
 PREFIXES = (f"{PLAN_KEY.partition('/')[0]}/", COMMITS_PREFIX, FAILURES_PREFIX, SHUFFLE_PREFIX)
 SETTING_NAME = "local-run.json"
 
 
-async def bring_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
+async def copy_out(status: Mapping[str, Any], run_store: ObjectStore, directory: Path) -> Mapping[str, Any]:
     """Copy the records of a run that failed into `directory`. Return the status as it is.
 
     Raises:

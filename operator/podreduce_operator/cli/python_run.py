@@ -10,6 +10,7 @@ import linecache
 import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ from podreduce_operator.cli.python_job import build_job_file, guess_format
 from podreduce_operator.cli.report import find_verdict
 from podreduce_operator.cli.run import InvalidFileError, RunOptions, keep_failure, load_job, run_in
 from podreduce_operator.cluster.local.fork_server import ForkServer
+from podreduce_operator.model.jobs import JobView
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -107,10 +109,6 @@ def run(
     """
     refuse_task()
     uris = [os.fspath(uri) for uri in ([inputs] if isinstance(inputs, str | os.PathLike) else inputs)]
-    text, source = read_class(job)
-    file = build_job_file(
-        text, source, class_name=job.__name__, input_format=input_format or guess_format(uris), inputs=uris
-    )
     overrides = Overrides(
         inputs=tuple(uris),
         output=os.fspath(output),
@@ -118,8 +116,18 @@ def run(
         parameters=tuple(f"{name}={value}" for name, value in (parameters or {}).items()),
         assignments=(f"spec.output.format={output_format}", *settings),
     )
-    options = RunOptions(file=source, overrides=overrides, log_format="auto" if progress else "none")
-    return run_file(file, options)
+    file = read_job(job, input_format or guess_format(uris), uris)
+    return run_file(file, RunOptions(file=file.source, overrides=overrides, log_format="auto" if progress else "none"))
+
+
+def read_job(job: type, input_format: str, uris: Sequence[str]) -> JobFile:
+    """Return the job of a class.
+
+    Raises:
+        ValueError: its source is not known.
+    """
+    text, source = read_class(job)
+    return build_job_file(text, source, class_name=job.__name__, input_format=input_format, inputs=uris)
 
 
 def refuse_task() -> None:
@@ -163,18 +171,32 @@ def run_file(
 ) -> Result:
     """Run a job and return its result.
 
+    Without a fork server and variables of its own it starts a fork server for this run.
+
     Raises:
         ValueError: it is invalid.
         JobFailedError: it failed.
     """
-    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
-    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
-
     try:
         job = load_job(file, options.overrides)
     except InvalidFileError as error:
         raise ValueError(str(error)) from None
     own_server = ForkServer.open() if fork_server is None and environ is None else None
+    with nullcontext() if own_server is None else closing(own_server):
+        return run_loaded(job, file, options, fork_server or own_server, environ or {})
+
+
+def run_loaded(
+    job: JobView, file: JobFile, options: RunOptions, fork_server: ForkServer | None, environ: Mapping[str, str]
+) -> Result:
+    """Run a valid job in a directory of its own, and keep what is to be kept of it.
+
+    Raises:
+        JobFailedError: it failed.
+    """
+    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
+
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
             remembered = remember_begin(job.key.name, file.source, workspace) if options.remembers else None
@@ -184,8 +206,8 @@ def run_file(
                 file,
                 options,
                 memory_bytes=None,
-                fork_server=fork_server or own_server,
-                environ=environ or {},
+                fork_server=fork_server,
+                environ=environ,
                 catches_signals=False,
             )
             outcome = run_in_thread(running)
@@ -194,14 +216,11 @@ def run_file(
             told = "" if is_complete else keep_failure(job, file, outcome.status, workspace)
             if remembered is not None:
                 remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
-            if is_complete:
-                return Result(status=outcome.status, output=outcome.status["output"]["uri"])
-            raise JobFailedError(told, outcome.status)
     except OutputBusyError as error:
         raise JobFailedError(f"{job.key.name}: failed: OutputClaimed: {error}", {}) from None
-    finally:
-        if own_server is not None:
-            own_server.close()
+    if not is_complete:
+        raise JobFailedError(told, outcome.status)
+    return Result(status=outcome.status, output=outcome.status["output"]["uri"])
 
 
 def run_in_thread(running: "Any") -> "Outcome":  # noqa: ANN401 - a coroutine of run_in

@@ -138,32 +138,36 @@ async def run_in(
     catches_signals: bool = True,
 ) -> "Outcome":
     """Run a valid job in its directory, and show its progress. `environ`: more variables of its tasks."""
-    from podreduce_operator.cli.engine import run_engine  # noqa: PLC0415 - obstore is slow to import
+    from podreduce_operator.cli.engine import LocalJob, run_engine  # noqa: PLC0415 - obstore is slow to import
     from podreduce_operator.cli.logging_setup import configure_logs  # noqa: PLC0415 - see above
     from podreduce_operator.cli.views import open_view  # noqa: PLC0415
     from podreduce_operator.cli.watcher import Watcher  # noqa: PLC0415
 
     configure_logs(options.log_format)
     parallelism = job.spec.parallelism or count_cores()
+    local = LocalJob(
+        view=as_local_view(job, parallelism),
+        config_maps=file.config_maps,
+        workspace=workspace,
+        parallelism=parallelism,
+        memory_bytes=memory_bytes,
+        fork_server=fork_server,
+        work_uri=options.work_uri and as_prefix(options.work_uri),
+        environ={**module_environ(file), **environ},
+    )
+    with closing(open_view(options.log_format)) as view:
+        return await run_engine(local, Watcher(job.key.name, view), catches_signals=catches_signals)
+
+
+def as_local_view(job: JobView, parallelism: int) -> JobView:
+    """Return the job as it runs here: with so many tasks at a time, and nothing of it removed before the report."""
     spec = msgspec.structs.replace(
         job.spec,
         parallelism=parallelism,
         ttl_seconds_after_finished=TTL_SECONDS,
         delete_after_finished_seconds=None,
     )
-    with closing(open_view(options.log_format)) as view:
-        return await run_engine(
-            replace(job, spec=spec),
-            config_maps=file.config_maps,
-            workspace=workspace,
-            parallelism=parallelism,
-            memory_bytes=memory_bytes,
-            watcher=Watcher(job.key.name, view),
-            fork_server=fork_server,
-            work_uri=options.work_uri and as_prefix(options.work_uri),
-            environ={**module_environ(file), **environ},
-            catches_signals=catches_signals,
-        )
+    return replace(job, spec=spec)
 
 
 def module_environ(file: JobFile) -> dict[str, str]:

@@ -16,7 +16,7 @@ from podreduce_operator.model.pipelines import PipelineView
 from podreduce_operator.model.pods import AttemptProgress, PodRequest, PodView
 from podreduce_operator.model.schedules import Noun, ScheduleView
 
-__all__ = ["Cluster", "JobStorage", "PipelineCluster", "ScheduleCluster", "Warned"]
+__all__ = ["Cluster", "JobStorage", "PipelineCluster", "PodWarning", "ScheduleCluster"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +63,7 @@ class JobStorage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warned:
+class PodWarning:
     """A warning about a pod, as the cluster reports it."""
 
     reason: str
@@ -111,7 +111,7 @@ class Cluster(Protocol):
     def progress_of(self, pods: Sequence[PodView]) -> Mapping[str, AttemptProgress]:
         """Return the last reports of these pods' attempts, by attempt id. Attempts without a report are left out."""
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         """Return the newest warning about a pod that does not start and gives no reason, if there is one."""
 
     async def create_pod(self, request: PodRequest) -> None:

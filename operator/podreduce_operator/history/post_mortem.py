@@ -30,7 +30,7 @@ from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from podreduce_operator.policy.counter_totals import group_totals, total_counters
 
-__all__ = ["MAX_COUNTERS", "MAX_FAILURES", "Tally", "build_post_mortem"]
+__all__ = ["MAX_COUNTERS", "MAX_FAILURES", "EndedRun", "Tally", "build_post_mortem"]
 
 MAX_TIMELINE = 2000
 MAX_FAILURES = 50
@@ -75,7 +75,7 @@ class Tally:
         self.running_seconds += sum(attempt.running_seconds or 0.0 for attempt in attempts)
 
     @property
-    def told(self) -> list[Attempt]:
+    def timeline(self) -> list[Attempt]:
         """The attempts in the timeline, ordered by time.
 
         If there are too many, it has the last ones that did not commit, and the committed ones that took longest.
@@ -94,7 +94,7 @@ class Tally:
             pending_seconds=round(self.pending_seconds, 3),
             starting_seconds=round(self.starting_seconds, 3),
             running_seconds=round(self.running_seconds, 3),
-            left_out=self.by_result.total() - len(self.told),
+            left_out=self.by_result.total() - len(self.timeline),
         )
 
 
@@ -103,47 +103,49 @@ def running_seconds(placed: Placed) -> float:
     return placed[1].running_seconds or 0.0
 
 
-def build_post_mortem(
-    *,
-    plan: Plan,
-    plan_digest: str,
-    partitions: int | None,
-    run: RunState,
-    conditions: Sequence[Mapping[str, Any]],
-    tally: Tally,
-    commits: Iterable[CommitRecord],
-    counters: Mapping[tuple[str, str], int],
-    failures: Mapping[str, FailureRecord],
-    logs: Mapping[str, Sequence[str]],
-) -> PostMortem:
-    """Return the post-mortem of an ended run.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndedRun:
+    """What the post-mortem says beside the attempts.
 
-    Args:
-        plan: the run's plan.
-        plan_digest: the SHA-256 of its bytes.
+    Attributes:
+        plan_digest: the SHA-256 of the plan's bytes.
         partitions: the number of reduce tasks, if the shuffle was frozen.
-        run: how the run ended.
+        state: how the run ended.
         conditions: the conditions in the status.
-        tally: the attempts.
         commits: the records of the committed tasks.
         counters: what these tasks counted themselves, added up by group and name.
         failures: the failure records by attempt id.
         logs: the last log lines by attempt id.
     """
+
+    plan: Plan
+    plan_digest: str
+    partitions: int | None
+    state: RunState
+    conditions: Sequence[Mapping[str, Any]]
+    commits: Iterable[CommitRecord]
+    counters: Mapping[tuple[str, str], int]
+    failures: Mapping[str, FailureRecord]
+    logs: Mapping[str, Sequence[str]]
+
+
+def build_post_mortem(run: EndedRun, tally: Tally) -> PostMortem:
+    """Return the post-mortem of an ended run with these attempts."""
+    plan, state = run.plan, run.state
     return PostMortem(
         job=plan.job,
-        verdict=run.terminal or "",
-        reason=run.reason,
-        message=run.message,
-        started_at=moment(run.started_at),
-        ended_at=moment(run.completed_at),
-        plan=describe_plan(plan, plan_digest, plan.partitions if partitions is None else partitions),
-        conditions=tuple(dict(condition) for condition in conditions),
+        verdict=state.terminal or "",
+        reason=state.reason,
+        message=state.message,
+        started_at=moment(state.started_at),
+        ended_at=moment(state.completed_at),
+        plan=describe_plan(plan, run.plan_digest, plan.partitions if run.partitions is None else run.partitions),
+        conditions=tuple(dict(condition) for condition in run.conditions),
         totals=tally.totals,
-        timeline=tuple(shorten(attempt) for attempt in tally.told),
-        failures=tuple(describe_failed(attempt, failures, logs) for attempt in tally.failed),
-        stopped=tuple(describe_stopped(attempt, logs) for attempt in tally.stopped),
-        counters=group_totals(total_counters(commits, counters), MAX_COUNTERS),
+        timeline=tuple(shorten(attempt) for attempt in tally.timeline),
+        failures=tuple(describe_failed(attempt, run.failures, run.logs) for attempt in tally.failed),
+        stopped=tuple(describe_stopped(attempt, run.logs) for attempt in tally.stopped),
+        counters=group_totals(total_counters(run.commits, run.counters), MAX_COUNTERS),
         table=ATTEMPTS_TABLE_KEY,
     )
 

@@ -31,7 +31,7 @@ from podreduce_operator.concurrency import gather_bounded
 from podreduce_operator.history.attempt_merge import KeptAttempts
 from podreduce_operator.history.attempt_results import gather_sources, list_attempts
 from podreduce_operator.history.attempts_table import ROW_GROUP_ATTEMPTS, write_attempts_table
-from podreduce_operator.history.post_mortem import Tally, build_post_mortem
+from podreduce_operator.history.post_mortem import EndedRun, Tally, build_post_mortem
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.policy.attempt_record import kept_stage
 from podreduce_operator.policy.run_state import read_conditions, read_run_state
@@ -182,19 +182,18 @@ def last_lines(text: str) -> Sequence[str]:
 def encode_post_mortem(run: Run, plan: Plan, tally: Tally, logs: Mapping[str, Sequence[str]]) -> bytes:
     """Return the post-mortem's bytes."""
     manifest = run.records.manifest
-    post_mortem = build_post_mortem(
+    ended = EndedRun(
         plan=plan,
         plan_digest=run.records.plan_digest,
         partitions=None if manifest is None else len(manifest.partitions),
-        run=read_run_state(run.job.status, run.run_id),
+        state=read_run_state(run.job.status, run.run_id),
         conditions=read_conditions(run.job.status),
-        tally=tally,
         commits=run.records.commits.values(),
         counters=run.records.sums.counters.sums,
         failures=failures_by_attempt(run),
         logs=logs,
     )
-    return encode_readable(post_mortem)
+    return encode_readable(build_post_mortem(ended, tally))
 
 
 def failures_by_attempt(run: Run) -> dict[str, FailureRecord]:

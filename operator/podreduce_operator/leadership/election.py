@@ -44,8 +44,8 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """The Lease as last seen.
+class ObservedLease:
+    """The Lease as last read.
 
     Attributes:
         lease: the last known content, or an empty Lease.
@@ -70,7 +70,7 @@ class Election:
 
     identity: str
     settings: LeaseSettings
-    sight: Sight | None = None
+    observed: ObservedLease | None = None
     renewal_started: float | None = None
     is_current: bool = False
 
@@ -87,13 +87,13 @@ class Election:
     @property
     def rival(self) -> str | None:
         """The operator that has taken the lease from this process; None if there is none."""
-        if self.renewal_started is None or self.sight is None:
+        if self.renewal_started is None or self.observed is None:
             return None
-        return self.sight.lease.holder if self.sight.lease.holder not in {"", self.identity} else None
+        return self.observed.lease.holder if self.observed.lease.holder not in {"", self.identity} else None
 
-    def see(self, lease: Lease | None, now: float) -> "Election":
+    def observe(self, lease: Lease | None, now: float) -> "Election":
         """Return the view after the Lease was read; None means that there is no Lease."""
-        return replace(self, sight=look(self.sight, lease, now), is_current=True)
+        return replace(self, observed=observe_lease(self.observed, lease, now), is_current=True)
 
     def fail(self) -> "Election":
         """Return the view after a request failed or was refused. It is unknown whether the request took effect."""
@@ -101,8 +101,8 @@ class Election:
 
     def win(self, lease: Lease, started: float) -> "Election":
         """Return the view after the Lease was taken or renewed, by a request that began at `started`."""
-        sight = Sight(lease=lease, since=started, is_there=True)
-        return replace(self, sight=sight, renewal_started=started, is_current=True)
+        observed = ObservedLease(lease=lease, since=started, is_there=True)
+        return replace(self, observed=observed, renewal_started=started, is_current=True)
 
     def forget(self) -> "Election":
         """Return the view of an operator that has seen nothing and holds nothing."""
@@ -110,29 +110,29 @@ class Election:
 
     def claim(self, now: float, wall_time: str) -> Lease | None:
         """Return the Lease to write to take or renew it; None if another operator holds it."""
-        if self.sight is None or not self.is_free(now):
+        if self.observed is None or not self.is_free(now):
             return None
-        known = self.sight.lease
+        known = self.observed.lease
         return Lease(
             holder=self.identity,
             duration_seconds=self.settings.duration_seconds,
             acquired=known.acquired if known.holder == self.identity else wall_time,
             renewed=wall_time,
-            transitions=known.transitions + (self.sight.is_there and known.holder != self.identity),
-            version=known.version if self.sight.is_there else "",
+            transitions=known.transitions + (self.observed.is_there and known.holder != self.identity),
+            version=known.version if self.observed.is_there else "",
         )
 
     def resign(self, wall_time: str) -> Lease | None:
         """Return the Lease to write to release it; None if this process does not hold it."""
-        if self.sight is None or self.renewal_started is None or self.sight.lease.holder != self.identity:
+        if self.observed is None or self.renewal_started is None or self.observed.lease.holder != self.identity:
             return None
-        return replace(self.sight.lease, holder="", duration_seconds=1, renewed=wall_time)
+        return replace(self.observed.lease, holder="", duration_seconds=1, renewed=wall_time)
 
     def is_free(self, now: float) -> bool:
         """Tell whether this process may take or renew the lease, as last seen."""
-        if self.sight is None:
+        if self.observed is None:
             return False
-        return self.is_own(self.sight.lease.holder) or has_expired(self.sight, now)
+        return self.is_own(self.observed.lease.holder) or has_expired(self.observed, now)
 
     def is_own(self, holder: str) -> bool:
         """Tell whether the holder is nobody, this process, or an earlier process of its pod."""
@@ -144,21 +144,21 @@ class Election:
         """Return this process's role."""
         if self.renewal_started is not None:
             return Standing.LEADER if now < self.deadline else Standing.NEITHER
-        if self.sight is None or self.sight.lease.holder == "" or has_expired(self.sight, now):
+        if self.observed is None or self.observed.lease.holder == "" or has_expired(self.observed, now):
             return Standing.NEITHER
         return Standing.STANDBY
 
 
-def look(known: Sight | None, lease: Lease | None, now: float) -> Sight:
-    """Return the sight after the Lease was read."""
+def observe_lease(known: ObservedLease | None, lease: Lease | None, now: float) -> ObservedLease:
+    """Return the Lease as last read, after it was read again."""
     if lease is None:
         if known is not None and known.lease.holder:
             return replace(known, is_there=False)
-        return Sight(lease=Lease(), since=now, is_there=False)
+        return ObservedLease(lease=Lease(), since=now, is_there=False)
     since = known.since if known is not None and known.lease.version == lease.version else now
-    return Sight(lease=lease, since=since, is_there=True)
+    return ObservedLease(lease=lease, since=since, is_there=True)
 
 
-def has_expired(sight: Sight, now: float) -> bool:
+def has_expired(observed: ObservedLease, now: float) -> bool:
     """Tell whether the lease was unchanged for its holder's whole duration."""
-    return now - sight.since >= sight.lease.duration_seconds
+    return now - observed.since >= observed.lease.duration_seconds

@@ -68,7 +68,7 @@ class Elector:
     @property
     def holder(self) -> str:
         """The lease's holder, as last seen; empty if there is none."""
-        return "" if self._election.sight is None else self._election.sight.lease.holder
+        return "" if self._election.observed is None else self._election.observed.lease.holder
 
     def standing(self) -> Standing:
         """Return this process's role."""
@@ -127,7 +127,7 @@ class Elector:
     async def _try(self) -> bool:
         if self._election.must_read:
             before = self.holder
-            self._election = self._election.see(await self._read(), self._fence.clock())
+            self._election = self._election.observe(await self._read(), self._fence.clock())
             self._log_leader(before)
         if self._election.rival is not None:
             self._fence.lose(f"{self._election.rival} has taken it")

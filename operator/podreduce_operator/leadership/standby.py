@@ -1,6 +1,6 @@
-"""The duties of the leader: reconcile resources, and remove what deleted jobs stored. A standby remembers deleted jobs.
+"""Holds the events of a kind back until this operator leads. A standby only remembers which resources were deleted.
 
-Rule: one for each kind of resource. The duties begin once and do not end. An operator that loses its lease ends its
+Rule: one for each kind of resource. Leading begins once and does not end: an operator that loses its lease ends its
 process.
 """
 
@@ -24,7 +24,7 @@ is lost during that, nothing is left. The sweeper removes older data.
 
 
 class Standby(Generic[ViewT]):
-    """Passes events from the watches to the loop of a kind, after the duties have begun.
+    """Passes events from the watches to the loop of a kind, as soon as this operator leads.
 
     Args:
         wake: starts a pass for a resource.
@@ -46,12 +46,12 @@ class Standby(Generic[ViewT]):
         self._remove = remove
         self._known = known
         self._clock = clock
-        self._have_begun = False
+        self._leads = False
         self._deleted: deque[tuple[float, ViewT]] = deque()
 
-    def begin(self) -> None:
-        """Begin the duties: handle all known resources now, and every event from now on."""
-        self._have_begun = True
+    def begin_leading(self) -> None:
+        """Handle all known resources now, and every event from now on."""
+        self._leads = True
         self._forget_old()
         while self._deleted:
             self._remove(self._deleted.popleft()[1])
@@ -60,12 +60,12 @@ class Standby(Generic[ViewT]):
 
     def wake(self, key: JobKey) -> None:
         """Handle a change of a resource."""
-        if self._have_begun:
+        if self._leads:
             self._wake(key)
 
     def remove(self, view: ViewT) -> None:
         """Handle the deletion of a resource."""
-        if self._have_begun:
+        if self._leads:
             self._remove(view)
             return
         self._forget_old()

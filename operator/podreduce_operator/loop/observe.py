@@ -6,7 +6,7 @@ in the listing that follows.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from podreduce.contract.errors import InputError, PodreduceError, StorageDeniedError
@@ -19,7 +19,7 @@ from podreduce.contract.layout import (
     QUARANTINE_PREFIX,
 )
 from podreduce.contract.plan import Plan, Program
-from podreduce.contract.task import FailureRecord, ShuffleManifest, TaskRef
+from podreduce.contract.task import ShuffleManifest
 from podreduce_operator.api.input_uris import as_prefix
 from podreduce_operator.api.spec import spec_changed
 from podreduce_operator.cluster.interface import Cluster, JobStorage
@@ -126,46 +126,57 @@ async def observe_store(
     blind: Observed, storage: JobStorage, cache: RunCache, cluster: Cluster, now: float
 ) -> tuple[Observed, Run]:
     """Add what the store says about the current run."""
-    job = blind.job
     run, superseded = await choose_run(blind, storage, cache)
-    run_hash = hash_run(job.uid, run.run_id)
-    state = read_run_state(job.status, run.run_id)
-    await read_records(run, [pod for pod in blind.pods if pod.run_hash == run_hash], state, blind.limits, now)
-    if run.records.plan is None and may_start_over(job, run.run_id):
-        run.records.started_over = job.generation
-    state = read_run_of(job, run.run_id, run.records.started_over)
-    failures = run.records.failures
+    state = await refresh_records(run, blind, now)
     published, intermediates, records = await asyncio.gather(
         read_published_run(run), has_intermediates(run, state), has_records(run, state)
     )
-    foreign = await plan_faults(job, run, cluster)
-    observed = Observed(
-        job=job,
-        run_id=run.run_id,
-        run_hash=run_hash,
-        run=state,
+    foreign = await plan_faults(blind.job, run, cluster)
+    observed = replace(
+        observe_records(blind, run, state),
         superseded=superseded,
-        plan=summarize_plan(run.records, read_pinned_of(job, run.run_id)),
-        pods=place_pods(blind.pods, run_hash, run.records, failures),
-        commits=dict(run.records.commits),
-        counters=run.records.sums.counters.sums,
-        failures=failures,
-        shuffle=None if run.records.manifest is None else summarize_shuffle(run.records.manifest),
-        skew=summarize_skew(run.records),
-        quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
         has_intent=run.records.intent is not None and not foreign,
         published=published,
         has_intermediates=intermediates,
         has_records=records,
-        kept=dict(run.records.kept),
-        post_mortem=view_post_mortem(run),
-        limits=blind.limits,
         faults=() if state.terminal is not None else foreign or unreadable_faults(run),
-        seen_program=blind.seen_program,
     )
     if foreign:
         run.records.forget_plan()
     return observed, run
+
+
+async def refresh_records(run: Run, blind: Observed, now: float) -> RunState:
+    """Read what is new in the run's records, and return the state of the run as they have it."""
+    job, run_hash = run.job, hash_run(run.job.uid, run.run_id)
+    pods = [pod for pod in blind.pods if pod.run_hash == run_hash]
+    await read_records(run, pods, read_run_state(job.status, run.run_id), blind.limits, now)
+    if run.records.plan is None and may_start_over(job, run.run_id):
+        run.records.started_over = job.generation
+    return read_run_of(job, run.run_id, run.records.started_over)
+
+
+def observe_records(blind: Observed, run: Run, state: RunState) -> Observed:
+    """Return what the run's records say, with its pods placed at their tasks."""
+    records, run_hash = run.records, hash_run(run.job.uid, run.run_id)
+    return Observed(
+        job=blind.job,
+        run_id=run.run_id,
+        run_hash=run_hash,
+        run=state,
+        plan=summarize_plan(records, read_pinned_of(blind.job, run.run_id)),
+        pods=place_pods(blind.pods, run_hash, records),
+        commits=dict(records.commits),
+        counters=records.sums.counters.sums,
+        failures=records.failures,
+        shuffle=None if records.manifest is None else summarize_shuffle(records.manifest),
+        skew=summarize_skew(records),
+        quarantine_uri=run.work.uri_of(QUARANTINE_PREFIX),
+        kept=dict(records.kept),
+        post_mortem=view_post_mortem(run),
+        limits=blind.limits,
+        seen_program=blind.seen_program,
+    )
 
 
 async def choose_run(blind: Observed, storage: JobStorage, cache: RunCache) -> tuple[Run, str | None]:
@@ -194,17 +205,12 @@ async def read_records(run: Run, pods: Sequence[PodView], state: RunState, limit
     await run.records.refresh(pods)
 
 
-def place_pods(
-    pods: Iterable[PodView],
-    run_hash: str,
-    records: RunRecords,
-    failures: Mapping[TaskRef, tuple[FailureRecord, ...]],
-) -> tuple[PodView, ...]:
+def place_pods(pods: Iterable[PodView], run_hash: str, records: RunRecords) -> tuple[PodView, ...]:
     """Return the pods, and set the current task of the run's pods."""
     history = History(
         commits=records.commits,
         outdated=records.outdated,
-        failed=failed_attempts(failures),
+        failed=failed_attempts(records.failures),
         partitions=None if records.manifest is None else len(records.manifest.partitions),
     )
     return tuple(history.place(pod) if pod.run_hash == run_hash else pod for pod in pods)

@@ -103,7 +103,7 @@ class PipelineLoop:
         """Run the pipeline until its run has ended and its status says so. Return early if it is gone."""
         await self.passes.settle(key)
 
-    async def forget(self, pipeline: PipelineView) -> None:
+    async def remove_data(self, pipeline: PipelineView) -> None:
         """Remove everything that a deleted pipeline stored except its results."""
         self.passes.drop(pipeline.key)
         if not self.adoption.is_foreign(pipeline.status):

@@ -127,7 +127,7 @@ class Reconciler:
         """Run the job until it is terminal, cleaned up, and its status says so. Return early if the job is gone."""
         await self.passes.settle(key)
 
-    async def forget(self, job: JobView) -> None:
+    async def remove_data(self, job: JobView) -> None:
         """Remove everything that a deleted job stored except its output."""
         self.passes.drop(job.key)
         if self.adoption.is_foreign(job.status):

@@ -82,7 +82,7 @@ class ScheduleLoop:
         """Start a pass for the schedule soon. This is cheap, and harmless if there is nothing to do."""
         self.passes.wake(key)
 
-    async def forget(self, schedule: ScheduleView) -> None:
+    async def remove_data(self, schedule: ScheduleView) -> None:
         """Remove what the pipelines of a deleted schedule had in common."""
         self.passes.drop(schedule.key)
         if not self.adoption.is_foreign(schedule.status) and schedule.spec.makes is PIPELINES:

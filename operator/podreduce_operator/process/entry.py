@@ -112,7 +112,7 @@ def open_reconciler(settings: Settings, cluster: KubernetesCluster, metrics: Met
 
 def serve_jobs(cluster: KubernetesCluster, reconciler: Reconciler) -> ServedKind:
     """Return how jobs are served."""
-    removals = Removals(forget=reconciler.forget, wake=reconciler.wake, is_known=cluster.jobs.knows)
+    removals = Removals(remove_data=reconciler.remove_data, wake=reconciler.wake, is_known=cluster.jobs.knows)
     standby = Standby(wake=reconciler.wake, known=cluster.jobs.known, remove=removals.add)
 
     async def run(wake_controller: WakeController) -> None:
@@ -173,7 +173,7 @@ def serve_pipelines(
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         telemetry=metrics.pipelines,
     )
-    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=pipelines.watched.knows)
+    removals = Removals(remove_data=loop.remove_data, wake=loop.wake, is_known=pipelines.watched.knows)
     standby = Standby(wake=loop.wake, known=pipelines.watched.known, remove=removals.add)
 
     async def run(wake_controller: WakeController) -> None:
@@ -205,7 +205,7 @@ def serve_schedules(
         fault_point=build_fault_hook(settings.faults, settings.faults_state),
         telemetry=metrics.schedules,
     )
-    removals = Removals(forget=loop.forget, wake=loop.wake, is_known=schedules.watched.knows)
+    removals = Removals(remove_data=loop.remove_data, wake=loop.wake, is_known=schedules.watched.knows)
     standby = Standby(wake=loop.wake, known=schedules.watched.known, remove=removals.add)
     return ServedKind(
         names=SCHEDULES,
@@ -220,15 +220,15 @@ def serve_schedules(
 
 
 async def watch(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
-    """Watch the cluster until cancelled, and begin the leader's duties when this operator leads."""
+    """Watch the cluster until cancelled, and act on it as soon as this operator leads."""
     await asyncio.gather(kinds.run(), lead(cluster, kinds, elector))
 
 
 async def lead(cluster: KubernetesCluster, kinds: ServedKinds, elector: Elector | None) -> None:
-    """Wait for the lease, if there is an election, begin the duties, and sweep the store until cancelled."""
+    """Wait for the lease, if there is an election; then start the loops, and sweep the store until cancelled."""
     if elector is not None:
         await elector.acquire()
-    kinds.begin()
+    kinds.begin_leading()
     await sweep_forever(cluster.own_storage, kinds.list_uids)
 
 

@@ -20,7 +20,7 @@ from podreduce.contract.environment import StorageSettings
 
 __all__ = ["main", "make_buckets"]
 
-PATIENCE_SECONDS = 300.0
+READY_WITHIN_SECONDS = 300.0
 USAGE_ERROR = 2
 PAUSE_SECONDS = 2.0
 RULE_ID = "podreduce-intermediate-data"
@@ -52,9 +52,9 @@ def make_buckets(client: Minio, buckets: Sequence[str], work_uri: str, expiry_da
     client.set_bucket_lifecycle(work_bucket, LifecycleConfig([rule]))
 
 
-def insist(act: Callable[[], None], patience_seconds: float = PATIENCE_SECONDS) -> None:
-    """Call `act`, and repeat it while the server cannot be reached, for `patience_seconds` at most."""
-    deadline = time.monotonic() + patience_seconds
+def repeat_until_ready(act: Callable[[], None], within_seconds: float = READY_WITHIN_SECONDS) -> None:
+    """Call `act`, and repeat it while the server cannot be reached, for `within_seconds` at most."""
+    deadline = time.monotonic() + within_seconds
     while True:
         try:
             return act()
@@ -73,7 +73,7 @@ def main(arguments: Sequence[str], environ: Mapping[str, str]) -> int:
         return USAGE_ERROR
     client = connect(settings)
     days = int(environ["PODREDUCE_WORK_EXPIRY_DAYS"])
-    insist(lambda: make_buckets(client, arguments, environ["PODREDUCE_WORK_URI"], days))
+    repeat_until_ready(lambda: make_buckets(client, arguments, environ["PODREDUCE_WORK_URI"], days))
     print(f"buckets: {', '.join(arguments)}")  # noqa: T201 - the Job's log
     return 0
 

@@ -19,19 +19,19 @@ class Removals(Generic[ViewT]):
     """The running removals, by the UIDs of their resources.
 
     Args:
-        forget: removes what a resource stored.
-        wake: called with the key of a new resource with the same name, because `forget` has stopped its loop.
+        remove_data: removes what a resource stored.
+        wake: called with the key of a new resource with the same name, because `remove_data` has stopped its loop.
         is_known: tells whether there is a resource with this key.
     """
 
     def __init__(
         self,
         *,
-        forget: Callable[[ViewT], Awaitable[None]],
+        remove_data: Callable[[ViewT], Awaitable[None]],
         wake: Callable[[JobKey], None],
         is_known: Callable[[JobKey], bool],
     ) -> None:
-        self._forget = forget
+        self._remove_data = remove_data
         self._wake = wake
         self._is_known = is_known
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -52,7 +52,7 @@ class Removals(Generic[ViewT]):
 
     async def _remove(self, view: ViewT) -> None:
         try:
-            await self._forget(view)
+            await self._remove_data(view)
         except LOOP_ENDS:
             raise
         except BaseException:

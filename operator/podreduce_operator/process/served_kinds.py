@@ -1,7 +1,7 @@
 """The kinds of resources that the operator serves, and how an event of one reaches its loop.
 
 Rule: decides nothing, and knows no kind. A kind is one entry of a list; what holds for all kinds is here: their events,
-the beginning of the leader's duties, and the end.
+the start of their loops when this operator leads, and the end.
 """
 
 import asyncio
@@ -74,10 +74,10 @@ class ServedKinds:
         """Keep what is known of all kinds up to date, until cancelled."""
         await asyncio.gather(*(kind.run(self.wake_controller) for kind in self))
 
-    def begin(self) -> None:
-        """Begin the leader's duties: handle all known resources now, and every event from now on."""
+    def begin_leading(self) -> None:
+        """Handle all known resources of all kinds now, and every event from now on."""
         for kind in self:
-            kind.standby.begin()
+            kind.standby.begin_leading()
 
     async def close(self) -> None:
         """Stop all loops at once, wherever they are, as a restart does."""

@@ -74,7 +74,7 @@ class StateMetrics(Collector):
         yield collect_pending(self._source.pending_pods())
         yield GaugeMetricFamily(
             "podreduce_reconcile_queue_length",
-            "How many jobs and schedules have a pass that is due or running.",
+            "How many jobs, pipelines and schedules have a pass that is due or running.",
             value=self._source.due_passes(),
         )
         yield GaugeMetricFamily(

@@ -16,11 +16,13 @@ from podreduce.contract.errors import InputError, StorageDeniedError
 from podreduce.contract.uris import split_uri
 from podreduce.storage.access import Access, access_of
 from podreduce.storage.clients import Clients
-from podreduce.storage.faults import NO_GATE, RETRY_SECONDS, STORE_ERRORS, BeforeWrite, Gate
 from podreduce.storage.key_files import EXPIRE_SECONDS, Keys
+from podreduce.storage.place import NO_GATE, BeforeWrite, Gate
 from podreduce.storage.redirects import stay_at
-from podreduce.storage.requests import OnRequest, ignore_request
+from podreduce.storage.retries import RETRY_SECONDS
 from podreduce.storage.store import ObjectStore
+from podreduce.storage.store_errors import STORE_ERRORS
+from podreduce.storage.telemetry import OnRequest, ignore_request
 from podreduce.storage.unusual_keys import is_unusual
 
 if TYPE_CHECKING:

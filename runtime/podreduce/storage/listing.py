@@ -10,7 +10,9 @@ from obstore.store import LocalStore
 
 from podreduce.contract.errors import InputError, ObjectNotFoundError
 from podreduce.storage.directories import list_directory
-from podreduce.storage.faults import STORE_ERRORS, Place, in_thread, persist, persist_async, translate
+from podreduce.storage.place import Place, in_thread
+from podreduce.storage.retries import with_retries, with_retries_async
+from podreduce.storage.store_errors import STORE_ERRORS, translate
 from podreduce.storage.unusual_keys import has_unusual_keys, is_unusual, list_any_keys
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def list_objects(
     level: obstore holds the whole level in memory, with everything below it in between.
     """
     if isinstance(store, LocalStore):
-        found = persist(lambda: list_directory(store, prefix, recursive=recursive), place)
+        found = with_retries(lambda: list_directory(store, prefix, recursive=recursive), place)
         yield from (entry for entry in found if entry["path"] > after)
         return
     last = after
@@ -71,7 +73,7 @@ def list_pages(
     """Yield what obstore lists, page by page. Raises InputError before a page with a key that is not a path."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
-        level = persist(lambda: obstore.list_with_delimiter(store, directory), place)
+        level = with_retries(lambda: obstore.list_with_delimiter(store, directory), place)
         yield [entry for entry in matching(level["objects"], prefix) if entry["path"] > after]
         return
     watch, pages = place.stopwatch(), iter(obstore.list(store, directory, offset=after or None))
@@ -131,7 +133,7 @@ async def list_pages_async(
     """Do the same as `list_pages`."""
     directory = prefix.rpartition("/")[0] or None
     if not recursive:
-        level = await persist_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
+        level = await with_retries_async(lambda: obstore.list_with_delimiter_async(store, directory), place)
         yield [entry for entry in matching(level["objects"], prefix) if entry["path"] > after]
         return
     watch, pages = place.stopwatch(), aiter(obstore.list(store, directory, offset=after or None))
@@ -166,7 +168,7 @@ def is_marker(store: "Store", entry: "ListedObject", place: Place) -> bool:
     if entry["size"] or is_unusual(entry["path"]):
         return False
     try:
-        persist(lambda: obstore.head(store, entry["path"]), place)
+        with_retries(lambda: obstore.head(store, entry["path"]), place)
     except ObjectNotFoundError:
         return True
     return False

@@ -14,10 +14,12 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from podreduce.contract.errors import ObjectNotFoundError, StorageDeniedError, UploadLostError
-from podreduce.storage.faults import AnswerError, BeforeWrite, Place, persist
 from podreduce.storage.key_files import EXPIRE_SECONDS
+from podreduce.storage.place import BeforeWrite, Place
 from podreduce.storage.redirects import raise_redirect, write_headers_as_text
-from podreduce.storage.requests import OnRequest, ignore_request
+from podreduce.storage.retries import with_retries
+from podreduce.storage.store_errors import AnswerError
+from podreduce.storage.telemetry import OnRequest, ignore_request
 
 if TYPE_CHECKING:
     from obstore import ObjectMeta as ListedObject
@@ -155,7 +157,7 @@ class MultipartClient:
         )
         if operation not in READS:
             place = replace(place, before_try=self._before_write)
-        return persist(lambda: translated(lambda: take(request()), place), place)
+        return with_retries(lambda: translated(lambda: take(request()), place), place)
 
 
 class ListedPage(TypedDict):
@@ -190,7 +192,7 @@ def read_body(answer: Mapping[str, Any], most_bytes: int | None = None) -> bytes
 
 
 def translated(call: Callable[[], Any], place: Place) -> Any:  # noqa: ANN401 - botocore answers dicts
-    """Return `call()`; its errors become those that `faults` knows."""
+    """Return `call()`; its errors become those that `store_errors` knows."""
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - slow to import; see above
     from botocore.parsers import ResponseParserError  # noqa: PLC0415 - likewise
 

@@ -15,10 +15,11 @@ import obstore
 
 from podreduce.contract.errors import ObjectNotFoundError, ObjectTooLargeError
 from podreduce.storage import directories, listing
-from podreduce.storage.faults import NO_GATE, BeforeWrite, Gate, Place, in_thread, persist, persist_async
 from podreduce.storage.key_files import KeyFiles
-from podreduce.storage.requests import OnRequest, ignore_request
+from podreduce.storage.place import NO_GATE, BeforeWrite, Gate, Place, in_thread
+from podreduce.storage.retries import with_retries, with_retries_async
 from podreduce.storage.stream import CHUNK_BYTES, stream_ranges
+from podreduce.storage.telemetry import OnRequest, ignore_request
 from podreduce.storage.unusual_keys import is_unusual
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class ReadableStore:
     endpoint: str | None = None
     key_files: KeyFiles | None = None
     directory: Path | None = None
-    mishap: Callable[[], None] = lambda: None
+    inject_fault: Callable[[], None] = lambda: None
     before_write: BeforeWrite = lambda: None
     gate: Gate = NO_GATE
     threads: Gate = NO_GATE
@@ -90,7 +91,7 @@ class ReadableStore:
         if (client := self._odd_client(key)) is not None:
             return client.read(self.prefix + key, etag=etag)
         options = get_options(etag)
-        return persist(
+        return with_retries(
             lambda: bytes(obstore.get(self.store, self.prefix + key, options=options).bytes()),
             self._place("read", key),
         )
@@ -104,7 +105,7 @@ class ReadableStore:
             result = await obstore.get_async(self.store, self.prefix + key, options=get_options(etag))
             return bytes(await result.bytes_async())
 
-        return await persist_async(read, self._place("read", key))
+        return await with_retries_async(read, self._place("read", key))
 
     async def get_small_async(self, key: str, most_bytes: int) -> bytes:
         """Return the whole object. Nothing is read of one that is larger than `most_bytes`, or not much more.
@@ -118,7 +119,7 @@ class ReadableStore:
             read_odd = partial(client.read, self.prefix + key, etag=None, most_bytes=most_bytes)
             data: bytes = await self.in_thread(read_odd)
         else:
-            data = await persist_async(partial(self._read_small, key, most_bytes), self._place("read", key))
+            data = await with_retries_async(partial(self._read_small, key, most_bytes), self._place("read", key))
         return self._of_size(data, len(data), key, most_bytes)
 
     async def _read_small(self, key: str, most_bytes: int) -> bytes:
@@ -148,7 +149,7 @@ class ReadableStore:
             return client.read(self.prefix + key, etag=etag, start=start, end=end)
         options = get_options(etag)
         options["range"] = (start, end)
-        return persist(
+        return with_retries(
             lambda: bytes(obstore.get(self.store, self.prefix + key, options=options).bytes()),
             self._place("read", key),
         )
@@ -184,14 +185,16 @@ class ReadableStore:
         """
         if (client := self._odd_client(key)) is not None:
             return self._meta(client.head(self.prefix + key))
-        found = persist(lambda: obstore.head(self.store, self.prefix + key), self._place("read", key))
+        found = with_retries(lambda: obstore.head(self.store, self.prefix + key), self._place("read", key))
         return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
 
     async def head_async(self, key: str) -> ObjectMeta:
         """Return the object's size, tag and time."""
         if self._odd_client(key) is not None:
             return await self.in_thread(partial(self.head, key))
-        found = await persist_async(lambda: obstore.head_async(self.store, self.prefix + key), self._place("read", key))
+        found = await with_retries_async(
+            lambda: obstore.head_async(self.store, self.prefix + key), self._place("read", key)
+        )
         return ObjectMeta(key=key, size=found["size"], etag=found["e_tag"], modified=found["last_modified"])
 
     def exists(self, key: str) -> bool:
@@ -261,7 +264,7 @@ class ReadableStore:
         if self.directory is None:
             return {}
         top = self.directory / (self.prefix + prefix)
-        return persist(lambda: directories.unreadable_files(top, recursive=recursive), self._place("list", prefix))
+        return with_retries(lambda: directories.unreadable_files(top, recursive=recursive), self._place("list", prefix))
 
     def why_unreadable(self, key: str) -> str | None:
         """Return, for a directory, why the file at `key` cannot be an object; None if it can, or does not exist."""
@@ -279,7 +282,7 @@ class ReadableStore:
             uri=self.uri_of(key),
             endpoint=self.endpoint,
             key_files=self.key_files,
-            mishap=self.mishap,
+            inject_fault=self.inject_fault,
             gate=self.gate,
             threads=self.threads,
             on_request=self.on_request,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from podreduce.storage.faults import NOWHERE, AnswerError, read_code
+from podreduce.storage.store_errors import NOWHERE, AnswerError, read_code
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig

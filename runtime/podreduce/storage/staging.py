@@ -24,7 +24,7 @@ from podreduce.contract.errors import (
     UploadLostError,
 )
 from podreduce.contract.wire import Wire, decode, encode
-from podreduce.storage.faults import Place
+from podreduce.storage.place import Place
 from podreduce.storage.store import ObjectStore
 from podreduce.storage.writer import PART_BYTES, Blocks, Data
 

@@ -15,9 +15,11 @@ from obstore.exceptions import AlreadyExistsError
 
 from podreduce.contract.errors import InternalError, ObjectChangedError, ObjectNotFoundError
 from podreduce.storage import directories
-from podreduce.storage.faults import Place, is_conflict, persist, persist_async
 from podreduce.storage.listing import in_batches
+from podreduce.storage.place import Place
 from podreduce.storage.readable_store import ReadableStore
+from podreduce.storage.retries import with_retries, with_retries_async
+from podreduce.storage.store_errors import is_conflict
 from podreduce.storage.writer import MAX_PARTS, PART_BYTES, Blocks, ObjectUpload, ObjectWriter
 
 __all__ = ["MAX_COPY_BYTES", "ObjectStore"]
@@ -40,14 +42,14 @@ class ObjectStore(ReadableStore):
 
     def put(self, key: str, data: bytes) -> None:
         """Write the object, replacing any existing one."""
-        persist(
+        with_retries(
             lambda: obstore.put(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
         )
 
     async def put_async(self, key: str, data: bytes) -> None:
         """Write the object, replacing any existing one."""
-        await persist_async(
+        await with_retries_async(
             lambda: obstore.put_async(self.store, self.prefix + key, data, use_multipart=False),
             self._writing("write", key),
         )
@@ -68,7 +70,7 @@ class ObjectStore(ReadableStore):
                 return False
             return True
 
-        return persist(write, self._writing("create", key))
+        return with_retries(write, self._writing("create", key))
 
     async def create_async(self, key: str, data: bytes) -> bool:
         """Write the object if it does not exist; return False if it exists."""
@@ -82,7 +84,7 @@ class ObjectStore(ReadableStore):
                 return False
             return True
 
-        return await persist_async(write, self._writing("create", key))
+        return await with_retries_async(write, self._writing("create", key))
 
     async def replace_async(self, key: str, data: bytes, *, etag: str) -> bool:
         """Write the object if it still is that version (`If-Match`), atomically; return False if it is not.
@@ -97,7 +99,7 @@ class ObjectStore(ReadableStore):
             return True
 
         try:
-            return await persist_async(write, self._writing("replace", key))
+            return await with_retries_async(write, self._writing("replace", key))
         except (ObjectChangedError, ObjectNotFoundError):
             return False
 
@@ -150,7 +152,7 @@ class ObjectStore(ReadableStore):
         if size > MAX_COPY_BYTES:
             self._copy_by_streaming(source, target, size)
             return
-        persist(
+        with_retries(
             lambda: obstore.copy(self.connect_for_copies(), self.prefix + source, self.prefix + target),
             self._writing("copy", source),
         )
@@ -161,7 +163,7 @@ class ObjectStore(ReadableStore):
         if size > MAX_COPY_BYTES:
             await self.in_thread(partial(self._copy_by_streaming, source, target, size))
             return
-        await persist_async(
+        await with_retries_async(
             lambda: obstore.copy_async(self.connect_for_copies(), self.prefix + source, self.prefix + target),
             self._writing("copy", source),
         )
@@ -178,13 +180,15 @@ class ObjectStore(ReadableStore):
         """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
             with suppress(ObjectNotFoundError):  # only a directory store raises it, and its batches are single keys
-                persist(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
+                with_retries(partial(obstore.delete, self.store, batch), self._writing("delete", keys[0]))
 
     async def delete_async(self, *keys: str) -> None:
         """Delete these objects; missing ones are ignored."""
         for batch in self._delete_batches(keys):
             with suppress(ObjectNotFoundError):
-                await persist_async(partial(obstore.delete_async, self.store, batch), self._writing("delete", keys[0]))
+                await with_retries_async(
+                    partial(obstore.delete_async, self.store, batch), self._writing("delete", keys[0])
+                )
 
     def delete_prefix(self, prefix: str) -> int:
         """Delete all objects below `prefix` (ending in `/`, or empty: the whole store); return how many there were."""

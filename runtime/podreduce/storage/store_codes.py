@@ -1,6 +1,6 @@
 """What the error codes of S3 and compatible stores mean: whether to try again, and what a person can do.
 
-Pure data: `faults` looks up an error's code here before its HTTP status, because one status may have both meanings
+Pure data: `store_errors` looks up a code here before the HTTP status, because one status may have both meanings
 (400 is a stalled upload and a wrong region). A code that is not here counts by its status. Sources: "Error responses"
 of the Amazon S3 API reference, MinIO's cmd/api-errors.go, "HTTP status and error codes for XML" of Google Cloud
 Storage, and the codes that botocore and the AWS SDKs retry.

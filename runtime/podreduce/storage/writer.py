@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Protocol, Self
 import obstore
 
 from podreduce.contract.errors import InternalError, PodreduceError
-from podreduce.storage.faults import STORE_ERRORS, Place, persist, translate
+from podreduce.storage.place import Place
+from podreduce.storage.retries import with_retries
+from podreduce.storage.store_errors import STORE_ERRORS, translate
 
 if TYPE_CHECKING:
     from obstore.store import LocalStore, MemoryStore, S3Store
@@ -68,7 +70,7 @@ class ObjectUpload:
 
     def put(self, data: bytes) -> None:
         """Write the object in one request."""
-        persist(lambda: obstore.put(self.store, self.path, data, use_multipart=False), self.place)
+        with_retries(lambda: obstore.put(self.store, self.path, data, use_multipart=False), self.place)
 
     def stream(self, blocks: Blocks) -> None:
         """Write the object in parts, `concurrency` of them at a time."""

@@ -46,7 +46,7 @@ class Chaos:
         """Return the store; if it is in S3, some of its requests fail."""
         if not self._storage_error_percent or store.endpoint is None:
             return store
-        return replace(store, mishap=self._fail_sometimes)
+        return replace(store, inject_fault=self._fail_sometimes)
 
     @contextmanager
     def at_work(self, fraction: Callable[[], float]) -> Iterator[None]:

@@ -12,10 +12,12 @@ import pytest
 import yaml
 
 from podreduce.contract import output_files
-from podreduce.encoding import codec, frames, pair_frames
+from podreduce.contract.plan import Plan
+from podreduce.contract.task import CommitIntent, CommitRecord, FailureRecord, ShuffleManifest
+from podreduce.encoding import codec, frames, keys, pair_frames
 from podreduce.inputs import json_inference, reading
 from podreduce.outputs import pairs_output, parquet_output
-from podreduce.storage import faults, writer
+from podreduce.storage import retries, writer
 from podreduce.task import quarantine
 from podreduce.watching import chaos, memory, printed, reporting
 from podreduce_operator.api.crd import job_schema
@@ -43,7 +45,7 @@ from podreduce_operator.process import memory_share
 from podreduce_operator.process.settings import Settings
 from podreduce_operator.process.sweeper import SWEEP_SECONDS
 from podreduce_operator.process.threads import THREADS
-from podreduce_operator.runs import kept_failures, run_records, run_totals
+from podreduce_operator.runs import kept_failures, run_records, run_totals, stored_records
 from podreduce_operator.runs.remove_run import PODS_GONE_SECONDS
 from podreduce_operator.shuffle import heavy_keys
 
@@ -114,6 +116,7 @@ CLAIMS = [
     (TROUBLE, f"its record ({status.MAX_RECORD} bytes; {status.MAX_OLD_RECORD} if a later attempt failed otherwise)"),
     (TROUBLE, f"the status shows [{status.MAX_COUNTERS} names at most]"),
     (PROGRAMS, f"[shows at most {status.MAX_COUNTERS} names]"),
+    (PROGRAMS, f"nested up to {codec.MAX_VALUE_DEPTH} deep; the tuples of a key up to {keys.MAX_KEY_DEPTH}."),
     # sizes and numbers of tasks
     (CRD, f"one for about {mib(shard_count.DEFAULT_SHARD_BYTES)} of input"),
     (JOBS, f"a map task reads about {mib(shard_count.DEFAULT_SHARD_BYTES)}"),
@@ -151,7 +154,7 @@ CLAIMS = [
     (JOBS, f"A budget of {RETRIES} means that the {RETRIES}th failure ends the job"),
     (TROUBLE, f"what a task committed was lost {failure_classes.LOSS.limit} times"),
     (TROUBLE, f"a task's pods were deleted or evicted {failure_classes.DISRUPTION.limit} times"),
-    (TROUBLE, f"the task tries again for {faults.RETRY_SECONDS:.0f} seconds"),
+    (TROUBLE, f"the task tries again for {retries.RETRY_SECONDS:.0f} seconds"),
     (TROUBLE, f"times the memory within {SPOKEN[stuck_pods.RAISED_MEMORY_SECONDS]}"),
     (TROUBLE, f"waited {SPOKEN[single_pod_jobs.SHUFFLE_WAIT_SECONDS]} for the operator"),
     (STORAGE, f"at least once an {SPOKEN[run_cleanup.MAX_CLEANUP_RETRY_SECONDS]}, until"),
@@ -175,6 +178,11 @@ CLAIMS = [
     (OPERATIONS, f"(without one, of {memory_share.USUAL_LIMIT_BYTES >> 30} GiB)"),
     (SECURITY, f"at most {memory_share.SHARE:.0%} of the operator's memory limit".replace("%", " %")),
     (SECURITY, f"Only the newest {kept_failures.MOST_IN_FULL} failures keep their texts"),
+    (SECURITY, f"{mib(stored_records.LIMITS[CommitRecord].bytes)} for a commit, "),
+    (SECURITY, f"{mib(stored_records.LIMITS[FailureRecord].bytes)} for a failure, "),
+    (SECURITY, f"{mib(stored_records.LIMITS[Plan].bytes)} for a plan, "),
+    (SECURITY, f"{mib(stored_records.LIMITS[ShuffleManifest].bytes)} for a shuffle manifest, "),
+    (SECURITY, f"{mib(stored_records.LIMITS[CommitIntent].bytes)} for a commit intent"),
     (SECURITY, f"a run with more than {run_records.MOST_OBJECTS:,} commits or failures"),
     (OPERATIONS, f"else the {SPOKEN[SWEEP_SECONDS]}ly sweep does"),
     (STORAGE, f"removes what it stored, up to {SPOKEN[PODS_GONE_SECONDS]} later"),

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from podreduce_operator.api.crd import JOBS, PIPELINES, SCHEDULES, load_crd
+
 ROOT = Path(__file__).parents[3]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)")
@@ -16,6 +18,11 @@ TEXTS = [
     ROOT / "charts" / "podreduce" / "values.yaml",
     ROOT / "charts" / "podreduce" / "templates" / "NOTES.txt",
 ]
+CRDS = sorted((ROOT / "crds").glob("*.yaml"))
+KIND = re.compile(r"mapreduce(job|pipeline|schedule)s?", re.IGNORECASE)
+NAME = r"`?mapreduce\w+(?:\.podreduce\.dev)?`?"
+KINDS = re.compile(rf"{NAME}(?:,? (?:and |or )?(?:an? )?{NAME})+", re.IGNORECASE)
+"""A list of kinds, by their names."""
 READ_TWICE = re.compile(
     r"\b(?:whoever|anew|amid|as ever|is told of|are told of|, of which|mend(?:ed|s)?|such that)\b", re.IGNORECASE
 )
@@ -53,6 +60,22 @@ def test_a_page_says_for_whom_it_is_and_what_is_in_it(page: Path) -> None:
     sections = re.findall(r"^## (.+)$", text, re.MULTILINE)
     if text.count("\n") > CONTENTS_FROM_LINES:
         assert listed == sections
+
+
+@pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_a_list_with_jobs_and_schedules_has_pipelines_too(text: Path) -> None:
+    words = re.sub(r"\s+(?:# )?", " ", text.read_text(encoding="utf-8"))
+    kinds = [{name.lower() for name in KIND.findall(found[0])} for found in KINDS.finditer(words)]
+    assert [found for found in kinds if {"job", "schedule"} <= found and "pipeline" not in found] == []
+
+
+def test_the_way_to_uninstall_leaves_no_kind() -> None:
+    text = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8").partition("## Uninstall")[2]
+    (removed,) = re.findall(r"kubectl delete crd (.+)$", text, re.MULTILINE)
+    names = {load_crd(kind)["metadata"]["name"] for kind in (JOBS, PIPELINES, SCHEDULES)}
+    assert set(removed.split()) == names == {path.stem.partition("_")[2] + ".podreduce.dev" for path in CRDS}
+    order = [text.index(f"kubectl delete {short} --all --all-namespaces") for short in ("mrs", "mrp", "mrj")]
+    assert order == sorted(order), "what makes others goes first"
 
 
 @pytest.mark.parametrize("text", TEXTS, ids=lambda path: path.relative_to(ROOT).as_posix())

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from podreduce.contract.errors import InternalError, PodreduceError, StorageUnavailableError
-from podreduce.storage.faults import Place
+from podreduce.storage.place import Place
 from podreduce.storage.staging import upload_parts
 from podreduce.storage.stream import stream_ranges
 from podreduce.storage.writer import Blocks, ObjectWriter
@@ -176,7 +176,7 @@ async def test_a_job_whose_pass_panics_is_looked_at_again() -> None:
 
 async def test_a_panic_leaves_a_removal_to_the_sweeper() -> None:
     woken: list[JobKey] = []
-    removals = Removals(forget=panic, wake=woken.append, is_known=lambda _: False)
+    removals = Removals(remove_data=panic, wake=woken.append, is_known=lambda _: False)
     job = make_job()
     removals.add(job)
     (task,) = asyncio.all_tasks() - {asyncio.current_task()}

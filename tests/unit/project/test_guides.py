@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from podreduce.inputs.blocks import CHUNK_BYTES
-from podreduce.storage import faults, writer
+from podreduce.storage import retries, writer
 from podreduce.watching import reporting
 from podreduce_operator.pods.pod_names import MANAGED_BY, MANAGED_BY_LABEL
 from tests.cost.__main__ import count_requests
@@ -102,7 +102,7 @@ async def test_an_ended_job_costs_the_requests_that_are_promised() -> None:
         ("backup.md", f"or more for a blob over {writer.PART_BYTES >> 20} MiB"),
         ("backup.md", "746 map tasks and 373 reduce tasks make some 280,000 reads"),
         ("performance.md", "| 100 GB | 746 | 373 |"),
-        ("network.md", f"repeat their requests to the store for {faults.RETRY_SECONDS:.0f} seconds"),
+        ("network.md", f"repeat their requests to the store for {retries.RETRY_SECONDS:.0f} seconds"),
         ("network.md", {5: "a report every five seconds"}[int(reporting.REPORT_SECONDS)]),
     ],
 )

@@ -15,6 +15,9 @@ SHARED = {"contract", "encoding", "inputs", "outputs", "storage"}
 MOST_LOOSE_MODULES = 3
 MOST_LINES = 400
 MOST_LINES_OF_A_FUNCTION = 40
+FOLDERS = ("operator", "runtime", "examples", "docs", "tests")
+LONG_FUNCTIONS = {"operator/podreduce_operator/planning/build_plan.py: build_plan"}
+"""The functions that are longer still. None is added here: a long function is split."""
 
 MODULES = {
     ".".join([name, *path.relative_to(package).with_suffix("").parts]).removesuffix(".__init__"): path
@@ -68,22 +71,30 @@ def test_few_modules_lie_loose(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", [name for name, path in MODULES.items() if path.stem == "__init__"])
-def test_every_package_says_what_it_is_for(package: str) -> None:
-    assert ast.get_docstring(ast.parse(MODULES[package].read_text()))
+def test_every_package_says_what_it_is_for_and_its_rule(package: str) -> None:
+    what, _, rule = (ast.get_docstring(ast.parse(MODULES[package].read_text())) or "").partition("Rule: ")
+    assert what.strip()
+    assert rule
 
 
-def test_modules_and_functions_are_short() -> None:
-    long = []
-    for name, path in MODULES.items():
-        source = path.read_text()
-        if source.count("\n") > MOST_LINES:
-            long.append(name)
-        for node in ast.walk(ast.parse(source)):
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
-                if (node.end_lineno or 0) - first.lineno + 1 > MOST_LINES_OF_A_FUNCTION:
-                    long.append(f"{name}.{node.name}")
-    assert long == []
+def test_modules_are_short() -> None:
+    files = [*MODULES.values(), *(ROOT / "examples").rglob("*.py")]
+    long = {path.relative_to(ROOT).as_posix() for path in files if path.read_text().count("\n") > MOST_LINES}
+    assert long == set()
+
+
+def test_functions_are_short() -> None:
+    """From the first line of the signature to the last of the body, with the docstring."""
+    long = {
+        f"{path.relative_to(ROOT).as_posix()}: {node.name}"
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (node.end_lineno or 0) - node.lineno + 1 > MOST_LINES_OF_A_FUNCTION
+    }
+    assert long - LONG_FUNCTIONS == set(), f"more than {MOST_LINES_OF_A_FUNCTION} lines"
+    assert long == LONG_FUNCTIONS, "a function of LONG_FUNCTIONS is short now: take it off that list"
 
 
 def test_no_package_shadows_the_standard_librarys_operator() -> None:

@@ -16,8 +16,9 @@ from podreduce.encoding.keys import UnsupportedTypeError
 from podreduce.encoding.unwritable import UnwritableError
 from podreduce.outputs.line_output import unwritable
 from podreduce.program.calling import cannot_travel
-from podreduce.storage.faults import AnswerError, Place, translate
+from podreduce.storage.place import Place
 from podreduce.storage.store_codes import MEANINGS
+from podreduce.storage.store_errors import AnswerError, translate
 from podreduce.watching.outcome import fit_outcome, outcome_of
 from podreduce_operator.cli.report import Kept, render_failed
 from podreduce_operator.model.decisions import Phase, Verdict

@@ -107,7 +107,7 @@ async def run_pipeline_engine(local: LocalPipeline, watcher: PipelineWatcher) ->
 
     Complete steps stay complete: their outputs and records are at `data_uri`.
     """
-    stop = Stop(wished=asyncio.Event(), insisted=asyncio.Event())
+    stop = Stop(requested=asyncio.Event(), forced=asyncio.Event())
     engine = open_engine(local, watcher)
     with listen(stop):
         finished = await run_loops(engine, stop, watcher)
@@ -123,8 +123,8 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
         watcher.take(job, notice)
         engine.wake(job, notice)
 
-    async def forget(job: JobView) -> None:
-        await engine.jobs.forget(job)
+    async def remove_data(job: JobView) -> None:
+        await engine.jobs.remove_data(job)
 
     cluster = LocalJobs(
         pipeline=local.view,
@@ -134,7 +134,7 @@ def open_engine(local: LocalPipeline, watcher: PipelineWatcher) -> Engine:
         machine=local.machine,
         tell=tell,
         tell_status=watcher.take_status,
-        forget=forget,
+        remove_data=remove_data,
     )
     slots, pace = local.machine.parallelism, STATUS_INTERVAL_SECONDS
     engine = Engine(
@@ -154,7 +154,7 @@ async def run_loops(engine: Engine, stop: Stop, watcher: PipelineWatcher) -> boo
     drawing = asyncio.create_task(watcher.draw_regularly())
     settling = asyncio.create_task(settle_all(engine))
     try:
-        await first_of(settling, stop.wished)
+        await first_of(settling, stop.requested)
         finished = settling.done()
         if finished:
             settling.result()
@@ -180,15 +180,15 @@ async def undo(engine: Engine, stop: Stop) -> None:
     """Stop the loops and the tasks, then remove what the running steps have stored. A second signal ends this."""
     await stop_all(engine)
     running = [cluster.job for cluster in engine.cluster.clusters.values() if is_running(cluster.job.status)]
-    forgetting = asyncio.create_task(forget_all(engine, running))
-    await first_of(forgetting, stop.insisted)
-    forgetting.cancel()
+    removing = asyncio.create_task(remove_data_of_all(engine, running))
+    await first_of(removing, stop.forced)
+    removing.cancel()
 
 
-async def forget_all(engine: Engine, jobs: list[JobView]) -> None:
+async def remove_data_of_all(engine: Engine, jobs: list[JobView]) -> None:
     """Remove what these jobs have stored."""
     for job in jobs:
-        await engine.jobs.forget(job)
+        await engine.jobs.remove_data(job)
 
 
 async def stop_all(engine: Engine) -> None:

@@ -115,7 +115,7 @@ async def look_ahead(pipeline: PipelineView, file: JobFile, keep: str | None) ->
             machine=Machine(parallelism=count_cores(), memory_bytes=1),
             tell=lambda _job, _notice: None,
             tell_status=ignore,
-            forget=ignore_job,
+            remove_data=ignore_job,
         )
         await run.read_records()
         run.memory.pinned[run.run_id] = await describe_run(run, cluster)

@@ -19,7 +19,7 @@ from typing import Any, NoReturn
 import msgspec
 import structlog
 
-from podreduce_operator.cluster.interface import JobStorage, Warned
+from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, connect, core_path
 from podreduce_operator.cluster.kubernetes.config_maps import read_program_text
 from podreduce_operator.cluster.kubernetes.creation_rate import CreationPace
@@ -178,7 +178,7 @@ class KubernetesCluster:
             raise unavailable(f"the pod {namespace}/{name} cannot be read now", error) from error
         return found.view if found is not None and found.owner_uid == job.uid else None
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         """See `Cluster.last_warning`."""
         return await self._pod_events.last_warning(job.key.namespace, pod.uid)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import structlog
 
-from podreduce_operator.cluster.interface import Warned
+from podreduce_operator.cluster.interface import PodWarning
 from podreduce_operator.cluster.kubernetes.api import ApiError, ApiServer, Json, core_path
 from podreduce_operator.read_budget import ReadingPace
 
@@ -36,10 +36,10 @@ class PodWarnings:
     def __init__(self, api: ApiServer, clock: Callable[[], float] = time.monotonic) -> None:
         self._api = api
         self._clock = clock
-        self._known: dict[str, tuple[float, Warned | None]] = {}
+        self._known: dict[str, tuple[float, PodWarning | None]] = {}
         self._pace = ReadingPace(READING_SHARE, clock)
 
-    async def last_warning(self, namespace: str, uid: str) -> Warned | None:
+    async def last_warning(self, namespace: str, uid: str) -> PodWarning | None:
         """Return the newest warning about the pod with this UID; None if there is none or it was not read yet."""
         now = self._clock()
         at, known = self._known.get(uid, (-math.inf, None))
@@ -52,7 +52,7 @@ class PodWarnings:
         self._known[uid] = (now, warned)
         return warned
 
-    async def _read(self, namespace: str, uid: str) -> Warned | None:
+    async def _read(self, namespace: str, uid: str) -> PodWarning | None:
         query = {"fieldSelector": f"involvedObject.uid={uid},type=Warning"}
         try:
             found = (await self._api.get(core_path("events", namespace), query)).get("items") or []
@@ -60,7 +60,7 @@ class PodWarnings:
             log.info("events not read", namespace=namespace, pod_uid=uid, error=str(error))
             return None
         newest = max(found, key=last_seen, default=None)
-        return newest and Warned(reason=newest.get("reason") or "", message=newest.get("message") or "")
+        return newest and PodWarning(reason=newest.get("reason") or "", message=newest.get("message") or "")
 
 
 def last_seen(event: Json) -> str:

@@ -17,7 +17,7 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.plan import JobIdentity
 from podreduce_operator.api.spec import decode_spec
 from podreduce_operator.api.validation import InvalidJobError, validate_job
-from podreduce_operator.cluster.interface import JobStorage, Warned
+from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.job_view import view_job
 from podreduce_operator.cluster.local.machine import share_memory_bytes
@@ -67,7 +67,7 @@ class LocalJobs:
         machine: what all tasks together may use.
         tell: told what happens to a step's job.
         tell_status: told the pipeline's status.
-        forget: removes what a deleted job has stored. It is called when the job's processes have ended.
+        remove_data: removes what a deleted job has stored. It is called when the job's processes have ended.
     """
 
     runs_images = False
@@ -83,7 +83,7 @@ class LocalJobs:
         machine: Machine,
         tell: TellOfStep,
         tell_status: Callable[[Mapping[str, Any]], None],
-        forget: Callable[[JobView], Awaitable[None]],
+        remove_data: Callable[[JobView], Awaitable[None]],
     ) -> None:
         self.pipeline = pipeline
         self.config_maps = config_maps
@@ -93,7 +93,7 @@ class LocalJobs:
         self.memory_bytes = machine.memory_bytes or share_memory_bytes(machine.parallelism)
         self.tell = tell
         self.tell_status = tell_status
-        self.forget = forget
+        self.remove_data = remove_data
         self.clusters: dict[str, ProcessCluster] = {}
         self.deleting: set[asyncio.Task[None]] = set()
 
@@ -170,7 +170,7 @@ class LocalJobs:
     async def finish_deletion(self, name: str, cluster: ProcessCluster) -> None:
         """Stop the job's processes, remove what it has stored except its output, and forget it."""
         await cluster.close()
-        await self.forget(cluster.job)
+        await self.remove_data(cluster.job)
         self.clusters.pop(name, None)
         self.tell(name, StatusWritten(status=cluster.job.status))
 
@@ -229,7 +229,7 @@ class LocalJobs:
             found |= cluster.progress_of([pod for pod in pods if pod.name in cluster.pods])
         return found
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         """Return None, because a process starts or is refused at once."""
         del job, pod
         return None

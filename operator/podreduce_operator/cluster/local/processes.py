@@ -23,7 +23,7 @@ import msgspec
 from podreduce.contract.environment import INTERPRETER_VARIABLES, StorageSettings
 from podreduce.contract.task import TERMINATION_MESSAGE_BYTES, TaskOutcome
 from podreduce.contract.wire import decode_json
-from podreduce_operator.cluster.interface import JobStorage, Warned
+from podreduce_operator.cluster.interface import JobStorage, PodWarning
 from podreduce_operator.cluster.local.fork_server import ForkServer
 from podreduce_operator.cluster.local.machine import count_oom_kills, share_memory_bytes
 from podreduce_operator.cluster.local.notices import (
@@ -128,7 +128,7 @@ class ProcessCluster:
         """Return the progress from the processes' last progress lines."""
         return self.board.of(pods)
 
-    async def last_warning(self, job: JobView, pod: PodView) -> Warned | None:
+    async def last_warning(self, job: JobView, pod: PodView) -> PodWarning | None:
         """Return None, because a process starts or is refused at once."""
         del job, pod
         return None

@@ -1,7 +1,7 @@
 from pathlib import Path
 
 from podreduce.storage import open_store
-from podreduce_operator.cli.bad_records import bring_out
+from podreduce_operator.cli.bad_records import copy_out
 
 RUN_STORE = open_store("memory://cli-bad-records/")
 
@@ -11,7 +11,7 @@ async def test_what_was_set_aside_is_brought_out_and_the_status_says_where(tmp_p
         RUN_STORE.put(name, name.encode())
     status = {"phase": "Complete", "badRecords": {"count": 2, "uri": "memory://somewhere"}}
     directory = tmp_path / "quarantine"
-    assert await bring_out(status, RUN_STORE, directory) == {
+    assert await copy_out(status, RUN_STORE, directory) == {
         "phase": "Complete",
         "badRecords": {"count": 2, "uri": f"file://{directory}/"},
     }
@@ -21,7 +21,7 @@ async def test_what_was_set_aside_is_brought_out_and_the_status_says_where(tmp_p
     }
 
 
-async def test_without_bad_records_there_is_nothing_to_bring_out(tmp_path: Path) -> None:
+async def test_without_bad_records_there_is_nothing_to_copy_out(tmp_path: Path) -> None:
     status, directory = {"phase": "Complete"}, tmp_path / "quarantine"
-    assert await bring_out(status, RUN_STORE, directory) == status
+    assert await copy_out(status, RUN_STORE, directory) == status
     assert not directory.exists()

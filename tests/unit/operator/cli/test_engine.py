@@ -29,7 +29,7 @@ class PatientReconciler(Reconciler):
 
 @pytest.fixture
 def stop() -> Stop:
-    return Stop(wished=asyncio.Event(), insisted=asyncio.Event())
+    return Stop(requested=asyncio.Event(), forced=asyncio.Event())
 
 
 async def test_a_run_that_ends_by_itself_is_settled(tmp_path: Path, stop: Stop) -> None:
@@ -39,15 +39,15 @@ async def test_a_run_that_ends_by_itself_is_settled(tmp_path: Path, stop: Stop) 
 
 
 async def test_a_signal_ends_a_run_that_is_not_committing(tmp_path: Path, stop: Stop) -> None:
-    stop.see("before", CREATE)
-    stop.wish()
+    stop.note_commit("before", CREATE)
+    stop.take_signal()
     assert not await settle(PatientReconciler(tmp_path), make_job(), stop)
 
 
 async def test_a_run_that_is_committing_goes_on_to_its_end(tmp_path: Path, stop: Stop) -> None:
     reconciler = PatientReconciler(tmp_path)
-    stop.see("before", CommitOutput())
-    stop.wish()
+    stop.note_commit("before", CommitOutput())
+    stop.take_signal()
     settling = asyncio.create_task(settle(reconciler, make_job(), stop))
     await asyncio.sleep(0.01)
     assert not settling.done()
@@ -56,7 +56,7 @@ async def test_a_run_that_is_committing_goes_on_to_its_end(tmp_path: Path, stop:
 
 
 async def test_a_second_signal_ends_even_that(tmp_path: Path, stop: Stop) -> None:
-    stop.see("before", CommitOutput())
-    stop.wish()
-    stop.wish()
+    stop.note_commit("before", CommitOutput())
+    stop.take_signal()
+    stop.take_signal()
     assert not await settle(PatientReconciler(tmp_path), make_job(), stop)

@@ -2,7 +2,7 @@ from pathlib import Path
 from typing import Any
 
 from podreduce.storage import open_store
-from podreduce_operator.cli.post_mortem import bring_out
+from podreduce_operator.cli.post_mortem import copy_out
 
 RUN_STORE = open_store("memory://cli-post-mortem/")
 
@@ -12,7 +12,7 @@ async def test_the_story_outlives_its_store_and_the_status_names_the_copies(tmp_
     RUN_STORE.put("attempts.parquet", b"table")
     directory = tmp_path / "post-mortem"
     status = {"phase": "Failed", "postMortem": {"uri": RUN_STORE.uri_of("post-mortem.json")}}
-    assert await bring_out(status, RUN_STORE, directory) == {
+    assert await copy_out(status, RUN_STORE, directory) == {
         "phase": "Failed",
         "postMortem": {
             "uri": f"file://{directory}/post-mortem.json",
@@ -23,8 +23,8 @@ async def test_the_story_outlives_its_store_and_the_status_names_the_copies(tmp_
     assert (directory / "attempts.parquet").read_bytes() == b"table"
 
 
-async def test_without_a_story_there_is_nothing_to_bring_out(tmp_path: Path) -> None:
+async def test_without_a_story_there_is_nothing_to_copy_out(tmp_path: Path) -> None:
     status: dict[str, Any] = {"phase": "Complete"}
     directory = tmp_path / "post-mortem"
-    assert await bring_out(status, RUN_STORE, directory) == status
+    assert await copy_out(status, RUN_STORE, directory) == status
     assert not directory.exists()

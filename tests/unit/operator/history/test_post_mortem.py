@@ -6,7 +6,14 @@ import pytest
 
 from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
 from podreduce.contract.wire import decode, encode_readable
-from podreduce_operator.history.post_mortem import MAX_COUNTERS, MAX_FAILURES, MAX_TIMELINE, Tally, build_post_mortem
+from podreduce_operator.history.post_mortem import (
+    MAX_COUNTERS,
+    MAX_FAILURES,
+    MAX_TIMELINE,
+    EndedRun,
+    Tally,
+    build_post_mortem,
+)
 from podreduce_operator.model.observed import RunState
 from podreduce_operator.policy.attempt_record import JOB_FAILED, STOPPED_TOLD
 from tests.support.builders.plans import make_plan
@@ -35,14 +42,8 @@ def tally_up(attempts: list[Attempt], group_attempts: int = 700) -> Tally:
 
 def build(attempts: list[Attempt], **inputs: Any) -> PostMortem:
     defaults: dict[str, Any] = {"failures": {}, "logs": {}, "partitions": None, "commits": (), "counters": {}}
-    return build_post_mortem(
-        plan=make_plan(),
-        plan_digest="d",
-        run=ENDED,
-        conditions=CONDITIONS,
-        tally=tally_up(attempts),
-        **(defaults | inputs),
-    )
+    ended = EndedRun(plan=make_plan(), plan_digest="d", state=ENDED, conditions=CONDITIONS, **(defaults | inputs))
+    return build_post_mortem(ended, tally_up(attempts))
 
 
 def test_the_story_says_what_was_planned_and_how_it_ended() -> None:
@@ -89,28 +90,28 @@ def test_attempts_are_summed_up() -> None:
 
 def test_a_timeline_with_room_for_all_tells_of_all() -> None:
     attempts = [make_attempt(index) for index in range(MAX_TIMELINE)]
-    assert tally_up(attempts).told == attempts
+    assert tally_up(attempts).timeline == attempts
 
 
 def test_a_full_timeline_tells_of_those_that_took_longest() -> None:
     attempts = [make_attempt(index) for index in range(MAX_TIMELINE + 5)]
-    assert tally_up(attempts[::-1]).told == attempts[:4:-1]
+    assert tally_up(attempts[::-1]).timeline == attempts[:4:-1]
     assert build(attempts).totals.left_out == 5
 
 
 def test_a_full_timeline_tells_first_of_those_that_did_not_commit() -> None:
     failed = [make_attempt(index, R.FAILED) for index in range(300)]
     committed = [make_attempt(1000 + index) for index in range(MAX_TIMELINE)]
-    told = tally_up([*failed, *committed]).told
+    told = tally_up([*failed, *committed]).timeline
     assert told == [*failed, *committed[300:]]
 
 
 def test_of_very_many_failures_the_last_are_told_and_leave_room_for_the_others() -> None:
     failed = [make_attempt(index, R.FAILED) for index in range(2 * MAX_TIMELINE)]
     committed = [make_attempt(10_000 + index) for index in range(MAX_TIMELINE)]
-    told = tally_up([*failed, *committed]).told
+    told = tally_up([*failed, *committed]).timeline
     assert told == [*failed[-MAX_TIMELINE // 2 :], *committed[MAX_TIMELINE // 2 :]]
-    assert tally_up(failed).told == failed[-MAX_TIMELINE:]
+    assert tally_up(failed).timeline == failed[-MAX_TIMELINE:]
 
 
 @pytest.mark.parametrize("group_attempts", [70, 999, 5 * MAX_TIMELINE])
@@ -126,7 +127,7 @@ def test_it_does_not_matter_in_which_groups_attempts_are_added(group_attempts: i
     longest = sorted(committed, key=lambda attempt: -(attempt.running_seconds or 0.0))[: MAX_TIMELINE - len(others)]
     chosen = {attempt.attempt_id for attempt in (*others, *longest)}
     tally = tally_up(attempts, group_attempts)
-    assert tally.told == [attempt for attempt in attempts if attempt.attempt_id in chosen]
+    assert tally.timeline == [attempt for attempt in attempts if attempt.attempt_id in chosen]
     assert tally.failed == [attempt for attempt in attempts if attempt.result is R.FAILED][-MAX_FAILURES:]
     assert tally.totals.left_out == MAX_TIMELINE
 

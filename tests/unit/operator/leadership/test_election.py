@@ -31,7 +31,7 @@ def make_lease(holder: str = OTHER, *, version: str = "7", duration_seconds: int
 
 
 def leading(started: float = 100.0) -> Election:
-    return make_election().see(make_lease(""), started).win(make_lease(ME, version="8"), started)
+    return make_election().observe(make_lease(""), started).win(make_lease(ME, version="8"), started)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ def leading(started: float = 100.0) -> Election:
     ids=["released", "own", "own-pods-last-process", "another", "no-process-of-our-pod", "longer-name"],
 )
 def test_who_holds_the_lease_decides_whether_it_is_free_at_once(holder: str, is_free: bool) -> None:
-    assert make_election().see(make_lease(holder), 0.0).is_free(0.0) == is_free
+    assert make_election().observe(make_lease(holder), 0.0).is_free(0.0) == is_free
 
 
 def test_outside_of_a_pod_no_earlier_process_is_known() -> None:
-    assert not make_election("host_2", pod="").see(make_lease("host_1"), 0.0).is_free(0.0)
-    assert not make_election("host_2", pod="").see(make_lease("_1"), 0.0).is_free(0.0)
+    assert not make_election("host_2", pod="").observe(make_lease("host_1"), 0.0).is_free(0.0)
+    assert not make_election("host_2", pod="").observe(make_lease("_1"), 0.0).is_free(0.0)
 
 
 @pytest.mark.parametrize(
@@ -83,13 +83,13 @@ def test_a_lease_expires_when_it_has_not_changed_for_its_duration(
 ) -> None:
     election = make_election()
     for at, version in looks:
-        election = election.see(None if version is None else make_lease(version=version), at)
+        election = election.observe(None if version is None else make_lease(version=version), at)
     assert election.is_free(now) == is_free
     assert (election.claim(now, LATER) is not None) == is_free
 
 
 def test_the_holders_own_duration_counts_not_ours() -> None:
-    election = make_election().see(make_lease(duration_seconds=60), 0.0)
+    election = make_election().observe(make_lease(duration_seconds=60), 0.0)
     assert not election.is_free(59.0)
     assert election.is_free(60.0)
 
@@ -112,7 +112,7 @@ def test_nothing_is_claimed_before_the_lease_was_seen() -> None:
 def test_a_claim_says_who_since_when_and_upon_which_version(
     seen: Lease | None, acquired: str, transitions: int, version: str
 ) -> None:
-    claimed = make_election().see(seen, 5.0).claim(5.0, LATER)
+    claimed = make_election().observe(seen, 5.0).claim(5.0, LATER)
     assert claimed == Lease(
         holder=ME,
         duration_seconds=15,
@@ -124,7 +124,7 @@ def test_a_claim_says_who_since_when_and_upon_which_version(
 
 
 def test_a_lease_that_vanished_is_created_and_not_patched() -> None:
-    claimed = make_election().see(make_lease(), 0.0).see(None, 1.0).claim(15.0, LATER)
+    claimed = make_election().observe(make_lease(), 0.0).observe(None, 1.0).claim(15.0, LATER)
     assert claimed is not None
     assert claimed.version == ""
 
@@ -141,11 +141,11 @@ def test_a_holder_renews_what_it_wrote_and_looks_first_after_a_failure() -> None
     failed = leading().fail()
     assert failed.must_read
     assert failed.deadline == 110.0, "a failure neither moves the deadline nor gives it up"
-    assert not failed.see(make_lease(ME, version="9"), 103.0).must_read
+    assert not failed.observe(make_lease(ME, version="9"), 103.0).must_read
 
 
 def test_a_renewal_whose_answer_was_lost_is_made_upon_the_new_version() -> None:
-    renewed = leading().fail().see(make_lease(ME, version="9"), 103.0).claim(103.0, LATER)
+    renewed = leading().fail().observe(make_lease(ME, version="9"), 103.0).claim(103.0, LATER)
     assert renewed is not None
     assert (renewed.holder, renewed.version) == (ME, "9")
 
@@ -156,11 +156,11 @@ def test_a_renewal_whose_answer_was_lost_is_made_upon_the_new_version() -> None:
     ids=["another", "another-process-of-its-pod", "itself", "nobody"],
 )
 def test_a_holder_that_sees_another_has_lost(holder: str, rival: str | None) -> None:
-    assert leading().fail().see(make_lease(holder, version="9"), 103.0).rival == rival
+    assert leading().fail().observe(make_lease(holder, version="9"), 103.0).rival == rival
 
 
 def test_a_candidate_has_no_rival() -> None:
-    assert make_election().see(make_lease(), 0.0).rival is None
+    assert make_election().observe(make_lease(), 0.0).rival is None
 
 
 def test_a_released_lease_names_nobody_and_keeps_its_count() -> None:
@@ -171,18 +171,18 @@ def test_a_released_lease_names_nobody_and_keeps_its_count() -> None:
 
 def test_who_does_not_hold_the_lease_has_nothing_to_release() -> None:
     assert make_election().resign(LATER) is None
-    assert make_election().see(make_lease(), 0.0).resign(LATER) is None
-    assert leading().fail().see(make_lease(OTHER, version="9"), 103.0).resign(LATER) is None
+    assert make_election().observe(make_lease(), 0.0).resign(LATER) is None
+    assert leading().fail().observe(make_lease(OTHER, version="9"), 103.0).resign(LATER) is None
 
 
 @pytest.mark.parametrize(
     ("election", "now", "standing"),
     [
         (make_election(), 0.0, Standing.NEITHER),
-        (make_election().see(None, 0.0), 0.0, Standing.NEITHER),
-        (make_election().see(make_lease(""), 0.0), 0.0, Standing.NEITHER),
-        (make_election().see(make_lease(), 0.0), 14.9, Standing.STANDBY),
-        (make_election().see(make_lease(), 0.0), 15.0, Standing.NEITHER),
+        (make_election().observe(None, 0.0), 0.0, Standing.NEITHER),
+        (make_election().observe(make_lease(""), 0.0), 0.0, Standing.NEITHER),
+        (make_election().observe(make_lease(), 0.0), 14.9, Standing.STANDBY),
+        (make_election().observe(make_lease(), 0.0), 15.0, Standing.NEITHER),
         (leading(100.0), 109.9, Standing.LEADER),
         (leading(100.0), 110.0, Standing.NEITHER),
     ],
@@ -247,7 +247,7 @@ class Operator:
             answer = yield from self.request(lambda: self.world.server.lease)
             if answer is LOST:
                 return
-            self.election = self.election.see(answer, self.clock())
+            self.election = self.election.observe(answer, self.clock())
         if self.is_over():
             return
         started = self.clock()

@@ -32,13 +32,13 @@ def test_who_begins_to_lead_removes_what_was_deleted_lately_and_wakes_every_job(
     operator.standby.remove(make_job(uid="long-gone"))
     operator.now = REMEMBERED_SECONDS + 1
     operator.standby.remove(make_job(uid="gone"))
-    operator.standby.begin()
+    operator.standby.begin_leading()
     assert operator.story == ["remove gone", "wake first", "wake second"]
 
 
 def test_the_leader_does_what_comes_at_once() -> None:
     operator = Operator()
-    operator.standby.begin()
+    operator.standby.begin_leading()
     operator.story.clear()
     operator.standby.wake(KNOWN[1])
     operator.standby.remove(make_job(uid="gone"))
@@ -50,5 +50,5 @@ def test_deletions_that_are_old_are_not_kept() -> None:
     for number in range(100):
         operator.now = float(number * 100)
         operator.standby.remove(make_job(uid=f"gone-{number}"))
-    operator.standby.begin()
+    operator.standby.begin_leading()
     assert operator.story[:-2] == [f"remove gone-{number}" for number in (96, 97, 98, 99)]

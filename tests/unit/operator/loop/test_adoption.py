@@ -129,6 +129,6 @@ async def test_nothing_of_a_job_of_another_installation_is_removed() -> None:
     one, key = Installation("first", server), KEYS[0]
     job = replace(server.jobs[key], status={"installation": "second"})
     one.cluster.storage_error = None
-    await one.reconciler.forget(job)
+    await one.reconciler.remove_data(job)
     assert one.cluster.deleted == []
     assert one.reconciler.left_alone == set()

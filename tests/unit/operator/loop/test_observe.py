@@ -19,7 +19,7 @@ from podreduce.contract.task import BlobRef, CommitIntent, HeavyKey, KeySample, 
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.api.spec import pinned_fields
-from podreduce_operator.cluster.interface import Warned
+from podreduce_operator.cluster.interface import PodWarning
 from podreduce_operator.loop.observe import observe
 from podreduce_operator.model.errors import ActionError
 from podreduce_operator.model.jobs import JobView
@@ -418,7 +418,7 @@ def make_silent_pod(index: int, scheduled_at: float) -> PodView:
 
 async def test_the_cluster_speaks_for_the_pod_that_is_silent_longest(runs: StoredRuns) -> None:
     runs.cluster.pods = (make_silent_pod(0, NOW - 30), make_silent_pod(1, NOW - 40), make_silent_pod(2, NOW - 5))
-    runs.cluster.warnings = {pod.uid: Warned(reason="FailedMount", message=pod.name) for pod in runs.cluster.pods}
+    runs.cluster.warnings = {pod.uid: PodWarning(reason="FailedMount", message=pod.name) for pod in runs.cluster.pods}
     pods = (await runs.observe()).pods
     assert [pod.reason for pod in pods] == ["ContainerCreating", "FailedMount", "ContainerCreating"]
     assert pods[1].message == pods[1].name

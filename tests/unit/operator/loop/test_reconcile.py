@@ -323,7 +323,7 @@ async def test_an_unexpected_error_is_tried_again(world: World) -> None:
     await world.wait_for(lambda: world.cluster.created)
 
 
-async def test_forgetting_a_deleted_job_removes_what_it_stored_but_not_its_output(world: World) -> None:
+async def test_what_a_deleted_job_stored_is_removed_but_not_its_output(world: World) -> None:
     store = open_store(world.place)
     store.put("in/a.txt", b"one\n")
     store.put("out/keep.txt", b"not ours")
@@ -331,7 +331,7 @@ async def test_forgetting_a_deleted_job_removes_what_it_stored_but_not_its_outpu
     world.reconciler.wake(KEY)
     await world.wait_for(lambda: world.cluster.created)
     assert [found.key for found in store.list("work/")]
-    await world.reconciler.forget(world.cluster.jobs.pop(KEY))
+    await world.reconciler.remove_data(world.cluster.jobs.pop(KEY))
     assert [found.key for found in store.list("")] == ["in/a.txt", "out/keep.txt"]
 
 
@@ -448,7 +448,7 @@ async def test_what_a_deleted_job_stored_is_removed_also_if_its_pods_cannot_be_l
     key = f"work/local/default/wordcount/{job.uid}-1/plan/x"
     store.put(key, b"x")
     world.cluster.pods_error = ActionError("ApiServerUnavailable", "away", permanent=False)
-    removing = asyncio.create_task(world.reconciler.forget(job))
+    removing = asyncio.create_task(world.reconciler.remove_data(job))
     await asyncio.sleep(60)
     assert [found.key for found in store.list("work/")] == [key]
     if passes:

@@ -48,7 +48,7 @@ def test_kopf_gets_no_handler_that_would_patch_a_resource(api: ApiServer) -> Non
 
 async def test_each_kind_is_watched_by_a_handler_of_its_own(api: ApiServer) -> None:
     operator = Operator(JOB_KIND, SCHEDULE_KIND)
-    operator.kinds.begin()
+    operator.kinds.begin_leading()
     registry = build_registry(api, operator.kinds, nothing_to_stop)
     handlers = registry._watching.get_all_handlers()  # noqa: SLF001 - kopf has no public way to ask
     assert [str(handler.selector) for handler in handlers] == [

@@ -12,9 +12,9 @@ class Operator:
         self.successor, self.fails = successor, fails
         self.done = asyncio.Event()
         self.story: list[str] = []
-        self.removals = Removals(forget=self.forget, wake=self.wake, is_known=self.is_known)
+        self.removals = Removals(remove_data=self.remove_data, wake=self.wake, is_known=self.is_known)
 
-    async def forget(self, job: JobView) -> None:
+    async def remove_data(self, job: JobView) -> None:
         self.story.append(f"forget {job.uid}")
         await self.done.wait()
         if self.fails:

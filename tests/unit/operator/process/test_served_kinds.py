@@ -71,7 +71,7 @@ class Operator:
 @pytest.fixture
 def operator() -> Operator:
     found = Operator(JOB_KIND, PIPELINE_KIND, SCHEDULE_KIND)
-    found.kinds.begin()
+    found.kinds.begin_leading()
     return found
 
 
@@ -116,7 +116,7 @@ def test_other_owners_are_not_woken(operator: Operator, owner: dict[str, Any]) -
 
 def test_an_operator_without_schedules_serves_jobs() -> None:
     operator = Operator(JOB_KIND)
-    operator.kinds.begin()
+    operator.kinds.begin_leading()
     operator.event(JOBS, "ADDED", make_job_manifest(ownerReferences=[NIGHTLY]))
     assert operator.take_woken() == [("job", "nightly-1")]
 
@@ -126,7 +126,7 @@ def test_a_standby_wakes_nothing_until_it_leads_and_then_all() -> None:
     operator.event(JOBS, "ADDED", make_job_manifest(ownerReferences=[NIGHTLY]))
     operator.event(SCHEDULES, "ADDED", make_schedule_manifest())
     assert operator.take_woken() == []
-    operator.kinds.begin()
+    operator.kinds.begin_leading()
     assert operator.take_woken() == [("job", "nightly-1"), ("schedule", "nightly")]
 
 

@@ -7,6 +7,38 @@ from podreduce_operator.leadership.lease_settings import LeaseSettings
 from podreduce_operator.process.settings import Settings, SettingsError
 
 IMAGE = {"PODREDUCE_OPERATOR_RUNTIME_IMAGE": "runtime:1"}
+EVERY = {
+    "NAMESPACES": "a, b,,",
+    "RELEASE": "podreduce-system.podreduce",
+    "INSTALLATION": "mine",
+    "PARALLELISM_LIMIT": "7",
+    "PODS_PER_SECOND": "50",
+    "CHAOS": "true",
+    "STORAGE_DIRECTORY": "/etc/storage",
+    "HEALTH_PORT": "9090",
+    "LOG_FORMAT": "json",
+    "LOG_LEVEL": "debug",
+    "LEASE": "podreduce",
+    "LEASE_NAMESPACE": "podreduce-system",
+    "LEASE_SECONDS": "30",
+    "DEPLOYMENT": "podreduce",
+    "LEASE_RENEW_SECONDS": "20",
+    "LEASE_RETRY_SECONDS": "3",
+    "POD": "podreduce-1",
+    "FAULTS": "before:CreatePod,after:CreatePod",
+    "FAULTS_STATE": "/var/faults",
+    "IMAGE_PULL_POLICY": "Never",
+    "TASK_RESOURCES": '{"limits": {"memory": "1Gi"}}',
+    "SCRATCH_SIZE": "10Gi",
+    "STORAGE_ENDPOINTS": "http://minio:9000, https://*.example.com",
+    "TASK_GRACE_SECONDS": "3",
+    "NODE_LOST_SECONDS": "9",
+    "TASK_USER": "none",
+    "TASK_POD_TEMPLATE": '{"spec": {"serviceAccountName": "tasks"}}',
+    "PENDING_ABSENT_SECONDS": "1",
+    "PENDING_IMAGE_SECONDS": "0",
+    "PENDING_NODE_SECONDS": "2",
+}
 
 
 def read(**variables: str) -> Settings:
@@ -48,45 +80,9 @@ def test_an_empty_variable_counts_as_absent() -> None:
     assert settings == read()
 
 
-def test_every_variable_is_read() -> None:
-    settings = read(
-        NAMESPACES="a, b,,",
-        RELEASE="podreduce-system.podreduce",
-        INSTALLATION="mine",
-        PARALLELISM_LIMIT="7",
-        PODS_PER_SECOND="50",
-        CHAOS="true",
-        STORAGE_DIRECTORY="/etc/storage",
-        HEALTH_PORT="9090",
-        LOG_FORMAT="json",
-        LOG_LEVEL="debug",
-        LEASE="podreduce",
-        LEASE_NAMESPACE="podreduce-system",
-        LEASE_SECONDS="30",
-        DEPLOYMENT="podreduce",
-        LEASE_RENEW_SECONDS="20",
-        LEASE_RETRY_SECONDS="3",
-        POD="podreduce-1",
-        FAULTS="before:CreatePod,after:CreatePod",
-        FAULTS_STATE="/var/faults",
-        IMAGE_PULL_POLICY="Never",
-        TASK_RESOURCES='{"limits": {"memory": "1Gi"}}',
-        SCRATCH_SIZE="10Gi",
-        STORAGE_ENDPOINTS="http://minio:9000, https://*.example.com",
-        TASK_GRACE_SECONDS="3",
-        NODE_LOST_SECONDS="9",
-        TASK_USER="none",
-        TASK_POD_TEMPLATE='{"spec": {"serviceAccountName": "tasks"}}',
-        PENDING_ABSENT_SECONDS="1",
-        PENDING_IMAGE_SECONDS="0",
-        PENDING_NODE_SECONDS="2",
-    )
-    assert settings.cluster.namespaces == ("a", "b")
-    assert (settings.cluster.release, settings.cluster.installation) == ("podreduce-system.podreduce", "mine")
-    assert (settings.limits.parallelism, settings.cluster.pods_per_second, settings.health_port) == (7, 50, 9090)
-    assert [each.host for each in settings.cluster.storage_endpoints] == ["minio", "*.example.com"]
-    assert settings.cluster.storage_directory == Path("/etc/storage")
-    assert (settings.log_format, settings.log_level) == ("json", "debug")
+def test_every_variable_of_the_process_is_read() -> None:
+    settings = read(**EVERY)
+    assert (settings.log_format, settings.log_level, settings.health_port) == ("json", "debug", 9090)
     assert settings.lease == LeaseSettings(
         name="podreduce",
         namespace="podreduce-system",
@@ -98,15 +94,29 @@ def test_every_variable_is_read() -> None:
     )
     assert settings.faults == ("before:CreatePod", "after:CreatePod")
     assert settings.faults_state == Path("/var/faults")
-    defaults = settings.cluster.pod_defaults
+
+
+def test_every_variable_of_the_cluster_is_read() -> None:
+    cluster = read(**EVERY).cluster
+    assert cluster.namespaces == ("a", "b")
+    assert (cluster.release, cluster.installation) == ("podreduce-system.podreduce", "mine")
+    assert cluster.pods_per_second == 50
+    assert [each.host for each in cluster.storage_endpoints] == ["minio", "*.example.com"]
+    assert cluster.storage_directory == Path("/etc/storage")
+
+
+def test_every_variable_of_pods_and_limits_is_read() -> None:
+    settings = read(**EVERY)
+    defaults, limits = settings.cluster.pod_defaults, settings.limits
     assert (defaults.pull_policy, defaults.scratch_size, defaults.grace_seconds) == ("Never", "10Gi", 3)
     assert defaults.node_lost_seconds == 9
     assert defaults.user is None
     assert defaults.pod_template == {"spec": {"serviceAccountName": "tasks"}}
-    pending = settings.limits.pending
-    assert settings.limits.chaos
-    assert (pending.absent_seconds, pending.image_seconds, pending.unschedulable_seconds) == (1.0, None, 2.0)
     assert defaults.resources == {"limits": {"memory": "1Gi"}}
+    assert limits.parallelism == 7
+    assert limits.chaos
+    pending = limits.pending
+    assert (pending.absent_seconds, pending.image_seconds, pending.unschedulable_seconds) == (1.0, None, 2.0)
 
 
 @pytest.mark.parametrize(

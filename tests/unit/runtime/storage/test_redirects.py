@@ -12,10 +12,10 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError, StorageDeniedError
 from podreduce.storage import ObjectStore, open_store
 from podreduce.storage import connect as connect_module
-from podreduce.storage.faults import NOWHERE
 from podreduce.storage.multipart import MultipartClient
 from podreduce.storage.redirects import stay_at
 from podreduce.storage.store_codes import ELSEWHERE, REDIRECT
+from podreduce.storage.store_errors import NOWHERE
 from tests.cluster.certificates import Authority
 from tests.support.fake_s3 import ERROR, FakeS3, fake_s3
 
@@ -81,7 +81,7 @@ def no_second_try_and_no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
         monkeypatch.delenv(name, raising=False)
         monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("podreduce.storage.retries.RETRY_SECONDS", 0.0)
     monkeypatch.setattr("podreduce.storage.connect.RETRY_CONFIG", connect_module.NO_RETRIES)
 
 

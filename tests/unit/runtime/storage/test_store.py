@@ -21,7 +21,9 @@ from podreduce.contract.errors import (
 from podreduce.contract.uris import split_object_uri
 from podreduce.storage import open_store
 from podreduce.storage.connect import access_of, client_options
-from podreduce.storage.faults import LONGEST_DELAY_SECONDS, Place, delays_seconds, persist, translate
+from podreduce.storage.place import Place
+from podreduce.storage.retries import LONGEST_DELAY_SECONDS, delays_seconds, with_retries
+from podreduce.storage.store_errors import translate
 
 PLACE = Place(verb="read", uri="s3://b/k", endpoint="http://minio:9000")
 
@@ -178,9 +180,9 @@ def test_a_store_that_says_slow_down_is_asked_again_and_one_that_refuses_is_not(
 
     if fails:
         with pytest.raises(StorageDeniedError):
-            persist(operation, PLACE)
+            with_retries(operation, PLACE)
     else:
-        assert persist(operation, PLACE) == "done"
+        assert with_retries(operation, PLACE) == "done"
     assert len(made) == calls
 
 

@@ -22,9 +22,11 @@ from podreduce.contract.errors import (
     UploadLostError,
 )
 from podreduce.storage import ObjectStore, probe_conditional_create
-from podreduce.storage.faults import BAD_NAMES, OUTAGES, REFUSALS, AnswerError, Place, persist, translate
 from podreduce.storage.multipart import MultipartClient
+from podreduce.storage.place import Place
+from podreduce.storage.retries import with_retries
 from podreduce.storage.store_codes import MEANINGS
+from podreduce.storage.store_errors import BAD_NAMES, OUTAGES, REFUSALS, AnswerError, translate
 from tests.support.fake_s3 import FakeS3, fake_s3
 
 Kind = type[PodreduceError]
@@ -142,7 +144,7 @@ def test_every_code_means_the_same_to_whatever_asks_for_an_object(
 def test_every_code_means_the_same_to_whatever_asks_for_an_upload(
     answering: FakeS3, call: Callable[[MultipartClient], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("podreduce.storage.retries.RETRY_SECONDS", 0.0)
     client, wrong = answering.open_uploads(), []
     for kind, status, code in [*pairs(CODES), (UploadLostError, 404, "NoSuchUpload")]:
         answering.answer(status, code)
@@ -221,12 +223,12 @@ def test_what_a_store_refuses_in_passing_is_asked_for_again(answering: FakeS3) -
             answering.answer(404, "NoSuchKey")
 
     with pytest.raises(ObjectNotFoundError):
-        persist(lambda: (give_way(), store.store and ask(store))[-1], place)
+        with_retries(lambda: (give_way(), store.store and ask(store))[-1], place)
     assert answering.requests == before + 3
 
 
 def ask(store: ObjectStore) -> None:
-    import obstore  # noqa: PLC0415 - what `persist` is given elsewhere
+    import obstore  # noqa: PLC0415 - what `with_retries` is given elsewhere
 
     obstore.get(store.store, "k")
 
@@ -273,7 +275,7 @@ def complaint(call: Callable[[], object]) -> str:
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_no_message_quotes_an_answer(answering: FakeS3, body: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The endpoint may be any server that the operator reaches, and the message is shown in the job's status."""
-    monkeypatch.setattr("podreduce.storage.faults.RETRY_SECONDS", 0.0)
+    monkeypatch.setattr("podreduce.storage.retries.RETRY_SECONDS", 0.0)
     store, uploads, leaks = answering.open_unretried(), answering.open_uploads(), []
     for status in STATUSES:
         answering.told = status, body

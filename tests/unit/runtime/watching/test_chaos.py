@@ -9,7 +9,8 @@ import pytest
 from podreduce.contract.chaos import ChaosOptions
 from podreduce.contract.errors import StorageUnavailableError
 from podreduce.storage import open_store
-from podreduce.storage.faults import Place, persist
+from podreduce.storage.place import Place
+from podreduce.storage.retries import with_retries
 from podreduce.watching.chaos import Chaos, chaos_of, slowed
 from tests.support.builders.jobs import make_raw_spec
 from tests.support.builders.plans import make_plan
@@ -105,7 +106,7 @@ def test_a_stores_requests_fail_as_often_as_was_asked_for() -> None:
     failed = 0
     for _ in range(1000):
         try:
-            troubled.mishap()
+            troubled.inject_fault()
         except OSError:
             failed += 1
     assert 250 < failed < 350
@@ -119,18 +120,19 @@ def test_only_s3_has_such_trouble() -> None:
 def test_a_request_that_fails_by_chaos_is_tried_again() -> None:
     fates = iter([OSError("503 SlowDown"), OSError("503 SlowDown"), None])
 
-    def mishap() -> None:
+    def inject_fault() -> None:
         error = next(fates)
         if error is not None:
             raise error
 
-    place = Place(verb="read", uri="s3://bucket/key", endpoint="http://127.0.0.1:1", mishap=mishap)
-    assert persist(lambda: "data", place) == "data"
+    place = Place(verb="read", uri="s3://bucket/key", endpoint="http://127.0.0.1:1", inject_fault=inject_fault)
+    assert with_retries(lambda: "data", place) == "data"
 
 
 def test_a_request_that_fails_by_chaos_for_good_is_an_outage() -> None:
-    def mishap() -> None:
+    def inject_fault() -> None:
         raise OSError("503 SlowDown")
 
+    place = Place(verb="read", uri="s3://bucket/key", endpoint=None, inject_fault=inject_fault)
     with pytest.raises(StorageUnavailableError, match="503 SlowDown"):
-        persist(lambda: "data", Place(verb="read", uri="s3://bucket/key", endpoint=None, mishap=mishap))
+        with_retries(lambda: "data", place)

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from podreduce_operator.cluster.interface import Warned
+from podreduce_operator.cluster.interface import PodWarning
 from podreduce_operator.cluster.kubernetes.api import ApiError
 from podreduce_operator.cluster.kubernetes.pod_warnings import PodWarnings
 
-MOUNT = Warned(reason="FailedMount", message="no such Secret")
+MOUNT = PodWarning(reason="FailedMount", message="no such Secret")
 
 
 @dataclass

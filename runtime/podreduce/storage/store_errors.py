@@ -1,17 +1,9 @@
-"""Maps obstore's exceptions to podreduce's, here and nowhere else, and retries temporary faults.
+"""Maps the errors of a store's clients to podreduce's, here and nowhere else: obstore's exceptions and S3's answers.
 
-obstore itself retries safe requests (see `connect`). `persist` adds those that obstore does not retry: a conditional
-create, a bulk delete, a body that broke off after its headers, and a refusal of keys that have been replaced since.
+Rule: pure. The meaning of S3's codes is in `store_codes`.
 """
 
-import asyncio
 import re
-import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, nullcontext
-from dataclasses import dataclass
-from random import uniform
-from typing import Any, TypeVar
 from urllib.parse import quote
 
 from obstore.exceptions import (
@@ -30,46 +22,21 @@ from podreduce.contract.errors import (
     StorageDeniedError,
     StorageUnavailableError,
 )
-from podreduce.storage.key_files import KeyFiles
-from podreduce.storage.requests import OnRequest, Stopwatch, ignore_request
+from podreduce.storage.place import Place
 from podreduce.storage.store_codes import BUCKET, ELSEWHERE, EXPIRED, MEANINGS, REDIRECT, TOKEN, Meaning, Outcome
 
 __all__ = [
     "NOWHERE",
-    "NO_GATE",
-    "RETRY_SECONDS",
     "STORE_ERRORS",
     "AnswerError",
-    "BeforeWrite",
-    "Gate",
-    "Place",
     "is_conflict",
-    "persist",
-    "persist_async",
+    "is_stale_token",
     "read_code",
     "translate",
 ]
 
-LONGEST_DELAY_SECONDS = 4.0
-RETRY_SECONDS = 40.0
-"""Longer than a restart of the store (some 20 s), but a wrong endpoint still shows within a minute."""
-
-KEYS_SETTLE_SECONDS = 1.0
-"""For this long after new keys were found, a request may still have had the old ones: obstore keeps them for 0.1 s."""
-NEW_KEYS_DELAY_SECONDS = 0.2
-
 STORE_ERRORS = (BaseError, OSError, ValueError)
 """What obstore raises: its own classes, and Python's FileNotFoundError, PermissionError and ValueError."""
-
-T = TypeVar("T")
-BeforeWrite = Callable[[], None]
-"""Called before each try of a write. An exception forbids the write, and is passed on to the caller."""
-
-Delays = Iterator[float]
-Gate = AbstractAsyncContextManager[Any]
-"""Limits how many requests run at a time (a semaphore, for example): each may need a separate connection."""
-
-NO_GATE: Gate = nullcontext()
 
 NOWHERE = "http://127.0.0.1:0"
 """A proxy that cannot exist, because nothing can listen on port 0; see `redirects`."""
@@ -128,37 +95,6 @@ class AnswerError(OSError):
         super().__init__(message)
         self.code = code
         self.status = status
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
-    """What is done where, for messages: `verb` is `read`, `write`, `list`, …; without an endpoint there is no network.
-
-    `key_files` has the keys, if they may change. `mishap` is called before each try, and may raise what the store
-    could. `before_try` is called before that; its exceptions are passed on, and only writes have one. `gate` is held
-    during each try of an async caller, `threads` while a thread makes a blocking request for it. `on_request` is told
-    how each try ended.
-    """
-
-    verb: str
-    uri: str
-    endpoint: str | None
-    key_files: KeyFiles | None = None
-    mishap: Callable[[], None] = lambda: None
-    before_try: BeforeWrite = lambda: None
-    gate: Gate = NO_GATE
-    threads: Gate = NO_GATE
-    on_request: OnRequest = ignore_request
-
-    def stopwatch(self) -> Stopwatch:
-        """Return a stopwatch for one try of a request to this place."""
-        return Stopwatch(self.verb, self.on_request)
-
-
-async def in_thread(request: Callable[[], T], place: Place) -> T:
-    """Make a blocking request in one of the threads that this place may hold."""
-    async with place.threads:
-        return await asyncio.to_thread(request)
 
 
 def translate(error: Exception, place: Place) -> PodreduceError:
@@ -268,89 +204,7 @@ def is_conflict(error: Exception) -> bool:
     return MEANINGS.get(code or "", (None, ""))[0] is Outcome.PASSES
 
 
-def delays_seconds(place: Place, started: float) -> Iterator[float]:
-    """Yield how long to wait before each further try, until `RETRY_SECONDS` after `started`; never for a local store.
-
-    A store sends 503 SlowDown to many tasks at the same time. So each task waits a random time between half and all of
-    a delay that doubles; otherwise they would all come back together.
-    """
-    delay = 0.2
-    while place.endpoint is not None and time.monotonic() - started + delay < RETRY_SECONDS:
-        yield delay * uniform(0.5, 1.0)  # noqa: S311 - not a secret
-        delay = min(delay * 2, LONGEST_DELAY_SECONDS)
-
-
-def delay_of_retry(
-    error: Exception, fault: PodreduceError, place: Place, delays: Delays, tried_at: float
-) -> float | None:
-    """Return how long to wait before the request is tried again; None if it is not.
-
-    A refusal is tried again if the keys have changed since `tried_at`. If it says that the session token has expired,
-    new keys may come soon.
-    """
-    if isinstance(fault, StorageUnavailableError):
-        return next(delays, None)
-    if not isinstance(fault, StorageDeniedError) or place.key_files is None:
-        return None
-    if place.key_files.changed_since(tried_at - KEYS_SETTLE_SECONDS):
-        return NEW_KEYS_DELAY_SECONDS
-    return next(delays, None) if is_stale_token(error) else None
-
-
 def is_stale_token(error: Exception) -> bool:
     """Tell whether the store says that the session token has expired, or is not valid any more."""
     code, _ = find_answer(error)
     return MEANINGS.get(code or "", (None, ""))[1] in (TOKEN, EXPIRED)
-
-
-def persist(operation: Callable[[], T], place: Place) -> T:
-    """Return `operation()`, retried while the store is unavailable, at most for `RETRY_SECONDS`, and with new keys.
-
-    Raises:
-        PodreduceError: as `translate` says.
-    """
-    delays = delays_seconds(place, time.monotonic())
-    while True:
-        place.before_try()
-        watch = place.stopwatch()
-        tried_at = time.monotonic()
-        try:
-            place.mishap()
-            with watch:
-                result = operation()
-        except STORE_ERRORS as error:
-            fault = translate(error, place)
-            watch.end(fault)
-            delay = delay_of_retry(error, fault, place, delays, tried_at)
-            if delay is None:
-                raise fault from error
-        except PodreduceError as fault:
-            watch.end(fault)
-            raise
-        else:
-            watch.end()
-            return result
-        time.sleep(delay)
-
-
-async def persist_async(operation: Callable[[], Awaitable[T]], place: Place) -> T:
-    """Do the same as `persist`, without blocking the event loop."""
-    delays = delays_seconds(place, time.monotonic())
-    while True:
-        async with place.gate:
-            place.before_try()
-            watch = place.stopwatch()
-            tried_at = time.monotonic()
-            try:
-                with watch:
-                    result = await operation()
-            except STORE_ERRORS as error:
-                fault = translate(error, place)
-                watch.end(fault)
-                delay = delay_of_retry(error, fault, place, delays, tried_at)
-                if delay is None:
-                    raise fault from error
-            else:
-                watch.end()
-                return result
-        await asyncio.sleep(delay)

@@ -13,8 +13,9 @@ from podreduce.contract.environment import StorageSettings
 from podreduce.contract.errors import PodreduceError, StorageUnavailableError, UploadLostError
 from podreduce.storage import Answer, ObjectStore, Operation, open_store
 from podreduce.storage import multipart as multipart_module
-from podreduce.storage.faults import Place, persist, persist_async
-from podreduce.storage.requests import OPERATIONS, Stopwatch
+from podreduce.storage.place import Place
+from podreduce.storage.retries import with_retries, with_retries_async
+from podreduce.storage.telemetry import OPERATIONS, Stopwatch
 from tests.support.fake_s3 import fake_s3
 
 Told = tuple[Operation, Answer]
@@ -133,9 +134,9 @@ async def test_an_answer_is_told_by_what_it_means(listener: Listener, case: tupl
         fail()
 
     with pytest.raises(PodreduceError):
-        persist(fail, place)
+        with_retries(fail, place)
     with pytest.raises(PodreduceError):
-        await persist_async(fail_later, place)
+        await with_retries_async(fail_later, place)
     assert listener.told == [(Operation.READ, expected)] * 2
 
 
@@ -149,7 +150,7 @@ def test_each_try_is_told(listener: Listener) -> None:
             raise error
         return "done"
 
-    assert persist(write, place) == "done"
+    assert with_retries(write, place) == "done"
     assert listener.told == [(Operation.WRITE, Answer.UNAVAILABLE), (Operation.WRITE, Answer.OK)]
 
 
@@ -160,7 +161,7 @@ async def test_the_wait_for_a_turn_is_not_the_requests_time(listener: Listener) 
     async def read() -> None:
         """Take no time."""
 
-    asking = asyncio.create_task(persist_async(read, place))
+    asking = asyncio.create_task(with_retries_async(read, place))
     await asyncio.sleep(0.1)
     gate.release()
     await asking
@@ -173,7 +174,7 @@ def test_an_error_that_is_already_ours_is_told_and_passed_on(listener: Listener)
 
     place = Place(verb="upload part", uri="s3://b/k", endpoint=None, on_request=listener)
     with pytest.raises(UploadLostError):
-        persist(fail, place)
+        with_retries(fail, place)
     assert listener.told == [(Operation.UPLOAD, Answer.OTHER)]
 
 
