@@ -154,6 +154,16 @@ def states(status: dict[str, Any]) -> dict[str, str]:
     return {step["name"]: step["state"] for step in status["steps"]}
 
 
+def count_words() -> Counter[str]:
+    """How often each word is in the text."""
+    return Counter(
+        word.lower()
+        for data in decompressed(real_text())
+        for line in data.decode().split("\n")
+        for word in line.split()
+    )
+
+
 def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: PipelineWorld) -> None:
     world = pipelines.jobs
     steps = [
@@ -172,12 +182,7 @@ def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: Pipeli
     assert set(states(status).values()) == {"Complete"}
     assert status["progress"] == "4/4"
 
-    words = Counter(
-        word.lower()
-        for data in decompressed(real_text())
-        for line in data.decode().split("\n")
-        for word in line.split()
-    )
+    words = count_words()
     expected: Counter[str] = Counter()
     for word, count in words.items():
         expected[f"lengths {len(word)}"] += count
@@ -189,6 +194,14 @@ def test_a_diamond_equals_a_counter_and_a_second_run_reuses_it(pipelines: Pipeli
     status = pipelines.wait("web", "2")
     assert set(states(status).values()) == {"Reused"}
     assert pipelines.job_names() == [], "the jobs of the run before are gone, and none was made"
+
+
+def weigh(iterations: int) -> dict[str, int]:
+    """What the loop of the next test gives."""
+    words, weights = count_words(), Counter({"x": 64})
+    for _ in range(iterations):
+        weights = Counter({word: (words[word] + weights[word]) % 1009 for word in words | weights})
+    return dict(weights)
 
 
 def test_a_loop_maps_what_does_not_change_once(pipelines: PipelineWorld) -> None:
@@ -216,17 +229,8 @@ def test_a_loop_maps_what_does_not_change_once(pipelines: PipelineWorld) -> None
         loops=[{"name": "growth", "steps": ["weigh"], "maxIterations": 3}],
     )
     pipelines.wait("weights")
-    words = Counter(
-        word.lower()
-        for data in decompressed(real_text())
-        for line in data.decode().split("\n")
-        for word in line.split()
-    )
-    expected = Counter({"x": 64})
-    for _ in range(3):
-        expected = Counter({word: (words[word] + expected[word]) % 1009 for word in words | expected})
     records = [json.loads(line) for part in world.parts("weights") for line in part.decode().split("\n")[:-1]]
-    assert {record["key"]: record["value"] for record in records} == dict(expected)
+    assert {record["key"]: record["value"] for record in records} == weigh(3)
 
     jobs = {job["metadata"]["labels"]["podreduce.dev/iteration"]: job for job in pipelines.list_jobs("weigh")}
     for iteration in ("2", "3"):

@@ -11,7 +11,7 @@ from functools import partial
 from itertools import islice
 
 from podreduce.contract.layout import PLAN_KEY, shard_page_key, staging_prefix
-from podreduce.contract.plan import InputOptions, PageRef, Program, ShardPage, SideInput
+from podreduce.contract.plan import InputOptions, PageRef, Plan, Program, ShardPage, SideInput
 from podreduce.contract.wire import digest_bytes, encode
 from podreduce.inputs import reads_whole_objects
 from podreduce.storage import probe_conditional_create
@@ -99,12 +99,21 @@ async def plan_run(run: Run, cluster: Cluster) -> None:
         owner=run.job.owner,
         buckets=None if earlier is None else earlier.buckets,
     )
+    is_new = await write_plan(run, plan)
+    if is_new and earlier is not None:
+        await write_carried_commits(run, earlier.commits)
+
+
+async def write_plan(run: Run, plan: Plan) -> bool:
+    """Write the plan, and return whether it is the first.
+
+    Raises:
+        ActionError: the run has begun with another plan.
+    """
     data = encode(plan)
     refuse_successor(run, digest_bytes(data))
     run.records.written_plan = digest_bytes(data)
-    is_new = await run.work.create_async(PLAN_KEY, data)
-    if is_new and earlier is not None:
-        await write_carried_commits(run, earlier.commits)
+    return await run.work.create_async(PLAN_KEY, data)
 
 
 async def read_inputs(run: Run) -> FoundInputs:
