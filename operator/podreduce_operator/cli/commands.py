@@ -6,6 +6,7 @@ import typer
 
 from podreduce_operator.cli.app_commands import applications
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
+from podreduce_operator.cli.command_words import CommandLine, words_of
 from podreduce_operator.cli.options import (
     ArchitectureOption,
     AssignmentsOption,
@@ -54,6 +55,7 @@ from podreduce_operator.cli.previews import add_previews
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=CommandLine,
     name="podreduce",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -134,6 +136,7 @@ def run(
         work_uri=work_uri,
         at=at,
         graph=graph,
+        command=words_of(context),
     )
     raise typer.Exit(run_any(options, of_steps, context.obj))
 
