@@ -9,6 +9,8 @@ __all__ = [
     "JOB_UID",
     "NAMESPACE",
     "NOW",
+    "PIPELINE_UID",
+    "SCHEDULE_UID",
     "complete_job",
     "condition",
     "failed_job",

@@ -2,6 +2,7 @@
 
 import typer
 
+from podreduce_operator.cli.command_words import words_of
 from podreduce_operator.cli.options import (
     ApplicationArgument,
     ApplicationDirectoryArgument,
@@ -61,5 +62,6 @@ def run_command(
         keep=keep,
         log_format=log_format.value,
         opens=opens,
+        command=words_of(context),
     )
     raise typer.Exit(run_application(run, context.obj))

@@ -43,6 +43,7 @@ class ApplicationRun:
         keep: where steps' outputs and records stay, so that the next run does only what changed; None: nowhere.
         log_format: how progress is shown.
         opens: the report is shown in a browser at the end.
+        command: the words of the command line, so that the run can be started again.
     """
 
     name: str
@@ -53,6 +54,7 @@ class ApplicationRun:
     keep: Path | None
     log_format: str
     opens: bool
+    command: tuple[str, ...] = ()
 
 
 def list_applications() -> ExitStatus:
@@ -81,7 +83,7 @@ def run_application(run: ApplicationRun, fork_server: ForkServer | None) -> Exit
     overrides = Overrides(
         parallelism=run.parallelism, parameters=(f"input={source}", f"output={output}", *run.parameters)
     )
-    options = RunOptions(file=str(pipeline), overrides=overrides, log_format=run.log_format)
+    options = RunOptions(file=str(pipeline), overrides=overrides, log_format=run.log_format, command=run.command)
     status = run_any(options, StepOverrides(keep=run.keep), fork_server)
     if status == ExitStatus.COMPLETE:
         show_report(output, opens=run.opens)

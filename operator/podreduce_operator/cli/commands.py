@@ -6,6 +6,7 @@ import typer
 
 from podreduce_operator.cli.app_commands import applications
 from podreduce_operator.cli.cluster.commands import add_cluster_commands
+from podreduce_operator.cli.command_words import CommandLine
 from podreduce_operator.cli.dataclass_options import with_options_of
 from podreduce_operator.cli.options import (
     CopySourceArgument,
@@ -24,6 +25,7 @@ from podreduce_operator.cli.submit_arguments import SubmitArguments
 __all__ = ["app"]
 
 app = typer.Typer(
+    cls=CommandLine,
     name="podreduce",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

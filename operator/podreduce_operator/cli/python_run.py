@@ -19,6 +19,7 @@ from podreduce.contract.environment import TASK
 from podreduce.contract.members import MAPPERS
 from podreduce_operator.cli.job_file import JobFile
 from podreduce_operator.cli.overrides import Overrides
+from podreduce_operator.cli.program_source import find_source
 from podreduce_operator.cli.python_job import build_job_file, guess_format
 from podreduce_operator.cli.report import find_verdict
 from podreduce_operator.cli.run import InvalidFileError, RunOptions, keep_failure, load_job, run_in
@@ -194,7 +195,11 @@ def run_loaded(
     Raises:
         JobFailedError: it failed.
     """
-    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.local_runs.remembering import (  # noqa: PLC0415 - slow to import
+        as_written,
+        remember_begin,
+        remember_end,
+    )
     from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     try:
@@ -215,7 +220,8 @@ def run_loaded(
             is_complete = find_verdict(outcome.status)[0] == "Complete"
             told = "" if is_complete else keep_failure(job, file, outcome.status, workspace)
             if remembered is not None:
-                remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
+                known = as_written(outcome.status, job.key.name, find_source(job.spec.program, file))
+                remember_end(remembered, known, workspace, interrupted=outcome.interrupted)
     except OutputBusyError as error:
         raise JobFailedError(f"{job.key.name}: failed: OutputClaimed: {error}", {}) from None
     if not is_complete:

@@ -72,7 +72,8 @@ class InvalidFileError(ValueError):
 class RunOptions:
     """The command line of `podreduce run`.
 
-    `remembers`: whether the run goes into the history. `graph`: the file for the picture of a pipeline.
+    `remembers`: whether the run goes into the history, with the words of `command` to start it again. `graph`: the file
+    for the picture of a pipeline.
     """
 
     file: str
@@ -86,6 +87,7 @@ class RunOptions:
     work_uri: str | None = None
     at: str | None = None
     remembers: bool = True
+    command: tuple[str, ...] = ()
     graph: Path | None = None
 
 
@@ -107,19 +109,24 @@ def run_loaded(
     job: JobView, file: JobFile, options: RunOptions, memory_bytes: int | None, fork_server: ForkServer | None
 ) -> ExitStatus:
     """Run a valid job: make its directory, run the engine, print the report."""
-    from podreduce_operator.cli.local_runs.remembering import remember_begin, remember_end  # noqa: PLC0415 - slow to import
+    from podreduce_operator.cli.local_runs.remembering import (  # noqa: PLC0415 - slow to import
+        as_written,
+        remember_begin,
+        remember_end,
+    )
     from podreduce_operator.cli.workspace import OutputBusyError, open_workspace  # noqa: PLC0415
 
     started = time.monotonic()
     try:
         with open_workspace(job.spec.output.uri, options.work_directory) as workspace:
-            remembered = remember_begin(job.key.name, file.source, workspace)
+            remembered = remember_begin(job.key.name, file.source, workspace, command=options.command)
             outcome = asyncio.run(
                 run_in(workspace, job, file, options, memory_bytes=memory_bytes, fork_server=fork_server)
             )
             workspace.keep(workspace.quarantine)
             ended = report(job, file, outcome, workspace, time.monotonic() - started, as_json=options.as_json)
-            remember_end(remembered, outcome.status, workspace, interrupted=outcome.interrupted)
+            known = as_written(outcome.status, job.key.name, find_source(job.spec.program, file))
+            remember_end(remembered, known, workspace, interrupted=outcome.interrupted)
             return ended
     except OutputBusyError as error:
         complain(f"{job.key.name}: failed: OutputClaimed: {error}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from podreduce_operator.cli.command_words import words_of
 from podreduce_operator.cli.options import (
     AssignmentsOption,
     AtOption,
@@ -81,6 +82,7 @@ class RunArguments:
             work_uri=self.work_uri,
             at=self.at,
             graph=self.graph,
+            command=words_of(self.context),
         )
 
     def read_overrides(self) -> "Overrides":

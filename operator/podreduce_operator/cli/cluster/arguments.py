@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from podreduce_operator.cli.cluster.completion import complete_jobs, complete_kinds, complete_references
+from podreduce_operator.cli.cluster.completion import complete_kinds, complete_references
 from podreduce_operator.cli.cluster.output_format import Format
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "EverywhereOption",
     "FailedOption",
     "HeadOption",
-    "JobArgument",
     "KindArgument",
     "KubeconfigOption",
     "MapsOption",
@@ -28,11 +27,13 @@ __all__ = [
     "RawOption",
     "ReplaceOption",
     "ReplayArgument",
+    "ReplayStepOption",
     "ReplayTaskArgument",
     "RunIdOption",
     "SaveOption",
     "SelectorOption",
     "StatusGraphOption",
+    "StepOption",
     "TailOption",
     "TaskArgument",
     "TimeoutOption",
@@ -43,10 +44,18 @@ __all__ = [
 NameArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A job, or KIND/NAME: mrj/wordcount, mrs/nightly.", autocompletion=complete_references
+        metavar="NAME",
+        help="A job, or KIND/NAME: mrj/wordcount, mrp/web, mrs/nightly.",
+        autocompletion=complete_references,
     ),
 ]
-JobArgument = Annotated[str, typer.Argument(metavar="NAME", help="A job.", autocompletion=complete_jobs)]
+StepOption = Annotated[
+    str | None,
+    typer.Option(metavar="STEP", help="Of a pipeline: this step; sum/3 is an iteration of a loop.", show_default="all"),
+]
+ReplayStepOption = Annotated[
+    str | None, typer.Option("--step", metavar="STEP", help="Of a pipeline.", show_default="the first that failed")
+]
 NamespaceOption = Annotated[
     str | None,
     typer.Option("--namespace", "-n", metavar="NAME", help="The namespace.", show_default="the context's"),
@@ -95,7 +104,9 @@ RawOption = Annotated[bool, typer.Option("--raw", help="Lines as they were writt
 ReplayArgument = Annotated[
     str,
     typer.Argument(
-        metavar="NAME", help="A job, or the directory that a failed local run has kept.", autocompletion=complete_jobs
+        metavar="NAME",
+        help="As of status; or the directory that a failed local run has kept.",
+        autocompletion=complete_references,
     ),
 ]
 ReplayTaskArgument = Annotated[
@@ -108,7 +119,9 @@ MapsOption = Annotated[
 ]
 PublishedArgument = Annotated[
     str,
-    typer.Argument(metavar="NAME", help="A job, or the path or URI of an output.", autocompletion=complete_jobs),
+    typer.Argument(
+        metavar="NAME", help="As of status; or the path or URI of an output.", autocompletion=complete_references
+    ),
 ]
 HeadOption = Annotated[int | None, typer.Option(metavar="N", min=1, help="Only the first records.")]
 CountOption = Annotated[bool, typer.Option("--count", help="Only how many records there are.")]

@@ -14,7 +14,6 @@ from podreduce_operator.cli.cluster.arguments import (
     EverywhereOption,
     FailedOption,
     HeadOption,
-    JobArgument,
     KindArgument,
     MapsOption,
     NameArgument,
@@ -24,11 +23,13 @@ from podreduce_operator.cli.cluster.arguments import (
     RawOption,
     ReplaceOption,
     ReplayArgument,
+    ReplayStepOption,
     ReplayTaskArgument,
     RunIdOption,
     SaveOption,
     SelectorOption,
     StatusGraphOption,
+    StepOption,
     TailOption,
     TaskArgument,
     TimeoutOption,
@@ -112,9 +113,10 @@ def wait_command(names: NamesArgument, *, timeout: TimeoutOption = None, place: 
 
 @with_place_options
 def logs_command(
-    name: JobArgument,
+    name: NameArgument,
     task: TaskArgument = None,
     *,
+    step: StepOption = None,
     failed: FailedOption = False,
     tail: TailOption = None,
     raw: RawOption = False,
@@ -122,13 +124,14 @@ def logs_command(
     place: Place,
 ) -> None:
     """Print what tasks have printed: from their pods, and what is kept when the pods are gone."""
-    from podreduce_operator.cli.cluster.job_logs import LogOptions, show_logs  # noqa: PLC0415
+    from podreduce_operator.cli.cluster.job_logs import LogOptions  # noqa: PLC0415 - other commands need none of it
+    from podreduce_operator.cli.cluster.logs import show_logs  # noqa: PLC0415
 
-    options = LogOptions(task=task, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
+    options = LogOptions(task=task, step=step, only_failed=failed, tail=tail, is_raw=raw, endpoint=endpoint)
     if is_local(name):
         from podreduce_operator.cli.local_runs.showing import show_logs_of  # noqa: PLC0415
 
-        answer_here(lambda: show_logs_of(name, options))
+        answer_here(lambda: show_logs_of(with_step(name, step), options))
     ask_about(place, name, lambda connection, reference: show_logs(connection, reference, options))
 
 
@@ -137,6 +140,7 @@ def replay_command(
     name: ReplayArgument,
     task: ReplayTaskArgument = None,
     *,
+    step: ReplayStepOption = None,
     debug: DebugOption = False,
     maps: MapsOption = False,
     endpoint: EndpointOption = None,
@@ -152,46 +156,59 @@ def replay_command(
         replay_kept,
     )
 
-    options = ReplayOptions(task=task, debugs=debug, with_maps=maps, endpoint=endpoint)
+    options = ReplayOptions(task=task, step=step, debugs=debug, with_maps=maps, endpoint=endpoint)
     if is_place(name) or is_local(name):
-        answer_here(lambda: replay_kept(find_directory(name), options))
+        answer_here(lambda: replay_kept(find_directory(with_step(name, step)), options))
     ask_about(place, name, lambda connection, reference: replay_job(connection, reference, options))
 
 
 @with_place_options
 def diagnose_command(
-    name: JobArgument,
+    name: NameArgument,
     *,
+    step: StepOption = None,
     output: OutputOption = None,
     endpoint: EndpointOption = None,
     place: Place,
 ) -> None:
-    """Say why a job waits, is slow or failed, what to do, and the next command."""
-    from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job  # noqa: PLC0415
+    """Say why a job or a pipeline waits, is slow or failed, what to do, and the next command."""
+    from podreduce_operator.cli.cluster.diagnoses import show_diagnosis  # noqa: PLC0415 - other commands need none
 
-    ask_about(place, name, lambda connection, reference: diagnose_job(connection, reference, output, endpoint))
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.diagnosing import diagnose_run  # noqa: PLC0415
+
+        answer_here(lambda: diagnose_run(with_step(name, step), output))
+    ask_about(place, name, lambda connection, reference: show_diagnosis(connection, reference, output, endpoint, step))
 
 
 @with_place_options
 def output_command(
     name: PublishedArgument,
     *,
+    step: StepOption = None,
     head: HeadOption = None,
     count: CountOption = False,
     save: SaveOption = None,
     endpoint: EndpointOption = None,
     place: Place,
 ) -> None:
-    """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON."""
+    """Print the records that a run has published: text as it is, rows of Parquet as lines of JSON.
+
+    Of a pipeline: list the steps that have an output with a URI; --step chooses one.
+    """
     from podreduce_operator.cli.cluster.published_output import (  # noqa: PLC0415 - other commands need none of it
         OutputOptions,
         show_output,
         show_output_at,
     )
 
-    options = OutputOptions(head=head, count=count, save=save, endpoint=endpoint)
-    if is_place(name) or is_local(name):
-        answer_here(lambda: show_output_at(find_uri(name), options))
+    options = OutputOptions(head=head, count=count, save=save, step=step, endpoint=endpoint)
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.showing import show_output_of  # noqa: PLC0415
+
+        answer_here(lambda: show_output_of(with_step(name, step), options))
+    if is_place(name):
+        answer_here(lambda: show_output_at(find_uri(with_step(name, step)), options))
     ask_about(place, name, lambda connection, reference: show_output(connection, reference, options))
 
 
@@ -199,6 +216,7 @@ def output_command(
 def verify_command(
     name: PublishedArgument,
     *,
+    step: StepOption = None,
     output: OutputOption = None,
     endpoint: EndpointOption = None,
     place: Place,
@@ -213,8 +231,10 @@ def verify_command(
     )
 
     if is_place(name) or is_local(name):
-        answer_here(lambda: show_verification_at(find_uri(name), output))
-    ask_about(place, name, lambda connection, reference: show_verification(connection, reference, output, endpoint))
+        answer_here(lambda: show_verification_at(find_uri(with_step(name, step)), output))
+    ask_about(
+        place, name, lambda connection, reference: show_verification(connection, reference, output, endpoint, step)
+    )
 
 
 @with_place_options
@@ -222,6 +242,10 @@ def events_command(name: NameArgument, *, output: OutputOption = None, place: Pl
     """List what was reported about a job and its pods, in the order of time."""
     from podreduce_operator.cli.cluster.event_list import list_events  # noqa: PLC0415 - other commands need none of it
 
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.events import list_events_of  # noqa: PLC0415
+
+        answer_here(lambda: list_events_of(name, output))
     ask_about(place, name, lambda connection, reference: list_events(connection, reference, output))
 
 
@@ -230,6 +254,7 @@ def suspend_command(name: NameArgument, *, place: Place) -> None:
     """Stop the pods of a job until it is resumed; or let a schedule make no jobs. What is committed stays."""
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
+    refuse_local(name, "suspended")
     ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=True))
 
 
@@ -238,6 +263,7 @@ def resume_command(name: NameArgument, *, place: Place) -> None:
     """Let a suspended job or schedule go on."""
     from podreduce_operator.cli.cluster.changes import set_suspend  # noqa: PLC0415 - other commands need none of it
 
+    refuse_local(name, "resumed")
     ask_about(place, name, lambda connection, reference: set_suspend(connection, reference, suspend=False))
 
 
@@ -246,21 +272,26 @@ def cancel_command(name: NameArgument, *, yes: YesOption = False, place: Place) 
     """Delete a job that has not ended: its pods stop, its intermediate data goes, and published outputs stay."""
     from podreduce_operator.cli.cluster.changes import cancel  # noqa: PLC0415 - other commands need none of it
 
+    refuse_local(name, "cancelled")
     ask_about(place, name, lambda connection, reference: cancel(connection, reference, is_sure=yes))
 
 
 @with_place_options
 def rerun_command(
-    name: JobArgument,
+    name: NameArgument,
     *,
     run_id: RunIdOption = None,
     replace_output: ReplaceOption = False,
     yes: YesOption = False,
     place: Place,
 ) -> None:
-    """Run a job again, with its spec as it is now."""
+    """Run a job or a pipeline again, with its spec as it is now."""
     from podreduce_operator.cli.cluster.changes import rerun  # noqa: PLC0415 - other commands need none of it
 
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.running_again import run_again  # noqa: PLC0415
+
+        answer_here(lambda: run_again(name, run_id=run_id, replace_output=replace_output))
     ask_about(
         place,
         name,
@@ -298,6 +329,21 @@ def is_place(name: str) -> bool:
     return "://" in name or name.startswith((".", "/", "~")) or name.endswith("/")
 
 
+def with_step(name: str, step: str | None) -> str:
+    """Return the name of a step of a local run, `local/web/sum`, if a step is given; otherwise the name.
+
+    Raises:
+        CommandError: it is the name of no run.
+    """
+    from podreduce_operator.cli.cluster.errors import CommandError, CommandExit  # noqa: PLC0415 - as below
+
+    if step is None:
+        return name
+    if not is_local(name):
+        raise CommandError(f"{name}: --step: name a pipeline, mrp/NAME or local/NAME", CommandExit.INVALID)
+    return f"{name}/{step}"
+
+
 def find_uri(name: str) -> str:
     """Return the URI of an output that is named by its place, or by its local run."""
     from podreduce_operator.cli.local_runs.showing import find_output  # noqa: PLC0415 - other commands need none of it
@@ -320,26 +366,18 @@ def answer_here(command: "Callable[[], CommandExit]") -> NoReturn:
     raise typer.Exit(run_quietly(command))
 
 
-def refuse_local(name: str) -> NoReturn:
-    """Refuse a command about a run of this machine that only a cluster can answer.
+def refuse_local(name: str, word: str) -> None:
+    """Refuse a change that only a cluster can make, if the name is that of a run of this machine."""
+    if is_local(name):
+        from podreduce_operator.cli.local_runs.running_again import refuse_control  # noqa: PLC0415 - only for these
 
-    Raises:
-        CommandError: always.
-    """
-    from podreduce_operator.cli.cluster.errors import CommandError, CommandExit  # noqa: PLC0415 - as above
-
-    known = "list, status, wait, logs, replay, output and verify"
-    raise CommandError(
-        f"{name}: this command asks a cluster; for runs of this machine there are {known}", CommandExit.INVALID
-    )
+        answer_here(lambda: refuse_control(name, word))
 
 
 def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
     """Ask the cluster about one resource, and end with the exit code."""
     from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
 
-    if is_local(name):
-        answer_here(lambda: refuse_local(name))
     answer(place, lambda connection: question(connection, parse_reference(name)))
 
 

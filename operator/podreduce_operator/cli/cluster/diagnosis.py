@@ -6,17 +6,13 @@ Rule: pure. The findings come from the job's conditions and status, its pods, it
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
-from podreduce.contract.post_mortem import Attempt, AttemptResult, PostMortem
+from podreduce.contract.post_mortem import Attempt, AttemptResult
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
-from podreduce_operator.cli.cluster.event_list import Event
-from podreduce_operator.cli.cluster.place import Place
-from podreduce_operator.cli.cluster.remedies import CLUSTER_REMEDIES
-from podreduce_operator.cli.cluster.resources import name_of
+from podreduce_operator.cli.cluster.findings import Case, Finding
 from podreduce_operator.cli.cluster.run_facts import (
     Ending,
     find_ending,
@@ -26,17 +22,27 @@ from podreduce_operator.cli.cluster.run_facts import (
     read_duration,
     read_tasks,
     spec_of,
-    status_of,
 )
 from podreduce_operator.cli.report import SKEWED_SHARE, explains
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
-from podreduce_operator.model.pods import PodPhase, PodView
+from podreduce_operator.model.pods import PodPhase
 from podreduce_operator.policy.run_conditions import SEVERAL_PODS
 from podreduce_operator.policy.run_state import is_condition_true
 from podreduce_operator.policy.spec_change import SPEC_CHANGED
 from podreduce_operator.policy.stuck_pods import explain_waiting
 
-__all__ = ["Case", "Finding", "diagnose", "find_failure", "render_finding"]
+__all__ = [
+    "diagnose",
+    "find_failed_attempts",
+    "find_failure",
+    "find_misunderstood",
+    "find_not_begun",
+    "find_notes",
+    "find_skew",
+    "find_suspension",
+    "find_untaken",
+    "find_wait_reason",
+]
 
 Json = Mapping[str, Any]
 
@@ -53,65 +59,11 @@ REPLAYED = frozenset({"ProgramError", "ProgramInvalid", "SetupFailed", "InputErr
 """Reasons for which a task is likely to fail in the same way on another machine."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """Everything that is known of a job.
-
-    Attributes:
-        pods: those of the run.
-        events: of the job and its pods, in the order of time.
-        post_mortem: of a run that ended, if it could be read.
-        program_change: that the text in the job's ConfigMap is not what was planned, in a sentence; or empty.
-        unknown: what could not be read, and why.
-    """
-
-    job: Json
-    place: Place
-    now: float
-    pods: Sequence[PodView] = ()
-    events: Sequence[Event] = ()
-    post_mortem: PostMortem | None = None
-    program_change: str = ""
-    unknown: Sequence[str] = ()
-
-    @property
-    def status(self) -> Json:
-        """The job's status."""
-        return status_of(self.job)
-
-    @property
-    def name(self) -> str:
-        """The job's name."""
-        return name_of(dict(self.job))
-
-    def command(self, word: str, *more: str) -> str:
-        """Return a command about this job."""
-        return self.place.command(word, self.name, *more)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing to know.
-
-    Attributes:
-        text: what it is, in a sentence.
-        details: what shows it.
-        remedy: what to do; empty if nothing is to be done.
-        command: the next command.
-        more: the rest, for those who read on.
-    """
-
-    text: str
-    details: Sequence[str] = ()
-    remedy: str = ""
-    command: str = ""
-    more: Sequence[str] = ()
-
-
 def diagnose(case: Case) -> list[Finding]:
     """Return the findings, the most important first. There is at least one."""
     finders = (
-        find_unseen,
+        find_untaken,
+        find_not_begun,
         find_misunderstood,
         find_failure,
         find_suspension,
@@ -129,16 +81,20 @@ def diagnose(case: Case) -> list[Finding]:
     return [*(found or [describe_progress(case)]), *find_several_pods(case)]
 
 
-def find_unseen(case: Case) -> Iterator[Finding]:
-    """Find a job that no operator has taken, or that has a new run which did not begin."""
+def find_untaken(case: Case) -> Iterator[Finding]:
+    """Find a job that no operator has taken."""
     created = parse_time(case.job["metadata"].get("creationTimestamp")) or case.now
     if not case.status and case.now - created >= UNSEEN_SECONDS:
         yield Finding(
-            text=f"no operator has taken this job in {render_seconds(case.now - created)}",
+            text=f"no operator has taken this {case.noun} in {render_seconds(case.now - created)}",
             details=[*tell_warnings(case)],
             remedy="see whether podreduce's operator runs, and whether its value `namespaces` has this namespace",
             command="kubectl get deployments -A -l app.kubernetes.io/name=podreduce",
         )
+
+
+def find_not_begun(case: Case) -> Iterator[Finding]:
+    """Find a new run that has not begun."""
     wanted = spec_of(case.job).get("runId", "1")
     if case.status and not is_wanted_run(case.job):
         known = case.status.get("runId")
@@ -160,14 +116,14 @@ def find_failure(case: Case) -> Iterator[Finding]:
         return
     last = next(iter(case.status.get("failures") or ()), None)
     if last is None or not explains(last, reason):
-        remedy = CLUSTER_REMEDIES.get(reason, f"docs/troubleshooting.md says what {reason} means")
-        yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.command('rerun')}")
+        remedy = case.remedies.get(reason, f"docs/troubleshooting.md says what {reason} means")
+        yield Finding(text=f"{reason}: {message}", remedy=f"{remedy}; then {case.command_to_change('rerun')}")
         return
-    remedy = CLUSTER_REMEDIES.get(last["reason"]) or CLUSTER_REMEDIES.get(reason, "correct the cause")
+    remedy = case.remedies.get(last["reason"]) or case.remedies.get(reason, "correct the cause")
     yield Finding(
         text=tell_error(last),
         details=[*tell_record(last)],
-        remedy=f"{remedy}; then {case.command('rerun')}",
+        remedy=f"{remedy}; then {case.command_to_change('rerun')}",
         command=case.command("logs", last["task"]),
         more=[*tell_attempt(last), f"the run ended with {reason}: {message}", *tell_replay(case, last)],
     )
@@ -205,7 +161,7 @@ def find_suspension(case: Case) -> Iterator[Finding]:
         yield Finding(
             text="it is suspended: no pods run, and what is committed stays",
             remedy="let it go on",
-            command=case.command("resume"),
+            command=case.command_to_change("resume"),
         )
 
 
@@ -213,7 +169,7 @@ def find_wait_reason(case: Case) -> Iterator[Finding]:
     """Find what the operator waits for."""
     reason, message = find_wait(case.status)
     if reason:
-        remedy = CLUSTER_REMEDIES.get(reason, "")
+        remedy = case.remedies.get(reason, "")
         yield Finding(text=f"it waits: {reason}: {message}", remedy=remedy, command=case.command("events"))
 
 
@@ -225,7 +181,7 @@ def find_waiting_pods(case: Case) -> Iterator[Finding]:
     pod = next(pod for pod in case.pods if f"pod {pod.name}" in waiting.message)
     yield Finding(
         text=waiting.message,
-        remedy=CLUSTER_REMEDIES.get(waiting.reason, ""),
+        remedy=case.remedies.get(waiting.reason, ""),
         command=f"kubectl describe pod {pod.name} -n {case.job['metadata']['namespace']}",
     )
 
@@ -240,7 +196,7 @@ def find_failed_attempts(case: Case) -> Iterator[Finding]:
     again = case.status.get("nextAttemptAt")
     if again is not None and not has_ended(case):
         details.append(f"the next attempt begins at {again}")
-    remedy = "" if last is None else CLUSTER_REMEDIES.get(last["reason"], "")
+    remedy = "" if last is None else case.remedies.get(last["reason"], "")
     text = f"{render_count(failed, 'attempt')} failed, and the tasks are tried again"
     if has_ended(case):
         text = f"{render_count(failed, 'attempt')} failed, and later ones went well"
@@ -351,10 +307,10 @@ def find_notes(case: Case) -> Iterator[Finding]:
     for kind in ("EmptyOutput", SPEC_CHANGED, "CleanupFailed"):
         reason, message = message_of(case.status, kind)
         if reason:
-            again = case.command("rerun") if kind == SPEC_CHANGED else ""
+            again = case.command_to_change("rerun") if kind == SPEC_CHANGED else ""
             yield Finding(text=f"{kind}: {message}", command=again)
     if case.program_change and not is_condition_true(case.status, SPEC_CHANGED):
-        yield Finding(text=f"{SPEC_CHANGED}: {case.program_change}", command=case.command("rerun"))
+        yield Finding(text=f"{SPEC_CHANGED}: {case.program_change}", command=case.command_to_change("rerun"))
     bad = case.status.get("badRecords") or {}
     if bad.get("count"):
         yield Finding(text=f"{render_count(bad['count'], 'bad record')} skipped: {bad['uri']}")
@@ -384,14 +340,3 @@ def tell_warnings(case: Case) -> Iterator[str]:
     """Yield the newest warnings."""
     warnings = [event for event in case.events if event.kind == "Warning"]
     yield from (f"event {event.reason}: {event.message}" for event in warnings[-MAX_EVENTS:])
-
-
-def render_finding(finding: Finding) -> Iterator[str]:
-    """Yield the lines about a finding: what it is, what shows it, what to do, and the rest."""
-    yield finding.text
-    yield from finding.details
-    if finding.remedy:
-        yield f"what to do: {finding.remedy}"
-    if finding.command:
-        yield f"next: {finding.command}"
-    yield from (f"  {line}" for line in finding.more)

@@ -1,4 +1,4 @@
-"""`podreduce logs`: the logs of a run's attempts, from their pods, and from the store after the pods are gone.
+"""The logs of the attempts of a job's run, from their pods, and from the store after the pods are gone.
 
 Rule: what is not kept is said, with the reason.
 """
@@ -11,10 +11,9 @@ from podreduce.contract.errors import PodreduceError
 from podreduce.contract.layout import FAILURES_PREFIX, LOGS_PREFIX, parse_attempt_name
 from podreduce.contract.post_mortem import PostMortem
 from podreduce.contract.task import TaskRef
-from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
+from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.cluster.log_lines import render_log
-from podreduce_operator.cli.cluster.resources import list_pods_of, read_resource, uid_of
+from podreduce_operator.cli.cluster.resources import list_pods_of, uid_of
 from podreduce_operator.cli.cluster.run_facts import spec_of, status_of
 from podreduce_operator.cli.cluster.run_store import RunStore, open_run_store, read_post_mortem
 from podreduce_operator.cli.cluster.task_names import parse_task
@@ -27,7 +26,16 @@ from podreduce_operator.policy.run_state import read_run_id
 if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.connection import Connection
 
-__all__ = ["AttemptLog", "LogOptions", "cut", "print_logs", "show_logs"]
+__all__ = [
+    "AttemptLog",
+    "FoundLogs",
+    "LogOptions",
+    "collect_logs",
+    "cut",
+    "explain_nothing",
+    "find_pods",
+    "print_logs",
+]
 
 Json = dict[str, Any]
 
@@ -44,12 +52,14 @@ class LogOptions:
 
     Attributes:
         task: as the command line names it; None means all tasks.
+        step: of a pipeline; None means all steps.
         only_failed: leave out attempts that did not fail.
         tail: the last lines of each attempt; None means all.
         endpoint: replaces the store's.
     """
 
     task: str | None = None
+    step: str | None = None
     only_failed: bool = False
     tail: int | None = None
     is_raw: bool = False
@@ -66,13 +76,21 @@ class AttemptLog:
     text: str
 
 
-async def show_logs(connection: "Connection", reference: Reference, options: LogOptions) -> CommandExit:
-    """Print the logs that there are, the tasks in order."""
-    if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job has logs; its jobs: podreduce status {reference}")
-    manifest = await read_resource(connection, reference)
-    status = status_of(manifest)
-    task = None if options.task is None else parse_task(options.task, status)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundLogs:
+    """The logs of a job's run, and what could not be read."""
+
+    logs: list[AttemptLog]
+    notes: list[str]
+
+
+async def collect_logs(connection: "Connection", manifest: Json, options: LogOptions) -> FoundLogs:
+    """Return the logs that there are of a job's run, the tasks in order.
+
+    Raises:
+        CommandError: the job has no such task.
+    """
+    task = None if options.task is None else parse_task(options.task, status_of(manifest))
     pods, notes = await find_pods(connection, manifest, task)
     logs = [
         log for pod in pods if wants(pod, options) and (log := await read_pod(connection, pod, options)) is not None
@@ -82,12 +100,7 @@ async def show_logs(connection: "Connection", reference: Reference, options: Log
             logs += read_kept(store, task, {name for pod in pods for name in pod.attempt_ids}, options)
     except CommandError as error:
         notes.append(f"what the store keeps was not read: {error}")
-    print_logs(sorted(logs, key=lambda log: (log.task, log.title)), options)
-    for note in notes:
-        complain(note)
-    if not logs:
-        complain(explain_nothing(manifest, task, options))
-    return CommandExit.DONE if logs else CommandExit.FAILED
+    return FoundLogs(logs=sorted(logs, key=lambda log: (log.task, log.title)), notes=notes)
 
 
 async def find_pods(connection: "Connection", manifest: Json, task: TaskRef | None) -> tuple[list[PodView], list[str]]:
@@ -183,9 +196,9 @@ def print_logs(logs: Sequence[AttemptLog], options: LogOptions) -> None:
             say(line)
 
 
-def explain_nothing(manifest: Json, task: TaskRef | None, options: LogOptions) -> str:
+def explain_nothing(manifest: Json, options: LogOptions) -> str:
     """Return why there is no log."""
     what = "no attempt that failed has a log" if options.only_failed else "no log"
-    subject = f"{task}: {what}" if task is not None else what
+    subject = f"{options.task}: {what}" if options.task is not None else what
     kept = KEPT.format(ttl=spec_of(manifest).get("ttlSecondsAfterFinished", DEFAULT_TTL))
     return f"{subject}: a task that has not started has none, and a pod's log goes with the pod; {kept}"

@@ -127,7 +127,7 @@ async def build_with_pods(connection: "Connection", job: Json) -> Branch:
 def suggest(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:
     """Return the next command for a run that came to rest, or that nobody has begun."""
     if reference.kind is not JOB:
-        return suggest_for_pipeline(connection, manifest) if reference.kind is PIPELINE else []
+        return suggest_for_pipeline(connection, reference, manifest) if reference.kind is PIPELINE else []
     match find_ending(manifest):
         case Ending.COMPLETE:
             return [f"its records: {connection.place.command('output', reference.name, '--head', '10')}"]
@@ -139,8 +139,11 @@ def suggest(connection: "Connection", reference: Reference, manifest: Json) -> l
             return [] if manifest.get("status") else [f"why: {connection.place.command('diagnose', reference.name)}"]
 
 
-def suggest_for_pipeline(connection: "Connection", manifest: Json) -> list[str]:
-    """Return the next command for a pipeline of which a step has failed."""
-    steps = (manifest.get("status") or {}).get("steps") or ()
-    failed = (step["job"] for step in steps if step["state"] == "Failed" and "job" in step)
-    return [f"why a step failed: {connection.place.command('diagnose', name)}" for name in failed]
+def suggest_for_pipeline(connection: "Connection", reference: Reference, manifest: Json) -> list[str]:
+    """Return the next command for a pipeline that came to rest, or of which a step has failed."""
+    steps, ending = (manifest.get("status") or {}).get("steps") or (), find_ending(manifest)
+    if ending is Ending.FAILED or any(step["state"] == "Failed" for step in steps) or not manifest.get("status"):
+        return [f"why: {connection.place.command('diagnose', str(reference))}"]
+    if ending is Ending.COMPLETE:
+        return [f"its outputs: {connection.place.command('output', str(reference))}"]
+    return [f"to go on: {connection.place.command('resume', str(reference))}"] if ending is Ending.SUSPENDED else []

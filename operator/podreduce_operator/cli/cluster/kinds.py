@@ -28,6 +28,11 @@ class Kind:
         return (self.short, self.names.plural, singular, f"{self.names.plural}.{GROUP}", f"{singular}.{GROUP}")
 
     @property
+    def noun(self) -> str:
+        """What a person calls one: a job, a pipeline, a schedule."""
+        return self.names.kind.removeprefix("MapReduce").lower()
+
+    @property
     def has_runs(self) -> bool:
         """Whether its resources have a `runId` and come to an end. A schedule has not."""
         return self.names is not SCHEDULES
@@ -49,6 +54,11 @@ class Reference:
     def __str__(self) -> str:
         """Return `mrj/wordcount`, which kubectl takes too."""
         return f"{self.kind.short}/{self.name}"
+
+    @property
+    def typed(self) -> str:
+        """What a person types: a job by its name alone."""
+        return self.name if self.kind is JOB else str(self)
 
 
 def find_kind(word: str) -> Kind:

@@ -14,6 +14,7 @@ from podreduce_operator.cli.cluster.kinds import Reference
 from podreduce_operator.cli.cluster.output_format import Format
 from podreduce_operator.cli.cluster.printing import print_json
 from podreduce_operator.cli.cluster.published_output import as_prefix, look_at_output
+from podreduce_operator.cli.cluster.subjects import find_subject
 from podreduce_operator.cli.terminal import complain, fit, say
 from podreduce_operator.cli.wording import render_bytes, render_count
 from podreduce_operator.runs.verify_output import Difference, Problem, Verification, verify_output
@@ -56,10 +57,11 @@ class ReadBytes:
 
 
 async def show_verification(
-    connection: "Connection", reference: Reference, output: Format | None, endpoint: str | None
+    connection: "Connection", reference: Reference, output: Format | None, endpoint: str | None, step: str | None = None
 ) -> CommandExit:
-    """Compare the output of a job's newest run with its manifest."""
-    return await look_at_output(connection, reference, endpoint, lambda store: show(store, output))
+    """Compare the output of a job's newest run, or of a pipeline's step, with its manifest."""
+    subject = await find_subject(connection, reference, step)
+    return await look_at_output(connection, subject, endpoint, lambda store: show(store, output))
 
 
 def show_verification_at(uri: str, output: Format | None) -> CommandExit:

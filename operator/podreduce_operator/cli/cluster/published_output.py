@@ -1,4 +1,4 @@
-"""`podreduce output`: the records that a run has published, of a job on a cluster or at a path or URI."""
+"""`podreduce output`: what a job or a step of a pipeline has published on a cluster, or what is at a path or URI."""
 
 import json
 import sys
@@ -16,10 +16,11 @@ from podreduce.contract.wire import decode
 from podreduce.inputs.compression import decompressor_of, is_compressed
 from podreduce.storage import ObjectStore, open_store
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
-from podreduce_operator.cli.cluster.resources import read_resource
+from podreduce_operator.cli.cluster.kinds import Reference
+from podreduce_operator.cli.cluster.pipeline_outputs import choose_step, find_outputs, find_step_uri, render_outputs
 from podreduce_operator.cli.cluster.run_facts import find_ending, spec_of, status_of
 from podreduce_operator.cli.cluster.run_store import open_run_store
+from podreduce_operator.cli.cluster.subjects import Subject, find_subject
 from podreduce_operator.cli.terminal import complain, say
 from podreduce_operator.cli.wording import render_bytes, render_count
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["OutputOptions", "as_prefix", "look_at_output", "show_output", "show_output_at"]
 
 PART = "part-"
-PARQUET = FORMAT_ENDINGS["Parquet"]
+PARQUET, PAIRS = FORMAT_ENDINGS["Parquet"], FORMAT_ENDINGS["Pairs"]
 LINES = tuple(FORMAT_ENDINGS[name] for name in ("Text", "JSONLines", "CSV"))
 
 
@@ -41,37 +42,61 @@ class OutputOptions:
         head: print this many.
         count: print how many there are.
         save: copy the parts into this directory.
+        step: of a pipeline.
         endpoint: replaces the store's.
     """
 
     head: int | None = None
     count: bool = False
     save: Path | None = None
+    step: str | None = None
     endpoint: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is said of what to do with the records."""
+        return self.head is None and self.save is None and not self.count
 
 
 async def show_output(connection: "Connection", reference: Reference, options: OutputOptions) -> CommandExit:
-    """Show the output of a job's newest run."""
-    return await look_at_output(connection, reference, options.endpoint, lambda store: show(store, options))
+    """Show the output of a job's newest run or of a pipeline's step; of a pipeline list the steps that have one."""
+    subject = await find_subject(connection, reference, options.step)
+    if subject.steps is not None and options.step is None and options.is_whole:
+        return list_outputs(connection, subject)
+    return await look_at_output(connection, subject, options.endpoint, lambda store: show(store, options))
+
+
+def list_outputs(connection: "Connection", subject: Subject) -> CommandExit:
+    """List the outputs of a pipeline.
+
+    Raises:
+        CommandError: it has none.
+    """
+    uris = find_outputs(subject)
+    if not uris:
+        choose_step(subject)
+    say("\n".join(render_outputs([step.line for step in subject.steps or ()], uris)))
+    command = connection.place.command("output", str(subject.reference), "--step", [*uris][-1], "--head", "10")
+    complain(f"the records of one: {command}")
+    return CommandExit.DONE
 
 
 async def look_at_output(
-    connection: "Connection", reference: Reference, endpoint: str | None, look: Callable[[ObjectStore], CommandExit]
+    connection: "Connection", subject: Subject, endpoint: str | None, look: Callable[[ObjectStore], CommandExit]
 ) -> CommandExit:
-    """Show the output of a job's newest run as `look` shows what is at its store.
+    """Show the output of a job's newest run, or of a pipeline's step, as `look` shows what is at its store.
 
     Raises:
-        CommandError: it is no job, has published nothing, or its store cannot be read.
+        CommandError: it has published nothing, it is not clear which step is meant, or its store cannot be read.
     """
-    if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job has an output; its jobs: podreduce status {reference}")
-    manifest = await read_resource(connection, reference)
-    output = status_of(manifest).get("output")
-    if output is None:
-        raise CommandError(explain_absence(connection, reference, manifest), CommandExit.FAILED)
-    async with open_run_store(connection, manifest, endpoint) as opened:
+    step = None if subject.steps is None else choose_step(subject)
+    output = status_of(subject.manifest).get("output")
+    if step is None and output is None:
+        raise CommandError(explain_absence(connection, subject.reference, subject.manifest), CommandExit.FAILED)
+    async with open_run_store(connection, subject.manifest, endpoint) as opened:
+        uri = find_step_uri(subject, step, opened) if step is not None else (output or {})["uri"]
         try:
-            return look(opened.open(as_prefix(output["uri"])))
+            return look(opened.open(as_prefix(uri)))
         except PodreduceError as error:
             raise opened.explain(error) from error
 
@@ -114,7 +139,7 @@ def show(store: ObjectStore, options: OutputOptions) -> CommandExit:
         say(str(count(store)))
         return CommandExit.DONE
     for name in part_names(store):
-        if PARQUET not in name and not any(ending in name for ending in LINES) and options.head is not None:
+        if options.head is not None and not any(ending in name for ending in (PARQUET, PAIRS, *LINES)):
             raise CommandError(
                 f"{name} has no lines: --save DIR copies it, and podreduce.run reads it", CommandExit.FAILED
             )
@@ -153,14 +178,21 @@ def copy_records(store: ObjectStore, head: int | None, target: BinaryIO) -> None
         target.writelines(islice(iter_lines(store), head))
     else:
         for name in part_names(store):
-            target.writelines(iter_json(store, name) if PARQUET in name else iter_bytes(store, name))
+            target.writelines(iter_rows(store, name) or iter_bytes(store, name))
     target.flush()
 
 
 def iter_lines(store: ObjectStore) -> Iterator[bytes]:
-    """Yield the lines of all parts, with their ends. A row of Parquet is a line of JSON."""
+    """Yield the lines of all parts, with their ends."""
     for name in part_names(store):
-        yield from iter_json(store, name) if PARQUET in name else split_lines(iter_bytes(store, name))
+        yield from iter_rows(store, name) or split_lines(iter_bytes(store, name))
+
+
+def iter_rows(store: ObjectStore, name: str) -> Iterator[bytes] | None:
+    """Yield the records of a part that has no lines as lines: of Parquet as JSON, of Pairs as Text would be."""
+    if PARQUET in name:
+        return iter_json(store, name)
+    return iter_pairs(store, name) if PAIRS in name else None
 
 
 def iter_bytes(store: ObjectStore, name: str) -> Iterator[bytes]:
@@ -188,3 +220,16 @@ def iter_json(store: ObjectStore, name: str) -> Iterator[bytes]:
         for batch in part.iter_batches():
             for row in batch.to_pylist():
                 yield json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"
+
+
+def iter_pairs(store: ObjectStore, name: str) -> Iterator[bytes]:
+    """Yield the pairs of a part as lines of Text. What Text cannot write is shown as Python shows it."""
+    from podreduce.encoding.unwritable import UnwritableError  # noqa: PLC0415 - slow to import
+    from podreduce.inputs import decode_pairs  # noqa: PLC0415 - as above
+    from podreduce.outputs.line_formats import text_line  # noqa: PLC0415 - as above
+
+    for key, value in decode_pairs(b"".join(iter_bytes(store, name)), store.uri_of(name)):
+        try:
+            yield text_line(key, value)
+        except (UnwritableError, UnicodeEncodeError):
+            yield f"{key!r}\t{value!r}\n".encode(errors="backslashreplace")

@@ -1,6 +1,6 @@
 """What to do on a cluster, by the reason of a failure or of a condition. docs/troubleshooting.md has all reasons."""
 
-__all__ = ["CLUSTER_REMEDIES"]
+__all__ = ["CLUSTER_REMEDIES", "PIPELINE_REMEDIES"]
 
 MEMORY = (
     "give its tasks more memory (podTemplate, resources), or less to do: map.shards for a map (m-…), reduce.partitions "
@@ -41,3 +41,14 @@ CLUSTER_REMEDIES = {
     "DeadlineExceeded": "raise activeDeadlineSeconds, or find out why it takes so long",
 }
 """What to do, by reason."""
+
+PIPELINE_REMEDIES = {
+    **CLUSTER_REMEDIES,
+    "Invalid": "correct the pipeline as the message says: podreduce validate FILE finds it before you apply",
+    "StepFailed": "correct the cause; the new run does the failed step and what waits for it, and uses the rest again",
+    "ConvergenceValueMissing": "count or yield the value that the loop's condition reads, or correct its name",
+    "LoopLimitReached": "raise maxIterations, or ask for less in until",
+    "OutputChanged": "somebody else writes to a step's output: give it a place of its own",
+    "EarlierPipelineActive": "an earlier pipeline of the same schedule has not ended: wait for it, or delete it",
+}
+"""The same for a pipeline, whose own reasons docs/pipelines.md has."""

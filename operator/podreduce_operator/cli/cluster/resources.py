@@ -1,11 +1,12 @@
 """Reads resources with what belongs to them: pods, events, and the jobs of a schedule."""
 
 import difflib
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.api.owners import read_controller
 from podreduce_operator.cli.cluster.errors import CommandError
-from podreduce_operator.cli.cluster.kinds import JOB, Kind, Reference
+from podreduce_operator.cli.cluster.kinds import JOB, KINDS, Kind, Reference
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.model.pods import PodView
 from podreduce_operator.pods.pod_names import job_selector
@@ -33,14 +34,27 @@ async def read_resource(connection: "Connection", reference: Reference) -> Json:
     if found is not None:
         return found
     names = [name_of(manifest) for manifest in await connection.list_all(reference.kind)]
-    raise CommandError(explain_absence(connection, reference, names))
+    others = await find_namesakes(connection, reference)
+    raise CommandError(explain_absence(connection, reference, names, others))
 
 
-def explain_absence(connection: "Connection", reference: Reference, names: list[str]) -> str:
-    """Return that there is no such resource, and which ones there are."""
+async def find_namesakes(connection: "Connection", reference: Reference) -> list[Reference]:
+    """Return resources of other kinds that have this name. A kind that may not be read has none."""
+    found = []
+    for kind in KINDS:
+        with suppress(CommandError):
+            if kind is not reference.kind and await connection.get(kind, reference.name) is not None:
+                found.append(Reference(kind=kind, name=reference.name))
+    return found
+
+
+def explain_absence(connection: "Connection", reference: Reference, names: list[str], others: list[Reference]) -> str:
+    """Return that there is no such resource, and which ones there are. `others` have its name, and another kind."""
     near = difflib.get_close_matches(reference.name, names, n=NEAR_NAMES, cutoff=0.5)
     kind = reference.kind.names
     message = f"there is no {kind.kind} {reference.name!r} in {connection.where}"
+    if others:
+        return f"{message}; there is a {others[0].kind.noun}: say {' or '.join(map(str, others))}"
     if near:
         return f"{message}; like it: {', '.join(near)}"
     word = [] if reference.kind is JOB else [reference.kind.short]

@@ -6,6 +6,8 @@ from typing import Any
 
 from podreduce.contract.task import TaskType
 from podreduce_operator.api.times import parse_time
+from podreduce_operator.model.decisions import Phase
+from podreduce_operator.model.pipelines import PipelinePhase
 from podreduce_operator.policy.run_state import current_run_id, find_condition, is_condition_true, read_run_state
 
 __all__ = [
@@ -23,7 +25,7 @@ __all__ = [
 
 Json = dict[str, Any]
 
-PHASES = frozenset({"Planning", "Mapping", "Reducing", "Committing", "Suspended", "Complete", "Failed"})
+PHASES = frozenset(map(str, (*Phase, *PipelinePhase)))
 """Reasons of conditions that say where the run stands, and not why it waits."""
 
 

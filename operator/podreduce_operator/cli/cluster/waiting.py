@@ -6,8 +6,9 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from podreduce_operator.cli.cluster.diagnosis import Case, find_failure, render_finding
+from podreduce_operator.cli.cluster.diagnosis import find_failure
 from podreduce_operator.cli.cluster.errors import CommandExit
+from podreduce_operator.cli.cluster.findings import Case, render_finding
 from podreduce_operator.cli.cluster.following import follow
 from podreduce_operator.cli.cluster.kinds import PIPELINE, SCHEDULE, Reference
 from podreduce_operator.cli.cluster.place import Place
@@ -47,9 +48,11 @@ async def wait_for_all(
         async with asyncio.timeout(timeout_seconds):
             outcomes = await asyncio.gather(*waits)
     except TimeoutError:
-        left = [str(reference) for reference, wait in zip(references, waits, strict=True) if wait.cancelled()]
-        command = connection.place.command("diagnose", references[0].name)
-        complain(f"{', '.join(left)}: not ended after {timeout_seconds:.0f} s (--timeout); {command} says why")
+        left = [reference for reference, wait in zip(references, waits, strict=True) if wait.cancelled()]
+        command = connection.place.command("diagnose", (left or references)[0].typed)
+        complain(
+            f"{', '.join(map(str, left))}: not ended after {timeout_seconds:.0f} s (--timeout); {command} says why"
+        )
         return CommandExit.TIMED_OUT
     finally:
         for wait in waits:
@@ -128,6 +131,4 @@ def tell_pipeline(place: Place, reference: Reference, manifest: Mapping[str, Any
         say(f"{reference}: complete in {seconds}: {render_count(len(steps), 'step')}{unchanged}")
         return
     complain(f"{reference}: failed: {': '.join(message_of(status, 'Failed'))}")
-    failed = next((step for step in steps if step["state"] == "Failed" and "job" in step), None)
-    if failed is not None:
-        complain(f"{place.command('diagnose', failed['job'])} says more of the step {failed['name']}")
+    complain(f"{place.command('diagnose', str(reference))} says more")

@@ -9,7 +9,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -44,6 +44,8 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
         status: its last status.
         outputs: of a pipeline, the URI of each complete step that has one of its own.
         failed_task: of a pipeline, the step that failed and its task, as `STEP/TASK`; empty if it has none.
+        failed_status: of a pipeline, the last status of the job of the step that failed.
+        command: the words after `podreduce` that started it; empty if something else did.
     """
 
     id: str
@@ -59,6 +61,15 @@ class LocalRun(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_d
     status: dict[str, Any] = {}
     outputs: dict[str, str] = {}
     failed_task: str = ""
+    failed_status: dict[str, Any] = {}
+    command: tuple[str, ...] = ()
+
+    @property
+    def failed_step(self) -> str:
+        """The step of a pipeline that failed; empty if none did."""
+        if self.failed_task:
+            return self.failed_task.partition("/")[0]
+        return next((each["name"] for each in self.status.get("steps", ()) if each["state"] == "Failed"), "")
 
     def is_running(self) -> bool:
         """Tell whether its engine still works."""
@@ -144,8 +155,8 @@ def open_history(environ: Mapping[str, str]) -> History:
     return History(place / "podreduce")
 
 
-def begin(name: str, file: str, workspace: Path, kind: str = "") -> LocalRun:
-    """Return a run that begins now in a work directory; `kind` as in `LocalRun`."""
+def begin(name: str, file: str, workspace: Path, kind: str = "", command: Sequence[str] = ()) -> LocalRun:
+    """Return a run that begins now in a work directory; `kind` and `command` as in `LocalRun`."""
     mark = workspace.name.rpartition("-")[2]
     return LocalRun(
         id=f"{name}-{mark}",
@@ -155,4 +166,5 @@ def begin(name: str, file: str, workspace: Path, kind: str = "") -> LocalRun:
         directory=str(Path.cwd()),
         workspace=str(workspace.absolute()),
         started_at=time.time(),
+        command=tuple(command),
     )

@@ -5,7 +5,7 @@ Rule: a history that cannot be written stops no run.
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +13,19 @@ import msgspec
 
 from podreduce_operator.cli.local_runs.history import LocalRun, begin, open_history
 from podreduce_operator.cli.local_runs.printed_logs import forget_others, keep_printed
+from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.terminal import complain
 from podreduce_operator.cli.workspace import Workspace
 from podreduce_operator.cluster.local.local_jobs import JOBS_NAME
 
-__all__ = ["remember_begin", "remember_end", "remember_pipeline_end"]
+__all__ = ["as_written", "remember_begin", "remember_end", "remember_pipeline_end"]
 
 INTERRUPTED = "Interrupted"
 
 
-def remember_begin(name: str, file: str, workspace: Workspace, kind: str = "") -> LocalRun:
-    """Add a run that begins, and return it; `kind` as in `LocalRun`."""
-    run = begin(name, file, workspace.path, kind)
+def remember_begin(name: str, file: str, workspace: Workspace, kind: str = "", command: Sequence[str] = ()) -> LocalRun:
+    """Add a run that begins, and return it; `kind` and `command` as in `LocalRun`."""
+    run = begin(name, file, workspace.path, kind, command)
     write(run)
     return run
 
@@ -42,13 +43,28 @@ def remember_pipeline_end(
     interrupted: bool,
     outputs: Mapping[str, str],
     failed_task: str,
+    failed_status: Mapping[str, Any],
 ) -> None:
-    """Add how a run of a pipeline has ended, with its steps; `outputs` and `failed_task` as in `LocalRun`."""
+    """Add how a run of a pipeline has ended, with its steps; the last three arguments as in `LocalRun`."""
     ended = end(run, status, workspace, interrupted=interrupted)
     steps = {
         step["name"]: workspace.path / JOBS_NAME / step["job"] for step in status.get("steps", ()) if "job" in step
     }
-    write(msgspec.structs.replace(ended, outputs=dict(outputs), failed_task=failed_task), steps)
+    told = msgspec.structs.replace(
+        ended, outputs=dict(outputs), failed_task=failed_task, failed_status=dict(failed_status)
+    )
+    write(told, steps)
+
+
+def as_written(status: Mapping[str, Any], name: str, source: ProgramSource | None) -> Mapping[str, Any]:
+    """Return a status whose tracebacks name the program's file and its lines, as its author knows them."""
+    if source is None or "failures" not in status:
+        return status
+    failures = [
+        {**each, "traceback": source.translate(each["traceback"], name)} if "traceback" in each else each
+        for each in status["failures"]
+    ]
+    return {**status, "failures": failures}
 
 
 def end(run: LocalRun, status: Mapping[str, Any], workspace: Workspace, *, interrupted: bool) -> LocalRun:

@@ -17,8 +17,10 @@ from podreduce_operator.cli.cluster.job_logs import AttemptLog, LogOptions, cut,
 from podreduce_operator.cli.cluster.kinds import JOB, PIPELINE
 from podreduce_operator.cli.cluster.listing import build_table
 from podreduce_operator.cli.cluster.output_format import Format
+from podreduce_operator.cli.cluster.pipeline_outputs import render_outputs
 from podreduce_operator.cli.cluster.pipeline_tree import build_pipeline
 from podreduce_operator.cli.cluster.printing import print_json
+from podreduce_operator.cli.cluster.published_output import OutputOptions, show_output_at
 from podreduce_operator.cli.cluster.status_tree import build_job
 from podreduce_operator.cli.cluster.task_names import NAMED, parse_task
 from podreduce_operator.cli.cluster.tree import Branch, draw
@@ -29,7 +31,18 @@ from podreduce_operator.cli.terminal import complain, say, terminal_width
 from podreduce_operator.cli.wording import render_seconds
 from podreduce_operator.cli.workspace import LOGS_NAME, RECORDS_NAME
 
-__all__ = ["find_output", "find_records", "find_run", "list_runs", "show_logs_of", "show_run"]
+__all__ = [
+    "as_manifest",
+    "find_output",
+    "find_phase",
+    "find_records",
+    "find_run",
+    "find_step",
+    "list_runs",
+    "show_logs_of",
+    "show_output_of",
+    "show_run",
+]
 
 Json = dict[str, Any]
 
@@ -177,7 +190,7 @@ def show_logs_of(name: str, options: LogOptions) -> CommandExit:
     step = find_step(name, run)
     task = None if options.task is None else parse_task(options.task, run.status)
     directory = run.kept_directory(LOGS_NAME)
-    is_failed_steps = step in {"", run.failed_task.partition("/")[0]}
+    is_failed_steps = step in {"", run.failed_step}
     logs = list(read_logs(directory, options)) if directory is not None and is_failed_steps else []
     logs = sorted((log for log in logs if task in {None, log.task}), key=lambda log: (log.task, log.title))
     if not options.only_failed:
@@ -215,6 +228,16 @@ def explain_nothing(run: LocalRun) -> str:
     return "no task has printed anything; only of attempts that failed the whole log is kept"
 
 
+def show_output_of(name: str, options: OutputOptions) -> CommandExit:
+    """Print the records of a run or of a step; of a pipeline list the steps that have an output."""
+    run = find_run(name)
+    if run.kind != PIPELINE_RUN or find_step(name, run) or not options.is_whole or not run.outputs:
+        return show_output_at(find_output(name), options)
+    say("\n".join(render_outputs(run.status.get("steps", ()), run.outputs)))
+    complain(f"the records of one: podreduce output {LOCAL}/{run.id} --step {[*run.outputs][-1]} --head 10")
+    return CommandExit.DONE
+
+
 def find_output(name: str) -> str:
     """Return the URI of the output of a run, or of one of its steps.
 
@@ -226,11 +249,14 @@ def find_output(name: str) -> str:
     uri = run.outputs.get(step) if step else (run.status.get("output") or {}).get("uri")
     if uri is None and run.outputs and not step:
         if len(run.outputs) > 1:
-            names = " or ".join(f"{LOCAL}/{run.id}/{each}" for each in run.outputs)
-            raise CommandError(f"{name}: several steps have an output: name {names}", CommandExit.INVALID)
+            names = ", ".join(run.outputs)
+            raise CommandError(
+                f"{name}: several steps have an output: name one with --step: {names}", CommandExit.INVALID
+            )
         uri = next(iter(run.outputs.values()))
     if uri is None:
-        raise CommandError(f"{name}: {find_phase(run).lower()}, without an output", CommandExit.FAILED)
+        why = f"; podreduce diagnose {LOCAL}/{run.id} says why" if run.phase == "Failed" else ""
+        raise CommandError(f"{name}: {find_phase(run).lower()}, without an output{why}", CommandExit.FAILED)
     return str(uri)
 
 
@@ -241,6 +267,12 @@ def find_records(name: str) -> Path:
         CommandError: nothing is kept of it.
     """
     run = find_run(name)
+    step = find_step(name, run)
+    if step not in {"", run.failed_step}:
+        raise CommandError(
+            f"{name}: records are kept only of the step that failed: {run.failed_step or 'none did'}",
+            CommandExit.FAILED,
+        )
     directory = run.kept_directory(RECORDS_NAME)
     if directory is None:
         raise CommandError(

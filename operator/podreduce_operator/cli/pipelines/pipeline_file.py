@@ -35,6 +35,7 @@ from podreduce_operator.pods.template_merge import PodTemplateError
 __all__ = [
     "InvalidPipelineError",
     "describe_place",
+    "find_step_source",
     "graph_rules",
     "has_pipeline",
     "load_pipeline",
@@ -144,15 +145,20 @@ def view_pipeline(manifest: Mapping[str, Any], spec: PipelineSpec) -> PipelineVi
 
 def describe_program(file: JobFile, spec: PipelineSpec, name: str) -> list[str]:
     """Return what is certainly wrong with the program of a step, each with its place in the file."""
-    program = resolve_step(spec, name).program
-    number = next(number for number, step in enumerate(spec.steps) if step.name == name)
-    path = "spec.program" if spec.steps[number].program is None else f"spec.steps[{number}].program"
-    source = None if program is None else find_step_source(file, program, path)
+    program, source = resolve_step(spec, name).program, find_step_source(file, spec, name)
     return [] if program is None or source is None else describe_problems(source, program.class_name)
 
 
-def find_step_source(file: JobFile, program: ProgramSpec, path: str) -> ProgramSource | None:
-    """Return the text of a program; None if it is in a module, or in a ConfigMap that the file does not hold."""
+def find_step_source(file: JobFile, spec: PipelineSpec, name: str) -> ProgramSource | None:
+    """Return the text of a step's program; None if it is in a module, or in a ConfigMap that the file does not hold."""
+    program = resolve_step(spec, name).program
+    number = next(number for number, step in enumerate(spec.steps) if step.name == name)
+    path = "spec.program" if spec.steps[number].program is None else f"spec.steps[{number}].program"
+    return None if program is None else find_text(file, program, path)
+
+
+def find_text(file: JobFile, program: ProgramSpec, path: str) -> ProgramSource | None:
+    """Return the text of the program at a path; None if the file does not hold it."""
     if program.source is not None:
         within, matches = place_in(file, f"{path}.source"), {"kind": file.document}
         block = find_block(file.text, matches, split_path(within), program.source)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from podreduce_operator.cli.kept_run import write_setting
+from podreduce_operator.cli.program_source import ProgramSource
 from podreduce_operator.cli.report import REMEDIES, Kept, find_verdict, render_failed
 from podreduce_operator.cli.wording import render_bytes, render_count, render_seconds
 from podreduce_operator.model.pipelines import PipelineView
@@ -39,15 +40,20 @@ def describe_success(pipeline: PipelineView, status: Mapping[str, Any], seconds:
             yield f"output of {step['name']}: {uri.removeprefix('file://')} ({amount})"
 
 
-def render_pipeline_failed(local: "LocalPipeline", outcome: "PipelineOutcome", kept: Path | None) -> str:
-    """Return the report on a failed run: that of the failed step's job, if a step failed; and how to go on."""
-    lines = [describe_end(local, outcome)]
+def render_pipeline_failed(
+    local: "LocalPipeline", outcome: "PipelineOutcome", kept: Path | None, source: ProgramSource | None = None
+) -> str:
+    """Return the report on a failed run: that of the failed step's job, if a step failed; and how to go on.
+
+    `source` is the program of that step as its author knows it.
+    """
+    lines = [describe_end(local, outcome, source)]
     if kept is not None:
         lines.append(f"complete steps stay complete: to go on from them, run again with --keep {kept}")
     return "\n".join(lines)
 
 
-def describe_end(local: "LocalPipeline", outcome: "PipelineOutcome") -> str:
+def describe_end(local: "LocalPipeline", outcome: "PipelineOutcome", source: ProgramSource | None) -> str:
     """Return why the run has ended without being complete."""
     name, failure, workspace = local.view.key.name, outcome.failure, local.workspace
     if outcome.interrupted:
@@ -60,4 +66,4 @@ def describe_end(local: "LocalPipeline", outcome: "PipelineOutcome") -> str:
     workspace.keep(workspace.quarantine)
     write_setting(workspace.records, {})
     kept = Kept(logs=logs, post_mortem=dead, records=workspace.keep(workspace.records))
-    return render_failed(f"{name}, step {failure.step}", failure.status, kept)
+    return render_failed(f"{name}, step {failure.step}", failure.status, kept, source)

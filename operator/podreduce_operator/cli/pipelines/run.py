@@ -8,7 +8,7 @@ import json
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ from podreduce_operator.model.pipelines import PipelineView
 if TYPE_CHECKING:
     from podreduce_operator.cli.local_runs.history import LocalRun
     from podreduce_operator.cli.pipelines.engine import LocalPipeline, PipelineOutcome
+    from podreduce_operator.cli.program_source import ProgramSource
     from podreduce_operator.cli.workspace import Workspace
 
 __all__ = ["run_pipeline_file"]
@@ -72,7 +73,9 @@ class RunOfPipeline:
         slots = self.options.overrides.parallelism or pipeline.spec.parallelism or count_cores()
         try:
             with self.open_places() as (workspace, data):
-                remembered = remember_begin(pipeline.key.name, self.file.source, workspace, PIPELINE_RUN)
+                remembered = remember_begin(
+                    pipeline.key.name, self.file.source, workspace, PIPELINE_RUN, self.options.command
+                )
                 local = LocalPipeline(
                     view=pipeline,
                     config_maps=self.file.config_maps,
@@ -85,13 +88,30 @@ class RunOfPipeline:
                         environ=module_environ(self.file),
                     ),
                 )
-                outcome = asyncio.run(self.run_in(local))
+                outcome = self.name_places(asyncio.run(self.run_in(local)))
                 ended = self.report(local, outcome, time.monotonic() - started)
                 self.remember(remembered, local, outcome)
                 return ended
         except OutputBusyError as error:
             complain(f"{pipeline.key.name}: failed: OutputClaimed: {error}")
             return ExitStatus.FAILED
+
+    def find_source(self, outcome: "PipelineOutcome") -> "ProgramSource | None":
+        """Return the program of the step that failed, as its author knows it, if there is one in the file."""
+        from podreduce_operator.cli.pipelines.pipeline_file import find_step_source  # noqa: PLC0415 - slow to import
+
+        failure = outcome.failure
+        return None if failure is None else find_step_source(self.file, self.pipeline.spec, failure.step)
+
+    def name_places(self, outcome: "PipelineOutcome") -> "PipelineOutcome":
+        """Return how the run ended, with the file and its lines in the tracebacks of the step that failed."""
+        from podreduce_operator.cli.local_runs.remembering import as_written  # noqa: PLC0415 - slow to import
+
+        failure = outcome.failure
+        if failure is None:
+            return outcome
+        status = as_written(failure.status, failure.job.key.name, self.find_source(outcome))
+        return replace(outcome, failure=replace(failure, status=status))
 
     def remember(self, run: "LocalRun", local: "LocalPipeline", outcome: "PipelineOutcome") -> None:
         """Add to the history how the run ended, and where its steps have written."""
@@ -110,6 +130,7 @@ class RunOfPipeline:
             interrupted=outcome.interrupted,
             outputs=outputs,
             failed_task=f"{failure.step}/{failed[0]}" if failure is not None and failed else "",
+            failed_status={} if failure is None else failure.status,
         )
 
     @contextmanager
@@ -167,7 +188,7 @@ class RunOfPipeline:
             if not self.options.as_json:
                 say(report.render_pipeline_success(local.view, outcome.status, seconds))
             return ExitStatus.COMPLETE
-        complain(report.render_pipeline_failed(local, outcome, kept))
+        complain(report.render_pipeline_failed(local, outcome, kept, self.find_source(outcome)))
         return ExitStatus.INTERRUPTED if outcome.interrupted else ExitStatus.FAILED
 
     def draw(self, outcome: "PipelineOutcome") -> None:

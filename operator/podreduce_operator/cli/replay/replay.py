@@ -18,10 +18,10 @@ from podreduce.contract.task import CommitRecord, FailureRecord, ShuffleManifest
 from podreduce.contract.wire import encode
 from podreduce.storage import open_store
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.kinds import JOB, Reference
-from podreduce_operator.cli.cluster.resources import read_resource
+from podreduce_operator.cli.cluster.kinds import Reference
 from podreduce_operator.cli.cluster.run_facts import status_of
 from podreduce_operator.cli.cluster.run_store import open_run_store
+from podreduce_operator.cli.cluster.subjects import find_job
 from podreduce_operator.cli.cluster.task_names import parse_task
 from podreduce_operator.cli.kept_run import is_kept_run, read_setting
 from podreduce_operator.cli.replay.run_copy import Recorded, RunCopy, copy_run, find_failures
@@ -43,6 +43,7 @@ class ReplayOptions:
 
     Attributes:
         task: as the command line names it; None: the one that failed last.
+        step: of a pipeline; None: the first that failed.
         debugs: open a debugger where it fails.
         with_maps: for a reduce: run all maps here first.
         endpoint: replaces the store's.
@@ -50,6 +51,7 @@ class ReplayOptions:
     """
 
     task: str | None = None
+    step: str | None = None
     debugs: bool = False
     with_maps: bool = False
     endpoint: str | None = None
@@ -58,10 +60,8 @@ class ReplayOptions:
 
 
 async def replay_job(connection: "Connection", reference: Reference, options: ReplayOptions) -> CommandExit:
-    """Run a task of a job's newest run again."""
-    if reference.kind is not JOB:
-        raise CommandError(f"{reference}: only a job has tasks; its jobs: podreduce status {reference}")
-    manifest = await read_resource(connection, reference)
+    """Run a task of a job's newest run again, or one of the job of a pipeline's step."""
+    manifest = (await find_job(connection, reference, options.step)).manifest
     status = status_of(manifest)
     if options.task is not None:
         options = replace(options, task=str(parse_task(options.task, status)))

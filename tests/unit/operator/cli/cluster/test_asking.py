@@ -11,9 +11,9 @@ from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.cluster import waiting
 from podreduce_operator.cli.cluster.changes import cancel, next_run_id, rerun, set_suspend
 from podreduce_operator.cli.cluster.connection import Connection, open_connection
+from podreduce_operator.cli.cluster.diagnoses import show_diagnosis
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
 from podreduce_operator.cli.cluster.event_list import list_events
-from podreduce_operator.cli.cluster.job_diagnosis import diagnose_job
 from podreduce_operator.cli.cluster.job_status import show_status, watch_status
 from podreduce_operator.cli.cluster.kinds import JOB, SCHEDULE, parse_reference
 from podreduce_operator.cli.cluster.listing import list_resources
@@ -336,7 +336,7 @@ async def test_a_changed_text_in_a_config_map_is_seen_by_status_and_diagnose(
     job["spec"] = {**job["spec"], "program": {"sourceFrom": {"configMapKeyRef": {"name": "count", "key": "job.py"}}}}
     api.put(job)
     api.objects["/api/v1/namespaces/team-a/configmaps/count"] = {"data": data}
-    for command in (show_status(connection, WORD_COUNT, None), diagnose_job(connection, WORD_COUNT, None, None)):
+    for command in (show_status(connection, WORD_COUNT, None), show_diagnosis(connection, WORD_COUNT, None, None)):
         assert await command is CommandExit.DONE
         printed = capsys.readouterr().out
         assert words in printed
@@ -352,7 +352,7 @@ async def test_without_the_right_to_read_the_config_map_status_says_nothing_and_
     api.refused["/api/v1/namespaces/team-a/configmaps"] = 403
     await show_status(connection, WORD_COUNT, None)
     assert "SpecChanged" not in capsys.readouterr().out
-    await diagnose_job(connection, WORD_COUNT, None, None)
+    await show_diagnosis(connection, WORD_COUNT, None, None)
     assert "not known: the text in ConfigMap count, key job.py was not compared" in capsys.readouterr().out
 
 
@@ -413,9 +413,9 @@ async def test_a_failed_pipeline_names_the_step_and_the_command_that_says_more(
     assert await wait_for_all(connection, [WEB], None) is CommandExit.FAILED
     told = capsys.readouterr().err
     assert "mrp/web: failed: StepFailed: the step sum failed: ProgramError: no page d" in told
-    assert re.search(r"podreduce diagnose web-sum-1 .*says more of the step sum", told)
+    assert re.search(r"podreduce diagnose mrp/web .*says more", told)
     await show_status(connection, WEB, None)
-    assert "why a step failed: podreduce diagnose web-sum-1" in capsys.readouterr().out
+    assert "why: podreduce diagnose mrp/web" in capsys.readouterr().out
 
 
 async def test_a_complete_pipeline_says_what_was_unchanged_and_runs_again(
@@ -439,7 +439,7 @@ async def test_a_diagnosis_says_what_it_could_not_read(
     monkeypatch.delenv("AWS_ACCESS_KEY_ID", raising=False)
     api.put(failed_job(postMortem={"uri": "s3://work/post-mortem.json"}))
     api.refused["/api/v1/namespaces/team-a/pods"] = api.refused["/api/v1/namespaces/team-a/secrets"] = 403
-    assert await diagnose_job(connection, WORD_COUNT, None, None) is CommandExit.DONE
+    assert await show_diagnosis(connection, WORD_COUNT, None, None) is CommandExit.DONE
     unknown = [line for line in capsys.readouterr().out.splitlines() if line.startswith("not known: ")]
     assert [line.split(":")[1] for line in unknown] == [" the pods were not listed", " the post-mortem was not read"]
 

@@ -122,8 +122,8 @@ async def test_of_a_job_the_output_in_its_status_is_compared(
     api.put(complete_job(output={"uri": uri, "records": 2, "bytes": 8}))
     assert await show_verification(connection, parse_reference("wordcount"), None, None) is CommandExit.DONE
     assert "whole: 1 part" in capsys.readouterr().out
-    with pytest.raises(CommandError, match="only a job has an output"):
-        await show_verification(connection, parse_reference("mrs/nightly"), None, None)
+    with pytest.raises(CommandError, match="a job has no steps"):
+        await show_verification(connection, parse_reference("wordcount"), None, None, "x")
 
 
 async def test_a_run_that_has_not_published_has_no_output_to_compare(api: KubeApi, connection: Connection) -> None:

@@ -14,8 +14,9 @@ from podreduce.contract.errors import StorageUnavailableError
 from podreduce.contract.task import TaskRef
 from podreduce_operator.cli.cluster.connection import Connection, open_connection
 from podreduce_operator.cli.cluster.errors import CommandError, CommandExit
-from podreduce_operator.cli.cluster.job_logs import LogOptions, show_logs
+from podreduce_operator.cli.cluster.job_logs import LogOptions
 from podreduce_operator.cli.cluster.kinds import parse_reference
+from podreduce_operator.cli.cluster.logs import show_logs
 from podreduce_operator.cli.cluster.place import Place
 from podreduce_operator.cli.cluster.published_output import OutputOptions, show_output, show_output_at
 from podreduce_operator.cli.cluster.run_store import RunStore, advise
@@ -221,8 +222,8 @@ def test_an_output_without_success_is_not_complete(output: Path) -> None:
 
 
 def test_a_format_without_lines_has_no_head(output: Path) -> None:
-    (output / "part-r-00002.pairs").write_bytes(b"x")
-    with pytest.raises(CommandError, match=r"part-r-00002.pairs has no lines: --save DIR"):
+    (output / "part-r-00002.bin").write_bytes(b"x")
+    with pytest.raises(CommandError, match=r"part-r-00002.bin has no lines: --save DIR"):
         show_output_at(f"file://{output}/", OutputOptions(head=1))
 
 

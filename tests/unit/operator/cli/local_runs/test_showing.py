@@ -1,6 +1,7 @@
 """What the commands show of local runs: which run a name means, and what is said of each kind of end."""
 
 import json
+import os
 import threading
 import time
 from pathlib import Path
@@ -143,7 +144,8 @@ def test_an_output_is_named_by_its_run(history: History, tmp_path: Path) -> None
     assert invoke("output", "local/words")[1] == "a\t1\n"
     assert "_MANIFEST.json: missing" in invoke("verify", "local/words")[1]
     add(history, tmp_path, "b", "Failed")
-    assert "local/words: failed, without an output" in invoke("output", "local/words")[2]
+    told = "local/words: failed, without an output; podreduce diagnose local/words-b says why\n"
+    assert invoke("output", "local/words") == (1, "", told)
 
 
 def test_only_a_failed_run_has_records_for_a_replay(history: History, tmp_path: Path) -> None:
@@ -194,9 +196,50 @@ def test_a_wait_goes_on_while_the_run_does(history: History, tmp_path: Path) -> 
         later.join()
 
 
-@pytest.mark.parametrize("command", ["diagnose", "events", "suspend", "resume", "cancel", "rerun"])
-def test_what_only_a_cluster_can_answer_is_said_to_be_so(history: History, tmp_path: Path, command: str) -> None:
+@pytest.mark.parametrize(
+    ("command", "word"), [("suspend", "suspended"), ("resume", "resumed"), ("cancel", "cancelled")]
+)
+def test_what_only_a_cluster_can_do_says_what_to_do_here(
+    history: History, tmp_path: Path, command: str, word: str
+) -> None:
     add(history, tmp_path, "a", "Complete")
-    code, _, why = invoke(command, "local/words")
+    assert invoke(command, "local/words") == (
+        2,
+        "",
+        (
+            f"local/words-a: only what runs on a cluster can be {word}, and this run has ended: podreduce rerun "
+            "local/words-a runs it again\n"
+        ),
+    )
+    run = add(history, tmp_path, "b", started_at=NOW)
+    with open_workspace("memory://x/", tmp_path) as workspace:
+        history.add(msgspec.structs.replace(run, workspace=str(workspace.path)))
+        code, _, why = invoke(command, "local/words")
     assert code == 2
-    assert "local/words: this command asks a cluster; for runs of this machine there are list, status" in why
+    assert f"; Ctrl-C in its terminal, or kill -INT {os.getpid()}, ends it and undoes what it has begun" in why
+
+
+def test_the_outputs_of_a_pipeline_are_listed_and_one_is_read_by_its_step(history: History, tmp_path: Path) -> None:
+    steps = [{"name": name, "state": "Complete", "records": 2, "bytes": 8} for name in ("words", "counts", "top")]
+    for name in ("counts", "top"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "part-r-00000.txt").write_text(f"{name}\t1\nb\t2\n")
+        (tmp_path / name / "_SUCCESS").touch()
+    uris = {name: f"file://{tmp_path}/{name}/" for name in ("counts", "top")}
+    add(history, tmp_path, "a", "Complete", kind="pipeline", status={"steps": steps}, outputs=uris)
+    assert invoke("output", "local/words") == (
+        0,
+        (
+            "STEP     STATE      RECORDS   SIZE   OUTPUT\n"
+            f"counts   Complete   2         8 B    {tmp_path}/counts/\n"
+            f"top      Complete   2         8 B    {tmp_path}/top/\n"
+        ),
+        "the records of one: podreduce output local/words-a --step top --head 10\n",
+    )
+    for words in (("local/words/top",), ("local/words", "--step", "top")):
+        assert invoke("output", *words, "--head", "1") == (0, "top\t1\n", "")
+    assert invoke("output", "local/words", "--count") == (
+        2, "", "local/words: several steps have an output: name one with --step: counts, top\n"
+    )  # fmt: skip
+    code, _, why = invoke("output", str(tmp_path), "--step", "top")
+    assert (code, why) == (2, f"{tmp_path}: --step: name a pipeline, mrp/NAME or local/NAME\n")

@@ -78,8 +78,8 @@ async def test_a_task_that_is_named_goes_well_or_is_refused(
     api.put(failed_job(planDigest=run.digest, postMortem={"uri": f"{run.store.uri}post-mortem.json"}))
     assert await replay_job(opened, parse_reference("wordcount"), ReplayOptions(task="map-0")) is CommandExit.DONE
     assert "m-0: went well here in " in capfd.readouterr().out
-    with pytest.raises(CommandError, match="only a job has tasks"):
-        await replay_job(opened, parse_reference("mrs/nightly"), ReplayOptions())
+    with pytest.raises(CommandError, match="a job has no steps"):
+        await replay_job(opened, parse_reference("wordcount"), ReplayOptions(step="x"))
 
 
 async def test_another_plan_than_the_status_names_is_refused(
