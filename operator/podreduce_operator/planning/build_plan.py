@@ -283,7 +283,6 @@ def build_plan(
     """
     total = planned.cuts[-1]
     inputs = planned_inputs(spec, input_options)
-    buckets = buckets or choose_buckets(spec, total)
     return Plan(
         job=job,
         program=program,
@@ -295,13 +294,7 @@ def build_plan(
         shards=len(planned),
         imbalance_bytes=imbalance_bytes(planned.cuts),
         pages=tuple(pages),
-        carried_from=buckets.carried_from,
-        virtual_buckets=buckets.virtual,
-        partitions=spec.reduce.partitions,
-        user_partitions=buckets.user_partitions,
-        order=spec.output.order,
-        partition_key_length=spec.reduce.partition_key_length,
-        partitioning=spec.reduce.partitioning,
+        **describe_shuffle(spec, buckets or choose_buckets(spec, total)),
         **describe_output(spec.output),
         input_digest=digests.input,
         spec_digest=digests.spec,
@@ -346,6 +339,19 @@ def describe_inputs(inputs: Sequence[PlannedInput], *, are_named: bool) -> dict[
         "input_format": only.input_format,
         "input_options": only.input_options,
         "encoding_errors": only.encoding_errors,
+    }
+
+
+def describe_shuffle(spec: JobSpec, buckets: Buckets) -> dict[str, Any]:
+    """Return the plan's fields about how keys get from maps to reduces."""
+    return {
+        "carried_from": buckets.carried_from,
+        "virtual_buckets": buckets.virtual,
+        "partitions": spec.reduce.partitions,
+        "user_partitions": buckets.user_partitions,
+        "order": spec.output.order,
+        "partition_key_length": spec.reduce.partition_key_length,
+        "partitioning": spec.reduce.partitioning,
     }
 
 
