@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from podreduce_operator.api.job_positions import TextBlock
 from podreduce_operator.cli.cluster.errors import CommandError
 from podreduce_operator.cli.commands import app
-from podreduce_operator.cli.local_runs.diagnosing import LOCAL_REMEDIES
+from podreduce_operator.cli.local_runs.diagnosing import LOCAL_REMEDIES, LOCAL_STEP_REMEDIES
 from podreduce_operator.cli.local_runs.history import History, LocalRun
 from podreduce_operator.cli.local_runs.remembering import as_written
 from podreduce_operator.cli.local_runs.running_again import find_command
@@ -137,11 +137,12 @@ def make_pipeline(history: History, tmp_path: Path, **fields: Any) -> LocalRun:
 
 def test_of_a_pipeline_the_step_that_failed_is_explained(history: History, tmp_path: Path) -> None:
     make_pipeline(history, tmp_path, failed_status=failed_job()["status"])
-    of_step = WHOLE.replace("logs local/words-a", "logs local/words-a/sums")
+    of_step = WHOLE.replace(LOCAL_REMEDIES["ProgramError"], LOCAL_STEP_REMEDIES["ProgramError"])
+    of_step = of_step.replace("logs local/words-a", "logs local/words-a/sums")
     of_step = "the step sums: " + of_step.replace("replay local/words-a", "replay local/words-a/sums")
     assert invoke("diagnose", "local/words") == (0, f"{of_step}\nnot reached: 1 step: last\n", "")
     assert invoke("diagnose", "local/words", "--step", "sums") == (0, of_step, "")
-    assert invoke("diagnose", "local/words/words")[1] == "nothing is wrong with the step words: it is Complete\n"
+    assert invoke("diagnose", "local/words/words")[1] == "nothing is wrong with the step words: it is complete\n"
     assert invoke("diagnose", "local/words/x")[2].startswith(
         "local/words/x: there is no such step: its steps are words"
     )
