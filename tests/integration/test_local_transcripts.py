@@ -64,7 +64,7 @@ spec:
 """
 CHANGING = {
     re.compile(r"podreduce-run-[a-z0-9_]{8}"): "WORK",
-    re.compile(r"(my-job|web)-[a-z0-9_]{8}\b(?!-m-|-r-)"): r"\1-ID",
+    re.compile(r"(my-job|web)-[a-z0-9_]{8}\b(?!-m-|-r-)"): r"\1-XXXXXXXX",
     re.compile(r"-[0-9a-f]{10}\b"): "-HASH",
     re.compile(r"local-[0-9a-f]{8}/"): "local-HASH/",
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"): "UID",
@@ -72,6 +72,7 @@ CHANGING = {
     re.compile(r"\b(for|in|after|took) (\d+ min )?[\d.]+ s"): r"\1 A WHILE",
     re.compile(r"(?m)^\d+s( +)(?=Normal|Warning)"): r"NOW\1",
     re.compile(r"(?m), \d\.\d s$"): ", A WHILE",
+    re.compile(r"(?m)\b\d+s +\d+s$"): "NOW     NOW",
     re.compile(r"kill -INT \d+"): "kill -INT PROCESS",
     re.compile(r"(?m)^(LAST SEEN|NOW) +"): r"\1   ",
 }
@@ -132,11 +133,15 @@ def run_of(place: Place, name: str) -> Iterator[None]:
     with subprocess.Popen(
         [*COMMAND, *command], cwd=place.path, env=place.environ(), stderr=subprocess.PIPE, text=True
     ) as running:
-        while "seen wait" not in (running.stderr or iter(())).readline():
-            assert running.poll() is None
-        yield
-        running.send_signal(signal.SIGINT)
-        assert "interrupted" in (running.stderr.read() if running.stderr else "")
+        assert running.stderr is not None
+        try:
+            while "seen wait" not in running.stderr.readline():
+                assert running.poll() is None
+            yield
+        finally:
+            running.send_signal(signal.SIGINT)
+            told = running.communicate(timeout=SECONDS)[1]
+    assert "interrupted: no output was written" in told
 
 
 @pytest.mark.parametrize("name", RUNS)
