@@ -22,13 +22,22 @@ from tests.cluster.minio import MinioServer
 from tests.conformance.person import Person, appear
 from tests.support import job_manifests
 from tests.support.builders.observed import make_observed
-from tests.support.job_manifests import FAILURE, complete_job, failed_job, make_job, make_schedule, running_job
+from tests.support.job_manifests import (
+    FAILURE,
+    complete_job,
+    failed_job,
+    make_job,
+    make_pipeline_manifest,
+    make_schedule,
+    running_job,
+)
 
 pytestmark = pytest.mark.e2e
 
 VIEWER = "viewer"
 DOCUMENTED = Path(__file__).parents[2] / "docs" / "jobs.md"
 PAGE = Path(__file__).parents[2] / "docs" / "cli.md"
+SOURCE = "class Words:\n    def map_func(self, key, value):\n        yield value, 1\n"
 READ_ONLY = {"apiGroups": ["podreduce.dev"], "resources": ["mapreducejobs"], "verbs": ["get", "list"]}
 
 
@@ -215,11 +224,22 @@ def test_the_role_of_the_docs_is_enough_for_every_command(
     text = PAGE.read_text(encoding="utf-8")
     role = yaml.safe_load(text[text.index("```yaml") + len("```yaml") :].partition("```")[0])
     person.has(complete_job())
+    person.has(make_schedule())
+    web = make_pipeline_manifest(loops=[], loop="", criticalPath={"seconds": 1, "steps": []})
+    web["spec"] = {"program": {"source": SOURCE}, "steps": [
+        {"name": name, "inputs": [{"uris": ["s3://corpus/books/"]}]} for name in ("seed", "sum", "top")
+    ]}  # fmt: skip
+    person.has(web)
     user = limit(person, tmp_path_factory.mktemp("user"), role["rules"])
     words = [
         *(("list",), ("list", "mrs"), ("status", "wordcount"), ("events", "wordcount"), ("diagnose", "wordcount")),
         *(("logs", "wordcount"), ("output", "wordcount"), ("suspend", "wordcount"), ("resume", "wordcount")),
         *(("rerun", "wordcount"), ("cancel", "wordcount", "--yes")),
+        *(
+            ("list", "mrp"),
+            *((word, "mrp/web") for word in ("status", "events", "diagnose", "logs", "output", "replay")),
+        ),
+        *(("logs", "mrs/nightly"), ("diagnose", "mrs/nightly"), ("status", "web"), ("rerun", "mrp/web", "--yes")),
     ]
     assert [line for each in words for line in user.types(*each).output.splitlines() if "forbidden" in line] == []
 

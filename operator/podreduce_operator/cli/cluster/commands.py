@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, NoReturn, TypeAlias, TypeVar
 
 import typer
 
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from podreduce_operator.cli.cluster.errors import CommandExit
     from podreduce_operator.cli.cluster.kinds import Reference
 
+    Words = TypeVar("Words")
     QuestionAbout: TypeAlias = Callable[[Connection, Reference], Awaitable[CommandExit]]
 
 __all__ = ["COMMANDS", "add_cluster_commands"]
@@ -71,7 +72,8 @@ def list_command(
 
         answer_here(lambda: list_runs(output))
     asked = replace(place, all_namespaces=everywhere)
-    answer(asked, lambda connection: list_resources(connection, find_kind(kind), selector=selector, output=output))
+    found = read(lambda: find_kind(kind))
+    answer(asked, lambda connection: list_resources(connection, found, selector=selector, output=output))
 
 
 @with_place_options
@@ -108,7 +110,8 @@ def wait_command(names: NamesArgument, *, timeout: TimeoutOption = None, place: 
         from podreduce_operator.cli.local_runs.waiting import wait_for_runs  # noqa: PLC0415
 
         answer_here(lambda: wait_for_runs(names, timeout))
-    answer(place, lambda connection: wait_for_all(connection, [*map(parse_reference, names)], timeout))
+    references = read(lambda: [*map(parse_reference, names)])
+    answer(place, lambda connection: wait_for_all(connection, references, timeout), names[0])
 
 
 @with_place_options
@@ -378,11 +381,30 @@ def ask_about(place: Place, name: str, question: "QuestionAbout") -> NoReturn:
     """Ask the cluster about one resource, and end with the exit code."""
     from podreduce_operator.cli.cluster.kinds import parse_reference  # noqa: PLC0415 - help and completion need none
 
-    answer(place, lambda connection: question(connection, parse_reference(name)))
+    reference = read(lambda: parse_reference(name))
+    answer(place, lambda connection: question(connection, reference), name)
 
 
-def answer(place: Place, question: "Question") -> NoReturn:
-    """Ask the cluster, and end with the exit code."""
+def read(words: "Callable[[], Words]") -> "Words":
+    """Return what words of the command line mean, before a cluster is asked; or end if they mean nothing."""
+    from podreduce_operator.cli.cluster.errors import CommandError  # noqa: PLC0415 - help and completion need none
+    from podreduce_operator.cli.terminal import complain  # noqa: PLC0415 - as above
+
+    try:
+        return words()
+    except CommandError as error:
+        complain(str(error))
+        raise typer.Exit(error.exit_code) from None
+
+
+def answer(place: Place, question: "Question", name: str = "") -> NoReturn:
+    """Ask the cluster, and end with the exit code. If there is no answer, a local run with the name is offered."""
     from podreduce_operator.cli.cluster.asking import ask  # noqa: PLC0415 - help and completion need none of it
+    from podreduce_operator.cli.cluster.errors import CommandExit  # noqa: PLC0415 - as above
 
-    raise typer.Exit(ask(place, question))
+    exit_code = ask(place, question)
+    if exit_code is CommandExit.NOT_ANSWERED and name:
+        from podreduce_operator.cli.local_runs.namesakes import offer_local  # noqa: PLC0415 - only after an error
+
+        offer_local(name)
+    raise typer.Exit(exit_code)

@@ -212,6 +212,37 @@ def test_what_cannot_be_run_again_says_why(
     assert words.format(here=tmp_path) in why
 
 
+def test_who_asks_a_cluster_about_a_local_run_is_told_its_name(
+    history: History, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(history, tmp_path, "Failed")
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    absent = (
+        f"no credentials for the API server: {tmp_path}/nowhere is not there; set KUBECONFIG, or run in a pod with a "
+    )
+    offer = "a run of this machine has that name: say local/words to ask about it\n"
+    for words in (("diagnose", "words"), ("logs", "mrp/words"), ("wait", "words")):
+        assert invoke(*words) == (5, "", f"{absent}service account\n{offer}")
+    assert invoke("diagnose", "other") == (5, "", f"{absent}service account\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("list", "locl"), r"locl: no such kind; known are .*; did you mean local\?"),
+        (("status", "mrx/words"), r"mrx: no such kind; known are .*; did you mean mr[jps]\?"),
+        (("wait", "mrx/words"), "mrx: no such kind"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused_before_a_cluster_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], told: str
+) -> None:
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "nowhere"))
+    code, shown, why = invoke(*words)
+    assert (code, shown) == (2, "")
+    assert re.match(told, why)
+
+
 def test_tracebacks_are_kept_with_the_file_and_lines_of_their_author() -> None:
     block = TextBlock(first_line=11, indent=6)
     source = ProgramSource(text="", file="job.yaml", within="spec.program.source", block=block)
