@@ -172,6 +172,8 @@ def show_run(name: str, output: Format | None) -> CommandExit:
 
 def suggest(run: LocalRun) -> Iterator[str]:
     """Yield what is kept of a run, and the next command."""
+    if run.phase == "Failed":
+        yield f"why: podreduce diagnose {LOCAL}/{run.id}"
     yield from (f"kept: {path}" for path in kept_paths(run))
     for step, uri in run.outputs.items():
         yield f"output of {step}: {uri.removeprefix('file://')}; podreduce output {LOCAL}/{run.id}/{step} --head 10"
@@ -183,7 +185,7 @@ def suggest(run: LocalRun) -> Iterator[str]:
         maps = "--maps " if task.startswith(TaskType.REDUCE.letter) else ""
         yield f"the failed task again: podreduce replay {LOCAL}/{run.id} {task} {maps}--pdb"
     if find_phase(run) == "Lost":
-        yield "its process was killed, so nothing says how far it came: run it again"
+        yield f"its process was killed, so nothing says how far it came: podreduce rerun {LOCAL}/{run.id}"
 
 
 def show_logs_of(name: str, options: LogOptions) -> CommandExit:
